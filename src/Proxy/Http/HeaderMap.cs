@@ -1,0 +1,276 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Lateen.Proxy.Http;
+
+/// <summary>
+/// The head or the trailers of a message, one form for HTTP/1 and HTTP/2: names in lower case, pseudo-headers among them (HTTP/1's Host is <c>:authority</c>, its
+/// request line <c>:method</c> and <c>:path</c>, its status <c>:status</c>), order kept. Names and values lie in one growing array that is reused with the map, so that a warm
+/// request allocates nothing. Spans handed out hold until the next change.
+/// </summary>
+public sealed class HeaderMap
+{
+    private const byte Removed = 1;
+
+    private struct Entry
+    {
+        public int NameAt, ValueAt, ValueLength;
+        public ushort NameLength;
+        public KnownHeader Known;
+        public byte Flags;
+    }
+
+    private readonly short[] _firstOf = new short[KnownHeaders.Count];
+    private byte[] _bytes = new byte[1024];
+    private Entry[] _entries = new Entry[24];
+    private int _used, _entryCount;
+
+    /// <summary>Lines present.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>The sum of the lengths of names and values, as Envoy's header limits count.</summary>
+    public int ByteSize { get; private set; }
+
+    /// <summary>The original spelling of each name, where a listener or cluster keeps it; else null.</summary>
+    public HeaderCase? Case { get; set; }
+
+    /// <summary>One past the largest index for <see cref="At"/>; removed lines leave holes.</summary>
+    public int End => _entryCount;
+
+    /// <summary>Empties it for the next message.</summary>
+    public void Clear()
+    {
+        Array.Clear(_firstOf);
+        _used = _entryCount = Count = ByteSize = 0;
+        Case = null;
+        if (_bytes.Length > 64 * 1024)
+            _bytes = new byte[1024];
+    }
+
+    /// <summary>The line at an index below <see cref="End"/>; false for a hole.</summary>
+    public bool At(int index, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+    {
+        ref Entry e = ref _entries[index];
+        known = e.Known;
+        name = NameOf(e);
+        value = _bytes.AsSpan(e.ValueAt, e.ValueLength);
+        return (e.Flags & Removed) == 0;
+    }
+
+    /// <summary>The first line of a known header.</summary>
+    public bool TryGet(KnownHeader header, out ReadOnlySpan<byte> value)
+    {
+        int at = _firstOf[(int)header] - 1;
+        value = at < 0 ? default : _bytes.AsSpan(_entries[at].ValueAt, _entries[at].ValueLength);
+        return at >= 0;
+    }
+
+    /// <summary>The first line of a known header; empty where it is absent.</summary>
+    public ReadOnlySpan<byte> this[KnownHeader header] => TryGet(header, out ReadOnlySpan<byte> value) ? value : default;
+
+    /// <summary>True where at least one line has this name.</summary>
+    public bool Has(KnownHeader header) => _firstOf[(int)header] != 0;
+
+    /// <summary>The first line of a lower-case name.</summary>
+    public bool TryGet(ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+    {
+        int at = IndexOf(name, 0);
+        value = at < 0 ? default : _bytes.AsSpan(_entries[at].ValueAt, _entries[at].ValueLength);
+        return at >= 0;
+    }
+
+    /// <summary>The index of the first line of a lower-case name at or behind <paramref name="from"/>; -1 for none.</summary>
+    public int IndexOf(ReadOnlySpan<byte> name, int from)
+    {
+        KnownHeader known = KnownHeaders.Find(name);
+        if (known != KnownHeader.None)
+            return IndexOf(known, from);
+        for (int i = from; i < _entryCount; i++)
+        {
+            ref Entry e = ref _entries[i];
+            if (e.Known == KnownHeader.None && e.NameLength == name.Length && (e.Flags & Removed) == 0 && NameOf(e).SequenceEqual(name))
+                return i;
+        }
+        return -1;
+    }
+
+    /// <summary>The index of the first line of a known header at or behind <paramref name="from"/>; -1 for none.</summary>
+    public int IndexOf(KnownHeader known, int from)
+    {
+        int first = _firstOf[(int)known] - 1;
+        if (first < 0)
+            return -1;
+        for (int i = Math.Max(first, from); i < _entryCount; i++)
+        {
+            if (_entries[i].Known == known && (_entries[i].Flags & Removed) == 0)
+                return i;
+        }
+        return -1;
+    }
+
+    /// <summary>Adds a line; the name must be in lower case.</summary>
+    public void Add(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => Append(KnownHeaders.Find(name), name, value);
+
+    /// <summary>Adds a line of a known header.</summary>
+    public void Add(KnownHeader header, ReadOnlySpan<byte> value) => Append(header, default, value);
+
+    /// <summary>Makes this the only line of the header; it keeps the place of the first.</summary>
+    public void Set(KnownHeader header, ReadOnlySpan<byte> value)
+    {
+        int at = _firstOf[(int)header] - 1;
+        if (at < 0)
+            Append(header, default, value);
+        else
+            Replace(at, value);
+    }
+
+    /// <summary>Makes this the only line of a lower-case name; it keeps the place of the first.</summary>
+    public void Set(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        int at = IndexOf(name, 0);
+        if (at < 0)
+            Add(name, value);
+        else
+            Replace(at, value);
+    }
+
+    /// <summary>Gives the line at an index another value, and leaves further lines of its name alone.</summary>
+    public void SetAt(int index, ReadOnlySpan<byte> value)
+    {
+        ref Entry e = ref _entries[index];
+        ByteSize += value.Length - e.ValueLength;
+        int at = value.Length <= e.ValueLength ? Overwrite(e.ValueAt, value) : Store(value);
+        e = ref _entries[index];
+        e.ValueAt = at;
+        e.ValueLength = value.Length;
+    }
+
+    /// <summary>Removes every line of a known header; true where there was one.</summary>
+    public bool Remove(KnownHeader header)
+    {
+        bool any = false;
+        for (int at = IndexOf(header, 0); at >= 0; at = IndexOf(header, at + 1), any = true)
+            Drop(at);
+        _firstOf[(int)header] = 0;
+        return any;
+    }
+
+    /// <summary>Removes every line of a lower-case name; true where there was one.</summary>
+    public bool Remove(ReadOnlySpan<byte> name)
+    {
+        KnownHeader known = KnownHeaders.Find(name);
+        if (known != KnownHeader.None)
+            return Remove(known);
+        bool any = false;
+        for (int at = IndexOf(name, 0); at >= 0; at = IndexOf(name, at + 1), any = true)
+            Drop(at);
+        return any;
+    }
+
+    /// <summary>Removes the line at an index.</summary>
+    public void RemoveAt(int index)
+    {
+        KnownHeader known = _entries[index].Known;
+        Drop(index);
+        if (known != KnownHeader.None && _firstOf[(int)known] == index + 1)
+        {
+            _firstOf[(int)known] = 1;
+            _firstOf[(int)known] = (short)(IndexOf(known, index + 1) + 1);
+        }
+    }
+
+    /// <summary>Adds all lines of another map.</summary>
+    public void AddAll(HeaderMap other)
+    {
+        for (int i = 0; i < other.End; i++)
+        {
+            if (other.At(i, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
+                Append(known, name, value);
+        }
+        Case = other.Case;
+    }
+
+    private ReadOnlySpan<byte> NameOf(in Entry e) =>
+        e.Known != KnownHeader.None ? KnownHeaders.Name(e.Known) : _bytes.AsSpan(e.NameAt, e.NameLength);
+
+    private void Append(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        if (_entryCount == _entries.Length)
+            Array.Resize(ref _entries, _entries.Length * 2);
+        int nameLength = known == KnownHeader.None ? name.Length : KnownHeaders.Name(known).Length;
+        int nameAt = known == KnownHeader.None ? Store(name) : 0;
+        int valueAt = Store(value);
+        ref Entry e = ref _entries[_entryCount++];
+        e = new Entry { Known = known, NameAt = nameAt, NameLength = (ushort)nameLength, ValueAt = valueAt, ValueLength = value.Length };
+        if (known != KnownHeader.None && _firstOf[(int)known] == 0)
+            _firstOf[(int)known] = (short)_entryCount;
+        Count++;
+        ByteSize += nameLength + value.Length;
+    }
+
+    private void Replace(int at, ReadOnlySpan<byte> value)
+    {
+        SetAt(at, value);
+        KnownHeader known = _entries[at].Known;
+        if (known != KnownHeader.None)
+        {
+            for (int i = IndexOf(known, at + 1); i >= 0; i = IndexOf(known, i + 1))
+                Drop(i);
+            return;
+        }
+        for (int i = at + 1; i < _entryCount; i++)
+        {
+            if (SameName(_entries[at], _entries[i]))
+                Drop(i);
+        }
+    }
+
+    private bool SameName(in Entry a, in Entry b) => (b.Flags & Removed) == 0 && b.Known == KnownHeader.None && NameOf(a).SequenceEqual(NameOf(b));
+
+    private void Drop(int index)
+    {
+        ref Entry e = ref _entries[index];
+        e.Flags |= Removed;
+        Count--;
+        ByteSize -= e.NameLength + e.ValueLength;
+    }
+
+    private int Store(ReadOnlySpan<byte> text)
+    {
+        // The text may lie in our own array (a value copied to another name): growing copies the old array before it is left.
+        int at = _used;
+        if (at + text.Length > _bytes.Length)
+        {
+            byte[] larger = new byte[Math.Max(_bytes.Length * 2, at + text.Length)];
+            _bytes.AsSpan(0, at).CopyTo(larger);
+            text.CopyTo(larger.AsSpan(at));
+            _bytes = larger;
+        }
+        else
+        {
+            text.CopyTo(_bytes.AsSpan(at));
+        }
+        _used += text.Length;
+        return at;
+    }
+
+    private int Overwrite(int at, ReadOnlySpan<byte> text)
+    {
+        text.CopyTo(_bytes.AsSpan(at));
+        return at;
+    }
+}
+
+/// <summary>The spelling that names had on the wire, for peers that (against RFC 9110 5.1) depend on it. Filled by the HTTP/1 codec when asked to.</summary>
+[SuppressMessage("Naming", "CA1711", Justification = "the field's word")]
+public sealed class HeaderCase
+{
+    private readonly Dictionary<string, byte[]> _spelling = [];
+
+    /// <summary>Remembers a name as it came.</summary>
+    public void Remember(ReadOnlySpan<byte> asItCame) =>
+        _spelling[System.Text.Encoding.Latin1.GetString(asItCame).ToLowerInvariant()] = asItCame.ToArray();
+
+    /// <summary>The spelling of a lower-case name; the name itself where none is known.</summary>
+    public ReadOnlySpan<byte> Spell(ReadOnlySpan<byte> name) =>
+        _spelling.TryGetValue(System.Text.Encoding.Latin1.GetString(name), out byte[]? spelling) ? spelling : name;
+}

@@ -1,0 +1,125 @@
+namespace Lateen.Proxy.Net;
+
+/// <summary>A point in time at which its owner wants to be called. Embedded in the object that waits, so that arming allocates nothing. Rearming moves it.</summary>
+public abstract class Deadline
+{
+    /// <summary>When it is due, in microseconds of <see cref="EventLoop.Now"/>; 0 when it is not armed.</summary>
+    public long DueAt { get; internal set; }
+
+    /// <summary>Neighbours in the wheel's slot.</summary>
+    internal Deadline? Next { get; set; }
+
+    /// <summary>The neighbour before it.</summary>
+    internal Deadline? Previous { get; set; }
+
+    /// <summary>The slot it hangs in, -1 for none.</summary>
+    internal int Slot { get; set; } = -1;
+
+    /// <summary>True while it waits.</summary>
+    public bool IsArmed => DueAt != 0;
+
+    /// <summary>It is due. Called on the loop's turn, not armed any more.</summary>
+    protected internal abstract void OnDue(long now);
+}
+
+/// <summary>Work from another thread for a loop's thread. Posted objects are the mailbox: the only way across.</summary>
+public abstract class Letter
+{
+    internal Letter? Following { get; set; }
+
+    /// <summary>Runs on the loop's thread, at its next turn.</summary>
+    protected internal abstract void Deliver();
+}
+
+/// <summary>How to listen.</summary>
+/// <param name="Address">Where. Port 0 picks one.</param>
+/// <param name="ReusePort">SO_REUSEPORT: each worker has its own socket on the same address.</param>
+/// <param name="Transparent">IP_TRANSPARENT, for TPROXY.</param>
+/// <param name="FreeBind">IP_FREEBIND: the address need not exist yet.</param>
+/// <param name="V6Only">For ::, whether IPv4 is left out.</param>
+/// <param name="Backlog">Length of the kernel's queue.</param>
+/// <param name="Mode">Access bits of a unix socket's file; 0 for the default.</param>
+public readonly record struct ListenOptions(Address Address, bool ReusePort = true, bool Transparent = false, bool FreeBind = false, bool V6Only = true, int Backlog = 1024, int Mode = 0);
+
+/// <summary>How to connect.</summary>
+/// <param name="Remote">Where to.</param>
+/// <param name="Source">Our own address; default for any.</param>
+/// <param name="Mark">SO_MARK; 0 for none.</param>
+/// <param name="TimeoutMicros">Until <see cref="CloseReason.Timeout"/>; 0 for the kernel's own patience.</param>
+/// <param name="KeepAlive">TCP keep-alive on.</param>
+public readonly record struct ConnectOptions(Address Remote, Address Source = default, uint Mark = 0, long TimeoutMicros = 0, bool KeepAlive = false);
+
+/// <summary>Takes what a listening socket accepts.</summary>
+public abstract class Acceptor
+{
+    /// <summary>A connection is there. Set its handler before returning, or close it.</summary>
+    public abstract void OnAccepted(Transport transport);
+}
+
+/// <summary>A listening socket of one loop.</summary>
+public abstract class ListeningSocket
+{
+    /// <summary>Where it listens, with the port that was picked.</summary>
+    public abstract Address Address { get; }
+
+    /// <summary>Stops and resumes accepting; connections wait in the kernel's queue.</summary>
+    public abstract bool Accepting { get; set; }
+
+    /// <summary>Ends it; accepted connections live on.</summary>
+    public abstract void Close();
+}
+
+/// <summary>A datagram socket of one loop (DNS).</summary>
+public abstract class DatagramSocket
+{
+    /// <summary>Called for each datagram.</summary>
+    public Action<Address, ReadOnlyMemory<byte>>? Received { get; set; }
+
+    /// <summary>Where it is bound.</summary>
+    public abstract Address Address { get; }
+
+    /// <summary>Sends one datagram; losses are nobody's error.</summary>
+    public abstract void Send(in Address to, ReadOnlySpan<byte> datagram);
+
+    /// <summary>Ends it.</summary>
+    public abstract void Close();
+}
+
+/// <summary>One thread's turn of events: sockets, deadlines, letters. Everything but <see cref="Post"/> is for the loop's own thread.</summary>
+public abstract class EventLoop
+{
+    /// <summary>Microseconds of a clock that never goes back; read once a turn.</summary>
+    public abstract long Now { get; }
+
+    /// <summary>Microseconds since 1970 UTC; may jump.</summary>
+    public abstract long WallClock { get; }
+
+    /// <summary>The worker's chance, seeded.</summary>
+    public abstract Chance Chance { get; }
+
+    /// <summary>Begins to listen.</summary>
+    /// <exception cref="ListenException">The address is taken, forbidden or unknown; the message is one clear sentence.</exception>
+    public abstract ListeningSocket Listen(in ListenOptions options, Acceptor acceptor);
+
+    /// <summary>Begins to connect; <paramref name="handler"/> hears of success or failure on a later turn, never inside this call.</summary>
+    public abstract Transport Connect(in ConnectOptions options, TransportHandler handler);
+
+    /// <summary>Opens a datagram socket.</summary>
+    /// <exception cref="ListenException">The address is taken, forbidden or unknown.</exception>
+    public abstract DatagramSocket OpenDatagram(in Address local);
+
+    /// <summary>Arms (or moves) a deadline to <paramref name="micros"/> from now; at least the wheel's step later.</summary>
+    public abstract void Arm(Deadline deadline, long micros);
+
+    /// <summary>Disarms it; harmless when it is not armed.</summary>
+    public abstract void Disarm(Deadline deadline);
+
+    /// <summary>From any thread: <paramref name="letter"/> is delivered on this loop's thread.</summary>
+    public abstract void Post(Letter letter);
+
+    /// <summary>Runs <paramref name="action"/> at the end of the current turn; for what must not run inside a handler that is on the stack.</summary>
+    public abstract void Defer(Letter letter);
+}
+
+/// <summary>Listening failed for a reason of the environment; the message is for a person.</summary>
+public sealed class ListenException(string message) : Exception(message);
