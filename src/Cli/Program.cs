@@ -1,1 +1,1 @@
-System.Console.WriteLine("lateen");
+return await Lateen.Cli.Commands.RunAsync(args, Lateen.Cli.Printing.Terminal.OfProcess());

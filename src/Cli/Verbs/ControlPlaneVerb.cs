@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Lateen.Cli.Printing;
+using Lateen.ControlPlane;
+
+namespace Lateen.Cli.Verbs;
+
+/// <summary>`lateen controlplane`: runs the control plane in this process until it is told to stop.</summary>
+internal static class ControlPlaneVerb
+{
+    public static Command Command(Terminal terminal)
+    {
+        var http = Address("--http-addr", "--httpAddr", ":8080", "where readiness, debug pages and the operator's API are served");
+        var grpc = Address("--grpc-addr", "--grpcAddr", ":15010", "where xDS is served in clear text (gRPC over h2c)");
+        var monitoring = Address("--monitoring-addr", "--monitoringAddr", ":15014", "where metrics and the version are served");
+        var socket = new Option<string?>("--grpc-socket") { Description = "a unix socket that serves xDS as well", HelpName = "path" };
+        var configFolder = new Option<string?>("--config-dir", "--configDir") { Description = "a folder of YAML files to serve and to watch", HelpName = "folder" };
+        var domain = new Option<string>("--domain") { Description = "the DNS domain of services", DefaultValueFactory = _ => "cluster.local" };
+        var rootNamespace = new Option<string>("--namespace", "-n") { Description = "the root namespace of the mesh", DefaultValueFactory = _ => "istio-system" };
+        var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms", DefaultValueFactory = _ => 20, HelpName = "ms" };
+        var debounceMax = new Option<int>("--debounce-max") { Description = "longest wait for that quiet, in ms", DefaultValueFactory = _ => 10_000, HelpName = "ms" };
+        Option<string?> state = Shared.State();
+        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, monitoring, socket, configFolder, domain, rootNamespace, debounce, debounceMax, state };
+        command.SetAction((parsed, cancel) => Wiring.RunAsync(new ControlPlaneOptions
+        {
+            HttpAddress = parsed.GetRequiredValue(http),
+            GrpcAddress = parsed.GetRequiredValue(grpc),
+            MonitoringAddress = parsed.GetRequiredValue(monitoring),
+            GrpcSocket = parsed.GetValue(socket),
+            ConfigFolder = parsed.GetValue(configFolder),
+            StateFolder = Remote.StateFolder.ForControlPlane(parsed.GetValue(state)),
+            Domain = parsed.GetRequiredValue(domain),
+            RootNamespace = parsed.GetRequiredValue(rootNamespace),
+            DebounceAfter = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounce)),
+            DebounceMax = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounceMax)),
+        }, terminal.Error, cancel));
+        return command;
+    }
+
+    private static Option<string> Address(string name, string alias, string preset, string says) =>
+        new(name, alias) { Description = says, DefaultValueFactory = _ => preset, HelpName = "[host]:port" };
+}

@@ -1,0 +1,99 @@
+// Ads: discovery streams over gRPC, as far as Kestrel's HTTP/2 has to be told what gRPC is.
+//
+// gRPC is five bytes before each message (one flag, four of length) and a status in the trailers; the messages are the generated ones of
+// Schema. A stream is two tasks: one reads frames and posts them to the control loop, one asks the loop for the next response, writes it and
+// waits until the peer has taken it. Nothing is queued per stream but that one response, so a slow proxy costs one message of memory and
+// delays nobody; what changes meanwhile is merged in its session. Sessions, versions and nonces belong to Pilot/Push, not to this folder.
+//
+// Refused: Grpc.AspNetCore (a second pipeline with its own buffers, for one service of two methods); a queue of rendered responses a stream
+// (unbounded when bounded badly, stale when bounded well).
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Pipelines;
+using Google.Protobuf;
+
+namespace Lateen.ControlPlane.Ads;
+
+/// <summary>What reading one gRPC frame came to: a message, the clean end of the stream, or the status to refuse it with.</summary>
+public readonly record struct GrpcFrame<T>(T? Message, bool Ended, GrpcStatus Refusal) where T : class;
+
+/// <summary>Length-prefixed gRPC messages on a pipe.</summary>
+public static class GrpcFrames
+{
+    private const int PrefixBytes = 5;
+
+    /// <summary>Reads the next message; at most <paramref name="messageBytesMax"/> bytes of it.</summary>
+    public static async ValueTask<GrpcFrame<T>> ReadAsync<T>(PipeReader reader, MessageParser<T> parser, int messageBytesMax, CancellationToken cancel)
+        where T : class, IMessage<T>
+    {
+        while (true)
+        {
+            ReadResult read = await reader.ReadAsync(cancel);
+            ReadOnlySequence<byte> buffer = read.Buffer;
+            if (buffer.Length >= PrefixBytes)
+            {
+                (bool compressed, uint length) = Prefix(buffer);
+                if (compressed) return Refused<T>(reader, buffer, GrpcStatus.Unimplemented("compressed messages are not accepted: send grpc-encoding identity"));
+                if (length > messageBytesMax)
+                    return Refused<T>(reader, buffer, GrpcStatus.ResourceExhausted($"message of {length} bytes, the limit is {messageBytesMax}"));
+                if (buffer.Length >= PrefixBytes + length)
+                    return Parse(reader, buffer.Slice(PrefixBytes, length), parser);
+            }
+
+            if (read.IsCompleted)
+            {
+                bool clean = buffer.IsEmpty;
+                reader.AdvanceTo(buffer.End);
+                return clean ? new(null, true, default) : new(null, false, GrpcStatus.Internal("the stream ended inside a message"));
+            }
+            reader.AdvanceTo(buffer.Start, buffer.End);
+        }
+    }
+
+    /// <summary>Writes one message and waits until the transport has taken it: back-pressure of the peer's flow control arrives here.</summary>
+    public static async ValueTask<bool> WriteAsync(PipeWriter writer, IMessage message, CancellationToken cancel)
+    {
+        int length = message.CalculateSize();
+        Write(writer, message, length);
+        FlushResult flushed = await writer.FlushAsync(cancel);
+        return !flushed.IsCompleted && !flushed.IsCanceled;
+    }
+
+    private static void Write(PipeWriter writer, IMessage message, int length)
+    {
+        Span<byte> prefix = writer.GetSpan(PrefixBytes);
+        prefix[0] = 0;
+        BinaryPrimitives.WriteUInt32BigEndian(prefix[1..], (uint)length);
+        writer.Advance(PrefixBytes);
+        message.WriteTo(writer);
+    }
+
+    private static (bool Compressed, uint Length) Prefix(ReadOnlySequence<byte> buffer)
+    {
+        Span<byte> prefix = stackalloc byte[PrefixBytes];
+        buffer.Slice(0, PrefixBytes).CopyTo(prefix);
+        return (prefix[0] != 0, BinaryPrimitives.ReadUInt32BigEndian(prefix[1..]));
+    }
+
+    private static GrpcFrame<T> Parse<T>(PipeReader reader, ReadOnlySequence<byte> body, MessageParser<T> parser) where T : class, IMessage<T>
+    {
+        try
+        {
+            return new(parser.ParseFrom(body), false, default);
+        }
+        catch (InvalidProtocolBufferException malformed)
+        {
+            return new(null, false, GrpcStatus.Internal("the message is not a " + typeof(T).Name + ": " + malformed.Message));
+        }
+        finally
+        {
+            reader.AdvanceTo(body.End);
+        }
+    }
+
+    private static GrpcFrame<T> Refused<T>(PipeReader reader, ReadOnlySequence<byte> buffer, GrpcStatus status) where T : class
+    {
+        reader.AdvanceTo(buffer.End);
+        return new(null, false, status);
+    }
+}

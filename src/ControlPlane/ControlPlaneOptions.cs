@@ -1,0 +1,38 @@
+namespace Lateen.ControlPlane;
+
+/// <summary>What a control plane is told from outside. Addresses are written `[host]:port`; no host means every interface, port 0 a free one.</summary>
+public sealed record ControlPlaneOptions
+{
+    /// <summary>Readiness, debug pages, the operator's API.</summary>
+    public string HttpAddress { get; init; } = ":8080";
+
+    /// <summary>xDS in clear text.</summary>
+    public string GrpcAddress { get; init; } = ":15010";
+
+    /// <summary>Metrics and version.</summary>
+    public string MonitoringAddress { get; init; } = ":15014";
+
+    /// <summary>A unix socket that serves xDS as well, or none.</summary>
+    public string? GrpcSocket { get; init; }
+
+    /// <summary>Where the journal and the control plane's address are kept.</summary>
+    public required string StateFolder { get; init; }
+
+    /// <summary>A folder of YAML files that is served and watched, or none.</summary>
+    public string? ConfigFolder { get; init; }
+
+    /// <summary>The DNS domain of services.</summary>
+    public string Domain { get; init; } = "cluster.local";
+
+    /// <summary>The namespace whose resources hold for the whole mesh.</summary>
+    public string RootNamespace { get; init; } = "istio-system";
+
+    /// <summary>Quiet time after a change before it is compiled and pushed.</summary>
+    public TimeSpan DebounceAfter { get; init; } = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Longest wait for that quiet.</summary>
+    public TimeSpan DebounceMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Largest xDS request taken, in bytes.</summary>
+    public int RequestBytesMax { get; init; } = 4 << 20;
+}
