@@ -1,0 +1,40 @@
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Lateen.Pilot.Generation;
+
+/// <summary>One xDS resource, serialized once and shared by all who get it.</summary>
+public sealed class WireResource
+{
+    private WireResource(string name, Any body, string version, IMessage message)
+    {
+        Name = name;
+        Body = body;
+        Version = version;
+        Message = message;
+    }
+
+    /// <summary>Resource name.</summary>
+    public string Name { get; }
+
+    /// <summary>The serialized message with its type.</summary>
+    public Any Body { get; }
+
+    /// <summary>Hash of the bytes: equal bytes have equal versions, also after a restart and on another replica.</summary>
+    public string Version { get; }
+
+    /// <summary>The message itself; not to be changed any more.</summary>
+    public IMessage Message { get; }
+
+    /// <summary>Serializes <paramref name="message"/>, which must not change afterwards.</summary>
+    public static WireResource Of(string name, IMessage message)
+    {
+        var bytes = message.ToByteArray();
+        var hash = SHA256.HashData(bytes);
+        // 64 bits of the hash: a collision between two successive versions of one name is what would hurt, not one among all.
+        var version = Convert.ToHexStringLower(hash.AsSpan(0, 8));
+        var body = new Any { TypeUrl = TypeUrls.Prefix + message.Descriptor.FullName, Value = UnsafeByteOperations.UnsafeWrap(bytes) };
+        return new WireResource(name, body, version, message);
+    }
+}

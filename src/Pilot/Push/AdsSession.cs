@@ -1,0 +1,261 @@
+// Push: who is connected, what each has, what each still needs. One stream is one `AdsSession`, a synchronous state machine:
+// requests go in, responses are taken out when the stream can carry one. Between the two nothing is queued: a response is
+// made at the moment it is taken, from the newest scope, so a slow client costs a map of versions and merges everything
+// that happened meanwhile into its next response.
+//
+// State: a session owns what it sent and what was answered; `PushHub` owns the sessions and the newest snapshot. One loop
+// drives both; there are no locks because there are no threads here, and no clock because `now` is an argument.
+//
+// It never opens a socket, never looks into resources, and never repeats what was refused until it changed.
+//
+// Refused: a queue of rendered responses for each stream (unbounded, or stale when bounded); versions that are counters (equal bytes
+// would be pushed again after every change elsewhere, and after every reconnect).
+using System.Collections.Immutable;
+using System.Globalization;
+using Envoy.Service.Discovery.V3;
+using Google.Protobuf;
+using Lateen.Pilot.Generation;
+using Lateen.Pilot.Scope;
+
+namespace Lateen.Pilot.Push;
+
+/// <summary>One ADS stream, incremental or state-of-the-world; which one it is shows in the first request.</summary>
+public sealed class AdsSession
+{
+    private readonly PushHub _hub;
+    private readonly Dictionary<string, WatchedType> _watches = [];
+    private readonly List<WatchedType> _inOrder = [];
+    private bool _incremental;
+    private long _responses;
+
+    internal AdsSession(PushHub hub, string id, DateTimeOffset now)
+    {
+        _hub = hub;
+        Id = id;
+        ConnectedAt = now;
+    }
+
+    /// <summary>Name of the stream.</summary>
+    public string Id { get; }
+
+    /// <summary>When it was opened.</summary>
+    public DateTimeOffset ConnectedAt { get; }
+
+    /// <summary>The proxy; null until its first request.</summary>
+    public ProxyNode? Node { get; private set; }
+
+    /// <summary>What the proxy may see now; null until its first request.</summary>
+    public ProxyScope? Scope { get; internal set; }
+
+    /// <summary>Why the stream must be closed; null while all is well.</summary>
+    public string? Rejection { get; private set; }
+
+    /// <summary>Whether <see cref="TryTake"/> may have something. It may turn out to be nothing new.</summary>
+    public bool HasWork => Rejection is null && Scope is not null && _inOrder.Exists(IsTakeable);
+
+    /// <summary>Takes in an incremental request.</summary>
+    public void Receive(DeltaDiscoveryRequest request, DateTimeOffset now)
+    {
+        _incremental = true;
+        if (!Introduce(request.Node, now) || Watch(request.TypeUrl, out var isNew) is not { } watch) return;
+        if (isNew) Begin(watch, request);
+        else Continue(watch, request);
+        if (watch.Names.Count > _hub.Options.NamesMax) Rejection = $"more than {_hub.Options.NamesMax} names subscribed";
+    }
+
+    /// <summary>Takes in a state-of-the-world request.</summary>
+    public void Receive(DiscoveryRequest request, DateTimeOffset now)
+    {
+        if (!Introduce(request.Node, now) || Watch(request.TypeUrl, out var isNew) is not { } watch) return;
+        if (request.ResourceNames.Count > _hub.Options.NamesMax)
+        {
+            Rejection = $"more than {_hub.Options.NamesMax} names subscribed";
+            return;
+        }
+        if (!isNew)
+        {
+            // A nonce that is not the last one answers something older: what it says was overtaken.
+            if (request.ResponseNonce.Length > 0 && request.ResponseNonce != watch.LastNonce) return;
+            if (request.ResponseNonce.Length > 0) watch.Answered(request.ResponseNonce, request.ErrorDetail?.Message);
+        }
+        var changed = watch.Replace(request.ResourceNames);
+        if (isNew) watch.IsWildcard = request.ResourceNames.Count == 0;
+        if (!isNew && !changed && request.ResponseNonce.Length > 0) return;
+        watch.IsDirty = true;
+        watch.OwesAnswer = true;
+    }
+
+    /// <summary>Takes the next response, in the order clusters, endpoints, listeners, routes, the rest.</summary>
+    /// <returns>False when the proxy has all there is, or has to answer first.</returns>
+    public bool TryTake(out AdsResponse response)
+    {
+        response = default;
+        if (Rejection is not null || Scope is null) return false;
+        for (var i = 0; i < _inOrder.Count; i++)
+        {
+            var watch = _inOrder[i];
+            if (IsTakeable(watch) && Render(watch, Scope) is { } made)
+            {
+                response = made;
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>Everything of the current scope was sent and answered.</summary>
+    public bool InSync => Scope is not null && _inOrder.TrueForAll(watch => !watch.IsDirty && !watch.AwaitsAck);
+
+    /// <summary>Where the proxy stands.</summary>
+    public ProxyStatus Status() => new(
+        Id, Node?.Id ?? "", ConnectedAt, Scope?.Snapshot.Revision ?? "", InSync,
+        [.. _inOrder.Select(watch => new TypeStatus(watch.TypeUrl, watch.SentRevision, watch.AckedRevision, watch.AwaitsAck, watch.SentCount, [.. watch.Nacked]))]);
+
+    /// <summary>A new scope: every type is looked at again.</summary>
+    internal void Offer(ProxyScope scope)
+    {
+        Scope = scope;
+        foreach (var watch in _inOrder) watch.IsDirty = true;
+    }
+
+    // A dirty type waits for the answer to what is under way, unless the proxy itself asked for more: then it is waiting for us.
+    private static bool IsTakeable(WatchedType watch) => watch.IsDirty && (watch.OwesAnswer || !watch.AwaitsAck);
+
+    private bool Introduce(Envoy.Config.Core.V3.Node? node, DateTimeOffset now)
+    {
+        if (Rejection is not null) return false;
+        if (Node is not null) return true;
+        if (node is null || node.Id.Length == 0)
+        {
+            Rejection = "missing node information";
+            return false;
+        }
+        var parsed = NodeParser.Parse(node);
+        if (parsed.Node is null)
+        {
+            Rejection = parsed.Error;
+            return false;
+        }
+        Node = parsed.Node;
+        _hub.Introduced(this, now);
+        return true;
+    }
+
+    private WatchedType? Watch(string typeUrl, out bool isNew)
+    {
+        isNew = false;
+        if (_watches.TryGetValue(typeUrl, out var known)) return known;
+        // A type that nobody generates gets no answer: a proxy of another version may ask for what we never heard of.
+        if (!_hub.Generates(typeUrl)) return null;
+        if (_watches.Count >= _hub.Options.WatchedTypesMax)
+        {
+            Rejection = $"more than {_hub.Options.WatchedTypesMax} types watched";
+            return null;
+        }
+        isNew = true;
+        var watch = new WatchedType(typeUrl);
+        _watches.Add(typeUrl, watch);
+        var at = _inOrder.FindIndex(other => TypeUrls.PushOrder(other.TypeUrl) > TypeUrls.PushOrder(typeUrl));
+        _inOrder.Insert(at < 0 ? _inOrder.Count : at, watch);
+        return watch;
+    }
+
+    private static void Begin(WatchedType watch, DeltaDiscoveryRequest request)
+    {
+        // An empty first subscription, or "*", is the wildcard (xDS protocol, "How the client specifies what resources to return").
+        watch.IsWildcard = request.ResourceNamesSubscribe.Count == 0 || request.ResourceNamesSubscribe.Contains("*");
+        foreach (var name in request.ResourceNamesSubscribe) watch.Subscribe(name);
+        foreach (var (name, version) in request.InitialResourceVersions) watch.Holds(name, version);
+        watch.IsDirty = true;
+        watch.OwesAnswer = true;
+    }
+
+    private static void Continue(WatchedType watch, DeltaDiscoveryRequest request)
+    {
+        if (request.ResponseNonce.Length > 0) watch.Answered(request.ResponseNonce, request.ErrorDetail?.Message);
+        foreach (var name in request.ResourceNamesUnsubscribe) watch.Unsubscribe(name);
+        if (request.ResourceNamesUnsubscribe.Contains("*")) watch.IsWildcard = false;
+        foreach (var name in request.ResourceNamesSubscribe) watch.Subscribe(name);
+        if (request.ResourceNamesSubscribe.Contains("*")) watch.IsWildcard = true;
+        if (request.ResourceNamesSubscribe.Count == 0) return;
+        watch.IsDirty = true;
+        watch.OwesAnswer = true;
+    }
+
+    private AdsResponse? Render(WatchedType watch, ProxyScope scope)
+    {
+        watch.IsDirty = false;
+        if (!watch.IsWildcard && watch.Names.Count == 0 && watch.SentCount == 0 && !watch.OwesAnswer) return null;
+        var all = _hub.Generate(watch.TypeUrl, scope, watch.IsWildcard ? null : watch.Names);
+        return _incremental ? RenderDelta(watch, scope, all) : RenderWhole(watch, scope, all);
+    }
+
+    private AdsResponse? RenderDelta(WatchedType watch, ProxyScope scope, IReadOnlyList<WireResource> all)
+    {
+        var existing = new HashSet<string>(all.Count);
+        var news = new List<WireResource>();
+        foreach (var resource in all)
+        {
+            existing.Add(resource.Name);
+            if (watch.IsNews(resource)) news.Add(resource);
+        }
+        var gone = watch.Gone(existing);
+        if (news.Count == 0 && gone.Count == 0 && !watch.OwesAnswer) return null;
+
+        var response = new DeltaDiscoveryResponse
+        {
+            TypeUrl = watch.TypeUrl,
+            SystemVersionInfo = scope.Snapshot.Revision,
+            Nonce = NextNonce(scope),
+        };
+        foreach (var resource in news)
+        {
+            response.Resources.Add(new Resource { Name = resource.Name, Version = resource.Version, Resource_ = resource.Body });
+        }
+        response.RemovedResources.Add(gone);
+        Delivered(watch, response.Nonce, scope, news, gone);
+        return new AdsResponse(response);
+    }
+
+    private AdsResponse? RenderWhole(WatchedType watch, ProxyScope scope, IReadOnlyList<WireResource> all)
+    {
+        var news = all.Where(watch.IsNews).ToList();
+        var gone = watch.Gone(all.Select(resource => resource.Name).ToHashSet());
+        var isWhole = TypeUrls.IsWholeState(watch.TypeUrl);
+        if (news.Count == 0 && (gone.Count == 0 || !isWhole) && !watch.OwesAnswer) return null;
+
+        var response = new DiscoveryResponse
+        {
+            TypeUrl = watch.TypeUrl,
+            VersionInfo = scope.Snapshot.Revision,
+            Nonce = NextNonce(scope),
+        };
+        foreach (var resource in isWhole ? all : news) response.Resources.Add(resource.Body);
+        Delivered(watch, response.Nonce, scope, news, gone);
+        return new AdsResponse(response);
+    }
+
+    private void Delivered(WatchedType watch, string nonce, ProxyScope scope, List<WireResource> news, List<string> gone)
+    {
+        watch.Sent(nonce, scope.Snapshot.Revision, news, gone);
+        if (watch.TypeUrl != TypeUrls.Cluster || !_watches.TryGetValue(TypeUrls.Endpoint, out var endpoints)) return;
+        // A cluster that changed warms again and waits for its endpoints, although those did not change.
+        foreach (var cluster in news)
+        {
+            if (endpoints.Names.Contains(cluster.Name) && endpoints.Forget(cluster.Name)) endpoints.IsDirty = true;
+        }
+    }
+
+    private string NextNonce(ProxyScope scope) =>
+        string.Create(CultureInfo.InvariantCulture, $"{scope.Snapshot.Revision}/{++_responses}");
+}
+
+/// <summary>A response to be written to the stream: a <see cref="DeltaDiscoveryResponse"/> or a <see cref="DiscoveryResponse"/>.</summary>
+public readonly record struct AdsResponse(IMessage Message)
+{
+    /// <summary>The incremental form, or null.</summary>
+    public DeltaDiscoveryResponse? Delta => Message as DeltaDiscoveryResponse;
+
+    /// <summary>The state-of-the-world form, or null.</summary>
+    public DiscoveryResponse? Whole => Message as DiscoveryResponse;
+}

@@ -1,0 +1,77 @@
+using Lateen.Pilot.Generation;
+using Lateen.Pilot.Meaning;
+using Lateen.Pilot.Scope;
+
+namespace Lateen.Pilot.Push;
+
+/// <summary>All connected proxies and the newest snapshot. Driven by one loop.</summary>
+/// <remarks>
+/// The host opens a session for each stream, feeds it requests, takes responses while there are any, and calls
+/// <see cref="Publish"/> with each new snapshot; it then takes responses from the sessions that came back.
+/// </remarks>
+public sealed class PushHub
+{
+    private readonly Dictionary<string, IResourceGenerator> _generators = [];
+    private readonly Dictionary<string, AdsSession> _sessions = [];
+    private ScopeBuilder? _scopes;
+
+    /// <summary>A hub that answers for the types of <paramref name="generators"/>.</summary>
+    public PushHub(PushOptions options, IEnumerable<IResourceGenerator> generators)
+    {
+        Options = options;
+        foreach (var generator in generators) _generators.Add(generator.TypeUrl, generator);
+    }
+
+    /// <summary>Bounds and delays.</summary>
+    public PushOptions Options { get; }
+
+    /// <summary>The newest snapshot; null until the first one: sessions then wait.</summary>
+    public MeshSnapshot? Snapshot => _scopes?.Snapshot;
+
+    /// <summary>Open streams.</summary>
+    public IReadOnlyCollection<AdsSession> Sessions => _sessions.Values;
+
+    /// <summary>Opens a session.</summary>
+    /// <param name="id">Name of the stream, unique among the open ones.</param>
+    /// <param name="now">The time.</param>
+    public AdsSession Connect(string id, DateTimeOffset now)
+    {
+        var session = new AdsSession(this, id, now);
+        _sessions.Add(id, session);
+        return session;
+    }
+
+    /// <summary>The stream ended.</summary>
+    public void Disconnect(AdsSession session) => _sessions.Remove(session.Id);
+
+    /// <summary>A new snapshot: every session is offered its part.</summary>
+    /// <returns>The sessions that may have something to send now.</returns>
+    public IReadOnlyList<AdsSession> Publish(MeshSnapshot snapshot)
+    {
+        _scopes = new ScopeBuilder(snapshot, _scopes);
+        foreach (var generator in _generators.Values) generator.BeginSnapshot();
+        var awake = new List<AdsSession>(_sessions.Count);
+        foreach (var session in _sessions.Values)
+        {
+            if (session.Node is not { } node) continue;
+            session.Offer(_scopes.ScopeOf(node));
+            if (session.HasWork) awake.Add(session);
+        }
+        return awake;
+    }
+
+    /// <summary>Where every proxy stands, by node id.</summary>
+    public IReadOnlyList<ProxyStatus> Status() =>
+        [.. _sessions.Values.Select(session => session.Status()).OrderBy(status => status.NodeId, StringComparer.Ordinal)];
+
+    /// <summary>Everything a proxy would be sent of one type, whether or not it is connected: for dumps and explanations.</summary>
+    public IReadOnlyList<WireResource> Generate(string typeUrl, ProxyScope scope, IReadOnlySet<string>? names) =>
+        _generators.TryGetValue(typeUrl, out var generator) ? generator.Generate(scope, names) : [];
+
+    internal bool Generates(string typeUrl) => _generators.ContainsKey(typeUrl);
+
+    internal void Introduced(AdsSession session, DateTimeOffset now)
+    {
+        if (_scopes is not null && session.Node is { } node) session.Offer(_scopes.ScopeOf(node));
+    }
+}

@@ -1,0 +1,17 @@
+namespace Lateen.Pilot.Push;
+
+/// <summary>Bounds and delays of pushing, in one place.</summary>
+public sealed record PushOptions
+{
+    /// <summary>How long it must be quiet before changes are compiled.</summary>
+    public TimeSpan DebounceQuiet { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long a change waits at most.</summary>
+    public TimeSpan DebounceMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How many types one stream may watch.</summary>
+    public int WatchedTypesMax { get; init; } = 32;
+
+    /// <summary>How many names one stream may subscribe to in one type.</summary>
+    public int NamesMax { get; init; } = 100_000;
+}

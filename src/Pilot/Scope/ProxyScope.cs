@@ -1,0 +1,42 @@
+using System.Collections.Immutable;
+using Lateen.Pilot.Meaning;
+using Lateen.Registry;
+
+namespace Lateen.Pilot.Scope;
+
+/// <summary>What one proxy may see of one snapshot.</summary>
+public sealed class ProxyScope
+{
+    /// <summary>The snapshot.</summary>
+    public required MeshSnapshot Snapshot { get; init; }
+
+    /// <summary>The proxy.</summary>
+    public required ProxyNode Node { get; init; }
+
+    /// <summary>Services, VirtualServices and DestinationRules it imports. Shared by all proxies of the same namespace and Sidecar resource.</summary>
+    public required SidecarScope Imports { get; init; }
+
+    /// <summary>Services (by port) whose endpoint it is; the oldest service first.</summary>
+    public required ImmutableArray<ServiceTarget> Targets { get; init; }
+
+    /// <summary>Servers of all Gateways that select it; null unless it is a router.</summary>
+    public MergedGateway? Gateway { get; init; }
+
+    /// <summary>Region, zone, subzone: as sent, else by label, else of its node.</summary>
+    public Locality Locality { get; init; }
+
+    /// <summary>Labels: as sent, else of its pod.</summary>
+    public required IReadOnlyDictionary<string, string> Labels { get; init; }
+
+    /// <summary>Network of the proxy; empty when none is set.</summary>
+    public string Network { get; init; } = "";
+
+    /// <summary>Its Pod or WorkloadEntry, when known.</summary>
+    public Workload? Workload { get; init; }
+}
+
+/// <summary>A service port that the proxy itself serves.</summary>
+/// <param name="Service">Service.</param>
+/// <param name="Port">Service port.</param>
+/// <param name="TargetPort">Port of the workload.</param>
+public sealed record ServiceTarget(Service Service, ServicePort Port, int TargetPort);
