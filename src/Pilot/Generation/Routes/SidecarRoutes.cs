@@ -1,0 +1,232 @@
+using System.Globalization;
+using Envoy.Config.Route.V3;
+using Istio.Networking.V1Alpha3;
+using Lateen.Pilot.Generation.Filters;
+using Lateen.Pilot.Generation.Inputs;
+using Lateen.Pilot.Meaning;
+using Lateen.Pilot.Scope;
+using Lateen.Registry;
+using EnvoyRoute = Envoy.Config.Route.V3.Route;
+using ServicePort = Lateen.Registry.ServicePort;
+using MeshConfig = Istio.Mesh.V1Alpha1.MeshConfig;
+
+namespace Lateen.Pilot.Generation.Routes;
+
+/// <summary>Everything that one outbound route configuration of a sidecar depends on.</summary>
+public sealed record SidecarRouteInputs
+{
+    /// <summary>Name: a port, <c>host:port</c> of a sniffed service, <c>http_proxy</c> or a unix path.</summary>
+    public required string RouteName { get; init; }
+
+    /// <summary>The proxy.</summary>
+    public required ProxyNode Node { get; init; }
+
+    /// <summary>Labels of the proxy's workload.</summary>
+    public required IReadOnlyDictionary<string, string> Labels { get; init; }
+
+    /// <summary>Tell services how often a request was tried.</summary>
+    public bool IncludeAttemptCount { get; init; } = true;
+
+    /// <summary>Mesh-wide settings.</summary>
+    public required MeshConfig Mesh { get; init; }
+
+    /// <summary>Services that the egress listener of this name imports, in order.</summary>
+    public required IReadOnlyList<Service> Services { get; init; }
+
+    /// <summary>VirtualServices for the mesh gateway that the egress listener imports, oldest first.</summary>
+    public required IReadOnlyList<RouteRules> VirtualServices { get; init; }
+
+    /// <summary>DestinationRule that applies to a host from this proxy.</summary>
+    public required Func<string, DestinationRule?> DestinationRule { get; init; }
+
+    /// <summary>What unknown hosts get.</summary>
+    public required OutboundFallback Fallback { get; init; }
+
+    /// <summary>Switches of the control plane.</summary>
+    public Features Features { get; init; } = Features.Default;
+
+    /// <summary>The egress listener is an explicit HTTP proxy: clients name host and port.</summary>
+    public bool IsHttpProxy { get; init; }
+}
+
+/// <summary>Outbound route configurations of sidecars.</summary>
+public sealed class SidecarRoutes
+{
+    /// <summary>Route name of the explicit HTTP proxy port.</summary>
+    public const string HttpProxyName = "http_proxy";
+
+    private readonly SidecarRouteInputs inputs;
+    private readonly int port;
+    private readonly bool isSniffed;
+    private readonly Dictionary<string, Service> services = new(StringComparer.Ordinal);
+    private readonly List<string> order = [];
+
+    private SidecarRoutes(SidecarRouteInputs inputs, int port, bool isSniffed)
+    {
+        this.inputs = inputs;
+        this.port = inputs.IsHttpProxy ? 0 : port;
+        this.isSniffed = isSniffed;
+        foreach (var service in inputs.Services) AddOnPort(service);
+    }
+
+    /// <summary>Makes the route configuration, or null when the name is none that a sidecar has.</summary>
+    public static RouteConfiguration? Generate(SidecarRouteInputs inputs)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        var isUnix = inputs.RouteName.StartsWith("unix://", StringComparison.Ordinal);
+        var colon = isUnix ? -1 : inputs.RouteName.IndexOf(':', StringComparison.Ordinal);
+        var hasPort = int.TryParse(inputs.RouteName.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port);
+        if (!hasPort && !isUnix && inputs.RouteName != HttpProxyName) return null;
+        return new SidecarRoutes(inputs, hasPort ? port : 0, colon >= 0).Generate();
+    }
+
+    private RouteConfiguration Generate()
+    {
+        var hosts = VirtualHosts();
+        if (isSniffed) hosts = OnlyTheSniffed(hosts);
+        hosts.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        if (!isSniffed) hosts.Add(DefaultRoutes.CatchAll(inputs.Fallback, inputs.IncludeAttemptCount));
+        return DefaultRoutes.Configuration(inputs.RouteName, hosts, inputs.Node.IsProxylessGrpc());
+    }
+
+    // A service is seen with nothing but the port of this configuration, which makes it the default port of destinations.
+    private void AddOnPort(Service service)
+    {
+        var name = service.Hostname.ToLowerInvariant();
+        if (port != 0)
+        {
+            if (service.PortByNumber(port) is not { } own) return;
+            service = service.WithOnlyPort(own);
+        }
+        else name = service.Hostname;
+        if (services.TryAdd(name, service)) order.Add(name);
+        else services[name] = service;
+    }
+
+    // ---- which hosts exist, and their routes
+
+    private sealed record HostGroup(int Port, IReadOnlyList<Service> Services, IReadOnlyList<string> OtherHosts, IReadOnlyList<EnvoyRoute> Routes);
+
+    private List<VirtualHost> VirtualHosts()
+    {
+        var groups = new List<HostGroup>();
+        foreach (var rules in Selected()) groups.AddRange(GroupsOf(rules));
+        var ruled = groups.SelectMany(static g => g.Services).ToHashSet();
+        foreach (var service in order.Select(name => services[name]))
+        {
+            if (ruled.Contains(service) || service.Resolution == ServiceResolution.Alias) continue;
+            groups.AddRange(service.Ports.Where(static p => IsHttpOrSniffed(p.Protocol)).Select(p => DefaultGroup(service, p)));
+        }
+        var hosts = new VirtualHostNames(inputs, port).Build(groups.Select(static g => (g.Port, g.Services, g.OtherHosts, g.Routes)).ToList(), inputs.IncludeAttemptCount);
+        if (port != 0) return hosts.Where(h => h.Port == port).Select(static h => h.Host).ToList();
+        return ExplicitProxyHosts(hosts);
+    }
+
+    // Clients of an explicit proxy name the port; without one only port 80 can be meant.
+    private static List<VirtualHost> ExplicitProxyHosts(List<(int Port, VirtualHost Host)> hosts)
+    {
+        foreach (var (_, host) in hosts.Where(static h => h.Port != 80))
+        {
+            var withPort = host.Domains.Where(static d => d.Contains(':')).ToList();
+            host.Domains.Clear();
+            host.Domains.Add(withPort);
+        }
+        return hosts.Select(static h => h.Host).Where(static h => h.Domains.Count > 0).ToList();
+    }
+
+    // On port 80 rules for hosts outside the registry count as well: that is where such requests arrive.
+    private IEnumerable<RouteRules> Selected() => port == 80 ? inputs.VirtualServices : inputs.VirtualServices.Where(IsForSomeService);
+
+    private bool IsForSomeService(RouteRules rules) => rules.Rules.Hosts.Select(static h => h.ToLowerInvariant()).Any(host =>
+        services.ContainsKey(host) || order.Any(name => (Hostnames.IsWildcard(host) || Hostnames.IsWildcard(name)) && Hostnames.Overlap(host, name)));
+
+    private IEnumerable<HostGroup> GroupsOf(RouteRules rules)
+    {
+        var routes = RouteTranslator.Translate(new RouteRulesInputs
+        {
+            Rules = rules,
+            ProxyLabels = inputs.Labels,
+            ProxyNamespace = inputs.Node.Namespace,
+            ListenPort = port,
+            Gateways = MeshGateway,
+            Mesh = inputs.Mesh,
+            Lookups = new RouteLookups { Service = Find, Hash = d => HashPolicies.ForDestination(inputs.DestinationRule(d.Host), d) },
+            IsProxylessGrpc = inputs.Node.IsProxylessGrpc(),
+        });
+        if (routes.Count == 0) return [];
+        var (others, matching) = SplitHosts(rules);
+        if (rules.IsGatewayApi)
+        {
+            // Producer or consumer routes only.
+            matching = matching.Where(s => s.Namespace == rules.Namespace || inputs.Node.Namespace == rules.Namespace).ToList();
+            if (matching.Count == 0) return [];
+        }
+        var byPort = matching.SelectMany(static s => s.Ports.Where(static p => IsHttpOrSniffed(p.Protocol)).Select(p => (Port: p.Number, Service: s)))
+            .GroupBy(static x => x.Port, static x => x.Service)
+            .Select(g => new HostGroup(g.Key, g.ToList(), others, routes)).ToList();
+        if (byPort.Count == 0 && port == 80) byPort.Add(new HostGroup(80, [], others, routes));
+        return byPort;
+    }
+
+    private static readonly HashSet<string> MeshGateway = new(["mesh"], StringComparer.Ordinal);
+
+    private Service? Find(string host) => services.GetValueOrDefault(host);
+
+    private (List<string> Others, List<Service> Matching) SplitHosts(RouteRules rules)
+    {
+        var others = new List<string>();
+        var matching = new List<Service>();
+        foreach (var host in rules.Rules.Hosts.Where(static h => !Hostnames.IsWildcard(h)))
+        {
+            if (services.TryGetValue(host.ToLowerInvariant(), out var service)) matching.Add(service);
+            else others.Add(host);
+        }
+        foreach (var host in rules.Rules.Hosts.Where(Hostnames.IsWildcard).Select(static h => h.ToLowerInvariant()))
+        {
+            var covered = rules.IsGatewayApi ? [] : order.Where(name => Hostnames.Overlap(name, host)).ToList();
+            if (covered.Count == 0) others.Add(host);
+            matching.AddRange(covered.Where(name => MostSpecific(name) == rules).Select(name => services[name]));
+        }
+        return (others, matching);
+    }
+
+    /// <summary>The rules that own a service: those that name it, else those with the longest wildcard; the oldest of equals.</summary>
+    private RouteRules? MostSpecific(string serviceName)
+    {
+        RouteRules? best = null;
+        var bestHost = "";
+        foreach (var rules in inputs.VirtualServices)
+        {
+            foreach (var host in rules.Rules.Hosts.Select(static h => h.ToLowerInvariant()))
+            {
+                if (host == serviceName && !Hostnames.IsWildcard(host)) return rules;
+                if (!Hostnames.IsWildcard(host) || !Hostnames.IsSubset(serviceName, host)) continue;
+                if (best is not null && host.Length <= bestHost.Length) continue;
+                (best, bestHost) = (rules, host);
+            }
+        }
+        return best;
+    }
+
+    private HostGroup DefaultGroup(Service service, ServicePort own)
+    {
+        var hash = HashPolicies.ForService(inputs.DestinationRule(service.Hostname), own.Number);
+        var route = DefaultRoutes.Outbound(
+            $"outbound|{own.Number}||{service.Hostname}", $"{service.Hostname}:{own.Number}/*", inputs.Mesh.DefaultHttpRetryPolicy, false);
+        if (HashPolicies.Of(hash) is { } policy) route.Route_.HashPolicy.Add(policy);
+        return new HostGroup(own.Number, [service], [], [route]);
+    }
+
+    private static bool IsHttpOrSniffed(Protocol protocol) => protocol.IsHttp() || protocol.IsUnsupported();
+
+    // A sniffed service has a listener of its own, whose routes know nothing but that service under any name.
+    private List<VirtualHost> OnlyTheSniffed(List<VirtualHost> hosts)
+    {
+        var bare = inputs.RouteName[..inputs.RouteName.LastIndexOf(':')];
+        var own = hosts.Where(h => h.Domains.Contains(inputs.RouteName) || h.Domains.Contains(bare)).ToList();
+        if (own.Count != 1) return own;
+        own[0].Domains.Clear();
+        own[0].Domains.Add("*");
+        return own;
+    }
+}
