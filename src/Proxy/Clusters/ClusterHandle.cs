@@ -1,0 +1,2 @@
+namespace Lateen.Proxy.Clusters;
+public sealed class ClusterHandle { public string Name = ""; }
