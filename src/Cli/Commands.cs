@@ -7,6 +7,9 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Lateen.Cli.Printing;
 using Lateen.Cli.Verbs;
+using Lateen.Cli.Verbs.Objects;
+using Lateen.Cli.Verbs.Proxies;
+using Lateen.Cli.Verbs.Revisions;
 
 namespace Lateen.Cli;
 
@@ -17,6 +20,20 @@ public static class Commands
     public static RootCommand Root(Terminal terminal) => new("Lateen: a service mesh. Start one with `lateen up`, then `lateen apply -f FILE`.")
     {
         ControlPlaneVerb.Command(terminal),
+
+        ApplyVerb.Command(terminal),
+        GetVerb.Command(terminal),
+        DescribeVerb.Command(terminal),
+        EditVerb.Command(terminal),
+        DeleteVerb.Command(terminal),
+
+        HistoryVerb.Command(terminal),
+        DiffVerb.Command(terminal),
+        RollbackVerb.Command(terminal),
+
+        ProxyStatusVerb.Command(terminal),
+        ExplainVerb.Command(terminal),
+        WhyVerb.Command(terminal),
     };
 
     /// <summary>Parses and runs one command line.</summary>

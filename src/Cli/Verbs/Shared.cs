@@ -1,10 +1,15 @@
 using System.CommandLine;
+using Lateen.Cli.Printing;
+using Lateen.Cli.Remote;
+using Lateen.ControlPlane.Operator;
 
 namespace Lateen.Cli.Verbs;
 
-/// <summary>Options that several verbs take, with one wording.</summary>
+/// <summary>Options and endings that several verbs share, with one wording.</summary>
 internal static class Shared
 {
+    public const string DefaultNamespace = "default";
+
     public static Option<string?> State() => new("--state")
     {
         Description = "the mesh's state folder (else LATEEN_STATE, else .lateen here or above)",
@@ -13,12 +18,72 @@ internal static class Shared
 
     public static Option<string?> Namespace() => new("--namespace", "-n") { Description = "the namespace (else \"default\")", HelpName = "name" };
 
-    public static Option<bool> AllNamespaces() => new("--all-namespaces", "-A") { Description = "of all namespaces" };
+    public static Option<bool> AllNamespaces() => new("--all-namespaces", "-A") { Description = "all namespaces" };
 
-    public static Option<string> Output(params string[] formats) => new("--output", "-o")
+    public static Option<string[]> Files(bool required) => new("--filename", "-f")
     {
-        Description = "one of " + string.Join(", ", formats),
-        HelpName = "format",
-        DefaultValueFactory = _ => "",
+        Description = "a file, a folder, or - for standard input; may be repeated",
+        HelpName = "path",
+        Required = required,
+        DefaultValueFactory = _ => [],
+        AllowMultipleArgumentsPerToken = true,
     };
+
+    public static Option<bool> Recursive() => new("--recursive", "-R") { Description = "look into the folders of a folder, too" };
+
+    // kubectl has --dry-run=client|server|none; here the server always validates, so a bare --dry-run means what all of them mean.
+    public static Option<string?> DryRun() => new("--dry-run")
+    {
+        Description = "validate and tell what would happen, change nothing",
+        Arity = ArgumentArity.ZeroOrOne,
+        HelpName = "client|server|none",
+    };
+
+    public static bool IsDryRun(ParseResult parsed, Option<string?> option) => parsed.GetResult(option) is not null && parsed.GetValue(option) is not "none";
+
+    public static Option<bool> Wait() => new("--wait", "-w") { Description = "wait until every connected proxy runs it" };
+
+    public static Option<string> Timeout() => new("--timeout")
+    {
+        Description = "how long to wait for the proxies",
+        HelpName = "duration",
+        DefaultValueFactory = _ => "30s",
+    };
+
+    public static Option<string> Output(params string[] formats)
+    {
+        var output = new Option<string>("--output", "-o") { Description = "one of " + string.Join(", ", formats), HelpName = "format", DefaultValueFactory = _ => "" };
+        output.Validators.Add(result =>
+        {
+            string? said = result.Tokens.Count > 0 ? result.Tokens[0].Value : null;
+            if (said is not null && !formats.Contains(said)) result.AddError($"-o {said} is not known: it is one of {string.Join(", ", formats)}");
+        });
+        output.CompletionSources.Add(_ => formats.Select(format => new System.CommandLine.Completions.CompletionItem(format)));
+        return output;
+    }
+
+    public static string Author => Environment.UserName;
+
+    /// <summary>Prints the findings of a change and, where it was refused, ends the command.</summary>
+    public static void Findings(Terminal terminal, ChangeAnswer answer)
+    {
+        foreach (Finding finding in answer.Findings) FindingLines.Print(terminal, finding);
+        if (answer.Accepted) return;
+        int mistakes = answer.Findings.Count(finding => finding.Level == "error");
+        throw new CommandException($"nothing was changed: {mistakes} {(mistakes == 1 ? "mistake" : "mistakes")}", "Correct what is listed above; an apply is taken whole or not at all.");
+    }
+
+    /// <summary>Waits until the proxies run <paramref name="revision"/> and tells how it went.</summary>
+    public static async Task AwaitAsync(OperatorClient mesh, long revision, string timeout, Terminal terminal, CancellationToken cancel)
+    {
+        WaitAnswer answer = await mesh.WaitAsync(revision, Durations.Parse(timeout), cancel);
+        string proxies = $"{answer.Proxies} {(answer.Proxies == 1 ? "proxy" : "proxies")}";
+        if (answer.Converged)
+        {
+            terminal.Remark($"revision {answer.Revision} runs on {proxies}", Tone.Good);
+            return;
+        }
+        foreach (BehindRow behind in answer.Behind) terminal.Remark($"  {behind.Proxy}: {behind.Reason}", Tone.Doubtful);
+        throw new CommandException($"revision {answer.Revision} runs on {answer.Proxies - answer.Behind.Count} of {proxies} after {timeout}", "It is stored and will reach them; `lateen proxy-status` tells how far each is.");
+    }
 }

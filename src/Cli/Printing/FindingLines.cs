@@ -1,0 +1,17 @@
+using Lateen.ControlPlane.Operator;
+
+namespace Lateen.Cli.Printing;
+
+/// <summary>One finding as two lines: where and what, and below what to do.</summary>
+public static class FindingLines
+{
+    /// <summary>Prints <paramref name="finding"/> among the complaints: `file:line:column: error LT0001: text (Kind ns/name)`.</summary>
+    public static void Print(Terminal terminal, Finding finding)
+    {
+        Tone tone = finding.Level switch { "error" => Tone.Bad, "warning" => Tone.Doubtful, _ => Tone.Faint };
+        string place = finding.Place is null ? "" : finding.Place + ": ";
+        string about = finding.Object is null ? "" : $" ({finding.Object})";
+        terminal.Remark($"{place}{finding.Level} {finding.Code}: {finding.Text}{about}", tone);
+        if (finding.Remedy is not null) terminal.Remark("    " + finding.Remedy);
+    }
+}

@@ -1,0 +1,99 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Lateen.ControlPlane.Hosting;
+
+/// <summary>One listening address and who answers there.</summary>
+/// <param name="Flag">The option that set the address, for messages.</param>
+/// <param name="Address">Where: an <see cref="IPEndPoint"/> or a unix socket.</param>
+/// <param name="Protocols">What is spoken there.</param>
+/// <param name="Answer">Serves one request.</param>
+public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols, RequestDelegate Answer);
+
+/// <summary>Kestrel without a web host round it: listening addresses, each with one function that serves its requests.</summary>
+public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposable
+{
+    private readonly List<KestrelServer> servers = [];
+
+    /// <summary>Binds every door, in order.</summary>
+    /// <returns>The addresses as bound (a port 0 has become a number).</returns>
+    /// <exception cref="IOException">One of them cannot be bound; the message names it.</exception>
+    public async Task<IReadOnlyList<EndPoint>> OpenAsync(IEnumerable<Door> doors, CancellationToken cancel)
+    {
+        var bound = new List<EndPoint>();
+        foreach (Door door in doors) bound.Add(await OpenAsync(door, cancel));
+        return bound;
+    }
+
+    /// <inheritdoc />
+    public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
+
+    /// <inheritdoc />
+    public Task ProcessRequestAsync(HttpContext context) => context.Features.GetRequiredFeature<Door>().Answer(context);
+
+    /// <inheritdoc />
+    public void DisposeContext(HttpContext context, Exception? exception)
+    {
+    }
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(500));
+        foreach (KestrelServer server in servers)
+        {
+            await server.StopAsync(patience.Token);
+            server.Dispose();
+        }
+    }
+
+    private async Task<EndPoint> OpenAsync(Door door, CancellationToken cancel)
+    {
+        var options = new KestrelServerOptions { AddServerHeader = false };
+        Limit(options.Limits);
+        ListenOptions? listening = null;
+        options.Listen(door.Address, listen =>
+        {
+            listen.Protocols = door.Protocols;
+            listen.Use(next => connection =>
+            {
+                connection.Features.Set(door);
+                return next(connection);
+            });
+            listening = listen;
+        });
+        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
+        var server = new KestrelServer(Options.Create(options), transport, NullLoggerFactory.Instance);
+        try
+        {
+            await server.StartAsync(this, cancel);
+        }
+        catch (IOException refused)
+        {
+            server.Dispose();
+            throw new IOException($"cannot listen on {door.Address}: {Reason(refused)}; choose another address with {door.Flag}", refused);
+        }
+        servers.Add(server);
+        return listening!.EndPoint;
+    }
+
+    // An xDS stream is idle for hours: Kestrel's minimum data rates would reset it, and a size limit of the whole request would end it.
+    private static void Limit(KestrelServerLimits limits)
+    {
+        limits.MinRequestBodyDataRate = null;
+        limits.MinResponseDataRate = null;
+        limits.MaxRequestBodySize = null;
+        limits.Http2.MaxStreamsPerConnection = 100_000;
+        limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+        limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+    }
+
+    private static string Reason(IOException refused) => refused.InnerException is AddressInUseException ? "another process listens there" : refused.Message;
+}
