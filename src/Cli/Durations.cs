@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace Lateen.Cli;
@@ -5,6 +6,8 @@ namespace Lateen.Cli;
 /// <summary>Durations as the command line has them (30s, 1m30s, 250ms) and ages as tables have them (5d, 3h12m).</summary>
 public static class Durations
 {
+    private static readonly SearchValues<char> Number = SearchValues.Create("0123456789.");
+
     /// <summary>Reads a duration in Go's notation; a bare number is seconds.</summary>
     /// <exception cref="CommandException">It is none.</exception>
     public static TimeSpan Parse(string text)
@@ -14,10 +17,10 @@ public static class Durations
         ReadOnlySpan<char> rest = text;
         while (rest.Length > 0)
         {
-            int digits = rest.IndexOfAnyExcept("0123456789.");
+            int digits = rest.IndexOfAnyExcept(Number);
             if (digits <= 0 || !double.TryParse(rest[..digits], CultureInfo.InvariantCulture, out double amount)) throw NotOne(text);
             rest = rest[digits..];
-            int unit = rest.IndexOfAny("0123456789.");
+            int unit = rest.IndexOfAny(Number);
             sum += Unit(unit < 0 ? rest : rest[..unit], amount) ?? throw NotOne(text);
             rest = unit < 0 ? [] : rest[unit..];
         }

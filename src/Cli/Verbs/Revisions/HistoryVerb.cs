@@ -18,7 +18,7 @@ internal static class HistoryVerb
         command.SetAction(async (parsed, cancel) =>
         {
             using OperatorClient mesh = OperatorClient.Of(parsed.GetValue(state));
-            Target? target = Targets.Parse(parsed.GetValue(what) ?? []).FirstOrDefault();
+            Target? target = Targets.Parse(parsed.GetValue(what) ?? []) is [var first, ..] ? first : null;
             RevisionList list = await mesh.HistoryAsync(target?.Kind, target is null ? null : parsed.GetValue(inNamespace) ?? Shared.DefaultNamespace, target?.Name, parsed.GetValue(most), cancel);
             var table = new ColumnTable("REVISION", "WHEN", "WHO", "WHY", "CHANGES");
             foreach (RevisionRow row in list.Items) table.Row(row.Revision.ToString(), $"{row.At.ToLocalTime():yyyy-MM-dd HH:mm:ss}", row.Author, row.Reason, Summary(row.Changes));
