@@ -7,13 +7,13 @@ public abstract class Deadline
     public long DueAt { get; internal set; }
 
     /// <summary>Neighbours in the wheel's slot.</summary>
-    internal Deadline? Next { get; set; }
+    internal Deadline? Next;
 
     /// <summary>The neighbour before it.</summary>
-    internal Deadline? Previous { get; set; }
+    internal Deadline? Previous;
 
     /// <summary>The slot it hangs in, -1 for none.</summary>
-    internal int Slot { get; set; } = -1;
+    internal int Slot = -1;
 
     /// <summary>True while it waits.</summary>
     public bool IsArmed => DueAt != 0;
@@ -22,13 +22,25 @@ public abstract class Deadline
     protected internal abstract void OnDue(long now);
 }
 
-/// <summary>Work from another thread for a loop's thread. Posted objects are the mailbox: the only way across.</summary>
+/// <summary>
+/// Work from another thread for a loop's thread. Posted objects are the mailbox: the only way across. Posting (or deferring) one that still waits changes
+/// nothing: it is delivered once. It waits in one queue at a time, so one object is either posted or deferred, not both.
+/// </summary>
 public abstract class Letter
 {
-    internal Letter? Following { get; set; }
+    /// <summary>The next in its queue; null exactly when it waits in none.</summary>
+    internal Letter? Following;
+
+    /// <summary>Ends every queue, so that null can mean "not queued".</summary>
+    internal static readonly Letter End = new LastLetter();
 
     /// <summary>Runs on the loop's thread, at its next turn.</summary>
     protected internal abstract void Deliver();
+
+    private sealed class LastLetter : Letter
+    {
+        protected internal override void Deliver() => throw new InvariantException("the end of a letter queue was delivered");
+    }
 }
 
 /// <summary>How to listen.</summary>
@@ -47,7 +59,18 @@ public readonly record struct ListenOptions(Address Address, bool ReusePort = tr
 /// <param name="Mark">SO_MARK; 0 for none.</param>
 /// <param name="TimeoutMicros">Until <see cref="CloseReason.Timeout"/>; 0 for the kernel's own patience.</param>
 /// <param name="KeepAlive">TCP keep-alive on.</param>
-public readonly record struct ConnectOptions(Address Remote, Address Source = default, uint Mark = 0, long TimeoutMicros = 0, bool KeepAlive = false);
+/// <param name="KeepAliveSeconds">Silence before the first probe; 0 for the kernel's value.</param>
+/// <param name="KeepAliveInterval">Seconds between probes; 0 for the kernel's value.</param>
+/// <param name="KeepAliveProbes">Unanswered probes before the end; 0 for the kernel's value.</param>
+public readonly record struct ConnectOptions(
+    Address Remote,
+    Address Source = default,
+    uint Mark = 0,
+    long TimeoutMicros = 0,
+    bool KeepAlive = false,
+    int KeepAliveSeconds = 0,
+    int KeepAliveInterval = 0,
+    int KeepAliveProbes = 0);
 
 /// <summary>Takes what a listening socket accepts.</summary>
 public abstract class Acceptor
@@ -88,6 +111,9 @@ public abstract class DatagramSocket
 /// <summary>One thread's turn of events: sockets, deadlines, letters. Everything but <see cref="Post"/> is for the loop's own thread.</summary>
 public abstract class EventLoop
 {
+    /// <summary>The loop's spare buffers for output that waits.</summary>
+    internal ChunkPool Chunks { get; } = new();
+
     /// <summary>Microseconds of a clock that never goes back; read once a turn.</summary>
     public abstract long Now { get; }
 
@@ -117,7 +143,7 @@ public abstract class EventLoop
     /// <summary>From any thread: <paramref name="letter"/> is delivered on this loop's thread.</summary>
     public abstract void Post(Letter letter);
 
-    /// <summary>Runs <paramref name="action"/> at the end of the current turn; for what must not run inside a handler that is on the stack.</summary>
+    /// <summary>Delivers <paramref name="letter"/> at the end of the current turn; for what must not run inside a handler that is on the stack.</summary>
     public abstract void Defer(Letter letter);
 }
 

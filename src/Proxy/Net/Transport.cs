@@ -3,10 +3,10 @@ namespace Lateen.Proxy.Net;
 /// <summary>How a transport came to its end.</summary>
 public enum CloseReason : byte
 {
-    /// <summary>We closed it.</summary>
+    /// <summary>We closed it while the peer's direction was open.</summary>
     Local,
 
-    /// <summary>The peer ended both directions in order.</summary>
+    /// <summary>The peer ended its direction in order, and ours has ended after it.</summary>
     Remote,
 
     /// <summary>The peer, or the network, broke it (RST and the like).</summary>
@@ -51,6 +51,12 @@ public abstract class Transport
     /// <summary>Bytes accepted by <see cref="Send"/> that have not left yet.</summary>
     public abstract int PendingBytes { get; }
 
+    /// <summary>Bytes of pending output above which <see cref="IsAboveWatermark"/> is set; writing may go on when half of it is left. Default 1 MiB.</summary>
+    public virtual int HighWatermark { get; set; } = 1 << 20;
+
+    /// <summary>True from when pending output exceeded <see cref="HighWatermark"/> until <see cref="TransportHandler.OnWritable"/>. Advice only: <see cref="Send"/> takes bytes all the same.</summary>
+    public abstract bool IsAboveWatermark { get; }
+
     /// <summary>False stops reading (back-pressure); arriving bytes stay in the kernel.</summary>
     public abstract bool Reading { get; set; }
 
@@ -66,7 +72,7 @@ public abstract class Transport
     /// <summary>Ends our direction (FIN, or close_notify and FIN) when all pending bytes have left; reading goes on.</summary>
     public abstract void EndSend();
 
-    /// <summary>Ends the connection: with <paramref name="abort"/> at once with RST, else after the pending bytes. <see cref="TransportHandler.OnClosed"/> follows on this or a later turn, once.</summary>
+    /// <summary>Ends the connection: with <paramref name="abort"/> at once with RST, else after the pending bytes. <see cref="TransportHandler.OnClosed"/> follows on this or a later turn, once, never inside this call.</summary>
     public abstract void Close(bool abort = false);
 }
 

@@ -1,0 +1,121 @@
+namespace Lateen.Proxy.Net.Epoll;
+
+/// <summary>A listening socket: accepts in bounded batches, and rests when descriptors or memory run out.</summary>
+internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
+{
+    private const int AcceptsMax = 64;
+
+    // Out of descriptors or memory: no edge will come for those that wait, so the loop asks again after this.
+    private const long RestMicros = 100_000;
+
+    private readonly EpollLoop _loop;
+    private readonly Acceptor _acceptor;
+    private readonly Address _address;
+    private readonly bool _transparent;
+    private readonly Rest _rest;
+    private bool _accepting = true;
+    private bool _mayAccept;
+
+    public EpollListener(EpollLoop loop, int descriptor, in Address asked, bool transparent, Acceptor acceptor)
+    {
+        _loop = loop;
+        _acceptor = acceptor;
+        _transparent = transparent;
+        _rest = new Rest(this);
+        _address = asked.Kind == AddressKind.Unix ? asked : Sockets.LocalOf(descriptor);
+        if (loop.Register(this, descriptor))
+            return;
+        loop.Release(this);
+        throw new ListenException($"cannot listen on {asked}: the event loop refuses the socket");
+    }
+
+    /// <inheritdoc/>
+    public int Descriptor { get; set; } = -1;
+
+    /// <inheritdoc/>
+    public bool IsReady { get; set; }
+
+    /// <inheritdoc/>
+    public override Address Address => _address;
+
+    /// <inheritdoc/>
+    public override bool Accepting
+    {
+        get => _accepting;
+        set
+        {
+            _accepting = value;
+            if (value && _mayAccept && Descriptor >= 0)
+                _loop.AddReady(this);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnEvents(uint events)
+    {
+        _mayAccept = true;
+        OnReady();
+    }
+
+    /// <inheritdoc/>
+    public void OnReady()
+    {
+        for (int i = 0; i < AcceptsMax; i++)
+        {
+            if (!_accepting || !_mayAccept || Descriptor < 0 || _rest.IsArmed)
+                return;
+            AcceptOne();
+        }
+        if (_mayAccept && Descriptor >= 0)
+            _loop.AddReady(this);
+    }
+
+    private void AcceptOne()
+    {
+        SocketAddress from = default;
+        from.Length = SocketAddress.Size;
+        int descriptor = Sys.Accept(Descriptor, from.Bytes, &from.Length, Sys.NonBlock | Sys.CloseOnExec);
+        if (descriptor < 0)
+        {
+            OnRefused(Sys.Errno);
+            return;
+        }
+        Address remote = from.ToAddress();
+        EpollTransport? transport = EpollTransport.Accept(_loop, descriptor, remote, _transparent);
+        if (transport is not null)
+            _acceptor.OnAccepted(transport);
+    }
+
+    private void OnRefused(int error)
+    {
+        if (error == Sys.EAgain)
+            _mayAccept = false;
+        else if (error is Sys.EMFile or Sys.ENFile or Sys.ENoBufs or Sys.ENoMem)
+            _loop.Arm(_rest, RestMicros);
+        // Else one connection died in the queue (ECONNABORTED and the network's errors, accept(2)): the next one may be well.
+    }
+
+    /// <inheritdoc/>
+    public override void Close()
+    {
+        _loop.Disarm(_rest);
+        _loop.Release(this);
+    }
+
+    /// <inheritdoc/>
+    public void Abandon()
+    {
+        // A defect while one connection was set up is no reason to stop listening.
+        if (_mayAccept && Descriptor >= 0)
+            _loop.AddReady(this);
+    }
+
+    private sealed class Rest(EpollListener listener) : Deadline
+    {
+        protected internal override void OnDue(long now)
+        {
+            if (listener.Descriptor >= 0)
+                listener._loop.AddReady(listener);
+        }
+    }
+}

@@ -1,0 +1,469 @@
+namespace Lateen.Proxy.Net.Epoll;
+
+/// <summary>One stream socket. Readiness is remembered between events (edges), output of a turn is gathered, and the end is told once, at the end of a turn.</summary>
+internal sealed unsafe class EpollTransport : Transport, IEpollSource
+{
+    // A turn reads at most this often from one connection: 4 x 64 KiB, then the others have their share.
+    private const int ReadsMax = 4;
+
+    // From here a copy costs more than the system call it could save.
+    private const int DirectBytes = 16 * 1024;
+
+    // Gathered output above this leaves at once, so that PendingBytes means what the kernel did not take.
+    private const int GatherBytes = 64 * 1024;
+
+    private const int VectorsMax = 64;
+
+    private readonly EpollLoop _loop;
+    private readonly bool _transparent;
+    private readonly Address _remote;
+    private Address _local;
+    private Address _original;
+    private OutputQueue _output;
+    private Patience? _patience;
+    private CloseReason _reason;
+    private State _state;
+
+    private EpollTransport(EpollLoop loop, in Address remote, bool transparent)
+    {
+        _loop = loop;
+        _remote = remote;
+        _transparent = transparent;
+        HighWatermark = loop.Options.HighWatermark;
+        _state = State.Reading;
+    }
+
+    [Flags]
+    private enum State : ushort
+    {
+        None = 0,
+        Connecting = 1,
+
+        /// <summary>The handler wants bytes.</summary>
+        Reading = 2,
+
+        /// <summary>The kernel may have bytes (an edge came and was not read out).</summary>
+        MayRead = 4,
+
+        /// <summary>The kernel told of an end or an error: read until it shows.</summary>
+        EndSeen = 8,
+
+        /// <summary>The peer's direction has ended and the handler knows.</summary>
+        PeerEnded = 16,
+
+        /// <summary>The kernel's buffer is full: wait for its edge.</summary>
+        Blocked = 32,
+        AboveWatermark = 64,
+
+        /// <summary>It waits in the loop's list of those to flush.</summary>
+        Dirty = 128,
+        EndRequested = 256,
+        EndSent = 512,
+        CloseRequested = 1024,
+        Closed = 2048,
+        OriginalKnown = 4096,
+        Told = 8192,
+    }
+
+    /// <inheritdoc/>
+    public int Descriptor { get; set; } = -1;
+
+    /// <inheritdoc/>
+    public bool IsReady { get; set; }
+
+    /// <inheritdoc/>
+    public override EventLoop Loop => _loop;
+
+    /// <inheritdoc/>
+    public override Address Local => _local;
+
+    /// <inheritdoc/>
+    public override Address Remote => _remote;
+
+    /// <inheritdoc/>
+    public override Address OriginalDestination
+    {
+        get
+        {
+            if (!Has(State.OriginalKnown) && Descriptor >= 0)
+            {
+                _state |= State.OriginalKnown;
+                // TPROXY leaves the meant address as the socket's own; REDIRECT keeps it in the connection tracker.
+                Address kept = _transparent ? _local : Sockets.OriginalDestinationOf(Descriptor, _local.Kind);
+                if (_transparent || kept != _local)
+                    _original = kept;
+            }
+            return _original;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int PendingBytes => _output.Length;
+
+    /// <inheritdoc/>
+    public override bool IsAboveWatermark => Has(State.AboveWatermark);
+
+    /// <inheritdoc/>
+    public override bool IsClosed => (_state & (State.Closed | State.CloseRequested)) != 0;
+
+    /// <inheritdoc/>
+    public override bool Reading
+    {
+        get => Has(State.Reading);
+        set
+        {
+            if (value == Has(State.Reading))
+                return;
+            _state ^= State.Reading;
+            if (value && Has(State.MayRead) && !IsClosed)
+                _loop.AddReady(this);
+        }
+    }
+
+    private bool Has(State state) => (_state & state) != 0;
+
+    /// <summary>Begins to connect.</summary>
+    public static EpollTransport Connect(EpollLoop loop, in ConnectOptions options, TransportHandler handler)
+    {
+        var transport = new EpollTransport(loop, options.Remote, transparent: false) { Handler = handler };
+        transport._state |= State.Connecting | State.OriginalKnown;
+        int descriptor = Sockets.Connect(options, out int error);
+        if (descriptor < 0 || !loop.Register(transport, descriptor))
+        {
+            transport.End(descriptor < 0 ? Sockets.ReasonOf(error) : CloseReason.Environment);
+            return transport;
+        }
+        if (options.TimeoutMicros > 0)
+            transport.WaitAtMost(options.TimeoutMicros);
+        return transport;
+    }
+
+    /// <summary>Takes an accepted socket. Null where the kernel refuses to watch it.</summary>
+    public static EpollTransport? Accept(EpollLoop loop, int descriptor, in Address remote, bool transparent)
+    {
+        var transport = new EpollTransport(loop, remote, transparent);
+        if (!loop.Register(transport, descriptor))
+        {
+            loop.Release(transport);
+            return null;
+        }
+        transport._local = Sockets.LocalOf(descriptor);
+        return transport;
+    }
+
+    // Arriving
+
+    /// <inheritdoc/>
+    public void OnEvents(uint events)
+    {
+        if (Has(State.Connecting) && !FinishConnect(events))
+            return;
+        if ((events & Sys.Out) != 0 && Has(State.Blocked))
+        {
+            _state &= ~State.Blocked;
+            FlushTurn();
+        }
+        if ((events & (Sys.In | Sys.ReadHangUp | Sys.HangUp | Sys.Error)) == 0 || Descriptor < 0)
+            return;
+        _state |= State.MayRead;
+        if ((events & (Sys.ReadHangUp | Sys.HangUp | Sys.Error)) != 0)
+            _state |= State.EndSeen;
+        if (Has(State.Reading) && !IsClosed)
+            Read();
+        else if ((events & Sys.Error) != 0)
+            End(CloseReason.Reset);
+    }
+
+    /// <inheritdoc/>
+    public void OnReady()
+    {
+        if (Has(State.Reading) && Has(State.MayRead) && !IsClosed)
+            Read();
+    }
+
+    private bool FinishConnect(uint events)
+    {
+        if ((events & (Sys.Out | Sys.Error | Sys.HangUp)) == 0)
+            return false;
+        int error = Sockets.TakeError(Descriptor);
+        if (error != 0)
+        {
+            End(Sockets.ReasonOf(error));
+            return false;
+        }
+        _state &= ~State.Connecting;
+        _patience?.Stop(_loop);
+        _local = Sockets.LocalOf(Descriptor);
+        if (Has(State.CloseRequested))
+            WaitAtMost(_loop.Options.CloseMicros);
+        else
+            Handler.OnConnected(this);
+        if (Descriptor >= 0)
+            MarkDirty();
+        return Descriptor >= 0;
+    }
+
+    private void Read()
+    {
+        Span<byte> buffer = _loop.ReceiveBuffer;
+        fixed (byte* start = buffer)
+        {
+            for (int i = 0; i < ReadsMax; i++)
+            {
+                nint count = Sys.Receive(Descriptor, start, buffer.Length, 0);
+                if (count <= 0)
+                {
+                    EndOfInput(count);
+                    return;
+                }
+                // A short read has emptied the socket: the next byte brings an edge (epoll(7)), unless the end has been told already.
+                bool more = count == buffer.Length || Has(State.EndSeen);
+                if (!more)
+                    _state &= ~State.MayRead;
+                Handler.OnData(this, buffer[..(int)count]);
+                if (!more || !Has(State.Reading) || IsClosed)
+                    return;
+            }
+        }
+        _loop.AddReady(this);
+    }
+
+    private void EndOfInput(nint count)
+    {
+        if (count < 0)
+        {
+            int error = Sys.Errno;
+            if (error == Sys.EIntr)
+                _loop.AddReady(this);
+            else if (error == Sys.EAgain)
+                _state &= ~State.MayRead;
+            else
+                End(Sockets.ReasonOf(error));
+            return;
+        }
+        _state &= ~State.MayRead;
+        if (Has(State.PeerEnded))
+            return;
+        _state |= State.PeerEnded;
+        Handler.OnEnd(this);
+        EndWhenBothEnded();
+    }
+
+    // Leaving
+
+    /// <inheritdoc/>
+    public override void Send(ReadOnlySpan<byte> bytes)
+    {
+        if (IsClosed || Has(State.EndRequested) || bytes.IsEmpty)
+            return;
+        if (bytes.Length >= DirectBytes && _output.Length == 0 && !Has(State.Blocked | State.Connecting))
+            bytes = bytes[SendNow(bytes)..];
+        if (Descriptor < 0)
+            return;
+        _output.Append(bytes, _loop.Chunks);
+        if (_output.Length >= GatherBytes)
+            Drain();
+        if (_output.Length > HighWatermark)
+            _state |= State.AboveWatermark;
+        MarkDirty();
+    }
+
+    private int SendNow(ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* start = bytes)
+            return (int)Sent(Sys.Send(Descriptor, start, bytes.Length, Sys.MsgNoSignal));
+    }
+
+    private nint Sent(nint count)
+    {
+        if (count >= 0)
+            return count;
+        int error = Sys.Errno;
+        if (error is Sys.EAgain or Sys.ENoBufs or Sys.EIntr)
+            _state |= State.Blocked;
+        else
+            End(Sockets.ReasonOf(error));
+        return 0;
+    }
+
+    private void MarkDirty()
+    {
+        if (Has(State.Dirty))
+            return;
+        _state |= State.Dirty;
+        _loop.AddDirty(this);
+    }
+
+    /// <summary>Gives the kernel what it takes.</summary>
+    private void Drain()
+    {
+        while (_output.Length != 0 && !Has(State.Blocked | State.Connecting) && Descriptor >= 0)
+        {
+            int offered = _output.Length;
+            nint count = Sent(_output.Head!.Next is null ? SendChunk(_output.Head) : SendChunks(out offered));
+            if (count == 0)
+                return;
+            // A short write means a full buffer: its edge comes when there is room again.
+            if (count < offered)
+                _state |= State.Blocked;
+            _output.Consume((int)count, _loop.Chunks);
+        }
+    }
+
+    private nint SendChunk(Chunk chunk) => Sys.Send(Descriptor, chunk.Filled, chunk.Length, Sys.MsgNoSignal);
+
+    private nint SendChunks(out int offered)
+    {
+        Sys.Vector* vectors = stackalloc Sys.Vector[VectorsMax];
+        int count = 0;
+        offered = 0;
+        for (Chunk? chunk = _output.Head; chunk is not null && count < VectorsMax; chunk = chunk.Next)
+        {
+            vectors[count++] = new Sys.Vector { Start = chunk.Filled, Length = chunk.Length };
+            offered += chunk.Length;
+        }
+        var message = new Sys.MessageHeader { Vectors = vectors, VectorCount = count };
+        return Sys.SendMessage(Descriptor, &message, Sys.MsgNoSignal);
+    }
+
+    /// <inheritdoc/>
+    public override void Flush()
+    {
+        if (!IsClosed)
+            Drain();
+    }
+
+    /// <summary>The loop's part: what was gathered leaves, then what waits for it to have left follows.</summary>
+    public void FlushTurn()
+    {
+        _state &= ~State.Dirty;
+        Drain();
+        if (Descriptor < 0)
+            return;
+        if (_output.Length == 0 && !Has(State.Connecting))
+        {
+            if (Has(State.CloseRequested))
+            {
+                Finish();
+                return;
+            }
+            SendEnd();
+        }
+        if (!Has(State.AboveWatermark) || _output.Length > HighWatermark / 2 || IsClosed)
+            return;
+        _state &= ~State.AboveWatermark;
+        Handler.OnWritable(this);
+    }
+
+    /// <inheritdoc/>
+    public override void EndSend()
+    {
+        if (IsClosed || Has(State.EndRequested))
+            return;
+        _state |= State.EndRequested;
+        MarkDirty();
+    }
+
+    private void SendEnd()
+    {
+        if (!Has(State.EndRequested) || Has(State.EndSent))
+            return;
+        _state |= State.EndSent;
+        if (Sys.Shutdown(Descriptor, Sys.ShutWrite) != 0)
+            End(Sockets.ReasonOf(Sys.Errno));
+        else
+            EndWhenBothEnded();
+    }
+
+    private void EndWhenBothEnded()
+    {
+        if (Has(State.EndSent) && Has(State.PeerEnded))
+            End(CloseReason.Remote);
+    }
+
+    // Ending
+
+    /// <inheritdoc/>
+    public override void Close(bool abort = false)
+    {
+        if (Has(State.Closed) || (Has(State.CloseRequested) && !abort))
+            return;
+        _state |= State.CloseRequested;
+        if (abort)
+            Reset();
+        else if (Has(State.Connecting))
+            Finish();
+        else
+            CloseInOrder();
+    }
+
+    private void CloseInOrder()
+    {
+        Drain();
+        if (Descriptor < 0)
+            return;
+        if (_output.Length == 0)
+            Finish();
+        else
+            WaitAtMost(_loop.Options.CloseMicros);
+    }
+
+    private void Finish() => End(Has(State.PeerEnded) ? CloseReason.Remote : CloseReason.Local);
+
+    private void Reset()
+    {
+        if (Descriptor >= 0)
+        {
+            // struct linger { on = 1, seconds = 0 }: close() sends RST and drops what is pending (socket(7)).
+            ulong linger = BitConverter.IsLittleEndian ? 1UL : 1UL << 32;
+            Sys.SetOption(Descriptor, Sys.SolSocket, Sys.SoLinger, &linger, sizeof(ulong));
+        }
+        End(CloseReason.Local);
+    }
+
+    /// <summary>The socket goes now; its handler hears at the end of the turn.</summary>
+    private void End(CloseReason reason)
+    {
+        if (Has(State.Closed))
+            return;
+        _state |= State.Closed;
+        // What happens to a connection that we have closed is still our closing.
+        _reason = Has(State.CloseRequested) && reason != CloseReason.Remote ? CloseReason.Local : reason;
+        _patience?.Stop(_loop);
+        _output.Clear(_loop.Chunks);
+        _loop.Release(this);
+        _loop.AddEnded(this);
+    }
+
+    /// <summary>The loop's part: the end is told, once.</summary>
+    public void TellClosed()
+    {
+        if (Has(State.Told))
+            return;
+        _state |= State.Told;
+        Handler.OnClosed(this, _reason);
+    }
+
+    /// <inheritdoc/>
+    public void Abandon()
+    {
+        if (!Has(State.Closed))
+            Close(abort: true);
+    }
+
+    private void WaitAtMost(long micros) => _loop.Arm(_patience ??= new Patience(this), micros);
+
+    /// <summary>Ends a connect, or a close with pending bytes, that takes too long.</summary>
+    private sealed class Patience(EpollTransport transport) : Deadline
+    {
+        public void Stop(EpollLoop loop) => loop.Disarm(this);
+
+        protected internal override void OnDue(long now)
+        {
+            if (transport.Has(State.CloseRequested))
+                transport.Reset();
+            else
+                transport.End(CloseReason.Timeout);
+        }
+    }
+}
