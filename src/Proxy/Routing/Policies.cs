@@ -1,3 +1,5 @@
+using Lateen.Proxy.Clusters;
+
 namespace Lateen.Proxy.Routing;
 
 /// <summary>Times of a route, in microseconds; null where the route says nothing, 0 for no limit.</summary>

@@ -109,10 +109,6 @@ public sealed class WeightedTarget
     public SubsetCriteria? Subset { get; init; }
 }
 
-/// <summary>Endpoint metadata asked of the load balancer (metadata_match, namespace envoy.lb): keys sorted, values in their JSON form.</summary>
-/// <param name="Pairs">Sorted by key.</param>
-public sealed record SubsetCriteria(IReadOnlyList<KeyValuePair<string, string>> Pairs);
-
 /// <summary>Sends the request to a cluster (envoy.config.route.v3.RouteAction).</summary>
 public sealed class ForwardAction : RouteAction
 {
