@@ -1,4 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Lateen.Proxy.Http;
 
@@ -11,15 +13,18 @@ public sealed class HeaderMap
 {
     private const byte Removed = 1;
 
+    // A map that once held a huge head gives its memory back: connections are many, huge heads are few.
+    private const int BytesKeptMax = 64 * 1024;
+    private const int EntriesKeptMax = 256;
+
     private struct Entry
     {
-        public int NameAt, ValueAt, ValueLength;
-        public ushort NameLength;
+        public int NameAt, NameLength, ValueAt, ValueLength;
         public KnownHeader Known;
         public byte Flags;
     }
 
-    private readonly short[] _firstOf = new short[KnownHeaders.Count];
+    private readonly int[] _firstOf = new int[KnownHeaders.Count];
     private byte[] _bytes = new byte[1024];
     private Entry[] _entries = new Entry[24];
     private int _used, _entryCount;
@@ -42,8 +47,10 @@ public sealed class HeaderMap
         Array.Clear(_firstOf);
         _used = _entryCount = Count = ByteSize = 0;
         Case = null;
-        if (_bytes.Length > 64 * 1024)
+        if (_bytes.Length > BytesKeptMax)
             _bytes = new byte[1024];
+        if (_entries.Length > EntriesKeptMax)
+            _entries = new Entry[24];
     }
 
     /// <summary>The line at an index below <see cref="End"/>; false for a hole.</summary>
@@ -113,6 +120,38 @@ public sealed class HeaderMap
     /// <summary>Adds a line of a known header.</summary>
     public void Add(KnownHeader header, ReadOnlySpan<byte> value) => Append(header, default, value);
 
+    /// <summary>Adds a line whose name comes from an HTTP/1 peer: it is checked to be a token (RFC 9110 5.6.2) and turned to lower case. False, and nothing added, where it is none.</summary>
+    public bool TryAddToken(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        if (name.IsEmpty)
+            return false;
+        if (_used + name.Length + value.Length > _bytes.Length)
+            Grow(name.Length + value.Length);
+
+        // The lower-case form is written where the name would be kept; a known name leaves the place to its value.
+        Span<byte> place = _bytes.AsSpan(_used, name.Length);
+        ref byte lower = ref MemoryMarshal.GetReference(HeaderRules.LowerToken);
+        byte bad = 0xff;
+        for (int i = 0; i < name.Length; i++)
+        {
+            byte b = Unsafe.Add(ref lower, name[i]);
+            place[i] = b;
+            bad = b < bad ? b : bad;
+        }
+        if (bad == 0)
+            return false;
+        KnownHeader known = KnownHeaders.Find(place);
+        if (known != KnownHeader.None)
+        {
+            Append(known, default, value);
+            return true;
+        }
+        int at = _used;
+        _used += name.Length;
+        AppendEntry(KnownHeader.None, at, name.Length, Store(value), value.Length);
+        return true;
+    }
+
     /// <summary>Makes this the only line of the header; it keeps the place of the first.</summary>
     public void Set(KnownHeader header, ReadOnlySpan<byte> value)
     {
@@ -136,22 +175,21 @@ public sealed class HeaderMap
     /// <summary>Gives the line at an index another value, and leaves further lines of its name alone.</summary>
     public void SetAt(int index, ReadOnlySpan<byte> value)
     {
-        ref Entry e = ref _entries[index];
-        ByteSize += value.Length - e.ValueLength;
-        int at = value.Length <= e.ValueLength ? Overwrite(e.ValueAt, value) : Store(value);
-        e = ref _entries[index];
-        e.ValueAt = at;
-        e.ValueLength = value.Length;
+        ByteSize += value.Length - _entries[index].ValueLength;
+        int at = value.Length <= _entries[index].ValueLength ? Overwrite(_entries[index].ValueAt, value) : Store(value);
+        _entries[index].ValueAt = at;
+        _entries[index].ValueLength = value.Length;
     }
 
     /// <summary>Removes every line of a known header; true where there was one.</summary>
     public bool Remove(KnownHeader header)
     {
-        bool any = false;
-        for (int at = IndexOf(header, 0); at >= 0; at = IndexOf(header, at + 1), any = true)
+        if (_firstOf[(int)header] == 0)
+            return false;
+        for (int at = IndexOf(header, 0); at >= 0; at = IndexOf(header, at + 1))
             Drop(at);
         _firstOf[(int)header] = 0;
-        return any;
+        return true;
     }
 
     /// <summary>Removes every line of a lower-case name; true where there was one.</summary>
@@ -172,10 +210,7 @@ public sealed class HeaderMap
         KnownHeader known = _entries[index].Known;
         Drop(index);
         if (known != KnownHeader.None && _firstOf[(int)known] == index + 1)
-        {
-            _firstOf[(int)known] = 1;
-            _firstOf[(int)known] = (short)(IndexOf(known, index + 1) + 1);
-        }
+            _firstOf[(int)known] = IndexOf(known, index + 1) + 1;
     }
 
     /// <summary>Adds all lines of another map.</summary>
@@ -189,22 +224,36 @@ public sealed class HeaderMap
         Case = other.Case;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ReadOnlySpan<byte> NameOf(in Entry e) =>
         e.Known != KnownHeader.None ? KnownHeaders.Name(e.Known) : _bytes.AsSpan(e.NameAt, e.NameLength);
 
     private void Append(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
+        if (known != KnownHeader.None)
+        {
+            AppendEntry(known, 0, KnownHeaders.Name(known).Length, Store(value), value.Length);
+            return;
+        }
+        int nameAt = Store(name);
+        AppendEntry(known, nameAt, name.Length, Store(value), value.Length);
+    }
+
+    private void AppendEntry(KnownHeader known, int nameAt, int nameLength, int valueAt, int valueLength)
+    {
         if (_entryCount == _entries.Length)
             Array.Resize(ref _entries, _entries.Length * 2);
-        int nameLength = known == KnownHeader.None ? name.Length : KnownHeaders.Name(known).Length;
-        int nameAt = known == KnownHeader.None ? Store(name) : 0;
-        int valueAt = Store(value);
         ref Entry e = ref _entries[_entryCount++];
-        e = new Entry { Known = known, NameAt = nameAt, NameLength = (ushort)nameLength, ValueAt = valueAt, ValueLength = value.Length };
+        e.Known = known;
+        e.Flags = 0;
+        e.NameAt = nameAt;
+        e.NameLength = nameLength;
+        e.ValueAt = valueAt;
+        e.ValueLength = valueLength;
         if (known != KnownHeader.None && _firstOf[(int)known] == 0)
-            _firstOf[(int)known] = (short)_entryCount;
+            _firstOf[(int)known] = _entryCount;
         Count++;
-        ByteSize += nameLength + value.Length;
+        ByteSize += nameLength + valueLength;
     }
 
     private void Replace(int at, ReadOnlySpan<byte> value)
@@ -229,6 +278,8 @@ public sealed class HeaderMap
     private void Drop(int index)
     {
         ref Entry e = ref _entries[index];
+        if ((e.Flags & Removed) != 0)
+            return;
         e.Flags |= Removed;
         Count--;
         ByteSize -= e.NameLength + e.ValueLength;
@@ -236,21 +287,26 @@ public sealed class HeaderMap
 
     private int Store(ReadOnlySpan<byte> text)
     {
-        // The text may lie in our own array (a value copied to another name): growing copies the old array before it is left.
         int at = _used;
-        if (at + text.Length > _bytes.Length)
+        if (at + text.Length <= _bytes.Length)
         {
-            byte[] larger = new byte[Math.Max(_bytes.Length * 2, at + text.Length)];
-            _bytes.AsSpan(0, at).CopyTo(larger);
-            text.CopyTo(larger.AsSpan(at));
-            _bytes = larger;
+            text.CopyTo(_bytes.AsSpan(at));
         }
         else
         {
+            // The text may lie in our own array (a value copied to another name): it is read from the old array, which lives on under the span.
+            Grow(text.Length);
             text.CopyTo(_bytes.AsSpan(at));
         }
         _used += text.Length;
         return at;
+    }
+
+    private void Grow(int more)
+    {
+        byte[] larger = new byte[Math.Max(_bytes.Length * 2, _used + more)];
+        _bytes.AsSpan(0, _used).CopyTo(larger);
+        _bytes = larger;
     }
 
     private int Overwrite(int at, ReadOnlySpan<byte> text)
@@ -266,9 +322,12 @@ public sealed class HeaderCase
 {
     private readonly Dictionary<string, byte[]> _spelling = [];
 
-    /// <summary>Remembers a name as it came.</summary>
+    /// <summary>The words that followed the status code, where they are to be passed on; else empty.</summary>
+    public byte[] Reason { get; set; } = [];
+
+    /// <summary>Remembers a name as it came; the first spelling of a name stays.</summary>
     public void Remember(ReadOnlySpan<byte> asItCame) =>
-        _spelling[System.Text.Encoding.Latin1.GetString(asItCame).ToLowerInvariant()] = asItCame.ToArray();
+        _spelling.TryAdd(System.Text.Encoding.Latin1.GetString(asItCame).ToLowerInvariant(), asItCame.ToArray());
 
     /// <summary>The spelling of a lower-case name; the name itself where none is known.</summary>
     public ReadOnlySpan<byte> Spell(ReadOnlySpan<byte> name) =>

@@ -1,3 +1,7 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
 namespace Lateen.Proxy.Http;
 
 /// <summary>Headers that the proxy itself reads or writes, pseudo-headers first. A header map finds these by an index instead of by their names.</summary>
@@ -224,7 +228,12 @@ public static class KnownHeaders
     ];
 
     private static readonly byte[][] Bytes = Array.ConvertAll(Texts, System.Text.Encoding.ASCII.GetBytes);
-    private static readonly KnownHeader[][] ByLength = IndexByLength();
+
+    // Perfect hash: 104 names in 2048 slots, so that about one random multiplier in ten has no collision; it is searched once, at start.
+    private const int SlotBits = 11;
+    private static readonly byte[] Slots = new byte[1 << SlotBits];
+    private static readonly int LengthMax = Bytes.Max(b => b.Length);
+    private static readonly ulong Multiplier = FindMultiplier();
 
     /// <summary>The name in lower case.</summary>
     public static ReadOnlySpan<byte> Name(KnownHeader header) => Bytes[(int)header];
@@ -235,25 +244,49 @@ public static class KnownHeaders
     /// <summary>The known header of a lower-case name; <see cref="KnownHeader.None"/> for any other.</summary>
     public static KnownHeader Find(ReadOnlySpan<byte> name)
     {
-        if ((uint)name.Length >= (uint)ByLength.Length)
+        if (name.Length > LengthMax)
             return KnownHeader.None;
-        foreach (KnownHeader candidate in ByLength[name.Length])
-        {
-            // The last byte differs more often than the first: most names begin with x-.
-            ReadOnlySpan<byte> text = Bytes[(int)candidate];
-            if (text[^1] == name[^1] && text.SequenceEqual(name))
-                return candidate;
-        }
-        return KnownHeader.None;
+        byte candidate = Slots[(int)((Fold(name) * Multiplier) >> (64 - SlotBits))];
+        return candidate != 0 && name.SequenceEqual(Bytes[candidate]) ? (KnownHeader)candidate : KnownHeader.None;
     }
 
-    private static KnownHeader[][] IndexByLength()
+    // Eight bytes of each end and the length tell all known names apart.
+    private static ulong Fold(ReadOnlySpan<byte> name)
     {
-        var index = new List<KnownHeader>[Bytes.Max(b => b.Length) + 1];
-        for (int i = 0; i < index.Length; i++)
-            index[i] = [];
+        ref byte at = ref MemoryMarshal.GetReference(name);
+        int length = name.Length;
+        ulong ends = length switch
+        {
+            >= 8 => Unsafe.ReadUnaligned<ulong>(ref at) ^ BitOperations.RotateLeft(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref at, length - 8)), 23),
+            >= 4 => Unsafe.ReadUnaligned<uint>(ref at) | ((ulong)Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref at, length - 4)) << 32),
+            > 0 => at | ((ulong)Unsafe.Add(ref at, length / 2) << 8) | ((ulong)Unsafe.Add(ref at, length - 1) << 16),
+            _ => 0,
+        };
+        return ends + ((ulong)length * 0x9e3779b97f4a7c15);
+    }
+
+    private static ulong FindMultiplier()
+    {
+        ulong multiplier = 0x9e3779b97f4a7c15;
+        for (int attempt = 0; attempt < 100_000; attempt++)
+        {
+            multiplier = (multiplier * 6364136223846793005 + 1442695040888963407) | 1;
+            if (TryFill(multiplier))
+                return multiplier;
+        }
+        throw new InvariantException("two known header names fold to the same number");
+    }
+
+    private static bool TryFill(ulong multiplier)
+    {
+        Array.Clear(Slots);
         for (int i = 1; i < Count; i++)
-            index[Bytes[i].Length].Add((KnownHeader)i);
-        return Array.ConvertAll(index, l => l.ToArray());
+        {
+            ref byte slot = ref Slots[(int)((Fold(Bytes[i]) * multiplier) >> (64 - SlotBits))];
+            if (slot != 0)
+                return false;
+            slot = (byte)i;
+        }
+        return true;
     }
 }

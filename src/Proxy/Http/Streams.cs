@@ -114,7 +114,10 @@ public abstract class RequestReceiver
     /// <summary><see cref="DownstreamStream.CanSend"/> became true again.</summary>
     public abstract void OnSendable();
 
-    /// <summary>The response has left whole and the request was complete or is not wanted any more: the receiver may be reused. Called once, last.</summary>
+    /// <summary>
+    /// The response has left whole and the request was complete or is not wanted any more: the receiver may be reused. Called once, last; it comes from inside
+    /// the <c>Send…</c> that ended the response. After <see cref="OnRequestReset"/> and after <see cref="DownstreamStream.Reset"/> it does not come.
+    /// </summary>
     public abstract void OnStreamDone();
 }
 
@@ -126,6 +129,58 @@ public abstract class RequestAcceptor
 
     /// <summary>The codec ended the connection because of the peer (bad preface, flood, framing); for counters and logs. <paramref name="detail"/> in Envoy's words.</summary>
     public abstract void OnConnectionError(string detail, FailureKind kind);
+
+    /// <summary>Something that has a counter of its own.</summary>
+    public virtual void OnCodecEvent(CodecEvent what)
+    {
+    }
+
+    /// <summary>The connection is over; its requests were told before. Called once, last.</summary>
+    public virtual void OnConnectionClosed(DownstreamConnection connection, CloseReason reason)
+    {
+    }
+}
+
+/// <summary>What codecs count (Envoy's <c>http1.*</c> and <c>http2.*</c> of the same names).</summary>
+public enum CodecEvent : byte
+{
+    RejectedUnderscore,
+    DroppedUnderscore,
+    HeaderOverflow,
+    HeadersCallbackFailure,
+    InboundEmptyFramesFlood,
+    InboundPriorityFramesFlood,
+    InboundWindowUpdateFramesFlood,
+    OutboundFlood,
+    OutboundControlFlood,
+    RxMessagingError,
+    RxReset,
+    TxReset,
+    KeepAliveTimeout,
+    Trailers,
+    RequestRejected,
+}
+
+/// <summary>One client's connection with its codec: what the HTTP connection manager may ask of it. Timers (idle, duration, drain) are the manager's, not the codec's.</summary>
+public abstract class DownstreamConnection : TransportHandler
+{
+    /// <summary>Its transport.</summary>
+    public abstract Transport Transport { get; }
+
+    /// <summary>The protocol spoken.</summary>
+    public abstract HttpVersion Version { get; }
+
+    /// <summary>Requests that are not answered whole yet.</summary>
+    public abstract int ActiveStreams { get; }
+
+    /// <summary>First step of a drain: HTTP/2 says GOAWAY with the largest stream id and goes on taking requests; HTTP/1 has no such word and does nothing.</summary>
+    public abstract void NoticeShutdown();
+
+    /// <summary>Second step: no request behind those under way is taken (HTTP/2: GOAWAY with the last id; HTTP/1: Connection: close); ends with the last answer, at once where there is none.</summary>
+    public abstract void GoAway();
+
+    /// <summary>Ends the connection when what waits for the peer has left; requests under way are told.</summary>
+    public abstract void Close();
 }
 
 /// <summary>One request to an upstream, as its codec offers it.</summary>
