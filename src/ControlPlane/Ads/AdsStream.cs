@@ -1,0 +1,123 @@
+using Envoy.Service.Discovery.V3;
+using Google.Protobuf;
+using Lateen.Pilot.Push;
+
+namespace Lateen.ControlPlane.Ads;
+
+/// <summary>What was last sent of one type on one stream, and what was said about it.</summary>
+public sealed class TypeTrack
+{
+    /// <summary>Nonce of the last response; empty before the first.</summary>
+    public string SentNonce { get; internal set; } = "";
+
+    /// <summary>Nonce of the last response that was accepted.</summary>
+    public string AckedNonce { get; internal set; } = "";
+
+    /// <summary>When the last response was taken by the stream.</summary>
+    public DateTimeOffset SentAt { get; internal set; }
+
+    /// <summary>When the last acceptance came.</summary>
+    public DateTimeOffset AckedAt { get; internal set; }
+
+    /// <summary>What the proxy said when it refused the last response; null while it did not.</summary>
+    public string? Error { get; internal set; }
+
+    /// <summary>Names asked for, in the order of the last request; empty for all.</summary>
+    public IReadOnlyCollection<string> Names { get; internal set; } = [];
+}
+
+/// <summary>One open discovery stream: its session, its times and nonces for those who watch, and how to wake its writer.</summary>
+public sealed class AdsStream(AdsSession session, string peer, long number, Action wake)
+{
+    private readonly Dictionary<string, TypeTrack> types = [];
+
+    /// <summary>The state machine.</summary>
+    public AdsSession Session { get; } = session;
+
+    /// <summary>address:port of the other side.</summary>
+    public string Peer { get; } = peer;
+
+    /// <summary>Name of the stream as istiod writes it: workload.namespace-number.</summary>
+    public string ConnectionId => $"{Session.Node?.WorkloadId ?? "unknown"}-{number}";
+
+    /// <summary>By type URL.</summary>
+    public IReadOnlyDictionary<string, TypeTrack> Types => types;
+
+    /// <summary>The newest revision of which everything was sent and answered; 0 before.</summary>
+    public long SettledRevision { get; internal set; }
+
+    /// <summary>Some type was refused and has not changed since.</summary>
+    public bool HasRefused => types.Values.Any(type => type.Error is not null);
+
+    internal void Wake() => wake();
+
+    internal AdsReply Receive(IMessage request, DateTimeOffset now) => request switch
+    {
+        DeltaDiscoveryRequest delta => Receive(delta, now),
+        DiscoveryRequest whole => Receive(whole, now),
+        _ => throw new ArgumentException("not a discovery request", nameof(request)),
+    };
+
+    internal IMessage? Next(DateTimeOffset now)
+    {
+        if (!Session.TryTake(out AdsResponse response)) return null;
+        (string typeUrl, string nonce) = response.Delta is { } delta ? (delta.TypeUrl, delta.Nonce) : (response.Whole!.TypeUrl, response.Whole.Nonce);
+        TypeTrack track = Track(typeUrl);
+        (track.SentNonce, track.SentAt) = (nonce, now);
+        return response.Message;
+    }
+
+    private AdsReply Receive(DeltaDiscoveryRequest request, DateTimeOffset now)
+    {
+        AdsReply reply = Answered(request.TypeUrl, request.ResponseNonce, request.ErrorDetail?.Message, now);
+        Session.Receive(request, now);
+        if (request.ResourceNamesSubscribe.Count > 0) Track(request.TypeUrl).Names = [.. request.ResourceNamesSubscribe];
+        return reply;
+    }
+
+    private AdsReply Receive(DiscoveryRequest request, DateTimeOffset now)
+    {
+        AdsReply reply = Answered(request.TypeUrl, request.ResponseNonce, request.ErrorDetail?.Message, now);
+        Session.Receive(request, now);
+        if (request.ResourceNames.Count > 0) Track(request.TypeUrl).Names = [.. request.ResourceNames];
+        return reply;
+    }
+
+    private AdsReply Answered(string typeUrl, string nonce, string? error, DateTimeOffset now)
+    {
+        if (nonce.Length == 0) return AdsReply.Request;
+        TypeTrack track = Track(typeUrl);
+        if (nonce != track.SentNonce) return AdsReply.Expired;
+        track.Error = error;
+        if (error is not null) return AdsReply.Refusal;
+        (track.AckedNonce, track.AckedAt) = (nonce, now);
+        return AdsReply.Acceptance;
+    }
+
+    private TypeTrack Track(string typeUrl)
+    {
+        if (types.TryGetValue(typeUrl, out TypeTrack? track)) return track;
+        // A stream may name any number of types; those that nobody generates are not remembered.
+        track = new TypeTrack();
+        if (types.Count < WatchedMax) types.Add(typeUrl, track);
+        return track;
+    }
+
+    private const int WatchedMax = 32;
+}
+
+/// <summary>What a request said about an earlier response.</summary>
+public enum AdsReply
+{
+    /// <summary>Nothing: it asks.</summary>
+    Request,
+
+    /// <summary>The last response was taken (ACK).</summary>
+    Acceptance,
+
+    /// <summary>The last response was refused (NACK).</summary>
+    Refusal,
+
+    /// <summary>It answers a response that is not the last one.</summary>
+    Expired,
+}

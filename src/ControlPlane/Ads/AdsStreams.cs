@@ -1,0 +1,104 @@
+using Envoy.Service.Discovery.V3;
+using Google.Protobuf;
+using Lateen.ControlPlane.Metrics;
+using Lateen.Pilot.Generation;
+using Lateen.Pilot.Push;
+
+namespace Lateen.ControlPlane.Ads;
+
+/// <summary>The open streams of a control loop, and how far each is. Driven by the loop alone.</summary>
+public sealed class AdsStreams(PushHub hub, PilotMetrics metrics)
+{
+    private readonly Dictionary<AdsSession, AdsStream> streams = [];
+    private long opened;
+
+    /// <summary>Open streams, oldest first.</summary>
+    public IEnumerable<AdsStream> Open => streams.Values;
+
+    /// <summary>Number of open streams.</summary>
+    public int Count => streams.Count;
+
+    /// <summary>The revision that <see cref="PushHub.Snapshot"/> was compiled from.</summary>
+    public long Revision { get; private set; }
+
+    /// <summary>Opens a stream.</summary>
+    /// <param name="peer">address:port of the other side.</param>
+    /// <param name="wake">Called when <see cref="Next"/> may have something; must only set a signal.</param>
+    /// <param name="now">The time.</param>
+    public AdsStream Connect(string peer, Action wake, DateTimeOffset now)
+    {
+        AdsSession session = hub.Connect($"stream-{++opened}", now);
+        var stream = new AdsStream(session, peer, opened, wake);
+        streams.Add(session, stream);
+        return stream;
+    }
+
+    /// <summary>The stream ended.</summary>
+    public void Disconnect(AdsStream stream)
+    {
+        hub.Disconnect(stream.Session);
+        streams.Remove(stream.Session);
+    }
+
+    /// <summary>Takes in a request.</summary>
+    /// <returns>Why the stream must be closed, or null.</returns>
+    public string? Receive(AdsStream stream, IMessage request, DateTimeOffset now)
+    {
+        string typeUrl = request is DeltaDiscoveryRequest delta ? delta.TypeUrl : ((DiscoveryRequest)request).TypeUrl;
+        metrics.Received(request.CalculateSize());
+        AdsReply reply = stream.Receive(request, now);
+        if (reply == AdsReply.Refusal) metrics.Rejected(typeUrl);
+        if (reply == AdsReply.Expired) metrics.NonceExpired(typeUrl);
+        if (stream.Session.HasWork) stream.Wake();
+        Settle(stream);
+        return stream.Session.Rejection;
+    }
+
+    /// <summary>The next response of a stream, made now from the newest snapshot; null when the proxy has all there is.</summary>
+    public IMessage? Next(AdsStream stream, DateTimeOffset now)
+    {
+        IMessage? response = stream.Next(now);
+        if (response is null) Settle(stream);
+        else metrics.Pushed(response);
+        return response;
+    }
+
+    /// <summary>A new snapshot: wakes the streams that may have something to send.</summary>
+    public void Publish(Lateen.Pilot.Meaning.MeshSnapshot snapshot, long revision)
+    {
+        Revision = revision;
+        foreach (AdsSession session in hub.Publish(snapshot)) streams[session].Wake();
+        foreach (AdsStream stream in streams.Values) Settle(stream);
+    }
+
+    /// <summary>How far a type of a stream is, in istioctl's words.</summary>
+    public static string StateOf(AdsStream stream, string typeUrl)
+    {
+        if (!stream.Types.TryGetValue(typeUrl, out TypeTrack? track)) return "IGNORED";
+        if (track.SentNonce.Length == 0) return "NOT SENT";
+        if (track.Error is not null) return "ERROR";
+        return track.AckedNonce == track.SentNonce ? "SYNCED" : "STALE";
+    }
+
+    /// <summary>The short name of a type as the tables have it (CDS, LDS ...).</summary>
+    public static string ShortName(string typeUrl) => typeUrl switch
+    {
+        TypeUrls.Cluster => "CDS",
+        TypeUrls.Endpoint => "EDS",
+        TypeUrls.Listener => "LDS",
+        TypeUrls.Route => "RDS",
+        TypeUrls.Secret => "SDS",
+        TypeUrls.ExtensionConfig => "ECDS",
+        TypeUrls.NameTable => "NDS",
+        TypeUrls.ProxyConfig => "PCDS",
+        TypeUrls.Address => "WDS",
+        TypeUrls.Workload => "WDS",
+        TypeUrls.Authorization => "WADS",
+        _ => typeUrl[(typeUrl.LastIndexOf('.') + 1)..],
+    };
+
+    private void Settle(AdsStream stream)
+    {
+        if (stream.Session.InSync && ReferenceEquals(stream.Session.Scope?.Snapshot, hub.Snapshot)) stream.SettledRevision = Revision;
+    }
+}

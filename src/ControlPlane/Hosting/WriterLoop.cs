@@ -1,0 +1,87 @@
+// Hosting: the control loop on a real machine. Everything that has to do with sockets, threads and the clock is here and in Ads; the loop
+// itself (ControlLoop) is a value that is told what happened and what time it is, and a test or a scenario can hold it without this folder.
+using System.Threading.Channels;
+
+namespace Lateen.ControlPlane.Hosting;
+
+/// <summary>The one writer of a <see cref="ControlLoop"/>: runs what is posted to it in order, and advances time when something is due.</summary>
+/// <remarks>The queue is bounded; whoever posts into a full one waits, which is how a storm of requests slows its senders and not the mesh.</remarks>
+public sealed class WriterLoop : IAsyncDisposable
+{
+    private const int WaitingMax = 4096;
+    private readonly Channel<Action> mailbox = Channel.CreateBounded<Action>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
+    private readonly ControlLoop loop;
+    private readonly TimeProvider time;
+    private readonly ITimer alarm;
+    private readonly Task running;
+
+    /// <summary>Starts to run <paramref name="loop"/>; from here on nobody else touches it.</summary>
+    public WriterLoop(ControlLoop loop, TimeProvider time)
+    {
+        this.loop = loop;
+        this.time = time;
+        alarm = time.CreateTimer(_ => mailbox.Writer.TryWrite(static () => { }), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        running = Task.Run(RunAsync);
+    }
+
+    /// <summary>Completes when the loop has ended; faults with the broken invariant that ended it.</summary>
+    public Task Completion => running;
+
+    /// <summary>Runs <paramref name="work"/> on the loop and gives its result.</summary>
+    public async Task<T> AskAsync<T>(Func<ControlLoop, DateTimeOffset, T> work, CancellationToken cancel = default)
+    {
+        // Continuations run elsewhere: a reader that takes its time must not hold the writer.
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await mailbox.Writer.WriteAsync(() => Answer(answer, work), cancel);
+        return await answer.Task.WaitAsync(cancel);
+    }
+
+    /// <summary>Runs <paramref name="work"/> on the loop, some time soon.</summary>
+    public ValueTask PostAsync(Action<ControlLoop, DateTimeOffset> work, CancellationToken cancel = default) => mailbox.Writer.WriteAsync(() => work(loop, time.GetUtcNow()), cancel);
+
+    /// <summary>Lets what was posted run, then ends the loop.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        mailbox.Writer.TryComplete();
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await alarm.DisposeAsync();
+    }
+
+    private void Answer<T>(TaskCompletionSource<T> answer, Func<ControlLoop, DateTimeOffset, T> work)
+    {
+        try
+        {
+            answer.SetResult(work(loop, time.GetUtcNow()));
+        }
+        catch (Exception fault)
+        {
+            // The one who asked sees it; a broken invariant also ends the loop, since its state may be half changed.
+            answer.SetException(fault);
+            throw;
+        }
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            do
+            {
+                while (mailbox.Reader.TryRead(out Action? work)) work();
+                SetAlarm(loop.Tick(time.GetUtcNow()));
+            }
+            while (await mailbox.Reader.WaitToReadAsync());
+        }
+        catch (Exception fault)
+        {
+            mailbox.Writer.TryComplete(fault);
+            throw;
+        }
+    }
+
+    private void SetAlarm(DateTimeOffset? due)
+    {
+        TimeSpan wait = due is { } at ? at - time.GetUtcNow() : Timeout.InfiniteTimeSpan;
+        alarm.Change(due is null ? Timeout.InfiniteTimeSpan : wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+}
