@@ -23,9 +23,9 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
 
     private async Task ServeAsync<TRequest>(HttpContext context, MessageParser<TRequest> parser) where TRequest : class, IMessage<TRequest>
     {
-        // Headers go out before the first read: a client that waits for them before it sends would wait for ever.
+        // Headers go out before the first read: a client that waits for them before it sends would wait for ever. StartAsync alone keeps them back.
         context.Response.ContentType = "application/grpc";
-        await context.Response.StartAsync(context.RequestAborted);
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });

@@ -1,0 +1,115 @@
+using Xunit;
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Envoy.Config.Core.V3;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Lateen.Test.Unit.ControlPlane;
+
+/// <summary>A gRPC client of one bidirectional stream, over a real HTTP/2 connection with prior knowledge.</summary>
+internal sealed class AdsClient : IAsyncDisposable
+{
+    public const string StateOfTheWorld = "StreamAggregatedResources", Delta = "DeltaAggregatedResources";
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly HttpClient http;
+    private readonly Channel<IMessage> requests = Channel.CreateUnbounded<IMessage>();
+    private readonly HttpResponseMessage response;
+    private readonly Stream body;
+
+    private AdsClient(HttpClient http, HttpResponseMessage response, Stream body, Channel<IMessage> requests) =>
+        (this.http, this.response, this.body, this.requests) = (http, response, body, requests);
+
+    public static Node Sidecar(string workload, string inNamespace) => new()
+    {
+        Id = $"sidecar~127.0.0.1~{workload}.{inNamespace}~{inNamespace}.svc.cluster.local",
+        Metadata = new Struct { Fields = { ["CLUSTER_ID"] = Value.ForString("Kubernetes"), ["NAMESPACE"] = Value.ForString(inNamespace), ["ISTIO_VERSION"] = Value.ForString("1.30.0") } },
+    };
+
+    public static async Task<AdsClient> OpenAsync(string authority, string method, string? socket = null, string service = "envoy.service.discovery.v3.AggregatedDiscoveryService")
+    {
+        var handler = new SocketsHttpHandler { UseProxy = false };
+        if (socket is not null)
+        {
+            handler.ConnectCallback = async (_, cancel) =>
+            {
+                var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancel);
+                return new NetworkStream(connection, ownsSocket: true);
+            };
+        }
+        var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        var requests = Channel.CreateUnbounded<IMessage>();
+        var request = new HttpRequestMessage(HttpMethod.Post, $"http://{authority}/{service}/{method}")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new Frames(requests.Reader),
+        };
+        request.Headers.TE.ParseAdd("trailers");
+        HttpResponseMessage response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Patience);
+        return new AdsClient(http, response, await response.Content.ReadAsStreamAsync(), requests);
+    }
+
+    public void Send(IMessage request) => Assert.True(requests.Writer.TryWrite(request));
+
+    public void Complete() => requests.Writer.Complete();
+
+    /// <summary>The next message, or null when the server ended the stream.</summary>
+    public async Task<T?> ReadAsync<T>(MessageParser<T> parser) where T : class, IMessage<T>
+    {
+        var prefix = new byte[5];
+        if (await body.ReadAtLeastAsync(prefix, 5, throwOnEndOfStream: false).AsTask().WaitAsync(Patience) == 0) return null;
+        var message = new byte[BinaryPrimitives.ReadInt32BigEndian(prefix.AsSpan(1))];
+        await body.ReadExactlyAsync(message).AsTask().WaitAsync(Patience);
+        return parser.ParseFrom(message);
+    }
+
+    /// <summary>grpc-status and grpc-message of an ended stream.</summary>
+    public (string Status, string Message) Ending()
+    {
+        string Of(string name) => response.TrailingHeaders.TryGetValues(name, out var values) || response.Headers.TryGetValues(name, out values) ? values.First() : "";
+        return (Of("grpc-status"), Of("grpc-message"));
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        requests.Writer.TryComplete();
+        response.Dispose();
+        http.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private sealed class Frames : HttpContent
+    {
+        private readonly ChannelReader<IMessage> messages;
+
+        public Frames(ChannelReader<IMessage> messages)
+        {
+            this.messages = messages;
+            Headers.ContentType = new("application/grpc");
+        }
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.FlushAsync();
+            await foreach (IMessage message in messages.ReadAllAsync())
+            {
+                var frame = new byte[5 + message.CalculateSize()];
+                BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), frame.Length - 5);
+                message.WriteTo(frame.AsSpan(5));
+                await stream.WriteAsync(frame);
+                await stream.FlushAsync();
+            }
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+}
