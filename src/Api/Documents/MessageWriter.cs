@@ -90,8 +90,13 @@ public static class MessageWriter
         if (field.IsMap)
         {
             var valueField = field.MessageType.FindFieldByNumber(2);
-            var entries = ((IDictionary)value!).Cast<DictionaryEntry>().Select(e => (KeyText(e.Key), Single(valueField, e.Value, options)));
-            return Mapping(entries.OrderBy(e => e.Item1, StringComparer.Ordinal));
+            var entries = new List<(string Key, Node Value)>();
+            for (var entry = ((IDictionary)value!).GetEnumerator(); entry.MoveNext();)
+            {
+                entries.Add((KeyText(entry.Key), Single(valueField, entry.Value, options)));
+            }
+
+            return Mapping(entries.OrderBy(e => e.Key, StringComparer.Ordinal));
         }
 
         return field.IsRepeated ? Sequence(((IList)value!).Cast<object>().Select(v => Single(field, v, options))) : Single(field, value, options);
