@@ -1,0 +1,236 @@
+using Envoy.Config.Cluster.V3;
+using Envoy.Extensions.Upstreams.Http.V3;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Clusters;
+using Core = Envoy.Config.Core.V3;
+using Message = Envoy.Config.Cluster.V3.Cluster;
+
+namespace Lateen.Proxy.Xds;
+
+/// <summary>Clusters (CDS and static ones) to running configuration, and with them the endpoints that they carry themselves.</summary>
+internal sealed class ClusterTranslator(SecurityTranslator security)
+{
+    private const string HttpOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+    /// <summary>The running cluster; what must not be accepted is in <paramref name="rejections"/>.</summary>
+    public Clusters.Cluster Cluster(Message cluster, Rejections rejections)
+    {
+        (ClusterType type, IReadOnlyList<string> members) = TypeOf(cluster, rejections);
+        using Rejections.Scope scope = rejections.In($"cluster {cluster.Name}");
+        if (cluster.Name.Length == 0)
+            rejections.Add("a cluster needs a name");
+        return new Clusters.Cluster
+        {
+            Name = cluster.Name,
+            // istiod ends alternative names with ';' so that its tag expressions find the end.
+            StatName = cluster.AltStatName.Length > 0 ? cluster.AltStatName : cluster.Name,
+            Type = type,
+            ServiceName = cluster.EdsClusterConfig?.ServiceName is { Length: > 0 } service ? service : cluster.Name,
+            Balancer = BalancerTranslator.Balancer(cluster, rejections),
+            ConnectTimeoutMicros = ValueTranslator.Micros(cluster.ConnectTimeout, 5_000_000),
+            BufferLimit = (int)Math.Min(cluster.PerConnectionBufferLimitBytes ?? 1024 * 1024, int.MaxValue),
+            DefaultLimits = Limits(cluster.CircuitBreakers, Core.RoutingPriority.Default),
+            HighLimits = Limits(cluster.CircuitBreakers, Core.RoutingPriority.High),
+            Outlier = Outlier(cluster.OutlierDetection),
+            HealthChecks = [.. cluster.HealthChecks.Select(h => HealthCheckTranslator.Check(h, rejections)).OfType<HealthCheckOptions>()],
+            IgnoreHealthOnHostRemoval = cluster.IgnoreHealthOnHostRemoval,
+            Protocol = Protocol(cluster, rejections),
+            Security = security.Upstream(cluster.TransportSocket, rejections),
+            SecurityMatches = [.. cluster.TransportSocketMatches.Select(m => Match(m, rejections))],
+            Bind = Bind(cluster, rejections),
+            Metadata = ValueTranslator.Metadata(cluster.Metadata),
+            Dns = Dns(cluster, rejections),
+            OriginalDestination = OriginalDestination(cluster.OriginalDstLbConfig),
+            Members = members,
+            CleanupIntervalMicros = ValueTranslator.Micros(cluster.CleanupInterval, 5_000_000),
+            CloseConnectionsOnHostSetChange = cluster.CommonLbConfig?.CloseConnectionsOnHostSetChange ?? false,
+            CloseConnectionsOnHealthFailure = cluster.CloseConnectionsOnHostHealthFailure,
+            PreconnectRatio = cluster.PreconnectPolicy?.PerUpstreamPreconnectRatio ?? 1.0,
+            TrackTimeoutBudgets = cluster.TrackClusterStats?.TimeoutBudgets ?? false,
+            PoolPerDownstreamConnection = cluster.ConnectionPoolPerDownstreamConnection,
+            ProxyProtocolVersion = security.ProxyProtocolVersion(cluster.TransportSocket, rejections),
+            WaitForWarmOnInit = cluster.WaitForWarmOnInit ?? true,
+        };
+    }
+
+    private static (ClusterType Type, IReadOnlyList<string> Members) TypeOf(Message cluster, Rejections rejections)
+    {
+        if (cluster.ClusterType is null)
+        {
+            return (cluster.Type switch
+            {
+                Message.Types.DiscoveryType.StrictDns => ClusterType.StrictDns,
+                Message.Types.DiscoveryType.LogicalDns => ClusterType.LogicalDns,
+                Message.Types.DiscoveryType.Eds => ClusterType.Eds,
+                Message.Types.DiscoveryType.OriginalDst => ClusterType.OriginalDestination,
+                _ => ClusterType.Static,
+            }, []);
+        }
+        Any config = cluster.ClusterType.TypedConfig ?? new Any();
+        switch (ValueTranslator.TypeName(config))
+        {
+            case "envoy.extensions.clusters.aggregate.v3.ClusterConfig":
+                return (ClusterType.Aggregate, [.. ValueTranslator.Unpack(config, Envoy.Extensions.Clusters.Aggregate.V3.ClusterConfig.Parser, rejections)?.Clusters ?? []]);
+            case "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig":
+                return (ClusterType.DynamicForwardProxy, []);
+            default:
+                rejections.Add($"Didn't find a registered cluster factory implementation for name: '{cluster.ClusterType.Name}'");
+                return (ClusterType.Static, []);
+        }
+    }
+
+    private static BreakerLimits Limits(CircuitBreakers? breakers, Core.RoutingPriority priority)
+    {
+        CircuitBreakers.Types.Thresholds? t = breakers?.Thresholds.FirstOrDefault(b => b.Priority == priority);
+        CircuitBreakers.Types.Thresholds? perHost = breakers?.PerHostThresholds.FirstOrDefault(b => b.Priority == priority);
+        return new BreakerLimits
+        {
+            MaxConnections = t?.MaxConnections ?? 1024,
+            MaxPending = t?.MaxPendingRequests ?? 1024,
+            MaxRequests = t?.MaxRequests ?? 1024,
+            MaxRetries = t?.MaxRetries ?? 3,
+            MaxPools = t?.MaxConnectionPools ?? uint.MaxValue,
+            TrackRemaining = t?.TrackRemaining ?? false,
+            Budget = t?.RetryBudget is { } b ? new RetryBudget(b.BudgetPercent?.Value ?? 20, b.MinRetryConcurrency ?? 3) : null,
+            MaxConnectionsPerHost = perHost?.MaxConnections ?? uint.MaxValue,
+        };
+    }
+
+    private static OutlierOptions? Outlier(OutlierDetection? o) => o is null ? null : new OutlierOptions
+    {
+        Consecutive5xx = o.Consecutive5Xx ?? 5,
+        ConsecutiveGatewayFailure = o.ConsecutiveGatewayFailure ?? 5,
+        ConsecutiveLocalOriginFailure = o.ConsecutiveLocalOriginFailure ?? 5,
+        EnforcingConsecutive5xx = o.EnforcingConsecutive5Xx ?? 100,
+        EnforcingConsecutiveGatewayFailure = o.EnforcingConsecutiveGatewayFailure ?? 0,
+        EnforcingConsecutiveLocalOriginFailure = o.EnforcingConsecutiveLocalOriginFailure ?? 100,
+        EnforcingSuccessRate = o.EnforcingSuccessRate ?? 100,
+        EnforcingLocalOriginSuccessRate = o.EnforcingLocalOriginSuccessRate ?? 100,
+        EnforcingFailurePercentage = o.EnforcingFailurePercentage ?? 0,
+        EnforcingFailurePercentageLocalOrigin = o.EnforcingFailurePercentageLocalOrigin ?? 0,
+        IntervalMicros = ValueTranslator.Micros(o.Interval, 10_000_000),
+        BaseEjectionMicros = ValueTranslator.Micros(o.BaseEjectionTime, 30_000_000),
+        MaxEjectionMicros = Math.Max(ValueTranslator.Micros(o.MaxEjectionTime, 300_000_000), ValueTranslator.Micros(o.BaseEjectionTime, 30_000_000)),
+        MaxEjectionJitterMicros = ValueTranslator.Micros(o.MaxEjectionTimeJitter),
+        MaxEjectionPercent = o.MaxEjectionPercent ?? 10,
+        AlwaysEjectOneHost = o.AlwaysEjectOneHost ?? false,
+        SuccessRateMinimumHosts = o.SuccessRateMinimumHosts ?? 5,
+        SuccessRateRequestVolume = o.SuccessRateRequestVolume ?? 100,
+        SuccessRateStdevFactor = o.SuccessRateStdevFactor ?? 1900,
+        FailurePercentageThreshold = o.FailurePercentageThreshold ?? 85,
+        FailurePercentageMinimumHosts = o.FailurePercentageMinimumHosts ?? 5,
+        FailurePercentageRequestVolume = o.FailurePercentageRequestVolume ?? 50,
+        SplitLocalOrigin = o.SplitExternalLocalOriginErrors,
+        SuccessfulCheckUnejects = o.SuccessfulActiveHealthCheckUnejectHost ?? true,
+    };
+
+    private UpstreamProtocol Protocol(Message cluster, Rejections rejections)
+    {
+        HttpProtocolOptions? options = null;
+        foreach ((string key, Any any) in cluster.TypedExtensionProtocolOptions)
+        {
+            if (ValueTranslator.TypeName(any) == HttpOptionsKey)
+                options = ValueTranslator.Unpack(any, HttpProtocolOptions.Parser, rejections);
+            else
+                rejections.Add($"typed_extension_protocol_options {key} ({any.TypeUrl}) are not served");
+        }
+#pragma warning disable CS0612 // the deprecated fields are how older control planes and hand-written bootstraps say it
+        options ??= new HttpProtocolOptions
+        {
+            CommonHttpProtocolOptions = cluster.CommonHttpProtocolOptions,
+            UpstreamHttpProtocolOptions = cluster.UpstreamHttpProtocolOptions,
+            ExplicitHttpConfig = cluster.ProtocolSelection == Message.Types.ClusterProtocolSelection.UseDownstreamProtocol ? null : cluster.Http2ProtocolOptions is null
+                ? new() { HttpProtocolOptions_ = cluster.HttpProtocolOptions ?? new() }
+                : new() { Http2ProtocolOptions = cluster.Http2ProtocolOptions },
+            UseDownstreamProtocolConfig = cluster.ProtocolSelection == Message.Types.ClusterProtocolSelection.UseDownstreamProtocol
+                ? new() { HttpProtocolOptions = cluster.HttpProtocolOptions, Http2ProtocolOptions = cluster.Http2ProtocolOptions }
+                : null,
+        };
+        uint maxRequests = options.CommonHttpProtocolOptions?.MaxRequestsPerConnection ?? cluster.MaxRequestsPerConnection ?? 0;
+#pragma warning restore CS0612
+        if (options.ExplicitHttpConfig?.Http3ProtocolOptions is not null)
+            rejections.Add("HTTP/3 to upstreams is not served");
+        (ProtocolChoice choice, Core.Http1ProtocolOptions? h1, Core.Http2ProtocolOptions? h2) = Choice(options);
+        Core.HttpProtocolOptions? shared = options.CommonHttpProtocolOptions;
+        return new UpstreamProtocol
+        {
+            Choice = choice,
+            IdleTimeoutMicros = ValueTranslator.Micros(shared?.IdleTimeout, 3_600_000_000),
+            MaxDurationMicros = ValueTranslator.Micros(shared?.MaxConnectionDuration),
+            MaxStreamDurationMicros = ValueTranslator.Micros(shared?.MaxStreamDuration),
+            MaxRequestsPerConnection = maxRequests,
+            MaxResponseHeaders = (int)(shared?.MaxHeadersCount ?? 100),
+            MaxConcurrentStreams = h2?.MaxConcurrentStreams ?? 1024,
+            Http1 = CodecTranslator.UpstreamHttp1(h1, shared, rejections),
+            Http2 = CodecTranslator.UpstreamHttp2(h2, shared, rejections),
+            AutoSni = options.UpstreamHttpProtocolOptions?.AutoSni ?? false,
+            AutoSniHeader = options.UpstreamHttpProtocolOptions?.OverrideAutoSniHeader.ToLowerInvariant() ?? "",
+            AutoSanValidation = options.UpstreamHttpProtocolOptions?.AutoSanValidation ?? false,
+            SendFullyQualifiedUrl = h1?.SendFullyQualifiedUrl ?? false,
+        };
+    }
+
+    private static (ProtocolChoice, Core.Http1ProtocolOptions?, Core.Http2ProtocolOptions?) Choice(HttpProtocolOptions options) => options.UpstreamProtocolOptionsCase switch
+    {
+        HttpProtocolOptions.UpstreamProtocolOptionsOneofCase.UseDownstreamProtocolConfig => (ProtocolChoice.Downstream, options.UseDownstreamProtocolConfig.HttpProtocolOptions, options.UseDownstreamProtocolConfig.Http2ProtocolOptions),
+        HttpProtocolOptions.UpstreamProtocolOptionsOneofCase.AutoConfig => (ProtocolChoice.Auto, options.AutoConfig.HttpProtocolOptions, options.AutoConfig.Http2ProtocolOptions),
+        _ when options.ExplicitHttpConfig?.Http2ProtocolOptions is { } h2 => (ProtocolChoice.Http2, null, h2),
+        _ => (ProtocolChoice.Http1, options.ExplicitHttpConfig?.HttpProtocolOptions_, null),
+    };
+
+    private SecurityMatch Match(Message.Types.TransportSocketMatch match, Rejections rejections) => new(
+        match.Name,
+        match.Match is null ? new Dictionary<string, System.Text.Json.JsonElement>() : ValueTranslator.Json(match.Match).EnumerateObject().ToDictionary(p => p.Name, p => p.Value),
+        security.Upstream(match.TransportSocket, rejections));
+
+    private static UpstreamBind Bind(Message cluster, Rejections rejections)
+    {
+        Core.BindConfig? bind = cluster.UpstreamBindConfig;
+        bool keepAlive = cluster.UpstreamConnectionOptions?.TcpKeepalive is not null;
+        if (bind is null)
+            return keepAlive ? UpstreamBind.None with { KeepAlive = true } : UpstreamBind.None;
+        Net.Address v4 = default, v6 = default;
+        foreach (Core.SocketAddress? address in bind.ExtraSourceAddresses.Select(e => e.Address).Prepend(bind.SourceAddress))
+        {
+            if (address is null || !Net.Address.TryParse(address.Address, (int)address.PortValue, out Net.Address parsed))
+                continue;
+            if (parsed.Kind == Net.AddressKind.V4)
+                v4 = v4.Kind == Net.AddressKind.None ? parsed : v4;
+            else
+                v6 = v6.Kind == Net.AddressKind.None ? parsed : v6;
+        }
+        // SOL_SOCKET (1), SO_MARK (36): the one option of sockets that Istio sets here.
+        long mark = bind.SocketOptions.FirstOrDefault(o => o.Level == 1 && o.Name == 36)?.IntValue ?? 0;
+        foreach (Core.SocketOption option in bind.SocketOptions.Where(o => o.Level != 1 || o.Name != 36))
+            rejections.Note($"upstream_bind_config.socket_options level {option.Level} name {option.Name} has no effect");
+        return new UpstreamBind(v4, v6, (uint)mark, keepAlive);
+    }
+
+    private static DnsOptions Dns(Message cluster, Rejections rejections)
+    {
+        var resolvers = new List<Net.Address>();
+#pragma warning disable CS0612 // dns_resolvers and dns_resolution_config are deprecated, and still in use
+        IEnumerable<Core.Address> given = cluster.DnsResolutionConfig?.Resolvers ?? cluster.DnsResolvers;
+#pragma warning restore CS0612
+        if (cluster.TypedDnsResolverConfig is { TypedConfig: { } any } && ValueTranslator.TypeName(any) == "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig")
+            given = ValueTranslator.Unpack(any, Envoy.Extensions.Network.DnsResolver.Cares.V3.CaresDnsResolverConfig.Parser, rejections)?.Resolvers ?? given;
+        foreach (Core.Address address in given)
+            resolvers.Add(ValueTranslator.Address(address, rejections));
+        return new DnsOptions
+        {
+            Family = (DnsFamily)cluster.DnsLookupFamily,
+            RefreshMicros = ValueTranslator.Micros(cluster.DnsRefreshRate, 5_000_000),
+            FailureRefreshMicros = ValueTranslator.Micros(cluster.DnsFailureRefreshRate?.BaseInterval),
+            FailureRefreshMaxMicros = ValueTranslator.Micros(cluster.DnsFailureRefreshRate?.MaxInterval),
+            RespectTtl = cluster.RespectDnsTtl,
+            Resolvers = resolvers,
+        };
+    }
+
+    private static OriginalDestinationOptions OriginalDestination(Message.Types.OriginalDstLbConfig? o) => o is null ? OriginalDestinationOptions.Default : new OriginalDestinationOptions(
+        o.UseHttpHeader,
+        o.HttpHeaderName.Length > 0 ? o.HttpHeaderName.ToLowerInvariant() : "x-envoy-original-dst-host",
+        (int)(o.UpstreamPortOverride ?? 0),
+        o.MetadataKey?.Key ?? "",
+        [.. o.MetadataKey?.Path.Select(p => p.Key) ?? []]);
+}
