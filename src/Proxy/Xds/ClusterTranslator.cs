@@ -140,7 +140,7 @@ internal sealed class ClusterTranslator(SecurityTranslator security)
             CommonHttpProtocolOptions = cluster.CommonHttpProtocolOptions,
             UpstreamHttpProtocolOptions = cluster.UpstreamHttpProtocolOptions,
             ExplicitHttpConfig = cluster.ProtocolSelection == Message.Types.ClusterProtocolSelection.UseDownstreamProtocol ? null : cluster.Http2ProtocolOptions is null
-                ? new() { HttpProtocolOptions_ = cluster.HttpProtocolOptions ?? new() }
+                ? new() { HttpProtocolOptions = cluster.HttpProtocolOptions ?? new() }
                 : new() { Http2ProtocolOptions = cluster.Http2ProtocolOptions },
             UseDownstreamProtocolConfig = cluster.ProtocolSelection == Message.Types.ClusterProtocolSelection.UseDownstreamProtocol
                 ? new() { HttpProtocolOptions = cluster.HttpProtocolOptions, Http2ProtocolOptions = cluster.Http2ProtocolOptions }
@@ -175,7 +175,7 @@ internal sealed class ClusterTranslator(SecurityTranslator security)
         HttpProtocolOptions.UpstreamProtocolOptionsOneofCase.UseDownstreamProtocolConfig => (ProtocolChoice.Downstream, options.UseDownstreamProtocolConfig.HttpProtocolOptions, options.UseDownstreamProtocolConfig.Http2ProtocolOptions),
         HttpProtocolOptions.UpstreamProtocolOptionsOneofCase.AutoConfig => (ProtocolChoice.Auto, options.AutoConfig.HttpProtocolOptions, options.AutoConfig.Http2ProtocolOptions),
         _ when options.ExplicitHttpConfig?.Http2ProtocolOptions is { } h2 => (ProtocolChoice.Http2, null, h2),
-        _ => (ProtocolChoice.Http1, options.ExplicitHttpConfig?.HttpProtocolOptions_, null),
+        _ => (ProtocolChoice.Http1, options.ExplicitHttpConfig?.HttpProtocolOptions, null),
     };
 
     private SecurityMatch Match(Message.Types.TransportSocketMatch match, Rejections rejections) => new(

@@ -1,0 +1,16 @@
+using Core = Envoy.Config.Core.V3;
+
+namespace Lateen.Proxy.Xds;
+
+/// <summary>Transport sockets: plain text, TLS, and those around another one.</summary>
+internal abstract class SecurityTranslator
+{
+    /// <summary>The context of connections to upstreams; null for plain text.</summary>
+    public abstract object? Upstream(Core.TransportSocket? socket, Rejections rejections);
+
+    /// <summary>The context of accepted connections; null for plain text.</summary>
+    public abstract object? Downstream(Core.TransportSocket? socket, Rejections rejections);
+
+    /// <summary>The version of the PROXY protocol header that an upstream socket begins with; 0 for none.</summary>
+    public abstract int ProxyProtocolVersion(Core.TransportSocket? socket, Rejections rejections);
+}
