@@ -77,7 +77,7 @@ public abstract class DownstreamStream
     /// <summary>Trailers; they end the stream.</summary>
     public abstract void SendTrailers(HeaderMap trailers);
 
-    /// <summary>Ends the stream without an orderly end. HTTP/1 ends the connection.</summary>
+    /// <summary>Ends the stream without an orderly end. HTTP/1 ends the connection. The receiver hears nothing more, not even <see cref="RequestReceiver.OnStreamDone"/>.</summary>
     public abstract void Reset(ResetReason reason);
 
     /// <summary>Stops and resumes the request body (HTTP/2: no WINDOW_UPDATE; HTTP/1: no reading).</summary>
@@ -180,6 +180,22 @@ public abstract class DownstreamConnection : TransportHandler
     public abstract void GoAway();
 
     /// <summary>Ends the connection when what waits for the peer has left; requests under way are told.</summary>
+    public abstract void Close();
+}
+
+/// <summary>One client's connection with its codec, as its owner sees it: the way to end it in order.</summary>
+public abstract class DownstreamConnection
+{
+    /// <summary>Its transport.</summary>
+    public abstract Transport Transport { get; }
+
+    /// <summary>The protocol spoken.</summary>
+    public abstract HttpVersion Version { get; }
+
+    /// <summary>Announces the end (HTTP/2: GOAWAY; HTTP/1: the next response closes) and ends the connection when the last stream has.</summary>
+    public abstract void Drain();
+
+    /// <summary>Ends it after what is pending has left; streams in flight are told (<see cref="RequestReceiver.OnRequestReset"/>).</summary>
     public abstract void Close();
 }
 

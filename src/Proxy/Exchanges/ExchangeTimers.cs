@@ -1,0 +1,174 @@
+using System.Buffers.Text;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Routing;
+
+namespace Lateen.Proxy.Exchanges;
+
+/// <summary>The clocks of one exchange: silence, whole request, whole stream. The router keeps its own for attempts and routes.</summary>
+internal sealed class ExchangeTimers
+{
+    private readonly Exchange _exchange;
+    private readonly Clock _idle, _request, _duration;
+    private long _idleMicros, _lastProgress;
+
+    public ExchangeTimers(Exchange exchange)
+    {
+        _exchange = exchange;
+        _idle = new Clock(this, Kind.Idle);
+        _request = new Clock(this, Kind.Request);
+        _duration = new Clock(this, Kind.Duration);
+    }
+
+    private enum Kind : byte
+    {
+        Idle,
+        Request,
+        Duration,
+    }
+
+    private EventLoop Loop => _exchange.Worker.Loop;
+
+    private HttpOptions Options => _exchange.Options;
+
+    public void Begin()
+    {
+        _idleMicros = Options.StreamIdleMicros;
+        _lastProgress = Loop.Now;
+        if (_idleMicros > 0)
+            Loop.Arm(_idle, _idleMicros);
+        if (Options.RequestTimeoutMicros > 0)
+            Loop.Arm(_request, Options.RequestTimeoutMicros);
+        if (Options.MaxStreamMicros > 0)
+            Loop.Arm(_duration, Options.MaxStreamMicros);
+    }
+
+    public void OnHead(bool end) => OnProgress(end);
+
+    // The idle clock is not moved with every byte: when it is due, it looks how long ago the last progress was.
+    public void OnProgress(bool requestComplete)
+    {
+        _lastProgress = Loop.Now;
+        if (requestComplete && _request.IsArmed)
+            Loop.Disarm(_request);
+    }
+
+    public void OnRouted()
+    {
+        if (_exchange.Route?.Action is not ForwardAction forward)
+            return;
+        if (forward.Timeouts.IdleMicros is { } idle && idle != _idleMicros)
+        {
+            _idleMicros = idle;
+            if (idle > 0)
+                Loop.Arm(_idle, idle);
+            else
+                Loop.Disarm(_idle);
+        }
+        ArmDuration(forward.Timeouts);
+    }
+
+    private void ArmDuration(TimeoutPolicy policy)
+    {
+        long? limit = policy.MaxStreamMicros;
+        if (policy.GrpcStreamMaxMicros is { } most && GrpcTimeout.Read(_exchange.RequestHead[KnownHeader.GrpcTimeout], out long asked))
+        {
+            long micros = most > 0 ? Math.Min(most, asked) : asked;
+            if (policy.GrpcStreamOffsetMicros > 0 && policy.GrpcStreamOffsetMicros < micros)
+                micros -= policy.GrpcStreamOffsetMicros;
+            // A client that gives no time has none left: the next turn ends it.
+            Loop.Arm(_duration, Math.Max(1, micros - (Loop.Now - _exchange.Times.RequestBegin)));
+            return;
+        }
+        if (limit is { } route)
+        {
+            if (route > 0)
+                Loop.Arm(_duration, Math.Max(1, route - (Loop.Now - _exchange.Times.RequestBegin)));
+            else
+                Loop.Disarm(_duration);
+        }
+    }
+
+    public void OnResponseComplete()
+    {
+        Loop.Disarm(_request);
+        Loop.Disarm(_duration);
+    }
+
+    public void End()
+    {
+        Loop.Disarm(_idle);
+        Loop.Disarm(_request);
+        Loop.Disarm(_duration);
+    }
+
+    private void OnDue(Kind kind, long now)
+    {
+        switch (kind)
+        {
+            case Kind.Idle:
+                long rest = _lastProgress + _idleMicros - now;
+                if (rest > 0)
+                    Loop.Arm(_idle, rest);
+                else
+                    Replies.StreamIdle(_exchange);
+                break;
+            case Kind.Request:
+                if (!_exchange.RequestComplete)
+                    Replies.RequestTimeout(_exchange);
+                break;
+            default:
+                Replies.StreamTooLong(_exchange);
+                break;
+        }
+    }
+
+    private sealed class Clock(ExchangeTimers timers, Kind kind) : Deadline
+    {
+        protected internal override void OnDue(long now) => timers.OnDue(kind, now);
+    }
+}
+
+/// <summary>The <c>grpc-timeout</c> header: up to eight digits and a unit.</summary>
+public static class GrpcTimeout
+{
+    /// <summary>Reads it, in microseconds; false where it cannot be read.</summary>
+    public static bool Read(ReadOnlySpan<byte> text, out long micros)
+    {
+        micros = 0;
+        if (text.Length < 2 || !Utf8Parser.TryParse(text[..^1], out uint value, out int used) || used != text.Length - 1 || used > 8)
+            return false;
+        switch (text[^1])
+        {
+            case (byte)'H':
+                micros = value * 3_600_000_000L;
+                return true;
+            case (byte)'M':
+                micros = value * 60_000_000L;
+                return true;
+            case (byte)'S':
+                micros = value * 1_000_000L;
+                return true;
+            case (byte)'m':
+                micros = value * 1000L;
+                return true;
+            case (byte)'u':
+                micros = value;
+                return true;
+            case (byte)'n':
+                micros = (value + 999) / 1000;
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>Writes milliseconds in the largest unit that has eight digits.</summary>
+    public static int Write(Span<byte> to, long millis)
+    {
+        (long value, byte unit) = millis < 100_000_000 ? (millis, (byte)'m') : millis / 1000 < 100_000_000 ? (millis / 1000, (byte)'S') : (millis / 60_000, (byte)'M');
+        Utf8Formatter.TryFormat(value, to, out int n);
+        to[n] = unit;
+        return n + 1;
+    }
+}

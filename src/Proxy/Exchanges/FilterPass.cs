@@ -1,0 +1,287 @@
+using System.Numerics;
+using Lateen.Proxy.Formats;
+
+namespace Lateen.Proxy.Exchanges;
+
+/// <summary>
+/// One direction through the filters: shows head, body parts and trailers to each filter that wants them, and keeps what a filter holds back. Each filter holds for itself, so that
+/// an early one may buffer while a later one waits. Order: requests upwards, responses downwards.
+/// </summary>
+public abstract class FilterPass
+{
+    private readonly Exchange _exchange;
+    private readonly FilterSlot[] _slots;
+    private readonly Hold?[] _holds;
+    private readonly ulong _wantHead, _wantBody, _wantTrailers;
+    private ulong _active, _stopped;
+    private bool _aborted;
+
+    private protected FilterPass(Exchange exchange, FilterSlot[] slots, ulong wantHead, ulong wantBody, ulong wantTrailers)
+    {
+        _exchange = exchange;
+        _slots = slots;
+        _holds = new Hold?[slots.Length];
+        _wantHead = wantHead;
+        _wantBody = wantBody;
+        _wantTrailers = wantTrailers;
+    }
+
+    private sealed class Hold
+    {
+        public ByteBuffer Body = new(0), Leaving = new(0);
+        public bool HasHead, HeadEnds, Buffering, Ended, HasTrailers;
+
+        // What of the body the filter has been shown already.
+        public int Seen;
+
+        public void Clear()
+        {
+            Body.Clear();
+            HasHead = HeadEnds = Buffering = Ended = HasTrailers = false;
+            Seen = 0;
+        }
+
+        // What is let go is read from another buffer than the one into which the filter may hold again meanwhile.
+        public ReadOnlySpan<byte> Release()
+        {
+            (Body, Leaving) = (Leaving, Body);
+            Clear();
+            return Leaving.Written;
+        }
+    }
+
+    /// <summary>The exchange.</summary>
+    protected Exchange Exchange => _exchange;
+
+    /// <summary>The slots.</summary>
+    protected FilterSlot[] Slots => _slots;
+
+    /// <summary>True while some filter holds something back.</summary>
+    public bool IsHeld => _stopped != 0;
+
+    /// <summary>Begins for a new exchange with the filters that are on.</summary>
+    internal void Begin(ulong active)
+    {
+        _active = active;
+        _aborted = false;
+    }
+
+    /// <summary>Forgets everything; nothing more goes through.</summary>
+    internal void Abort()
+    {
+        _aborted = true;
+        for (; _stopped != 0; _stopped &= _stopped - 1)
+            _holds[BitOperations.TrailingZeroCount(_stopped)]!.Clear();
+    }
+
+    /// <summary>The body that a filter holds.</summary>
+    internal ReadOnlySpan<byte> HeldBody(int filter) => _holds[filter] is { } hold && (_stopped >> filter & 1) != 0 ? hold.Body.Written : default;
+
+    /// <summary>Shows the head to the filters from one on.</summary>
+    internal void RunHead(int from, bool end)
+    {
+        for (int i = Next(_wantHead & _active, from); i >= 0; i = Next(_wantHead & _active, Step(i)))
+        {
+            FilterVerdict verdict = CallHead(_slots[i], end);
+            if (_aborted)
+                return;
+            if (verdict == FilterVerdict.Continue)
+                continue;
+            Hold hold = HoldOf(i, verdict);
+            hold.HasHead = true;
+            hold.HeadEnds = end;
+            return;
+        }
+        FinishHead(end);
+    }
+
+    /// <summary>Shows a part of the body to the filters from one on.</summary>
+    internal void RunBody(int from, ReadOnlySpan<byte> body, bool end)
+    {
+        for (int i = Next((_wantBody & _active) | _stopped, from); i >= 0; i = Next((_wantBody & _active) | _stopped, Step(i)))
+        {
+            bool stopped = (_stopped >> i & 1) != 0;
+            Hold? hold = stopped ? _holds[i] : null;
+            if (hold is { Buffering: false } || (_wantBody >> i & 1) == 0)
+            {
+                Keep(i, body, end);
+                return;
+            }
+            FilterVerdict verdict = CallBody(_slots[i], ref body, end);
+            if (_aborted)
+                return;
+            if (verdict == FilterVerdict.Continue && (_stopped >> i & 1) == 0)
+                continue;
+            if (verdict != FilterVerdict.Continue)
+                HoldOf(i, verdict);
+            Keep(i, body, end);
+            if (_aborted)
+                return;
+            _holds[i]!.Seen = _holds[i]!.Body.Length;
+            if (verdict == FilterVerdict.Continue)
+                Resume(i);
+            return;
+        }
+        FinishBody(body, end);
+    }
+
+    /// <summary>Shows the trailers to the filters from one on.</summary>
+    internal void RunTrailers(int from)
+    {
+        for (int i = Next((_wantTrailers & _active) | _stopped, from); i >= 0; i = Next((_wantTrailers & _active) | _stopped, Step(i)))
+        {
+            bool stopped = (_stopped >> i & 1) != 0, wanted = ((_wantTrailers & _active) >> i & 1) != 0;
+            if (stopped && !_holds[i]!.Buffering)
+            {
+                _holds[i]!.HasTrailers = true;
+                return;
+            }
+            // A filter that buffers the body but asks for no trailers has had its last part: trailers end the body.
+            FilterVerdict verdict = wanted ? CallTrailers(_slots[i]) : FilterVerdict.Continue;
+            if (_aborted)
+                return;
+            if (verdict == FilterVerdict.Continue && (_stopped >> i & 1) == 0)
+                continue;
+            Hold hold = verdict == FilterVerdict.Continue ? _holds[i]! : HoldOf(i, verdict);
+            hold.HasTrailers = true;
+            if (verdict == FilterVerdict.Continue)
+                Resume(i);
+            return;
+        }
+        FinishTrailers();
+    }
+
+    /// <summary>Lets go what a filter held.</summary>
+    internal void Resume(int filter)
+    {
+        if (_aborted || (_stopped >> filter & 1) == 0)
+            return;
+        Hold hold = _holds[filter]!;
+        _stopped &= ~(1ul << filter);
+        bool hasHead = hold.HasHead, headEnds = hold.HeadEnds, ended = hold.Ended, hasTrailers = hold.HasTrailers, buffering = hold.Buffering;
+        int seen = Math.Min(hold.Seen, hold.Body.Length);
+        ReadOnlySpan<byte> body = hold.Release();
+        if (hasHead)
+            RunHead(Step(filter), headEnds);
+        if (!_aborted && seen > 0)
+            RunBody(Step(filter), body[..seen], ended && seen == body.Length);
+        if (!_aborted && seen < body.Length)
+            RunBody(filter, body[seen..], ended);
+        else if (!_aborted && body.IsEmpty && ended)
+            RunBody(buffering ? Step(filter) : filter, default, true);
+        if (!_aborted && hasTrailers)
+            RunTrailers(Step(filter));
+        if (!_aborted)
+            OnRelieved();
+    }
+
+    private Hold HoldOf(int filter, FilterVerdict verdict)
+    {
+        Hold hold = _holds[filter] ??= new Hold();
+        if ((_stopped >> filter & 1) == 0)
+            hold.Clear();
+        hold.Buffering = verdict == FilterVerdict.Buffer;
+        _stopped |= 1ul << filter;
+        return hold;
+    }
+
+    private void Keep(int filter, ReadOnlySpan<byte> body, bool end)
+    {
+        Hold hold = _holds[filter]!;
+        hold.Body.Append(body);
+        hold.Ended |= end;
+        if (hold.Body.Length > _exchange.BufferLimit)
+            OnOverLimit(hold.Buffering && !end);
+    }
+
+    /// <summary>The next filter of a mask at or behind a place; -1 for none.</summary>
+    private protected abstract int Next(ulong mask, int from);
+
+    /// <summary>The place behind a filter.</summary>
+    private protected abstract int Step(int filter);
+
+    private protected abstract FilterVerdict CallHead(FilterSlot slot, bool end);
+
+    private protected abstract FilterVerdict CallBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end);
+
+    private protected abstract FilterVerdict CallTrailers(FilterSlot slot);
+
+    private protected abstract void FinishHead(bool end);
+
+    private protected abstract void FinishBody(ReadOnlySpan<byte> body, bool end);
+
+    private protected abstract void FinishTrailers();
+
+    private protected abstract void OnOverLimit(bool buffering);
+
+    private protected abstract void OnRelieved();
+}
+
+/// <summary>Requests: upwards, to the router.</summary>
+internal sealed class RequestPass(Exchange exchange, FilterSlot[] slots, FilterChain chain)
+    : FilterPass(exchange, slots, chain.Wanting(FilterPhases.RequestHead), chain.Wanting(FilterPhases.RequestBody), chain.Wanting(FilterPhases.RequestTrailers))
+{
+    private protected override int Next(ulong mask, int from)
+    {
+        if (from >= 64)
+            return -1;
+        mask &= ulong.MaxValue << from;
+        return mask == 0 ? -1 : BitOperations.TrailingZeroCount(mask);
+    }
+
+    private protected override int Step(int filter) => filter + 1;
+
+    private protected override FilterVerdict CallHead(FilterSlot slot, bool end) => slot.Filter.OnRequestHead(slot, end);
+
+    private protected override FilterVerdict CallBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => slot.Filter.OnRequestBody(slot, ref body, end);
+
+    private protected override FilterVerdict CallTrailers(FilterSlot slot) => slot.Filter.OnRequestTrailers(slot);
+
+    private protected override void FinishHead(bool end)
+    {
+    }
+
+    private protected override void FinishBody(ReadOnlySpan<byte> body, bool end)
+    {
+    }
+
+    private protected override void FinishTrailers()
+    {
+    }
+
+    private protected override void OnOverLimit(bool buffering) => Exchange.OnRequestHoldFull(buffering);
+
+    private protected override void OnRelieved() => Exchange.OnRequestRelieved();
+}
+
+/// <summary>Responses: downwards, to the client.</summary>
+internal sealed class ResponsePass(Exchange exchange, FilterSlot[] slots, FilterChain chain)
+    : FilterPass(exchange, slots, chain.Wanting(FilterPhases.ResponseHead), chain.Wanting(FilterPhases.ResponseBody), chain.Wanting(FilterPhases.ResponseTrailers))
+{
+    private protected override int Next(ulong mask, int from)
+    {
+        if (from < 0)
+            return -1;
+        if (from < 63)
+            mask &= (1ul << (from + 1)) - 1;
+        return mask == 0 ? -1 : 63 - BitOperations.LeadingZeroCount(mask);
+    }
+
+    private protected override int Step(int filter) => filter - 1;
+
+    private protected override FilterVerdict CallHead(FilterSlot slot, bool end) => slot.Filter.OnResponseHead(slot, end);
+
+    private protected override FilterVerdict CallBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => slot.Filter.OnResponseBody(slot, ref body, end);
+
+    private protected override FilterVerdict CallTrailers(FilterSlot slot) => slot.Filter.OnResponseTrailers(slot);
+
+    private protected override void FinishHead(bool end) => Exchange.SendHead(end);
+
+    private protected override void FinishBody(ReadOnlySpan<byte> body, bool end) => Exchange.SendBody(body, end);
+
+    private protected override void FinishTrailers() => Exchange.SendTrailers();
+
+    private protected override void OnOverLimit(bool buffering) => Exchange.OnResponseHoldFull(buffering);
+
+    private protected override void OnRelieved() => Exchange.OnResponseRelieved();
+}

@@ -1,0 +1,122 @@
+// Heads: what is done to a request's head before it is routed, and to a response's head before it leaves: who the client is, what it may say, one form of the path, ids and
+// marks of the proxy. Pure functions on the exchange's head; the order is Envoy's connection manager's. No state.
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Exchanges.Heads;
+
+/// <summary>Admits a request's head, or answers it.</summary>
+internal static class Admission
+{
+    /// <summary>False where the request was answered.</summary>
+    public static bool Admit(Exchange exchange)
+    {
+        HeaderMap head = exchange.RequestHead;
+        HttpOptions options = exchange.Options;
+        bool connect = head[KnownHeader.Method].SequenceEqual("CONNECT"u8);
+        if (!head.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> authority) || authority.IsEmpty)
+        {
+            Replies.MissingHost(exchange);
+            return false;
+        }
+        if (!options.EarlyMutations.IsEmpty)
+            RouteHeaders.Apply(options.EarlyMutations, head, exchange);
+        if (!AdmitPath(exchange, connect))
+            return false;
+        Authority.Strip(head, options, exchange.Connection.Context.Local.Port);
+        head.Remove(KnownHeader.XEnvoyInternal);
+        ClientIdentity.Establish(exchange);
+        RequestIds.Ensure(exchange);
+        ClientCertificates.Write(exchange);
+        if (options.Via.Length > 0)
+            AppendVia(head, options.Via);
+        return true;
+    }
+
+    /// <summary>Adds to <c>via</c>.</summary>
+    public static void AppendVia(HeaderMap head, string via)
+    {
+        Span<byte> text = stackalloc byte[via.Length];
+        System.Text.Encoding.Latin1.GetBytes(via, text);
+        if (!head.TryGet(KnownHeader.Via, out ReadOnlySpan<byte> before) || before.IsEmpty)
+        {
+            head.Set(KnownHeader.Via, text);
+            return;
+        }
+        Span<byte> joined = stackalloc byte[before.Length + 2 + text.Length];
+        before.CopyTo(joined);
+        ", "u8.CopyTo(joined[before.Length..]);
+        text.CopyTo(joined[(before.Length + 2)..]);
+        head.Set(KnownHeader.Via, joined);
+    }
+
+    private static bool AdmitPath(Exchange exchange, bool connect)
+    {
+        HeaderMap head = exchange.RequestHead;
+        bool hasPath = head.TryGet(KnownHeader.Path, out ReadOnlySpan<byte> path);
+        if (connect && !hasPath)
+            return true;
+        if (path.IsEmpty)
+        {
+            Replies.BadPath(exchange, "missing_path_rejected");
+            return false;
+        }
+        if (path[0] != '/')
+        {
+            Replies.BadPath(exchange, "absolute_path_rejected");
+            return false;
+        }
+        switch (PathNormalization.Apply(head, exchange.Options, exchange.Connection.Scratch))
+        {
+            case PathOutcome.Reject:
+                Replies.BadPath(exchange, "path_normalization_failed");
+                return false;
+            case PathOutcome.Redirect:
+                Redirect(exchange);
+                return false;
+            default:
+                return true;
+        }
+    }
+
+    private static void Redirect(Exchange exchange)
+    {
+        var headers = new HeaderMap();
+        headers.Add(KnownHeader.Location, exchange.RequestHead[KnownHeader.Path]);
+        exchange.Reply(new LocalReply(307, "path_normalization_failed") { Headers = exchange.IsGrpc ? null : headers, GrpcStatus = 13 });
+    }
+}
+
+/// <summary>The Host of a request.</summary>
+internal static class Authority
+{
+    /// <summary>Cuts port and trailing dot as configured.</summary>
+    public static void Strip(HeaderMap head, HttpOptions options, int listenerPort)
+    {
+        if (!options.StripAnyPort && !options.StripMatchingPort && !options.StripTrailingDot)
+            return;
+        ReadOnlySpan<byte> host = head[KnownHeader.Authority];
+        int colon = PortColon(host);
+        ReadOnlySpan<byte> name = colon < 0 ? host : host[..colon], port = colon < 0 ? default : host[colon..];
+        if (options.StripTrailingDot && name.Length > 1 && name[^1] == '.')
+            name = name[..^1];
+        if (port.Length > 0 && (options.StripAnyPort || (options.StripMatchingPort && System.Buffers.Text.Utf8Parser.TryParse(port[1..], out int n, out _) && n == listenerPort)))
+            port = default;
+        if (name.Length + port.Length == host.Length)
+            return;
+        Span<byte> result = stackalloc byte[name.Length + port.Length];
+        name.CopyTo(result);
+        port.CopyTo(result[name.Length..]);
+        head.Set(KnownHeader.Authority, result);
+    }
+
+    /// <summary>The colon of a port of digits; -1 for none.</summary>
+    public static int PortColon(ReadOnlySpan<byte> host)
+    {
+        int colon = host.LastIndexOf((byte)':');
+        if (colon < 0 || colon == host.Length - 1 || host[colon..].Contains((byte)']'))
+            return -1;
+        return host[(colon + 1)..].IndexOfAnyExceptInRange((byte)'0', (byte)'9') < 0 ? colon : -1;
+    }
+}

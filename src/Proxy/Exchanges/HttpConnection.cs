@@ -1,0 +1,168 @@
+using Lateen.Proxy.Exchanges.Heads;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Exchanges;
+
+/// <summary>Exchanges of one worker and one connection manager, kept for reuse.</summary>
+public sealed class ExchangePool(Worker worker, HttpOptions options)
+{
+    // More than this many idle exchanges are left to the collector: a burst does not cost memory for ever.
+    private const int Kept = 1024;
+
+    private readonly Stack<Exchange> _free = new();
+
+    /// <summary>The worker.</summary>
+    public Worker Worker { get; } = worker;
+
+    /// <summary>The connection manager.</summary>
+    public HttpOptions Options { get; } = options;
+
+    /// <summary>The <c>server</c> header's bytes.</summary>
+    internal byte[] ServerName { get; } = System.Text.Encoding.Latin1.GetBytes(options.ServerName);
+
+    /// <summary>Work space for one call at a time.</summary>
+    internal ByteBuffer Scratch { get; } = new(1024);
+
+    internal Exchange Take() => _free.Count > 0 ? _free.Pop() : new Exchange(Worker, Options);
+
+    internal void Give(Exchange exchange)
+    {
+        exchange.Recycle();
+        if (_free.Count < Kept)
+            _free.Push(exchange);
+    }
+}
+
+/// <summary>
+/// One client's HTTP connection: makes its exchanges, and ends it for idleness, age, number of requests or draining. The codec calls it; whoever made the connection gives it the codec's
+/// side with <see cref="Attach"/>.
+/// </summary>
+public sealed class HttpConnection : RequestAcceptor
+{
+    private readonly ExchangePool _pool;
+    private readonly ConnectionClock _idle, _age, _drain;
+    private DownstreamConnection? _codec;
+    private byte[]? _certificate;
+    private uint _requests;
+    private int _active;
+    private bool _draining;
+
+    /// <summary>A connection whose exchanges come from a pool.</summary>
+    public HttpConnection(ExchangePool pool, ConnectionContext context)
+    {
+        _pool = pool;
+        Context = context;
+        _idle = new ConnectionClock(this, 0);
+        _age = new ConnectionClock(this, 1);
+        _drain = new ConnectionClock(this, 2);
+        if (Options.ConnectionIdleMicros > 0)
+            Loop.Arm(_idle, Options.ConnectionIdleMicros);
+        if (Options.MaxConnectionMicros > 0)
+            Loop.Arm(_age, Options.MaxConnectionMicros);
+    }
+
+    /// <summary>What is known of the connection.</summary>
+    public ConnectionContext Context { get; }
+
+    /// <summary>The connection manager.</summary>
+    public HttpOptions Options => _pool.Options;
+
+    /// <summary>Requests in flight.</summary>
+    public int ActiveStreams => _active;
+
+    /// <summary>What the codec found wrong with the connection as a whole; empty for nothing.</summary>
+    public string Error { get; private set; } = "";
+
+    /// <summary>Told of the connection's own events: draining, errors. Null for nobody.</summary>
+    public Action<HttpConnection, string>? Noticed { get; init; }
+
+    /// <summary>True where a response shall end the connection though the client did not ask for it (the listener drains, overload).</summary>
+    public Func<bool>? ShallEnd { get; init; }
+
+    internal ReadOnlySpan<byte> ServerName => _pool.ServerName;
+
+    internal ByteBuffer Scratch => _pool.Scratch;
+
+    private EventLoop Loop => _pool.Worker.Loop;
+
+    /// <summary>Gives the codec's side.</summary>
+    public void Attach(DownstreamConnection codec) => _codec = codec;
+
+    /// <inheritdoc/>
+    public override RequestReceiver OnRequest(DownstreamStream stream)
+    {
+        _requests++;
+        _active++;
+        Loop.Disarm(_idle);
+        Exchange exchange = _pool.Take();
+        exchange.Begin(this, stream);
+        return exchange;
+    }
+
+    /// <inheritdoc/>
+    public override void OnConnectionError(string detail, FailureKind kind)
+    {
+        Error = detail;
+        Noticed?.Invoke(this, detail);
+    }
+
+    /// <summary>The transport is closed.</summary>
+    public void OnClosed()
+    {
+        Loop.Disarm(_idle);
+        Loop.Disarm(_age);
+        Loop.Disarm(_drain);
+        _codec = null;
+    }
+
+    /// <summary>Takes no further requests once those in flight are answered.</summary>
+    public void Drain()
+    {
+        if (_draining || _codec is null)
+            return;
+        _draining = true;
+        _codec.Drain();
+        if (_codec is not null)
+            Loop.Arm(_drain, Math.Max(1, Options.DrainMicros));
+    }
+
+    internal bool EndsAfter(Exchange exchange) =>
+        (Options.MaxRequestsPerConnection > 0 && _requests >= Options.MaxRequestsPerConnection) || _draining || (ShallEnd?.Invoke() ?? false);
+
+    internal byte[] CertificateElement(ClientCertFields fields) => _certificate ??= ClientCertificates.Element(Context.Tls!, fields);
+
+    internal void OnFinished(Exchange exchange)
+    {
+        _active--;
+        if (_active == 0 && _codec is not null && Options.ConnectionIdleMicros > 0)
+            Loop.Arm(_idle, Options.ConnectionIdleMicros);
+        _pool.Give(exchange);
+    }
+
+    private void OnDue(int kind)
+    {
+        switch (kind)
+        {
+            case 0:
+                Noticed?.Invoke(this, "idle");
+                _codec?.Close();
+                break;
+            case 1:
+                Noticed?.Invoke(this, "max_duration");
+                Drain();
+                break;
+            default:
+                // Streams that outlive the drain time go on; an idle connection ends.
+                if (_active == 0)
+                    _codec?.Close();
+                break;
+        }
+    }
+
+    private sealed class ConnectionClock(HttpConnection connection, int kind) : Deadline
+    {
+        protected internal override void OnDue(long now) => connection.OnDue(kind);
+    }
+}
