@@ -1,3 +1,5 @@
+using Lateen.Proxy.Http;
+
 namespace Lateen.Proxy.Clusters;
 
 /// <summary>How the protocol of a connection is chosen.</summary>
@@ -34,20 +36,8 @@ public sealed record UpstreamProtocol
     /// <summary>Requests on one connection; 0 is no limit.</summary>
     public uint MaxRequestsPerConnection { get; init; }
 
-    /// <summary>Headers in an answer.</summary>
-    public int MaxResponseHeaders { get; init; } = 100;
-
-    /// <summary>Bytes of an answer's head; 0 is the codec's default.</summary>
-    public int MaxResponseHeadBytes { get; init; }
-
-    /// <summary>Settings of the HTTP/1 codec; its kind belongs to Http/One, null for the default.</summary>
-    public object? Http1 { get; init; }
-
-    /// <summary>Settings of the HTTP/2 codec; its kind belongs to Http/Two, null for the default.</summary>
-    public object? Http2 { get; init; }
-
-    /// <summary>HTTP/2: streams at once on one connection.</summary>
-    public uint MaxConcurrentStreams { get; init; } = 1024;
+    /// <summary>Limits and settings of the codecs.</summary>
+    public CodecOptions Codec { get; init; } = new() { HeadBytesMax = 80 * 1024, DelayedCloseMicros = 0 };
 
     /// <summary>SNI is the request's host.</summary>
     public bool AutoSni { get; init; }
@@ -57,7 +47,4 @@ public sealed record UpstreamProtocol
 
     /// <summary>The peer's certificate must name the SNI.</summary>
     public bool AutoSanValidation { get; init; }
-
-    /// <summary>HTTP/1.0 and unlucky upstreams: a full address in the request line.</summary>
-    public bool SendFullyQualifiedUrl { get; init; }
 }

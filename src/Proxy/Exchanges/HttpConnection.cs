@@ -25,11 +25,18 @@ public sealed class ExchangePool(Worker worker, HttpOptions options)
     /// <summary>Work space for one call at a time.</summary>
     internal ByteBuffer Scratch { get; } = new(1024);
 
-    internal Exchange Take() => _free.Count > 0 ? _free.Pop() : new Exchange(Worker, Options);
+    // Cleaned when it is taken, not when it is given: whoever ended it may still be on the stack, and must find it ended.
+    internal Exchange Take()
+    {
+        if (_free.Count == 0)
+            return new Exchange(Worker, Options);
+        Exchange exchange = _free.Pop();
+        exchange.Recycle();
+        return exchange;
+    }
 
     internal void Give(Exchange exchange)
     {
-        exchange.Recycle();
         if (_free.Count < Kept)
             _free.Push(exchange);
     }
@@ -108,8 +115,8 @@ public sealed class HttpConnection : RequestAcceptor
         Noticed?.Invoke(this, detail);
     }
 
-    /// <summary>The transport is closed.</summary>
-    public void OnClosed()
+    /// <inheritdoc/>
+    public override void OnConnectionClosed(DownstreamConnection connection, CloseReason reason)
     {
         Loop.Disarm(_idle);
         Loop.Disarm(_age);
@@ -123,9 +130,8 @@ public sealed class HttpConnection : RequestAcceptor
         if (_draining || _codec is null)
             return;
         _draining = true;
-        _codec.Drain();
-        if (_codec is not null)
-            Loop.Arm(_drain, Math.Max(1, Options.DrainMicros));
+        _codec.NoticeShutdown();
+        Loop.Arm(_drain, Math.Max(1, Options.DrainMicros));
     }
 
     internal bool EndsAfter(Exchange exchange) =>
@@ -154,9 +160,8 @@ public sealed class HttpConnection : RequestAcceptor
                 Drain();
                 break;
             default:
-                // Streams that outlive the drain time go on; an idle connection ends.
-                if (_active == 0)
-                    _codec?.Close();
+                // Streams that outlive the drain time go on; an idle connection ends now.
+                _codec?.GoAway();
                 break;
         }
     }

@@ -183,22 +183,6 @@ public abstract class DownstreamConnection : TransportHandler
     public abstract void Close();
 }
 
-/// <summary>One client's connection with its codec, as its owner sees it: the way to end it in order.</summary>
-public abstract class DownstreamConnection
-{
-    /// <summary>Its transport.</summary>
-    public abstract Transport Transport { get; }
-
-    /// <summary>The protocol spoken.</summary>
-    public abstract HttpVersion Version { get; }
-
-    /// <summary>Announces the end (HTTP/2: GOAWAY; HTTP/1: the next response closes) and ends the connection when the last stream has.</summary>
-    public abstract void Drain();
-
-    /// <summary>Ends it after what is pending has left; streams in flight are told (<see cref="RequestReceiver.OnRequestReset"/>).</summary>
-    public abstract void Close();
-}
-
 /// <summary>One request to an upstream, as its codec offers it.</summary>
 public abstract class UpstreamStream
 {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 
@@ -14,6 +15,8 @@ internal enum PathOutcome : byte
 /// <summary>One form of a path for everything that looks at it: routes, policies, logs, the upstream. Only the part before the query is changed.</summary>
 internal static class PathNormalization
 {
+    private static readonly SearchValues<byte> Special = SearchValues.Create("%\\\"<>^`{|} "u8);
+
     /// <summary>Changes <c>:path</c> as configured.</summary>
     public static PathOutcome Apply(HeaderMap head, HttpOptions options, ByteBuffer scratch)
     {
@@ -105,7 +108,7 @@ internal static class PathNormalization
     }
 
     private static bool NeedsWork(ReadOnlySpan<byte> path) =>
-        path.IndexOfAny("%\\\"<>^`{|} "u8) >= 0 || path.IndexOf("/."u8) >= 0 || path.IndexOfAnyInRange((byte)0x7f, (byte)0xff) >= 0;
+        path.IndexOfAny(Special) >= 0 || path.IndexOf("/."u8) >= 0 || path.IndexOfAnyInRange((byte)0x7f, (byte)0xff) >= 0;
 
     // RFC 3986 5.2.4 and 6.2.2 as browsers do it: dot segments (also written %2e) go, unreserved characters are unescaped, others escaped, a backslash is a slash.
     private static bool Canonicalize(ReadOnlySpan<byte> path, ByteBuffer to)
