@@ -269,8 +269,12 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     }
 
     /// <summary>Goes on accepting from a listening descriptor that another process bound (hot restart) or that the service manager passed.</summary>
-    public ListeningSocket Adopt(int descriptor, Acceptor acceptor, bool transparent = false) =>
-        new EpollListener(this, descriptor, default, transparent, acceptor);
+    public ListeningSocket Adopt(int descriptor, Acceptor acceptor, bool transparent = false)
+    {
+        // Whoever bound it may have left it blocking, and one blocking accept stops the worker.
+        Sys.FileControl(descriptor, Sys.SetFlags, Sys.NonBlock);
+        return new EpollListener(this, descriptor, default, transparent, acceptor);
+    }
 
     /// <inheritdoc/>
     public override Transport Connect(in ConnectOptions options, TransportHandler handler)

@@ -19,6 +19,7 @@ internal static unsafe partial class Sys
     public const int IpFreeBind = 15, IpTransparent = 19, Ipv6V6Only = 26, Ipv6Transparent = 75, Ipv6FreeBind = 78, OriginalDestination = 80;
     public const int MsgNoSignal = 0x4000;
     public const int ShutWrite = 1;
+    public const int SetFlags = 4;
     public const int EpollAdd = 1, EpollDelete = 2;
     public const uint In = 1, Out = 4, Error = 8, HangUp = 0x10, ReadHangUp = 0x2000, EdgeTriggered = 1u << 31;
     public const int ENoEntry = 2, EIntr = 4, EAgain = 11, ENoMem = 12, EAcces = 13, EPerm = 1, ENFile = 23, EMFile = 24, EPipe = 32, EAddrInUse = 98, EAddrNotAvail = 99,
@@ -91,6 +92,10 @@ internal static unsafe partial class Sys
 
     [LibraryImport(C, EntryPoint = "eventfd")]
     public static partial int EventFd(uint initial, int flags);
+
+    /// <summary>Only for F_SETFL with flags.</summary>
+    [LibraryImport(C, EntryPoint = "fcntl")]
+    public static partial int FileControl(int fd, int command, int argument);
 
     [LibraryImport(C, EntryPoint = "read")]
     public static partial nint Read(int fd, void* buffer, nint length);

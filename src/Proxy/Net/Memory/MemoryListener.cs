@@ -1,0 +1,82 @@
+namespace Lateen.Proxy.Net.Memory;
+
+/// <summary>A listening socket of a <see cref="MemoryLoop"/>; what arrives waits here until it is accepted.</summary>
+internal sealed class MemoryListener : ListeningSocket, IMemorySource
+{
+    private readonly MemoryLoop _loop;
+    private readonly Acceptor _acceptor;
+    private readonly Queue<MemoryTransport> _waiting = new();
+    private readonly int _backlog;
+    private bool _accepting = true;
+    private bool _closed;
+
+    public MemoryListener(MemoryLoop loop, in ListenOptions options, Acceptor acceptor)
+    {
+        _loop = loop;
+        _acceptor = acceptor;
+        _backlog = options.Backlog;
+        Transparent = options.Transparent;
+        ReusePort = options.ReusePort;
+        V6Only = options.V6Only;
+        Address asked = options.Address;
+        if (asked.IsIp && !options.FreeBind && !options.Transparent && !loop.Host.Owns(asked))
+            throw new ListenException($"cannot listen on {asked}: this host has no such address");
+        Address = asked.IsIp && asked.Port == 0 ? asked.WithPort(loop.Host.NextPort()) : asked;
+        loop.Host.Add(this);
+    }
+
+    /// <inheritdoc/>
+    public override Address Address { get; }
+
+    public bool Transparent { get; }
+
+    public bool ReusePort { get; }
+
+    public bool V6Only { get; }
+
+    public MemoryLoop Loop => _loop;
+
+    /// <inheritdoc/>
+    public bool IsReady { get; set; }
+
+    /// <inheritdoc/>
+    public override bool Accepting
+    {
+        get => _accepting;
+        set
+        {
+            _accepting = value;
+            if (value && _waiting.Count != 0)
+                _loop.AddReady(this);
+        }
+    }
+
+    /// <summary>A connect arrived. False where the queue is full: the network drops it, and it is never answered.</summary>
+    public bool Enqueue(MemoryTransport transport)
+    {
+        if (_waiting.Count >= _backlog)
+            return false;
+        _waiting.Enqueue(transport);
+        _loop.AddReady(this);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void OnReady()
+    {
+        IsReady = false;
+        while (_accepting && !_closed && _waiting.TryDequeue(out MemoryTransport? transport))
+            transport.BeAccepted(_acceptor);
+    }
+
+    /// <inheritdoc/>
+    public override void Close()
+    {
+        if (_closed)
+            return;
+        _closed = true;
+        _loop.Host.Remove(this);
+        while (_waiting.TryDequeue(out MemoryTransport? transport))
+            transport.Abort();
+    }
+}
