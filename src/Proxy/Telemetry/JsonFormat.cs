@@ -1,0 +1,156 @@
+using System.Text.Json;
+using Lateen.Proxy.Formats;
+
+namespace Lateen.Proxy.Telemetry;
+
+/// <summary>A JSON object whose values are formats (Envoy's json_format): a bare operator keeps its type, a missing value is null, text around operators makes a string; keys are sorted.</summary>
+public sealed class JsonFormat
+{
+    private readonly Node _root;
+    private readonly bool _omitEmpty;
+    private readonly ByteBuffer _scratch = new();
+
+    /// <summary>Parses the object.</summary>
+    /// <exception cref="FormatException">An operator is unknown or wrong.</exception>
+    public JsonFormat(JsonElement template, bool omitEmpty, bool sorted = true)
+    {
+        _omitEmpty = omitEmpty;
+        _root = Parse(template, sorted);
+    }
+
+    private abstract record Node;
+
+    private sealed record ObjectNode(IReadOnlyList<(byte[] Name, Node Value)> Fields) : Node;
+
+    private sealed record ListNode(IReadOnlyList<Node> Items) : Node;
+
+    private sealed record TextNode(TextFormat Format) : Node;
+
+    private sealed record RawNode(byte[] Json) : Node;
+
+    private static Node Parse(JsonElement e, bool sorted) => e.ValueKind switch
+    {
+        JsonValueKind.Object => new ObjectNode([.. (sorted ? e.EnumerateObject().OrderBy(p => p.Name, StringComparer.Ordinal).AsEnumerable() : e.EnumerateObject())
+            .Select(p => (System.Text.Encoding.UTF8.GetBytes(JsonSerializer.Serialize(p.Name)), Parse(p.Value, sorted)))]),
+        JsonValueKind.Array => new ListNode([.. e.EnumerateArray().Select(i => Parse(i, sorted))]),
+        JsonValueKind.String => new TextNode(TextFormat.Parse(e.GetString()!)),
+        _ => new RawNode(System.Text.Encoding.UTF8.GetBytes(e.GetRawText())),
+    };
+
+    /// <summary>Writes the object on one line.</summary>
+    public void Write(IStreamFacts facts, ByteBuffer to) => Write(_root, facts, to);
+
+    private bool Write(Node node, IStreamFacts facts, ByteBuffer to)
+    {
+        switch (node)
+        {
+            case ObjectNode o:
+                WriteObject(o, facts, to);
+                return true;
+            case ListNode l:
+                to.Append((byte)'[');
+                for (int i = 0; i < l.Items.Count; i++)
+                {
+                    if (i > 0)
+                        to.Append((byte)',');
+                    Write(l.Items[i], facts, to);
+                }
+                to.Append((byte)']');
+                return true;
+            case TextNode t:
+                return WriteText(t.Format, facts, to);
+            default:
+                to.Append(((RawNode)node).Json);
+                return true;
+        }
+    }
+
+    private void WriteObject(ObjectNode node, IStreamFacts facts, ByteBuffer to)
+    {
+        to.Append((byte)'{');
+        bool first = true;
+        foreach ((byte[] name, Node value) in node.Fields)
+        {
+            int before = to.Length;
+            if (!first)
+                to.Append((byte)',');
+            to.Append(name);
+            to.Append((byte)':');
+            if (Write(value, facts, to) || !_omitEmpty)
+                first = false;
+            else
+                to.Truncate(before);
+        }
+        to.Append((byte)'}');
+    }
+
+    private bool WriteText(TextFormat format, IStreamFacts facts, ByteBuffer to)
+    {
+        _scratch.Clear();
+        if (format.Parts.Count == 1 && format.Parts[0] is not LiteralPart)
+        {
+            FormatPart part = format.Parts[0];
+            if (!part.Write(facts, _scratch))
+            {
+                to.Append("null"u8);
+                return false;
+            }
+            if (part.IsNumber || (part.IsJson && IsStructured(_scratch.Written)))
+                to.Append(_scratch.Written);
+            else
+                Quote(_scratch.Written, to);
+            return true;
+        }
+        format.Write(facts, _scratch, _omitEmpty);
+        Quote(_scratch.Written, to);
+        return true;
+    }
+
+    private static bool IsStructured(ReadOnlySpan<byte> json) => json.Length > 0 && (json[0] is (byte)'{' or (byte)'[' || json.SequenceEqual("true"u8) || json.SequenceEqual("false"u8)
+        || json.SequenceEqual("null"u8) || char.IsAsciiDigit((char)json[0]) || json[0] == '-');
+
+    /// <summary>Writes a JSON string; bytes that are no UTF-8 become \u00XX as Envoy writes them.</summary>
+    public static void Quote(ReadOnlySpan<byte> text, ByteBuffer to)
+    {
+        to.Append((byte)'"');
+        for (int i = 0; i < text.Length;)
+        {
+            byte b = text[i];
+            if (b < 0x80)
+            {
+                QuoteAscii(b, to);
+                i++;
+                continue;
+            }
+            if (System.Text.Rune.DecodeFromUtf8(text[i..], out _, out int used) == System.Buffers.OperationStatus.Done)
+                to.Append(text.Slice(i, used));
+            else
+                QuoteHex(b, to);
+            i += used;
+        }
+        to.Append((byte)'"');
+    }
+
+    private static void QuoteAscii(byte b, ByteBuffer to)
+    {
+        switch (b)
+        {
+            case (byte)'"': to.Append("\\\""u8); break;
+            case (byte)'\\': to.Append("\\\\"u8); break;
+            case (byte)'\n': to.Append("\\n"u8); break;
+            case (byte)'\r': to.Append("\\r"u8); break;
+            case (byte)'\t': to.Append("\\t"u8); break;
+            case (byte)'\b': to.Append("\\b"u8); break;
+            case (byte)'\f': to.Append("\\f"u8); break;
+            case < 0x20 or 0x7f: QuoteHex(b, to); break;
+            default: to.Append(b); break;
+        }
+    }
+
+    private static void QuoteHex(byte b, ByteBuffer to)
+    {
+        to.Append("\\u00"u8);
+        to.Append("0123456789abcdef"u8[b >> 4]);
+        to.Append("0123456789abcdef"u8[b & 15]);
+    }
+}

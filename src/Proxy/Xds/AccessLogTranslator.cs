@@ -1,0 +1,153 @@
+using Envoy.Config.Accesslog.V3;
+using Envoy.Extensions.AccessLoggers.File.V3;
+using Envoy.Extensions.AccessLoggers.Stream.V3;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Routing;
+using Lateen.Proxy.Telemetry;
+using Core = Envoy.Config.Core.V3;
+
+namespace Lateen.Proxy.Xds;
+
+/// <summary>Access logs: where to, which form, which records.</summary>
+/// <param name="sink">Gives the sink of a path; the same path is the same sink.</param>
+/// <param name="workers">Number of workers.</param>
+internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int workers)
+{
+    /// <summary>One log; null with a rejection where it is not served.</summary>
+    public Telemetry.AccessLog? Log(Envoy.Config.Accesslog.V3.AccessLog log, Rejections rejections)
+    {
+        LogFilter? filter = log.Filter is null ? null : Filter(log.Filter, rejections);
+        switch (log.TypedConfig is null ? "" : ValueTranslator.TypeName(log.TypedConfig))
+        {
+            case "envoy.extensions.access_loggers.file.v3.FileAccessLog":
+                return File(ValueTranslator.Unpack(log.TypedConfig!, FileAccessLog.Parser, rejections), filter, rejections);
+            case "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog":
+                return Stream("/dev/stdout", ValueTranslator.Unpack(log.TypedConfig!, StdoutAccessLog.Parser, rejections)?.LogFormat, filter, rejections);
+            case "envoy.extensions.access_loggers.stream.v3.StderrAccessLog":
+                return Stream("/dev/stderr", ValueTranslator.Unpack(log.TypedConfig!, StderrAccessLog.Parser, rejections)?.LogFormat, filter, rejections);
+            default:
+                rejections.Add($"Didn't find a registered implementation for access logger '{log.Name}' with type URL: '{log.TypedConfig?.TypeUrl}'");
+                return null;
+        }
+    }
+
+    private Telemetry.AccessLog? File(FileAccessLog? file, LogFilter? filter, Rejections rejections)
+    {
+        if (file is null)
+            return null;
+        switch (file.AccessLogFormatCase)
+        {
+#pragma warning disable CS0612 // the older spellings of the format
+            case FileAccessLog.AccessLogFormatOneofCase.Format:
+                return Text(file.Path, file.Format, filter, false, rejections);
+            case FileAccessLog.AccessLogFormatOneofCase.JsonFormat:
+                return Json(file.Path, file.JsonFormat, filter, false, rejections);
+            case FileAccessLog.AccessLogFormatOneofCase.TypedJsonFormat:
+                return Json(file.Path, file.TypedJsonFormat, filter, false, rejections);
+#pragma warning restore CS0612
+            case FileAccessLog.AccessLogFormatOneofCase.LogFormat:
+                return Stream(file.Path, file.LogFormat, filter, rejections);
+            default:
+                return Text(file.Path, Telemetry.AccessLog.EnvoyDefault, filter, false, rejections);
+        }
+    }
+
+    private Telemetry.AccessLog? Stream(string path, Core.SubstitutionFormatString? format, LogFilter? filter, Rejections rejections)
+    {
+        switch (format?.FormatCase)
+        {
+            case null:
+                return Text(path, Telemetry.AccessLog.EnvoyDefault, filter, false, rejections);
+            case Core.SubstitutionFormatString.FormatOneofCase.TextFormatSource:
+                byte[] text = ValueTranslator.Data(format.TextFormatSource, rejections) ?? [];
+                return Text(path, System.Text.Encoding.UTF8.GetString(text), filter, format.OmitEmptyValues, rejections);
+            case Core.SubstitutionFormatString.FormatOneofCase.JsonFormat:
+                return Json(path, format.JsonFormat, filter, format.OmitEmptyValues, rejections);
+            default:
+#pragma warning disable CS0612
+                return Text(path, format!.TextFormat, filter, format.OmitEmptyValues, rejections);
+#pragma warning restore CS0612
+        }
+    }
+
+    private Telemetry.AccessLog? Text(string path, string format, LogFilter? filter, bool omitEmpty, Rejections rejections)
+    {
+        try
+        {
+            return new Telemetry.AccessLog(TextFormat.Parse(format), null, filter, sink(path), omitEmpty, workers);
+        }
+        catch (FormatException e)
+        {
+            rejections.Add(e.Message);
+            return null;
+        }
+    }
+
+    private Telemetry.AccessLog? Json(string path, Struct format, LogFilter? filter, bool omitEmpty, Rejections rejections)
+    {
+        try
+        {
+            // Each worker has its own: a format keeps a scratch buffer.
+            System.Text.Json.JsonElement template = ValueTranslator.Json(format);
+            JsonFormat[] formats = [.. Enumerable.Range(0, workers).Select(_ => new JsonFormat(template, omitEmpty))];
+            return new Telemetry.AccessLog(null, formats, filter, sink(path), omitEmpty, workers);
+        }
+        catch (FormatException e)
+        {
+            rejections.Add(e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Which records; what is not served is refused.</summary>
+    public static LogFilter? Filter(AccessLogFilter filter, Rejections rejections)
+    {
+        switch (filter.FilterSpecifierCase)
+        {
+            case AccessLogFilter.FilterSpecifierOneofCase.StatusCodeFilter:
+                return Number(static f => f.Status, filter.StatusCodeFilter.Comparison);
+            case AccessLogFilter.FilterSpecifierOneofCase.DurationFilter:
+                return Number(static f => ((f.Times.End != 0 ? f.Times.End : f.Now) - f.Times.RequestBegin) / 1000, filter.DurationFilter.Comparison);
+            case AccessLogFilter.FilterSpecifierOneofCase.NotHealthCheckFilter:
+                return new CombinedFilter([], all: true);
+            case AccessLogFilter.FilterSpecifierOneofCase.TraceableFilter:
+                return new TraceableFilter();
+            case AccessLogFilter.FilterSpecifierOneofCase.RuntimeFilter:
+                return new ShareFilter(ValueTranslator.Fraction(filter.RuntimeFilter.PercentSampled, new Fraction(0, 100)), filter.RuntimeFilter.UseIndependentRandomness);
+            case AccessLogFilter.FilterSpecifierOneofCase.AndFilter:
+                return new CombinedFilter([.. filter.AndFilter.Filters.Select(f => Filter(f, rejections)).OfType<LogFilter>()], all: true);
+            case AccessLogFilter.FilterSpecifierOneofCase.OrFilter:
+                return new CombinedFilter([.. filter.OrFilter.Filters.Select(f => Filter(f, rejections)).OfType<LogFilter>()], all: false);
+            case AccessLogFilter.FilterSpecifierOneofCase.HeaderFilter:
+                return new HeaderFilter(MatcherTranslator.Header(filter.HeaderFilter.Header, rejections));
+            case AccessLogFilter.FilterSpecifierOneofCase.ResponseFlagFilter:
+                return Flags(filter.ResponseFlagFilter.Flags, rejections);
+            case AccessLogFilter.FilterSpecifierOneofCase.GrpcStatusFilter:
+                return new GrpcStatusFilter(filter.GrpcStatusFilter.Statuses.Select(s => (int)s).ToHashSet(), filter.GrpcStatusFilter.Exclude);
+            case AccessLogFilter.FilterSpecifierOneofCase.LogTypeFilter:
+                return new LogTypeFilter(filter.LogTypeFilter.Types_.Select(t => t.ToString()).ToHashSet(), filter.LogTypeFilter.Exclude);
+            case AccessLogFilter.FilterSpecifierOneofCase.MetadataFilter:
+                return new MetadataFilter(MatcherTranslator.Metadata(filter.MetadataFilter.Matcher, rejections), filter.MetadataFilter.MatchIfKeyNotFound ?? true);
+            default:
+                rejections.Add($"access log filter {filter.FilterSpecifierCase} is not served");
+                return null;
+        }
+    }
+
+    private static FlagFilter Flags(IEnumerable<string> letters, Rejections rejections)
+    {
+        ResponseFlags flags = ResponseFlags.None;
+        foreach (string letter in letters)
+        {
+            ResponseFlags flag = ResponseFlagNames.Parse(letter);
+            if (flag == ResponseFlags.None)
+                rejections.Add($"unknown response flag {letter}");
+            flags |= flag;
+        }
+        return new FlagFilter(flags);
+    }
+
+    private static NumberFilter Number(Func<IStreamFacts, long> number, ComparisonFilter comparison) =>
+        new(number, (Comparison)comparison.Op, comparison.Value?.DefaultValue ?? 0);
+}
