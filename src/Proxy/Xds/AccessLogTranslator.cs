@@ -112,7 +112,7 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
             case AccessLogFilter.FilterSpecifierOneofCase.NotHealthCheckFilter:
                 return new CombinedFilter([], all: true);
             case AccessLogFilter.FilterSpecifierOneofCase.TraceableFilter:
-                return new TraceableFilter();
+                return new Telemetry.TraceableFilter();
             case AccessLogFilter.FilterSpecifierOneofCase.RuntimeFilter:
                 return new ShareFilter(ValueTranslator.Fraction(filter.RuntimeFilter.PercentSampled, new Fraction(0, 100)), filter.RuntimeFilter.UseIndependentRandomness);
             case AccessLogFilter.FilterSpecifierOneofCase.AndFilter:
@@ -120,15 +120,15 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
             case AccessLogFilter.FilterSpecifierOneofCase.OrFilter:
                 return new CombinedFilter([.. filter.OrFilter.Filters.Select(f => Filter(f, rejections)).OfType<LogFilter>()], all: false);
             case AccessLogFilter.FilterSpecifierOneofCase.HeaderFilter:
-                return new HeaderFilter(MatcherTranslator.Header(filter.HeaderFilter.Header, rejections));
+                return new Telemetry.HeaderFilter(MatcherTranslator.Header(filter.HeaderFilter.Header, rejections));
             case AccessLogFilter.FilterSpecifierOneofCase.ResponseFlagFilter:
                 return Flags(filter.ResponseFlagFilter.Flags, rejections);
             case AccessLogFilter.FilterSpecifierOneofCase.GrpcStatusFilter:
-                return new GrpcStatusFilter(filter.GrpcStatusFilter.Statuses.Select(s => (int)s).ToHashSet(), filter.GrpcStatusFilter.Exclude);
+                return new Telemetry.GrpcStatusFilter(filter.GrpcStatusFilter.Statuses.Select(s => (int)s).ToHashSet(), filter.GrpcStatusFilter.Exclude);
             case AccessLogFilter.FilterSpecifierOneofCase.LogTypeFilter:
-                return new LogTypeFilter(filter.LogTypeFilter.Types_.Select(t => t.ToString()).ToHashSet(), filter.LogTypeFilter.Exclude);
+                return new Telemetry.LogTypeFilter(filter.LogTypeFilter.Types_.Select(t => t.ToString()).ToHashSet(), filter.LogTypeFilter.Exclude);
             case AccessLogFilter.FilterSpecifierOneofCase.MetadataFilter:
-                return new MetadataFilter(MatcherTranslator.Metadata(filter.MetadataFilter.Matcher, rejections), filter.MetadataFilter.MatchIfKeyNotFound ?? true);
+                return new Telemetry.MetadataFilter(MatcherTranslator.Metadata(filter.MetadataFilter.Matcher, rejections), filter.MetadataFilter.MatchIfKeyNotFound ?? true);
             default:
                 rejections.Add($"access log filter {filter.FilterSpecifierCase} is not served");
                 return null;

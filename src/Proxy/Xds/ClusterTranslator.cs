@@ -2,6 +2,7 @@ using Envoy.Config.Cluster.V3;
 using Envoy.Extensions.Upstreams.Http.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Http;
 using Core = Envoy.Config.Core.V3;
 using Message = Envoy.Config.Cluster.V3.Cluster;
 
@@ -124,7 +125,7 @@ internal sealed class ClusterTranslator(SecurityTranslator security)
         SuccessfulCheckUnejects = o.SuccessfulActiveHealthCheckUnejectHost ?? true,
     };
 
-    private UpstreamProtocol Protocol(Message cluster, Rejections rejections)
+    private static UpstreamProtocol Protocol(Message cluster, Rejections rejections)
     {
         HttpProtocolOptions? options = null;
         foreach ((string key, Any any) in cluster.TypedExtensionProtocolOptions)
@@ -159,14 +160,18 @@ internal sealed class ClusterTranslator(SecurityTranslator security)
             MaxDurationMicros = ValueTranslator.Micros(shared?.MaxConnectionDuration),
             MaxStreamDurationMicros = ValueTranslator.Micros(shared?.MaxStreamDuration),
             MaxRequestsPerConnection = maxRequests,
-            MaxResponseHeaders = (int)(shared?.MaxHeadersCount ?? 100),
-            MaxConcurrentStreams = h2?.MaxConcurrentStreams ?? 1024,
-            Http1 = CodecTranslator.UpstreamHttp1(h1, shared, rejections),
-            Http2 = CodecTranslator.UpstreamHttp2(h2, shared, rejections),
+            Codec = UpstreamProtocol.Http1Default.Codec with
+            {
+                HeaderCountMax = (int)(shared?.MaxHeadersCount ?? 100),
+                BufferLimit = (int)Math.Min(cluster.PerConnectionBufferLimitBytes ?? 1024 * 1024, int.MaxValue),
+                Underscores = (UnderscoreAction)(shared?.HeadersWithUnderscoresAction ?? 0),
+                StreamErrorOnInvalidMessage = (choice == ProtocolChoice.Http2 ? h2?.OverrideStreamErrorOnInvalidHttpMessage : h1?.OverrideStreamErrorOnInvalidHttpMessage) ?? false,
+                One = CodecTranslator.Http1(h1, rejections),
+                Two = CodecTranslator.Http2(h2, rejections),
+            },
             AutoSni = options.UpstreamHttpProtocolOptions?.AutoSni ?? false,
             AutoSniHeader = options.UpstreamHttpProtocolOptions?.OverrideAutoSniHeader.ToLowerInvariant() ?? "",
             AutoSanValidation = options.UpstreamHttpProtocolOptions?.AutoSanValidation ?? false,
-            SendFullyQualifiedUrl = h1?.SendFullyQualifiedUrl ?? false,
         };
     }
 

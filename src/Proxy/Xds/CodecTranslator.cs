@@ -7,12 +7,6 @@ namespace Lateen.Proxy.Xds;
 /// <summary>Codec options of both sides.</summary>
 internal static class CodecTranslator
 {
-    /// <summary>HTTP/1 towards upstreams.</summary>
-    public static Http1Options UpstreamHttp1(Core.Http1ProtocolOptions? one, Core.HttpProtocolOptions? shared, Rejections rejections) => Http1(one, rejections);
-
-    /// <summary>HTTP/2 towards upstreams.</summary>
-    public static Http2Options UpstreamHttp2(Core.Http2ProtocolOptions? two, Core.HttpProtocolOptions? shared, Rejections rejections) => Http2(two, rejections);
-
     /// <summary>HTTP/1 of either side.</summary>
     public static Http1Options Http1(Core.Http1ProtocolOptions? o, Rejections rejections)
     {

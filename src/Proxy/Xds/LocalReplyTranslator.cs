@@ -1,0 +1,55 @@
+using Envoy.Extensions.Filters.Network.HttpConnectionManager.V3;
+using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Routing;
+using Lateen.Proxy.Telemetry;
+using Core = Envoy.Config.Core.V3;
+
+namespace Lateen.Proxy.Xds;
+
+/// <summary>Rules for answers that the proxy makes itself (local_reply_config).</summary>
+internal static class LocalReplyTranslator
+{
+    /// <summary>The rules; null where none are set.</summary>
+    public static LocalReplyRules? Rules(LocalReplyConfig? config, Translation translation, Rejections rejections)
+    {
+        if (config is null)
+            return null;
+        using Rejections.Scope scope = rejections.In("local_reply_config");
+        var mappers = new List<ReplyMapper>();
+        foreach (ResponseMapper mapper in config.Mappers)
+        {
+            LogFilter? filter = mapper.Filter is null ? null : AccessLogTranslator.Filter(mapper.Filter, rejections);
+            byte[]? body = ValueTranslator.Data(mapper.Body, rejections);
+            mappers.Add(new ReplyMapper(filter, (int?)mapper.StatusCode, body, Body(mapper.BodyFormatOverride, rejections), RouteTranslator.Mutations(mapper.HeadersToAdd, [], rejections)));
+        }
+        return new ReplyRules(mappers, Body(config.BodyFormat, rejections));
+    }
+
+    private static ReplyBody? Body(Core.SubstitutionFormatString? format, Rejections rejections)
+    {
+        if (format is null)
+            return null;
+        try
+        {
+            switch (format.FormatCase)
+            {
+                case Core.SubstitutionFormatString.FormatOneofCase.JsonFormat:
+                    return new ReplyBody(null, ValueTranslator.Json(format.JsonFormat), format.OmitEmptyValues, format.ContentType.Length > 0 ? format.ContentType : "application/json");
+                case Core.SubstitutionFormatString.FormatOneofCase.TextFormatSource:
+                    string text = System.Text.Encoding.UTF8.GetString(ValueTranslator.Data(format.TextFormatSource, rejections) ?? []);
+                    return new ReplyBody(TextFormat.Parse(text), default, format.OmitEmptyValues, format.ContentType.Length > 0 ? format.ContentType : null);
+                default:
+#pragma warning disable CS0612
+                    return new ReplyBody(TextFormat.Parse(format.TextFormat), default, format.OmitEmptyValues, format.ContentType.Length > 0 ? format.ContentType : null);
+#pragma warning restore CS0612
+            }
+        }
+        catch (FormatException e)
+        {
+            rejections.Add(e.Message);
+            return null;
+        }
+    }
+}

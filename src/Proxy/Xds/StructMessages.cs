@@ -1,0 +1,29 @@
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Diagnostics;
+using Lateen.Api.Documents;
+
+namespace Lateen.Proxy.Xds;
+
+/// <summary>A message that came as a struct (TypedStruct) as the message it stands for.</summary>
+internal static class StructMessages
+{
+    /// <summary>The message; null for a type that is not known, with a rejection where the struct does not fit it.</summary>
+    public static Any? Pack(string type, Struct fields, Rejections rejections)
+    {
+        if (MessageTypes.Find(type) is not { } descriptor)
+            return null;
+        IMessage message = descriptor.Parser.ParseFrom(ByteString.Empty);
+        var mistakes = new DiagnosticBag();
+        new MessageReader(type, mistakes, UnknownFields.Warning).ReadInto(StructNodes.ToNode(fields), message);
+        foreach (Diagnostic mistake in mistakes)
+        {
+            if (mistake.Level == DiagnosticLevel.Error)
+                rejections.Add($"{type}: {mistake.Text}");
+            else
+                rejections.Note($"{type}: {mistake.Text}");
+        }
+        return new Any { TypeUrl = MessageTypes.UrlPrefix + type, Value = message.ToByteString() };
+    }
+}

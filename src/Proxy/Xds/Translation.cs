@@ -1,0 +1,41 @@
+using System.Collections.Concurrent;
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Exchanges;
+
+namespace Lateen.Proxy.Xds;
+
+/// <summary>Everything that translators lean on, made once for a proxy.</summary>
+internal sealed class Translation
+{
+    private readonly ConcurrentDictionary<string, RouteSource> _routes = new(StringComparer.Ordinal);
+
+    /// <summary>Who we are: the node's metadata is read by Istio's filters.</summary>
+    public required Envoy.Config.Core.V3.Node Node { get; init; }
+
+    /// <summary>Number of workers.</summary>
+    public required int Workers { get; init; }
+
+    /// <summary>Clusters by name.</summary>
+    public required ClusterDirectory Clusters { get; init; }
+
+    /// <summary>Transport sockets.</summary>
+    public required SecurityTranslator Security { get; init; }
+
+    /// <summary>Access logs.</summary>
+    public required AccessLogTranslator Logs { get; init; }
+
+    /// <summary>HTTP filters.</summary>
+    public required FilterRegistry Filters { get; init; }
+
+    /// <summary>Routes.</summary>
+    public required RouteTranslator Routes { get; init; }
+
+    /// <summary>Values of the bootstrap's runtime layers, by key.</summary>
+    public required IReadOnlyDictionary<string, string> Runtime { get; init; }
+
+    /// <summary>The source of a route configuration by name (RDS): the same for all listeners that name it.</summary>
+    public RouteSource RouteSource(string name) => _routes.GetOrAdd(name, static n => new RouteSource(n));
+
+    /// <summary>All route configurations that listeners ask for.</summary>
+    public IEnumerable<RouteSource> RouteSources => _routes.Values;
+}
