@@ -47,7 +47,10 @@ public enum ResetReason : byte
     ConnectError,
 }
 
-/// <summary>One request as the downstream codec offers it to the proxy: how to answer it. All calls on the worker's turn.</summary>
+/// <summary>
+/// One request as the downstream codec offers it to the proxy: how to answer it. All calls on the worker's turn. Codecs use these objects again: once the receiver
+/// was told of the end (or has called <see cref="Reset"/>), nothing may be called on the stream any more.
+/// </summary>
 public abstract class DownstreamStream
 {
     /// <summary>The protocol of the client's side.</summary>
@@ -159,6 +162,7 @@ public enum CodecEvent : byte
     KeepAliveTimeout,
     Trailers,
     RequestRejected,
+    TooManyPrematureResets,
 }
 
 /// <summary>One client's connection with its codec: what the HTTP connection manager may ask of it. Timers (idle, duration, drain) are the manager's, not the codec's.</summary>
@@ -183,7 +187,10 @@ public abstract class DownstreamConnection : TransportHandler
     public abstract void Close();
 }
 
-/// <summary>One request to an upstream, as its codec offers it.</summary>
+/// <summary>
+/// One request to an upstream, as its codec offers it. Codecs use these objects again: once the receiver was told of the response's end or reset (or has called
+/// <see cref="Reset"/>), nothing may be called on the stream any more, though the request was not sent whole.
+/// </summary>
 public abstract class UpstreamStream
 {
     /// <summary>The protocol of the upstream's side.</summary>

@@ -36,6 +36,7 @@ public sealed class Http1ClientConnection : UpstreamConnection
         _transport = transport;
         _owner = owner;
         _options = options;
+        transport.HighWatermark = options.BufferLimit;
         _stream = new Http1ClientStream(this);
         transport.Handler = new Listener(this);
     }

@@ -17,7 +17,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
     private long _headReceived, _bodyReceived, _headSent, _bodySent;
     private InputHold _early;
     private BodyForm _form;
-    private bool _blocked, _over;
+    private bool _over;
 
     /// <inheritdoc/>
     public override HttpVersion Version => HttpVersion.Http11;
@@ -29,16 +29,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
     public override StreamBytes Bytes => new(_headReceived, _bodyReceived, _headSent, _bodySent);
 
     /// <inheritdoc/>
-    public override bool CanSend
-    {
-        get
-        {
-            if (connection.Transport.PendingBytes + _early.Length < connection.Options.BufferLimit)
-                return true;
-            _blocked = true;
-            return false;
-        }
-    }
+    public override bool CanSend => !connection.Transport.IsAboveWatermark && _early.Length < connection.Options.BufferLimit;
 
     /// <inheritdoc/>
     public override bool BodyPaused
@@ -67,7 +58,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
     public void Begin()
     {
         (_headReceived, _bodyReceived, _headSent, _bodySent) = (0, 0, 0, 0);
-        _blocked = _over = RequestEnded = UpgradeAsked = IsHead = IsConnect = false;
+        _over = RequestEnded = UpgradeAsked = IsHead = IsConnect = false;
         if (BodyPaused)
             BodyPaused = false;
     }
@@ -78,10 +69,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
 
     public void OnWritable()
     {
-        if (!_blocked || connection.Receiver is not { } receiver)
-            return;
-        _blocked = false;
-        receiver.OnSendable();
+        connection.Receiver?.OnSendable();
     }
 
     /// <inheritdoc/>

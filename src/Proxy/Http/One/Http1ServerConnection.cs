@@ -43,6 +43,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
         _transport = transport;
         _acceptor = acceptor;
         _options = options;
+        transport.HighWatermark = options.BufferLimit;
         _stream = new Http1ServerStream(this);
         transport.Handler = this;
     }

@@ -18,7 +18,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
 
     private long _headReceived, _bodyReceived, _headSent, _bodySent;
     private int _minor = 1;
-    private bool _keepAliveAsked, _isHead, _upgrade, _connect, _informed, _ended, _blocked;
+    private bool _keepAliveAsked, _isHead, _upgrade, _connect, _informed, _ended;
     private BodyForm _form;
 
     /// <inheritdoc/>
@@ -31,16 +31,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     public override StreamBytes Bytes => new(_headReceived, _bodyReceived, _headSent, _bodySent);
 
     /// <inheritdoc/>
-    public override bool CanSend
-    {
-        get
-        {
-            if (connection.Transport.PendingBytes < connection.Options.BufferLimit)
-                return true;
-            _blocked = true;
-            return false;
-        }
-    }
+    public override bool CanSend => !connection.Transport.IsAboveWatermark;
 
     /// <inheritdoc/>
     public override bool BodyPaused
@@ -63,7 +54,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     {
         (_headReceived, _bodyReceived, _headSent, _bodySent) = (headBytes, 0, 0, 0);
         _minor = 1;
-        _keepAliveAsked = _isHead = _upgrade = _connect = _informed = _ended = _blocked = HeadSent = Closing = false;
+        _keepAliveAsked = _isHead = _upgrade = _connect = _informed = _ended = HeadSent = Closing = false;
         if (BodyPaused)
             BodyPaused = false;
     }
@@ -83,10 +74,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
 
     public void OnWritable()
     {
-        if (!_blocked || connection.Receiver is not { } receiver)
-            return;
-        _blocked = false;
-        receiver.OnSendable();
+        connection.Receiver?.OnSendable();
     }
 
     public void SendContinue()

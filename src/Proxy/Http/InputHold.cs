@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Lateen.Proxy.Http.One;
+namespace Lateen.Proxy.Http;
 
 /// <summary>Bytes that wait: a head in pieces, or a request behind one that is still being answered. Rented only while it holds something.</summary>
 internal struct InputHold

@@ -1,0 +1,245 @@
+using System.Buffers;
+
+namespace Lateen.Proxy.Http.Two;
+
+/// <summary>What a header block is.</summary>
+internal enum BlockKind : byte
+{
+    Request,
+    Response,
+    RequestTrailers,
+    ResponseTrailers,
+
+    /// <summary>Decoded for the table's sake only: its stream is gone.</summary>
+    Ignored,
+}
+
+/// <summary>What is wrong with a header block, as Envoy's logs name it.</summary>
+internal enum BlockFault : byte
+{
+    None,
+
+    /// <summary>http2.invalid.header.field</summary>
+    Field,
+
+    /// <summary>http2.violation.of.messaging.rule</summary>
+    Messaging,
+
+    /// <summary>http2.header_list_size_too_large</summary>
+    TooLarge,
+
+    /// <summary>http2.too_many_headers</summary>
+    TooMany,
+
+    /// <summary>http2.unexpected_underscore</summary>
+    Underscore,
+}
+
+/// <summary>Takes the fields of one block into a <see cref="HeaderMap"/> and checks them (RFC 9113 8.2, 8.3). The first fault stands; what comes behind it is thrown away, so that a bomb costs nothing.</summary>
+internal sealed class HeadBuilder(CodecOptions options)
+{
+    private static readonly SearchValues<byte> BadInPath = SearchValues.Create(
+        Enumerable.Range(0, 0x21).Append(0x7f).Select(b => (byte)b).ToArray());
+
+    private HeaderMap _map = null!;
+    private RequestAcceptor? _counts;
+    private int _count, _size;
+    private BlockKind _kind;
+    private bool _regular;
+
+    /// <summary>The first thing that was wrong.</summary>
+    public BlockFault Fault { get; private set; }
+
+    /// <summary>The Content-Length, where <see cref="HasLength"/>.</summary>
+    public ulong Length { get; private set; }
+
+    /// <summary>There was a Content-Length.</summary>
+    public bool HasLength { get; private set; }
+
+    /// <summary>Envoy's words for the fault.</summary>
+    public string Detail => Fault switch
+    {
+        BlockFault.Field => "http2.invalid.header.field",
+        BlockFault.Messaging => "http2.violation.of.messaging.rule",
+        BlockFault.TooLarge => "http2.header_list_size_too_large",
+        BlockFault.TooMany => "http2.too_many_headers",
+        BlockFault.Underscore => "http2.unexpected_underscore",
+        _ => "",
+    };
+
+    /// <summary>True where the message is malformed; false where only a limit of ours was met.</summary>
+    public bool IsMalformed => Fault is BlockFault.Field or BlockFault.Messaging;
+
+    /// <summary>Begins a block into an empty map.</summary>
+    public void Begin(BlockKind kind, HeaderMap map, RequestAcceptor? counts)
+    {
+        _kind = kind;
+        _map = map;
+        _counts = counts;
+        _count = _size = 0;
+        _regular = HasLength = false;
+        Length = 0;
+        Fault = BlockFault.None;
+        map.Clear();
+    }
+
+    /// <summary>A field of the block.</summary>
+    public void Add(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        if (_kind == BlockKind.Ignored || Fault != BlockFault.None)
+            return;
+        _size += name.Length + value.Length;
+        if (++_count > options.HeaderCountMax)
+            Fail(BlockFault.TooMany);
+        else if (_size > options.HeadBytesMax)
+            Fail(BlockFault.TooLarge);
+        else if (known is >= KnownHeader.Method and <= KnownHeader.Status)
+            AddPseudo(known, value);
+        else
+            AddRegular(known, name, value);
+    }
+
+    private void Fail(BlockFault fault)
+    {
+        Fault = fault;
+        if (fault is BlockFault.TooMany or BlockFault.TooLarge)
+            _counts?.OnCodecEvent(CodecEvent.HeaderOverflow);
+    }
+
+    // ---- Fields ----
+
+    private void AddPseudo(KnownHeader known, ReadOnlySpan<byte> value)
+    {
+        bool fits = _kind switch
+        {
+            BlockKind.Request => known != KnownHeader.Status,
+            BlockKind.Response => known == KnownHeader.Status,
+            _ => false,
+        };
+        if (!fits || _regular || _map.Has(known) || value.IsEmpty || !IsPseudoValue(known, value))
+            Fail(BlockFault.Field);
+        else
+            _map.Add(known, value);
+    }
+
+    private bool IsPseudoValue(KnownHeader known, ReadOnlySpan<byte> value) => known switch
+    {
+        KnownHeader.Method => HeaderRules.IsToken(value),
+        KnownHeader.Path => value.IndexOfAny(BadInPath) < 0,
+        KnownHeader.Authority => HeaderRules.IsAuthority(value),
+        KnownHeader.Scheme => HeaderRules.IsToken(value),
+        KnownHeader.Protocol => options.Two.AllowConnect && HeaderRules.IsValue(value),
+        _ => value.Length == 3 && value[0] is >= (byte)'1' and <= (byte)'9' && HeaderRules.TryParseLength(value, out _),
+    };
+
+    private void AddRegular(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        _regular = true;
+        if ((known == KnownHeader.None && !HeaderRules.IsLowerToken(name)) || !HeaderRules.IsValue(value))
+        {
+            Fail(BlockFault.Field);
+            return;
+        }
+        switch (known)
+        {
+            case KnownHeader.None:
+                AddUnknown(name, value);
+                return;
+            case KnownHeader.Connection or KnownHeader.KeepAlive or KnownHeader.ProxyConnection or KnownHeader.TransferEncoding or KnownHeader.Upgrade:
+                Fail(BlockFault.Field);
+                return;
+            case KnownHeader.Te when _kind == BlockKind.Request && !HeaderRules.SameText(value, "trailers"u8):
+                Fail(BlockFault.Field);
+                return;
+            case KnownHeader.ContentLength when _kind is BlockKind.Request or BlockKind.Response:
+                AddLength(value);
+                return;
+            case KnownHeader.Host when _kind == BlockKind.Request:
+                AddHost(value);
+                return;
+            case KnownHeader.Cookie when _kind == BlockKind.Request && _map.Has(KnownHeader.Cookie):
+                JoinCookie(value);
+                return;
+            default:
+                _map.Add(known, value);
+                return;
+        }
+    }
+
+    private void AddUnknown(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        if (options.Underscores != UnderscoreAction.Allow && _kind == BlockKind.Request && name.Contains((byte)'_'))
+        {
+            bool reject = options.Underscores == UnderscoreAction.Reject;
+            _counts?.OnCodecEvent(reject ? CodecEvent.RejectedUnderscore : CodecEvent.DroppedUnderscore);
+            if (reject)
+                Fail(BlockFault.Underscore);
+            return;
+        }
+        _map.Add(name, value);
+    }
+
+    private void AddLength(ReadOnlySpan<byte> value)
+    {
+        if (!HeaderRules.TryParseLength(value, out ulong length) || (HasLength && length != Length))
+        {
+            Fail(BlockFault.Field);
+            return;
+        }
+        if (!HasLength)
+            _map.Add(KnownHeader.ContentLength, value);
+        (HasLength, Length) = (true, length);
+    }
+
+    // RFC 9113 8.3.1: :authority stands, Host serves where there is none.
+    private void AddHost(ReadOnlySpan<byte> value)
+    {
+        if (!HeaderRules.IsAuthority(value))
+            Fail(BlockFault.Field);
+        else if (!_map.Has(KnownHeader.Authority))
+            _map.Add(KnownHeader.Authority, value);
+    }
+
+    // RFC 9113 8.2.3: crumbs become one line again before anything that isn't HTTP/2 sees them.
+    private void JoinCookie(ReadOnlySpan<byte> value)
+    {
+        ReadOnlySpan<byte> before = _map[KnownHeader.Cookie];
+        byte[] joined = ArrayPool<byte>.Shared.Rent(before.Length + 2 + value.Length);
+        before.CopyTo(joined);
+        joined[before.Length] = (byte)';';
+        joined[before.Length + 1] = (byte)' ';
+        value.CopyTo(joined.AsSpan(before.Length + 2));
+        _map.Set(KnownHeader.Cookie, joined.AsSpan(0, before.Length + 2 + value.Length));
+        ArrayPool<byte>.Shared.Return(joined);
+    }
+
+    // ---- The whole ----
+
+    /// <summary>The block is complete: what must be there is looked for.</summary>
+    public void Finish(bool endStream)
+    {
+        if (Fault != BlockFault.None)
+            return;
+        bool sound = _kind switch
+        {
+            BlockKind.Request => IsSoundRequest() && !(endStream && HasLength && Length > 0),
+            BlockKind.Response => _map.Has(KnownHeader.Status),
+            BlockKind.RequestTrailers or BlockKind.ResponseTrailers => endStream,
+            _ => true,
+        };
+        if (!sound)
+            Fail(BlockFault.Messaging);
+    }
+
+    private bool IsSoundRequest()
+    {
+        ReadOnlySpan<byte> method = _map[KnownHeader.Method], path = _map[KnownHeader.Path];
+        if (method.SequenceEqual("CONNECT"u8) && !_map.Has(KnownHeader.Protocol))
+            return _map.Has(KnownHeader.Authority) && path.IsEmpty && !_map.Has(KnownHeader.Scheme);
+        if (method.IsEmpty || path.IsEmpty || !_map.Has(KnownHeader.Scheme) || !_map.Has(KnownHeader.Authority))
+            return false;
+        if (_map.Has(KnownHeader.Protocol) && !method.SequenceEqual("CONNECT"u8))
+            return false;
+        return path[0] == '/' || (path.SequenceEqual("*"u8) && method.SequenceEqual("OPTIONS"u8));
+    }
+}

@@ -1,0 +1,210 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Lateen.Proxy.Http.Two;
+
+/// <summary>
+/// Encodes header blocks. A field enters the dynamic table when it is met for the second time: what differs with each request (paths, ids, dates) then never
+/// pushes out what repeats. Fields found in a table cost one or two bytes; others go as plain literals, Huffman-coded only on their way into the table, where
+/// the work is paid once. Secrets are never indexed (RFC 7541 7.1.3).
+/// </summary>
+internal sealed class HpackEncoder
+{
+    private const int SlotCount = 256;
+
+    private static readonly byte[] StaticName = MakeStaticNames();
+
+    private readonly HpackTable _table = new();
+
+    // By hash of a field: the number of its insertion + 1; and, at another place, the hashes that were met once.
+    private readonly int[] _slots = new int[SlotCount];
+    private readonly uint[] _met = new uint[SlotCount];
+    private readonly int _sizeMax;
+    private int _announce = -1, _announceLeast = int.MaxValue;
+    private byte[] _bytes = new byte[1024];
+    private int _used;
+
+    /// <summary>An encoder that never uses a larger table than this.</summary>
+    public HpackEncoder(int sizeMax)
+    {
+        _sizeMax = sizeMax;
+        if (sizeMax < 4096)
+            SetPeerMax(4096);
+    }
+
+    /// <summary>The table, for tests.</summary>
+    public HpackTable Table => _table;
+
+    /// <summary>The block written since <see cref="Begin"/>.</summary>
+    public ReadOnlySpan<byte> Block => _bytes.AsSpan(0, _used);
+
+    /// <summary>The peer's SETTINGS_HEADER_TABLE_SIZE; told to its decoder at the start of the next block (RFC 7541 4.2).</summary>
+    public void SetPeerMax(uint peerMax)
+    {
+        int size = (int)Math.Min(peerMax, (uint)_sizeMax);
+        if (size == _table.SizeMax && _announce < 0)
+            return;
+        _announce = size;
+        _announceLeast = Math.Min(_announceLeast, size);
+        _table.Resize(size);
+    }
+
+    /// <summary>Begins a block.</summary>
+    public void Begin()
+    {
+        _used = 0;
+        if (_bytes.Length > 64 * 1024)
+            _bytes = new byte[1024];
+        if (_announce < 0)
+            return;
+        if (_announceLeast < _announce)
+            PutInteger(0x20, 5, _announceLeast);
+        PutInteger(0x20, 5, _announce);
+        (_announce, _announceLeast) = (-1, int.MaxValue);
+    }
+
+    /// <summary>Adds a field.</summary>
+    public void Add(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        int fixedIndex = StaticField(known, value);
+        if (fixedIndex > 0)
+        {
+            Reserve(1);
+            _bytes[_used++] = (byte)(0x80 | fixedIndex);
+            return;
+        }
+        int nameIndex = StaticName[(int)known];
+        if (_table.SizeMax == 0 || value.Length > 1024 || known is KnownHeader.ContentLength or KnownHeader.Authorization)
+        {
+            PutLiteral(known == KnownHeader.Authorization ? (byte)0x10 : (byte)0, 4, nameIndex, name, value);
+            return;
+        }
+        uint hash = Hash(name, value);
+        ref int slot = ref _slots[hash % SlotCount];
+        if (slot != 0 && IsAt(slot - 1, name, value, out int index))
+        {
+            PutInteger(0x80, 7, HpackTables.Static.Length + 1 + index);
+            return;
+        }
+        ref uint met = ref _met[(hash >> 8) % SlotCount];
+        if (met != hash)
+        {
+            met = hash;
+            PutLiteral(0, 4, nameIndex, name, value);
+            return;
+        }
+        PutLiteral(0x40, 6, nameIndex, name, value, huffman: true);
+        _table.Insert(known, name, value);
+        slot = _table.Inserted;
+    }
+
+    // The number of the insertion minus one in slot: insertion i (from 0) is now at index Inserted - 1 - i.
+    private bool IsAt(int insertion, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, out int index)
+    {
+        index = _table.Inserted - 1 - insertion;
+        if ((uint)index >= (uint)_table.Count)
+            return false;
+        _table.Get(index, out _, out ReadOnlySpan<byte> n, out ReadOnlySpan<byte> v);
+        return v.SequenceEqual(value) && n.SequenceEqual(name);
+    }
+
+    private static int StaticField(KnownHeader known, ReadOnlySpan<byte> value) => known switch
+    {
+        KnownHeader.Method => value.SequenceEqual("GET"u8) ? 2 : value.SequenceEqual("POST"u8) ? 3 : 0,
+        KnownHeader.Path => value.SequenceEqual("/"u8) ? 4 : 0,
+        KnownHeader.Scheme => value.SequenceEqual("http"u8) ? 6 : value.SequenceEqual("https"u8) ? 7 : 0,
+        KnownHeader.Status => StaticStatus(value),
+        _ => 0,
+    };
+
+    private static int StaticStatus(ReadOnlySpan<byte> value)
+    {
+        if (value.Length != 3)
+            return 0;
+        int status = ((value[0] - (byte)'0') * 100) + ((value[1] - (byte)'0') * 10) + value[2] - (byte)'0';
+        return status switch
+        {
+            200 => 8,
+            204 => 9,
+            206 => 10,
+            304 => 11,
+            400 => 12,
+            404 => 13,
+            500 => 14,
+            _ => 0,
+        };
+    }
+
+    private void PutLiteral(byte pattern, int bits, int nameIndex, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, bool huffman = false)
+    {
+        PutInteger(pattern, bits, nameIndex);
+        if (nameIndex == 0)
+            PutText(name, huffman);
+        PutText(value, huffman);
+    }
+
+    private void PutText(ReadOnlySpan<byte> text, bool huffman)
+    {
+        int coded = huffman ? Huffman.EncodedLength(text) : int.MaxValue;
+        if (coded < text.Length)
+        {
+            PutInteger(0x80, 7, coded);
+            Reserve(coded);
+            _used += Huffman.Encode(text, _bytes.AsSpan(_used));
+            return;
+        }
+        PutInteger(0, 7, text.Length);
+        Reserve(text.Length);
+        text.CopyTo(_bytes.AsSpan(_used));
+        _used += text.Length;
+    }
+
+    private void PutInteger(byte pattern, int bits, int value)
+    {
+        Reserve(6);
+        int mask = (1 << bits) - 1;
+        if (value < mask)
+        {
+            _bytes[_used++] = (byte)(pattern | value);
+            return;
+        }
+        _bytes[_used++] = (byte)(pattern | mask);
+        for (value -= mask; value >= 0x80; value >>= 7)
+            _bytes[_used++] = (byte)(value | 0x80);
+        _bytes[_used++] = (byte)value;
+    }
+
+    private void Reserve(int more)
+    {
+        if (_bytes.Length - _used < more)
+            Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _used + more));
+    }
+
+    // Not against attackers: a collision costs a literal, nothing else.
+    private static uint Hash(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        ulong hash = Mix((ulong)((name.Length * 31) + value.Length), name);
+        return (uint)(Mix(hash, value) >> 32);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Mix(ulong hash, ReadOnlySpan<byte> text)
+    {
+        ref byte at = ref MemoryMarshal.GetReference(text);
+        int i = 0;
+        for (; i + 8 <= text.Length; i += 8)
+            hash = (hash ^ Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref at, i))) * 0x9e3779b97f4a7c15;
+        for (; i < text.Length; i++)
+            hash = (hash ^ Unsafe.Add(ref at, i)) * 0x9e3779b97f4a7c15;
+        return hash ^ (hash >> 29);
+    }
+
+    private static byte[] MakeStaticNames()
+    {
+        byte[] index = new byte[KnownHeaders.Count];
+        for (int i = HpackTables.Static.Length; i > 0; i--)
+            index[(int)KnownHeaders.Find(System.Text.Encoding.ASCII.GetBytes(HpackTables.Static[i - 1].Name))] = (byte)i;
+        index[0] = 0;
+        return index;
+    }
+}

@@ -1,0 +1,94 @@
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Http.Two;
+
+/// <summary>One request of an HTTP/2 client: how it is answered.</summary>
+internal sealed class Http2ServerStream(Http2ServerSession session) : DownstreamStream
+{
+    private bool _informed;
+
+    /// <summary>The stream below; its number is 0 when it is over.</summary>
+    public Http2Stream Core = null!;
+
+    /// <summary>Who handles the request.</summary>
+    public RequestReceiver Receiver = null!;
+
+    /// <summary>It came as an extended CONNECT and is shown as an upgrade.</summary>
+    public bool Extended;
+
+    /// <summary>The final head went.</summary>
+    public bool HeadSent;
+
+    private uint _id;
+
+    /// <inheritdoc/>
+    public override HttpVersion Version => HttpVersion.Http2;
+
+    /// <inheritdoc/>
+    public override Transport Transport => session.Transport;
+
+    /// <inheritdoc/>
+    public override uint StreamId => _id;
+
+    /// <inheritdoc/>
+    public override bool CanSend => session.CanSend(Core);
+
+    /// <inheritdoc/>
+    public override StreamBytes Bytes => Core.Bytes;
+
+    /// <inheritdoc/>
+    public override bool BodyPaused
+    {
+        get => Core.Paused;
+        set => session.Pause(Core, value);
+    }
+
+    public void Begin(Http2Stream core)
+    {
+        Core = core;
+        core.Server = this;
+        _id = core.Id;
+        _informed = Extended = HeadSent = false;
+    }
+
+    /// <summary>Answers Expect here.</summary>
+    public void SendContinue()
+    {
+        _informed = true;
+        session.SendContinue(Core);
+    }
+
+    /// <inheritdoc/>
+    public override void SendInformational(HeaderMap head)
+    {
+        if (_informed || HeadSent || Core.Id == 0)
+            return;
+        _informed = true;
+        session.SendHead(Core, head, false, false);
+    }
+
+    /// <inheritdoc/>
+    public override void SendHead(HeaderMap head, bool end)
+    {
+        if (HeadSent || Core.Id == 0)
+            return;
+        HeadSent = true;
+        session.SendHead(Core, head, end, Extended);
+    }
+
+    /// <inheritdoc/>
+    public override void SendBody(ReadOnlySpan<byte> body, bool end) => session.SendBody(Core, body, end);
+
+    /// <inheritdoc/>
+    public override void SendTrailers(HeaderMap trailers) => session.SendTrailers(Core, trailers);
+
+    /// <inheritdoc/>
+    public override void Reset(ResetReason reason)
+    {
+        if (Core.Id != 0)
+            session.Reset(Core, reason);
+    }
+
+    /// <summary>The connection's drain begins: new requests are still taken until the manager's second word (<see cref="DownstreamConnection.GoAway"/>).</summary>
+    public override void CloseAfterResponse() => session.NoticeShutdown();
+}
