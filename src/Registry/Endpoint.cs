@@ -14,20 +14,26 @@ public readonly record struct Locality(string Region, string Zone, string Subzon
     {
         if (string.IsNullOrEmpty(text)) return None;
         var parts = text.Split('/', 3);
-        return new Locality(parts[0], parts.Length > 1 ? parts[1] : "", parts.Length > 2 ? parts[2] : "");
+        return new Locality(parts[0], parts.Length > 1 ? parts[1] : "", parts.Length > 2 ? parts[2] : "") { Text = text };
     }
+
+    /// <summary>The text it was written as, where that counts: localities that are written differently stay apart.</summary>
+    public string? Text { get; init; }
 
     /// <summary>Nothing known.</summary>
     public bool IsNone => string.IsNullOrEmpty(Region) && string.IsNullOrEmpty(Zone) && string.IsNullOrEmpty(Subzone);
 
     /// <summary><c>region/zone/subzone</c>, without empty parts at the end.</summary>
-    public override string ToString() =>
+    public override string ToString() => Text is not null ? Text :
         string.IsNullOrEmpty(Subzone) ? string.IsNullOrEmpty(Zone) ? Region ?? "" : $"{Region}/{Zone}" : $"{Region}/{Zone}/{Subzone}";
 }
 
 /// <summary>Health of an endpoint as the control plane knows it.</summary>
 public enum EndpointHealth
 {
+    /// <summary>Nobody checks it (endpoints written down in a ServiceEntry).</summary>
+    Unknown,
+
     /// <summary>Ready.</summary>
     Healthy,
 

@@ -29,6 +29,9 @@ public sealed class Service
     /// <summary>The address of a service that has none: traffic is then matched by port or name only.</summary>
     public const string UnspecifiedAddress = "0.0.0.0";
 
+    private ImmutableArray<ServicePort> _ports = [];
+    private ImmutableArray<ServiceKey> _aliases = [];
+
     /// <summary>Fully qualified name, possibly a wildcard (<c>*.example.com</c>).</summary>
     public required string Hostname { get; init; }
 
@@ -48,12 +51,12 @@ public sealed class Service
     public bool MeshExternal { get; init; }
 
     /// <summary>Ports in the order of the resource.</summary>
-    public ImmutableArray<ServicePort> Ports { get; init; } = [];
+    public ImmutableArray<ServicePort> Ports { get => _ports; init => _ports = value; }
 
     /// <summary>First address of the config cluster, or <see cref="UnspecifiedAddress"/>.</summary>
     public string DefaultAddress { get; init; } = UnspecifiedAddress;
 
-    /// <summary>Virtual addresses by cluster id; addresses (or CIDRs) of a ServiceEntry stand under every cluster's id alike in <see cref="AddressesFor"/>.</summary>
+    /// <summary>Virtual addresses of a Kubernetes service by cluster id.</summary>
     public FrozenDictionary<string, ImmutableArray<string>> ClusterAddresses { get; init; } = FrozenDictionary<string, ImmutableArray<string>>.Empty;
 
     /// <summary>IPv4 address given by the allocator to a ServiceEntry without addresses.</summary>
@@ -78,7 +81,7 @@ public sealed class Service
     public FrozenSet<string> ExportTo { get; init; } = FrozenSet<string>.Empty;
 
     /// <summary>ExternalName services that resolve (over any number of hops) to this one.</summary>
-    public ImmutableArray<ServiceKey> Aliases { get; init; } = [];
+    public ImmutableArray<ServiceKey> Aliases { get => _aliases; init => _aliases = value; }
 
     /// <summary>Target of an ExternalName service.</summary>
     public string? ExternalName { get; init; }
@@ -107,6 +110,12 @@ public sealed class Service
     /// <summary>Kind, namespace and name of the resource, for provenance and diagnostics.</summary>
     public string Declaration { get; init; } = "";
 
+    /// <summary>Name of the ServiceEntry; empty for a Kubernetes service.</summary>
+    public string EntryName { get; init; } = "";
+
+    /// <summary>Addresses or ranges of a ServiceEntry, the same in every cluster.</summary>
+    public ImmutableArray<string> EntryAddresses { get; init; } = [];
+
     /// <summary>Declares a persistent-session cookie or header (labels of the resource).</summary>
     public string? PersistentSession { get; init; }
 
@@ -118,6 +127,22 @@ public sealed class Service
 
     /// <summary>A Kubernetes Service without cluster address, or a ServiceEntry whose endpoints are dialed directly.</summary>
     public bool IsHeadless => Resolution == ServiceResolution.Passthrough && Source == ServiceSource.Kubernetes;
+
+    /// <summary>The same service with these aliases.</summary>
+    public Service WithAliases(ImmutableArray<ServiceKey> aliases)
+    {
+        var copy = (Service)MemberwiseClone();
+        copy._aliases = aliases;
+        return copy;
+    }
+
+    /// <summary>The same service with these ports alone.</summary>
+    public Service WithPorts(ImmutableArray<ServicePort> ports)
+    {
+        var copy = (Service)MemberwiseClone();
+        copy._ports = ports;
+        return copy;
+    }
 
     /// <summary>The port with this number, or null.</summary>
     public ServicePort? PortByNumber(int number)
@@ -141,7 +166,8 @@ public sealed class Service
 
     /// <summary>The virtual addresses as a client of <paramref name="clusterId"/> sees them; the default address when that cluster has none.</summary>
     public ImmutableArray<string> AddressesFor(string clusterId) =>
-        ClusterAddresses.TryGetValue(clusterId, out var own) && !own.IsDefaultOrEmpty ? own : [DefaultAddress];
+        ClusterAddresses.TryGetValue(clusterId, out var own) && !own.IsDefaultOrEmpty ? own
+        : EntryAddresses.IsDefaultOrEmpty ? [DefaultAddress] : EntryAddresses;
 }
 
 /// <summary>One port of a service.</summary>
@@ -149,7 +175,11 @@ public sealed class Service
 /// <param name="Number">Service port.</param>
 /// <param name="Protocol">Protocol as declared by appProtocol, name or the well-known number.</param>
 /// <param name="TargetPort">Target port of a ServiceEntry port when it differs; 0 when it does not apply.</param>
-public sealed record ServicePort(string Name, int Number, Protocol Protocol, int TargetPort = 0);
+public sealed record ServicePort(string Name, int Number, Protocol Protocol, int TargetPort = 0)
+{
+    /// <summary>Number or name of the port of the pods behind a Kubernetes service; empty for a ServiceEntry.</summary>
+    public string WorkloadPort { get; init; } = "";
+}
 
 /// <summary>Which kind of resource declares a service.</summary>
 public enum ServiceSource

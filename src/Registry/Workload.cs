@@ -65,4 +65,7 @@ public sealed class Workload
 
     /// <summary>Accepts mTLS: label <c>security.istio.io/tlsMode: istio</c>, or an entry with a service account.</summary>
     public bool AcceptsMtls { get; init; }
+
+    /// <summary>Accepts HBONE.</summary>
+    public bool AcceptsHbone { get; init; }
 }

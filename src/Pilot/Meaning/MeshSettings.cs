@@ -25,4 +25,10 @@ public sealed record MeshSettings
 
     /// <summary>Trust domain.</summary>
     public string TrustDomain => Mesh.TrustDomain.Length > 0 ? Mesh.TrustDomain : "cluster.local";
+
+    /// <summary>Settings are compared as objects: they change as a whole.</summary>
+    public bool Equals(MeshSettings? other) => ReferenceEquals(this, other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
 }

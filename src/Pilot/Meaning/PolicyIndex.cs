@@ -23,6 +23,9 @@ public enum MtlsMode
 /// <summary>Security policies by namespace, oldest first in each.</summary>
 public sealed record PolicyIndex
 {
+    /// <summary>Root namespace: policies of it without selector hold for the mesh.</summary>
+    public required string RootNamespace { get; init; }
+
     /// <summary>PeerAuthentications by namespace.</summary>
     public required FrozenDictionary<string, ImmutableArray<Meant<PeerAuthentication>>> PeerAuthentications { get; init; }
 

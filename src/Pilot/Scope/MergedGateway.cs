@@ -43,6 +43,9 @@ public sealed record GatewayServer(
     string RouteName,
     ImmutableArray<string> SniHosts)
 {
+    /// <summary>Also served over QUIC on the same port.</summary>
+    public bool OffersHttp3 { get; init; }
+
     /// <summary><c>namespace/name</c> of the Gateway, as VirtualServices name it.</summary>
     public string GatewayName => Gateway.Origin.FullName;
 }

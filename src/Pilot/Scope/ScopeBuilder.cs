@@ -1,22 +1,101 @@
+using System.Collections.Immutable;
+using Istio.Networking.V1Alpha3;
 using Lateen.Pilot.Meaning;
+using Lateen.Registry;
 
 namespace Lateen.Pilot.Scope;
 
 /// <summary>Makes the scopes of one snapshot and remembers the parts that proxies share.</summary>
 public sealed class ScopeBuilder
 {
+    private readonly Dictionary<(string Namespace, Meant<Sidecar>? Sidecar, bool IsGateway), SidecarScope> _imports = [];
+    private readonly ScopeBuilder? _previous;
+
     /// <summary>A builder for a snapshot.</summary>
     /// <param name="snapshot">Snapshot.</param>
-    /// <param name="previous">Builder of the snapshot before, whose scopes are taken over where nothing changed for them.</param>
+    /// <param name="previous">Builder of the snapshot before, whose imports are taken over where nothing changed for them.</param>
     public ScopeBuilder(MeshSnapshot snapshot, ScopeBuilder? previous = null)
     {
         Snapshot = snapshot;
-        _ = previous;
+        // Imports depend on these indexes alone; endpoints and policies change without them.
+        var last = previous?.Snapshot;
+        var isSame = last is not null && ReferenceEquals(last.Services, snapshot.Services) && ReferenceEquals(last.VirtualServices, snapshot.VirtualServices)
+            && ReferenceEquals(last.DestinationRules, snapshot.DestinationRules) && ReferenceEquals(last.Settings, snapshot.Settings);
+        _previous = isSame ? new ScopeBuilder(last!, previous!._imports) : null;
+    }
+
+    private ScopeBuilder(MeshSnapshot snapshot, Dictionary<(string Namespace, Meant<Sidecar>? Sidecar, bool IsGateway), SidecarScope> imports)
+    {
+        Snapshot = snapshot;
+        _imports = imports;
     }
 
     /// <summary>The snapshot.</summary>
     public MeshSnapshot Snapshot { get; }
 
     /// <summary>What a proxy may see.</summary>
-    public ProxyScope ScopeOf(ProxyNode node) => throw new InvalidOperationException(node.Id);
+    public ProxyScope ScopeOf(ProxyNode node)
+    {
+        var workload = WorkloadOf(node);
+        var labels = node.Labels.Count > 0 || workload is null ? node.Labels : workload.Labels;
+        var locality = LocalityOf(node, labels, workload);
+        var network = node.Metadata.Network.Length > 0 ? node.Metadata.Network : workload?.Network ?? "";
+        var isGateway = node.Type != ProxyType.Sidecar;
+        var targets = node.Type == ProxyType.Ztunnel ? [] : ServiceTargets.Of(Snapshot, node, workload, labels);
+        return new ProxyScope
+        {
+            Snapshot = Snapshot,
+            Node = node,
+            Imports = ImportsOf(node.Namespace, isGateway ? null : SidecarOf(node.Namespace, labels), isGateway),
+            Targets = [.. targets.Where(target => target.Port.Protocol != Protocol.Udp)],
+            Gateway = node.Type == ProxyType.Router ? GatewayMerger.Merge(Snapshot, labels, targets) : null,
+            Locality = locality,
+            Labels = TopologyLabels.Add(labels, node.ClusterId, locality, node.Metadata.NodeName, network),
+            Network = network,
+            Workload = workload,
+        };
+    }
+
+    private SidecarScope ImportsOf(string ns, Meant<Sidecar>? sidecar, bool isGateway)
+    {
+        var key = (ns, sidecar, isGateway);
+        if (_imports.TryGetValue(key, out var known)) return known;
+        if (_previous is null || !_previous._imports.TryGetValue(key, out var made))
+        {
+            made = isGateway ? SidecarImports.OfGateway(Snapshot, ns) : SidecarImports.Of(Snapshot, ns, sidecar);
+        }
+        _imports.Add(key, made);
+        return made;
+    }
+
+    /// <summary>The Sidecar resource of a workload: selected by labels, else of its namespace, else of the mesh.</summary>
+    private Meant<Sidecar>? SidecarOf(string ns, IReadOnlyDictionary<string, string> labels)
+    {
+        var index = Snapshot.Sidecars;
+        foreach (var candidate in index.Selected.GetValueOrDefault(ns, []))
+        {
+            if (candidate.Spec.WorkloadSelector.Labels.All(pair => labels.TryGetValue(pair.Key, out var value) && value == pair.Value)) return candidate;
+        }
+        return index.NamespaceDefault.GetValueOrDefault(ns) ?? index.MeshDefault;
+    }
+
+    private Workload? WorkloadOf(ProxyNode node)
+    {
+        foreach (var address in node.Addresses)
+        {
+            if (!Snapshot.Registry.WorkloadsByAddress.TryGetValue(address, out var workloads)) continue;
+            var own = workloads.FirstOrDefault(workload => workload.ClusterId == node.ClusterId && workload.Namespace == node.Namespace
+                && (workload.IsEntry || node.Metadata.Name.Length == 0 || workload.Name == node.Metadata.Name));
+            if (own is not null) return own;
+        }
+        return null;
+    }
+
+    private Locality LocalityOf(ProxyNode node, IReadOnlyDictionary<string, string> labels, Workload? workload)
+    {
+        if (TopologyLabels.OfWorkload(labels) is { } labelled) return labelled;
+        if (!node.Locality.IsNone) return node.Locality;
+        if (workload is not null && !workload.Locality.IsNone) return workload.Locality;
+        return Snapshot.Registry.Nodes.GetValueOrDefault((node.ClusterId, node.Metadata.NodeName));
+    }
 }

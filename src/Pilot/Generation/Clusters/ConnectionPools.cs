@@ -63,7 +63,6 @@ internal static class ConnectionPools
                 BudgetPercent = new Envoy.Type.V3.Percent { Value = budget.Percent ?? 0.2 },
                 MinRetryConcurrency = budget.MinRetryConcurrency > 0 ? budget.MinRetryConcurrency : 3,
             };
-            if (budget.BudgetInterval is not null) thresholds.RetryBudget.BudgetInterval = budget.BudgetInterval;
         }
         return thresholds;
     }

@@ -1,0 +1,38 @@
+using Lateen.Pilot.Generation.Clusters;
+using Lateen.Pilot.Meaning;
+using Lateen.Pilot.Scope;
+using Lateen.Registry;
+
+namespace Lateen.Pilot.Generation.Endpoints;
+
+/// <summary>EDS: the endpoints of clusters by name.</summary>
+public sealed class EndpointGenerator : IResourceGenerator
+{
+    private readonly GenerationCache<EndpointInputs, WireResource> _cache = new();
+
+    /// <inheritdoc/>
+    public string TypeUrl => TypeUrls.Endpoint;
+
+    /// <inheritdoc/>
+    public void BeginSnapshot() => _cache.Turn();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
+    {
+        if (names is null) return [];
+        var made = new List<WireResource>(names.Count);
+        foreach (var name in names.Order(StringComparer.Ordinal))
+        {
+            if (InputsOf(scope, name) is { } inputs) made.Add(_cache.GetOrMake(inputs, Make));
+        }
+        return made;
+    }
+
+    private static WireResource Make(EndpointInputs inputs) => WireResource.Of(inputs.ClusterName, EndpointAssignment.Build(inputs));
+
+    private static EndpointInputs? InputsOf(ProxyScope scope, string name)
+    {
+        if (ClusterNames.Parse(name) is not { } parsed || scope.Imports.Service(parsed.Hostname) is not { } service) return null;
+        return EndpointClients.Inputs(scope, service, parsed.Port, parsed.Subset, name, parsed.IsSni);
+    }
+}

@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+using Lateen.Pilot.Meaning;
+using Lateen.Registry;
+
+namespace Lateen.Pilot.Scope;
+
+/// <summary>The services that a proxy itself serves.</summary>
+internal static class ServiceTargets
+{
+    /// <summary>Ports of services that lead to the proxy, datagram ports included; the oldest service first.</summary>
+    public static ImmutableArray<ServiceTarget> Of(MeshSnapshot snapshot, ProxyNode node, Workload? workload, IReadOnlyDictionary<string, string> labels)
+    {
+        var targets = new List<ServiceTarget>();
+        foreach (var service in snapshot.Registry.Services)
+        {
+            if (service.Resolution == ServiceResolution.Alias || service.Namespace != node.Namespace && service.Selector.Count > 0) continue;
+            // A pod belongs to what selects it, whether or not it is ready yet; everything else is known by its endpoints.
+            if (service.Source == ServiceSource.Kubernetes && service.Selector.Count > 0) BySelector(targets, service, node, workload, labels);
+            else ByEndpoints(targets, snapshot, service, node);
+        }
+        return [.. targets];
+    }
+
+    private static void BySelector(List<ServiceTarget> targets, Service service, ProxyNode node, Workload? workload, IReadOnlyDictionary<string, string> labels)
+    {
+        if (!service.Clusters.Contains(node.ClusterId) && workload is not { IsEntry: true }) return;
+        if (!LabelSelection.IsSubset(service.Selector, workload?.Labels ?? labels)) return;
+        foreach (var port in service.Ports)
+        {
+            var number = TargetPort(port, workload);
+            if (number > 0) targets.Add(new ServiceTarget(service, port, number));
+        }
+    }
+
+    private static int TargetPort(ServicePort port, Workload? workload)
+    {
+        if (workload is { IsEntry: true } && workload.Ports.TryGetValue(port.Name, out var mapped)) return mapped;
+        if (int.TryParse(port.WorkloadPort, out var number)) return number;
+        return workload?.Ports.GetValueOrDefault(port.WorkloadPort) ?? 0;
+    }
+
+    private static void ByEndpoints(List<ServiceTarget> targets, MeshSnapshot snapshot, Service service, ProxyNode node)
+    {
+        foreach (var port in service.Ports)
+        {
+            foreach (var endpoint in snapshot.Registry.EndpointsOf(service.Key).All)
+            {
+                if (endpoint.PortName != port.Name || !endpoint.Addresses.Any(node.Addresses.Contains)) continue;
+                if (endpoint.ClusterId != node.ClusterId) continue;
+                targets.Add(new ServiceTarget(service, port, endpoint.Port));
+                break;
+            }
+        }
+    }
+}

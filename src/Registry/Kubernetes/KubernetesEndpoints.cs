@@ -1,0 +1,100 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Globalization;
+using Kubernetes.Discovery.V1;
+using Lateen.Config.Resources;
+using WireEndpoint = Kubernetes.Discovery.V1.Endpoint;
+
+namespace Lateen.Registry.Kubernetes;
+
+/// <summary>EndpointSlices of one cluster as endpoints of services.</summary>
+internal sealed class KubernetesEndpoints(string cluster, ClusterWorkloads workloads, Networks networks, RegistryOptions options)
+{
+    /// <summary>Endpoints of a service in this cluster, in the order of the slices' names.</summary>
+    public IEnumerable<Endpoint> Of(Service service, IEnumerable<Resource<EndpointSlice>> slices)
+    {
+        var seen = new HashSet<(string, int, string)>();
+        foreach (var slice in slices)
+        {
+            if (slice.Spec.AddressType == "FQDN") continue;
+            foreach (var written in slice.Spec.Endpoints)
+            {
+                foreach (var endpoint in OfOne(service, slice.Spec, written))
+                {
+                    if (seen.Add((endpoint.Address, endpoint.Port, endpoint.PortName))) yield return endpoint;
+                }
+            }
+        }
+    }
+
+    private IEnumerable<Endpoint> OfOne(Service service, EndpointSlice slice, WireEndpoint written)
+    {
+        foreach (var address in written.Addresses)
+        {
+            var workload = workloads.Find(written.TargetRef?.Kind == "Pod" ? (written.TargetRef.Namespace, written.TargetRef.Name) : null, address);
+            // A pod that is named and not there yet would have no identity: better none than one without mTLS.
+            if (workload is null && written.TargetRef?.Kind == "Pod") continue;
+            foreach (var port in slice.Ports)
+            {
+                if (port.Port == 0) continue;
+                if (PortNamed(service, port.Name) is null) continue;
+                yield return Make(service, written, address, workload, port.Name, port.Port);
+            }
+        }
+    }
+
+    private static ServicePort? PortNamed(Service service, string name) =>
+        service.PortByName(name) ?? (name.Length == 0 && service.Ports.Length == 1 ? service.Ports[0] : null);
+
+    private Endpoint Make(Service service, WireEndpoint written, string address, Workload? workload, string portName, int port)
+    {
+        var health = HealthOf(service, written.Conditions);
+        if (workload is null)
+        {
+            return new Endpoint
+            {
+                Addresses = [address],
+                PortName = portName,
+                Port = port,
+                Network = networks.Of(cluster, address, null),
+                ClusterId = cluster,
+                Namespace = service.Namespace,
+                NodeName = written.NodeName,
+                Health = health,
+                Labels = TopologyLabels.Add(FrozenDictionary<string, string>.Empty, cluster, default, "", networks.Of(cluster, address, null)),
+            };
+        }
+        return WorkloadEndpoints.Of(workload, portName, port, health, options) with
+        {
+            Addresses = options.DualStack && workload.Addresses.Length > 1 ? workload.Addresses : [address],
+            PodHostname = written.Hostname.Length > 0 ? written.Hostname : workload.PodHostname,
+        };
+    }
+
+    private static EndpointHealth HealthOf(Service service, EndpointConditions? conditions)
+    {
+        if (service.PublishNotReady || conditions is null || !conditions.HasReady || conditions.Ready) return EndpointHealth.Healthy;
+        var isTerminating = conditions.HasTerminating && conditions.Terminating;
+        var isServing = !conditions.HasServing || conditions.Serving;
+        if (isTerminating) return isServing && service.PersistentSession is not null ? EndpointHealth.Draining : EndpointHealth.Terminating;
+        return EndpointHealth.Unhealthy;
+    }
+}
+
+/// <summary>Workloads of one cluster by name and by address.</summary>
+internal sealed class ClusterWorkloads(IReadOnlyList<Workload> all)
+{
+    private readonly Dictionary<(string, string), Workload> _byName = all.ToDictionary(workload => (workload.Namespace, workload.Name));
+    private readonly Dictionary<string, Workload> _byAddress = all
+        .Where(workload => !workload.HostNetwork)
+        .SelectMany(workload => workload.Addresses.Select(address => (address, workload)))
+        .DistinctBy(pair => pair.address)
+        .ToDictionary(pair => pair.address, pair => pair.workload);
+
+    /// <summary>All of them, oldest first.</summary>
+    public IReadOnlyList<Workload> All => all;
+
+    /// <summary>By name when there is one, else by address.</summary>
+    public Workload? Find((string Namespace, string Name)? name, string address) =>
+        name is { } given ? _byName.GetValueOrDefault(given) : _byAddress.GetValueOrDefault(address);
+}
