@@ -20,7 +20,7 @@ public sealed record DecoderOptions
 }
 
 /// <summary>Texts to resources: YAML or JSON, many documents, List kinds. What cannot become a resource is told, and the rest is given.</summary>
-public sealed class Decoder(DecoderOptions? options = null)
+public sealed class ResourceDecoder(DecoderOptions? options = null)
 {
     private readonly DecoderOptions _options = options ?? DecoderOptions.Default;
 

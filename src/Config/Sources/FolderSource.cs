@@ -1,0 +1,200 @@
+// Sources bring what is written elsewhere into the store and say what they could not read. A source is on the edge: it may hold threads,
+// watchers and sockets; inside it is one pure step (what is there now, what was there before → one change).
+//
+// A source never decides what is good: the store checks. It never deletes because something could not be read: a file that is broken for
+// a moment (an editor writes, a disk fills up) keeps its objects as they were.
+// Refused: one watcher per file (kernels limit them), and trusting file events alone (they get lost; a rescan follows).
+using Lateen.Api.Diagnostics;
+using Lateen.Api.Documents;
+using Lateen.Config.Resources;
+using Lateen.Config.Store;
+
+namespace Lateen.Config.Sources;
+
+/// <summary>Reads a file, or a folder of YAML and JSON files with its subfolders, and follows it.</summary>
+public sealed class FolderSource : IDisposable
+{
+    private sealed record ReadFile(DateTime Written, long Length, IReadOnlyList<Resource> Resources, IReadOnlyList<Diagnostic> Diagnostics);
+
+    private static readonly string[] Extensions = [".yaml", ".yml", ".json"];
+    private static readonly TimeSpan SettleTime = TimeSpan.FromMilliseconds(50);
+
+    private readonly string _path;
+    private readonly ResourceStore _store;
+    private readonly TimeProvider _time;
+    private readonly ResourceDecoder _decoder;
+    private readonly Lock _scanning = new();
+    private Dictionary<string, ReadFile> _files = [];
+    private FileSystemWatcher? _watcher;
+    private ITimer? _timer;
+
+    /// <param name="path">A file or a folder.</param>
+    /// <param name="store">Where objects go.</param>
+    /// <param name="time">Drives the wait for files to settle and the rescans.</param>
+    /// <param name="defaultNamespace">For objects that name none.</param>
+    public FolderSource(string path, ResourceStore store, TimeProvider time, string defaultNamespace = "default")
+    {
+        (_path, _store, _time) = (path, store, time);
+        _decoder = new ResourceDecoder(new DecoderOptions { DefaultNamespace = defaultNamespace, Source = "file" });
+    }
+
+    /// <summary>Raised after a scan that read something, with everything that was found wrong in it.</summary>
+    public event Action<ApplyResult>? Scanned;
+
+    /// <summary>What is wrong in the files as they were last read.</summary>
+    public IReadOnlyList<Diagnostic> Diagnostics { get; private set; } = [];
+
+    /// <summary>Reads what changed since the last scan and applies it as one change. Thread-safe.</summary>
+    public ApplyResult Scan()
+    {
+        lock (_scanning)
+        {
+            var before = _files;
+            var found = new DiagnosticBag();
+            _files = ReadFiles(before, found);
+            Diagnostics = [.. found, .. _files.Values.SelectMany(f => f.Diagnostics), .. WrittenTwice(_files)];
+            var change = Difference(before, _files);
+            var result = _store.Apply(change);
+            var all = result with { Diagnostics = [.. Diagnostics, .. result.Diagnostics] };
+            if (!change.IsEmpty || !ReferenceEquals(before, _files))
+            {
+                Scanned?.Invoke(all);
+            }
+
+            return all;
+        }
+    }
+
+    /// <summary>Scans, then scans again whenever something in the folder changes, and every <paramref name="rescan"/> besides.</summary>
+    public ApplyResult Start(TimeSpan rescan)
+    {
+        var first = Scan();
+        _timer = _time.CreateTimer(_ => Scan(), null, rescan, rescan);
+        try
+        {
+            var isFolder = Directory.Exists(_path);
+            _watcher = new FileSystemWatcher(isFolder ? _path : Path.GetDirectoryName(Path.GetFullPath(_path))!) { IncludeSubdirectories = isFolder };
+            _watcher.Changed += (_, _) => Settle(rescan);
+            _watcher.Created += (_, _) => Settle(rescan);
+            _watcher.Deleted += (_, _) => Settle(rescan);
+            _watcher.Renamed += (_, _) => Settle(rescan);
+            _watcher.EnableRaisingEvents = true;
+        }
+        catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException)
+        {
+            // No watches left in the kernel, or no folder yet: the rescans remain.
+            _watcher?.Dispose();
+            _watcher = null;
+        }
+
+        return first;
+    }
+
+    public void Dispose()
+    {
+        _watcher?.Dispose();
+        _timer?.Dispose();
+    }
+
+    private void Settle(TimeSpan rescan) => _timer?.Change(SettleTime, rescan);
+
+    private Dictionary<string, ReadFile> ReadFiles(Dictionary<string, ReadFile> before, DiagnosticBag found)
+    {
+        var files = new Dictionary<string, ReadFile>();
+        foreach (var path in Paths(found))
+        {
+            var (written, length) = Stamp(path);
+            files[path] = before.TryGetValue(path, out var known) && known.Written == written && known.Length == length
+                ? known
+                : Read(path, written, length, known);
+        }
+
+        // Nothing could be listed at all: the folder is away for a moment, which deletes nothing.
+        return found.HasErrors && files.Count == 0 ? before : files;
+    }
+
+    private IEnumerable<string> Paths(DiagnosticBag found)
+    {
+        if (File.Exists(_path))
+        {
+            return [_path];
+        }
+
+        try
+        {
+            return Directory.EnumerateFiles(_path, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = false, MaxRecursionDepth = 32 })
+                .Where(p => Extensions.Contains(Path.GetExtension(p).ToLowerInvariant()) && !Path.GetFileName(p).StartsWith('.'))
+                .Order(StringComparer.Ordinal)
+                .ToArray();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            found.Add(DocumentCodes.Unreadable, new SourcePosition(_path, 0, 0), "", e.Message);
+            return [];
+        }
+    }
+
+    private static (DateTime Written, long Length) Stamp(string path)
+    {
+        var info = new FileInfo(path);
+        return info.Exists ? (info.LastWriteTimeUtc, info.Length) : (default, 0);
+    }
+
+    /// <summary>The objects of a file. While a part of it cannot be read, objects that were in it before and are not found now stay as they were.</summary>
+    private ReadFile Read(string path, DateTime written, long length, ReadFile? known)
+    {
+        var bag = new DiagnosticBag();
+        IReadOnlyList<Resource> resources;
+        try
+        {
+            resources = _decoder.Decode(File.ReadAllText(path), path, bag);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            bag.Add(DocumentCodes.Unreadable, new SourcePosition(path, 0, 0), "", e.Message);
+            resources = [];
+        }
+
+        if (bag.HasErrors && known is not null)
+        {
+            var present = resources.Select(r => r.Key).ToHashSet();
+            resources = [.. resources, .. known.Resources.Where(r => !present.Contains(r.Key))];
+        }
+
+        return new ReadFile(written, length, resources, [.. bag]);
+    }
+
+    /// <summary>One change from the files as they were to the files as they are. Of an object written in two files the first file's counts.</summary>
+    private ChangeSet Difference(Dictionary<string, ReadFile> before, Dictionary<string, ReadFile> after)
+    {
+        var (old, now) = (Objects(before), Objects(after));
+        return new ChangeSet
+        {
+            Put = now.Values.Where(r => !old.TryGetValue(r.Key, out var known) || !ReferenceEquals(known, r)).ToArray(),
+            Delete = old.Keys.Where(k => !now.ContainsKey(k)).ToArray(),
+            Author = $"files in {_path}",
+            IsObserved = true,
+        };
+    }
+
+    private static IEnumerable<Diagnostic> WrittenTwice(Dictionary<string, ReadFile> files) =>
+        files.OrderBy(f => f.Key, StringComparer.Ordinal).SelectMany(f => f.Value.Resources).GroupBy(r => r.Key).SelectMany(g => g.Skip(1).Select(later => new Diagnostic
+        {
+            Code = ResourceCodes.SameTwice, Level = DiagnosticLevel.Warning, Position = later.Origin.Position, Resource = g.Key.ToString(),
+            Text = $"{g.Key} is already written at {g.First().Origin.Position}; this one does not count", Remedy = ResourceCodes.SameTwice.Remedy,
+        }));
+
+    private static Dictionary<ResourceKey, Resource> Objects(Dictionary<string, ReadFile> files)
+    {
+        var objects = new Dictionary<ResourceKey, Resource>();
+        foreach (var (_, file) in files.OrderBy(f => f.Key, StringComparer.Ordinal))
+        {
+            foreach (var resource in file.Resources)
+            {
+                objects.TryAdd(resource.Key, resource);
+            }
+        }
+
+        return objects;
+    }
+}

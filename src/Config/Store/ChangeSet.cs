@@ -1,0 +1,44 @@
+using Lateen.Api.Diagnostics;
+using Lateen.Config.Resources;
+
+namespace Lateen.Config.Store;
+
+/// <summary>Objects that are to be written or deleted together.</summary>
+public sealed record ChangeSet
+{
+    public IReadOnlyList<Resource> Put { get; init; } = [];
+
+    public IReadOnlyList<ResourceKey> Delete { get; init; } = [];
+
+    /// <summary>Who asks for it, like <c>alice</c> or <c>folder ./config</c>.</summary>
+    public string Author { get; init; } = "";
+
+    /// <summary>Why, in the author's words; may be empty.</summary>
+    public string Reason { get; init; } = "";
+
+    /// <summary>
+    /// It is what a watched source now says, which cannot be refused: bad objects are held out and keep their last good form, the rest is
+    /// taken. Otherwise one bad object refuses the whole.
+    /// </summary>
+    public bool IsObserved { get; init; }
+
+    public bool IsEmpty => Put.Count == 0 && Delete.Count == 0;
+}
+
+/// <summary>What became of a change.</summary>
+/// <param name="Accepted">Whether it was taken. A change that changes nothing is taken, too.</param>
+/// <param name="View">The view after it.</param>
+/// <param name="Revision">The number under which the journal keeps it; 0 when nothing was to be kept.</param>
+/// <param name="Diagnostics">Everything found while checking it, also what does not keep it out.</param>
+/// <param name="Changed">The keys whose object is another now.</param>
+public sealed record ApplyResult(bool Accepted, ResourceView View, long Revision, IReadOnlyList<Diagnostic> Diagnostics, IReadOnlyCollection<ResourceKey> Changed);
+
+/// <summary>One step from a view to the next.</summary>
+/// <param name="Before">The view before.</param>
+/// <param name="After">The view now.</param>
+/// <param name="Keys">The keys whose object was added, replaced or deleted. Exact: objects that say the same as before are not among them.</param>
+/// <param name="HeldKeys">The keys that were held out by this step, or came out of it.</param>
+public sealed record StoreChange(ResourceView Before, ResourceView After, IReadOnlySet<ResourceKey> Keys, IReadOnlySet<ResourceKey> HeldKeys)
+{
+    public bool Touches(ResourceKind kind) => Keys.Any(k => k.Kind == kind);
+}

@@ -1,0 +1,12 @@
+using Lateen.Config.Resources;
+
+namespace Lateen.Config.Store;
+
+/// <summary>One object in a revision: its text before and after; null where it did not exist.</summary>
+public sealed record RevisionEntry(ResourceKey Key, string? Before, string? After)
+{
+    public string Action => Before is null ? "created" : After is null ? "deleted" : "changed";
+}
+
+/// <summary>One change that was taken: who, when, why, and what.</summary>
+public sealed record Revision(long Number, DateTimeOffset Time, string Author, string Reason, IReadOnlyList<RevisionEntry> Entries);
