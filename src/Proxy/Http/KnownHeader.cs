@@ -250,14 +250,16 @@ public static class KnownHeaders
         return candidate != 0 && name.SequenceEqual(Bytes[candidate]) ? (KnownHeader)candidate : KnownHeader.None;
     }
 
-    // Eight bytes of each end and the length tell all known names apart.
+    // Eight bytes of each end and of the middle, and the length, tell all known names apart.
     private static ulong Fold(ReadOnlySpan<byte> name)
     {
         ref byte at = ref MemoryMarshal.GetReference(name);
         int length = name.Length;
         ulong ends = length switch
         {
-            >= 8 => Unsafe.ReadUnaligned<ulong>(ref at) ^ BitOperations.RotateLeft(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref at, length - 8)), 23),
+            >= 8 => Unsafe.ReadUnaligned<ulong>(ref at)
+                ^ BitOperations.RotateLeft(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref at, length - 8)), 23)
+                ^ BitOperations.RotateLeft(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref at, (length / 2) - 4)), 41),
             >= 4 => Unsafe.ReadUnaligned<uint>(ref at) | ((ulong)Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref at, length - 4)) << 32),
             > 0 => at | ((ulong)Unsafe.Add(ref at, length / 2) << 8) | ((ulong)Unsafe.Add(ref at, length - 1) << 16),
             _ => 0,
