@@ -1,0 +1,16 @@
+using Lateen.Test.Conformance.Frame;
+
+namespace Lateen.Test.Conformance.Runners;
+
+/// <summary>All runners, one line each.</summary>
+public static class Catalogue
+{
+    /// <summary>The runners of a checkout.</summary>
+    public static IReadOnlyList<FolderRunner> All(string root) =>
+    [
+        new ProxyReplayRunner(root),
+    ];
+
+    /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>
+    public static bool IsSlow(string folder) => folder.StartsWith("proxy/", StringComparison.Ordinal) && folder is not ("proxy/route-match" or "proxy/virtual-hosts");
+}
