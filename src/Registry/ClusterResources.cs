@@ -32,4 +32,22 @@ public sealed record ClusterResources
 
     /// <summary>WorkloadEntries.</summary>
     public IReadOnlyList<Resource<WorkloadEntry>> WorkloadEntries { get; init; } = [];
+
+    /// <summary>Sorts resources of any kinds; those that are not the registry's are left aside.</summary>
+    public static ClusterResources Of(string clusterId, IReadOnlyList<Resource> resources)
+    {
+        var byKind = resources.ToLookup(resource => resource.Kind);
+        List<Resource<T>> All<T>(ResourceKind<T> kind) where T : class, Google.Protobuf.IMessage<T>, new() => [.. byKind[kind].Cast<Resource<T>>()];
+        return new ClusterResources
+        {
+            ClusterId = clusterId,
+            Services = All(Kinds.Service),
+            EndpointSlices = All(Kinds.EndpointSlice),
+            Pods = All(Kinds.Pod),
+            Nodes = All(Kinds.Node),
+            Namespaces = All(Kinds.Namespace),
+            ServiceEntries = All(Kinds.ServiceEntry),
+            WorkloadEntries = All(Kinds.WorkloadEntry),
+        };
+    }
 }

@@ -1,0 +1,73 @@
+using System.Text.Json;
+using Lateen.Pilot.Generation;
+using Lateen.Pilot.Generation.Clusters;
+using Lateen.Pilot.Generation.Endpoints;
+using Lateen.Pilot.Scope;
+using Lateen.Test.Conformance.Frame;
+
+namespace Lateen.Test.Conformance.Runners.Xds;
+
+/// <summary>Plays the goldens of whole configurations: one result for each section of each proxy.</summary>
+internal sealed class XdsRunner : IFolderRunner
+{
+    private static readonly Lazy<WireComparison> Comparison = new(() => new WireComparison(WireComparison.AllTypes()));
+
+    public string Folder => "xds";
+
+    public IEnumerable<CaseResult> Run(string vectorsDir)
+    {
+        foreach (var file in Directory.GetFiles(Path.Combine(vectorsDir, Folder), "case.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        {
+            var dir = Path.GetDirectoryName(file)!;
+            foreach (var result in Play(Path.GetRelativePath(Path.Combine(vectorsDir, Folder), dir), dir)) yield return result;
+        }
+    }
+
+    private static IEnumerable<CaseResult> Play(string name, string dir)
+    {
+        var made = new XdsCase(dir);
+        var scopes = new ScopeBuilder(made.Snapshot);
+        foreach (var (proxy, node, want) in made.Proxies())
+        {
+            if (node.Type == ProxyType.Ztunnel || node.Metadata.Generator.Length > 0) continue;
+            var scope = scopes.ScopeOf(node);
+            var clusters = new ClusterGenerator().Generate(scope, null);
+            yield return Compare($"{name}/{proxy}/clusters", clusters, want, "clusters", "name");
+            var names = want.GetProperty("endpoints").EnumerateArray().Select(golden => golden.GetProperty("clusterName").GetString()!).ToHashSet();
+            yield return Compare($"{name}/{proxy}/endpoints", Sorted(new EndpointGenerator().Generate(scope, names)), want, "endpoints", "clusterName");
+        }
+    }
+
+    // The recording sorted the endpoints inside a locality by address.
+    private static List<WireResource> Sorted(IReadOnlyList<WireResource> resources)
+    {
+        var sorted = new List<WireResource>(resources.Count);
+        foreach (var resource in resources)
+        {
+            var copy = ((Envoy.Config.Endpoint.V3.ClusterLoadAssignment)resource.Message).Clone();
+            foreach (var locality in copy.Endpoints)
+            {
+                var ordered = locality.LbEndpoints.OrderBy(endpoint => endpoint.Endpoint.Address.SocketAddress?.Address ?? "", StringComparer.Ordinal).ToList();
+                locality.LbEndpoints.Clear();
+                locality.LbEndpoints.Add(ordered);
+            }
+            sorted.Add(WireResource.Of(resource.Name, copy));
+        }
+        return sorted;
+    }
+
+    private static CaseResult Compare(string name, IReadOnlyList<WireResource> actual, JsonElement want, string section, string key)
+    {
+        var expected = want.TryGetProperty(section, out var list) ? list.EnumerateArray().ToList() : [];
+        var byName = actual.ToDictionary(resource => resource.Name);
+        var differences = new List<string>();
+        foreach (var golden in expected)
+        {
+            var resource = golden.GetProperty(key).GetString()!;
+            if (!byName.Remove(resource, out var made)) differences.Add($"{resource}: missing");
+            else if (Comparison.Value.Difference(made.Message, golden) is { } difference) differences.Add($"{resource}{difference}");
+        }
+        differences.AddRange(byName.Keys.Order(StringComparer.Ordinal).Select(extra => $"{extra}: not wanted"));
+        return new CaseResult(name, differences.Count == 0, string.Join("\n    ", differences));
+    }
+}
