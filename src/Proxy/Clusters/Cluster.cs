@@ -59,8 +59,8 @@ public sealed record Cluster
     /// <summary>What is spoken and how long connections last.</summary>
     public UpstreamProtocol Protocol { get; init; } = UpstreamProtocol.Http1Default;
 
-    /// <summary>TLS where no match decides; null is plain text. The reference is a <c>Tls</c> context, opaque here.</summary>
-    public object? Security { get; init; }
+    /// <summary>TLS where no match decides; null is plain text.</summary>
+    public UpstreamSecurity? Security { get; init; }
 
     /// <summary>Chosen by endpoint metadata, in order.</summary>
     public IReadOnlyList<SecurityMatch> SecurityMatches { get; init; } = [];
@@ -115,7 +115,7 @@ public sealed record Cluster
 /// <param name="Name">For statistics.</param>
 /// <param name="Match">Keys and values that must equal the endpoint's <c>envoy.transport_socket_match</c>; empty matches any.</param>
 /// <param name="Security">The context; null is plain text.</param>
-public sealed record SecurityMatch(string Name, IReadOnlyDictionary<string, System.Text.Json.JsonElement> Match, object? Security);
+public sealed record SecurityMatch(string Name, IReadOnlyDictionary<string, System.Text.Json.JsonElement> Match, UpstreamSecurity? Security);
 
 /// <summary>What sockets to upstreams are given.</summary>
 /// <param name="SourceV4">Own address for IPv4 peers.</param>

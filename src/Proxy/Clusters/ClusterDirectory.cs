@@ -207,7 +207,7 @@ public sealed class ClusterDirectory
     }
 
     /// <summary>The TLS context for an endpoint: the first match by its metadata, then by its place's, else the cluster's own.</summary>
-    public static object? SecurityOf(Cluster cluster, Endpoint endpoint, LocalityEndpoints? place)
+    public static UpstreamSecurity? SecurityOf(Cluster cluster, Endpoint endpoint, LocalityEndpoints? place)
     {
         foreach (SecurityMatch match in cluster.SecurityMatches)
         {

@@ -71,7 +71,7 @@ public sealed class Host
     public long AddedAt { get; internal set; }
 
     /// <summary>TLS for it (by its metadata); null is plain text.</summary>
-    public object? Security { get; internal set; }
+    public UpstreamSecurity? Security { get; internal set; }
 
     /// <summary>Why it is not healthy.</summary>
     public HostFlags Flags => (HostFlags)Volatile.Read(ref _flags);

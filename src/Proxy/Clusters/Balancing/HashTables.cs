@@ -1,0 +1,210 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Clusters.Balancing;
+
+/// <summary>Hosts laid out for consistent hashing. Immutable, shared by all workers.</summary>
+public abstract class HashTable
+{
+    private static readonly ConditionalWeakTable<Host[], Dictionary<BalancerOptions, HashTable>> Built = [];
+
+    /// <summary>The table for hosts of one priority; made once for a picture.</summary>
+    internal static HashTable? Of(LocalityHosts[] localities, Host[] hosts, Func<LocalityHosts, Host[]>? part, BalancerOptions options, uint overprovisioning)
+    {
+        if (hosts.Length == 0)
+            return null;
+        Dictionary<BalancerOptions, HashTable> made = Built.GetOrCreateValue(hosts);
+        lock (made)
+        {
+            if (!made.TryGetValue(options, out HashTable? table))
+            {
+                (Host, double)[] weights = Weights(localities, hosts, part, options, overprovisioning);
+                table = options.Kind == BalancerKind.Maglev ? new MaglevTable(weights, options) : new HashRing(weights, options);
+                if (options.HashBalanceFactor > 0)
+                    table = new BoundedTable(table, weights, options.HashBalanceFactor);
+                made[options] = table;
+            }
+            return table;
+        }
+    }
+
+    /// <summary>The host for a hash; further attempts of one request give other hosts.</summary>
+    public abstract Host? Choose(ulong hash, uint attempt);
+
+    /// <summary>What a host is hashed by: its hash_key, else name or address.</summary>
+    internal static string KeyOf(Host host, BalancerOptions options)
+    {
+        if (host.Endpoint.Metadata.TryGet("envoy.lb", ["hash_key"], out JsonElement key) && key.ValueKind == JsonValueKind.String && key.GetString() is { Length: > 0 } text)
+            return text;
+        return options.HashByHostname ? host.Endpoint.Hostname : host.Text;
+    }
+
+    /// <summary>A further attempt behaves as if the first host were not there.</summary>
+    private protected static ulong Vary(ulong hash, uint attempt) => attempt > 0 ? hash ^ (~0ul - attempt + 1) : hash;
+
+    private static (Host Host, double Weight)[] Weights(LocalityHosts[] localities, Host[] hosts, Func<LocalityHosts, Host[]>? part, BalancerOptions options, uint overprovisioning)
+    {
+        if (options.LocalityWeighted && part is not null)
+            return LocalityWeights(localities, part, overprovisioning);
+        double sum = hosts.Sum(h => (double)h.Endpoint.Weight);
+        return [.. hosts.Select(h => (h, h.Endpoint.Weight / sum))];
+    }
+
+    private static (Host, double)[] LocalityWeights(LocalityHosts[] localities, Func<LocalityHosts, Host[]> part, uint overprovisioning)
+    {
+        var weighed = localities.Select(l => (Hosts: part(l), Weight: LocalityWeight.Of(l, part(l).Length, overprovisioning))).Where(l => l.Weight > 0 && l.Hosts.Length > 0).ToArray();
+        double total = weighed.Sum(l => l.Weight);
+        return [.. weighed.SelectMany(l =>
+        {
+            double sum = l.Hosts.Sum(h => (double)h.Endpoint.Weight);
+            return l.Hosts.Select(h => (h, l.Weight / total * h.Endpoint.Weight / sum));
+        })];
+    }
+}
+
+/// <summary>Weights of places.</summary>
+internal static class LocalityWeight
+{
+    /// <summary>A place's weight times the share of its hosts that is available, overprovisioned, at most whole.</summary>
+    public static double Of(LocalityHosts locality, int available, uint overprovisioning) =>
+        locality.All.Length == 0 || available == 0 ? 0 : locality.Weight * Math.Min(1.0, overprovisioning / 100.0 * available / locality.All.Length);
+}
+
+/// <summary>A ring (ketama): each host stands on it as often as its weight asks; a hash belongs to the next host upwards.</summary>
+internal sealed class HashRing : HashTable
+{
+    private readonly ulong[] _hashes;
+    private readonly Host[] _hosts;
+
+    public HashRing((Host Host, double Weight)[] weights, BalancerOptions options)
+    {
+        double least = weights.Min(w => w.Weight);
+
+        // The lightest host gets a whole number of places; the ring is no larger than allowed.
+        double scale = Math.Min(Math.Ceiling(least * options.MinimumRingSize) / least, options.MaximumRingSize);
+        var ring = new List<(ulong Hash, Host Host)>((int)Math.Ceiling(scale));
+        double current = 0, target = 0;
+        foreach ((Host host, double weight) in weights)
+        {
+            string key = KeyOf(host, options) + "_";
+            target += scale * weight;
+            for (int i = 0; current < target; i++, current++)
+            {
+                byte[] text = System.Text.Encoding.UTF8.GetBytes(key + i.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                ring.Add((options.Murmur2 ? Hashing.Murmur64(text) : Hashing.XxHash64(text), host));
+            }
+        }
+        ring.Sort((a, b) => a.Hash.CompareTo(b.Hash));
+        _hashes = [.. ring.Select(r => r.Hash)];
+        _hosts = [.. ring.Select(r => r.Host)];
+    }
+
+    /// <summary>Places on the ring.</summary>
+    public int Size => _hashes.Length;
+
+    public override Host? Choose(ulong hash, uint attempt)
+    {
+        hash = Vary(hash, attempt);
+        int low = 0, high = _hashes.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (_hashes[middle] < hash)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return _hosts[low == _hashes.Length ? 0 : low];
+    }
+}
+
+/// <summary>Maglev (Eisenbud et al., NSDI 2016): hosts take turns to take their next free place of a table, weighted.</summary>
+internal sealed class MaglevTable : HashTable
+{
+    private readonly Host[] _table;
+
+    public MaglevTable((Host Host, double Weight)[] weights, BalancerOptions options)
+    {
+        int size = options.TableSize, filled = 0;
+        _table = new Host[size];
+        double most = weights.Max(w => w.Weight);
+        var entries = new (ulong Offset, ulong Skip, ulong Next, double Target)[weights.Length];
+        for (int i = 0; i < entries.Length; i++)
+        {
+            byte[] key = System.Text.Encoding.UTF8.GetBytes(KeyOf(weights[i].Host, options));
+            entries[i] = (Hashing.XxHash64(key) % (ulong)size, Hashing.XxHash64(key, 1) % (ulong)(size - 1) + 1, 0, 0);
+        }
+        for (int round = 1; filled < size; round++)
+        {
+            for (int i = 0; i < entries.Length && filled < size; i++)
+            {
+                ref var e = ref entries[i];
+                if (round * weights[i].Weight < e.Target)
+                    continue;
+                e.Target += most;
+                ulong place = (e.Offset + e.Skip * e.Next) % (ulong)size;
+                while (_table[place] is not null)
+                    place = (e.Offset + e.Skip * ++e.Next) % (ulong)size;
+                _table[place] = weights[i].Host;
+                e.Next++;
+                filled++;
+            }
+        }
+    }
+
+    public override Host? Choose(ulong hash, uint attempt) => _table[Vary(hash, attempt) % (ulong)_table.Length];
+}
+
+/// <summary>Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam): a host above its bound passes the request on to another, the same for the same hash.</summary>
+internal sealed class BoundedTable : HashTable
+{
+    private readonly HashTable _inner;
+    private readonly (Host Host, double Weight)[] _weights;
+    private readonly Dictionary<Host, double> _weightOf;
+    private readonly uint _factor;
+
+    public BoundedTable(HashTable inner, (Host Host, double Weight)[] weights, int factor)
+    {
+        _inner = inner;
+        _weights = weights;
+        _weightOf = weights.ToDictionary(w => w.Host, w => w.Weight);
+        _factor = (uint)factor;
+    }
+
+    public override Host? Choose(ulong hash, uint attempt)
+    {
+        Host? host = _inner.Choose(hash, attempt);
+        if (host is null || Overload(host, _weightOf[host]) <= 1.0)
+            return host;
+
+        // A walk over all hosts in an order that the hash alone decides; the least loaded where all are full.
+        var chance = new Chance(hash);
+        int n = _weights.Length;
+        Span<int> order = n <= 256 ? stackalloc int[n] : new int[n];
+        for (int i = 0; i < n; i++)
+            order[i] = i;
+        (Host? least, double load) = (host, double.MaxValue);
+        for (int i = 0; i < n; i++)
+        {
+            int j = i + (int)chance.Below((uint)(n - i));
+            (order[i], order[j]) = (order[j], order[i]);
+            (Host next, double weight) = _weights[order[i]];
+            double overload = Overload(next, weight);
+            if (overload <= 1.0)
+                return next;
+            if (overload < load)
+                (least, load) = (next, overload);
+        }
+        return least;
+    }
+
+    private double Overload(Host host, double weight)
+    {
+        long active = 0;
+        foreach ((Host h, _) in _weights)
+            active += h.ActiveRequests;
+        double slots = Math.Max(Math.Ceiling((active + 1) * _factor / 100.0 * weight), 1);
+        return host.ActiveRequests / slots;
+    }
+}

@@ -1,0 +1,98 @@
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Clusters.Balancing;
+
+/// <summary>One worker's balancer of one cluster: the published hosts with this worker's positions.</summary>
+public sealed class WorkerBalancer
+{
+    private readonly Chance _chance;
+    private readonly ClusterCounters _counters;
+    private readonly ulong _seed;
+    private readonly Dictionary<HostSet, SetBalancer> _subsets = [];
+    private ClusterView _view;
+    private SetBalancer _all;
+    private long _now;
+
+    internal WorkerBalancer(ClusterView view, Chance chance, ClusterCounters counters)
+    {
+        _chance = chance;
+        _counters = counters;
+        _seed = chance.NextULong();
+        _view = view;
+        _all = new SetBalancer(view.Hosts, view.Cluster.Balancer, _seed, 0);
+    }
+
+    /// <summary>Another picture of the cluster.</summary>
+    internal void Adopt(ClusterView view, long now)
+    {
+        bool same = ReferenceEquals(view.Hosts, _view.Hosts) && ReferenceEquals(view.Cluster.Balancer, _view.Cluster.Balancer);
+        _view = view;
+        if (same)
+            return;
+        _all = new SetBalancer(view.Hosts, view.Cluster.Balancer, _seed, now);
+        _subsets.Clear();
+    }
+
+    /// <summary>A host for a request; null where none may be used.</summary>
+    public Host? Pick(PickInputs inputs, long now)
+    {
+        _now = now;
+        if (inputs.Overrides.Count > 0)
+        {
+            foreach (Address address in inputs.Overrides)
+            {
+                if (_view.Hosts.Find(address) is { } host && IsAllowed(host))
+                    return host;
+            }
+            if (inputs.OverrideStrictly)
+                return null;
+        }
+        SetBalancer? set = SetOf(inputs);
+        if (set is null)
+            return null;
+        Host? last = null;
+        for (int attempt = 0; attempt < Math.Max(1, inputs.AttemptsMax + 1); attempt++)
+        {
+            ulong hash = inputs.HasHash && set.UsesHash ? inputs.Hash : _chance.NextULong();
+            last = set.Pick(hash, (uint)attempt, inputs, _chance, _counters, now);
+            if (last is null || !inputs.Rejects(last))
+                return last;
+        }
+        return last;
+    }
+
+    private bool IsAllowed(Host host)
+    {
+        OverrideStatuses status = host.Endpoint.Health switch
+        {
+            EndpointHealth.Healthy => OverrideStatuses.Healthy,
+            EndpointHealth.Unhealthy => OverrideStatuses.Unhealthy,
+            EndpointHealth.Draining => OverrideStatuses.Draining,
+            EndpointHealth.Timeout => OverrideStatuses.Timeout,
+            EndpointHealth.Degraded => OverrideStatuses.Degraded,
+            _ => OverrideStatuses.Unknown,
+        };
+        return (_view.Cluster.Balancer.OverrideStatuses & status) != 0;
+    }
+
+    private SetBalancer? SetOf(PickInputs inputs)
+    {
+        if (_view.Subsets is not { } index)
+            return _all;
+        HostSet? hosts = index.Find(inputs.Criteria, out bool fellBack);
+        _counters.Count(fellBack ? ClusterCounter.LbSubsetsFallback : ClusterCounter.LbSubsetsSelected);
+        if (hosts is null)
+        {
+            // The subset has nothing for this request: with panic_mode_any the whole cluster serves.
+            if (_view.Cluster.Balancer.Subsets is not { PanicModeAny: true })
+                return null;
+            _counters.Count(ClusterCounter.LbSubsetsFallbackPanic);
+            return _all;
+        }
+        if (ReferenceEquals(hosts, _view.Hosts))
+            return _all;
+        if (!_subsets.TryGetValue(hosts, out SetBalancer? set))
+            _subsets[hosts] = set = new SetBalancer(hosts, _view.Cluster.Balancer, _seed, _now);
+        return set;
+    }
+}

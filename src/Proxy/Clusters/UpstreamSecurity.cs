@@ -1,0 +1,26 @@
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Clusters;
+
+/// <summary>What a request asks of the TLS of its connection beyond the cluster's settings; connections are shared only by requests that ask the same.</summary>
+/// <param name="ServerName">SNI in place of the configured one; null for that.</param>
+/// <param name="Alpn">Protocols in place of the configured ones; null for those. Compared by reference: lists are published, not made per request.</param>
+/// <param name="SubjectName">A name that the peer's certificate must have, in addition; null for none.</param>
+public readonly record struct SecurityWishes(string? ServerName, IReadOnlyList<string>? Alpn, string? SubjectName);
+
+/// <summary>Transport security towards upstreams as a cluster refers to it. Tls implements it; plain text is null.</summary>
+public abstract class UpstreamSecurity
+{
+    /// <summary>Connects and shakes hands; <paramref name="handler"/> hears OnConnected when both are done, OnClosed where either failed.</summary>
+    public abstract Transport Connect(EventLoop loop, in ConnectOptions options, in SecurityWishes wishes, TransportHandler handler);
+
+    /// <summary>The protocol agreed on by ALPN; empty for none.</summary>
+    public abstract string AgreedProtocol(Transport transport);
+
+    /// <summary>What logs may ask about the session.</summary>
+    public abstract TlsFacts? FactsOf(Transport transport);
+
+    /// <summary>Why the handshake failed, in Envoy's words; empty where it did not.</summary>
+    public abstract string FailureOf(Transport transport);
+}

@@ -1,0 +1,51 @@
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Http;
+
+namespace Lateen.Proxy.Upstream;
+
+/// <summary>What connections must have in common to be shared.</summary>
+/// <param name="Version">The protocol; null decides by ALPN.</param>
+/// <param name="Priority">Circuit breakers' priority.</param>
+/// <param name="Wishes">TLS beyond the cluster's.</param>
+/// <param name="Owner">The one client connection that may use it; null for any.</param>
+public readonly record struct PoolKey(HttpVersion? Version, RoutePriority Priority, SecurityWishes Wishes, object? Owner);
+
+/// <summary>The pools of one host on one worker; mostly there is one.</summary>
+internal sealed class HostPools(WorkerCluster cluster, Host host)
+{
+    private readonly List<ConnectionPool> _pools = [];
+    private bool _wasHealthy = true;
+    private UpstreamSecurity? _security = host.Security;
+
+    public ConnectionPool Of(in PoolKey key)
+    {
+        foreach (ConnectionPool pool in _pools)
+        {
+            if (pool.Matches(key))
+                return pool;
+        }
+        var made = new ConnectionPool(cluster, host, key);
+        _pools.Add(made);
+        return made;
+    }
+
+    /// <summary>True where the host has just become unhealthy, or its TLS changed: existing connections are not used any more.</summary>
+    public bool NeedsDrain()
+    {
+        bool healthy = host.Health != HostHealth.Unhealthy, changed = !ReferenceEquals(_security, host.Security);
+        bool drain = (_wasHealthy && !healthy) || changed;
+        _wasHealthy = healthy;
+        _security = host.Security;
+        return drain;
+    }
+
+    public void Drain(bool forget)
+    {
+        foreach (ConnectionPool pool in _pools)
+            pool.Drain();
+        if (!forget)
+            return;
+        _pools.Clear();
+        host.OfWorker(cluster.Upstreams.Worker.Index) = null;
+    }
+}

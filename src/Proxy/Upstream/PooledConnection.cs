@@ -1,0 +1,240 @@
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Http.One;
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Upstream;
+
+/// <summary>One connection of a pool: connecting, then speaking, then draining or closed. Keeps its own clocks: connect, idle, age.</summary>
+public sealed class PooledConnection : UpstreamConnectionOwner
+{
+    private static long s_lastId;
+
+    private readonly ConnectionPool _pool;
+    private readonly Clock _clock, _age;
+    private Transport? _transport;
+    private UpstreamConnection? _codec;
+    private uint _requests;
+    private int _active;
+    private bool _draining, _closed, _timedOut;
+
+    internal PooledConnection(ConnectionPool pool)
+    {
+        _pool = pool;
+        _clock = new Clock(this, false);
+        _age = new Clock(this, true);
+        Id = Interlocked.Increment(ref s_lastId);
+    }
+
+    /// <summary>Number of the connection in this process.</summary>
+    public long Id { get; }
+
+    /// <summary>The pool that it belongs to.</summary>
+    public ConnectionPool Pool => _pool;
+
+    /// <summary>The codec's side, once connected.</summary>
+    public UpstreamConnection Codec => _codec ?? throw new InvariantException("a stream on a connection that is not connected");
+
+    /// <summary>When the connect began and ended; microseconds of the loop.</summary>
+    public long ConnectBegin { get; private set; }
+
+    /// <summary>When it was connected, handshake included.</summary>
+    public long ConnectEnd { get; private set; }
+
+    /// <summary>TLS with the host; null for plain text.</summary>
+    public TlsFacts? Tls { get; private set; }
+
+    /// <summary>A further request may begin on it.</summary>
+    internal bool IsFree => !_draining && !_closed && _codec is { FreeStreams: > 0 };
+
+    /// <summary>Streams that it will have when it is connected; 0 once it is.</summary>
+    internal int ExpectedStreams => _codec is not null || _closed ? 0 : _pool.Key.Version == HttpVersion.Http2 ? (int)Math.Min(Cluster.Protocol.Codec.Two.ConcurrentStreamsMax, MaxRequests) : 1;
+
+    private uint MaxRequests => Cluster.Protocol.MaxRequestsPerConnection == 0 ? int.MaxValue : Cluster.Protocol.MaxRequestsPerConnection;
+
+    private Cluster Cluster => _pool.Cluster.Cluster;
+
+    private ClusterCounters Counters => _pool.Cluster.Counters;
+
+    private EventLoop Loop => _pool.Cluster.Upstreams.Worker.Loop;
+
+    internal void Connect()
+    {
+        Cluster cluster = Cluster;
+        Host host = _pool.Host;
+        ConnectBegin = Loop.Now;
+        Counters.Count(ClusterCounter.UpstreamCxTotal);
+        Counters.Move(ClusterGauge.UpstreamCxActive, 1);
+        host.Counters.CountConnection();
+        host.CountConnection(1);
+        Address address = host.Address;
+        var options = new ConnectOptions(address, address.Kind == AddressKind.V6 ? cluster.Bind.SourceV6 : cluster.Bind.SourceV4, cluster.Bind.Mark, 0, cluster.Bind.KeepAlive);
+        Loop.Arm(_clock, Math.Max(1, cluster.ConnectTimeoutMicros));
+        var handler = new Connecting(this);
+        SecurityWishes wishes = _pool.Key.Wishes;
+        _transport = host.Security is { } security ? security.Connect(Loop, options, wishes, handler) : Loop.Connect(options, handler);
+    }
+
+    private void OnConnected(Transport transport)
+    {
+        Loop.Disarm(_clock);
+        ConnectEnd = Loop.Now;
+        _transport = transport;
+        UpstreamSecurity? security = _pool.Host.Security;
+        Tls = security?.FactsOf(transport);
+        HttpVersion version = _pool.Key.Version ?? (security?.AgreedProtocol(transport) == "h2" ? HttpVersion.Http2 : HttpVersion.Http11);
+        Counters.Count(version == HttpVersion.Http2 ? ClusterCounter.UpstreamCxHttp2Total : ClusterCounter.UpstreamCxHttp1Total);
+        _codec = UpstreamCodecs.Make(version, transport, this, Cluster.Protocol.Codec);
+        if (Cluster.Protocol.MaxDurationMicros > 0)
+            Loop.Arm(_age, Cluster.Protocol.MaxDurationMicros);
+        ArmIdle();
+        _pool.OnConnected(this);
+    }
+
+    private void OnConnectFailed(CloseReason reason)
+    {
+        if (_closed)
+            return;
+        _closed = true;
+        Loop.Disarm(_clock);
+        Counters.Move(ClusterGauge.UpstreamCxActive, -1);
+        Counters.Count(ClusterCounter.UpstreamCxConnectFail);
+        Counters.Count(ClusterCounter.UpstreamCxDestroy);
+        if (_timedOut)
+            Counters.Count(ClusterCounter.UpstreamCxConnectTimeout);
+        _pool.Host.CountConnection(-1);
+        _pool.Host.Counters.CountConnectFail();
+        PoolFailure failure = _timedOut || reason == CloseReason.Timeout ? PoolFailure.Timeout : reason == CloseReason.Environment ? PoolFailure.LocalConnectionFailure : PoolFailure.RemoteConnectionFailure;
+        string words = reason == CloseReason.Tls && _transport is not null ? _pool.Host.Security?.FailureOf(_transport) ?? ""
+            : failure == PoolFailure.Timeout ? "" : reason == CloseReason.Refused ? "delayed connect error: Connection refused"
+            : reason == CloseReason.Reset ? "delayed connect error: Connection reset by peer" : reason == CloseReason.Environment ? "immediate connect error: Network is unreachable" : "";
+        _pool.OnConnectFailed(this, failure, words);
+    }
+
+    // ---- streams
+
+    internal void OnStreamBegins()
+    {
+        _active++;
+        _requests++;
+        Loop.Disarm(_clock);
+        Counters.Count(ClusterCounter.UpstreamRqTotal);
+        Counters.Move(ClusterGauge.UpstreamRqActive, 1);
+        _pool.Host.CountRequest(1);
+        _pool.Host.Counters.CountRequest();
+        if (_requests >= MaxRequests && !_draining)
+        {
+            Counters.Count(ClusterCounter.UpstreamCxMaxRequests);
+            _draining = true;
+        }
+    }
+
+    /// <summary>The attempt that began a stream here is over, however it ended. Once for each.</summary>
+    public void OnStreamOver()
+    {
+        _active--;
+        Counters.Move(ClusterGauge.UpstreamRqActive, -1);
+        _pool.Host.CountRequest(-1);
+        _pool.Cluster.Use(_pool.Key.Priority).FreeRequest();
+        if (_active > 0 || _closed)
+            return;
+        if (_draining)
+            _codec?.Drain();
+        else
+            ArmIdle();
+    }
+
+    internal void Drain()
+    {
+        if (_closed)
+            return;
+        _draining = true;
+        if (_codec is null)
+            return;
+        _codec.Drain();
+    }
+
+    private void ArmIdle()
+    {
+        if (Cluster.Protocol.IdleTimeoutMicros > 0 && _active == 0)
+            Loop.Arm(_clock, Cluster.Protocol.IdleTimeoutMicros);
+    }
+
+    // ---- from the codec
+
+    /// <inheritdoc/>
+    public override void OnFree(UpstreamConnection connection)
+    {
+        if (!_draining && !_closed)
+            _pool.OnFree(this);
+    }
+
+    /// <inheritdoc/>
+    public override void OnDraining(UpstreamConnection connection)
+    {
+        if (!_draining)
+            Counters.Count(ClusterCounter.UpstreamCxCloseNotify);
+        _draining = true;
+    }
+
+    /// <inheritdoc/>
+    public override void OnClosed(UpstreamConnection connection, CloseReason reason, string detail)
+    {
+        if (_closed)
+            return;
+        _closed = true;
+        Loop.Disarm(_clock);
+        Loop.Disarm(_age);
+        bool remote = reason != CloseReason.Local;
+        Counters.Move(ClusterGauge.UpstreamCxActive, -1);
+        Counters.Count(ClusterCounter.UpstreamCxDestroy);
+        Counters.Count(remote ? ClusterCounter.UpstreamCxDestroyRemote : ClusterCounter.UpstreamCxDestroyLocal);
+        if (_active > 0)
+        {
+            Counters.Count(ClusterCounter.UpstreamCxDestroyWithActiveRq);
+            Counters.Count(remote ? ClusterCounter.UpstreamCxDestroyRemoteWithActiveRq : ClusterCounter.UpstreamCxDestroyLocalWithActiveRq);
+        }
+        if (detail.Length > 0 && detail != "local_reset")
+            Counters.Count(ClusterCounter.UpstreamCxProtocolError);
+        _pool.Host.CountConnection(-1);
+        _pool.OnClosed(this);
+    }
+
+    private void OnDue(bool age)
+    {
+        if (_codec is null)
+        {
+            _timedOut = true;
+            _transport?.Close(true);
+            OnConnectFailed(CloseReason.Timeout);
+            return;
+        }
+        Counters.Count(age ? ClusterCounter.UpstreamCxMaxDurationReached : ClusterCounter.UpstreamCxIdleTimeout);
+        _draining = true;
+        _codec.Drain();
+    }
+
+    private sealed class Clock(PooledConnection connection, bool age) : Deadline
+    {
+        protected internal override void OnDue(long now) => connection.OnDue(age);
+    }
+
+    private sealed class Connecting(PooledConnection connection) : TransportHandler
+    {
+        public override void OnConnected(Transport transport) => connection.OnConnected(transport);
+
+        public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
+        {
+        }
+
+        public override void OnClosed(Transport transport, CloseReason reason) => connection.OnConnectFailed(reason);
+    }
+}
+
+/// <summary>Makes the codec of an upstream connection.</summary>
+internal static class UpstreamCodecs
+{
+    public static UpstreamConnection Make(HttpVersion version, Transport transport, UpstreamConnectionOwner owner, CodecOptions options) =>
+        version == HttpVersion.Http2 ? throw new InvariantException("no HTTP/2 codec") : new Http1ClientConnection(transport, owner, options);
+}

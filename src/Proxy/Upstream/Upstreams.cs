@@ -1,0 +1,157 @@
+// Upstream: a worker's connections to hosts (stations 9 and 10 from the pool's side). A WorkerCluster is one worker's share of one cluster: its balancer's small state, its pools,
+// its counters. A ConnectionPool belongs to one host, one protocol and one kind of TLS; who wants a stream waits in it as a StreamWaiter and is told once: ready or failed. Limits that hold
+// for the whole process (circuit breakers) are the cluster's; everything else here belongs to one worker and needs no lock. Never retries, never times requests: that is the
+// router's. Refused: pools shared by workers (a hop and a lock a request), one queue a cluster (a request chooses its host first, as balancers promise).
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Clusters.Balancing;
+
+namespace Lateen.Proxy.Upstream;
+
+/// <summary>Every worker's upstream side.</summary>
+public sealed class Upstreams
+{
+    private readonly WorkerUpstreams[] _workers;
+
+    /// <summary>For all workers of the process.</summary>
+    public Upstreams(ClusterDirectory directory, IReadOnlyList<Worker> workers)
+    {
+        Directory = directory;
+        _workers = [.. workers.Select(w => new WorkerUpstreams(w, directory))];
+    }
+
+    /// <summary>All clusters.</summary>
+    public ClusterDirectory Directory { get; }
+
+    /// <summary>One worker's side.</summary>
+    public WorkerUpstreams this[Worker worker] => _workers[worker.Index];
+}
+
+/// <summary>One worker's clusters.</summary>
+public sealed class WorkerUpstreams : ClusterWatcher
+{
+    private readonly ClusterDirectory _directory;
+    private WorkerCluster?[] _clusters = new WorkerCluster?[64];
+
+    internal WorkerUpstreams(Worker worker, ClusterDirectory directory)
+    {
+        Worker = worker;
+        _directory = directory;
+        directory.Watch(worker.Index, worker.Loop, this);
+    }
+
+    /// <summary>The worker.</summary>
+    public Worker Worker { get; }
+
+    /// <summary>All clusters.</summary>
+    public ClusterDirectory Directory => _directory;
+
+    /// <summary>A request's cookie-less identity needs the proxy's own place: the locality of this proxy, for zone aware routing.</summary>
+    public ClusterHandle? LocalCluster { get; set; }
+
+    /// <summary>This worker's share of a cluster; null while the cluster is unknown.</summary>
+    public WorkerCluster? Of(ClusterHandle handle)
+    {
+        ClusterView? view = handle.Current;
+        if (view is null)
+            return null;
+        if ((uint)handle.Index >= (uint)_clusters.Length)
+            Array.Resize(ref _clusters, Math.Max(_clusters.Length * 2, handle.Index + 1));
+        WorkerCluster? cluster = _clusters[handle.Index];
+        if (cluster is null)
+        {
+            _clusters[handle.Index] = cluster = new WorkerCluster(this, handle, view);
+            ClusterDirectory.Use(handle, Worker.Index);
+        }
+        else if (!ReferenceEquals(cluster.View, view))
+        {
+            cluster.Adopt(view);
+        }
+        return cluster;
+    }
+
+    /// <inheritdoc/>
+    public override void OnChanged(ClusterHandle handle)
+    {
+        if ((uint)handle.Index >= (uint)_clusters.Length || _clusters[handle.Index] is not { } cluster)
+            return;
+        if (handle.Current is { } view)
+        {
+            if (!ReferenceEquals(cluster.View, view))
+                cluster.Adopt(view);
+            return;
+        }
+        _clusters[handle.Index] = null;
+        cluster.Retire();
+    }
+}
+
+/// <summary>One worker's share of one cluster.</summary>
+public sealed class WorkerCluster
+{
+    internal WorkerCluster(WorkerUpstreams upstreams, ClusterHandle handle, ClusterView view)
+    {
+        Upstreams = upstreams;
+        Handle = handle;
+        View = view;
+        Counters = handle.Counters[upstreams.Worker.Index];
+        Balancer = new WorkerBalancer(view, upstreams.Worker.Loop.Chance, Counters);
+    }
+
+    /// <summary>The worker's upstream side.</summary>
+    public WorkerUpstreams Upstreams { get; }
+
+    /// <summary>The cluster's stable name.</summary>
+    public ClusterHandle Handle { get; }
+
+    /// <summary>The picture in use.</summary>
+    public ClusterView View { get; private set; }
+
+    /// <summary>Configuration.</summary>
+    public Cluster Cluster => View.Cluster;
+
+    /// <summary>Picks hosts.</summary>
+    public WorkerBalancer Balancer { get; }
+
+    /// <summary>This worker's counters.</summary>
+    public ClusterCounters Counters { get; }
+
+    /// <summary>Limits of a priority.</summary>
+    public BreakerLimits Limits(RoutePriority priority) => priority == RoutePriority.High ? Cluster.HighLimits : Cluster.DefaultLimits;
+
+    /// <summary>Process-wide use of a priority.</summary>
+    public Breakers.Use Use(RoutePriority priority) => Handle.Breakers.Of(priority);
+
+    /// <summary>The pools of a host on this worker.</summary>
+    internal HostPools PoolsOf(Host host)
+    {
+        ref object? slot = ref host.OfWorker(Upstreams.Worker.Index);
+        return (HostPools)(slot ??= new HostPools(this, host));
+    }
+
+    internal void Adopt(ClusterView view)
+    {
+        ClusterView before = View;
+        View = view;
+        Balancer.Adopt(view, Upstreams.Worker.Loop.Now);
+        if (ReferenceEquals(before.Hosts, view.Hosts))
+            return;
+        bool all = view.Cluster.CloseConnectionsOnHostSetChange && before.Hosts.All.Length != view.Hosts.All.Length;
+        foreach (Host host in before.Hosts.All)
+        {
+            if (host.OfWorker(Upstreams.Worker.Index) is not HostPools pools)
+                continue;
+            bool gone = !ReferenceEquals(view.Hosts.Find(host.Address), host);
+            if (gone || all || pools.NeedsDrain())
+                pools.Drain(gone);
+        }
+    }
+
+    internal void Retire()
+    {
+        foreach (Host host in View.Hosts.All)
+        {
+            if (host.OfWorker(Upstreams.Worker.Index) is HostPools pools)
+                pools.Drain(true);
+        }
+    }
+}
