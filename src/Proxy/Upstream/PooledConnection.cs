@@ -2,6 +2,7 @@ using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.One;
+using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Upstream;
@@ -236,5 +237,5 @@ public sealed class PooledConnection : UpstreamConnectionOwner
 internal static class UpstreamCodecs
 {
     public static UpstreamConnection Make(HttpVersion version, Transport transport, UpstreamConnectionOwner owner, CodecOptions options) =>
-        version == HttpVersion.Http2 ? throw new InvariantException("no HTTP/2 codec") : new Http1ClientConnection(transport, owner, options);
+        version == HttpVersion.Http2 ? new Http2ClientConnection(transport, owner, options) : new Http1ClientConnection(transport, owner, options);
 }

@@ -6,7 +6,7 @@ namespace Lateen.Proxy.Xds;
 internal abstract class SecurityTranslator
 {
     /// <summary>The context of connections to upstreams; null for plain text.</summary>
-    public abstract object? Upstream(Core.TransportSocket? socket, Rejections rejections);
+    public abstract Clusters.UpstreamSecurity? Upstream(Core.TransportSocket? socket, Rejections rejections);
 
     /// <summary>The context of accepted connections; null for plain text.</summary>
     public abstract object? Downstream(Core.TransportSocket? socket, Rejections rejections);
