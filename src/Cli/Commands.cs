@@ -5,6 +5,7 @@
 // 69 no control plane to talk to. `diff` and `--dry-run` follow diff(1): 1 means "there are differences".
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Lateen.Api.Diagnostics;
 using Lateen.Cli.Printing;
 using Lateen.Cli.Verbs;
 using Lateen.Cli.Verbs.Objects;
@@ -62,7 +63,7 @@ public static class Commands
         CommandResult at = parsed.CommandResult;
         string path = Path(at);
         string? unknown = parsed.UnmatchedTokens is [var first, ..] ? first : null;
-        string? nearest = unknown is null ? null : Spelling.Nearest(unknown, at.Command.Subcommands.Select(c => c.Name).Concat(Options(at)));
+        string? nearest = unknown is null ? null : Suggestions.Nearest(unknown, at.Command.Subcommands.Select(c => c.Name).Concat(Options(at)));
         string said = unknown is not null ? $"`{path}` does not know \"{unknown}\"" : parsed.Errors[0].Message.TrimEnd('.');
         terminal.Complain(said, nearest is null ? $"See `{path} --help`." : $"Did you mean \"{nearest}\"? See `{path} --help`.");
         return CommandException.Misuse;

@@ -3,12 +3,18 @@
 // happened and what time it is. Hosting runs one under Kestrel; a scenario runs one in memory under a virtual clock.
 //
 // Ports: Ads (xDS), Operator (the verbs' API), Debug (istiod's debug pages), Metrics. Each has a folder and sees the loop only through
-// functions that run on its single writer.
+// functions that run on its single writer. The one thing that may change under its hands is the store's current view, which a folder
+// source on another thread may replace; the loop looks at it once a tick.
 //
 // Refused: a lock round shared state (nobody can say what a reader sees), an actor a proxy (a thousand mailboxes to keep in step).
-using Google.Protobuf;
+using Lateen.Config.Store;
 using Lateen.ControlPlane.Ads;
+using Lateen.ControlPlane.Compile;
+using Lateen.ControlPlane.Hosting;
 using Lateen.ControlPlane.Metrics;
+using Lateen.ControlPlane.Operator;
+using Lateen.Pilot.Generation;
+using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Push;
 
 namespace Lateen.ControlPlane;
@@ -16,13 +22,43 @@ namespace Lateen.ControlPlane;
 /// <summary>The control plane as a value: configuration goes in, responses come out, time is told. One caller at a time.</summary>
 public sealed class ControlLoop
 {
-    /// <summary>Puts a control plane together.</summary>
-    public ControlLoop(PushHub hub, PilotMetrics metrics)
+    private readonly ResourceStore store;
+    private readonly ViewCompiler compiler;
+    private readonly Debounce debounce;
+    private readonly TimeProvider stopwatch;
+    private ResourceView seen;
+    private DateTimeOffset firstChange;
+
+    /// <summary>Puts a control plane together and compiles what the store holds.</summary>
+    /// <param name="options">Names, bounds and delays; addresses and folders are not looked at.</param>
+    /// <param name="store">Where configuration is kept.</param>
+    /// <param name="generators">One for each xDS type that is served.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="stopwatch">Measures how long compiling takes; for metrics alone.</param>
+    public ControlLoop(ControlPlaneOptions options, ResourceStore store, IEnumerable<IResourceGenerator> generators, DateTimeOffset now, TimeProvider stopwatch)
     {
-        Hub = hub;
-        Metrics = metrics;
-        Streams = new AdsStreams(hub, metrics);
+        this.store = store;
+        this.stopwatch = stopwatch;
+        RootNamespace = options.RootNamespace;
+        ClusterId = options.ClusterId;
+        var push = new PushOptions { DebounceQuiet = options.DebounceAfter, DebounceMax = options.DebounceMax };
+        compiler = new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, new Features(options.Environment));
+        debounce = new Debounce(push);
+        Hub = new PushHub(push, generators);
+        Metrics = new PilotMetrics(HttpDoors.Version, now);
+        Streams = new AdsStreams(Hub, Metrics);
+        Waits = new RevisionWaits(Streams);
+        Configuration = new Configuration(store);
+        seen = store.Current;
+        firstChange = now;
+        Compile(now, "global");
     }
+
+    /// <summary>The namespace whose resources hold for the whole mesh.</summary>
+    public string RootNamespace { get; }
+
+    /// <summary>Name of the cluster that configuration comes from.</summary>
+    public string ClusterId { get; }
 
     /// <summary>Sessions and the newest snapshot.</summary>
     public PushHub Hub { get; }
@@ -33,10 +69,44 @@ public sealed class ControlLoop
     /// <summary>Open streams.</summary>
     public AdsStreams Streams { get; }
 
+    /// <summary>What is written.</summary>
+    public Configuration Configuration { get; }
+
+    /// <summary>Those who wait for the proxies.</summary>
+    public RevisionWaits Waits { get; }
+
+    /// <summary>A snapshot is there to be served.</summary>
+    public bool IsReady => Hub.Snapshot is not null;
+
+    /// <summary>Generation of the view that is written now, pushed or not.</summary>
+    public long Generation => store.Current.Generation;
+
+    /// <summary>Compiles anew although nothing changed, so that every proxy is looked at again.</summary>
+    public void PushAgain(DateTimeOffset now) => debounce.Note(now);
+
     /// <summary>Does what is due.</summary>
     /// <returns>When to be called next, if nothing happens before; null for never.</returns>
     public DateTimeOffset? Tick(DateTimeOffset now)
     {
-        return null;
+        ResourceView current = store.Current;
+        if (!ReferenceEquals(current, seen))
+        {
+            if (debounce.DueAt is null) firstChange = now;
+            seen = current;
+            debounce.Note(now);
+        }
+        if (debounce.TryFire(now)) Compile(now, "config");
+        Waits.Check(now);
+        return Earlier(debounce.DueAt, Waits.DueAt);
     }
+
+    private void Compile(DateTimeOffset now, string cause)
+    {
+        long started = stopwatch.GetTimestamp();
+        MeshSnapshot snapshot = compiler.Compile(seen, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{seen.Generation}");
+        Metrics.Compiled(cause, now - firstChange, stopwatch.GetElapsedTime(started), snapshot.Registry.Services.Length, seen.All(Config.Resources.Kinds.VirtualService).Count);
+        Streams.Publish(snapshot, seen.Generation, Configuration.Revision, firstChange, now);
+    }
+
+    private static DateTimeOffset? Earlier(DateTimeOffset? left, DateTimeOffset? right) => left is null ? right : right is null || left < right ? left : right;
 }

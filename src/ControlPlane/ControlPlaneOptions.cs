@@ -27,6 +27,12 @@ public sealed record ControlPlaneOptions
     /// <summary>The namespace whose resources hold for the whole mesh.</summary>
     public string RootNamespace { get; init; } = "istio-system";
 
+    /// <summary>Name of the cluster that configuration comes from.</summary>
+    public string ClusterId { get; init; } = "Kubernetes";
+
+    /// <summary>Settings that istiod takes from its environment, by their names.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Quiet time after a change before it is compiled and pushed.</summary>
     public TimeSpan DebounceAfter { get; init; } = TimeSpan.FromMilliseconds(20);
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Threading.Channels;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
+using Lateen.Api.Grpc;
 using Lateen.ControlPlane.Hosting;
 using Microsoft.AspNetCore.Http;
 
@@ -33,7 +34,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
         try
         {
             Task sending = SendAsync(context, stream, wake.Reader, ended);
-            GrpcStatus status = await ReceiveAsync(context, stream, parser, ended.Token);
+            GrpcEnding status = await ReceiveAsync(context, stream, parser, ended.Token);
             await ended.CancelAsync();
             await sending;
             if (!context.RequestAborted.IsCancellationRequested) status.WriteTo(context.Response);
@@ -44,22 +45,22 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
         }
     }
 
-    private async Task<GrpcStatus> ReceiveAsync<TRequest>(HttpContext context, AdsStream stream, MessageParser<TRequest> parser, CancellationToken ended)
+    private async Task<GrpcEnding> ReceiveAsync<TRequest>(HttpContext context, AdsStream stream, MessageParser<TRequest> parser, CancellationToken ended)
         where TRequest : class, IMessage<TRequest>
     {
         try
         {
             while (true)
             {
-                GrpcFrame<TRequest> frame = await GrpcFrames.ReadAsync(context.Request.BodyReader, parser, requestBytesMax, ended);
-                if (frame.Message is null) return frame.Ended ? GrpcStatus.Ok : frame.Refusal;
+                GrpcRead<TRequest> frame = await GrpcFrames.ReadAsync(context.Request.BodyReader, parser, requestBytesMax, ended);
+                if (frame.Message is null) return frame.Ended ? GrpcEnding.Ok : frame.Refusal;
                 string? rejection = await writer.AskAsync((loop, now) => loop.Streams.Receive(stream, frame.Message, now), ended);
-                if (rejection is not null) return GrpcStatus.InvalidArgument(rejection);
+                if (rejection is not null) return new(GrpcStatus.InvalidArgument, rejection);
             }
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException)
         {
-            return GrpcStatus.Unavailable("the stream was cut");
+            return new(GrpcStatus.Unavailable, "the stream was cut");
         }
     }
 
@@ -91,11 +92,11 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
     private static string Peer(HttpContext context) =>
         context.Connection.RemoteIpAddress is { } address ? new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, context.Connection.RemotePort).ToString() : "unix";
 
-    private static GrpcStatus Unknown(string path)
+    private static GrpcEnding Unknown(string path)
     {
         int slash = path.LastIndexOf('/');
         string service = slash > 0 ? path[1..slash] : path.Trim('/');
-        return GrpcStatus.Unimplemented(path.StartsWith(Service, StringComparison.Ordinal)
+        return new(GrpcStatus.Unimplemented, path.StartsWith(Service, StringComparison.Ordinal)
             ? $"unknown method {path[(slash + 1)..]} for service {service}"
             : $"unknown service {service}");
     }
@@ -106,7 +107,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
         return context.Response.WriteAsync("This port speaks gRPC.\n");
     }
 
-    private static Task RefuseAsync(HttpContext context, GrpcStatus status)
+    private static Task RefuseAsync(HttpContext context, GrpcEnding status)
     {
         context.Response.ContentType = "application/grpc";
         status.WriteTo(context.Response);

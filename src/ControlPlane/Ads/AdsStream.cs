@@ -29,6 +29,7 @@ public sealed class TypeTrack
 /// <summary>One open discovery stream: its session, its times and nonces for those who watch, and how to wake its writer.</summary>
 public sealed class AdsStream(AdsSession session, string peer, long number, Action wake)
 {
+    private const int WatchedMax = 32;
     private readonly Dictionary<string, TypeTrack> types = [];
 
     /// <summary>The state machine.</summary>
@@ -45,6 +46,9 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
 
     /// <summary>The newest revision of which everything was sent and answered; 0 before.</summary>
     public long SettledRevision { get; internal set; }
+
+    /// <summary>The store's generation of that moment; unlike revisions it counts pods and endpoints, too.</summary>
+    public long SettledGeneration { get; internal set; }
 
     /// <summary>Some type was refused and has not changed since.</summary>
     public bool HasRefused => types.Values.Any(type => type.Error is not null);
@@ -103,7 +107,6 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
         return track;
     }
 
-    private const int WatchedMax = 32;
 }
 
 /// <summary>What a request said about an earlier response.</summary>

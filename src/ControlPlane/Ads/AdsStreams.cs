@@ -2,6 +2,7 @@ using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
 using Lateen.ControlPlane.Metrics;
 using Lateen.Pilot.Generation;
+using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Push;
 
 namespace Lateen.ControlPlane.Ads;
@@ -11,6 +12,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics)
 {
     private readonly Dictionary<AdsSession, AdsStream> streams = [];
     private long opened;
+    private DateTimeOffset changedAt;
 
     /// <summary>Open streams, oldest first.</summary>
     public IEnumerable<AdsStream> Open => streams.Values;
@@ -20,6 +22,9 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics)
 
     /// <summary>The revision that <see cref="PushHub.Snapshot"/> was compiled from.</summary>
     public long Revision { get; private set; }
+
+    /// <summary>The store's generation that it was compiled from.</summary>
+    public long Generation { get; private set; }
 
     /// <summary>Opens a stream.</summary>
     /// <param name="peer">address:port of the other side.</param>
@@ -50,7 +55,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics)
         if (reply == AdsReply.Refusal) metrics.Rejected(typeUrl);
         if (reply == AdsReply.Expired) metrics.NonceExpired(typeUrl);
         if (stream.Session.HasWork) stream.Wake();
-        Settle(stream);
+        Settle(stream, now);
         return stream.Session.Rejection;
     }
 
@@ -58,17 +63,22 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics)
     public IMessage? Next(AdsStream stream, DateTimeOffset now)
     {
         IMessage? response = stream.Next(now);
-        if (response is null) Settle(stream);
+        if (response is null) Settle(stream, now);
         else metrics.Pushed(response);
         return response;
     }
 
     /// <summary>A new snapshot: wakes the streams that may have something to send.</summary>
-    public void Publish(Lateen.Pilot.Meaning.MeshSnapshot snapshot, long revision)
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="generation">Generation of the store it was compiled from.</param>
+    /// <param name="revision">Newest revision in it.</param>
+    /// <param name="since">When the first change in it was made.</param>
+    /// <param name="now">The time.</param>
+    public void Publish(MeshSnapshot snapshot, long generation, long revision, DateTimeOffset since, DateTimeOffset now)
     {
-        Revision = revision;
+        (Generation, Revision, changedAt) = (generation, revision, since);
         foreach (AdsSession session in hub.Publish(snapshot)) streams[session].Wake();
-        foreach (AdsStream stream in streams.Values) Settle(stream);
+        foreach (AdsStream stream in streams.Values) Settle(stream, now);
     }
 
     /// <summary>How far a type of a stream is, in istioctl's words.</summary>
@@ -97,8 +107,10 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics)
         _ => typeUrl[(typeUrl.LastIndexOf('.') + 1)..],
     };
 
-    private void Settle(AdsStream stream)
+    private void Settle(AdsStream stream, DateTimeOffset now)
     {
-        if (stream.Session.InSync && ReferenceEquals(stream.Session.Scope?.Snapshot, hub.Snapshot)) stream.SettledRevision = Revision;
+        if (!stream.Session.InSync || !ReferenceEquals(stream.Session.Scope?.Snapshot, hub.Snapshot)) return;
+        if (stream.SettledGeneration > 0 && stream.SettledGeneration < Generation) metrics.Converged(now - changedAt);
+        (stream.SettledGeneration, stream.SettledRevision) = (Generation, Revision);
     }
 }

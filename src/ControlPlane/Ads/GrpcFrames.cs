@@ -11,40 +11,39 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Pipelines;
 using Google.Protobuf;
+using Lateen.Api.Grpc;
 
 namespace Lateen.ControlPlane.Ads;
 
 /// <summary>What reading one gRPC frame came to: a message, the clean end of the stream, or the status to refuse it with.</summary>
-public readonly record struct GrpcFrame<T>(T? Message, bool Ended, GrpcStatus Refusal) where T : class;
+public readonly record struct GrpcRead<T>(T? Message, bool Ended, GrpcEnding Refusal) where T : class;
 
 /// <summary>Length-prefixed gRPC messages on a pipe.</summary>
 public static class GrpcFrames
 {
-    private const int PrefixBytes = 5;
-
     /// <summary>Reads the next message; at most <paramref name="messageBytesMax"/> bytes of it.</summary>
-    public static async ValueTask<GrpcFrame<T>> ReadAsync<T>(PipeReader reader, MessageParser<T> parser, int messageBytesMax, CancellationToken cancel)
+    public static async ValueTask<GrpcRead<T>> ReadAsync<T>(PipeReader reader, MessageParser<T> parser, int messageBytesMax, CancellationToken cancel)
         where T : class, IMessage<T>
     {
         while (true)
         {
             ReadResult read = await reader.ReadAsync(cancel);
             ReadOnlySequence<byte> buffer = read.Buffer;
-            if (buffer.Length >= PrefixBytes)
+            if (buffer.Length >= GrpcFrame.PrefixBytes)
             {
                 (bool compressed, uint length) = Prefix(buffer);
-                if (compressed) return Refused<T>(reader, buffer, GrpcStatus.Unimplemented("compressed messages are not accepted: send grpc-encoding identity"));
+                if (compressed) return Refused<T>(reader, buffer, new(GrpcStatus.Unimplemented, "compressed messages are not accepted: send grpc-encoding identity"));
                 if (length > messageBytesMax)
-                    return Refused<T>(reader, buffer, GrpcStatus.ResourceExhausted($"message of {length} bytes, the limit is {messageBytesMax}"));
-                if (buffer.Length >= PrefixBytes + length)
-                    return Parse(reader, buffer.Slice(PrefixBytes, length), parser);
+                    return Refused<T>(reader, buffer, new(GrpcStatus.ResourceExhausted, $"message of {length} bytes, the limit is {messageBytesMax}"));
+                if (buffer.Length >= GrpcFrame.PrefixBytes + length)
+                    return Parse(reader, buffer.Slice(GrpcFrame.PrefixBytes, length), parser);
             }
 
             if (read.IsCompleted)
             {
                 bool clean = buffer.IsEmpty;
                 reader.AdvanceTo(buffer.End);
-                return clean ? new(null, true, default) : new(null, false, GrpcStatus.Internal("the stream ended inside a message"));
+                return clean ? new(null, true, default) : new(null, false, new(GrpcStatus.Internal, "the stream ended inside a message"));
             }
             reader.AdvanceTo(buffer.Start, buffer.End);
         }
@@ -53,29 +52,19 @@ public static class GrpcFrames
     /// <summary>Writes one message and waits until the transport has taken it: back-pressure of the peer's flow control arrives here.</summary>
     public static async ValueTask<bool> WriteAsync(PipeWriter writer, IMessage message, CancellationToken cancel)
     {
-        int length = message.CalculateSize();
-        Write(writer, message, length);
+        GrpcFrame.Write(message, writer);
         FlushResult flushed = await writer.FlushAsync(cancel);
         return !flushed.IsCompleted && !flushed.IsCanceled;
     }
 
-    private static void Write(PipeWriter writer, IMessage message, int length)
-    {
-        Span<byte> prefix = writer.GetSpan(PrefixBytes);
-        prefix[0] = 0;
-        BinaryPrimitives.WriteUInt32BigEndian(prefix[1..], (uint)length);
-        writer.Advance(PrefixBytes);
-        message.WriteTo(writer);
-    }
-
     private static (bool Compressed, uint Length) Prefix(ReadOnlySequence<byte> buffer)
     {
-        Span<byte> prefix = stackalloc byte[PrefixBytes];
-        buffer.Slice(0, PrefixBytes).CopyTo(prefix);
+        Span<byte> prefix = stackalloc byte[GrpcFrame.PrefixBytes];
+        buffer.Slice(0, GrpcFrame.PrefixBytes).CopyTo(prefix);
         return (prefix[0] != 0, BinaryPrimitives.ReadUInt32BigEndian(prefix[1..]));
     }
 
-    private static GrpcFrame<T> Parse<T>(PipeReader reader, ReadOnlySequence<byte> body, MessageParser<T> parser) where T : class, IMessage<T>
+    private static GrpcRead<T> Parse<T>(PipeReader reader, ReadOnlySequence<byte> body, MessageParser<T> parser) where T : class, IMessage<T>
     {
         try
         {
@@ -83,7 +72,7 @@ public static class GrpcFrames
         }
         catch (InvalidProtocolBufferException malformed)
         {
-            return new(null, false, GrpcStatus.Internal("the message is not a " + typeof(T).Name + ": " + malformed.Message));
+            return new(null, false, new(GrpcStatus.Internal, "the message is not a " + typeof(T).Name + ": " + malformed.Message));
         }
         finally
         {
@@ -91,7 +80,7 @@ public static class GrpcFrames
         }
     }
 
-    private static GrpcFrame<T> Refused<T>(PipeReader reader, ReadOnlySequence<byte> buffer, GrpcStatus status) where T : class
+    private static GrpcRead<T> Refused<T>(PipeReader reader, ReadOnlySequence<byte> buffer, GrpcEnding status) where T : class
     {
         reader.AdvanceTo(buffer.End);
         return new(null, false, status);

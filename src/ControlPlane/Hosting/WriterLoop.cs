@@ -20,7 +20,7 @@ public sealed class WriterLoop : IAsyncDisposable
     {
         this.loop = loop;
         this.time = time;
-        alarm = time.CreateTimer(_ => mailbox.Writer.TryWrite(static () => { }), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        alarm = time.CreateTimer(_ => Poke(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         running = Task.Run(RunAsync);
     }
 
@@ -38,6 +38,9 @@ public sealed class WriterLoop : IAsyncDisposable
 
     /// <summary>Runs <paramref name="work"/> on the loop, some time soon.</summary>
     public ValueTask PostAsync(Action<ControlLoop, DateTimeOffset> work, CancellationToken cancel = default) => mailbox.Writer.WriteAsync(() => work(loop, time.GetUtcNow()), cancel);
+
+    /// <summary>Lets the loop look whether something changed; from any thread, never waits. A full queue is about to look anyway.</summary>
+    public void Poke() => mailbox.Writer.TryWrite(static () => { });
 
     /// <summary>Lets what was posted run, then ends the loop.</summary>
     public async ValueTask DisposeAsync()

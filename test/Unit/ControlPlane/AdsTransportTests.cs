@@ -1,16 +1,15 @@
 using Xunit;
 using Envoy.Service.Discovery.V3;
+using Lateen.Config.Store;
 using Lateen.ControlPlane;
 using Lateen.ControlPlane.Hosting;
-using Lateen.ControlPlane.Metrics;
-using Lateen.Pilot.Push;
 using Microsoft.AspNetCore.Http;
 
 namespace Lateen.Test.Unit.ControlPlane;
 
 public sealed class AdsTransportTests : IAsyncDisposable
 {
-    private readonly ProcessHost host = new(new ControlLoop(new PushHub(new PushOptions(), []), new PilotMetrics("test", DateTimeOffset.UnixEpoch)), TimeProvider.System);
+    private readonly ProcessHost host = new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [], DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
 
     [Theory]
     [InlineData(AdsClient.StateOfTheWorld)]

@@ -1,3 +1,4 @@
+using Lateen.Api.Diagnostics;
 using Lateen.Cli.Printing;
 using Lateen.ControlPlane.Operator;
 
@@ -18,7 +19,7 @@ internal static class ProxyNames
 
     private static CommandException Unknown(ProxyList list, string said)
     {
-        string? nearest = Spelling.Nearest(said, list.Items.Select(row => Workload(row.Name)).Distinct());
+        string? nearest = Suggestions.Nearest(said, list.Items.Select(row => Workload(row.Name)).Distinct());
         string connected = list.Items.Count == 0 ? "No proxy is connected." : $"Connected are {string.Join(", ", list.Items.Take(10).Select(row => row.Name))}.";
         return new($"no connected proxy is called {said}", nearest is null ? connected : $"Did you mean {nearest}? {connected}");
     }

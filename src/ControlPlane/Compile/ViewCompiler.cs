@@ -1,0 +1,73 @@
+using Istio.Mesh.V1Alpha1;
+using Lateen.Api.Diagnostics;
+using Lateen.Config.Resources;
+using Lateen.Config.Store;
+using Lateen.Pilot.Meaning;
+using Lateen.Pilot.Meaning.Compile;
+using Lateen.Registry;
+
+namespace Lateen.ControlPlane.Compile;
+
+/// <summary>Makes snapshots out of views, one after another; what did not change is taken over from the last.</summary>
+public sealed class ViewCompiler(string rootNamespace, string domain, string clusterId, Features features)
+{
+    private readonly SnapshotCompiler snapshots = new();
+    private RegistryCompiler registries = new(new RegistryOptions());
+    private MeshSettings? settings;
+    private Resource? settingsFrom;
+
+    /// <summary>What is wrong in the mesh's settings as they were last read.</summary>
+    public IReadOnlyList<Diagnostic> Diagnostics { get; private set; } = [];
+
+    /// <summary>The snapshot of a view.</summary>
+    public MeshSnapshot Compile(ResourceView view, string revision)
+    {
+        MeshSettings current = Settings(view);
+        return snapshots.Compile(new SnapshotInputs
+        {
+            Revision = revision,
+            Settings = current,
+            Registry = registries.Compile([Cluster(view)]),
+            VirtualServices = view.All(Kinds.VirtualService),
+            DestinationRules = view.All(Kinds.DestinationRule),
+            Gateways = view.All(Kinds.Gateway),
+            Sidecars = view.All(Kinds.Sidecar),
+            PeerAuthentications = view.All(Kinds.PeerAuthentication),
+            RequestAuthentications = view.All(Kinds.RequestAuthentication),
+            AuthorizationPolicies = view.All(Kinds.AuthorizationPolicy),
+            Telemetries = view.All(Kinds.Telemetry),
+            EnvoyFilters = view.All(Kinds.EnvoyFilter),
+            WasmPlugins = view.All(Kinds.WasmPlugin),
+            TrafficExtensions = view.All(Kinds.TrafficExtension),
+            ProxyConfigs = view.All(Kinds.ProxyConfig),
+        });
+    }
+
+    private ClusterResources Cluster(ResourceView view) => new()
+    {
+        ClusterId = clusterId,
+        Services = view.All(Kinds.Service),
+        EndpointSlices = view.All(Kinds.EndpointSlice),
+        Pods = view.All(Kinds.Pod),
+        Nodes = view.All(Kinds.Node),
+        Namespaces = view.All(Kinds.Namespace),
+        ServiceEntries = view.All(Kinds.ServiceEntry),
+        WorkloadEntries = view.All(Kinds.WorkloadEntry),
+    };
+
+    // A mesh configuration with a mistake in it is not used at all: the last good one stays, as with every other resource.
+    private MeshSettings Settings(ResourceView view)
+    {
+        Resource? from = view.Find(new ResourceKey(Kinds.ConfigMap, rootNamespace, "istio"));
+        if (settings is not null && ReferenceEquals(from, settingsFrom)) return settings;
+        settingsFrom = from;
+        var found = new DiagnosticBag();
+        string text = (from as Resource<Kubernetes.Core.V1.ConfigMap>)?.Spec.Data.GetValueOrDefault("mesh") ?? "";
+        MeshConfig mesh = MeshDocument.Read(text, from?.Key.ToString() ?? "", found);
+        Diagnostics = [.. found];
+        if (found.HasErrors && settings is not null) return settings;
+        settings = new MeshSettings { Mesh = found.HasErrors ? MeshDocument.Default : mesh, Networks = new MeshNetworks(), Features = features, DomainSuffix = domain, ClusterId = clusterId };
+        registries = new RegistryCompiler(new RegistryOptions { DomainSuffix = domain, TrustDomain = settings.TrustDomain, SystemNamespace = rootNamespace });
+        return settings;
+    }
+}

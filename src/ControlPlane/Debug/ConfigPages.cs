@@ -1,0 +1,74 @@
+using System.Text.Json.Nodes;
+using Lateen.Api.Documents;
+using Lateen.Config.Resources;
+using Lateen.ControlPlane.Operator;
+
+namespace Lateen.ControlPlane.Debug;
+
+/// <summary>The pages about what was written.</summary>
+internal static class ConfigPages
+{
+    public static DebugPage Configz(ControlLoop loop, QueryFields query, bool pretty) =>
+        ConnectionPages.Page(new JsonArray([.. Written(loop).Select(resource => (JsonNode)Json(resource))]), pretty);
+
+    public static DebugPage Authorizationz(ControlLoop loop, QueryFields query, bool pretty) => ConnectionPages.Page(new JsonObject
+    {
+        ["authorization_policies"] = new JsonObject
+        {
+            ["namespace_to_policies"] = ByNamespace(loop, Kinds.AuthorizationPolicy),
+            ["root_namespace"] = loop.RootNamespace,
+        },
+    }, pretty);
+
+    public static DebugPage Telemetryz(ControlLoop loop, QueryFields query, bool pretty) => ConnectionPages.Page(new JsonObject
+    {
+        ["namespace_to_telemetries"] = ByNamespace(loop, Kinds.Telemetry),
+        ["root_namespace"] = loop.RootNamespace,
+    }, pretty);
+
+    public static DebugPage Resourcesz(ControlLoop loop, QueryFields query, bool pretty) =>
+        ConnectionPages.Page(new JsonArray([.. Kinds.All.Where(IsIstios).Select(kind => (JsonNode)new JsonObject { ["group"] = kind.Group, ["version"] = kind.Versions[0], ["kind"] = kind.Name })]), pretty);
+
+    public static DebugPage Clusterz(ControlLoop loop, QueryFields query, bool pretty) =>
+        ConnectionPages.Page(new JsonArray(new JsonObject { ["id"] = loop.ClusterId, ["secretName"] = "", ["syncStatus"] = "synced" }), pretty);
+
+    public static DebugPage Mesh(ControlLoop loop, QueryFields query, bool pretty) =>
+        loop.Hub.Snapshot is { } snapshot ? DebugPage.Json(MessageWriter.ToJson(snapshot.Settings.Mesh, pretty)) : DebugPage.Json("{}");
+
+    // Always indented, as istiod has it.
+    public static DebugPage PushStatus(ControlLoop loop, QueryFields query, bool pretty) => ConnectionPages.Page(new JsonObject
+    {
+        ["revision"] = loop.Hub.Snapshot?.Revision ?? "",
+        ["proxies"] = loop.Streams.Count,
+    }, pretty: true);
+
+    /// <summary>A resource as the JSON of a Kubernetes object.</summary>
+    public static JsonObject Json(Resource resource) => JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(resource), indented: false))!.AsObject();
+
+    private static IEnumerable<Resource> Written(ControlLoop loop) =>
+        loop.Configuration.Resources.Where(resource => IsIstios(resource.Kind)).OrderBy(resource => resource.Kind.Name, StringComparer.Ordinal)
+            .ThenBy(resource => resource.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Name, StringComparer.Ordinal);
+
+    // What istiod calls configuration: its own kinds, the Gateway API's and Ingress; the rest it calls registry.
+    private static bool IsIstios(ResourceKind kind) => Kinds.IsOwnGroup(kind.Group) || kind == Kinds.Ingress;
+
+    private static JsonObject ByNamespace(ControlLoop loop, ResourceKind kind)
+    {
+        var namespaces = new JsonObject();
+        foreach (IGrouping<string, Resource> group in Written(loop).Where(resource => resource.Kind == kind).GroupBy(resource => resource.Namespace))
+            namespaces[group.Key] = new JsonArray([.. group.Select(resource => (JsonNode)Brief(resource))]);
+        return namespaces;
+    }
+
+    private static JsonObject Brief(Resource resource)
+    {
+        JsonObject whole = Json(resource);
+        return new JsonObject
+        {
+            ["name"] = resource.Name,
+            ["namespace"] = resource.Namespace,
+            ["annotations"] = whole["metadata"]?["annotations"]?.DeepClone() ?? new JsonObject(),
+            ["spec"] = whole["spec"]?.DeepClone() ?? new JsonObject(),
+        };
+    }
+}

@@ -1,0 +1,79 @@
+// Debug: istiod's /debug pages, under its paths and in its shapes, for the tools that read them. Every page is a function of the control loop
+// that runs on its writer and returns text; none changes anything but `adsz?push=true`, which asks every proxy to be looked at again.
+//
+// Shapes come from recorded answers; keys are istiod's, some of them in Go's spelling, because scripts look for them.
+using System.Net;
+using Lateen.ControlPlane.Hosting;
+using Lateen.ControlPlane.Operator;
+using Microsoft.AspNetCore.Http;
+
+namespace Lateen.ControlPlane.Debug;
+
+/// <summary>A finished page.</summary>
+public readonly record struct DebugPage(int Status, string ContentType, string Text)
+{
+    /// <summary>A JSON page.</summary>
+    public static DebugPage Json(string text) => new(StatusCodes.Status200OK, "application/json", text);
+
+    /// <summary>A refusal in plain text.</summary>
+    public static DebugPage Refusal(int status, string text) => new(status, "text/plain; charset=utf-8", text + "\n");
+}
+
+/// <summary>Serves /debug and what is below.</summary>
+public sealed class DebugDoor(WriterLoop writer)
+{
+    private delegate DebugPage Page(ControlLoop loop, QueryFields query, bool pretty, DateTimeOffset now);
+
+    private static readonly SortedDictionary<string, (string About, Page Make)> Pages = new(StringComparer.Ordinal)
+    {
+        ["adsz"] = ("Connected proxies, with what they watch", ConnectionPages.Adsz),
+        ["authorizationz"] = ("AuthorizationPolicies by namespace", (loop, query, pretty, _) => ConfigPages.Authorizationz(loop, query, pretty)),
+        ["cachez"] = ("Cached resources", (_, query, _, _) => DebugPage.Json(query["sizes"] is null ? "{}" : """{"total":"0B"}""")),
+        ["clusterz"] = ("Clusters that are read", (loop, query, pretty, _) => ConfigPages.Clusterz(loop, query, pretty)),
+        ["config_dump"] = ("What a proxy is sent, in the form of Envoy's config_dump (?proxyID=)", (loop, query, pretty, _) => ProxyPages.ConfigDump(loop, query, pretty)),
+        ["configz"] = ("Every resource of configuration", (loop, query, pretty, _) => ConfigPages.Configz(loop, query, pretty)),
+        ["connections"] = ("Connected proxies", (loop, query, pretty, _) => ConnectionPages.Connections(loop, query, pretty)),
+        ["ecdsz"] = ("Extension configurations of a proxy (?proxyID=)", (loop, query, pretty, _) => ProxyPages.Ecdsz(loop, query, pretty)),
+        ["edsz"] = ("Endpoints of a proxy (?proxyID=)", (loop, query, pretty, _) => ProxyPages.Edsz(loop, query, pretty)),
+        ["endpointShardz"] = ("Endpoints by service", (loop, query, pretty, _) => RegistryPages.Endpointz(loop, query, pretty)),
+        ["endpointz"] = ("Endpoints by service", (loop, query, pretty, _) => RegistryPages.Endpointz(loop, query, pretty)),
+        ["instancesz"] = ("Service instances of each proxy", (loop, query, pretty, _) => RegistryPages.Instancesz(loop, query, pretty)),
+        ["list"] = ("The names of these pages", (_, _, _, _) => DebugPage.Json(Names())),
+        ["mcsz"] = ("Multi-cluster services", (_, _, _, _) => DebugPage.Json("null")),
+        ["mesh"] = ("The mesh configuration", (loop, query, pretty, _) => ConfigPages.Mesh(loop, query, pretty)),
+        ["ndsz"] = ("Name table of a proxy (?proxyID=)", (loop, query, pretty, _) => ProxyPages.Ndsz(loop, query, pretty)),
+        ["networkz"] = ("Gateways of other networks", (loop, query, pretty, _) => RegistryPages.Networkz(loop, query, pretty)),
+        ["push_status"] = ("The last push", (loop, query, pretty, _) => ConfigPages.PushStatus(loop, query, pretty)),
+        ["registryz"] = ("Services", (loop, query, pretty, _) => RegistryPages.Registryz(loop, query, pretty)),
+        ["resourcesz"] = ("Kinds that are read", (loop, query, pretty, _) => ConfigPages.Resourcesz(loop, query, pretty)),
+        ["syncz"] = ("What each proxy was sent and has acknowledged", (loop, query, pretty, _) => ConnectionPages.Syncz(loop, query, pretty)),
+        ["telemetryz"] = ("Telemetry resources", (loop, query, pretty, _) => ConfigPages.Telemetryz(loop, query, pretty)),
+    };
+
+    /// <summary>Serves one request whose path is /debug or below it.</summary>
+    public async Task AnswerAsync(HttpContext context)
+    {
+        DebugPage page = await PageAsync(context);
+        context.Response.StatusCode = page.Status;
+        context.Response.ContentType = page.ContentType;
+        await context.Response.WriteAsync(page.Text, context.RequestAborted);
+    }
+
+    private Task<DebugPage> PageAsync(HttpContext context)
+    {
+        // The pages tell everything about the mesh: off this machine they need an identity, which clear text does not have.
+        if (context.Connection.RemoteIpAddress is { } peer && !IPAddress.IsLoopback(peer)) return Task.FromResult(DebugPage.Refusal(StatusCodes.Status401Unauthorized, "debug pages are served to this machine only"));
+        string name = context.Request.Path.Value!["/debug".Length..].Trim('/');
+        if (name.Length == 0) return Task.FromResult(new DebugPage(StatusCodes.Status200OK, "text/html; charset=utf-8", Contents()));
+        if (!Pages.TryGetValue(name, out var page)) return Task.FromResult(DebugPage.Refusal(StatusCodes.Status404NotFound, "404 page not found"));
+        var query = new QueryFields(context.Request.Query);
+        bool pretty = context.Request.Query.ContainsKey("pretty");
+        return writer.AskAsync((loop, now) => page.Make(loop, query, pretty, now), context.RequestAborted);
+    }
+
+    private static string Names() => "[" + string.Join(",", Pages.Keys.Select(name => $"\"{name}\"")) + "]";
+
+    private static string Contents() => "<!DOCTYPE html><html><head><title>Lateen debug pages</title></head><body><table>"
+        + string.Concat(Pages.Select(page => $"<tr><td><a href=\"/debug/{page.Key}\">{page.Key}</a></td><td>{page.Value.About}</td></tr>"))
+        + "</table></body></html>\n";
+}

@@ -1,0 +1,62 @@
+using System.Text.Json.Nodes;
+using Lateen.Api.Diagnostics;
+using Lateen.Api.Documents;
+using Lateen.Config.Resources;
+
+namespace Lateen.ControlPlane.Operator;
+
+/// <summary>Resources and diagnostics in the form of the operator's API.</summary>
+public static class ObjectRows
+{
+    /// <summary>The kinds the operator may name.</summary>
+    public static IReadOnlyList<KindRow> Kinds { get; } =
+        [.. Config.Resources.Kinds.All.Select(kind => new KindRow(kind.Name, kind.Group, kind.Versions[0], kind.Plural, kind.ShortNames, kind.IsNamespaced))];
+
+    /// <summary>The kind that a word means, or why none.</summary>
+    public static ResourceKind? KindOf(string word, out No refusal)
+    {
+        ResourceKind? kind = Config.Resources.Kinds.FindByWord(word);
+        IEnumerable<string> words = Config.Resources.Kinds.All.SelectMany(known => known.ShortNames.Append(known.Plural).Append(known.Name));
+        string? nearest = kind is null ? Suggestions.Nearest(word, words) : null;
+        refusal = kind is null ? No.NotFound($"the mesh knows no kind \"{word}\"", nearest is null ? "`lateen get all` shows what is there." : $"Did you mean \"{nearest}\"?") : default;
+        return kind;
+    }
+
+    /// <summary>A resource with what is to be said about it.</summary>
+    public static StoredObject Of(Resource resource, long revision, DateTimeOffset changedAt, IEnumerable<Diagnostic> diagnostics) => new(
+        resource.Kind.Name, Name(resource.Key), Json(resource), resource.Origin.Position is { IsKnown: true } place ? $"{place.File}:{place.Line}" : null, revision, changedAt, [.. diagnostics.Select(Finding)]);
+
+    /// <summary>singular.group/name, as kubectl prints a resource.</summary>
+    public static string Name(ResourceKey key) => $"{key.Kind.Name.ToLowerInvariant()}{(key.Kind.Group.Length == 0 ? "" : "." + key.Kind.Group)}/{key.Name}";
+
+    /// <summary>What happened to one resource.</summary>
+    public static ObjectOutcome Outcome(ResourceKey key, string outcome) => new(Name(key), key.Namespace.Length == 0 ? null : key.Namespace, outcome);
+
+    /// <summary>A diagnostic as the API has it.</summary>
+    public static Finding Finding(Diagnostic diagnostic) => new(
+        diagnostic.Level.ToString().ToLowerInvariant(),
+        diagnostic.Code.Id,
+        Present(diagnostic.Resource),
+        diagnostic.Position.IsKnown ? diagnostic.Position.ToString() : null,
+        diagnostic.Path.Length > 0 ? $"{diagnostic.Path}: {diagnostic.Text}" : diagnostic.Text,
+        Present(diagnostic.Remedy));
+
+    /// <summary>Whether a resource has the labels of a selector: k=v, k==v, k!=v, k, !k, separated by commas.</summary>
+    public static bool Matches(Resource resource, string selector)
+    {
+        foreach (string part in selector.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            int sign = part.IndexOf('=');
+            bool matches = sign < 0
+                ? part[0] == '!' ? !resource.Labels.ContainsKey(part[1..]) : resource.Labels.ContainsKey(part)
+                : part[sign - 1 < 0 ? 0 : sign - 1] == '!' ? resource.Labels.GetValueOrDefault(part[..(sign - 1)]) != part[(sign + 1)..]
+                : resource.Labels.GetValueOrDefault(part[..sign]) == part[(sign + 1)..].TrimStart('=');
+            if (!matches) return false;
+        }
+        return true;
+    }
+
+    private static JsonObject Json(Resource resource) => JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(resource), indented: false))!.AsObject();
+
+    private static string? Present(string text) => text.Length == 0 ? null : text;
+}

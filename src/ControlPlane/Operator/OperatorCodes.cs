@@ -1,0 +1,13 @@
+using Lateen.Api.Diagnostics;
+
+namespace Lateen.ControlPlane.Operator;
+
+/// <summary>The codes of the operator's API: LTN22xx.</summary>
+public static class OperatorCodes
+{
+    /// <summary>-n and the object's own namespace differ.</summary>
+    public static readonly DiagnosticCode OtherNamespace = new("LTN2201", DiagnosticLevel.Error, "the object's namespace is not the one the command names", "leave out -n, or correct one of the two");
+
+    /// <summary>Accepted and kept, without effect.</summary>
+    public static readonly DiagnosticCode NotInEffect = new("LTN2202", DiagnosticLevel.Info, "the object is kept, but nothing in the mesh changes because of it yet", "");
+}

@@ -1,0 +1,58 @@
+using Lateen.ControlPlane.Ads;
+
+namespace Lateen.ControlPlane.Operator;
+
+/// <summary>Those who wait until the proxies run a revision. Driven by the control loop after everything that may have ended a wait.</summary>
+public sealed class RevisionWaits(AdsStreams streams)
+{
+    private sealed record Wait(long Revision, long Generation, DateTimeOffset Deadline, Action<WaitAnswer> Done);
+
+    private readonly List<Wait> waits = [];
+
+    /// <summary>When the first of them gives up.</summary>
+    public DateTimeOffset? DueAt => waits.Count == 0 ? null : waits.Min(wait => wait.Deadline);
+
+    /// <summary>Calls <paramref name="done"/> when every connected proxy has settled on a generation, or some refused it, or at the deadline.</summary>
+    /// <param name="revision">The revision asked for, as it is told.</param>
+    /// <param name="generation">The store's generation that has it.</param>
+    /// <param name="deadline">When to give up.</param>
+    /// <param name="done">Called once, on the loop.</param>
+    /// <param name="now">The time.</param>
+    public void Add(long revision, long generation, DateTimeOffset deadline, Action<WaitAnswer> done, DateTimeOffset now)
+    {
+        waits.Add(new Wait(revision, generation, deadline, done));
+        Check(now);
+    }
+
+    /// <summary>Ends the waits that have come to an end.</summary>
+    public void Check(DateTimeOffset now)
+    {
+        for (int i = waits.Count - 1; i >= 0; i--)
+        {
+            Wait wait = waits[i];
+            WaitAnswer answer = Answer(wait);
+            // A refusal does not mend itself: waiting on would only hide it.
+            bool refused = answer.Behind.Count > 0 && streams.Open.All(stream => stream.Session.Node is null || stream.SettledGeneration >= wait.Generation);
+            if (!answer.Converged && !refused && now < wait.Deadline) continue;
+            waits.RemoveAt(i);
+            wait.Done(answer);
+        }
+    }
+
+    private WaitAnswer Answer(Wait wait)
+    {
+        AdsStream[] proxies = [.. streams.Open.Where(stream => stream.Session.Node is not null)];
+        BehindRow[] behind = [.. proxies.Where(stream => stream.SettledGeneration < wait.Generation || stream.HasRefused).Select(stream => new BehindRow(stream.Session.Node!.WorkloadId, Reason(stream)))];
+        return new WaitAnswer(wait.Revision, behind.Length == 0 && streams.Generation >= wait.Generation, proxies.Length, behind);
+    }
+
+    private static string Reason(AdsStream stream)
+    {
+        foreach ((string typeUrl, TypeTrack track) in stream.Types)
+        {
+            if (track.Error is not null) return $"refused {AdsStreams.ShortName(typeUrl)}: {track.Error}";
+        }
+        string[] waiting = [.. stream.Types.Where(pair => pair.Value.SentNonce != pair.Value.AckedNonce).Select(pair => AdsStreams.ShortName(pair.Key))];
+        return waiting.Length > 0 ? $"has not answered {string.Join(", ", waiting)} yet" : "was not sent it yet";
+    }
+}

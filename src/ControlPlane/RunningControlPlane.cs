@@ -1,0 +1,26 @@
+using Lateen.Config.Sources;
+using Lateen.ControlPlane.Hosting;
+using Lateen.ControlPlane.Operator;
+
+namespace Lateen.ControlPlane;
+
+/// <summary>A control plane that has its ports open.</summary>
+public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost host, OperatorDoor operators, FolderSource? folder) : IAsyncDisposable
+{
+    /// <summary>Where it listens.</summary>
+    public ControlPlaneAddress Address { get; } = address;
+
+    /// <summary>Completes when the control loop has ended by itself, which it does only on a broken invariant.</summary>
+    public Task Completion => host.Writer.Completion;
+
+    /// <summary>Runs work on its control loop.</summary>
+    public WriterLoop Writer => host.Writer;
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        folder?.Dispose();
+        await host.DisposeAsync();
+        operators.Dispose();
+    }
+}
