@@ -13,7 +13,7 @@ namespace Lateen.Console.Traffic;
 public sealed record TrafficEdge(string From, string To, double Total, double? PerSecond, double FailedShare, bool Secured);
 
 /// <summary>Reads the proxies' counters and tells the difference to the reading before.</summary>
-public sealed class TrafficReadings(MeshApi mesh, TimeProvider time)
+public sealed class TrafficReadings(MeshApi mesh, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
@@ -43,6 +43,9 @@ public sealed class TrafficReadings(MeshApi mesh, TimeProvider time)
             single.Release();
         }
     }
+
+    /// <inheritdoc />
+    public void Dispose() => single.Dispose();
 
     private TrafficEdge Edge((string From, string To) key, Count count)
     {

@@ -5,6 +5,7 @@ using Lateen.Config.Store;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Meaning.Compile;
 using Lateen.Registry;
+using Resource = Lateen.Config.Resources.Resource;
 
 namespace Lateen.ControlPlane.Compile;
 

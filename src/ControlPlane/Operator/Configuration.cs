@@ -119,7 +119,7 @@ public sealed class Configuration(ResourceStore store)
 
     private static IReadOnlyList<Resource> Decoded(SourceText source, string? inNamespace, DiagnosticBag found)
     {
-        IReadOnlyList<Resource> resources = new Decoder(new DecoderOptions { DefaultNamespace = inNamespace ?? "default" }).Decode(source.Text, source.Name, found);
+        IReadOnlyList<Resource> resources = new ResourceDecoder(new DecoderOptions { DefaultNamespace = inNamespace ?? "default" }).Decode(source.Text, source.Name, found);
         foreach (Resource other in resources.Where(resource => inNamespace is not null && resource.Kind.IsNamespaced && resource.Namespace != inNamespace))
             found.Add(OperatorCodes.OtherNamespace, other.PositionOf("metadata.namespace"), "metadata.namespace", $"is \"{other.Namespace}\", but the command says \"{inNamespace}\"", resource: other.Key.ToString());
         return resources;

@@ -24,7 +24,7 @@ public static class ObjectRows
 
     /// <summary>A resource with what is to be said about it.</summary>
     public static StoredObject Of(Resource resource, long revision, DateTimeOffset changedAt, IEnumerable<Diagnostic> diagnostics) => new(
-        resource.Kind.Name, Name(resource.Key), Json(resource), resource.Origin.Position is { IsKnown: true } place ? $"{place.File}:{place.Line}" : null, revision, changedAt, [.. diagnostics.Select(Finding)]);
+        resource.Kind.Name, Name(resource.Key), Json(resource), resource.Origin.Position is { File.Length: > 0 } place ? $"{place.File}:{place.Line}" : null, revision, changedAt, [.. diagnostics.Select(Finding)]);
 
     /// <summary>singular.group/name, as kubectl prints a resource.</summary>
     public static string Name(ResourceKey key) => $"{key.Kind.Name.ToLowerInvariant()}{(key.Kind.Group.Length == 0 ? "" : "." + key.Kind.Group)}/{key.Name}";
