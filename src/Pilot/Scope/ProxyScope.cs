@@ -16,8 +16,11 @@ public sealed class ProxyScope
     /// <summary>Services, VirtualServices and DestinationRules it imports. Shared by all proxies of the same namespace and Sidecar resource.</summary>
     public required SidecarScope Imports { get; init; }
 
-    /// <summary>Services (by port) whose endpoint it is; the oldest service first.</summary>
+    /// <summary>Services (by port) whose endpoint it is, without datagram ports; the oldest service first.</summary>
     public required ImmutableArray<ServiceTarget> Targets { get; init; }
+
+    /// <summary>The same with datagram ports, which have statistics but no listeners.</summary>
+    public required ImmutableArray<ServiceTarget> AllTargets { get; init; }
 
     /// <summary>Servers of all Gateways that select it; null unless it is a router.</summary>
     public MergedGateway? Gateway { get; init; }

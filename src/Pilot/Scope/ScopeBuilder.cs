@@ -47,6 +47,7 @@ public sealed class ScopeBuilder
             Snapshot = Snapshot,
             Node = node,
             Imports = ImportsOf(node.Namespace, isGateway ? null : SidecarOf(node.Namespace, labels), isGateway),
+            AllTargets = targets,
             Targets = [.. targets.Where(target => target.Port.Protocol != Protocol.Udp)],
             Gateway = node.Type == ProxyType.Router ? GatewayMerger.Merge(Snapshot, labels, targets) : null,
             Locality = locality,

@@ -51,9 +51,10 @@ internal sealed class EntryEndpoints(string cluster, Networks networks, Registry
             }
             yield break;
         }
+        var index = 0;
         foreach (var written in entry.Endpoints)
         {
-            var workload = WorkloadOf(meta.Name, meta.Namespace, meta.CreationTime.GetValueOrDefault(), written, FrozenDictionary<string, string>.Empty);
+            var workload = WorkloadOf(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{meta.Name}-{index++}"), meta.Namespace, meta.CreationTime.GetValueOrDefault(), written, FrozenDictionary<string, string>.Empty);
             foreach (var endpoint in PortsOf(service, workload)) yield return endpoint;
         }
         if (entry.Endpoints.Count > 0 || service.Resolution is not (ServiceResolution.Dns or ServiceResolution.DnsRoundRobin)) yield break;

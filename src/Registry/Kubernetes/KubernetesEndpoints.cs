@@ -58,7 +58,6 @@ internal sealed class KubernetesEndpoints(string cluster, ClusterWorkloads workl
                 Port = port,
                 Network = networks.Of(cluster, address, null),
                 ClusterId = cluster,
-                Namespace = service.Namespace,
                 NodeName = written.NodeName,
                 Health = health,
                 Labels = TopologyLabels.Add(FrozenDictionary<string, string>.Empty, cluster, default, "", networks.Of(cluster, address, null)),

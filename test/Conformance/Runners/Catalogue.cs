@@ -9,6 +9,7 @@ public static class Catalogue
     public static IReadOnlyList<FolderRunner> All(string root) =>
     [
         new ProxyReplayRunner(root),
+        new Xds.XdsRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>

@@ -74,6 +74,10 @@ public sealed class ClusterGenerator : IResourceGenerator
             yield return FixedClusters.InboundPassthrough(settings, client.SupportsIPv4, client.SupportsIPv6);
             if (scope.Node.Metadata.EnableHbone) yield return FixedClusters.Internal("main_internal", "main_internal", settings);
         }
+        if (client.SendsHbone && scope.Node.Type != ProxyType.Waypoint && !scope.Node.Metadata.DisableHboneSend)
+        {
+            yield return TunnelClusters.ConnectOriginate(settings);
+        }
     }
 
     private static ClusterClient ClientOf(ProxyScope scope)

@@ -59,8 +59,7 @@ internal static class ConnectionPools
         {
             thresholds.RetryBudget = new()
             {
-                // As Istio: the API's percentage goes through as it is, and its absence is 0.2.
-                BudgetPercent = new Envoy.Type.V3.Percent { Value = budget.Percent ?? 0.2 },
+                BudgetPercent = new Envoy.Type.V3.Percent { Value = budget.Percent ?? 20 },
                 MinRetryConcurrency = budget.MinRetryConcurrency > 0 ? budget.MinRetryConcurrency : 3,
             };
         }

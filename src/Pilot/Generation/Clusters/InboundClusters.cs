@@ -43,7 +43,7 @@ internal static class InboundClusters
     {
         var isPassthrough = scope.Snapshot.Settings.Mesh.InboundTrafficPolicy?.Mode is null or MeshConfig.Types.InboundTrafficPolicy.Types.Mode.Passthrough;
         var bind = isPassthrough ? "" : client.SupportsIPv4 ? "127.0.0.1" : "::1";
-        foreach (var group in scope.Targets.GroupBy(target => target.TargetPort).OrderBy(group => group.Key))
+        foreach (var group in scope.AllTargets.GroupBy(target => target.TargetPort).OrderBy(group => group.Key))
         {
             if (declared.Contains(group.Key)) continue;
             var targets = group.ToList();

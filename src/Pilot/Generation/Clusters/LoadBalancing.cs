@@ -86,6 +86,13 @@ internal static class LoadBalancing
         if (settings?.ConsistentHash is { } hash) ConsistentHash(cluster, hash);
     }
 
+    /// <summary>Zone-aware routing, where it is asked for; Envoy keeps to it only as far as it knows its own zone's share.</summary>
+    public static void ApplyZoneAware(ClusterDraft draft, LoadBalancerSettings? settings, ZoneAwareLoadBalancerSetting? zoneAware)
+    {
+        if (zoneAware is null || zoneAware.Enabled == false || settings?.ConsistentHash is not null || draft.IsOriginalDestination) return;
+        draft.Cluster.CommonLbConfig.ZoneAwareLbConfig = new() { MinClusterSize = zoneAware.MinClusterSize ?? 6 };
+    }
+
     /// <summary>Weights by locality count only where something is said about localities; else they would disturb the policy.</summary>
     public static void ApplyLocality(ClusterDraft draft, LocalityPreference preference)
     {

@@ -163,8 +163,9 @@ internal static class OutboundClusters
         var sendsUnhealthy = EndpointVisibility.SendsUnhealthy(inputs.Service, settings, inputs.Rule, inputs.Port.Number, subset);
         LoadBalancing.ApplyOutlierDetection(draft, policy?.OutlierDetection, sendsUnhealthy);
         if (sendsUnhealthy) draft.Cluster.CommonLbConfig.HealthyPanicThreshold = new Percent();
-        var preference = LocalityPreference.Of(mesh, policy?.LoadBalancer, inputs.Service, inputs.Client.KnowsItself);
-        LoadBalancing.ApplyLocality(draft, preference);
+        var zoneAware = LocalityPreference.Of(mesh, policy?.LoadBalancer, inputs.Service, knowsItself: true).ZoneAware;
+        if (zoneAware is not null) LoadBalancing.ApplyZoneAware(draft, policy?.LoadBalancer, zoneAware);
+        else LoadBalancing.ApplyLocality(draft, LocalityPreference.Of(mesh, policy?.LoadBalancer, inputs.Service, knowsItself: false));
         LoadBalancing.Apply(draft, policy?.LoadBalancer, inputs.Port.Protocol, settings.Features.RedisFilter);
 
         if (!inputs.IsSni)

@@ -117,8 +117,7 @@ internal static class UpstreamTls
         // A sidecar asks for a named secret only when the rule is for it alone: every other one would wait for what it may not read.
         var isPrivileged = tls.CredentialName.Length > 0 && !tls.CredentialName.StartsWith("configmap://", StringComparison.Ordinal)
             && tls.CredentialName != "invalid://";
-        if (isPrivileged && inputs.Client.IsSidecar && !ruleHasSelector && tls.Mode is TlsMode.Simple or TlsMode.Mutual
-            && isPrivileged && inputs.Client.IsSidecar && !ruleHasSelector)
+        if (isPrivileged && inputs.Client.IsSidecar && !ruleHasSelector && tls.Mode is TlsMode.Simple or TlsMode.Mutual)
         {
             return null;
         }
@@ -242,12 +241,8 @@ internal static class UpstreamTls
     private static void Compliance(CommonTlsContext common, MeshSettings settings)
     {
         if (settings.Features.CompliancePolicy != "fips-140-2") return;
+        // The validated module of the proxy brings its own ciphers and curves; only the version has to be held down.
         common.TlsParams.TlsMaximumProtocolVersion = TlsParameters.Types.TlsProtocol.Tlsv12;
-        common.TlsParams.CipherSuites.Clear();
-        common.TlsParams.CipherSuites.Add(
-            ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"]);
-        common.TlsParams.EcdhCurves.Clear();
-        common.TlsParams.EcdhCurves.Add("P-256");
     }
 
     private static void AutomaticMatches(Cluster cluster)
@@ -291,23 +286,18 @@ internal static class UpstreamTls
     {
         Name = "hbone",
         Match = WireAny.Struct(("tunnel", Value.ForString("http"))),
-        TransportSocket = InternalUpstream(inner),
+        TransportSocket = InternalUpstream("envoy.transport_sockets.internal_upstream", inner, withCluster: true),
     };
 
-    /// <summary>A socket to a listener inside the proxy that hands on destination and peer metadata.</summary>
-    public static TransportSocket InternalUpstream(TransportSocket inner) => new()
+    /// <summary>A socket to a listener inside the proxy that hands on the destination and what is known of both sides.</summary>
+    public static TransportSocket InternalUpstream(string name, TransportSocket inner, bool withCluster)
     {
-        Name = "internal_upstream",
-        TypedConfig = WireAny.Pack(new InternalUpstreamTransport
-        {
-            PassthroughMetadata =
-            {
-                new InternalUpstreamTransport.Types.MetadataValueSource { Kind = HostKind(), Name = "envoy.filters.listener.original_dst" },
-                new InternalUpstreamTransport.Types.MetadataValueSource { Kind = HostKind(), Name = "istio" },
-            },
-            TransportSocket = inner,
-        }),
-    };
+        var transport = new InternalUpstreamTransport { TransportSocket = inner };
+        transport.PassthroughMetadata.Add(new InternalUpstreamTransport.Types.MetadataValueSource { Kind = HostKind(), Name = "envoy.filters.listener.original_dst" });
+        if (withCluster) transport.PassthroughMetadata.Add(new InternalUpstreamTransport.Types.MetadataValueSource { Kind = new() { Cluster = new() }, Name = "istio" });
+        transport.PassthroughMetadata.Add(new InternalUpstreamTransport.Types.MetadataValueSource { Kind = HostKind(), Name = "istio" });
+        return new() { Name = name, TypedConfig = WireAny.Pack(transport) };
+    }
 
     private static Envoy.Type.Metadata.V3.MetadataKind HostKind() => new() { Host = new() };
 

@@ -70,7 +70,7 @@ internal sealed class XdsCase
             Networks = MeshConfigs.LoadNetworks(Text("networks.yaml"), "networks.yaml", Diagnostics),
             Features = Features(),
         };
-        var config = Decode("input.yaml");
+        var config = DiscoverySelectors.Select(Decode("input.yaml"), settings.Mesh);
         var clusters = new List<ClusterResources> { ClusterOf("Kubernetes", config) };
         if (_case.TryGetProperty("clusters", out var others))
         {
@@ -95,7 +95,7 @@ internal sealed class XdsCase
 
     private static ClusterResources ClusterOf(string id, IReadOnlyList<Resource> resources) => ClusterResources.Of(id, resources);
 
-    private IReadOnlyList<Resource> Decode(string file) => new Decoder().Decode(Text(file), file, Diagnostics);
+    private IReadOnlyList<Resource> Decode(string file) => new ResourceDecoder().Decode(Text(file), file, Diagnostics);
 
     private string Text(string file)
     {

@@ -8,18 +8,20 @@ using Lateen.Test.Conformance.Frame;
 namespace Lateen.Test.Conformance.Runners.Xds;
 
 /// <summary>Plays the goldens of whole configurations: one result for each section of each proxy.</summary>
-internal sealed class XdsRunner : IFolderRunner
+internal sealed class XdsRunner : FolderRunner
 {
     private static readonly Lazy<WireComparison> Comparison = new(() => new WireComparison(WireComparison.AllTypes()));
 
-    public string Folder => "xds";
+    /// <inheritdoc/>
+    public override string Folder => "xds";
 
-    public IEnumerable<CaseResult> Run(string vectorsDir)
+    /// <inheritdoc/>
+    public override IEnumerable<CaseResult> Run(string path)
     {
-        foreach (var file in Directory.GetFiles(Path.Combine(vectorsDir, Folder), "case.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        foreach (var file in Directory.GetFiles(path, "case.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
         {
             var dir = Path.GetDirectoryName(file)!;
-            foreach (var result in Play(Path.GetRelativePath(Path.Combine(vectorsDir, Folder), dir), dir)) yield return result;
+            foreach (var result in Play(Path.GetRelativePath(path, dir), dir)) yield return result;
         }
     }
 
