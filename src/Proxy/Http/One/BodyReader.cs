@@ -32,6 +32,7 @@ internal struct BodyReader
         UntilClose,
         Size,
         SizeDigits,
+        SizeEnd,
         Extension,
         ExtensionReturn,
         Chunk,
@@ -116,7 +117,7 @@ internal struct BodyReader
                 if (!delimiter || _state == State.Size)
                     return false;
                 input = input[i..];
-                _state = State.Extension;
+                _state = State.SizeEnd;
                 return true;
             }
             if (_left >> 60 != 0)
@@ -137,6 +138,7 @@ internal struct BodyReader
         if (end < 0)
         {
             input = default;
+            _state = State.Extension;
             return true;
         }
         if (input[end] == '\r')
@@ -145,6 +147,9 @@ internal struct BodyReader
             input = input[(end + 1)..];
             return true;
         }
+        // A bare line feed may end a size, but not an extension (the TERM.EXT smuggling of CVE-2025-55315).
+        if (_state != State.ExtensionReturn && (end > 0 || _state == State.Extension))
+            return false;
         over = true;
         _state = _left == 0 ? State.None : State.Chunk;
         input = input[(end + 1)..];
