@@ -58,6 +58,9 @@ public sealed class ProxyInputs
     /// <summary>Idle timeout that the workload asks for.</summary>
     public Duration? IdleTimeout => Wire.ParseDuration(Node.Metadata.IdleTimeout);
 
+    /// <summary>Text of the keys of an issuer and a JWKS address, as they were fetched. Without a successful fetch: keys that validate nothing.</summary>
+    public Func<string, string, string> Keys { get; init; } = static (_, _) => "{\"keys\":[]}";
+
     /// <summary>No capture: the proxy binds every port itself.</summary>
     public bool BindsEverything => Node.Metadata.Interception == InterceptionMode.None;
 

@@ -85,25 +85,30 @@ internal static class DefaultRoutes
 
 /// <summary>What a sidecar does with traffic to destinations that no service explains.</summary>
 /// <param name="VirtualHostName">Name of the catch-all virtual host.</param>
-/// <param name="Cluster">Cluster of the fallback.</param>
+/// <param name="Cluster">Cluster of HTTP.</param>
+/// <param name="TcpCluster">Cluster of everything else.</param>
 /// <param name="IsBlocked">HTTP is answered with 502, TCP is closed.</param>
-public sealed record OutboundFallback(string VirtualHostName, string Cluster, bool IsBlocked)
+public sealed record OutboundFallback(string VirtualHostName, string Cluster, string TcpCluster, bool IsBlocked)
 {
+    private const string PassThroughCluster = "PassthroughCluster";
+
     /// <summary>To the original destination.</summary>
-    public static readonly OutboundFallback PassThrough = new("allow_any", "PassthroughCluster", false);
+    public static readonly OutboundFallback PassThrough = new("allow_any", PassThroughCluster, PassThroughCluster, false);
 
     /// <summary>Nowhere.</summary>
-    public static readonly OutboundFallback Blocked = new("block_all", "BlackHoleCluster", true);
+    public static readonly OutboundFallback Blocked = new("block_all", "BlackHoleCluster", "BlackHoleCluster", true);
 
     /// <summary>Name resolved per request.</summary>
-    public static readonly OutboundFallback DynamicDns = new("allow_any_dynamic_dns", "AllowAnyDynamicDNSCluster", false);
+    public static readonly OutboundFallback DynamicDns = new("allow_any_dynamic_dns", "AllowAnyDynamicDNSCluster", PassThroughCluster, false);
 
     /// <summary>From a Sidecar's (or the mesh's) outbound traffic policy.</summary>
     public static OutboundFallback Of(OutboundTrafficPolicy? policy) => policy?.Mode switch
     {
-        OutboundTrafficPolicy.Types.Mode.AllowAny when policy.EgressProxy is { } proxy => PassThrough with { Cluster = DestinationClusters.Outbound(proxy, null, 0) },
+        OutboundTrafficPolicy.Types.Mode.AllowAny when policy.EgressProxy is { } proxy => Through(DestinationClusters.Outbound(proxy, null, 0)),
         OutboundTrafficPolicy.Types.Mode.AllowAny => PassThrough,
         OutboundTrafficPolicy.Types.Mode.AllowAnyDynamicDns => DynamicDns,
         _ => Blocked,
     };
+
+    private static OutboundFallback Through(string cluster) => PassThrough with { Cluster = cluster, TcpCluster = cluster };
 }

@@ -1,0 +1,117 @@
+using Envoy.Config.Core.V3;
+using Envoy.Config.Route.V3;
+using Envoy.Extensions.Filters.Http.JwtAuthn.V3;
+using Envoy.Extensions.Filters.Network.HttpConnectionManager.V3;
+using Google.Protobuf.WellKnownTypes;
+using Istio.Security.V1Beta1;
+using Lateen.Pilot.Generation.Filters;
+using Lateen.Pilot.Generation.Inputs;
+using Lateen.Pilot.Generation.Telemetry;
+
+namespace Lateen.Pilot.Generation.Security;
+
+/// <summary>RequestAuthentications of one workload, as the filter that validates tokens.</summary>
+internal sealed class RequestSecurity
+{
+    private const long DefaultFetchSeconds = 5;
+    private const long CacheSeconds = 300;
+    private readonly ProxyInputs inputs;
+    private readonly bool clearsRouteCache;
+    private readonly IReadOnlyList<JWTRule> rules;
+
+    public RequestSecurity(ProxyInputs inputs, PolicyTarget target)
+    {
+        this.inputs = inputs;
+        var snapshot = inputs.Scope.Snapshot;
+        // Routes of a gateway or waypoint may depend on claims, which are known only behind this filter.
+        clearsRouteCache = inputs.Node.Type is Scope.ProxyType.Router or Scope.ProxyType.Waypoint;
+        rules = WorkloadPolicies.RequestAuthentications(snapshot.Policies, target, snapshot.Settings.RootNamespace)
+            .SelectMany(static p => p.Spec.JwtRules)
+            .OrderBy(static r => r.Issuer, StringComparer.Ordinal).ToList();
+    }
+
+    /// <summary>The filter; none without rules.</summary>
+    public IEnumerable<HttpFilter> Http(ListenerClass listenerClass)
+    {
+        if (listenerClass == ListenerClass.SidecarOutbound || rules.Count == 0) yield break;
+        var config = new JwtAuthentication { BypassCorsPreflight = true };
+        for (var i = 0; i < rules.Count; i++) config.Providers[Name(i)] = Provider(rules[i]);
+        config.Rules.Add(new RequirementRule { Match = new RouteMatch { Prefix = "/" }, Requires = Requirement() });
+        yield return HttpFilters.Named(ClaimMatches.FilterName, config);
+    }
+
+    private static string Name(int index) => $"origins-{index}";
+
+    // A token that is there must be valid; that one is there is asked for by authorization. With several issuers a token of one of them
+    // is enough, and the absence of all is no error.
+    private JwtRequirement Requirement()
+    {
+        if (rules.Count == 1) return Optional(0);
+        var any = new JwtRequirementOrList();
+        var all = new JwtRequirementAndList();
+        for (var i = 0; i < rules.Count; i++)
+        {
+            any.Requirements.Add(new JwtRequirement { ProviderName = Name(i) });
+            all.Requirements.Add(Optional(i));
+        }
+        any.Requirements.Add(new JwtRequirement { RequiresAll = all });
+        return new JwtRequirement { RequiresAny = any };
+    }
+
+    private JwtRequirement Optional(int index)
+    {
+        var provider = new JwtRequirement { ProviderName = Name(index) };
+        if (rules[index].Presence == JWTRule.Types.Presence.Required) return provider;
+        var either = new JwtRequirementOrList();
+        either.Requirements.Add(provider);
+        either.Requirements.Add(new JwtRequirement { AllowMissing = new Empty() });
+        return new JwtRequirement { RequiresAny = either };
+    }
+
+    private JwtProvider Provider(JWTRule rule)
+    {
+        var provider = new JwtProvider
+        {
+            Issuer = rule.Issuer,
+            Forward = rule.ForwardOriginalToken,
+            ForwardPayloadHeader = rule.OutputPayloadToHeader,
+            PayloadInMetadata = "payload",
+            ClearRouteCache = clearsRouteCache,
+            NormalizePayloadInMetadata = new JwtProvider.Types.NormalizePayload(),
+        };
+        provider.Audiences.Add(rule.Audiences);
+        provider.NormalizePayloadInMetadata.SpaceDelimitedClaims.Add(
+            rule.SpaceDelimitedClaims.Concat(["permission", "scope"]).Distinct().Order(StringComparer.Ordinal));
+        provider.ClaimToHeaders.Add(rule.OutputClaimToHeaders.Select(static c => new JwtClaimToHeader { HeaderName = c.Header, ClaimName = c.Claim }));
+        provider.FromHeaders.Add(rule.FromHeaders.Select(static h => new JwtHeader { Name = h.Name, ValuePrefix = h.Prefix }));
+        provider.FromParams.Add(rule.FromParams);
+        provider.FromCookies.Add(rule.FromCookies);
+        ApplyKeys(provider, rule);
+        return provider;
+    }
+
+    private void ApplyKeys(JwtProvider provider, JWTRule rule)
+    {
+        if (rule.Jwks.Length == 0 && rule.JwksUri.Length > 0 && Remote(rule) is { } remote) provider.RemoteJwks = remote;
+        else provider.LocalJwks = new DataSource { InlineString = rule.Jwks.Length > 0 ? rule.Jwks : inputs.Keys(rule.Issuer, rule.JwksUri) };
+    }
+
+    // The mode decides who fetches the keys: the control plane, the proxy, or the proxy where it has a cluster for it.
+    private RemoteJwks? Remote(JWTRule rule)
+    {
+        var mode = inputs.Features.RemoteJwks.ToLowerInvariant();
+        if (mode is not ("true" or "envoy" or "hybrid") || !Uri.TryCreate(rule.JwksUri, UriKind.Absolute, out var uri)) return null;
+        var known = Providers.Cluster(inputs.Scope.Snapshot.Registry, uri.Host, (uint)uri.Port);
+        if (known is null && mode == "hybrid") return null;
+        return new RemoteJwks
+        {
+            HttpUri = new HttpUri
+            {
+                Uri = rule.JwksUri,
+                Cluster = known?.Cluster ?? $"outbound|{uri.Port}||{uri.Host}",
+                Timeout = rule.Timeout ?? Wire.Seconds(DefaultFetchSeconds),
+            },
+            CacheDuration = Wire.Seconds(CacheSeconds),
+        };
+    }
+}
