@@ -10,6 +10,7 @@ using Istio.Mesh.V1Alpha1;
 using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Telemetry;
 using Lateen.Registry;
+using AuthHttpService = Envoy.Extensions.Filters.Http.ExtAuthz.V3.HttpService;
 using GrpcProvider = Istio.Mesh.V1Alpha1.MeshConfig.Types.ExtensionProvider.Types.EnvoyExternalAuthorizationGrpcProvider;
 using HttpProvider = Istio.Mesh.V1Alpha1.MeshConfig.Types.ExtensionProvider.Types.EnvoyExternalAuthorizationHttpProvider;
 using NetworkExtAuthz = Envoy.Extensions.Filters.Network.ExtAuthz.V3.ExtAuthz;
@@ -99,7 +100,7 @@ internal static class ExternalAuthorization
 
     private static ExtAuthz AskHttp(ExternalProvider provider, HttpProvider http)
     {
-        var service = new HttpService
+        var service = new AuthHttpService
         {
             PathPrefix = http.PathPrefix,
             ServerUri = new HttpUri { Uri = $"http://{provider.Host}", Cluster = provider.Cluster, Timeout = http.Timeout ?? Wire.Seconds(DefaultTimeoutSeconds) },

@@ -11,6 +11,7 @@ using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
 using Lateen.Registry;
 using Opentelemetry.Proto.Common.V1;
+using KeyValue = Opentelemetry.Proto.Common.V1.KeyValue;
 using Provider = Istio.Mesh.V1Alpha1.MeshConfig.Types.ExtensionProvider;
 
 namespace Lateen.Pilot.Generation.Telemetry;
