@@ -1,0 +1,135 @@
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Listeners;
+
+/// <summary>What a listener looks at before it chooses a chain, in order.</summary>
+public enum InspectorKind : byte
+{
+    OriginalDestination,
+    Tls,
+    Http,
+    ProxyProtocol,
+}
+
+/// <summary>One inspector (Envoy: listener filter).</summary>
+/// <param name="Kind">What it looks for.</param>
+/// <param name="DisabledPorts">Destination ports for which it is left out, as [from, until).</param>
+/// <param name="Allow">The versions of the PROXY protocol that are taken, as bits (1: version 1, 2: version 2), and whether connections without it are (4).</param>
+public sealed record Inspector(InspectorKind Kind, IReadOnlyList<(int From, int Until)> DisabledPorts, int Allow = 3)
+{
+    /// <summary>True where it is left out for a connection.</summary>
+    public bool IsDisabled(int destinationPort)
+    {
+        foreach ((int from, int until) in DisabledPorts)
+        {
+            if (destinationPort >= from && destinationPort < until)
+                return true;
+        }
+        return false;
+    }
+}
+
+/// <summary>A listener as published (envoy.config.listener.v3.Listener).</summary>
+public sealed class Listener
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Where it listens; further addresses are in <see cref="AdditionalAddresses"/>.</summary>
+    public required Address Address { get; init; }
+
+    /// <summary>Further addresses.</summary>
+    public IReadOnlyList<Address> AdditionalAddresses { get; init; } = [];
+
+    /// <summary>False for one that only takes what another listener hands to it by original destination.</summary>
+    public bool Binds { get; init; } = true;
+
+    /// <summary>Connections are handed to the listener of the address that the client meant, where there is one.</summary>
+    public bool HandsOver { get; init; }
+
+    /// <summary>What it looks at.</summary>
+    public IReadOnlyList<Inspector> Inspectors { get; init; } = [];
+
+    /// <summary>How long it looks, in microseconds; 0 for ever.</summary>
+    public long InspectMicros { get; init; } = 15_000_000;
+
+    /// <summary>When the time is over, the connection goes on with what was found; else it ends.</summary>
+    public bool GoOnAfterTimeout { get; init; }
+
+    /// <summary>Its chains.</summary>
+    public required ChainTable Chains { get; init; }
+
+    /// <summary>Bytes that wait in a connection before its sender is paused.</summary>
+    public int BufferLimit { get; init; } = 1024 * 1024;
+
+    /// <summary>Traffic towards the workload; false for traffic from it and for gateways.</summary>
+    public bool IsInbound { get; init; }
+
+    /// <summary>Connections at a time over all workers; 0 for any number.</summary>
+    public long ConnectionsMax { get; init; }
+
+    /// <summary>SO_REUSEPORT, one socket a worker.</summary>
+    public bool ReusePort { get; init; } = true;
+
+    /// <summary>IP_TRANSPARENT.</summary>
+    public bool Transparent { get; init; }
+
+    /// <summary>IP_FREEBIND.</summary>
+    public bool FreeBind { get; init; }
+
+    /// <summary>Length of the kernel's queue.</summary>
+    public int Backlog { get; init; } = 1024;
+
+    /// <summary>Its metadata.</summary>
+    public Metadata Metadata { get; init; } = Metadata.Empty;
+
+    /// <summary>Told of connections that found no chain (the listener's access logs). Null for nobody.</summary>
+    public ConnectionRecorder? Recorder { get; init; }
+
+    /// <summary>Counters of the listener, by worker.</summary>
+    public ListenerCounters Counters { get; init; } = new(1);
+}
+
+/// <summary>Writes down connections that ended before a chain served them.</summary>
+public abstract class ConnectionRecorder
+{
+    /// <summary>A connection ended at station 1 to 4.</summary>
+    public abstract void OnRefused(Worker worker, Listener listener, ConnectionFacts facts, Failure failure, string details);
+}
+
+/// <summary>Counters of one listener; each worker writes its own row, readers add them up.</summary>
+public sealed class ListenerCounters(int workers)
+{
+    /// <summary>One worker's row.</summary>
+    public sealed class Row
+    {
+        /// <summary>Accepted connections.</summary>
+        public long Accepted;
+
+        /// <summary>Connections that are over.</summary>
+        public long Ended;
+
+        /// <summary>Connections that no chain served.</summary>
+        public long NoChain;
+
+        /// <summary>Connections refused by a limit.</summary>
+        public long Overflow;
+
+        /// <summary>Connections whose first bytes took too long.</summary>
+        public long InspectTimeouts;
+
+        /// <summary>Handshakes that failed.</summary>
+        public long HandshakeFailures;
+
+        /// <summary>Handshakes that succeeded.</summary>
+        public long Handshakes;
+    }
+
+    private readonly Row[] _rows = [.. Enumerable.Range(0, workers).Select(_ => new Row())];
+
+    /// <summary>A worker's row.</summary>
+    public Row Of(int worker) => _rows[worker];
+
+    /// <summary>The sum over all workers.</summary>
+    public long Sum(Func<Row, long> of) => _rows.Sum(of);
+}

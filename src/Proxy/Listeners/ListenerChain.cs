@@ -1,0 +1,135 @@
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Listeners;
+
+/// <summary>Where a connection comes from, as a criterion.</summary>
+public enum SourceType : byte
+{
+    Any,
+    SameIpOrLoopback,
+    External,
+}
+
+/// <summary>Which connections a chain serves (envoy.config.listener.v3.FilterChainMatch); an empty list asks nothing.</summary>
+public sealed record ChainMatch
+{
+    /// <summary>Asks nothing.</summary>
+    public static readonly ChainMatch Any = new();
+
+    /// <summary>The port that the client meant; 0 asks nothing.</summary>
+    public int DestinationPort { get; init; }
+
+    /// <summary>Ranges of the address that the client meant.</summary>
+    public IReadOnlyList<Prefix> DestinationPrefixes { get; init; } = [];
+
+    /// <summary>SNI: exact, or <c>*.suffix</c>.</summary>
+    public IReadOnlyList<string> ServerNames { get; init; } = [];
+
+    /// <summary><c>tls</c>, <c>raw_buffer</c>, or empty.</summary>
+    public string TransportProtocol { get; init; } = "";
+
+    /// <summary>ALPN or sniffed protocols.</summary>
+    public IReadOnlyList<string> ApplicationProtocols { get; init; } = [];
+
+    /// <summary>Ranges of the socket's peer.</summary>
+    public IReadOnlyList<Prefix> DirectSourcePrefixes { get; init; } = [];
+
+    /// <summary>Local or not.</summary>
+    public SourceType SourceType { get; init; }
+
+    /// <summary>Ranges of the client.</summary>
+    public IReadOnlyList<Prefix> SourcePrefixes { get; init; } = [];
+
+    /// <summary>Ports of the client.</summary>
+    public IReadOnlyList<int> SourcePorts { get; init; } = [];
+}
+
+/// <summary>A filter chain of a listener: when, with which TLS, and who serves it. Published; shared by all workers.</summary>
+public sealed class ListenerChain
+{
+    /// <summary>Its name; may be empty.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Which connections it serves.</summary>
+    public ChainMatch Match { get; init; } = ChainMatch.Any;
+
+    /// <summary>TLS of the client's side; null for plain text.</summary>
+    public DownstreamSecurity? Security { get; init; }
+
+    /// <summary>Limit of the handshake, in microseconds; 0 for none.</summary>
+    public long HandshakeMicros { get; init; }
+
+    /// <summary>Serves its connections.</summary>
+    public required ChainHandler Handler { get; init; }
+
+    /// <summary>The chain's metadata.</summary>
+    public Metadata Metadata { get; init; } = Metadata.Empty;
+
+    /// <summary>Stands for the chain in comparisons of updates: the same key, the same chain.</summary>
+    public string Fingerprint { get; init; } = "";
+}
+
+/// <summary>TLS of accepted connections as a chain refers to it. Tls implements it; plain text is null.</summary>
+public abstract class DownstreamSecurity
+{
+    /// <summary>Shakes hands on an accepted transport whose first bytes (already read) are <paramref name="early"/>; the handler hears OnConnected when done, OnClosed where it failed.</summary>
+    public abstract Transport Accept(Transport transport, ReadOnlySpan<byte> early, TransportHandler handler);
+
+    /// <summary>The protocol agreed on by ALPN; empty for none.</summary>
+    public abstract string AgreedProtocol(Transport transport);
+
+    /// <summary>What logs and policies may ask about the session.</summary>
+    public abstract Formats.TlsFacts? FactsOf(Transport transport);
+
+    /// <summary>Why the handshake failed, in Envoy's words; empty where it did not.</summary>
+    public abstract string FailureOf(Transport transport);
+}
+
+/// <summary>Serves the connections of one chain: HTTP, TCP, or a network filter that answers.</summary>
+public abstract class ChainHandler
+{
+    /// <summary>Takes over an accepted connection (its TLS done). Bytes that were read while it was looked at are given once, at once.</summary>
+    public abstract void Serve(AcceptedConnection connection, ReadOnlySpan<byte> early);
+
+    /// <summary>The chain's listener drains: its connections end in order.</summary>
+    public virtual void Drain(Worker worker)
+    {
+    }
+}
+
+/// <summary>An accepted connection with all that was found out about it.</summary>
+public sealed class AcceptedConnection
+{
+    /// <summary>The worker that owns it.</summary>
+    public required Worker Worker { get; init; }
+
+    /// <summary>Its bytes (TLS inside).</summary>
+    public required Transport Transport { get; init; }
+
+    /// <summary>What was found out.</summary>
+    public required ConnectionFacts Facts { get; init; }
+
+    /// <summary>The listener that serves it: the one it was handed to, where it was.</summary>
+    public required Listener Listener { get; init; }
+
+    /// <summary>The chain that serves it.</summary>
+    public required ListenerChain Chain { get; init; }
+
+    /// <summary>Number in this process.</summary>
+    public required long Id { get; init; }
+
+    /// <summary>When it was accepted, microseconds of the loop.</summary>
+    public required long AcceptedAt { get; init; }
+
+    /// <summary>When its TLS was ready; 0 for plain text.</summary>
+    public long HandshakeAt { get; init; }
+
+    /// <summary>Its TLS; null for plain text.</summary>
+    public Formats.TlsFacts? Tls { get; init; }
+
+    /// <summary>The protocol agreed on by ALPN; empty for none.</summary>
+    public string Alpn { get; init; } = "";
+
+    /// <summary>The chain's handler says so when the transport has closed: once.</summary>
+    public void Ended() => Listener.Counters.Of(Worker.Index).Ended++;
+}

@@ -1,0 +1,146 @@
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Listeners;
+
+/// <summary>The listeners of one worker: its sockets, and which listener serves an address. Changes come as letters; a connection keeps the listener it was accepted under.</summary>
+public sealed class ListenerSet(Worker worker)
+{
+    private readonly Dictionary<string, Entry> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<Address, Entry> _byAddress = [];
+
+    /// <summary>Connections accepted so far: the last one's number.</summary>
+    internal long Connections { get; set; }
+
+    private sealed class Entry(Listener listener)
+    {
+        public Listener Listener { get; set; } = listener;
+
+        public List<ListeningSocket> Sockets { get; } = [];
+
+        public long Active { get; set; }
+
+        public bool Drained { get; set; }
+    }
+
+    /// <summary>The worker.</summary>
+    public Worker Worker => worker;
+
+    /// <summary>The listeners that serve now.</summary>
+    public IEnumerable<Listener> All => _byName.Values.Select(e => e.Listener);
+
+    /// <summary>Takes up a listener: binds it, or (where it is there with the same addresses) puts it in the old one's place without touching sockets or connections.</summary>
+    /// <exception cref="ListenException">An address can't be bound; nothing has changed then.</exception>
+    public void Put(Listener listener)
+    {
+        if (_byName.TryGetValue(listener.Name, out Entry? old) && old.Listener.Address == listener.Address && old.Listener.Binds == listener.Binds && old.Listener.AdditionalAddresses.SequenceEqual(listener.AdditionalAddresses))
+        {
+            HashSet<string> kept = [.. listener.Chains.Chains.Append(listener.Chains.Otherwise).OfType<ListenerChain>().Select(c => c.Fingerprint)];
+            Listener before = old.Listener;
+            old.Listener = listener;
+            foreach (ListenerChain gone in before.Chains.Chains.Append(before.Chains.Otherwise).OfType<ListenerChain>().Where(c => !kept.Contains(c.Fingerprint)))
+                gone.Handler.Drain(worker);
+            return;
+        }
+        var entry = new Entry(listener);
+        try
+        {
+            if (listener.Binds)
+                Bind(entry);
+        }
+        catch (ListenException)
+        {
+            entry.Sockets.ForEach(s => s.Close());
+            throw;
+        }
+        if (old is not null)
+            Remove(listener.Name);
+        _byName[listener.Name] = entry;
+        foreach (Address address in Addresses(listener))
+            _byAddress[address] = entry;
+    }
+
+    /// <summary>Takes a listener away: no new connections, and those it has end in order.</summary>
+    public void Remove(string name)
+    {
+        if (!_byName.Remove(name, out Entry? entry))
+            return;
+        foreach (Address address in _byAddress.Where(p => ReferenceEquals(p.Value, entry)).Select(p => p.Key).ToArray())
+            _byAddress.Remove(address);
+        entry.Sockets.ForEach(s => s.Close());
+        Drain(entry);
+    }
+
+    /// <summary>Takes no new connections on the listeners chosen, and ends those they have in order.</summary>
+    public void Drain(Func<Listener, bool> which, bool close)
+    {
+        foreach (Entry entry in _byName.Values.Where(e => which(e.Listener)))
+        {
+            if (close)
+            {
+                entry.Sockets.ForEach(s => s.Close());
+                entry.Sockets.Clear();
+            }
+            Drain(entry);
+        }
+    }
+
+    private void Drain(Entry entry)
+    {
+        entry.Drained = true;
+        foreach (ListenerChain chain in entry.Listener.Chains.Chains.Append(entry.Listener.Chains.Otherwise).OfType<ListenerChain>())
+            chain.Handler.Drain(worker);
+    }
+
+    private void Bind(Entry entry)
+    {
+        foreach (Address address in Addresses(entry.Listener))
+        {
+            Listener l = entry.Listener;
+            var options = new ListenOptions(address, l.ReusePort, l.Transparent, l.FreeBind, Backlog: l.Backlog);
+            entry.Sockets.Add(worker.Loop.Listen(options, new Door(this, entry)));
+        }
+    }
+
+    private static IEnumerable<Address> Addresses(Listener listener) => listener.AdditionalAddresses.Prepend(listener.Address);
+
+    /// <summary>The listener for the address that a client meant: of exactly that address, else of its port on any address; null for none (RFC-less: Envoy's use_original_dst).</summary>
+    public Listener? ForDestination(in Address address)
+    {
+        if (_byAddress.TryGetValue(address, out Entry? entry))
+            return entry.Listener;
+        Address any = address.Kind == AddressKind.V4 ? Address.V4(0, address.Port) : Address.V6(0, address.Port);
+        if (_byAddress.TryGetValue(any, out entry))
+            return entry.Listener;
+        return address.Kind == AddressKind.V4 && _byAddress.TryGetValue(Address.V6(0, address.Port), out entry) ? entry.Listener : null;
+    }
+
+    private sealed class Door(ListenerSet set, Entry entry) : Acceptor
+    {
+        public override void OnAccepted(Transport transport)
+        {
+            Listener listener = entry.Listener;
+            ListenerCounters.Row counters = listener.Counters.Of(set.Worker.Index);
+            if (listener.ConnectionsMax > 0 && listener.Counters.Sum(static r => r.Accepted - r.Ended - r.Overflow) >= listener.ConnectionsMax)
+            {
+                counters.Overflow++;
+                counters.Accepted++;
+                transport.Handler = new Discarding();
+                transport.Close(abort: true);
+                return;
+            }
+            counters.Accepted++;
+            new Accepting(set, listener, transport).Begin();
+        }
+    }
+
+    private sealed class Discarding : TransportHandler
+    {
+        public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
+        {
+        }
+
+        public override void OnClosed(Transport transport, CloseReason reason)
+        {
+        }
+    }
+}
