@@ -113,8 +113,7 @@ public sealed class Journal
     /// <summary>Writes the next revision. Nothing is left behind when it cannot be written.</summary>
     internal (long Number, Diagnostic? Failure) Append(DateTimeOffset time, string author, string reason, ResourceView before, IReadOnlyDictionary<ResourceKey, Resource?> changes)
     {
-        var entries = changes.Where(c => c.Key.Kind.IsConfiguration)
-            .Select(c => new RevisionEntry(c.Key, before.Find(c.Key)?.ToText(), c.Value?.ToText()))
+        var entries = changes.Select(c => new RevisionEntry(c.Key, before.Find(c.Key)?.ToText(), c.Value?.ToText()))
             .OrderBy(e => e.Key.ToString(), StringComparer.Ordinal)
             .ToArray();
         var number = LastNumber + 1;

@@ -38,9 +38,11 @@ public sealed class ResourceStore(Func<Resource, IReadOnlyList<Diagnostic>> chec
             }
 
             var revision = 0L;
-            if (journal is not null && step.Changes.Keys.Any(k => k.Kind.IsConfiguration))
+            // What somebody applied is kept whatever its kind; of what a source merely observes, configuration alone.
+            var kept = step.Changes.Where(c => !change.IsObserved || c.Key.Kind.IsConfiguration).ToDictionary();
+            if (journal is not null && kept.Count > 0)
             {
-                var written = journal.Append(time.GetUtcNow(), change.Author, change.Reason, before, step.Changes);
+                var written = journal.Append(time.GetUtcNow(), change.Author, change.Reason, before, kept);
                 if (written.Failure is { } failure)
                 {
                     return new ApplyResult(false, before, 0, [.. step.Diagnostics, failure], []);

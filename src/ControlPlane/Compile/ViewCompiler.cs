@@ -1,9 +1,12 @@
+// Compile: from a view of written resources to the snapshot that is pushed. It only gathers inputs for Registry and Pilot, the mesh's own settings
+// (MeshConfig) among them, which stand in the ConfigMap `istio` of the root namespace as in every Istio installation.
 using Istio.Mesh.V1Alpha1;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Meaning.Compile;
+using Lateen.Pilot.Meaning.Settings;
 using Lateen.Registry;
 using Resource = Lateen.Config.Resources.Resource;
 
@@ -64,11 +67,19 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
         settingsFrom = from;
         var found = new DiagnosticBag();
         string text = (from as Resource<Kubernetes.Core.V1.ConfigMap>)?.Spec.Data.GetValueOrDefault("mesh") ?? "";
-        MeshConfig mesh = MeshDocument.Read(text, from?.Key.ToString() ?? "", found);
+        MeshConfig mesh = MeshConfigs.Overlay(MetricsOn(), text, from?.Key.ToString() ?? "", found);
         Diagnostics = [.. found];
         if (found.HasErrors && settings is not null) return settings;
-        settings = new MeshSettings { Mesh = found.HasErrors ? MeshDocument.Default : mesh, Networks = new MeshNetworks(), Features = features, DomainSuffix = domain, ClusterId = clusterId };
+        settings = new MeshSettings { Mesh = found.HasErrors ? MetricsOn() : mesh, Networks = new MeshNetworks(), Features = features, DomainSuffix = domain, ClusterId = clusterId };
         registries = new RegistryCompiler(new RegistryOptions { DomainSuffix = domain, TrustDomain = settings.TrustDomain, SystemNamespace = rootNamespace });
         return settings;
+    }
+
+    // Istio's chart turns the standard metrics on, its code does not. Who runs without a chart wants them, too.
+    private static MeshConfig MetricsOn()
+    {
+        MeshConfig mesh = MeshConfigs.Defaults();
+        mesh.DefaultProviders.Metrics.Add("prometheus");
+        return mesh;
     }
 }

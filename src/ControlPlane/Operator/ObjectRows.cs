@@ -16,7 +16,7 @@ public static class ObjectRows
     public static ResourceKind? KindOf(string word, out No refusal)
     {
         ResourceKind? kind = Config.Resources.Kinds.FindByWord(word);
-        IEnumerable<string> words = Config.Resources.Kinds.All.SelectMany(known => known.ShortNames.Append(known.Plural).Append(known.Name));
+        IEnumerable<string> words = Config.Resources.Kinds.All.SelectMany(known => known.ShortNames.Append(known.Plural).Append(known.Name.ToLowerInvariant()));
         string? nearest = kind is null ? Suggestions.Nearest(word, words) : null;
         refusal = kind is null ? No.NotFound($"the mesh knows no kind \"{word}\"", nearest is null ? "`lateen get all` shows what is there." : $"Did you mean \"{nearest}\"?") : default;
         return kind;

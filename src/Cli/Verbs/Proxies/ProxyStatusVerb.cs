@@ -16,7 +16,6 @@ internal static class ProxyStatusVerb
         Option<string?> state = Shared.State();
         Option<string> output = Shared.Output("json");
         var command = new Command("proxy-status", "Show every connected proxy and whether it runs the newest configuration") { name, output, state };
-        command.Aliases.Add("ps");
         command.SetAction(async (parsed, cancel) =>
         {
             using OperatorClient mesh = OperatorClient.Of(parsed.GetValue(state));
