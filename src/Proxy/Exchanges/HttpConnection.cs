@@ -85,6 +85,9 @@ public sealed class HttpConnection : RequestAcceptor
     /// <summary>Told of the connection's own events: draining, errors. Null for nobody.</summary>
     public Action<HttpConnection, string>? Noticed { get; init; }
 
+    /// <summary>Told once when the connection is over. Null for nobody.</summary>
+    public Action<HttpConnection>? Closed { get; init; }
+
     /// <summary>True where a response shall end the connection though the client did not ask for it (the listener drains, overload).</summary>
     public Func<bool>? ShallEnd { get; init; }
 
@@ -122,6 +125,7 @@ public sealed class HttpConnection : RequestAcceptor
         Loop.Disarm(_age);
         Loop.Disarm(_drain);
         _codec = null;
+        Closed?.Invoke(this);
     }
 
     /// <summary>Takes no further requests once those in flight are answered.</summary>

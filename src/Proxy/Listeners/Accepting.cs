@@ -1,4 +1,5 @@
 using Lateen.Proxy.Formats;
+using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Listeners;
@@ -7,6 +8,10 @@ namespace Lateen.Proxy.Listeners;
 internal sealed class Accepting : TransportHandler
 {
     private const int EarlyBytesMax = 64 * 1024;
+
+    // By SniffedProtocol, in the words of filter chain matches.
+    private static readonly string[][] Protocols = [[], ["h2c"], ["http/1.1"], ["http/1.0"], []];
+
 
     private readonly ListenerSet _set;
     private readonly Transport _transport;
@@ -110,10 +115,12 @@ internal sealed class Accepting : TransportHandler
             case InspectorKind.Http when _facts.TransportProtocol == "tls":
                 return Inspection.NotIt;
             case InspectorKind.Http:
-                Inspection http = HttpSniff.Inspect(bytes, out string protocol);
-                if (http == Inspection.Found)
-                    _facts.ApplicationProtocols = [protocol];
-                return http;
+                SniffedProtocol http = ProtocolSniffer.Inspect(bytes);
+                if (http is SniffedProtocol.Undecided)
+                    return Inspection.NeedMore;
+                if (http is not SniffedProtocol.Other)
+                    _facts.ApplicationProtocols = Protocols[(int)http];
+                return http is SniffedProtocol.Other ? Inspection.NotIt : Inspection.Found;
             default:
                 return Inspection.NotIt;
         }

@@ -9,7 +9,7 @@ internal abstract class SecurityTranslator
     public abstract Clusters.UpstreamSecurity? Upstream(Core.TransportSocket? socket, Rejections rejections);
 
     /// <summary>The context of accepted connections; null for plain text.</summary>
-    public abstract object? Downstream(Core.TransportSocket? socket, Rejections rejections);
+    public abstract Listeners.DownstreamSecurity? Downstream(Core.TransportSocket? socket, Rejections rejections);
 
     /// <summary>The version of the PROXY protocol header that an upstream socket begins with; 0 for none.</summary>
     public abstract int ProxyProtocolVersion(Core.TransportSocket? socket, Rejections rejections);

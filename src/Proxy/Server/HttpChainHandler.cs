@@ -1,0 +1,139 @@
+using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Http.One;
+using Lateen.Proxy.Http.Two;
+using Lateen.Proxy.Listeners;
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Server;
+
+/// <summary>Serves a chain's connections as HTTP: picks the codec by configuration, ALPN or the first bytes, and keeps the live connections so that they can be drained.</summary>
+public sealed class HttpChainHandler : ChainHandler
+{
+    private readonly HttpOptions _options;
+    private readonly Place?[] _places;
+
+    /// <summary>A handler for one connection manager.</summary>
+    public HttpChainHandler(HttpOptions options, int workers)
+    {
+        _options = options;
+        _places = new Place?[workers];
+    }
+
+    /// <summary>The connection manager.</summary>
+    public HttpOptions Options => _options;
+
+    /// <summary>What a worker keeps of this chain.</summary>
+    private sealed class Place(Worker worker, HttpOptions options)
+    {
+        public ExchangePool Pool { get; } = new(worker, options);
+
+        public HashSet<HttpConnection> Live { get; } = [];
+
+        public bool Draining { get; set; }
+    }
+
+    /// <inheritdoc/>
+    public override void Serve(AcceptedConnection connection, ReadOnlySpan<byte> early)
+    {
+        Place place = _places[connection.Worker.Index] ??= new Place(connection.Worker, _options);
+        var http = new HttpConnection(place.Pool, Context(connection))
+        {
+            ShallEnd = () => place.Draining,
+            Closed = ended =>
+            {
+                place.Live.Remove(ended);
+                connection.Ended();
+            },
+        };
+        place.Live.Add(http);
+        HttpVersion? version = _options.OnlyVersion ?? connection.Alpn switch
+        {
+            "h2" => HttpVersion.Http2,
+            "http/1.1" or "http/1.0" => HttpVersion.Http11,
+            _ => null,
+        };
+        if (version is { } known)
+            Begin(http, connection.Transport, known, early);
+        else
+            new Deciding(this, http, connection.Transport).Look(early);
+    }
+
+    /// <inheritdoc/>
+    public override void Drain(Worker worker)
+    {
+        if (_places[worker.Index] is not { } place)
+            return;
+        place.Draining = true;
+        foreach (HttpConnection connection in place.Live.ToArray())
+            connection.Drain();
+    }
+
+    private void Begin(HttpConnection http, Transport transport, HttpVersion version, ReadOnlySpan<byte> early)
+    {
+        DownstreamConnection codec = version == HttpVersion.Http2
+            ? new Http2ServerConnection(transport, http, _options.Codec)
+            : new Http1ServerConnection(transport, http, _options.Codec);
+        transport.Handler = codec;
+        http.Attach(codec);
+        if (!early.IsEmpty)
+            codec.OnData(transport, early);
+    }
+
+    private static ConnectionContext Context(AcceptedConnection connection)
+    {
+        ConnectionFacts facts = connection.Facts;
+        return new ConnectionContext
+        {
+            Id = connection.Id,
+            Remote = facts.Remote,
+            DirectRemote = facts.DirectRemote,
+            Local = facts.Local,
+            DirectLocal = facts.DirectLocal,
+            LocalRestored = facts.LocalRestored,
+            ServerName = facts.ServerName,
+            Tls = connection.Tls,
+            FilterChain = connection.Chain.Name,
+            ListenerMetadata = connection.Listener.Metadata,
+            IsInbound = connection.Listener.IsInbound,
+            AcceptedAt = connection.AcceptedAt,
+            HandshakeAt = connection.HandshakeAt,
+        };
+    }
+
+    /// <summary>Waits until the first bytes tell HTTP/2's preface from a request line.</summary>
+    private sealed class Deciding(HttpChainHandler owner, HttpConnection http, Transport transport) : TransportHandler
+    {
+        private ByteBuffer? _held;
+
+        public void Look(ReadOnlySpan<byte> early)
+        {
+            transport.Handler = this;
+            if (!early.IsEmpty)
+                OnData(transport, early);
+        }
+
+        public override void OnData(Transport from, ReadOnlySpan<byte> bytes)
+        {
+            if (_held is not null)
+            {
+                _held.Append(bytes);
+                bytes = _held.Written;
+            }
+            SniffedProtocol protocol = ProtocolSniffer.PickCodec(bytes);
+            if (protocol != SniffedProtocol.Undecided)
+            {
+                owner.Begin(http, transport, protocol == SniffedProtocol.Http2 ? HttpVersion.Http2 : HttpVersion.Http11, bytes);
+                return;
+            }
+            if (_held is null)
+            {
+                _held = new ByteBuffer(32);
+                _held.Append(bytes);
+            }
+        }
+
+        public override void OnClosed(Transport from, CloseReason reason) => http.OnConnectionClosed(null!, reason);
+    }
+}
