@@ -33,6 +33,9 @@ public sealed class ClusterDirectory
     /// <summary>Number of workers.</summary>
     public int Workers { get; }
 
+    /// <summary>Outlier detection of these clusters; null where none was set up.</summary>
+    public Health.OutlierDetector? Outliers { get; internal set; }
+
     /// <summary>Main loop: a cluster has another picture (outlier detection, checks and resolvers follow it).</summary>
     public Action<ClusterHandle, ClusterView?, ClusterView?>? Published { get; set; }
 
@@ -104,6 +107,7 @@ public sealed class ClusterDirectory
         if (Find(cluster) is not { Current: { } before } handle)
             return;
         handle.Current = null;
+        Outliers?.Follow(handle, null);
         Published?.Invoke(handle, before, null);
         Tell(handle);
     }
@@ -127,8 +131,9 @@ public sealed class ClusterDirectory
         ClusterView? before = handle.Current;
         HostSet hosts = HostSet.Of(places, endpoints, cluster.Balancer);
         SubsetIndex? subsets = cluster.Balancer.Subsets is null ? null : new SubsetIndex(hosts, cluster.Balancer);
-        var view = new ClusterView(cluster, endpoints, hosts, subsets, (before?.Generation ?? 0) + 1);
+        var view = new ClusterView(cluster, endpoints, hosts, subsets, [.. cluster.Members.Select(Handle)], (before?.Generation ?? 0) + 1);
         handle.Current = view;
+        Outliers?.Follow(handle, view);
         Published?.Invoke(handle, before, view);
         Tell(handle);
     }

@@ -5,8 +5,9 @@ namespace Lateen.Proxy.Clusters;
 /// <param name="Endpoints">What discovery says.</param>
 /// <param name="Hosts">The live hosts and their health.</param>
 /// <param name="Subsets">Parts by metadata; null where there are none.</param>
+/// <param name="Members">Of an aggregate.</param>
 /// <param name="Generation">Counts the pictures of this cluster.</param>
-public sealed record ClusterView(Cluster Cluster, EndpointSet Endpoints, HostSet Hosts, SubsetIndex? Subsets, long Generation);
+public sealed record ClusterView(Cluster Cluster, EndpointSet Endpoints, HostSet Hosts, SubsetIndex? Subsets, IReadOnlyList<ClusterHandle> Members, long Generation);
 
 /// <summary>
 /// The stable name of a cluster: routes, mirrors and filters point to it for life, whether the cluster exists or not. Workers see each new picture by reference; a

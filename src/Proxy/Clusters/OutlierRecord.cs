@@ -3,6 +3,9 @@ namespace Lateen.Proxy.Clusters;
 /// <summary>What outlier detection remembers of one host. Workers count atomically; ejecting is the main loop's.</summary>
 public sealed class OutlierRecord
 {
+    internal int Consecutive5xxCount, ConsecutiveGatewayCount, ConsecutiveLocalCount;
+    internal long RequestTotal, RequestSuccess, LocalTotal, LocalSuccess;
+
     /// <summary>Times ejected so far in a row; shrinks by one each healthy interval.</summary>
     public uint EjectTimes { get; internal set; }
 

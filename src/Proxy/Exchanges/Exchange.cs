@@ -32,6 +32,7 @@ public sealed class Exchange : RequestReceiver
     private PauseReasons _pauses;
     private bool _headSeen, _headSent, _finished, _filtersBegun, _responsePaused;
     private Dictionary<string, object>? _filterState;
+    private List<Route>? _visited;
 
     internal Exchange(Worker worker, HttpOptions options)
     {
@@ -163,7 +164,10 @@ public sealed class Exchange : RequestReceiver
     /// <summary>Bytes that may be held in one direction.</summary>
     public int BufferLimit { get; private set; }
 
-    /// <summary>A part of the answer that this exchange's tracer keeps.</summary>
+    /// <summary>Attempts to tell in a local reply (x-envoy-attempt-count); 0 for none.</summary>
+    public int AttemptCount { get; set; }
+
+    /// <summary>What this exchange's tracer keeps.</summary>
     public object? TraceState { get; set; }
 
     // ---- beginning
@@ -557,6 +561,12 @@ public sealed class Exchange : RequestReceiver
         RequestPass.RunHead(0, true);
     }
 
+    /// <summary>True where a redirect has led to this route before.</summary>
+    public bool HasVisited(Route route) => _visited?.Contains(route) ?? false;
+
+    /// <summary>A redirect leads to this route.</summary>
+    public void Visit(Route route) => (_visited ??= []).Add(route);
+
     // ---- end
 
     private void Finish()
@@ -607,6 +617,8 @@ public sealed class Exchange : RequestReceiver
         FlagOrder = 0;
         Status = 0;
         InternalRedirects = 0;
+        AttemptCount = 0;
+        _visited?.Clear();
         IsInternal = IsGrpc = IsHead = RequestComplete = ResponseStarted = ResponseComplete = IsLocalReply = false;
         _headSeen = _headSent = _finished = _filtersBegun = _responsePaused = false;
         _pauses = PauseReasons.None;

@@ -36,7 +36,8 @@ public readonly ref struct LocalReply(int status, string details)
 /// <summary>Every answer that the proxy makes by itself: its status, body, flags and details, on one screen, and how it is written for HTTP and gRPC clients.</summary>
 public static class Replies
 {
-    private static readonly HeaderMap Overloaded = Of(KnownHeader.XEnvoyOverloaded, "true"u8);
+    private static readonly HeaderMap Overloaded = Of("x-envoy-overloaded"u8, "true"u8);
+    private static readonly HeaderMap DropOverload = Of("x-envoy-unconditional-drop-overload"u8, "true"u8);
 
     // ---- before routing
 
@@ -81,9 +82,8 @@ public static class Replies
         exchange.Reply(new LocalReply(503, "no_healthy_upstream") { Body = "no healthy upstream"u8, Flags = ResponseFlags.NoHealthyUpstream });
 
     /// <summary>Discovery wants some requests dropped.</summary>
-    public static void Dropped(Exchange exchange, bool all) => exchange.Reply(all
-        ? new LocalReply(503, "unconditional_drop_overload") { Body = "unconditional drop overload"u8, Flags = ResponseFlags.UnconditionalDropOverload }
-        : new LocalReply(503, "drop_overload") { Body = "drop overload"u8, Flags = ResponseFlags.DropOverload, Headers = Overloaded });
+    public static void Dropped(Exchange exchange) => exchange.Reply(
+        new LocalReply(503, "unconditional_drop_overload") { Body = "unconditional drop overload"u8, Flags = ResponseFlags.UnconditionalDropOverload, Headers = DropOverload });
 
     /// <summary>The upstream gave no answer, or broke it off. <paramref name="cause"/> tells how; <paramref name="retried"/> that it was not the first attempt.</summary>
     public static void UpstreamFailed(Exchange exchange, UpstreamCause cause, bool retried, string? transportFailure, bool addOverloaded)
@@ -164,6 +164,8 @@ public static class Replies
         head.Add(KnownHeader.Status, StatusText(status));
         if (reply.Headers is { } more)
             Overlay(head, more);
+        if (exchange.AttemptCount > 0)
+            SetNumber(head, KnownHeader.XEnvoyAttemptCount, exchange.AttemptCount);
         RouteHeaders.FinishResponse(exchange, head);
         if (exchange.IsGrpc)
         {
@@ -175,7 +177,7 @@ public static class Replies
         bool bodyless = status is < 200 or 204 or 304;
         if (body.Length > 0)
         {
-            SetLength(head, body.Length);
+            SetNumber(head, KnownHeader.ContentLength, body.Length);
             if (!head.Has(KnownHeader.ContentType) || type is not null)
                 head.Set(KnownHeader.ContentType, type is null ? "text/plain"u8 : System.Text.Encoding.Latin1.GetBytes(type));
         }
@@ -183,7 +185,7 @@ public static class Replies
         {
             head.Remove(KnownHeader.ContentType);
             if (!bodyless)
-                SetLength(head, 0);
+                SetNumber(head, KnownHeader.ContentLength, 0);
         }
         if (!exchange.RequestComplete && exchange.Stream.Version != HttpVersion.Http2)
             exchange.Stream.CloseAfterResponse();
@@ -242,17 +244,17 @@ public static class Replies
         }
     }
 
-    private static void SetLength(HeaderMap head, int length)
+    private static void SetNumber(HeaderMap head, KnownHeader header, int value)
     {
         Span<byte> number = stackalloc byte[11];
-        Utf8Formatter.TryFormat(length, number, out int n);
-        head.Set(KnownHeader.ContentLength, number[..n]);
+        Utf8Formatter.TryFormat(value, number, out int n);
+        head.Set(header, number[..n]);
     }
 
     /// <summary>A status as its three digits.</summary>
     public static ReadOnlySpan<byte> StatusText(int status) => Reasons.Digits(status);
 
-    private static HeaderMap Of(KnownHeader header, ReadOnlySpan<byte> value)
+    private static HeaderMap Of(ReadOnlySpan<byte> header, ReadOnlySpan<byte> value)
     {
         var map = new HeaderMap();
         map.Add(header, value);

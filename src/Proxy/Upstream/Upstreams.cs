@@ -88,6 +88,8 @@ public sealed class WorkerUpstreams : ClusterWatcher
 /// <summary>One worker's share of one cluster.</summary>
 public sealed class WorkerCluster
 {
+    private DestinationHosts? _destinations;
+
     internal WorkerCluster(WorkerUpstreams upstreams, ClusterHandle handle, ClusterView view)
     {
         Upstreams = upstreams;
@@ -121,6 +123,67 @@ public sealed class WorkerCluster
     /// <summary>Process-wide use of a priority.</summary>
     public Breakers.Use Use(RoutePriority priority) => Handle.Breakers.Of(priority);
 
+    /// <summary>A host for a request, and the cluster whose it is (an aggregate's member has its own pools and counters); null where none may be used.</summary>
+    /// <param name="inputs">What the request says.</param>
+    /// <param name="destination">For original-destination clusters: where it goes.</param>
+    /// <param name="owner">The host's cluster.</param>
+    public Host? PickHost(PickInputs inputs, in Net.Address destination, out WorkerCluster owner)
+    {
+        owner = this;
+        long now = Upstreams.Worker.Loop.Now;
+        switch (Cluster.Type)
+        {
+            case ClusterType.OriginalDestination:
+                return destination.Kind == Net.AddressKind.None ? null : (_destinations ??= new DestinationHosts(this)).Of(destination);
+            case ClusterType.Aggregate:
+                foreach (ClusterHandle member in View.Members)
+                {
+                    if (Upstreams.Of(member) is { } cluster && !cluster.View.Hosts.Load.TotalPanic && cluster.PickHost(inputs, destination, out owner) is { } host)
+                        return host;
+                }
+                owner = this;
+                return null;
+            default:
+                return Balancer.Pick(inputs, now);
+        }
+    }
+
+    /// <summary>An answer came: outlier detection and host counters hear its status.</summary>
+    public void Report(Host host, int status, Http.HeaderMap head, bool grpc)
+    {
+        // A gRPC answer without a body carries its own verdict; the HTTP status says nothing then (observed: not in trailers).
+        if (grpc && Formats.GrpcStatus.Read(head, out int code))
+            status = code switch
+            {
+                0 => 200,
+                14 => 503,
+                4 => 504,
+                2 or 13 or 15 or 12 => 500,
+                _ => status,
+            };
+        host.Counters.CountOutcome(status < 500);
+        if (Cluster.Outlier is { } options)
+            Upstreams.Directory.Outliers?.OnStatus(Handle, options, host, status);
+    }
+
+    /// <summary>No answer came because of a failure of the connection or a reset.</summary>
+    public void ReportFailure(Host host, Exchanges.UpstreamCause cause)
+    {
+        if (cause == Exchanges.UpstreamCause.Overflow)
+            return;
+        host.Counters.CountOutcome(false);
+        if (Cluster.Outlier is { } options)
+            Upstreams.Directory.Outliers?.OnLocal(Handle, options, host, false, 503);
+    }
+
+    /// <summary>No answer came in time.</summary>
+    public void ReportTimeout(Host host)
+    {
+        host.Counters.CountOutcome(false);
+        if (Cluster.Outlier is { } options)
+            Upstreams.Directory.Outliers?.OnLocal(Handle, options, host, false, 504);
+    }
+
     /// <summary>The pools of a host on this worker.</summary>
     internal HostPools PoolsOf(Host host)
     {
@@ -148,6 +211,7 @@ public sealed class WorkerCluster
 
     internal void Retire()
     {
+        _destinations?.Retire();
         foreach (Host host in View.Hosts.All)
         {
             if (host.OfWorker(Upstreams.Worker.Index) is HostPools pools)
