@@ -233,9 +233,7 @@ internal sealed class RetryState
     {
         foreach ((string name, bool unixTime) in _policy.ResetHeaders)
         {
-            Span<byte> bytes = stackalloc byte[name.Length];
-            System.Text.Encoding.Latin1.GetBytes(name, bytes);
-            if (!head.TryGet(bytes, out ReadOnlySpan<byte> text) || !Utf8Parser.TryParse(text, out long value, out int used) || used != text.Length || value <= 0)
+            if (!head.TryGet(System.Text.Encoding.Latin1.GetBytes(name), out ReadOnlySpan<byte> text) || !Utf8Parser.TryParse(text, out long value, out int used) || used != text.Length || value <= 0)
                 continue;
             long micros = unixTime ? value * 1_000_000 - wallClock : value * 1_000_000;
             if (micros > 0 && micros <= _policy.ResetMaxMicros)
