@@ -39,6 +39,9 @@ internal static class ClusterMetadata
 
     public static void External(Cluster cluster) => Of(cluster).Fields["external"] = Value.ForBool(true);
 
+    /// <summary>Every endpoint is reached through a tunnel that names the peers itself.</summary>
+    public static void NoPeerExchange(Cluster cluster) => Of(cluster).Fields["disable_mx"] = Value.ForBool(true);
+
     /// <summary>The client's TLS is not the mesh's: the ALPN filter must leave it alone.</summary>
     public static void NoAlpnOverride(Cluster cluster) => Of(cluster).Fields["alpn_override"] = Value.ForString("false");
 

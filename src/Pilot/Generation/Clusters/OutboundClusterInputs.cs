@@ -34,6 +34,9 @@ internal sealed record OutboundClusterInputs
     /// <summary>Inputs of the load assignment, for clusters that carry it; null for EDS.</summary>
     public required EndpointInputs? Endpoints { get; init; }
 
+    /// <summary>Every endpoint of the port takes HBONE, and the client speaks it.</summary>
+    public bool IsAllHbone { get; init; }
+
     /// <summary>SNI-DNAT clusters of AUTO_PASSTHROUGH gateways: plain forwarding, named by SNI.</summary>
     public bool IsSni { get; init; }
 

@@ -56,7 +56,8 @@ internal static class OutboundClusters
         }
         var policy = TrafficPolicies.ForPort(spec?.TrafficPolicy, inputs.Port.Number);
         ApplyPolicy(draft, inputs, policy, inputs.ServiceMode, "");
-        if (inputs.Service.MeshExternal) ClusterMetadata.External(draft.Cluster);
+        if (inputs.IsAllHbone) ClusterMetadata.NoPeerExchange(draft.Cluster);
+        else if (inputs.Service.MeshExternal) ClusterMetadata.External(draft.Cluster);
         if (inputs.Rule is not null) Provenance(draft.Cluster, inputs.Rule, policy);
         return draft.Finish();
     }

@@ -25,7 +25,20 @@ internal static class OutboundInputs
             Client = client,
             Endpoints = EndpointAssignment.IsDns(service) ? EndpointClients.Inputs(scope, service, port.Number, "", "", isSni) : null,
             IsSni = isSni,
+            IsAllHbone = !isSni && client.SendsHbone && AllHbone(endpoints, port),
         };
+    }
+
+    private static bool AllHbone(ServiceEndpoints endpoints, ServicePort port)
+    {
+        var any = false;
+        foreach (var endpoint in endpoints.All)
+        {
+            if (endpoint.PortName != port.Name) continue;
+            if (!endpoint.AcceptsHbone) return false;
+            any = true;
+        }
+        return any;
     }
 
     /// <summary>The mTLS mode that a service's servers are taken to have: policies of single workloads are not known at this point.</summary>

@@ -82,7 +82,8 @@ internal sealed class XdsCase
         var registry = new RegistryCompiler(new RegistryOptions
         {
             TrustDomain = settings.TrustDomain,
-            SystemNamespace = settings.RootNamespace,
+            // The recording knew no system namespace: the network label of istio-system says nothing about unlabelled pods there.
+            SystemNamespace = "",
             Networks = settings.Networks,
             DualStack = settings.Features.DualStack,
         }).Compile(clusters);

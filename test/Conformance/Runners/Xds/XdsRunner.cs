@@ -2,6 +2,7 @@ using System.Text.Json;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Generation.Endpoints;
+using Lateen.Pilot.Generation.Names;
 using Lateen.Pilot.Scope;
 using Lateen.Test.Conformance.Frame;
 
@@ -36,6 +37,12 @@ internal sealed class XdsRunner : FolderRunner
             var clusters = new ClusterGenerator().Generate(scope, null);
             yield return Compare($"{name}/{proxy}/clusters", clusters, want, "clusters", "name");
             var names = want.GetProperty("endpoints").EnumerateArray().Select(golden => golden.GetProperty("clusterName").GetString()!).ToHashSet();
+            if (want.TryGetProperty("nds", out var nds))
+            {
+                var table = new NameTableGenerator().Generate(scope, null)[0];
+                var difference = Comparison.Value.Difference(table.Message, nds);
+                yield return new CaseResult($"{name}/{proxy}/nds", difference is null, difference ?? "");
+            }
             yield return Compare($"{name}/{proxy}/endpoints", Sorted(new EndpointGenerator().Generate(scope, names)), want, "endpoints", "clusterName");
         }
     }
