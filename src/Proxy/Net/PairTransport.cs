@@ -50,6 +50,8 @@ internal sealed class PairTransport : Transport
         get => _reading;
         set
         {
+            if (value == _reading)
+                return;
             _reading = value;
             if (value)
                 _loop.Defer(_other._pump);

@@ -103,6 +103,9 @@ public sealed class MemoryNetwork
             RunInstant();
             if (condition())
                 return true;
+            // The condition may itself have made work for this instant.
+            if (_active.Count != 0)
+                continue;
             long next = NextInstant();
             if (next > end)
                 break;

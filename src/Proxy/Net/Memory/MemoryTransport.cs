@@ -63,6 +63,8 @@ internal sealed class MemoryTransport : Transport, IMemorySource
         get => _reading;
         set
         {
+            if (value == _reading)
+                return;
             _reading = value;
             if (value && !IsClosed)
                 _loop.AddReady(this);

@@ -57,6 +57,8 @@ internal sealed class ReceivedBytes
 
     public void Write(ReadOnlySpan<byte> bytes) => _bytes.Write(bytes);
 
+    public void Clear() => _bytes.ResetWrittenCount();
+
     public byte[] ToArray() => _bytes.WrittenSpan.ToArray();
 }
 
