@@ -27,6 +27,9 @@ public sealed record Subnet(int Index, bool Loopback = false)
     /// <param name="number">From 0; at most 65,000.</param>
     public IPAddress Workload(int number) => At(Index, 16 + number);
 
+    /// <summary>The address a workload's program listens on where its sidecar has taken the workload's own (loopback).</summary>
+    public IPAddress Program(int number) => At(Index + 50, 16 + number);
+
     /// <summary>A service's virtual address.</summary>
     public IPAddress Service(int number) => At(Index + 100, 16 + number);
 

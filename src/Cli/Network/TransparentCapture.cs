@@ -1,0 +1,61 @@
+using Lateen.Agent.Capture;
+using Lateen.Cli.Processes;
+
+namespace Lateen.Cli.Network;
+
+/// <summary>A network namespace for each workload, with rules that lead its connections and its DNS queries to its sidecar. The program needs no change.</summary>
+public sealed class TransparentCapture : ICapture
+{
+    /// <summary>The group of sidecars: what runs as it is not captured.</summary>
+    public const uint SidecarGroup = 1337;
+
+    private static readonly Dictionary<string, string> Nothing = [];
+    private readonly Spawner _spawner;
+    private readonly Networks _networks;
+    private readonly string _log;
+
+    private TransparentCapture(Spawner spawner, Networks networks, string log) => (_spawner, _networks, _log) = (spawner, networks, log);
+
+    public string Description => "transparent (a network namespace and an address for each workload, redirected by iptables, names answered by the sidecar)";
+
+    public Subnet Subnet => _networks.Subnet;
+
+    /// <summary>Why this machine does not allow it, or null where it seems to.</summary>
+    public static string? Obstacle()
+    {
+        if (!OperatingSystem.IsLinux()) return "it needs Linux";
+        if (Posix.geteuid() != 0) return "it needs root";
+        foreach (string tool in new[] { "ip", "iptables-restore" })
+        {
+            try { Spawner.Find(tool, null); }
+            catch (PosixException) { return $"the program {tool} is not installed"; }
+        }
+        return null;
+    }
+
+    /// <summary>Makes the network.</summary>
+    /// <exception cref="IOException">The machine refuses, whatever <see cref="Obstacle"/> hoped.</exception>
+    public static async Task<TransparentCapture> CreateAsync(Spawner spawner, string log) =>
+        new(spawner, await Networks.CreateAsync(spawner, Subnet.Free(loopback: false), log).ConfigureAwait(false), log);
+
+    public async Task<Placement> PlaceAsync(int number, IReadOnlyList<int> ports)
+    {
+        int network = await _networks.AddAsync(number).ConfigureAwait(false);
+        string rules = SidecarRules.Build(new CaptureOptions
+        {
+            InboundPortsInclude = "*",
+            InboundPortsExclude = "15090,15021,15020",
+            OutboundIPRangesInclude = "*",
+            RedirectDns = true,
+            CaptureAllDns = true,
+        }).V4.ToRestoreText();
+        var load = new ProcessSpec { Program = "iptables-restore", Arguments = ["--noflush"], Input = rules, Network = network, Log = _log };
+        int code = await _spawner.RunAsync(load).ConfigureAwait(false);
+        if (code != 0) throw new IOException($"the capture rules cannot be loaded: iptables-restore ended with code {code}, see {_log}");
+        return new Placement(Subnet.Workload(number), network, SidecarGroup, Nothing, Nothing);
+    }
+
+    public void Remove(int number) => _networks.Remove(number);
+
+    public void Dispose() => _networks.Dispose();
+}
