@@ -7,6 +7,8 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Lateen.Api.Diagnostics;
 using Lateen.Cli.Printing;
+using Lateen.Cli.Run;
+using Lateen.Cli.Up;
 using Lateen.Cli.Verbs;
 using Lateen.Cli.Verbs.Objects;
 using Lateen.Cli.Verbs.Proxies;
@@ -20,7 +22,12 @@ public static class Commands
     /// <summary>The command tree, writing to <paramref name="terminal"/>.</summary>
     public static RootCommand Root(Terminal terminal) => new("Lateen: a service mesh. Start one with `lateen up`, then `lateen apply -f FILE`.")
     {
+        UpVerb.Command(terminal),
+        RunVerb.Command(terminal),
+        PsVerb.Command(terminal),
+        LogsVerb.Command(terminal),
         ControlPlaneVerb.Command(terminal),
+        AgentVerb.Command(),
 
         ApplyVerb.Command(terminal),
         GetVerb.Command(terminal),

@@ -8,20 +8,23 @@ namespace Lateen.Cli.Up;
 /// <summary>A workload that runs: its place, its sidecar and its program.</summary>
 internal sealed class Workload
 {
-    private readonly Spawner _spawner;
     private readonly MeshState _state;
     private readonly Placement _placement;
 
-    public Workload(WorkloadPlan plan, Placement placement, Spawner spawner, MeshState state, Action<string> say)
+    public Workload(int number, WorkloadPlan plan, Placement placement, Spawner spawner, MeshState state, Action<string> say)
     {
-        (Plan, _placement, _spawner, _state) = (plan, placement, spawner, state);
+        (Number, Plan, _placement, _state) = (number, plan, placement, state);
         Folder = state.WorkloadFolder(plan.Name);
         ProxyPorts = plan.IsGateway || placement.Network is null ? Up.ProxyPorts.Free(placement.Network is null && !plan.IsGateway ? placement.Address : null) : Up.ProxyPorts.Istio;
         Sidecar = new Supervised(plan.IsGateway ? plan.Deployment : $"the sidecar of {plan.Deployment}", spawner, SidecarSpec, say);
         if (plan.Command.Count > 0) Program = new Supervised(plan.Deployment, spawner, ProgramSpec, say);
     }
 
+    public int Number { get; }
+
     public WorkloadPlan Plan { get; }
+
+    public Placement Placement => _placement;
 
     public string Address => _placement.Address.ToString();
 

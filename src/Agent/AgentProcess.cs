@@ -1,0 +1,61 @@
+// Agent: the process beside a workload. It writes the proxy's bootstrap, is its way to the control plane, answers the workload's DNS queries,
+// and tells whether all is ready; the proxy itself runs in the same process on worker threads of its own. It keeps no state but its
+// folder, and everything it knows comes from its environment or from the control plane.
+//
+// Refused: two processes, as Istio has (twice the memory, and one has to watch the other); ASP.NET here (more than all the rest together).
+using System.Net;
+using System.Net.Sockets;
+using Lateen.Agent.Bootstrap;
+using Lateen.Agent.Discovery;
+using Lateen.Agent.Dns;
+using Lateen.Agent.Status;
+
+namespace Lateen.Agent;
+
+/// <summary>Runs an agent until it is told to end.</summary>
+public static class AgentProcess
+{
+    /// <summary>The file that says that the proxy takes traffic; `lateen up` and `lateen run` wait for it.</summary>
+    public const string ReadyFile = "ready";
+
+    private const int AskAgainMs = 15;
+
+    /// <summary>Runs; returns the process's exit code.</summary>
+    public static int Run(AgentOptions options)
+    {
+        Directory.SetCurrentDirectory(options.Folder);
+        string bootstrap = BootstrapText.Compose(options);
+        Directory.CreateDirectory(Path.GetDirectoryName(BootstrapText.XdsSocket)!);
+        File.WriteAllText("etc/istio/proxy/envoy-rev.json", bootstrap);
+        var door = new ControlPlaneDoor(options.Discovery);
+        var readiness = new Readiness(options);
+        using var proxy = new ProxyHost(options, bootstrap);
+        try
+        {
+            new XdsRelay(BootstrapText.XdsSocket, door).Start();
+            proxy.Start();
+            new StatusServer(options, readiness, proxy.Stop).Start();
+            if (options.DnsPort > 0) StartDns(options, door);
+        }
+        catch (Exception refused) when (refused is IOException or SocketException)
+        {
+            Console.Error.WriteLine($"the agent of {options.Name} cannot start: {refused.Message}");
+            return 1;
+        }
+        new Thread(() => TellWhenReady(readiness), 128 << 10) { IsBackground = true, Name = "ready" }.Start();
+        return proxy.AwaitEnd();
+    }
+
+    private static void StartDns(AgentOptions options, ControlPlaneDoor door)
+    {
+        var table = new DnsTable();
+        new DnsServer(table, DnsUpstream.FromFile()).Start(IPAddress.Parse(options.LocalAddress), options.DnsPort);
+        new NameTableStream(options, door, table).Start();
+    }
+
+    private static void TellWhenReady(Readiness readiness)
+    {
+        while (readiness.Obstacle() is not null) Thread.Sleep(AskAgainMs);
+        File.WriteAllText(ReadyFile, "");
+    }
+}
