@@ -7,7 +7,7 @@ namespace Lateen.Agent.Dns;
 public sealed class DnsServer(DnsTable table, DnsUpstream upstream)
 {
     private const int UdpBytesMax = 1232, TcpBytesMax = 65535, ForwardsMax = 64;
-    private readonly SemaphoreSlim _forwards = new(ForwardsMax);
+    private int _forwards;
 
     /// <summary>Listens; from then on queries are answered on threads of their own.</summary>
     /// <exception cref="SocketException">The port is taken.</exception>
@@ -58,12 +58,16 @@ public sealed class DnsServer(DnsTable table, DnsUpstream upstream)
     private void Forward(byte[] query, Socket udp, EndPoint client)
     {
         // More at once are dropped, as a full resolver does; clients ask again.
-        if (!_forwards.Wait(0)) return;
+        if (Interlocked.Increment(ref _forwards) > ForwardsMax)
+        {
+            Interlocked.Decrement(ref _forwards);
+            return;
+        }
         ThreadPool.UnsafeQueueUserWorkItem(_ =>
         {
             try { udp.SendTo(Asked(query), client); }
             catch (SocketException) { }
-            finally { _forwards.Release(); }
+            finally { Interlocked.Decrement(ref _forwards); }
         }, null);
     }
 
