@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lateen.Api.Diagnostics;
 using Lateen.Cli.Printing;
 
 namespace Lateen.Cli.Run;
@@ -26,7 +27,7 @@ internal static class LogsVerb
             }
             if (!known.Contains(wanted))
             {
-                string? nearest = Spelling.Nearest(wanted, known);
+                string? nearest = Suggestions.Nearest(wanted, known);
                 throw new CommandException($"there is no log of \"{wanted}\" in {logs}", nearest is null ? "`lateen logs` lists what there is." : $"Did you mean \"{nearest}\"?");
             }
             await ShowAsync(terminal, Path.Combine(logs, wanted + ".log"), parsed.GetValue(tail), parsed.GetValue(follow), cancel).ConfigureAwait(false);
