@@ -210,6 +210,10 @@ internal sealed class RouterSlot : FilterSlot
             return;
         }
         Exchange.Upstream.Host = host;
+        HeaderMap head = Exchange.RequestHead;
+        if (Exchange.Decision.Host!.AttemptCountInRequest)
+            SetNumber(head, KnownHeader.XEnvoyAttemptCount, _attempts);
+        Timeouts.Write(head, _completeAt == 0 ? 0 : Loop.Now - _completeAt, _hedges, Router.Options.SuppressEnvoyHeaders);
         Attempt attempt = _free.Count > 0 ? _free.Pop() : new Attempt(this);
         _running.Add(attempt);
         attempt.Begin(owner, host, _choice.KeyFor(owner, host));
@@ -228,9 +232,6 @@ internal sealed class RouterSlot : FilterSlot
         Exchange.Times.UpstreamConnectBegin = connection.ConnectBegin;
         Exchange.Times.UpstreamConnectEnd = connection.ConnectEnd;
         Exchange.Times.UpstreamPoolReady = Exchange.Times.UpstreamSendBegin = Loop.Now;
-        if (Exchange.Decision.Host!.AttemptCountInRequest)
-            SetNumber(head, KnownHeader.XEnvoyAttemptCount, _attempts);
-        Timeouts.Write(head, _completeAt == 0 ? 0 : Loop.Now - _completeAt, _hedges, Router.Options.SuppressEnvoyHeaders);
         if (_action.HostRewrite is { Kind: HostRewriteKind.Auto } && attempt.Host.Endpoint.Hostname.Length > 0)
             RouteRewrite.RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(attempt.Host.Endpoint.Hostname), _action.AppendForwardedHost);
         Exchange.Options.Tracer?.OnAttempt(Exchange, head);
