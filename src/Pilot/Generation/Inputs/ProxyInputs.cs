@@ -59,7 +59,7 @@ public sealed class ProxyInputs
     public Duration? IdleTimeout => Wire.ParseDuration(Node.Metadata.IdleTimeout);
 
     /// <summary>Text of the keys of an issuer and a JWKS address, as they were fetched. Without a successful fetch: keys that validate nothing.</summary>
-    public Func<string, string, string> Keys { get; init; } = static (_, _) => "{\"keys\":[]}";
+    public Func<string, string, string> Keys { get; init; } = Security.UnfetchedKeys.Of;
 
     /// <summary>No capture: the proxy binds every port itself.</summary>
     public bool BindsEverything => Node.Metadata.Interception == InterceptionMode.None;

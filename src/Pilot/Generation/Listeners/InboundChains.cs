@@ -147,7 +147,7 @@ internal sealed class InboundChains(ListenerParts parts)
         return chain;
     }
 
-    private IEnumerable<Filter> HttpFilters(InboundTarget target)
+    private List<Filter> HttpFilters(InboundTarget target)
     {
         var plan = new HttpPlan
         {
@@ -158,7 +158,11 @@ internal sealed class InboundChains(ListenerParts parts)
             Port = target.TargetPort,
             Base = Base(target),
         };
-        return [.. parts.Extensions.Network(ListenerClass.SidecarInbound, target.TargetPort).All, NetworkFilters.Http(ConnectionManagers.Build(parts, plan))];
+        var filters = new List<Filter>();
+        if (inputs.Features.MetadataExchange) filters.Add(NetworkFilters.PeerExchange());
+        filters.AddRange(parts.Extensions.Network(ListenerClass.SidecarInbound, target.TargetPort).All);
+        filters.Add(NetworkFilters.Http(ConnectionManagers.Build(parts, plan)));
+        return filters;
     }
 
     /// <summary>The one virtual host of an inbound chain.</summary>

@@ -57,6 +57,14 @@ internal static class SecretConfigs
         };
     }
 
+    /// <summary>Cluster and authority of the mesh's provider of secrets; null when it has none that can be reached.</summary>
+    public static (string Cluster, string Authority)? ExternalProvider(Istio.Mesh.V1Alpha1.MeshConfig mesh, Lateen.Registry.RegistryView registry)
+    {
+        var provider = mesh.ExtensionProviders.FirstOrDefault(static p => p.Sds is not null)?.Sds;
+        if (provider is null || Telemetry.Providers.Cluster(registry, provider.Service, provider.Port) is not var (host, cluster)) return null;
+        return (cluster, host);
+    }
+
     /// <summary>The credential that holds the trust anchors of another one.</summary>
     public static string CaOf(string credential) => credential + CaSuffix;
 

@@ -2,7 +2,9 @@ using System.Text.Json;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Generation.Endpoints;
+using Lateen.Pilot.Generation.Listeners;
 using Lateen.Pilot.Generation.Names;
+using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Scope;
 using Lateen.Test.Conformance.Frame;
 
@@ -36,6 +38,10 @@ internal sealed class XdsRunner : FolderRunner
             var scope = scopes.ScopeOf(node);
             var clusters = new ClusterGenerator().Generate(scope, null);
             yield return Compare($"{name}/{proxy}/clusters", clusters, want, "clusters", "name");
+            var listeners = new ListenerGenerator().Generate(scope, null);
+            yield return Compare($"{name}/{proxy}/listeners", listeners, want, "listeners", "name");
+            var routeNames = want.GetProperty("routes").EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!).ToHashSet();
+            yield return Compare($"{name}/{proxy}/routes", new RouteGenerator().Generate(scope, routeNames), want, "routes", "name");
             var names = want.GetProperty("endpoints").EnumerateArray().Select(golden => golden.GetProperty("clusterName").GetString()!).ToHashSet();
             if (want.TryGetProperty("nds", out var nds))
             {

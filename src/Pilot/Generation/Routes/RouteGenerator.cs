@@ -1,0 +1,57 @@
+using System.Globalization;
+using Envoy.Config.Route.V3;
+using Lateen.Pilot.Generation.Gateways;
+using Lateen.Pilot.Generation.Inputs;
+using Lateen.Pilot.Generation.Patches;
+using Lateen.Pilot.Scope;
+using Lateen.Registry;
+
+namespace Lateen.Pilot.Generation.Routes;
+
+/// <summary>RDS: the route configurations that a proxy's listeners name.</summary>
+public sealed class RouteGenerator : IResourceGenerator
+{
+    private readonly GenerationCache<(ProxyScope Scope, string Name), WireResource> made = new();
+
+    /// <inheritdoc/>
+    public string TypeUrl => TypeUrls.Route;
+
+    /// <inheritdoc/>
+    public void BeginSnapshot() => made.Turn();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
+    {
+        if (names is null) return [];
+        ProxyInputs? inputs = null;
+        return names.Order(StringComparer.Ordinal)
+            .Select(name => made.GetOrMake((scope, name), key => Make(inputs ??= new ProxyInputs(key.Scope), key.Name)))
+            .ToList();
+    }
+
+    private static WireResource Make(ProxyInputs inputs, string name)
+    {
+        var routes = inputs.Node.Type == ProxyType.Router ? GatewayRoutes.Generate(inputs, name) : Sidecar(inputs, name) ?? DefaultRoutes.Empty(name);
+        return WireResource.Of(name, ProxyPatches.Of(inputs.Scope).Routes(routes));
+    }
+
+    private static RouteConfiguration? Sidecar(ProxyInputs inputs, string name)
+    {
+        _ = int.TryParse(name.AsSpan(name.LastIndexOf(':') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port);
+        if (inputs.Scope.Imports.EgressFor(port, name) is not { } egress) return null;
+        return SidecarRoutes.Generate(new SidecarRouteInputs
+        {
+            RouteName = name,
+            Node = inputs.Node,
+            Labels = inputs.Scope.Labels,
+            IncludeAttemptCount = inputs.Config.ProxyHeaders?.AttemptCount?.Disabled != true,
+            Mesh = inputs.Mesh,
+            Services = egress.Services,
+            VirtualServices = egress.VirtualServices.Select(RouteRules.Of).ToList(),
+            DestinationRule = inputs.DestinationRule,
+            Fallback = inputs.Fallback,
+            Features = inputs.Features,
+            IsHttpProxy = name == SidecarRoutes.HttpProxyName || Protocols.Parse(egress.Declared?.Port?.Protocol ?? "") == Protocol.HttpProxy,
+        });
+    }
+}
