@@ -12,7 +12,6 @@ internal sealed class Accepting : TransportHandler
     // By SniffedProtocol, in the words of filter chain matches.
     private static readonly string[][] Protocols = [[], ["h2c"], ["http/1.1"], ["http/1.0"], []];
 
-
     private readonly ListenerSet _set;
     private readonly Transport _transport;
     private readonly ConnectionFacts _facts = new();
@@ -23,8 +22,8 @@ internal sealed class Accepting : TransportHandler
     private ListenerChain? _chain;
     private Inspector[] _pending = [];
     private ByteBuffer? _early;
-    private int _at;
-    private bool _over, _shaking;
+    private int _at, _consumed;
+    private bool _over, _shaking, _handed;
 
     public Accepting(ListenerSet set, Listener listener, Transport transport)
     {
@@ -43,21 +42,44 @@ internal sealed class Accepting : TransportHandler
     {
         _facts.DirectLocal = _facts.Local = _transport.Local;
         _facts.DirectRemote = _facts.Remote = _transport.Remote;
+        Enter(default);
+    }
+
+    /// <summary>A listener begins to look; the bytes are what has been read already.</summary>
+    private void Enter(ReadOnlySpan<byte> early)
+    {
         Restore();
-        if (_listener.HandsOver && _facts.LocalRestored && _set.ForDestination(_facts.Local) is { } other && !ReferenceEquals(other, _listener))
-            _listener = other;
+        _at = 0;
         _pending = [.. _listener.Inspectors.Where(i => i.Kind != InspectorKind.OriginalDestination && !i.IsDisabled(_facts.Local.Port))];
-        if (_pending.Length == 0)
+        if (_pending.Length == 0 || (!early.IsEmpty && Inspect(early)))
         {
-            Choose();
+            Decide(early);
             return;
         }
-        if (_listener.InspectMicros > 0)
+        if (_listener.InspectMicros > 0 && !_over)
             _transport.Loop.Arm(_patience, _listener.InspectMicros);
+    }
+
+    // All of this listener's inspectors are through: perhaps the connection is meant for another one (once, so that nothing goes round in circles).
+    private void Decide(ReadOnlySpan<byte> early)
+    {
+        if (_over)
+            return;
+        _transport.Loop.Disarm(_patience);
+        if (_listener.HandsOver && !_handed && _facts.LocalRestored && _set.ForDestination(_facts.Local) is { } other && !ReferenceEquals(other, _listener))
+        {
+            _handed = true;
+            _listener = other;
+            Enter(early);
+            return;
+        }
+        Choose(early);
     }
 
     private void Restore()
     {
+        if (_facts.LocalRestored)
+            return;
         bool wanted = _listener.HandsOver || _listener.Inspectors.Any(i => i.Kind == InspectorKind.OriginalDestination);
         if (!wanted || _transport.OriginalDestination.Kind == AddressKind.None)
             return;
@@ -71,7 +93,7 @@ internal sealed class Accepting : TransportHandler
             return;
         if (_early is null && Inspect(bytes))
         {
-            Choose(bytes);
+            Decide(bytes);
             return;
         }
         if (_early is null)
@@ -82,7 +104,7 @@ internal sealed class Accepting : TransportHandler
         }
         _early.Append(bytes);
         if (Inspect(_early.Written) || _early.Length > EarlyBytesMax)
-            Choose(_early.Written);
+            Decide(_early.Written);
     }
 
     // True when every inspector has come to a result.
@@ -90,7 +112,7 @@ internal sealed class Accepting : TransportHandler
     {
         for (; _at < _pending.Length; _at++)
         {
-            Inspection result = Look(_pending[_at], bytes);
+            Inspection result = Look(_pending[_at], bytes[_consumed..]);
             if (result == Inspection.NeedMore)
                 return false;
             if (_over)
@@ -111,6 +133,10 @@ internal sealed class Accepting : TransportHandler
                     _facts.ServerName = name;
                     _facts.ApplicationProtocols = protocols;
                 }
+                else if (tls == Inspection.NotIt)
+                {
+                    _facts.TransportFailure = Tls.TlsFailures.Inspected(bytes);
+                }
                 return tls;
             case InspectorKind.Http when _facts.TransportProtocol == "tls":
                 return Inspection.NotIt;
@@ -121,9 +147,42 @@ internal sealed class Accepting : TransportHandler
                 if (http is not SniffedProtocol.Other)
                     _facts.ApplicationProtocols = Protocols[(int)http];
                 return http is SniffedProtocol.Other ? Inspection.NotIt : Inspection.Found;
+            case InspectorKind.ProxyProtocol:
+                return ReadProxyHeader(inspector, bytes);
             default:
                 return Inspection.NotIt;
         }
+    }
+
+    private Inspection ReadProxyHeader(Inspector inspector, ReadOnlySpan<byte> bytes)
+    {
+        const int without = 4;
+        if (bytes.IsEmpty)
+            return Inspection.NeedMore;
+        Inspection result = ProxyHeader.Inspect(bytes, out ProxyHeader? header, out int taken);
+        bool refused = result switch
+        {
+            Inspection.NeedMore => false,
+            Inspection.NotIt => (inspector.Allow & without) == 0,
+            // Bit 0 is version 1, bit 1 is version 2.
+            _ => header is null || (inspector.Allow & header.Version) == 0,
+        };
+        if (refused)
+            Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.Malformed), "proxy_protocol_error", abort: false);
+        else if (header is not null)
+            Believe(header, taken);
+        return result;
+    }
+
+    private void Believe(ProxyHeader header, int taken)
+    {
+        _consumed += taken;
+        _facts.ProxyHeader = header;
+        if (header.Source.Kind == AddressKind.None)
+            return;
+        _facts.Remote = header.Source;
+        _facts.Local = header.Destination;
+        _facts.LocalRestored = true;
     }
 
     private void Choose(ReadOnlySpan<byte> early = default)
@@ -131,6 +190,7 @@ internal sealed class Accepting : TransportHandler
         if (_over)
             return;
         _transport.Loop.Disarm(_patience);
+        early = early[Math.Min(_consumed, early.Length)..];
         _chain = _listener.Chains.Find(_facts);
         if (_chain is null)
         {
@@ -186,7 +246,7 @@ internal sealed class Accepting : TransportHandler
         if (_over || _shaking)
             return;
         if (_early is { Length: > 0 })
-            Choose(_early.Written);
+            Decide(_early.Written);
         else
             Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.ConnectionTerminated), "downstream_remote_disconnect", abort: false);
     }
@@ -209,7 +269,7 @@ internal sealed class Accepting : TransportHandler
         }
         _counters.InspectTimeouts++;
         if (_listener.GoOnAfterTimeout)
-            Choose(_early is null ? default : _early.Written);
+            Decide(_early is null ? default : _early.Written);
         else
             Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.InspectTimeout), "listener_filter_timeout", abort: false);
     }
@@ -234,6 +294,7 @@ internal sealed class Accepting : TransportHandler
         public override void OnClosed(Transport transport, CloseReason reason)
         {
             accepting._counters.HandshakeFailures++;
+            accepting._counters.Ended++;
             accepting.Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.TlsFailure), security.FailureOf(transport), abort: false);
         }
     }

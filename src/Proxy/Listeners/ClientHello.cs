@@ -25,13 +25,11 @@ public static class ClientHello
     {
         serverName = "";
         protocols = [];
-        if (bytes.Length == 0)
-            return Inspection.NeedMore;
-        if (bytes[0] != 0x16 || (bytes.Length > 1 && bytes[1] != 3))
-            return Inspection.NotIt;
-        // Envoy's inspector wants a record's head before it says anything.
+        // Envoy's inspector says nothing before a record's head is there, whatever the first byte is: chains are chosen by the same rule.
         if (bytes.Length < 5)
             return Inspection.NeedMore;
+        if (bytes[0] != 0x16 || bytes[1] != 3)
+            return Inspection.NotIt;
         Span<byte> hello = bytes.Length <= 16 * 1024 ? stackalloc byte[bytes.Length] : new byte[bytes.Length];
         int length = Gather(bytes, hello);
         if (length < 0)

@@ -32,4 +32,10 @@ public sealed class ConnectionFacts
 
     /// <summary>ALPN of the client's hello, or what the HTTP inspector found (<c>http/1.1</c>, <c>h2c</c>).</summary>
     public IReadOnlyList<string> ApplicationProtocols { get; set; } = [];
+
+    /// <summary>What the tls_inspector's look at plain text is called in logs; empty where it saw TLS or did not look.</summary>
+    public string TransportFailure { get; set; } = "";
+
+    /// <summary>The PROXY protocol header that came first; null for none.</summary>
+    public ProxyHeader? ProxyHeader { get; set; }
 }
