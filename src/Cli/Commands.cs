@@ -28,6 +28,7 @@ public static class Commands
         LogsVerb.Command(terminal),
         ControlPlaneVerb.Command(terminal),
         AgentVerb.Command(),
+        ConsoleVerb.Command(terminal),
 
         ApplyVerb.Command(terminal),
         GetVerb.Command(terminal),
