@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 
@@ -7,6 +8,8 @@ namespace Lateen.Pilot.Generation;
 /// <summary>One xDS resource, serialized once and shared by all who get it.</summary>
 public sealed class WireResource
 {
+    private Resource? _delivery;
+
     private WireResource(string name, Any body, string version, IMessage message)
     {
         Name = name;
@@ -23,6 +26,9 @@ public sealed class WireResource
 
     /// <summary>Hash of the bytes: equal bytes have equal versions, also after a restart and on another replica.</summary>
     public string Version { get; }
+
+    /// <summary>The resource as an incremental response carries it; shared by all responses.</summary>
+    public Resource Delivery => _delivery ??= new Resource { Name = Name, Version = Version, Resource_ = Body };
 
     /// <summary>The message itself; not to be changed any more.</summary>
     public IMessage Message { get; }

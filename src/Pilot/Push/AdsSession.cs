@@ -192,14 +192,12 @@ public sealed class AdsSession
 
     private AdsResponse? RenderDelta(WatchedType watch, ProxyScope scope, IReadOnlyList<WireResource> all)
     {
-        var existing = new HashSet<string>(all.Count);
         var news = new List<WireResource>();
         foreach (var resource in all)
         {
-            existing.Add(resource.Name);
             if (watch.IsNews(resource)) news.Add(resource);
         }
-        var gone = watch.Gone(existing);
+        var gone = watch.Gone(all);
         if (news.Count == 0 && gone.Count == 0 && !watch.OwesAnswer) return null;
 
         var response = new DeltaDiscoveryResponse
@@ -210,7 +208,7 @@ public sealed class AdsSession
         };
         foreach (var resource in news)
         {
-            response.Resources.Add(new Resource { Name = resource.Name, Version = resource.Version, Resource_ = resource.Body });
+            response.Resources.Add(resource.Delivery);
         }
         response.RemovedResources.Add(gone);
         Delivered(watch, response.Nonce, scope, news, gone);
@@ -220,7 +218,7 @@ public sealed class AdsSession
     private AdsResponse? RenderWhole(WatchedType watch, ProxyScope scope, IReadOnlyList<WireResource> all)
     {
         var news = all.Where(watch.IsNews).ToList();
-        var gone = watch.Gone(all.Select(resource => resource.Name).ToHashSet());
+        var gone = watch.Gone(all);
         var isWhole = TypeUrls.IsWholeState(watch.TypeUrl);
         if (news.Count == 0 && (gone.Count == 0 || !isWhole) && !watch.OwesAnswer) return null;
 

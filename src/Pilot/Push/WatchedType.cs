@@ -69,9 +69,13 @@ internal sealed class WatchedType(string typeUrl)
     public bool IsNews(WireResource resource) => !_sent.TryGetValue(resource.Name, out var version) || version != resource.Version;
 
     /// <summary>Names that the peer holds, or waits for, and that do not exist.</summary>
-    public List<string> Gone(HashSet<string> existing)
+    /// <param name="all">Everything that exists of what it asked for.</param>
+    public List<string> Gone(IReadOnlyList<WireResource> all)
     {
         var gone = new List<string>();
+        if (NothingGone(all)) return gone;
+        var existing = new HashSet<string>(all.Count);
+        foreach (var resource in all) existing.Add(resource.Name);
         foreach (var (name, version) in _sent)
         {
             if (version != Absent && !existing.Contains(name)) gone.Add(name);
@@ -82,6 +86,18 @@ internal sealed class WatchedType(string typeUrl)
         }
         gone.Sort(StringComparer.Ordinal);
         return gone;
+    }
+
+    // The usual case, told by counting: all that it holds exists, and all that it asked for, too.
+    private bool NothingGone(IReadOnlyList<WireResource> all)
+    {
+        if (!IsWildcard && all.Count != _names.Count) return false;
+        var held = 0;
+        foreach (var resource in all)
+        {
+            if (_sent.TryGetValue(resource.Name, out var version) && version != Absent) held++;
+        }
+        return held == _sent.Count && (!IsWildcard || _names.Count == 0 || (_names.Count == 1 && _names.Contains("*")));
     }
 
     public void Sent(string nonce, string revision, IReadOnlyList<WireResource> resources, IReadOnlyList<string> removed)

@@ -9,6 +9,8 @@ namespace Lateen.Pilot.Scope;
 /// <summary>What the proxies of a namespace (under one Sidecar resource, or none) import.</summary>
 public sealed class SidecarScope
 {
+    private bool? _looksAtWorkloads;
+
     /// <summary>Namespace of the proxies.</summary>
     public required string Namespace { get; init; }
 
@@ -32,6 +34,20 @@ public sealed class SidecarScope
 
     /// <summary>The imported service of this hostname, or null.</summary>
     public Service? Service(string hostname) => ByHost.GetValueOrDefault(hostname);
+
+    /// <summary>Whether something imported depends on the client's own labels or node, so that clients must be told apart by them.</summary>
+    public bool LooksAtWorkloads(Istio.Mesh.V1Alpha1.MeshConfig mesh) => _looksAtWorkloads ??=
+        Services.Any(service => service.NodeLocal || service.TrafficDistribution != TrafficDistribution.Any)
+        || DestinationRules.Values.Any(rules => rules.Any(LooksAtWorkloads))
+        || mesh.LocalityLbSetting?.FailoverPriority.Count > 0 || mesh.ZoneAwareLbSetting?.FailoverPriority.Count > 0;
+
+    private static bool LooksAtWorkloads(MergedDestinationRule rule) =>
+        rule.Selector is not null || Policies(rule.Rule.Spec).Any(balancer =>
+            balancer?.LocalityLbSetting?.FailoverPriority.Count > 0 || balancer?.ZoneAwareLbSetting?.FailoverPriority.Count > 0);
+
+    private static IEnumerable<LoadBalancerSettings?> Policies(DestinationRule rule) =>
+        rule.Subsets.Select(subset => subset.TrafficPolicy).Append(rule.TrafficPolicy).Where(policy => policy is not null)
+            .SelectMany(policy => policy!.PortLevelSettings.Select(port => port.LoadBalancer).Append(policy.LoadBalancer));
 
     /// <summary>The rule for traffic of a client with these labels to a hostname, or null.</summary>
     /// <param name="hostname">Service.</param>

@@ -11,25 +11,33 @@ namespace Lateen.Pilot.Generation.Clusters;
 public sealed class ClusterGenerator : IResourceGenerator
 {
     private readonly GenerationCache<OutboundClusterInputs, IReadOnlyList<WireResource>> _outbound = new();
+    private readonly GenerationCache<(ClientGroup Group, MergedGateway? Gateway), IReadOnlyList<WireResource>> _groups = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Cluster;
 
     /// <inheritdoc/>
-    public void BeginSnapshot() => _outbound.Turn();
+    public void BeginSnapshot()
+    {
+        _outbound.Turn();
+        _groups.Turn();
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         var client = ClientOf(scope);
-        var made = new List<WireResource>();
-        AddOutbound(scope, client, made);
+        // What a gateway is sent depends on its servers, too; these are its own.
+        var outbound = _groups.GetOrMake((ClientGroup.Of(scope), scope.Gateway), _ => Outbound(scope, client));
+        var made = new List<WireResource>(outbound.Count + 8);
+        made.AddRange(outbound);
         foreach (var cluster in Others(scope, client)) made.Add(WireResource.Of(cluster.Name, cluster));
         return FirstOfEachName(made, names);
     }
 
-    private void AddOutbound(ProxyScope scope, ClusterClient client, List<WireResource> made)
+    private List<WireResource> Outbound(ProxyScope scope, ClusterClient client)
     {
+        var made = new List<WireResource>();
         foreach (var service in OutboundServices(scope))
         {
             if (service.Resolution == ServiceResolution.Alias) continue;
@@ -39,7 +47,7 @@ public sealed class ClusterGenerator : IResourceGenerator
                 made.AddRange(_outbound.GetOrMake(OutboundInputs.Of(scope, client, service, port, isSni: false), Make));
             }
         }
-        if (scope.Gateway?.HasAutoPassthrough != true) return;
+        if (scope.Gateway?.HasAutoPassthrough != true) return made;
         foreach (var service in scope.Imports.Services)
         {
             if (service.MeshExternal || service.Resolution == ServiceResolution.Alias) continue;
@@ -49,6 +57,7 @@ public sealed class ClusterGenerator : IResourceGenerator
                 made.AddRange(_outbound.GetOrMake(OutboundInputs.Of(scope, client, service, port, isSni: true), Make));
             }
         }
+        return made;
     }
 
     private static IEnumerable<Service> OutboundServices(ProxyScope scope) =>

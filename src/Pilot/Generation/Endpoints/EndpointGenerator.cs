@@ -9,21 +9,32 @@ namespace Lateen.Pilot.Generation.Endpoints;
 public sealed class EndpointGenerator : IResourceGenerator
 {
     private readonly GenerationCache<EndpointInputs, WireResource> _cache = new();
+    private readonly GenerationCache<ClientGroup, Dictionary<string, WireResource?>> _groups = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Endpoint;
 
     /// <inheritdoc/>
-    public void BeginSnapshot() => _cache.Turn();
+    public void BeginSnapshot()
+    {
+        _cache.Turn();
+        _groups.Turn();
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (names is null) return [];
+        var known = _groups.GetOrMake(ClientGroup.Of(scope), _ => []);
         var made = new List<WireResource>(names.Count);
-        foreach (var name in names.Order(StringComparer.Ordinal))
+        foreach (var name in names)
         {
-            if (InputsOf(scope, name) is { } inputs) made.Add(_cache.GetOrMake(inputs, Make));
+            if (!known.TryGetValue(name, out var resource))
+            {
+                resource = InputsOf(scope, name) is { } inputs ? _cache.GetOrMake(inputs, Make) : null;
+                known.Add(name, resource);
+            }
+            if (resource is not null) made.Add(resource);
         }
         return made;
     }
