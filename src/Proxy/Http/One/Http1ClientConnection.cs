@@ -133,6 +133,8 @@ public sealed class Http1ClientConnection : UpstreamConnection
                     rest = default;
                     break;
                 default:
+                    // Behind a complete response comes nothing that anyone asked for: the connection can't be trusted any more.
+                    _keepAlive = false;
                     return bytes.Length;
             }
             if (rest.Length == before && _phase == phase)

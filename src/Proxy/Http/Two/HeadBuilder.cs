@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Lateen.Proxy.Http.Two;
 
 /// <summary>What a header block is.</summary>
-internal enum BlockKind : byte
+public enum BlockKind : byte
 {
     Request,
     Response,
@@ -15,7 +15,7 @@ internal enum BlockKind : byte
 }
 
 /// <summary>What is wrong with a header block, as Envoy's logs name it.</summary>
-internal enum BlockFault : byte
+public enum BlockFault : byte
 {
     None,
 
@@ -36,7 +36,7 @@ internal enum BlockFault : byte
 }
 
 /// <summary>Takes the fields of one block into a <see cref="HeaderMap"/> and checks them (RFC 9113 8.2, 8.3). The first fault stands; what comes behind it is thrown away, so that a bomb costs nothing.</summary>
-internal sealed class HeadBuilder(CodecOptions options)
+public sealed class HeadBuilder(CodecOptions options)
 {
     private static readonly SearchValues<byte> BadInPath = SearchValues.Create(
         Enumerable.Range(0, 0x21).Append(0x7f).Select(b => (byte)b).ToArray());

@@ -1,7 +1,7 @@
 namespace Lateen.Proxy.Http.Two;
 
 /// <summary>Decodes header blocks (RFC 7541 3). One a connection; what it hands to the <see cref="HeadBuilder"/> holds for that call.</summary>
-internal sealed class HpackDecoder(int tableMax)
+public sealed class HpackDecoder(int tableMax)
 {
     private static readonly KnownHeader[] StaticKnown =
         [KnownHeader.None, .. HpackTables.Static.Select(e => KnownHeaders.Find(System.Text.Encoding.ASCII.GetBytes(e.Name)))];

@@ -8,17 +8,17 @@ namespace Lateen.Proxy.Http.Two;
 /// pushes out what repeats. Fields found in a table cost one or two bytes; others go as plain literals, Huffman-coded only on their way into the table, where
 /// the work is paid once. Secrets are never indexed (RFC 7541 7.1.3).
 /// </summary>
-internal sealed class HpackEncoder
+public sealed class HpackEncoder
 {
-    private const int SlotCount = 256;
+    private const int Sets = 64, Ways = 4, MetCount = 256;
 
     private static readonly byte[] StaticName = MakeStaticNames();
 
     private readonly HpackTable _table = new();
 
-    // By hash of a field: the number of its insertion + 1; and, at another place, the hashes that were met once.
-    private readonly int[] _slots = new int[SlotCount];
-    private readonly uint[] _met = new uint[SlotCount];
+    // By hash of a field: the number of its insertion, in sets of four so that two fields of each request don't push each other out; and the hashes met once.
+    private readonly (uint Hash, int Insertion)[] _slots = new (uint, int)[Sets * Ways];
+    private readonly uint[] _met = new uint[MetCount];
     private readonly int _sizeMax;
     private int _announce = -1, _announceLeast = int.MaxValue;
     private byte[] _bytes = new byte[1024];
@@ -80,13 +80,12 @@ internal sealed class HpackEncoder
             return;
         }
         uint hash = Hash(name, value);
-        ref int slot = ref _slots[hash % SlotCount];
-        if (slot != 0 && IsAt(slot - 1, name, value, out int index))
+        if (IsInserted(hash, name, value, out int index))
         {
             PutInteger(0x80, 7, HpackTables.Static.Length + 1 + index);
             return;
         }
-        ref uint met = ref _met[(hash >> 8) % SlotCount];
+        ref uint met = ref _met[(hash >> 8) % MetCount];
         if (met != hash)
         {
             met = hash;
@@ -95,17 +94,36 @@ internal sealed class HpackEncoder
         }
         PutLiteral(0x40, 6, nameIndex, name, value, huffman: true);
         _table.Insert(known, name, value);
-        slot = _table.Inserted;
+        Remember(hash);
     }
 
-    // The number of the insertion minus one in slot: insertion i (from 0) is now at index Inserted - 1 - i.
-    private bool IsAt(int insertion, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, out int index)
+    private bool IsInserted(uint hash, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, out int index)
     {
-        index = _table.Inserted - 1 - insertion;
-        if ((uint)index >= (uint)_table.Count)
-            return false;
-        _table.Get(index, out _, out ReadOnlySpan<byte> n, out ReadOnlySpan<byte> v);
-        return v.SequenceEqual(value) && n.SequenceEqual(name);
+        ReadOnlySpan<(uint Hash, int Insertion)> set = _slots.AsSpan((int)(hash % Sets) * Ways, Ways);
+        foreach ((uint Hash, int Insertion) slot in set)
+        {
+            // Insertion number n (from 1) is at index Inserted - n now.
+            index = _table.Inserted - slot.Insertion;
+            if (slot.Hash != hash || (uint)index >= (uint)_table.Count)
+                continue;
+            _table.Get(index, out _, out ReadOnlySpan<byte> n, out ReadOnlySpan<byte> v);
+            if (v.SequenceEqual(value) && n.SequenceEqual(name))
+                return true;
+        }
+        index = 0;
+        return false;
+    }
+
+    private void Remember(uint hash)
+    {
+        Span<(uint Hash, int Insertion)> set = _slots.AsSpan((int)(hash % Sets) * Ways, Ways);
+        int oldest = 0;
+        for (int i = 1; i < Ways; i++)
+        {
+            if (_table.Inserted - set[i].Insertion > _table.Inserted - set[oldest].Insertion)
+                oldest = i;
+        }
+        set[oldest] = (hash, _table.Inserted);
     }
 
     private static int StaticField(KnownHeader known, ReadOnlySpan<byte> value) => known switch

@@ -4,7 +4,7 @@ namespace Lateen.Proxy.Http.Two;
 /// The dynamic table of one direction (RFC 7541 2.3.2): newest first, bounded by the sum of names, values and 32 for each. Entries lie behind one another in one
 /// array that starts small and is compacted when it is full; entry numbers count insertions, so that an encoder can remember where it put something.
 /// </summary>
-internal sealed class HpackTable
+public sealed class HpackTable
 {
     private const int Overhead = 32;
 
@@ -83,7 +83,7 @@ internal sealed class HpackTable
         int live = (int)(_end - start);
 
         // Twice what lives plus what comes: a compaction is paid by as many bytes inserted since the last one. Two arrays take turns.
-        int need = Math.Max(256, (live + bytes) * 2);
+        int need = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(256, (live + bytes) * 2));
         byte[] next = _spare.Length >= need ? _spare : new byte[Math.Max(need, _bytes.Length)];
         _bytes.AsSpan((int)(start - _base), live).CopyTo(next);
         _spare = _bytes;

@@ -4,7 +4,7 @@ namespace Lateen.Proxy.Http.Two;
 /// The Huffman code of HPACK. Decoding takes four bits a step through a table of states (the inner nodes of the code's tree); encoding collects bits in a word.
 /// Padding may be longer than seven bits, as Envoy's decoder allows: it says nothing, so refusing it protects nobody; a full EOS or other padding is refused.
 /// </summary>
-internal static class Huffman
+public static class Huffman
 {
     private const byte Emits = 1, MayEnd = 2, Fails = 4;
 
