@@ -120,7 +120,7 @@ public static class Kinds
 
     /// <summary>Whether the group is one whose kinds all stand here, so that an unknown kind of it is a mistake.</summary>
     public static bool IsOwnGroup(string group) =>
-        group.EndsWith(".istio.io", StringComparison.Ordinal) || group is GatewayGroup or ExperimentalGatewayGroup;
+        (group.EndsWith(".istio.io", StringComparison.Ordinal) && group != "install.istio.io") || group is GatewayGroup or ExperimentalGatewayGroup;
 
     private static bool IsNamed(ResourceKind kind, string word) =>
         Same(kind.Name, word) || Same(kind.Plural, word) || kind.ShortNames.Any(s => Same(s, word));

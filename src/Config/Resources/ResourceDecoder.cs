@@ -62,7 +62,17 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
             diagnostics.Add(ResourceCodes.NoKind, place, Join(path, "kind"), "kind is missing");
         }
 
-        if (string.IsNullOrEmpty(apiVersion))
+        if (string.IsNullOrEmpty(apiVersion) && Kinds.Find("", kindName ?? "") is { } core)
+        {
+            // Istio's own tools read such objects; an API server would not.
+            apiVersion = core.PreferredApiVersion;
+            diagnostics.Add(new Diagnostic
+            {
+                Code = ResourceCodes.NoApiVersion, Level = DiagnosticLevel.Warning, Position = place, Path = Join(path, "apiVersion"),
+                Text = $"apiVersion is missing; {apiVersion} is assumed", Remedy = $"add apiVersion: {apiVersion}",
+            });
+        }
+        else if (string.IsNullOrEmpty(apiVersion))
         {
             diagnostics.Add(ResourceCodes.NoApiVersion, place, Join(path, "apiVersion"), "apiVersion is missing");
         }

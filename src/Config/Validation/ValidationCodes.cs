@@ -27,6 +27,8 @@ public static class ValidationCodes
     public static readonly DiagnosticCode BadHeader = Error("LTN3019", "a header name or value is not valid", "correct it; the authority can only be set, not added or removed");
     public static readonly DiagnosticCode NoEffect = Warning("LTN3020", "something has no effect here", "remove it");
 
+    public static readonly DiagnosticCode PortConvention = Error("LTN3021", "a port of a Service does not tell its protocol, so that the proxy has to guess it", "set appProtocol, or begin the port's name with the protocol, such as http-web");
+
     // ---- VirtualService ----
     public static readonly DiagnosticCode HttpRoute = Error("LTN3101", "a route is contradictory", "a route forwards, redirects, answers or delegates: one of them");
     public static readonly DiagnosticCode Weights = Error("LTN3102", "the weights of destinations cannot be used", "give at least one destination a positive weight, and none a negative one");

@@ -25,6 +25,19 @@ public static class Validator
         return findings.Items.Count == 0 ? [] : findings.Items.Select(f => Place(f, resource)).ToArray();
     }
 
+    /// <summary>The same, and whether a Service's ports say their protocol: for a person who asks, not for admission, where it would refuse what works.</summary>
+    public static IReadOnlyList<Diagnostic> CheckConventions(Resource resource)
+    {
+        var findings = new Findings();
+        Check(findings, resource);
+        if (resource.Message is Kubernetes.Core.V1.Service service)
+        {
+            ServicePortRules.Check(findings, service);
+        }
+
+        return findings.Items.Select(f => Place(f, resource)).ToArray();
+    }
+
     private static void Check(Findings f, Resource resource)
     {
         foreach (var annotation in resource.Annotations.Keys.Where(a => a.StartsWith(ReservedPrefix, StringComparison.Ordinal)))

@@ -16,7 +16,7 @@ internal static class WrittenEmpty
         ["AuthorizationPolicy"] = [["rules", "*", "from"], ["rules", "*", "to"]],
         ["PeerAuthentication"] = [["portLevelMtls"]],
         ["Gateway"] = [["servers", "*", "tls", "credentialNames"], ["servers", "*", "tls", "tlsCertificates"]],
-        ["RequestAuthentication"] = [["jwtRules", "*", "issuer"], ["jwtRules", "*", "jwksUri"]],
+        ["RequestAuthentication"] = [["jwtRules", "*", "jwksUri"]],
         ["WasmPlugin"] = [["imagePullSecret"], ["pluginName"]],
         ["TrafficExtension"] = [["wasm", "imagePullSecret"], ["wasm", "pluginName"]],
     };
