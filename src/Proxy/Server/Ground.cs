@@ -1,0 +1,108 @@
+// Server: the proxy put together: main loop, workers, listeners on all of them, admin pages, life from start to drain. It is plain wiring, read top to bottom in ProxyServer; what
+// it wires lives elsewhere. The main loop takes configuration, resolves names, checks health and answers admin requests; workers do nothing but traffic. It knows no protobuf: the
+// bootstrap comes as text and is translated in Xds/. Refused: a container for dependencies; statics.
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Net.Epoll;
+using Lateen.Proxy.Net.Memory;
+
+namespace Lateen.Proxy.Server;
+
+/// <summary>What a proxy stands on: threads over real sockets, or the in-memory network.</summary>
+public abstract class Ground
+{
+    /// <summary>The loop for everything but traffic.</summary>
+    public abstract EventLoop Main { get; }
+
+    /// <summary>The workers' loops.</summary>
+    public abstract IReadOnlyList<EventLoop> Workers { get; }
+
+    /// <summary>Lets the loops run.</summary>
+    public abstract void Start();
+
+    /// <summary>Stops them; the caller waits for their threads.</summary>
+    public abstract void Stop();
+}
+
+/// <summary>One thread a loop, over epoll.</summary>
+public sealed class ThreadGround : Ground, IDisposable
+{
+    private readonly EpollLoop _main;
+    private readonly EpollLoop[] _workers;
+    private readonly List<Thread> _threads = [];
+
+    /// <summary>A main loop and some workers.</summary>
+    /// <param name="workers">How many workers.</param>
+    /// <param name="seed">The seed of chance; 0 takes one from the system.</param>
+    /// <param name="onDefect">Hears of broken invariants.</param>
+    public ThreadGround(int workers, ulong seed, Action<Exception> onDefect)
+    {
+        ulong start = seed != 0 ? seed : BitConverter.ToUInt64(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8));
+        _main = new EpollLoop(new EpollLoopOptions { Name = "main", Seed = start, OnDefect = onDefect });
+        _workers = [.. Enumerable.Range(0, workers).Select(i => new EpollLoop(new EpollLoopOptions { Name = $"worker-{i}", Seed = start + 1 + (ulong)i, OnDefect = onDefect }))];
+    }
+
+    /// <inheritdoc/>
+    public override EventLoop Main => _main;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<EventLoop> Workers => _workers;
+
+    /// <inheritdoc/>
+    public override void Start()
+    {
+        _threads.Add(_main.Start());
+        foreach (EpollLoop worker in _workers)
+            _threads.Add(worker.Start());
+    }
+
+    /// <inheritdoc/>
+    public override void Stop()
+    {
+        foreach (EpollLoop worker in _workers)
+            worker.Stop();
+        _main.Stop();
+        foreach (Thread thread in _threads)
+            thread.Join(TimeSpan.FromSeconds(5));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (EpollLoop worker in _workers)
+            worker.Dispose();
+        _main.Dispose();
+    }
+}
+
+/// <summary>Loops of one host of the in-memory network; whoever drives the network drives them.</summary>
+public sealed class MemoryGround : Ground
+{
+    private readonly MemoryLoop _main;
+    private readonly MemoryLoop[] _workers;
+
+    /// <summary>A main loop and some workers on a host.</summary>
+    public MemoryGround(MemoryHost host, int workers = 1)
+    {
+        _main = host.AddLoop("main");
+        _workers = [.. Enumerable.Range(0, workers).Select(i => host.AddLoop($"worker-{i}"))];
+    }
+
+    /// <inheritdoc/>
+    public override EventLoop Main => _main;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<EventLoop> Workers => _workers;
+
+    /// <inheritdoc/>
+    public override void Start()
+    {
+    }
+
+    /// <inheritdoc/>
+    public override void Stop()
+    {
+        _main.Kill();
+        foreach (MemoryLoop worker in _workers)
+            worker.Kill();
+    }
+}

@@ -1,0 +1,187 @@
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Telemetry;
+using Lateen.Proxy.Upstream;
+using Lateen.Proxy.Xds;
+
+namespace Lateen.Proxy.Server;
+
+/// <summary>What a proxy is started with.</summary>
+public sealed record ProxyInputs
+{
+    /// <summary>The bootstrap as JSON or YAML.</summary>
+    public required string Bootstrap { get; init; }
+
+    /// <summary>Where the text came from, for messages.</summary>
+    public string BootstrapFile { get; init; } = "bootstrap";
+
+    /// <summary>A second text laid over the first (--config-yaml); empty for none.</summary>
+    public string Overlay { get; init; } = "";
+
+    /// <summary>In place of the bootstrap's node id and cluster; empty keeps them.</summary>
+    public string NodeId { get; init; } = "";
+
+    /// <summary>In place of the bootstrap's cluster of the node; empty keeps it.</summary>
+    public string NodeCluster { get; init; } = "";
+
+    /// <summary>How often log buffers leave, in microseconds.</summary>
+    public long LogFlushMicros { get; init; } = 10_000_000;
+
+    /// <summary>Gives the sink of a log's path; null writes files.</summary>
+    public Func<string, LogSink>? Sinks { get; init; }
+
+    /// <summary>Hears what an operator should read: one line each.</summary>
+    public Action<string> Say { get; init; } = static _ => { };
+}
+
+/// <summary>How far a proxy is.</summary>
+public enum ProxyState : byte
+{
+    /// <summary>Listeners and clusters serve.</summary>
+    Live,
+
+    /// <summary>On its way out.</summary>
+    Draining,
+
+    /// <summary>The first configuration has not come.</summary>
+    PreInitializing,
+
+    /// <summary>The first configuration is taken up.</summary>
+    Initializing,
+}
+
+/// <summary>A bootstrap that can't be served; the message has one reason a line.</summary>
+public sealed class BootstrapException(string message) : Exception(message);
+
+/// <summary>A running proxy.</summary>
+public sealed class ProxyServer : IDisposable
+{
+    private readonly Ground _ground;
+    private readonly ProxyInputs _inputs;
+    private readonly FileWriter? _logWriter;
+    private readonly Dictionary<string, LogSink> _sinks = new(StringComparer.Ordinal);
+    private readonly ProxyAssembly _assembly;
+    private AdminServer? _admin;
+
+    /// <summary>Puts a proxy together. Nothing runs before <see cref="Start"/>.</summary>
+    /// <exception cref="BootstrapException">The bootstrap can't be served.</exception>
+    public ProxyServer(ProxyInputs inputs, Ground ground)
+    {
+        _ground = ground;
+        _inputs = inputs;
+        Workers = [.. ground.Workers.Select((loop, i) => new Worker(i, loop))];
+        Clusters = new ClusterDirectory(ground.Main, Workers.Count);
+        Upstreams = new Upstreams(Clusters, Workers);
+        Listeners = new WorkerListeners(ground.Main, Workers);
+        _logWriter = inputs.Sinks is null ? new FileWriter() : null;
+        _assembly = new ProxyAssembly(this, inputs);
+        Listeners.Settled = Advance;
+        _assembly.Progress = Advance;
+    }
+
+    /// <summary>The workers.</summary>
+    public IReadOnlyList<Worker> Workers { get; }
+
+    /// <summary>All clusters.</summary>
+    public ClusterDirectory Clusters { get; }
+
+    /// <summary>The workers' upstream sides.</summary>
+    public Upstreams Upstreams { get; }
+
+    /// <summary>The listeners on all workers.</summary>
+    public WorkerListeners Listeners { get; }
+
+    /// <summary>The loop for everything but traffic.</summary>
+    public EventLoop Main => _ground.Main;
+
+    /// <summary>What configuration holds.</summary>
+    internal ProxyAssembly Assembly => _assembly;
+
+    /// <summary>How far it is. Main loop.</summary>
+    public ProxyState State { get; private set; } = ProxyState.PreInitializing;
+
+    /// <summary>When it was made, microseconds since 1970.</summary>
+    public long StartedAt { get; private set; }
+
+    /// <summary>False after /healthcheck/fail. Main loop.</summary>
+    public bool IsHealthy { get; set; } = true;
+
+    /// <summary>Called once, on the main loop, when it is live.</summary>
+    public Action? Live { get; set; }
+
+    /// <summary>Called once, on the main loop, when /quitquitquit was asked.</summary>
+    public Action? Quit { get; set; }
+
+    /// <summary>The admin server's address; kind None where there is none.</summary>
+    public Address AdminAddress => _admin?.Address ?? default;
+
+    /// <summary>Log lines that were lost.</summary>
+    public long LostLogLines => _sinks.Values.Sum(s => s.Lost);
+
+    /// <summary>Begins to serve.</summary>
+    public void Start()
+    {
+        StartedAt = Main.WallClock;
+        _ground.Start();
+        Main.Post(new Beginning(this));
+    }
+
+    private void Begin()
+    {
+        State = ProxyState.Initializing;
+        try
+        {
+            if (_assembly.AdminAddress.Kind != AddressKind.None)
+                _admin = new AdminServer(this, _assembly.AdminAddress);
+        }
+        catch (ListenException e)
+        {
+            _inputs.Say($"the admin page can't listen: {e.Message}");
+        }
+        _assembly.Begin();
+        Advance();
+    }
+
+    // Live when all that was asked for has come and every listener is bound.
+    private void Advance()
+    {
+        foreach ((string name, string why) in Listeners.Failures)
+            _inputs.Say($"listener {name}: {why}");
+        if (State != ProxyState.Initializing || !Listeners.IsSettled || !_assembly.IsComplete)
+            return;
+        State = ProxyState.Live;
+        Live?.Invoke();
+    }
+
+    /// <summary>The sink of a path: one for all logs of that path.</summary>
+    internal LogSink SinkOf(string path)
+    {
+        if (!_sinks.TryGetValue(path, out LogSink? sink))
+            _sinks[path] = sink = _inputs.Sinks?.Invoke(path) ?? new FileSink(path, _inputs.LogFlushMicros, Workers.Count, _logWriter!);
+        return sink;
+    }
+
+    /// <summary>Opens log files anew. Main loop.</summary>
+    public void ReopenLogs()
+    {
+        foreach (LogSink sink in _sinks.Values)
+            sink.Reopen();
+    }
+
+    /// <summary>Drains listeners. Main loop.</summary>
+    public void Drain(bool inboundOnly, bool close) => Listeners.Drain(l => !inboundOnly || l.IsInbound, close);
+
+    /// <summary>Ends: loops stop, logs leave.</summary>
+    public void Dispose()
+    {
+        State = ProxyState.Draining;
+        _ground.Stop();
+        _logWriter?.Dispose();
+        (_ground as IDisposable)?.Dispose();
+    }
+
+    private sealed class Beginning(ProxyServer server) : Letter
+    {
+        protected internal override void Deliver() => server.Begin();
+    }
+}

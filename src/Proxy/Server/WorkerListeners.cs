@@ -1,0 +1,99 @@
+using Lateen.Proxy.Listeners;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Xds;
+
+namespace Lateen.Proxy.Server;
+
+/// <summary>Listeners on all workers: changes go to each as a letter, and what could not be bound comes back to the main loop.</summary>
+public sealed class WorkerListeners : ListenerHost
+{
+    private readonly EventLoop _main;
+    private readonly ListenerSet[] _sets;
+    private readonly Dictionary<string, Listener> _listeners = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _awaited = new(StringComparer.Ordinal);
+
+    /// <summary>For the workers of a proxy.</summary>
+    public WorkerListeners(EventLoop main, IReadOnlyList<Worker> workers)
+    {
+        _main = main;
+        _sets = [.. workers.Select(w => new ListenerSet(w))];
+    }
+
+    /// <summary>The listeners put so far, by name. Main loop.</summary>
+    public IReadOnlyDictionary<string, Listener> All => _listeners;
+
+    /// <summary>Names of listeners that could not be bound, with the reason. Main loop.</summary>
+    public Dictionary<string, string> Failures { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>True when every worker has answered for every listener. Main loop.</summary>
+    public bool IsSettled => _awaited.Count == 0;
+
+    /// <summary>Called on the main loop when a listener is in service on all workers, or could not be bound.</summary>
+    public Action? Settled { get; set; }
+
+    /// <inheritdoc/>
+    public override void Put(Listener listener)
+    {
+        _listeners[listener.Name] = listener;
+        _awaited[listener.Name] = _sets.Length;
+        foreach (ListenerSet set in _sets)
+            set.Worker.Loop.Post(new Putting(this, set, listener));
+    }
+
+    /// <inheritdoc/>
+    public override void Remove(string name)
+    {
+        _listeners.Remove(name);
+        foreach (ListenerSet set in _sets)
+            set.Worker.Loop.Post(new Acting(set, s => s.Remove(name)));
+    }
+
+    /// <summary>Drains the listeners chosen on all workers; with <paramref name="close"/> they accept nothing more.</summary>
+    public void Drain(Func<Listener, bool> which, bool close)
+    {
+        foreach (ListenerSet set in _sets)
+            set.Worker.Loop.Post(new Acting(set, s => s.Drain(which, close)));
+    }
+
+    private void Answered(string name, string? failure)
+    {
+        if (failure is not null)
+            Failures[name] = failure;
+        else
+            Failures.Remove(name);
+        if (_awaited.TryGetValue(name, out int left) && --left > 0)
+        {
+            _awaited[name] = left;
+            return;
+        }
+        _awaited.Remove(name);
+        Settled?.Invoke();
+    }
+
+    private sealed class Putting(WorkerListeners owner, ListenerSet set, Listener listener) : Letter
+    {
+        protected internal override void Deliver()
+        {
+            string? failure = null;
+            try
+            {
+                set.Put(listener);
+            }
+            catch (ListenException e)
+            {
+                failure = e.Message;
+            }
+            owner._main.Post(new Answer(owner, listener.Name, failure));
+        }
+    }
+
+    private sealed class Answer(WorkerListeners owner, string name, string? failure) : Letter
+    {
+        protected internal override void Deliver() => owner.Answered(name, failure);
+    }
+
+    private sealed class Acting(ListenerSet set, Action<ListenerSet> action) : Letter
+    {
+        protected internal override void Deliver() => action(set);
+    }
+}

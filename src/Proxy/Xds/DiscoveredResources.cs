@@ -1,0 +1,408 @@
+using Envoy.Config.Endpoint.V3;
+using Envoy.Config.Route.V3;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Net;
+using ClusterMessage = Envoy.Config.Cluster.V3.Cluster;
+using ListenerMessage = Envoy.Config.Listener.V3.Listener;
+
+namespace Lateen.Proxy.Xds;
+
+/// <summary>Takes listeners into service and out of it, on all workers.</summary>
+public abstract class ListenerHost
+{
+    /// <summary>Puts a listener in place of the one of its name.</summary>
+    public abstract void Put(Listeners.Listener listener);
+
+    /// <summary>Drains and removes a listener.</summary>
+    public abstract void Remove(string name);
+}
+
+/// <summary>Type URLs of discovery.</summary>
+public static class ResourceTypes
+{
+    private const string Prefix = "type.googleapis.com/";
+
+    /// <summary>CDS.</summary>
+    public const string Cluster = Prefix + "envoy.config.cluster.v3.Cluster";
+
+    /// <summary>EDS.</summary>
+    public const string Endpoints = Prefix + "envoy.config.endpoint.v3.ClusterLoadAssignment";
+
+    /// <summary>LDS.</summary>
+    public const string Listener = Prefix + "envoy.config.listener.v3.Listener";
+
+    /// <summary>RDS.</summary>
+    public const string Routes = Prefix + "envoy.config.route.v3.RouteConfiguration";
+
+    /// <summary>SDS.</summary>
+    public const string Secret = Prefix + "envoy.extensions.transport_sockets.tls.v3.Secret";
+}
+
+/// <summary>
+/// What discovery has brought, and what waits for more before it serves (warming): a cluster for its endpoints, a listener for its routes. The form that serves stays until its
+/// successor is warm. Main loop only.
+/// </summary>
+internal sealed class DiscoveredResources : ResourceConsumer
+{
+    private readonly EventLoop _loop;
+    private readonly Translation _translation;
+    private readonly ClusterTranslator _clusters;
+    private readonly ListenerTranslator _listeners;
+    private readonly ListenerHost _host;
+    private readonly Dictionary<string, ClusterEntry> _clusterEntries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ListenerEntry> _listenerEntries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (ByteString Bytes, EndpointSet Set)> _endpoints = new(StringComparer.Ordinal);
+
+    public DiscoveredResources(EventLoop loop, Translation translation, ClusterTranslator clusters, ListenerTranslator listeners, ListenerHost host)
+    {
+        _loop = loop;
+        _translation = translation;
+        _clusters = clusters;
+        _listeners = listeners;
+        _host = host;
+    }
+
+    private sealed class ClusterEntry
+    {
+        public required ClusterMessage Message { get; set; }
+
+        public required Clusters.Cluster Running { get; set; }
+
+        public string Version { get; set; } = "";
+
+        public bool Static { get; init; }
+
+        public bool Warming { get; set; }
+
+        public Impatience? Clock { get; set; }
+    }
+
+    private sealed class ListenerEntry
+    {
+        public required ListenerMessage Message { get; set; }
+
+        public string Version { get; set; } = "";
+
+        public bool Static { get; init; }
+
+        public TranslatedListener? Warming { get; set; }
+
+        public TranslatedListener? Active { get; set; }
+    }
+
+    /// <summary>Asks for names; null where nothing is to be asked (a bootstrap without discovery).</summary>
+    public Subscriptions? Subscriptions { get; set; }
+
+    /// <summary>Clusters as they came, with their versions.</summary>
+    public IEnumerable<(ClusterMessage Message, string Version, bool Static, bool Warming)> Clusters => _clusterEntries.Values.Select(e => (e.Message, e.Version, e.Static, e.Warming));
+
+    /// <summary>Listeners as they came, with their versions.</summary>
+    public IEnumerable<(ListenerMessage Message, string Version, bool Static, bool Warming)> Listeners => _listenerEntries.Values.Select(e => (e.Message, e.Version, e.Static, e.Warming is not null));
+
+    /// <summary>Route configurations as they came, by name.</summary>
+    public SortedDictionary<string, (RouteConfiguration Message, string Version)> Routes { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The first answer of a type came (or its time was over): a proxy is live when clusters and listeners have it.</summary>
+    public HashSet<string> Answered { get; } = [];
+
+    /// <summary>Called when something of a type was answered.</summary>
+    public Action? Progress { get; set; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(string Name, string Reason)> Take(string type, IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole)
+    {
+        IReadOnlyList<(string, string)> refused = type switch
+        {
+            ResourceTypes.Cluster => TakeClusters(resources, removed, isWhole),
+            ResourceTypes.Endpoints => TakeEndpoints(resources),
+            ResourceTypes.Listener => TakeListeners(resources, removed, isWhole),
+            ResourceTypes.Routes => TakeRoutes(resources),
+            ResourceTypes.Secret => _translation.Security.TakeSecrets(resources, removed),
+            _ => [("", $"{type} was not asked for")],
+        };
+        Answered.Add(type);
+        Progress?.Invoke();
+        return refused;
+    }
+
+    /// <inheritdoc/>
+    public override string NameOf(Any body) => body.TypeUrl switch
+    {
+        ResourceTypes.Cluster => ClusterMessage.Parser.ParseFrom(body.Value).Name,
+        ResourceTypes.Listener => ListenerMessage.Parser.ParseFrom(body.Value).Name,
+        ResourceTypes.Routes => RouteConfiguration.Parser.ParseFrom(body.Value).Name,
+        ResourceTypes.Endpoints => ClusterLoadAssignment.Parser.ParseFrom(body.Value).ClusterName,
+        ResourceTypes.Secret => Envoy.Extensions.TransportSockets.Tls.V3.Secret.Parser.ParseFrom(body.Value).Name,
+        _ => "",
+    };
+
+    // ---- Clusters
+
+    /// <summary>Takes a cluster of the bootstrap.</summary>
+    public void AddStatic(ClusterMessage message, Rejections rejections) => TakeCluster(message, "", isStatic: true, rejections);
+
+    private List<(string, string)> TakeClusters(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole)
+    {
+        var refused = new List<(string, string)>();
+        foreach (IncomingResource resource in resources)
+        {
+            var rejections = new Rejections();
+            if (ValueTranslator.Unpack(resource.Body, ClusterMessage.Parser, rejections) is { } message)
+                TakeCluster(message, resource.Version, isStatic: false, rejections);
+            if (!rejections.None)
+                refused.Add((resource.Name, rejections.ToString()));
+        }
+        HashSet<string> present = [.. resources.Select(r => r.Name)];
+        IEnumerable<string> gone = isWhole ? _clusterEntries.Where(e => !e.Value.Static && !present.Contains(e.Key)).Select(e => e.Key) : removed;
+        foreach (string name in gone.ToArray())
+            RemoveCluster(name);
+        return refused;
+    }
+
+    private void TakeCluster(ClusterMessage message, string version, bool isStatic, Rejections rejections)
+    {
+        if (_clusterEntries.TryGetValue(message.Name, out ClusterEntry? known) && known.Static != isStatic)
+        {
+            // A cluster of the bootstrap keeps its name for itself; Envoy ignores such an update, too.
+            return;
+        }
+        if (known is not null && known.Message.Equals(message))
+        {
+            known.Version = version;
+            return;
+        }
+        Clusters.Cluster running = _clusters.Cluster(message, rejections);
+        EndpointSet? own = message.LoadAssignment is null ? null
+            : EndpointTranslator.Endpoints(message.LoadAssignment, running.Type is ClusterType.StrictDns or ClusterType.LogicalDns, rejections);
+        if (!rejections.None)
+            return;
+        known?.Clock?.Stop();
+        var entry = new ClusterEntry { Message = message, Running = running, Version = version, Static = isStatic };
+        string before = known?.Running is { Type: ClusterType.Eds } old ? old.ServiceName : "";
+        _clusterEntries[message.Name] = entry;
+        if (running.Type != ClusterType.Eds)
+        {
+            _translation.Clusters.Publish(running, own ?? EndpointSet.Empty);
+        }
+        else
+        {
+            Await(entry);
+        }
+        if (before.Length > 0 && before != running.ServiceName)
+            ForgetEndpoints(before);
+    }
+
+    private void Await(ClusterEntry entry)
+    {
+        string service = entry.Running.ServiceName;
+        if (_endpoints.TryGetValue(service, out (ByteString, EndpointSet Set) have))
+        {
+            // The endpoints are here already; Envoy would wait for them to be sent once more.
+            Subscriptions?.Subscribe(ResourceTypes.Endpoints, service);
+            _translation.Clusters.Publish(entry.Running, have.Set);
+            return;
+        }
+        entry.Warming = true;
+        long patience = ValueTranslator.Micros(entry.Message.EdsClusterConfig?.EdsConfig?.InitialFetchTimeout, 15_000_000);
+        if (patience > 0)
+        {
+            entry.Clock = new Impatience(_loop, () => EndWaiting(entry, EndpointSet.Empty));
+            _loop.Arm(entry.Clock, patience);
+        }
+        Subscriptions?.Subscribe(ResourceTypes.Endpoints, service);
+    }
+
+    private void EndWaiting(ClusterEntry entry, EndpointSet endpoints)
+    {
+        entry.Clock?.Stop();
+        entry.Clock = null;
+        entry.Warming = false;
+        _translation.Clusters.Publish(entry.Running, endpoints);
+        Progress?.Invoke();
+    }
+
+    private void RemoveCluster(string name)
+    {
+        if (!_clusterEntries.TryGetValue(name, out ClusterEntry? entry) || entry.Static)
+            return;
+        entry.Clock?.Stop();
+        _clusterEntries.Remove(name);
+        _translation.Clusters.Remove(name);
+        if (entry.Running.Type == ClusterType.Eds)
+            ForgetEndpoints(entry.Running.ServiceName);
+    }
+
+    private void ForgetEndpoints(string service)
+    {
+        if (_clusterEntries.Values.Any(e => e.Running.Type == ClusterType.Eds && e.Running.ServiceName == service))
+            return;
+        _endpoints.Remove(service);
+        Subscriptions?.Unsubscribe(ResourceTypes.Endpoints, service);
+    }
+
+    // ---- Endpoints
+
+    private List<(string, string)> TakeEndpoints(IReadOnlyList<IncomingResource> resources)
+    {
+        var refused = new List<(string, string)>();
+        foreach (IncomingResource resource in resources)
+        {
+            var rejections = new Rejections();
+            if (ValueTranslator.Unpack(resource.Body, ClusterLoadAssignment.Parser, rejections) is not { } message)
+            {
+                refused.Add((resource.Name, rejections.ToString()));
+                continue;
+            }
+            bool same = _endpoints.TryGetValue(message.ClusterName, out (ByteString Bytes, EndpointSet Set) known) && known.Bytes.Equals(resource.Body.Value);
+            EndpointSet set = same ? known.Set : EndpointTranslator.Endpoints(message, names: false, rejections);
+            if (!rejections.None)
+            {
+                refused.Add((resource.Name, rejections.ToString()));
+                continue;
+            }
+            _endpoints[message.ClusterName] = (resource.Body.Value, set);
+            PublishEndpoints(message.ClusterName, set, same);
+        }
+        return refused;
+    }
+
+    private void PublishEndpoints(string service, EndpointSet set, bool same)
+    {
+        foreach (ClusterEntry entry in EntriesOf(service))
+        {
+            if (entry.Warming)
+                EndWaiting(entry, set);
+            else if (!same)
+                _translation.Clusters.PublishEndpoints(entry.Running.Name, set);
+        }
+    }
+
+    // Nearly always the cluster of that name; a service name of its own is looked for among all.
+    private IEnumerable<ClusterEntry> EntriesOf(string service)
+    {
+        if (_clusterEntries.TryGetValue(service, out ClusterEntry? entry) && entry.Running.Type == ClusterType.Eds && entry.Running.ServiceName == service)
+            return [entry];
+        return _clusterEntries.Values.Where(e => e.Running.Type == ClusterType.Eds && e.Running.ServiceName == service);
+    }
+
+    // ---- Listeners
+
+    /// <summary>Takes a listener of the bootstrap.</summary>
+    public void AddStatic(ListenerMessage message, Rejections rejections) => TakeListener(message, "", isStatic: true, rejections);
+
+    private List<(string, string)> TakeListeners(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole)
+    {
+        var refused = new List<(string, string)>();
+        foreach (IncomingResource resource in resources)
+        {
+            var rejections = new Rejections();
+            if (ValueTranslator.Unpack(resource.Body, ListenerMessage.Parser, rejections) is { } message)
+                TakeListener(message, resource.Version, isStatic: false, rejections);
+            if (!rejections.None)
+                refused.Add((resource.Name, rejections.ToString()));
+        }
+        HashSet<string> present = [.. resources.Select(r => r.Name)];
+        IEnumerable<string> gone = isWhole ? _listenerEntries.Where(e => !e.Value.Static && !present.Contains(e.Key)).Select(e => e.Key) : removed;
+        foreach (string name in gone.ToArray())
+            RemoveListener(name);
+        DropRoutes();
+        return refused;
+    }
+
+    private void TakeListener(ListenerMessage message, string version, bool isStatic, Rejections rejections)
+    {
+        string name = message.Name.Length > 0 ? message.Name : message.Address?.ToString() ?? "";
+        if (_listenerEntries.TryGetValue(name, out ListenerEntry? known) && (known.Static != isStatic || known.Message.Equals(message)))
+        {
+            if (known.Static == isStatic)
+                known.Version = version;
+            return;
+        }
+        TranslatedListener? translated = _listeners.Translate(message, rejections);
+        if (translated is null || !rejections.None)
+            return;
+        var entry = new ListenerEntry { Message = message, Version = version, Static = isStatic, Active = known?.Active, Warming = translated };
+        _listenerEntries[name] = entry;
+        foreach (string routes in translated.Routes)
+            Subscriptions?.Subscribe(ResourceTypes.Routes, routes);
+        Warm(entry);
+    }
+
+    private void Warm(ListenerEntry entry)
+    {
+        if (entry.Warming is not { } warming || warming.Routes.Any(r => _translation.RouteSource(r).Current is null))
+            return;
+        entry.Active = warming;
+        entry.Warming = null;
+        _host.Put(warming.Listener);
+    }
+
+    private void RemoveListener(string name)
+    {
+        if (!_listenerEntries.TryGetValue(name, out ListenerEntry? entry) || entry.Static)
+            return;
+        _listenerEntries.Remove(name);
+        if (entry.Active is not null)
+            _host.Remove(entry.Active.Listener.Name);
+    }
+
+    // ---- Routes
+
+    private List<(string, string)> TakeRoutes(IReadOnlyList<IncomingResource> resources)
+    {
+        var refused = new List<(string, string)>();
+        foreach (IncomingResource resource in resources)
+        {
+            var rejections = new Rejections();
+            if (ValueTranslator.Unpack(resource.Body, RouteConfiguration.Parser, rejections) is not { } message)
+            {
+                refused.Add((resource.Name, rejections.ToString()));
+                continue;
+            }
+            if (Routes.TryGetValue(message.Name, out (RouteConfiguration Message, string Version) known) && known.Message.Equals(message))
+                continue;
+            Routing.RouteTable table = _translation.Routes.Table(message, rejections, resource.Version);
+            if (!rejections.None)
+            {
+                refused.Add((resource.Name, rejections.ToString()));
+                continue;
+            }
+            Routes[message.Name] = (message, resource.Version);
+            _translation.RouteSource(message.Name).Current = table;
+        }
+        foreach (ListenerEntry entry in _listenerEntries.Values.Where(e => e.Warming is not null))
+            Warm(entry);
+        return refused;
+    }
+
+    // Route configurations that no listener names any more are forgotten.
+    private void DropRoutes()
+    {
+        HashSet<string> used = [.. _listenerEntries.Values.SelectMany(e => (e.Warming?.Routes ?? []).Concat(e.Active?.Routes ?? []))];
+        foreach (string name in Routes.Keys.Where(n => !used.Contains(n)).ToArray())
+        {
+            Routes.Remove(name);
+            _translation.RouteSource(name).Current = null;
+            Subscriptions?.Unsubscribe(ResourceTypes.Routes, name);
+        }
+    }
+
+    private sealed class Impatience(EventLoop loop, Action over) : Deadline
+    {
+        protected internal override void OnDue(long now) => over();
+
+        public void Stop() => loop.Disarm(this);
+    }
+}
+
+/// <summary>Asks for resources by name wherever their configuration source says.</summary>
+internal abstract class Subscriptions
+{
+    /// <summary>Wants a resource.</summary>
+    public abstract void Subscribe(string type, string name);
+
+    /// <summary>Wants it no more.</summary>
+    public abstract void Unsubscribe(string type, string name);
+}
