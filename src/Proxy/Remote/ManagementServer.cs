@@ -73,12 +73,12 @@ public sealed class ManagementServer : GrpcReceiver
     {
         if (_stopped)
             return;
-        if (_cluster.Current?.Hosts.All is not { Count: > 0 } hosts)
+        if (_cluster.Current?.Hosts.All is not { Length: > 0 } hosts)
         {
             Lost($"cluster {_cluster.Name} has no host");
             return;
         }
-        Host host = hosts[(int)_loop.Chance.Below((uint)hosts.Count)];
+        Host host = hosts[(int)_loop.Chance.Below((uint)hosts.Length)];
         Cluster cluster = _cluster.Current!.Cluster;
         var options = new ConnectOptions(host.Address, Mark: cluster.Bind.Mark, TimeoutMicros: cluster.ConnectTimeoutMicros, KeepAlive: cluster.Bind.KeepAlive);
         if (host.Security is { } security)

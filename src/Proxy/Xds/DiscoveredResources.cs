@@ -110,6 +110,9 @@ internal sealed class DiscoveredResources : ResourceConsumer
     /// <summary>Called when something of a type was answered.</summary>
     public Action? Progress { get; set; }
 
+    /// <summary>True while something waits for more before it serves.</summary>
+    public bool IsWarming => _clusterEntries.Values.Any(e => e.Warming) || _listenerEntries.Values.Any(e => e.Warming is not null);
+
     /// <inheritdoc/>
     public override IReadOnlyList<(string Name, string Reason)> Take(string type, IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole)
     {
@@ -200,7 +203,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
         if (_endpoints.TryGetValue(service, out (ByteString, EndpointSet Set) have))
         {
             // The endpoints are here already; Envoy would wait for them to be sent once more.
-            Subscriptions?.Subscribe(ResourceTypes.Endpoints, service);
+            Subscriptions?.Subscribe(entry.Message.EdsClusterConfig?.EdsConfig, ResourceTypes.Endpoints, service);
             _translation.Clusters.Publish(entry.Running, have.Set);
             return;
         }
@@ -211,7 +214,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
             entry.Clock = new Impatience(_loop, () => EndWaiting(entry, EndpointSet.Empty));
             _loop.Arm(entry.Clock, patience);
         }
-        Subscriptions?.Subscribe(ResourceTypes.Endpoints, service);
+        Subscriptions?.Subscribe(entry.Message.EdsClusterConfig?.EdsConfig, ResourceTypes.Endpoints, service);
     }
 
     private void EndWaiting(ClusterEntry entry, EndpointSet endpoints)
@@ -325,14 +328,14 @@ internal sealed class DiscoveredResources : ResourceConsumer
             return;
         var entry = new ListenerEntry { Message = message, Version = version, Static = isStatic, Active = known?.Active, Warming = translated };
         _listenerEntries[name] = entry;
-        foreach (string routes in translated.Routes)
-            Subscriptions?.Subscribe(ResourceTypes.Routes, routes);
+        foreach (RouteReference routes in translated.Routes)
+            Subscriptions?.Subscribe(routes.Source, ResourceTypes.Routes, routes.Name);
         Warm(entry);
     }
 
     private void Warm(ListenerEntry entry)
     {
-        if (entry.Warming is not { } warming || warming.Routes.Any(r => _translation.RouteSource(r).Current is null))
+        if (entry.Warming is not { } warming || warming.Routes.Any(r => _translation.RouteSource(r.Name).Current is null))
             return;
         entry.Active = warming;
         entry.Warming = null;
@@ -380,7 +383,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
     // Route configurations that no listener names any more are forgotten.
     private void DropRoutes()
     {
-        HashSet<string> used = [.. _listenerEntries.Values.SelectMany(e => (e.Warming?.Routes ?? []).Concat(e.Active?.Routes ?? []))];
+        HashSet<string> used = [.. _listenerEntries.Values.SelectMany(e => (e.Warming?.Routes ?? []).Concat(e.Active?.Routes ?? []).Select(r => r.Name))];
         foreach (string name in Routes.Keys.Where(n => !used.Contains(n)).ToArray())
         {
             Routes.Remove(name);
@@ -400,8 +403,8 @@ internal sealed class DiscoveredResources : ResourceConsumer
 /// <summary>Asks for resources by name wherever their configuration source says.</summary>
 internal abstract class Subscriptions
 {
-    /// <summary>Wants a resource.</summary>
-    public abstract void Subscribe(string type, string name);
+    /// <summary>Wants a resource from a source; null is the stream that carries everything.</summary>
+    public abstract void Subscribe(Envoy.Config.Core.V3.ConfigSource? source, string type, string name);
 
     /// <summary>Wants it no more.</summary>
     public abstract void Unsubscribe(string type, string name);

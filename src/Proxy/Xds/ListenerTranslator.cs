@@ -16,7 +16,12 @@ namespace Lateen.Proxy.Xds;
 /// <summary>Listeners (LDS and static ones).</summary>
 /// <param name="Listener">The running listener.</param>
 /// <param name="Routes">Names of the route configurations that it waits for.</param>
-internal sealed record TranslatedListener(Listeners.Listener Listener, IReadOnlyList<string> Routes);
+internal sealed record TranslatedListener(Listeners.Listener Listener, IReadOnlyList<RouteReference> Routes);
+
+/// <summary>A route configuration that comes by discovery.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Source">Where from.</param>
+internal sealed record RouteReference(string Name, Core.ConfigSource? Source);
 
 /// <summary>Translates listeners.</summary>
 internal sealed class ListenerTranslator(Translation translation, NetworkTranslator network)
@@ -24,7 +29,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
     /// <summary>The running listener; null where the message must not be accepted.</summary>
     public TranslatedListener? Translate(Message message, Rejections rejections)
     {
-        var routes = new List<string>();
+        var routes = new List<RouteReference>();
         Address address = message.InternalListener is not null ? Address.Internal(message.Name) : message.Address is null && message.ApiListener is not null ? default : ValueTranslator.Address(message.Address, rejections);
         if (message.UdpListenerConfig is not null)
             rejections.Add("UDP listeners (QUIC) are not served");
@@ -137,7 +142,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         return result;
     }
 
-    private ListenerChain? Chain(Chain chain, Message message, List<string> routes, Rejections rejections)
+    private ListenerChain? Chain(Chain chain, Message message, List<RouteReference> routes, Rejections rejections)
     {
         ChainHandler? handler = Handler(chain, message, routes, rejections);
         DownstreamSecurity? security = translation.Security.Downstream(chain.TransportSocket, rejections);
@@ -155,7 +160,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         };
     }
 
-    private ChainHandler? Handler(Chain chain, Message message, List<string> routes, Rejections rejections)
+    private ChainHandler? Handler(Chain chain, Message message, List<RouteReference> routes, Rejections rejections)
     {
         Filter? last = chain.Filters.LastOrDefault();
         if (last?.TypedConfig is null)
@@ -170,7 +175,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         if (manager is null || HttpTranslator.Options(manager, translation, rejections) is not { } options)
             return null;
         if (manager.Rds is not null)
-            routes.Add(manager.Rds.RouteConfigName);
+            routes.Add(new RouteReference(manager.Rds.RouteConfigName, manager.Rds.ConfigSource));
         var http = new HttpChainHandler(options with { BufferLimit = (int)Math.Min(message.PerConnectionBufferLimitBytes ?? 1024 * 1024, int.MaxValue) }, translation.Workers);
         return chain.Filters.Count == 1 ? http : network.Before(chain, message, http, rejections);
     }

@@ -18,6 +18,9 @@ internal sealed class Translation
     /// <summary>Clusters by name.</summary>
     public required ClusterDirectory Clusters { get; init; }
 
+    /// <summary>The workers' upstream sides.</summary>
+    public required Upstream.Upstreams Upstreams { get; init; }
+
     /// <summary>Transport sockets.</summary>
     public required SecurityTranslator Security { get; init; }
 

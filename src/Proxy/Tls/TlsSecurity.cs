@@ -1,0 +1,107 @@
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Listeners;
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Tls;
+
+/// <summary>A context that may be renewed while it serves (certificates rotate): new connections take the newest, open ones keep theirs. Published by the main loop, read by workers.</summary>
+public sealed class TlsSource
+{
+    private volatile TlsContext? _current;
+
+    /// <summary>The newest context; null while its secrets have not come.</summary>
+    public TlsContext? Current
+    {
+        get => _current;
+        set => _current = value;
+    }
+
+    /// <summary>Why there is no context; empty where there is one or it is still awaited.</summary>
+    public string Failure { get; set; } = "";
+}
+
+/// <summary>TLS towards upstreams.</summary>
+public sealed class TlsUpstream(TlsSource source) : UpstreamSecurity
+{
+    /// <summary>Where its context comes from.</summary>
+    public TlsSource Source => source;
+
+    /// <inheritdoc/>
+    public override Transport Connect(EventLoop loop, in ConnectOptions options, in SecurityWishes wishes, TransportHandler handler)
+    {
+        if (source.Current is not { } context)
+        {
+            // Without its secret nothing can be sent safely: the connection fails on a later turn, as any other does.
+            var refused = new Absent(handler, loop);
+            Transport none = loop.Connect(options, refused);
+            none.Close(abort: true);
+            return none;
+        }
+        var tls = new TlsConnectOptions
+        {
+            Sni = wishes.ServerName,
+            Alpn = wishes.Alpn,
+            Sans = wishes.SubjectName is { } name ? [name] : null,
+            HandshakeMicros = options.TimeoutMicros,
+        };
+        return TlsTransport.Connect(loop, options, context, tls, handler);
+    }
+
+    /// <inheritdoc/>
+    public override string AgreedProtocol(Transport transport) => (transport as TlsTransport)?.Peer?.Alpn ?? "";
+
+    /// <inheritdoc/>
+    public override TlsFacts? FactsOf(Transport transport) => (transport as TlsTransport)?.Peer;
+
+    /// <inheritdoc/>
+    public override string FailureOf(Transport transport) => transport is TlsTransport tls ? tls.FailureReason : "TLS_error:_Secret_is_not_supplied_by_SDS";
+
+    private sealed class Absent(TransportHandler handler, EventLoop loop) : TransportHandler
+    {
+        public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
+        {
+        }
+
+        public override void OnClosed(Transport transport, CloseReason reason) => loop.Defer(new Telling(handler, transport));
+    }
+
+    private sealed class Telling(TransportHandler handler, Transport transport) : Letter
+    {
+        protected internal override void Deliver() => handler.OnClosed(transport, CloseReason.Tls);
+    }
+}
+
+/// <summary>TLS of accepted connections.</summary>
+public sealed class TlsDownstream(TlsSource source, bool requireSni) : DownstreamSecurity
+{
+    /// <summary>Where its context comes from.</summary>
+    public TlsSource Source => source;
+
+    /// <summary>Connections without SNI are refused.</summary>
+    public bool RequireSni => requireSni;
+
+    /// <inheritdoc/>
+    public override Transport Accept(Transport transport, ReadOnlySpan<byte> early, TransportHandler handler)
+    {
+        if (source.Current is not { } context)
+        {
+            transport.Close();
+            return transport;
+        }
+        TlsTransport tls = TlsTransport.Accept(transport, context);
+        tls.Handler = handler;
+        if (!early.IsEmpty)
+            transport.Handler.OnData(transport, early);
+        return tls;
+    }
+
+    /// <inheritdoc/>
+    public override string AgreedProtocol(Transport transport) => (transport as TlsTransport)?.Peer?.Alpn ?? "";
+
+    /// <inheritdoc/>
+    public override TlsFacts? FactsOf(Transport transport) => (transport as TlsTransport)?.Peer;
+
+    /// <inheritdoc/>
+    public override string FailureOf(Transport transport) => (transport as TlsTransport)?.FailureReason ?? "TLS_error:_Secret_is_not_supplied_by_SDS";
+}

@@ -1,0 +1,74 @@
+using Envoy.Config.Bootstrap.V3;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Diagnostics;
+using Lateen.Api.Documents;
+using Lateen.Proxy.Server;
+
+namespace Lateen.Proxy.Xds;
+
+/// <summary>The bootstrap from its text.</summary>
+internal static class BootstrapReader
+{
+    /// <summary>Reads JSON or YAML, lays the overlay over it.</summary>
+    /// <exception cref="BootstrapException">The text is no bootstrap; the message has a line for each mistake.</exception>
+    public static Bootstrap Read(ProxyInputs inputs)
+    {
+        Bootstrap bootstrap = inputs.Bootstrap.Length > 0 ? One(inputs.Bootstrap, inputs.BootstrapFile, inputs.Say) : new Bootstrap();
+        if (inputs.Overlay.Length > 0)
+            bootstrap.MergeFrom(One(inputs.Overlay, "--config-yaml", inputs.Say));
+        bootstrap.Node ??= new Envoy.Config.Core.V3.Node();
+        if (inputs.NodeId.Length > 0)
+            bootstrap.Node.Id = inputs.NodeId;
+        if (inputs.NodeCluster.Length > 0)
+            bootstrap.Node.Cluster = inputs.NodeCluster;
+        bootstrap.Node.UserAgentName = "lateen";
+        return bootstrap;
+    }
+
+    private static Bootstrap One(string text, string file, Action<string> say)
+    {
+        var mistakes = new DiagnosticBag();
+        Bootstrap bootstrap = new MessageReader(file, mistakes, UnknownFields.Warning).Read<Bootstrap>(DocumentReader.ReadSingle(text, file, mistakes));
+        if (mistakes.HasErrors)
+            throw new BootstrapException(string.Join('\n', mistakes.Where(m => m.IsError)));
+        foreach (Diagnostic warning in mistakes)
+            say(warning.ToString());
+        return bootstrap;
+    }
+
+    /// <summary>The values of all static runtime layers, later ones over earlier ones, with dotted keys.</summary>
+    public static Dictionary<string, string> Runtime(Bootstrap bootstrap)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (RuntimeLayer layer in bootstrap.LayeredRuntime?.Layers ?? [])
+        {
+            if (layer.StaticLayer is not null)
+                Flatten("", layer.StaticLayer, values);
+        }
+        return values;
+    }
+
+    private static void Flatten(string prefix, Struct fields, Dictionary<string, string> values)
+    {
+        foreach ((string key, Value value) in fields.Fields)
+        {
+            string name = prefix.Length == 0 ? key : $"{prefix}.{key}";
+            switch (value.KindCase)
+            {
+                case Value.KindOneofCase.StructValue:
+                    Flatten(name, value.StructValue, values);
+                    break;
+                case Value.KindOneofCase.BoolValue:
+                    values[name] = value.BoolValue ? "true" : "false";
+                    break;
+                case Value.KindOneofCase.NumberValue:
+                    values[name] = value.NumberValue.ToString(System.Globalization.CultureInfo.InvariantCulture);
+                    break;
+                default:
+                    values[name] = value.StringValue;
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using Envoy.Extensions.Filters.Http.Router.V3;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Router;
+
+namespace Lateen.Proxy.Xds.Filters;
+
+/// <summary>All HTTP filters, one line each.</summary>
+internal static class FilterCatalogue
+{
+    /// <summary>The registry of a proxy.</summary>
+    public static FilterRegistry Make(Func<Translation> translation) => new(
+    [
+        new RouterTranslator(),
+    ], translation);
+}
+
+/// <summary>envoy.filters.http.router.</summary>
+internal sealed class RouterTranslator : FilterTranslator
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.router.v3.Router"];
+
+    /// <inheritdoc/>
+    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections)
+    {
+        Router? router = ValueTranslator.Unpack(config, Router.Parser, rejections);
+        if (router is null)
+            return null;
+        foreach (string header in router.StrictCheckHeaders)
+        {
+            if (!header.StartsWith("x-envoy-", StringComparison.OrdinalIgnoreCase))
+                rejections.Add($"strict_check_headers: {header} is not among the headers that can be checked");
+        }
+        if (router.UpstreamHttpFilters.Count > 0)
+            rejections.Note("upstream_http_filters have no effect");
+        return new RouterFilter(name, new RouterOptions
+        {
+            SuppressEnvoyHeaders = router.SuppressEnvoyHeaders,
+            RespectExpectedTimeout = router.RespectExpectedRqTimeout,
+#pragma warning disable CS0612 // deprecated, and still sent
+            StartChildSpan = router.StartChildSpan,
+#pragma warning restore CS0612
+            StrictCheckHeaders = [.. router.StrictCheckHeaders.Select(h => h.ToLowerInvariant())],
+            UpstreamRecorders = [.. router.UpstreamLog.Select(l => translation.Logs.Log(l, rejections)).OfType<ExchangeRecorder>()],
+        }, translation.Upstreams) { DisabledByDefault = disabled };
+    }
+}

@@ -1,0 +1,106 @@
+using Envoy.Config.Bootstrap.V3;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Server;
+using Lateen.Proxy.Xds.Filters;
+using ClusterMessage = Envoy.Config.Cluster.V3.Cluster;
+using ListenerMessage = Envoy.Config.Listener.V3.Listener;
+
+namespace Lateen.Proxy.Xds;
+
+/// <summary>The configuration side of a proxy: translators, sources and what they brought. Made on the caller's thread, then used on the main loop only.</summary>
+internal sealed class ProxyAssembly
+{
+    private readonly Bootstrap _bootstrap;
+    private readonly ProxyServer _server;
+    private readonly ProxyInputs _inputs;
+
+    /// <exception cref="BootstrapException">The bootstrap can't be served.</exception>
+    public ProxyAssembly(ProxyServer server, ProxyInputs inputs)
+    {
+        _server = server;
+        _inputs = inputs;
+        _bootstrap = BootstrapReader.Read(inputs);
+        var tls = new TlsTranslator((source, name) => Sources!.Subscribe(source, ResourceTypes.Secret, name));
+        FilterRegistry filters = FilterCatalogue.Make(() => Translation!);
+        Tls = tls;
+        Translation = new Translation
+        {
+            Node = _bootstrap.Node,
+            Workers = server.Workers.Count,
+            Clusters = server.Clusters,
+            Upstreams = server.Upstreams,
+            Security = tls,
+            Logs = new AccessLogTranslator(server.SinkOf, server.Workers.Count),
+            Filters = filters,
+            Routes = new RouteTranslator(server.Clusters, filters),
+            Runtime = BootstrapReader.Runtime(_bootstrap),
+        };
+        Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls), new ListenerTranslator(Translation, new NetworkFilterTranslator()), server.Listeners);
+        Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say);
+        Resources.Subscriptions = Sources;
+        Resources.Progress = () => Progress?.Invoke();
+        var rejections = new Rejections();
+        AdminAddress = _bootstrap.Admin?.Address is { } admin ? ValueTranslator.Address(admin, rejections) : default;
+        if (!rejections.None)
+            throw new BootstrapException($"admin: {rejections}");
+    }
+
+    /// <summary>Translators and what they lean on.</summary>
+    public Translation Translation { get; }
+
+    /// <summary>TLS contexts and secrets.</summary>
+    public TlsTranslator Tls { get; }
+
+    /// <summary>What is configured.</summary>
+    public DiscoveredResources Resources { get; }
+
+    /// <summary>Where it comes from.</summary>
+    public ConfigSources Sources { get; }
+
+    /// <summary>The bootstrap.</summary>
+    public Bootstrap Bootstrap => _bootstrap;
+
+    /// <summary>Where the admin page listens; kind None for nowhere.</summary>
+    public Address AdminAddress { get; }
+
+    /// <summary>Called when configuration came.</summary>
+    public Action? Progress { get; set; }
+
+    /// <summary>True when everything that was asked for at the start has come.</summary>
+    public bool IsComplete => !Resources.IsWarming
+        && (_bootstrap.DynamicResources?.CdsConfig is null || Resources.Answered.Contains(ResourceTypes.Cluster))
+        && (_bootstrap.DynamicResources?.LdsConfig is null || Resources.Answered.Contains(ResourceTypes.Listener));
+
+    /// <summary>Takes the static resources up and asks for the others.</summary>
+    /// <exception cref="BootstrapException">A static resource can't be served.</exception>
+    public void Begin()
+    {
+        var reasons = new List<string>();
+        foreach (Envoy.Extensions.TransportSockets.Tls.V3.Secret secret in _bootstrap.StaticResources?.Secrets ?? [])
+            Check($"static secret {secret.Name}", r => Tls.Take(secret, r), reasons);
+        foreach (ClusterMessage cluster in _bootstrap.StaticResources?.Clusters ?? [])
+            Check($"static cluster {cluster.Name}", r => Resources.AddStatic(cluster, r), reasons);
+        if (_bootstrap.DynamicResources?.AdsConfig is { } ads)
+            Check("dynamic_resources.ads_config", r => Sources.OpenAds(ads, r), reasons);
+        if (_bootstrap.DynamicResources?.CdsConfig is { } cds)
+            Check("dynamic_resources.cds_config", r => Sources.WatchAll(cds, ResourceTypes.Cluster, r), reasons);
+        foreach (ListenerMessage listener in _bootstrap.StaticResources?.Listeners ?? [])
+            Check($"static listener {listener.Name}", r => Resources.AddStatic(listener, r), reasons);
+        if (_bootstrap.DynamicResources?.LdsConfig is { } lds)
+            Check("dynamic_resources.lds_config", r => Sources.WatchAll(lds, ResourceTypes.Listener, r), reasons);
+        if (reasons.Count > 0)
+            throw new BootstrapException(string.Join('\n', reasons));
+    }
+
+    private void Check(string what, Action<Rejections> take, List<string> reasons)
+    {
+        var rejections = new Rejections();
+        take(rejections);
+        reasons.AddRange(rejections.Reasons.Select(r => $"{what}: {r}"));
+        foreach (string note in rejections.Notes)
+            _inputs.Say($"{what}: {note}");
+    }
+
+    /// <summary>The admin pages that tell of configuration and counters.</summary>
+    public IEnumerable<(string Path, string Help, Func<AdminRequest, AdminAnswer> Page)> Pages() => new ConfigPages(_server, this).All();
+}
