@@ -28,6 +28,7 @@ public sealed class Exchange : RequestReceiver
     private readonly FilterSlot[] _slots;
     private readonly ulong _wantEnd;
     private readonly ExchangeTimers _timers;
+    private readonly ExchangeRecorder[] _recorders;
     private ulong _activeFilters;
     private PauseReasons _pauses;
     private bool _headSeen, _headSent, _finished, _filtersBegun, _responsePaused;
@@ -44,6 +45,7 @@ public sealed class Exchange : RequestReceiver
         RequestPass = new RequestPass(this, _slots, options.Filters);
         ResponsePass = new ResponsePass(this, _slots, options.Filters);
         _timers = new ExchangeTimers(this);
+        _recorders = [.. options.Recorders];
         ResponseHead = _noHead;
     }
 
@@ -202,7 +204,7 @@ public sealed class Exchange : RequestReceiver
         if (!Admission.Admit(this))
             return;
         SelectRoute();
-        foreach (ExchangeRecorder recorder in Options.Recorders)
+        foreach (ExchangeRecorder recorder in _recorders)
             recorder.OnBegin(this);
         if (!Upgrades.Admit(this))
             return;
@@ -582,7 +584,7 @@ public sealed class Exchange : RequestReceiver
         if (_headSeen || Details.Length > 0)
         {
             Options.Tracer?.OnEnd(this);
-            foreach (ExchangeRecorder recorder in Options.Recorders)
+            foreach (ExchangeRecorder recorder in _recorders)
                 recorder.OnEnd(this);
         }
         Connection.OnFinished(this);

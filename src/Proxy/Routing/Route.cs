@@ -150,9 +150,9 @@ public sealed class Route
             return false;
         if (GrpcOnly && !IsGrpc(head))
             return false;
-        foreach (HeaderMatch header in Headers)
+        for (int i = 0; i < Headers.Count; i++)
         {
-            if (!header.Matches(head))
+            if (!Headers[i].Matches(head))
                 return false;
         }
         return MatchesRest(path, facts);
@@ -163,16 +163,17 @@ public sealed class Route
         if (Query.Count > 0)
         {
             ReadOnlySpan<byte> query = Text.QueryOf(path);
-            foreach (QueryMatch parameter in Query)
+            for (int i = 0; i < Query.Count; i++)
             {
-                if (!parameter.Matches(query))
+                if (!Query[i].Matches(query))
                     return false;
             }
         }
         if (Tls is { } tls && ((tls.Presented is { } p && p != facts.CertificatePresented) || (tls.Validated is { } v && v != facts.CertificateValidated)))
             return false;
-        foreach (MetadataMatch match in MetadataMatches)
+        for (int i = 0; i < MetadataMatches.Count; i++)
         {
+            MetadataMatch match = MetadataMatches[i];
             if (facts.Metadata is null ? !match.Invert : !facts.Metadata.Matches(match))
                 return false;
         }

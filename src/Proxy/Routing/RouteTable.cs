@@ -138,8 +138,9 @@ public sealed class RouteTable
             return new RouteDecision(RouteOutcome.TlsRedirect, host);
         ReadOnlySpan<byte> path = head[KnownHeader.Path];
         bool isConnect = head[KnownHeader.Method].SequenceEqual("CONNECT"u8);
-        foreach (Route route in host.Routes)
+        for (int i = 0; i < host.Routes.Count; i++)
         {
+            Route route = host.Routes[i];
             if (route.Matches(head, path, isConnect, facts))
                 return Decide(host, route, head, facts);
         }
@@ -164,8 +165,9 @@ public sealed class RouteTable
             && Utf8Parser.TryParse(text, out ulong given, out int used) && used == text.Length)
             random = given;
         ulong at = forward.TotalWeight == 0 ? 0 : random % forward.TotalWeight;
-        foreach (WeightedTarget target in forward.Weighted)
+        for (int i = 0; i < forward.Weighted.Count; i++)
         {
+            WeightedTarget target = forward.Weighted[i];
             if (at < target.Weight)
                 return target;
             at -= target.Weight;

@@ -69,8 +69,8 @@ internal static class ClientIdentity
         head.Remove("x-envoy-original-url"u8);
         if (options.Routes.Current is { } table)
         {
-            foreach (byte[] name in table.InternalOnlyHeaders)
-                head.Remove(name);
+            for (int i = 0; i < table.InternalOnlyHeaders.Count; i++)
+                head.Remove(table.InternalOnlyHeaders[i]);
         }
     }
 
@@ -149,8 +149,9 @@ internal static class ClientIdentity
 
     private static bool IsInternal(Address client, HttpOptions options)
     {
-        foreach ((Address first, int length) in options.InternalNetworks)
+        for (int i = 0; i < options.InternalNetworks.Count; i++)
         {
+            (Address first, int length) = options.InternalNetworks[i];
             int bits = first.Kind == AddressKind.V4 ? 32 : 128;
             if (client.Kind == first.Kind && (length == 0 || client.Ip >> (bits - length) == first.Ip >> (bits - length)))
                 return true;

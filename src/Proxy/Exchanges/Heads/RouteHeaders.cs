@@ -63,8 +63,9 @@ public static class RouteHeaders
     {
         if (changes is null || changes.IsEmpty)
             return;
-        foreach (byte[] name in changes.Remove)
+        for (int i = 0; i < changes.Remove.Count; i++)
         {
+            byte[] name = changes.Remove[i];
             if (name.Length > 0 && name[0] != ':' && !name.AsSpan().SequenceEqual("host"u8))
                 head.Remove(name);
         }

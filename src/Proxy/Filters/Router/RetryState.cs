@@ -57,9 +57,9 @@ internal sealed class RetryState
 
     private static bool AnyMatches(IReadOnlyList<HeaderMatch> tests, HeaderMap head)
     {
-        foreach (HeaderMatch test in tests)
+        for (int i = 0; i < tests.Count; i++)
         {
-            if (test.Matches(head))
+            if (tests[i].Matches(head))
                 return true;
         }
         return false;
@@ -198,9 +198,9 @@ internal sealed class RetryState
 
     private bool HasCode(uint status)
     {
-        foreach (uint code in _policy.RetriableStatusCodes)
+        for (int i = 0; i < _policy.RetriableStatusCodes.Count; i++)
         {
-            if (code == status)
+            if (_policy.RetriableStatusCodes[i] == status)
                 return true;
         }
         return _codes.Contains(status);

@@ -1,0 +1,148 @@
+using System.Text;
+using Lateen.Proxy;
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Router;
+using Lateen.Proxy.Http.One;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Net.Memory;
+using Lateen.Proxy.Routing;
+using Lateen.Proxy.Upstream;
+using Xunit;
+
+namespace Lateen.Test.Unit.Proxy.Exchanges;
+
+/// <summary>A warm request through both HTTP/1 codecs, exchange, router, balancer and pool allocates nothing.</summary>
+public sealed class AllocationTests
+{
+    private static readonly byte[] Request = Encoding.ASCII.GetBytes("POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nUser-Agent: test\r\nAccept: */*\r\nX-Some: thing\r\nContent-Length: 5\r\n\r\nhello");
+    private static readonly byte[] Response = Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nServer: app\r\n\r\nweb");
+
+    [Fact]
+    public void A_warm_request_allocates_nothing()
+    {
+        var network = new MemoryNetwork(1);
+        var loop = new DirectLoop(network.AddHost("proxy", Address.V4(1, 0)).AddLoop());
+        var worker = new Worker(0, loop);
+        var directory = new ClusterDirectory(loop, 1);
+        var upstreams = new Upstreams(directory, [worker]);
+        directory.Publish(new Cluster { Name = "web", StatName = "web" }, new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = Address.V4(2, 80) }])] });
+        var action = new ForwardAction
+        {
+            Cluster = directory.Handle("web"),
+            Timeouts = new TimeoutPolicy(),
+            Retry = new RetryPolicy { On = RetryOn.ConnectFailure | RetryOn.GrpcUnavailable, NumRetries = 2, AvoidPreviousHosts = true },
+        };
+        var route = new Route { Name = "r", Path = new PathMatch(PathMatchKind.Prefix, "/"), Action = action };
+        var recorder = new ProxyRig.Silent();
+        var options = new HttpOptions
+        {
+            Filters = new FilterChain([new RouterFilter("router", new RouterOptions(), upstreams)]),
+            Routes = new RouteSource("t", new RouteTable("t", [new VirtualHost { Name = "v", Domains = ["*"], Routes = [route], AttemptCountInRequest = true }])),
+            Recorders = [recorder],
+        };
+        var client = new DirectTransport(loop);
+        var connection = new HttpConnection(new ExchangePool(worker, options), new ConnectionContext { Remote = Address.V4(3, 1000), Local = Address.V4(1, 80) });
+        connection.Attach(new Http1ServerConnection(client, connection, options.Codec));
+
+        for (int i = 0; i < 200; i++)
+            One(client, loop);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++)
+            One(client, loop);
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.Equal(1200, recorder.Count);
+        Assert.EndsWith("web", client.LastSent, StringComparison.Ordinal);
+        Assert.Equal(0, allocated);
+    }
+
+    private static void One(DirectTransport client, DirectLoop loop)
+    {
+        client.Handler.OnData(client, Request);
+        loop.FinishConnects();
+        DirectTransport upstream = loop.Upstream!;
+        upstream.Handler.OnData(upstream, Response);
+    }
+
+    private sealed class DirectLoop(MemoryLoop inner) : EventLoop
+    {
+        private TransportHandler? _connecting;
+
+        public DirectTransport? Upstream { get; private set; }
+
+        public override long Now => inner.Now;
+
+        public override long WallClock => inner.WallClock;
+
+        public override Chance Chance => inner.Chance;
+
+        public void FinishConnects()
+        {
+            if (_connecting is not { } handler)
+                return;
+            _connecting = null;
+            handler.OnConnected(Upstream!);
+        }
+
+        public override Transport Connect(in ConnectOptions options, TransportHandler handler)
+        {
+            _connecting = handler;
+            return Upstream = new DirectTransport(this) { Handler = handler };
+        }
+
+        public override ListeningSocket Listen(in ListenOptions options, Acceptor acceptor) => inner.Listen(options, acceptor);
+
+        public override DatagramSocket OpenDatagram(in Address local) => inner.OpenDatagram(local);
+
+        public override void Arm(Deadline deadline, long micros) => inner.Arm(deadline, micros);
+
+        public override void Disarm(Deadline deadline) => inner.Disarm(deadline);
+
+        public override void Post(Letter letter) => inner.Post(letter);
+
+        public override void Defer(Letter letter) => inner.Defer(letter);
+    }
+
+    private sealed class DirectTransport(EventLoop loop) : Transport
+    {
+        private readonly byte[] _sent = new byte[4096];
+        private int _length;
+        private bool _closed;
+
+        public string LastSent => Encoding.Latin1.GetString(_sent, 0, _length);
+
+        public override EventLoop Loop => loop;
+
+        public override Address Local => Address.V4(1, 80);
+
+        public override Address Remote => Address.V4(3, 1000);
+
+        public override Address OriginalDestination => default;
+
+        public override int PendingBytes => 0;
+
+        public override int HighWatermark { get; set; } = 1024 * 1024;
+
+        public override bool IsAboveWatermark => false;
+
+        public override bool Reading { get; set; } = true;
+
+        public override bool IsClosed => _closed;
+
+        public override void Send(ReadOnlySpan<byte> bytes)
+        {
+            bytes.CopyTo(_sent);
+            _length = bytes.Length;
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override void EndSend()
+        {
+        }
+
+        public override void Close(bool abort = false) => _closed = true;
+    }
+}
