@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Sources;
 using Lateen.Config.Store;
+using Lateen.Config.Validation;
 using Lateen.ControlPlane.Hosting;
 using Lateen.ControlPlane.Operator;
 using Lateen.Pilot.Generation;
@@ -79,7 +80,7 @@ public static class Wiring
         var found = new DiagnosticBag();
         Journal journal = Journal.Open(Path.Combine(options.StateFolder, "revisions"), found)
             ?? throw new IOException($"the state folder {options.StateFolder} cannot be used: {found[0].Text}; name another with --state");
-        var store = new ResourceStore(_ => [], time, journal);
+        var store = new ResourceStore(Validator.Check, time, journal);
         store.Restore();
         return store;
     }

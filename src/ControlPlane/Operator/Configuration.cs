@@ -1,6 +1,7 @@
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
+using Lateen.Config.Validation;
 using Microsoft.AspNetCore.Http;
 
 namespace Lateen.ControlPlane.Operator;
@@ -133,8 +134,8 @@ public sealed class Configuration(ResourceStore store)
     private StoredObject Row(Resource resource)
     {
         (long revision, DateTimeOffset at) = lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
-        IEnumerable<Diagnostic> held = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad) ? bad.Diagnostics : [];
-        return ObjectRows.Of(resource, revision, at, held.Concat(NoEffect([resource])));
+        IEnumerable<Diagnostic> found = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad) ? bad.Diagnostics : Validator.Check(resource);
+        return ObjectRows.Of(resource, revision, at, found.Concat(NoEffect([resource])));
     }
 
     private static IEnumerable<Diagnostic> NoEffect(IReadOnlyList<Resource> resources) => resources.Where(resource => !resource.Kind.HasEffect).Select(resource => new Diagnostic
