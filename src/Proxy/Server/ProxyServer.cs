@@ -112,6 +112,9 @@ public sealed class ProxyServer : IDisposable
     /// <summary>Called once, on the main loop, when /quitquitquit was asked.</summary>
     public Action? Quit { get; set; }
 
+    /// <summary>Called once, on the main loop, when a static resource can't be served; the argument has one reason a line.</summary>
+    public Action<string>? Failed { get; set; }
+
     /// <summary>The admin server's address; kind None where there is none.</summary>
     public Address AdminAddress => _admin?.Address ?? default;
 
@@ -138,7 +141,15 @@ public sealed class ProxyServer : IDisposable
         {
             _inputs.Say($"the admin page can't listen: {e.Message}");
         }
-        _assembly.Begin();
+        try
+        {
+            _assembly.Begin();
+        }
+        catch (BootstrapException e)
+        {
+            Failed?.Invoke(e.Message);
+            return;
+        }
         Advance();
     }
 

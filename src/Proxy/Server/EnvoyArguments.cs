@@ -1,0 +1,131 @@
+using System.Globalization;
+
+namespace Lateen.Proxy.Server;
+
+/// <summary>The command line of a proxy, as Envoy's: what Istio's agent and users pass (envoyproxy.io, Command line options).</summary>
+public sealed record EnvoyArguments
+{
+    // Options that take a value and change nothing here: hot restart by shared memory, log shapes, compiled-in paths.
+    private static readonly HashSet<string> Ignored =
+    [
+        "--component-log-level", "--log-format", "--log-path", "--base-id", "--base-id-path", "--restart-epoch", "--socket-path", "--socket-mode", "--file-flush-min-size-kb",
+        "--service-zone", "--stats-tag", "--drain-strategy", "--parent-shutdown-time-s", "--disable-extensions", "--admin-address-path", "--max-stats", "--max-obj-name-len", "--bootstrap-version",
+        "--skip-hot-restart-on-no-parent",
+    ];
+
+    private static readonly HashSet<string> IgnoredSwitches =
+    [
+        "--disable-hot-restart", "--allow-unknown-static-fields", "--allow-unknown-fields", "--reject-unknown-dynamic-fields", "--ignore-unknown-dynamic-fields", "--enable-fine-grain-logging",
+        "--enable-core-dump", "--cpuset-threads", "--enable-mutex-tracing", "--use-dynamic-base-id", "--log-format-escaped", "--skip-deprecated-logs", "--hot-restart-version", "--skip-hot-restart-parent-stats",
+    ];
+
+    /// <summary>The bootstrap file.</summary>
+    public string ConfigPath { get; private set; } = "";
+
+    /// <summary>A text laid over the bootstrap.</summary>
+    public string ConfigYaml { get; private set; } = "";
+
+    /// <summary>Workers; 0 for one a core.</summary>
+    public int Concurrency { get; private set; }
+
+    /// <summary>The level of what is said.</summary>
+    public string LogLevel { get; private set; } = "info";
+
+    /// <summary>The node's id in place of the bootstrap's.</summary>
+    public string ServiceNode { get; private set; } = "";
+
+    /// <summary>The node's cluster in place of the bootstrap's.</summary>
+    public string ServiceCluster { get; private set; } = "";
+
+    /// <summary>How long connections may end in order, in seconds.</summary>
+    public int DrainSeconds { get; private set; } = 600;
+
+    /// <summary>How often log buffers leave.</summary>
+    public long FlushMicros { get; private set; } = 10_000_000;
+
+    /// <summary>Only checks the configuration.</summary>
+    public bool ValidateOnly { get; private set; }
+
+    /// <summary>Only says its version.</summary>
+    public bool Version { get; private set; }
+
+    /// <summary>Only says its options.</summary>
+    public bool Help { get; private set; }
+
+    /// <summary>Reads a command line; null with one sentence in <paramref name="error"/> where it is wrong.</summary>
+    public static EnvoyArguments? Parse(IReadOnlyList<string> args, out string error)
+    {
+        var result = new EnvoyArguments();
+        error = "";
+        for (int i = 0; i < args.Count && error.Length == 0; i++)
+        {
+            string name = args[i], value = "";
+            int eq = name.StartsWith("--", StringComparison.Ordinal) ? name.IndexOf('=', StringComparison.Ordinal) : -1;
+            if (eq > 0)
+                (name, value) = (name[..eq], name[(eq + 1)..]);
+            if (result.Switch(name) || IgnoredSwitches.Contains(name))
+                continue;
+            if (eq < 0 && (Ignored.Contains(name) || Valued.Contains(name)))
+            {
+                if (++i == args.Count)
+                    error = $"{name} needs a value";
+                else
+                    value = args[i];
+            }
+            if (error.Length == 0 && !Ignored.Contains(name))
+                error = result.Take(name, value);
+        }
+        if (error.Length == 0 && result is { Version: false, Help: false, ConfigPath: "", ConfigYaml: "" })
+            error = "at least one of --config-path (-c) and --config-yaml is needed";
+        return error.Length == 0 ? result : null;
+    }
+
+    private static readonly HashSet<string> Valued =
+        ["-c", "--config-path", "--config-yaml", "--concurrency", "-l", "--log-level", "--service-node", "--service-cluster", "--drain-time-s", "--file-flush-interval-msec", "--mode", "--local-address-ip-version"];
+
+    private bool Switch(string name)
+    {
+        Version |= name == "--version";
+        Help |= name is "--help" or "-h";
+        return name is "--version" or "--help" or "-h";
+    }
+
+    private string Take(string name, string value)
+    {
+        switch (name)
+        {
+            case "-c" or "--config-path": ConfigPath = value; break;
+            case "--config-yaml": ConfigYaml = value; break;
+            case "-l" or "--log-level": LogLevel = value; break;
+            case "--service-node": ServiceNode = value; break;
+            case "--service-cluster": ServiceCluster = value; break;
+            case "--local-address-ip-version" when value is "v4" or "v6": break;
+            case "--mode" when value is "serve" or "validate" or "init_only": ValidateOnly = value == "validate"; break;
+            case "--concurrency" when Number(value, out int n): Concurrency = n; break;
+            case "--drain-time-s" when Number(value, out int n): DrainSeconds = n; break;
+            case "--file-flush-interval-msec" when Number(value, out int n): FlushMicros = Math.Max(1, n) * 1000L; break;
+            default: return Valued.Contains(name) ? $"{name} does not take \"{value}\"" : $"unknown option {name}; see --help";
+        }
+        return "";
+    }
+
+    private static bool Number(string text, out int number) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+
+    /// <summary>The options, for --help.</summary>
+    public static string Usage => $"""
+        lateen proxy -c BOOTSTRAP [OPTIONS]      serves what an Envoy bootstrap (JSON or YAML) asks for
+
+          -c, --config-path FILE            the bootstrap
+              --config-yaml TEXT            laid over it
+              --concurrency N               workers (one a core)
+          -l, --log-level LEVEL             trace, debug, info, warning, error, critical, off
+              --service-node ID             the node's id
+              --service-cluster NAME        the node's cluster
+              --drain-time-s N              time that connections have to end in order (600)
+              --file-flush-interval-msec N  how often log buffers leave (10000)
+              --mode serve|validate         validate: only checks the bootstrap
+              --version
+
+        Taken for compatibility, without effect: {string.Join(' ', Ignored.Concat(IgnoredSwitches).Order(StringComparer.Ordinal))}
+        """;
+}
