@@ -27,14 +27,15 @@ public sealed class ClusterDirectory
     {
         _main = main;
         Workers = workers;
+        Outliers = new Health.OutlierDetector(this, main);
         _watchers = new (EventLoop, ClusterWatcher)?[workers];
     }
 
     /// <summary>Number of workers.</summary>
     public int Workers { get; }
 
-    /// <summary>Outlier detection of these clusters; null where none was set up.</summary>
-    public Health.OutlierDetector? Outliers { get; internal set; }
+    /// <summary>Outlier detection of these clusters.</summary>
+    public Health.OutlierDetector Outliers { get; }
 
     /// <summary>Main loop: a cluster has another picture (outlier detection, checks and resolvers follow it).</summary>
     public Action<ClusterHandle, ClusterView?, ClusterView?>? Published { get; set; }
@@ -107,7 +108,7 @@ public sealed class ClusterDirectory
         if (Find(cluster) is not { Current: { } before } handle)
             return;
         handle.Current = null;
-        Outliers?.Follow(handle, null);
+        Outliers.Follow(handle, null);
         Published?.Invoke(handle, before, null);
         Tell(handle);
     }
@@ -133,7 +134,7 @@ public sealed class ClusterDirectory
         SubsetIndex? subsets = cluster.Balancer.Subsets is null ? null : new SubsetIndex(hosts, cluster.Balancer);
         var view = new ClusterView(cluster, endpoints, hosts, subsets, [.. cluster.Members.Select(Handle)], (before?.Generation ?? 0) + 1);
         handle.Current = view;
-        Outliers?.Follow(handle, view);
+        Outliers.Follow(handle, view);
         Published?.Invoke(handle, before, view);
         Tell(handle);
     }

@@ -232,6 +232,7 @@ public sealed class Exchange : RequestReceiver
         TlsFacts? tls = Connection.Context.Tls;
         Decision = Table.Find(RequestHead, new RouteFacts(Random, tls?.PeerPresented ?? false, tls?.PeerValidated ?? false, Facts.RouteMetadataView, IsInternal));
         ApplySettings();
+        Upstream.Cluster = Decision.Cluster?.Current;
         if (Route is { BufferBytesMax: { } limit })
             BufferLimit = (int)Math.Min(limit, int.MaxValue);
     }

@@ -163,7 +163,7 @@ public sealed class WorkerCluster
             };
         host.Counters.CountOutcome(status < 500);
         if (Cluster.Outlier is { } options)
-            Upstreams.Directory.Outliers?.OnStatus(Handle, options, host, status);
+            Upstreams.Directory.Outliers.OnStatus(Handle, options, host, status);
     }
 
     /// <summary>No answer came because of a failure of the connection or a reset.</summary>
@@ -173,7 +173,7 @@ public sealed class WorkerCluster
             return;
         host.Counters.CountOutcome(false);
         if (Cluster.Outlier is { } options)
-            Upstreams.Directory.Outliers?.OnLocal(Handle, options, host, false, 503);
+            Upstreams.Directory.Outliers.OnLocal(Handle, options, host, false, 503);
     }
 
     /// <summary>No answer came in time.</summary>
@@ -181,7 +181,7 @@ public sealed class WorkerCluster
     {
         host.Counters.CountOutcome(false);
         if (Cluster.Outlier is { } options)
-            Upstreams.Directory.Outliers?.OnLocal(Handle, options, host, false, 504);
+            Upstreams.Directory.Outliers.OnLocal(Handle, options, host, false, 504);
     }
 
     /// <summary>The pools of a host on this worker.</summary>

@@ -11,12 +11,10 @@ public sealed class OutlierDetector
     private readonly EventLoop _main;
     private readonly Dictionary<ClusterHandle, Watch> _watches = [];
 
-    /// <summary>Follows the directory's clusters.</summary>
-    public OutlierDetector(ClusterDirectory directory, EventLoop main)
+    internal OutlierDetector(ClusterDirectory directory, EventLoop main)
     {
         _directory = directory;
         _main = main;
-        directory.Outliers = this;
     }
 
     /// <summary>Told of ejections and returns: cluster, host, true for ejected, and by what kind.</summary>

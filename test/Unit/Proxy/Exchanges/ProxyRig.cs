@@ -1,7 +1,6 @@
 using System.Text;
 using Lateen.Proxy;
 using Lateen.Proxy.Clusters;
-using Lateen.Proxy.Clusters.Health;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Router;
 using Lateen.Proxy.Http;
@@ -29,7 +28,6 @@ internal sealed class ProxyRig
         _server = Network.AddHost("server", Address.V4(0x0a000003, 0)).AddLoop();
         Worker = new Worker(0, _proxy);
         Directory = new ClusterDirectory(_proxy, 1);
-        _ = new OutlierDetector(Directory, _proxy);
         Upstreams = new Upstreams(Directory, [Worker]);
         Records = new Recorder();
     }
