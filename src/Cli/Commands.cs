@@ -43,6 +43,7 @@ public static class Commands
         ProxyStatusVerb.Command(terminal),
         ExplainVerb.Command(terminal),
         WhyVerb.Command(terminal),
+        CompletionVerb.Command(terminal),
     };
 
     /// <summary>Parses and runs one command line.</summary>

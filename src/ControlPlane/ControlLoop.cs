@@ -3,10 +3,12 @@
 // happened and what time it is. Hosting runs one under Kestrel; a scenario runs one in memory under a virtual clock.
 //
 // Ports: Ads (xDS), Operator (the verbs' API), Debug (istiod's debug pages), Metrics. Each has a folder and sees the loop only through
-// functions that run on its single writer. The one thing that may change under its hands is the store's current view, which a folder
-// source on another thread may replace; the loop looks at it once a tick.
+// functions that run on its single writer. The one thing that comes from other threads is what a folder source changed in the store; it waits
+// in a queue until the next tick.
 //
 // Refused: a lock round shared state (nobody can say what a reader sees), an actor a proxy (a thousand mailboxes to keep in step).
+using System.Collections.Concurrent;
+using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Compile;
@@ -26,8 +28,10 @@ public sealed class ControlLoop
     private readonly ViewCompiler compiler;
     private readonly Debounce debounce;
     private readonly TimeProvider stopwatch;
+    private readonly ConcurrentQueue<StoreChange> changes = new();
     private ResourceView seen;
     private DateTimeOffset firstChange;
+    private string cause = "global";
 
     /// <summary>Puts a control plane together and compiles what the store holds.</summary>
     /// <param name="options">Names, bounds and delays; addresses and folders are not looked at.</param>
@@ -48,10 +52,11 @@ public sealed class ControlLoop
         Metrics = new PilotMetrics(HttpDoors.Version, now);
         Streams = new AdsStreams(Hub, Metrics);
         Waits = new RevisionWaits(Streams);
-        Configuration = new Configuration(store);
+        Configuration = new Configuration(store, Metrics, options.Domain);
+        store.Changed += changes.Enqueue;
         seen = store.Current;
         firstChange = now;
-        Compile(now, "global");
+        Compile(now, cause);
     }
 
     /// <summary>The namespace whose resources hold for the whole mesh.</summary>
@@ -82,29 +87,42 @@ public sealed class ControlLoop
     public long Generation => store.Current.Generation;
 
     /// <summary>Compiles anew although nothing changed, so that every proxy is looked at again.</summary>
-    public void PushAgain(DateTimeOffset now) => debounce.Note(now);
+    public void PushAgain(DateTimeOffset now)
+    {
+        if (debounce.DueAt is null) (firstChange, cause) = (now, "debug");
+        debounce.Note(now);
+    }
 
     /// <summary>Does what is due.</summary>
     /// <returns>When to be called next, if nothing happens before; null for never.</returns>
     public DateTimeOffset? Tick(DateTimeOffset now)
     {
-        ResourceView current = store.Current;
-        if (!ReferenceEquals(current, seen))
-        {
-            if (debounce.DueAt is null) firstChange = now;
-            seen = current;
-            debounce.Note(now);
-        }
-        if (debounce.TryFire(now)) Compile(now, "config");
+        while (changes.TryDequeue(out StoreChange? change)) Note(change, now);
+        if (debounce.TryFire(now)) Compile(now, cause);
         Waits.Check(now);
         return Earlier(debounce.DueAt, Waits.DueAt);
     }
 
-    private void Compile(DateTimeOffset now, string cause)
+    private void Note(StoreChange change, DateTimeOffset now)
+    {
+        if (debounce.DueAt is null) (firstChange, cause) = (now, "endpoint");
+        seen = change.After;
+        debounce.Note(now);
+        foreach (ResourceKey key in change.Keys)
+        {
+            bool isNew = change.Before.Find(key) is null, isGone = change.After.Find(key) is null;
+            Metrics.Changed(key.Kind.Name, isNew ? "add" : isGone ? "delete" : "update");
+            // What is compiled together is named after the weightiest change in it.
+            if (key.Kind == Kinds.Service && cause == "endpoint") cause = "service";
+            else if (key.Kind.IsConfiguration) cause = "config";
+        }
+    }
+
+    private void Compile(DateTimeOffset now, string why)
     {
         long started = stopwatch.GetTimestamp();
         MeshSnapshot snapshot = compiler.Compile(seen, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{seen.Generation}");
-        Metrics.Compiled(cause, now - firstChange, stopwatch.GetElapsedTime(started), snapshot.Registry.Services.Length, seen.All(Config.Resources.Kinds.VirtualService).Count);
+        Metrics.Compiled(why, now - firstChange, stopwatch.GetElapsedTime(started), snapshot.Registry.Services.Length, seen.All(Kinds.VirtualService).Count);
         Streams.Publish(snapshot, seen.Generation, Configuration.Revision, firstChange, now);
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
+using Lateen.Config.Resources;
 using Lateen.ControlPlane.Ads;
 using Lateen.Pilot.Generation;
 
@@ -82,19 +83,19 @@ public sealed class PilotMetrics
     public void NonceExpired(string typeUrl) => expired.Add(1, AdsStreams.ShortName(typeUrl).ToLowerInvariant());
 
     /// <summary>A resource changed.</summary>
-    public void Changed(string kind, string outcome)
+    public void Changed(string kind, string action)
     {
-        cfgEvents.Add(1, outcome switch { "created" => "add", "deleted" => "delete", _ => "update" }, kind);
+        cfgEvents.Add(1, action, kind);
         inbound.Add(1, kind switch { "EndpointSlice" or "Endpoints" => "eds", "Service" => "svc", _ => "config" });
     }
 
     /// <summary>A resource was accepted or refused.</summary>
-    public void Validated(string group, string version, string kind, bool accepted)
+    public void Validated(ResourceKind kind, bool accepted)
     {
         // istiod's plural is naive, and dashboards know it so.
-        string resource = kind.ToLowerInvariant() + "s";
-        if (accepted) validationPassed.Add(1, group, version, resource);
-        else validationFailed.Add(1, group, version, resource, "invalid_resource");
+        string resource = kind.Name.ToLowerInvariant() + "s";
+        if (accepted) validationPassed.Add(1, kind.Group, kind.Versions[0], resource);
+        else validationFailed.Add(1, kind.Group, kind.Versions[0], resource, "invalid_resource");
     }
 
     /// <summary>A snapshot was compiled.</summary>

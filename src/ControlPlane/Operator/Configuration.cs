@@ -2,13 +2,15 @@ using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.Config.Validation;
+using Lateen.ControlPlane.Metrics;
 using Microsoft.AspNetCore.Http;
 
 namespace Lateen.ControlPlane.Operator;
 
 /// <summary>The written configuration as the operator changes and asks for it. Driven by the control loop alone.</summary>
-public sealed class Configuration(ResourceStore store)
+public sealed class Configuration(ResourceStore store, PilotMetrics metrics, string domain)
 {
+    private readonly Conflicts conflicts = new(domain);
     private readonly Dictionary<ResourceKey, (long Revision, DateTimeOffset At)> lastChange = LastChanges(store.Journal);
 
     /// <summary>The newest revision; 0 before the first.</summary>
@@ -23,8 +25,9 @@ public sealed class Configuration(ResourceStore store)
         ResourceView before = store.Current;
         ApplyResult result = Applied(asked, out IReadOnlyList<Resource> resources, out DiagnosticBag found);
         if (result.Accepted && !asked.DryRun) Remember(result, now);
+        foreach (Resource resource in resources) metrics.Validated(resource.Kind, result.Accepted);
         ObjectOutcome[] outcomes = result.Accepted ? [.. resources.Select(resource => ObjectRows.Outcome(resource.Key, Outcome(resource.Key, before, result)))] : [];
-        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(NoEffect(resources)).Select(ObjectRows.Finding)]);
+        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(resources.SelectMany(resource => conflicts.About(resource, result.View))).Concat(NoEffect(resources)).Select(ObjectRows.Finding)]);
     }
 
     /// <summary>Removes, all or nothing.</summary>
@@ -135,7 +138,7 @@ public sealed class Configuration(ResourceStore store)
     {
         (long revision, DateTimeOffset at) = lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
         IEnumerable<Diagnostic> found = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad) ? bad.Diagnostics : Validator.Check(resource);
-        return ObjectRows.Of(resource, revision, at, found.Concat(NoEffect([resource])));
+        return ObjectRows.Of(resource, revision, at, [.. found, .. conflicts.About(resource, store.Current), .. NoEffect([resource])]);
     }
 
     private static IEnumerable<Diagnostic> NoEffect(IReadOnlyList<Resource> resources) => resources.Where(resource => !resource.Kind.HasEffect).Select(resource => new Diagnostic

@@ -23,8 +23,8 @@ public static class ObjectRows
     }
 
     /// <summary>A resource with what is to be said about it.</summary>
-    public static StoredObject Of(Resource resource, long revision, DateTimeOffset changedAt, IEnumerable<Diagnostic> diagnostics) => new(
-        resource.Kind.Name, Name(resource.Key), Json(resource), resource.Origin.Position is { File.Length: > 0 } place ? $"{place.File}:{place.Line}" : null, revision, changedAt, [.. diagnostics.Select(Finding)]);
+    public static StoredObject Of(Resource resource, long revision, DateTimeOffset changedAt, IReadOnlyList<Diagnostic> diagnostics) => new(
+        resource.Kind.Name, Name(resource.Key), Json(resource, diagnostics), resource.Origin.Position is { File.Length: > 0 } place ? $"{place.File}:{place.Line}" : null, revision, changedAt, [.. diagnostics.Select(Finding)]);
 
     /// <summary>singular.group/name, as kubectl prints a resource.</summary>
     public static string Name(ResourceKey key) => $"{key.Kind.Name.ToLowerInvariant()}{(key.Kind.Group.Length == 0 ? "" : "." + key.Kind.Group)}/{key.Name}";
@@ -56,7 +56,20 @@ public static class ObjectRows
         return true;
     }
 
-    private static JsonObject Json(Resource resource) => JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(resource), indented: false))!.AsObject();
+    // Findings stand in the status as Istio's analysis puts them there, for whoever reads the object and not this API.
+    private static JsonObject Json(Resource resource, IReadOnlyList<Diagnostic> diagnostics)
+    {
+        JsonObject json = JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(resource), indented: false))!.AsObject();
+        if (diagnostics.Count == 0 || !resource.Kind.MessageIsSpec) return json;
+        if (json["status"] is not JsonObject status) json["status"] = status = [];
+        status["validationMessages"] = new JsonArray([.. diagnostics.Select(diagnostic => (JsonNode)new JsonObject
+        {
+            ["type"] = new JsonObject { ["code"] = diagnostic.Code.Id },
+            ["level"] = diagnostic.Level.ToString().ToUpperInvariant(),
+            ["message"] = diagnostic.Path.Length > 0 ? $"{diagnostic.Path}: {diagnostic.Text}" : diagnostic.Text,
+        })]);
+        return json;
+    }
 
     private static string? Present(string text) => text.Length == 0 ? null : text;
 }

@@ -10,4 +10,7 @@ public static class OperatorCodes
 
     /// <summary>Accepted and kept, without effect.</summary>
     public static readonly DiagnosticCode NotInEffect = new("LTN2202", DiagnosticLevel.Info, "the object is kept, but nothing in the mesh changes because of it yet", "");
+
+    /// <summary>Two VirtualServices for one host.</summary>
+    public static readonly DiagnosticCode HostTaken = new("LTN2203", DiagnosticLevel.Warning, "two VirtualServices route one host, and the older one wins", "merge the two, or remove one; for traffic through a gateway name the gateway under gateways");
 }
