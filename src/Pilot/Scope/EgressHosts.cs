@@ -21,8 +21,10 @@ public sealed class EgressHosts
             var slash = entry.IndexOf('/', StringComparison.Ordinal);
             if (slash < 0 || entry.IndexOf('/', slash + 1) >= 0) continue;
             var ns = entry[..slash];
-            var isExclusion = ns.Length > 1 && ns[0] == '~';
-            if (isExclusion) ns = ns[1..];
+            // "~/*" is the old way to import nothing; "~/host" leaves a host out of all namespaces, "~namespace/host" out of one.
+            if (entry == "~/*") continue;
+            var isExclusion = ns.StartsWith('~');
+            if (isExclusion) ns = ns.Length == 1 ? "*" : ns[1..];
             if (ns == ".") ns = ownNamespace;
             var into = isExclusion ? made._excluded : made._included;
             if (!into.TryGetValue(ns, out var list)) into.Add(ns, list = []);

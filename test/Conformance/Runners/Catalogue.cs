@@ -10,6 +10,7 @@ public static class Catalogue
     [
         new ProxyReplayRunner(root),
         new Xds.XdsRunner(),
+        new Tables.VisibilityRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>

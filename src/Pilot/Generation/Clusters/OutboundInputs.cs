@@ -42,7 +42,7 @@ internal static class OutboundInputs
     }
 
     /// <summary>The mTLS mode that a service's servers are taken to have: policies of single workloads are not known at this point.</summary>
-    private static MtlsMode ModeOf(
+    public static MtlsMode ModeOf(
         MeshSnapshot snapshot, Service service, ServicePort port, Istio.Networking.V1Alpha3.TrafficPolicy? policy, ServiceEndpoints endpoints)
     {
         if (service.MeshExternal) return MtlsMode.Unknown;

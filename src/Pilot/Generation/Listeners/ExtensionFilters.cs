@@ -77,7 +77,7 @@ internal sealed class ExtensionFilters
             : null;
     }
 
-    private static bool Applies(TrafficExtension spec, ListenerClass listenerClass, int port)
+    internal static bool Applies(TrafficExtension spec, ListenerClass listenerClass, int port)
     {
         if (spec.Match.Count == 0) return true;
         var isServer = listenerClass == ListenerClass.SidecarInbound;

@@ -7,7 +7,8 @@ internal static class Hosts
     public static string Resolve(string host, string ns, string domainSuffix)
     {
         if (host.Length == 0 || host == "*" || host.Contains('.', StringComparison.Ordinal) || host.Contains(':', StringComparison.Ordinal)) return host;
-        return ns.Length == 0 ? $"{host}.svc.{domainSuffix}" : $"{host}.{ns}.svc.{domainSuffix}";
+        var local = ns.Length == 0 ? host : $"{host}.{ns}";
+        return domainSuffix.Length == 0 ? local : $"{local}.svc.{domainSuffix}";
     }
 
     /// <summary>Whether every name of <paramref name="host"/> is one of <paramref name="pattern"/>'s.</summary>

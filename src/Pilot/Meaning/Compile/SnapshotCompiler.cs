@@ -26,8 +26,8 @@ public sealed class SnapshotCompiler
             Revision = inputs.Revision,
             Settings = settings,
             Registry = inputs.Registry,
-            Services = sameSettings && _last is not null && Same(_lastInputs!.Registry.Services, inputs.Registry.Services)
-                ? _last.Services : ServiceVisibility.Index(inputs.Registry.Services, settings),
+            Services = sameSettings && _last is not null && Same(_lastInputs!.Registry.Services, inputs.Registry.Services) && SameNamespaces(inputs)
+                ? _last.Services : ServiceVisibility.Index(inputs.Registry, settings),
             VirtualServices = Keep(sameSettings, last => last.VirtualServices, inputs, i => i.VirtualServices, list => VirtualServiceCompiler.Index(Ordered(list, "VirtualService", "networking.istio.io"), settings)),
             DestinationRules = Keep(sameSettings, last => last.DestinationRules, inputs, i => i.DestinationRules, list => DestinationRuleCompiler.Index(Ordered(list, "DestinationRule", "networking.istio.io"), settings)),
             Gateways = Keep(true, last => last.Gateways, inputs, i => i.Gateways, list => new GatewayIndex([.. Ordered(list, "Gateway", "networking.istio.io")])),
@@ -63,6 +63,10 @@ public sealed class SnapshotCompiler
 
     private static FrozenDictionary<string, ImmutableArray<Meant<T>>> ByNamespace<T>(IEnumerable<Meant<T>> all) where T : class =>
         all.GroupBy(meant => meant.Origin.Namespace).ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray());
+
+    // Labels of namespaces count only where they limit entries.
+    private bool SameNamespaces(SnapshotInputs inputs) =>
+        inputs.Settings.Mesh.ServiceEntryVisibility is null || ReferenceEquals(_lastInputs!.Registry.Namespaces, inputs.Registry.Namespaces);
 
     private static bool Same<T>(IReadOnlyList<T> left, IReadOnlyList<T> right) where T : class
     {
