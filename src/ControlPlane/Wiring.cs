@@ -71,7 +71,7 @@ public static class Wiring
     }
 
     /// <summary>One generator for each xDS type that is served.</summary>
-    public static IReadOnlyList<IResourceGenerator> Generators() => [new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), new RouteGenerator()];
+    public static IReadOnlyList<IResourceGenerator> Generators() => [new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), new RouteGenerator(), new ExtensionConfigGenerator()];
 
     /// <summary>The store with what its journal remembers.</summary>
     /// <exception cref="IOException">The state folder cannot be used.</exception>

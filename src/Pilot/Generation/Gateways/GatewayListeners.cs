@@ -143,7 +143,7 @@ internal sealed class GatewayListeners
                 QuicOptions = new Envoy.Config.Listener.V3.QuicProtocolOptions(),
                 DownstreamSocketConfig = new UdpSocketConfig(),
             },
-            EnableReusePort = true,
+            MaxConnectionsToAcceptPerSocketEvent = OutboundListeners.AcceptsPerEvent(inputs),
         };
         if (inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(binds.Skip(1), port, SocketAddress.Types.Protocol.Udp));
         return Finish(listener, name, plans);

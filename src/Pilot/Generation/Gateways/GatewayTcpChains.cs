@@ -25,7 +25,7 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
         Compliance = inputs.Features.CompliancePolicy,
         HasCredentialSocket = inputs.Node.Metadata.Flag("CREDENTIAL_SOCKET_EXISTS") || inputs.Node.Metadata.Raw.Fields.ContainsKey("FILE_CREDENTIAL_SOCKET"),
         ExternalSecrets = SecretConfigs.ExternalProvider(inputs.Mesh, inputs.Scope.Snapshot.Registry),
-        ExchangesPeers = !inputs.Features.DisableMetadataExchangeAlpn,
+        ExchangesPeers = inputs.Features.MetadataExchange && !inputs.Features.DisableMetadataExchangeAlpn,
     };
 
     /// <summary>The chains of a server.</summary>

@@ -92,7 +92,8 @@ internal sealed class InboundChains(ListenerParts parts)
         return Ways(shape, custom is null ? mtls.Mode : MtlsMode.Strict, custom is not null).Select(way => Chain(target, way, mtls, custom)).ToList();
     }
 
-    private static Shape ShapeOf(Protocol protocol) => protocol.IsHttp() ? Shape.Http : protocol.IsTcp() ? Shape.Tcp : Shape.Sniffed;
+    private static Shape ShapeOf(Protocol protocol) =>
+        protocol.IsHttp() ? Shape.Http : protocol.IsTcp() || protocol == Protocol.Udp ? Shape.Tcp : Shape.Sniffed;
 
     private static Protocol AfterTermination(Protocol protocol) => protocol switch
     {
@@ -171,7 +172,7 @@ internal sealed class InboundChains(ListenerParts parts)
         var isGrpc = target.Port.Protocol is Protocol.Grpc or Protocol.GrpcWeb;
         var host = new VirtualHost { Name = $"inbound|http|{target.Port.Number}", Domains = { "*" } };
         host.Routes.Add(DefaultRoutes.Inbound(target.Cluster, $"{target.Hostname}:{target.Port.Number}/*", inputs.Mesh.DefaultInboundHttpRetryPolicy, isGrpc));
-        return new RouteConfiguration { Name = target.Cluster, VirtualHosts = { host }, ValidateClusters = false };
+        return parts.Patches.InboundRoutes(new RouteConfiguration { Name = target.Cluster, VirtualHosts = { host }, ValidateClusters = false });
     }
 
     private HttpConnectionManager Base(InboundTarget target)
@@ -195,9 +196,8 @@ internal sealed class InboundChains(ListenerParts parts)
         return manager;
     }
 
-    private string TcpStatName(InboundTarget target) => target.IsPassthrough || target.Service is not { } service
-        ? target.Cluster
-        : StatNames.Inbound(inputs.Mesh.InboundClusterStatName, service.Hostname, service.Name, service.Namespace, "", target.Port.Number, target.Port.Name, target.Cluster);
+    private string TcpStatName(InboundTarget target) => StatNames.Inbound(
+        inputs.Mesh.InboundClusterStatName, target.Hostname, target.Service?.Name ?? "", target.Service?.Namespace ?? "", "", target.Port.Number, target.Port.Name, target.Cluster);
 
     private static ServicePort Listening(InboundTarget target) => target.Port with { Number = target.TargetPort };
 }

@@ -62,7 +62,7 @@ internal sealed class InboundListeners
         if (inputs.BindsEverything) return;
         foreach (var target in inputs.Scope.Targets)
         {
-            if (target.Port.Protocol == Protocol.Udp || byPort.ContainsKey(target.TargetPort)) continue;
+            if (byPort.ContainsKey(target.TargetPort)) continue;
             var binds = inputs.Node.Wildcards();
             if (ReservedPorts.Conflicts(inputs, binds[0], target.TargetPort, target.Port.Protocol)) continue;
             byPort[target.TargetPort] = new InboundTarget
@@ -198,8 +198,9 @@ internal sealed class InboundListeners
         }
         else if (tls.Count > 0) listener.ListenerFilters.Add(ListenerFilters.TlsInspector().OnlyOn(tls));
         var http = ports.Where(static p => InboundChains.NeedsHttpInspector(p.Chains)).Select(static p => p.Port).ToList();
-        var spared = ports.Select(static p => p.Port).Except(http);
-        if (others is not null && InboundChains.NeedsHttpInspector(others)) listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn([.. spared, .. own]));
-        else if (http.Count > 0) listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn([.. spared, .. own]));
+        var othersNeedIt = others is not null && InboundChains.NeedsHttpInspector(others);
+        if (!othersNeedIt && http.Count == 0) return;
+        var rest = others is null || othersNeedIt ? [] : new[] { 0 };
+        listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn([.. rest, .. ports.Select(static p => p.Port).Except(http), .. own]));
     }
 }

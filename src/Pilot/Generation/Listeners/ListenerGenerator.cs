@@ -1,6 +1,5 @@
 using Lateen.Pilot.Generation.Gateways;
 using Lateen.Pilot.Generation.Inputs;
-using Lateen.Pilot.Generation.Patches;
 using Lateen.Pilot.Scope;
 
 namespace Lateen.Pilot.Generation.Listeners;
@@ -34,6 +33,6 @@ public sealed class ListenerGenerator(Func<string, string, string>? keys = null)
             ProxyType.Router => new GatewayListeners(parts).Build(),
             _ => [],
         };
-        return ProxyPatches.Of(scope).Listeners(listeners).Select(static l => WireResource.Of(l.Name, l)).ToList();
+        return parts.Patches.Listeners(listeners).Select(static l => WireResource.Of(l.Name, l)).ToList();
     }
 }

@@ -27,6 +27,7 @@ internal sealed class ListenerParts
         Requests = new RequestSecurity(inputs, target);
         Access = new AccessSecurity(inputs, target);
         Extensions = new ExtensionFilters(inputs, target);
+        Patches = Generation.Patches.ProxyPatches.Of(inputs.Scope);
     }
 
     public ProxyInputs Inputs { get; }
@@ -46,6 +47,8 @@ internal sealed class ListenerParts
     public AccessSecurity Access { get; }
 
     public ExtensionFilters Extensions { get; }
+
+    public Patches.ProxyPatches Patches { get; }
 
     /// <summary>Way of outbound traffic of this proxy.</summary>
     public ListenerClass OutboundClass => Inputs.Node.Type == ProxyType.Router ? ListenerClass.Gateway : ListenerClass.SidecarOutbound;

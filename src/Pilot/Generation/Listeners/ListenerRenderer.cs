@@ -33,7 +33,7 @@ internal static class ListenerRenderer
         var chain = new FilterChain
         {
             Metadata = plan.Provenance,
-            TransportSocket = TlsContexts.Socket(plan.Tls),
+            TransportSocket = plan.Http is { IsQuic: true } ? TlsContexts.QuicSocket(plan.Tls) : TlsContexts.Socket(plan.Tls),
             TransportSocketConnectTimeout = Wire.Seconds(TlsContexts.HandshakeSeconds),
             FilterChainMatch = plan.Match(),
         };

@@ -83,7 +83,7 @@ internal sealed class OutboundListeners
             && ServiceAddresses.Primary(service, inputs.Node) == Service.UnspecifiedAddress && (port.Protocol.IsTcp() || port.Protocol.IsUnsupported());
         if (!perEndpoint)
         {
-            Add(new Wanted(service, port, binds, [], rules));
+            foreach (var address in OwnListenersOf(service, port, binds)) Add(new Wanted(service, port, address, [], rules));
             return;
         }
         var endpoints = inputs.Scope.Snapshot.Registry.EndpointsOf(service.Key).All.Where(e => e.PortName == port.Name).ToList();
@@ -103,11 +103,22 @@ internal sealed class OutboundListeners
         }
     }
 
+    // Of a ServiceEntry with several addresses each is listened on by itself; HTTP needs none of them.
+    private IEnumerable<Binding> OwnListenersOf(Service service, ServicePort port, Binding binds)
+    {
+        if (binds.Primary.Length > 0 || service.Source != ServiceSource.ServiceEntry || port.Protocol.IsHttp() || inputs.Features.DualStack) return [binds];
+        var addresses = ServiceAddresses.Each(service, inputs.Node);
+        return addresses.Count < 2 ? [binds] : addresses.Select(a => binds with { Only = a });
+    }
+
     // ---- the listener that serves it, and conflicts on the way
 
     private sealed record Binding(IReadOnlyList<string> Addresses, bool IsReal)
     {
         public string Primary => Addresses.Count > 0 ? Addresses[0] : "";
+
+        /// <summary>The one address of several of the service that is meant.</summary>
+        public string? Only { get; init; }
     }
 
     private sealed record Wanted(Service Service, ServicePort Port, Binding Binding, IReadOnlyList<string> Destinations, IReadOnlyList<RouteRules> Rules);
@@ -150,7 +161,7 @@ internal sealed class OutboundListeners
     {
         if (wanted.Binding.Primary.Length > 0) return wanted;
         var node = inputs.Node;
-        var address = ServiceAddresses.Primary(wanted.Service, node);
+        var address = wanted.Binding.Only ?? ServiceAddresses.Primary(wanted.Service, node);
         var extra = ServiceAddresses.Extra(wanted.Service, node, inputs.Features).ToList();
         var isForeign = wanted.Service.Source == ServiceSource.ServiceEntry;
         if (isForeign && node.IsIPv6Only && address == Service.UnspecifiedAddress) address = ServiceAddresses.UnspecifiedIPv6;

@@ -1,9 +1,9 @@
 using Envoy.Config.Listener.V3;
 using Envoy.Extensions.Filters.Network.MongoProxy.V3;
+using Envoy.Extensions.Filters.Network.MysqlProxy.V3;
 using Envoy.Extensions.Filters.Network.RedisProxy.V3;
 using Envoy.Extensions.Filters.Network.TcpProxy.V3;
 using Envoy.Type.V3;
-using Google.Protobuf;
 using Istio.Networking.V1Alpha3;
 using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
@@ -136,7 +136,7 @@ internal sealed class TcpProxies
         {
             Protocol.Mongo when features.MongoFilter => [NetworkFilters.Named("envoy.filters.network.mongo_proxy", new MongoProxy { StatPrefix = proxy.StatPrefix }), tcp],
             Protocol.Redis when features.RedisFilter => [Redis(proxy.StatPrefix, cluster)],
-            Protocol.MySql when features.MySqlFilter => [MySql(proxy.StatPrefix), tcp],
+            Protocol.MySql when features.MySqlFilter => [NetworkFilters.Named("envoy.filters.network.mysql_proxy", new MySQLProxy { StatPrefix = proxy.StatPrefix }), tcp],
             _ => [tcp],
         };
     }
@@ -149,22 +149,4 @@ internal sealed class TcpProxies
         PrefixRoutes = new RedisProxy.Types.PrefixRoutes { CatchAllRoute = new RedisProxy.Types.PrefixRoutes.Types.Route { Cluster = cluster } },
     });
 
-    // A contrib extension with one field that matters: stat_prefix, number 1.
-    private static Filter MySql(string statPrefix)
-    {
-        using var stream = new MemoryStream();
-        var output = new CodedOutputStream(stream, true);
-        output.WriteTag(1, WireFormat.WireType.LengthDelimited);
-        output.WriteString(statPrefix);
-        output.Flush();
-        return new Filter
-        {
-            Name = "envoy.filters.network.mysql_proxy",
-            TypedConfig = new Google.Protobuf.WellKnownTypes.Any
-            {
-                TypeUrl = "type.googleapis.com/envoy.extensions.filters.network.mysql_proxy.v3.MySQLProxy",
-                Value = ByteString.CopyFrom(stream.ToArray()),
-            },
-        };
-    }
 }

@@ -1,28 +1,118 @@
 // Patches: EnvoyFilters, applied to the finished messages of one proxy.
 //
-// State: none; the patches that concern a proxy are chosen from the snapshot, messages are changed in place (every generator makes fresh
-// ones for each proxy that has patches).
+// State: none; the patches that concern a proxy are chosen from the snapshot, messages are changed in place (generators make fresh ones for
+// every proxy that has patches). Values of patches are read once for each EnvoyFilter.
+//
+// Never: a patch applied in part. One that can't be read as the message it patches is left out whole.
 //
 // Refused: merging patches over JSON. Typed messages merge by descriptor, so that an unknown field is an error of the resource and never a
 // silently lost setting.
+using System.Text.RegularExpressions;
+using Envoy.Config.Core.V3;
 using Envoy.Config.Listener.V3;
 using Envoy.Config.Route.V3;
+using Istio.Networking.V1Alpha3;
+using Lateen.Pilot.Generation.Security;
+using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope;
+using Lateen.Registry;
+using ApplyTo = Istio.Networking.V1Alpha3.EnvoyFilter.Types.ApplyTo;
+using Listener = Envoy.Config.Listener.V3.Listener;
+using Operation = Istio.Networking.V1Alpha3.EnvoyFilter.Types.Patch.Types.Operation;
+using PatchContext = Istio.Networking.V1Alpha3.EnvoyFilter.Types.PatchContext;
 
 namespace Lateen.Pilot.Generation.Patches;
 
 /// <summary>The patches of EnvoyFilters that concern one proxy.</summary>
-internal sealed class ProxyPatches
+public sealed class ProxyPatches
 {
+    private readonly ProxyScope scope;
+    private readonly List<Patch> patches;
+
+    private ProxyPatches(ProxyScope scope, List<Patch> patches) => (this.scope, this.patches) = (scope, patches);
+
+    /// <summary>No EnvoyFilter concerns the proxy.</summary>
+    public bool IsEmpty => patches.Count == 0;
+
+    /// <summary>Chooses the patches: EnvoyFilters of the root namespace and the proxy's own, by priority; of equal priority those of the root first.</summary>
     public static ProxyPatches Of(ProxyScope scope)
     {
-        _ = scope;
-        return new ProxyPatches();
+        ArgumentNullException.ThrowIfNull(scope);
+        var settings = scope.Snapshot.Settings;
+        var filters = scope.Snapshot.Extensions.EnvoyFilters;
+        if (filters.Count == 0) return new ProxyPatches(scope, []);
+        var target = new PolicyTarget(scope.Node.Namespace, scope.Labels, scope.Node.Type == ProxyType.Waypoint);
+        var chosen = new[] { settings.RootNamespace, scope.Node.Namespace }.Where(static n => n.Length > 0).Distinct()
+            .SelectMany(ns => filters.TryGetValue(ns, out var found) ? found : [])
+            .Where(f => Concerns(f, target, settings.RootNamespace))
+            .OrderBy(static f => f.Spec.Priority);
+        return new ProxyPatches(scope, chosen.SelectMany(static f => PatchValues.Of(f.Spec)).Where(p => IsForProxy(p.Match.Proxy, scope.Node)).ToList());
     }
 
-    /// <summary>Patches listeners.</summary>
-    public IReadOnlyList<Listener> Listeners(IReadOnlyList<Listener> listeners) => listeners;
+    private static bool Concerns(Meant<EnvoyFilter> filter, PolicyTarget target, string rootNamespace)
+    {
+        if (filter.Spec.TargetRefs.Count > 0) return WorkloadPolicies.Attaches(target, filter.Origin, null, filter.Spec.TargetRefs, rootNamespace);
+        return !target.IsWaypoint && (filter.Spec.WorkloadSelector is null || LabelSelection.IsSubset(filter.Spec.WorkloadSelector.Labels, target.Labels));
+    }
 
-    /// <summary>Patches a route configuration.</summary>
-    public RouteConfiguration Routes(RouteConfiguration routes) => routes;
+    /// <summary>Whether a patch is for proxies of this version and metadata.</summary>
+    public static bool IsForProxy(EnvoyFilter.Types.ProxyMatch? match, ProxyNode node)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        if (match is null) return true;
+        if (match.ProxyVersion.Length > 0 && !IsVersion(match.ProxyVersion, node.Metadata.Text("ISTIO_VERSION"))) return false;
+        return match.Metadata.All(pair => node.Metadata.Raw.Fields.TryGetValue(pair.Key, out var value) && value.StringValue == pair.Value);
+    }
+
+    // The same language as RE2's: no backtracking, so that an expression can't stall the control plane.
+    private static bool IsVersion(string expression, string version)
+    {
+        try
+        {
+            return version.Length > 0 && Regex.IsMatch(version, expression, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+        }
+        catch (Exception failure) when (failure is ArgumentException or NotSupportedException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>How many patches of a kind concern the proxy.</summary>
+    public int Count(ApplyTo kind) => patches.Count(p => p.ApplyTo == kind);
+
+    /// <summary>Patches the listeners of the proxy.</summary>
+    public IReadOnlyList<Listener> Listeners(IReadOnlyList<Listener> listeners)
+    {
+        ArgumentNullException.ThrowIfNull(listeners);
+        if (IsEmpty) return listeners;
+        if (scope.Node.Type == ProxyType.Router) return new ListenerPatches(patches, PatchContext.Gateway).Apply(listeners, true);
+        if (scope.Node.Type == ProxyType.Waypoint) return new ListenerPatches(patches, PatchContext.Waypoint).Apply(listeners, true);
+        var outbound = listeners.Where(static l => l.TrafficDirection == TrafficDirection.Outbound);
+        var inbound = listeners.Where(static l => l.TrafficDirection == TrafficDirection.Inbound);
+        return
+        [
+            .. new ListenerPatches(patches, PatchContext.SidecarOutbound).Apply(outbound, true),
+            .. new ListenerPatches(patches, PatchContext.SidecarInbound).Apply(inbound, true),
+            .. listeners.Where(static l => l.TrafficDirection == TrafficDirection.Unspecified),
+        ];
+    }
+
+    /// <summary>Patches a route configuration that the proxy fetches.</summary>
+    public RouteConfiguration Routes(RouteConfiguration routes)
+    {
+        if (IsEmpty) return routes;
+        var context = scope.Node.Type == ProxyType.Router ? PatchContext.Gateway : PatchContext.SidecarOutbound;
+        return new RoutePatches(patches, context, scope.Gateway?.PortsByTarget).Apply(routes);
+    }
+
+    /// <summary>Patches the route configuration of an inbound chain.</summary>
+    public RouteConfiguration InboundRoutes(RouteConfiguration routes) =>
+        IsEmpty ? routes : new RoutePatches(patches, PatchContext.SidecarInbound, null).Apply(routes);
+
+    /// <summary>The patches of clusters.</summary>
+    public ClusterPatches Clusters(PatchContext context) => new(patches, context);
+
+    /// <summary>Extension configurations that patches add, by name.</summary>
+    public IEnumerable<TypedExtensionConfig> ExtensionConfigs() =>
+        patches.Where(static p => p is { ApplyTo: ApplyTo.ExtensionConfig, Operation: Operation.Add }).Select(static p => p.Copy<TypedExtensionConfig>());
 }

@@ -17,6 +17,9 @@ public static class ServiceAddresses
     /// <summary>Further addresses, with dual stack.</summary>
     public static IReadOnlyList<string> Extra(Service service, ProxyNode proxy, Features features) => All(service, proxy, features).Skip(1).ToList();
 
+    /// <summary>Every address, whether or not one listener may have several.</summary>
+    public static IReadOnlyList<string> Each(Service service, ProxyNode proxy) => Candidates(service, proxy);
+
     /// <summary>All addresses.</summary>
     public static IReadOnlyList<string> All(Service service, ProxyNode proxy, Features features)
     {
@@ -26,6 +29,10 @@ public static class ServiceAddresses
         return features.DualStack || candidates.Count == 1 ? candidates : [candidates[0]];
     }
 
+    /// <summary>All addresses of a family that the proxy has.</summary>
+    public static IEnumerable<string> Reachable(Service service, ProxyNode proxy, Features features) =>
+        All(service, proxy, features).Where(a => a.Contains(':') ? proxy.SupportsIPv6 : proxy.SupportsIPv4);
+
     // With one family only its addresses count, unless there is none of that family.
     private static IReadOnlyList<string> Candidates(Service service, ProxyNode proxy)
     {
@@ -34,7 +41,8 @@ public static class ServiceAddresses
         IReadOnlyList<string> own = service.AddressesFor(proxy.ClusterId);
         var filtered = own.Where(a => a.Contains(':') ? proxy.SupportsIPv6 : proxy.SupportsIPv4).ToList();
         if (filtered.Count > 0) own = filtered;
-        if (own is not [Service.UnspecifiedAddress]) return own;
+        // Allocated addresses are learned from the proxy's own DNS; without it nobody uses them.
+        if (own is not [Service.UnspecifiedAddress] || !proxy.Metadata.DnsCapture) return own;
         var allocated = new List<string>();
         if (proxy.SupportsIPv4 && service.AutoAllocatedIPv4 is { } four) allocated.Add(four);
         if (proxy.SupportsIPv6 && service.AutoAllocatedIPv6 is { } six) allocated.Add(six);

@@ -95,7 +95,7 @@ public sealed class SidecarRoutes
         var name = service.Hostname.ToLowerInvariant();
         if (port != 0)
         {
-            if (service.PortByNumber(port) is not { } own) return;
+            if (service.Ports.FirstOrDefault(p => p.Number == port && p.Protocol != Protocol.Udp) is not { } own) return;
             service = service.WithOnlyPort(own);
         }
         else name = service.Hostname;

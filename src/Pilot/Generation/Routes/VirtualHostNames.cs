@@ -61,7 +61,7 @@ internal sealed class VirtualHostNames
     private List<string> OfService(Service service, int port)
     {
         var ignorePort = !inputs.Node.IsProxylessGrpc() && listenPort != 0;
-        var set = VirtualHostDomains.Of(service, ignorePort ? 0 : port, inputs.Node.DnsDomain, ServiceAddresses.All(service, inputs.Node, inputs.Features),
+        var set = VirtualHostDomains.Of(service, ignorePort ? 0 : port, inputs.Node.DnsDomain, ServiceAddresses.Reachable(service, inputs.Node, inputs.Features),
             inputs.Features.Flag("PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN", true));
         return set.Names.Where(d => !taken.Contains(d) && !(set.ShortForms.Contains(d) && fullNames.Contains(d)) && taken.Add(d)).ToList();
     }

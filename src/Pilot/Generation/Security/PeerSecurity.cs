@@ -95,7 +95,7 @@ internal sealed class PeerSecurity
     {
         if (mode == MtlsMode.Disable) return new PortMtls(port, mode, null, null);
         var compliance = inputs.Features.CompliancePolicy;
-        var exchanges = !inputs.Features.DisableMetadataExchangeAlpn;
+        var exchanges = inputs.Features.MetadataExchange && !inputs.Features.DisableMetadataExchangeAlpn;
         return new PortMtls(
             port, mode,
             TlsContexts.Inbound(inputs.Node, inputs.Mesh, trustDomains, TlsUse.Tcp, compliance, exchanges),

@@ -91,6 +91,13 @@ internal static class TlsContexts
     public static TransportSocket? Socket(DownstreamTlsContext? context) =>
         context is null ? null : new TransportSocket { Name = "envoy.transport_sockets.tls", TypedConfig = Wire.Pack(context) };
 
+    /// <summary>The transport socket of HTTP/3 around a context.</summary>
+    public static TransportSocket? QuicSocket(DownstreamTlsContext? context) => context is null ? null : new TransportSocket
+    {
+        Name = "envoy.transport_sockets.quic",
+        TypedConfig = Wire.Pack(new Envoy.Extensions.TransportSockets.Quic.V3.QuicDownstreamTransport { DownstreamTlsContext = context }),
+    };
+
     /// <summary>Mesh-wide settings for what the mesh does not terminate itself.</summary>
     public static void ApplyMeshDefaults(CommonTlsContext common, MeshConfig.Types.TLSConfig? defaults)
     {
@@ -232,10 +239,9 @@ internal static class TlsContexts
                 var fips = Parameters(common);
                 fips.TlsMinimumProtocolVersion = TlsProtocol.Tlsv12;
                 fips.TlsMaximumProtocolVersion = TlsProtocol.Tlsv12;
-                fips.CipherSuites.Clear();
-                fips.CipherSuites.Add(FipsCiphers);
-                fips.EcdhCurves.Clear();
-                fips.EcdhCurves.Add("P-256");
+                // Lists that are not set are narrow enough in a build that complies.
+                Keep(fips.CipherSuites, FipsCiphers);
+                Keep(fips.EcdhCurves, ["P-256"]);
                 break;
             case "pqc":
                 var pqc = Parameters(common);
@@ -249,6 +255,13 @@ internal static class TlsContexts
             default:
                 break;
         }
+    }
+
+    private static void Keep(Google.Protobuf.Collections.RepeatedField<string> values, string[] allowed)
+    {
+        var kept = values.Where(allowed.Contains).ToList();
+        values.Clear();
+        values.Add(kept);
     }
 
     private static TlsParameters Parameters(CommonTlsContext common) => common.TlsParams ??= new TlsParameters();

@@ -42,6 +42,12 @@ internal sealed class XdsRunner : FolderRunner
             yield return Compare($"{name}/{proxy}/listeners", listeners, want, "listeners", "name");
             var routeNames = want.GetProperty("routes").EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!).ToHashSet();
             yield return Compare($"{name}/{proxy}/routes", new RouteGenerator().Generate(scope, routeNames), want, "routes", "name");
+            if (want.TryGetProperty("extensionConfigs", out var configs))
+            {
+                var configNames = configs.EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!).ToHashSet();
+                var extensions = new ExtensionConfigGenerator().Generate(scope, configNames).Select(Masked).ToList();
+                yield return Compare($"{name}/{proxy}/extensionConfigs", extensions, want, "extensionConfigs", "name");
+            }
             var names = want.GetProperty("endpoints").EnumerateArray().Select(golden => golden.GetProperty("clusterName").GetString()!).ToHashSet();
             if (want.TryGetProperty("nds", out var nds))
             {
@@ -51,6 +57,24 @@ internal sealed class XdsRunner : FolderRunner
             }
             yield return Compare($"{name}/{proxy}/endpoints", Sorted(new EndpointGenerator().Generate(scope, names)), want, "endpoints", "clusterName");
         }
+    }
+
+    // The recording hides the versions of resources, which are nobody's contract.
+    private static WireResource Masked(WireResource resource)
+    {
+        const string Variable = "ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION";
+        var copy = ((Envoy.Config.Core.V3.TypedExtensionConfig)resource.Message).Clone();
+        if (copy.TypedConfig.TryUnpack<Envoy.Extensions.Filters.Http.Wasm.V3.Wasm>(out var http))
+        {
+            http.Config.VmConfig.EnvironmentVariables.KeyValues[Variable] = "${RESOURCE_VERSION}";
+            copy.TypedConfig = Google.Protobuf.WellKnownTypes.Any.Pack(http);
+        }
+        else if (copy.TypedConfig.TryUnpack<Envoy.Extensions.Filters.Network.Wasm.V3.Wasm>(out var network))
+        {
+            network.Config.VmConfig.EnvironmentVariables.KeyValues[Variable] = "${RESOURCE_VERSION}";
+            copy.TypedConfig = Google.Protobuf.WellKnownTypes.Any.Pack(network);
+        }
+        return WireResource.Of(resource.Name, copy);
     }
 
     // The recording sorted the endpoints inside a locality by address.
