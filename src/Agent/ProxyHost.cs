@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Lateen.Proxy.Server;
 
 namespace Lateen.Agent;
 
@@ -7,16 +8,26 @@ internal sealed class ProxyHost : IDisposable
 {
     private readonly ManualResetEventSlim _ended = new();
     private readonly PosixSignalRegistration _terminate, _interrupt;
+    private readonly ProxyServer _server;
 
+    /// <exception cref="BootstrapException">The bootstrap can't be served.</exception>
     public ProxyHost(AgentOptions options, string bootstrap)
     {
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        int workers = options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount;
+        var ground = new ThreadGround(workers, seed: 0, defect => Say($"defect: {defect}"));
+        _server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, BootstrapFile = "envoy-rev.json", LogFlushMicros = 1_000_000, Say = Say }, ground) { Quit = Stop };
     }
 
-    public void Start()
+    /// <summary>Called once, when the first configuration has come and every listener is bound.</summary>
+    public Action? Live
     {
+        get => _server.Live;
+        set => _server.Live = value;
     }
+
+    public void Start() => _server.Start();
 
     /// <summary>Ends the process with code 0.</summary>
     public void Stop() => _ended.Set();
@@ -32,6 +43,7 @@ internal sealed class ProxyHost : IDisposable
     {
         _terminate.Dispose();
         _interrupt.Dispose();
+        _server.Dispose();
         _ended.Dispose();
     }
 
@@ -40,4 +52,6 @@ internal sealed class ProxyHost : IDisposable
         context.Cancel = true;
         Stop();
     }
+
+    private static void Say(string line) => Console.Error.WriteLine(line);
 }

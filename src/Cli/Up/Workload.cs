@@ -124,6 +124,7 @@ internal sealed class Workload
             // A sidecar is small: one heap, small steps, no background compiler threads that outlive its start.
             ["DOTNET_GCgen0size"] = "0x200000",
             ["DOTNET_TieredPGO"] = "0",
+            ["LATEEN_CONCURRENCY"] = Plan.IsGateway ? "2" : "1",
         };
         foreach ((string name, string value) in ProxyPorts.Environment()) environment[name] = value;
         foreach ((string name, string value) in _placement.Sidecar) environment[name] = value;
