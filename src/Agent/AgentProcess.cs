@@ -18,8 +18,6 @@ public static class AgentProcess
     /// <summary>The file that says that the proxy takes traffic; `lateen up` and `lateen run` wait for it.</summary>
     public const string ReadyFile = "ready";
 
-    private const int AskAgainMs = 15;
-
     /// <summary>Runs; returns the process's exit code.</summary>
     public static int Run(AgentOptions options)
     {
@@ -28,8 +26,8 @@ public static class AgentProcess
         Directory.CreateDirectory(Path.GetDirectoryName(BootstrapText.XdsSocket)!);
         File.WriteAllText("etc/istio/proxy/envoy-rev.json", bootstrap);
         var door = new ControlPlaneDoor(options.Discovery);
-        var readiness = new Readiness(options);
         using var proxy = new ProxyHost(options, bootstrap);
+        var readiness = new Readiness(options, () => proxy.IsLive);
         try
         {
             new XdsRelay(BootstrapText.XdsSocket, door).Start();
@@ -42,7 +40,6 @@ public static class AgentProcess
             Console.Error.WriteLine($"the agent of {options.Name} cannot start: {refused.Message}");
             return 1;
         }
-        new Thread(() => TellWhenReady(readiness), 128 << 10) { IsBackground = true, Name = "ready" }.Start();
         return proxy.AwaitEnd();
     }
 
@@ -51,11 +48,5 @@ public static class AgentProcess
         var table = new DnsTable();
         new DnsServer(table, DnsUpstream.FromFile()).Start(IPAddress.Parse(options.LocalAddress), options.DnsPort);
         new NameTableStream(options, door, table).Start();
-    }
-
-    private static void TellWhenReady(Readiness readiness)
-    {
-        while (readiness.Obstacle() is not null) Thread.Sleep(AskAgainMs);
-        File.WriteAllText(ReadyFile, "");
     }
 }

@@ -17,15 +17,11 @@ internal sealed class ProxyHost : IDisposable
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         int workers = options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount;
         var ground = new ThreadGround(workers, seed: 0, defect => Say($"defect: {defect}"));
-        _server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, BootstrapFile = "envoy-rev.json", LogFlushMicros = 1_000_000, Say = Say }, ground) { Quit = Stop };
+        _server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, BootstrapFile = "envoy-rev.json", LogFlushMicros = 1_000_000, Say = Say }, ground) { Live = TellReady, Quit = Stop };
     }
 
-    /// <summary>Called once, when the first configuration has come and every listener is bound.</summary>
-    public Action? Live
-    {
-        get => _server.Live;
-        set => _server.Live = value;
-    }
+    /// <summary>True once the first configuration has come and every listener is bound.</summary>
+    public bool IsLive { get; private set; }
 
     public void Start() => _server.Start();
 
@@ -51,6 +47,12 @@ internal sealed class ProxyHost : IDisposable
     {
         context.Cancel = true;
         Stop();
+    }
+
+    private void TellReady()
+    {
+        IsLive = true;
+        File.WriteAllText(AgentProcess.ReadyFile, "");
     }
 
     private static void Say(string line) => Console.Error.WriteLine(line);

@@ -2,25 +2,20 @@ using System.Globalization;
 
 namespace Lateen.Agent.Status;
 
-/// <summary>Whether the proxy takes traffic: it has its first clusters and listeners, and its workers run. Asked of its admin pages, as Istio's agent does of Envoy.</summary>
-public sealed class Readiness(AgentOptions options)
+/// <summary>Whether the proxy takes traffic: it has its first clusters and listeners, and its workers serve them.</summary>
+/// <param name="options">Where its admin pages are, which tell what is missing.</param>
+/// <param name="isLive">Whether the proxy of this process has got that far.</param>
+public sealed class Readiness(AgentOptions options, Func<bool> isLive)
 {
     private const string FirstConfiguration = "/stats?usedonly&filter=^(cluster_manager\\.cds|listener_manager\\.lds)\\.(update_success|update_rejected)$";
-    private const string Workers = "/stats?usedonly&filter=^(server\\.state|listener_manager\\.workers_started)";
-    private volatile bool _configured;
 
     /// <summary>Null when ready, else why not.</summary>
     public string? Obstacle()
     {
-        if (!_configured)
-        {
-            if (Stats(FirstConfiguration) is not { } updates) return "the proxy's admin pages do not answer";
-            if (WhyNotConfigured(updates) is { } reason) return reason;
-            _configured = true;
-        }
-        if (Stats(Workers) is not { } state) return "the proxy's admin pages do not answer";
-        if (Value(state, "server.state") != 0) return $"server is not live, current state is: {Value(state, "server.state")}";
-        return Value(state, "listener_manager.workers_started") == 1 ? null : "workers have not yet started";
+        if (isLive()) return null;
+        return LocalHttp.Ask("GET", options.LocalAddress, options.AdminPort, FirstConfiguration) is { Status: 200 } stats
+            ? WhyNotConfigured(stats.Body) ?? "workers have not yet started"
+            : "the proxy has not taken up its first configuration";
     }
 
     /// <summary>Why the configuration is not there yet, from the proxy's counters; null where it is. The sentences are those operators know from Istio.</summary>
@@ -40,6 +35,4 @@ public sealed class Readiness(AgentOptions options)
             if (line.StartsWith(name + ":", StringComparison.Ordinal) && long.TryParse(line.AsSpan(name.Length + 1).Trim(), CultureInfo.InvariantCulture, out long value)) return value;
         return null;
     }
-
-    private string? Stats(string path) => LocalHttp.Ask("GET", options.LocalAddress, options.AdminPort, path) is { Status: 200 } answer ? answer.Body : null;
 }
