@@ -131,5 +131,12 @@ public sealed class AcceptedConnection
     public string Alpn { get; init; } = "";
 
     /// <summary>The chain's handler says so when the transport has closed: once.</summary>
-    public void Ended() => Listener.Counters.Of(Worker.Index).Ended++;
+    public void Ended()
+    {
+        Listener.Counters.Of(Worker.Index).Ended++;
+        Over?.Invoke();
+    }
+
+    /// <summary>Told by <see cref="Ended"/>: for what came before the handler and wants to know of the end.</summary>
+    public Action? Over { get; set; }
 }

@@ -1,0 +1,196 @@
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Clusters.Balancing;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Listeners;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Tls;
+using Lateen.Proxy.Upstream;
+
+namespace Lateen.Proxy.Tcp;
+
+/// <summary>The upstream's side of one session: chooses cluster and host, counts against limits, connects, and gives everything back at the end.</summary>
+internal sealed class UpstreamLink : PickInputs
+{
+    private static long s_lastId;
+
+    private readonly TcpSession _session;
+    private readonly ConnectClock _clock;
+    private WorkerCluster? _owner;
+    private bool _counted;
+
+    public UpstreamLink(TcpSession session)
+    {
+        _session = session;
+        _clock = new ConnectClock(session);
+    }
+
+    /// <summary>The cluster that was chosen; null before, and where it is unknown.</summary>
+    public WorkerCluster? Cluster { get; private set; }
+
+    public Host? Host { get; private set; }
+
+    public Transport? Transport { get; private set; }
+
+    public TlsFacts? Tls { get; private set; }
+
+    public long Id { get; private set; }
+
+    public int Attempts { get; private set; }
+
+    private Worker Worker => _session.Connection.Worker;
+
+    /// <inheritdoc/>
+    public override bool Rejects(Host host) => false;
+
+    /// <summary>Begins a connect. Returns the flag that tells why none was begun; none where one was.</summary>
+    public ResponseFlags Connect(Upstreams upstreams, TcpOptions options, TransportHandler handler)
+    {
+        WorkerUpstreams mine = upstreams[Worker];
+        if (Cluster is null && !Choose(mine, options))
+            return ResponseFlags.NoClusterFound;
+        ConnectionFacts facts = _session.Connection.Facts;
+        Host = Cluster!.PickHost(this, facts.LocalRestored ? facts.Local : default, out WorkerCluster owner);
+        _owner = owner;
+        if (Host is null)
+        {
+            Cluster.Counters.Count(ClusterCounter.UpstreamCxNoneHealthy);
+            return ResponseFlags.NoHealthyUpstream;
+        }
+        if (!owner.Use(RoutePriority.Default).TryConnection(owner.Limits(RoutePriority.Default).MaxConnections))
+        {
+            Host = null;
+            owner.Counters.Count(ClusterCounter.UpstreamCxOverflow);
+            owner.Counters.Count(ClusterCounter.UpstreamRqPendingOverflow);
+            return ResponseFlags.UpstreamOverflow;
+        }
+        Open(owner, Host, handler);
+        return ResponseFlags.None;
+    }
+
+    private bool Choose(WorkerUpstreams mine, TcpOptions options)
+    {
+        TcpTarget? target = null;
+        ClusterHandle? handle = null;
+        if (_session.ClusterName is { } name)
+            handle = mine.Directory.Find(name);
+        else if ((target = Weigh(options.Targets)) is not null)
+            handle = target.Cluster;
+        Cluster = handle is null ? null : mine.Of(handle);
+        Criteria = target?.Subset;
+        if (options.HashSource)
+        {
+            HasHash = true;
+            Hash = Hashing.XxHash64(System.Text.Encoding.ASCII.GetBytes(_session.Connection.Facts.Remote.Host));
+        }
+        return Cluster is not null;
+    }
+
+    private TcpTarget? Weigh(IReadOnlyList<TcpTarget> targets)
+    {
+        if (targets.Count == 1)
+            return targets[0];
+        uint sum = 0;
+        for (int i = 0; i < targets.Count; i++)
+            sum += targets[i].Weight;
+        uint at = sum == 0 ? 0 : Worker.Loop.Chance.Below(sum);
+        for (int i = 0; i < targets.Count; i++)
+        {
+            if (at < targets[i].Weight)
+                return targets[i];
+            at -= targets[i].Weight;
+        }
+        return null;
+    }
+
+    private void Open(WorkerCluster owner, Host host, TransportHandler handler)
+    {
+        Cluster cluster = owner.Cluster;
+        Attempts++;
+        Id = Interlocked.Increment(ref s_lastId);
+        _counted = true;
+        owner.Counters.Count(ClusterCounter.UpstreamCxTotal);
+        owner.Counters.Move(ClusterGauge.UpstreamCxActive, 1);
+        host.CountConnection(1);
+        host.Counters.CountConnection();
+        Address to = host.Address;
+        var connect = new ConnectOptions(to, to.Kind == AddressKind.V6 ? cluster.Bind.SourceV6 : cluster.Bind.SourceV4, cluster.Bind.Mark, 0, cluster.Bind.KeepAlive);
+        Worker.Loop.Arm(_clock, Math.Max(1, cluster.ConnectTimeoutMicros));
+        Transport = host.Security is { } security
+            ? security.Connect(Worker.Loop, connect, new SecurityWishes(_session.ServerName, _session.Alpn, null), handler)
+            : Worker.Loop.Connect(connect, handler);
+        Transport.HighWatermark = cluster.BufferLimit;
+        if (cluster.ProxyProtocolVersion != 0)
+            SendProxyHeader(cluster.ProxyProtocolVersion);
+    }
+
+    // In front of TLS, too: below it the bytes leave as soon as the connection is there.
+    private void SendProxyHeader(int version)
+    {
+        Span<byte> header = stackalloc byte[128];
+        ConnectionFacts facts = _session.Connection.Facts;
+        int length = ProxyHeader.Write(header, version, facts.Remote, facts.Local);
+        ((Transport as TlsTransport)?.Inner ?? Transport!).Send(header[..length]);
+    }
+
+    /// <summary>It is there.</summary>
+    public void OnConnected()
+    {
+        Worker.Loop.Disarm(_clock);
+        Tls = Host!.Security?.FactsOf(Transport!);
+        _owner!.Counters.Count(ClusterCounter.UpstreamRqTotal);
+        Report(success: true);
+    }
+
+    /// <summary>It failed. Returns why, in Envoy's words.</summary>
+    public string OnFailed(CloseReason reason)
+    {
+        Worker.Loop.Disarm(_clock);
+        _owner!.Counters.Count(ClusterCounter.UpstreamCxConnectFail);
+        if (reason == CloseReason.Timeout)
+            _owner.Counters.Count(ClusterCounter.UpstreamCxConnectTimeout);
+        Host!.Counters.CountConnectFail();
+        Report(success: false);
+        Release();
+        return reason switch
+        {
+            CloseReason.Tls => Host.Security?.FailureOf(Transport!) ?? "",
+            CloseReason.Refused => "delayed connect error: Connection refused",
+            CloseReason.Reset => "delayed connect error: Connection reset by peer",
+            CloseReason.Environment => "immediate connect error: Network is unreachable",
+            _ => "",
+        };
+    }
+
+    private void Report(bool success)
+    {
+        if (_owner!.Cluster.Outlier is { } options)
+            _owner.Upstreams.Directory.Outliers?.OnLocal(_owner.Handle, options, Host!, success, 503);
+    }
+
+    /// <summary>Every attempt that was allowed has failed.</summary>
+    public void CountExhausted() => _owner?.Counters.Count(ClusterCounter.UpstreamCxConnectAttemptsExceeded);
+
+    public void CountBytes(long received, long sent)
+    {
+        _owner?.Counters.Add(ClusterCounter.UpstreamCxRxBytesTotal, received);
+        _owner?.Counters.Add(ClusterCounter.UpstreamCxTxBytesTotal, sent);
+    }
+
+    /// <summary>Gives back what was counted; once for each connect.</summary>
+    public void Release()
+    {
+        Worker.Loop.Disarm(_clock);
+        if (!_counted)
+            return;
+        _counted = false;
+        _owner!.Counters.Move(ClusterGauge.UpstreamCxActive, -1);
+        _owner.Counters.Count(ClusterCounter.UpstreamCxDestroy);
+        Host!.CountConnection(-1);
+        _owner.Use(RoutePriority.Default).FreeConnection();
+    }
+
+    private sealed class ConnectClock(TcpSession session) : Deadline
+    {
+        protected internal override void OnDue(long now) => session.OnConnectTimeout();
+    }
+}

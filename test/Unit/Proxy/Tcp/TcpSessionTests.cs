@@ -1,0 +1,422 @@
+using Lateen.Proxy;
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Listeners;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Net.Epoll;
+using Lateen.Proxy.Net.Memory;
+using Lateen.Proxy.Tcp;
+using Lateen.Proxy.Upstream;
+using Lateen.Test.Unit.Proxy.Net;
+using Xunit;
+
+namespace Lateen.Test.Unit.Proxy.Tcp;
+
+public sealed class TcpSessionTests
+{
+    private static readonly Address ProxyAt = Address.V4(2, 15001), BackendAt = Address.V4(3, 9000);
+
+    private readonly MemoryNetwork _network = new(5);
+    private readonly MemoryLoop _client, _proxy, _backend;
+    private readonly Worker _worker;
+    private readonly ClusterDirectory _directory;
+    private readonly Upstreams _upstreams;
+    private readonly ProbeAcceptor _backends = new(() => new Probe { KeepOpenAtEnd = true });
+    private readonly TcpCounters _counters = new(1);
+    private readonly Witness _witness = new();
+
+    public TcpSessionTests()
+    {
+        _client = _network.AddHost("client", Address.V4(1, 0)).AddLoop();
+        _proxy = _network.AddHost("proxy", Address.V4(2, 0)).AddLoop();
+        _backend = _network.AddHost("backend", Address.V4(3, 0)).AddLoop();
+        _backend.Listen(new ListenOptions(BackendAt), _backends);
+        _worker = new Worker(0, _proxy);
+        _directory = new ClusterDirectory(_proxy, 1);
+        _upstreams = new Upstreams(_directory, [_worker]);
+        _directory.Publish(Backend("backend"), At(BackendAt));
+    }
+
+    private static Cluster Backend(string name) => new() { Name = name, StatName = name, ConnectTimeoutMicros = 1_000_000 };
+
+    private static EndpointSet At(params Address[] addresses) =>
+        new() { Localities = [LocalityEndpoints.Of([.. addresses.Select(a => new Endpoint { Address = a })])] };
+
+    /// <summary>A filter that keeps the facts of each session for the test, and may wait or refuse.</summary>
+    private sealed class Witness : NetworkFilterFactory
+    {
+        public readonly List<TcpSession> Ended = [];
+        public TcpSession? Last;
+        public NetworkVerdict OnConnection, OnData;
+        public int Shown;
+
+        public override NetworkFilter Create(TcpSession session)
+        {
+            Last = session;
+            return new Seen(this);
+        }
+
+        private sealed class Seen(Witness witness) : NetworkFilter
+        {
+            public override NetworkVerdict OnConnection(TcpSession session) => Answer(session, witness.OnConnection);
+
+            public override NetworkVerdict OnData(TcpSession session, ref ReadOnlySpan<byte> bytes)
+            {
+                witness.Shown += bytes.Length;
+                return Answer(session, witness.OnData);
+            }
+
+            private static NetworkVerdict Answer(TcpSession session, NetworkVerdict verdict)
+            {
+                if (verdict == NetworkVerdict.Close)
+                    session.Deny("not_allowed", "deny_close");
+                return verdict;
+            }
+
+            public override void OnEnd(TcpSession session) => witness.Ended.Add(session);
+        }
+    }
+
+    private TcpOptions Options(params string[] clusters) => new()
+    {
+        StatPrefix = "test",
+        Targets = [.. (clusters.Length == 0 ? ["backend"] : clusters).Select(c => new TcpTarget(_directory.Handle(c), 1))],
+        Counters = _counters,
+    };
+
+    private ListenerSet Serve(ChainHandler handler, long inspect = 0)
+    {
+        var set = new ListenerSet(_worker);
+        set.Put(new Listener
+        {
+            Name = "tcp",
+            Address = ProxyAt,
+            Chains = new ChainTable([], new ListenerChain { Name = "chain", Handler = handler }),
+            Inspectors = inspect > 0 ? [new Inspector(InspectorKind.Tls, [])] : [],
+            InspectMicros = inspect,
+        });
+        return set;
+    }
+
+    private ListenerSet Serve(TcpOptions options) => Serve(new TcpChainHandler(_upstreams, options, [_witness], 1));
+
+    private Probe Call(string first = "")
+    {
+        var probe = new Probe();
+        probe.Transport = _client.Connect(new ConnectOptions(ProxyAt), probe);
+        probe.Transport.Send(System.Text.Encoding.ASCII.GetBytes(first));
+        return probe;
+    }
+
+    private bool Run(Func<bool> condition) => _network.RunUntil(condition, 20_000_000);
+
+    private TcpFacts End => Assert.Single(_witness.Ended).Facts;
+
+    private ClusterCounters Cluster(string name) => _directory.Handle(name).Counters[0];
+
+    [Fact]
+    public void Bytes_go_both_ways_and_ends_are_passed_on()
+    {
+        Serve(Options());
+        Probe client = Call("question");
+        Assert.True(Run(() => _backends.Accepted is [{ Text: "question" }]));
+        client.Transport!.EndSend();
+        Assert.True(Run(() => _backends.Accepted[0].Ended));
+        Assert.False(client.Ended);
+        _backends.Accepted[0].Transport!.Send("answer"u8);
+        _backends.Accepted[0].Transport!.EndSend();
+        Assert.True(Run(() => client.Closings == 1 && _backends.Accepted[0].Closings == 1));
+        Assert.Equal(("answer", CloseReason.Remote), (client.Text, client.Reason!.Value));
+        Assert.Equal((8, 6, 8, 6), (End.BytesReceived, End.BytesSent, End.UpstreamSent, End.UpstreamReceived));
+        Assert.Equal((ResponseFlags.None, 1, "backend"), (End.Flags, End.Attempts, End.ClusterName));
+        Assert.Equal(BackendAt, End.UpstreamHost);
+        Assert.Equal((1, 0), (_counters.Sum(r => r.Total), _counters.Sum(r => r.Active)));
+        Assert.Equal((1, 0), (Cluster("backend")[ClusterCounter.UpstreamCxTotal], Cluster("backend")[ClusterGauge.UpstreamCxActive]));
+    }
+
+    [Fact]
+    public void A_server_may_speak_first()
+    {
+        Serve(Options());
+        Probe client = Call();
+        Assert.True(Run(() => _backends.Accepted.Count == 1));
+        _backends.Accepted[0].Transport!.Send("220 ready"u8);
+        Assert.True(Run(() => client.Text == "220 ready"));
+    }
+
+    [Fact]
+    public void Resets_are_passed_on_as_resets()
+    {
+        Serve(Options());
+        Probe client = Call("x");
+        Assert.True(Run(() => _backends.Accepted is [{ Text: "x" }]));
+        _backends.Accepted[0].Transport!.Close(abort: true);
+        Assert.True(Run(() => client.Closings == 1));
+        Assert.Equal(CloseReason.Reset, client.Reason);
+        Assert.Equal(ResponseFlags.UpstreamRemoteReset, End.Flags);
+        Probe other = Call("y");
+        Assert.True(Run(() => _backends.Accepted.Count == 2 && _backends.Accepted[1].Text == "y"));
+        other.Transport!.Close(abort: true);
+        Assert.True(Run(() => _backends.Accepted[1].Closings == 1));
+        Assert.Equal(CloseReason.Reset, _backends.Accepted[1].Reason);
+        Assert.Equal(ResponseFlags.None, _witness.Ended[1].Facts.Flags);
+    }
+
+    [Fact]
+    public void What_fails_is_flagged()
+    {
+        _directory.Publish(Backend("dead"), At(Address.V4(3, 1)));
+        _directory.Publish(Backend("gone"), At(Address.V4(99, 1)));
+        _directory.Publish(Backend("empty"), At());
+        _directory.Publish(Backend("half"), At(Address.V4(3, 1), BackendAt));
+        foreach ((string cluster, ResponseFlags flags, int attempts, string why) in new[]
+        {
+            ("dead", ResponseFlags.UpstreamConnectionFailure | ResponseFlags.UpstreamRetryLimitExceeded, 3, "delayed connect error: Connection refused"),
+            ("gone", ResponseFlags.UpstreamConnectionFailure | ResponseFlags.UpstreamRetryLimitExceeded, 3, ""),
+            ("empty", ResponseFlags.NoHealthyUpstream, 0, ""),
+            ("unknown", ResponseFlags.NoClusterFound, 0, ""),
+        })
+        {
+            _witness.Ended.Clear();
+            ListenerSet set = Serve(Options(cluster) with { MaxConnectAttempts = 3 });
+            Probe client = Call("x");
+            Assert.True(Run(() => client.Closings == 1 && _witness.Ended.Count == 1));
+            Assert.Equal((flags, attempts, why, 0), (End.Flags, End.Attempts, End.UpstreamTransportFailure, End.BytesReceived));
+            set.Remove("tcp");
+        }
+        Serve(Options("half") with { MaxConnectAttempts = 2 });
+        for (int i = 0; i < 4; i++)
+        {
+            Probe client = Call("x");
+            int before = _backends.Accepted.Count;
+            Assert.True(Run(() => _backends.Accepted.Count == before + 1));
+            client.Transport!.Close();
+        }
+        Assert.Equal(0, Cluster("dead")[ClusterGauge.UpstreamCxActive]);
+        Assert.Equal((3, 3, 1), (Cluster("gone")[ClusterCounter.UpstreamCxConnectFail], Cluster("gone")[ClusterCounter.UpstreamCxConnectTimeout], Cluster("gone")[ClusterCounter.UpstreamCxConnectAttemptsExceeded]));
+    }
+
+    [Fact]
+    public void Connections_above_the_limit_are_refused_until_there_is_room()
+    {
+        _directory.Publish(Backend("backend") with { DefaultLimits = new BreakerLimits { MaxConnections = 1 } });
+        Serve(Options());
+        Probe first = Call("1");
+        Assert.True(Run(() => _backends.Accepted.Count == 1));
+        Probe second = Call("2");
+        Assert.True(Run(() => second.Closings == 1));
+        Assert.Equal(ResponseFlags.UpstreamOverflow, End.Flags);
+        first.Transport!.Close(abort: true);
+        Assert.True(Run(() => _witness.Ended.Count == 2 && _backends.Accepted[0].Closings == 1));
+        Call("3");
+        Assert.True(Run(() => _backends.Accepted is [_, { Text: "3" }]));
+    }
+
+    [Fact]
+    public void Silence_age_and_draining_end_connections()
+    {
+        Serve(Options() with { IdleMicros = 1_000_000 });
+        Probe client = Call("x");
+        for (int i = 0; i < 4; i++)
+        {
+            _network.Advance(900_000);
+            client.Transport!.Send("more"u8);
+        }
+        Assert.Equal(0, client.Closings);
+        Assert.True(_network.RunUntil(() => client.Closings == 1, 1_100_000));
+        Assert.Equal(("tcp_session_idle_timeout", ResponseFlags.None, 1), (End.LocalCloseReason, End.Flags, _counters.Sum(r => r.Idle)));
+
+        ListenerSet set = Serve2(Options() with { MaxDurationMicros = 2_000_000 });
+        _witness.Ended.Clear();
+        Probe old = Call("x");
+        Assert.True(_network.RunUntil(() => old.Closings == 1, 2_100_000));
+        Assert.Equal((ResponseFlags.DurationTimeout, "max_connection_duration_reached"), (End.Flags, End.LocalCloseReason));
+
+        set.Remove("tcp");
+        ListenerSet draining = Serve(Options() with { DrainMicros = 5_000_000 });
+        Probe lasting = Call("x");
+        _network.Advance(1_000_000);
+        draining.Remove("tcp");
+        Assert.False(_network.RunUntil(() => lasting.Closings == 1, 4_900_000));
+        Assert.True(_network.RunUntil(() => lasting.Closings == 1, 200_000));
+    }
+
+    private ListenerSet Serve2(TcpOptions options)
+    {
+        _proxy.Host.Network.Advance(1);
+        var set = new ListenerSet(_worker);
+        set.Put(new Listener { Name = "tcp", Address = ProxyAt, Chains = new ChainTable([], new ListenerChain { Name = "chain", Handler = new TcpChainHandler(_upstreams, options, [_witness], 1) }) });
+        return set;
+    }
+
+    [Fact]
+    public void A_slow_reader_holds_the_other_end()
+    {
+        Serve(Options());
+        Probe client = Call();
+        Assert.True(Run(() => _backends.Accepted.Count == 1));
+        client.Transport!.Reading = false;
+        var bytes = new byte[16 << 20];
+        new Random(1).NextBytes(bytes);
+        Transport sender = _backends.Accepted[0].Transport!;
+        sender.Send(bytes);
+        _network.Advance(10_000_000);
+        // Two windows, two proxies' watermarks and what was under way: far below what was sent.
+        Assert.InRange(bytes.Length - sender.PendingBytes, 1, 4 << 20);
+        client.Transport.Reading = true;
+        Assert.True(_network.RunUntil(() => client.Received.Length == bytes.Length, 100_000_000));
+        Assert.Equal(bytes, client.Received.ToArray());
+    }
+
+    [Fact]
+    public void Weights_are_kept()
+    {
+        _directory.Publish(Backend("other"), At(BackendAt));
+        Serve(Options() with { Targets = [new TcpTarget(_directory.Handle("backend"), 90), new TcpTarget(_directory.Handle("other"), 10), new TcpTarget(_directory.Handle("never"), 0)] });
+        for (int i = 0; i < 300; i++)
+            Call().Transport!.EndSend();
+        Assert.True(Run(() => _backends.Accepted.Count == 300));
+        Assert.InRange(Cluster("other")[ClusterCounter.UpstreamCxTotal], 10, 60);
+        Assert.Equal(300, Cluster("other")[ClusterCounter.UpstreamCxTotal] + Cluster("backend")[ClusterCounter.UpstreamCxTotal]);
+    }
+
+    [Fact]
+    public void Filters_may_refuse_or_wait()
+    {
+        Serve(Options());
+        _witness.OnData = NetworkVerdict.Close;
+        Probe refused = Call("hello");
+        Assert.True(Run(() => refused.Closings == 1 && _backends.Accepted is [{ Ended: true }]));
+        Assert.Equal(("", "not_allowed", "deny_close", 5, 0), (_backends.Accepted[0].Text, End.TerminationDetails, End.LocalCloseReason, End.BytesReceived, End.UpstreamSent));
+
+        _witness.OnData = NetworkVerdict.Wait;
+        Probe waiting = Call("hello");
+        _network.Advance(1_000_000);
+        waiting.Transport!.Send(" world"u8);
+        waiting.Transport.EndSend();
+        _network.Advance(1_000_000);
+        Assert.Equal("", _backends.Accepted[1].Text);
+        _witness.OnData = NetworkVerdict.Continue;
+        _proxy.Post(new Note(_witness.Last!.Resume));
+        Assert.True(Run(() => _backends.Accepted[1] is { Text: "hello world", Ended: true }));
+
+        _witness.OnConnection = NetworkVerdict.Close;
+        Probe early = Call("x");
+        Assert.True(Run(() => early.Closings == 1));
+        Assert.Equal(2, _backends.Accepted.Count);
+    }
+
+    [Fact]
+    public void What_was_sniffed_is_not_lost_and_may_be_taken_over_by_something_else()
+    {
+        var taken = new Taken();
+        Serve(new TcpChainHandler([_witness], taken, Options(), 1), inspect: 1_000_000);
+        Probe client = Call("GET / HTTP/1.1");
+        Assert.True(Run(() => taken.Early == "GET / HTTP/1.1"));
+        Assert.Equal(14, _witness.Shown);
+        client.Transport!.Close();
+        Assert.True(Run(() => _witness.Ended.Count == 1));
+        Assert.Equal(0, _counters.Sum(r => r.Active));
+    }
+
+    private sealed class Taken : ChainHandler
+    {
+        public string Early = "";
+
+        public override void Serve(AcceptedConnection connection, ReadOnlySpan<byte> early)
+        {
+            Early = System.Text.Encoding.ASCII.GetString(early);
+            connection.Transport.Handler = new Probe2(connection);
+        }
+
+        private sealed class Probe2(AcceptedConnection connection) : TransportHandler
+        {
+            public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
+            {
+            }
+
+            public override void OnClosed(Transport transport, CloseReason reason) => connection.Ended();
+        }
+    }
+
+    [Fact]
+    public void A_connect_on_first_data_waits_for_it()
+    {
+        Serve(Options() with { Connect = TcpConnectMode.OnData });
+        Probe client = Call();
+        _network.Advance(1_000_000);
+        Assert.Empty(_backends.Accepted);
+        client.Transport!.Send("HELO"u8);
+        Assert.True(Run(() => _backends.Accepted is [{ Text: "HELO" }]));
+    }
+
+    [Fact]
+    public void The_upstream_may_be_told_who_the_client_is()
+    {
+        _directory.Publish(Backend("backend") with { ProxyProtocolVersion = 1 });
+        Serve(Options());
+        Probe client = Call("x");
+        Assert.True(Run(() => _backends.Accepted is [{ Received.Length: > 30 }]));
+        Assert.Equal($"PROXY TCP4 0.0.0.1 0.0.0.2 {client.Transport!.Local.Port} 15001\r\nx", _backends.Accepted[0].Text);
+    }
+
+    [Fact]
+    public void A_warm_relay_allocates_nothing()
+    {
+        using var loop = new EpollLoop();
+        var worker = new Worker(0, loop);
+        var directory = new ClusterDirectory(loop, 1);
+        var upstreams = new Upstreams(directory, [worker]);
+        ListeningSocket backend = loop.Listen(new ListenOptions(Address.V4(0x7f000001, 0)), new Echoing());
+        directory.Publish(Backend("backend"), At(backend.Address));
+        var options = new TcpOptions { StatPrefix = "t", Targets = [new TcpTarget(directory.Handle("backend"), 1)] };
+        Address at = Address.V4(0x7f000001, 0);
+        ListeningSocket front = loop.Listen(new ListenOptions(at), new Serving(worker, new TcpChainHandler(upstreams, options, [], 1)));
+        var ping = new Bouncing();
+        loop.Connect(new ConnectOptions(front.Address), ping).Send(new byte[700]);
+        for (int i = 0; i < 20_000 && ping.Count < 500; i++)
+            loop.Turn(1_000_000);
+        int served = ping.Count;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 2_000; i++)
+            loop.Turn(1_000_000);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.True(ping.Count - served > 200);
+    }
+
+    private sealed class Serving(Worker worker, TcpChainHandler handler) : Acceptor
+    {
+        public override void OnAccepted(Transport transport) => handler.Serve(
+            new AcceptedConnection
+            {
+                Worker = worker,
+                Transport = transport,
+                Facts = new ConnectionFacts { Local = transport.Local, Remote = transport.Remote },
+                Listener = new Listener { Name = "l", Address = transport.Local, Chains = new ChainTable([], null) },
+                Chain = new ListenerChain { Name = "c", Handler = handler },
+                Id = 1,
+                AcceptedAt = transport.Loop.Now,
+            },
+            default);
+    }
+
+    private sealed class Echoing : Acceptor
+    {
+        public override void OnAccepted(Transport transport) => transport.Handler = new Bouncing();
+    }
+
+    private sealed class Bouncing : TransportHandler
+    {
+        public int Count;
+
+        public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
+        {
+            Count++;
+            transport.Send(bytes);
+        }
+
+        public override void OnClosed(Transport transport, CloseReason reason)
+        {
+        }
+    }
+}
