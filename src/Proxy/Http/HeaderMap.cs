@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace Lateen.Proxy.Http;
 
@@ -128,24 +127,19 @@ public sealed class HeaderMap
         if (_used + name.Length + value.Length > _bytes.Length)
             Grow(name.Length + value.Length);
 
-        // The lower-case form is written where the name would be kept; a known name leaves the place to its value.
+        // The lower-case form is written where the name would be kept; a known name leaves the place to its value, and is a token without a further look.
         Span<byte> place = _bytes.AsSpan(_used, name.Length);
-        ref byte lower = ref MemoryMarshal.GetReference(HeaderRules.LowerToken);
-        byte bad = 0xff;
-        for (int i = 0; i < name.Length; i++)
-        {
-            byte b = Unsafe.Add(ref lower, name[i]);
-            place[i] = b;
-            bad = b < bad ? b : bad;
-        }
-        if (bad == 0)
-            return false;
+        HeaderRules.Lower(name, place);
         KnownHeader known = KnownHeaders.Find(place);
         if (known != KnownHeader.None)
         {
-            Append(known, default, value);
+            if (place[0] == ':')
+                return false;
+            AppendEntry(known, 0, name.Length, Store(value), value.Length);
             return true;
         }
+        if (!HeaderRules.IsLowerToken(place))
+            return false;
         int at = _used;
         _used += name.Length;
         AppendEntry(KnownHeader.None, at, name.Length, Store(value), value.Length);

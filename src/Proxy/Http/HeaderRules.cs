@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Lateen.Proxy.Http;
@@ -6,7 +8,6 @@ namespace Lateen.Proxy.Http;
 /// <summary>What both codecs demand of names, values and authorities (RFC 9110 5, RFC 9113 8.2), and the treatment of connection headers that they share.</summary>
 public static class HeaderRules
 {
-    private static readonly byte[] Lower = MakeLower();
     private static readonly SearchValues<byte> AuthorityBytes =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!$%&'()*+,-.:;=@[]_~"u8);
 
@@ -19,9 +20,6 @@ public static class HeaderRules
     // Everything below a space but the tab, and DEL: 0x00-0x08, 0x0a-0x1f, 0x7f.
     private static readonly SearchValues<byte> ForbiddenInValue = SearchValues.Create(
         Enumerable.Range(0, 256).Where(b => (b < 0x20 && b != '\t') || b == 0x7f).Select(b => (byte)b).ToArray());
-
-    /// <summary>For each byte its lower-case form where a name may hold it, else 0.</summary>
-    internal static ReadOnlySpan<byte> LowerToken => Lower;
 
     /// <summary>True where the text is a token (RFC 9110 5.6.2).</summary>
     public static bool IsToken(ReadOnlySpan<byte> text) => !text.IsEmpty && text.IndexOfAnyExcept(TokenBytes) < 0;
@@ -106,13 +104,36 @@ public static class HeaderRules
             head.Remove(KnownHeader.Te);
     }
 
-    private static byte[] MakeLower()
+    /// <summary>Copies with A-Z in lower case, eight bytes a step (the ends overlap); other bytes stay as they are.</summary>
+    internal static void Lower(ReadOnlySpan<byte> from, Span<byte> to)
     {
-        byte[] lower = new byte[256];
-        foreach (byte b in "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"u8)
-            lower[b] = b;
-        for (int b = 'A'; b <= 'Z'; b++)
-            lower[b] = (byte)(b + 32);
-        return lower;
+        int length = from.Length;
+        ref byte source = ref MemoryMarshal.GetReference(from), target = ref MemoryMarshal.GetReference(to[..length]);
+        if (length >= 8)
+        {
+            for (int i = 0; i < length - 8; i += 8)
+                Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, i), Lower(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref source, i))));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, length - 8), Lower(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref source, length - 8))));
+        }
+        else if (length >= 4)
+        {
+            uint first = (uint)Lower(Unsafe.ReadUnaligned<uint>(ref source)), last = (uint)Lower(Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref source, length - 4)));
+            Unsafe.WriteUnaligned(ref target, first);
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, length - 4), last);
+        }
+        else
+        {
+            for (int i = 0; i < length; i++)
+                Unsafe.Add(ref target, i) = (byte)Lower(Unsafe.Add(ref source, i));
+        }
+    }
+
+    // In each byte: the top bit of (b + 0x80 - 'A') and not of (b + 0x7f - 'Z') tells A-Z; shifted down it is the 0x20 that is missing.
+    private static ulong Lower(ulong bytes)
+    {
+        const ulong Ones = 0x0101010101010101;
+        ulong low = bytes & (Ones * 0x7f);
+        ulong upper = (low + (Ones * (0x80 - 'A'))) & ~(low + (Ones * (0x7f - 'Z'))) & ~bytes & (Ones * 0x80);
+        return bytes | (upper >> 2);
     }
 }

@@ -60,6 +60,10 @@ internal sealed class HeadParser
     private static readonly SearchValues<byte> TargetBytes =
         SearchValues.Create(Enumerable.Range(0x21, 0x7e - 0x20).Append('\t').Append('\f').Select(b => (byte)b).ToArray());
 
+    // What no line may have, its own end and the tab aside.
+    private static readonly SearchValues<byte> Controls = SearchValues.Create(
+        Enumerable.Range(0, 0x20).Append(0x7f).Where(b => b is not ('\t' or '\r' or '\n')).Select(b => (byte)b).ToArray());
+
     private byte[] _joined = [];
 
     /// <summary>This thread's parser.</summary>
@@ -222,15 +226,7 @@ internal sealed class HeadParser
         return _joined.AsSpan(0, n);
     }
 
-    private static bool HasOnlyText(ReadOnlySpan<byte> head)
-    {
-        foreach (byte b in head)
-        {
-            if ((b < 0x20 && b is not ((byte)'\r' or (byte)'\n' or (byte)'\t')) || b == 0x7f)
-                return false;
-        }
-        return true;
-    }
+    private static bool HasOnlyText(ReadOnlySpan<byte> head) => head.IndexOfAny(Controls) < 0;
 
     // ---- First lines ----
 

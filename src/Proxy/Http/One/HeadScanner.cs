@@ -60,8 +60,9 @@ internal sealed class HeadScanner
                 controls |= Vector256.AndNot(low, allowed) | Vector256.Equals(bytes, Vector256.Create((byte)0x7f));
                 uint feedBits = feeds.ExtractMostSignificantBits(), returnBits = returns.ExtractMostSignificantBits();
 
-                // A return in the last of the 32 bytes has its feed in the next step: such a rare head is looked at value by value.
-                Suspicious |= (returnBits & ~(feedBits >> 1)) != 0;
+                // Each return is followed by a feed; that of the last byte stands in the next step.
+                uint alone = returnBits & ~(feedBits >> 1);
+                Suspicious |= alone != 0 && (alone != 0x80000000 || at + 32 >= block.Length || block[at + 32] != Lf);
                 for (; feedBits != 0; feedBits &= feedBits - 1)
                 {
                     int feed = at + System.Numerics.BitOperations.TrailingZeroCount(feedBits);
