@@ -1,3 +1,9 @@
+// gRPC over HTTP/2 without sockets: status codes, the five-byte prefix of messages, and the percent-encoding of grpc-message. Streams,
+// headers and flow control belong to who owns the connection (Kestrel in ControlPlane, Http/Two in Proxy); the frames are theirs, the
+// bytes inside are read and written here.
+//
+// Nothing here allocates beyond the messages themselves, and nothing throws for what a peer can send.
+// Refused: the gRPC packages (they bring their own channel, call and threading model, and are not needed for bytes).
 using System.Buffers;
 using System.Buffers.Binary;
 using Google.Protobuf;

@@ -1,11 +1,5 @@
 using System.Net;
 
-// Names of hosts, clusters, labels and protocols as Istio's API means them: pure functions over strings, used by everything that reads
-// configuration or makes it. What a name resolves to is not known here; that is the registry's.
-//
-// Host names are compared as written: Istio lower-cases none of them in configuration, and a mesh that did would accept what Istio refuses.
-// Refused: a HostName type around the string (names travel through protobuf messages and dictionaries; wrapping them doubles every
-// conversion and prevents nothing).
 namespace Lateen.Api.Names;
 
 /// <summary>Host names that may begin with a star: the star stands for any beginning, over any number of labels.</summary>

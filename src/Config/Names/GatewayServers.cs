@@ -1,3 +1,8 @@
+// Questions about written messages whose answer is in the message alone, asked by validation and by whoever gives configuration its meaning.
+// They stand here, below both, so that a server of a gateway is the same kind of server to all.
+//
+// Pure functions; nothing here knows other objects.
+// Refused: extension members on generated messages (a reader could not tell ours from protobuf's).
 using Istio.Networking.V1Alpha3;
 using Lateen.Api.Names;
 

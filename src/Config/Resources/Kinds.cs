@@ -1,3 +1,9 @@
+// What the user wrote, as objects: a kind is one row of a table, a resource is an envelope (names, labels, where it was written) around the
+// kind's protobuf message, and the decoder makes resources out of texts. This is the only border between texts and resources.
+//
+// Resources are immutable and own nothing outside themselves; a change is a new resource. They say what was written, never what it means:
+// defaults of Istio's API, merging and selection are Pilot's, existence is Registry's.
+// Refused: a class per kind (the messages are there already, generated) and untyped trees behind the border (every reader would check again).
 using System.Collections.Frozen;
 using Google.Protobuf;
 using Istio.Extensions.V1Alpha1;

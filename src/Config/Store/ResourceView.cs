@@ -1,11 +1,3 @@
-// The written configuration as it stands: one immutable view, and a store that makes the next view out of a change. A change of many
-// objects is taken whole or not at all and is one generation, so that nobody ever sees half of it. Revisions of what people write go to a
-// journal in a folder; what a cluster makes by itself (pods, endpoints) does not.
-//
-// The store owns the current view and the journal; a view owns nothing and may be held for ever. The store never reads files or networks
-// (sources do) and never says what configuration means (Pilot does).
-// Refused: a lock around a mutable dictionary (readers would see half a change), an event per object (the compiler would run per object),
-// and a database (a folder of small files can be read, copied and repaired by hand).
 using System.Collections.Frozen;
 using Google.Protobuf;
 using Lateen.Api.Diagnostics;

@@ -80,6 +80,15 @@ public static class ValidationCodes
     public static readonly DiagnosticCode Patch = Error("LTN4101", "a patch is not valid", "correct it");
     public static readonly DiagnosticCode PatchDoubtful = Warning("LTN4102", "a patch is probably not what was meant", "compare it with Envoy's API");
 
+    public static readonly DiagnosticCode PatchInternals = Warning("LTN4103", "a patch depends on how the proxy is configured inside, which may change at any time", "use another kind where one can say it");
+
+    // ---- Gateway API ----
+    public static readonly DiagnosticCode Listener = Error("LTN4201", "a listener of a Gateway or ListenerSet is not valid", "correct it");
+    public static readonly DiagnosticCode Route = Error("LTN4202", "a rule of a route is not valid", "correct it");
+    public static readonly DiagnosticCode Filter = Error("LTN4203", "a filter of a route is not valid", "give it a type and exactly what the type needs");
+    public static readonly DiagnosticCode Reference = Error("LTN4204", "a reference to another object is not valid or not unique", "correct it");
+    public static readonly DiagnosticCode Policy = Error("LTN4205", "a policy of the Gateway API is not valid", "correct it");
+
     // ---- mesh ----
     public static readonly DiagnosticCode Mesh = Error("LTN4301", "a mesh-wide setting is not valid", "correct it");
     public static readonly DiagnosticCode Provider = Error("LTN4302", "an extension provider is not valid", "correct it");

@@ -94,6 +94,9 @@ public static class Validator
             case TrafficExtension extension:
                 ExtensionRules.CheckTraffic(f, extension);
                 break;
+            default:
+                GatewayApi.GatewayApiRules.Check(f, resource.Message);
+                break;
         }
     }
 

@@ -21,6 +21,7 @@ internal static class EnvoyFilterRules
             Rules.Target(f, $"spec.targetRefs[{i}]", filter.TargetRefs[i]);
         }
 
+        f.WarnIf(filter.ConfigPatches.Count > 0, Codes.PatchInternals, "spec", "EnvoyFilter exposes internal implementation details that may change at any time; prefer other kinds where one can say it");
         for (var i = 0; i < filter.ConfigPatches.Count; i++)
         {
             Patch(f, $"spec.configPatches[{i}]", filter.ConfigPatches[i]);
