@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json.Nodes;
 
 namespace Lateen.Agent;
@@ -38,6 +39,9 @@ public sealed record AgentOptions
 
     /// <summary>LATEEN_PORTS: the ports of the program that are served on <see cref="Bind"/>.</summary>
     public IReadOnlyList<int> ProgramPorts { get; init; } = [];
+
+    /// <summary>LATEEN_WORKLOADS: the addresses of workloads that share this machine's loopback interface; null where they do not.</summary>
+    public IPNetwork? Workloads { get; init; }
 
     /// <summary>Threads of the proxy that serve traffic; 0 for one a core.</summary>
     public int Concurrency { get; init; }
@@ -85,6 +89,7 @@ public sealed record AgentOptions
             Bind = Text("LATEEN_BIND", "") is { Length: > 0 } bind ? bind : null,
             Program = Text("LATEEN_PROGRAM", "") is { Length: > 0 } program ? program : null,
             ProgramPorts = [.. Text("LATEEN_PORTS", "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(port => int.Parse(port, CultureInfo.InvariantCulture))],
+            Workloads = IPNetwork.TryParse(Text("LATEEN_WORKLOADS", ""), out IPNetwork workloads) ? workloads : null,
             Concurrency = Number("LATEEN_CONCURRENCY", proxyConfig?["concurrency"]?.GetValue<int>() ?? 0),
             AdminPort = Number("LATEEN_ADMIN_PORT", 15000),
             AgentPort = Number("LATEEN_AGENT_PORT", 15020),

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Lateen.Agent.Loopback;
 using Lateen.Proxy.Server;
 
 namespace Lateen.Agent;
@@ -15,8 +16,9 @@ internal sealed class ProxyHost : IDisposable
     {
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
-        int workers = options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount;
-        var ground = new ThreadGround(workers, seed: 0, defect => Say($"defect: {defect}"));
+        Ground ground = LoopbackMap.Of(options) is { } map
+            ? new LoopbackGround(map, OnDefect)
+            : new ThreadGround(options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount, seed: 0, OnDefect);
         _server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, BootstrapFile = "envoy-rev.json", LogFlushMicros = 1_000_000, Say = Say }, ground) { Live = TellReady, Quit = Stop };
     }
 
@@ -54,6 +56,8 @@ internal sealed class ProxyHost : IDisposable
         IsLive = true;
         File.WriteAllText(AgentProcess.ReadyFile, "");
     }
+
+    private static void OnDefect(Exception defect) => Say($"defect: {defect}");
 
     private static void Say(string line) => Console.Error.WriteLine(line);
 }

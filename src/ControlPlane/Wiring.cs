@@ -9,6 +9,7 @@ using Lateen.Pilot.Generation;
 using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Generation.Endpoints;
 using Lateen.Pilot.Generation.Listeners;
+using Lateen.Pilot.Generation.Names;
 using Lateen.Pilot.Generation.Routes;
 
 namespace Lateen.ControlPlane;
@@ -71,7 +72,7 @@ public static class Wiring
     }
 
     /// <summary>One generator for each xDS type that is served.</summary>
-    public static IReadOnlyList<IResourceGenerator> Generators() => [new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), new RouteGenerator(), new ExtensionConfigGenerator()];
+    public static IReadOnlyList<IResourceGenerator> Generators() => [new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), new RouteGenerator(), new ExtensionConfigGenerator(), new NameTableGenerator()];
 
     /// <summary>The store with what its journal remembers.</summary>
     /// <exception cref="IOException">The state folder cannot be used.</exception>

@@ -17,6 +17,9 @@ public interface ICapture : IDisposable
     /// <exception cref="IOException">The machine refuses.</exception>
     Task<Placement> PlaceAsync(int number, IReadOnlyList<int> ports);
 
+    /// <summary>The place of a gateway: the machine itself.</summary>
+    Placement Gateway { get; }
+
     /// <summary>Gives a place up.</summary>
     void Remove(int number);
 }

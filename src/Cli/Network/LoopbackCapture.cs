@@ -15,15 +15,19 @@ public sealed class LoopbackCapture : ICapture
 
     public Subnet Subnet { get; } = Subnet.Free(loopback: true);
 
+    public Placement Gateway => new(Subnet.Machine, null, null, new Dictionary<string, string> { ["LATEEN_WORKLOADS"] = Subnet.Workloads }, new Dictionary<string, string>());
+
     public Task<Placement> PlaceAsync(int number, IReadOnlyList<int> ports)
     {
         string mesh = Subnet.Workload(number).ToString(), own = Subnet.Program(number).ToString();
         string proxy = $"http://{mesh}:{ProxyPort.ToString(CultureInfo.InvariantCulture)}";
         var sidecar = new Dictionary<string, string>
         {
+            ["LATEEN_WORKLOADS"] = Subnet.Workloads,
             ["LATEEN_BIND"] = mesh,
             ["LATEEN_PROGRAM"] = own,
             ["LATEEN_PORTS"] = string.Join(',', ports),
+            ["ISTIO_META_DNS_CAPTURE"] = "false",
             ["ISTIO_META_HTTP_PROXY_PORT"] = ProxyPort.ToString(CultureInfo.InvariantCulture),
         };
         var program = new Dictionary<string, string>

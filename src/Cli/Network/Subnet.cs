@@ -23,6 +23,9 @@ public sealed record Subnet(int Index, bool Loopback = false)
     /// <summary>The name of the cable's end on the machine.</summary>
     public string Cable => $"lateen{Index}";
 
+    /// <summary>The addresses of workloads, as a range.</summary>
+    public string Workloads => $"{At(Index, 0)}/{PrefixLength}";
+
     /// <summary>A workload's address.</summary>
     /// <param name="number">From 0; at most 65,000.</param>
     public IPAddress Workload(int number) => At(Index, 16 + number);

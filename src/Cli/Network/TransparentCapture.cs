@@ -20,6 +20,8 @@ public sealed class TransparentCapture : ICapture
 
     public Subnet Subnet => _networks.Subnet;
 
+    public Placement Gateway => new(Subnet.Machine, null, null, Nothing, Nothing);
+
     /// <summary>Why this machine does not allow it, or null where it seems to.</summary>
     public static string? Obstacle()
     {

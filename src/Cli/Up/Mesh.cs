@@ -124,7 +124,7 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, P
     {
         int number = _next++;
         Placement placement = plan.IsGateway
-            ? new Placement(capture.Subnet.Machine, null, null, new Dictionary<string, string>(), new Dictionary<string, string>())
+            ? capture.Gateway
             : await capture.PlaceAsync(number, plan.Ports).ConfigureAwait(false);
         var workload = new Workload(number, plan, placement, spawner, state, progress.Event);
         _workloads.Add(workload);

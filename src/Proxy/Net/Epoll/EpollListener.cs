@@ -32,6 +32,9 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     /// <inheritdoc/>
     public int Descriptor { get; set; } = -1;
 
+    /// <summary>The original destination of all that is accepted; none for what the kernel tells.</summary>
+    public Address Stated { get; init; }
+
     /// <inheritdoc/>
     public bool IsReady { get; set; }
 
@@ -82,8 +85,11 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
         }
         Address remote = from.ToAddress();
         EpollTransport? transport = EpollTransport.Accept(_loop, descriptor, remote, _transparent);
-        if (transport is not null)
-            _acceptor.OnAccepted(transport);
+        if (transport is null)
+            return;
+        if (Stated.Kind != AddressKind.None)
+            transport.StateOriginalDestination(Stated);
+        _acceptor.OnAccepted(transport);
     }
 
     private void OnRefused(int error)

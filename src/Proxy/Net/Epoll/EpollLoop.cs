@@ -269,11 +269,15 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     }
 
     /// <summary>Goes on accepting from a listening descriptor that another process bound (hot restart) or that the service manager passed.</summary>
-    public ListeningSocket Adopt(int descriptor, Acceptor acceptor, bool transparent = false)
+    /// <param name="descriptor">The socket; the loop closes it.</param>
+    /// <param name="acceptor">Takes what it accepts.</param>
+    /// <param name="transparent">Whether it takes what TPROXY sends.</param>
+    /// <param name="stated">The original destination of all that it accepts, where neither netfilter nor TPROXY can tell; none for what they tell.</param>
+    public ListeningSocket Adopt(int descriptor, Acceptor acceptor, bool transparent = false, Address stated = default)
     {
         // Whoever bound it may have left it blocking, and one blocking accept stops the worker.
         Sys.FileControl(descriptor, Sys.SetFlags, Sys.NonBlock);
-        return new EpollListener(this, descriptor, default, transparent, acceptor);
+        return new EpollListener(this, descriptor, default, transparent, acceptor) { Stated = stated };
     }
 
     /// <inheritdoc/>

@@ -151,6 +151,13 @@ internal sealed unsafe class EpollTransport : Transport, IEpollSource
         return transport;
     }
 
+    /// <summary>Says where the connection was meant to go, in the kernel's place.</summary>
+    public void StateOriginalDestination(in Address address)
+    {
+        _original = address;
+        _state |= State.OriginalKnown;
+    }
+
     // Arriving
 
     /// <inheritdoc/>
