@@ -211,9 +211,17 @@ public sealed class RegistryCompiler(RegistryOptions options)
                 node.Metadata.Labels,
                 [.. (node.Spec.Status?.Addresses ?? []).Where(address => address.Type == "ExternalIP" && address.Address.Length > 0).Select(address => address.Address)])).ToList();
             var nodeKey = string.Join(';', nodes.Select(node => string.Join(',', node.External)));
+            var distributions = resources.Namespaces
+                .Where(ns => ns.Metadata.Annotations.ContainsKey(KubernetesServices.DistributionAnnotation))
+                .ToDictionary(ns => ns.Metadata.Name, ns => ns.Metadata.Annotations[KubernetesServices.DistributionAnnotation]);
             return resources.Services
-                .Select(service => owner._services.GetOrMake(
-                    [service, resources.ClusterId, nodeKey], () => KubernetesServices.Of(service, resources.ClusterId, owner.Options, nodes)))
+                .Select(service =>
+                {
+                    var distribution = distributions.GetValueOrDefault(service.Metadata.Namespace, "");
+                    return owner._services.GetOrMake(
+                        [service, resources.ClusterId, nodeKey, distribution],
+                        () => KubernetesServices.Of(service, resources.ClusterId, owner.Options, nodes, distribution));
+                })
                 .ToDictionary(service => service.Key);
         }
     }

@@ -8,13 +8,16 @@ namespace Lateen.Registry.Kubernetes;
 /// <summary>Kubernetes Services as services of the mesh.</summary>
 internal static class KubernetesServices
 {
+    /// <summary>Annotation of services and namespaces that names a preference for near endpoints.</summary>
+    public const string DistributionAnnotation = "networking.istio.io/traffic-distribution";
+
     private const string ExportToAnnotation = "networking.istio.io/exportTo";
 
     /// <summary>The fully qualified name of a Kubernetes service.</summary>
     public static string Hostname(string name, string ns, string suffix) => $"{name}.{ns}.svc.{suffix}";
 
     /// <summary>One cluster's Service.</summary>
-    public static Service Of(Resource<WrittenService> resource, string cluster, RegistryOptions options, IReadOnlyList<NodeAddresses> nodes)
+    public static Service Of(Resource<WrittenService> resource, string cluster, RegistryOptions options, IReadOnlyList<NodeAddresses> nodes, string distributionOfNamespace)
     {
         var meta = resource.Metadata;
         var spec = resource.Spec.Spec ?? new();
@@ -40,7 +43,7 @@ internal static class KubernetesServices
             NodeLocal = spec.InternalTrafficPolicy == "Local",
             PublishNotReady = spec.PublishNotReadyAddresses,
             KubernetesType = spec.Type,
-            TrafficDistribution = Distribution(spec.TrafficDistribution, meta.Annotations),
+            TrafficDistribution = Distribution(spec.TrafficDistribution, meta.Annotations, distributionOfNamespace),
             ExternalAddresses = external.IsEmpty ? FrozenDictionary<string, ImmutableArray<string>>.Empty : Single(cluster, external),
             ExternalPorts = isByNode
                 ? Single(cluster, spec.Ports.Where(port => port.NodePort > 0).ToFrozenDictionary(port => port.Port, port => port.NodePort))
@@ -84,10 +87,10 @@ internal static class KubernetesServices
         };
     }
 
-    /// <summary>Preference for near endpoints: the field over the annotation.</summary>
-    public static TrafficDistribution Distribution(string? field, IReadOnlyDictionary<string, string> annotations)
+    /// <summary>Preference for near endpoints: the field over the service's annotation over that of its namespace.</summary>
+    public static TrafficDistribution Distribution(string? field, IReadOnlyDictionary<string, string> annotations, string ofNamespace = "")
     {
-        var word = !string.IsNullOrEmpty(field) ? field : annotations.GetValueOrDefault("networking.istio.io/traffic-distribution", "");
+        var word = !string.IsNullOrEmpty(field) ? field : annotations.GetValueOrDefault(DistributionAnnotation, ofNamespace);
         return word.ToLowerInvariant() switch
         {
             "preferclose" => TrafficDistribution.PreferSameZone,

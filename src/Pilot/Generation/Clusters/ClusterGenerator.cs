@@ -1,17 +1,21 @@
 using Envoy.Config.Cluster.V3;
-using Google.Protobuf;
 using Lateen.Pilot.Generation.Endpoints;
+using Lateen.Pilot.Generation.Patches;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope;
 using Lateen.Registry;
+using PatchContext = Istio.Networking.V1Alpha3.EnvoyFilter.Types.PatchContext;
 
 namespace Lateen.Pilot.Generation.Clusters;
 
 /// <summary>CDS: all clusters of a proxy.</summary>
 public sealed class ClusterGenerator : IResourceGenerator
 {
+    private static readonly IReadOnlyList<Service> NoServices = [];
+
     private readonly GenerationCache<OutboundClusterInputs, IReadOnlyList<WireResource>> _outbound = new();
     private readonly GenerationCache<(ClientGroup Group, MergedGateway? Gateway), IReadOnlyList<WireResource>> _groups = new();
+    private readonly GenerationCache<(WireResource Resource, ClusterPatches Patches), WireResource?> _patched = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Cluster;
@@ -21,18 +25,51 @@ public sealed class ClusterGenerator : IResourceGenerator
     {
         _outbound.Turn();
         _groups.Turn();
+        _patched.Turn();
     }
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         var client = ClientOf(scope);
+        var patches = ProxyPatches.Of(scope);
+        var context = scope.Node.Type switch
+        {
+            ProxyType.Router => PatchContext.Gateway,
+            ProxyType.Waypoint => PatchContext.Waypoint,
+            _ => PatchContext.SidecarOutbound,
+        };
+        var outward = patches.Clusters(context);
         // What a gateway is sent depends on its servers, too; these are its own.
         var outbound = _groups.GetOrMake((ClientGroup.Of(scope), scope.Gateway), _ => Outbound(scope, client));
         var made = new List<WireResource>(outbound.Count + 8);
-        made.AddRange(outbound);
-        foreach (var cluster in Others(scope, client)) made.Add(WireResource.Of(cluster.Name, cluster));
+        if (outward.IsEmpty) made.AddRange(outbound);
+        else made.AddRange(outbound.Select(resource => _patched.GetOrMake((resource, outward), Patched)).OfType<WireResource>());
+        Add(made, Fixed(scope, client).Select(static cluster => (cluster, NoServices)), outward);
+        Add(made, outward.Added().Select(static cluster => (cluster, NoServices)), null);
+        if (scope.Node.Type == ProxyType.Sidecar)
+        {
+            var inward = patches.Clusters(PatchContext.SidecarInbound);
+            Add(made, inward.Added().Select(static cluster => (cluster, NoServices)), null);
+            Add(made, Inbound(scope, client), inward);
+        }
+        Add(made, Tunnels(scope, client).Select(static cluster => (cluster, NoServices)), null);
         return FirstOfEachName(made, names);
+    }
+
+    private static void Add(List<WireResource> made, IEnumerable<(Cluster Cluster, IReadOnlyList<Service> Services)> clusters, ClusterPatches? patches)
+    {
+        foreach (var (cluster, services) in clusters)
+        {
+            if (patches?.IsEmpty != false || patches.Apply(cluster, [.. services.Select(service => service.Hostname)])) made.Add(WireResource.Of(cluster.Name, cluster));
+        }
+    }
+
+    // Null when the patches remove it.
+    private static WireResource? Patched((WireResource Resource, ClusterPatches Patches) input)
+    {
+        var cluster = ((Cluster)input.Resource.Message).Clone();
+        return input.Patches.Apply(cluster, []) ? WireResource.Of(cluster.Name, cluster) : null;
     }
 
     private List<WireResource> Outbound(ProxyScope scope, ClusterClient client)
@@ -68,20 +105,28 @@ public sealed class ClusterGenerator : IResourceGenerator
     private static List<WireResource> Make(OutboundClusterInputs inputs) =>
         [.. OutboundClusters.Build(inputs).Select(cluster => WireResource.Of(cluster.Name, cluster))];
 
-    private static IEnumerable<Cluster> Others(ProxyScope scope, ClusterClient client)
+    private static IEnumerable<Cluster> Fixed(ProxyScope scope, ClusterClient client)
     {
         var settings = scope.Snapshot.Settings;
         if (scope.Node.Type != ProxyType.Waypoint) yield return FixedClusters.BlackHole(settings);
-        if (scope.Node.Type == ProxyType.Sidecar)
+        if (scope.Node.Type != ProxyType.Sidecar) yield break;
+        yield return FixedClusters.Passthrough(settings);
+        if (scope.Imports.OutboundTrafficPolicy?.Mode == Istio.Networking.V1Alpha3.OutboundTrafficPolicy.Types.Mode.AllowAnyDynamicDns)
         {
-            yield return FixedClusters.Passthrough(settings);
-            if (scope.Imports.OutboundTrafficPolicy?.Mode == Istio.Networking.V1Alpha3.OutboundTrafficPolicy.Types.Mode.AllowAnyDynamicDns)
-            {
-                yield return DynamicDnsClusters.AllowAny(settings, client);
-            }
-            foreach (var (cluster, _) in InboundClusters.Build(scope, client)) yield return cluster;
-            yield return FixedClusters.InboundPassthrough(settings, client.SupportsIPv4, client.SupportsIPv6);
-            if (scope.Node.Metadata.EnableHbone) yield return FixedClusters.Internal("main_internal", "main_internal", settings);
+            yield return DynamicDnsClusters.AllowAny(settings, client);
+        }
+    }
+
+    private static IEnumerable<(Cluster, IReadOnlyList<Service>)> Inbound(ProxyScope scope, ClusterClient client) =>
+        InboundClusters.Build(scope, client)
+            .Append((FixedClusters.InboundPassthrough(scope.Snapshot.Settings, client.SupportsIPv4, client.SupportsIPv6), NoServices));
+
+    private static IEnumerable<Cluster> Tunnels(ProxyScope scope, ClusterClient client)
+    {
+        var settings = scope.Snapshot.Settings;
+        if (scope.Node.Type == ProxyType.Sidecar && scope.Node.Metadata.EnableHbone)
+        {
+            yield return FixedClusters.Internal("main_internal", "main_internal", settings);
         }
         if (client.SendsHbone && scope.Node.Type != ProxyType.Waypoint && !scope.Node.Metadata.DisableHboneSend)
         {

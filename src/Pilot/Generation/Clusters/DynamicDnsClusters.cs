@@ -9,8 +9,10 @@ namespace Lateen.Pilot.Generation.Clusters;
 /// <summary>Clusters whose target is the name in the request, resolved when it comes.</summary>
 internal static class DynamicDnsClusters
 {
+    /// <summary>One cluster; none for protocols that don't name the host in a way that is read.</summary>
     public static List<Cluster> Build(OutboundClusterInputs inputs)
     {
+        if (!NamesHost(inputs.Port.Protocol, inputs.Settings.Features)) return [];
         var name = ClusterNames.Outbound(inputs.Port.Number, "", inputs.Service.Hostname);
         var forward = new ClusterConfig
         {
@@ -68,6 +70,8 @@ internal static class DynamicDnsClusters
         });
         return cluster;
     }
+
+    private static bool NamesHost(Protocol protocol, Features features) => protocol.IsHttp() || (protocol == Protocol.Tls && features.WildcardTlsEntries);
 
     private static Cluster.Types.CustomClusterType Type(ClusterConfig config) =>
         new() { Name = "envoy.clusters.dynamic_forward_proxy", TypedConfig = WireAny.Pack(config) };

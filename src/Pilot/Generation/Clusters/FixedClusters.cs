@@ -31,7 +31,7 @@ internal static class FixedClusters
             LbPolicy = Cluster.Types.LbPolicy.ClusterProvided,
             AltStatName = StatNames.Delimited(ClusterNames.Passthrough),
         };
-        ConnectionPools.Apply(new ClusterDraft { Cluster = cluster }, settings.Mesh, null, null);
+        ConnectionPools.Apply(new ClusterDraft { Cluster = cluster }, settings.Mesh, settings.Mesh.DefaultTrafficPolicy?.ConnectionPool, null);
         ClusterDraft.SetHttp(cluster, FollowsDownstream());
         if (settings.Features.MetadataExchange) cluster.Filters.Add(MetadataExchange());
         return cluster;

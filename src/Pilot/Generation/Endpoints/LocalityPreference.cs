@@ -4,7 +4,7 @@ using Lateen.Registry;
 
 namespace Lateen.Pilot.Generation.Endpoints;
 
-/// <summary>What is said about near and far endpoints: by the rule, else by the service, else by the mesh.</summary>
+/// <summary>What is said about near and far endpoints: by the rule, else by the service, else by the mesh; zones before localities at each level.</summary>
 /// <param name="Locality">Locality settings; null when off.</param>
 /// <param name="ZoneAware">Zone-aware settings, which beat locality settings; null when off.</param>
 /// <param name="ForcesFailover">Priorities hold even without outlier detection.</param>
@@ -28,7 +28,9 @@ internal readonly record struct LocalityPreference(
     /// <param name="knowsItself">The client discovers its own cluster: zone-aware balancing needs to know its share.</param>
     public static LocalityPreference Of(MeshConfig mesh, LoadBalancerSettings? rule, Service? service, bool knowsItself)
     {
-        if (knowsItself && ZoneAwareOf(mesh, rule) is { } zoneAware) return new(null, zoneAware, false);
+        // A consistent hash must reach the same endpoint from every zone.
+        var allowsZones = knowsItself && rule?.ConsistentHash is null;
+        if (allowsZones && rule?.ZoneAwareLbSetting is { } ownZones) return OfZones(ownZones);
         if (rule?.LocalityLbSetting is { } own) return own.Enabled == false ? default : new(own, null, false);
         switch (service?.TrafficDistribution)
         {
@@ -38,16 +40,11 @@ internal readonly record struct LocalityPreference(
                 return new(SameZone, null, true);
             case TrafficDistribution.PreferSameNode:
                 return new(SameNode, null, true);
-            default:
-                return mesh.LocalityLbSetting is { } ofMesh && ofMesh.Enabled != false ? new(ofMesh, null, false) : default;
         }
+        if (allowsZones && mesh.ZoneAwareLbSetting is { } zonesOfMesh) return OfZones(zonesOfMesh);
+        return mesh.LocalityLbSetting is { } ofMesh && ofMesh.Enabled != false ? new(ofMesh, null, false) : default;
     }
 
-    private static ZoneAwareLoadBalancerSetting? ZoneAwareOf(MeshConfig mesh, LoadBalancerSettings? rule)
-    {
-        // A consistent hash must reach the same endpoint from every zone.
-        if (rule?.ConsistentHash is not null) return null;
-        var settings = rule?.ZoneAwareLbSetting ?? (rule?.LocalityLbSetting is null ? mesh.ZoneAwareLbSetting : null);
-        return settings is not null && settings.Enabled != false ? settings : null;
-    }
+    // Whoever turns zones off at a level means that nothing below that level counts.
+    private static LocalityPreference OfZones(ZoneAwareLoadBalancerSetting settings) => settings.Enabled == false ? default : new(null, settings, true);
 }

@@ -10,7 +10,7 @@ internal static class LocalityPriorities
     {
         if (preference.ZoneAware is { } zoneAware)
         {
-            if (!hasOutlierDetection) return groups;
+            if (!hasOutlierDetection && !preference.ForcesFailover) return groups;
             if (zoneAware.FailoverPriority.Count > 0) groups = ByLabels(groups, client, zoneAware.FailoverPriority);
             ByRegion(groups, client.Locality, zoneAware.Failover.Select(entry => (entry.From, entry.To)));
             return groups;

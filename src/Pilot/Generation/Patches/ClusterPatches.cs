@@ -6,8 +6,8 @@ using PatchContext = Istio.Networking.V1Alpha3.EnvoyFilter.Types.PatchContext;
 
 namespace Lateen.Pilot.Generation.Patches;
 
-/// <summary>Patches of clusters of one kind of traffic.</summary>
-public sealed class ClusterPatches
+/// <summary>Patches of clusters of one kind of traffic; equal when they are the same patches in the same order, so that their results can be shared.</summary>
+public sealed class ClusterPatches : IEquatable<ClusterPatches>
 {
     private readonly IReadOnlyList<Patch> own;
 
@@ -34,6 +34,15 @@ public sealed class ClusterPatches
 
     /// <summary>Clusters that patches add.</summary>
     public IEnumerable<Cluster> Added() => own.Where(static p => p.Operation == Operation.Add).Select(static p => p.Copy<Cluster>());
+
+    /// <inheritdoc/>
+    public bool Equals(ClusterPatches? other) => other is not null && own.SequenceEqual(other.own, ReferenceEqualityComparer.Instance);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as ClusterPatches);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => own.Count == 0 ? 0 : HashCode.Combine(own.Count, System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(own[0]));
 
     // Settings of sockets are packed; they are merged inside, in every alternative that has the same socket.
     private static bool MergedTransportSocket(Cluster cluster, Cluster change, bool replaceLists)
