@@ -25,10 +25,12 @@ namespace Lateen.ControlPlane;
 public sealed class ControlLoop
 {
     private readonly ResourceStore store;
-    private readonly ViewCompiler compiler;
+    private readonly Func<ViewCompiler> fresh;
+    private readonly Action<string> say;
     private readonly Debounce debounce;
     private readonly TimeProvider stopwatch;
     private readonly ConcurrentQueue<StoreChange> changes = new();
+    private ViewCompiler compiler;
     private ResourceView seen;
     private DateTimeOffset firstChange;
     private string cause = "global";
@@ -39,18 +41,21 @@ public sealed class ControlLoop
     /// <param name="generators">One for each xDS type that is served.</param>
     /// <param name="now">The time.</param>
     /// <param name="stopwatch">Measures how long compiling takes; for metrics alone.</param>
-    public ControlLoop(ControlPlaneOptions options, ResourceStore store, IEnumerable<IResourceGenerator> generators, DateTimeOffset now, TimeProvider stopwatch)
+    /// <param name="say">Takes a line for the log; nobody when null.</param>
+    public ControlLoop(ControlPlaneOptions options, ResourceStore store, IEnumerable<IResourceGenerator> generators, DateTimeOffset now, TimeProvider stopwatch, Action<string>? say = null)
     {
         this.store = store;
         this.stopwatch = stopwatch;
+        this.say = say ?? (_ => { });
         RootNamespace = options.RootNamespace;
         ClusterId = options.ClusterId;
         var push = new PushOptions { DebounceQuiet = options.DebounceAfter, DebounceMax = options.DebounceMax };
-        compiler = new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, new Features(options.Environment));
+        fresh = () => new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, new Features(options.Environment));
+        compiler = fresh();
         debounce = new Debounce(push);
         Hub = new PushHub(push, generators);
         Metrics = new PilotMetrics(HttpDoors.Version, now);
-        Streams = new AdsStreams(Hub, Metrics);
+        Streams = new AdsStreams(Hub, Metrics, this.say);
         Waits = new RevisionWaits(Streams);
         Configuration = new Configuration(store, Metrics, options.Domain);
         store.Changed += changes.Enqueue;
@@ -103,6 +108,13 @@ public sealed class ControlLoop
         return Earlier(debounce.DueAt, Waits.DueAt);
     }
 
+    /// <summary>A fault of ours, contained: counted and told.</summary>
+    public void Faulted(string where, Exception fault)
+    {
+        Metrics.Faulted();
+        say($"error\tfault\tin {where}: {fault}");
+    }
+
     private void Note(StoreChange change, DateTimeOffset now)
     {
         if (debounce.DueAt is null) (firstChange, cause) = (now, "endpoint");
@@ -121,9 +133,21 @@ public sealed class ControlLoop
     private void Compile(DateTimeOffset now, string why)
     {
         long started = stopwatch.GetTimestamp();
-        MeshSnapshot snapshot = compiler.Compile(seen, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{seen.Generation}");
+        MeshSnapshot snapshot;
+        try
+        {
+            snapshot = compiler.Compile(seen, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{seen.Generation}");
+        }
+        catch (Exception fault)
+        {
+            // The proxies keep what they have; the next change is compiled from nothing, since what this one left behind cannot be trusted.
+            compiler = fresh();
+            Faulted($"compiling generation {seen.Generation}", fault);
+            return;
+        }
         Metrics.Compiled(why, now - firstChange, stopwatch.GetElapsedTime(started), snapshot.Registry.Services.Length, seen.All(Kinds.VirtualService).Count);
         Streams.Publish(snapshot, seen.Generation, Configuration.Revision, firstChange, now);
+        say($"info\tads\tpush {snapshot.Revision} for {why}: revision {Configuration.Revision}, {snapshot.Registry.Services.Length} services, {Streams.Count} proxies");
     }
 
     private static DateTimeOffset? Earlier(DateTimeOffset? left, DateTimeOffset? right) => left is null ? right : right is null || left < right ? left : right;

@@ -5,7 +5,7 @@ using Lateen.ControlPlane.Operator;
 namespace Lateen.ControlPlane;
 
 /// <summary>A control plane that has its ports open.</summary>
-public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost host, OperatorDoor operators, FolderSource? folder) : IAsyncDisposable
+public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost host, OperatorDoor operators, FolderSource? folder, FileStream mine) : IAsyncDisposable
 {
     /// <summary>Where it listens.</summary>
     public ControlPlaneAddress Address { get; } = address;
@@ -22,5 +22,6 @@ public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost
         folder?.Dispose();
         await host.DisposeAsync();
         operators.Dispose();
+        await mine.DisposeAsync();
     }
 }

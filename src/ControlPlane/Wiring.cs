@@ -26,7 +26,7 @@ public static class Wiring
     {
         try
         {
-            await using RunningControlPlane running = await StartAsync(options, TimeProvider.System, stop);
+            await using RunningControlPlane running = await StartAsync(options, TimeProvider.System, stop, line => Write(log, line));
             ControlPlaneAddress at = running.Address;
             await log.WriteLineAsync($"control plane ready: xDS on {at.Grpc}, operator's API and debug pages on http://{at.Http}, metrics on http://{at.Monitoring}/metrics, state in {options.StateFolder}");
             await running.Completion.WaitAsync(stop);
@@ -43,36 +43,64 @@ public static class Wiring
         return 0;
     }
 
+    // istiod's shape of a line: time, level, scope and text, with tabs between. Lines come from one thread, the loop's.
+    private static void Write(TextWriter log, string line)
+    {
+        log.WriteLine($"{TimeProvider.System.GetUtcNow():yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}\t{line}");
+        log.Flush();
+    }
+
     /// <summary>Starts a control plane with real ports.</summary>
     /// <exception cref="IOException">A port or the state folder cannot be used; the message says which and what to do.</exception>
-    public static async Task<RunningControlPlane> StartAsync(ControlPlaneOptions options, TimeProvider time, CancellationToken cancel)
+    public static async Task<RunningControlPlane> StartAsync(ControlPlaneOptions options, TimeProvider time, CancellationToken cancel, Action<string>? say = null)
     {
         string token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        FileStream mine = Claim(options.StateFolder);
         ResourceStore store = OpenStore(options, time);
         FolderSource? folder = options.ConfigFolder is { } path ? new FolderSource(path, store, time) : null;
         folder?.Start(rescan: TimeSpan.FromSeconds(5));
-        var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time);
+        var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say);
         var host = new ProcessHost(loop, time);
         store.Changed += _ => host.Writer.Poke();
+        host.Writer.Poke();
         var operators = new OperatorDoor(host.Writer, token);
         var http = new HttpDoors(host.Writer, operators, time);
         try
         {
             ControlPlaneAddress address = await host.OpenAsync(options, http.AnswerHttpAsync, http.AnswerMonitoringAsync, token, cancel);
             address.Write(options.StateFolder);
-            return new RunningControlPlane(address, host, operators, folder);
+            return new RunningControlPlane(address, host, operators, folder, mine);
         }
         catch
         {
             folder?.Dispose();
             await host.DisposeAsync();
             operators.Dispose();
+            await mine.DisposeAsync();
             throw;
         }
     }
 
     /// <summary>One generator for each xDS type that is served.</summary>
     public static IReadOnlyList<IResourceGenerator> Generators() => [new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), new RouteGenerator(), new ExtensionConfigGenerator(), new NameTableGenerator()];
+
+    // One journal, one writer. The lock goes with the process, however that ends.
+    private static FileStream Claim(string stateFolder)
+    {
+        try
+        {
+            Directory.CreateDirectory(stateFolder);
+            return new FileStream(Path.Combine(stateFolder, "controlplane.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            throw new IOException($"the state folder {stateFolder} cannot be used: {refused.Message}; name another with --state", refused);
+        }
+        catch (IOException taken) when (Directory.Exists(stateFolder))
+        {
+            throw new IOException($"another control plane uses the state folder {stateFolder}; stop it, or name another folder with --state", taken);
+        }
+    }
 
     /// <summary>The store with what its journal remembers.</summary>
     /// <exception cref="IOException">The state folder cannot be used.</exception>

@@ -84,6 +84,6 @@ internal static class Shared
             return;
         }
         foreach (BehindRow behind in answer.Behind) terminal.Remark($"  {behind.Proxy}: {behind.Reason}", Tone.Doubtful);
-        throw new CommandException($"revision {answer.Revision} runs on {answer.Proxies - answer.Behind.Count} of {proxies} after {timeout}", "It is stored and will reach them; `lateen proxy-status` tells how far each is.");
+        throw new CommandException($"revision {answer.Revision} runs on {answer.Proxies - answer.Behind.Count} of {proxies}", "It is stored and will reach them; `lateen proxy-status` tells how far each is.");
     }
 }

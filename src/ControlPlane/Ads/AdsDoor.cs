@@ -11,6 +11,8 @@ namespace Lateen.ControlPlane.Ads;
 /// <summary>The aggregated discovery service: both of its methods, state of the world and delta.</summary>
 public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
 {
+    // The loop has counted and told what it was; the client is told to come again.
+    private static readonly GrpcEnding OurFault = new(GrpcStatus.Internal, "internal error");
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
     /// <summary>Serves one gRPC call.</summary>
@@ -33,11 +35,11 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
         AdsStream stream = await writer.AskAsync((loop, now) => loop.Streams.Connect(Peer(context), () => wake.Writer.TryWrite(true), now), ended.Token);
         try
         {
-            Task sending = SendAsync(context, stream, wake.Reader, ended);
-            GrpcEnding status = await ReceiveAsync(context, stream, parser, ended.Token);
+            Task<GrpcEnding?> sending = SendAsync(context, stream, wake.Reader, ended);
+            GrpcEnding received = await ReceiveAsync(context, stream, parser, ended.Token);
             await ended.CancelAsync();
-            await sending;
-            if (!context.RequestAborted.IsCancellationRequested) status.WriteTo(context.Response);
+            GrpcEnding ending = await sending ?? received;
+            if (!context.RequestAborted.IsCancellationRequested) ending.WriteTo(context.Response);
         }
         finally
         {
@@ -62,9 +64,13 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
         {
             return new(GrpcStatus.Unavailable, "the stream was cut");
         }
+        catch (Exception)
+        {
+            return OurFault;
+        }
     }
 
-    private async Task SendAsync(HttpContext context, AdsStream stream, ChannelReader<bool> wake, CancellationTokenSource ended)
+    private async Task<GrpcEnding?> SendAsync(HttpContext context, AdsStream stream, ChannelReader<bool> wake, CancellationTokenSource ended)
     {
         try
         {
@@ -73,13 +79,18 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
                 wake.TryRead(out _);
                 while (await writer.AskAsync((loop, now) => loop.Streams.Next(stream, now), ended.Token) is { } response)
                 {
-                    if (!await GrpcFrames.WriteAsync(context.Response.BodyWriter, response, ended.Token)) return;
+                    if (!await GrpcFrames.WriteAsync(context.Response.BodyWriter, response, ended.Token)) return null;
                 }
             }
+            return null;
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException)
         {
-            // The peer left; the reading side sees it too and ends the call.
+            return null; // The peer left; the reading side sees it too and ends the call.
+        }
+        catch (Exception)
+        {
+            return OurFault;
         }
         finally
         {

@@ -8,7 +8,7 @@ using Lateen.Pilot.Push;
 namespace Lateen.ControlPlane.Ads;
 
 /// <summary>The open streams of a control loop, and how far each is. Driven by the loop alone.</summary>
-public sealed class AdsStreams(PushHub hub, PilotMetrics metrics)
+public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string> say)
 {
     private readonly Dictionary<AdsSession, AdsStream> streams = [];
     private long opened;
@@ -42,6 +42,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics)
     public void Disconnect(AdsStream stream)
     {
         hub.Disconnect(stream.Session);
+        if (stream.Session.Node is not null) say($"info\tads\t{stream.ConnectionId} disconnected");
         streams.Remove(stream.Session);
     }
 
@@ -51,11 +52,18 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics)
     {
         string typeUrl = request is DeltaDiscoveryRequest delta ? delta.TypeUrl : ((DiscoveryRequest)request).TypeUrl;
         metrics.Received(request.CalculateSize());
+        bool unknown = stream.Session.Node is null;
         AdsReply reply = stream.Receive(request, now);
-        if (reply == AdsReply.Refusal) metrics.Rejected(typeUrl);
+        if (unknown && stream.Session.Node is not null) say($"info\tads\t{stream.ConnectionId} connected from {stream.Peer}");
+        if (reply == AdsReply.Refusal)
+        {
+            metrics.Rejected(typeUrl);
+            say($"warn\tads\t{stream.ConnectionId} refused {ShortName(typeUrl)}: {stream.Types[typeUrl].Error}");
+        }
         if (reply == AdsReply.Expired) metrics.NonceExpired(typeUrl);
         if (stream.Session.HasWork) stream.Wake();
         Settle(stream, now);
+        if (stream.Session.Rejection is { } rejection) say($"warn\tads\t{stream.ConnectionId} rejected: {rejection}");
         return stream.Session.Rejection;
     }
 

@@ -9,6 +9,9 @@ namespace Lateen.ControlPlane.Hosting;
 public sealed class WriterLoop : IAsyncDisposable
 {
     private const int WaitingMax = 4096;
+
+    // After so many requests the loop looks at the time, however many are waiting.
+    private const int BatchMax = 256;
     private readonly Channel<Action> mailbox = Channel.CreateBounded<Action>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
     private readonly ControlLoop loop;
     private readonly TimeProvider time;
@@ -37,7 +40,7 @@ public sealed class WriterLoop : IAsyncDisposable
     }
 
     /// <summary>Runs <paramref name="work"/> on the loop, some time soon.</summary>
-    public ValueTask PostAsync(Action<ControlLoop, DateTimeOffset> work, CancellationToken cancel = default) => mailbox.Writer.WriteAsync(() => work(loop, time.GetUtcNow()), cancel);
+    public ValueTask PostAsync(Action<ControlLoop, DateTimeOffset> work, CancellationToken cancel = default) => mailbox.Writer.WriteAsync(() => Contained(work), cancel);
 
     /// <summary>Lets the loop look whether something changed; from any thread, never waits. A full queue is about to look anyway.</summary>
     public void Poke() => mailbox.Writer.TryWrite(static () => { });
@@ -58,9 +61,21 @@ public sealed class WriterLoop : IAsyncDisposable
         }
         catch (Exception fault)
         {
-            // The one who asked sees it; a broken invariant also ends the loop, since its state may be half changed.
             answer.SetException(fault);
-            throw;
+            loop.Faulted("a request", fault);
+        }
+    }
+
+    // A fault of ours in one request ends that request. The loop goes on: a debug page that stumbles must not cost a thousand proxies their control plane.
+    private void Contained(Action<ControlLoop, DateTimeOffset> work)
+    {
+        try
+        {
+            work(loop, time.GetUtcNow());
+        }
+        catch (Exception fault)
+        {
+            loop.Faulted("a stream", fault);
         }
     }
 
@@ -70,7 +85,7 @@ public sealed class WriterLoop : IAsyncDisposable
         {
             do
             {
-                while (mailbox.Reader.TryRead(out Action? work)) work();
+                for (int i = 0; i < BatchMax && mailbox.Reader.TryRead(out Action? work); i++) work();
                 SetAlarm(loop.Tick(time.GetUtcNow()));
             }
             while (await mailbox.Reader.WaitToReadAsync());

@@ -20,6 +20,7 @@ public sealed class PilotMetrics
     private readonly CounterFamily edsReject = new("pilot_xds_eds_reject", "Endpoint responses that proxies refused.");
     private readonly CounterFamily ldsReject = new("pilot_xds_lds_reject", "Listener responses that proxies refused.");
     private readonly CounterFamily rdsReject = new("pilot_xds_rds_reject", "Route responses that proxies refused.");
+    private readonly CounterFamily faults = new("pilot_total_xds_internal_errors", "Faults of the control plane itself.");
     private readonly CounterFamily expired = new("pilot_xds_expired_nonce", "Answers to a response that was not the last one, by type.", "type");
     private readonly GaugeFamily connected = new("pilot_xds", "Proxies connected, by their version.", "version");
     private readonly HistogramFamily size = new("pilot_xds_config_size_bytes", "Size of responses.", Bytes, "type");
@@ -79,6 +80,9 @@ public sealed class PilotMetrics
         own?.Add(1);
     }
 
+    /// <summary>A fault of ours was contained.</summary>
+    public void Faulted() => faults.Add(1);
+
     /// <summary>A proxy answered something older than the last response.</summary>
     public void NonceExpired(string typeUrl) => expired.Add(1, AdsStreams.ShortName(typeUrl).ToLowerInvariant());
 
@@ -120,7 +124,7 @@ public sealed class PilotMetrics
         var text = new StringBuilder(8192);
         MetricFamily[] families =
         [
-            validationFailed, validationPassed, build, uptime, debounce, inbound, info, cfgEvents, convergence, triggers, compile, services, rejects, virtualServices,
+            validationFailed, validationPassed, build, uptime, debounce, inbound, info, cfgEvents, convergence, triggers, compile, services, faults, rejects, virtualServices,
             connected, cdsReject, size, edsReject, expired, ldsReject, pushes, rdsReject, largest,
         ];
         foreach (MetricFamily family in families) family.WriteTo(text);

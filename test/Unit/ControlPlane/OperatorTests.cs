@@ -86,9 +86,27 @@ public sealed class OperatorTests : IAsyncLifetime
     public async Task Configuration_survives_a_control_plane_that_ends_without_a_word()
     {
         await RunAsync("apply", "-f", File(Reviews));
-        // Nothing is written at the end, so a second control plane on the same folder sees what one after a crash would see.
-        await using RunningControlPlane second = await StartAsync();
+        // Nothing is written at the end, so the next control plane on the folder sees what one after a crash would see.
+        await running!.DisposeAsync();
+        running = await StartAsync();
         Assert.Equal((0, "virtualservice.networking.istio.io/reviews\n", ""), await RunAsync("get", "virtualservices", "-o", "name"));
+    }
+
+    [Fact]
+    public async Task Two_control_planes_cannot_share_a_state_folder()
+    {
+        IOException refused = await Assert.ThrowsAsync<IOException>(StartAsync);
+        Assert.Equal($"another control plane uses the state folder {folder}; stop it, or name another folder with --state", refused.Message);
+    }
+
+    [Fact]
+    public async Task Two_rules_for_one_host_are_told_on_both()
+    {
+        await RunAsync("apply", "-f", File(Reviews));
+        (int code, _, string errors) = await RunAsync("apply", "-f", File(Reviews.Replace("name: reviews", "name: reviews-too", StringComparison.Ordinal)));
+        Assert.Equal(0, code);
+        Assert.Contains("warning LTN2203: spec.hosts[0]: host \"reviews\" is routed by the older VirtualService default/reviews", errors, StringComparison.Ordinal);
+        Assert.Contains("younger VirtualService default/reviews-too", (await RunAsync("get", "vs", "reviews", "-o", "yaml")).Output, StringComparison.Ordinal);
     }
 
     [Fact]
