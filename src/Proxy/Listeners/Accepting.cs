@@ -14,7 +14,7 @@ internal sealed class Accepting : TransportHandler
 
     private readonly ListenerSet _set;
     private readonly Transport _transport;
-    private readonly ConnectionFacts _facts = new();
+    private readonly ConnectionFacts _facts;
     private readonly Patience _patience;
     private readonly long _acceptedAt;
     private readonly ListenerCounters.Row _counters;
@@ -32,6 +32,7 @@ internal sealed class Accepting : TransportHandler
         _transport = transport;
         _patience = new Patience(this);
         _acceptedAt = transport.Loop.Now;
+        _facts = new ConnectionFacts { AcceptedAt = _acceptedAt };
         _counters = listener.Counters.Of(set.Worker.Index);
         transport.Handler = this;
     }
@@ -168,7 +169,7 @@ internal sealed class Accepting : TransportHandler
             _ => header is null || (inspector.Allow & header.Version) == 0,
         };
         if (refused)
-            Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.Malformed), "proxy_protocol_error", abort: false);
+            Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.Malformed), "", abort: false);
         else if (header is not null)
             Believe(header, taken);
         return result;
@@ -198,6 +199,7 @@ internal sealed class Accepting : TransportHandler
             Refuse(new Failure(Station.Sniff, Side.Proxy, FailureKind.NoFilterChain), "filter_chain_not_found", abort: false);
             return;
         }
+        _facts.FilterChain = _chain.Name;
         if (_chain.Security is { } security)
         {
             _shaking = true;
@@ -248,14 +250,13 @@ internal sealed class Accepting : TransportHandler
         if (_early is { Length: > 0 })
             Decide(_early.Written);
         else
-            Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.ConnectionTerminated), "downstream_remote_disconnect", abort: false);
+            Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.ConnectionTerminated), "", abort: false);
     }
 
     public override void OnClosed(Transport transport, CloseReason reason)
     {
         _counters.Ended++;
-        _over = true;
-        _transport.Loop.Disarm(_patience);
+        Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.ConnectionTerminated), "", abort: false);
     }
 
     private void OnImpatient()
@@ -264,14 +265,14 @@ internal sealed class Accepting : TransportHandler
             return;
         if (_shaking)
         {
-            Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.ConnectTimeout), "transport_socket_timeout", abort: false);
+            Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.ConnectTimeout), Tls.TlsFailures.HandshakeTimeout, abort: false);
             return;
         }
         _counters.InspectTimeouts++;
         if (_listener.GoOnAfterTimeout)
             Decide(_early is null ? default : _early.Written);
         else
-            Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.InspectTimeout), "listener_filter_timeout", abort: false);
+            Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.InspectTimeout), "", abort: false);
     }
 
     private sealed class Patience(Accepting accepting) : Deadline
@@ -295,7 +296,8 @@ internal sealed class Accepting : TransportHandler
         {
             accepting._counters.HandshakeFailures++;
             accepting._counters.Ended++;
-            accepting.Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.TlsFailure), security.FailureOf(transport), abort: false);
+            accepting._facts.TransportFailure = security.FailureOf(transport);
+            accepting.Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.TlsFailure), "", abort: false);
         }
     }
 }

@@ -38,4 +38,10 @@ public sealed class ConnectionFacts
 
     /// <summary>The PROXY protocol header that came first; null for none.</summary>
     public ProxyHeader? ProxyHeader { get; set; }
+
+    /// <summary>The name of the chain that was chosen; empty before.</summary>
+    public string FilterChain { get; set; } = "";
+
+    /// <summary>When it was accepted, microseconds of the loop.</summary>
+    public long AcceptedAt { get; init; }
 }

@@ -90,11 +90,16 @@ public sealed class Listener
     public ListenerCounters Counters { get; init; } = new(1);
 }
 
-/// <summary>Writes down connections that ended before a chain served them.</summary>
+/// <summary>Writes down connections at their end: those that no chain served, and those that one did.</summary>
 public abstract class ConnectionRecorder
 {
-    /// <summary>A connection ended at station 1 to 4.</summary>
+    /// <summary>A connection ended at station 1 to 4. A failed handshake's reason is in the facts' <see cref="ConnectionFacts.TransportFailure"/>.</summary>
     public abstract void OnRefused(Worker worker, Listener listener, ConnectionFacts facts, Failure failure, string details);
+
+    /// <summary>A connection that a chain served is over.</summary>
+    public virtual void OnEnded(AcceptedConnection connection)
+    {
+    }
 }
 
 /// <summary>Counters of one listener; each worker writes its own row, readers add them up.</summary>

@@ -135,7 +135,11 @@ public sealed class AcceptedConnection
     {
         Listener.Counters.Of(Worker.Index).Ended++;
         Over?.Invoke();
+        Listener.Recorder?.OnEnded(this);
     }
+
+    /// <summary>The connection as logs see it, where its handler keeps such a record of the whole connection; null where not.</summary>
+    public Formats.IStreamFacts? Stream { get; set; }
 
     /// <summary>Told by <see cref="Ended"/>: for what came before the handler and wants to know of the end.</summary>
     public Action? Over { get; set; }

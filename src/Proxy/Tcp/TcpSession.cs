@@ -31,6 +31,7 @@ public sealed class TcpSession
         _link = new UpstreamLink(this);
         _filters = new NetworkFilter?[chain.Filters.Count];
         Facts = new TcpFacts(this, _link);
+        connection.Stream = Facts;
         _down.HighWatermark = connection.Listener.BufferLimit;
     }
 
@@ -350,6 +351,9 @@ public sealed class TcpSession
     private void OnDownEnd()
     {
         _downEnded = true;
+        // Filters that judge with the first bytes judge now, if there never were any.
+        if (Facts.BytesReceived == 0 && _dataPhase && !_waiting && !_connecting && !_over)
+            Filter(default, 0);
         if (_chain.Upstreams is null || (!_connecting && !_connected))
             End(abort: false);
         else
@@ -372,7 +376,7 @@ public sealed class TcpSession
         Copy(ref _unseen, early.AsSpan(early.Length - _unseen.Length));
         _over = _away = true;
         Loop.Disarm(_clock);
-        Connection.Over = OnAwayOver;
+        Connection.Over += OnAwayOver;
         _down.Reading = true;
         next.Serve(Connection, early);
     }

@@ -32,11 +32,8 @@ public sealed class TlsUpstream(TlsSource source) : UpstreamSecurity
     {
         if (source.Current is not { } context)
         {
-            // Without its secret nothing can be sent safely: the connection fails on a later turn, as any other does.
-            var refused = new Absent(handler, loop);
-            Transport none = loop.Connect(options, refused);
-            none.Close(abort: true);
-            return none;
+            // Without its secret nothing can be sent safely: the connection fails on a later turn, as any other does. Nobody listens under this name.
+            return loop.Connect(options with { Remote = Address.Internal("\0no secret") }, new Absent(handler));
         }
         var tls = new TlsConnectOptions
         {
@@ -55,20 +52,15 @@ public sealed class TlsUpstream(TlsSource source) : UpstreamSecurity
     public override TlsFacts? FactsOf(Transport transport) => (transport as TlsTransport)?.Peer;
 
     /// <inheritdoc/>
-    public override string FailureOf(Transport transport) => transport is TlsTransport tls ? tls.FailureReason : "TLS_error:_Secret_is_not_supplied_by_SDS";
+    public override string FailureOf(Transport transport) => transport is TlsTransport tls ? tls.FailureReason : TlsFailures.NoSecret;
 
-    private sealed class Absent(TransportHandler handler, EventLoop loop) : TransportHandler
+    private sealed class Absent(TransportHandler handler) : TransportHandler
     {
         public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
         {
         }
 
-        public override void OnClosed(Transport transport, CloseReason reason) => loop.Defer(new Telling(handler, transport));
-    }
-
-    private sealed class Telling(TransportHandler handler, Transport transport) : Letter
-    {
-        protected internal override void Deliver() => handler.OnClosed(transport, CloseReason.Tls);
+        public override void OnClosed(Transport transport, CloseReason reason) => handler.OnClosed(transport, CloseReason.Tls);
     }
 }
 
@@ -86,7 +78,8 @@ public sealed class TlsDownstream(TlsSource source, bool requireSni) : Downstrea
     {
         if (source.Current is not { } context)
         {
-            transport.Close();
+            transport.Handler = handler;
+            transport.Close(abort: true);
             return transport;
         }
         TlsTransport tls = TlsTransport.Accept(transport, context);
@@ -103,5 +96,5 @@ public sealed class TlsDownstream(TlsSource source, bool requireSni) : Downstrea
     public override TlsFacts? FactsOf(Transport transport) => (transport as TlsTransport)?.Peer;
 
     /// <inheritdoc/>
-    public override string FailureOf(Transport transport) => (transport as TlsTransport)?.FailureReason ?? "TLS_error:_Secret_is_not_supplied_by_SDS";
+    public override string FailureOf(Transport transport) => (transport as TlsTransport)?.FailureReason ?? TlsFailures.NoSecret;
 }

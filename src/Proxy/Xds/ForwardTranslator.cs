@@ -286,7 +286,7 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
         };
     }
 
-    private static SubsetCriteria? Subset(Core.Metadata? metadata, SubsetCriteria? above = null)
+    internal static SubsetCriteria? Subset(Core.Metadata? metadata, SubsetCriteria? above = null)
     {
         if (metadata is null || !metadata.FilterMetadata.TryGetValue("envoy.lb", out Google.Protobuf.WellKnownTypes.Struct? fields))
             return above;

@@ -1,29 +1,149 @@
 using Envoy.Config.Listener.V3;
+using Envoy.Extensions.Filters.Network.ConnectionLimit.V3;
+using Envoy.Extensions.Filters.Network.LocalRatelimit.V3;
+using Envoy.Extensions.Filters.Network.TcpProxy.V3;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Listeners;
+using Lateen.Proxy.Tcp;
 using Chain = Envoy.Config.Listener.V3.FilterChain;
+using DirectResponse = Envoy.Extensions.Filters.Network.DirectResponse.V3.Config;
 using Message = Envoy.Config.Listener.V3.Listener;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>Network filters: TCP and what stands in front of it or of HTTP.</summary>
+/// <summary>Makes the running form of one kind of network filter.</summary>
+internal delegate NetworkFilterFactory? NetworkFilterMaker(Any config, Rejections rejections);
+
+/// <summary>Network filters: TCP and what stands in front of it or of HTTP. A kind that is not known here refuses its listener: a policy must not vanish in silence.</summary>
 internal sealed class NetworkFilterTranslator : NetworkTranslator
 {
+    private const string Prefix = "envoy.extensions.filters.network.";
+
+    private readonly Translation _translation;
+    private readonly Dictionary<string, NetworkFilterMaker> _makers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TcpCounters> _counters = new(StringComparer.Ordinal);
+
+    public NetworkFilterTranslator(Translation translation)
+    {
+        _translation = translation;
+        Add(Prefix + "sni_cluster.v3.SniCluster", static (_, _) => new SniClusterFilter());
+        Add(Prefix + "direct_response.v3.Config", static (any, r) => new DirectResponseFilter(Text(any, r)));
+        Add(Prefix + "echo.v3.Echo", static (_, _) => new EchoFilter());
+        Add(Prefix + "connection_limit.v3.ConnectionLimit", static (any, r) => ValueTranslator.Unpack(any, ConnectionLimit.Parser, r) is { } c
+            ? new ConnectionLimitFilter((long)(c.MaxConnections ?? 1), ValueTranslator.Micros(c.Delay))
+            : null);
+        Add(Prefix + "local_ratelimit.v3.LocalRateLimit", static (any, r) => ValueTranslator.Unpack(any, LocalRateLimit.Parser, r)?.TokenBucket is { } b
+            ? new ConnectionRateFilter(b.MaxTokens, b.TokensPerFill ?? 1, Math.Max(1, ValueTranslator.Micros(b.FillInterval)))
+            : null);
+    }
+
+    /// <summary>TCP proxies' counters by their prefix.</summary>
+    public IReadOnlyDictionary<string, TcpCounters> Counters => _counters;
+
+    /// <summary>One more kind of filter, by the type of its configuration.</summary>
+    public void Add(string type, NetworkFilterMaker maker) => _makers[type] = maker;
+
     /// <inheritdoc/>
     public override ChainHandler? Chain(Chain chain, Message listener, Rejections rejections)
     {
         Filter? last = chain.Filters.LastOrDefault();
-        rejections.Add(last is null ? "a filter chain without filters is not served" : $"Didn't find a registered implementation for '{last.Name}' with type URL: '{(last.TypedConfig is null ? "" : ValueTranslator.TypeName(last.TypedConfig))}'");
-        return null;
+        if (last?.TypedConfig is null)
+        {
+            // Envoy takes such a chain and closes its connections.
+            return new TcpChainHandler([new DirectResponseFilter([])], null, Unproxied(), _translation.Workers);
+        }
+        if (ValueTranslator.TypeName(last.TypedConfig) != Prefix + "tcp_proxy.v3.TcpProxy")
+            return Filters(chain.Filters, rejections) is { } all ? new TcpChainHandler(all, null, Unproxied(), _translation.Workers) : null;
+        List<NetworkFilterFactory>? before = Filters(chain.Filters.Take(chain.Filters.Count - 1), rejections);
+        using Rejections.Scope scope = rejections.In($"filters[{chain.Filters.Count - 1}]");
+        TcpProxy? proxy = ValueTranslator.Unpack(last.TypedConfig, TcpProxy.Parser, rejections);
+        return proxy is null || before is null || Options(proxy, rejections) is not { } options ? null : new TcpChainHandler(_translation.Upstreams, options, before, _translation.Workers);
     }
 
     /// <inheritdoc/>
-    public override ChainHandler? Before(Chain chain, Message listener, ChainHandler http, Rejections rejections)
+    public override ChainHandler? Before(Chain chain, Message listener, ChainHandler http, Rejections rejections) =>
+        Filters(chain.Filters.Take(chain.Filters.Count - 1), rejections) switch
+        {
+            null => null,
+            [] => http,
+            { } filters => new TcpChainHandler(filters, http, Unproxied(), _translation.Workers),
+        };
+
+    /// <inheritdoc/>
+    public override ConnectionRecorder? Recorder(Message listener, Rejections rejections)
     {
-        foreach (Filter filter in chain.Filters.Take(chain.Filters.Count - 1))
-            rejections.Note($"{filter.Name} has no effect");
-        return http;
+        List<Telemetry.AccessLog> logs = [.. listener.AccessLog.Select(l => _translation.Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()];
+        return logs.Count == 0 ? null : new ListenerLog(logs);
     }
 
-    /// <inheritdoc/>
-    public override ConnectionRecorder? Recorder(Message listener, Rejections rejections) => null;
+    // HTTP has limits of time of its own.
+    private TcpOptions Unproxied() => new() { StatPrefix = "", Targets = [], IdleMicros = 0, Counters = new TcpCounters(_translation.Workers) };
+
+    private List<NetworkFilterFactory>? Filters(IEnumerable<Filter> filters, Rejections rejections)
+    {
+        var made = new List<NetworkFilterFactory>();
+        int at = 0;
+        foreach (Filter filter in filters)
+        {
+            using Rejections.Scope scope = rejections.In($"filters[{at++}]");
+            string type = filter.TypedConfig is null ? "" : ValueTranslator.TypeName(filter.TypedConfig);
+            if (!_makers.TryGetValue(type, out NetworkFilterMaker? maker))
+                rejections.Add($"Didn't find a registered implementation for '{filter.Name}' with type URL: '{type}'");
+            else if (maker(filter.TypedConfig!, rejections) is { } factory)
+                made.Add(factory);
+        }
+        return rejections.None ? made : null;
+    }
+
+    private static byte[] Text(Any config, Rejections rejections) =>
+        ValueTranslator.Unpack(config, DirectResponse.Parser, rejections)?.Response is { } source ? ValueTranslator.Data(source, rejections) ?? [] : [];
+
+    private TcpOptions? Options(TcpProxy proxy, Rejections rejections)
+    {
+        if (proxy.TunnelingConfig is not null)
+            rejections.Add("tunneling_config is not served");
+        if (proxy.OnDemand is not null)
+            rejections.Note("on_demand has no effect: clusters are watched");
+        List<TcpTarget> targets = Targets(proxy, rejections);
+        if (!rejections.None)
+            return null;
+#pragma warning disable CS0612 // the older places of the log's settings
+        return new TcpOptions
+        {
+            StatPrefix = proxy.StatPrefix,
+            Targets = targets,
+            IdleMicros = ValueTranslator.Micros(proxy.IdleTimeout, 3_600_000_000),
+            MaxDurationMicros = ValueTranslator.Micros(proxy.MaxDownstreamConnectionDuration),
+            MaxConnectAttempts = (int)(proxy.MaxConnectAttempts ?? 1),
+            HashSource = proxy.HashPolicy.Any(p => p.SourceIp is not null),
+            Logs = [.. proxy.AccessLog.Select(l => _translation.Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()],
+            LogWhenConnected = proxy.AccessLogOptions?.FlushAccessLogOnConnected ?? proxy.FlushAccessLogOnConnected,
+            LogIntervalMicros = ValueTranslator.Micros(proxy.AccessLogOptions?.AccessLogFlushInterval ?? proxy.AccessLogFlushInterval),
+            Counters = CountersOf(proxy.StatPrefix),
+        };
+#pragma warning restore CS0612
+    }
+
+    private List<TcpTarget> Targets(TcpProxy proxy, Rejections rejections)
+    {
+        SubsetCriteria? subset = ForwardTranslator.Subset(proxy.MetadataMatch);
+        switch (proxy.ClusterSpecifierCase)
+        {
+            case TcpProxy.ClusterSpecifierOneofCase.Cluster:
+                return [new TcpTarget(_translation.Clusters.Handle(proxy.Cluster), 1, subset)];
+            case TcpProxy.ClusterSpecifierOneofCase.WeightedClusters:
+                return [.. proxy.WeightedClusters.Clusters.Select(c => new TcpTarget(_translation.Clusters.Handle(c.Name), c.Weight, ForwardTranslator.Subset(c.MetadataMatch, subset)))];
+            default:
+                rejections.Add("field: \"cluster_specifier\", reason: is required");
+                return [];
+        }
+    }
+
+    private TcpCounters CountersOf(string prefix)
+    {
+        if (!_counters.TryGetValue(prefix, out TcpCounters? counters))
+            _counters[prefix] = counters = new TcpCounters(_translation.Workers);
+        return counters;
+    }
 }
