@@ -30,6 +30,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
     public TranslatedListener? Translate(Message message, Rejections rejections)
     {
         var routes = new List<RouteReference>();
+        translation.IsInbound = message.TrafficDirection == Core.TrafficDirection.Inbound;
         Address address = message.InternalListener is not null ? Address.Internal(message.Name) : message.Address is null && message.ApiListener is not null ? default : ValueTranslator.Address(message.Address, rejections);
         if (message.UdpListenerConfig is not null)
             rejections.Add("UDP listeners (QUIC) are not served");

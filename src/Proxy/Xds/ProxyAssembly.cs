@@ -1,5 +1,7 @@
 using Envoy.Config.Bootstrap.V3;
+using Lateen.Proxy.Filters.Istio;
 using Lateen.Proxy.Net;
+using Lateen.Proxy.Remote;
 using Lateen.Proxy.Server;
 using Lateen.Proxy.Xds.Filters;
 using ClusterMessage = Envoy.Config.Cluster.V3.Cluster;
@@ -33,6 +35,8 @@ internal sealed class ProxyAssembly
             Logs = new AccessLogTranslator(server.SinkOf, server.Workers.Count),
             Filters = filters,
             Routes = new RouteTranslator(server.Clusters, filters),
+            Peers = new PeerHeaders(_bootstrap.Node.Id, _bootstrap.Node.Metadata),
+            Metrics = new IstioMetrics(server.Workers.Count),
             Runtime = BootstrapReader.Runtime(_bootstrap),
         };
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);

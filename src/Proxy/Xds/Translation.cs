@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Istio;
 
 namespace Lateen.Proxy.Xds;
 
@@ -32,6 +33,15 @@ internal sealed class Translation
 
     /// <summary>Routes.</summary>
     public required RouteTranslator Routes { get; init; }
+
+    /// <summary>Who the peers of exchanges are.</summary>
+    public required PeerCodec Peers { get; init; }
+
+    /// <summary>Istio's standard metrics.</summary>
+    public required IstioMetrics Metrics { get; init; }
+
+    /// <summary>Whether the listener that is being translated takes traffic towards the workload.</summary>
+    public bool IsInbound { get; set; }
 
     /// <summary>Values of the bootstrap's runtime layers, by key.</summary>
     public required IReadOnlyDictionary<string, string> Runtime { get; init; }

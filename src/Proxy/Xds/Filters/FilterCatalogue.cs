@@ -12,6 +12,9 @@ internal static class FilterCatalogue
     public static FilterRegistry Make(Func<Translation> translation) => new(
     [
         new RouterTranslator(),
+        new PeerMetadataTranslator(),
+        new AlpnTranslator(),
+        new IstioStatsTranslator(),
     ], translation);
 }
 
