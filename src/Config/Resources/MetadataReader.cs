@@ -29,10 +29,15 @@ internal static class MetadataReader
             return null;
         }
 
-        var name = CheckName(kind, meta.Name) ? null : $"\"{meta.Name}\" is not a valid name";
-        if (name is not null)
+        if (!CheckName(kind, meta.Name))
         {
-            diagnostics.Add(ResourceCodes.BadName, place, "metadata.name", name);
+            // A cluster refuses it, a folder need not: what only the case of letters makes wrong is a warning.
+            var onlyCase = CheckName(kind, meta.Name.ToLowerInvariant());
+            diagnostics.Add(new Diagnostic
+            {
+                Code = ResourceCodes.BadName, Level = onlyCase ? DiagnosticLevel.Warning : DiagnosticLevel.Error, Position = place, Path = "metadata.name",
+                Text = $"\"{meta.Name}\" is not a valid name", Remedy = ResourceCodes.BadName.Remedy,
+            });
         }
 
         return Envelope(meta, kind, place, defaultNamespace, diagnostics);

@@ -159,7 +159,7 @@ internal static class Rules
             var (ns, gateway) = (name[..slash], name[(slash + 1)..]);
             f.ErrorIf(ns.Length == 0 || gateway.Length == 0, Codes.Gateways, path, "config namespace and gateway name cannot be empty");
             f.ErrorIf(!NameRules.IsLabel(ns), Codes.Gateways, path, $"invalid value for namespace: \"{ns}\"");
-            f.ErrorIf(!gateway.Split('.').All(l => NameRules.IsLabel(l)), Codes.Gateways, path, $"invalid value for gateway name: \"{gateway}\"");
+            f.ErrorIf(!gateway.Split('.', '~').All(l => NameRules.IsLabel(l)), Codes.Gateways, path, $"invalid value for gateway name: \"{gateway}\"");
         }
     }
 
