@@ -47,7 +47,7 @@ internal sealed class OverviewPage(MeshApi mesh, TrafficReadings traffic, TimePr
         var notes = new List<Markup>();
         foreach (JsonNode? item in ProxiesPage.Items(objects))
         {
-            foreach (JsonNode? finding in item?["findings"]?.AsArray() ?? []) notes.Add(ConfigurationPage.Note(finding, Link(item!)));
+            foreach (JsonNode? finding in (item?["findings"]?.AsArray() ?? []).Where(finding => finding?["level"]?.ToString() != "info")) notes.Add(ConfigurationPage.Note(finding, Link(item!)));
         }
         foreach (JsonNode? proxy in ProxiesPage.Items(proxies))
         {

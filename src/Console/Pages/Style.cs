@@ -14,7 +14,7 @@ internal static class Style
         main{max-width:78rem;margin:0 auto;padding:1rem 1.5rem 3rem}h1{font-size:1.4rem;margin:.5rem 0 1rem}h2{font-size:1.05rem;margin:1.8rem 0 .6rem}
         table{border-collapse:collapse;width:100%}th{font-size:.78rem;text-transform:uppercase;letter-spacing:.04em;color:var(--quiet)}th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
         pre,code,td.mono{font:13px/1.5 ui-monospace,monospace}pre{background:var(--soft);border:1px solid var(--line);border-radius:6px;padding:.8rem 1rem;overflow:auto;margin:.4rem 0 1rem}
-        .cards{display:flex;gap:1rem;flex-wrap:wrap}.card{flex:1 1 11rem;border:1px solid var(--line);border-radius:8px;padding:.7rem 1rem;background:var(--soft)}.card b{display:block;font-size:1.5rem;line-height:1.3}.card span{color:var(--quiet);font-size:.85rem}
+        .cards{display:flex;gap:1rem;flex-wrap:wrap}.card{flex:1 1 11rem;border:1px solid var(--line);border-radius:8px;padding:.7rem 1rem;background:var(--soft)}.card b{display:block;font-size:1.5rem;line-height:1.3}.card span{font-size:.85rem}.card span:not(.state){color:var(--quiet)}
         .state{font-weight:600}.good{color:var(--good)}.doubt{color:var(--doubt)}.bad{color:var(--bad)}.quiet{color:var(--quiet)}
         .note{border-left:4px solid currentColor;padding:.4rem .9rem;background:var(--soft);margin:.5rem 0}.note div{color:var(--ink)}.stale{opacity:.5}
         .add{color:var(--good)}.del{color:var(--bad)}.hunk{color:var(--quiet)}

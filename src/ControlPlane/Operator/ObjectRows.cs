@@ -38,7 +38,7 @@ public static class ObjectRows
         diagnostic.Code.Id,
         Present(diagnostic.Resource),
         diagnostic.Position.IsKnown ? diagnostic.Position.ToString() : null,
-        diagnostic.Path.Length > 0 ? $"{diagnostic.Path}: {diagnostic.Text}" : diagnostic.Text,
+        Text(diagnostic),
         Present(diagnostic.Remedy));
 
     /// <summary>Whether a resource has the labels of a selector: k=v, k==v, k!=v, k, !k, separated by commas.</summary>
@@ -66,10 +66,13 @@ public static class ObjectRows
         {
             ["type"] = new JsonObject { ["code"] = diagnostic.Code.Id },
             ["level"] = diagnostic.Level.ToString().ToUpperInvariant(),
-            ["message"] = diagnostic.Path.Length > 0 ? $"{diagnostic.Path}: {diagnostic.Text}" : diagnostic.Text,
+            ["message"] = Text(diagnostic),
         })]);
         return json;
     }
+
+    private static string Text(Diagnostic diagnostic) =>
+        diagnostic.Path.Length == 0 || diagnostic.Text.StartsWith(diagnostic.Path, StringComparison.Ordinal) ? diagnostic.Text : $"{diagnostic.Path}: {diagnostic.Text}";
 
     private static string? Present(string text) => text.Length == 0 ? null : text;
 }
