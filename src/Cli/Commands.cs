@@ -51,7 +51,7 @@ public static class Commands
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Terminal terminal)
     {
         ParseResult parsed = Root(terminal).Parse(arguments);
-        if (parsed.Errors.Count > 0) return Misused(parsed, terminal);
+        if (parsed.Errors.Count > 0 || StrayOption(parsed) is not null) return Misused(parsed, terminal);
         try
         {
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = terminal.Out, Error = terminal.Error });
@@ -71,11 +71,19 @@ public static class Commands
     {
         CommandResult at = parsed.CommandResult;
         string path = Path(at);
-        string? unknown = parsed.UnmatchedTokens is [var first, ..] ? first : null;
+        string? unknown = StrayOption(parsed) ?? (parsed.UnmatchedTokens is [var first, ..] ? first : null);
         string? nearest = unknown is null ? null : Suggestions.Nearest(unknown, at.Command.Subcommands.Select(c => c.Name).Concat(Options(at)));
         string said = unknown is not null ? $"`{path}` does not know \"{unknown}\"" : parsed.Errors[0].Message.TrimEnd('.');
         terminal.Complain(said, nearest is null ? $"See `{path} --help`." : $"Did you mean \"{nearest}\"? See `{path} --help`.");
         return CommandException.Misuse;
+    }
+
+    // An argument that takes many words also takes a misspelt option; behind `--` anything goes, and -1 is a number.
+    private static string? StrayOption(ParseResult parsed)
+    {
+        if (parsed.Tokens.Any(token => token.Type == TokenType.DoubleDash)) return null;
+        IEnumerable<string> words = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value);
+        return words.FirstOrDefault(word => word.Length > 1 && word[0] == '-' && !long.TryParse(word, out _));
     }
 
     private static IEnumerable<string> Options(CommandResult at) => at.Command.Options.SelectMany(option => option.Aliases.Append(option.Name));
