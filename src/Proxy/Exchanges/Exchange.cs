@@ -164,7 +164,7 @@ public sealed class Exchange : RequestReceiver
     public UpstreamOutcome Upstream;
 
     /// <summary>Bytes that may be held in one direction.</summary>
-    public int BufferLimit { get; private set; }
+    public int BufferLimit { get; set; }
 
     /// <summary>Attempts to tell in a local reply (x-envoy-attempt-count); 0 for none.</summary>
     public int AttemptCount { get; set; }

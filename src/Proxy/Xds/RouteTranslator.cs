@@ -230,7 +230,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
         return new HeaderMutations([.. remove.Select(n => Bytes(n.ToLowerInvariant()))], [.. add.Select(h => Addition(h, rejections)).OfType<HeaderAddition>()]);
     }
 
-    private static HeaderAddition? Addition(Core.HeaderValueOption option, Rejections rejections)
+    /// <summary>A header to add; null where <paramref name="rejections"/> tells why not.</summary>
+    internal static HeaderAddition? Addition(Core.HeaderValueOption option, Rejections rejections)
     {
         Core.HeaderValue? header = option.Header;
         string name = (header?.Key ?? "").ToLowerInvariant();

@@ -15,6 +15,13 @@ internal static class FilterCatalogue
         new PeerMetadataTranslator(),
         new AlpnTranslator(),
         new IstioStatsTranslator(),
+        new FaultTranslator(),
+        new CorsTranslator(),
+        new GrpcStatsTranslator(),
+        new RbacTranslator(),
+        new LocalRateLimitTranslator(),
+        new BufferTranslator(),
+        new HeaderMutationTranslator(),
     ], translation);
 }
 

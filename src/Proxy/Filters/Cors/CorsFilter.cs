@@ -1,0 +1,138 @@
+// Cors: answers preflights and tells browsers what an origin may read (Fetch standard, CORS protocol; envoy.extensions.filters.http.cors.v3). The policy is the route's; a route that
+// forwards nothing has none (observed). A slot remembers the request's origin, since a later filter may take the header off.
+using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Routing;
+
+namespace Lateen.Proxy.Filters.Cors;
+
+/// <summary>A route's policy.</summary>
+public sealed record CorsPolicy
+{
+    /// <summary>Origins that are allowed.</summary>
+    public IReadOnlyList<StringMatch> Origins { get; init; } = [];
+
+    /// <summary>access-control-allow-methods; empty for none.</summary>
+    public byte[] Methods { get; init; } = [];
+
+    /// <summary>access-control-allow-headers; empty for none.</summary>
+    public byte[] Headers { get; init; } = [];
+
+    /// <summary>access-control-expose-headers; empty for none.</summary>
+    public byte[] Exposed { get; init; } = [];
+
+    /// <summary>access-control-max-age; empty for none.</summary>
+    public byte[] MaxAge { get; init; } = [];
+
+    /// <summary>Credentials are allowed.</summary>
+    public bool Credentials { get; init; }
+
+    /// <summary>Share of requests for which the policy holds.</summary>
+    public Fraction Enabled { get; init; } = Fraction.All;
+
+    /// <summary>Requests from public to private networks are allowed.</summary>
+    public bool PrivateNetwork { get; init; }
+
+    /// <summary>Preflights of other origins go to the upstream; else they are answered without headers.</summary>
+    public bool ForwardOthers { get; init; } = true;
+}
+
+/// <summary>The filter.</summary>
+public sealed class CorsFilter(string name) : HttpFilter(name)
+{
+    /// <inheritdoc/>
+    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.ResponseHead;
+
+    /// <inheritdoc/>
+    public override FilterSlot NewSlot() => new CorsSlot();
+
+    /// <inheritdoc/>
+    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end)
+    {
+        Exchange exchange = slot.Exchange;
+        HeaderMap head = exchange.RequestHead;
+        if (slot.Settings is not CorsPolicy policy || exchange.Route?.Action is not ForwardAction || !policy.Enabled.Includes(exchange.Random))
+            return FilterVerdict.Continue;
+        if (!head.TryGet(KnownHeader.Origin, out ReadOnlySpan<byte> origin) || origin.IsEmpty)
+            return FilterVerdict.Continue;
+        var own = (CorsSlot)slot;
+        own.Allowed = IsAllowed(policy, head, origin);
+        if (own.Allowed)
+            own.Origin.Append(origin);
+        ReadOnlySpan<byte> wanted = head[KnownHeader.AccessControlRequestMethod];
+        bool preflight = head[KnownHeader.Method].SequenceEqual("OPTIONS"u8) && !wanted.IsEmpty;
+        if (!preflight || (!own.Allowed && policy.ForwardOthers))
+            return FilterVerdict.Continue;
+        exchange.Reply(new LocalReply(200, "cors_response") { Headers = own.Allowed ? Answer(policy, head, own.Origin.Written) : null });
+        return FilterVerdict.Stop;
+    }
+
+    /// <inheritdoc/>
+    public override FilterVerdict OnResponseHead(FilterSlot slot, bool end)
+    {
+        var own = (CorsSlot)slot;
+        if (!own.Allowed || slot.Settings is not CorsPolicy policy)
+            return FilterVerdict.Continue;
+        HeaderMap head = slot.Exchange.ResponseHead;
+        head.Set(KnownHeader.AccessControlAllowOrigin, own.Origin.Written);
+        if (policy.Credentials)
+            head.Set(KnownHeader.AccessControlAllowCredentials, "true"u8);
+        if (policy.Exposed.Length > 0)
+            head.Set(KnownHeader.AccessControlExposeHeaders, policy.Exposed);
+        return FilterVerdict.Continue;
+    }
+
+    private static bool IsAllowed(CorsPolicy policy, HeaderMap head, ReadOnlySpan<byte> origin)
+    {
+        // Two origins are none: a browser sends one.
+        int first = head.IndexOf(KnownHeader.Origin, 0);
+        if (head.IndexOf(KnownHeader.Origin, first + 1) >= 0)
+            return false;
+        for (int i = 0; i < policy.Origins.Count; i++)
+        {
+            if (policy.Origins[i].Matches(origin))
+                return true;
+        }
+        return false;
+    }
+
+    private static HeaderMap Answer(CorsPolicy policy, HeaderMap head, ReadOnlySpan<byte> origin)
+    {
+        var answer = new HeaderMap();
+        answer.Add(KnownHeader.AccessControlAllowOrigin, origin);
+        if (policy.Credentials)
+            answer.Add(KnownHeader.AccessControlAllowCredentials, "true"u8);
+
+        // With credentials a browser takes a star for a name: what was asked for is said instead.
+        Tell(answer, KnownHeader.AccessControlAllowMethods, policy.Methods, policy.Credentials, head[KnownHeader.AccessControlRequestMethod]);
+        Tell(answer, KnownHeader.AccessControlAllowHeaders, policy.Headers, policy.Credentials, head[KnownHeader.AccessControlRequestHeaders]);
+        if (policy.MaxAge.Length > 0)
+            answer.Add(KnownHeader.AccessControlMaxAge, policy.MaxAge);
+        if (policy.PrivateNetwork && head[KnownHeader.AccessControlRequestPrivateNetwork].SequenceEqual("true"u8))
+            answer.Add(KnownHeader.AccessControlAllowPrivateNetwork, "true"u8);
+        return answer;
+    }
+
+    private static void Tell(HeaderMap answer, KnownHeader header, byte[] value, bool credentials, ReadOnlySpan<byte> asked)
+    {
+        if (value.Length == 0)
+            return;
+        ReadOnlySpan<byte> told = credentials && value is [(byte)'*'] ? asked : value;
+        if (!told.IsEmpty)
+            answer.Add(header, told);
+    }
+
+    private sealed class CorsSlot : FilterSlot
+    {
+        public ByteBuffer Origin { get; } = new(0);
+
+        public bool Allowed { get; set; }
+
+        protected internal override void Reset()
+        {
+            Origin.Clear();
+            Allowed = false;
+        }
+    }
+}

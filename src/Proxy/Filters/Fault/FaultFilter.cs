@@ -1,0 +1,185 @@
+// Fault: delays and aborts requests on purpose (envoy.extensions.filters.http.fault.v3). A route's settings replace the filter's. The delay comes first, then the abort; each has its own
+// chance. Headers of the request may ask for faults where the settings allow it, and can only lower a percentage. Owns no state but the count of running faults of one filter.
+using System.Buffers.Text;
+using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Routing;
+
+namespace Lateen.Proxy.Filters.Fault;
+
+/// <summary>What is done to requests.</summary>
+public sealed record FaultSettings
+{
+    /// <summary>The delay in microseconds; 0 for none.</summary>
+    public long DelayMicros { get; init; }
+
+    /// <summary>x-envoy-fault-delay-request tells the delay.</summary>
+    public bool DelayByHeader { get; init; }
+
+    /// <summary>Share of requests delayed.</summary>
+    public Fraction DelayShare { get; init; }
+
+    /// <summary>The abort's status; 0 for none.</summary>
+    public int AbortStatus { get; init; }
+
+    /// <summary>The abort's gRPC status; null for none.</summary>
+    public int? AbortGrpcStatus { get; init; }
+
+    /// <summary>x-envoy-fault-abort-request or -abort-grpc-request tell the abort.</summary>
+    public bool AbortByHeader { get; init; }
+
+    /// <summary>Share of requests aborted.</summary>
+    public Fraction AbortShare { get; init; }
+
+    /// <summary>Only requests to this cluster; empty for all.</summary>
+    public string Cluster { get; init; } = "";
+
+    /// <summary>Only requests with these headers.</summary>
+    public IReadOnlyList<HeaderMatch> Headers { get; init; } = [];
+
+    /// <summary>Only from these nodes (x-envoy-downstream-service-node); empty for all.</summary>
+    public IReadOnlyList<string> Nodes { get; init; } = [];
+
+    /// <summary>Faults at once; null for any number.</summary>
+    public uint? ActiveMax { get; init; }
+}
+
+/// <summary>The filter.</summary>
+public sealed class FaultFilter(string name, FaultSettings settings) : HttpFilter(name)
+{
+    private int _active;
+
+    /// <inheritdoc/>
+    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.End;
+
+    /// <inheritdoc/>
+    public override FilterSlot NewSlot() => new FaultSlot();
+
+    /// <inheritdoc/>
+    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end)
+    {
+        FaultSettings s = slot.Settings as FaultSettings ?? settings;
+        Exchange exchange = slot.Exchange;
+        if (!Concerns(s, exchange))
+            return FilterVerdict.Continue;
+        long delay = DelayOf(s, exchange);
+        if (delay > 0 && Begin(s, slot))
+        {
+            exchange.AddFlag(ResponseFlags.DelayInjected);
+            ((FaultSlot)slot).Wait(delay);
+            return FilterVerdict.Stop;
+        }
+        return Abort(s, slot) ? FilterVerdict.Stop : FilterVerdict.Continue;
+    }
+
+    /// <inheritdoc/>
+    public override void OnEnd(FilterSlot slot)
+    {
+        var own = (FaultSlot)slot;
+        own.Stop();
+        if (own.Counted)
+            Interlocked.Decrement(ref _active);
+        own.Counted = false;
+    }
+
+    internal void OnDelayed(FaultSlot slot)
+    {
+        if (!Abort(slot.Settings as FaultSettings ?? settings, slot))
+            slot.ResumeRequest();
+    }
+
+    private bool Begin(FaultSettings s, FilterSlot slot)
+    {
+        var own = (FaultSlot)slot;
+        if (own.Counted)
+            return true;
+        if (s.ActiveMax is { } most && (uint)Interlocked.Increment(ref _active) > most)
+        {
+            Interlocked.Decrement(ref _active);
+            return false;
+        }
+        if (s.ActiveMax is null)
+            Interlocked.Increment(ref _active);
+        return own.Counted = true;
+    }
+
+    private bool Abort(FaultSettings s, FilterSlot slot)
+    {
+        Exchange exchange = slot.Exchange;
+        HeaderMap head = exchange.RequestHead;
+        (int status, int? grpc) = (s.AbortStatus, s.AbortGrpcStatus);
+        Fraction share = s.AbortShare;
+        if (s.AbortByHeader)
+        {
+            (status, grpc) = (0, null);
+            if (Number(head[KnownHeader.XEnvoyFaultAbortRequest], out long asked) && asked is >= 200 and < 600)
+                status = (int)asked;
+            else if (Number(Header(head, "x-envoy-fault-abort-grpc-request"u8), out asked))
+                grpc = (int)asked;
+            share = Lowered(share, Header(head, "x-envoy-fault-abort-request-percentage"u8));
+        }
+        if ((status == 0 && grpc is null) || !share.Includes(exchange.Worker.Loop.Chance.NextULong()) || !Begin(s, slot))
+            return false;
+        exchange.Reply(new LocalReply(grpc is null ? status : 200, "fault_filter_abort") { Body = "fault filter abort"u8, Flags = ResponseFlags.FaultInjected, GrpcStatus = grpc });
+        return true;
+    }
+
+    private static long DelayOf(FaultSettings s, Exchange exchange)
+    {
+        long delay = s.DelayMicros;
+        Fraction share = s.DelayShare;
+        if (s.DelayByHeader)
+        {
+            HeaderMap head = exchange.RequestHead;
+            delay = Number(head[KnownHeader.XEnvoyFaultDelayRequest], out long millis) ? millis * 1000 : 0;
+            share = Lowered(share, Header(head, "x-envoy-fault-delay-request-percentage"u8));
+        }
+        return delay > 0 && share.Includes(exchange.Worker.Loop.Chance.NextULong()) ? delay : 0;
+    }
+
+    private static Fraction Lowered(Fraction share, ReadOnlySpan<byte> header) =>
+        Number(header, out long percent) ? share with { Numerator = (uint)Math.Min(share.Numerator, percent) } : share;
+
+    private static ReadOnlySpan<byte> Header(HeaderMap head, ReadOnlySpan<byte> name) => head.TryGet(name, out ReadOnlySpan<byte> value) ? value : default;
+
+    private static bool Number(ReadOnlySpan<byte> text, out long value) => Utf8Parser.TryParse(text, out value, out int used) && used == text.Length && value >= 0;
+
+    private static bool Concerns(FaultSettings s, Exchange exchange)
+    {
+        if (s.DelayShare.Numerator == 0 && s.AbortShare.Numerator == 0)
+            return false;
+        if (s.Cluster.Length > 0 && exchange.Decision.Cluster?.Name != s.Cluster)
+            return false;
+        for (int i = 0; i < s.Headers.Count; i++)
+        {
+            if (!s.Headers[i].Matches(exchange.RequestHead))
+                return false;
+        }
+        return s.Nodes.Count == 0 || s.Nodes.Contains(System.Text.Encoding.Latin1.GetString(exchange.RequestHead[KnownHeader.XEnvoyDownstreamServiceNode]));
+    }
+}
+
+/// <summary>A running delay.</summary>
+internal sealed class FaultSlot : FilterSlot
+{
+    private readonly Delay _delay;
+
+    public FaultSlot() => _delay = new Delay(this);
+
+    /// <summary>It counts among the running faults.</summary>
+    public bool Counted { get; set; }
+
+    public void Wait(long micros) => Exchange.Worker.Loop.Arm(_delay, micros);
+
+    public void Stop()
+    {
+        if (_delay.IsArmed)
+            Exchange.Worker.Loop.Disarm(_delay);
+    }
+
+    private sealed class Delay(FaultSlot slot) : Deadline
+    {
+        protected internal override void OnDue(long now) => ((FaultFilter)slot.Filter).OnDelayed(slot);
+    }
+}

@@ -1,0 +1,44 @@
+using Envoy.Extensions.Filters.Http.Fault.V3;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Fault;
+using Lateen.Proxy.Routing;
+
+namespace Lateen.Proxy.Xds.Filters;
+
+/// <summary>envoy.filters.http.fault.</summary>
+internal sealed class FaultTranslator : FilterTranslator
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.fault.v3.HTTPFault"];
+
+    /// <inheritdoc/>
+    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
+        Read(config, rejections) is { } settings ? new FaultFilter(name, settings) { DisabledByDefault = disabled } : null;
+
+    /// <inheritdoc/>
+    public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, rejections);
+
+    private static FaultSettings? Read(Any config, Rejections rejections)
+    {
+        if (ValueTranslator.Unpack(config, HTTPFault.Parser, rejections) is not { } fault)
+            return null;
+        if (fault.ResponseRateLimit is { HeaderLimit: null })
+            rejections.Note("response_rate_limit has no effect");
+        Fraction none = new(0, 100);
+        return new FaultSettings
+        {
+            DelayMicros = ValueTranslator.Micros(fault.Delay?.FixedDelay),
+            DelayByHeader = fault.Delay?.HeaderDelay is not null,
+            DelayShare = fault.Delay is null ? none : ValueTranslator.Fraction(fault.Delay.Percentage, none),
+            AbortStatus = fault.Abort is { ErrorTypeCase: FaultAbort.ErrorTypeOneofCase.HttpStatus } ? (int)fault.Abort.HttpStatus : 0,
+            AbortGrpcStatus = fault.Abort is { ErrorTypeCase: FaultAbort.ErrorTypeOneofCase.GrpcStatus } ? (int)fault.Abort.GrpcStatus : null,
+            AbortByHeader = fault.Abort?.HeaderAbort is not null,
+            AbortShare = fault.Abort is null ? none : ValueTranslator.Fraction(fault.Abort.Percentage, none),
+            Cluster = fault.UpstreamCluster,
+            Headers = [.. fault.Headers.Select(h => MatcherTranslator.Header(h, rejections))],
+            Nodes = [.. fault.DownstreamNodes],
+            ActiveMax = fault.MaxActiveFaults,
+        };
+    }
+}

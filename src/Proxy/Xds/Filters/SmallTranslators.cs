@@ -1,0 +1,113 @@
+using Envoy.Extensions.Filters.Http.Buffer.V3;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Buffer;
+using Lateen.Proxy.Filters.GrpcStats;
+using Lateen.Proxy.Filters.HeaderMutation;
+using Lateen.Proxy.Filters.LocalRateLimit;
+using Lateen.Proxy.Routing;
+using Buffer = Envoy.Extensions.Filters.Http.Buffer.V3.Buffer;
+using MutationMessage = Envoy.Config.Common.MutationRules.V3.HeaderMutation;
+
+namespace Lateen.Proxy.Xds.Filters;
+
+/// <summary>envoy.filters.http.grpc_stats.</summary>
+internal sealed class GrpcStatsTranslator : FilterTranslator
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.grpc_stats.v3.FilterConfig"];
+
+    /// <inheritdoc/>
+    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
+        ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.GrpcStats.V3.FilterConfig.Parser, rejections) is { } stats
+            ? new GrpcStatsFilter(name, stats.EmitFilterState) { DisabledByDefault = disabled } : null;
+}
+
+/// <summary>envoy.filters.http.buffer.</summary>
+internal sealed class BufferTranslator : FilterTranslator
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.buffer.v3.Buffer", "envoy.extensions.filters.http.buffer.v3.BufferPerRoute"];
+
+    /// <inheritdoc/>
+    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
+        ValueTranslator.Unpack(config, Buffer.Parser, rejections) is { } buffer ? new BufferFilter(name, Of(buffer)) { DisabledByDefault = disabled } : null;
+
+    /// <inheritdoc/>
+    public override object? Settings(Any config, Translation translation, Rejections rejections) =>
+        ValueTranslator.Unpack(config, BufferPerRoute.Parser, rejections) is not { } route ? null
+            : route.OverrideCase == BufferPerRoute.OverrideOneofCase.Disabled ? new BufferSettings(0, true) : Of(route.Buffer);
+
+    private static BufferSettings Of(Buffer buffer) => new((int)Math.Min(buffer.MaxRequestBytes ?? int.MaxValue, int.MaxValue));
+}
+
+/// <summary>envoy.filters.http.header_mutation.</summary>
+internal sealed class HeaderMutationTranslator : FilterTranslator
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.header_mutation.v3.HeaderMutation", "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"];
+
+    /// <inheritdoc/>
+    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
+        ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.HeaderMutation.V3.HeaderMutation.Parser, rejections) is { } mutation
+            ? new HeaderMutationFilter(name, Of(mutation.Mutations, rejections), mutation.MostSpecificHeaderMutationsWins) { DisabledByDefault = disabled } : null;
+
+    /// <inheritdoc/>
+    public override object? Settings(Any config, Translation translation, Rejections rejections) =>
+        ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.HeaderMutation.V3.HeaderMutationPerRoute.Parser, rejections) is { } route ? Of(route.Mutations, rejections) : null;
+
+    private static HeaderMutationSettings Of(Envoy.Extensions.Filters.Http.HeaderMutation.V3.Mutations? mutations, Rejections rejections) => new(
+        [.. (mutations?.RequestMutations ?? []).Select(m => Change(m, rejections)).OfType<HeaderChange>()],
+        [.. (mutations?.ResponseMutations ?? []).Select(m => Change(m, rejections)).OfType<HeaderChange>()]);
+
+    private static HeaderChange? Change(MutationMessage mutation, Rejections rejections) => mutation.ActionCase switch
+    {
+        MutationMessage.ActionOneofCase.Remove => new HeaderChange(System.Text.Encoding.Latin1.GetBytes(mutation.Remove.ToLowerInvariant()), null),
+        MutationMessage.ActionOneofCase.Append => RouteTranslator.Addition(mutation.Append, rejections) is { } add ? new HeaderChange(null, add) : null,
+        _ => null,
+    };
+}
+
+/// <summary>envoy.filters.http.local_ratelimit.</summary>
+internal sealed class LocalRateLimitTranslator : FilterTranslator
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"];
+
+    /// <inheritdoc/>
+    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
+        Read(config, rejections) is { } settings ? new LocalRateLimitFilter(name, settings) { DisabledByDefault = disabled } : null;
+
+    /// <inheritdoc/>
+    public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, rejections);
+
+    private static LocalRateLimitSettings? Read(Any config, Rejections rejections)
+    {
+        if (ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.LocalRatelimit.V3.LocalRateLimit.Parser, rejections) is not { } limit)
+            return null;
+        if (limit.Descriptors.Count > 0)
+            rejections.Note("descriptors of local rate limits have no effect");
+        Fraction none = new(0, 100);
+        Func<TokenBucket>? make = null;
+        if (limit.TokenBucket is { } bucket)
+        {
+            long fill = ValueTranslator.Micros(bucket.FillInterval);
+            if (fill < 50_000)
+                rejections.Add("local rate limit token bucket fill timer must be >= 50ms");
+            make = () => new TokenBucket(bucket.MaxTokens, bucket.TokensPerFill ?? 1, fill);
+        }
+        return new LocalRateLimitSettings
+        {
+            Bucket = limit.LocalRateLimitPerDownstreamConnection ? null : make?.Invoke(),
+            PerConnection = limit.LocalRateLimitPerDownstreamConnection ? make : null,
+            Status = limit.Status is null || (int)limit.Status.Code < 400 ? 429 : (int)limit.Status.Code,
+            Enabled = limit.FilterEnabled is null ? none : ValueTranslator.Fraction(limit.FilterEnabled, none),
+            Enforced = limit.FilterEnforced is null ? none : ValueTranslator.Fraction(limit.FilterEnforced, none),
+            ResponseHeaders = new HeaderMutations([], [.. limit.ResponseHeadersToAdd.Select(h => RouteTranslator.Addition(h, rejections)).OfType<HeaderAddition>()]),
+            NotEnforcedHeaders = new HeaderMutations([], [.. limit.RequestHeadersToAddWhenNotEnforced.Select(h => RouteTranslator.Addition(h, rejections)).OfType<HeaderAddition>()]),
+            TellLimits = limit.EnableXRatelimitHeaders != Envoy.Extensions.Common.Ratelimit.V3.XRateLimitHeadersRFCVersion.Off,
+            ResourceExhausted = limit.RateLimitedAsResourceExhausted,
+        };
+    }
+}
