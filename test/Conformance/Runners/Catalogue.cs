@@ -10,6 +10,7 @@ public static class Catalogue
     [
         new ProxyReplayRunner(root),
         new Xds.XdsRunner(),
+        new Traffic.SimulationRunner(),
         new Tables.VisibilityRunner(),
     ];
 

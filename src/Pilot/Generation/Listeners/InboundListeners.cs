@@ -60,7 +60,7 @@ internal sealed class InboundListeners
     private void AddServices(SortedDictionary<int, InboundTarget> byPort)
     {
         if (inputs.BindsEverything) return;
-        foreach (var target in inputs.Scope.Targets)
+        foreach (var target in inputs.Scope.AllTargets)
         {
             if (byPort.ContainsKey(target.TargetPort)) continue;
             var binds = inputs.Node.Wildcards();

@@ -1,0 +1,101 @@
+using System.Text.Json;
+using Lateen.Config.Resources;
+using Lateen.Pilot.Scope;
+using Lateen.Test.Conformance.Runners.Tables;
+
+namespace Lateen.Test.Conformance.Runners.Traffic;
+
+/// <summary>Calls through configurations.</summary>
+internal sealed class SimulationRunner : TableRunner
+{
+    private static readonly string[] CallTables =
+    [
+        "disable-port-translation", "external-name-services", "gateway-conflicts", "gateway-services", "headless-services", "http-gateway", "inbound-sidecartls-modes",
+        "inbound", "ingress", "passthrough-traffic", "peer-authentication-passthrough", "peer-authentication-with-sidecar", "service-entry-duplicated-hostname",
+        "service-entry", "target-port", "tls-route-termination",
+    ];
+
+    public SimulationRunner() : base("simulation")
+    {
+        foreach (var table in CallTables) Table(table, Calls);
+        Table("sidecar-routes", SidecarRoutes);
+    }
+
+    private static string? Calls(JsonElement row, JsonElement context)
+    {
+        var world = WorldOf(row);
+        var isGateway = world.Scope.Node.Type == ProxyType.Router;
+        var simulation = new Simulation(world.Listeners(), world.Routes);
+        foreach (var item in row.Items("calls"))
+        {
+            var outcome = simulation.Run(CallOf(item.GetProperty("call"), isGateway));
+            if (Difference(outcome, item.GetProperty("expect")) is { } difference) return $"{item.Text("name")}: {difference}";
+        }
+        return null;
+    }
+
+    private static World WorldOf(JsonElement row)
+    {
+        var options = row.Field("options") ?? default;
+        string[] texts = [row.Text("kubeConfig"), row.Text("config"), .. options.Items("Configs").Select(item => item.GetRawText())];
+        return World.Of(texts, World.Node(row.Field("proxy")), options.Field("meshConfig"));
+    }
+
+    private static Call CallOf(JsonElement row, bool isGateway)
+    {
+        var call = new Call
+        {
+            Address = row.Text("address") is { Length: > 0 } address ? address : "1.3.3.7",
+            Port = row.Number("port"),
+            Path = row.Text("path") is { Length: > 0 } path ? path : "/",
+            Protocol = row.Text("protocol"),
+            Tls = row.Text("tls") is { Length: > 0 } tls ? tls : "plaintext",
+            Alpn = row.Text("alpn"),
+            Host = row.Text("hostHeader"),
+            Sni = row.Text("sni"),
+            IsInbound = !isGateway && row.Text("callMode") == "inbound",
+            SecretName = row.Text("mtlsSecretConfigName") is { Length: > 0 } secret ? secret : "default",
+        };
+        if (call is { Tls: "tls", Sni: "" }) call = call with { Sni = call.Host };
+        return call.Alpn.Length > 0 ? call : call with
+        {
+            Alpn = (call.Tls, call.Protocol) switch
+            {
+                ("mtls", "http") => "istio-http/1.1",
+                ("mtls", "http2") => "istio-h2",
+                ("mtls", _) => "istio",
+                ("tls", "http") => "http/1.1",
+                ("tls", "http2") => "h2",
+                _ => "",
+            },
+        };
+    }
+
+    private static string? Difference(Outcome outcome, JsonElement want)
+    {
+        var strict = want.Flag("strictMatch");
+        return Named("error", outcome.Error, true) ?? Named("listenerMatched", outcome.Listener, strict) ?? Named("filterChainMatched", outcome.Chain, strict)
+            ?? Named("routeConfigMatched", outcome.Routes, strict) ?? Named("virtualHostMatched", outcome.Host, strict) ?? Named("routeMatched", outcome.Route, strict)
+            ?? Named("clusterMatched", outcome.Cluster, strict);
+
+        string? Named(string field, string have, bool counts)
+        {
+            var expected = want.Text(field);
+            return (expected.Length > 0 || counts) && expected != have ? $"{field}: have '{have}', want '{expected}' ({outcome})" : null;
+        }
+    }
+
+    private static string? SidecarRoutes(JsonElement row, JsonElement context)
+    {
+        var routes = WorldOf(row).Routes(row.Text("routeName"));
+        if (row.Field("expected") is not { } expected) return null;
+        foreach (var domain in expected.EnumerateObject())
+        {
+            var host = routes.VirtualHosts.FirstOrDefault(candidate => candidate.Domains.Contains(domain.Name));
+            var clusters = host?.Routes.Where(route => route.Route_?.Cluster.Length > 0).Select(route => route.Route_.Cluster).Order(StringComparer.Ordinal).ToArray() ?? [];
+            var wanted = domain.Value.ValueKind == JsonValueKind.Array ? domain.Value.EnumerateArray().Select(item => item.GetString()!).ToArray() : [];
+            if (Rows.SameList(clusters, wanted) is { } difference) return $"{domain.Name}: {difference}";
+        }
+        return null;
+    }
+}
