@@ -69,7 +69,8 @@ internal sealed class Simulation(IReadOnlyList<Listener> listeners, Func<string,
         outcome = outcome with { Routes = configuration.Name, Host = host.Name };
         if (host.RequireTls == VirtualHost.Types.TlsRequirementType.All && call.IsPlaintext) return outcome with { Error = "ErrTLSRedirect" };
         if (host.Routes.FirstOrDefault(route => Matches(route.Match, call)) is not { } found) return outcome with { Error = "ErrNoRoute" };
-        return outcome with { Route = found.Name, Cluster = found.Route_?.Cluster ?? "" };
+        // The recording calls a request that is refused for want of a known host by the cluster that stands for nowhere.
+        return outcome with { Route = found.Name, Cluster = found.Route_?.Cluster ?? (host.Name == "block_all" ? "BlackHoleCluster" : "") };
     }
 
     // ---- listeners and chains
@@ -101,7 +102,8 @@ internal sealed class Simulation(IReadOnlyList<Listener> listeners, Func<string,
     {
         var left = listener.FilterChains.ToList();
         left = Narrow(left, match => match.DestinationPort is null, match => match.DestinationPort == call.Port);
-        left = Narrow(left, match => match.PrefixRanges.Count == 0, match => match.PrefixRanges.Any(range => Contains(range, call.Address)));
+        var longest = left.SelectMany(chain => chain.FilterChainMatch?.PrefixRanges ?? []).Where(range => Contains(range, call.Address)).Select(range => range.PrefixLen ?? 0).DefaultIfEmpty().Max();
+        left = Narrow(left, match => match.PrefixRanges.Count == 0, match => match.PrefixRanges.Any(range => range.PrefixLen == longest && Contains(range, call.Address)));
         left = Names(left, call.Sni);
         var transport = !seesTls || call.IsPlaintext ? "raw_buffer" : "tls";
         left = Narrow(left, match => match.TransportProtocol.Length == 0, match => match.TransportProtocol == transport);
@@ -143,12 +145,20 @@ internal sealed class Simulation(IReadOnlyList<Listener> listeners, Func<string,
     private static VirtualHost? HostFor(RouteConfiguration configuration, string host)
     {
         if (configuration.IgnorePortInHostMatching && host.LastIndexOf(':') is var colon and >= 0) host = host[..colon];
-        var all = configuration.VirtualHosts.SelectMany(virtualHost => virtualHost.Domains.Select(domain => (Domain: domain.ToLowerInvariant(), virtualHost))).ToList();
         host = host.ToLowerInvariant();
-        return all.FirstOrDefault(entry => entry.Domain == host).virtualHost
-            ?? all.Where(entry => entry.Domain.Length > 1 && entry.Domain[0] == '*' && host.EndsWith(entry.Domain[1..], StringComparison.Ordinal)).MaxBy(entry => entry.Domain.Length).virtualHost
-            ?? all.Where(entry => entry.Domain.Length > 1 && entry.Domain[^1] == '*' && host.StartsWith(entry.Domain[..^1], StringComparison.Ordinal)).MaxBy(entry => entry.Domain.Length).virtualHost
-            ?? all.FirstOrDefault(entry => entry.Domain == "*").virtualHost;
+        return configuration.VirtualHosts
+            .SelectMany(virtualHost => virtualHost.Domains.Select(domain => (Rank: Rank(domain.ToLowerInvariant(), host), VirtualHost: virtualHost)))
+            .Where(entry => entry.Rank > 0).OrderByDescending(entry => entry.Rank).Select(entry => entry.VirtualHost).FirstOrDefault();
+    }
+
+    // Exact, then the longest suffix, then the longest prefix, then any.
+    private static int Rank(string domain, string host)
+    {
+        const int Exact = 100_000, Suffix = 10_000, Prefix = 1_000;
+        if (domain == host) return Exact;
+        if (domain == "*") return 1;
+        if (domain[0] == '*' && host.EndsWith(domain[1..], StringComparison.Ordinal)) return Suffix + domain.Length;
+        return domain[^1] == '*' && host.StartsWith(domain[..^1], StringComparison.Ordinal) ? Prefix + domain.Length : 0;
     }
 
     private static bool Matches(RouteMatch match, Call call) => match.PathSpecifierCase switch
