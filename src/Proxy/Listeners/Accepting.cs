@@ -196,7 +196,7 @@ internal sealed class Accepting : TransportHandler
         if (_chain is null)
         {
             _counters.NoChain++;
-            Refuse(new Failure(Station.Sniff, Side.Proxy, FailureKind.NoFilterChain), "filter_chain_not_found", abort: false);
+            Refuse(new Failure(Station.Sniff, Side.Proxy, FailureKind.NoFilterChain), "filter_chain_not_found", abort: early.Length > 0);
             return;
         }
         _facts.FilterChain = _chain.Name;

@@ -11,14 +11,23 @@ public sealed class ChainTable
     private readonly Level _root;
 
     /// <summary>Builds the table; chains that no connection could tell apart are reported by <see cref="Conflict"/>.</summary>
-    public ChainTable(IReadOnlyList<ListenerChain> chains, ListenerChain? otherwise)
+    /// <param name="chains">The chains.</param>
+    /// <param name="otherwise">For connections that no chain serves.</param>
+    /// <param name="matcher">Chooses by name in place of the chains' own criteria; null where these count.</param>
+    public ChainTable(IReadOnlyList<ListenerChain> chains, ListenerChain? otherwise, ChainMatcher? matcher = null)
     {
+        Matcher = matcher;
         Chains = chains;
         Otherwise = otherwise;
         _root = new Level();
+        if (matcher is not null)
+            return;
         foreach (ListenerChain chain in chains)
             Add(chain);
     }
+
+    /// <summary>Chooses by name; null where the chains' criteria count.</summary>
+    public ChainMatcher? Matcher { get; }
 
     /// <summary>The chains as they came.</summary>
     public IReadOnlyList<ListenerChain> Chains { get; }
@@ -30,7 +39,20 @@ public sealed class ChainTable
     public (ListenerChain First, ListenerChain Second)? Conflict { get; private set; }
 
     /// <summary>The chain that serves a connection; null where none does.</summary>
-    public ListenerChain? Find(ConnectionFacts facts) => ByPort(_root, facts) ?? Otherwise;
+    public ListenerChain? Find(ConnectionFacts facts) => Matcher is null ? ByPort(_root, facts) ?? Otherwise : ByMatcher(Matcher, facts);
+
+    // A name that no chain has leads nowhere, not to the default chain (as Envoy).
+    private ListenerChain? ByMatcher(ChainMatcher matcher, ConnectionFacts facts)
+    {
+        if (matcher.Find(facts) is not { } name)
+            return Otherwise;
+        foreach (ListenerChain chain in Chains)
+        {
+            if (chain.Name == name)
+                return chain;
+        }
+        return null;
+    }
 
     // One node of the nested maps; which of its tables is used is given by its depth.
     private sealed class Level

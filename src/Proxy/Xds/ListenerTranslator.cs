@@ -46,9 +46,13 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         ListenerChain? otherwise = message.DefaultFilterChain is null ? null : Chain(message.DefaultFilterChain, message, routes, rejections);
         if (message.FilterChains.Count == 0 && message.DefaultFilterChain is null)
             rejections.Add($"error adding listener '{address}': no filter chains specified");
+        ChainMatcher? matcher = null;
         if (message.FilterChainMatcher is not null)
-            rejections.Add("filter_chain_matcher is not served");
-        var table = new ChainTable(chains, otherwise);
+        {
+            using Rejections.Scope scope = rejections.In("filter_chain_matcher");
+            matcher = ChainMatcherTranslator.Translate(message.FilterChainMatcher, rejections);
+        }
+        var table = new ChainTable(chains, otherwise, matcher);
         if (table.Conflict is { } conflict)
             rejections.Add($"error adding listener '{address}': filter chain '{conflict.Second.Name}' has the same matching rules defined as '{conflict.First.Name}'");
         Listeners.Listener listener = Listener(message, address, table, rejections);
