@@ -13,7 +13,7 @@ public sealed record DecoderOptions
     public string DefaultNamespace { get; init; } = "default";
 
     /// <summary>See <see cref="ResourceOrigin.Source"/>.</summary>
-    public string Source { get; init; } = "file";
+    public string Source { get; init; } = "";
 
     /// <summary>Tell what is left alone because no mesh reads it (LTN2007).</summary>
     public bool TellUnused { get; init; } = true;

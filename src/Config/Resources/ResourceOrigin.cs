@@ -6,6 +6,12 @@ namespace Lateen.Config.Resources;
 /// <summary>Where a resource was written.</summary>
 public sealed record ResourceOrigin
 {
+    /// <summary>The source of what stands in a watched folder.</summary>
+    public const string FromFile = "file";
+
+    /// <summary>The source of what was applied and is known again from its revisions.</summary>
+    public const string FromJournal = "journal";
+
     public static readonly ResourceOrigin None = new();
 
     /// <summary>Which source brought it, like <c>file</c> or <c>cluster</c>; empty for what was made in memory.</summary>

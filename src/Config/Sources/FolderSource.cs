@@ -24,7 +24,7 @@ public sealed class FolderSource : IDisposable
     private readonly TimeProvider _time;
     private readonly ResourceDecoder _decoder;
     private readonly Lock _scanning = new();
-    private Dictionary<string, ReadFile> _files = [];
+    private Dictionary<string, ReadFile>? _files;
     private FileSystemWatcher? _watcher;
     private ITimer? _timer;
 
@@ -35,7 +35,7 @@ public sealed class FolderSource : IDisposable
     public FolderSource(string path, ResourceStore store, TimeProvider time, string defaultNamespace = "default")
     {
         (_path, _store, _time) = (path, store, time);
-        _decoder = new ResourceDecoder(new DecoderOptions { DefaultNamespace = defaultNamespace, Source = "file" });
+        _decoder = new ResourceDecoder(new DecoderOptions { DefaultNamespace = defaultNamespace, Source = ResourceOrigin.FromFile });
     }
 
     /// <summary>Raised after a scan that read something, with everything that was found wrong in it.</summary>
@@ -49,11 +49,10 @@ public sealed class FolderSource : IDisposable
     {
         lock (_scanning)
         {
-            var before = _files;
-            var found = new DiagnosticBag();
-            _files = ReadFiles(before, found);
+            var (before, found) = (_files, new DiagnosticBag());
+            _files = ReadFiles(before ?? [], found);
             Diagnostics = [.. found, .. _files.Values.SelectMany(f => f.Diagnostics), .. WrittenTwice(_files)];
-            var change = Difference(before, _files);
+            var change = Difference(before is null && !found.HasErrors ? KnownFromBefore() : Objects(before ?? []), Objects(_files));
             var result = _store.Apply(change);
             var all = result with { Diagnostics = [.. Diagnostics, .. result.Diagnostics] };
             if (!change.IsEmpty || !ReferenceEquals(before, _files))
@@ -164,19 +163,27 @@ public sealed class FolderSource : IDisposable
         return new ReadFile(written, length, resources, [.. bag]);
     }
 
-    /// <summary>One change from the files as they were to the files as they are. Of an object written in two files the first file's counts.</summary>
-    private ChangeSet Difference(Dictionary<string, ReadFile> before, Dictionary<string, ReadFile> after)
+    /// <summary>What the store still knows of this folder from before a restart: what is gone from the folder meanwhile has to go, too.</summary>
+    private Dictionary<ResourceKey, Resource> KnownFromBefore() =>
+        _store.Current.Everything().Where(r => r.Origin is { Source: ResourceOrigin.FromFile } origin && IsBelow(origin.File)).ToDictionary(r => r.Key);
+
+    private bool IsBelow(string file)
     {
-        var (old, now) = (Objects(before), Objects(after));
-        return new ChangeSet
+        var (own, other) = (Path.GetFullPath(_path).TrimEnd('/'), Path.GetFullPath(file.Length > 0 ? file : "/"));
+        return other == own || other.StartsWith(own + "/", StringComparison.Ordinal);
+    }
+
+    /// <summary>One change from the objects as they were to the objects as they are.</summary>
+    private ChangeSet Difference(Dictionary<ResourceKey, Resource> old, Dictionary<ResourceKey, Resource> now) =>
+        new()
         {
             Put = now.Values.Where(r => !old.TryGetValue(r.Key, out var known) || !ReferenceEquals(known, r)).ToArray(),
             Delete = old.Keys.Where(k => !now.ContainsKey(k)).ToArray(),
             Author = $"files in {_path}",
             IsObserved = true,
         };
-    }
 
+    /// <summary>Of an object written in two files the first file's counts.</summary>
     private static IEnumerable<Diagnostic> WrittenTwice(Dictionary<string, ReadFile> files) =>
         files.OrderBy(f => f.Key, StringComparer.Ordinal).SelectMany(f => f.Value.Resources).GroupBy(r => r.Key).SelectMany(g => g.Skip(1).Select(later => new Diagnostic
         {

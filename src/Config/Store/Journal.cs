@@ -69,7 +69,7 @@ public sealed class Journal
     /// <summary>What configuration was right after the revision.</summary>
     public Dictionary<ResourceKey, Resource> StateAt(long number, DiagnosticBag diagnostics)
     {
-        var texts = new Dictionary<ResourceKey, (string Text, DateTimeOffset Created)>();
+        var texts = new Dictionary<ResourceKey, (RevisionEntry Entry, DateTimeOffset Created)>();
         foreach (var entryOf in _numbers.TakeWhile(n => n <= number).Select(n => Read(n, diagnostics)).OfType<Revision>())
         {
             foreach (var entry in entryOf.Entries)
@@ -81,15 +81,17 @@ public sealed class Journal
                 else
                 {
                     var created = texts.TryGetValue(entry.Key, out var present) ? present.Created : entryOf.Time;
-                    texts[entry.Key] = (entry.After, created);
+                    texts[entry.Key] = (entry, created);
                 }
             }
         }
 
         var state = new Dictionary<ResourceKey, Resource>();
-        foreach (var (key, (text, created)) in texts)
+        foreach (var (key, (entry, created)) in texts)
         {
-            var decoded = new ResourceDecoder(new DecoderOptions { Source = "journal", DefaultNamespace = key.Namespace.Length > 0 ? key.Namespace : "default" }).Decode(text, "", diagnostics);
+            var source = entry.File.Length > 0 ? ResourceOrigin.FromFile : ResourceOrigin.FromJournal;
+            var options = new DecoderOptions { Source = source, DefaultNamespace = key.Namespace.Length > 0 ? key.Namespace : "default" };
+            var decoded = new ResourceDecoder(options).Decode(entry.After!, entry.File, diagnostics);
             if (decoded.FirstOrDefault(r => r.Key == key) is { } resource)
             {
                 state[key] = resource.With(resource.Metadata with { CreationTime = resource.Metadata.CreationTime ?? created });
@@ -113,7 +115,7 @@ public sealed class Journal
     /// <summary>Writes the next revision. Nothing is left behind when it cannot be written.</summary>
     internal (long Number, Diagnostic? Failure) Append(DateTimeOffset time, string author, string reason, ResourceView before, IReadOnlyDictionary<ResourceKey, Resource?> changes)
     {
-        var entries = changes.Select(c => new RevisionEntry(c.Key, before.Find(c.Key)?.ToText(), c.Value?.ToText()))
+        var entries = changes.Select(c => new RevisionEntry(c.Key, before.Find(c.Key)?.ToText(), c.Value?.ToText(), FileOf(c.Value)))
             .OrderBy(e => e.Key.ToString(), StringComparer.Ordinal)
             .ToArray();
         var number = LastNumber + 1;
@@ -134,6 +136,8 @@ public sealed class Journal
             });
         }
     }
+
+    private static string FileOf(Resource? resource) => resource?.Origin is { Source: ResourceOrigin.FromFile } origin ? origin.File : "";
 
     private static void WriteDurably(string path, string text)
     {

@@ -34,7 +34,8 @@ public sealed class ResourceStore(Func<Resource, IReadOnlyList<Diagnostic>> chec
 
             if (step.Changes.Count == 0 && step.Held.Count == 0)
             {
-                return new ApplyResult(true, before, 0, step.Diagnostics, []);
+                _current = before.Moved(step.Moved);
+                return new ApplyResult(true, _current, 0, step.Diagnostics, []);
             }
 
             var revision = 0L;
@@ -112,7 +113,7 @@ public sealed class ResourceStore(Func<Resource, IReadOnlyList<Diagnostic>> chec
 
     private void Publish(ResourceView before, StoreStep step)
     {
-        _current = before.Next(step.Changes, step.Held);
+        _current = before.Moved(step.Moved).Next(step.Changes, step.Held);
         Changed?.Invoke(new StoreChange(before, _current, step.Changes.Keys.ToHashSet(), step.Held.Keys.ToHashSet()));
     }
 }

@@ -48,15 +48,12 @@ public sealed class ResourceView
     /// <summary>Every object.</summary>
     public IEnumerable<Resource> Everything() => _kinds.Values.SelectMany(k => k.Unsorted);
 
-    /// <summary>The next generation: null deletes. Kinds that are not touched are shared.</summary>
+    /// <summary>The same generation with objects that stand elsewhere.</summary>
+    internal ResourceView Moved(IReadOnlyDictionary<ResourceKey, Resource?> moved) => moved.Count == 0 ? this : new(Generation, With(moved), (FrozenDictionary<ResourceKey, HeldResource>)Held);
+
+    /// <summary>The next generation: null deletes.</summary>
     internal ResourceView Next(IReadOnlyDictionary<ResourceKey, Resource?> changes, IReadOnlyDictionary<ResourceKey, HeldResource?> held)
     {
-        var kinds = _kinds.ToDictionary();
-        foreach (var group in changes.GroupBy(c => c.Key.Kind))
-        {
-            kinds[group.Key] = (kinds.GetValueOrDefault(group.Key) ?? KindView.Empty).Next(group.Select(c => (c.Key.Namespace, c.Key.Name, c.Value)));
-        }
-
         var nextHeld = Held;
         if (held.Count > 0)
         {
@@ -76,6 +73,18 @@ public sealed class ResourceView
             nextHeld = changed;
         }
 
-        return new ResourceView(Generation + 1, kinds.ToFrozenDictionary(), nextHeld.ToFrozenDictionary());
+        return new ResourceView(Generation + 1, With(changes), nextHeld.ToFrozenDictionary());
+    }
+
+    /// <summary>Kinds that are not touched are shared.</summary>
+    private FrozenDictionary<ResourceKind, KindView> With(IReadOnlyDictionary<ResourceKey, Resource?> changes)
+    {
+        var kinds = _kinds.ToDictionary();
+        foreach (var group in changes.GroupBy(c => c.Key.Kind))
+        {
+            kinds[group.Key] = (kinds.GetValueOrDefault(group.Key) ?? KindView.Empty).Next(group.Select(c => (c.Key.Namespace, c.Key.Name, c.Value)));
+        }
+
+        return kinds.ToFrozenDictionary();
     }
 }

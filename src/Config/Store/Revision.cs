@@ -3,7 +3,11 @@ using Lateen.Config.Resources;
 namespace Lateen.Config.Store;
 
 /// <summary>One object in a revision: its text before and after; null where it did not exist.</summary>
-public sealed record RevisionEntry(ResourceKey Key, string? Before, string? After)
+/// <param name="Key">Which object.</param>
+/// <param name="Before">Its text before.</param>
+/// <param name="After">Its text after.</param>
+/// <param name="File">The file of a watched folder that it comes from; empty when it was applied.</param>
+public sealed record RevisionEntry(ResourceKey Key, string? Before, string? After, string File = "")
 {
     public string Action => Before is null ? "created" : After is null ? "deleted" : "changed";
 }

@@ -34,6 +34,11 @@ internal static class RevisionText
     private static MappingNode Entry(RevisionEntry entry)
     {
         var members = new List<(string, Node)> { ("group", Text(entry.Key.Kind.Group)), ("kind", Text(entry.Key.Kind.Name)), ("namespace", Text(entry.Key.Namespace)), ("name", Text(entry.Key.Name)) };
+        if (entry.File.Length > 0)
+        {
+            members.Add(("file", Text(entry.File)));
+        }
+
         if (entry.Before is { } before)
         {
             members.Add(("before", Text(before)));
@@ -49,7 +54,7 @@ internal static class RevisionText
 
     private static RevisionEntry? Entry(MappingNode node) =>
         Kinds.Find(node.Text("group") ?? "", node.Text("kind") ?? "") is { } kind
-            ? new RevisionEntry(new ResourceKey(kind, node.Text("namespace") ?? "", node.Text("name") ?? ""), node.Text("before"), node.Text("after"))
+            ? new RevisionEntry(new ResourceKey(kind, node.Text("namespace") ?? "", node.Text("name") ?? ""), node.Text("before"), node.Text("after"), node.Text("file") ?? "")
             : null;
 
     private static MappingNode Mapping(params (string Name, Node Value)[] members) => new(members.Select(m => new NodeMember(m.Name, m.Value, 0, 0)).ToArray(), 0, 0);

@@ -36,6 +36,9 @@ internal sealed class StoreStep
     /// <summary>The objects that become others; null for deleted ones.</summary>
     public Dictionary<ResourceKey, Resource?> Changes { get; } = [];
 
+    /// <summary>Objects that say what they said, but stand elsewhere now: no change, but diagnostics and explanations must name the place.</summary>
+    public Dictionary<ResourceKey, Resource?> Moved { get; } = [];
+
     /// <summary>What is held out from now on; null for what no longer is.</summary>
     public Dictionary<ResourceKey, HeldResource?> Held { get; } = [];
 
@@ -86,6 +89,11 @@ internal sealed class StoreStep
         {
             // A delete of the same key earlier in this change is undone by it.
             Changes.Remove(resource.Key);
+            if (present.Origin != resource.Origin)
+            {
+                Moved[resource.Key] = present.With(resource.Origin);
+            }
+
             return;
         }
 

@@ -74,6 +74,44 @@ public sealed class FolderSourceTests : IDisposable
     }
 
     [Fact]
+    public void What_left_the_folder_while_nobody_watched_leaves_the_store()
+    {
+        var revisions = Directory.CreateTempSubdirectory("lateen-revisions-").FullName;
+        try
+        {
+            Write("a.yaml", Entry("a", "a.com"));
+            Write("b.yaml", Entry("b", "b.com"));
+            var first = new ResourceStore(_ => [], TimeProvider.System, Journal.Open(revisions, []));
+            new FolderSource(_folder, first, TimeProvider.System).Scan();
+            first.Apply(new ChangeSet { Put = new ResourceDecoder(new DecoderOptions { Source = "api" }).Decode(Entry("c", "c.com"), "", []) });
+
+            File.Delete(Path.Combine(_folder, "b.yaml"));
+            var journal = Journal.Open(revisions, [])!;
+            var second = new ResourceStore(_ => [], TimeProvider.System, journal);
+            second.Restore();
+            new FolderSource(_folder, second, TimeProvider.System).Scan();
+            Assert.Equal(["a", "c"], second.Current.All(Kinds.ServiceEntry).Select(r => r.Name).Order());
+            Assert.Equal("deleted", Assert.Single(journal.Read(journal.LastNumber, [])!.Entries).Action);
+        }
+        finally
+        {
+            Directory.Delete(revisions, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Lines_above_an_object_move_it_without_a_change()
+    {
+        using var source = new FolderSource(_folder, _store, TimeProvider.System);
+        Write("a.yaml", Entry("a", "a.com"));
+        source.Scan();
+        Write("a.yaml", "# one\n# two\n---\n" + Entry("a", "a.com"));
+        source.Scan();
+        Assert.Equal(1, _store.Current.Generation);
+        Assert.Equal(7, _store.Current.All(Kinds.ServiceEntry)[0].PositionOf("spec.hosts").Line);
+    }
+
+    [Fact]
     public async Task A_change_in_the_folder_is_noticed()
     {
         using var source = new FolderSource(_folder, _store, TimeProvider.System);
