@@ -19,7 +19,7 @@ internal static class Style
         .note{border-left:4px solid currentColor;padding:.4rem .9rem;background:var(--soft);margin:.5rem 0}.note div{color:var(--ink)}.stale{opacity:.5}
         .add{color:var(--good)}.del{color:var(--bad)}.hunk{color:var(--quiet)}
         svg{width:100%;height:auto}.node{fill:var(--soft);stroke:var(--line)}svg text{font:13px system-ui,sans-serif;fill:var(--ink)}
-        .edge{fill:none;stroke-width:2;stroke:var(--line)}.edge.live{stroke:var(--good)}.edge.bad{stroke:var(--bad)}svg .rate{font-size:12px;fill:var(--quiet)}svg .rate.bad{fill:var(--bad)}
+        .edge{fill:none;stroke-width:2;stroke:var(--line)}.edge.live{stroke:var(--good)}.edge.bad{stroke:var(--bad)}svg .rate{font-size:12px;fill:var(--quiet);paint-order:stroke;stroke:var(--paper);stroke-width:4px}svg .rate.bad{fill:var(--bad)}
         form.line{display:flex;gap:.6rem;flex-wrap:wrap;align-items:end}label{display:flex;flex-direction:column;font-size:.8rem;color:var(--quiet)}
         input,select,button{font:inherit;padding:.35rem .6rem;border:1px solid var(--line);border-radius:6px;background:var(--paper);color:var(--ink)}button{background:var(--accent);color:var(--paper);border-color:var(--accent);cursor:pointer}
         """);
