@@ -73,7 +73,7 @@ internal sealed class FilterRegistry(IReadOnlyList<FilterTranslator> translators
     }
 
     // udpa.type.v1.TypedStruct and xds.type.v3.TypedStruct carry a message as a struct; Istio's own filters come that way.
-    private static Any Unwrap(Any config, out string type, Rejections rejections)
+    internal static Any Unwrap(Any config, out string type, Rejections rejections)
     {
         type = ValueTranslator.TypeName(config);
         if (type is not ("udpa.type.v1.TypedStruct" or "xds.type.v3.TypedStruct"))
