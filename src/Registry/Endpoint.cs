@@ -13,7 +13,7 @@ public readonly record struct Locality(string Region, string Zone, string Subzon
     public static Locality Parse(string? text)
     {
         if (string.IsNullOrEmpty(text)) return None;
-        var parts = text.Split('/', 3);
+        var parts = text.Split('/');
         return new Locality(parts[0], parts.Length > 1 ? parts[1] : "", parts.Length > 2 ? parts[2] : "") { Text = text };
     }
 

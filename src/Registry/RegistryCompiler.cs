@@ -68,7 +68,8 @@ public sealed class RegistryCompiler(RegistryOptions options)
         var kubernetes = parts.SelectMany(part => part.Services.Values).GroupBy(service => service.Key)
             .Select(group => group.ToList())
             .Select(group => group.Count == 1 ? group[0] : _merged.GetOrMake(group.ToArray<object>(), () => KubernetesServices.Merge(group)));
-        var entries = clusters[0].ServiceEntries.SelectMany(EntryServicesOf);
+        var distributions = DistributionsOf(clusters[0]);
+        var entries = clusters[0].ServiceEntries.SelectMany(entry => EntryServicesOf(entry, distributions.GetValueOrDefault(entry.Metadata.Namespace, "")));
         // A host that two entries of one namespace declare belongs to the older one.
         var all = kubernetes.Concat(entries).ToList();
         all.Sort(ByAge);
@@ -77,12 +78,17 @@ public sealed class RegistryCompiler(RegistryOptions options)
             _merged.GetOrMake([service, string.Join(',', aliases)], () => service.WithAliases(aliases)));
     }
 
-    private IEnumerable<Service> EntryServicesOf(Resource<ServiceEntry> entry)
+    // Preferences for near endpoints that namespaces state for their services.
+    private static Dictionary<string, string> DistributionsOf(ClusterResources resources) => resources.Namespaces
+        .Where(ns => ns.Metadata.Annotations.ContainsKey(KubernetesServices.DistributionAnnotation))
+        .ToDictionary(ns => ns.Metadata.Name, ns => ns.Metadata.Annotations[KubernetesServices.DistributionAnnotation]);
+
+    private IEnumerable<Service> EntryServicesOf(Resource<ServiceEntry> entry, string distribution)
     {
         var index = 0;
-        foreach (var service in EntryServices.Of(entry))
+        foreach (var service in EntryServices.Of(entry, distribution))
         {
-            yield return _services.GetOrMake([entry, index++], () => service);
+            yield return _services.GetOrMake([entry, index++, distribution], () => service);
         }
     }
 
@@ -211,9 +217,7 @@ public sealed class RegistryCompiler(RegistryOptions options)
                 node.Metadata.Labels,
                 [.. (node.Spec.Status?.Addresses ?? []).Where(address => address.Type == "ExternalIP" && address.Address.Length > 0).Select(address => address.Address)])).ToList();
             var nodeKey = string.Join(';', nodes.Select(node => string.Join(',', node.External)));
-            var distributions = resources.Namespaces
-                .Where(ns => ns.Metadata.Annotations.ContainsKey(KubernetesServices.DistributionAnnotation))
-                .ToDictionary(ns => ns.Metadata.Name, ns => ns.Metadata.Annotations[KubernetesServices.DistributionAnnotation]);
+            var distributions = DistributionsOf(resources);
             return resources.Services
                 .Select(service =>
                 {

@@ -25,6 +25,12 @@ public sealed record Features
     /// <summary>PILOT_ENABLE_ALPN_FILTER.</summary>
     public bool AlpnFilter => Flag("PILOT_ENABLE_ALPN_FILTER", true);
 
+    /// <summary>PILOT_ENABLE_TELEMETRY_LABEL: clusters and endpoints carry the names that telemetry reports.</summary>
+    public bool TelemetryLabels => Flag("PILOT_ENABLE_TELEMETRY_LABEL", true);
+
+    /// <summary>PILOT_ENDPOINT_TELEMETRY_LABEL: endpoints do, too.</summary>
+    public bool EndpointTelemetryLabels => TelemetryLabels && Flag("PILOT_ENDPOINT_TELEMETRY_LABEL", true);
+
     /// <summary>PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS: unhealthy endpoints are sent unless minHealthPercent is set.</summary>
     public bool AutoSendUnhealthy => Flag("PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS", true);
 

@@ -13,7 +13,7 @@ internal static class EntryServices
 {
     /// <summary>The services that an entry declares.</summary>
     /// <param name="resource">Entry; the addresses in its status are those that the allocator gave it.</param>
-    public static IEnumerable<Service> Of(Resource<ServiceEntry> resource)
+    public static IEnumerable<Service> Of(Resource<ServiceEntry> resource, string distributionOfNamespace)
     {
         // An address without host is for all hosts of the entry.
         var allocated = ((resource.Status as ServiceEntryStatus)?.Addresses ?? []).ToLookup(address => address.Host, address => address.Value);
@@ -44,7 +44,7 @@ internal static class EntryServices
                 Labels = labels,
                 Selector = entry.WorkloadSelector?.Labels.ToFrozenDictionary() ?? FrozenDictionary<string, string>.Empty,
                 ExportTo = exportTo,
-                TrafficDistribution = KubernetesServices.Distribution(null, meta.Annotations),
+                TrafficDistribution = KubernetesServices.Distribution(null, meta.Annotations, distributionOfNamespace),
                 Declaration = $"ServiceEntry {meta.Namespace}/{meta.Name}",
                 EntryName = meta.Name,
                 PersistentSession = KubernetesServices.Session(meta.Labels),

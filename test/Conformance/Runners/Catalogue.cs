@@ -12,6 +12,7 @@ public static class Catalogue
         new Xds.XdsRunner(),
         new Traffic.SimulationRunner(),
         new Tables.VisibilityRunner(),
+        new Tables.ClustersRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>

@@ -4,6 +4,7 @@ using Envoy.Config.Core.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Pilot.Meaning;
 using Lateen.Registry;
+using TlsMode = Istio.Networking.V1Alpha3.ClientTLSSettings.Types.TLSmode;
 
 namespace Lateen.Pilot.Generation.Clusters;
 
@@ -25,7 +26,7 @@ internal static class ClusterMetadata
 
     public static void Services(Cluster cluster, IEnumerable<Service> services)
     {
-        var listed = services.Select(service => Value.ForStruct(WireAny.Struct(
+        var listed = services.DistinctBy(service => (service.Hostname, service.Namespace)).Select(service => Value.ForStruct(WireAny.Struct(
             ("host", Value.ForString(service.Hostname)),
             ("name", Value.ForString(service.Name)),
             ("namespace", Value.ForString(service.Namespace))))).ToArray();
@@ -42,8 +43,11 @@ internal static class ClusterMetadata
     /// <summary>Every endpoint is reached through a tunnel that names the peers itself.</summary>
     public static void NoPeerExchange(Cluster cluster) => Of(cluster).Fields["disable_mx"] = Value.ForBool(true);
 
-    /// <summary>The client's TLS is not the mesh's: the ALPN filter must leave it alone.</summary>
-    public static void NoAlpnOverride(Cluster cluster) => Of(cluster).Fields["alpn_override"] = Value.ForString("false");
+    /// <summary>Where the client's TLS is not the mesh's the ALPN filter must leave it alone.</summary>
+    public static void AlpnOverride(Cluster cluster, TlsMode? mode)
+    {
+        if (mode is TlsMode.Simple or TlsMode.Mutual) Of(cluster).Fields["alpn_override"] = Value.ForString("false");
+    }
 
     /// <summary><c>/apis/group/version/namespaces/ns/kind-in-kebab-case/name</c>.</summary>
     public static string PathOf(Origin origin)

@@ -61,6 +61,7 @@ internal static class ConnectionPools
             {
                 BudgetPercent = new Envoy.Type.V3.Percent { Value = budget.Percent ?? 20 },
                 MinRetryConcurrency = budget.MinRetryConcurrency > 0 ? budget.MinRetryConcurrency : 3,
+                BudgetInterval = budget.BudgetInterval,
             };
         }
         return thresholds;

@@ -42,7 +42,7 @@ internal static class FixedClusters
         var cluster = Passthrough(settings);
         cluster.Name = ClusterNames.InboundPassthrough;
         cluster.Filters.Clear();
-        cluster.UpstreamBindConfig = SourceAddress(supportsIPv4, supportsIPv6);
+        cluster.UpstreamBindConfig = SourceAddress(supportsIPv4, supportsIPv6 && (settings.Features.DualStack || !supportsIPv4));
         return cluster;
     }
 

@@ -88,9 +88,9 @@ internal static class InboundClusters
         else cluster.CleanupInterval = Never;
         var draft = new ClusterDraft { Cluster = cluster };
         OutboundClusters.UpstreamProtocol(draft, first.Port.Protocol, client.IsSidecar, client.PreservesHeaderCase);
-        if (!first.Service.MeshExternal)
+        if (!first.Service.MeshExternal && settings.Features.TelemetryLabels)
         {
-            var named = targets.Where(target => target.Port.Number == first.Port.Number).Select(target => target.Service).DistinctBy(service => service.Hostname);
+            var named = targets.Where(target => target.Port.Number == first.Port.Number).Select(target => target.Service);
             ClusterMetadata.Services(cluster, named);
         }
         var pattern = settings.Mesh.InboundClusterStatName;

@@ -58,7 +58,11 @@ internal static class OutboundClusters
         ApplyPolicy(draft, inputs, policy, inputs.ServiceMode, "");
         if (inputs.IsAllHbone) ClusterMetadata.NoPeerExchange(draft.Cluster);
         else if (inputs.Service.MeshExternal) ClusterMetadata.External(draft.Cluster);
-        if (inputs.Rule is not null) Provenance(draft.Cluster, inputs.Rule, policy);
+        if (inputs.Rule is not null)
+        {
+            ClusterMetadata.Config(draft.Cluster, inputs.Rule.Rule.Origin);
+            ClusterMetadata.AlpnOverride(draft.Cluster, policy?.Tls?.Mode);
+        }
         return draft.Finish();
     }
 
@@ -72,7 +76,7 @@ internal static class OutboundClusters
         ApplyPolicy(draft, inputs, policy, inputs.ServiceMode, subset.Name);
         ClusterMetadata.Config(draft.Cluster, inputs.Rule!.Rule.Origin);
         ClusterMetadata.Subset(draft.Cluster, subset.Name);
-        if (policy?.Tls?.Mode is ClientTLSSettings.Types.TLSmode.Simple or ClientTLSSettings.Types.TLSmode.Mutual) ClusterMetadata.NoAlpnOverride(draft.Cluster);
+        ClusterMetadata.AlpnOverride(draft.Cluster, policy?.Tls?.Mode);
         return draft.Finish();
     }
 
@@ -95,7 +99,7 @@ internal static class OutboundClusters
         }
         var draft = new ClusterDraft { Cluster = cluster };
         UpstreamProtocol(draft, port.Protocol, inputs.Client.IsSidecar, inputs.Client.PreservesHeaderCase);
-        ClusterMetadata.Services(cluster, [service]);
+        if (inputs.Settings.Features.TelemetryLabels) ClusterMetadata.Services(cluster, [service]);
         var pattern = inputs.Settings.Mesh.OutboundClusterStatName;
         if (pattern.Length > 0) cluster.AltStatName = StatNames.Delimited(StatNames.Expand(pattern, service, subset, port, 0));
         return draft;
@@ -193,10 +197,4 @@ internal static class OutboundClusters
             ResourceApiVersion = ApiVersion.V3,
         },
     };
-
-    private static void Provenance(Cluster cluster, MergedDestinationRule rule, TrafficPolicy? policy)
-    {
-        ClusterMetadata.Config(cluster, rule.Rule.Origin);
-        if (policy?.Tls?.Mode is ClientTLSSettings.Types.TLSmode.Simple or ClientTLSSettings.Types.TLSmode.Mutual) ClusterMetadata.NoAlpnOverride(cluster);
-    }
 }

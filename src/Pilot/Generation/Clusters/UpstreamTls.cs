@@ -84,7 +84,7 @@ internal static class UpstreamTls
     };
 
     // The user's settings where there are any; else mesh TLS where automatic mTLS is on and the service takes part.
-    private static (ClientTLSSettings? Tls, bool IsAutomatic) Settings(OutboundClusterInputs inputs, ClientTLSSettings? byRule, MtlsMode serviceMode, string sni)
+    internal static (ClientTLSSettings? Tls, bool IsAutomatic) Settings(OutboundClusterInputs inputs, ClientTLSSettings? byRule, MtlsMode serviceMode, string sni)
     {
         var files = inputs.Client.ClientCertificates;
         if (byRule is not null)
@@ -112,7 +112,7 @@ internal static class UpstreamTls
         SubjectAltNames = { identities },
     };
 
-    private static UpstreamTlsContext? Context(ClusterDraft draft, OutboundClusterInputs inputs, ClientTLSSettings tls, bool ruleHasSelector)
+    internal static UpstreamTlsContext? Context(ClusterDraft draft, OutboundClusterInputs inputs, ClientTLSSettings tls, bool ruleHasSelector)
     {
         // A sidecar asks for a named secret only when the rule is for it alone: every other one would wait for what it may not read.
         var isPrivileged = tls.CredentialName.Length > 0 && !tls.CredentialName.StartsWith("configmap://", StringComparison.Ordinal)
@@ -177,11 +177,7 @@ internal static class UpstreamTls
         var isConfigMap = name.StartsWith("configmap://", StringComparison.Ordinal);
         var resource = isConfigMap || name.Contains("://", StringComparison.Ordinal) ? name : "kubernetes://" + name;
         if (isMutual) common.TlsCertificateSdsSecretConfigs.Add(ControlPlaneSecret(resource));
-        if (tls.InsecureSkipVerify == true)
-        {
-            common.ValidationContext = new CertificateValidationContext();
-            return;
-        }
+        if (tls.InsecureSkipVerify == true) return;
         common.CombinedValidationContext = new()
         {
             DefaultValidationContext = Names(names),

@@ -138,7 +138,7 @@ internal static class LocalityPriorities
         foreach (var group in unmatched) group.Members.Clear();
     }
 
-    private static bool Matches(Locality locality, string pattern)
+    internal static bool Matches(Locality locality, string pattern)
     {
         if (pattern == "*") return true;
         var parts = pattern.Split('/');

@@ -29,7 +29,10 @@ internal static class WireEndpoints
             Metadata = new Metadata(),
         };
         if (mtls && endpoint.AcceptsMtls) MarkMtls(made);
-        made.Metadata.FilterMetadata["istio"] = WireAny.Struct(("workload", Value.ForString(WorkloadOf(inputs.Service, endpoint))));
+        if (inputs.Settings.Features.EndpointTelemetryLabels)
+        {
+            made.Metadata.FilterMetadata["istio"] = WireAny.Struct(("workload", Value.ForString(WorkloadOf(inputs.Service, endpoint))));
+        }
         if (inputs.Client.SendsHbone && endpoint.AcceptsHbone && (!endpoint.AcceptsMtls || inputs.Client.IsWaypoint))
         {
             Tunnel(made, endpoint);
