@@ -79,9 +79,16 @@ public static class ResponseFlagNames
     /// <summary>Writes the flags with commas; false (and nothing written) where none is set.</summary>
     public static bool Write(ResponseFlags flags, ByteBuffer to, bool longNames = false)
     {
-        for (int i = 0, written = 0; i < Names.Length; i++)
+        // Retries that were used up are told before what the last of them ended with.
+        int written = 0;
+        if ((flags & ResponseFlags.UpstreamRetryLimitExceeded) != 0)
         {
-            if (((uint)flags & (1u << i)) == 0)
+            to.Append(longNames ? "UpstreamRetryLimitExceeded" : "URX");
+            written++;
+        }
+        for (int i = 0; i < Names.Length; i++)
+        {
+            if (((uint)(flags & ~ResponseFlags.UpstreamRetryLimitExceeded) & (1u << i)) == 0)
                 continue;
             if (written++ > 0)
                 to.Append((byte)',');

@@ -290,8 +290,8 @@ public sealed class Exchange : RequestReceiver
         if (protocol)
             AddFlag(ResponseFlags.DownstreamProtocolError);
         else
-            AddFlag(reason is ResetReason.RemoteReset or ResetReason.RemoteRefused && Stream.Version == HttpVersion.Http2 ? ResponseFlags.DownstreamRemoteReset : ResponseFlags.DownstreamConnectionTermination);
-        Details = protocol && detail.Length > 0 ? detail : reason is ResetReason.RemoteReset && Stream.Version == HttpVersion.Http2 ? "downstream_remote_reset" : "downstream_remote_disconnect";
+            AddFlag(reason is ResetReason.RemoteReset or ResetReason.RemoteRefused or ResetReason.Overflow ? ResponseFlags.DownstreamRemoteReset : ResponseFlags.DownstreamConnectionTermination);
+        Details = detail.Length > 0 ? detail : "downstream_remote_disconnect";
         Finish();
     }
 

@@ -52,7 +52,11 @@ public static class Replies
     });
 
     /// <summary>No Host.</summary>
-    public static void MissingHost(Exchange exchange) => exchange.Reply(new LocalReply(400, "missing_host_header"));
+    public static void MissingHost(Exchange exchange)
+    {
+        exchange.Stream.CloseAfterResponse();
+        exchange.Reply(new LocalReply(400, "missing_host_header"));
+    }
 
     /// <summary>The path is none, or cannot be normalized.</summary>
     public static void BadPath(Exchange exchange, string details) => exchange.Reply(new LocalReply(details == "absolute_path_rejected" ? 404 : 400, details));
@@ -174,7 +178,6 @@ public static class Replies
         }
         exchange.Options.LocalReplies?.Rewrite(exchange, ref status, head, body, ref type);
         head.Set(KnownHeader.Status, StatusText(status));
-        bool bodyless = status is < 200 or 204 or 304;
         if (body.Length > 0)
         {
             SetNumber(head, KnownHeader.ContentLength, body.Length);
@@ -183,9 +186,8 @@ public static class Replies
         }
         else
         {
+            // An empty answer's length is said by the HTTP/1 codec alone.
             head.Remove(KnownHeader.ContentType);
-            if (!bodyless)
-                SetNumber(head, KnownHeader.ContentLength, 0);
         }
         if (!exchange.RequestComplete && exchange.Stream.Version != HttpVersion.Http2)
             exchange.Stream.CloseAfterResponse();

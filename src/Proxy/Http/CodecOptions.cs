@@ -97,6 +97,9 @@ public sealed record Http1Options
 /// <summary>What is special to HTTP/2.</summary>
 public sealed record Http2Options
 {
+    /// <summary>Bytes of names and values of a head, where it is not <see cref="CodecOptions.HeadBytesMax"/>.</summary>
+    public int? HeadBytesMax { get; init; }
+
     /// <summary>SETTINGS_HEADER_TABLE_SIZE: of our decoder, and the most our encoder uses.</summary>
     public int HeaderTableSize { get; init; } = 4096;
 

@@ -1,6 +1,7 @@
 // Server: the proxy put together: main loop, workers, listeners on all of them, admin pages, life from start to drain. It is plain wiring, read top to bottom in ProxyServer; what
 // it wires lives elsewhere. The main loop takes configuration, resolves names, checks health and answers admin requests; workers do nothing but traffic. It knows no protobuf: the
 // bootstrap comes as text and is translated in Xds/. Refused: a container for dependencies; statics.
+using System.Net.NetworkInformation;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Epoll;
 using Lateen.Proxy.Net.Memory;
@@ -15,6 +16,9 @@ public abstract class Ground
 
     /// <summary>The workers' loops.</summary>
     public abstract IReadOnlyList<EventLoop> Workers { get; }
+
+    /// <summary>The host's own address on its network, which stands in x-forwarded-for in place of a loopback peer's; kind None where it has none.</summary>
+    public abstract Address OwnAddress { get; }
 
     /// <summary>Lets the loops run.</summary>
     public abstract void Start();
@@ -46,6 +50,24 @@ public sealed class ThreadGround : Ground, IDisposable
 
     /// <inheritdoc/>
     public override IReadOnlyList<EventLoop> Workers => _workers;
+
+    /// <inheritdoc/>
+    public override Address OwnAddress { get; } = FirstOwn();
+
+    private static Address FirstOwn()
+    {
+        foreach (NetworkInterface link in NetworkInterface.GetAllNetworkInterfaces())
+        {
+            if (link.OperationalStatus != OperationalStatus.Up || link.NetworkInterfaceType == NetworkInterfaceType.Loopback)
+                continue;
+            foreach (UnicastIPAddressInformation own in link.GetIPProperties().UnicastAddresses)
+            {
+                if (own.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork)
+                    return Address.From(own.Address, 0);
+            }
+        }
+        return default;
+    }
 
     /// <inheritdoc/>
     public override void Start()
@@ -92,6 +114,9 @@ public sealed class MemoryGround : Ground
 
     /// <inheritdoc/>
     public override IReadOnlyList<EventLoop> Workers => _workers;
+
+    /// <inheritdoc/>
+    public override Address OwnAddress => _main.Host.Ip;
 
     /// <inheritdoc/>
     public override void Start()

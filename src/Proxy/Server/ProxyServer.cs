@@ -94,6 +94,9 @@ public sealed class ProxyServer : IDisposable
     /// <summary>The loop for everything but traffic.</summary>
     public EventLoop Main => _ground.Main;
 
+    /// <summary>The host's own address; kind None where it is unknown.</summary>
+    public Address OwnAddress => _ground.OwnAddress;
+
     /// <summary>What configuration holds.</summary>
     internal ProxyAssembly Assembly => _assembly;
 

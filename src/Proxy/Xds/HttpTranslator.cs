@@ -42,6 +42,7 @@ internal static class HttpTranslator
             DrainMicros = ValueTranslator.Micros(m.DrainTimeout, 5_000_000),
             MaxRequestsPerConnection = shared?.MaxRequestsPerConnection ?? 0,
             UseRemoteAddress = m.UseRemoteAddress ?? false,
+            LocalAddress = translation.OwnAddress,
             TrustedHops = m.XffNumTrustedHops,
             SkipXffAppend = m.SkipXffAppend,
             AppendForwardedPort = m.AppendXForwardedPort,

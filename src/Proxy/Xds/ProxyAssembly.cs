@@ -28,6 +28,7 @@ internal sealed class ProxyAssembly
         Translation = new Translation
         {
             Node = _bootstrap.Node,
+            OwnAddress = server.OwnAddress,
             Workers = server.Workers.Count,
             Clusters = server.Clusters,
             Upstreams = server.Upstreams,

@@ -13,6 +13,9 @@ internal sealed class Translation
     /// <summary>Who we are: the node's metadata is read by Istio's filters.</summary>
     public required Envoy.Config.Core.V3.Node Node { get; init; }
 
+    /// <summary>The host's own address; kind None where it is unknown.</summary>
+    public Net.Address OwnAddress { get; init; }
+
     /// <summary>Number of workers.</summary>
     public required int Workers { get; init; }
 

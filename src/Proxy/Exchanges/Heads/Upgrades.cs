@@ -11,6 +11,8 @@ internal static class Upgrades
     {
         HeaderMap head = exchange.RequestHead;
         bool connect = head[KnownHeader.Method].SequenceEqual("CONNECT"u8);
+        if (connect && exchange.Route is null)
+            return true;
         string type;
         if (connect)
             type = head.TryGet(KnownHeader.Protocol, out ReadOnlySpan<byte> protocol) ? Lower(protocol) : "connect";

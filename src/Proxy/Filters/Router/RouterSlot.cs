@@ -303,8 +303,9 @@ internal sealed class RouterSlot : FilterSlot
         Exchange.Details = "via_upstream";
         if (end)
             Exchange.Times.UpstreamReceiveEnd = Loop.Now;
-        if (!Router.Options.SuppressEnvoyHeaders)
-            SetNumber(head, KnownHeader.XEnvoyUpstreamServiceTime, (Loop.Now - (_completeAt == 0 ? Exchange.Times.UpstreamSendBegin : _completeAt)) / 1000);
+        // An answer that comes before the request's end has no time to tell.
+        if (!Router.Options.SuppressEnvoyHeaders && _completeAt != 0)
+            SetNumber(head, KnownHeader.XEnvoyUpstreamServiceTime, (Loop.Now - _completeAt) / 1000);
         if (Exchange.Decision.Host!.AttemptCountInResponse)
             SetNumber(head, KnownHeader.XEnvoyAttemptCount, _attempts);
         if (!DirectAnswers.AdmitTunnel(Exchange, attempt.Status, head, ref end))

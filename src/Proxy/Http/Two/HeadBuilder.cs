@@ -91,7 +91,7 @@ public sealed class HeadBuilder(CodecOptions options)
         _size += name.Length + value.Length;
         if (++_count > options.HeaderCountMax)
             Fail(BlockFault.TooMany);
-        else if (_size > options.HeadBytesMax)
+        else if (_size > (options.Two.HeadBytesMax ?? options.HeadBytesMax))
             Fail(BlockFault.TooLarge);
         else if (known is >= KnownHeader.Method and <= KnownHeader.Status)
             AddPseudo(known, value);

@@ -215,9 +215,18 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
     private Http2ClientStream Complete(Http2Stream core)
     {
         core.RemoteEnded = true;
-        if (!core.LocalEnded)
-            SendReset(core.Id, ErrorCode.NoError);
-        return Unlink(core);
+        if (!core.PendingEnd || core.LocalEnded)
+        {
+            if (!core.LocalEnded)
+                SendReset(core.Id, ErrorCode.InternalError);
+            return Unlink(core);
+        }
+
+        // All of the request is here and waits for a window: it may still leave, with nobody who cares.
+        Http2ClientStream face = core.Client!;
+        face.Detach();
+        core.Client = null;
+        return face;
     }
 
     private Http2ClientStream Unlink(Http2Stream core)
@@ -253,7 +262,9 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
 
     protected override void OnLocalEnd(Http2Stream stream)
     {
-        // The stream lives until its response ends.
+        // The stream lives until its response ends, or until now where that was earlier.
+        if (stream.Client is null)
+            CloseStream(stream);
     }
 
     public void Reset(Http2ClientStream face, ResetReason reason)
@@ -271,16 +282,19 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
         {
             ResetReason.ProtocolError => ErrorCode.ProtocolError,
             ResetReason.ConnectError => ErrorCode.ConnectError,
-            ResetReason.LocalFailure => ErrorCode.InternalError,
-            _ => ErrorCode.Cancel,
+            // Envoy's code for a request that is given up, whatever the reason.
+            _ => ErrorCode.InternalError,
         });
         Finish(Unlink(core));
     }
 
     protected override void OnReset(Http2Stream stream, ErrorCode code)
     {
-        if (code == ErrorCode.NoError && stream.RemoteEnded)
+        if (stream.Client is null)
+        {
+            CloseStream(stream);
             return;
+        }
         ResetReason reason = code switch
         {
             ErrorCode.RefusedStream => ResetReason.RemoteRefused,
@@ -290,9 +304,15 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
         EndByReset(stream, reason, "http2.remote_reset");
     }
 
-    protected override void OnStreamError(Http2Stream stream, ResetReason reason, string detail) => EndByReset(stream, reason, detail);
+    protected override void OnStreamError(Http2Stream stream, ResetReason reason, string detail) 
+    {
+        if (stream.Client is null)
+            CloseStream(stream);
+        else
+            EndByReset(stream, reason, detail);
+    }
 
-    protected override void OnSendable(Http2Stream stream) => stream.Client!.Receiver?.OnSendable();
+    protected override void OnSendable(Http2Stream stream) => stream.Client?.Receiver?.OnSendable();
 
     // ---- Ends of the connection ----
 
@@ -321,7 +341,7 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
         foreach (Http2Stream stream in Streams.Where(s => s.Id > lastStream).ToArray())
         {
             if (stream.Id != 0)
-                EndByReset(stream, ResetReason.RemoteRefused, "http2.goaway");
+                OnStreamError(stream, ResetReason.RemoteRefused, "http2.goaway");
         }
         if (InFlight == 0)
             Transport.Close();
@@ -347,6 +367,11 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
         _draining = true;
         while (AnyStream() is { } stream)
         {
+            if (stream.Client is null)
+            {
+                CloseStream(stream);
+                continue;
+            }
             Http2ClientStream face = Unlink(stream);
             face.Receiver!.OnResponseReset(reason, detail);
             face.Receiver = null;
