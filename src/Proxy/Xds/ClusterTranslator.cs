@@ -167,7 +167,7 @@ internal sealed class ClusterTranslator(SecurityTranslator security)
                 Underscores = (UnderscoreAction)(shared?.HeadersWithUnderscoresAction ?? 0),
                 StreamErrorOnInvalidMessage = (choice == ProtocolChoice.Http2 ? h2?.OverrideStreamErrorOnInvalidHttpMessage : h1?.OverrideStreamErrorOnInvalidHttpMessage) ?? false,
                 One = CodecTranslator.Http1(h1, rejections),
-                Two = CodecTranslator.Http2(h2, rejections),
+                Two = CodecTranslator.Http2(h2, rejections) with { HeadBytesMax = 60 * 1024 },
             },
             AutoSni = options.UpstreamHttpProtocolOptions?.AutoSni ?? false,
             AutoSniHeader = options.UpstreamHttpProtocolOptions?.OverrideAutoSniHeader.ToLowerInvariant() ?? "",
