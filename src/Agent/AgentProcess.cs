@@ -3,8 +3,10 @@
 // folder, and everything it knows comes from its environment or from the control plane.
 //
 // Refused: two processes, as Istio has (twice the memory, and one has to watch the other); ASP.NET here (more than all the rest together).
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Lateen.Agent.Bootstrap;
 using Lateen.Agent.Discovery;
 using Lateen.Agent.Dns;
@@ -13,7 +15,7 @@ using Lateen.Agent.Status;
 namespace Lateen.Agent;
 
 /// <summary>Runs an agent until it is told to end.</summary>
-public static class AgentProcess
+public static partial class AgentProcess
 {
     /// <summary>The file that says that the proxy takes traffic; `lateen up` and `lateen run` wait for it.</summary>
     public const string ReadyFile = "ready";
@@ -22,6 +24,7 @@ public static class AgentProcess
     public static int Run(AgentOptions options)
     {
         Directory.SetCurrentDirectory(options.Folder);
+        int starter = Parent();
         string bootstrap = BootstrapText.Compose(options);
         Directory.CreateDirectory(Path.GetDirectoryName(BootstrapText.XdsSocket)!);
         File.WriteAllText("etc/istio/proxy/envoy-rev.json", bootstrap);
@@ -40,7 +43,9 @@ public static class AgentProcess
             Console.Error.WriteLine($"the agent of {options.Name} cannot start: {refused.Message}");
             return 1;
         }
-        return proxy.AwaitEnd();
+        int code = proxy.AwaitEnd();
+        if (Parent() != starter) EndProgram();
+        return code;
     }
 
     private static void StartDns(AgentOptions options, ControlPlaneDoor door)
@@ -49,4 +54,25 @@ public static class AgentProcess
         new DnsServer(table, DnsUpstream.FromFile()).Start(IPAddress.Parse(options.LocalAddress), options.DnsPort);
         new NameTableStream(options, door, table).Start();
     }
+
+    // The starter has gone without ending anything. The kernel has ended the program itself; what that had started is in its group.
+    private static void EndProgram()
+    {
+        try
+        {
+            if (int.TryParse(File.ReadAllText("program"), CultureInfo.InvariantCulture, out int group) && group > 1) _ = kill(-group, 9);
+        }
+        catch (IOException)
+        {
+            // A gateway, or a program that was never started.
+        }
+    }
+
+    private static int Parent() => getppid();
+
+    [LibraryImport("libc")]
+    private static partial int getppid();
+
+    [LibraryImport("libc")]
+    private static partial int kill(int process, int signal);
 }

@@ -8,6 +8,7 @@ namespace Lateen.Agent.Status;
 /// <summary>The agent's port 15020.</summary>
 public sealed class StatusServer(AgentOptions options, Readiness readiness, Action quit)
 {
+    private const string AdminPrefix = "/admin/";
     private const int RequestBytesMax = 16 << 10, StackBytes = 256 << 10;
 
     /// <summary>Listens; from then on requests are answered on threads of their own.</summary>
@@ -51,7 +52,7 @@ public sealed class StatusServer(AgentOptions options, Readiness readiness, Acti
                 }
                 string[] line = Encoding.ASCII.GetString(request, 0, request.AsSpan().IndexOf((byte)'\r')).Split(' ');
                 bool local = client.RemoteEndPoint is IPEndPoint from && (IPAddress.IsLoopback(from.Address) || from.Address.ToString() == options.Address);
-                LocalAnswer answer = line is [var method, var target, _] ? Answer(method, target.Split('?')[0], local) : new(400, "text/plain", "bad request\n");
+                LocalAnswer answer = line is [var method, var target, _] ? Answer(method, target, local) : new(400, "text/plain", "bad request\n");
                 byte[] body = Encoding.UTF8.GetBytes(answer.Body);
                 string head = $"HTTP/1.1 {answer.Status.ToString(CultureInfo.InvariantCulture)} {(HttpStatusCode)answer.Status}\r\ncontent-type: {answer.ContentType}\r\ncontent-length: {body.Length}\r\nconnection: close\r\n\r\n";
                 client.Send(Encoding.ASCII.GetBytes(head));
@@ -65,8 +66,10 @@ public sealed class StatusServer(AgentOptions options, Readiness readiness, Acti
         }
     }
 
-    private LocalAnswer Answer(string method, string path, bool local) => (method, path) switch
+    private LocalAnswer Answer(string method, string target, bool local) => (method, target.Split('?')[0]) switch
     {
+        // The proxy's admin pages listen on loopback alone; whoever looks from outside may read them here, and no more than that.
+        ("GET", var page) when page.StartsWith(AdminPrefix, StringComparison.Ordinal) => LocalHttp.Ask("GET", options.LocalAddress, options.AdminPort, target[(AdminPrefix.Length - 1)..]) ?? Text(503, "the proxy's admin pages do not answer\n"),
         ("GET" or "HEAD", "/healthz/ready") => readiness.Obstacle() is { } reason ? Text(503, "proxy is not ready: " + reason + "\n") : Text(200, ""),
         ("GET", "/stats/prometheus" or "/metrics") => new LocalAnswer(200, "text/plain; version=0.0.4; charset=utf-8", MergedMetrics.Text(options)),
         ("POST", "/quitquitquit" or "/drain") when !local => Text(403, "only from this workload\n"),

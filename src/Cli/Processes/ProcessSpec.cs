@@ -24,6 +24,9 @@ public sealed record ProcessSpec
     /// <summary>The file its output is appended to; null where it shares this process's terminal.</summary>
     public string? Log { get; init; }
 
+    /// <summary>The file its number is written to once it runs; null for none.</summary>
+    public string? NumberFile { get; init; }
+
     /// <summary>What the child reads as standard input: nothing, this process's own, or this text.</summary>
     public string? Input { get; init; }
 

@@ -50,6 +50,7 @@ public sealed class Spawner
         {
             using var image = new ExecImage(path, spec, input, log);
             var child = new Child(image.Fork(ConfirmWithinMs), ownGroup: !spec.KeepsTerminal);
+            if (spec.NumberFile is not null) File.WriteAllText(spec.NumberFile, child.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
             new Thread(() => Await(child), 128 << 10) { IsBackground = true, Name = "wait" }.Start();
             return child;
         }

@@ -69,6 +69,8 @@ internal sealed class Workload
             Network = _placement.Network,
             Group = Plan.IsGateway ? null : _placement.SidecarGroup,
             Log = SidecarLog,
+            // Asked to end rather than ended: a sidecar whose starter has gone ends what its program has started in turn, see the agent.
+            DeathSignal = Posix.SignalTerminate,
         };
     }
 
@@ -86,6 +88,9 @@ internal sealed class Workload
         return environment;
     }
 
+    /// <summary>The file in a workload's folder that tells its program's number, which is its group's, too.</summary>
+    public const string ProgramFile = "program";
+
     /// <summary>This program, and what must stand before its arguments where it runs under `dotnet`.</summary>
     public static (string Program, string[] First) Self()
     {
@@ -97,7 +102,7 @@ internal sealed class Workload
     {
         Dictionary<string, string> environment = ProgramEnvironment();
         string[] command = [.. Plan.Command.Select(part => WorkloadPlan.Expand(part, environment))];
-        return new ProcessSpec { Program = command[0], Arguments = command[1..], Environment = environment, Folder = Plan.Folder, Network = _placement.Network, Log = Log };
+        return new ProcessSpec { Program = command[0], Arguments = command[1..], NumberFile = Path.Combine(Folder, ProgramFile), Environment = environment, Folder = Plan.Folder, Network = _placement.Network, Log = Log };
     }
 
     private Dictionary<string, string> SidecarEnvironment()
@@ -120,6 +125,7 @@ internal sealed class Workload
             ["ISTIO_META_DNS_CAPTURE"] = "true",
             ["ISTIO_META_APP_CONTAINERS"] = Plan.Labels.GetValueOrDefault("app", Plan.Deployment),
             ["ISTIO_META_POD_PORTS"] = new JsonArray(Plan.Ports.Select(port => (JsonNode)new JsonObject { ["containerPort"] = port, ["protocol"] = "TCP" }).ToArray()).ToJsonString(),
+            ["ISTIO_META_LATEEN_ADMIN"] = Plan.IsGateway ? $"127.0.0.1:{ProxyPorts.Admin}" : _placement.Network is null ? $"{Address}:{ProxyPorts.Admin}" : $"{Address}:{ProxyPorts.Agent}/admin",
             ["ISTIO_METAJSON_LABELS"] = labels.ToJsonString(),
             // A sidecar is small: one heap, small steps, no background compiler threads that outlive its start.
             ["DOTNET_GCgen0size"] = "0x200000",
