@@ -5,12 +5,12 @@ namespace Bookinfo;
 /// <summary>Calls to the other services, by name. What identifies a user's request travels along; nothing else of it does.</summary>
 internal sealed class Backends
 {
-    // The tracing headers in use (B3, W3C, and the older ones), and who asks and with what.
+    // The tracing headers in use (B3, W3C, and the older ones), the time that is left, and who asks and with what.
     private static readonly string[] Travelling =
     [
         "x-request-id", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags", "b3", "x-ot-span-context",
         "x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-sampling-priority", "traceparent", "tracestate", "x-cloud-trace-context", "grpc-trace-bin",
-        "sw8", "user-agent", "cookie", "authorization", "jwt", "end-user",
+        "sw8", "x-envoy-expected-rq-timeout-ms", "user-agent", "cookie", "authorization", "jwt", "end-user",
     ];
 
     private static readonly HttpClient Client = new(new SocketsHttpHandler
