@@ -25,11 +25,10 @@ public static partial class AgentProcess
     {
         Directory.SetCurrentDirectory(options.Folder);
         int starter = Parent();
-        string bootstrap = BootstrapText.Compose(options);
         Directory.CreateDirectory(Path.GetDirectoryName(BootstrapText.XdsSocket)!);
-        File.WriteAllText("etc/istio/proxy/envoy-rev.json", bootstrap);
+        File.WriteAllText("etc/istio/proxy/envoy-rev.json", BootstrapText.Compose(options));
         var door = new ControlPlaneDoor(options.Discovery);
-        using var proxy = new ProxyHost(options, bootstrap);
+        using var proxy = new ProxyHost(options);
         var readiness = new Readiness(options, () => proxy.IsLive);
         try
         {

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using Google.Protobuf;
+using Lateen.Agent.Bootstrap;
 using Lateen.Agent.Loopback;
 using Lateen.Proxy.Server;
 
@@ -12,14 +14,14 @@ internal sealed class ProxyHost : IDisposable
     private readonly ProxyServer _server;
 
     /// <exception cref="BootstrapException">The bootstrap can't be served.</exception>
-    public ProxyHost(AgentOptions options, string bootstrap)
+    public ProxyHost(AgentOptions options)
     {
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         Ground ground = LoopbackMap.Of(options) is { } map
             ? new LoopbackGround(map, OnDefect)
             : new ThreadGround(options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount, seed: 0, OnDefect);
-        _server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, BootstrapFile = "envoy-rev.json", LogFlushMicros = 1_000_000, Say = Say }, ground) { Live = TellReady, Quit = Stop };
+        _server = new ProxyServer(new ProxyInputs { Bootstrap = "", BootstrapBytes = BootstrapMessage.Compose(options).ToByteArray(), LogFlushMicros = 1_000_000, Say = Say }, ground) { Live = TellReady, Quit = Stop };
     }
 
     /// <summary>True once the first configuration has come and every listener is bound.</summary>

@@ -44,8 +44,8 @@ public static class BootstrapText
         },
     }.ToJsonString();
 
-    /// <summary>The node alone, for the agent's own streams.</summary>
-    public static JsonObject Node(AgentOptions options)
+    /// <summary>What the node says of itself.</summary>
+    public static JsonObject MetadataOf(AgentOptions options)
     {
         var metadata = (JsonObject)options.Metadata.DeepClone();
         metadata["NAME"] = options.Name;
@@ -55,15 +55,19 @@ public static class BootstrapText
         metadata["ISTIO_VERSION"] ??= "1.32.0";
         metadata["ENVOY_STATUS_PORT"] = options.StatusPort;
         metadata["ENVOY_PROMETHEUS_PORT"] = options.MetricsPort;
-        string app = (metadata["LABELS"] as JsonObject)?["app"]?.ToString() ?? options.Name;
-        return new JsonObject
-        {
-            ["id"] = options.NodeId,
-            ["cluster"] = $"{app}.{options.Namespace}",
-            ["locality"] = new JsonObject(),
-            ["metadata"] = metadata,
-        };
+        return metadata;
     }
+
+    /// <summary>The cluster that the node is of: its application and namespace.</summary>
+    public static string ClusterOf(AgentOptions options) => $"{(options.Metadata["LABELS"] as JsonObject)?["app"]?.ToString() ?? options.Name}.{options.Namespace}";
+
+    private static JsonObject Node(AgentOptions options) => new()
+    {
+        ["id"] = options.NodeId,
+        ["cluster"] = ClusterOf(options),
+        ["locality"] = new JsonObject(),
+        ["metadata"] = MetadataOf(options),
+    };
 
     private static JsonObject Runtime() => new()
     {

@@ -2,7 +2,10 @@ using System.Text.Json.Nodes;
 using Lateen.Agent;
 using Lateen.Agent.Bootstrap;
 using Lateen.Agent.Status;
+using Lateen.Api.Diagnostics;
+using Lateen.Api.Documents;
 using Xunit;
+using BootstrapConfig = Envoy.Config.Bootstrap.V3.Bootstrap;
 
 namespace Lateen.Test.Unit.Agent;
 
@@ -38,6 +41,16 @@ public sealed class AgentOptionsTests
         JsonNode xds = ((JsonArray)bootstrap["static_resources"]!["clusters"]!).Single(c => c!["name"]!.ToString() == "xds-grpc")!;
         Assert.Equal("./etc/istio/proxy/XDS", xds["load_assignment"]!["endpoints"]![0]!["lb_endpoints"]![0]!["endpoint"]!["address"]!["pipe"]!["path"]!.ToString());
         Assert.Equal(15000, bootstrap["admin"]!["address"]!["socket_address"]!["port_value"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public void The_bootstrap_is_the_same_as_text_and_as_message()
+    {
+        AgentOptions options = AgentOptions.From("sidecar", Environment);
+        var mistakes = new DiagnosticBag();
+        var read = new MessageReader("text", mistakes).Read<BootstrapConfig>(DocumentReader.ReadSingle(BootstrapText.Compose(options), "text", mistakes));
+        Assert.Empty(mistakes);
+        Assert.Equal(read, BootstrapMessage.Compose(options));
     }
 
     [Theory]
