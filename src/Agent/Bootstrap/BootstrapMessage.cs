@@ -6,10 +6,10 @@ using Envoy.Config.Listener.V3;
 using Envoy.Config.Route.V3;
 using Envoy.Extensions.Filters.Http.Router.V3;
 using Envoy.Extensions.Filters.Network.HttpConnectionManager.V3;
-using Envoy.Extensions.Upstreams.Http.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using BootstrapConfig = Envoy.Config.Bootstrap.V3.Bootstrap;
+using UpstreamHttp = Envoy.Extensions.Upstreams.Http.V3.HttpProtocolOptions;
 
 namespace Lateen.Agent.Bootstrap;
 
@@ -85,7 +85,6 @@ public static class BootstrapMessage
         Cluster cluster = Http2(Static("xds-grpc", OneSecond, Pipe(BootstrapText.XdsSocket)));
         cluster.CircuitBreakers = new CircuitBreakers { Thresholds = { Wide(RoutingPriority.Default), Wide(RoutingPriority.High) } };
         cluster.UpstreamConnectionOptions = new UpstreamConnectionOptions { TcpKeepalive = new TcpKeepalive { KeepaliveTime = 300 } };
-        cluster.MaxRequestsPerConnection = 1;
         return cluster;
     }
 
@@ -94,9 +93,9 @@ public static class BootstrapMessage
 
     private static Cluster Http2(Cluster cluster)
     {
-        var options = new HttpProtocolOptions
+        var options = new UpstreamHttp
         {
-            ExplicitHttpConfig = new HttpProtocolOptions.Types.ExplicitHttpConfig { Http2ProtocolOptions = new Http2ProtocolOptions() },
+            ExplicitHttpConfig = new UpstreamHttp.Types.ExplicitHttpConfig { Http2ProtocolOptions = new Http2ProtocolOptions() },
         };
         cluster.TypedExtensionProtocolOptions["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] = Packed("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", options);
         return cluster;
@@ -136,7 +135,7 @@ public static class BootstrapMessage
             },
             HttpFilters = { new HttpFilter { Name = "envoy.filters.http.router", TypedConfig = Packed("envoy.extensions.filters.http.router.v3.Router", new Router()) } },
         };
-        var filter = new Filter
+        var filter = new Envoy.Config.Listener.V3.Filter
         {
             Name = "envoy.filters.network.http_connection_manager",
             TypedConfig = Packed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager),

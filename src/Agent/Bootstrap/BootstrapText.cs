@@ -92,7 +92,6 @@ public static class BootstrapText
         JsonObject cluster = Http2(Static("xds-grpc", "1s", Pipe(XdsSocket)));
         cluster["circuit_breakers"] = new JsonObject { ["thresholds"] = new JsonArray(Wide("DEFAULT"), Wide("HIGH")) };
         cluster["upstream_connection_options"] = new JsonObject { ["tcp_keepalive"] = new JsonObject { ["keepalive_time"] = 300 } };
-        cluster["max_requests_per_connection"] = 1;
         return cluster;
     }
 
