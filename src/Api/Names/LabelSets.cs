@@ -34,6 +34,10 @@ public static class LabelSets
         return true;
     }
 
+    /// <summary>The same over the map of a message, which is both kinds of dictionary.</summary>
+    public static bool IsSubset(IEnumerable<KeyValuePair<string, string>>? part, Google.Protobuf.Collections.MapField<string, string> whole) =>
+        IsSubset(part, (IDictionary<string, string>)whole);
+
     /// <summary>Whether a selector selects the labels; an empty selector selects nothing (a Service without one has no endpoints of its own).</summary>
     public static bool Selects(IReadOnlyDictionary<string, string>? selector, IReadOnlyDictionary<string, string>? labels) =>
         selector is { Count: > 0 } && IsSubset(selector, labels);
