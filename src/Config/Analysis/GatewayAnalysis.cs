@@ -30,7 +30,7 @@ internal static class GatewayAnalysis
 
             var open = pods.SelectMany(pod => context.View.In(Kinds.Service, pod.Namespace).Where(s => s.Spec.Spec is { Selector.Count: > 0 } spec && LabelSets.IsSubset(spec.Selector, pod.Labels)))
                 .SelectMany(s => s.Spec.Spec.Ports)
-                .Select(p => p.TargetPort is { ValueCase: Kubernetes.Meta.V1.IntOrString.ValueOneofCase.Number, Number: > 0 } target ? target.Number : p.Port)
+                .SelectMany(p => new[] { p.Port, p.TargetPort is { ValueCase: Kubernetes.Meta.V1.IntOrString.ValueOneofCase.Number } target ? target.Number : p.Port })
                 .ToHashSet();
             for (var i = 0; i < gateway.Spec.Servers.Count; i++)
             {

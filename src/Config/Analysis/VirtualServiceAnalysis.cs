@@ -62,17 +62,18 @@ internal static class VirtualServiceAnalysis
     {
         var claims = context.View.All(Kinds.VirtualService).Where(s => IsForMesh(s.Spec))
             .SelectMany(s => s.Spec.Hosts.Select(h => (Service: s, Host: context.HostOf(h, s.Namespace))))
-            .GroupBy(c => c.Host);
+            .ToArray();
+        var byHost = claims.ToLookup(c => c.Host);
+        var wild = claims.Where(c => HostNames.IsWildcard(c.Host)).ToArray();
         var told = new HashSet<ResourceKey>();
-        foreach (var claim in claims)
+        foreach (var (service, host) in claims)
         {
-            foreach (var (service, host) in claim)
+            // An exact host inside a wildcard is told apart by being more specific; two wildcards that overlap are not always.
+            var rivals = HostNames.IsWildcard(host) ? wild.Where(w => HostNames.Matches(w.Host, host)) : byHost[host];
+            var others = rivals.Where(o => o.Service.Key != service.Key && SeenTogether(service, o.Service)).Select(o => o.Service.Key).Distinct().ToArray();
+            if (others.Length > 0 && told.Add(service.Key))
             {
-                var others = claim.Where(o => o.Service.Key != service.Key && SeenTogether(service, o.Service)).Select(o => o.Service.Key).ToArray();
-                if (others.Length > 0 && told.Add(service.Key))
-                {
-                    context.Report(Codes.ConflictingMeshGatewayVirtualServiceHosts, service, "spec.hosts", $"{string.Join(", ", others)} defines the host {host}, too");
-                }
+                context.Report(Codes.ConflictingMeshGatewayVirtualServiceHosts, service, "spec.hosts", $"{string.Join(", ", others)} defines the host {host}, too");
             }
         }
     }

@@ -1,4 +1,5 @@
 using Kubernetes.Core.V1;
+using Lateen.Api.Documents;
 using Lateen.Config.Resources;
 using Codes = Lateen.Config.Analysis.AnalysisCodes;
 
@@ -17,6 +18,7 @@ internal static class WorkloadAnalysis
     public static void Injection(AnalysisContext context)
     {
         var injected = new HashSet<string>();
+        var byDefault = context.Options.InjectsByDefault || InjectorSaysByDefault(context);
         foreach (var ns in context.View.All(Kinds.Namespace).Where(n => !context.IsSystem(n.Name)))
         {
             var injection = ns.Labels.GetValueOrDefault(InjectionLabel);
@@ -36,8 +38,8 @@ internal static class WorkloadAnalysis
             }
             else if (!ways[0] && !ways[1])
             {
-                context.Report(context.Options.InjectsByDefault ? Codes.NamespaceInjectionEnabledByDefault : Codes.NamespaceNotInjected, ns, "metadata.labels", $"the namespace {ns.Name} has no label that asks for injection");
-                if (!context.Options.InjectsByDefault)
+                context.Report(byDefault ? Codes.NamespaceInjectionEnabledByDefault : Codes.NamespaceNotInjected, ns, "metadata.labels", $"the namespace {ns.Name} has no label that asks for injection");
+                if (!byDefault)
                 {
                     continue;
                 }
@@ -51,6 +53,12 @@ internal static class WorkloadAnalysis
             context.Report(Codes.PodMissingProxy, pod, "spec.containers", $"the pod {pod.Name} has no proxy");
         }
     }
+
+    /// <summary>The setting of the injector that an installation of Istio keeps in a ConfigMap.</summary>
+    private static bool InjectorSaysByDefault(AnalysisContext context) =>
+        context.View.In(Kinds.ConfigMap, context.Options.RootNamespace).Where(c => c.Name.StartsWith("istio-sidecar-injector", StringComparison.Ordinal)).Any(c =>
+            c.Spec.Data.TryGetValue("values", out var values) && DocumentReader.ReadSingle(values, "", []) is { } root
+            && NodePath.Find(root, "sidecarInjectorWebhook.enableNamespacesByDefault") is ScalarNode { Value: "true" });
 
     private static bool WantsProxy(Resource<Pod> pod) =>
         pod.Labels.GetValueOrDefault(Inject) != "false" && pod.Annotations.GetValueOrDefault(Inject) != "false" && pod.Spec.Spec is not { HostNetwork: true };

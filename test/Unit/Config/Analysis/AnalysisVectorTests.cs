@@ -34,7 +34,6 @@ public sealed class AnalysisVectorTests
         {
             Now = DateTimeOffset.UtcNow,
             AllocatesAddresses = mesh.Contains("DNS_AUTO_ALLOCATE: \"true\"", StringComparison.Ordinal),
-            InjectsByDefault = texts.Any(t => t.Contains("\"enableNamespacesByDefault\": true", StringComparison.Ordinal)),
         };
         var expected = row.GetProperty("expect").EnumerateArray().Select(e => $"{e.Text("code")} {Named(e.Text("resource"))}");
         var found = Analyzer.Analyze(ResourceView.Of(resources), options, analyzer).Select(d => $"{d.Code.Id} {d.Resource}");
