@@ -13,6 +13,8 @@ public static class Catalogue
         new Traffic.SimulationRunner(),
         new Tables.VisibilityRunner(),
         new Tables.ClustersRunner(),
+        new Tables.RegistryRunner(),
+        new Tables.MeshConfigRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>

@@ -12,7 +12,7 @@ public static class ServiceAddresses
     public const string UnspecifiedIPv6 = "::";
 
     /// <summary>The address that listeners use: of the proxy's cluster, else the one of the allocator, else the default.</summary>
-    public static string Primary(Service service, ProxyNode proxy) => Candidates(service, proxy)[0];
+    public static string Primary(Service service, ProxyNode proxy) => Candidates(service, proxy) is [var first, ..] ? first : service.DefaultAddress;
 
     /// <summary>Further addresses, with dual stack.</summary>
     public static IReadOnlyList<string> Extra(Service service, ProxyNode proxy, Features features) => All(service, proxy, features).Skip(1).ToList();
@@ -26,7 +26,7 @@ public static class ServiceAddresses
         ArgumentNullException.ThrowIfNull(features);
         ArgumentNullException.ThrowIfNull(proxy);
         var candidates = Candidates(service, proxy);
-        return features.DualStack || candidates.Count == 1 ? candidates : [candidates[0]];
+        return features.DualStack || candidates.Count < 2 ? candidates : [candidates[0]];
     }
 
     /// <summary>All addresses of a family that the proxy has.</summary>
@@ -41,6 +41,8 @@ public static class ServiceAddresses
         IReadOnlyList<string> own = service.AddressesFor(proxy.ClusterId);
         var filtered = own.Where(a => a.Contains(':') ? proxy.SupportsIPv6 : proxy.SupportsIPv4).ToList();
         if (filtered.Count > 0) own = filtered;
+        // An address of another cluster that the proxy can't even speak to is none.
+        else if (service.ClusterAddresses.Count > 0 && !service.ClusterAddresses.ContainsKey(proxy.ClusterId) && own is not [Service.UnspecifiedAddress]) return [];
         // Allocated addresses are learned from the proxy's own DNS; without it nobody uses them.
         if (own is not [Service.UnspecifiedAddress] || !proxy.Metadata.DnsCapture) return own;
         var allocated = new List<string>();
