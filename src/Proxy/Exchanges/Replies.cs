@@ -54,7 +54,9 @@ public static class Replies
     /// <summary>No Host.</summary>
     public static void MissingHost(Exchange exchange)
     {
-        exchange.Stream.CloseAfterResponse();
+        CodecOptions codec = exchange.Options.Codec;
+        if (!(codec.One.StreamErrorOnInvalidMessage ?? codec.StreamErrorOnInvalidMessage))
+            exchange.Stream.CloseAfterResponse();
         exchange.Reply(new LocalReply(400, "missing_host_header"));
     }
 
@@ -62,7 +64,11 @@ public static class Replies
     public static void BadPath(Exchange exchange, string details) => exchange.Reply(new LocalReply(details == "absolute_path_rejected" ? 404 : 400, details));
 
     /// <summary>An upgrade that is not taken here.</summary>
-    public static void UpgradeRefused(Exchange exchange) => exchange.Reply(new LocalReply(403, "upgrade_failed"));
+    public static void UpgradeRefused(Exchange exchange)
+    {
+        exchange.Stream.CloseAfterResponse();
+        exchange.Reply(new LocalReply(403, "upgrade_failed"));
+    }
 
     /// <summary>No new requests for now.</summary>
     public static void Overload(Exchange exchange) =>

@@ -63,6 +63,9 @@ public sealed record CodecOptions
 /// <summary>What is special to HTTP/1.</summary>
 public sealed record Http1Options
 {
+    /// <summary>Overrides <see cref="CodecOptions.StreamErrorOnInvalidMessage"/>.</summary>
+    public bool? StreamErrorOnInvalidMessage { get; init; }
+
     /// <summary>HTTP/1.0 requests are taken; otherwise they are answered 426.</summary>
     public bool AcceptHttp10 { get; init; }
 
@@ -97,6 +100,9 @@ public sealed record Http1Options
 /// <summary>What is special to HTTP/2.</summary>
 public sealed record Http2Options
 {
+    /// <summary>Overrides <see cref="CodecOptions.StreamErrorOnInvalidMessage"/>.</summary>
+    public bool? StreamErrorOnInvalidMessage { get; init; }
+
     /// <summary>Bytes of names and values of a head, where it is not <see cref="CodecOptions.HeadBytesMax"/>.</summary>
     public int? HeadBytesMax { get; init; }
 

@@ -62,7 +62,7 @@ public sealed class ConnectionPool
     private BreakerLimits Limits => _cluster.Limits(_key.Priority);
 
     internal bool Matches(in PoolKey key) =>
-        _key.Version == key.Version && _key.Priority == key.Priority && ReferenceEquals(_key.Owner, key.Owner)
+        _key.Version == key.Version && _key.Tunnel == key.Tunnel && _key.Priority == key.Priority && ReferenceEquals(_key.Owner, key.Owner)
         && ReferenceEquals(_key.Wishes.Alpn, key.Wishes.Alpn) && _key.Wishes.ServerName == key.Wishes.ServerName && _key.Wishes.SubjectName == key.Wishes.SubjectName;
 
     /// <summary>Wants a stream: at once where one is free, else when a connection has one.</summary>

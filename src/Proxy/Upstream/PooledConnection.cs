@@ -86,7 +86,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         Tls = security?.FactsOf(transport);
         HttpVersion version = _pool.Key.Version ?? (security?.AgreedProtocol(transport) == "h2" ? HttpVersion.Http2 : HttpVersion.Http11);
         Counters.Count(version == HttpVersion.Http2 ? ClusterCounter.UpstreamCxHttp2Total : ClusterCounter.UpstreamCxHttp1Total);
-        _codec = UpstreamCodecs.Make(version, transport, this, Cluster.Protocol.Codec);
+        _codec = _pool.Key.Tunnel ? new TunnelConnection(transport, this, Cluster.Protocol.Codec) : UpstreamCodecs.Make(version, transport, this, Cluster.Protocol.Codec);
         if (Cluster.Protocol.MaxDurationMicros > 0)
             Loop.Arm(_age, Cluster.Protocol.MaxDurationMicros);
         ArmIdle();

@@ -14,6 +14,7 @@ internal static class CodecTranslator
             return new Http1Options();
         return new Http1Options
         {
+            StreamErrorOnInvalidMessage = o.OverrideStreamErrorOnInvalidHttpMessage,
             AcceptHttp10 = o.AcceptHttp10,
             DefaultHostForHttp10 = o.DefaultHostForHttp10,
             AllowAbsoluteUrl = o.AllowAbsoluteUrl ?? true,
@@ -53,6 +54,7 @@ internal static class CodecTranslator
             rejections.Note("custom_settings_parameters have no effect");
         return new Http2Options
         {
+            StreamErrorOnInvalidMessage = o.OverrideStreamErrorOnInvalidHttpMessage,
             HeaderTableSize = (int)Math.Min(o.HpackTableSize ?? (uint)defaults.HeaderTableSize, int.MaxValue),
             ConcurrentStreamsMax = o.MaxConcurrentStreams ?? defaults.ConcurrentStreamsMax,
             StreamWindow = (int)Math.Min(o.InitialStreamWindowSize ?? (uint)defaults.StreamWindow, int.MaxValue),

@@ -131,7 +131,7 @@ internal static class HttpTranslator
             HeadBytesMax = (int)(m.MaxRequestHeadersKb ?? 60) * 1024,
             HeaderCountMax = (int)(m.CommonHttpProtocolOptions?.MaxHeadersCount ?? 100),
             Underscores = (UnderscoreAction)(m.CommonHttpProtocolOptions?.HeadersWithUnderscoresAction ?? 0),
-            StreamErrorOnInvalidMessage = streamErrors || (m.HttpProtocolOptions?.OverrideStreamErrorOnInvalidHttpMessage ?? false) || (m.Http2ProtocolOptions?.OverrideStreamErrorOnInvalidHttpMessage ?? false),
+            StreamErrorOnInvalidMessage = streamErrors,
             Proxy100Continue = m.Proxy100Continue,
             DelayedCloseMicros = ValueTranslator.Micros(m.DelayedCloseTimeout, 1_000_000),
             HeadTimeoutMicros = ValueTranslator.Micros(m.RequestHeadersTimeout),

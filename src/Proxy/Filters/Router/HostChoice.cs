@@ -168,6 +168,8 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
             _ => HttpVersion.Http11,
         };
         RoutePriority priority = slot.Action.HighPriority ? RoutePriority.High : RoutePriority.Default;
+        if (slot.Action.TerminateConnect && Exchange.Upgrade == "connect")
+            return new PoolKey(HttpVersion.Http11, priority, host.Security is null ? default : Wishes(cluster.Protocol), null, Tunnel: true);
         return new PoolKey(version, priority, host.Security is null ? default : Wishes(cluster.Protocol), cluster.PoolPerDownstreamConnection ? Exchange.Connection : null);
     }
 

@@ -189,7 +189,7 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
         string detail = Builder.Fault == BlockFault.None ? "http2.violation.of.messaging.rule" : Builder.Detail;
         if (Builder.Fault is BlockFault.TooLarge or BlockFault.TooMany)
             StreamError(core, ErrorCode.InternalError, ResetReason.RemoteReset, detail);
-        else if (Options.StreamErrorOnInvalidMessage)
+        else if (Options.Two.StreamErrorOnInvalidMessage ?? Options.StreamErrorOnInvalidMessage)
             StreamError(core, ErrorCode.ProtocolError, ResetReason.ProtocolError, detail);
         else
             Close(detail);

@@ -102,6 +102,8 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
         (core.HasLength, core.Length) = (Builder.HasLength, Builder.Length);
         if (head.TryGet(KnownHeader.Protocol, out ReadOnlySpan<byte> protocol))
             ShowAsUpgrade(head, protocol, face);
+        else
+            face.Tunnel = head[KnownHeader.Method].SequenceEqual("CONNECT"u8);
         if (!Options.Proxy100Continue && HeaderRules.SameText(head[KnownHeader.Expect], "100-continue"u8))
         {
             head.Remove(KnownHeader.Expect);
@@ -159,7 +161,7 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
             return;
         }
         OnEvent(CodecEvent.RxMessagingError);
-        if (Options.StreamErrorOnInvalidMessage)
+        if (Options.Two.StreamErrorOnInvalidMessage ?? Options.StreamErrorOnInvalidMessage)
             StreamError(core, ErrorCode.ProtocolError, ResetReason.ProtocolError, detail);
         else
             Close(detail);

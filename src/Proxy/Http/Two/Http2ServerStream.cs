@@ -16,6 +16,9 @@ internal sealed class Http2ServerStream(Http2ServerSession session) : Downstream
     /// <summary>It came as an extended CONNECT and is shown as an upgrade.</summary>
     public bool Extended;
 
+    /// <summary>A plain CONNECT.</summary>
+    public bool Tunnel;
+
     /// <summary>The final head went.</summary>
     public bool HeadSent;
 
@@ -48,7 +51,7 @@ internal sealed class Http2ServerStream(Http2ServerSession session) : Downstream
         Core = core;
         core.Server = this;
         _id = core.Id;
-        _informed = Extended = HeadSent = false;
+        _informed = Extended = Tunnel = HeadSent = false;
     }
 
     /// <summary>Answers Expect here.</summary>
@@ -86,7 +89,7 @@ internal sealed class Http2ServerStream(Http2ServerSession session) : Downstream
     public override void Reset(ResetReason reason)
     {
         if (Core.Id != 0)
-            session.Reset(Core, reason);
+            session.Reset(Core, Tunnel && reason == ResetReason.LocalFailure ? ResetReason.ConnectError : reason);
     }
 
     /// <summary>The connection's drain begins: new requests are still taken until the manager's second word (<see cref="DownstreamConnection.GoAway"/>).</summary>
