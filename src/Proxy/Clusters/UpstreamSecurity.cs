@@ -7,7 +7,9 @@ namespace Lateen.Proxy.Clusters;
 /// <param name="ServerName">SNI in place of the configured one; null for that.</param>
 /// <param name="Alpn">Protocols in place of the configured ones; null for those. Compared by reference: lists are published, not made per request.</param>
 /// <param name="SubjectName">A name that the peer's certificate must have, in addition; null for none.</param>
-public readonly record struct SecurityWishes(string? ServerName, IReadOnlyList<string>? Alpn, string? SubjectName);
+/// <param name="OtherwiseAlpn">Protocols where neither these wishes nor the configuration name any. Said when connecting; no part of what pools compare.</param>
+/// <param name="HostName">The endpoint's own name, for contexts that take their server name from it (auto_host_sni). Said when connecting.</param>
+public readonly record struct SecurityWishes(string? ServerName, IReadOnlyList<string>? Alpn, string? SubjectName, IReadOnlyList<string>? OtherwiseAlpn = null, string? HostName = null);
 
 /// <summary>Transport security towards upstreams as a cluster refers to it. Tls implements it; plain text is null.</summary>
 public abstract class UpstreamSecurity

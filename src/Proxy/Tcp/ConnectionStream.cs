@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Listeners;
@@ -190,4 +191,20 @@ public class ConnectionStream : IStreamFacts
 
     /// <summary>Sets filter state.</summary>
     public void SetFilterState(string key, object value) => _state[key] = value;
+
+    /// <summary>Adds texts to a namespace of the dynamic metadata.</summary>
+    public void AddMetadata(string ns, IReadOnlyDictionary<string, string> values)
+    {
+        Dictionary<string, JsonElement> all = new(DynamicMetadata?.Namespaces ?? new Dictionary<string, JsonElement>(), StringComparer.Ordinal);
+        var merged = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        if (all.TryGetValue(ns, out JsonElement before) && before.ValueKind == JsonValueKind.Object)
+        {
+            foreach (JsonProperty property in before.EnumerateObject())
+                merged[property.Name] = property.Value;
+        }
+        foreach ((string key, string value) in values)
+            merged[key] = JsonSerializer.SerializeToElement(value);
+        all[ns] = JsonSerializer.SerializeToElement(merged);
+        DynamicMetadata = Metadata.Of(all);
+    }
 }

@@ -324,6 +324,8 @@ public sealed class TcpSession
 
     private void OnUpData(ReadOnlySpan<byte> bytes)
     {
+        if (_link.Prologue is not null)
+            TakePrologue(ref bytes);
         Facts.UpstreamReceived += bytes.Length;
         _link.CountBytes(bytes.Length, 0);
         _lastByteAt = Loop.Now;
@@ -332,6 +334,16 @@ public sealed class TcpSession
         SendDownstream(bytes);
         if (_down.IsAboveWatermark)
             _up!.Reading = false;
+    }
+
+    private void TakePrologue(ref ReadOnlySpan<byte> bytes)
+    {
+        _link.Prologue!.Take(ref bytes);
+        if (_link.Prologue.IsReading)
+            return;
+        if (_link.Prologue.Peer is { } peer)
+            Facts.SetFilterState(PeerExchangeFilter.UpstreamKey, peer);
+        _link.Prologue = null;
     }
 
     private void OnDownWritable()

@@ -39,6 +39,9 @@ internal sealed class UpstreamLink : PickInputs
 
     private Worker Worker => _session.Connection.Worker;
 
+    /// <summary>The upstream's prologue is being read; null where none is expected (any more).</summary>
+    public PrologueReader? Prologue { get; set; }
+
     /// <inheritdoc/>
     public override bool Rejects(Host host) => false;
 
@@ -116,7 +119,7 @@ internal sealed class UpstreamLink : PickInputs
         var connect = new ConnectOptions(to, to.Kind == AddressKind.V6 ? cluster.Bind.SourceV6 : cluster.Bind.SourceV4, cluster.Bind.Mark, 0, cluster.Bind.KeepAlive);
         Worker.Loop.Arm(_clock, Math.Max(1, cluster.ConnectTimeoutMicros));
         Transport = host.Security is { } security
-            ? security.Connect(Worker.Loop, connect, new SecurityWishes(_session.ServerName, _session.Alpn, null), handler)
+            ? security.Connect(Worker.Loop, connect, new SecurityWishes(_session.ServerName, _session.Alpn, null, HostName: host.Endpoint.Hostname), handler)
             : Worker.Loop.Connect(connect, handler);
         Transport.HighWatermark = cluster.BufferLimit;
         if (cluster.ProxyProtocolVersion != 0)
@@ -139,6 +142,13 @@ internal sealed class UpstreamLink : PickInputs
         Tls = Host!.Security?.FactsOf(Transport!);
         _owner!.Counters.Count(ClusterCounter.UpstreamRqTotal);
         Report(success: true);
+        foreach (object filter in _owner.Cluster.NetworkFilters)
+        {
+            if (filter is not PeerExchange exchange || Host.Security?.AgreedProtocol(Transport!) != exchange.Protocol)
+                continue;
+            Transport!.Send(exchange.Prologue);
+            Prologue = new PrologueReader(exchange);
+        }
     }
 
     /// <summary>It failed. Returns why, in Envoy's words.</summary>

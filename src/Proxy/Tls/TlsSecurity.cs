@@ -24,6 +24,12 @@ public sealed class TlsSource
 /// <summary>TLS towards upstreams.</summary>
 public sealed class TlsUpstream(TlsSource source) : UpstreamSecurity
 {
+    /// <summary>The server name is the endpoint's own name, where it has one and the request gives none.</summary>
+    public bool AutoHostSni { get; init; }
+
+    /// <summary>The server's certificate must be for the server name that is sent.</summary>
+    public bool AutoSanFromSni { get; init; }
+
     /// <summary>Where its context comes from.</summary>
     public TlsSource Source => source;
 
@@ -35,11 +41,13 @@ public sealed class TlsUpstream(TlsSource source) : UpstreamSecurity
             // Without its secret nothing can be sent safely: the connection fails on a later turn, as any other does. Nobody listens under this name.
             return loop.Connect(options with { Remote = Address.Internal("\0no secret") }, new Absent(handler));
         }
+        string? sni = wishes.ServerName ?? (AutoHostSni && wishes.HostName is { Length: > 0 } host ? host : null);
+        string? subject = wishes.SubjectName ?? (AutoSanFromSni ? sni ?? context.Options.Sni : null);
         var tls = new TlsConnectOptions
         {
-            Sni = wishes.ServerName,
-            Alpn = wishes.Alpn,
-            Sans = wishes.SubjectName is { } name ? [name] : null,
+            Sni = sni,
+            Alpn = wishes.Alpn ?? (context.Options.Alpn.Count == 0 ? wishes.OtherwiseAlpn : null),
+            Sans = subject is { Length: > 0 } ? [subject] : null,
             HandshakeMicros = options.TimeoutMicros,
         };
         return TlsTransport.Connect(loop, options, context, tls, handler);

@@ -10,6 +10,9 @@ namespace Lateen.Proxy.Upstream;
 /// <summary>One connection of a pool: connecting, then speaking, then draining or closed. Keeps its own clocks: connect, idle, age.</summary>
 public sealed class PooledConnection : UpstreamConnectionOwner
 {
+    // What a connection offers where TLS is configured without ALPN (as Envoy's pools do).
+    private static readonly string[] AnyProtocol = ["h2", "http/1.1"], Http2Only = ["h2"], Http1Only = ["http/1.1"];
+
     private static long s_lastId;
 
     private readonly ConnectionPool _pool;
@@ -73,7 +76,16 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         var options = new ConnectOptions(address, address.Kind == AddressKind.V6 ? cluster.Bind.SourceV6 : cluster.Bind.SourceV4, cluster.Bind.Mark, 0, cluster.Bind.KeepAlive);
         Loop.Arm(_clock, Math.Max(1, cluster.ConnectTimeoutMicros));
         var handler = new Connecting(this);
-        SecurityWishes wishes = _pool.Key.Wishes;
+        SecurityWishes wishes = _pool.Key.Wishes with
+        {
+            OtherwiseAlpn = _pool.Key.Version switch
+            {
+                null => AnyProtocol,
+                HttpVersion.Http2 => Http2Only,
+                _ => Http1Only,
+            },
+            HostName = host.Endpoint.Hostname,
+        };
         _transport = host.Security is { } security ? security.Connect(Loop, options, wishes, handler) : Loop.Connect(options, handler);
     }
 

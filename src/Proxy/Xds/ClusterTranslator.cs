@@ -9,7 +9,7 @@ using Message = Envoy.Config.Cluster.V3.Cluster;
 namespace Lateen.Proxy.Xds;
 
 /// <summary>Clusters (CDS and static ones) to running configuration, and with them the endpoints that they carry themselves.</summary>
-internal sealed class ClusterTranslator(SecurityTranslator security)
+internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Proxy.Filters.Istio.PeerCodec? peers = null)
 {
     private const string HttpOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -51,7 +51,18 @@ internal sealed class ClusterTranslator(SecurityTranslator security)
             PoolPerDownstreamConnection = cluster.ConnectionPoolPerDownstreamConnection,
             ProxyProtocolVersion = security.ProxyProtocolVersion(cluster.TransportSocket, rejections),
             WaitForWarmOnInit = cluster.WaitForWarmOnInit ?? true,
+            NetworkFilters = [.. cluster.Filters.Select(f => NetworkFilter(f, rejections)).OfType<object>()],
         };
+    }
+
+    private object? NetworkFilter(Envoy.Config.Cluster.V3.Filter filter, Rejections rejections)
+    {
+        string type = "";
+        Google.Protobuf.WellKnownTypes.Any body = filter.TypedConfig is null ? new() : FilterRegistry.Unwrap(filter.TypedConfig, out type, rejections);
+        if (type == Filters.PeerExchangeTranslator.Type && peers is not null)
+            return Filters.PeerExchangeTranslator.Translate(body, peers, rejections);
+        rejections.Note($"upstream network filter {filter.Name} ({type}) has no effect");
+        return null;
     }
 
     private static (ClusterType Type, IReadOnlyList<string> Members) TypeOf(Message cluster, Rejections rejections)

@@ -1,107 +1,183 @@
 using Envoy.Config.Listener.V3;
+using Envoy.Extensions.Filters.Network.ConnectionLimit.V3;
+using Envoy.Extensions.Filters.Network.LocalRatelimit.V3;
 using Envoy.Extensions.Filters.Network.TcpProxy.V3;
+using Envoy.Config.Rbac.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Filters.Rbac;
 using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Tcp;
+using Lateen.Proxy.Xds.Filters;
 using Chain = Envoy.Config.Listener.V3.FilterChain;
+using DirectResponse = Envoy.Extensions.Filters.Network.DirectResponse.V3.Config;
 using Message = Envoy.Config.Listener.V3.Listener;
+using RbacMessage = Envoy.Extensions.Filters.Network.Rbac.V3.RBAC;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>Network filters: TCP and what stands in front of it or of HTTP.</summary>
-internal sealed class NetworkFilterTranslator(Func<Translation> translation) : NetworkTranslator
+/// <summary>Makes the running form of one kind of network filter.</summary>
+internal delegate NetworkFilterFactory? NetworkFilterMaker(Any config, Rejections rejections);
+
+/// <summary>Network filters: TCP and what stands in front of it or of HTTP. A kind that is not known here refuses its listener: a policy must not vanish in silence.</summary>
+internal sealed class NetworkFilterTranslator : NetworkTranslator
 {
-    private static readonly HashSet<string> WithoutEffect = ["envoy.tcp.metadataexchange.config.MetadataExchange", "stats.PluginConfig", "envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy"];
+    private const string Prefix = "envoy.extensions.filters.network.";
+
+    // They only watch: a connection goes the same way without them.
+    private static readonly HashSet<string> Watchers = ["stats.PluginConfig", Prefix + "mongo_proxy.v3.MongoProxy", Prefix + "mysql_proxy.v3.MySQLProxy", Prefix + "zookeeper_proxy.v3.ZooKeeperProxy"];
+
+    private readonly Translation _translation;
+    private readonly Dictionary<string, NetworkFilterMaker> _makers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TcpCounters> _counters = new(StringComparer.Ordinal);
+
+    public NetworkFilterTranslator(Translation translation)
+    {
+        _translation = translation;
+        Add(Prefix + "sni_cluster.v3.SniCluster", static (_, _) => new SniClusterFilter());
+        Add(Prefix + "direct_response.v3.Config", static (any, r) => new DirectResponseFilter(Text(any, r)));
+        Add(Prefix + "echo.v3.Echo", static (_, _) => new EchoFilter());
+        Add(Prefix + "connection_limit.v3.ConnectionLimit", static (any, r) => ValueTranslator.Unpack(any, ConnectionLimit.Parser, r) is { } c
+            ? new ConnectionLimitFilter((long)(c.MaxConnections ?? 1), ValueTranslator.Micros(c.Delay))
+            : null);
+        Add(Prefix + "local_ratelimit.v3.LocalRateLimit", static (any, r) => ValueTranslator.Unpack(any, LocalRateLimit.Parser, r)?.TokenBucket is { } b
+            ? new ConnectionRateFilter(b.MaxTokens, b.TokensPerFill ?? 1, Math.Max(1, ValueTranslator.Micros(b.FillInterval)))
+            : null);
+        Add(Prefix + "rbac.v3.RBAC", Rbac);
+        Add(PeerExchangeTranslator.Type, (any, r) => PeerExchangeTranslator.Translate(any, translation.Peers, r) is { } exchange ? new PeerExchangeFilter(exchange) : null);
+    }
+
+    private static RbacNetworkFilter? Rbac(Any any, Rejections rejections)
+    {
+        if (ValueTranslator.Unpack(any, RbacMessage.Parser, rejections) is not { } rbac)
+            return null;
+        if (rbac.Matcher is not null || rbac.ShadowMatcher is not null)
+            rejections.Add("RBAC matcher trees are not served; use rules");
+        // A connection has no headers: such a rule could never hold, and a policy with it would say less than it seems to (Envoy refuses it, too).
+        if (HasHeader(rbac.Rules) || HasHeader(rbac.ShadowRules))
+            rejections.Add("Found header(s) rules in RBAC network filter, not supported");
+        var settings = new RbacSettings(RbacTranslator.Policies(rbac.Rules, rejections), RbacTranslator.Policies(rbac.ShadowRules, rejections), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
+        return new RbacNetworkFilter(settings, rbac.EnforcementType == RbacMessage.Types.EnforcementType.Continuous, ValueTranslator.Micros(rbac.DelayDeny));
+    }
+
+    private static bool HasHeader(Envoy.Config.Rbac.V3.RBAC? rules) =>
+        rules is not null && rules.Policies.Values.Any(p => p.Permissions.Any(HasHeader) || p.Principals.Any(HasHeader));
+
+    private static bool HasHeader(Permission p) =>
+        p.Header is not null || (p.AndRules?.Rules.Any(HasHeader) ?? false) || (p.OrRules?.Rules.Any(HasHeader) ?? false) || (p.NotRule is { } not && HasHeader(not));
+
+    private static bool HasHeader(Principal p) =>
+        p.Header is not null || (p.AndIds?.Ids.Any(HasHeader) ?? false) || (p.OrIds?.Ids.Any(HasHeader) ?? false) || (p.NotId is { } not && HasHeader(not));
+
+    /// <summary>TCP proxies' counters by their prefix.</summary>
+    public IReadOnlyDictionary<string, TcpCounters> Counters => _counters;
+
+    /// <summary>One more kind of filter, by the type of its configuration.</summary>
+    public void Add(string type, NetworkFilterMaker maker) => _makers[type] = maker;
 
     /// <inheritdoc/>
     public override ChainHandler? Chain(Chain chain, Message listener, Rejections rejections)
     {
-        Translation t = translation();
         Filter? last = chain.Filters.LastOrDefault();
-        if (last?.TypedConfig is { } config && ValueTranslator.TypeName(config) == "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy")
+        if (last?.TypedConfig is null)
         {
-            List<NetworkFilterFactory> before = Filters(chain.Filters.Take(chain.Filters.Count - 1), rejections);
-            return Options(ValueTranslator.Unpack(config, TcpProxy.Parser, rejections), rejections) is { } options
-                ? new TcpChainHandler(t.Upstreams, options, before, t.Workers)
-                : null;
+            // Envoy takes such a chain and closes its connections.
+            return new TcpChainHandler([new DirectResponseFilter([])], null, Unproxied(), _translation.Workers);
         }
-        List<NetworkFilterFactory> all = Filters(chain.Filters, rejections);
-        return rejections.None ? new TcpChainHandler(all, null, new TcpOptions { StatPrefix = "", Targets = [] }, t.Workers) : null;
+        if (ValueTranslator.TypeName(last.TypedConfig) != Prefix + "tcp_proxy.v3.TcpProxy")
+            return Filters(chain.Filters, rejections) is { } all ? new TcpChainHandler(all, null, Unproxied(), _translation.Workers) : null;
+        List<NetworkFilterFactory>? before = Filters(chain.Filters.Take(chain.Filters.Count - 1), rejections);
+        using Rejections.Scope scope = rejections.In($"filters[{chain.Filters.Count - 1}]");
+        TcpProxy? proxy = ValueTranslator.Unpack(last.TypedConfig, TcpProxy.Parser, rejections);
+        return proxy is null || before is null || Options(proxy, rejections) is not { } options ? null : new TcpChainHandler(_translation.Upstreams, options, before, _translation.Workers);
     }
 
     /// <inheritdoc/>
-    public override ChainHandler? Before(Chain chain, Message listener, ChainHandler http, Rejections rejections)
-    {
-        List<NetworkFilterFactory> filters = Filters(chain.Filters.Take(chain.Filters.Count - 1), rejections);
-        return filters.Count == 0 ? http : new TcpChainHandler(filters, http, new TcpOptions { StatPrefix = "", Targets = [] }, translation().Workers);
-    }
+    public override ChainHandler? Before(Chain chain, Message listener, ChainHandler http, Rejections rejections) =>
+        Filters(chain.Filters.Take(chain.Filters.Count - 1), rejections) switch
+        {
+            null => null,
+            [] => http,
+            { } filters => new TcpChainHandler(filters, http, Unproxied(), _translation.Workers),
+        };
 
     /// <inheritdoc/>
     public override ConnectionRecorder? Recorder(Message listener, Rejections rejections)
     {
-        List<Telemetry.AccessLog> logs = [.. listener.AccessLog.Select(l => translation().Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()];
+        List<Telemetry.AccessLog> logs = [.. listener.AccessLog.Select(l => _translation.Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()];
         return logs.Count == 0 ? null : new ListenerLog(logs);
     }
 
-    private TcpOptions? Options(TcpProxy? tcp, Rejections rejections)
+    // HTTP has limits of time of its own.
+    private TcpOptions Unproxied() => new() { StatPrefix = "", Targets = [], IdleMicros = 0, Counters = new TcpCounters(_translation.Workers) };
+
+    private List<NetworkFilterFactory>? Filters(IEnumerable<Filter> filters, Rejections rejections)
     {
-        if (tcp is null)
-            return null;
-        Translation t = translation();
-        if (tcp.TunnelingConfig is not null)
+        var made = new List<NetworkFilterFactory>();
+        int at = 0;
+        foreach (Filter filter in filters)
+        {
+            using Rejections.Scope scope = rejections.In($"filters[{at++}]");
+            string type = "";
+            Any body = filter.TypedConfig is null ? new Any() : FilterRegistry.Unwrap(filter.TypedConfig, out type, rejections);
+            if (Watchers.Contains(type))
+                rejections.Note($"network filter {filter.Name} has no effect");
+            else if (!_makers.TryGetValue(type, out NetworkFilterMaker? maker))
+                rejections.Add($"Didn't find a registered implementation for '{filter.Name}' with type URL: '{type}'");
+            else if (maker(body, rejections) is { } factory)
+                made.Add(factory);
+        }
+        return rejections.None ? made : null;
+    }
+
+    private static byte[] Text(Any config, Rejections rejections) =>
+        ValueTranslator.Unpack(config, DirectResponse.Parser, rejections)?.Response is { } source ? ValueTranslator.Data(source, rejections) ?? [] : [];
+
+    private TcpOptions? Options(TcpProxy proxy, Rejections rejections)
+    {
+        if (proxy.TunnelingConfig is not null)
             rejections.Add("tunneling_config is not served");
-        if (tcp.OnDemand is not null)
-            rejections.Add("on_demand is not served");
-        SubsetCriteria? subset = ForwardTranslator.Subset(tcp.MetadataMatch);
-        List<TcpTarget> targets = tcp.ClusterSpecifierCase == TcpProxy.ClusterSpecifierOneofCase.Cluster
-            ? [new TcpTarget(t.Clusters.Handle(tcp.Cluster), 1, subset)]
-            : [.. tcp.WeightedClusters?.Clusters.Select(c => new TcpTarget(t.Clusters.Handle(c.Name), c.Weight, ForwardTranslator.Subset(c.MetadataMatch, subset))) ?? []];
-        if (targets.Count == 0)
-            rejections.Add("tcp_proxy names no cluster");
-#pragma warning disable CS0612 // the older places of the log options
+        if (proxy.OnDemand is not null)
+            rejections.Note("on_demand has no effect: clusters are watched");
+        List<TcpTarget> targets = Targets(proxy, rejections);
+        if (!rejections.None)
+            return null;
+#pragma warning disable CS0612 // the older places of the log's settings
         return new TcpOptions
         {
-            StatPrefix = tcp.StatPrefix,
+            StatPrefix = proxy.StatPrefix,
             Targets = targets,
-            IdleMicros = ValueTranslator.Micros(tcp.IdleTimeout, 3_600_000_000),
-            MaxDurationMicros = ValueTranslator.Micros(tcp.MaxDownstreamConnectionDuration),
-            MaxConnectAttempts = (int)(tcp.MaxConnectAttempts ?? 1),
-            HashSource = tcp.HashPolicy.Any(h => h.SourceIp is not null),
-            Logs = [.. tcp.AccessLog.Select(l => t.Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()],
-            LogWhenConnected = tcp.AccessLogOptions?.FlushAccessLogOnConnected ?? tcp.FlushAccessLogOnConnected,
-            LogIntervalMicros = ValueTranslator.Micros(tcp.AccessLogOptions?.AccessLogFlushInterval ?? tcp.AccessLogFlushInterval),
-            Counters = new TcpCounters(t.Workers),
+            IdleMicros = ValueTranslator.Micros(proxy.IdleTimeout, 3_600_000_000),
+            MaxDurationMicros = ValueTranslator.Micros(proxy.MaxDownstreamConnectionDuration),
+            MaxConnectAttempts = (int)(proxy.MaxConnectAttempts ?? 1),
+            HashSource = proxy.HashPolicy.Any(p => p.SourceIp is not null),
+            Logs = [.. proxy.AccessLog.Select(l => _translation.Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()],
+            LogWhenConnected = proxy.AccessLogOptions?.FlushAccessLogOnConnected ?? proxy.FlushAccessLogOnConnected,
+            LogIntervalMicros = ValueTranslator.Micros(proxy.AccessLogOptions?.AccessLogFlushInterval ?? proxy.AccessLogFlushInterval),
+            Counters = CountersOf(proxy.StatPrefix),
         };
 #pragma warning restore CS0612
     }
 
-    private static List<NetworkFilterFactory> Filters(IEnumerable<Filter> filters, Rejections rejections) => [.. filters.Select(f => One(f, rejections)).OfType<NetworkFilterFactory>()];
-
-    private static NetworkFilterFactory? One(Filter filter, Rejections rejections)
+    private List<TcpTarget> Targets(TcpProxy proxy, Rejections rejections)
     {
-        Any config = filter.TypedConfig is null ? new Any() : FilterRegistry.Unwrap(filter.TypedConfig, out _, rejections);
-        string type = ValueTranslator.TypeName(config);
-        switch (type)
+        SubsetCriteria? subset = ForwardTranslator.Subset(proxy.MetadataMatch);
+        switch (proxy.ClusterSpecifierCase)
         {
-            case "envoy.extensions.filters.network.direct_response.v3.Config":
-                return new DirectResponseFilter(ValueTranslator.Data(ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Network.DirectResponse.V3.Config.Parser, rejections)?.Response, rejections) ?? []);
-            case "envoy.extensions.filters.network.echo.v3.Echo":
-                return new EchoFilter();
-            case "envoy.extensions.filters.network.sni_cluster.v3.SniCluster":
-                return new SniClusterFilter();
-            case "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit":
-                var limit = ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Network.ConnectionLimit.V3.ConnectionLimit.Parser, rejections);
-                return limit is null ? null : new ConnectionLimitFilter((long)(limit.MaxConnections ?? ulong.MaxValue), ValueTranslator.Micros(limit.Delay));
-            case "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit":
-                var rate = ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Network.LocalRatelimit.V3.LocalRateLimit.Parser, rejections);
-                return rate?.TokenBucket is { } bucket ? new ConnectionRateFilter(bucket.MaxTokens, bucket.TokensPerFill ?? 1, ValueTranslator.Micros(bucket.FillInterval)) : null;
+            case TcpProxy.ClusterSpecifierOneofCase.Cluster:
+                return [new TcpTarget(_translation.Clusters.Handle(proxy.Cluster), 1, subset)];
+            case TcpProxy.ClusterSpecifierOneofCase.WeightedClusters:
+                return [.. proxy.WeightedClusters.Clusters.Select(c => new TcpTarget(_translation.Clusters.Handle(c.Name), c.Weight, ForwardTranslator.Subset(c.MetadataMatch, subset)))];
             default:
-                if (WithoutEffect.Contains(type))
-                    rejections.Note($"network filter {filter.Name} has no effect");
-                else
-                    rejections.Add($"Didn't find a registered implementation for '{filter.Name}' with type URL: '{type}'");
-                return null;
+                rejections.Add("field: \"cluster_specifier\", reason: is required");
+                return [];
         }
+    }
+
+    private TcpCounters CountersOf(string prefix)
+    {
+        if (!_counters.TryGetValue(prefix, out TcpCounters? counters))
+            _counters[prefix] = counters = new TcpCounters(_translation.Workers);
+        return counters;
     }
 }

@@ -40,7 +40,7 @@ internal sealed class ProxyAssembly
             Metrics = new IstioMetrics(server.Workers.Count),
             Runtime = BootstrapReader.Runtime(_bootstrap),
         };
-        Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls), new ListenerTranslator(Translation, new NetworkFilterTranslator(() => Translation!)), server.Listeners);
+        Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
         Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say);
         Resources.Subscriptions = Sources;
         Resources.Progress = () => Progress?.Invoke();

@@ -33,7 +33,7 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
                 UpstreamTlsContext? context = ValueTranslator.Unpack(socket!.TypedConfig, UpstreamTlsContext.Parser, rejections);
                 return context is null ? null : new TlsUpstream(Source(context.CommonTlsContext, rejections, (common, r) => Options(common, r, isServer: false) is { } o
                     ? o with { Sni = context.Sni, Resumption = (context.MaxSessionKeys ?? 1) > 0 }
-                    : null));
+                    : null)) { AutoHostSni = context.AutoHostSni, AutoSanFromSni = context.AutoSniSanValidation };
             case "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport":
                 return Upstream(ValueTranslator.Unpack(socket!.TypedConfig, ProxyProtocolUpstreamTransport.Parser, rejections)?.TransportSocket, rejections);
             case "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport":

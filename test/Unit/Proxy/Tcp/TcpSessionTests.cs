@@ -360,6 +360,47 @@ public sealed class TcpSessionTests
         Assert.Equal($"PROXY TCP4 0.0.0.1 0.0.0.2 {client.Transport!.Local.Port} 15001\r\nx", _backends.Accepted[0].Text);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Peers_tell_each_other_who_they_are_before_anything_else(int seed)
+    {
+        var random = new Random(seed);
+        var handler = new TcpChainHandler(_upstreams, Options(), [_witness, new PeerExchangeFilter(new Names())], 1);
+        _proxy.Listen(new ListenOptions(ProxyAt), new Serving(_worker, handler, "istio-peer-exchange"));
+        byte[] told = [0x3d, 0x23, 0x04, 0x67, 0, 0, 0, 6, .. "client"u8, .. "payload"u8];
+        Probe client = Call();
+        for (int at = 0; at < told.Length;)
+        {
+            int n = Math.Min(random.Next(1, 6), told.Length - at);
+            client.Transport!.Send(told.AsSpan(at, n));
+            at += n;
+            _network.Advance(1_000);
+        }
+        Assert.True(Run(() => _backends.Accepted is [{ Text: "payload" }]));
+        Assert.Equal("client", _witness.Last!.Facts.FilterState(PeerExchangeFilter.DownstreamKey));
+        _backends.Accepted[0].Transport!.Send("answer"u8);
+        Assert.True(Run(() => client.Received.Length == 20));
+        Assert.Equal([0x3d, 0x23, 0x04, 0x67, 0, 0, 0, 6, .. "server"u8, .. "answer"u8], client.Received.ToArray());
+    }
+
+    [Fact]
+    public void A_peer_that_says_nothing_of_itself_loses_no_byte()
+    {
+        var handler = new TcpChainHandler(_upstreams, Options(), [new PeerExchangeFilter(new Names())], 1);
+        _proxy.Listen(new ListenOptions(ProxyAt), new Serving(_worker, handler, "istio-peer-exchange"));
+        Probe client = Call("GET");
+        _network.Advance(1_000);
+        client.Transport!.Send(" / HTTP/1.1"u8);
+        Assert.True(Run(() => _backends.Accepted is [{ Text: "GET / HTTP/1.1" }]));
+    }
+
+    private sealed class Names() : PeerExchange("istio-peer-exchange", "server"u8.ToArray())
+    {
+        public override object Read(ReadOnlySpan<byte> payload) => System.Text.Encoding.ASCII.GetString(payload);
+    }
+
     [Fact]
     public void A_warm_relay_allocates_nothing()
     {
@@ -384,7 +425,7 @@ public sealed class TcpSessionTests
         Assert.True(ping.Count - served > 200);
     }
 
-    private sealed class Serving(Worker worker, TcpChainHandler handler) : Acceptor
+    private sealed class Serving(Worker worker, TcpChainHandler handler, string alpn = "") : Acceptor
     {
         public override void OnAccepted(Transport transport) => handler.Serve(
             new AcceptedConnection
@@ -395,6 +436,7 @@ public sealed class TcpSessionTests
                 Listener = new Listener { Name = "l", Address = transport.Local, Chains = new ChainTable([], null) },
                 Chain = new ListenerChain { Name = "c", Handler = handler },
                 Id = 1,
+                Alpn = alpn,
                 AcceptedAt = transport.Loop.Now,
             },
             default);

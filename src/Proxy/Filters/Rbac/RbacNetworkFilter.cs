@@ -1,0 +1,71 @@
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Tcp;
+
+namespace Lateen.Proxy.Filters.Rbac;
+
+/// <summary>RBAC for connections: judged with the first bytes (or the client's end), once or each time; a denied connection is closed, perhaps after a while.</summary>
+/// <param name="settings">Policies.</param>
+/// <param name="continuous">Each time bytes come, not only the first.</param>
+/// <param name="delayMicros">How long a denied connection is held.</param>
+public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, long delayMicros) : NetworkFilterFactory
+{
+    private const string Namespace = "envoy.filters.network.rbac";
+
+    private long _allowed, _denied, _shadowAllowed, _shadowDenied;
+
+    /// <summary>What was decided so far: allowed, denied, and the same of the shadow policies.</summary>
+    public (long Allowed, long Denied, long ShadowAllowed, long ShadowDenied) Counts =>
+        (Volatile.Read(ref _allowed), Volatile.Read(ref _denied), Volatile.Read(ref _shadowAllowed), Volatile.Read(ref _shadowDenied));
+
+    /// <inheritdoc/>
+    public override NetworkFilter? Create(TcpSession session) => settings.Rules is null && settings.Shadow is null ? null : new Guard(this, settings, continuous, delayMicros);
+
+    private sealed class Guard(RbacNetworkFilter owner, RbacSettings settings, bool continuous, long delayMicros) : NetworkFilter
+    {
+        private Refusal? _refusal;
+        private bool _judged;
+
+        public override NetworkVerdict OnData(TcpSession session, ref ReadOnlySpan<byte> bytes)
+        {
+            if (_judged && !continuous)
+                return NetworkVerdict.Continue;
+            if (!_judged && settings.Shadow is { } shadow)
+                Note(session, shadow);
+            _judged = true;
+            if (settings.Rules is not { } rules || rules.Allows(session.Facts, out RbacPolicy? policy))
+            {
+                Interlocked.Increment(ref owner._allowed);
+                return NetworkVerdict.Continue;
+            }
+            Interlocked.Increment(ref owner._denied);
+            if (delayMicros <= 0)
+            {
+                session.Deny(policy?.DeniedDetails ?? RbacPolicies.NoneDetails, "rbac_deny_close");
+                return NetworkVerdict.Close;
+            }
+            session.Connection.Worker.Loop.Arm(_refusal = new Refusal(session, policy), delayMicros);
+            return NetworkVerdict.Wait;
+        }
+
+        private void Note(TcpSession session, RbacPolicies shadow)
+        {
+            bool allowed = shadow.Allows(session.Facts, out RbacPolicy? policy);
+            Interlocked.Increment(ref allowed ? ref owner._shadowAllowed : ref owner._shadowDenied);
+            var values = new Dictionary<string, string> { [settings.ShadowPrefix + "shadow_engine_result"] = allowed ? "allowed" : "denied" };
+            if (policy is not null)
+                values[settings.ShadowPrefix + "shadow_effective_policy_id"] = policy.Name;
+            session.Facts.AddMetadata(Namespace, values);
+        }
+
+        public override void OnEnd(TcpSession session)
+        {
+            if (_refusal is not null)
+                session.Connection.Worker.Loop.Disarm(_refusal);
+        }
+    }
+
+    private sealed class Refusal(TcpSession session, RbacPolicy? policy) : Deadline
+    {
+        protected internal override void OnDue(long now) => session.Deny(policy?.DeniedDetails ?? RbacPolicies.NoneDetails, "rbac_deny_close");
+    }
+}

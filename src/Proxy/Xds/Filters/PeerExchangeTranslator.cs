@@ -1,0 +1,61 @@
+using System.Text;
+using Envoy.Tcp.Metadataexchange.Config;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Filters.Istio;
+using Lateen.Proxy.Tcp;
+
+namespace Lateen.Proxy.Xds.Filters;
+
+/// <summary>istio.metadata_exchange for TCP: of listeners' chains and of clusters.</summary>
+internal static class PeerExchangeTranslator
+{
+    /// <summary>The type of its configuration.</summary>
+    public const string Type = "envoy.tcp.metadataexchange.config.MetadataExchange";
+
+    private const string IdKey = "x-envoy-peer-metadata-id", PeerKey = "x-envoy-peer-metadata";
+
+    /// <summary>The exchange; null where <paramref name="rejections"/> tells why not.</summary>
+    public static PeerExchange? Translate(Any config, PeerCodec peers, Rejections rejections)
+    {
+        if (ValueTranslator.Unpack(config, MetadataExchange.Parser, rejections) is not { } message)
+            return null;
+        var own = new Struct();
+        own.Fields[IdKey] = Value.ForString(Encoding.UTF8.GetString(peers.OwnId));
+        own.Fields[PeerKey] = Value.ForStruct(Decoded(peers.OwnText) ?? new Struct());
+        return new Codec(message.Protocol, Any.Pack(own).ToByteArray(), peers);
+    }
+
+    private static Struct? Decoded(ReadOnlySpan<byte> base64)
+    {
+        try
+        {
+            return Struct.Parser.ParseFrom(Convert.FromBase64String(Encoding.ASCII.GetString(base64)));
+        }
+        catch (Exception e) when (e is FormatException or InvalidProtocolBufferException)
+        {
+            return null;
+        }
+    }
+
+    private sealed class Codec(string protocol, byte[] payload, PeerCodec peers) : PeerExchange(protocol, payload)
+    {
+        public override object? Read(ReadOnlySpan<byte> payload)
+        {
+            try
+            {
+                Any any = Any.Parser.ParseFrom(payload);
+                if (!any.Is(Struct.Descriptor))
+                    return null;
+                Struct told = any.Unpack<Struct>();
+                if (!told.Fields.TryGetValue(IdKey, out Value? id) || !told.Fields.TryGetValue(PeerKey, out Value? peer) || peer.StructValue is null)
+                    return null;
+                return peers.Find(Encoding.UTF8.GetBytes(id.StringValue), Encoding.ASCII.GetBytes(Convert.ToBase64String(peer.StructValue.ToByteArray())));
+            }
+            catch (InvalidProtocolBufferException)
+            {
+                return null;
+            }
+        }
+    }
+}
