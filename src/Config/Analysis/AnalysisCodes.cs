@@ -1,3 +1,10 @@
+// Analysis: what is wrong between objects. Each object may be valid by itself while a route names a gateway that nobody wrote, two policies
+// claim one workload, or a subset selects no pod. Codes, names and levels are Istio's (IST0101 …), since people know and script against them.
+//
+// Pure functions over one immutable view: nothing is fetched, nothing is changed, and no finding ever keeps an object out. An object may
+// silence codes with the annotation galley.istio.io/analyze-suppress.
+// Refused: analysis inside validation (an object would be refused because another is not there yet), and a finding per pair of objects (who
+// reads it stands before one object).
 using Lateen.Api.Diagnostics;
 
 namespace Lateen.Config.Analysis;
@@ -9,6 +16,8 @@ public static class AnalysisCodes
     public static readonly DiagnosticCode NamespaceNotInjected = new("IST0102", DiagnosticLevel.Info, "the namespace is neither injected nor ambient", "label it istio-injection=enabled, or disabled to say that this is meant");
     public static readonly DiagnosticCode PodMissingProxy = new("IST0103", DiagnosticLevel.Warning, "a pod of an injected namespace runs without a proxy", "restart the workload");
     public static readonly DiagnosticCode SchemaValidationError = new("IST0106", DiagnosticLevel.Error, "the object is not valid", "see the code beside it");
+    public static readonly DiagnosticCode MisplacedAnnotation = new("IST0107", DiagnosticLevel.Warning, "an annotation means nothing on this kind", "move it to the kind that it is for");
+    public static readonly DiagnosticCode UnknownAnnotation = new("IST0108", DiagnosticLevel.Warning, "an annotation of the mesh's domain that nothing knows", "correct its name");
     public static readonly DiagnosticCode ConflictingMeshGatewayVirtualServiceHosts = new("IST0109", DiagnosticLevel.Error, "several VirtualServices of the mesh claim one host; the oldest wins", "merge them, or separate them by exportTo");
     public static readonly DiagnosticCode ConflictingSidecarWorkloadSelectors = new("IST0110", DiagnosticLevel.Error, "several Sidecars select one workload", "give them selectors that do not overlap");
     public static readonly DiagnosticCode MultipleSidecarsWithoutWorkloadSelectors = new("IST0111", DiagnosticLevel.Error, "several Sidecars of a namespace have no selector", "keep one");
@@ -16,12 +25,15 @@ public static class AnalysisCodes
     public static readonly DiagnosticCode DeploymentAssociatedToMultipleServices = new("IST0116", DiagnosticLevel.Warning, "a deployment is in several services with one port and different protocols", "give the port one protocol");
     public static readonly DiagnosticCode PortNameIsNotUnderNamingConvention = new("IST0118", DiagnosticLevel.Info, "a port's name does not tell its protocol", "set appProtocol, or begin the name with the protocol");
     public static readonly DiagnosticCode NamespaceMultipleInjectionLabels = new("IST0123", DiagnosticLevel.Warning, "the namespace has several labels that ask for injection", "keep one");
+    public static readonly DiagnosticCode InvalidAnnotation = new("IST0125", DiagnosticLevel.Warning, "an annotation's value cannot be read", "correct the value");
     public static readonly DiagnosticCode NoMatchingWorkloadsFound = new("IST0127", DiagnosticLevel.Warning, "the selector selects no workload", "correct the labels");
     public static readonly DiagnosticCode NoServerCertificateVerificationDestinationLevel = new("IST0128", DiagnosticLevel.Warning, "TLS is used, but the server's certificate is not verified", "set caCertificates or credentialName");
     public static readonly DiagnosticCode NoServerCertificateVerificationPortLevel = new("IST0129", DiagnosticLevel.Warning, "TLS is used on a port, but the server's certificate is not verified", "set caCertificates or credentialName");
     public static readonly DiagnosticCode VirtualServiceHostNotFoundInGateway = new("IST0132", DiagnosticLevel.Warning, "hosts of a VirtualService are not among its gateway's", "add the host to the gateway, or correct it");
     public static readonly DiagnosticCode SchemaWarning = new("IST0133", DiagnosticLevel.Warning, "the object is doubtful", "see the code beside it");
     public static readonly DiagnosticCode ServiceEntryAddressesRequired = new("IST0134", DiagnosticLevel.Warning, "a TCP port of a ServiceEntry has no address of its own", "give addresses");
+    public static readonly DiagnosticCode DeprecatedAnnotation = new("IST0135", DiagnosticLevel.Info, "an annotation is deprecated", "use its successor");
+    public static readonly DiagnosticCode AlphaAnnotation = new("IST0136", DiagnosticLevel.Info, "an annotation belongs to a feature that may still change", "nothing, if that is known");
     public static readonly DiagnosticCode DeploymentConflictingPorts = new("IST0137", DiagnosticLevel.Warning, "services give one target port of a deployment different ports", "use one port");
     public static readonly DiagnosticCode GatewayDuplicateCertificate = new("IST0138", DiagnosticLevel.Warning, "several gateways use one certificate, so that HTTP/2 clients reuse connections across them and get 404", "use one Gateway, or certificates of their own");
     public static readonly DiagnosticCode IngressRouteRulesNotAffected = new("IST0140", DiagnosticLevel.Warning, "a rule for the mesh has no effect on requests through the gateway", "name the subset in the gateway's VirtualService, too");

@@ -1,10 +1,3 @@
-// Analysis: what is wrong between objects. Each object may be valid by itself while a route names a gateway that nobody wrote, two policies
-// claim one workload, or a subset selects no pod. Codes, names and levels are Istio's (IST0101 …), since people know and script against them.
-//
-// Pure functions over one immutable view: nothing is fetched, nothing is changed, and no finding ever keeps an object out. An object may
-// silence codes with the annotation galley.istio.io/analyze-suppress.
-// Refused: analysis inside validation (an object would be refused because another is not there yet), and a finding per pair of objects (who
-// reads it stands before one object).
 using Google.Protobuf;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
@@ -61,6 +54,8 @@ public sealed record Analyzer(string Name, Action<AnalysisContext> Run)
         new("serviceentry.Analyzer", ServiceAnalysis.EntryAddresses),
         new("serviceentry.ConflictingServiceEntryProtocolAnalyzer", ServiceAnalysis.EntryProtocols),
         new("envoyfilter.EnvoyPatchAnalyzer", EnvoyFilterAnalysis.Run),
+        new("annotations.K8sAnalyzer", AnnotationAnalysis.Placement),
+        new("annotations.AlphaAnalyzer", AnnotationAnalysis.Alpha),
         new("conditions.ConditionAnalyzer", ConditionAnalysis.Run),
     ];
 

@@ -1,3 +1,8 @@
+// The rules of the Gateway API's CRDs (schema and CEL) for what is read without an API server: a folder of files gets the same verdict as a
+// cluster. What Istio then makes of an accepted object is its status, and Pilot's to say.
+//
+// Pure functions over the messages. Defaults of the API are taken where a field is absent: a listener's TLS terminates, a backend is a
+// Service, a parent is a Gateway.
 using System.Text.RegularExpressions;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Documents;

@@ -1,8 +1,3 @@
-// The rules of the Gateway API's CRDs (schema and CEL) for what is read without an API server: a folder of files gets the same verdict as a
-// cluster. What Istio then makes of an accepted object is its status, and Pilot's to say.
-//
-// Pure functions over the messages. Defaults of the API are taken where a field is absent: a listener's TLS terminates, a backend is a
-// Service, a parent is a Gateway.
 using Kubernetes.Gateway.V1;
 using Kubernetes.Gateway.X;
 using Lateen.Api.Documents;

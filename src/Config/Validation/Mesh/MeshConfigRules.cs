@@ -1,3 +1,7 @@
+// The rules of mesh-wide settings: MeshConfig, ProxyConfig and MeshNetworks. They are judged with their defaults merged in, since a setting
+// that is not written has one.
+//
+// Pure functions over the messages; whether a provider's service exists is the registry's to say.
 using Istio.Mesh.V1Alpha1;
 using Istio.Networking.V1Alpha3;
 using Lateen.Api.Names;

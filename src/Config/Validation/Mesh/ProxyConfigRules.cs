@@ -1,7 +1,3 @@
-// The rules of mesh-wide settings: MeshConfig, ProxyConfig and MeshNetworks. They are judged with their defaults merged in, since a setting
-// that is not written has one.
-//
-// Pure functions over the messages; whether a provider's service exists is the registry's to say.
 using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 using Istio.Mesh.V1Alpha1;

@@ -1,3 +1,7 @@
+// The rules of policies: who may call (AuthorizationPolicy), who is who (PeerAuthentication, RequestAuthentication), what is told
+// (Telemetry), what is added (WasmPlugin, TrafficExtension, EnvoyFilter).
+//
+// A policy that cannot be evaluated is an error, because a policy that is half understood is a hole. Pure functions over the messages.
 using Istio.Security.V1Beta1;
 using Lateen.Api.Documents;
 using Codes = Lateen.Config.Validation.ValidationCodes;

@@ -11,7 +11,7 @@ public sealed class AnalysisVectorTests
 {
     /// <summary>Analyzers that look at what this mesh does not read: webhooks, the injector's own configuration, several clusters at once.</summary>
     private static readonly HashSet<string> Elsewhere =
-        ["annotations.K8sAnalyzer", "annotations.AlphaAnalyzer", "externalcontrolplane.ExternalControlPlaneAnalyzer", "injection.ImageAnalyzer", "injection.ImageAutoAnalyzer", "webhook.Analyzer", "authn.BlockedCIDRsAnalyzer"];
+        ["externalcontrolplane.ExternalControlPlaneAnalyzer", "injection.ImageAnalyzer", "injection.ImageAutoAnalyzer", "webhook.Analyzer", "authn.BlockedCIDRsAnalyzer"];
 
     [Fact]
     public void Findings_of_each_analyzer() => Vectors.Play("analyze/cases.json", row =>
