@@ -77,8 +77,20 @@ public static class ResponseFlagNames
     ];
 
     /// <summary>Writes the flags with commas; false (and nothing written) where none is set.</summary>
-    public static bool Write(ResponseFlags flags, ByteBuffer to, bool longNames = false)
+    public static bool Write(ResponseFlags flags, ByteBuffer to, bool longNames = false, ulong order = 0)
     {
+        // In the order in which they were set where that is known: each byte is a flag's bit number plus one.
+        if (order != 0)
+        {
+            for (ulong rest = order; rest != 0; rest >>= 8)
+            {
+                if (rest != order)
+                    to.Append((byte)',');
+                (string letters, string name) = Names[(int)(rest & 0xff) - 1];
+                to.Append(longNames ? name : letters);
+            }
+            return true;
+        }
         // Retries that were used up are told before what the last of them ended with.
         int written = 0;
         if ((flags & ResponseFlags.UpstreamRetryLimitExceeded) != 0)

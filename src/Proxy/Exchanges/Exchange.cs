@@ -145,6 +145,9 @@ public sealed class Exchange : RequestReceiver
     /// <summary>The local reply's body; empty where the upstream answered.</summary>
     public ByteBuffer LocalBody { get; } = new(0);
 
+    /// <summary>Work space for the body as it is written.</summary>
+    internal ByteBuffer ReplyText { get; } = new(0);
+
     /// <summary>True where the proxy answered by itself.</summary>
     public bool IsLocalReply { get; private set; }
 
@@ -209,10 +212,9 @@ public sealed class Exchange : RequestReceiver
         if (!Upgrades.Admit(this))
             return;
         Options.Tracer?.OnRequest(this);
+        _timers.OnRouted();
         BeginFilters();
         RequestPass.RunHead(0, end);
-        if (!_finished)
-            _timers.OnRouted();
     }
 
     private void BeginFilters()
@@ -300,7 +302,7 @@ public sealed class Exchange : RequestReceiver
     {
         if (kind is FailureKind.Malformed or FailureKind.TooLarge or FailureKind.ProtocolError)
             AddFlag(ResponseFlags.DownstreamProtocolError);
-        Stream.CloseAfterResponse();
+        CloseConnection();
         Replies.BadRequest(this, status, detail);
     }
 
@@ -314,6 +316,13 @@ public sealed class Exchange : RequestReceiver
 
     /// <inheritdoc/>
     public override void OnStreamDone() => Finish();
+
+    /// <summary>HTTP/1: the connection ends with this answer, since what follows cannot be told from the rest of a request. A stream of HTTP/2 ends alone.</summary>
+    internal void CloseConnection()
+    {
+        if (Stream.Version != HttpVersion.Http2)
+            Stream.CloseAfterResponse();
+    }
 
     /// <summary>Pauses or resumes the client's body for a reason of one's own.</summary>
     public void PauseRequest(PauseReasons reason, bool paused)
@@ -547,9 +556,17 @@ public sealed class Exchange : RequestReceiver
         return null;
     }
 
-    /// <summary>The whole request is sent through the chain again (internal redirect): state of filters and answer begins anew, times and client stay.</summary>
-    public void Restart()
+    /// <summary>The whole request is sent through the chain again (internal redirect): what it came to is recorded, then filters and answer begin anew.</summary>
+    public void Restart(int status, ReadOnlySpan<byte> body)
     {
+        Status = status;
+        Details = "internal_redirect";
+        foreach (ExchangeRecorder recorder in _recorders)
+            recorder.OnEnd(this);
+
+        // The body lies in the router's slot, which is cleared.
+        ReplyText.Clear();
+        ReplyText.Append(body);
         EndFilters();
         RequestPass.Abort();
         ResponsePass.Abort();
@@ -561,7 +578,11 @@ public sealed class Exchange : RequestReceiver
         Upstream = default;
         SelectRoute();
         BeginFilters();
-        RequestPass.RunHead(0, true);
+        uint generation = Generation;
+        BytesReceived += body.Length;
+        RequestPass.RunHead(0, body.IsEmpty);
+        if (!body.IsEmpty && !_finished && generation == Generation && !IsLocalReply)
+            RequestPass.RunBody(0, ReplyText.Written, true);
     }
 
     /// <summary>True where a redirect has led to this route before.</summary>
@@ -634,6 +655,9 @@ public sealed class Exchange : RequestReceiver
         Stream = null!;
         Connection = null!;
     }
+
+    /// <summary>The status that a local reply is about to have, for the rules that may change it.</summary>
+    internal void Announce(int status) => Status = status;
 
     /// <summary>Sets status and head of an answer that the proxy makes itself; from <see cref="Replies"/> alone.</summary>
     internal void RespondLocally(HeaderMap head, int status, ReadOnlySpan<byte> body)

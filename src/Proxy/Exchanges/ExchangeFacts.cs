@@ -57,6 +57,9 @@ public sealed class ExchangeFacts : IStreamFacts
     public ResponseFlags Flags => _x.Flags;
 
     /// <inheritdoc/>
+    public ulong FlagOrder => _x.FlagOrder;
+
+    /// <inheritdoc/>
     public string Details => _x.Details;
 
     /// <inheritdoc/>

@@ -76,6 +76,8 @@ internal sealed class ExchangeTimers
             long micros = most > 0 ? Math.Min(most, asked) : asked;
             if (policy.GrpcStreamOffsetMicros > 0 && policy.GrpcStreamOffsetMicros < micros)
                 micros -= policy.GrpcStreamOffsetMicros;
+            Tell(micros);
+
             // A client that gives no time has none left: the next turn ends it.
             Loop.Arm(_duration, Math.Max(1, micros - (Loop.Now - _exchange.Times.RequestBegin)));
             return;
@@ -83,10 +85,22 @@ internal sealed class ExchangeTimers
         if (limit is { } route)
         {
             if (route > 0)
+            {
+                Tell(route);
                 Loop.Arm(_duration, Math.Max(1, route - (Loop.Now - _exchange.Times.RequestBegin)));
+            }
             else
                 Loop.Disarm(_duration);
         }
+    }
+
+    // A gRPC upstream is told how long the stream may last (observed).
+    private void Tell(long micros)
+    {
+        if (!_exchange.IsGrpc)
+            return;
+        Span<byte> text = stackalloc byte[21];
+        _exchange.RequestHead.Set(KnownHeader.GrpcTimeout, text[..GrpcTimeout.Write(text, micros / 1000)]);
     }
 
     public void OnResponseComplete()

@@ -79,6 +79,9 @@ public sealed class HttpConnection : RequestAcceptor
     /// <summary>Requests in flight.</summary>
     public int ActiveStreams => _active;
 
+    /// <summary>The transport, for the time before a codec is chosen.</summary>
+    public Transport? Transport { get; init; }
+
     /// <summary>What the codec found wrong with the connection as a whole; empty for nothing.</summary>
     public string Error { get; private set; } = "";
 
@@ -131,9 +134,14 @@ public sealed class HttpConnection : RequestAcceptor
     /// <summary>Takes no further requests once those in flight are answered.</summary>
     public void Drain()
     {
-        if (_draining || _codec is null)
+        if (_draining)
             return;
         _draining = true;
+        if (_codec is null)
+        {
+            Transport?.Close();
+            return;
+        }
         _codec.NoticeShutdown();
         Loop.Arm(_drain, Math.Max(1, Options.DrainMicros));
     }
@@ -157,7 +165,7 @@ public sealed class HttpConnection : RequestAcceptor
         {
             case 0:
                 Noticed?.Invoke(this, "idle");
-                _codec?.Close();
+                Drain();
                 break;
             case 1:
                 Noticed?.Invoke(this, "max_duration");

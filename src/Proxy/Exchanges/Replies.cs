@@ -136,13 +136,19 @@ public static class Replies
     // ---- the client's side
 
     /// <summary>Nothing moved for too long.</summary>
-    public static void StreamIdle(Exchange exchange) => exchange.Reply(
-        new LocalReply(exchange.RequestComplete ? 504 : 408, "stream_idle_timeout") { Body = "stream timeout"u8, Flags = ResponseFlags.StreamIdleTimeout });
+    public static void StreamIdle(Exchange exchange)
+    {
+        // The answer is complete and only the client does not take it: that is no failure of the exchange.
+        if (exchange.ResponseComplete)
+            exchange.ResetStream(ResetReason.Local);
+        else
+            exchange.Reply(new LocalReply(exchange.RequestComplete ? 504 : 408, "stream_idle_timeout") { Body = "stream timeout"u8, Flags = ResponseFlags.StreamIdleTimeout });
+    }
 
     /// <summary>The request did not come whole in time.</summary>
     public static void RequestTimeout(Exchange exchange)
     {
-        exchange.Stream.CloseAfterResponse();
+        exchange.CloseConnection();
         exchange.Reply(new LocalReply(408, "request_overall_timeout") { Body = "request timeout"u8 });
     }
 
@@ -168,9 +174,12 @@ public static class Replies
         head.Clear();
         int status = reply.Status;
         string? type = reply.ContentType;
-        ByteBuffer body = exchange.LocalBody;
+        ByteBuffer body = exchange.ReplyText;
         body.Clear();
         body.Append(reply.Body);
+        exchange.LocalBody.Clear();
+        exchange.LocalBody.Append(reply.Body);
+        exchange.Announce(status);
         head.Add(KnownHeader.Status, StatusText(status));
         if (reply.Headers is { } more)
             Overlay(head, more);
@@ -195,8 +204,8 @@ public static class Replies
             // An empty answer's length is said by the HTTP/1 codec alone.
             head.Remove(KnownHeader.ContentType);
         }
-        if (!exchange.RequestComplete && exchange.Stream.Version != HttpVersion.Http2)
-            exchange.Stream.CloseAfterResponse();
+        if (!exchange.RequestComplete)
+            exchange.CloseConnection();
         exchange.RespondLocally(head, status, exchange.IsHead ? default : body.Written);
     }
 
@@ -212,9 +221,9 @@ public static class Replies
         head.Set(KnownHeader.ContentType, "application/grpc"u8);
         head.Set(KnownHeader.GrpcStatus, number[..n]);
         if (body.Length > 0 && !exchange.IsHead)
-            Escape(head, body.Written);
-        if (!exchange.RequestComplete && exchange.Stream.Version != HttpVersion.Http2)
-            exchange.Stream.CloseAfterResponse();
+            Escape(head, body.Written.TrimEnd((byte)'\n'));
+        if (!exchange.RequestComplete)
+            exchange.CloseConnection();
         exchange.RespondLocally(head, 200, default);
     }
 

@@ -22,7 +22,12 @@ public static class GrpcStatus
     public static bool Find(IStreamFacts facts, out int code)
     {
         code = 0;
-        return (facts.ResponseTrailers is { } t && Read(t, out code)) || (facts.ResponseHead is { } h && Read(h, out code));
+        if ((facts.ResponseTrailers is { } t && Read(t, out code)) || (facts.ResponseHead is { } h && Read(h, out code)))
+            return true;
+        if (facts.Status is 0 or 200 || facts.RequestHead is not { } head || !head[KnownHeader.ContentType].StartsWith("application/grpc"u8))
+            return false;
+        code = FromHttp(facts.Status);
+        return true;
     }
 
     /// <summary>The status in a head or trailers.</summary>

@@ -131,6 +131,9 @@ public interface IStreamFacts
     /// <summary>Flags.</summary>
     ResponseFlags Flags { get; }
 
+    /// <summary>The order in which the flags were set, a byte each (bit number plus one, the first lowest); 0 where it is not known.</summary>
+    ulong FlagOrder => 0;
+
     /// <summary>Envoy's response code details; empty for none.</summary>
     string Details { get; }
 

@@ -90,8 +90,8 @@ internal static partial class Operators
         // Spaces in details would break a log's columns.
         "RESPONSE_CODE_DETAILS" when op.Argument == "ALLOW_WHITESPACES" => static (f, b) => Put(b, f.Details),
         "RESPONSE_CODE_DETAILS" => static (f, b) => Put(b, f.Details.Contains(' ', StringComparison.Ordinal) ? f.Details.Replace(' ', '_') : f.Details),
-        "RESPONSE_FLAGS" => static (f, b) => ResponseFlagNames.Write(f.Flags, b),
-        "RESPONSE_FLAGS_LONG" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, longNames: true),
+        "RESPONSE_FLAGS" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, order: f.FlagOrder),
+        "RESPONSE_FLAGS_LONG" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, longNames: true, order: f.FlagOrder),
         "CONNECTION_TERMINATION_DETAILS" => static (f, b) => Put(b, f.TerminationDetails),
         "GRPC_STATUS" => Grpc(op),
         "LOCAL_REPLY_BODY" => static (f, b) => { b.Append(f.LocalReplyBody); return !f.LocalReplyBody.IsEmpty; },
@@ -110,7 +110,9 @@ internal static partial class Operators
         "ENVIRONMENT" => FromEnvironment(op),
         "TRACE_ID" => static (f, b) => Put(b, f.TraceIds.Trace),
         "SPAN_ID" => static (f, b) => Put(b, f.TraceIds.Span),
-        "CUSTOM_FLAGS" or "UPSTREAM_DETECTED_CLOSE_TYPE" or "DOWNSTREAM_DETECTED_CLOSE_TYPE" or "UPSTREAM_LOCAL_CLOSE_REASON" or "DOWNSTREAM_LOCAL_CLOSE_REASON"
+        "DOWNSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => Put(b, "Normal"),
+        "UPSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => f.UpstreamHost.Kind != Net.AddressKind.None && Put(b, "Normal"),
+        "CUSTOM_FLAGS" or "UPSTREAM_LOCAL_CLOSE_REASON" or "DOWNSTREAM_LOCAL_CLOSE_REASON"
             or "BYTES_RETRANSMITTED" or "PACKETS_RETRANSMITTED" or "TLS_JA3_FINGERPRINT" or "TLS_JA4_FINGERPRINT" => static (_, _) => false,
         _ => null,
     };

@@ -40,6 +40,7 @@ public sealed class HttpChainHandler : ChainHandler
         Place place = _places[connection.Worker.Index] ??= new Place(connection.Worker, _options);
         var http = new HttpConnection(place.Pool, Context(connection))
         {
+            Transport = connection.Transport,
             ShallEnd = () => place.Draining,
             Closed = ended =>
             {

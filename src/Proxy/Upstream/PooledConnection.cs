@@ -16,11 +16,15 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     private static long s_lastId;
 
     private readonly ConnectionPool _pool;
+    // RFC 8305 5: the pause between two addresses.
+    private const long NextAddressMicros = 300_000;
+
     private readonly Clock _clock, _age;
+    private readonly NextClock _next;
     private Transport? _transport;
     private UpstreamConnection? _codec;
     private uint _requests;
-    private int _active;
+    private int _active, _addresses, _trying;
     private bool _draining, _closed, _timedOut;
 
     internal PooledConnection(ConnectionPool pool)
@@ -28,6 +32,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         _pool = pool;
         _clock = new Clock(this, false);
         _age = new Clock(this, true);
+        _next = new NextClock(this);
         Id = Interlocked.Increment(ref s_lastId);
     }
 
@@ -72,9 +77,14 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         Counters.Move(ClusterGauge.UpstreamCxActive, 1);
         host.Counters.CountConnection();
         host.CountConnection(1);
-        Address address = host.Address;
-        var options = new ConnectOptions(address, address.Kind == AddressKind.V6 ? cluster.Bind.SourceV6 : cluster.Bind.SourceV4, cluster.Bind.Mark, 0, cluster.Bind.KeepAlive);
         Loop.Arm(_clock, Math.Max(1, cluster.ConnectTimeoutMicros));
+        ConnectTo(host.Address);
+    }
+
+    private void ConnectTo(Address address)
+    {
+        Cluster cluster = Cluster;
+        var options = new ConnectOptions(address, address.Kind == AddressKind.V6 ? cluster.Bind.SourceV6 : cluster.Bind.SourceV4, cluster.Bind.Mark, 0, cluster.Bind.KeepAlive);
         var handler = new Connecting(this);
         SecurityWishes wishes = _pool.Key.Wishes with
         {
@@ -84,14 +94,31 @@ public sealed class PooledConnection : UpstreamConnectionOwner
                 HttpVersion.Http2 => Http2Only,
                 _ => Http1Only,
             },
-            HostName = host.Endpoint.Hostname,
+            HostName = _pool.Host.Endpoint.Hostname,
         };
-        _transport = host.Security is { } security ? security.Connect(Loop, options, wishes, handler) : Loop.Connect(options, handler);
+        _transport = _pool.Host.Security is { } security ? security.Connect(Loop, options, wishes, handler) : Loop.Connect(options, handler);
+        _trying++;
+        if (_addresses < _pool.Host.Endpoint.AdditionalAddresses.Count)
+            Loop.Arm(_next, NextAddressMicros);
+    }
+
+    // Happy eyeballs (RFC 8305): the next address is tried when one fails, or when it takes too long; the first that connects is taken.
+    private void TryNext()
+    {
+        Loop.Disarm(_next);
+        if (_codec is null && !_closed && _addresses < _pool.Host.Endpoint.AdditionalAddresses.Count)
+            ConnectTo(_pool.Host.Endpoint.AdditionalAddresses[_addresses++]);
     }
 
     private void OnConnected(Transport transport)
     {
+        if (_codec is not null || _closed)
+        {
+            transport.Close();
+            return;
+        }
         Loop.Disarm(_clock);
+        Loop.Disarm(_next);
         ConnectEnd = Loop.Now;
         _transport = transport;
         UpstreamSecurity? security = _pool.Host.Security;
@@ -107,10 +134,18 @@ public sealed class PooledConnection : UpstreamConnectionOwner
 
     private void OnConnectFailed(CloseReason reason)
     {
-        if (_closed)
+        if (_closed || _codec is not null)
             return;
+        _trying--;
+        if (!_timedOut)
+        {
+            TryNext();
+            if (_trying > 0)
+                return;
+        }
         _closed = true;
         Loop.Disarm(_clock);
+        Loop.Disarm(_next);
         Counters.Move(ClusterGauge.UpstreamCxActive, -1);
         Counters.Count(ClusterCounter.UpstreamCxConnectFail);
         Counters.Count(ClusterCounter.UpstreamCxDestroy);
@@ -231,6 +266,11 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     private sealed class Clock(PooledConnection connection, bool age) : Deadline
     {
         protected internal override void OnDue(long now) => connection.OnDue(age);
+    }
+
+    private sealed class NextClock(PooledConnection connection) : Deadline
+    {
+        protected internal override void OnDue(long now) => connection.TryNext();
     }
 
     private sealed class Connecting(PooledConnection connection) : TransportHandler

@@ -26,6 +26,9 @@ internal static class Upgrades
         if (!listed || !enabled)
         {
             // Without a list of types an unknown upgrade is refused like one that is off (observed: 403 without body).
+            // Where no route matches, that is the answer.
+            if (exchange.Route is null)
+                return true;
             Replies.UpgradeRefused(exchange);
             return false;
         }

@@ -64,7 +64,7 @@ public sealed class CorsFilter(string name) : HttpFilter(name)
         bool preflight = head[KnownHeader.Method].SequenceEqual("OPTIONS"u8) && !wanted.IsEmpty;
         if (!preflight || (!own.Allowed && policy.ForwardOthers))
             return FilterVerdict.Continue;
-        exchange.Reply(new LocalReply(200, "cors_response") { Headers = own.Allowed ? Answer(policy, head, own.Origin.Written) : null });
+        exchange.Reply(new LocalReply(200, "cors_response") { Headers = Answer(policy, head, own.Origin.Written) });
         return FilterVerdict.Stop;
     }
 
@@ -91,7 +91,7 @@ public sealed class CorsFilter(string name) : HttpFilter(name)
             return false;
         for (int i = 0; i < policy.Origins.Count; i++)
         {
-            if (policy.Origins[i].Matches(origin))
+            if (policy.Origins[i].Matches("*"u8) || policy.Origins[i].Matches(origin))
                 return true;
         }
         return false;
@@ -100,7 +100,8 @@ public sealed class CorsFilter(string name) : HttpFilter(name)
     private static HeaderMap Answer(CorsPolicy policy, HeaderMap head, ReadOnlySpan<byte> origin)
     {
         var answer = new HeaderMap();
-        answer.Add(KnownHeader.AccessControlAllowOrigin, origin);
+        if (!origin.IsEmpty)
+            answer.Add(KnownHeader.AccessControlAllowOrigin, origin);
         if (policy.Credentials)
             answer.Add(KnownHeader.AccessControlAllowCredentials, "true"u8);
 

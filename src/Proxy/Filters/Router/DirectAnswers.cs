@@ -125,7 +125,7 @@ internal static class Location
         if (action.Path is { } replaced)
         {
             text.Append(replaced);
-            if (!action.StripQuery && !replaced.Contains('?') && !replaced.Contains('#'))
+            if (!action.StripQuery && !replaced.Contains('?'))
                 text.Append(path[bare.Length..]);
             return text.Written;
         }

@@ -21,7 +21,7 @@ internal static class InternalRedirects
             return false;
         slot.Retire(attempt, ResetReason.Local);
         exchange.InternalRedirects++;
-        exchange.Restart();
+        exchange.Restart(attempt.Status, attempt.Status == 303 ? default : slot.Kept);
         return true;
     }
 

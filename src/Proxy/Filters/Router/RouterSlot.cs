@@ -85,7 +85,7 @@ internal sealed class RouterSlot : FilterSlot
         _hedges = action.HedgeOnPerTryTimeout || head[KnownHeader.XEnvoyHedgeOnPerTryTimeout].SequenceEqual("true"u8);
         head.Remove(KnownHeader.XEnvoyHedgeOnPerTryTimeout);
         _retry.Begin(action.Retry, head, cluster, priority);
-        _alternative = Utf8Parser.TryParse(head[KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse], out int alt, out _) ? alt : null;
+        _alternative = head.Has(KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse) ? 204 : null;
         head.Remove(KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse);
         RouteHeaders.FinishRequest(Exchange, head);
         RouteRewrite.Apply(Exchange, action, Router.Options.SuppressEnvoyHeaders);
@@ -233,7 +233,11 @@ internal sealed class RouterSlot : FilterSlot
         Exchange.Times.UpstreamConnectEnd = connection.ConnectEnd;
         Exchange.Times.UpstreamPoolReady = Exchange.Times.UpstreamSendBegin = Loop.Now;
         if (_action.HostRewrite is { Kind: HostRewriteKind.Auto } && attempt.Host.Endpoint.Hostname.Length > 0)
+        {
+            if (!Router.Options.SuppressEnvoyHeaders)
+                head.Set(KnownHeader.XEnvoyOriginalHost, head[KnownHeader.Authority]);
             RouteRewrite.RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(attempt.Host.Endpoint.Hostname), _action.AppendForwardedHost);
+        }
         Exchange.Options.Tracer?.OnAttempt(Exchange, head);
         bool more = !RequestComplete || _hasTrailers || _kept.Length > 0;
         attempt.Stream.SendHead(head, !more);
@@ -546,6 +550,9 @@ internal sealed class RouterSlot : FilterSlot
         }
         _retry.End();
     }
+
+    /// <summary>The request's body as far as it was kept.</summary>
+    public ReadOnlySpan<byte> Kept => _kept.Written;
 
     /// <summary>Gives an attempt up and forgets it.</summary>
     internal void Retire(Attempt attempt, ResetReason reason)

@@ -335,7 +335,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
             _transport.Loop.Defer(_resume ??= new Resume(this));
     }
 
-    // Unread input would turn our close into a RST, which can destroy the answer on its way: so FIN first, then read on for a while.
+    // Unread input would turn our close into a RST, which can destroy the answer on its way: so it is read on for a while, until the client has closed (observed of Envoy's delayed close).
     private void CloseInOrder(bool nothingUnread)
     {
         _pausedByBody = false;
@@ -347,7 +347,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
         _lingering = true;
         _hold.Release();
         _transport.Reading = true;
-        _transport.EndSend();
+        _transport.Flush();
         _transport.Loop.Arm(_timer ??= new Timer(this), _options.DelayedCloseMicros);
     }
 
