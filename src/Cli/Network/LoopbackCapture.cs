@@ -27,6 +27,7 @@ public sealed class LoopbackCapture : ICapture
             ["LATEEN_BIND"] = mesh,
             ["LATEEN_PROGRAM"] = own,
             ["LATEEN_PORTS"] = string.Join(',', ports),
+            ["ISTIO_META_LATEEN_EXPLICIT_PROXY"] = "true",
             ["ISTIO_META_DNS_CAPTURE"] = "false",
             ["ISTIO_META_HTTP_PROXY_PORT"] = ProxyPort.ToString(CultureInfo.InvariantCulture),
         };

@@ -86,7 +86,11 @@ public sealed class SidecarRoutes
         if (isSniffed) hosts = OnlyTheSniffed(hosts);
         hosts.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
         if (!isSniffed) hosts.Add(DefaultRoutes.CatchAll(inputs.Fallback, inputs.IncludeAttemptCount));
-        return DefaultRoutes.Configuration(inputs.RouteName, hosts, inputs.Node.IsProxylessGrpc());
+        RouteConfiguration configuration = DefaultRoutes.Configuration(inputs.RouteName, hosts, inputs.Node.IsProxylessGrpc());
+        // An explicit proxy serves all ports at one: it is the port in the host that tells services apart there. Istio says that ports are
+        // ignored all the same, which leaves every request to the catch-all; a node that lives by its explicit proxy asks for the other.
+        if (inputs.IsHttpProxy && inputs.Node.Metadata.Flag("LATEEN_EXPLICIT_PROXY")) configuration.IgnorePortInHostMatching = false;
+        return configuration;
     }
 
     // A service is seen with nothing but the port of this configuration, which makes it the default port of destinations.
