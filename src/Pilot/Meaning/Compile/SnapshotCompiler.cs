@@ -13,6 +13,7 @@ namespace Lateen.Pilot.Meaning.Compile;
 /// <summary>Makes snapshots, one after another.</summary>
 public sealed class SnapshotCompiler
 {
+    private readonly GatewayApi.GatewayApiConverter _gatewayApi = new();
     private SnapshotInputs? _lastInputs;
     private MeshSnapshot? _last;
 
@@ -20,6 +21,7 @@ public sealed class SnapshotCompiler
     public MeshSnapshot Compile(SnapshotInputs inputs)
     {
         var settings = inputs.Settings;
+        inputs = Converted(inputs);
         var sameSettings = ReferenceEquals(_lastInputs?.Settings, settings);
         var snapshot = new MeshSnapshot
         {
@@ -39,6 +41,18 @@ public sealed class SnapshotCompiler
         _lastInputs = inputs;
         _last = snapshot;
         return snapshot;
+    }
+
+    private SnapshotInputs Converted(SnapshotInputs inputs)
+    {
+        var converted = _gatewayApi.Convert(inputs.GatewayApi, inputs.Registry, inputs.Settings.DomainSuffix);
+        if (ReferenceEquals(converted, GatewayApi.GatewayApiResources.None)) return inputs;
+        return inputs with
+        {
+            Gateways = [.. inputs.Gateways, .. converted.Gateways],
+            VirtualServices = [.. inputs.VirtualServices, .. converted.VirtualServices],
+            DestinationRules = [.. inputs.DestinationRules, .. converted.DestinationRules],
+        };
     }
 
     /// <summary>Where a resource comes from.</summary>

@@ -52,6 +52,9 @@ public sealed record SnapshotInputs
     /// <summary>TrafficExtensions.</summary>
     public IReadOnlyList<Resource<TrafficExtension>> TrafficExtensions { get; init; } = [];
 
+    /// <summary>Kubernetes' Gateway API, which is converted.</summary>
+    public GatewayApi.GatewayApiInputs GatewayApi { get; init; } = new();
+
     /// <summary>ProxyConfigs.</summary>
     public IReadOnlyList<Resource<Istio.Networking.V1Beta1.ProxyConfig>> ProxyConfigs { get; init; } = [];
 }

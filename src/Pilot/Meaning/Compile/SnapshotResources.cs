@@ -29,6 +29,18 @@ public static class SnapshotResources
             WasmPlugins = Of(Kinds.WasmPlugin),
             TrafficExtensions = Of(Kinds.TrafficExtension),
             ProxyConfigs = Of(Kinds.ProxyConfig),
+            GatewayApi = new GatewayApi.GatewayApiInputs
+            {
+                Classes = Of(Kinds.GatewayClass),
+                Gateways = Of(Kinds.KubernetesGateway),
+                ListenerSets = Of(Kinds.ListenerSet),
+                HttpRoutes = Of(Kinds.HTTPRoute),
+                GrpcRoutes = Of(Kinds.GRPCRoute),
+                TcpRoutes = Of(Kinds.TCPRoute),
+                TlsRoutes = Of(Kinds.TLSRoute),
+                Grants = Of(Kinds.ReferenceGrant),
+                TlsPolicies = Of(Kinds.BackendTLSPolicy),
+            },
         };
     }
 }
