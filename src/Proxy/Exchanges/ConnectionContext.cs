@@ -30,6 +30,9 @@ public sealed class ConnectionContext
     /// <summary>TLS with the client; null for plain text.</summary>
     public TlsFacts? Tls { get; init; }
 
+    /// <summary>The listener's name.</summary>
+    public string Listener { get; init; } = "";
+
     /// <summary>The filter chain's name.</summary>
     public string FilterChain { get; init; } = "";
 

@@ -20,6 +20,10 @@ public sealed class AdminPages
             ["/ready"] = ("print server state, return 200 if LIVE, otherwise return 503", false, _ => Ready()),
             ["/reopen_logs"] = ("reopen access logs", true, _ => Reopen()),
         };
+        var decisions = new DecisionPages(server, server.Decisions);
+        _pages["/decisions"] = ("the last decisions, newest first; ?status= ?route= ?peer=", false, decisions.Decisions);
+        _pages["/explain"] = ("what would serve a request: ?method= ?url= ?header= ?address=", false, decisions.Explain);
+        _pages["/why"] = ("what became of a request: ?id=", false, decisions.Why);
         foreach ((string path, string help, Func<AdminRequest, AdminAnswer> page) in server.Assembly.Pages())
             _pages[path] = (help, false, page);
     }

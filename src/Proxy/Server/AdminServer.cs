@@ -11,7 +11,11 @@ namespace Lateen.Proxy.Server;
 /// <param name="Path">Without the query.</param>
 /// <param name="Query">Parameters, decoded; a name without a value has an empty one.</param>
 /// <param name="Body">The body.</param>
-public sealed record AdminRequest(string Method, string Path, IReadOnlyDictionary<string, string> Query, string Body);
+public sealed record AdminRequest(string Method, string Path, IReadOnlyDictionary<string, string> Query, string Body)
+{
+    /// <summary>Values of the parameter <c>header</c>, which may stand more than once: "name: value" each.</summary>
+    public IReadOnlyList<string> Headers { get; init; } = [];
+}
 
 /// <summary>One admin answer.</summary>
 /// <param name="Status">The status.</param>
@@ -99,7 +103,10 @@ public sealed class AdminServer : Acceptor
                 System.Text.Encoding.Latin1.GetString(RequestHead[KnownHeader.Method]),
                 q < 0 ? path : path[..q],
                 q < 0 ? new Dictionary<string, string>() : Parse(path[(q + 1)..]),
-                System.Text.Encoding.UTF8.GetString(_body.Written))));
+                System.Text.Encoding.UTF8.GetString(_body.Written))
+            {
+                Headers = q < 0 ? [] : [.. path[(q + 1)..].Split('&').Where(p => p.StartsWith("header=", StringComparison.Ordinal)).Select(p => Uri.UnescapeDataString(p["header=".Length..].Replace('+', ' ')))],
+            }));
         }
 
         private static Dictionary<string, string> Parse(string query)

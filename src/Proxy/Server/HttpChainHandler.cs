@@ -95,6 +95,7 @@ public sealed class HttpChainHandler : ChainHandler
             LocalRestored = facts.LocalRestored,
             ServerName = facts.ServerName,
             Tls = connection.Tls,
+            Listener = connection.Listener.Name,
             FilterChain = connection.Chain.Name,
             ListenerMetadata = connection.Listener.Metadata,
             IsInbound = connection.Listener.IsInbound,

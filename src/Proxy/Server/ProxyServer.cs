@@ -77,6 +77,7 @@ public sealed class ProxyServer : IDisposable
         Upstreams = new Upstreams(Clusters, Workers);
         Listeners = new WorkerListeners(ground.Main, Workers);
         _logWriter = inputs.Sinks is null ? new FileWriter() : null;
+        Decisions = new DecisionRing(Workers.Count);
         _assembly = new ProxyAssembly(this, inputs);
         Listeners.Settled = Advance;
         _assembly.Progress = Advance;
@@ -93,6 +94,9 @@ public sealed class ProxyServer : IDisposable
 
     /// <summary>The listeners on all workers.</summary>
     public WorkerListeners Listeners { get; }
+
+    /// <summary>The last decisions.</summary>
+    public DecisionRing Decisions { get; }
 
     /// <summary>The loop for everything but traffic.</summary>
     public EventLoop Main => _ground.Main;

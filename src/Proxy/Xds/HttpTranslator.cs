@@ -29,7 +29,7 @@ internal static class HttpTranslator
             Codec = Codec(m, rejections),
             Filters = filters,
             Routes = routes,
-            Recorders = [.. m.AccessLog.Select(l => translation.Logs.Log(l, rejections)).OfType<ExchangeRecorder>()],
+            Recorders = [.. m.AccessLog.Select(l => translation.Logs.Log(l, rejections)).OfType<ExchangeRecorder>(), translation.Decisions],
             LocalReplies = LocalReplyTranslator.Rules(m.LocalReplyConfig, translation, rejections),
             ServerName = m.ServerName.Length > 0 ? m.ServerName : "envoy",
             ServerHeader = (ServerHeaderMode)m.ServerHeaderTransformation,

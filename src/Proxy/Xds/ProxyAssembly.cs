@@ -37,6 +37,7 @@ internal sealed class ProxyAssembly
             Filters = filters,
             Routes = new RouteTranslator(server.Clusters, filters),
             Peers = new PeerHeaders(_bootstrap.Node.Id, _bootstrap.Node.Metadata),
+            Decisions = server.Decisions,
             Metrics = new IstioMetrics(server.Workers.Count),
             Runtime = BootstrapReader.Runtime(_bootstrap),
         };

@@ -40,6 +40,9 @@ internal sealed class Translation
     /// <summary>Who the peers of exchanges are.</summary>
     public required PeerCodec Peers { get; init; }
 
+    /// <summary>The last decisions.</summary>
+    public required Telemetry.DecisionRing Decisions { get; init; }
+
     /// <summary>Istio's standard metrics.</summary>
     public required IstioMetrics Metrics { get; init; }
 

@@ -1,0 +1,145 @@
+using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Routing;
+
+namespace Lateen.Proxy.Telemetry;
+
+/// <summary>What became of one exchange, station by station, as it was decided: references to what decided it, and a short copy of what identifies it. No header but these is kept.</summary>
+public sealed class Decision
+{
+    private const int IdMax = 64;
+    private const int PathMax = 160;
+
+    private readonly byte[] _id = new byte[IdMax], _path = new byte[PathMax], _method = new byte[16], _authority = new byte[96];
+    private int _idLength, _pathLength, _methodLength, _authorityLength;
+
+    /// <summary>Odd while it is being written: a reader on another thread tries again.</summary>
+    internal int Sequence;
+
+    /// <summary>When it began, microseconds since 1970.</summary>
+    public long StartedAt { get; private set; }
+
+    /// <summary>How long it took, in microseconds.</summary>
+    public long Micros { get; private set; }
+
+    /// <summary>The listener's name.</summary>
+    public string Listener { get; private set; } = "";
+
+    /// <summary>The filter chain's name.</summary>
+    public string Chain { get; private set; } = "";
+
+    /// <summary>The client's identity; empty without one.</summary>
+    public string Peer { get; private set; } = "";
+
+    /// <summary>The virtual host; null for none.</summary>
+    public VirtualHost? Host { get; private set; }
+
+    /// <summary>The route; null for none.</summary>
+    public Route? Route { get; private set; }
+
+    /// <summary>The cluster; null for none.</summary>
+    public ClusterHandle? Cluster { get; private set; }
+
+    /// <summary>The last host tried; null for none.</summary>
+    public Host? Endpoint { get; private set; }
+
+    /// <summary>Tries.</summary>
+    public int Attempts { get; private set; }
+
+    /// <summary>The status.</summary>
+    public int Status { get; private set; }
+
+    /// <summary>Flags.</summary>
+    public ResponseFlags Flags { get; private set; }
+
+    /// <summary>Response code details.</summary>
+    public string Details { get; private set; } = "";
+
+    /// <summary>x-request-id.</summary>
+    public string Id => Text(_id, _idLength);
+
+    /// <summary>The method.</summary>
+    public string Method => Text(_method, _methodLength);
+
+    /// <summary>The authority, cut where it is long.</summary>
+    public string Authority => Text(_authority, _authorityLength);
+
+    /// <summary>The path without its query, cut where it is long.</summary>
+    public string Path => Text(_path, _pathLength);
+
+    internal bool HasId(ReadOnlySpan<byte> id) => _id.AsSpan(0, _idLength).SequenceEqual(id);
+
+    internal void Take(Exchange x)
+    {
+        HeaderMap head = x.RequestHead;
+        _idLength = Copy(head[KnownHeader.XRequestId], _id);
+        _methodLength = Copy(head[KnownHeader.Method], _method);
+        _authorityLength = Copy(head[KnownHeader.Authority], _authority);
+        _pathLength = Copy(Routing.Text.WithoutQuery(head[KnownHeader.Path]), _path);
+        StartedAt = x.StartedAt;
+        Micros = x.Worker.Loop.Now - x.Times.RequestBegin;
+        Listener = x.Connection.Context.Listener;
+        Chain = x.Connection.Context.FilterChain;
+        Peer = x.Connection.Context.Tls is { PeerPresented: true, PeerUris: [string first, ..] } ? first : "";
+        Host = x.Decision.Host;
+        Route = x.Route;
+        Cluster = x.Decision.Cluster;
+        Endpoint = x.Upstream.Host;
+        Attempts = x.Upstream.Attempts;
+        Status = x.Status;
+        Flags = x.Flags;
+        Details = x.Details;
+    }
+
+    private static int Copy(ReadOnlySpan<byte> from, byte[] to)
+    {
+        int n = Math.Min(from.Length, to.Length);
+        from[..n].CopyTo(to);
+        return n;
+    }
+
+    private static string Text(byte[] bytes, int length) => System.Text.Encoding.Latin1.GetString(bytes, 0, length);
+}
+
+/// <summary>The last decisions of each worker, in rings of fixed size: written on the worker without a lock, read from the admin page by trying until a record held still.</summary>
+public sealed class DecisionRing : ExchangeRecorder
+{
+    private readonly Decision[][] _rings;
+    private readonly long[] _next;
+
+    /// <summary>Rings for some workers.</summary>
+    public DecisionRing(int workers, int size = 512)
+    {
+        _rings = [.. Enumerable.Range(0, workers).Select(_ => Enumerable.Range(0, size).Select(_ => new Decision()).ToArray())];
+        _next = new long[workers];
+    }
+
+    /// <inheritdoc/>
+    public override void OnEnd(Exchange exchange)
+    {
+        int worker = exchange.Worker.Index;
+        Decision[] ring = _rings[worker];
+        Decision decision = ring[(int)(_next[worker]++ % ring.Length)];
+        Volatile.Write(ref decision.Sequence, decision.Sequence + 1);
+        decision.Take(exchange);
+        Volatile.Write(ref decision.Sequence, decision.Sequence + 1);
+    }
+
+    /// <summary>What <paramref name="read"/> makes of each record kept, the newest first. A record that is overwritten while it is read is left out.</summary>
+    public IReadOnlyList<T> Read<T>(Func<Decision, bool> wanted, Func<Decision, T> read)
+    {
+        var found = new List<(long At, T Value)>();
+        foreach (Decision decision in _rings.SelectMany(r => r))
+        {
+            int before = Volatile.Read(ref decision.Sequence);
+            if (before == 0 || (before & 1) == 1 || !wanted(decision))
+                continue;
+            T value = read(decision);
+            long at = decision.StartedAt;
+            if (Volatile.Read(ref decision.Sequence) == before)
+                found.Add((at, value));
+        }
+        return [.. found.OrderByDescending(f => f.At).Select(f => f.Value)];
+    }
+}
