@@ -15,6 +15,8 @@ public static class Catalogue
         new Tables.ClustersRunner(),
         new Tables.RegistryRunner(),
         new Tables.MeshConfigRunner(),
+        new Tables.AuthzRbacRunner(),
+        new Tables.SecurityRulesRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>

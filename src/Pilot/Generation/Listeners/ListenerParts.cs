@@ -17,7 +17,10 @@ internal sealed class ListenerParts
     {
         Inputs = inputs;
         var snapshot = inputs.Scope.Snapshot;
-        var target = new PolicyTarget(inputs.Node.Namespace, inputs.Scope.Labels, inputs.Node.Type == ProxyType.Waypoint, policyService);
+        var target = new PolicyTarget(inputs.Node.Namespace, inputs.Scope.Labels, inputs.Node.Type == ProxyType.Waypoint, policyService)
+        {
+            SelectorsReachGateways = inputs.Features.Flag("ENABLE_SELECTOR_BASED_K8S_GATEWAY_POLICY", true),
+        };
         var telemetry = TelemetryScope.Of(snapshot.Telemetry, target, snapshot.Settings.RootNamespace);
         Target = target;
         Logs = new AccessLogs(inputs.Mesh, snapshot.Registry, telemetry);

@@ -25,13 +25,17 @@ internal static class RbacMatchers
         _ => new StringMatcher { Exact = value, IgnoreCase = ignoreCase },
     };
 
-    /// <summary>An identity. A suffix must be found behind the scheme, which the values leave out.</summary>
-    public static StringMatcher Identity(string value) => value switch
+    /// <summary>An identity, which the values write without scheme.</summary>
+    public static StringMatcher Identity(string value) => Behind("spiffe://", value);
+
+    /// <summary>A string behind a prefix; a suffix must be found behind it as well.</summary>
+    public static StringMatcher Behind(string prefix, string value) => value switch
     {
         "*" => Present(),
-        _ when value.StartsWith('*') => Matching($"spiffe://.*{value[1..]}"),
-        _ when value.EndsWith('*') => new StringMatcher { Prefix = $"spiffe://{value[..^1]}" },
-        _ => new StringMatcher { Exact = $"spiffe://{value}" },
+        _ when value.StartsWith('*') && prefix.Length == 0 => new StringMatcher { Suffix = value[1..] },
+        _ when value.StartsWith('*') => Matching($"{Quote(prefix)}.*{Quote(value[1..])}"),
+        _ when value.EndsWith('*') => new StringMatcher { Prefix = prefix + value[..^1] },
+        _ => new StringMatcher { Exact = prefix + value },
     };
 
     /// <summary>A header.</summary>
@@ -85,5 +89,5 @@ internal static class RbacMatchers
     }
 
     /// <summary>The name in <c>attribute[name]</c>; null when there is none.</summary>
-    public static string? Bracketed(string rest) => rest.Length > 2 && rest[0] == '[' && rest[^1] == ']' ? rest[1..^1] : null;
+    public static string? Bracketed(string rest) => rest.Length >= 2 && rest[0] == '[' && rest[^1] == ']' ? rest[1..^1] : null;
 }

@@ -16,7 +16,8 @@ internal static class RbacPermissions
     public const string Ports = "destination.port";
     public const string Addresses = "destination.ip";
     public const string ServerNames = "connection.sni";
-    public const string FilterMetadata = "experimental.envoy.filters.";
+    public const string FilterMetadata = Experimental + "envoy.filters.";
+    private const string Experimental = "experimental.";
 
     /// <summary>Whether an attribute is about what is asked for rather than who asks.</summary>
     public static bool Covers(string key) => key is Ports or Addresses or ServerNames || key.StartsWith(FilterMetadata, StringComparison.Ordinal);
@@ -25,7 +26,7 @@ internal static class RbacPermissions
     public static bool TryBuild(string key, IReadOnlyList<string> values, bool forTcp, out List<Permission> permissions)
     {
         permissions = [];
-        if (key.StartsWith(FilterMetadata, StringComparison.Ordinal))
+        if (IsWhole(key))
         {
             if (Metadata(key, values) is not { } matcher) return false;
             permissions.Add(new Permission { Metadata = matcher });
@@ -41,7 +42,7 @@ internal static class RbacPermissions
     }
 
     /// <summary>The attribute's values are one matcher and need no "or" around them.</summary>
-    public static bool IsWhole(string key) => key.StartsWith(FilterMetadata, StringComparison.Ordinal);
+    public static bool IsWhole(string key) => key.StartsWith(Experimental, StringComparison.Ordinal);
 
     private static Permission? One(string key, string value, bool forTcp) => key switch
     {
@@ -73,7 +74,7 @@ internal static class RbacPermissions
     {
         var bracket = key.IndexOf('[', StringComparison.Ordinal);
         if (bracket < 0 || !key.EndsWith(']')) return null;
-        var matcher = new MetadataMatcher { Filter = key["experimental.".Length..bracket] };
+        var matcher = new MetadataMatcher { Filter = key[Experimental.Length..bracket] };
         matcher.Path.Add(new MetadataMatcher.Types.PathSegment { Key = key[(bracket + 1)..^1] });
         matcher.Value = values.Count == 1 && RbacMatchers.Bracketed(values[0]) is { } element
             ? new ValueMatcher { ListMatch = new ListMatcher { OneOf = new ValueMatcher { StringMatch = RbacMatchers.Text(element) } } }

@@ -53,7 +53,7 @@ internal sealed class RbacPrincipals(string policyNamespace, bool fromFilterStat
         ClientAddresses => RbacMatchers.Range(value) is { } range ? new Principal { RemoteIp = range } : null,
         _ when forTcp => null,
         _ when key.StartsWith(Headers, StringComparison.Ordinal) =>
-            RbacMatchers.Bracketed(key[Headers.Length..]) is { } name ? new Principal { Header = RbacMatchers.Header(name, value) } : null,
+            RbacMatchers.Bracketed(key[Headers.Length..]) is { Length: > 0 } name ? new Principal { Header = RbacMatchers.Header(name, value) } : null,
         _ => null,
     };
 

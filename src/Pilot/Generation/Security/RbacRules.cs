@@ -132,7 +132,12 @@ internal static class TrustDomainAliases
             }
             // cluster.local written in a policy means "this mesh", whatever it is called.
             var rest = identity[parts[0].Length..];
-            foreach (var domain in trustDomains.Where(d => !result.Contains(d + rest))) result.Add(domain + rest);
+            foreach (var domain in trustDomains)
+            {
+                // A suffix that covers the domain already says what its full name would.
+                var named = parts[0].StartsWith('*') && Matches(domain, parts[0]) ? identity : domain + rest;
+                if (!result.Contains(named)) result.Add(named);
+            }
         }
         return result;
     }

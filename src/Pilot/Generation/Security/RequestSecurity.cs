@@ -15,20 +15,29 @@ internal sealed class RequestSecurity
 {
     private const long DefaultFetchSeconds = 5;
     private const long CacheSeconds = 300;
-    private readonly ProxyInputs inputs;
-    private readonly bool clearsRouteCache;
+    private readonly RequestSecurityInputs inputs;
     private readonly IReadOnlyList<JWTRule> rules;
 
     public RequestSecurity(ProxyInputs inputs, PolicyTarget target)
+        : this(
+            Ordered(WorkloadPolicies.RequestAuthentications(inputs.Scope.Snapshot.Policies, target, inputs.Scope.Snapshot.Settings.RootNamespace).Select(static p => p.Spec)),
+            new RequestSecurityInputs(inputs.Scope.Snapshot.Registry, inputs.Features.RemoteJwks, inputs.Keys)
+            {
+                // Routes of a gateway or waypoint may depend on claims, which are known only behind this filter.
+                ClearsRouteCache = inputs.Node.Type is Scope.ProxyType.Router or Scope.ProxyType.Waypoint,
+            })
+    {
+    }
+
+    public RequestSecurity(IEnumerable<JWTRule> rules, RequestSecurityInputs inputs)
     {
         this.inputs = inputs;
-        var snapshot = inputs.Scope.Snapshot;
-        // Routes of a gateway or waypoint may depend on claims, which are known only behind this filter.
-        clearsRouteCache = inputs.Node.Type is Scope.ProxyType.Router or Scope.ProxyType.Waypoint;
-        rules = WorkloadPolicies.RequestAuthentications(snapshot.Policies, target, snapshot.Settings.RootNamespace)
-            .SelectMany(static p => p.Spec.JwtRules)
-            .OrderBy(static r => r.Issuer, StringComparer.Ordinal).ToList();
+        this.rules = rules.ToList();
     }
+
+    /// <summary>The rules of policies in an order that does not depend on that of the policies.</summary>
+    public static IEnumerable<JWTRule> Ordered(IEnumerable<RequestAuthentication> policies) =>
+        policies.SelectMany(static p => p.JwtRules).OrderBy(static r => r.Issuer, StringComparer.Ordinal);
 
     /// <summary>The filter; none without rules.</summary>
     public IEnumerable<HttpFilter> Http(ListenerClass listenerClass)
@@ -76,7 +85,7 @@ internal sealed class RequestSecurity
             Forward = rule.ForwardOriginalToken,
             ForwardPayloadHeader = rule.OutputPayloadToHeader,
             PayloadInMetadata = "payload",
-            ClearRouteCache = clearsRouteCache,
+            ClearRouteCache = inputs.ClearsRouteCache,
             NormalizePayloadInMetadata = new JwtProvider.Types.NormalizePayload(),
         };
         provider.Audiences.Add(rule.Audiences);
@@ -99,9 +108,9 @@ internal sealed class RequestSecurity
     // The mode decides who fetches the keys: the control plane, the proxy, or the proxy where it has a cluster for it.
     private RemoteJwks? Remote(JWTRule rule)
     {
-        var mode = inputs.Features.RemoteJwks.ToLowerInvariant();
+        var mode = inputs.Mode.ToLowerInvariant();
         if (mode is not ("true" or "envoy" or "hybrid") || !Uri.TryCreate(rule.JwksUri, UriKind.Absolute, out var uri)) return null;
-        var known = Providers.Cluster(inputs.Scope.Snapshot.Registry, uri.Host, (uint)uri.Port);
+        var known = Providers.Cluster(inputs.Registry, uri.Host, (uint)uri.Port);
         if (known is null && mode == "hybrid") return null;
         return new RemoteJwks
         {
@@ -114,4 +123,14 @@ internal sealed class RequestSecurity
             CacheDuration = Wire.Seconds(CacheSeconds),
         };
     }
+}
+
+/// <summary>What the filter depends on besides the rules.</summary>
+/// <param name="Registry">Services that hold keys.</param>
+/// <param name="Mode">Who fetches keys: <c>false</c> the control plane, <c>true</c> or <c>envoy</c> the proxy, <c>hybrid</c> the proxy where it can.</param>
+/// <param name="Keys">Fetched keys by issuer and address.</param>
+internal sealed record RequestSecurityInputs(Lateen.Registry.RegistryView Registry, string Mode, Func<string, string, string> Keys)
+{
+    /// <summary>Routes are chosen anew when a token was validated.</summary>
+    public bool ClearsRouteCache { get; init; }
 }

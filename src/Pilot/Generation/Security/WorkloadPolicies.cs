@@ -16,6 +16,9 @@ public sealed record PolicyTarget(string Namespace, IReadOnlyDictionary<string, 
 {
     private const string GatewayLabel = "gateway.networking.k8s.io/gateway-name";
 
+    /// <summary>Selectors also choose instances of Gateways; off where only references may.</summary>
+    public bool SelectorsReachGateways { get; init; } = true;
+
     /// <summary>Name of the Gateway that the workload is an instance of; empty when it is none.</summary>
     public string GatewayName => Labels.GetValueOrDefault(GatewayLabel, "");
 
@@ -66,6 +69,7 @@ public static class WorkloadPolicies
         if (refs.Count > 0) return refs.Any(r => IsTarget(target, policy, r, rootNamespace));
         // A waypoint serves what the policy selects, but is not selected itself.
         if (target.IsWaypoint) return false;
+        if (!target.SelectorsReachGateways && target.GatewayName.Length > 0) return false;
         return selector is null || LabelSelection.IsSubset(selector.MatchLabels, target.Labels);
     }
 
