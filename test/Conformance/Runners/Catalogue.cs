@@ -17,6 +17,8 @@ public static class Catalogue
         new Tables.MeshConfigRunner(),
         new Tables.AuthzRbacRunner(),
         new Tables.SecurityRulesRunner(),
+        new Tables.TelemetryRunner(),
+        new Tables.RoutingRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>

@@ -94,6 +94,7 @@ internal sealed class GatewayRoutes
             ListenPort = (int)server.Server.Port.Number,
             Gateways = new HashSet<string>([server.GatewayName], StringComparer.Ordinal),
             Mesh = inputs.Mesh,
+            Config = inputs.Config,
             Lookups = new RouteLookups
             {
                 Service = host => Find(host, rules.Namespace),

@@ -26,7 +26,11 @@ internal sealed class RouteDestinations
         if (inputs.Rules.IsGatewayApi) action.ClusterNotFoundResponseCode = RouteAction.Types.ClusterNotFoundResponseCode.InternalServerError;
         ApplyRewrite();
         if (rule.Rewrite?.Authority is { Length: > 0 } rewritten) authority = rewritten;
-        if (authority.Length > 0) action.HostRewriteLiteral = authority;
+        if (authority.Length > 0)
+        {
+            action.HostRewriteLiteral = authority;
+            action.AppendXForwardedHost = (inputs.Config ?? inputs.Mesh.DefaultConfig)?.ProxyHeaders?.XForwardedHost?.Enabled == true;
+        }
         ApplyMirrors();
         var hashed = rule.Route.Count == 1 ? ApplySingle(rule.Route[0]) : ApplyWeighted();
         action.RetryPolicy = RetryPolicies.Outbound(rule.Retries ?? inputs.Mesh.DefaultHttpRetryPolicy, hashed);

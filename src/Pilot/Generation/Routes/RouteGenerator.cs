@@ -46,6 +46,7 @@ public sealed class RouteGenerator : IResourceGenerator
             Labels = inputs.Scope.Labels,
             IncludeAttemptCount = inputs.Config.ProxyHeaders?.AttemptCount?.Disabled != true,
             Mesh = inputs.Mesh,
+            Config = inputs.Config,
             Services = egress.Services,
             VirtualServices = egress.VirtualServices.Select(RouteRules.Of).ToList(),
             DestinationRule = inputs.DestinationRule,

@@ -99,6 +99,9 @@ public sealed record RouteRulesInputs
     /// <summary>Mesh-wide settings.</summary>
     public required MeshConfig Mesh { get; init; }
 
+    /// <summary>The proxy's own configuration; null for the mesh's default.</summary>
+    public Istio.Mesh.V1Alpha1.ProxyConfig? Config { get; init; }
+
     /// <summary>Questions about destinations.</summary>
     public required RouteLookups Lookups { get; init; }
 

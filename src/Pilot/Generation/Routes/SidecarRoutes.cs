@@ -30,6 +30,9 @@ public sealed record SidecarRouteInputs
     /// <summary>Mesh-wide settings.</summary>
     public required MeshConfig Mesh { get; init; }
 
+    /// <summary>The proxy's own configuration; null for the mesh's default.</summary>
+    public Istio.Mesh.V1Alpha1.ProxyConfig? Config { get; init; }
+
     /// <summary>Services that the egress listener of this name imports, in order.</summary>
     public required IReadOnlyList<Service> Services { get; init; }
 
@@ -154,6 +157,7 @@ public sealed class SidecarRoutes
             ListenPort = port,
             Gateways = MeshGateway,
             Mesh = inputs.Mesh,
+            Config = inputs.Config,
             Lookups = new RouteLookups { Service = Find, Hash = d => HashPolicies.ForDestination(inputs.DestinationRule(d.Host), d) },
             IsProxylessGrpc = inputs.Node.IsProxylessGrpc(),
         });

@@ -21,7 +21,7 @@ public static class AccessLogSelection
         var levels = scope.Levels.Select(static l => l.AccessLogging).Where(static l => l.Count > 0).ToList();
         IReadOnlyList<string> defaults = mesh.DefaultProviders?.AccessLogging ?? [];
         if (levels.Count == 0) return defaults.Count == 0 ? null : defaults.Select(static d => new Choice(d, "")).ToList();
-        var inScope = InScope(levels, defaults, out var filters);
+        var inScope = InScope(levels, defaults, listenerClass, out var filters);
         var chosen = new SortedDictionary<string, Choice>(StringComparer.Ordinal);
         var parents = defaults;
         foreach (var entry in levels.SelectMany(static l => l))
@@ -37,8 +37,9 @@ public static class AccessLogSelection
         return chosen.Values.ToList();
     }
 
-    // The last level that names providers decides which of them count at all. Of several entries for a provider the last has the condition.
-    private static HashSet<string> InScope(IEnumerable<IReadOnlyList<AccessLogging>> levels, IEnumerable<string> defaults, out Dictionary<string, string> filters)
+    // The last level that names providers decides which of them count at all. Of several entries of this way of traffic for a provider the last has the condition.
+    private static HashSet<string> InScope(
+        IEnumerable<IReadOnlyList<AccessLogging>> levels, IEnumerable<string> defaults, ListenerClass listenerClass, out Dictionary<string, string> filters)
     {
         var result = defaults.ToHashSet(StringComparer.Ordinal);
         filters = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -50,7 +51,7 @@ public static class AccessLogSelection
                 foreach (var provider in entry.Providers)
                 {
                     names.Add(provider.Name);
-                    filters[provider.Name] = entry.Filter?.Expression ?? "";
+                    if (IsFor(entry.Match?.Mode ?? default, listenerClass)) filters[provider.Name] = entry.Filter?.Expression ?? "";
                 }
             }
             if (names.Count > 0) result = names;
