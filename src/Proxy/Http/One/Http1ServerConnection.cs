@@ -192,19 +192,34 @@ public sealed class Http1ServerConnection : DownstreamConnection
     private void Partial(ReadOnlySpan<byte> start)
     {
         if (start.Length > _options.HeadBytesMax)
+        {
             Refuse(HeadError.TooLarge);
-        else if (_scanned == 0 && HeadParser.IsHopeless(start, _options))
+            return;
+        }
+        if (_scanned == 0 && HeadParser.IsHopeless(start, _options))
+        {
             Refuse(HeadError.Codec);
-        else
-            _scanned = start.Length;
+            return;
+        }
+
+        // With its first line a request exists: clocks run and logs tell of it, though its head never ends.
+        if (_receiver is null && start.Contains((byte)'\n'))
+            Open(0);
+        _scanned = start.Length;
+    }
+
+    private RequestReceiver Open(int headBytes)
+    {
+        _stream.Begin(headBytes);
+        RequestReceiver receiver = _receiver ??= _acceptor.OnRequest(_stream);
+        receiver.RequestHead.Clear();
+        return receiver;
     }
 
     private void Accept(HeadParser parser, ReadOnlySpan<byte> head)
     {
-        _stream.Begin(head.Length);
-        RequestReceiver receiver = _receiver = _acceptor.OnRequest(_stream);
+        RequestReceiver receiver = Open(head.Length);
         HeaderMap map = receiver.RequestHead;
-        map.Clear();
         Framing framing = default;
         HeadError error = head.Length > _options.HeadBytesMax
             ? HeadError.TooLarge
@@ -295,18 +310,13 @@ public sealed class Http1ServerConnection : DownstreamConnection
     {
         if (_timer is { IsArmed: true } timer)
             _transport.Loop.Disarm(timer);
-        if (_receiver is null)
-        {
-            _stream.Begin(0);
-            _receiver = _acceptor.OnRequest(_stream);
-            _receiver.RequestHead.Clear();
-        }
+        RequestReceiver receiver = _receiver ?? Open(0);
         _phase = Phase.Discard;
         _stream.CloseAfterResponse();
         if (_stream.HeadSent)
             Abandon(ResetReason.ProtocolError, error.Detail);
         else
-            _receiver.OnBadRequest(error.Status, error.Detail, error.Kind);
+            receiver.OnBadRequest(error.Status, error.Detail, error.Kind);
     }
 
     // ---- The end of a response, of the connection ----

@@ -11,6 +11,7 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
     private const long PrematureMicros = 1_000_000;
 
     private readonly Stack<Http2ServerStream> _spareFaces = new();
+    private DelayedClose? _lingering;
     private HeaderMap? _ignored;
     private int _prefaceSeen;
     private uint _newStream;
@@ -292,8 +293,28 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
 
     private void EndIfDrained()
     {
-        if (_final && Active == 0)
+        if (!_final || Active > 0 || _lingering is not null)
+            return;
+        EndTransport();
+    }
+
+    // What the client still sends would turn our close into a RST, which can destroy what is on its way to it: so it is read on for a while.
+    protected override void EndTransport()
+    {
+        if (Options.DelayedCloseMicros == 0)
+        {
             Transport.Close();
+            return;
+        }
+        if (_lingering is not null)
+            return;
+        Transport.Flush();
+        Transport.Loop.Arm(_lingering = new DelayedClose(this), Options.DelayedCloseMicros);
+    }
+
+    private sealed class DelayedClose(Http2ServerSession session) : Deadline
+    {
+        protected internal override void OnDue(long now) => session.Transport.Close();
     }
 
     protected override void OnGoAway(uint lastStream, ErrorCode code)
@@ -328,6 +349,8 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
     public override void OnClosed()
     {
         base.OnClosed();
+        if (_lingering is { IsArmed: true } timer)
+            Transport.Loop.Disarm(timer);
         Disconnected();
     }
 

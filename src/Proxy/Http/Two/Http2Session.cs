@@ -577,8 +577,11 @@ internal abstract partial class Http2Session
             return;
         Ended = true;
         OnFailure(detail, kind);
-        Transport.Close();
+        EndTransport();
     }
+
+    /// <summary>Nothing more is said: the transport may go.</summary>
+    protected virtual void EndTransport() => Transport.Close();
 
     /// <summary>The transport is over.</summary>
     public virtual void OnClosed()
