@@ -365,7 +365,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
     {
         _receiver = null;
         _phase = Phase.Discard;
-        _transport.Close();
+        CloseInOrder(false);
     }
 
     internal void PauseBody(bool pause)

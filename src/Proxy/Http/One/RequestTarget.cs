@@ -10,7 +10,8 @@ internal static class RequestTarget
             map.Add(KnownHeader.Authority, System.Text.Encoding.ASCII.GetBytes(options.One.DefaultHostForHttp10));
         if (connect)
         {
-            if (target[0] is (byte)'/' or (byte)'*')
+            // RFC 9112 3.2.3: host and port, nothing else.
+            if (target[0] is (byte)'/' or (byte)'*' || !HasPort(target) || target.LastIndexOf((byte)':') <= target.LastIndexOf((byte)']'))
                 return new HeadError(400, "http1.invalid_url");
             map.Set(KnownHeader.Authority, target);
             return default;
