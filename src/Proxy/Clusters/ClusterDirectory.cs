@@ -21,6 +21,7 @@ public sealed class ClusterDirectory
     private readonly List<ClusterHandle> _order = [];
     private readonly (EventLoop Loop, ClusterWatcher Watcher)?[] _watchers;
     private readonly EventLoop _main;
+    private readonly Resolution.DnsClusters _dns;
 
     /// <summary>An empty directory whose health is decided on <paramref name="main"/>.</summary>
     public ClusterDirectory(EventLoop main, int workers)
@@ -28,11 +29,15 @@ public sealed class ClusterDirectory
         _main = main;
         Workers = workers;
         Outliers = new Health.OutlierDetector(this, main);
+        _dns = new Resolution.DnsClusters(this, main, () => Names ?? Resolution.SystemNames.Read());
         _watchers = new (EventLoop, ClusterWatcher)?[workers];
     }
 
     /// <summary>Number of workers.</summary>
     public int Workers { get; }
+
+    /// <summary>What is known of names without asking; null reads the system's files when a name is first needed.</summary>
+    public Resolution.SystemNames? Names { get; set; }
 
     /// <summary>Outlier detection of these clusters.</summary>
     public Health.OutlierDetector Outliers { get; }
@@ -91,7 +96,7 @@ public sealed class ClusterDirectory
     {
         ClusterHandle handle = Handle(cluster.Name);
         ClusterView? before = handle.Current;
-        EndpointSet set = endpoints ?? before?.Endpoints ?? EndpointSet.Empty;
+        EndpointSet set = _dns.Follow(handle, cluster, endpoints);
         Put(handle, cluster, set, HostsOf(cluster, set, before));
     }
 
@@ -102,12 +107,20 @@ public sealed class ClusterDirectory
             Put(handle, view.Cluster, endpoints, HostsOf(view.Cluster, endpoints, view));
     }
 
+    /// <summary>Names were resolved. Main loop.</summary>
+    internal void PublishResolved(ClusterHandle handle, EndpointSet endpoints)
+    {
+        if (handle.Current is { } view)
+            Put(handle, view.Cluster, endpoints, HostsOf(view.Cluster, endpoints, view));
+    }
+
     /// <summary>The cluster is gone: its requests fail from now on, running ones end in peace. Main loop.</summary>
     public void Remove(string cluster)
     {
         if (Find(cluster) is not { Current: { } before } handle)
             return;
         handle.Current = null;
+        _dns.Forget(handle);
         Outliers.Follow(handle, null);
         Published?.Invoke(handle, before, null);
         Tell(handle);

@@ -1,0 +1,189 @@
+using Lateen.Proxy.Net;
+
+namespace Lateen.Proxy.Clusters.Resolution;
+
+/// <summary>Keeps the addresses of strict and logical DNS clusters fresh: each name is asked for again when its time has come, and a change is published.</summary>
+internal sealed class DnsClusters
+{
+    private readonly ClusterDirectory _directory;
+    private readonly EventLoop _loop;
+    private readonly DnsResolver _resolver;
+    private readonly Dictionary<ClusterHandle, Watch> _watches = [];
+
+    public DnsClusters(ClusterDirectory directory, EventLoop main, Func<SystemNames> system)
+    {
+        _directory = directory;
+        _loop = main;
+        _resolver = new DnsResolver(main, system);
+    }
+
+    /// <summary>Configuration came: the endpoints as far as their names are known. Names that are new are asked for.</summary>
+    public EndpointSet Follow(ClusterHandle handle, Cluster cluster, EndpointSet? written)
+    {
+        if (cluster.Type is not (ClusterType.StrictDns or ClusterType.LogicalDns))
+        {
+            Forget(handle);
+            return written ?? handle.Current?.Endpoints ?? EndpointSet.Empty;
+        }
+        if (!_watches.TryGetValue(handle, out Watch? watch))
+            _watches[handle] = watch = new Watch(this, handle);
+        return watch.Take(cluster, written);
+    }
+
+    /// <summary>The cluster is gone.</summary>
+    public void Forget(ClusterHandle handle)
+    {
+        if (_watches.Remove(handle, out Watch? watch))
+            watch.Stop();
+    }
+
+    private sealed class Watch(DnsClusters owner, ClusterHandle handle)
+    {
+        private readonly Dictionary<string, Name> _names = new(StringComparer.Ordinal);
+        private Cluster _cluster = null!;
+        private EndpointSet _written = EndpointSet.Empty;
+
+        public DnsClusters Owner => owner;
+
+        public Cluster Cluster => _cluster;
+
+        public EndpointSet Take(Cluster cluster, EndpointSet? written)
+        {
+            _cluster = cluster;
+            _written = written ?? _written;
+            HashSet<string> wanted = [.. _written.Localities.SelectMany(l => l.Endpoints).Where(e => e.DnsName.Length > 0).Select(e => HostOf(e.DnsName))];
+            foreach (string gone in _names.Keys.Where(n => !wanted.Contains(n)).ToArray())
+            {
+                _names[gone].Stop();
+                _names.Remove(gone);
+            }
+            foreach (string name in wanted.Where(n => !_names.ContainsKey(n)))
+            {
+                _names[name] = new Name(this, name);
+                _names[name].Begin();
+            }
+            return Resolved();
+        }
+
+        public void Stop()
+        {
+            foreach (Name name in _names.Values)
+                name.Stop();
+            _names.Clear();
+        }
+
+        public void OnChanged() => owner._directory.PublishResolved(handle, Resolved());
+
+        public void Count(ClusterCounter counter) => handle.Counters[0].Count(counter);
+
+        private EndpointSet Resolved() => _written with
+        {
+            Localities = [.. _written.Localities.Select(l => l with { Endpoints = [.. l.Endpoints.SelectMany(Expand)] })],
+        };
+
+        // A strict cluster has a host for each address; a logical one has one host, the first address of the moment.
+        private IEnumerable<Endpoint> Expand(Endpoint endpoint)
+        {
+            if (endpoint.DnsName.Length == 0)
+                return [endpoint];
+            if (!_names.TryGetValue(HostOf(endpoint.DnsName), out Name? name))
+                return [];
+            int port = int.TryParse(endpoint.DnsName.AsSpan(endpoint.DnsName.LastIndexOf(':') + 1), out int p) ? p : 0;
+            string hostname = endpoint.Hostname.Length > 0 ? endpoint.Hostname : HostOf(endpoint.DnsName);
+            IEnumerable<Address> addresses = _cluster.Type == ClusterType.LogicalDns ? name.Addresses.Take(1) : name.Addresses;
+            return addresses.Select(a => endpoint with { Address = a.WithPort(port), Hostname = hostname, DnsName = "" });
+        }
+
+        private static string HostOf(string dnsName) => dnsName[..dnsName.LastIndexOf(':')];
+    }
+
+    private sealed class Name(Watch watch, string name) : Deadline
+    {
+        private bool _stopped, _second;
+        private long _failureWait;
+        private List<Address> _found = [];
+        private uint _ttl;
+
+        public IReadOnlyList<Address> Addresses { get; private set; } = [];
+
+        private DnsOptions Options => watch.Cluster.Dns;
+
+        private EventLoop Loop => watch.Owner._loop;
+
+        public void Begin()
+        {
+            if (_stopped)
+                return;
+            _second = false;
+            _found = [];
+            _ttl = uint.MaxValue;
+            watch.Count(ClusterCounter.UpdateAttempt);
+            Ask(Options.Family is DnsFamily.V4Only or DnsFamily.V4Preferred or DnsFamily.All ? DnsMessage.TypeA : DnsMessage.TypeAaaa);
+        }
+
+        public void Stop()
+        {
+            _stopped = true;
+            Loop.Disarm(this);
+        }
+
+        private void Ask(ushort type) => watch.Owner._resolver.Resolve(name, type, Options.Resolvers, (outcome, addresses, ttl) => OnAnswer(type, outcome, addresses, ttl));
+
+        private void OnAnswer(ushort type, DnsOutcome outcome, IReadOnlyList<Address> addresses, uint ttl)
+        {
+            if (_stopped)
+                return;
+            _found.AddRange(addresses);
+            _ttl = Math.Min(_ttl, ttl);
+            bool other = !_second && (Options.Family == DnsFamily.All || (_found.Count == 0 && Options.Family is DnsFamily.Auto or DnsFamily.V4Preferred));
+            if (other)
+            {
+                _second = true;
+                Ask(type == DnsMessage.TypeA ? DnsMessage.TypeAaaa : DnsMessage.TypeA);
+                return;
+            }
+            if (_found.Count == 0 && outcome == DnsOutcome.Failure)
+                OnFailed();
+            else
+                OnFound();
+        }
+
+        // No name and no address are answers, too: the hosts are gone. A failure says nothing, and keeps them.
+        private void OnFound()
+        {
+            watch.Count(_found.Count == 0 ? ClusterCounter.UpdateEmpty : ClusterCounter.UpdateSuccess);
+            _failureWait = 0;
+            bool changed = !_found.ToHashSet().SetEquals(Addresses) || (watch.Cluster.Type == ClusterType.LogicalDns && _found.Count > 0 && (Addresses.Count == 0 || _found[0] != Addresses[0]));
+            Addresses = [.. _found.Distinct()];
+            if (changed)
+                watch.OnChanged();
+            else
+                watch.Count(ClusterCounter.UpdateNoRebuild);
+            long wait = Options.RespectTtl && _ttl is > 0 and not uint.MaxValue ? _ttl * 1_000_000L : Options.RefreshMicros;
+            Again(wait);
+        }
+
+        private void OnFailed()
+        {
+            watch.Count(ClusterCounter.UpdateFailure);
+            if (Options.FailureRefreshMicros <= 0)
+            {
+                Again(Options.RefreshMicros);
+                return;
+            }
+            long most = Options.FailureRefreshMaxMicros > 0 ? Options.FailureRefreshMaxMicros : Options.FailureRefreshMicros * 10;
+            _failureWait = _failureWait == 0 ? Options.FailureRefreshMicros : Math.Min(_failureWait * 2, most);
+            Again(1 + (long)(Loop.Chance.NextULong() % (ulong)_failureWait));
+        }
+
+        private void Again(long wait)
+        {
+            if (Options.JitterMicros > 0)
+                wait += (long)(Loop.Chance.NextULong() % (ulong)Options.JitterMicros);
+            if (!_stopped)
+                Loop.Arm(this, Math.Max(1000, wait));
+        }
+
+        protected internal override void OnDue(long now) => Begin();
+    }
+}
