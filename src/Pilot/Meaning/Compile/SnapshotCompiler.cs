@@ -14,6 +14,7 @@ namespace Lateen.Pilot.Meaning.Compile;
 public sealed class SnapshotCompiler
 {
     private readonly GatewayApi.GatewayApiConverter _gatewayApi = new();
+    private readonly Ingresses.IngressConverter _ingresses = new();
     private SnapshotInputs? _lastInputs;
     private MeshSnapshot? _last;
 
@@ -46,11 +47,12 @@ public sealed class SnapshotCompiler
     private SnapshotInputs Converted(SnapshotInputs inputs)
     {
         var converted = _gatewayApi.Convert(inputs.GatewayApi, inputs.Registry, inputs.Settings.DomainSuffix);
-        if (ReferenceEquals(converted, GatewayApi.GatewayApiResources.None)) return inputs;
+        var ingresses = _ingresses.Convert(inputs.Ingresses, inputs.IngressClasses, inputs.Registry, inputs.Settings);
+        if (ReferenceEquals(converted, GatewayApi.GatewayApiResources.None) && ReferenceEquals(ingresses, Ingresses.IngressResources.None)) return inputs;
         return inputs with
         {
-            Gateways = [.. inputs.Gateways, .. converted.Gateways],
-            VirtualServices = [.. inputs.VirtualServices, .. converted.VirtualServices],
+            Gateways = [.. inputs.Gateways, .. converted.Gateways, .. ingresses.Gateways],
+            VirtualServices = [.. inputs.VirtualServices, .. converted.VirtualServices, .. ingresses.VirtualServices],
             DestinationRules = [.. inputs.DestinationRules, .. converted.DestinationRules],
         };
     }

@@ -55,6 +55,12 @@ public sealed record SnapshotInputs
     /// <summary>Kubernetes' Gateway API, which is converted.</summary>
     public GatewayApi.GatewayApiInputs GatewayApi { get; init; } = new();
 
+    /// <summary>Ingresses, which are converted.</summary>
+    public IReadOnlyList<Resource<Kubernetes.Networking.V1.Ingress>> Ingresses { get; init; } = [];
+
+    /// <summary>IngressClasses.</summary>
+    public IReadOnlyList<Resource<Kubernetes.Networking.V1.IngressClass>> IngressClasses { get; init; } = [];
+
     /// <summary>ProxyConfigs.</summary>
     public IReadOnlyList<Resource<Istio.Networking.V1Beta1.ProxyConfig>> ProxyConfigs { get; init; } = [];
 }

@@ -29,6 +29,8 @@ public static class SnapshotResources
             WasmPlugins = Of(Kinds.WasmPlugin),
             TrafficExtensions = Of(Kinds.TrafficExtension),
             ProxyConfigs = Of(Kinds.ProxyConfig),
+            Ingresses = Of(Kinds.Ingress),
+            IngressClasses = Of(Kinds.IngressClass),
             GatewayApi = new GatewayApi.GatewayApiInputs
             {
                 Classes = Of(Kinds.GatewayClass),
