@@ -26,9 +26,6 @@ internal sealed class LoopbackGround : Ground, IDisposable
 
     public override IReadOnlyList<EventLoop> Workers => [_worker];
 
-    // Everything is on one machine's loopback: nothing stands for it towards others.
-    public override Address OwnAddress => default;
-
     public override void Start()
     {
         _threads.Add(_main.Inner.Start());
