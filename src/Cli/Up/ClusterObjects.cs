@@ -14,6 +14,15 @@ internal static class ClusterObjects
         ["metadata"] = new JsonObject { ["name"] = name, ["labels"] = new JsonObject { ["kubernetes.io/metadata.name"] = name, ["istio-injection"] = "enabled" } },
     };
 
+    /// <summary>The mesh's settings as an installation for demonstrations has them: every request is logged in Istio's default format.</summary>
+    public static JsonObject MeshSettings() => new()
+    {
+        ["apiVersion"] = "v1",
+        ["kind"] = "ConfigMap",
+        ["metadata"] = new JsonObject { ["name"] = "istio", ["namespace"] = "istio-system" },
+        ["data"] = new JsonObject { ["mesh"] = "accessLogFile: /dev/stdout\ndefaultProviders:\n  metrics: [prometheus]\nenablePrometheusMerge: true\n" },
+    };
+
     public static JsonObject Node(string address) => new()
     {
         ["apiVersion"] = "v1",

@@ -136,7 +136,7 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, P
         string[] namespaces = [.. _workloads.Select(w => w.Plan.Namespace).Concat(_services.Select(s => s["metadata"]!["namespace"]!.ToString())).Append("istio-system").Distinct()];
         (string Account, string Namespace)[] accounts = [.. _workloads.Select(w => (w.Plan.ServiceAccount, w.Plan.Namespace)).Distinct()];
         (WorkloadPlan, string, bool)[] placed = [.. _workloads.Select(w => (w.Plan, w.Address, true))];
-        state.WriteCluster("base", [.. namespaces.Select(ClusterObjects.Namespace), ClusterObjects.Node(capture.Subnet.Machine.ToString()), .. accounts.Select(a => ClusterObjects.ServiceAccount(a.Account, a.Namespace))]);
+        state.WriteCluster("base", [.. namespaces.Select(ClusterObjects.Namespace), ClusterObjects.Node(capture.Subnet.Machine.ToString()), ClusterObjects.MeshSettings(), .. accounts.Select(a => ClusterObjects.ServiceAccount(a.Account, a.Namespace))]);
         state.WriteCluster("services", _services);
         state.WriteCluster("workloads", [.. placed.Select(p => ClusterObjects.Pod(p.Item1, p.Item2, p.Item3)), .. _services.Select(s => ClusterObjects.EndpointSlice(s, placed)).OfType<JsonObject>()]);
     }
