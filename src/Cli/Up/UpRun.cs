@@ -10,6 +10,7 @@ namespace Lateen.Cli.Up;
 /// <summary>One run of `lateen up`, from the first check to the last child's end.</summary>
 internal sealed class UpRun(Terminal terminal, UpOptions options)
 {
+    private const int DiskFull = 28; // ENOSPC, which .NET hands on as it is
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
     private readonly Progress _progress = new(terminal);
     private readonly Spawner _spawner = new();
@@ -39,7 +40,7 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
             }
             catch (Exception failure) when (failure is IOException or SocketException or UnauthorizedAccessException)
             {
-                throw new CommandException(failure.Message.TrimEnd('.'), $"Logs are in {state.Logs}.");
+                throw new CommandException(failure.HResult == DiskFull ? $"the disk that holds {options.State} is full" : failure.Message.TrimEnd('.'), $"Logs are in {state.Logs}.");
             }
         }
         catch (IOException failure)
@@ -54,7 +55,7 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
     {
         WorkloadPlan gateway = WorkloadPlan.Ingress() with { Ports = [options.Port, 15021] };
         await mesh.AddAsync(manifest, [ClusterObjects.IngressService(options.Port, Https(options.Port))], [gateway, .. manifest.Workloads]).ConfigureAwait(false);
-        _progress.Done("network", $"{mesh.Workloads.Count - 1} workloads, capture {(mesh.Capture.Subnet.Loopback ? "loopback" : "transparent")}");
+        _progress.Done("network", $"{mesh.Workloads.Count - 1} workload{(mesh.Workloads.Count == 2 ? "" : "s")}, capture {(mesh.Capture.Subnet.Loopback ? "loopback" : "transparent")}");
         await mesh.ControlPlane.Process.StartAsync().ConfigureAwait(false);
         // Everything starts at once: sidecars ask until the control plane answers, programs until their sidecar does.
         foreach (Workload workload in mesh.Workloads) await StartAsync(workload).ConfigureAwait(false);
@@ -65,7 +66,7 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
         string page = $"http://localhost:{options.Port}{manifest.Page ?? "/"}";
         if (manifest.Page is not null) await new PageCheck(page).AwaitAsync(StartPatience, cancel).ConfigureAwait(false);
         _progress.Done("ready");
-        new Summary(terminal).Print(mesh, manifest.Page is null ? null : page, address);
+        new Summary(terminal).Print(mesh, manifest.Page is null ? null : page);
     }
 
     private async Task StartAsync(Workload workload)
