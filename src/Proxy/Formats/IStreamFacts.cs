@@ -134,6 +134,15 @@ public interface IStreamFacts
     /// <summary>The order in which the flags were set, a byte each (bit number plus one, the first lowest); 0 where it is not known.</summary>
     ulong FlagOrder => 0;
 
+    /// <summary>How the client's connection ended, as it was noticed: Normal, RemoteReset, LocalReset.</summary>
+    string DownstreamCloseType => "Normal";
+
+    /// <summary>How the upstream's connection ended, as it was noticed.</summary>
+    string UpstreamCloseType => "Normal";
+
+    /// <summary>Why we closed the client's connection, in Envoy's words; empty where we did not.</summary>
+    string LocalCloseReason => "";
+
     /// <summary>Envoy's response code details; empty for none.</summary>
     string Details { get; }
 

@@ -110,9 +110,10 @@ internal static partial class Operators
         "ENVIRONMENT" => FromEnvironment(op),
         "TRACE_ID" => static (f, b) => Put(b, f.TraceIds.Trace),
         "SPAN_ID" => static (f, b) => Put(b, f.TraceIds.Span),
-        "DOWNSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => Put(b, "Normal"),
-        "UPSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => f.UpstreamHost.Kind != Net.AddressKind.None && Put(b, "Normal"),
-        "CUSTOM_FLAGS" or "UPSTREAM_LOCAL_CLOSE_REASON" or "DOWNSTREAM_LOCAL_CLOSE_REASON"
+        "DOWNSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => Put(b, f.DownstreamCloseType),
+        "UPSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => (f.Protocol is null || f.UpstreamHost.Kind != Net.AddressKind.None) && Put(b, f.UpstreamCloseType),
+        "DOWNSTREAM_LOCAL_CLOSE_REASON" => static (f, b) => Put(b, f.LocalCloseReason),
+        "CUSTOM_FLAGS" or "UPSTREAM_LOCAL_CLOSE_REASON"
             or "BYTES_RETRANSMITTED" or "PACKETS_RETRANSMITTED" or "TLS_JA3_FINGERPRINT" or "TLS_JA4_FINGERPRINT" => static (_, _) => false,
         _ => null,
     };

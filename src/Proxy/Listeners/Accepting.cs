@@ -244,12 +244,8 @@ internal sealed class Accepting : TransportHandler
 
     public override void OnEnd(Transport transport)
     {
-        // A client that says nothing more can still be served by what it has said.
-        if (_over || _shaking)
-            return;
-        if (_early is { Length: > 0 })
-            Decide(_early.Written);
-        else
+        // What is undecided when the client ends stays so: no chain is chosen by half of what it needs (as Envoy).
+        if (!_over && !_shaking)
             Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.ConnectionTerminated), "", abort: false);
     }
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text.Json;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
@@ -13,6 +14,8 @@ public class ConnectionStream : IStreamFacts
     private readonly Listener _listener;
     private readonly ConnectionFacts _facts;
     private readonly Dictionary<string, object> _state = new(StringComparer.Ordinal);
+    private ResponseFlags _flags;
+    private int _flagCount;
 
     /// <summary>Points in its life.</summary>
     public StreamTimes Times;
@@ -67,7 +70,26 @@ public class ConnectionStream : IStreamFacts
     public int Status => 0;
 
     /// <inheritdoc/>
-    public ResponseFlags Flags { get; set; }
+    public ResponseFlags Flags
+    {
+        get => _flags;
+        set
+        {
+            // Remembered in the order of their coming, as logs write them: a byte each, the first lowest.
+            for (uint news = (uint)(value & ~_flags); news != 0; news &= news - 1)
+                FlagOrder |= (ulong)(BitOperations.TrailingZeroCount(news) + 1) << (8 * _flagCount++);
+            _flags = value;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ulong FlagOrder { get; private set; }
+
+    /// <inheritdoc/>
+    public string DownstreamCloseType { get; set; } = "Normal";
+
+    /// <inheritdoc/>
+    public string UpstreamCloseType { get; set; } = "Normal";
 
     /// <inheritdoc/>
     public string Details { get; set; } = "";
@@ -75,7 +97,7 @@ public class ConnectionStream : IStreamFacts
     /// <inheritdoc/>
     public string TerminationDetails { get; set; } = "";
 
-    /// <summary>Why we closed the client's connection, in Envoy's words; empty where the client did.</summary>
+    /// <inheritdoc/>
     public string LocalCloseReason { get; set; } = "";
 
     /// <inheritdoc/>
@@ -90,6 +112,9 @@ public class ConnectionStream : IStreamFacts
     /// <inheritdoc/>
     public long BytesSent { get; set; }
 
+    /// <summary>Of <see cref="BytesReceived"/>, what passed the filters; wire counters count no more.</summary>
+    public long BytesPassed { get; set; }
+
     /// <summary>Bytes from the upstream.</summary>
     public long UpstreamReceived { get; set; }
 
@@ -97,7 +122,7 @@ public class ConnectionStream : IStreamFacts
     public long UpstreamSent { get; set; }
 
     /// <inheritdoc/>
-    public StreamBytes DownstreamBytes => new(0, BytesReceived, 0, BytesSent);
+    public StreamBytes DownstreamBytes => new(0, BytesPassed, 0, BytesSent);
 
     /// <inheritdoc/>
     public StreamBytes UpstreamBytes => new(0, UpstreamReceived, 0, UpstreamSent);
@@ -196,7 +221,8 @@ public class ConnectionStream : IStreamFacts
     public void AddMetadata(string ns, IReadOnlyDictionary<string, string> values)
     {
         Dictionary<string, JsonElement> all = new(DynamicMetadata?.Namespaces ?? new Dictionary<string, JsonElement>(), StringComparer.Ordinal);
-        var merged = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        // Sorted, as a protobuf Struct is printed.
+        var merged = new SortedDictionary<string, JsonElement>(StringComparer.Ordinal);
         if (all.TryGetValue(ns, out JsonElement before) && before.ValueKind == JsonValueKind.Object)
         {
             foreach (JsonProperty property in before.EnumerateObject())

@@ -255,6 +255,7 @@ public sealed class TcpSession
                 return;
         }
         _filter = 0;
+        Facts.BytesPassed += bytes.Length;
         if (_connected)
         {
             SendUpstream(bytes);
@@ -419,6 +420,8 @@ public sealed class TcpSession
             return;
         if (_down is Tls.TlsTransport { FailureReason.Length: > 0 } tls)
             Facts.DownstreamTransportFailure = tls.FailureReason;
+        if (reason == CloseReason.Reset)
+            Facts.DownstreamCloseType = "RemoteReset";
         _over = true;
         Loop.Disarm(_clock);
         _unseen.Clear(Loop.Chunks);
@@ -449,7 +452,11 @@ public sealed class TcpSession
         if (_over)
             return;
         if (reason == CloseReason.Reset)
+        {
             Facts.Flags |= ResponseFlags.UpstreamRemoteReset;
+            Facts.UpstreamCloseType = "RemoteReset";
+            Facts.DownstreamCloseType = "LocalReset";
+        }
         End(abort: reason == CloseReason.Reset);
     }
 
