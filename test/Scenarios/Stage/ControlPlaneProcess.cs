@@ -1,0 +1,90 @@
+using Envoy.Service.Discovery.V3;
+using Lateen.Config.Store;
+using Lateen.ControlPlane;
+using Lateen.ControlPlane.Ads;
+using Lateen.ControlPlane.Operator;
+using Lateen.Proxy.Http;
+using Lateen.Proxy.Http.Two;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Net.Memory;
+
+namespace Lateen.Test.Scenarios.Stage;
+
+/// <summary>The control plane as a process of the in-memory network: the real control loop behind a small gRPC server. It can die and come back; the store stays, as a disk would.</summary>
+internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, TimeProvider time) : Acceptor
+{
+    private MemoryLoop _loop = null!;
+    private Wake _wake = null!;
+
+    public static int Port => 15010;
+
+    /// <summary>Null while it is away.</summary>
+    public ControlLoop? Control { get; private set; }
+
+    public void Start()
+    {
+        if (Control is not null) return;
+        _loop = host.AddLoop("controlplane");
+        _wake = new Wake(this);
+        Control = new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, store, Wiring.Generators(), time.GetUtcNow(), time);
+        _loop.Listen(new ListenOptions(host.Ip.WithPort(Port)), this);
+    }
+
+    public void Stop()
+    {
+        if (Control is null) return;
+        _loop.Kill();
+        Control = null;
+    }
+
+    public ChangeAnswer Apply(string name, string yaml)
+    {
+        ControlLoop control = Control ?? throw new ScenarioException($"{name}: the control plane is away; nothing can be applied");
+        ChangeAnswer answer = control.Configuration.Apply(new ApplyRequest([new SourceText(name, yaml)], null, DryRun: false, Author: "scenario"), time.GetUtcNow()).Value!;
+        Tick();
+        return answer;
+    }
+
+    public Answer<ChangeAnswer> Delete(string kind, string name, string inNamespace)
+    {
+        ControlLoop control = Control ?? throw new ScenarioException("the control plane is away; nothing can be deleted");
+        Answer<ChangeAnswer> answer = control.Configuration.Delete(new DeleteRequest([new Target(kind, name)], [], inNamespace, DryRun: false, IgnoreNotFound: false, Author: "scenario"), time.GetUtcNow());
+        Tick();
+        return answer;
+    }
+
+    /// <summary>Every connected proxy runs what is written, or has refused it.</summary>
+    public bool IsSettled => Control is { } control && control.Streams.Generation >= control.Generation
+        && control.Streams.Open.All(stream => stream.SettledGeneration >= control.Generation || stream.HasRefused);
+
+    /// <summary>What proxies refused, a line each.</summary>
+    public IEnumerable<string> Refusals => Control is null ? [] :
+        from stream in Control.Streams.Open
+        from type in stream.Types
+        where type.Value.Error is not null
+        select $"{stream.ConnectionId} refused {AdsStreams.ShortName(type.Key)}: {type.Value.Error}";
+
+    public override void OnAccepted(Transport transport) => _ = new Http2ServerConnection(transport, new Calls(this), new CodecOptions());
+
+    private void Tick()
+    {
+        if (Control?.Tick(time.GetUtcNow()) is not { } next) return;
+        _loop.Arm(_wake, Math.Max(1000, (next - time.GetUtcNow()).Ticks / 10));
+    }
+
+    private sealed class Wake(ControlPlaneProcess process) : Deadline
+    {
+        protected override void OnDue(long now) => process.Tick();
+    }
+
+    private sealed class Calls(ControlPlaneProcess process) : RequestAcceptor
+    {
+        public override RequestReceiver OnRequest(DownstreamStream stream) => new DiscoveryCall(process.Control!, stream, time: () => process.Time);
+
+        public override void OnConnectionError(string detail, Lateen.Proxy.FailureKind kind)
+        {
+        }
+    }
+
+    private DateTimeOffset Time => time.GetUtcNow();
+}

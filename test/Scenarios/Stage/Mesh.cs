@@ -1,0 +1,220 @@
+// Stage: the whole mesh in one process: the control plane, a proxy for each pod, applications and a network, under one seed and a virtual clock. Everything but the applications, the
+// callers and the gRPC server in front of the control loop is the product itself. The mesh owns the network and nothing else reads the machine's clock or makes a thread.
+using System.Globalization;
+using System.Text;
+using Lateen.Config.Resources;
+using Lateen.Config.Store;
+using Lateen.Config.Validation;
+using Lateen.ControlPlane.Operator;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Net.Memory;
+
+namespace Lateen.Test.Scenarios.Stage;
+
+/// <summary>A mesh on the in-memory network.</summary>
+internal sealed class Mesh
+{
+    private const long SettleMicros = 60_000_000;
+    private const string LogFormat = "%REQ(X-CALL)%|%RESPONSE_FLAGS%|%UPSTREAM_CLUSTER%|%ROUTE_NAME%|%RESPONSE_CODE_DETAILS%|%UPSTREAM_HOST%\\n";
+
+    private readonly ResourceStore _store;
+    private readonly List<ServiceManifest> _services = [];
+    private readonly List<Pod> _pods = [];
+    private readonly Dictionary<string, Address> _names = [];
+    private readonly Address _controlPlaneAt = Address.V4(0x0a000002, ControlPlaneProcess.Port);
+    private int _nextPod = 10, _nextService = 10, _nextCall;
+
+    public Mesh(ulong seed)
+    {
+        Network = new MemoryNetwork(seed);
+        var time = new VirtualTime(Network);
+        _store = new ResourceStore(Validator.Check, time);
+        ControlPlaneHost = Network.AddHost("istiod", _controlPlaneAt);
+        ControlPlane = new ControlPlaneProcess(ControlPlaneHost, _store, time);
+        ControlPlane.Start();
+        Outside = Network.AddHost("outside", Address.V4(0xc6336401, 0)).AddLoop("client");
+        MeshConfig("");
+    }
+
+    public MemoryNetwork Network { get; }
+
+    public MemoryHost ControlPlaneHost { get; }
+
+    public ControlPlaneProcess ControlPlane { get; }
+
+    /// <summary>A machine outside of the mesh from which gateways are called.</summary>
+    public MemoryLoop Outside { get; }
+
+    public IReadOnlyList<Pod> Pods => _pods;
+
+    /// <summary>What the callers got, in order.</summary>
+    public List<Call> Calls { get; } = [];
+
+    /// <summary>External servers by their names.</summary>
+    public Dictionary<string, Application> External { get; } = [];
+
+    // Building
+
+    /// <summary>Settings of the mesh on top of an access log that scenarios read.</summary>
+    public void MeshConfig(string yaml)
+    {
+        string text = $"accessLogFile: /dev/stdout\naccessLogFormat: \"{LogFormat}\"\n{yaml}";
+        ApplyOrFail("mesh", $"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: istio\n  namespace: istio-system\ndata:\n  mesh: |\n{Indented(text, 4)}");
+    }
+
+    public void AddService(string name, string inNamespace, params PortManifest[] ports)
+    {
+        var service = new ServiceManifest(name, inNamespace, Address.V4(0x0a600000u + (uint)_nextService++, 0), ports);
+        _services.Add(service);
+        _names[name] = _names[$"{name}.{inNamespace}"] = _names[$"{name}.{inNamespace}.svc.cluster.local"] = service.ClusterIp;
+        ApplyOrFail(name, service.ToYaml());
+    }
+
+    /// <summary>A pod with an application and a sidecar, behind every service that selects its app.</summary>
+    public Pod AddPod(string app, string version, string inNamespace)
+    {
+        int number = _nextPod++;
+        var ports = new Dictionary<int, string>();
+        foreach (PortManifest port in _services.Where(s => s.Name == app && s.Namespace == inNamespace).SelectMany(s => s.Ports)) ports[port.Target] = port.Protocol;
+        string name = $"{app}-{version}-{number}";
+        MemoryHost host = Network.AddHost(name, Address.V4(0x0af40000u + (uint)number, 0));
+        var application = new Application(host, $"{app} {version}", ports);
+        var pod = new Pod(host, name, inNamespace, new Dictionary<string, string> { ["app"] = app, ["version"] = version }, application, _controlPlaneAt);
+        Add(pod);
+        application.Start();
+        return pod;
+    }
+
+    /// <summary>A gateway's proxy behind the service of the same name.</summary>
+    public Pod AddGateway(string name, string inNamespace)
+    {
+        int number = _nextPod++;
+        MemoryHost host = Network.AddHost(name, Address.V4(0x0af40000u + (uint)number, 0));
+        var pod = new Pod(host, $"{name}-{number}", inNamespace, new Dictionary<string, string> { ["app"] = name, ["istio"] = name.Replace("istio-", "", StringComparison.Ordinal) }, null, _controlPlaneAt);
+        Add(pod);
+        return pod;
+    }
+
+    /// <summary>A server that the mesh knows nothing of.</summary>
+    public void AddExternal(string name, string ip, int port, string protocol)
+    {
+        if (!Address.TryParse(ip, 0, out Address at)) throw new ScenarioException($"{ip} is no IP address");
+        var application = new Application(Network.AddHost(name, at), name, new Dictionary<int, string> { [port] = protocol });
+        application.Start();
+        External[name] = application;
+        _names[name] = at;
+    }
+
+    /// <summary>A name as a caller's DNS knows it.</summary>
+    public void Name(string host, string ip)
+    {
+        if (!Address.TryParse(ip, 0, out Address at)) throw new ScenarioException($"{ip} is no IP address");
+        _names[host] = at;
+    }
+
+    private void Add(Pod pod)
+    {
+        _pods.Add(pod);
+        ApplyOrFail(pod.Name, PodManifest.Of(pod));
+        WriteEndpoints();
+        pod.StartProxy();
+    }
+
+    /// <summary>Tells the control plane which pods are there and ready, as Kubernetes would.</summary>
+    public void WriteEndpoints()
+    {
+        foreach (ServiceManifest service in _services)
+        {
+            Pod[] behind = [.. _pods.Where(pod => pod.Namespace == service.Namespace && pod.Labels["app"] == service.Name)];
+            ApplyOrFail(service.Name, service.EndpointsYaml(behind));
+        }
+    }
+
+    // Changing
+
+    public ChangeAnswer Apply(string name, string yaml) => ControlPlane.Apply(name, yaml);
+
+    /// <summary>Applies what has to be right.</summary>
+    public void ApplyOrFail(string name, string yaml)
+    {
+        ChangeAnswer answer = Apply(name, yaml);
+        if (!answer.Accepted) throw new ScenarioException($"{name} was refused: {string.Join("; ", answer.Findings.Where(f => f.Level == "error").Select(f => $"{f.Place} {f.Text}"))}");
+    }
+
+    /// <summary>Waits until every proxy runs what is written.</summary>
+    public void Settle()
+    {
+        if (ControlPlane.Control is null) return;
+        int proxies = _pods.Count(pod => pod.Proxy is not null);
+        bool done = Network.RunUntil(() => ControlPlane.Control.Streams.Count >= proxies && ControlPlane.IsSettled, SettleMicros);
+        string[] refusals = [.. ControlPlane.Refusals];
+        if (refusals.Length > 0) throw new ScenarioException(string.Join("\n", refusals));
+        if (!done) throw new ScenarioException($"the proxies do not run the newest configuration after 60 s; they said: {string.Join("; ", _pods.SelectMany(pod => pod.Said.Select(said => $"{pod.Name}: {said}")).Take(5))}");
+        // The last answer to the control plane leaves before the workers have their letters.
+        Network.Advance(2_000);
+    }
+
+    // Calling
+
+    /// <summary>Where a caller's DNS sends a name; what nobody knows is somewhere in the internet.</summary>
+    public Address Resolve(string host, int port)
+    {
+        if (Address.TryParse(host, port, out Address literal)) return literal;
+        return _names.TryGetValue(host, out Address known) ? known.WithPort(port) : Address.V4(0xcb007109, port);
+    }
+
+    public Call Call(MemoryLoop from, Address to, CallRequest request, Pod? proxy)
+    {
+        var call = new Call(from, to, request, $"call-{++_nextCall}", proxy);
+        Calls.Add(call);
+        return call;
+    }
+
+    /// <summary>Runs until calls are over; those that are not after a minute broke.</summary>
+    public void Await(IReadOnlyCollection<Call> calls, long micros = 60_000_000)
+    {
+        if (Network.RunUntil(() => calls.All(call => call.IsOver), micros)) return;
+        foreach (Call call in calls) call.GiveUp();
+    }
+
+    /// <summary>Pods that a scenario means by an app, or an app and a version.</summary>
+    public IReadOnlyList<Pod> Find(string words)
+    {
+        Pod[] found = [.. _pods.Where(pod => pod.Application is { } app ? app.Name == words || pod.Labels["app"] == words : pod.Labels["istio"] == words || pod.Labels["app"] == words)];
+        return found.Length > 0 ? found : throw new ScenarioException($"there is no {words} on the stage");
+    }
+
+    internal static string Indented(string text, int by) => string.Concat(text.TrimEnd('\n').Split('\n').Select(line => new string(' ', by) + line + "\n"));
+}
+
+/// <summary>A port of a service.</summary>
+internal sealed record PortManifest(int Port, int Target, string Protocol);
+
+/// <summary>A service and its endpoints as Kubernetes would write them.</summary>
+internal sealed record ServiceManifest(string Name, string Namespace, Address ClusterIp, IReadOnlyList<PortManifest> Ports)
+{
+    public string ToYaml()
+    {
+        var yaml = new StringBuilder($"apiVersion: v1\nkind: Service\nmetadata:\n  name: {Name}\n  namespace: {Namespace}\nspec:\n  clusterIP: {ClusterIp.Host}\n  selector:\n    app: {Name}\n  ports:\n");
+        foreach (PortManifest port in Ports) yaml.Append(CultureInfo.InvariantCulture, $"  - name: {port.Protocol}-{port.Port}\n    port: {port.Port}\n    targetPort: {port.Target}\n");
+        return yaml.ToString();
+    }
+
+    public string EndpointsYaml(IReadOnlyList<Pod> pods)
+    {
+        var yaml = new StringBuilder($"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: {Name}-slice\n  namespace: {Namespace}\n  labels:\n    kubernetes.io/service-name: {Name}\naddressType: IPv4\nports:\n");
+        foreach (PortManifest port in Ports) yaml.Append(CultureInfo.InvariantCulture, $"- name: {port.Protocol}-{port.Port}\n  port: {port.Target}\n  protocol: TCP\n");
+        yaml.Append(pods.Count == 0 ? "endpoints: []\n" : "endpoints:\n");
+        foreach (Pod pod in pods)
+            yaml.Append($"- addresses: [{pod.Host.Ip.Host}]\n  conditions:\n    ready: {(pod.IsReady ? "true" : "false")}\n  targetRef:\n    kind: Pod\n    name: {pod.Name}\n    namespace: {pod.Namespace}\n");
+        return yaml.ToString();
+    }
+}
+
+/// <summary>A pod as Kubernetes would write it.</summary>
+internal static class PodManifest
+{
+    public static string Of(Pod pod) =>
+        $"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {pod.Name}\n  namespace: {pod.Namespace}\n  labels:\n{Mesh.Indented(string.Join('\n', pod.Labels.Select(label => $"{label.Key}: {label.Value}")), 4)}"
+        + $"spec:\n  serviceAccountName: default\n  containers:\n  - name: app\n    image: app\nstatus:\n  phase: Running\n  podIP: {pod.Host.Ip.Host}\n  podIPs:\n  - ip: {pod.Host.Ip.Host}\n  conditions:\n  - type: Ready\n    status: \"True\"\n";
+}

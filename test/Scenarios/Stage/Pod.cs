@@ -1,0 +1,115 @@
+using System.Text.Json.Nodes;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Net.Memory;
+using Lateen.Proxy.Server;
+using Lateen.Proxy.Telemetry;
+
+namespace Lateen.Test.Scenarios.Stage;
+
+/// <summary>A pod: an application, its sidecar (or a gateway's proxy without an application), and rules that turn connections to the sidecar.</summary>
+internal sealed class Pod(MemoryHost host, string name, string inNamespace, IReadOnlyDictionary<string, string> labels, Application? application, Address controlPlane)
+{
+    // Ports that Istio's capture rules leave alone.
+    private static readonly int[] NotCaptured = [15000, 15001, 15006, 15020, 15021, 15090];
+
+    public MemoryHost Host => host;
+
+    public string Name => name;
+
+    public string Namespace => inNamespace;
+
+    public IReadOnlyDictionary<string, string> Labels => labels;
+
+    /// <summary>Null for a gateway.</summary>
+    public Application? Application => application;
+
+    /// <summary>The access log of its proxy.</summary>
+    public MemorySink Log { get; } = new();
+
+    /// <summary>Null while it is stopped.</summary>
+    public ProxyServer? Proxy { get; private set; }
+
+    /// <summary>What its proxy said to an operator.</summary>
+    public List<string> Said { get; } = [];
+
+    /// <summary>Endpoints are ready unless a scenario says otherwise.</summary>
+    public bool IsReady { get; set; } = true;
+
+    public void StartProxy()
+    {
+        if (Proxy is not null) return;
+        Proxy = new ProxyServer(new ProxyInputs { Bootstrap = Bootstrap(), Sinks = _ => Log, Say = Said.Add }, new MemoryGround(host));
+        if (application is not null) host.Capture = Captured;
+        Proxy.Start();
+    }
+
+    /// <summary>Its proxy dies; connections to and from the application meet nobody.</summary>
+    public void StopProxy()
+    {
+        Proxy?.Dispose();
+        Proxy = null;
+    }
+
+    private Address Captured(CaptureQuery asked)
+    {
+        if (asked.IsInbound) return NotCaptured.Contains(asked.Destination.Port) ? default : host.Ip.WithPort(15006);
+        return asked.From.Name != "app" || asked.Destination.IsLoopback ? default : host.Ip.WithPort(15001);
+    }
+
+    private string Bootstrap()
+    {
+        var own = new JsonObject();
+        foreach ((string key, string value) in labels) own[key] = value;
+        return new JsonObject
+        {
+            ["node"] = new JsonObject
+            {
+                ["id"] = $"{(application is null ? "router" : "sidecar")}~{host.Ip.Host}~{name}.{inNamespace}~{inNamespace}.svc.cluster.local",
+                ["cluster"] = $"{labels.GetValueOrDefault("app", name)}.{inNamespace}",
+                ["metadata"] = new JsonObject
+                {
+                    ["NAME"] = name,
+                    ["NAMESPACE"] = inNamespace,
+                    ["WORKLOAD_NAME"] = name,
+                    ["SERVICE_ACCOUNT"] = "default",
+                    ["CLUSTER_ID"] = "Kubernetes",
+                    ["INSTANCE_IPS"] = host.Ip.Host,
+                    ["ISTIO_VERSION"] = "1.32.0",
+                    ["LABELS"] = own,
+                },
+            },
+            ["dynamic_resources"] = new JsonObject
+            {
+                ["lds_config"] = Ads(),
+                ["cds_config"] = Ads(),
+                ["ads_config"] = new JsonObject
+                {
+                    ["api_type"] = "DELTA_GRPC",
+                    ["transport_api_version"] = "V3",
+                    ["grpc_services"] = new JsonArray(new JsonObject { ["envoy_grpc"] = new JsonObject { ["cluster_name"] = "xds-grpc" } }),
+                },
+            },
+            ["static_resources"] = new JsonObject { ["clusters"] = new JsonArray(Xds()) },
+        }.ToJsonString();
+    }
+
+    private static JsonObject Ads() => new() { ["ads"] = new JsonObject(), ["initial_fetch_timeout"] = "0s", ["resource_api_version"] = "V3" };
+
+    private JsonObject Xds() => new()
+    {
+        ["name"] = "xds-grpc",
+        ["type"] = "STATIC",
+        ["connect_timeout"] = "1s",
+        ["load_assignment"] = new JsonObject
+        {
+            ["cluster_name"] = "xds-grpc",
+            ["endpoints"] = new JsonArray(new JsonObject
+            {
+                ["lb_endpoints"] = new JsonArray(new JsonObject
+                {
+                    ["endpoint"] = new JsonObject { ["address"] = new JsonObject { ["socket_address"] = new JsonObject { ["address"] = controlPlane.Host, ["port_value"] = controlPlane.Port } } },
+                }),
+            }),
+        },
+    };
+}
