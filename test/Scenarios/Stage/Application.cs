@@ -6,6 +6,7 @@ using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
+using Lateen.Test.Scenarios.Text;
 
 namespace Lateen.Test.Scenarios.Stage;
 

@@ -59,7 +59,7 @@ internal sealed class Call : ResponseReceiver
 
     public override string ToString() => Broken is { } how ? $"broken ({how})" : $"{Status}{(App.Length > 0 ? " from " + App : "")}{(Flags is { Length: > 0 } flags and not "-" ? " with flag " + flags : "")}";
 
-    private string LogField(int field) => From?.Log.Lines.LastOrDefault(line => line.StartsWith(Id + "|", StringComparison.Ordinal))?.Split('|')[field] ?? "";
+    private string LogField(int field) => From?.Log.Lines.LastOrDefault(line => line.StartsWith(Id + "~", StringComparison.Ordinal))?.Split('~')[field].TrimEnd(';') ?? "";
 
     public override void OnInformational()
     {

@@ -26,7 +26,7 @@ internal static class Headers
 
     public static string? Find(this IEnumerable<(string Name, string Value)> headers, string name)
     {
-        string[] values = [.. headers.Where(header => header.Name == name.ToLowerInvariant()).Select(header => header.Value)];
+        string[] values = [.. headers.Where(header => header.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(header => header.Value)];
         return values.Length == 0 ? null : string.Join(",", values);
     }
 }

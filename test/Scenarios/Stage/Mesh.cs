@@ -8,6 +8,7 @@ using Lateen.Config.Validation;
 using Lateen.ControlPlane.Operator;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
+using Lateen.Test.Scenarios.Text;
 
 namespace Lateen.Test.Scenarios.Stage;
 
@@ -15,7 +16,7 @@ namespace Lateen.Test.Scenarios.Stage;
 internal sealed class Mesh
 {
     private const long SettleMicros = 60_000_000;
-    private const string LogFormat = "%REQ(X-CALL)%|%RESPONSE_FLAGS%|%UPSTREAM_CLUSTER%|%ROUTE_NAME%|%RESPONSE_CODE_DETAILS%|%UPSTREAM_HOST%\\n";
+    private const string LogFormat = "%REQ(X-CALL)%~%RESPONSE_FLAGS%~%UPSTREAM_CLUSTER%~%ROUTE_NAME%~%RESPONSE_CODE_DETAILS%~%UPSTREAM_HOST%\\n";
 
     private readonly ResourceStore _store;
     private readonly List<ServiceManifest> _services = [];

@@ -24,10 +24,10 @@ internal static class AnswerSteps
         }),
         new(@"(?<how>at least |at most )?(?<count>\d+) answers? (?:is|are) " + Kind, (play, m, _) =>
             Require(play, Compare(m.Groups["how"].Value, Count(play, m), (int)Number(m, "count")))),
-        new(@"the answers are from (?<apps>.+)", (play, m, _) =>
-            Require(play, m.Groups["apps"].Value.Split([", ", " and "], StringSplitOptions.None).Order().SequenceEqual(play.Calls.Select(call => call.App).Distinct().Order()))),
         new("all answers are from one pod", (play, _, _) => Require(play, play.Calls.Select(call => call.Head.Find("x-pod")).Distinct().Count() == 1 && play.Calls[0].App.Length > 0)),
         new(@"the answers are from (?<count>\d+) pods", (play, m, _) => Require(play, play.Calls.Select(call => call.Head.Find("x-pod")).OfType<string>().Distinct().Count() == (int)Number(m, "count"))),
+        new(@"the answers are from (?<apps>.+)", (play, m, _) =>
+            Require(play, m.Groups["apps"].Value.Split([", ", " and "], StringSplitOptions.None).Order().SequenceEqual(play.Calls.Select(call => call.App).Distinct().Order()))),
         new(@"(?:the|every) answer has header (?<name>[^\s:]+)(?:: (?<value>.+))?", (play, m, _) =>
             Require(play, play.Calls.TrueForAll(call => call.Head.Find(m.Groups["name"].Value) is { } value && (!m.Groups["value"].Success || value == m.Groups["value"].Value)))),
         new(@"(?:the|every) answer has no header (?<name>\S+)", (play, m, _) => Require(play, play.Calls.TrueForAll(call => call.Head.Find(m.Groups["name"].Value) is null))),

@@ -14,13 +14,14 @@ internal static class TrafficSteps
 
     public static readonly Step[] All =
     [
-        new(@"(?<from>[a-z-]+(?: v\d+)?) calls (?<method>[A-Z]+) http://(?<host>[^:/ ]+)(?::(?<port>\d+))?(?<path>/\S*)" + Tail, (play, m, _) => FromPod(play, m)),
+        new(@"(?<from>[a-z-]+(?: v\d+)?) (?<verb>calls|begins) (?<method>[A-Z]+) http://(?<host>[^:/ ]+)(?::(?<port>\d+))?(?<path>/\S*)" + Tail, (play, m, _) => FromPod(play, m)),
         new(@"(?:the )?(?<gateway>[a-z-]*gateway) is called with host (?<host>\S+) (?<method>[A-Z]+) (?<path>/\S*)(?: on port (?<port>\d+))?" + Tail, (play, m, _) => AtGateway(play, m)),
         new(@"(?<from>[a-z-]+(?: v\d+)?) sends ""(?<text>.*)"" to (?<host>[^: ]+):(?<port>\d+)", (play, m, _) =>
         {
             Pod pod = play.Mesh.Find(m.Groups["from"].Value)[0];
             One(play, pod.Application!.Loop, play.Mesh.Resolve(m.Groups["host"].Value, Number(m, "port", 0)), new CallRequest("", "", "", [], Raw: m.Groups["text"].Value), pod);
         }),
+        new("the calls end", (play, _, _) => End(play)),
         new(@"(?<amount>\d+) (?<unit>ms|s|min) pass(?:es)?", (play, m, _) => play.Mesh.Network.Advance(Micros(m))),
     ];
 
@@ -53,6 +54,7 @@ internal static class TrafficSteps
 
     private static void Many(Play play, Match m, MemoryLoop from, Func<Address> to, CallRequest request, Pod proxy)
     {
+        bool begins = m.Groups["verb"].Value == "begins";
         play.Calls.Clear();
         for (int i = 0; i < Number(m, "times", 1); i++)
         {
@@ -60,8 +62,15 @@ internal static class TrafficSteps
             CallRequest numbered = request with { Headers = [.. request.Headers.Select(h => (h.Name, h.Value.Replace("{n}", number.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)))] };
             Call call = play.Mesh.Call(from, to(), numbered, proxy);
             play.Calls.Add(call);
-            if (!m.Groups["atonce"].Success) play.Mesh.Await([call]);
+            if (!begins && !m.Groups["atonce"].Success) play.Mesh.Await([call]);
         }
+        // Begun means that the requests are on their way: their connections are made and their heads sent.
+        if (begins) play.Mesh.Network.Advance(20_000);
+        else End(play);
+    }
+
+    private static void End(Play play)
+    {
         play.Mesh.Await(play.Calls);
         // Access logs are written when an exchange has ended on both sides.
         play.Mesh.Network.Advance(2_000);
