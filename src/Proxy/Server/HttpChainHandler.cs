@@ -24,6 +24,9 @@ public sealed class HttpChainHandler : ChainHandler
     /// <summary>The connection manager.</summary>
     public HttpOptions Options => _options;
 
+    /// <summary>True while every answer shall end its connection (a failed health check). Null for never.</summary>
+    public Func<bool>? Failing { get; init; }
+
     /// <summary>What a worker keeps of this chain.</summary>
     private sealed class Place(Worker worker, HttpOptions options)
     {
@@ -41,7 +44,7 @@ public sealed class HttpChainHandler : ChainHandler
         var http = new HttpConnection(place.Pool, Context(connection))
         {
             Transport = connection.Transport,
-            ShallEnd = () => place.Draining,
+            ShallEnd = () => place.Draining || (Failing?.Invoke() ?? false),
             Closed = ended =>
             {
                 place.Live.Remove(ended);

@@ -181,7 +181,11 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             return null;
         if (manager.Rds is not null)
             routes.Add(new RouteReference(manager.Rds.RouteConfigName, manager.Rds.ConfigSource));
-        var http = new HttpChainHandler(options with { BufferLimit = (int)Math.Min(message.PerConnectionBufferLimitBytes ?? 1024 * 1024, int.MaxValue) }, translation.Workers);
+        var http = new HttpChainHandler(options with { BufferLimit = (int)Math.Min(message.PerConnectionBufferLimitBytes ?? 1024 * 1024, int.MaxValue) }, translation.Workers)
+        {
+            // A listener that drains only when it is changed does not mind health checks.
+            Failing = message.DrainType == Message.Types.DrainType.ModifyOnly ? null : translation.Failing,
+        };
         return chain.Filters.Count == 1 ? http : network.Before(chain, message, http, rejections);
     }
 

@@ -29,6 +29,7 @@ internal sealed class ProxyAssembly
         {
             Node = _bootstrap.Node,
             OwnAddress = server.OwnAddress,
+            Failing = () => !server.IsHealthy,
             Workers = server.Workers.Count,
             Clusters = server.Clusters,
             Upstreams = server.Upstreams,

@@ -16,6 +16,9 @@ internal sealed class Translation
     /// <summary>The host's own address; kind None where it is unknown.</summary>
     public Net.Address OwnAddress { get; init; }
 
+    /// <summary>True while the proxy was told to fail health checks. Null for never.</summary>
+    public Func<bool>? Failing { get; init; }
+
     /// <summary>Number of workers.</summary>
     public required int Workers { get; init; }
 
