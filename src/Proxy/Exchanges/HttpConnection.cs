@@ -146,8 +146,20 @@ public sealed class HttpConnection : RequestAcceptor
         Loop.Arm(_drain, Math.Max(1, Options.DrainMicros));
     }
 
-    internal bool EndsAfter(Exchange exchange) =>
-        (Options.MaxRequestsPerConnection > 0 && _requests >= Options.MaxRequestsPerConnection) || _draining || (ShallEnd?.Invoke() ?? false);
+    // Said on each answer's head. The last request that a connection may have ends it; a drain only says so and waits for its time, in which requests are still served.
+    internal void EndAfter(Exchange exchange)
+    {
+        bool spent = Options.MaxRequestsPerConnection > 0 && _requests >= Options.MaxRequestsPerConnection;
+        if (!spent && !_draining && !(ShallEnd?.Invoke() ?? false))
+            return;
+        if (spent && exchange.Stream.Version != HttpVersion.Http2)
+        {
+            exchange.Stream.CloseAfterResponse();
+            return;
+        }
+        exchange.Stream.AnnounceClose();
+        Drain();
+    }
 
     internal byte[] CertificateElement(ClientCertFields fields) => _certificate ??= ClientCertificates.Element(Context.Tls!, fields);
 

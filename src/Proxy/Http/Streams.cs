@@ -88,6 +88,11 @@ public abstract class DownstreamStream
 
     /// <summary>The connection shall end after this response (Connection: close, or GOAWAY).</summary>
     public abstract void CloseAfterResponse();
+
+    /// <summary>The connection will be drained: HTTP/1 says Connection: close, yet goes on serving until the manager ends it, so that a request on its way is not lost; HTTP/2 has its own words.</summary>
+    public virtual void AnnounceClose()
+    {
+    }
 }
 
 /// <summary>Who handles one request: the Exchange. The codec fills <see cref="RequestHead"/> (and <see cref="RequestTrailers"/>) and then calls.</summary>

@@ -34,14 +34,7 @@ internal static class ResponseFinishing
             Admission.AppendVia(head, options.Via);
         if (options.AlwaysSetRequestId && exchange.RequestHead.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id))
             head.Set(KnownHeader.XRequestId, id);
-        if (!exchange.Connection.EndsAfter(exchange))
-            return;
-
-        // HTTP/1 ends with this response; HTTP/2 goes through its drain time.
-        if (exchange.Stream.Version == HttpVersion.Http2)
-            exchange.Connection.Drain();
-        else
-            exchange.Stream.CloseAfterResponse();
+        exchange.Connection.EndAfter(exchange);
     }
 
     private static void SetServer(Exchange exchange, HeaderMap head, HttpOptions options)

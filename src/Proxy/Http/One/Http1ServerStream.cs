@@ -18,7 +18,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
 
     private long _headReceived, _bodyReceived, _headSent, _bodySent;
     private int _minor = 1;
-    private bool _keepAliveAsked, _isHead, _upgrade, _connect, _informed, _ended;
+    private bool _keepAliveAsked, _isHead, _upgrade, _connect, _informed, _ended, _announced;
     private BodyForm _form;
 
     /// <inheritdoc/>
@@ -54,7 +54,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     {
         (_headReceived, _bodyReceived, _headSent, _bodySent) = (headBytes, 0, 0, 0);
         _minor = 1;
-        _keepAliveAsked = _isHead = _upgrade = _connect = _informed = _ended = HeadSent = Closing = false;
+        _keepAliveAsked = _isHead = _upgrade = _connect = _informed = _ended = _announced = HeadSent = Closing = false;
         if (BodyPaused)
             BodyPaused = false;
     }
@@ -135,7 +135,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         HeadWriter writer = HeadWriter.Begin();
         writer.PutStatusLine(head, _minor);
         writer.PutHeaders(head, spelling, upgrade: tunnel);
-        if (Closing)
+        if (Closing || _announced)
             writer.PutLine("connection"u8, "close"u8, null, proper);
         else if (_minor == 0 && _keepAliveAsked && !tunnel)
             writer.PutLine("connection"u8, "keep-alive"u8, null, proper);
@@ -221,6 +221,9 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
 
     /// <inheritdoc/>
     public override void CloseAfterResponse() => Closing = true;
+
+    /// <inheritdoc/>
+    public override void AnnounceClose() => _announced = true;
 
     private void End()
     {

@@ -217,7 +217,6 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
             ResetReason.ProtocolError => ErrorCode.ProtocolError,
             ResetReason.ConnectError => ErrorCode.ConnectError,
             ResetReason.Overflow => ErrorCode.EnhanceYourCalm,
-            ResetReason.Local => ErrorCode.NoError,
             _ => ErrorCode.InternalError,
         });
         Http2ServerStream face = stream.Server!;
