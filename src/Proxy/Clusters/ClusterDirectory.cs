@@ -22,6 +22,7 @@ public sealed class ClusterDirectory
     private readonly (EventLoop Loop, ClusterWatcher Watcher)?[] _watchers;
     private readonly EventLoop _main;
     private readonly Resolution.DnsClusters _dns;
+    private readonly Health.HealthChecker _checks;
 
     /// <summary>An empty directory whose health is decided on <paramref name="main"/>.</summary>
     public ClusterDirectory(EventLoop main, int workers)
@@ -29,6 +30,7 @@ public sealed class ClusterDirectory
         _main = main;
         Workers = workers;
         Outliers = new Health.OutlierDetector(this, main);
+        _checks = new Health.HealthChecker(this, main);
         _dns = new Resolution.DnsClusters(this, main, () => Names ?? Resolution.SystemNames.Read());
         _watchers = new (EventLoop, ClusterWatcher)?[workers];
     }
@@ -122,6 +124,7 @@ public sealed class ClusterDirectory
         handle.Current = null;
         _dns.Forget(handle);
         Outliers.Follow(handle, null);
+        _checks.Follow(handle, null);
         Published?.Invoke(handle, before, null);
         Tell(handle);
     }
@@ -140,6 +143,20 @@ public sealed class ClusterDirectory
         Put(handle, view.Cluster, view.Endpoints, places);
     }
 
+    /// <summary>A host that discovery let go has failed its checks, too: it leaves. Main loop.</summary>
+    internal void Forget(ClusterHandle handle, Host host)
+    {
+        if (handle.Current is not { } view)
+            return;
+        var places = new List<(LocalityEndpoints, Host[])>();
+        foreach (PriorityHosts p in view.Hosts.Priorities)
+        {
+            foreach (LocalityHosts l in p.Localities)
+                places.Add((new LocalityEndpoints(l.Locality, p.Priority, l.Weight, [], Metadata.Empty), Array.FindAll(l.All, h => !ReferenceEquals(h, host))));
+        }
+        Put(handle, view.Cluster, view.Endpoints, places);
+    }
+
     private void Put(ClusterHandle handle, Cluster cluster, EndpointSet endpoints, List<(LocalityEndpoints Place, Host[] Hosts)> places)
     {
         ClusterView? before = handle.Current;
@@ -148,6 +165,7 @@ public sealed class ClusterDirectory
         var view = new ClusterView(cluster, endpoints, hosts, subsets, [.. cluster.Members.Select(Handle)], (before?.Generation ?? 0) + 1);
         handle.Current = view;
         Outliers.Follow(handle, view);
+        _checks.Follow(handle, view);
         Published?.Invoke(handle, before, view);
         Tell(handle);
     }

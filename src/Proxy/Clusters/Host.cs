@@ -120,6 +120,24 @@ public sealed class Host
     }
 }
 
+/// <summary>The flags as Envoy's admin page writes them.</summary>
+public static class HostFlagNames
+{
+    private static readonly (HostFlags Flag, string Text)[] Names =
+    [
+        (HostFlags.FailedActiveCheck, "/failed_active_hc"), (HostFlags.FailedOutlierCheck, "/failed_outlier_check"), (HostFlags.FailedDiscovery, "/failed_eds_health"),
+        (HostFlags.DegradedActiveCheck, "/degraded_active_hc"), (HostFlags.DegradedDiscovery, "/degraded_eds_health"), (HostFlags.PendingDynamicRemoval, "/pending_dynamic_removal"),
+        (HostFlags.PendingActiveCheck, "/pending_active_hc"), (HostFlags.ExcludedByImmediateFailure, "/excluded_via_immediate_hc_fail"), (HostFlags.ActiveCheckTimeout, "/active_hc_timeout"),
+    ];
+
+    /// <summary>All that are set, or "healthy".</summary>
+    public static string Text(HostFlags flags)
+    {
+        string text = string.Concat(Names.Where(n => (flags & n.Flag) != 0).Select(n => n.Text));
+        return text.Length == 0 ? "healthy" : text;
+    }
+}
+
 /// <summary>Counters of a host, over all workers; increments are atomic.</summary>
 public sealed class HostCounters
 {

@@ -86,7 +86,7 @@ internal sealed class ConfigPages(ProxyServer server, ProxyAssembly assembly)
                 text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::cx_active::{host.ActiveConnections}\n");
                 text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::rq_active::{host.ActiveRequests}\n");
                 text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::rq_total::{host.Counters.Requests}\n");
-                text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::health_flags::{(host.Flags == 0 ? "healthy" : host.Flags.ToString())}\n");
+                text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::health_flags::{HostFlagNames.Text(host.Flags)}\n");
                 text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::weight::{host.Endpoint.Weight}\n");
             }
         }
