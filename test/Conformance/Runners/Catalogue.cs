@@ -9,6 +9,8 @@ public static class Catalogue
     public static IReadOnlyList<FolderRunner> All(string root) =>
     [
         new ProxyReplayRunner(root),
+        new Names.HostMatchingRunner(),
+        new Names.ProtocolSelectionRunner(),
         new Xds.XdsRunner(),
         new Traffic.SimulationRunner(),
         new Tables.VisibilityRunner(),
