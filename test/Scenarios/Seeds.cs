@@ -30,6 +30,10 @@ internal sealed class SeededHistory
     /// <summary>What was broken, in words; empty where nothing was.</summary>
     public IReadOnlyList<string> Broken => _broken;
 
+    /// <summary>Requests that were answered by an application, answered by a proxy, and broken.</summary>
+    public (int ByApplication, int ByProxy, int Broken) Outcomes => (
+        _mesh.Calls.Count(call => call.Broken is null && call.App.Length > 0), _mesh.Calls.Count(call => call.Broken is null && call.App.Length == 0), _mesh.Calls.Count(call => call.Broken is not null));
+
     /// <summary>The hash of all that happened.</summary>
     public string Hash => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(_events.ToString())));
 

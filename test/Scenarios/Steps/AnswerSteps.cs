@@ -31,6 +31,8 @@ internal static class AnswerSteps
         new(@"(?:the|every) answer has header (?<name>[^\s:]+)(?:: (?<value>.+))?", (play, m, _) =>
             Require(play, play.Calls.TrueForAll(call => call.Head.Find(m.Groups["name"].Value) is { } value && (!m.Groups["value"].Success || value == m.Groups["value"].Value)))),
         new(@"(?:the|every) answer has no header (?<name>\S+)", (play, m, _) => Require(play, play.Calls.TrueForAll(call => call.Head.Find(m.Groups["name"].Value) is null))),
+        new(@"answers from (?<app>[a-z-]+ v\d+) have header (?<name>[^\s:]+): (?<value>.+)", (play, m, _) => Require(play, From(play, m).All(call => call.Head.Find(m.Groups["name"].Value) == m.Groups["value"].Value))),
+        new(@"answers from (?<app>[a-z-]+ v\d+) have no header (?<name>\S+)", (play, m, _) => Require(play, From(play, m).All(call => call.Head.Find(m.Groups["name"].Value) is null))),
         new(@"(?:the|every) body contains ""(?<text>.*)""", (play, m, _) => Require(play, play.Calls.TrueForAll(call => call.Body.Contains(m.Groups["text"].Value, StringComparison.Ordinal)))),
         new(@"(?:it|each|every answer|the answer) took at least (?<least>[\d.]+) (?<lunit>ms|s)(?: and less than (?<most>[\d.]+) (?<munit>ms|s))?", (play, m, _) =>
             Require(play, play.Calls.TrueForAll(call => call.TookMicros >= TrafficSteps.Micros(m, "least", "lunit") && (!m.Groups["most"].Success || call.TookMicros < TrafficSteps.Micros(m, "most", "munit"))))),
@@ -53,6 +55,8 @@ internal static class AnswerSteps
         && (!m.Groups["app"].Success || call.App == m.Groups["app"].Value || call.App.Split(' ')[0] == m.Groups["app"].Value)
         && (!m.Groups["flag"].Success || call.Flags == m.Groups["flag"].Value)
         && (!m.Groups["cluster"].Success || call.Cluster == m.Groups["cluster"].Value));
+
+    private static IEnumerable<Call> From(Play play, Match m) => play.Calls.Where(call => call.App == m.Groups["app"].Value);
 
     private static SeenRequest[] Seen(Play play, Match m)
     {
