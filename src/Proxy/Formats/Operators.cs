@@ -90,8 +90,8 @@ internal static partial class Operators
         // Spaces in details would break a log's columns.
         "RESPONSE_CODE_DETAILS" when op.Argument == "ALLOW_WHITESPACES" => static (f, b) => Put(b, f.Details),
         "RESPONSE_CODE_DETAILS" => static (f, b) => Put(b, f.Details.Contains(' ', StringComparison.Ordinal) ? f.Details.Replace(' ', '_') : f.Details),
-        "RESPONSE_FLAGS" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, order: f.FlagOrder),
-        "RESPONSE_FLAGS_LONG" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, longNames: true, order: f.FlagOrder),
+        "RESPONSE_FLAGS" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, order: f.FlagOrder) || Put(b, "-"),
+        "RESPONSE_FLAGS_LONG" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, longNames: true, order: f.FlagOrder) || Put(b, "-"),
         "CONNECTION_TERMINATION_DETAILS" => static (f, b) => Put(b, f.TerminationDetails),
         "GRPC_STATUS" => Grpc(op),
         "LOCAL_REPLY_BODY" => static (f, b) => { b.Append(f.LocalReplyBody); return !f.LocalReplyBody.IsEmpty; },

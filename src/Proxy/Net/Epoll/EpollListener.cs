@@ -84,6 +84,9 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
             return;
         }
         Address remote = from.ToAddress();
+        // A connecting unix socket has no name of its own: it is known by the one it came to.
+        if (remote.Kind == AddressKind.Unix && remote.Name.Length == 0)
+            remote = _address;
         EpollTransport? transport = EpollTransport.Accept(_loop, descriptor, remote, _transparent);
         if (transport is null)
             return;
