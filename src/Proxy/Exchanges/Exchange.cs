@@ -659,6 +659,13 @@ public sealed class Exchange : RequestReceiver
     /// <summary>The status that a local reply is about to have, for the rules that may change it.</summary>
     internal void Announce(int status) => Status = status;
 
+    /// <summary>The upstream's answer as it came, for header changes that quote it.</summary>
+    internal void Announce(int status, HeaderMap head)
+    {
+        Status = status;
+        ResponseHead = head;
+    }
+
     /// <summary>Sets status and head of an answer that the proxy makes itself; from <see cref="Replies"/> alone.</summary>
     internal void RespondLocally(HeaderMap head, int status, ReadOnlySpan<byte> body)
     {

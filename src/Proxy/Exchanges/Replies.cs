@@ -61,7 +61,12 @@ public static class Replies
     }
 
     /// <summary>The path is none, or cannot be normalized.</summary>
-    public static void BadPath(Exchange exchange, string details) => exchange.Reply(new LocalReply(details == "absolute_path_rejected" ? 404 : 400, details));
+    public static void BadPath(Exchange exchange, string details)
+    {
+        if (details == "path_normalization_failed")
+            exchange.Stream.CloseAfterResponse();
+        exchange.Reply(new LocalReply(details == "absolute_path_rejected" ? 404 : 400, details));
+    }
 
     /// <summary>An upgrade that is not taken here.</summary>
     public static void UpgradeRefused(Exchange exchange)
@@ -221,7 +226,7 @@ public static class Replies
         head.Set(KnownHeader.ContentType, "application/grpc"u8);
         head.Set(KnownHeader.GrpcStatus, number[..n]);
         if (body.Length > 0 && !exchange.IsHead)
-            Escape(head, body.Written.TrimEnd((byte)'\n'));
+            Escape(head, exchange.Options.LocalReplies is null ? body.Written : body.Written.TrimEnd((byte)'\n'));
         if (!exchange.RequestComplete)
             exchange.CloseConnection();
         exchange.RespondLocally(head, 200, default);

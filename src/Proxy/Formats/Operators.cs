@@ -94,7 +94,7 @@ internal static partial class Operators
         "RESPONSE_FLAGS_LONG" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, longNames: true, order: f.FlagOrder) || Put(b, "-"),
         "CONNECTION_TERMINATION_DETAILS" => static (f, b) => Put(b, f.TerminationDetails),
         "GRPC_STATUS" => Grpc(op),
-        "LOCAL_REPLY_BODY" => static (f, b) => { b.Append(f.LocalReplyBody); return !f.LocalReplyBody.IsEmpty; },
+        "LOCAL_REPLY_BODY" => static (f, b) => { b.Append(f.LocalReplyBody); return true; },
         "UPSTREAM_TRANSPORT_FAILURE_REASON" => static (f, b) => Put(b, f.UpstreamTransportFailure.Contains(' ', StringComparison.Ordinal) ? f.UpstreamTransportFailure.Replace(' ', '_') : f.UpstreamTransportFailure),
         "DOWNSTREAM_TRANSPORT_FAILURE_REASON" => static (f, b) => Put(b, f.DownstreamTransportFailure.Contains(' ', StringComparison.Ordinal) ? f.DownstreamTransportFailure.Replace(' ', '_') : f.DownstreamTransportFailure),
         "ROUTE_NAME" => static (f, b) => Put(b, f.RouteName),
@@ -129,7 +129,7 @@ internal static partial class Operators
 
     private static Func<IStreamFacts, ByteBuffer, bool> FromEnvironment(OperatorText op)
     {
-        string value = Environment.GetEnvironmentVariable(Required(op)) ?? "";
+        string value = Environment.GetEnvironmentVariable(Required(op)) ?? "-";
         return (_, b) => Put(b, value);
     }
 

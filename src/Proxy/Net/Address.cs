@@ -59,6 +59,9 @@ public readonly struct Address : IEquatable<Address>
         _ => false,
     };
 
+    /// <summary>True for 127.0.0.1 and ::1 alone.</summary>
+    public bool IsLocalhost => (Kind == AddressKind.V4 && (uint)_ip == 0x7f000001) || (Kind == AddressKind.V6 && _ip == 1);
+
     /// <summary>An IPv4 address from its number (127.0.0.1 is 0x7f000001).</summary>
     public static Address V4(uint ip, int port) => new(AddressKind.V4, ip, (ushort)port, null);
 

@@ -1,5 +1,6 @@
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Formats;
+using Lateen.Proxy.Telemetry;
 
 namespace Lateen.Proxy.Routing;
 
@@ -12,7 +13,7 @@ public abstract class RouteAction
 /// <param name="status">The status.</param>
 /// <param name="body">The body; empty for none.</param>
 /// <param name="bodyFormat">A format that makes the body instead; null for none.</param>
-public sealed class DirectResponseAction(int status, byte[] body, TextFormat? bodyFormat = null) : RouteAction
+public sealed class DirectResponseAction(int status, byte[] body, ReplyBody? bodyFormat = null) : RouteAction
 {
     /// <summary>The status.</summary>
     public int Status { get; } = status;
@@ -21,7 +22,7 @@ public sealed class DirectResponseAction(int status, byte[] body, TextFormat? bo
     public byte[] Body { get; } = body;
 
     /// <summary>A format that makes the body instead; null for none.</summary>
-    public TextFormat? BodyFormat { get; } = bodyFormat;
+    public ReplyBody? BodyFormat { get; } = bodyFormat;
 }
 
 /// <summary>Matches, and forwards nothing: the answer is 404 (only a proxyless client uses it otherwise).</summary>

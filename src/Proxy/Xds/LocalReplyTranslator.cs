@@ -27,7 +27,8 @@ internal static class LocalReplyTranslator
         return new ReplyRules(mappers, Body(config.BodyFormat, rejections));
     }
 
-    private static ReplyBody? Body(Core.SubstitutionFormatString? format, Rejections rejections)
+    /// <summary>A body made by a format.</summary>
+    public static ReplyBody? Body(Core.SubstitutionFormatString? format, Rejections rejections)
     {
         if (format is null)
             return null;

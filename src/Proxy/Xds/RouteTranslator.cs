@@ -211,7 +211,7 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             rejections.Add($"response body size is {body.Length} bytes; maximum is {_bodyBytesMax}");
         if (action.Status is < 200 or >= 600)
             rejections.Add($"direct_response status {action.Status} is not between 200 and 599");
-        return new Routing.DirectResponseAction((int)action.Status, body);
+        return new Routing.DirectResponseAction((int)action.Status, body, LocalReplyTranslator.Body(action.BodyFormat, rejections));
     }
 
     private List<MirrorPolicy> Mirrors(IEnumerable<Envoy.Config.Route.V3.RouteAction.Types.RequestMirrorPolicy> policies, Rejections rejections) =>

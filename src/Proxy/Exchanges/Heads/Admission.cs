@@ -15,7 +15,7 @@ internal static class Admission
         HeaderMap head = exchange.RequestHead;
         HttpOptions options = exchange.Options;
         bool connect = head[KnownHeader.Method].SequenceEqual("CONNECT"u8);
-        if (!head.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> authority) || authority.IsEmpty)
+        if (!head.Has(KnownHeader.Authority))
         {
             Replies.MissingHost(exchange);
             return false;
@@ -82,6 +82,8 @@ internal static class Admission
 
     private static void Redirect(Exchange exchange)
     {
+        if (exchange.IsGrpc)
+            exchange.Stream.CloseAfterResponse();
         var headers = new HeaderMap();
         headers.Add(KnownHeader.Location, exchange.RequestHead[KnownHeader.Path]);
         exchange.Reply(new LocalReply(307, "path_normalization_failed") { Headers = exchange.IsGrpc ? null : headers, GrpcStatus = 13 });

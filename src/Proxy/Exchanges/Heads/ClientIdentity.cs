@@ -15,6 +15,7 @@ internal static class ClientIdentity
         KnownHeader.XEnvoyRetriableStatusCodes, KnownHeader.XEnvoyRetriableHeaderNames, KnownHeader.XEnvoyRetryOn, KnownHeader.XEnvoyRetryGrpcOn, KnownHeader.XEnvoyMaxRetries,
         KnownHeader.XEnvoyUpstreamAltStatName, KnownHeader.XEnvoyUpstreamRqTimeoutMs, KnownHeader.XEnvoyUpstreamRqPerTryTimeoutMs, KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse,
         KnownHeader.XEnvoyExpectedRqTimeoutMs, KnownHeader.XEnvoyForceTrace, KnownHeader.XEnvoyHedgeOnPerTryTimeout,
+        KnownHeader.XEnvoyOriginalHost, KnownHeader.XEnvoyOriginalPath,
     ];
 
     /// <summary>Decides, and writes it to the head.</summary>
@@ -30,7 +31,7 @@ internal static class ClientIdentity
             single = !head.Has(KnownHeader.XForwardedFor);
             client = options.TrustedHops == 0 || !FromXff(head, options.TrustedHops - 1, out client, out _) ? connection.Remote : client;
             if (!options.SkipXffAppend)
-                AppendXff(head, connection.Remote.IsLoopback && options.LocalAddress.IsIp ? options.LocalAddress : connection.Remote);
+                AppendXff(head, connection.Remote.IsLocalhost && options.LocalAddress.IsIp ? options.LocalAddress : connection.Remote);
             if (options.TrustedHops == 0 || !head.Has(KnownHeader.XForwardedProto))
                 head.Set(KnownHeader.XForwardedProto, connection.Tls is null ? "http"u8 : "https"u8);
             if (options.AppendForwardedPort && (options.TrustedHops == 0 || !head.Has(KnownHeader.XForwardedPort)))

@@ -32,10 +32,11 @@ internal static class PathNormalization
         PathOutcome outcome = PathOutcome.Keep;
         if (options.EscapedSlashes != EscapedSlashes.Keep && HasEscapedSlash(WithoutQuery(path)))
         {
+            // The refused path is logged unescaped (observed).
+            Rewrite(head, scratch, UnescapeSlashes);
             if (options.EscapedSlashes == EscapedSlashes.Reject)
                 return PathOutcome.Reject;
             outcome = options.EscapedSlashes == EscapedSlashes.UnescapeAndRedirect ? PathOutcome.Redirect : PathOutcome.Keep;
-            Rewrite(head, scratch, UnescapeSlashes);
         }
         if (options.NormalizePath && NeedsWork(WithoutQuery(head[KnownHeader.Path])) && !Rewrite(head, scratch, Canonicalize))
             return PathOutcome.Reject;
@@ -104,6 +105,9 @@ internal static class PathNormalization
             if (path[i] != '/' || i == 0 || path[i - 1] != '/')
                 to.Append(path[i]);
         }
+        // Slashes alone are a first and a last one (observed).
+        if (to.Length == 1 && path.Length > 1)
+            to.Append((byte)'/');
         return true;
     }
 

@@ -4,7 +4,7 @@ using Lateen.Proxy.Routing;
 
 namespace Lateen.Proxy.Exchanges.Heads;
 
-/// <summary>Header changes that routes ask for, level by level: the most specific first, unless the table says that the most specific wins and so comes last.</summary>
+/// <summary>Header changes that routes ask for, level by level: the most specific first; where the table says that the most specific wins, the route comes last, a weighted cluster stays first (observed).</summary>
 public static class RouteHeaders
 {
     [ThreadStatic]
@@ -25,10 +25,10 @@ public static class RouteHeaders
         RouteTable table = route.Host.Table;
         if (table.MostSpecificWins)
         {
+            Apply(decision.Target?.RequestHeaders, head, exchange);
             Apply(table.RequestHeaders, head, exchange);
             Apply(route.Host.RequestHeaders, head, exchange);
             Apply(route.RequestHeaders, head, exchange);
-            Apply(decision.Target?.RequestHeaders, head, exchange);
             return;
         }
         Apply(decision.Target?.RequestHeaders, head, exchange);
@@ -46,10 +46,10 @@ public static class RouteHeaders
         RouteTable table = route.Host.Table;
         if (table.MostSpecificWins)
         {
+            Apply(decision.Target?.ResponseHeaders, head, exchange);
             Apply(table.ResponseHeaders, head, exchange);
             Apply(route.Host.ResponseHeaders, head, exchange);
             Apply(route.ResponseHeaders, head, exchange);
-            Apply(decision.Target?.ResponseHeaders, head, exchange);
             return;
         }
         Apply(decision.Target?.ResponseHeaders, head, exchange);

@@ -47,6 +47,8 @@ internal static class DirectAnswers
         {
             ByteBuffer text = exchange.Connection.Scratch;
             text.Clear();
+            exchange.LocalBody.Clear();
+            exchange.LocalBody.Append(direct.Body);
             format.Write(exchange.Facts, text);
             body = text.Written;
         }
@@ -58,7 +60,7 @@ internal static class DirectAnswers
             headers = new HeaderMap();
             headers.Add(KnownHeader.Location, Location.Own(exchange));
         }
-        exchange.Reply(new LocalReply(direct.Status, "direct_response") { Body = body, Headers = headers });
+        exchange.Reply(new LocalReply(direct.Status, "direct_response") { Body = body, Headers = headers, ContentType = direct.BodyFormat?.ContentType });
     }
 
     private static void Redirect(Exchange exchange, int status, byte[] location)

@@ -12,7 +12,7 @@ internal static class RouteRewrite
     public static void Apply(Exchange exchange, ForwardAction action, bool suppressEnvoyHeaders)
     {
         HeaderMap head = exchange.RequestHead;
-        RewriteHost(exchange, action, head);
+        RewriteHost(exchange, action, head, !suppressEnvoyHeaders);
         if (action.PrefixRewrite is null && action.PathRewrite is null && action.TemplateRewrite is null)
             return;
         ReadOnlySpan<byte> path = head[KnownHeader.Path];
@@ -51,7 +51,7 @@ internal static class RouteRewrite
     }
 
     /// <summary>The host becomes a name, and the old one is kept where asked.</summary>
-    public static void RewriteHostTo(HeaderMap head, ReadOnlySpan<byte> host, bool appendForwardedHost)
+    public static void RewriteHostTo(HeaderMap head, ReadOnlySpan<byte> host, bool appendForwardedHost, bool tellOriginal)
     {
         if (host.IsEmpty)
             return;
@@ -75,27 +75,29 @@ internal static class RouteRewrite
                 head.Set(KnownHeader.XForwardedHost, old);
             }
         }
+        if (tellOriginal)
+            head.Set(KnownHeader.XEnvoyOriginalHost, head[KnownHeader.Authority]);
         head.Set(KnownHeader.Authority, host);
     }
 
-    private static void RewriteHost(Exchange exchange, ForwardAction action, HeaderMap head)
+    private static void RewriteHost(Exchange exchange, ForwardAction action, HeaderMap head, bool tellOriginal)
     {
         if (exchange.Decision.Target is { HostRewrite: { Length: > 0 } own })
         {
-            RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(own), action.AppendForwardedHost);
+            RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(own), action.AppendForwardedHost, tellOriginal);
             return;
         }
         switch (action.HostRewrite)
         {
             case { Kind: HostRewriteKind.Literal } rewrite:
-                RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(rewrite.Text), action.AppendForwardedHost);
+                RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(rewrite.Text), action.AppendForwardedHost, tellOriginal);
                 break;
             case { Kind: HostRewriteKind.Header } rewrite:
                 if (head.TryGet(System.Text.Encoding.Latin1.GetBytes(rewrite.Text), out ReadOnlySpan<byte> value))
-                    RewriteHostTo(head, value.ToArray(), action.AppendForwardedHost);
+                    RewriteHostTo(head, value.ToArray(), action.AppendForwardedHost, tellOriginal);
                 break;
             case { Kind: HostRewriteKind.PathRegex, Regex: { } regex }:
-                RewriteHostTo(head, regex.Pattern.Replace(Text.WithoutQuery(head[KnownHeader.Path]), regex.Substitution), action.AppendForwardedHost);
+                RewriteHostTo(head, regex.Pattern.Replace(Text.WithoutQuery(head[KnownHeader.Path]), regex.Substitution), action.AppendForwardedHost, tellOriginal);
                 break;
         }
     }

@@ -87,8 +87,15 @@ internal sealed class RouterSlot : FilterSlot
         _retry.Begin(action.Retry, head, cluster, priority);
         _alternative = head.Has(KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse) ? 204 : null;
         head.Remove(KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse);
+        // Header changes may tell the count: they belong to the first attempt.
+        Exchange.Upstream.Attempts = 1;
         RouteHeaders.FinishRequest(Exchange, head);
         RouteRewrite.Apply(Exchange, action, Router.Options.SuppressEnvoyHeaders);
+        head.Remove(KnownHeader.XEnvoyUpstreamAltStatName);
+
+        // Mirrored requests carry the first attempt's count.
+        if (Exchange.Decision.Host!.AttemptCountInRequest)
+            SetNumber(head, KnownHeader.XEnvoyAttemptCount, 1);
         _keeping = _retry.Enabled || action.Mirrors.Count > 0 || action.InternalRedirect is not null;
         _choice.Begin(action, Exchange.Decision.Target);
         if (end)
@@ -233,11 +240,7 @@ internal sealed class RouterSlot : FilterSlot
         Exchange.Times.UpstreamConnectEnd = connection.ConnectEnd;
         Exchange.Times.UpstreamPoolReady = Exchange.Times.UpstreamSendBegin = Loop.Now;
         if (_action.HostRewrite is { Kind: HostRewriteKind.Auto } && attempt.Host.Endpoint.Hostname.Length > 0)
-        {
-            if (!Router.Options.SuppressEnvoyHeaders)
-                head.Set(KnownHeader.XEnvoyOriginalHost, head[KnownHeader.Authority]);
-            RouteRewrite.RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(attempt.Host.Endpoint.Hostname), _action.AppendForwardedHost);
-        }
+            RouteRewrite.RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(attempt.Host.Endpoint.Hostname), _action.AppendForwardedHost, !Router.Options.SuppressEnvoyHeaders);
         Exchange.Options.Tracer?.OnAttempt(Exchange, head);
         bool more = !RequestComplete || _hasTrailers || _kept.Length > 0;
         attempt.Stream.SendHead(head, !more);
@@ -314,6 +317,7 @@ internal sealed class RouterSlot : FilterSlot
             SetNumber(head, KnownHeader.XEnvoyAttemptCount, _attempts);
         if (!DirectAnswers.AdmitTunnel(Exchange, attempt.Status, head, ref end))
             attempt.GiveUp(ResetReason.Local);
+        Exchange.Announce(attempt.Status, head);
         RouteHeaders.FinishResponse(Exchange, head);
         _choice.WriteCookie(head);
         uint generation = Exchange.Generation;
