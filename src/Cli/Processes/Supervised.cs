@@ -17,7 +17,7 @@ public sealed class Supervised(string name, Spawner spawner, Func<ProcessSpec> s
     public int? ProcessId => _child is { Ended.IsCompleted: false } running ? running.Id : null;
 
     /// <summary>How often it has been started again.</summary>
-    public int Restarts => _policy.Restarts;
+    public int Restarts { get; private set; }
 
     /// <summary>Called after each start again, with the new process running.</summary>
     public Func<Task>? Restarted { get; init; }
@@ -67,6 +67,7 @@ public sealed class Supervised(string name, Spawner spawner, Func<ProcessSpec> s
                 await Task.WhenAny(_stop.Task, Task.Delay(wait)).ConfigureAwait(false);
                 if (_stop.Task.IsCompleted) return (null, 0);
                 _child = await spawner.StartAsync(spec()).ConfigureAwait(false);
+                Restarts++;
                 if (!_stop.Task.IsCompleted) return (_child, Stopwatch.GetTimestamp());
                 _child.Kill();
                 return (null, 0);

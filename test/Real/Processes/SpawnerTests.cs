@@ -74,7 +74,8 @@ public sealed class SpawnerTests : IDisposable
         await supervised.StopAsync(TimeSpan.FromSeconds(1));
         int starts = File.ReadAllLines(count).Length;
         Assert.Null(supervised.ProcessId);
-        Assert.Equal(starts, supervised.Restarts + 1);
+        // One that was ended before its first line has left none.
+        Assert.InRange(starts, supervised.Restarts, supervised.Restarts + 1);
     }
 
     [Fact]

@@ -19,6 +19,5 @@ public sealed class RestartPolicyTests
         var policy = new RestartPolicy();
         for (int i = 0; i < 5; i++) policy.Next(TimeSpan.Zero);
         Assert.Equal(TimeSpan.Zero, policy.Next(TimeSpan.FromSeconds(10)));
-        Assert.Equal(6, policy.Restarts);
     }
 }
