@@ -21,6 +21,8 @@ public static class Catalogue
         new Tables.SecurityRulesRunner(),
         new Tables.TelemetryRunner(),
         new Tables.RoutingRunner(),
+        new Tables.EnvoyFilterRunner(),
+        new Tables.ListenersRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>
