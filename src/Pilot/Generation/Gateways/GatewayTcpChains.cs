@@ -69,7 +69,8 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
             foreach (var rule in rules.Rules.Tcp)
             {
                 if (rule.Match.Count > 0 && !rule.Match.Any(m => Holds(m.Gateways, m.Port, server))) continue;
-                return proxies.ForRoutes(rule.Route, PortOf(server), rules, exchanges);
+                var filters = proxies.ForRoutes(rule.Route, PortOf(server), rules, exchanges);
+                return filters.Count > 0 ? filters : null;
             }
         }
         return null;
@@ -81,7 +82,7 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
         {
             foreach (var rule in rules.Rules.Tls)
             {
-                if (rule.Match.Any(m => Holds(m.Gateways, m.Port, server)))
+                if (rule.Route.Count > 0 && rule.Match.Any(m => Holds(m.Gateways, m.Port, server)))
                 {
                     return proxies.ForRoutes(rule.Route, PortOf(server), rules, server.Server.Tls?.Mode == Mode.IstioMutual);
                 }
@@ -99,6 +100,7 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
             {
                 foreach (var match in rule.Match.Where(m => Holds(m.Gateways, m.Port, server)))
                 {
+                    if (rule.Route.Count == 0) continue;
                     var keys = match.SniHosts.Select(h => (server.Number, server.Server.Bind, h)).ToList();
                     if (keys.Any(sniTaken.Contains)) continue;
                     sniTaken.UnionWith(keys);

@@ -35,9 +35,10 @@ internal sealed class TcpProxies
 
     private ProxyInputs Inputs => parts.Inputs;
 
-    /// <summary>Filters for the destinations of a tls or tcp rule.</summary>
+    /// <summary>Filters for the destinations of a tls or tcp rule; none when it names no destination.</summary>
     public List<Filter> ForRoutes(IReadOnlyList<RouteDestination> routes, ServicePort port, RouteRules rules, bool exchangesPeers)
     {
+        if (routes.Count == 0) return [];
         var service = Inputs.Service(routes[0].Destination?.Host ?? "");
         var policy = service is null ? null : Inputs.DestinationRule(service.Hostname);
         if (routes.Count > 1) return Weighted(routes, port, rules, policy, exchangesPeers);

@@ -35,10 +35,25 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
         foreach (var patch in byKind[ApplyTo.ListenerFilter].Where(p => PatchMatches.Listener(p, listener)))
         {
             var name = PatchMatches.ListenerFilter(patch);
-            ListEdits.Apply(listener.ListenerFilters, patch.Operation, name.Length > 0, f => PatchMatches.Name(name, f.Name), patch.Copy<ListenerFilter>);
+            if (IsMerge(patch)) MergeListenerFilters(listener, patch, name);
+            else ListEdits.Apply(listener.ListenerFilters, patch.Operation, name.Length > 0, f => PatchMatches.Name(name, f.Name), patch.Copy<ListenerFilter>);
         }
         PatchChains(listener);
         return true;
+    }
+
+    private static void MergeListenerFilters(Listener listener, Patch patch, string name)
+    {
+        var value = (ListenerFilter)patch.Value!;
+        foreach (var filter in listener.ListenerFilters.Where(f => PatchMatches.Name(name, f.Name)))
+        {
+            if (value.TypedConfig is { } change && filter.TypedConfig is { } config
+                && Merging.Packed(config, change, patch.Operation == Operation.MergeAndReplaceList) is { } merged)
+            {
+                filter.TypedConfig = merged;
+            }
+            if (value.Name.Length > 0) filter.Name = value.Name;
+        }
     }
 
     private void PatchChains(Listener listener)
@@ -87,7 +102,7 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
             if (filter.TypedConfig is not { } config) continue;
             var value = (Filter)patch.Value!;
             if (value.TypedConfig is { } change && Merging.Packed(config, change, patch.Operation == Operation.MergeAndReplaceList) is { } merged) filter.TypedConfig = merged;
-            filter.Name = PatchMatches.Canonical(value.Name.Length > 0 ? value.Name : filter.Name);
+            if (value.Name.Length > 0) filter.Name = value.Name;
         }
         if (filter.Name == NetworkFilters.HttpName) PatchHttp(listener, chain, filter);
     }
@@ -115,7 +130,7 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
         var value = (HttpFilter)patch.Value!;
         if (filter.TypedConfig is not { } config) return;
         if (value.TypedConfig is { } change && Merging.Packed(config, change, patch.Operation == Operation.MergeAndReplaceList) is { } merged) filter.TypedConfig = merged;
-        filter.Name = PatchMatches.Canonical(value.Name.Length > 0 ? value.Name : filter.Name);
+        if (value.Name.Length > 0) filter.Name = value.Name;
     }
 
     private static bool IsMerge(Patch patch) => patch.Operation is Operation.Merge or Operation.MergeAndReplaceList;

@@ -113,8 +113,8 @@ internal static class PatchMatches
         return int.TryParse(text, out var port) ? port : 0;
     }
 
-    // http.80 or https.443.port-name.gateway.namespace
-    private static (int Port, string PortName, string Gateway) ServerOf(string name)
+    /// <summary>What a gateway's route name says: <c>http.80</c> or <c>https.443.port-name.gateway.namespace</c>.</summary>
+    public static (int Port, string PortName, string Gateway) ServerOf(string name)
     {
         var parts = name.Split('.');
         if (parts.Length < 2 || !int.TryParse(parts[1], out var port)) return (0, "", "");

@@ -162,7 +162,7 @@ internal sealed class EnvoyFilterRunner : TableRunner
 
     private static string? ClusterFromService(JsonElement row, JsonElement context)
     {
-        var filters = row.Items("efs").Select((item, i) => (Resource)Rows.Resource(Kinds.EnvoyFilter, item, i)).ToArray();
+        var filters = row.Items("efs").Select((item, i) => (Resource)Kinds.EnvoyFilter.Create("default", $"filter-{i}", Rows.Message<EnvoyFilter>(item))).ToArray();
         var service = JsonDocument.Parse(row.GetProperty("svc").GetRawText().TrimEnd('}') + """},"x":0}""".Replace("},\"x\":0}", ",\"attributes\":{\"namespace\":\"default\",\"exportTo\":[\"*\"]}}", StringComparison.Ordinal)).RootElement;
         var snapshot = Rows.Snapshot(Rows.Registry([Rows.Service(service)]), Rows.Settings(), filters);
         var node = World.Node(JsonDocument.Parse($$"""{"type":"{{row.Text("proxy")}}"}""").RootElement);

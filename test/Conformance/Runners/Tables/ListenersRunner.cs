@@ -8,6 +8,7 @@ using Istio.Networking.V1Alpha3;
 using Lateen.Config.Resources;
 using Lateen.Pilot.Generation.Inputs;
 using Lateen.Pilot.Generation.Listeners;
+using Lateen.Pilot.Generation.Patches;
 using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Generation.Security;
 using Lateen.Pilot.Scope;
@@ -27,6 +28,9 @@ internal sealed class ListenersRunner : TableRunner
     public ListenersRunner() : base("listeners")
     {
         Table("gateway-tls", GatewayTls);
+        Table("listener-tls", ServerTls);
+        Table("reserved-port-conflict", ReservedPorts);
+        Table("rds-route-name", (row, _) => Rows.Same(PatchMatches.ServerOf(row.GetProperty("args").Text("name")), (row.Number("wantPortNumber"), row.Text("wantPortName"), row.Text("wantGateway"))));
         Table("tls-defaults", (row, _) =>
         {
             var common = new CommonTlsContext();
@@ -65,6 +69,26 @@ internal sealed class ListenersRunner : TableRunner
         });
     }
 
+    private static string? ServerTls(JsonElement row, JsonElement context)
+    {
+        var mesh = Rows.Mesh(row.GetProperty("push").Field("mesh"));
+        var services = mesh.ExtensionProviders.Where(p => p.Sds is not null).Select(p => Rows.Service(JsonDocument.Parse(
+            """{"hostname":"HOST","resolution":"DNSLB","attributes":{"name":"HOST","namespace":"default","exportTo":["*"]}}""".Replace("HOST", p.Sds.Service, StringComparison.Ordinal)).RootElement)).ToList();
+        var use = row.Text("transportProtocol") == "TransportProtocolQUIC" ? TlsUse.Quic : row.Flag("gatewayTCPServerWithTLS") ? TlsUse.Tcp : TlsUse.Http;
+        var inputs = new ServerTlsInputs(World.Node(JsonDocument.Parse("""{"type":"router"}""").RootElement), mesh, use) { ExternalSecrets = SecretConfigs.ExternalProvider(mesh, Rows.Registry(services)) };
+        var common = TlsContexts.Server(row.Message<ServerTLSSettings>("serverTLSSettings"), inputs)?.CommonTlsContext;
+        var validates = common?.CombinedValidationContext is not null || common?.ValidationContext is not null;
+        return Rows.Same((common?.TlsCertificateSdsSecretConfigs.Count ?? 0, validates), (row.Number("expectedCertCount"), row.Flag("expectedValidation")));
+    }
+
+    private static string? ReservedPorts(JsonElement row, JsonElement context)
+    {
+        var snapshot = Rows.Snapshot(Rows.Registry([.. row.Items("services").Select(Rows.Service)]), Rows.Settings());
+        var listeners = new ListenerGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(World.Node(null)), null).Select(r => (EnvoyListener)r.Message);
+        var have = listeners.Where(l => l.Name is not ("virtualOutbound" or "virtualInbound")).Select(l => l.Address.SocketAddress.PortValue.ToString()).Order(StringComparer.Ordinal);
+        return Rows.SameList(have, row.Items("expectedListener").Select(p => p.ToString()).Order(StringComparer.Ordinal));
+    }
+
     private static string? GatewayTls(JsonElement row, JsonElement context)
     {
         var server = row.Message<Server>("server")!;
@@ -98,7 +122,7 @@ internal sealed class ListenersRunner : TableRunner
             World.Node(context.GetProperty("proxyGateway")), configs.Where(c => c.Text("kind") == "Gateway"), configs.Where(c => c.Text("kind") == "VirtualService"), others).FirstOrDefault();
         if (listener is null) return "no listener";
         var wanted = row.GetProperty("expectedListener");
-        if (Rows.SameList(listener.ListenerFilters.Select(f => f.Name), wanted.Texts("listenerFilters")) is { } difference) return difference;
+        if (wanted.Field("listenerFilters") is not null && Rows.SameList(listener.ListenerFilters.Select(f => f.Name), wanted.Texts("listenerFilters")) is { } difference) return difference;
         var chains = wanted.Items("filterChains").ToList();
         if (chains.Count != listener.FilterChains.Count) return $"have {listener.FilterChains.Count} chains, want {chains.Count}";
         for (var i = 0; i < chains.Count; i++)
@@ -120,6 +144,7 @@ internal sealed class ListenersRunner : TableRunner
         settings.Mesh.ProxyHttpPort = 15007;
         settings.Mesh.DefaultConfig.Tracing = tracing;
         var node = World.Node(row.Field("tproxy"));
+        node = node with { Metadata = node.Metadata with { ClusterId = "" } };
         var world = World.Of([], node, settings);
         var traces = Lateen.Pilot.Generation.Telemetry.TraceSettings.Of(new ProxyInputs(world.Scope), null, node.Type == ProxyType.Router ? ListenerClass.Gateway : ListenerClass.SidecarOutbound);
         return Messages.Difference(traces.Settings, row.Field("out"));
