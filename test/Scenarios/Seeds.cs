@@ -67,19 +67,26 @@ internal sealed class SeededHistory
 
     private void Mishap()
     {
-        Pod victim = _mesh.Pods[1 + (int)_chance.Below(2)];
-        switch (_chance.Below(9))
+        Pod victim = _mesh.Pods[1 + (int)_chance.Below(2)], anyone = _mesh.Pods[(int)_chance.Below(3)];
+        switch (_chance.Below(11))
         {
             case 0: victim.Application!.Stop(); break;
             case 1: victim.Application!.Start(); break;
-            case 2: victim.StopProxy(); break;
-            case 3: victim.StartProxy(); break;
+            case 2: anyone.StopProxy(); break;
+            case 3: foreach (Pod pod in _mesh.Pods) pod.StartProxy(); break;
             case 4: _mesh.ControlPlane.Stop(); break;
             case 5: _mesh.ControlPlane.Start(); break;
+            case 8: _mesh.Network.Partition(_mesh.ControlPlaneHost, anyone.Host); break;
+            case 9: Join(); break;
             case 6: (victim.Application!.Manner, victim.Application.Times) = ((Manner)_chance.Below(4), (int)_chance.Below(5)); break;
             case 7: Change(1 + (int)_chance.Below(2)); break;
             default: victim.Application!.DelayMicros = _chance.Below(200_000); break;
         }
+    }
+
+    private void Join()
+    {
+        foreach (Pod pod in _mesh.Pods) _mesh.Network.Heal(_mesh.ControlPlaneHost, pod.Host);
     }
 
     // A rule that names one version alone. While it travels, the former one may be in effect.
@@ -148,6 +155,7 @@ internal sealed class SeededHistory
     private void Heal()
     {
         _mesh.Network.Faults = new MemoryFaults();
+        Join();
         _mesh.ControlPlane.Start();
         foreach (Pod pod in _mesh.Pods)
         {
