@@ -559,6 +559,8 @@ public sealed class Exchange : RequestReceiver
     /// <summary>The whole request is sent through the chain again (internal redirect): what it came to is recorded, then filters and answer begin anew.</summary>
     public void Restart(int status, ReadOnlySpan<byte> body)
     {
+        // The record shows where it goes (observed).
+        SelectRoute();
         Status = status;
         Details = "internal_redirect";
         foreach (ExchangeRecorder recorder in _recorders)
@@ -576,7 +578,8 @@ public sealed class Exchange : RequestReceiver
         Details = "";
         ClearFlags(Flags);
         Upstream = default;
-        SelectRoute();
+        Upstream.Cluster = Decision.Cluster?.Current;
+        ApplySettings();
         BeginFilters();
         uint generation = Generation;
         BytesReceived += body.Length;

@@ -162,6 +162,8 @@ public sealed class WorkerCluster
                 _ => status,
             };
         host.Counters.CountOutcome(status < 500);
+        if (Cluster.HealthChecks.Count > 0 && head.Has(Http.KnownHeader.XEnvoyImmediateHealthCheckFail))
+            Upstreams.Directory.FailAtOnce(Handle, host);
         if (Cluster.Outlier is { } options)
             Upstreams.Directory.Outliers.OnStatus(Handle, options, host, status);
     }

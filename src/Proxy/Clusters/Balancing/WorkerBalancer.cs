@@ -41,7 +41,7 @@ public sealed class WorkerBalancer
         {
             foreach (Address address in inputs.Overrides)
             {
-                if (_view.Hosts.Find(address) is { } host && IsAllowed(host))
+                if (_view.Hosts.Find(address) is { } host && (_view.Cluster.Balancer.OverrideSources.Count > 0 || IsAllowed(host)))
                     return host;
             }
             if (inputs.OverrideStrictly)

@@ -194,7 +194,9 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
     /// <summary>The cookie that a hash policy made, for the client to keep.</summary>
     public void WriteCookie(HeaderMap head)
     {
-        if (_hash.Cookie is { } cookie)
+        if (_hash.Cookies is not { } cookies)
+            return;
+        foreach (byte[] cookie in cookies)
             head.Add(KnownHeader.SetCookie, cookie);
     }
 

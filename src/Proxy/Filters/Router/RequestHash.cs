@@ -10,11 +10,11 @@ namespace Lateen.Proxy.Filters.Router;
 /// <summary>The hash of a request by its route's policies: each value's hash is folded in by a rotation; a terminal policy that gave something ends it.</summary>
 internal readonly struct RequestHash
 {
-    private RequestHash(bool hasValue, ulong value, byte[]? cookie)
+    private RequestHash(bool hasValue, ulong value, List<byte[]>? cookies)
     {
         HasValue = hasValue;
         Value = value;
-        Cookie = cookie;
+        Cookies = cookies;
     }
 
     /// <summary>Some policy gave a value.</summary>
@@ -23,15 +23,15 @@ internal readonly struct RequestHash
     /// <summary>The hash.</summary>
     public ulong Value { get; }
 
-    /// <summary>A set-cookie line to give to the client; null for none.</summary>
-    public byte[]? Cookie { get; }
+    /// <summary>set-cookie lines to give to the client; null for none.</summary>
+    public List<byte[]>? Cookies { get; }
 
     /// <summary>Computes it.</summary>
     public static RequestHash Of(Exchange exchange, IReadOnlyList<HashPolicy> policies)
     {
         bool any = false;
         ulong hash = 0;
-        byte[]? made = null;
+        List<byte[]>? made = null;
         for (int i = 0; i < policies.Count; i++)
         {
             HashPolicy policy = policies[i];
@@ -46,10 +46,10 @@ internal readonly struct RequestHash
         return new RequestHash(any, hash, made);
     }
 
-    private static ulong? One(Exchange exchange, HashPolicy policy, ref byte[]? cookie) => policy.Source switch
+    private static ulong? One(Exchange exchange, HashPolicy policy, ref List<byte[]>? cookies) => policy.Source switch
     {
         HashSource.Header => OfHeader(exchange.RequestHead, policy),
-        HashSource.Cookie => OfCookie(exchange, policy, ref cookie),
+        HashSource.Cookie => OfCookie(exchange, policy, ref cookies),
         HashSource.SourceIp => OfAddress(exchange),
         HashSource.QueryParameter => OfQuery(exchange.RequestHead, policy),
         _ => exchange.FilterState(policy.Name) is string text ? Hashing.XxHash64(System.Text.Encoding.UTF8.GetBytes(text)) : null,
@@ -107,9 +107,9 @@ internal readonly struct RequestHash
         return null;
     }
 
-    private static ulong? OfCookie(Exchange exchange, HashPolicy policy, ref byte[]? cookie)
+    private static ulong? OfCookie(Exchange exchange, HashPolicy policy, ref List<byte[]>? cookies)
     {
-        ReadOnlySpan<byte> value = Cookies.Find(exchange.RequestHead, policy.Name);
+        ReadOnlySpan<byte> value = Router.Cookies.Find(exchange.RequestHead, policy.Name);
         if (!value.IsEmpty)
             return Hashing.XxHash64(value);
         if (policy.CookieSeconds is not { } seconds)
@@ -127,7 +127,7 @@ internal readonly struct RequestHash
         foreach ((string name, string text) in policy.CookieAttributes)
             line.Append(text.Length > 0 ? $"; {name}={text}" : $"; {name}");
         line.Append("; HttpOnly");
-        cookie = System.Text.Encoding.Latin1.GetBytes(line.ToString());
+        (cookies ??= []).Add(System.Text.Encoding.Latin1.GetBytes(line.ToString()));
         return Hashing.XxHash64(System.Text.Encoding.ASCII.GetBytes(made));
     }
 }
