@@ -14,7 +14,7 @@ internal sealed class RoutePatches(IReadOnlyList<Patch> patches, PatchContext co
 {
     private readonly ILookup<ApplyTo, Patch> byKind = patches.Where(p => PatchMatches.Context(p, context)).ToLookup(static p => p.ApplyTo);
 
-    /// <summary>Some patch is about routes.</summary>
+    /// <summary>No patch is about routes.</summary>
     public bool IsEmpty => !byKind[ApplyTo.RouteConfiguration].Any() && !byKind[ApplyTo.VirtualHost].Any() && !byKind[ApplyTo.HttpRoute].Any();
 
     /// <summary>Patches a route configuration in place.</summary>
