@@ -8,14 +8,13 @@ namespace Lateen.Proxy.Exchanges.Heads;
 internal static class ClientIdentity
 {
     private static readonly KnownHeader[] EdgeOnly =
-        [KnownHeader.XEnvoyDecoratorOperation, KnownHeader.XEnvoyDownstreamServiceCluster, KnownHeader.XEnvoyDownstreamServiceNode];
+        [KnownHeader.XEnvoyDecoratorOperation, KnownHeader.XEnvoyDownstreamServiceCluster, KnownHeader.XEnvoyDownstreamServiceNode, KnownHeader.XEnvoyOriginalHost, KnownHeader.XEnvoyOriginalPath];
 
     private static readonly KnownHeader[] External =
     [
         KnownHeader.XEnvoyRetriableStatusCodes, KnownHeader.XEnvoyRetriableHeaderNames, KnownHeader.XEnvoyRetryOn, KnownHeader.XEnvoyRetryGrpcOn, KnownHeader.XEnvoyMaxRetries,
         KnownHeader.XEnvoyUpstreamAltStatName, KnownHeader.XEnvoyUpstreamRqTimeoutMs, KnownHeader.XEnvoyUpstreamRqPerTryTimeoutMs, KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse,
         KnownHeader.XEnvoyExpectedRqTimeoutMs, KnownHeader.XEnvoyForceTrace, KnownHeader.XEnvoyHedgeOnPerTryTimeout,
-        KnownHeader.XEnvoyOriginalHost, KnownHeader.XEnvoyOriginalPath,
     ];
 
     /// <summary>Decides, and writes it to the head.</summary>

@@ -84,7 +84,8 @@ internal static class RouteRewrite
     {
         if (exchange.Decision.Target is { HostRewrite: { Length: > 0 } own })
         {
-            RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(own), action.AppendForwardedHost, tellOriginal);
+            // A weighted cluster's own host is not told of (as Envoy).
+            RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(own), action.AppendForwardedHost, tellOriginal: false);
             return;
         }
         switch (action.HostRewrite)
