@@ -38,7 +38,12 @@ public sealed class ProxyReplayRunner(string root) : FolderRunner
         return File.Exists(beside) ? beside : Path.Combine(root, "..", "shared", "tools", "proxy-replay");
     }
 
-    private string Command() => $"{Path.Combine(root, "lateen")} proxy -c {{config}} --concurrency 1";
+    // The program that was built beside this one, so that nothing is built or looked up at each start.
+    private string Command()
+    {
+        string configuration = new DirectoryInfo(AppContext.BaseDirectory).Name;
+        return $"{Path.Combine(root, ".build", "bin", "Cli", configuration, "lateen")} proxy -c {{config}} --concurrency 1 --file-flush-interval-msec 50";
+    }
 
     private static List<CaseResult> Verdicts(string result, string path, string output)
     {
