@@ -280,6 +280,12 @@ internal sealed class Accepting : TransportHandler
     {
         public override void OnConnected(Transport transport)
         {
+            if (!security.Permits(transport))
+            {
+                accepting._counters.HandshakeFailures++;
+                accepting.Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.BadPeer), "server_name_required", abort: false);
+                return;
+            }
             accepting._counters.Handshakes++;
             accepting.Serve(transport, default, security.FactsOf(transport), security.AgreedProtocol(transport));
         }

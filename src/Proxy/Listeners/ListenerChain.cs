@@ -81,6 +81,9 @@ public abstract class DownstreamSecurity
     /// <summary>What logs and policies may ask about the session.</summary>
     public abstract Formats.TlsFacts? FactsOf(Transport transport);
 
+    /// <summary>False where the session must not be served though its handshake succeeded (no server name where one is required).</summary>
+    public virtual bool Permits(Transport transport) => true;
+
     /// <summary>Why the handshake failed, in Envoy's words; empty where it did not.</summary>
     public abstract string FailureOf(Transport transport);
 }

@@ -82,6 +82,9 @@ public sealed class TlsDownstream(TlsSource source, bool requireSni) : Downstrea
     public bool RequireSni => requireSni;
 
     /// <inheritdoc/>
+    public override bool Permits(Transport transport) => !requireSni || transport is TlsTransport { Peer.ServerName.Length: > 0 };
+
+    /// <inheritdoc/>
     public override Transport Accept(Transport transport, ReadOnlySpan<byte> early, TransportHandler handler)
     {
         if (source.Current is not { } context)

@@ -107,6 +107,21 @@ internal sealed class DiscoveredResources : ResourceConsumer
     /// <summary>The first answer of a type came (or its time was over): a proxy is live when clusters and listeners have it.</summary>
     public HashSet<string> Answered { get; } = [];
 
+    /// <summary>Hears, once each, of settings that are accepted without effect.</summary>
+    public Action<string>? Noted { get; set; }
+
+    private readonly HashSet<string> _noted = new(StringComparer.Ordinal);
+
+    // The same setting stands in many listeners: what is said is the setting, not each place of it.
+    private void SayNotes(Rejections rejections)
+    {
+        foreach (string note in rejections.Notes)
+        {
+            if (_noted.Count < 1000 && _noted.Add(note[(note.IndexOf(": ", StringComparison.Ordinal) + 1)..].Trim()))
+                Noted?.Invoke(note);
+        }
+    }
+
     /// <summary>Called when something of a type was answered.</summary>
     public Action? Progress { get; set; }
 
@@ -154,6 +169,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
             var rejections = new Rejections();
             if (ValueTranslator.Unpack(resource.Body, ClusterMessage.Parser, rejections) is { } message)
                 TakeCluster(message, resource.Version, isStatic: false, rejections);
+            SayNotes(rejections);
             if (!rejections.None)
                 refused.Add((resource.Name, rejections.ToString()));
         }
@@ -303,6 +319,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
             var rejections = new Rejections();
             if (ValueTranslator.Unpack(resource.Body, ListenerMessage.Parser, rejections) is { } message)
                 TakeListener(message, resource.Version, isStatic: false, rejections);
+            SayNotes(rejections);
             if (!rejections.None)
                 refused.Add((resource.Name, rejections.ToString()));
         }
@@ -367,6 +384,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
             if (Routes.TryGetValue(message.Name, out (RouteConfiguration Message, string Version) known) && known.Message.Equals(message))
                 continue;
             Routing.RouteTable table = _translation.Routes.Table(message, rejections, resource.Version);
+            SayNotes(rejections);
             if (!rejections.None)
             {
                 refused.Add((resource.Name, rejections.ToString()));

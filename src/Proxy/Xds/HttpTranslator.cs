@@ -21,6 +21,7 @@ internal static class HttpTranslator
             rejections.Add("HTTP/3 (QUIC) is not served");
         if (filters is null || routes is null)
             return null;
+        NoteWithoutEffect(m, rejections);
         Core.HttpProtocolOptions? shared = m.CommonHttpProtocolOptions;
         return new HttpOptions
         {
@@ -72,6 +73,16 @@ internal static class HttpTranslator
             Upgrades = m.UpgradeConfigs.ToDictionary(u => u.UpgradeType.ToLowerInvariant(), u => u.Enabled ?? true),
             EarlyMutations = Early(m, rejections),
         };
+    }
+
+    private static void NoteWithoutEffect(Message m, Rejections rejections)
+    {
+        if (m.Tracing is not null)
+            rejections.Note("tracing has no effect");
+        if (m.OriginalIpDetectionExtensions.Count > 0)
+            rejections.Note("original_ip_detection_extensions have no effect: the client's address comes from use_remote_address and xff_num_trusted_hops");
+        if (m.AddUserAgent ?? false)
+            rejections.Note("add_user_agent has no effect");
     }
 
     private static FilterChain? Filters(Message m, Translation translation, Rejections rejections)

@@ -45,6 +45,7 @@ internal sealed class ProxyAssembly
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
         Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say);
         Resources.Subscriptions = Sources;
+        Resources.Noted = inputs.Say;
         Resources.Progress = () => Progress?.Invoke();
         var rejections = new Rejections();
         AdminAddress = _bootstrap.Admin?.Address is { } admin ? ValueTranslator.Address(admin, rejections) : default;
