@@ -1,4 +1,5 @@
 using Lateen.Api.Documents;
+using Lateen.Api.Schemas;
 using Lateen.Config.Resources;
 
 namespace Lateen.Config.Analysis;
@@ -29,7 +30,7 @@ internal static class ConditionAnalysis
     private static IEnumerable<(string Type, string Status, string Reason, string Message)> Conditions(Resource resource)
     {
         var message = resource.Kind.MessageIsSpec ? resource.Status : resource.Message;
-        if (message is null || (resource.Kind.MessageIsSpec is false && message.Descriptor.FindFieldByName("status") is null))
+        if (message is null || (resource.Kind.MessageIsSpec is false && SchemaSet.Of(message.GetType()).Field("status") is null))
         {
             return [];
         }

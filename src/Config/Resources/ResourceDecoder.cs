@@ -1,5 +1,6 @@
 using System.Globalization;
 using Lateen.Api.Diagnostics;
+using Lateen.Api.Schemas;
 using Lateen.Api.Documents;
 
 namespace Lateen.Config.Resources;
@@ -180,7 +181,7 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         {
             if (member.Name is not ("apiVersion" or "kind" or "metadata" or "spec" or "status"))
             {
-                var hint = message.Descriptor.FindFieldByName(member.Name) is not null ? "; it belongs under spec" : "";
+                var hint = SchemaSet.Of(message.GetType()).Field(member.Name) is not null ? "; it belongs under spec" : "";
                 found.Add(DocumentCodes.UnknownField, new SourcePosition(file, member.Line, member.Column), member.Name, $"an object has no field \"{member.Name}\"{hint}");
             }
         }

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Lateen.Api.Schemas;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Lateen.Pilot.Generation;
@@ -9,7 +10,7 @@ public static class WireAny
     /// <summary>The message as an Any with the usual type URL.</summary>
     public static Any Pack(IMessage message) => new()
     {
-        TypeUrl = TypeUrls.Prefix + message.Descriptor.FullName,
+        TypeUrl = TypeUrls.Prefix + SchemaSet.NameOf(message),
         Value = message.ToByteString(),
     };
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
+using Lateen.Api.Schemas;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Lateen.Pilot.Generation;
@@ -40,7 +41,7 @@ public sealed class WireResource
         var hash = SHA256.HashData(bytes);
         // 64 bits of the hash: a collision between two successive versions of one name is what would hurt, not one among all.
         var version = Convert.ToHexStringLower(hash.AsSpan(0, 8));
-        var body = new Any { TypeUrl = TypeUrls.Prefix + message.Descriptor.FullName, Value = UnsafeByteOperations.UnsafeWrap(bytes) };
+        var body = new Any { TypeUrl = TypeUrls.Prefix + SchemaSet.NameOf(message), Value = UnsafeByteOperations.UnsafeWrap(bytes) };
         return new WireResource(name, body, version, message);
     }
 }

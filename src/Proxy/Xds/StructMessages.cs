@@ -1,8 +1,8 @@
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Diagnostics;
 using Lateen.Api.Documents;
+using Lateen.Api.Schemas;
 
 namespace Lateen.Proxy.Xds;
 
@@ -12,11 +12,10 @@ internal static class StructMessages
     /// <summary>The message; null for a type that is not known, with a rejection where the struct does not fit it.</summary>
     public static Any? Pack(string type, Struct fields, Rejections rejections)
     {
-        if (MessageTypes.Find(type) is not { } descriptor)
+        if (SchemaSet.Find(type) is not { } shape)
             return null;
-        IMessage message = descriptor.Parser.ParseFrom(ByteString.Empty);
         var mistakes = new DiagnosticBag();
-        new MessageReader(type, mistakes, UnknownFields.Warning).ReadInto(StructNodes.ToNode(fields), message);
+        ByteString message = new MessageReader(type, mistakes, UnknownFields.Warning).ReadBytes(StructNodes.ToNode(fields), shape);
         foreach (Diagnostic mistake in mistakes)
         {
             if (mistake.Level == DiagnosticLevel.Error)
@@ -24,6 +23,6 @@ internal static class StructMessages
             else
                 rejections.Note($"{type}: {mistake.Text}");
         }
-        return new Any { TypeUrl = MessageTypes.UrlPrefix + type, Value = message.ToByteString() };
+        return new Any { TypeUrl = MessageTypes.UrlPrefix + type, Value = message };
     }
 }

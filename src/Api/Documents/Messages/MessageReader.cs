@@ -1,8 +1,7 @@
-using System.Collections;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
-using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Diagnostics;
+using Lateen.Api.Schemas;
 
 namespace Lateen.Api.Documents;
 
@@ -19,7 +18,7 @@ public enum UnknownFields
     Ignore,
 }
 
-/// <summary>Turns a node into a message by the message's descriptor, with the rules of proto-JSON, telling every mistake with its place and path.</summary>
+/// <summary>Turns a node into a message by the message's shape, with the rules of proto-JSON, telling every mistake with its place and path.</summary>
 /// <remarks>
 /// More lenient than proto-JSON where Istio and Kubernetes are: durations in Go's form, and IntOrString and Quantity of Kubernetes as their
 /// plain values. A mistake leaves its field unset and reading goes on. An instance is for one document and one thread.
@@ -28,8 +27,14 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
 {
     private readonly record struct Segment(string? Name, int Index);
 
+    // What the deepest tree can become: an object of a Struct is an entry, a Value and a Struct.
+    private static readonly int NestingMax = DocumentLimits.Default.DepthMax * 8;
+
     private readonly Stack<Segment> _path = new();
+    private readonly WireBuffer _out = new();
     private int _depth;
+
+    internal WireBuffer Out => _out;
 
     /// <summary>Fills a new message. Look at the bag for whether it is whole.</summary>
     /// <param name="node">An object; null gives the empty message.</param>
@@ -42,9 +47,24 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
         return message;
     }
 
-    /// <summary>Fills the message.</summary>
+    /// <summary>Fills the message, which is empty: what is there already is merged with.</summary>
     public void ReadInto(Node? node, IMessage message, string path = "")
     {
+        Write(node, SchemaSet.Of(message.GetType()), path);
+        using var input = CodedInputStream.CreateWithLimits(_out.ToStream(), int.MaxValue, NestingMax);
+        message.MergeFrom(input);
+    }
+
+    /// <summary>The canonical bytes of the message of that shape.</summary>
+    public ByteString ReadBytes(Node? node, MessageShape shape, string path = "")
+    {
+        Write(node, shape, path);
+        return ByteString.CopyFrom(_out.Written);
+    }
+
+    private void Write(Node? node, MessageShape shape, string path)
+    {
+        _out.Rewind(0);
         if (path.Length > 0)
         {
             _path.Push(new Segment(path, 0));
@@ -52,40 +72,43 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
 
         if (node is { IsNull: false })
         {
-            Fill(node, message);
+            Fill(node, shape);
         }
 
         _path.Clear();
     }
 
-    private void Fill(Node node, IMessage message)
+    private void Fill(Node node, MessageShape shape)
     {
         // Well-known types may nest without bound (Struct in Struct, Any in Any); the tree's own bound is checked once more for trees not read from a text.
-        if (_depth >= DocumentLimits.Default.DepthMax * 2)
+        if (_depth >= DocumentLimits.Default.DepthMax * 4)
         {
             Add(DocumentCodes.TooLarge, node, "nested too deep");
             return;
         }
 
         _depth++;
-        if (!WellKnownReader.TryFill(this, node, message))
+        if (shape.Form != SpecialForm.None)
         {
-            if (node is MappingNode mapping)
-            {
-                FillFields(mapping, message, skip: null);
-            }
-            else
-            {
-                Add(DocumentCodes.WrongType, node, $"expected an object ({message.Descriptor.Name}), found {node.Describe()}");
-            }
+            WellKnownReader.Fill(this, node, shape);
+        }
+        else if (node is MappingNode mapping)
+        {
+            FillFields(mapping, shape, skip: null);
+        }
+        else
+        {
+            Add(DocumentCodes.WrongType, node, $"expected an object ({shape.Name}), found {node.Describe()}");
         }
 
         _depth--;
     }
 
-    internal void FillFields(MappingNode mapping, IMessage message, string? skip)
+    internal void FillFields(MappingNode mapping, MessageShape shape, string? skip)
     {
+        var mark = _out.OpenMessage();
         var given = new HashSet<int>();
+        var chosen = new Dictionary<int, FieldShape>();
         foreach (var member in mapping.Members)
         {
             if (member.Name == skip)
@@ -94,49 +117,58 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
             }
 
             _path.Push(new Segment(member.Name, 0));
-            if (message.Descriptor.FindFieldByJsonOrOriginalName(member.Name) is not { } field)
+            if (shape.Field(member.Name) is not { } field)
             {
-                Unknown(member, message.Descriptor);
+                Unknown(member, shape);
             }
-            else if (!given.Add(field.FieldNumber))
+            else if (!given.Add(field.Number))
             {
                 Add(DocumentCodes.FieldTwice, member.Value, $"the field is also given as \"{(member.Name == field.JsonName ? field.Name : field.JsonName)}\"");
             }
-            else if (!member.Value.IsNull || TakesNull(field))
+            else if (field.Oneof >= 0 && chosen.TryGetValue(field.Oneof, out var other))
             {
-                Field(member, field, message);
+                Add(DocumentCodes.OneofTwice, member.Value, $"only one of \"{other.JsonName}\" and \"{field.JsonName}\" may be set");
+            }
+            else if ((!member.Value.IsNull || (!field.IsRepeated && TakesNull(field))) && Field(member.Value, field) && field.Oneof >= 0)
+            {
+                chosen.Add(field.Oneof, field);
             }
 
             _path.Pop();
         }
+
+        _out.CloseMessage(mark);
     }
 
-    private static bool TakesNull(FieldDescriptor field) =>
-        !field.IsRepeated && field.FieldType == FieldType.Message && field.MessageType.FullName == Value.Descriptor.FullName;
+    private static bool TakesNull(FieldShape field) => field.Message?.Form == SpecialForm.Value;
 
-    private void Field(NodeMember member, FieldDescriptor field, IMessage message)
+    private bool Field(Node node, FieldShape field)
     {
-        if (field.RealContainingOneof is { } oneof && oneof.Accessor.GetCaseFieldDescriptor(message) is { } other)
+        if (!field.IsRepeated)
         {
-            Add(DocumentCodes.OneofTwice, member.Value, $"only one of \"{other.JsonName}\" and \"{field.JsonName}\" may be set");
-            return;
+            var start = _out.Length;
+            if (!Single(node, field, always: field.HasPresence))
+            {
+                return false;
+            }
+
+            _out.EndField(field.Number, start);
+            return true;
         }
 
         if (field.IsMap)
         {
-            Map(member.Value, field, (IDictionary)field.Accessor.GetValue(message));
+            Map(node, field);
         }
-        else if (field.IsRepeated)
+        else
         {
-            List(member.Value, field, (IList)field.Accessor.GetValue(message));
+            List(node, field);
         }
-        else if (Single(member.Value, field) is { } value)
-        {
-            field.Accessor.SetValue(message, value);
-        }
+
+        return true;
     }
 
-    private void List(Node node, FieldDescriptor field, IList list)
+    private void List(Node node, FieldShape field)
     {
         if (node is not SequenceNode sequence)
         {
@@ -144,26 +176,50 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
             return;
         }
 
+        var isPacked = field.Type is not (FieldType.Message or FieldType.Group or FieldType.String or FieldType.Bytes);
+        var start = _out.Length;
+        if (isPacked)
+        {
+            _out.Tag(field.Number, 2);
+        }
+
+        var first = _out.Length;
         for (var i = 0; i < sequence.Items.Count; i++)
         {
             _path.Push(new Segment(null, i));
-            var item = sequence.Items[i];
-            if (item.IsNull && !TakesNullItem(field))
-            {
-                Add(DocumentCodes.WrongType, item, "a list cannot hold null");
-            }
-            else if (Single(item, field) is { } value)
-            {
-                list.Add(value);
-            }
-
+            Item(sequence.Items[i], field, isPacked);
             _path.Pop();
+        }
+
+        if (isPacked && _out.Length == first)
+        {
+            _out.Rewind(start);
+        }
+        else if (isPacked)
+        {
+            _out.PrefixLength(first);
+            _out.EndField(field.Number, start);
         }
     }
 
-    private static bool TakesNullItem(FieldDescriptor field) => field.FieldType == FieldType.Message && field.MessageType.FullName == Value.Descriptor.FullName;
+    private void Item(Node item, FieldShape field, bool isPacked)
+    {
+        var start = _out.Length;
+        if (item.IsNull && !TakesNull(field))
+        {
+            Add(DocumentCodes.WrongType, item, "a list cannot hold null");
+        }
+        else if (isPacked)
+        {
+            Scalar(item, field)?.Write(_out, field.Type);
+        }
+        else if (Single(item, field, always: true))
+        {
+            _out.EndField(field.Number, start);
+        }
+    }
 
-    private void Map(Node node, FieldDescriptor field, IDictionary map)
+    private void Map(Node node, FieldShape field)
     {
         if (node is not MappingNode mapping)
         {
@@ -171,59 +227,102 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
             return;
         }
 
-        var keyField = field.MessageType.FindFieldByNumber(1);
-        var valueField = field.MessageType.FindFieldByNumber(2);
         foreach (var member in mapping.Members)
         {
             _path.Push(new Segment(member.Name, 0));
-            var keyKind = keyField.FieldType == FieldType.String ? ScalarKind.Text : ScalarKind.Integer;
-            var key = Single(new ScalarNode(member.Name, keyKind, member.Line, member.Column), keyField);
-            if (member.Value.IsNull && !TakesNullItem(valueField))
-            {
-                // Kubernetes reads a null in a map of texts as the empty text.
-                if (key is not null && valueField.FieldType == FieldType.String)
-                {
-                    map[key] = "";
-                }
-                else
-                {
-                    Add(DocumentCodes.WrongType, member.Value, "a map cannot hold null");
-                }
-            }
-            else if (Single(member.Value, valueField) is { } value && key is not null)
-            {
-                map[key] = value;
-            }
-
+            Entry(member, field);
             _path.Pop();
         }
     }
 
-    private object? Single(Node node, FieldDescriptor field)
+    private void Entry(NodeMember member, FieldShape field)
     {
-        if (field.FieldType is FieldType.Message or FieldType.Group)
+        var (keyField, valueField) = (field.Message!.Fields[0], field.Message.Fields[1]);
+        var start = _out.Length;
+        _out.Tag(field.Number, 2);
+        var content = _out.Length;
+        var kind = keyField.Type == FieldType.String ? ScalarKind.Text : ScalarKind.Integer;
+        var key = Scalar(new ScalarNode(member.Name, kind, member.Line, member.Column), keyField);
+        if (key is { IsDefault: false } written)
         {
-            if (WellKnownReader.TryWrapper(this, node, field.MessageType, out var wrapped))
-            {
-                return wrapped;
-            }
-
-            var message = field.MessageType.Parser.ParseFrom(ByteString.Empty);
-            Fill(node, message);
-            return message;
+            written.WriteField(_out, 1, keyField.Type);
         }
 
+        if (member.Value.IsNull && !TakesNull(valueField))
+        {
+            // Kubernetes reads a null in a map of texts as the empty text.
+            if (valueField.Type != FieldType.String)
+            {
+                Add(DocumentCodes.WrongType, member.Value, "a map cannot hold null");
+                key = null;
+            }
+        }
+        else if (!Single(member.Value, valueField, always: valueField.HasPresence))
+        {
+            key = null;
+        }
+
+        if (key is not { } whole)
+        {
+            _out.Rewind(start);
+            return;
+        }
+
+        _out.PrefixLength(content);
+        _out.EndField(field.Number, start, whole.Text, (long)whole.Bits);
+    }
+
+    // A field of one value with its tag; false where nothing came of it. A value that may go without saying is written only where it must be.
+    private bool Single(Node node, FieldShape field, bool always)
+    {
+        if (field.Message is { } message)
+        {
+            return Nested(node, field.Number, message);
+        }
+
+        if (Scalar(node, field) is not { } value)
+        {
+            return false;
+        }
+
+        if (always || !value.IsDefault)
+        {
+            value.WriteField(_out, field.Number, field.Type);
+        }
+
+        return true;
+    }
+
+    private bool Nested(Node node, int number, MessageShape shape)
+    {
+        var start = _out.Length;
+        _out.Tag(number, 2);
+        var content = _out.Length;
+        if (shape.Form == SpecialForm.Wrapper)
+        {
+            if (!WellKnownReader.FillWrapper(this, node, shape))
+            {
+                _out.Rewind(start);
+                return false;
+            }
+        }
+        else
+        {
+            Fill(node, shape);
+        }
+
+        _out.PrefixLength(content);
+        return true;
+    }
+
+    internal ScalarValue? Scalar(Node node, FieldShape field)
+    {
         if (node is not ScalarNode scalar)
         {
             Add(DocumentCodes.WrongType, node, $"expected {ScalarReader.Expected(field)}, found {node.Describe()}");
             return null;
         }
 
-        return Scalar(scalar, field);
-    }
-
-    internal object? Scalar(ScalarNode scalar, FieldDescriptor field)
-    {
         var value = ScalarReader.Read(scalar, field, out var mistake, out var text);
         if (mistake is not null)
         {
@@ -233,31 +332,47 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
         return value;
     }
 
-    internal void FillNested(Node node, IMessage message, string name)
+    /// <summary>Writes a field of the message that is being filled, read from a part of its node.</summary>
+    internal void FillNested(Node node, int number, MessageShape shape, string? name = null)
+    {
+        if (name is not null)
+        {
+            _path.Push(new Segment(name, 0));
+        }
+
+        Nested(node, number, shape);
+        if (name is not null)
+        {
+            _path.Pop();
+        }
+    }
+
+    /// <summary>Writes the content of a message that has a form of its own, read from a part of its node.</summary>
+    internal void FillContent(Node node, MessageShape shape, string name)
     {
         _path.Push(new Segment(name, 0));
-        Fill(node, message);
+        Fill(node, shape);
         _path.Pop();
     }
 
     internal void Add(DiagnosticCode code, Node node, string text, string? remedy = null) =>
         diagnostics.Add(code, new SourcePosition(file, node.Line, node.Column), Path(), text, remedy);
 
-    private void Unknown(NodeMember member, MessageDescriptor descriptor)
+    private void Unknown(NodeMember member, MessageShape shape)
     {
         if (unknownFields == UnknownFields.Ignore)
         {
             return;
         }
 
-        var names = descriptor.Fields.InDeclarationOrder().SelectMany(f => new[] { f.JsonName, f.Name });
+        var names = shape.Fields.SelectMany(f => new[] { f.JsonName, f.Name });
         diagnostics.Add(new Diagnostic
         {
             Code = DocumentCodes.UnknownField,
             Level = unknownFields == UnknownFields.Error ? DiagnosticLevel.Error : DiagnosticLevel.Warning,
             Position = new SourcePosition(file, member.Line, member.Column),
             Path = Path(),
-            Text = $"{descriptor.Name} has no field \"{member.Name}\"{Suggestions.DidYouMean(member.Name, names)}",
+            Text = $"{shape.Name} has no field \"{member.Name}\"{Suggestions.DidYouMean(member.Name, names)}",
             Remedy = DocumentCodes.UnknownField.Remedy,
         });
     }

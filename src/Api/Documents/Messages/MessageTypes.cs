@@ -44,13 +44,6 @@ public static class MessageTypes
         }
     }
 
-    /// <summary>The full names of all messages. Loads every descriptor: for suggestions after a mistake, and for tests.</summary>
-    public static IEnumerable<string> AllNames() =>
-        Schema.GetTypes().Concat(WellKnown.GetTypes().Where(t => t.Namespace == typeof(Any).Namespace))
-            .Where(t => typeof(IMessage).IsAssignableFrom(t) && t.IsClass)
-            .Select(t => DescriptorOf(t)?.FullName)
-            .OfType<string>();
-
     private static MessageDescriptor? Load(string fullName)
     {
         if (fullName.Length is 0 or > 512)

@@ -3,6 +3,7 @@ using System.Globalization;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Schemas;
 
 namespace Lateen.Api.Documents;
 
@@ -41,7 +42,7 @@ public static class MessageWriter
         Any any => Expanded(any, options),
         Kubernetes.Meta.V1.IntOrString either => either.ValueCase == Kubernetes.Meta.V1.IntOrString.ValueOneofCase.Number ? Number(either.Number) : Text(either.Text),
         Kubernetes.Meta.V1.Quantity quantity => Text(quantity.Text),
-        _ when WellKnownReader.IsWrapper(message.Descriptor) => Single(message.Descriptor.Fields[1], message.Descriptor.Fields[1].Accessor.GetValue(message), options),
+        _ when SchemaSet.Of(message.GetType()).Form == SpecialForm.Wrapper => Single(message.Descriptor.Fields[1], message.Descriptor.Fields[1].Accessor.GetValue(message), options),
         _ => Mapping(Fields(message, options)),
     };
 
@@ -154,7 +155,7 @@ public static class MessageWriter
         {
             // The bytes of a type that is not known stay readable for a program.
             null => Mapping([type, ("value", Text(any.Value.ToBase64()))]),
-            var inner when WellKnownReader.HasOwnForm(inner.Descriptor) => Mapping([type, ("value", Message(inner, options))]),
+            var inner when SchemaSet.Of(inner.GetType()).Form != SpecialForm.None => Mapping([type, ("value", Message(inner, options))]),
             var inner => Mapping(Fields(inner, options).Prepend(type)),
         };
     }

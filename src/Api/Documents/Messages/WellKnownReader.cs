@@ -1,95 +1,47 @@
 using System.Globalization;
-using Google.Protobuf;
-using Google.Protobuf.Reflection;
-using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Diagnostics;
+using Lateen.Api.Schemas;
 
 namespace Lateen.Api.Documents;
 
 /// <summary>The messages that proto-JSON writes in another form than their fields, and Kubernetes' IntOrString and Quantity.</summary>
+/// <remarks>Field numbers are those of google/protobuf/{duration,timestamp,struct,field_mask,any,wrappers}.proto.</remarks>
 internal static class WellKnownReader
 {
-    /// <summary>Fills the message when it is one of these; false when its fields are to be read.</summary>
-    public static bool TryFill(MessageReader reader, Node node, IMessage message)
+    private static readonly MessageShape ValueShape = SchemaSet.Find("google.protobuf.Value")!;
+    private static readonly MessageShape StructShape = SchemaSet.Find("google.protobuf.Struct")!;
+    private static readonly MessageShape ListShape = SchemaSet.Find("google.protobuf.ListValue")!;
+
+    /// <summary>Writes the content of a message with a form of its own.</summary>
+    public static void Fill(MessageReader reader, Node node, MessageShape shape)
     {
-        switch (message)
+        switch (shape.Form)
         {
-            case Duration duration:
-                Duration(reader, node, duration);
-                return true;
-            case Timestamp timestamp:
-                Timestamp(reader, node, timestamp);
-                return true;
-            case Struct fields:
-                FillStruct(reader, node, fields);
-                return true;
-            case Value value:
-                FillValue(reader, node, value);
-                return true;
-            case ListValue list:
-                FillList(reader, node, list);
-                return true;
-            case FieldMask mask:
-                FieldMask(reader, node, mask);
-                return true;
-            case Any any:
-                FillAny(reader, node, any);
-                return true;
-            case Kubernetes.Meta.V1.IntOrString either:
-                IntOrString(reader, node, either);
-                return true;
-            case Kubernetes.Meta.V1.Quantity quantity:
-                quantity.Text = node is ScalarNode { Kind: not ScalarKind.Null and not ScalarKind.Boolean } text ? text.Value : Wrong(reader, node, "a quantity such as 500m or 2Gi");
-                return true;
-            default:
-                return FillWrapper(reader, node, message);
+            case SpecialForm.Duration: Duration(reader, node); break;
+            case SpecialForm.Timestamp: Timestamp(reader, node); break;
+            case SpecialForm.Struct: Struct(reader, node); break;
+            case SpecialForm.Value: Value(reader, node); break;
+            case SpecialForm.List: List(reader, node); break;
+            case SpecialForm.FieldMask: FieldMask(reader, node); break;
+            case SpecialForm.Any: Any(reader, node); break;
+            case SpecialForm.IntOrString: IntOrString(reader, node, shape); break;
+            case SpecialForm.Quantity: Quantity(reader, node, shape); break;
+            default: FillWrapper(reader, node, shape); break;
         }
     }
 
-    /// <summary>
-    /// Wrappers (UInt32Value and the like) are nullable values in C#, not messages: as a field they are set to the value itself.
-    /// </summary>
-    public static bool TryWrapper(MessageReader reader, Node node, MessageDescriptor type, out object? value)
+    /// <summary>A wrapper's content. Some programs write wrappers as the objects that they are ({"value": 1}); Envoy and Go do not accept it and nor does this.</summary>
+    public static bool FillWrapper(MessageReader reader, Node node, MessageShape shape)
     {
-        value = null;
-        if (!IsWrapper(type))
-        {
+        FieldShape inner = shape.Fields[0];
+        if (reader.Scalar(node, inner) is not { } value)
             return false;
-        }
-
-        // Some programs write wrappers as the objects that they are ({"value": 1}); Envoy and Go do not accept it and nor does this.
-        if (node is ScalarNode scalar)
-        {
-            value = reader.Scalar(scalar, type.FindFieldByNumber(1));
-        }
-        else
-        {
-            reader.Add(DocumentCodes.WrongType, node, $"expected {ScalarReader.Expected(type.FindFieldByNumber(1))}, found {node.Describe()}");
-        }
-
+        if (!value.IsDefault)
+            value.WriteField(reader.Out, inner.Number, inner.Type);
         return true;
     }
 
-    internal static bool IsWrapper(MessageDescriptor type) =>
-        type.File.Name == "google/protobuf/wrappers.proto";
-
-    /// <summary>A wrapper that stands alone, as inside Any.</summary>
-    private static bool FillWrapper(MessageReader reader, Node node, IMessage message)
-    {
-        if (!TryWrapper(reader, node, message.Descriptor, out var value))
-        {
-            return false;
-        }
-
-        if (value is not null)
-        {
-            message.Descriptor.FindFieldByNumber(1).Accessor.SetValue(message, value);
-        }
-
-        return true;
-    }
-
-    private static void Duration(MessageReader reader, Node node, Duration duration)
+    private static void Duration(MessageReader reader, Node node)
     {
         if (node is not ScalarNode { Kind: ScalarKind.Text } scalar)
         {
@@ -98,7 +50,7 @@ internal static class WellKnownReader
         }
         else if (Durations.TryParse(scalar.Value, out var parsed))
         {
-            (duration.Seconds, duration.Nanos) = (parsed.Seconds, parsed.Nanos);
+            Time(reader, parsed.Seconds, parsed.Nanos);
         }
         else
         {
@@ -106,18 +58,38 @@ internal static class WellKnownReader
         }
     }
 
-    private static void Timestamp(MessageReader reader, Node node, Timestamp timestamp)
+    private static void Timestamp(MessageReader reader, Node node)
     {
         var text = (node as ScalarNode)?.Value ?? "";
         if (text.Length > 10 && text[10] is 'T' or 't' or ' '
             && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time))
         {
-            (timestamp.Seconds, timestamp.Nanos) = (time.ToUnixTimeSeconds(), Nanos(text));
+            Time(reader, time.ToUnixTimeSeconds(), Nanos(text));
         }
         else
         {
             reader.Add(DocumentCodes.BadValue, node, $"expected a time such as 2026-01-31T12:00:00Z, found {node.Describe()}");
         }
+    }
+
+    private static void Time(MessageReader reader, long seconds, int nanos)
+    {
+        Number(reader, 1, seconds);
+        Number(reader, 2, nanos);
+    }
+
+    private static void Number(MessageReader reader, int field, long value)
+    {
+        if (value == 0)
+            return;
+        reader.Out.Tag(field, 0);
+        reader.Out.Varint((ulong)value);
+    }
+
+    private static void Text(MessageReader reader, int field, string value)
+    {
+        reader.Out.Tag(field, 2);
+        reader.Out.Text(value);
     }
 
     /// <summary>The fraction with all its nine digits: .NET keeps seven.</summary>
@@ -139,7 +111,7 @@ internal static class WellKnownReader
         return int.Parse(digits[..count].PadRight(9, '0'), CultureInfo.InvariantCulture);
     }
 
-    private static void FillStruct(MessageReader reader, Node node, Struct target)
+    private static void Struct(MessageReader reader, Node node)
     {
         if (node is not MappingNode mapping)
         {
@@ -147,15 +119,23 @@ internal static class WellKnownReader
             return;
         }
 
+        var mark = reader.Out.OpenMessage();
         foreach (var member in mapping.Members)
         {
-            var value = new Value();
-            reader.FillNested(member.Value, value, member.Name);
-            target.Fields[member.Name] = value;
+            var start = reader.Out.Length;
+            reader.Out.Tag(1, 2);
+            var content = reader.Out.Length;
+            if (member.Name.Length > 0)
+                Text(reader, 1, member.Name);
+            reader.FillNested(member.Value, 2, ValueShape, member.Name);
+            reader.Out.PrefixLength(content);
+            reader.Out.EndField(1, start, member.Name);
         }
+
+        reader.Out.CloseMessage(mark);
     }
 
-    private static void FillList(MessageReader reader, Node node, ListValue target)
+    private static void List(MessageReader reader, Node node)
     {
         if (node is not SequenceNode sequence)
         {
@@ -165,37 +145,34 @@ internal static class WellKnownReader
 
         foreach (var item in sequence.Items)
         {
-            var value = new Value();
-            reader.FillNested(item, value, "");
-            target.Values.Add(value);
+            reader.FillNested(item, 1, ValueShape);
         }
     }
 
-    private static void FillValue(MessageReader reader, Node node, Value target)
+    private static void Value(MessageReader reader, Node node)
     {
         switch (node)
         {
             case MappingNode:
-                var fields = new Struct();
-                FillStruct(reader, node, fields);
-                target.StructValue = fields;
+                reader.FillNested(node, 5, StructShape);
                 break;
             case SequenceNode:
-                var list = new ListValue();
-                FillList(reader, node, list);
-                target.ListValue = list;
+                reader.FillNested(node, 6, ListShape);
                 break;
             case ScalarNode { Kind: ScalarKind.Null }:
-                target.NullValue = NullValue.NullValue;
+                reader.Out.Tag(1, 0);
+                reader.Out.Varint(0);
                 break;
             case ScalarNode { Kind: ScalarKind.Boolean } truth:
-                target.BoolValue = truth.Value == "true";
+                reader.Out.Tag(4, 0);
+                reader.Out.Varint(truth.Value == "true" ? 1u : 0u);
                 break;
             case ScalarNode { Kind: ScalarKind.Text } text:
-                target.StringValue = text.Value;
+                Text(reader, 3, text.Value);
                 break;
             case ScalarNode number when double.TryParse(number.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var parsed):
-                target.NumberValue = parsed;
+                reader.Out.Tag(2, 1);
+                reader.Out.Fixed64(BitConverter.DoubleToUInt64Bits(parsed));
                 break;
             default:
                 reader.Add(DocumentCodes.BadValue, node, $"{node.Describe()} is out of range");
@@ -203,7 +180,7 @@ internal static class WellKnownReader
         }
     }
 
-    private static void FieldMask(MessageReader reader, Node node, FieldMask mask)
+    private static void FieldMask(MessageReader reader, Node node)
     {
         if (node is not ScalarNode { Kind: ScalarKind.Text } scalar)
         {
@@ -213,11 +190,11 @@ internal static class WellKnownReader
 
         foreach (var path in scalar.Value.Split(',', StringSplitOptions.RemoveEmptyEntries))
         {
-            mask.Paths.Add(string.Concat(path.Select(c => char.IsAsciiLetterUpper(c) ? "_" + char.ToLowerInvariant(c) : c.ToString())));
+            Text(reader, 1, string.Concat(path.Select(c => char.IsAsciiLetterUpper(c) ? "_" + char.ToLowerInvariant(c) : c.ToString())));
         }
     }
 
-    private static void FillAny(MessageReader reader, Node node, Any any)
+    private static void Any(MessageReader reader, Node node)
     {
         if (node is not MappingNode mapping)
         {
@@ -235,40 +212,42 @@ internal static class WellKnownReader
             return;
         }
 
-        if (MessageTypes.FindByUrl(url) is not { } type)
+        var name = MessageTypes.NameOf(url);
+        if (SchemaSet.Find(name) is not { } shape)
         {
-            var name = MessageTypes.NameOf(url);
-            reader.Add(DocumentCodes.UnknownType, mapping["@type"]!, $"the type \"{name}\" is not known{Suggestions.DidYouMean(name, MessageTypes.AllNames())}");
+            reader.Add(DocumentCodes.UnknownType, mapping["@type"]!, $"the type \"{name}\" is not known{Suggestions.DidYouMean(name, SchemaSet.Names())}");
             return;
         }
 
-        var inner = type.Parser.ParseFrom(ByteString.Empty);
-        if (!HasOwnForm(type))
+        Text(reader, 1, url);
+        var start = reader.Out.Length;
+        reader.Out.Tag(2, 2);
+        var content = reader.Out.Length;
+        if (shape.Form == SpecialForm.None)
         {
-            reader.FillFields(mapping, inner, skip: "@type");
+            reader.FillFields(mapping, shape, skip: "@type");
         }
         else if (mapping["value"] is { } value)
         {
-            reader.FillNested(value, inner, "value");
+            reader.FillContent(value, shape, "value");
         }
 
-        (any.TypeUrl, any.Value) = (url, DeterministicBytes.Of(inner));
+        if (reader.Out.Length == content)
+            reader.Out.Rewind(start);
+        else
+            reader.Out.PrefixLength(content);
     }
 
-    /// <summary>Whether the type is written under "value" inside Any.</summary>
-    internal static bool HasOwnForm(MessageDescriptor type) =>
-        IsWrapper(type) || type.FullName is "google.protobuf.Duration" or "google.protobuf.Timestamp" or "google.protobuf.Struct" or "google.protobuf.Value"
-            or "google.protobuf.ListValue" or "google.protobuf.FieldMask" or "google.protobuf.Any" or "kubernetes.meta.v1.IntOrString" or "kubernetes.meta.v1.Quantity";
-
-    private static void IntOrString(MessageReader reader, Node node, Kubernetes.Meta.V1.IntOrString either)
+    private static void IntOrString(MessageReader reader, Node node, MessageShape shape)
     {
         switch (node)
         {
             case ScalarNode { Kind: ScalarKind.Text } text:
-                either.Text = text.Value;
+                Text(reader, shape.Field("text")!.Number, text.Value);
                 break;
             case ScalarNode { Kind: ScalarKind.Integer } number when int.TryParse(number.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var parsed):
-                either.Number = parsed;
+                reader.Out.Tag(shape.Field("number")!.Number, 0);
+                reader.Out.Varint((ulong)parsed);
                 break;
             default:
                 Wrong(reader, node, "a port number or a port name");
@@ -276,9 +255,14 @@ internal static class WellKnownReader
         }
     }
 
-    private static string Wrong(MessageReader reader, Node node, string expected)
+    private static void Quantity(MessageReader reader, Node node, MessageShape shape)
     {
-        reader.Add(DocumentCodes.WrongType, node, $"expected {expected}, found {node.Describe()}");
-        return "";
+        if (node is ScalarNode { Kind: not ScalarKind.Null and not ScalarKind.Boolean } scalar)
+            Text(reader, shape.Fields[0].Number, scalar.Value);
+        else
+            Wrong(reader, node, "a quantity such as 500m or 2Gi");
     }
+
+    private static void Wrong(MessageReader reader, Node node, string expected) =>
+        reader.Add(DocumentCodes.WrongType, node, $"expected {expected}, found {node.Describe()}");
 }

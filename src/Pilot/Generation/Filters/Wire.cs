@@ -6,6 +6,7 @@
 // Refused: sharing one instance of a message between two parents. Protobuf messages are mutable and EnvoyFilter patches change them in
 // place, so a shared filter would leak a patch of one chain into all others; every call makes a new object.
 using Google.Protobuf;
+using Lateen.Api.Schemas;
 using Google.Protobuf.WellKnownTypes;
 using Envoy.Config.Core.V3;
 
@@ -20,7 +21,7 @@ internal static class Wire
     /// <summary>Packs a message; map entries keep their order, so equal messages give equal bytes.</summary>
     public static Any Pack(IMessage message) => new()
     {
-        TypeUrl = "type.googleapis.com/" + message.Descriptor.FullName,
+        TypeUrl = "type.googleapis.com/" + SchemaSet.NameOf(message),
         Value = message.ToByteString(),
     };
 
