@@ -10,6 +10,7 @@ using Lateen.Cli.Printing;
 using Lateen.Cli.Run;
 using Lateen.Cli.Up;
 using Lateen.Cli.Verbs;
+using Lateen.Cli.Verbs.Files;
 using Lateen.Cli.Verbs.Objects;
 using Lateen.Cli.Verbs.Proxies;
 using Lateen.Cli.Verbs.Revisions;
@@ -35,6 +36,9 @@ public static class Commands
         DescribeVerb.Command(terminal),
         EditVerb.Command(terminal),
         DeleteVerb.Command(terminal),
+
+        ValidateVerb.Command(terminal),
+        AnalyzeVerb.Command(terminal),
 
         HistoryVerb.Command(terminal),
         DiffVerb.Command(terminal),

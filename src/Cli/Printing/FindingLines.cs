@@ -1,3 +1,4 @@
+using Lateen.Api.Diagnostics;
 using Lateen.ControlPlane.Operator;
 
 namespace Lateen.Cli.Printing;
@@ -5,6 +6,11 @@ namespace Lateen.Cli.Printing;
 /// <summary>One finding as two lines: where and what, and below what to do.</summary>
 public static class FindingLines
 {
+    /// <summary>The same for a finding that was made here.</summary>
+    public static void Print(Terminal terminal, Diagnostic diagnostic) => Print(terminal, new Finding(
+        diagnostic.Level.ToString().ToLowerInvariant(), diagnostic.Code.Id, diagnostic.Resource is { Length: > 0 } about ? about : null,
+        diagnostic.Position.IsKnown ? diagnostic.Position.ToString() : null, diagnostic.Text, diagnostic.Remedy is { Length: > 0 } advice ? advice : null));
+
     /// <summary>Prints <paramref name="finding"/> among the complaints: `file:line:column: error LT0001: text (Kind ns/name)`.</summary>
     public static void Print(Terminal terminal, Finding finding)
     {
