@@ -18,6 +18,8 @@ public static class Catalogue
         new Validation.AnalyzeRunner(),
         new Xds.XdsRunner(),
         new Traffic.SimulationRunner(),
+        new Traffic.PolicyTrafficRunner(),
+        new Validation.SamplesRunner(),
         new Tables.VisibilityRunner(),
         new Tables.ClustersRunner(),
         new Tables.RegistryRunner(),

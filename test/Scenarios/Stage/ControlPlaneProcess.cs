@@ -38,10 +38,10 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
         Control = null;
     }
 
-    public ChangeAnswer Apply(string name, string yaml)
+    public ChangeAnswer Apply(string name, string yaml, string? inNamespace = null)
     {
         ControlLoop control = Control ?? throw new ScenarioException($"{name}: the control plane is away; nothing can be applied");
-        ChangeAnswer answer = control.Configuration.Apply(new ApplyRequest([new SourceText(name, yaml)], null, DryRun: false, Author: "scenario"), time.GetUtcNow()).Value!;
+        ChangeAnswer answer = control.Configuration.Apply(new ApplyRequest([new SourceText(name, yaml)], inNamespace, DryRun: false, Author: "scenario"), time.GetUtcNow()).Value!;
         Tick();
         return answer;
     }

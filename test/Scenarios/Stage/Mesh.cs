@@ -48,6 +48,9 @@ internal sealed class Mesh
 
     public IReadOnlyList<Pod> Pods => _pods;
 
+    /// <summary>Signs the identities of pods that have one.</summary>
+    public Authority Authority => field ??= new Authority("cluster.local");
+
     /// <summary>What the callers got, in order.</summary>
     public List<Call> Calls { get; } = [];
 
@@ -72,7 +75,11 @@ internal sealed class Mesh
     }
 
     /// <summary>A pod with an application and a sidecar, behind every service that selects its app.</summary>
-    public Pod AddPod(string app, string version, string inNamespace)
+    /// <param name="app">The application's name and its label <c>app</c>.</param>
+    /// <param name="version">Its label <c>version</c>.</param>
+    /// <param name="inNamespace">Its namespace.</param>
+    /// <param name="account">The service account whose identity its sidecar has, for mutual TLS; null for a sidecar without one.</param>
+    public Pod AddPod(string app, string version, string inNamespace, string? account = null)
     {
         int number = _nextPod++;
         var ports = new Dictionary<int, string>();
@@ -80,7 +87,9 @@ internal sealed class Mesh
         string name = $"{app}-{version}-{number}";
         MemoryHost host = Network.AddHost(name, Address.V4(0x0af40000u + (uint)number, 0));
         var application = new Application(host, $"{app} {version}", ports);
-        var pod = new Pod(host, name, inNamespace, new Dictionary<string, string> { ["app"] = app, ["version"] = version }, application, _controlPlaneAt);
+        var labels = new Dictionary<string, string> { ["app"] = app, ["version"] = version };
+        if (account is not null) labels["security.istio.io/tlsMode"] = "istio";
+        var pod = new Pod(host, name, inNamespace, labels, application, _controlPlaneAt, account ?? "default", account is null ? null : Authority);
         Add(pod);
         application.Start();
         return pod;
@@ -133,12 +142,12 @@ internal sealed class Mesh
 
     // Changing
 
-    public ChangeAnswer Apply(string name, string yaml) => ControlPlane.Apply(name, yaml);
+    public ChangeAnswer Apply(string name, string yaml, string? inNamespace = null) => ControlPlane.Apply(name, yaml, inNamespace);
 
     /// <summary>Applies what has to be right.</summary>
-    public void ApplyOrFail(string name, string yaml)
+    public void ApplyOrFail(string name, string yaml, string? inNamespace = null)
     {
-        ChangeAnswer answer = Apply(name, yaml);
+        ChangeAnswer answer = Apply(name, yaml, inNamespace);
         if (!answer.Accepted) throw new ScenarioException($"{name} was refused: {string.Join("; ", answer.Findings.Where(f => f.Level == "error").Select(f => $"{f.Place} {f.Text}"))}");
     }
 
@@ -217,5 +226,5 @@ internal static class PodManifest
 {
     public static string Of(Pod pod) =>
         $"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {pod.Name}\n  namespace: {pod.Namespace}\n  labels:\n{Mesh.Indented(string.Join('\n', pod.Labels.Select(label => $"{label.Key}: {label.Value}")), 4)}"
-        + $"spec:\n  serviceAccountName: default\n  containers:\n  - name: app\n    image: app\nstatus:\n  phase: Running\n  podIP: {pod.Host.Ip.Host}\n  podIPs:\n  - ip: {pod.Host.Ip.Host}\n  conditions:\n  - type: Ready\n    status: \"True\"\n";
+        + $"spec:\n  serviceAccountName: {pod.Account}\n  containers:\n  - name: app\n    image: app\nstatus:\n  phase: Running\n  podIP: {pod.Host.Ip.Host}\n  podIPs:\n  - ip: {pod.Host.Ip.Host}\n  conditions:\n  - type: Ready\n    status: \"True\"\n";
 }

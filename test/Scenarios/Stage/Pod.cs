@@ -7,7 +7,8 @@ using Lateen.Proxy.Telemetry;
 namespace Lateen.Test.Scenarios.Stage;
 
 /// <summary>A pod: an application, its sidecar (or a gateway's proxy without an application), and rules that turn connections to the sidecar.</summary>
-internal sealed class Pod(MemoryHost host, string name, string inNamespace, IReadOnlyDictionary<string, string> labels, Application? application, Address controlPlane)
+internal sealed class Pod(MemoryHost host, string name, string inNamespace, IReadOnlyDictionary<string, string> labels, Application? application, Address controlPlane,
+    string account = "default", Authority? authority = null)
 {
     // Ports that Istio's capture rules leave alone.
     private static readonly int[] NotCaptured = [15000, 15001, 15006, 15020, 15021, 15090];
@@ -19,6 +20,9 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
     public string Namespace => inNamespace;
 
     public IReadOnlyDictionary<string, string> Labels => labels;
+
+    /// <summary>Its service account; with an authority it has that identity and speaks mutual TLS.</summary>
+    public string Account => account;
 
     /// <summary>Null for a gateway.</summary>
     public Application? Application => application;
@@ -71,7 +75,7 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
                     ["NAME"] = name,
                     ["NAMESPACE"] = inNamespace,
                     ["WORKLOAD_NAME"] = name,
-                    ["SERVICE_ACCOUNT"] = "default",
+                    ["SERVICE_ACCOUNT"] = account,
                     ["CLUSTER_ID"] = "Kubernetes",
                     ["INSTANCE_IPS"] = host.Ip.Host,
                     ["ISTIO_VERSION"] = "1.32.0",
@@ -89,7 +93,7 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
                     ["grpc_services"] = new JsonArray(new JsonObject { ["envoy_grpc"] = new JsonObject { ["cluster_name"] = "xds-grpc" } }),
                 },
             },
-            ["static_resources"] = new JsonObject { ["clusters"] = new JsonArray(Xds()) },
+            ["static_resources"] = new JsonObject { ["clusters"] = new JsonArray(Xds()), ["secrets"] = new JsonArray([.. authority?.AgentSecrets(inNamespace, account) ?? []]) },
         }.ToJsonString();
     }
 

@@ -63,7 +63,7 @@ internal static class AnalyzeVerb
     {
         var decoder = new ResourceDecoder(new DecoderOptions { DefaultNamespace = within, TellUnused = false });
         // Of two texts about one object the later one holds, as with an apply.
-        return [.. sources.SelectMany(source => decoder.Decode(source.Text, source.File, unread)).GroupBy(resource => resource.Key).Select(same => same.Last())];
+        return [.. sources.SelectMany(source => decoder.Decode(source.Text, source.Name, unread)).GroupBy(resource => resource.Key).Select(same => same.Last())];
     }
 
     private static async Task AddMeshAsync(List<Resource> resources, string? state, CancellationToken cancel)

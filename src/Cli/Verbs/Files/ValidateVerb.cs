@@ -35,11 +35,11 @@ internal static class ValidateVerb
     private static int Judge(SourceText source, string inNamespace, Terminal terminal)
     {
         var bag = new DiagnosticBag();
-        IReadOnlyList<Resource> resources = new ResourceDecoder(new DecoderOptions { DefaultNamespace = inNamespace, TellUnused = false }).Decode(source.Text, source.File, bag);
+        IReadOnlyList<Resource> resources = new ResourceDecoder(new DecoderOptions { DefaultNamespace = inNamespace, TellUnused = false }).Decode(source.Text, source.Name, bag);
         List<Diagnostic> found = [.. bag, .. resources.SelectMany(Validator.CheckConventions)];
         foreach (Diagnostic diagnostic in found) FindingLines.Print(terminal, diagnostic);
         int mistakes = found.Count(diagnostic => diagnostic.IsError);
-        if (mistakes == 0) terminal.Remark($"\"{source.File}\" {(found.Exists(diagnostic => diagnostic.Level == DiagnosticLevel.Warning) ? "has warnings" : "is valid")}", Tone.Good);
+        if (mistakes == 0) terminal.Remark($"\"{source.Name}\" {(found.Exists(diagnostic => diagnostic.Level == DiagnosticLevel.Warning) ? "has warnings" : "is valid")}", Tone.Good);
         return mistakes;
     }
 }
