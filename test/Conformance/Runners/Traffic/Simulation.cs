@@ -8,7 +8,7 @@ using Envoy.Extensions.TransportSockets.Tls.V3;
 namespace Lateen.Test.Conformance.Runners.Traffic;
 
 /// <summary>A connection and, for HTTP, a request on it.</summary>
-internal sealed record Call
+internal sealed record SimulatedCall
 {
     public string Address { get; init; } = "1.3.3.7";
 
@@ -40,7 +40,7 @@ internal sealed record Outcome(
 /// <summary>Follows a call through a configuration as Envoy would.</summary>
 internal sealed class Simulation(IReadOnlyList<Listener> listeners, Func<string, RouteConfiguration> routes)
 {
-    public Outcome Run(Call call)
+    public Outcome Run(SimulatedCall call)
     {
         if (ListenerFor(call) is not { } listener) return new Outcome("ErrNoListener");
         var outcome = new Outcome(Listener: listener.Name);
@@ -63,7 +63,7 @@ internal sealed class Simulation(IReadOnlyList<Listener> listeners, Func<string,
         return Http(call, outcome, manager.RouteConfig ?? routes(manager.Rds.RouteConfigName));
     }
 
-    private static Outcome Http(Call call, Outcome outcome, RouteConfiguration configuration)
+    private static Outcome Http(SimulatedCall call, Outcome outcome, RouteConfiguration configuration)
     {
         if (HostFor(configuration, call.Host) is not { } host) return outcome with { Error = "ErrNoVirtualHost" };
         outcome = outcome with { Routes = configuration.Name, Host = host.Name };
@@ -75,7 +75,7 @@ internal sealed class Simulation(IReadOnlyList<Listener> listeners, Func<string,
 
     // ---- listeners and chains
 
-    private Listener? ListenerFor(Call call)
+    private Listener? ListenerFor(SimulatedCall call)
     {
         if (call.IsInbound) return listeners.FirstOrDefault(listener => listener.Name == "virtualInbound");
         return listeners.FirstOrDefault(listener => IsAt(listener, call.Address, call.Port))
@@ -98,7 +98,7 @@ internal sealed class Simulation(IReadOnlyList<Listener> listeners, Func<string,
     };
 
     // Envoy narrows step by step: what matches a condition takes all from those that have none, and never goes back.
-    private static (FilterChain? Chain, string Error) ChainFor(Listener listener, Call call, bool seesTls)
+    private static (FilterChain? Chain, string Error) ChainFor(Listener listener, SimulatedCall call, bool seesTls)
     {
         var left = listener.FilterChains.ToList();
         left = Narrow(left, match => match.DestinationPort is null, match => match.DestinationPort == call.Port);
@@ -161,7 +161,7 @@ internal sealed class Simulation(IReadOnlyList<Listener> listeners, Func<string,
         return domain[^1] == '*' && host.StartsWith(domain[..^1], StringComparison.Ordinal) ? Prefix + domain.Length : 0;
     }
 
-    private static bool Matches(RouteMatch match, Call call) => match.PathSpecifierCase switch
+    private static bool Matches(RouteMatch match, SimulatedCall call) => match.PathSpecifierCase switch
     {
         RouteMatch.PathSpecifierOneofCase.Prefix => call.Path.StartsWith(match.Prefix, StringComparison.Ordinal),
         RouteMatch.PathSpecifierOneofCase.Path => call.Path == match.Path,

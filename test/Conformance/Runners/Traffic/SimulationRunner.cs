@@ -42,9 +42,9 @@ internal sealed class SimulationRunner : TableRunner
         return World.Of(texts, World.Node(row.Field("proxy")), options.Field("meshConfig"), ("ENABLE_TLS_ON_SIDECAR_INGRESS", "true"));
     }
 
-    private static Call CallOf(JsonElement row, bool isGateway)
+    private static SimulatedCall CallOf(JsonElement row, bool isGateway)
     {
-        var call = new Call
+        var call = new SimulatedCall
         {
             Address = row.Text("address") is { Length: > 0 } address ? address : "1.3.3.7",
             Port = row.Number("port"),

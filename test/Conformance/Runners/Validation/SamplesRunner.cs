@@ -49,7 +49,7 @@ public sealed class SamplesRunner : RowsRunner
     {
         foreach (string type in (string[])["sidecar", "router"])
         {
-            using JsonDocument proxy = JsonDocument.Parse($$"""{"type":"{{type}}","labels":{"istio":"ingressgateway","app":"productpage"}}""");
+            using JsonDocument proxy = JsonDocument.Parse($$"""{ "type": "{{type}}", "labels": { "istio": "ingressgateway", "app": "productpage" } }""");
             World world = World.Of(all, World.Node(proxy.RootElement), Tables.Rows.Settings(null));
             int listeners = world.Listeners().Count;
             int clusters = new ClusterGenerator().Generate(world.Scope, null).Count + new EndpointGenerator().Generate(world.Scope, null).Count;
