@@ -6,6 +6,7 @@ using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Meaning.Compile;
+using Lateen.Pilot.Meaning.GatewayApi;
 using Lateen.Pilot.Meaning.Settings;
 using Lateen.Registry;
 using Resource = Lateen.Config.Resources.Resource;
@@ -44,8 +45,30 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
             WasmPlugins = view.All(Kinds.WasmPlugin),
             TrafficExtensions = view.All(Kinds.TrafficExtension),
             ProxyConfigs = view.All(Kinds.ProxyConfig),
+            Ingresses = view.All(Kinds.Ingress),
+            IngressClasses = view.All(Kinds.IngressClass),
+            GatewayApi = GatewayApi(view),
         });
     }
+
+    private static GatewayApiInputs GatewayApi(ResourceView view) => new()
+    {
+        Classes = view.All(Kinds.GatewayClass),
+        Gateways = view.All(Kinds.KubernetesGateway),
+        ListenerSets = view.All(Kinds.ListenerSet),
+        HttpRoutes = view.All(Kinds.HTTPRoute),
+        GrpcRoutes = view.All(Kinds.GRPCRoute),
+        TcpRoutes = view.All(Kinds.TCPRoute),
+        TlsRoutes = view.All(Kinds.TLSRoute),
+        Grants = view.All(Kinds.ReferenceGrant),
+        TlsPolicies = view.All(Kinds.BackendTLSPolicy),
+        TrafficPolicies = view.All(Kinds.XBackendTrafficPolicy),
+        Backends = view.All(Kinds.XBackend),
+        Pools = view.All(Kinds.InferencePool),
+        Entries = view.All(Kinds.ServiceEntry),
+        Secrets = view.All(Kinds.Secret),
+        ConfigMaps = view.All(Kinds.ConfigMap),
+    };
 
     private ClusterResources Cluster(ResourceView view) => new()
     {

@@ -82,6 +82,11 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
                     ["LABELS"] = own,
                 },
             },
+            // As Istio starts proxies: a fragment is cut off, not refused.
+            ["layered_runtime"] = new JsonObject
+            {
+                ["layers"] = new JsonArray(new JsonObject { ["name"] = "global config", ["static_layer"] = new JsonObject { ["envoy.reloadable_features.http_reject_path_with_fragment"] = false } }),
+            },
             ["dynamic_resources"] = new JsonObject
             {
                 ["lds_config"] = Ads(),

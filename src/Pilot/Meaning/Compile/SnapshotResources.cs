@@ -42,6 +42,12 @@ public static class SnapshotResources
                 TlsRoutes = Of(Kinds.TLSRoute),
                 Grants = Of(Kinds.ReferenceGrant),
                 TlsPolicies = Of(Kinds.BackendTLSPolicy),
+                TrafficPolicies = Of(Kinds.XBackendTrafficPolicy),
+                Backends = Of(Kinds.XBackend),
+                Pools = Of(Kinds.InferencePool),
+                Entries = Of(Kinds.ServiceEntry),
+                Secrets = Of(Kinds.Secret),
+                ConfigMaps = Of(Kinds.ConfigMap),
             },
         };
     }

@@ -1,6 +1,7 @@
 using Istio.Networking.V1Alpha3;
 using Kubernetes.Gateway.V1;
 using Lateen.Config.Resources;
+using Lateen.Pilot.Meaning.GatewayApi.Status;
 using Lateen.Registry;
 using Route = Istio.Networking.V1Alpha3.HTTPRoute;
 
@@ -17,6 +18,12 @@ public sealed record GatewayApiResources(
 {
     /// <summary>Nothing.</summary>
     public static readonly GatewayApiResources None = new([], [], []);
+
+    /// <summary>Renders the statuses; asked anew when endpoints changed, which the resources do not depend on.</summary>
+    internal Func<RegistryView, IReadOnlyList<GatewayApiStatus>> Render { get; init; } = static _ => [];
+
+    /// <summary>What became of each object that is ours to serve, with the endpoints of this moment.</summary>
+    public IReadOnlyList<GatewayApiStatus> Statuses(RegistryView registry) => Render(registry);
 }
 
 /// <summary>Converts, and remembers the last result.</summary>
@@ -40,49 +47,65 @@ public sealed class GatewayApiConverter
         var listeners = new ListenerConversion(world);
         foreach (var gateway in Ordered(world.Inputs.Gateways)) listeners.Convert(gateway);
         var attachment = new RouteAttachment(world, listeners.Listeners);
-        var backends = new Backends(world);
-        var streams = new StreamRouteConversion(attachment, backends);
-        List<Resource<VirtualService>> rules =
+        List<WrittenRoute> http = [.. Http(world, attachment)];
+        var streams = new StreamRouteConversion(world, attachment);
+        List<(IReadOnlyList<Resource<VirtualService>> Rules, GatewayApiStatus Status)> stream =
         [
-            .. Http(world, attachment, new HttpRouteConversion(backends), new HttpRouteConversion(new Backends(world, needsGrants: false))),
-            .. Ordered(world.Inputs.TcpRoutes).Where(route => route.Spec.Spec is not null).SelectMany(streams.Of),
-            .. Ordered(world.Inputs.TlsRoutes).Where(route => route.Spec.Spec is not null).SelectMany(streams.Of),
+            .. Ordered(world.Inputs.TcpRoutes).Where(route => route.Spec.Spec is not null).Select(streams.Of),
+            .. Ordered(world.Inputs.TlsRoutes).Where(route => route.Spec.Spec is not null).Select(streams.Of),
         ];
-        return new GatewayApiResources(listeners.Converted, rules, [.. new BackendTlsConversion(world).Convert()]);
+        var policies = new BackendPolicyConversion(world);
+        var rules = policies.Convert();
+        IReadOnlyList<GatewayApiStatus> Statuses(RegistryView registry)
+        {
+            var statuses = new GatewayStatuses(world with { Registry = registry });
+            return
+            [
+                .. statuses.Classes(), .. listeners.Drafts.Select(statuses.Of), .. listeners.Drafts.SelectMany(gateway => gateway.Sets).Select(statuses.Of),
+                .. http.Select(route => RouteStatuses.Of(route.Kind, route.Metadata, route.Status, route.Parents, route.AtGateways.Problem, route.InMesh.Problem)),
+                .. stream.Select(route => route.Status), .. policies.Statuses,
+            ];
+        }
+        return new GatewayApiResources(listeners.Converted, [.. Placed(http, attachment), .. stream.SelectMany(route => route.Rules)], rules) { Render = Statuses };
+    }
+
+    private static IEnumerable<WrittenRoute> Http(GatewayApiWorld world, RouteAttachment attachment)
+    {
+        var (atGateways, inMesh) = (new HttpRouteConversion(new Backends(world)), new HttpRouteConversion(new Backends(world, needsGrants: false)));
+        WrittenRoute Written(ResourceKind kind, Resource route, IEnumerable<ParentReference> references, IReadOnlyList<string> hostnames, RouteStatus? status, Func<HttpRouteConversion, ConvertedRules> convert)
+        {
+            var parents = attachment.ParentsOf(kind.Name, route.Namespace, route.Name, references, hostnames);
+            return new WrittenRoute(kind, route.Metadata, hostnames, status, parents,
+                parents.Exists(parent => !parent.IsMesh) ? convert(atGateways) : ConvertedRules.None, parents.Exists(parent => parent.IsMesh) ? convert(inMesh) : ConvertedRules.None);
+        }
+        foreach (var route in Ordered(world.Inputs.HttpRoutes).Where(route => route.Spec.Spec is not null))
+            yield return Written(Kinds.HTTPRoute, route, route.Spec.Spec.ParentRefs, route.Spec.Spec.Hostnames, route.Spec.Status, conversion => conversion.Of(route.Namespace, route.Name, route.Spec));
+        foreach (var route in Ordered(world.Inputs.GrpcRoutes).Where(route => route.Spec.Spec is not null))
+            yield return Written(Kinds.GRPCRoute, route, route.Spec.Spec.ParentRefs, route.Spec.Spec.Hostnames, route.Spec.Status, conversion => conversion.Of(route.Namespace, route.Name, route.Spec));
     }
 
     // Routes of one host at one listener become one VirtualService, as their matches are ranked together.
-    private static IEnumerable<Resource<VirtualService>> Http(
-        GatewayApiWorld world, RouteAttachment attachment, HttpRouteConversion atGateways, HttpRouteConversion inMesh)
+    private static IEnumerable<Resource<VirtualService>> Placed(IEnumerable<WrittenRoute> written, RouteAttachment attachment)
     {
-        List<Attachment> AttachedTo(string kind, ResourceMetadata metadata, IEnumerable<ParentReference> parents, IReadOnlyList<string> hostnames) =>
-            [.. attachment.Of(kind, metadata.Namespace, parents, hostnames)];
-        WrittenRoute Written<T>(string kind, Resource<T> route, List<Attachment> attachments, Func<HttpRouteConversion, Resource<T>, IEnumerable<Route>> convert)
-            where T : class, Google.Protobuf.IMessage<T>, new() => new(kind, route.Metadata, attachments, [.. convert(atGateways, route)], [.. convert(inMesh, route)]);
-
-        var written = Ordered(world.Inputs.HttpRoutes).Where(route => route.Spec.Spec is not null)
-            .Select(route => Written("HTTPRoute", route, AttachedTo("HTTPRoute", route.Metadata, route.Spec.Spec.ParentRefs, route.Spec.Spec.Hostnames),
-                static (conversion, own) => conversion.Of(own.Metadata.Namespace, own.Metadata.Name, own.Spec)))
-            .Concat(Ordered(world.Inputs.GrpcRoutes).Where(route => route.Spec.Spec is not null)
-                .Select(route => Written("GRPCRoute", route, AttachedTo("GRPCRoute", route.Metadata, route.Spec.Spec.ParentRefs, route.Spec.Spec.Hostnames),
-                    static (conversion, own) => conversion.Of(own.Metadata.Namespace, own.Metadata.Name, own.Spec))));
-        return Placed(written);
-    }
-
-    private static IEnumerable<Resource<VirtualService>> Placed(IEnumerable<WrittenRoute> written)
-    {
-        var placed = written
-            .SelectMany(route => route.Attachments.SelectMany(attached => attached.Hosts.Select(host => (route, attached, host))))
-            .GroupBy(entry => NameOf(entry.route, entry.attached, entry.host));
+        var placed = written.SelectMany(route => RouteAttachment.Attached(route.Parents).Where(parent => route.RulesAt(parent).Routes.Count > 0)
+                .SelectMany(parent => HostsAt(route, parent, attachment).Select(host => (route, parent, host))))
+            .GroupBy(entry => NameOf(entry.route, entry.parent, entry.host));
         foreach (var group in placed)
         {
             var first = group.First();
-            var spec = new VirtualService { Hosts = { first.host }, Gateways = { first.attached.Gateway } };
-            if (first.attached.IsConsumer) spec.ExportTo.Add(".");
-            spec.Http.Add(HttpRouteConversion.Sorted(group.SelectMany(entry => entry.route.RoutesAt(entry.attached).Select(route => OfPort(route, entry.attached.Port)))));
-            var parents = group.Select(entry => $"{entry.route.Kind}/{entry.route.Metadata.Name}.{entry.route.Metadata.Namespace}").Distinct();
+            var spec = new VirtualService { Hosts = { first.host }, Gateways = { first.parent.Gateway } };
+            if (first.parent.IsConsumer) spec.ExportTo.Add(".");
+            spec.Http.Add(HttpRouteConversion.Sorted(group.SelectMany(entry => entry.route.RulesAt(entry.parent).Routes.Select(route => OfPort(route, entry.parent.MeshPort)))));
+            var parents = group.Select(entry => $"{entry.route.Kind.Name}/{entry.route.Metadata.Name}.{entry.route.Metadata.Namespace}").Distinct();
             yield return Converted.VirtualService(first.route.Metadata, group.Key, spec, string.Join(',', parents));
         }
+    }
+
+    private static IEnumerable<string> HostsAt(WrittenRoute route, RouteParent parent, RouteAttachment attachment)
+    {
+        if (parent.Listener is not { } listener) return parent.MeshHosts;
+        IReadOnlyList<string> hosts = route.Hostnames.Count > 0 ? route.Hostnames : ["*"];
+        return hosts.Where(host => attachment.IsServedAt(listener, host));
     }
 
     private static Route OfPort(Route route, int port)
@@ -94,19 +117,20 @@ public sealed class GatewayApiConverter
         return own;
     }
 
-    private static string NameOf(WrittenRoute route, Attachment attached, string host) => attached switch
+    private static string NameOf(WrittenRoute route, RouteParent parent, string host) => parent switch
     {
-        { Gateway: "mesh", Port: > 0 } => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{route.Metadata.Namespace}~{attached.Port}~{host}"),
-        { Gateway: "mesh" } => $"{route.Metadata.Namespace}~{host}",
-        _ => $"{attached.Gateway.Replace('/', '~')}~{host}",
+        { IsMesh: true, MeshPort: > 0 } => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{route.Metadata.Namespace}~{parent.MeshPort}~{host}"),
+        { IsMesh: true } => $"{route.Metadata.Namespace}~{host}",
+        _ => $"{parent.Gateway.Replace('/', '~')}~{host}",
     };
 
     private static IEnumerable<Resource<T>> Ordered<T>(IEnumerable<Resource<T>> resources) where T : class, Google.Protobuf.IMessage<T>, new() => resources
         .OrderBy(resource => resource.Metadata.CreationTime.GetValueOrDefault())
         .ThenBy(resource => resource.Metadata.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Metadata.Name, StringComparer.Ordinal);
 
-    private sealed record WrittenRoute(string Kind, ResourceMetadata Metadata, List<Attachment> Attachments, List<Route> AtGateways, List<Route> InMesh)
+    private sealed record WrittenRoute(
+        ResourceKind Kind, ResourceMetadata Metadata, IReadOnlyList<string> Hostnames, RouteStatus? Status, List<RouteParent> Parents, ConvertedRules AtGateways, ConvertedRules InMesh)
     {
-        public List<Route> RoutesAt(Attachment attached) => attached.Listener is null ? InMesh : AtGateways;
+        public ConvertedRules RulesAt(RouteParent parent) => parent.IsMesh ? InMesh : AtGateways;
     }
 }

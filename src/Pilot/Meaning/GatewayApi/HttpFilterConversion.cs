@@ -11,18 +11,21 @@ namespace Lateen.Pilot.Meaning.GatewayApi;
 /// <summary>Filters of a rule as settings of a route.</summary>
 internal sealed class HttpFilterConversion(Backends backends)
 {
-    /// <summary>Applies the filters; false when one is not served, as then the rule must not be served without it.</summary>
-    public bool Apply(Route route, IEnumerable<HTTPRouteFilter> filters, string kind, string ns)
+    /// <summary>Applies the filters.</summary>
+    /// <returns>What a mirror lacks, which does not hinder the rest; and why the rule must not be served at all.</returns>
+    public (Problem? OfMirrors, Problem? Fatal) Apply(Route route, IEnumerable<HTTPRouteFilter> filters, string kind, string ns)
     {
+        Problem? ofMirrors = null;
         foreach (var filter in filters)
         {
+            Problem? fatal = null;
             switch (filter.Type)
             {
                 case "RequestHeaderModifier":
-                    Merge((route.Headers ??= new Headers()).Request ??= new Operations(), filter.RequestHeaderModifier);
+                    fatal = Merge((route.Headers ??= new Headers()).Request ??= new Operations(), filter.RequestHeaderModifier);
                     break;
                 case "ResponseHeaderModifier":
-                    Merge((route.Headers ??= new Headers()).Response ??= new Operations(), filter.ResponseHeaderModifier);
+                    fatal = Merge((route.Headers ??= new Headers()).Response ??= new Operations(), filter.ResponseHeaderModifier);
                     break;
                 case "RequestRedirect":
                     route.Redirect = Redirect(filter.RequestRedirect);
@@ -31,35 +34,52 @@ internal sealed class HttpFilterConversion(Backends backends)
                     route.Rewrite = Rewrite(filter.UrlRewrite);
                     break;
                 case "RequestMirror":
-                    route.Mirrors.Add(Mirror(filter.RequestMirror, kind, ns));
+                    var (mirror, problem) = Mirror(filter.RequestMirror, kind, ns);
+                    if (mirror is not null) route.Mirrors.Add(mirror);
+                    ofMirrors = problem ?? ofMirrors;
                     break;
                 case "CORS":
                     route.CorsPolicy = Cors(filter.Cors);
                     break;
                 default:
-                    return false;
+                    fatal = new Problem(Problem.InvalidFilter, $"unsupported filter type \"{filter.Type}\"");
+                    break;
             }
+            if (fatal is not null) return (ofMirrors, fatal);
         }
-        return true;
+        return (ofMirrors, null);
     }
 
     /// <summary>Header filters of one backend; others can't be had for each.</summary>
-    public static Headers? OfBackend(IEnumerable<HTTPRouteFilter> filters)
+    public static (Headers? Headers, Problem? Fatal) OfBackend(IEnumerable<HTTPRouteFilter> filters)
     {
         Headers? headers = null;
         foreach (var filter in filters)
         {
-            if (filter.RequestHeaderModifier is { } request) Merge((headers ??= new Headers()).Request ??= new Operations(), request);
-            if (filter.ResponseHeaderModifier is { } response) Merge((headers ??= new Headers()).Response ??= new Operations(), response);
+            Problem? fatal = filter.Type switch
+            {
+                "RequestHeaderModifier" => Merge((headers ??= new Headers()).Request ??= new Operations(), filter.RequestHeaderModifier),
+                "ResponseHeaderModifier" => Merge((headers ??= new Headers()).Response ??= new Operations(), filter.ResponseHeaderModifier),
+                _ => new Problem(Problem.InvalidFilter, $"unsupported filter type \"{filter.Type}\""),
+            };
+            if (fatal is not null) return (null, fatal);
         }
-        return headers;
+        return (headers, null);
     }
 
-    private static void Merge(Operations operations, HTTPHeaderFilter filter)
+    /// <summary>Headers of one filter into the operations of a route. Of one name the first entry counts.</summary>
+    /// <returns>Why they can't be sent; null where they can.</returns>
+    public static Problem? Merge(Operations operations, HTTPHeaderFilter? filter)
     {
-        foreach (var header in filter.Set) operations.Set[header.Name] = header.Value;
-        foreach (var header in filter.Add) operations.Add[header.Name] = header.Value;
+        if (filter is null) return null;
+        foreach (var header in filter.Set.Concat(filter.Add))
+        {
+            if (header.Value.AsSpan().IndexOfAny('\r', '\n', '\0') >= 0) return new Problem(Problem.InvalidFilter, $"value of header \"{header.Name}\" has a character that no header may have");
+        }
+        foreach (var header in filter.Set.DistinctBy(header => header.Name, StringComparer.OrdinalIgnoreCase)) operations.Set[header.Name.ToLowerInvariant()] = header.Value;
+        foreach (var header in filter.Add.DistinctBy(header => header.Name, StringComparer.OrdinalIgnoreCase)) operations.Add[header.Name.ToLowerInvariant()] = header.Value;
         operations.Remove.Add(filter.Remove);
+        return null;
     }
 
     private static HTTPRedirect Redirect(HTTPRequestRedirectFilter filter)
@@ -75,24 +95,28 @@ internal sealed class HttpFilterConversion(Backends backends)
         return redirect;
     }
 
-    private static HTTPRewrite Rewrite(HTTPURLRewriteFilter filter)
+    // One that changes nothing is none.
+    private static HTTPRewrite? Rewrite(HTTPURLRewriteFilter filter)
     {
         var rewrite = new HTTPRewrite();
         if (filter.HasHostname) rewrite.Authority = filter.Hostname;
         if (filter.Path?.Type == "ReplaceFullPath") rewrite.UriRegexRewrite = new RegexRewrite { Match = "/.*", Rewrite = filter.Path.ReplaceFullPath };
-        else if (filter.Path?.Type == "ReplacePrefixMatch") rewrite.Uri = filter.Path.ReplacePrefixMatch.TrimEnd('/') is { Length: > 0 } prefix ? prefix : "/";
-        return rewrite;
+        else if (filter.Path?.Type == "ReplacePrefixMatch") rewrite.Uri = filter.Path.ReplacePrefixMatch.EndsWith('/') ? filter.Path.ReplacePrefixMatch[..^1] : filter.Path.ReplacePrefixMatch;
+        if (filter.Path?.Type == "ReplacePrefixMatch" && rewrite.Uri.Length == 0) rewrite.Uri = "/";
+        return rewrite.CalculateSize() == 0 ? null : rewrite;
     }
 
-    private HTTPMirrorPolicy Mirror(HTTPRequestMirrorFilter filter, string kind, string ns)
+    private (HTTPMirrorPolicy? Mirror, Problem? Problem) Mirror(HTTPRequestMirrorFilter filter, string kind, string ns)
     {
-        var share = filter switch
+        var (destination, problem) = backends.Of(kind, ns, filter.BackendRef);
+        if (problem is not null) return (null, problem);
+        Percent? share = filter switch
         {
-            { Fraction: { } fraction } => 100.0 * fraction.Numerator / (fraction.HasDenominator ? fraction.Denominator : 100),
-            { HasPercent: true } => filter.Percent,
-            _ => 100.0,
+            { Fraction: { } fraction } => new Percent { Value = 100.0 * fraction.Numerator / (fraction.HasDenominator ? fraction.Denominator : 100) },
+            { HasPercent: true } => new Percent { Value = filter.Percent },
+            _ => null,
         };
-        return new HTTPMirrorPolicy { Destination = backends.Of(kind, ns, filter.BackendRef), Percentage = new Percent { Value = share } };
+        return (new HTTPMirrorPolicy { Destination = destination, Percentage = share }, null);
     }
 
     private static CorsPolicy Cors(HTTPCORSFilter filter)

@@ -8,38 +8,44 @@ using Route = Istio.Networking.V1Alpha3.HTTPRoute;
 
 namespace Lateen.Pilot.Meaning.GatewayApi;
 
+/// <summary>Rules of a route at gateways, or in the mesh.</summary>
+/// <param name="Routes">A route for each match; none where the route can't be served as a whole.</param>
+/// <param name="Problem">What is wrong; null for nothing.</param>
+internal sealed record ConvertedRules(IReadOnlyList<Route> Routes, Problem? Problem)
+{
+    public static readonly ConvertedRules None = new([], null);
+}
+
 /// <summary>Rules of HTTPRoutes and GRPCRoutes, one route for each match, so that those of all routes can be sorted together.</summary>
 internal sealed class HttpRouteConversion(Backends backends)
 {
     private readonly HttpFilterConversion _filters = new(backends);
 
-    public IEnumerable<Route> Of(string ns, string name, Kubernetes.Gateway.V1.HTTPRoute route)
-    {
-        var index = 0;
-        foreach (var rule in route.Spec.Rules)
-        {
-            var made = Rule("HTTPRoute", ns, rule.HasName ? rule.Name : Name(ns, name, index), rule.Filters, rule.BackendRefs);
-            Timeouts(made, rule);
-            foreach (var copy in Each(made, rule.Matches.Select(MatchOf))) yield return copy;
-            index++;
-        }
-    }
+    public ConvertedRules Of(string ns, string name, Kubernetes.Gateway.V1.HTTPRoute route) => Of("HTTPRoute", ns, name, route.Spec.Rules.Select(rule => new WrittenRule(
+        rule.HasName ? rule.Name : null, rule.Filters, rule.BackendRefs, [.. rule.Matches.Select(MatchOf)], made => Timeouts(made, rule))));
 
-    public IEnumerable<Route> Of(string ns, string name, GRPCRoute route)
+    public ConvertedRules Of(string ns, string name, GRPCRoute route) => Of("GRPCRoute", ns, name, route.Spec.Rules.Select(rule => new WrittenRule(
+        rule.HasName ? rule.Name : null, rule.Filters, rule.BackendRefs, [.. rule.Matches.Select(MatchOf)], static _ => { })));
+
+    private ConvertedRules Of(string kind, string ns, string name, IEnumerable<WrittenRule> rules)
     {
-        var index = 0;
-        foreach (var rule in route.Spec.Rules)
+        var (routes, index) = (new List<Route>(), 0);
+        Problem? problem = null;
+        foreach (var rule in rules)
         {
-            var made = Rule("GRPCRoute", ns, rule.HasName ? rule.Name : Name(ns, name, index), rule.Filters, rule.BackendRefs);
-            foreach (var copy in Each(made, rule.Matches.Select(MatchOf))) yield return copy;
+            var (made, own) = Rule(kind, ns, rule.Name ?? Name(ns, name, index), rule);
+            if (made is null) return new ConvertedRules([], own);
+            problem = own ?? problem;
+            routes.AddRange(Each(made, rule.Matches));
             index++;
         }
+        return new ConvertedRules(routes, problem);
     }
 
     /// <summary>The most specific first: exact paths, then prefixes, then expressions; the longer path; a method; more headers; more parameters.</summary>
     public static List<Route> Sorted(IEnumerable<Route> routes) =>
     [
-        .. routes.OrderByDescending(route => Rank(PathOf(route))).ThenByDescending(route => LengthOf(PathOf(route)))
+        .. routes.OrderBy(route => route.Match.Count == 0).ThenByDescending(route => Rank(PathOf(route))).ThenByDescending(route => LengthOf(PathOf(route)))
             .ThenByDescending(route => route.Match.FirstOrDefault()?.Method is not null)
             .ThenByDescending(route => route.Match.FirstOrDefault()?.Headers.Count ?? 0)
             .ThenByDescending(route => route.Match.FirstOrDefault()?.QueryParams.Count ?? 0),
@@ -74,20 +80,26 @@ internal sealed class HttpRouteConversion(Backends backends)
         if (isFirst) yield return route;
     }
 
-    private Route Rule(string kind, string ns, string name, IEnumerable<HTTPRouteFilter> filters, IReadOnlyCollection<HTTPBackendRef> references)
+    // Null where the whole route can't be served for it.
+    private (Route? Route, Problem? Problem) Rule(string kind, string ns, string name, WrittenRule rule)
     {
         var route = new Route { Name = name };
-        if (!_filters.Apply(route, filters, kind, ns)) return new Route { Name = name, DirectResponse = new HTTPDirectResponse { Status = 500 } };
-        if (route.Redirect is not null) return route;
-        var weighted = references.Where(reference => !reference.HasWeight || reference.Weight > 0).ToList();
+        var (problem, fatal) = _filters.Apply(route, rule.Filters, kind, ns);
+        if (fatal is not null) return (null, fatal);
+        rule.Finish(route);
+        var weighted = rule.Backends.Where(reference => !reference.HasWeight || reference.Weight > 0).ToList();
+        if (weighted.Count == 0 && route.Redirect is null) route.DirectResponse = new HTTPDirectResponse { Status = 500 };
+        Problem? ofBackends = null;
         foreach (var reference in weighted)
         {
-            var destination = new HTTPRouteDestination { Destination = backends.Of(kind, ns, reference), Headers = HttpFilterConversion.OfBackend(reference.Filters) };
-            if (weighted.Count > 1) destination.Weight = reference.HasWeight ? reference.Weight : 1;
-            route.Route.Add(destination);
+            var (destination, own) = backends.Of(kind, ns, reference);
+            if (own is { IsOfBackend: false }) return (null, own);
+            ofBackends = own ?? ofBackends;
+            var (headers, unserved) = HttpFilterConversion.OfBackend(reference.Filters);
+            if (unserved is not null) return (null, unserved);
+            route.Route.Add(new HTTPRouteDestination { Destination = destination, Headers = headers, Weight = weighted.Count > 1 ? reference.HasWeight ? reference.Weight : 1 : 0 });
         }
-        if (route.Route.Count == 0) route.DirectResponse = new HTTPDirectResponse { Status = 500 };
-        return route;
+        return (route, Problem.Join(ofBackends, problem));
     }
 
     private static void Timeouts(Route route, HTTPRouteRule rule)
@@ -101,6 +113,7 @@ internal sealed class HttpRouteConversion(Backends backends)
                 RetryOn = "connect-failure,refused-stream,unavailable,cancelled" + codes,
                 Backoff = DurationOf(retry.Backoff),
             };
+            if (route.Retries.Attempts == 0) route.Retries.RetryOn = "";
         }
         route.Timeout = DurationOf(rule.Timeouts?.Request);
         if (DurationOf(rule.Timeouts?.BackendRequest) is not { } perTry) return;
@@ -122,7 +135,7 @@ internal sealed class HttpRouteConversion(Backends backends)
             {
                 "Exact" => new StringMatch { Exact = value },
                 "RegularExpression" => new StringMatch { Regex = value },
-                _ => new StringMatch { Prefix = value.Length > 1 ? value.TrimEnd('/') : value },
+                _ => new StringMatch { Prefix = value.Length > 1 && value.EndsWith('/') ? value[..^1] : value },
             };
         }
         Headers(match, written.Headers);
@@ -156,4 +169,7 @@ internal sealed class HttpRouteConversion(Backends backends)
 
     private static StringMatch ValueOf(HTTPValueMatch written) =>
         written is { HasType: true, Type: "RegularExpression" } ? new StringMatch { Regex = written.Value } : new StringMatch { Exact = written.Value };
+
+    private sealed record WrittenRule(
+        string? Name, IReadOnlyList<HTTPRouteFilter> Filters, IReadOnlyList<HTTPBackendRef> Backends, IReadOnlyList<Match> Matches, Action<Route> Finish);
 }
