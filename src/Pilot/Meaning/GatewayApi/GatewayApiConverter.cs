@@ -63,7 +63,7 @@ public sealed class GatewayApiConverter
             [
                 .. statuses.Classes(), .. listeners.Drafts.Select(statuses.Of), .. listeners.Drafts.SelectMany(gateway => gateway.Sets).Select(statuses.Of),
                 .. http.Select(route => RouteStatuses.Of(route.Kind, route.Metadata, route.Status, route.Parents, route.AtGateways.Problem, route.InMesh.Problem)),
-                .. stream.Select(route => route.Status), .. policies.Statuses,
+                .. stream.Select(route => route.Status), .. policies.Statuses, .. PoolStatuses.Of(world),
             ];
         }
         return new GatewayApiResources(listeners.Converted, [.. Placed(http, attachment), .. stream.SelectMany(route => route.Rules)], rules) { Render = Statuses };

@@ -45,7 +45,7 @@ internal sealed class ConversionFixture
             var metadata = (MappingNode)root["metadata"]!;
             var message = kind.NewMessage();
             if (root["spec"] is { IsNull: false } spec) new MessageReader("", []).ReadInto(spec, message, "spec");
-            var annotations = (metadata["annotations"] as MappingNode)?.Members.ToDictionary(m => m.Name, m => (m.Value as ScalarNode)?.Text ?? "") ?? [];
+            var annotations = (metadata["annotations"] as MappingNode)?.Members.ToDictionary(m => m.Name, m => (m.Value as ScalarNode)?.Value ?? "") ?? [];
             found.Add(kind.NewResource(new ResourceMetadata { Name = metadata.Text("name")!, Namespace = metadata.Text("namespace") ?? "", Annotations = annotations }, message, null, ResourceOrigin.None));
         }
         return found;

@@ -33,7 +33,11 @@ public sealed class GatewayConversionRunner : RowsRunner
 
     private string? Case(JsonElement row)
     {
-        IReadOnlyList<Resource> own = ConversionFixture.Decode(Read(row.Text("in")));
+        IReadOnlyList<Resource> written = ConversionFixture.Decode(Read(row.Text("in")));
+        // The recorded cluster had a namespace for each that an object is in, labelled with the first part of its name.
+        string namespaces = string.Join("---\n", written.Select(r => r.Namespace).Where(ns => ns.Length > 0).Distinct()
+            .Select(ns => $"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {ns}\n  labels:\n    istio.io/test-name-part: {ns.Split('-')[0]}\n"));
+        IReadOnlyList<Resource> own = [.. written, .. ConversionFixture.Decode(namespaces).Where(ns => written.All(w => w.Key != ns.Key))];
         RegistryView registry = _fixture.Registry(own);
         GatewayApiInputs inputs = SnapshotResources.Of("case", registry, Tables.Rows.Settings(), [.. _fixture.Objects, .. own]).GatewayApi;
         GatewayApiResources made = new GatewayApiConverter().Convert(inputs, registry, _fixture.DomainSuffix);

@@ -101,6 +101,6 @@ internal sealed class XdsCase
     private string Text(string file)
     {
         var path = Path.Combine(_dir, file);
-        return File.Exists(path) ? File.ReadAllText(path) : "";
+        return File.Exists(path) ? TestKeys.In(File.ReadAllText(path)) : "";
     }
 }
