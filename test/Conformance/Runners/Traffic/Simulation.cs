@@ -1,9 +1,18 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Envoy.Config.Listener.V3;
 using Envoy.Config.Route.V3;
 using Envoy.Extensions.Filters.Network.HttpConnectionManager.V3;
-using Envoy.Extensions.Filters.Network.TcpProxy.V3;
-using Envoy.Extensions.TransportSockets.Tls.V3;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Net.Memory;
+using Lateen.Proxy.Server;
+using Lateen.Proxy.Telemetry;
+using Lateen.Test.Conformance.Runners.Xds;
+using Lateen.Test.Scenarios.Stage;
+using Running = Lateen.Proxy.Listeners.Listener;
 
 namespace Lateen.Test.Conformance.Runners.Traffic;
 
@@ -26,147 +35,164 @@ internal sealed record SimulatedCall
 
     public string Sni { get; init; } = "";
 
-    public bool IsInbound { get; init; }
+    /// <summary>gateway: to the proxy itself; inbound and outbound: turned to it, as iptables does.</summary>
+    public string Mode { get; init; } = "outbound";
 
     public string SecretName { get; init; } = "default";
 
     public bool IsPlaintext => Tls == "plaintext";
+
+    public bool IsHttp => Protocol is "http" or "http2";
 }
 
 /// <summary>What a call met.</summary>
 internal sealed record Outcome(
     string Error = "", string Listener = "", string Chain = "", string Routes = "", string Host = "", string Route = "", string Cluster = "");
 
-/// <summary>Follows a call through a configuration as Envoy would.</summary>
-internal sealed class Simulation(IReadOnlyList<Listener> listeners, Func<string, RouteConfiguration> routes)
+/// <summary>
+/// A generated configuration in a running proxy on the in-memory network. Calls are connections with real bytes (TLS handshakes included); what they met is read from the
+/// proxy's access log, its decision records and its counters. Clusters have no endpoints: where a call was sent is the question, not who would have answered.
+/// </summary>
+internal sealed class Simulation
 {
+    /// <summary>The access log that configurations are generated with.</summary>
+    public const string LogFormat = ListenerMark + "~%FILTER_CHAIN_NAME%~%UPSTREAM_CLUSTER%~%RESPONSE_FLAGS%~%RESPONSE_CODE_DETAILS%\n";
+
+    private const string ListenerMark = "@listener@";
+    private const int InboundPort = 15006, OutboundPort = 15001;
+    private const long StartMicros = 10_000_000, CallMicros = 40_000_000;
+
+    private static readonly Lazy<TypeRegistry> Types = new(WireComparison.AllTypes);
+    // Keys of one run serve all its worlds.
+    private static readonly Lazy<Authority> OfMesh = new(() => new Authority("cluster.local")), OfOthers = new(() => new Authority("example.com"));
+    private static readonly int[] NotCaptured = [15000, 15001, 15006, 15020, 15021, 15090];
+
+    private readonly MemoryNetwork _network = new(1);
+    private readonly MemorySink _log = new();
+    private readonly MemoryHost _host;
+    private readonly ProxyServer _proxy;
+    private readonly string _failure = "";
+
+    /// <summary>Starts a proxy with these listeners.</summary>
+    /// <param name="address">The proxy's own address.</param>
+    /// <param name="isGateway">Nothing is captured.</param>
+    /// <param name="listeners">As generated.</param>
+    /// <param name="routes">Route configurations by name.</param>
+    public Simulation(string address, bool isGateway, IEnumerable<Listener> listeners, Func<string, RouteConfiguration> routes)
+    {
+        Address.TryParse(address, 0, out Address own);
+        _host = _network.AddHost("proxy", own);
+        if (!isGateway) _host.Capture = Captured;
+        var written = listeners.Select(listener => WithRoutes(listener, routes)).ToList();
+        string text = Bootstrap(written);
+        string failure = "";
+        _proxy = new ProxyServer(new ProxyInputs { Bootstrap = text, Sinks = _ => _log }, new MemoryGround(_host)) { Failed = why => failure = why };
+        _proxy.Start();
+        if (!_network.RunUntil(() => _proxy.State == ProxyState.Live || failure.Length > 0, StartMicros)) failure = "the proxy does not come up";
+        _failure = failure;
+    }
+
+    /// <summary>Plays one call.</summary>
     public Outcome Run(SimulatedCall call)
     {
-        if (ListenerFor(call) is not { } listener) return new Outcome("ErrNoListener");
-        var outcome = new Outcome(Listener: listener.Name);
-        var seesTls = HasFilter(listener, "envoy.filters.listener.tls_inspector", call.Port);
-        if (!seesTls) call = call with { Alpn = "" };
-        if (HasFilter(listener, "envoy.filters.listener.http_inspector", call.Port) && call.IsPlaintext)
-        {
-            call = call with { Alpn = call.Protocol switch { "http" => "http/1.1", "http2" => "h2c", _ => call.Alpn } };
-        }
-        var (chain, error) = ChainFor(listener, call, seesTls);
-        if (chain is null) return outcome with { Error = error };
-        outcome = outcome with { Chain = chain.Name };
-        if (chain.TransportSocket is not null && call.IsPlaintext) return outcome with { Error = "ErrTLSError" };
-        if (chain.TransportSocket is not null && RequiresMtls(chain, call.SecretName) != (call.Tls == "mtls")) return outcome with { Error = "ErrMTLSError" };
-        var last = chain.Filters[^1].TypedConfig;
-        if (last.TryUnpack<TcpProxy>(out var tcp)) return outcome with { Cluster = tcp.Cluster };
-        if (!last.TryUnpack<HttpConnectionManager>(out var manager)) return outcome with { Error = "no terminal filter" };
-        if (!call.IsPlaintext && chain.TransportSocket is null) return outcome with { Error = "ErrProtocolError" };
-        if (call.Protocol is not ("http" or "http2")) return outcome with { Error = "ErrProtocolError" };
-        return Http(call, outcome, manager.RouteConfig ?? routes(manager.Rds.RouteConfigName));
+        if (_failure.Contains("filter chain", StringComparison.Ordinal) && _failure.Contains("same", StringComparison.Ordinal)) return new Outcome("ErrMultipleFilterChain");
+        if (_failure.Length > 0) return new Outcome(_failure);
+        int before = _log.Lines.Count;
+        (long noChain, long handshakes) = Counters();
+        long began = _host.Network.Now + _network.WallClockAtZero;
+        SimulatedClient client = Call(call);
+        _network.RunUntil(() => client.IsOver, CallMicros);
+        client.Leave();
+        // What ends late (a relay whose other side has gone) is written down a little later.
+        _network.RunUntil(() => _log.Lines.Count > before, 1_000_000);
+        (long noChainAfter, long handshakesAfter) = Counters();
+        string[] line = _log.Lines.Skip(before).LastOrDefault()?.Split('~') ?? ["", "", "", "", ""];
+        Decision? decision = _proxy.Decisions.Read(d => d.StartedAt >= began, d => d).MaxBy(d => d.StartedAt);
+        var outcome = new Outcome(Listener: Text(line[0]), Chain: Text(line[1]), Cluster: Text(line[2]));
+        if (client.IsRefused) return new Outcome("ErrNoListener");
+        if (noChainAfter > noChain) return outcome with { Error = "ErrNoFilterChain" };
+        if (handshakesAfter > handshakes) return outcome with { Error = call.IsPlaintext ? "ErrTLSError" : "ErrMTLSError" };
+        if (decision is not null && (call.IsHttp || decision.Status > 0)) return Http(call, client, decision, outcome);
+        if (outcome.Cluster.Length > 0) return outcome;
+        return outcome with { Error = client.HandshakeFailed && line[0].Length == 0 ? "ErrMTLSError" : "ErrProtocolError" };
     }
 
-    private static Outcome Http(SimulatedCall call, Outcome outcome, RouteConfiguration configuration)
+    private static Outcome Http(SimulatedCall call, SimulatedClient client, Decision decision, Outcome outcome)
     {
-        if (HostFor(configuration, call.Host) is not { } host) return outcome with { Error = "ErrNoVirtualHost" };
-        outcome = outcome with { Routes = configuration.Name, Host = host.Name };
-        if (host.RequireTls == VirtualHost.Types.TlsRequirementType.All && call.IsPlaintext) return outcome with { Error = "ErrTLSRedirect" };
-        if (host.Routes.FirstOrDefault(route => Matches(route.Match, call)) is not { } found) return outcome with { Error = "ErrNoRoute" };
+        outcome = outcome with { Listener = decision.Listener, Chain = decision.Chain, Cluster = decision.Cluster?.Name ?? "" };
+        if (!call.IsHttp || client.HandshakeFailed || decision.Details.Contains("codec", StringComparison.Ordinal) || decision.Status == 400) return outcome with { Error = "ErrProtocolError" };
+        outcome = outcome with { Routes = decision.Host?.Table.Name ?? "", Host = decision.Host?.Name ?? "" };
+        if (decision.Host is null) return outcome with { Error = "ErrNoVirtualHost" };
+        if (decision.Route is null) return outcome with { Error = decision.Status == 301 ? "ErrTLSRedirect" : "ErrNoRoute" };
         // The recording calls a request that is refused for want of a known host by the cluster that stands for nowhere.
-        return outcome with { Route = found.Name, Cluster = found.Route_?.Cluster ?? (host.Name == "block_all" ? "BlackHoleCluster" : "") };
+        return outcome with { Route = decision.Route.Name, Cluster = outcome.Cluster.Length == 0 && decision.Host.Name == "block_all" ? "BlackHoleCluster" : outcome.Cluster };
     }
 
-    // ---- listeners and chains
-
-    private Listener? ListenerFor(SimulatedCall call)
+    private SimulatedClient Call(SimulatedCall call)
     {
-        if (call.IsInbound) return listeners.FirstOrDefault(listener => listener.Name == "virtualInbound");
-        return listeners.FirstOrDefault(listener => IsAt(listener, call.Address, call.Port))
-            ?? listeners.FirstOrDefault(listener => IsAt(listener, "0.0.0.0", call.Port))
-            ?? listeners.FirstOrDefault(listener => listener.Name == "virtualOutbound");
+        Address.TryParse(call.Address, call.Port, out Address meant);
+        MemoryLoop loop = call.Mode == "outbound" ? _host.AddLoop("app") : _network.AddHost($"client-{_network.Now}-{_log.Lines.Count}-{meant}", Proxy.Net.Address.V4(0x0ac80001, 0)).AddLoop("app");
+        Address to = call.Mode == "outbound" ? meant : _host.Ip.WithPort(call.Port);
+        return new SimulatedClient(loop, to, call, call.SecretName == "default" ? OfMesh.Value : OfOthers.Value);
     }
 
-    private static bool IsAt(Listener listener, string address, int port) =>
-        listener.Address.SocketAddress is { } own && own.PortValue == port && own.Address == address && own.Protocol == Envoy.Config.Core.V3.SocketAddress.Types.Protocol.Tcp;
-
-    private static bool HasFilter(Listener listener, string name, int port) =>
-        listener.ListenerFilters.FirstOrDefault(filter => filter.Name == name) is { } found && !IsDisabled(found.FilterDisabled, port);
-
-    private static bool IsDisabled(ListenerFilterChainMatchPredicate? predicate, int port) => predicate?.RuleCase switch
+    private Address Captured(CaptureQuery asked)
     {
-        ListenerFilterChainMatchPredicate.RuleOneofCase.DestinationPortRange => port >= predicate.DestinationPortRange.Start && port < predicate.DestinationPortRange.End,
-        ListenerFilterChainMatchPredicate.RuleOneofCase.OrMatch => predicate.OrMatch.Rules.Any(rule => IsDisabled(rule, port)),
-        ListenerFilterChainMatchPredicate.RuleOneofCase.NotMatch => !IsDisabled(predicate.NotMatch, port),
-        _ => false,
-    };
-
-    // Envoy narrows step by step: what matches a condition takes all from those that have none, and never goes back.
-    private static (FilterChain? Chain, string Error) ChainFor(Listener listener, SimulatedCall call, bool seesTls)
-    {
-        var left = listener.FilterChains.ToList();
-        left = Narrow(left, match => match.DestinationPort is null, match => match.DestinationPort == call.Port);
-        var longest = left.SelectMany(chain => chain.FilterChainMatch?.PrefixRanges ?? []).Where(range => Contains(range, call.Address)).Select(range => range.PrefixLen ?? 0).DefaultIfEmpty().Max();
-        left = Narrow(left, match => match.PrefixRanges.Count == 0, match => match.PrefixRanges.Any(range => range.PrefixLen == longest && Contains(range, call.Address)));
-        left = Names(left, call.Sni);
-        var transport = !seesTls || call.IsPlaintext ? "raw_buffer" : "tls";
-        left = Narrow(left, match => match.TransportProtocol.Length == 0, match => match.TransportProtocol == transport);
-        left = Narrow(left, match => match.ApplicationProtocols.Count == 0, match => match.ApplicationProtocols.Contains(call.Alpn));
-        if (left.Count > 1) return (null, "ErrMultipleFilterChain");
-        if (left.Count == 1) return (left[0], "");
-        return listener.DefaultFilterChain is { } rest ? (rest, "") : (null, "ErrNoFilterChain");
+        if (asked.IsInbound) return NotCaptured.Contains(asked.Destination.Port) ? default : _host.Ip.WithPort(InboundPort);
+        return asked.From.Name != "app" ? default : _host.Ip.WithPort(OutboundPort);
     }
 
-    private static List<FilterChain> Narrow(List<FilterChain> chains, Func<FilterChainMatch, bool> isOpen, Func<FilterChainMatch, bool> matches)
+    private (long NoChain, long Handshakes) Counters()
     {
-        var exact = chains.Where(chain => chain.FilterChainMatch is { } match && !isOpen(match) && matches(match)).ToList();
-        return exact.Count > 0 ? exact : chains.Where(chain => isOpen(chain.FilterChainMatch ?? new FilterChainMatch())).ToList();
+        ICollection<Running> all = [.. _proxy.Listeners.All.Values];
+        return (all.Sum(listener => listener.Counters.Sum(row => row.NoChain)), all.Sum(listener => listener.Counters.Sum(row => row.HandshakeFailures)));
     }
 
-    private static List<FilterChain> Names(List<FilterChain> chains, string sni)
+    // ---- The configuration as a bootstrap
+
+    private static Listener WithRoutes(Listener listener, Func<string, RouteConfiguration> routes)
     {
-        var candidates = new List<string> { sni };
-        for (var at = sni.IndexOf('.', StringComparison.Ordinal); at >= 0; at = sni.IndexOf('.', at + 1)) candidates.Add("*" + sni[at..]);
-        foreach (var candidate in candidates.Where(name => name.Length > 0))
+        listener = listener.Clone();
+        foreach (Filter filter in listener.FilterChains.Append(listener.DefaultFilterChain).OfType<FilterChain>().SelectMany(chain => chain.Filters))
         {
-            var found = chains.Where(chain => chain.FilterChainMatch?.ServerNames.Contains(candidate) == true).ToList();
-            if (found.Count > 0) return found;
+            if (filter.TypedConfig is null || !filter.TypedConfig.TryUnpack(out HttpConnectionManager manager) || manager.Rds is null) continue;
+            manager.RouteConfig = routes(manager.Rds.RouteConfigName);
+            filter.TypedConfig = Any.Pack(manager);
         }
-        return chains.Where(chain => (chain.FilterChainMatch?.ServerNames.Count ?? 0) == 0).ToList();
+        return listener;
     }
 
-    private static bool Contains(Envoy.Config.Core.V3.CidrRange range, string address) =>
-        System.Net.IPAddress.TryParse(address, out var parsed) && System.Net.IPNetwork.TryParse($"{range.AddressPrefix}/{range.PrefixLen}", out var network) && network.Contains(parsed);
-
-    private static bool RequiresMtls(FilterChain chain, string secretName)
+    private static string Bootstrap(IReadOnlyList<Listener> listeners)
     {
-        if (!chain.TransportSocket.TypedConfig.TryUnpack<DownstreamTlsContext>(out var context)) return false;
-        return context.RequireClientCertificate == true && context.CommonTlsContext.TlsCertificateSdsSecretConfigs is [var secret, ..] && secret.Name == secretName;
+        var formatter = new JsonFormatter(JsonFormatter.Settings.Default.WithTypeRegistry(Types.Value));
+        List<string> texts = [.. listeners.Select(listener => formatter.Format(listener).Replace(ListenerMark, listener.Name, StringComparison.Ordinal))];
+        string all = string.Concat(texts);
+        var clusters = Named(all, "\"cluster\": \"([^\"]+)\"").Concat(Named(all, "\"weightedClusters\".*?\"name\": \"([^\"]+)\"")).Distinct().Select(name => new JsonObject
+        {
+            ["name"] = name, ["type"] = "STATIC", ["connect_timeout"] = "1s", ["load_assignment"] = new JsonObject { ["cluster_name"] = name },
+        });
+        var secrets = Named(all, "\"name\": \"([^\"]+)\", \"sdsConfig\"").Distinct().Select(SecretOf);
+        return new JsonObject
+        {
+            ["node"] = new JsonObject { ["id"] = "sidecar~1.1.1.1~test.default~default.svc.cluster.local", ["cluster"] = "test" },
+            ["static_resources"] = new JsonObject
+            {
+                ["listeners"] = new JsonArray([.. texts.Select(text => JsonNode.Parse(text))]),
+                ["clusters"] = new JsonArray([.. clusters]),
+                ["secrets"] = new JsonArray([.. secrets]),
+            },
+        }.ToJsonString();
     }
 
-    // ---- routes
+    private static IEnumerable<string> Named(string text, string pattern) => Regex.Matches(text, pattern).Select(match => match.Groups[1].Value);
 
-    private static VirtualHost? HostFor(RouteConfiguration configuration, string host)
+    private static JsonObject SecretOf(string name)
     {
-        if (configuration.IgnorePortInHostMatching && host.LastIndexOf(':') is var colon and >= 0) host = host[..colon];
-        host = host.ToLowerInvariant();
-        return configuration.VirtualHosts
-            .SelectMany(virtualHost => virtualHost.Domains.Select(domain => (Rank: Rank(domain.ToLowerInvariant(), host), VirtualHost: virtualHost)))
-            .Where(entry => entry.Rank > 0).OrderByDescending(entry => entry.Rank).Select(entry => entry.VirtualHost).FirstOrDefault();
+        if (name == "ROOTCA") return Authority.Trust(name, OfMesh.Value.RootPem);
+        if (name.EndsWith("-cacert", StringComparison.Ordinal) || name.StartsWith("file-root:", StringComparison.Ordinal)) return Authority.Trust(name, OfOthers.Value.RootPem);
+        (string chain, string key) = name == "default" ? OfMesh.Value.Workload("default", "default") : OfOthers.Value.Server("example.com");
+        return Authority.Certificate(name, chain, key);
     }
 
-    // Exact, then the longest suffix, then the longest prefix, then any.
-    private static int Rank(string domain, string host)
-    {
-        const int Exact = 100_000, Suffix = 10_000, Prefix = 1_000;
-        if (domain == host) return Exact;
-        if (domain == "*") return 1;
-        if (domain[0] == '*' && host.EndsWith(domain[1..], StringComparison.Ordinal)) return Suffix + domain.Length;
-        return domain[^1] == '*' && host.StartsWith(domain[..^1], StringComparison.Ordinal) ? Prefix + domain.Length : 0;
-    }
-
-    private static bool Matches(RouteMatch match, SimulatedCall call) => match.PathSpecifierCase switch
-    {
-        RouteMatch.PathSpecifierOneofCase.Prefix => call.Path.StartsWith(match.Prefix, StringComparison.Ordinal),
-        RouteMatch.PathSpecifierOneofCase.Path => call.Path == match.Path,
-        RouteMatch.PathSpecifierOneofCase.SafeRegex => Regex.IsMatch(call.Path, $"^(?:{match.SafeRegex.Regex})$"),
-        RouteMatch.PathSpecifierOneofCase.PathSeparatedPrefix => call.Path == match.PathSeparatedPrefix || call.Path.StartsWith(match.PathSeparatedPrefix + "/", StringComparison.Ordinal),
-        _ => true,
-    };
+    private static string Text(string field) => field == "-" ? "" : field;
 }
