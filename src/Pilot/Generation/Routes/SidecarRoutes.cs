@@ -191,7 +191,8 @@ public sealed class SidecarRoutes
         }
         foreach (var host in rules.Rules.Hosts.Where(Hostnames.IsWildcard).Select(static h => h.ToLowerInvariant()))
         {
-            var covered = rules.IsGatewayApi ? [] : order.Where(name => Hostnames.Overlap(name, host)).ToList();
+            // A route of the Gateway API is for the services that it names, be their own host a wildcard.
+            var covered = order.Where(name => rules.IsGatewayApi ? name == host : Hostnames.Overlap(name, host)).ToList();
             if (covered.Count == 0) others.Add(host);
             matching.AddRange(covered.Where(name => MostSpecific(name) == rules).Select(name => services[name]));
         }

@@ -91,12 +91,8 @@ public sealed class IngressConverter
             gateway.Servers.Add(server);
         }
         gateway.Servers.Add(new Server { Port = new Port { Name = $"http-80-ingress-{name}-{ns}", Number = 80, Protocol = "HTTP" }, Hosts = { "*" } });
-        return Kinds.Gateway.Create(GatewayNamespace, NameOf(ingress), gateway, new ResourceMetadata
-        {
-            Name = NameOf(ingress),
-            Namespace = GatewayNamespace,
-            CreationTime = ingress.Metadata.CreationTime,
-        });
+        // Without a time of its own: of servers that can't be told apart the first by name is served, as Istio has it.
+        return Kinds.Gateway.Create(GatewayNamespace, NameOf(ingress), gateway, new ResourceMetadata { Name = NameOf(ingress), Namespace = GatewayNamespace });
     }
 
     // A host of several Ingresses belongs to the oldest, which takes the paths of the others along.

@@ -32,6 +32,9 @@ internal sealed class SimulatedClient : ResponseReceiver
     /// <summary>The connection stood, but no TLS came about.</summary>
     public bool HandshakeFailed { get; private set; }
 
+    /// <summary>TLS came about.</summary>
+    public bool ShookHands => _connected && !_call.IsPlaintext;
+
     public void Leave() => _transport.Close(abort: true);
 
     public override void OnInformational()

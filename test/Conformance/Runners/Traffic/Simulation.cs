@@ -56,7 +56,7 @@ internal sealed record Outcome(
 internal sealed class Simulation
 {
     /// <summary>The access log that configurations are generated with.</summary>
-    public const string LogFormat = ListenerMark + "~%FILTER_CHAIN_NAME%~%UPSTREAM_CLUSTER%~%RESPONSE_FLAGS%~%RESPONSE_CODE_DETAILS%\n";
+    public const string LogFormat = ListenerMark + "~%FILTER_CHAIN_NAME%~%UPSTREAM_CLUSTER%~%RESPONSE_FLAGS%~%RESPONSE_CODE_DETAILS%~%DOWNSTREAM_PEER_URI_SAN%\n";
 
     private const string ListenerMark = "@listener@";
     private const int InboundPort = 15006, OutboundPort = 15001;
@@ -74,16 +74,17 @@ internal sealed class Simulation
     private readonly string _failure = "";
 
     /// <summary>Starts a proxy with these listeners.</summary>
-    /// <param name="address">The proxy's own address.</param>
+    /// <param name="addresses">The proxy's own addresses.</param>
     /// <param name="isGateway">Nothing is captured.</param>
     /// <param name="listeners">As generated.</param>
     /// <param name="routes">Route configurations by name.</param>
-    public Simulation(string address, bool isGateway, IEnumerable<Listener> listeners, Func<string, RouteConfiguration> routes)
+    public Simulation(IReadOnlyList<string> addresses, bool isGateway, IEnumerable<Listener> listeners, Func<string, RouteConfiguration> routes)
     {
-        Address.TryParse(address, 0, out Address own);
+        Address.TryParse(addresses[0], 0, out Address own);
+        bool hasV6 = addresses.Any(address => address.Contains(':', StringComparison.Ordinal));
         _host = _network.AddHost("proxy", own);
         if (!isGateway) _host.Capture = Captured;
-        var written = listeners.Select(listener => WithRoutes(listener, routes)).ToList();
+        var written = listeners.Select(listener => WithRoutes(listener, routes)).Select(listener => hasV6 ? OfBothFamilies(listener) : listener).ToList();
         string text = Bootstrap(written);
         string failure = "";
         _proxy = new ProxyServer(new ProxyInputs { Bootstrap = text, Sinks = _ => _log }, new MemoryGround(_host)) { Failed = why => failure = why };
@@ -106,12 +107,14 @@ internal sealed class Simulation
         // What ends late (a relay whose other side has gone) is written down a little later.
         _network.RunUntil(() => _log.Lines.Count > before, 1_000_000);
         (long noChainAfter, long handshakesAfter) = Counters();
-        string[] line = _log.Lines.Skip(before).LastOrDefault()?.Split('~') ?? ["", "", "", "", ""];
+        string[] line = _log.Lines.Skip(before).LastOrDefault()?.Split('~') ?? ["", "", "", "", "", ""];
         Decision? decision = _proxy.Decisions.Read(d => d.StartedAt >= began, d => d).MaxBy(d => d.StartedAt);
         var outcome = new Outcome(Listener: Text(line[0]), Chain: Text(line[1]), Cluster: Text(line[2]));
         if (client.IsRefused) return new Outcome("ErrNoListener");
         if (noChainAfter > noChain) return outcome with { Error = "ErrNoFilterChain" };
         if (handshakesAfter > handshakes) return outcome with { Error = call.IsPlaintext ? "ErrTLSError" : "ErrMTLSError" };
+        // Who shows an identity wants to be asked for it.
+        if (call.Tls == "mtls" && client.ShookHands && line[0].Length > 0 && Text(line[5]).Length == 0) return outcome with { Error = "ErrMTLSError" };
         if (decision is not null && (call.IsHttp || decision.Status > 0)) return Http(call, client, decision, outcome);
         if (outcome.Cluster.Length > 0) return outcome;
         return outcome with { Error = client.HandshakeFailed && line[0].Length == 0 ? "ErrMTLSError" : "ErrProtocolError" };
@@ -149,6 +152,17 @@ internal sealed class Simulation
     }
 
     // ---- The configuration as a bootstrap
+
+    // The recorded answers take any address for one of both families.
+    private static Listener OfBothFamilies(Listener listener)
+    {
+        if (listener.Address.SocketAddress is not { Address: "0.0.0.0" } any || listener.AdditionalAddresses.Count > 0) return listener;
+        listener.AdditionalAddresses.Add(new AdditionalAddress
+        {
+            Address = new Envoy.Config.Core.V3.Address { SocketAddress = new Envoy.Config.Core.V3.SocketAddress { Address = "::", PortValue = any.PortValue } },
+        });
+        return listener;
+    }
 
     private static Listener WithRoutes(Listener listener, Func<string, RouteConfiguration> routes)
     {

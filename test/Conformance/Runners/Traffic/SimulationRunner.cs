@@ -30,7 +30,7 @@ internal sealed class SimulationRunner : TableRunner
     {
         var world = WorldOf(row);
         var isGateway = world.Scope.Node.Type == ProxyType.Router;
-        var simulation = new Simulation(world.Scope.Node.Addresses[0], isGateway, world.Listeners(), world.Routes);
+        var simulation = new Simulation(world.Scope.Node.Addresses, isGateway, world.Listeners(), world.Routes);
         foreach (var item in row.Items("calls"))
         {
             var outcome = simulation.Run(CallOf(item.GetProperty("call"), isGateway));
@@ -100,7 +100,7 @@ internal sealed class SimulationRunner : TableRunner
         var services = row.Items("services").Select(Rows.Service).ToList();
         var endpoints = row.Items("instances").GroupBy(item => item.GetProperty("service").Text("hostname")).ToDictionary(
             group => services.First(service => service.Hostname == group.Key).Key,
-            group => new ServiceEndpoints(services.First(service => service.Hostname == group.Key).Key, [.. group.Select(item => Rows.Endpoint(item.GetProperty("endpoint")))], []));
+            group => new ServiceEndpoints(services.First(service => service.Hostname == group.Key).Key, [.. group.Select(item => Rows.Endpoint(item.GetProperty("endpoint")) with { ClusterId = "Kubernetes" })], []));
         var resources = row.Items("configs").SelectMany(item => new ResourceDecoder().Decode(item.GetRawText(), "row.yaml", [])).ToArray();
         var mesh = row.Flag("disableInboundPassthrough") ? JsonDocument.Parse("""{ "inboundTrafficPolicy": { "mode": "LOCALHOST" } }""").RootElement : default(JsonElement?);
         var proxy = row.Field("proxy") ?? JsonDocument.Parse("""{ "ipAddresses": ["1.2.3.4"] }""").RootElement;
