@@ -7,6 +7,8 @@ namespace Lateen.Agent;
 /// <summary>What an agent is told from outside. The names of the variables are those of Istio's agent; the few with LATEEN_ are for agents that share a machine.</summary>
 public sealed record AgentOptions
 {
+    private const string AuthorityHeaderPrefix = "CA_HEADER_";
+
     /// <summary>sidecar or router.</summary>
     public string Role { get; init; } = "sidecar";
 
@@ -57,6 +59,12 @@ public sealed record AgentOptions
     /// <summary>The DNS proxy's port; 0 for none.</summary>
     public int DnsPort { get; init; } = 15053;
 
+    /// <summary>ISTIO_KUBE_APP_PROBERS: probes of the application that are asked for here; empty for none.</summary>
+    public string AppProbers { get; init; } = "";
+
+    /// <summary>Headers for requests to the certificate authority, from CA_HEADER_NAME.</summary>
+    public IReadOnlyDictionary<string, string> AuthorityHeaders { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Node metadata from ISTIO_META_NAME (texts) and ISTIO_METAJSON_NAME (JSON).</summary>
     public JsonObject Metadata { get; init; } = [];
 
@@ -96,6 +104,8 @@ public sealed record AgentOptions
             StatusPort = Number("ENVOY_STATUS_PORT", 15021),
             MetricsPort = Number("ENVOY_PROMETHEUS_PORT", 15090),
             DnsPort = role == "sidecar" && Text("ISTIO_META_DNS_CAPTURE", "false") == "true" ? 15053 : 0,
+            AppProbers = Text("ISTIO_KUBE_APP_PROBERS", ""),
+            AuthorityHeaders = environment.Where(pair => pair.Key.StartsWith(AuthorityHeaderPrefix, StringComparison.Ordinal)).ToDictionary(pair => pair.Key[AuthorityHeaderPrefix.Length..], pair => pair.Value),
             Metadata = MetadataOf(environment),
         };
     }

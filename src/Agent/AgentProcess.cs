@@ -30,11 +30,18 @@ public static partial class AgentProcess
         var door = new ControlPlaneDoor(options.Discovery);
         using var proxy = new ProxyHost(options);
         var readiness = new Readiness(options, () => proxy.IsLive);
+        (AppProbes? read, string mistake) = AppProbes.Read(options.AppProbers, options.Program ?? "127.0.0.1");
+        if (read is null)
+        {
+            Console.Error.WriteLine($"the agent of {options.Name} cannot start: ISTIO_KUBE_APP_PROBERS: {mistake}");
+            return 1;
+        }
+        using AppProbes probes = read;
         try
         {
             new XdsRelay(BootstrapText.XdsSocket, door).Start();
             proxy.Start();
-            new StatusServer(options, readiness, proxy.Stop).Start();
+            new StatusServer(options, readiness, probes, proxy.Stop).Start();
             if (options.DnsPort > 0) StartDns(options, door);
         }
         catch (Exception refused) when (refused is IOException or SocketException)

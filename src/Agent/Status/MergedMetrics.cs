@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json.Nodes;
 
 namespace Lateen.Agent.Status;
 
@@ -9,48 +8,65 @@ public static class MergedMetrics
 {
     private static readonly DateTime Started = DateTime.UtcNow;
 
+    private static long _scrapes, _failures;
+
     /// <summary>The text a scrape gets.</summary>
-    public static string Text(AgentOptions options)
+    /// <param name="options">Where the proxy's metrics are.</param>
+    /// <param name="accept">The scrape's Accept header.</param>
+    public static LocalAnswer Answer(AgentOptions options, string accept)
+    {
+        Interlocked.Increment(ref _scrapes);
+        LocalAnswer? proxy = LocalHttp.Ask("GET", options.LocalAddress, options.MetricsPort, "/stats/prometheus");
+        List<string> applications = [.. Application().Select(target => Told(LocalHttp.Ask("GET", options.Program ?? "127.0.0.1", int.Parse(target.Port, CultureInfo.InvariantCulture), target.Path)))];
+        string format = applications.Count > 0 ? MetricsFormat.Of(accept) : MetricsFormat.Plain;
+        string version = format == MetricsFormat.OpenMetrics ? "1.0.0" : "0.0.4";
+        string text = Merge(Own(), Told(proxy), applications);
+        return new LocalAnswer(200, $"{format}; version={version}; charset=utf-8", format == MetricsFormat.OpenMetrics ? text + "# EOF\n" : text);
+    }
+
+    /// <summary>Puts texts one after the other. The same name in two of them is left to who reads it: nobody here could say which is right.</summary>
+    public static string Merge(string own, string proxy, IEnumerable<string> applications)
     {
         var text = new StringBuilder();
-        Own(text);
-        Append(text, LocalHttp.Ask("GET", options.LocalAddress, options.MetricsPort, "/stats/prometheus"));
-        if (Application() is var (port, path)) Append(text, LocalHttp.Ask("GET", options.Program ?? "127.0.0.1", port, path));
+        foreach (string part in applications.Prepend(proxy).Prepend(own)) Append(text, part);
         return text.ToString();
     }
 
-    private static void Own(StringBuilder text)
+    /// <summary>The agent's own metrics.</summary>
+    public static string Own()
     {
         using var process = System.Diagnostics.Process.GetCurrentProcess();
+        var text = new StringBuilder();
+        Counter(text, "istio_agent_scrapes_total", "The total number of scrapes.", Interlocked.Read(ref _scrapes));
+        Counter(text, "istio_agent_scrape_failures_total", "The total number of failed scrapes.", Interlocked.Read(ref _failures));
         Gauge(text, "istio_agent_process_resident_memory_bytes", "Resident memory size in bytes.", process.WorkingSet64);
         Gauge(text, "istio_agent_process_start_time_seconds", "Start time of the process since unix epoch in seconds.", (Started - DateTime.UnixEpoch).TotalSeconds);
         Gauge(text, "istio_agent_uptime_seconds", "Seconds since the agent started.", (DateTime.UtcNow - Started).TotalSeconds);
+        return text.ToString();
     }
+
+    private static string Told(LocalAnswer? answer)
+    {
+        if (answer is { Status: 200, Body: var body }) return body;
+        Interlocked.Increment(ref _failures);
+        return "";
+    }
+
+    private static void Counter(StringBuilder text, string name, string help, long value) =>
+        text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
 
     private static void Gauge(StringBuilder text, string name, string help, double value) =>
         text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
 
-    private static void Append(StringBuilder text, LocalAnswer? answer)
+    private static void Append(StringBuilder text, string part)
     {
-        if (answer is not { Status: 200, Body: { Length: > 0 } body }) return;
+        if (part.Length == 0) return;
         // The end mark of OpenMetrics stands at most once, at the end.
-        body = body.Replace("# EOF\n", "", StringComparison.Ordinal);
-        text.Append(body);
-        if (!body.EndsWith('\n')) text.Append('\n');
+        part = part.Replace("# EOF\n", "", StringComparison.Ordinal);
+        text.Append(part);
+        if (!part.EndsWith('\n')) text.Append('\n');
     }
 
-    private static (int Port, string Path)? Application()
-    {
-        if (Environment.GetEnvironmentVariable("ISTIO_PROMETHEUS_ANNOTATIONS") is not { Length: > 0 } said) return null;
-        try
-        {
-            JsonNode? annotations = JsonNode.Parse(said);
-            if (annotations?["scrape"]?.ToString() != "true" || !int.TryParse(annotations["port"]?.ToString(), CultureInfo.InvariantCulture, out int port)) return null;
-            return (port, annotations["path"]?.ToString() is { Length: > 0 } path ? path : "/metrics");
-        }
-        catch (System.Text.Json.JsonException)
-        {
-            return null;
-        }
-    }
+    private static IReadOnlyList<ScrapeTarget> Application() =>
+        Environment.GetEnvironmentVariable("ISTIO_PROMETHEUS_ANNOTATIONS") is { Length: > 0 } said && ScrapeTargets.Read(said).Targets is { Scrape: true } told ? told.Targets : [];
 }

@@ -33,6 +33,7 @@ public static class Catalogue
         new Tables.RoutingRunner(),
         new Tables.EnvoyFilterRunner(),
         new Tables.ListenersRunner(),
+        new Tables.AgentRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>
