@@ -48,4 +48,59 @@ public sealed class Metadata
 
     /// <summary>The object of a namespace; an undefined element where it is absent.</summary>
     public JsonElement this[string ns] => _byNamespace.GetValueOrDefault(ns);
+
+    /// <summary>These values with one namespace more; objects of the same namespace are joined, the new keys win.</summary>
+    public static Metadata With(Metadata? before, string ns, JsonElement value)
+    {
+        if (before is null || before.IsEmpty)
+            return Of([KeyValuePair.Create(ns, value)]);
+        var all = new Dictionary<string, JsonElement>(before._byNamespace, StringComparer.Ordinal);
+        all[ns] = all.TryGetValue(ns, out JsonElement old) ? Join(old, value) : value;
+        return Of(all);
+    }
+
+    private static JsonElement Join(JsonElement old, JsonElement added)
+    {
+        if (old.ValueKind != JsonValueKind.Object || added.ValueKind != JsonValueKind.Object)
+            return added;
+        var joined = new SortedDictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (JsonProperty p in old.EnumerateObject())
+            joined[p.Name] = p.Value;
+        foreach (JsonProperty p in added.EnumerateObject())
+            joined[p.Name] = joined.TryGetValue(p.Name, out JsonElement inner) ? Join(inner, p.Value) : p.Value;
+        return JsonSerializer.SerializeToElement(joined);
+    }
+}
+
+/// <summary>
+/// Values that a filter attaches to many exchanges: known when configuration is published (a policy's verdict) or kept with what they were read from (a token). What they make together with
+/// what an exchange has already is remembered by that, so that a warm request joins nothing.
+/// </summary>
+/// <param name="ns">Their namespace.</param>
+/// <param name="value">An object.</param>
+public sealed class MetadataFragment(string ns, JsonElement value)
+{
+    private const int Kept = 16;
+
+    private readonly Metadata _alone = Metadata.With(null, ns, value);
+    private readonly Joined?[] _joined = new Joined?[Kept];
+
+    private sealed record Joined(Metadata Before, Metadata After);
+
+    /// <summary>A fragment of texts.</summary>
+    public static MetadataFragment Of(string ns, IReadOnlyDictionary<string, string> texts) =>
+        new(ns, JsonSerializer.SerializeToElement(new SortedDictionary<string, string>(new Dictionary<string, string>(texts), StringComparer.Ordinal)));
+
+    /// <summary>These values over others; any thread.</summary>
+    public Metadata Over(Metadata? before)
+    {
+        if (before is null || before.IsEmpty)
+            return _alone;
+        ref Joined? place = ref _joined[(System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(before) >>> 3) % Kept];
+        if (Volatile.Read(ref place) is { } known && ReferenceEquals(known.Before, before))
+            return known.After;
+        Metadata after = Metadata.With(before, ns, value);
+        Volatile.Write(ref place, new Joined(before, after));
+        return after;
+    }
 }

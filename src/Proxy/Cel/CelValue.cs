@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Lateen.Proxy.Cel;
@@ -93,9 +92,7 @@ internal readonly ref struct CelValue
             case JsonValueKind.Number:
                 return Of(json.GetDouble());
             case JsonValueKind.String:
-                // The text as it lies there, where nothing in it is escaped.
-                ReadOnlySpan<byte> raw = JsonMarshal.GetRawUtf8Value(json)[1..^1];
-                return String(raw.Contains((byte)'\\') ? System.Text.Encoding.UTF8.GetBytes(json.GetString()!) : raw);
+                return String(Routing.ValueMatching.TextOf(json));
             case JsonValueKind.Array:
                 return new CelValue(CelKind.List, null, json);
             case JsonValueKind.Object:

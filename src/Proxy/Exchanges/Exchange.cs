@@ -519,24 +519,10 @@ public sealed class Exchange : RequestReceiver
     public Metadata? DynamicMetadata { get; private set; }
 
     /// <summary>Sets one namespace of the dynamic metadata; objects of the same namespace are joined, the new keys win.</summary>
-    public void SetMetadata(string ns, JsonElement value)
-    {
-        var all = new Dictionary<string, JsonElement>(DynamicMetadata?.Namespaces ?? new Dictionary<string, JsonElement>(), StringComparer.Ordinal);
-        all[ns] = all.TryGetValue(ns, out JsonElement old) ? Join(old, value) : value;
-        DynamicMetadata = Metadata.Of(all);
-    }
+    public void SetMetadata(string ns, JsonElement value) => DynamicMetadata = Metadata.With(DynamicMetadata, ns, value);
 
-    private static JsonElement Join(JsonElement old, JsonElement added)
-    {
-        if (old.ValueKind != JsonValueKind.Object || added.ValueKind != JsonValueKind.Object)
-            return added;
-        var joined = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
-        foreach (JsonProperty p in old.EnumerateObject())
-            joined[p.Name] = p.Value;
-        foreach (JsonProperty p in added.EnumerateObject())
-            joined[p.Name] = joined.TryGetValue(p.Name, out JsonElement inner) ? Join(inner, p.Value) : p.Value;
-        return JsonSerializer.SerializeToElement(joined);
-    }
+    /// <summary>Sets values that were made before; joins as <see cref="SetMetadata(string, JsonElement)"/>.</summary>
+    public void SetMetadata(MetadataFragment fragment) => DynamicMetadata = fragment.Over(DynamicMetadata);
 
     /// <summary>Filter state of the exchange, else of its connection; null where it is absent.</summary>
     public object? FilterState(string key) =>

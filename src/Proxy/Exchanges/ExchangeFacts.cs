@@ -189,43 +189,6 @@ public static class MetadataTest
             foreach (string step in match.Path)
                 value = value.ValueKind == JsonValueKind.Object && value.TryGetProperty(step, out JsonElement inner) ? inner : default;
         }
-        return Matches(match.Value, value) != match.Invert;
-    }
-
-    /// <summary>True where a value satisfies a test.</summary>
-    public static bool Matches(ValueMatch test, JsonElement value)
-    {
-        if (test.Present is { } present)
-            return present == (value.ValueKind != JsonValueKind.Undefined);
-        if (test.AnyOf is { } any)
-        {
-            foreach (ValueMatch one in any)
-            {
-                if (Matches(one, value))
-                    return true;
-            }
-            return false;
-        }
-        switch (value.ValueKind)
-        {
-            case JsonValueKind.Null:
-                return test.Null;
-            case JsonValueKind.String:
-                return test.String is { } text && text.Matches(System.Text.Encoding.UTF8.GetBytes(value.GetString()!));
-            case JsonValueKind.Number:
-                double number = value.GetDouble();
-                return (test.Number is { } exact && exact.Equals(number)) || (test.Range is { } range && number >= range.Start && number < range.End);
-            case JsonValueKind.True or JsonValueKind.False:
-                return test.Bool == value.GetBoolean();
-            case JsonValueKind.Array when test.ListElement is { } element:
-                foreach (JsonElement one in value.EnumerateArray())
-                {
-                    if (Matches(element, one))
-                        return true;
-                }
-                return false;
-            default:
-                return false;
-        }
+        return ValueMatching.Matches(match.Value, value) != match.Invert;
     }
 }

@@ -114,3 +114,10 @@ public sealed class MetadataFilter(MetadataMatch match, bool keepMissing) : LogF
         return ValueMatching.Matches(match.Value, value) != match.Invert;
     }
 }
+
+/// <summary>By an expression: kept where it comes to the truth.</summary>
+public sealed class CelFilter(Cel.CelProgram program) : LogFilter
+{
+    /// <inheritdoc/>
+    public override bool Keeps(IStreamFacts facts, ulong random) => program.Matches(facts);
+}

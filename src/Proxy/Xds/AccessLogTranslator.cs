@@ -129,10 +129,23 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
                 return new Telemetry.LogTypeFilter(filter.LogTypeFilter.Types_.Select(t => t.ToString()).ToHashSet(), filter.LogTypeFilter.Exclude);
             case AccessLogFilter.FilterSpecifierOneofCase.MetadataFilter:
                 return new Telemetry.MetadataFilter(MatcherTranslator.Metadata(filter.MetadataFilter.Matcher, rejections), filter.MetadataFilter.MatchIfKeyNotFound ?? true);
+            case AccessLogFilter.FilterSpecifierOneofCase.ExtensionFilter:
+                return Extension(filter.ExtensionFilter, rejections);
             default:
                 rejections.Add($"access log filter {filter.FilterSpecifierCase} is not served");
                 return null;
         }
+    }
+
+    private static CelFilter? Extension(ExtensionFilter filter, Rejections rejections)
+    {
+        if (filter.TypedConfig is null || ValueTranslator.TypeName(filter.TypedConfig) != "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter")
+        {
+            rejections.Add($"Didn't find a registered implementation for access log filter '{filter.Name}' with type URL: '{filter.TypedConfig?.TypeUrl}'");
+            return null;
+        }
+        return ValueTranslator.Unpack(filter.TypedConfig, Envoy.Extensions.AccessLoggers.Filters.Cel.V3.ExpressionFilter.Parser, rejections) is { } cel
+            && CelTranslator.Program(cel.Expression, null, rejections) is { } program ? new CelFilter(program) : null;
     }
 
     private static FlagFilter Flags(IEnumerable<string> letters, Rejections rejections)

@@ -43,11 +43,11 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         Add(Prefix + "local_ratelimit.v3.LocalRateLimit", static (any, r) => ValueTranslator.Unpack(any, LocalRateLimit.Parser, r)?.TokenBucket is { } b
             ? new ConnectionRateFilter(b.MaxTokens, b.TokensPerFill ?? 1, Math.Max(1, ValueTranslator.Micros(b.FillInterval)))
             : null);
-        Add(Prefix + "rbac.v3.RBAC", Rbac);
+        Add(Prefix + "rbac.v3.RBAC", (any, r) => Rbac(any, translation, r));
         Add(PeerExchangeTranslator.Type, (any, r) => PeerExchangeTranslator.Translate(any, translation.Peers, r) is { } exchange ? new PeerExchangeFilter(exchange) : null);
     }
 
-    private static RbacNetworkFilter? Rbac(Any any, Rejections rejections)
+    private static RbacNetworkFilter? Rbac(Any any, Translation translation, Rejections rejections)
     {
         if (ValueTranslator.Unpack(any, RbacMessage.Parser, rejections) is not { } rbac)
             return null;
@@ -56,7 +56,7 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         // A connection has no headers: such a rule could never hold, and a policy with it would say less than it seems to (Envoy refuses it, too).
         if (HasHeader(rbac.Rules) || HasHeader(rbac.ShadowRules))
             rejections.Add("Found header(s) rules in RBAC network filter, not supported");
-        var settings = new RbacSettings(RbacTranslator.Policies(rbac.Rules, rejections), RbacTranslator.Policies(rbac.ShadowRules, rejections), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
+        var settings = new RbacSettings(RbacTranslator.Policies(rbac.Rules, translation, rejections), RbacTranslator.Policies(rbac.ShadowRules, translation, rejections), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
         return new RbacNetworkFilter(settings, rbac.EnforcementType == RbacMessage.Types.EnforcementType.Continuous, ValueTranslator.Micros(rbac.DelayDeny));
     }
 

@@ -3,13 +3,44 @@ using Lateen.Proxy.Exchanges;
 
 namespace Lateen.Proxy.Filters.Rbac;
 
-/// <summary>RBAC for HTTP requests.</summary>
-public sealed class RbacFilter(string name, RbacSettings settings) : HttpFilter(name)
+/// <summary>What an RBAC filter decided so far.</summary>
+public enum RbacCounter : byte
 {
-    private const string Namespace = "envoy.filters.http.rbac";
+    Allowed,
+    Denied,
+    ShadowAllowed,
+    ShadowDenied,
+    Logged,
+    NotLogged,
+}
+
+/// <summary>RBAC for HTTP requests.</summary>
+/// <param name="name">Its name in the chain.</param>
+/// <param name="settings">Policies where the route has none of its own.</param>
+/// <param name="workers">Number of workers.</param>
+public sealed class RbacFilter(string name, RbacSettings settings, int workers) : HttpFilter(name)
+{
+    private static readonly MetadataFragment Hint = HintOf(true), NoHint = HintOf(false);
+
+    // A worker's numbers have a cache line of their own.
+    private readonly long[] _counts = new long[workers * 16];
+
+    /// <summary>Its own settings.</summary>
+    public RbacSettings Configured => settings;
 
     /// <inheritdoc/>
     public override FilterPhases Phases => FilterPhases.RequestHead;
+
+    /// <summary>A number over all workers.</summary>
+    public long Count(RbacCounter counter)
+    {
+        long sum = 0;
+        for (int at = (int)counter; at < _counts.Length; at += 16)
+            sum += Volatile.Read(ref _counts[at]);
+        return sum;
+    }
+
+    private void Count(Exchange exchange, RbacCounter counter) => _counts[(exchange.Worker.Index * 16) + (int)counter]++;
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestHead(FilterSlot slot, bool end)
@@ -17,26 +48,27 @@ public sealed class RbacFilter(string name, RbacSettings settings) : HttpFilter(
         RbacSettings s = slot.Settings as RbacSettings ?? settings;
         Exchange exchange = slot.Exchange;
         if (s.Shadow is { } shadow)
-            WriteShadow(exchange, s, shadow.Allows(exchange.Facts, out RbacPolicy? policy), policy);
+        {
+            bool would = shadow.Allows(exchange.Facts, out RbacPolicy? policy);
+            Count(exchange, would ? RbacCounter.ShadowAllowed : RbacCounter.ShadowDenied);
+            exchange.SetMetadata(s.ShadowTraces!.Of(would, policy));
+        }
         if (s.Rules is not { } rules)
             return FilterVerdict.Continue;
         bool allowed = rules.Allows(exchange.Facts, out RbacPolicy? matched);
         if (rules.Action == RbacAction.Log)
         {
-            exchange.SetMetadata("envoy.common", JsonSerializer.SerializeToElement(new Dictionary<string, bool> { ["access_log_hint"] = matched is not null }));
-            return FilterVerdict.Continue;
+            Count(exchange, matched is not null ? RbacCounter.Logged : RbacCounter.NotLogged);
+            exchange.SetMetadata(matched is not null ? Hint : NoHint);
         }
+        exchange.SetMetadata(s.RuleTraces!.Of(allowed, matched));
+        Count(exchange, allowed ? RbacCounter.Allowed : RbacCounter.Denied);
         if (allowed)
             return FilterVerdict.Continue;
         exchange.Reply(new LocalReply(403, matched?.DeniedDetails ?? RbacPolicies.NoneDetails) { Body = "RBAC: access denied"u8 });
         return FilterVerdict.Stop;
     }
 
-    private static void WriteShadow(Exchange exchange, RbacSettings s, bool allowed, RbacPolicy? policy)
-    {
-        var values = new Dictionary<string, string> { [s.ShadowPrefix + "shadow_engine_result"] = allowed ? "allowed" : "denied" };
-        if (policy is not null)
-            values[s.ShadowPrefix + "shadow_effective_policy_id"] = policy.Name;
-        exchange.SetMetadata(Namespace, JsonSerializer.SerializeToElement(values));
-    }
+    private static MetadataFragment HintOf(bool hint) =>
+        new("envoy.common", JsonSerializer.SerializeToElement(new Dictionary<string, bool> { ["access_log_hint"] = hint }));
 }

@@ -1,3 +1,4 @@
+using Lateen.Proxy.Cel;
 using Lateen.Proxy.Formats;
 
 namespace Lateen.Proxy.Filters.Rbac;
@@ -14,16 +15,20 @@ public enum RbacAction : byte
 /// <param name="Name">Its name.</param>
 /// <param name="Permissions">What is done.</param>
 /// <param name="Principals">Who does it.</param>
-public sealed record RbacPolicy(string Name, RbacRule[] Permissions, RbacRule[] Principals)
+/// <param name="Condition">What must hold besides; null for nothing.</param>
+public sealed record RbacPolicy(string Name, RbacRule[] Permissions, RbacRule[] Principals, CelProgram? Condition = null)
 {
     /// <summary>The name as code details write it: blanks become underscores.</summary>
     public string DetailName { get; } = Name.Replace(' ', '_');
+
+    /// <summary>Its place among the policies of its filter.</summary>
+    public int Place { get; internal set; }
 
     /// <summary>Details of a denial by this policy.</summary>
     public string DeniedDetails { get; } = $"rbac_access_denied_matched_policy[{Name.Replace(' ', '_')}]";
 
     /// <summary>True where it concerns the stream.</summary>
-    public bool Matches(IStreamFacts facts) => Any(Permissions, facts) && Any(Principals, facts);
+    public bool Matches(IStreamFacts facts) => Any(Permissions, facts) && Any(Principals, facts) && (Condition is null || Condition.Matches(facts));
 
     private static bool Any(RbacRule[] rules, IStreamFacts facts)
     {
@@ -49,6 +54,8 @@ public sealed class RbacPolicies
     {
         Action = action;
         _policies = [.. policies.OrderBy(p => p.Name, StringComparer.Ordinal)];
+        for (int i = 0; i < _policies.Length; i++)
+            _policies[i].Place = i;
     }
 
     /// <summary>What a match means.</summary>
@@ -77,9 +84,38 @@ public sealed class RbacPolicies
     }
 }
 
+/// <summary>What policies leave in dynamic metadata: the result, and the policy that gave it. Made when they are published.</summary>
+public sealed class RbacTraces
+{
+    private readonly MetadataFragment _allowed, _denied;
+    private readonly MetadataFragment[] _byPolicy;
+
+    /// <summary>For policies whose keys begin with <paramref name="prefix"/>.</summary>
+    public RbacTraces(RbacPolicies policies, string ns, string prefix, bool shadow)
+    {
+        string result = prefix + (shadow ? "shadow_engine_result" : "enforced_engine_result"), id = prefix + (shadow ? "shadow_effective_policy_id" : "enforced_effective_policy_id");
+        _allowed = MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = "allowed" });
+        _denied = MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = "denied" });
+        string matched = policies.Action == RbacAction.Deny ? "denied" : "allowed";
+        _byPolicy = [.. policies.All.Select(p => MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = matched, [id] = p.Name }))];
+    }
+
+    /// <summary>The values of a decision.</summary>
+    public MetadataFragment Of(bool allowed, RbacPolicy? policy) => policy is not null ? _byPolicy[policy.Place] : allowed ? _allowed : _denied;
+}
+
 /// <summary>Enforced and shadow policies of a filter.</summary>
 /// <param name="Rules">Enforced; null for none.</param>
 /// <param name="Shadow">Only written down; null for none.</param>
 /// <param name="ShadowPrefix">Of the keys in metadata and counters.</param>
-/// <param name="StatPrefix">Of the counters of the enforced ones.</param>
-public sealed record RbacSettings(RbacPolicies? Rules, RbacPolicies? Shadow, string ShadowPrefix, string StatPrefix);
+/// <param name="StatPrefix">Of the keys and counters of the enforced ones.</param>
+public sealed record RbacSettings(RbacPolicies? Rules, RbacPolicies? Shadow, string ShadowPrefix, string StatPrefix)
+{
+    private const string Namespace = "envoy.filters.http.rbac";
+
+    /// <summary>What enforced policies leave behind.</summary>
+    public RbacTraces? RuleTraces { get; } = Rules is null ? null : new RbacTraces(Rules, Namespace, StatPrefix, shadow: false);
+
+    /// <summary>What shadow policies leave behind.</summary>
+    public RbacTraces? ShadowTraces { get; } = Shadow is null ? null : new RbacTraces(Shadow, Namespace, ShadowPrefix, shadow: true);
+}

@@ -1,5 +1,6 @@
 using Envoy.Config.Rbac.V3;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Cel;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Rbac;
 using Lateen.Proxy.Net;
@@ -16,30 +17,42 @@ internal sealed class RbacTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        ValueTranslator.Unpack(config, HttpRbac.RBAC.Parser, rejections) is { } rbac ? new RbacFilter(name, Of(rbac, rejections)) { DisabledByDefault = disabled } : null;
+        ValueTranslator.Unpack(config, HttpRbac.RBAC.Parser, rejections) is { } rbac ? new RbacFilter(name, Of(rbac, translation, rejections), translation.Workers) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) =>
         ValueTranslator.Unpack(config, HttpRbac.RBACPerRoute.Parser, rejections) is not { } route ? null
-            : route.Rbac is null ? new RbacSettings(null, null, "", "") : Of(route.Rbac, rejections);
+            : route.Rbac is null ? new RbacSettings(null, null, "", "") : Of(route.Rbac, translation, rejections);
 
-    private static RbacSettings Of(HttpRbac.RBAC rbac, Rejections rejections)
+    private static RbacSettings Of(HttpRbac.RBAC rbac, Translation translation, Rejections rejections)
     {
         if (rbac.Matcher is not null || rbac.ShadowMatcher is not null)
             rejections.Add("RBAC matcher trees are not served; use rules");
-        return new RbacSettings(Policies(rbac.Rules, rejections), Policies(rbac.ShadowRules, rejections), rbac.ShadowRulesStatPrefix, rbac.RulesStatPrefix);
+        return new RbacSettings(Policies(rbac.Rules, translation, rejections), Policies(rbac.ShadowRules, translation, rejections), rbac.ShadowRulesStatPrefix, rbac.RulesStatPrefix);
     }
 
     /// <summary>Policies with their action; null where there are none.</summary>
-    public static RbacPolicies? Policies(RBAC? rules, Rejections rejections) => rules is null ? null
-        : new RbacPolicies((RbacAction)rules.Action, rules.Policies.Select(p => OnePolicy(p.Key, p.Value, rejections)));
+    public static RbacPolicies? Policies(RBAC? rules, Translation translation, Rejections rejections)
+    {
+        if (rules is null)
+            return null;
+        if (rules.AuditLoggingOptions is { AuditCondition: not RBAC.Types.AuditLoggingOptions.Types.AuditCondition.None })
+            rejections.Add("audit_logging_options are not served");
+        return new RbacPolicies((RbacAction)rules.Action, rules.Policies.Select(p => OnePolicy(p.Key, p.Value, translation, rejections)));
+    }
 
-    private static RbacPolicy OnePolicy(string name, Policy policy, Rejections rejections)
+    private static RbacPolicy OnePolicy(string name, Policy policy, Translation translation, Rejections rejections)
     {
         using Rejections.Scope scope = rejections.In($"policies[{name}]");
-        if (policy.Condition is not null || policy.CheckedCondition is not null)
-            rejections.Add("conditions (CEL) are not served");
-        return new RbacPolicy(name, [.. policy.Permissions.Select(p => Rule(p, rejections))], [.. policy.Principals.Select(p => Rule(p, rejections))]);
+        return new RbacPolicy(name, [.. policy.Permissions.Select(p => Rule(p, rejections))], [.. policy.Principals.Select(p => Rule(p, rejections))], Condition(policy, translation, rejections));
+    }
+
+    private static CelProgram? Condition(Policy policy, Translation translation, Rejections rejections)
+    {
+        if ((policy.Condition ?? policy.CheckedCondition?.Expr) is not { } condition)
+            return null;
+        using Rejections.Scope scope = rejections.In("condition");
+        return CelTranslator.Program(condition, translation, rejections);
     }
 
     private static RbacRule Rule(Permission permission, Rejections rejections)
