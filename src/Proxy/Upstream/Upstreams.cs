@@ -22,6 +22,9 @@ public sealed class Upstreams
     /// <summary>All clusters.</summary>
     public ClusterDirectory Directory { get; }
 
+    /// <summary>The worker that does what one of them must do.</summary>
+    public Worker First => _workers[0].Worker;
+
     /// <summary>One worker's side.</summary>
     public WorkerUpstreams this[Worker worker] => _workers[worker.Index];
 }

@@ -134,7 +134,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
         tracing.RandomSampling is null ? null : ValueTranslator.Fraction(tracing.RandomSampling, Fraction.All),
         tracing.OverallSampling is null ? null : ValueTranslator.Fraction(tracing.OverallSampling, Fraction.All));
 
-    private static PathMatch? Path(RouteMatch match, Rejections rejections)
+    /// <summary>The test of a path; null with a rejection.</summary>
+    internal static PathMatch? Path(RouteMatch match, Rejections rejections)
     {
         bool ignoreCase = !(match.CaseSensitive ?? true);
         try

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Telemetry;
 
 namespace Lateen.Proxy.Filters.Rbac;
 
@@ -22,8 +23,7 @@ public sealed class RbacFilter(string name, RbacSettings settings, int workers) 
 {
     private static readonly MetadataFragment Hint = HintOf(true), NoHint = HintOf(false);
 
-    // A worker's numbers have a cache line of their own.
-    private readonly long[] _counts = new long[workers * 16];
+    private readonly WorkerCounts _counts = new(workers);
 
     /// <summary>Its own settings.</summary>
     public RbacSettings Configured => settings;
@@ -32,15 +32,9 @@ public sealed class RbacFilter(string name, RbacSettings settings, int workers) 
     public override FilterPhases Phases => FilterPhases.RequestHead;
 
     /// <summary>A number over all workers.</summary>
-    public long Count(RbacCounter counter)
-    {
-        long sum = 0;
-        for (int at = (int)counter; at < _counts.Length; at += 16)
-            sum += Volatile.Read(ref _counts[at]);
-        return sum;
-    }
+    public long Count(RbacCounter counter) => _counts.Sum((int)counter);
 
-    private void Count(Exchange exchange, RbacCounter counter) => _counts[(exchange.Worker.Index * 16) + (int)counter]++;
+    private void Count(Exchange exchange, RbacCounter counter) => _counts.Count(exchange.Worker.Index, (int)counter);
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestHead(FilterSlot slot, bool end)

@@ -19,6 +19,7 @@ internal static class FilterCatalogue
         new CorsTranslator(),
         new GrpcStatsTranslator(),
         new RbacTranslator(),
+        new JwtTranslator(),
         new LocalRateLimitTranslator(),
         new BufferTranslator(),
         new HeaderMutationTranslator(),
