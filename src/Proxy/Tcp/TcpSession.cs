@@ -108,8 +108,9 @@ public sealed class TcpSession
             return false;
         if (verdict == NetworkVerdict.Wait)
         {
+            // What comes meanwhile is kept, up to the buffer's limit; so the client's end is noticed, too.
             _waiting = true;
-            _down.Reading = false;
+            _down.Reading = _unseen.Length < _down.HighWatermark;
         }
         else
         {
@@ -236,9 +237,19 @@ public sealed class TcpSession
         _place.Counters.Received += bytes.Length;
         _lastByteAt = Loop.Now;
         if (_waiting || !_dataPhase || _unseen.Length > 0)
-            _unseen.Append(bytes, Loop.Chunks);
+            Hold(bytes);
         else
             Filter(bytes, 0);
+    }
+
+    private void Hold(ReadOnlySpan<byte> bytes)
+    {
+        // Each reading counts what lies in the buffer again (observed of Envoy's logs).
+        if (_waiting)
+            Facts.BytesReceived += _unseen.Length;
+        _unseen.Append(bytes, Loop.Chunks);
+        if (_unseen.Length >= _down.HighWatermark)
+            _down.Reading = false;
     }
 
     /// <summary>Bytes of the client go through the filters from one of them on, and then to the upstream.</summary>
@@ -289,7 +300,10 @@ public sealed class TcpSession
         }
         if (!_waiting)
             _filter = 0;
-        PassDownEnd();
+        if (_downEnded && !_waiting && !_connecting && !_connected && !_over)
+            End(abort: false);
+        else
+            PassDownEnd();
     }
 
     private unsafe void SendReady()
@@ -364,6 +378,11 @@ public sealed class TcpSession
     private void OnDownEnd()
     {
         _downEnded = true;
+        if (_waiting && !_over)
+        {
+            Facts.BytesReceived += _unseen.Length;
+            return;
+        }
         // Filters that judge with the first bytes judge now, if there never were any.
         if (Facts.BytesReceived == 0 && _dataPhase && !_waiting && !_connecting && !_over)
             Filter(default, 0);

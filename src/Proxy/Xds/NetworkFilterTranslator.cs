@@ -44,6 +44,7 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
             ? new ConnectionRateFilter(b.MaxTokens, b.TokensPerFill ?? 1, Math.Max(1, ValueTranslator.Micros(b.FillInterval)))
             : null);
         Add(Prefix + "rbac.v3.RBAC", (any, r) => Rbac(any, translation, r));
+        Add(ExtAuthzTranslator.NetworkType, (any, r) => ExtAuthzTranslator.Network(any, translation, r));
         Add(PeerExchangeTranslator.Type, (any, r) => PeerExchangeTranslator.Translate(any, translation.Peers, r) is { } exchange ? new PeerExchangeFilter(exchange) : null);
     }
 

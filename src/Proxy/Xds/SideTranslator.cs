@@ -1,4 +1,5 @@
 using Lateen.Proxy.Filters.Router;
+using Lateen.Proxy.Remote;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Upstream.Calls;
 using Core = Envoy.Config.Core.V3;
@@ -20,6 +21,21 @@ internal static class SideTranslator
     /// <summary>The target of a cluster.</summary>
     public static SideTarget Target(string cluster, long timeoutMicros, Translation translation) =>
         new(translation.Upstreams, translation.Clusters.Handle(cluster)) { TimeoutMicros = timeoutMicros, OwnAddress = translation.OwnAddress };
+
+    /// <summary>A method of a gRPC service; null with a rejection.</summary>
+    public static GrpcMethod? Grpc(Core.GrpcService service, string path, long timeoutMicros, Translation translation, Rejections rejections)
+    {
+        using Rejections.Scope scope = rejections.In("grpc_service");
+        if (service.EnvoyGrpc is not { } grpc)
+        {
+            rejections.Add("google_grpc is not served: use envoy_grpc with a cluster");
+            return null;
+        }
+        SideTarget target = Target(grpc.ClusterName, ValueTranslator.Micros(service.Timeout, timeoutMicros), translation);
+        Core.RetryPolicy? retry = service.RetryPolicy ?? grpc.RetryPolicy;
+        return new GrpcMethod(retry is null ? target : target with { Retry = Retry(retry) }, grpc.Authority.Length > 0 ? grpc.Authority : grpc.ClusterName, path,
+            [.. service.InitialMetadata.Select(static h => KeyValuePair.Create(h.Key.ToLowerInvariant(), h.Value))]);
+    }
 
     /// <summary>Authority and path of a URI.</summary>
     public static (string Authority, string Path) Split(string uri)

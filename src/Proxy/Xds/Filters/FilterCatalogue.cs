@@ -20,6 +20,7 @@ internal static class FilterCatalogue
         new GrpcStatsTranslator(),
         new RbacTranslator(),
         new JwtTranslator(),
+        new ExtAuthzTranslator(),
         new LocalRateLimitTranslator(),
         new BufferTranslator(),
         new HeaderMutationTranslator(),
