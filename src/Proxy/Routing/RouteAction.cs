@@ -184,4 +184,7 @@ public sealed class ForwardAction : RouteAction
 
     /// <summary>Global and local rate limit descriptors of the route, in the translator's form; see the rate limit filters.</summary>
     public object? RateLimits { get; init; }
+
+    /// <summary>The virtual host's rate limits count besides.</summary>
+    public bool IncludeHostRateLimits { get; init; }
 }

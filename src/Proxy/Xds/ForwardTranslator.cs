@@ -75,6 +75,9 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
             InternalRedirect = Redirects(action.InternalRedirectPolicy),
             Subset = Subset(action.MetadataMatch),
             RateLimits = filters.RateLimits(action.RateLimits, rejections),
+#pragma warning disable CS0612 // deprecated, and still written
+            IncludeHostRateLimits = action.IncludeVhRateLimits ?? false,
+#pragma warning restore CS0612
         };
     }
 

@@ -9,7 +9,13 @@ namespace Lateen.Proxy.Xds.Filters;
 internal static class FilterCatalogue
 {
     /// <summary>The registry of a proxy.</summary>
-    public static FilterRegistry Make(Func<Translation> translation) => new(
+    public static FilterRegistry Make(Func<Translation> translation)
+    {
+        var rateLimits = new RateLimitTranslator(() => translation().Node.Cluster);
+        return new FilterRegistry(Translators(rateLimits), translation) { RateLimitTranslator = rateLimits.Rules };
+    }
+
+    private static FilterTranslator[] Translators(RateLimitTranslator rateLimits) =>
     [
         new RouterTranslator(),
         new PeerMetadataTranslator(),
@@ -24,7 +30,8 @@ internal static class FilterCatalogue
         new LocalRateLimitTranslator(),
         new BufferTranslator(),
         new HeaderMutationTranslator(),
-    ], translation);
+        rateLimits,
+    ];
 }
 
 /// <summary>envoy.filters.http.router.</summary>
