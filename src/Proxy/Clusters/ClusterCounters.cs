@@ -1,3 +1,5 @@
+using Lateen.Proxy.Statistics;
+
 namespace Lateen.Proxy.Clusters;
 
 /// <summary>What is counted of a cluster. The name in lower case with underscores is Envoy's.</summary>
@@ -6,6 +8,7 @@ public enum ClusterCounter : byte
     UpstreamCxTotal,
     UpstreamCxHttp1Total,
     UpstreamCxHttp2Total,
+    UpstreamCxHttp3Total,
     UpstreamCxConnectFail,
     UpstreamCxConnectTimeout,
     UpstreamCxConnectAttemptsExceeded,
@@ -26,7 +29,6 @@ public enum ClusterCounter : byte
     UpstreamCxRxBytesTotal,
     UpstreamCxTxBytesTotal,
     UpstreamRqTotal,
-    UpstreamRqCompleted,
     UpstreamRqTimeout,
     UpstreamRqPerTryTimeout,
     UpstreamRqPerTryIdleTimeout,
@@ -55,6 +57,9 @@ public enum ClusterCounter : byte
     RetryOrShadowAbandoned,
     AssignmentStale,
     AssignmentTimeoutReceived,
+    AssignmentUseCached,
+    InitFetchTimeout,
+    UpdateRejected,
     BindErrors,
     MembershipChange,
     UpdateAttempt,
@@ -77,6 +82,9 @@ public enum ClusterCounter : byte
     LbSubsetsSelected,
     LbSubsetsFallback,
     LbSubsetsFallbackPanic,
+    OutlierEjectionsConsecutive5xx,
+    OutlierEjectionsSuccessRate,
+    OutlierEjectionsTotal,
     OutlierEjectionsEnforcedTotal,
     OutlierEjectionsOverflow,
     OutlierEjectionsEnforcedConsecutive5xx,
@@ -91,6 +99,8 @@ public enum ClusterCounter : byte
     OutlierEjectionsDetectedLocalOriginSuccessRate,
     OutlierEjectionsEnforcedFailurePercentage,
     OutlierEjectionsDetectedFailurePercentage,
+    OutlierEjectionsEnforcedLocalOriginFailurePercentage,
+    OutlierEjectionsDetectedLocalOriginFailurePercentage,
     HealthCheckAttempt,
     HealthCheckSuccess,
     HealthCheckFailure,
@@ -105,38 +115,63 @@ public enum ClusterGauge : byte
     UpstreamCxActive,
     UpstreamRqActive,
     UpstreamRqPendingActive,
+    UpstreamCxRxBytesBuffered,
+    UpstreamCxTxBytesBuffered,
+}
+
+/// <summary>Values whose spread is told.</summary>
+public enum ClusterHistogram : byte
+{
+    UpstreamCxConnectMs,
+    UpstreamCxLengthMs,
+    UpstreamRqTime,
+    ExternalUpstreamRqTime,
+    InternalUpstreamRqTime,
+    CanaryUpstreamRqTime,
 }
 
 /// <summary>One worker's counters of one cluster: written by that worker alone, read by anyone.</summary>
-public sealed class ClusterCounters
+public sealed class ClusterCounters(StatCells cells)
 {
-    private readonly long[] _counters = new long[(int)ClusterCounter.HealthCheckVerifyCluster + 1];
-    private readonly long[] _gauges = new long[(int)ClusterGauge.UpstreamRqPendingActive + 1];
-    private readonly long[]?[] _codes = new long[]?[6];
+    private const int Gauges = (int)ClusterCounter.HealthCheckVerifyCluster + 1, Histograms = Gauges + (int)ClusterGauge.UpstreamCxTxBytesBuffered + 1;
 
-    /// <summary>Adds one.</summary>
-    public void Count(ClusterCounter counter) => _counters[(int)counter]++;
+    /// <summary>Names and kinds, in the order of the enums.</summary>
+    internal static readonly StatSchema Schema = new(
+    [
+        .. Enum.GetValues<ClusterCounter>().Select(c => (NameOf(c.ToString()), StatKind.Counter)),
+        .. Enum.GetValues<ClusterGauge>().Select(g => (NameOf(g.ToString()), StatKind.Gauge)),
+        .. Enum.GetValues<ClusterHistogram>().Select(h => (NameOf(h.ToString()), StatKind.Histogram)),
+    ]);
 
-    /// <summary>Adds some.</summary>
-    public void Add(ClusterCounter counter, long amount) => _counters[(int)counter] += amount;
-
-    /// <summary>Moves a gauge.</summary>
-    public void Move(ClusterGauge gauge, long by) => _gauges[(int)gauge] += by;
-
-    /// <summary>Its value.</summary>
-    public long this[ClusterCounter counter] => Volatile.Read(ref _counters[(int)counter]);
-
-    /// <summary>Its value.</summary>
-    public long this[ClusterGauge gauge] => Volatile.Read(ref _gauges[(int)gauge]);
-
-    /// <summary>Counts an answer by its status.</summary>
-    public void CountCode(int status)
+    // Some have a part of their own in front.
+    private static string NameOf(string name)
     {
-        if (status is < 100 or > 599)
-            return;
-        (_codes[status / 100] ??= new long[100])[status % 100]++;
+        string text = StatSchema.Snake(name);
+        foreach (string part in (ReadOnlySpan<string>)["external", "internal", "canary"])
+        {
+            if (text.StartsWith(part + "_upstream", StringComparison.Ordinal))
+                return $"{part}.{text[(part.Length + 1)..]}";
+        }
+        return text.StartsWith("outlier_", StringComparison.Ordinal) ? "outlier_detection." + text["outlier_".Length..]
+            : text.StartsWith("health_check_", StringComparison.Ordinal) ? "health_check." + text["health_check_".Length..]
+            : text;
     }
 
-    /// <summary>Answers of one status.</summary>
-    public long Codes(int status) => status is >= 100 and <= 599 && _codes[status / 100] is { } table ? table[status % 100] : 0;
+    /// <summary>Adds one.</summary>
+    public void Count(ClusterCounter counter) => cells.Count((int)counter);
+
+    /// <summary>Adds some.</summary>
+    public void Add(ClusterCounter counter, long amount) => cells.Add((int)counter, amount);
+
+    /// <summary>Moves a gauge.</summary>
+    public void Move(ClusterGauge gauge, long by) => cells.Move(Gauges + (int)gauge, by);
+
+    /// <summary>Records a value.</summary>
+    public void Record(ClusterHistogram histogram, long value) => cells.Record(Histograms + (int)histogram, value);
+
+    /// <summary>Its value.</summary>
+    public long this[ClusterCounter counter] => cells[(int)counter];
+
+    /// <summary>Its value.</summary>
+    public long this[ClusterGauge gauge] => cells[Gauges + (int)gauge];
 }

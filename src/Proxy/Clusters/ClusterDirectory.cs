@@ -21,13 +21,15 @@ public sealed class ClusterDirectory
     private readonly List<ClusterHandle> _order = [];
     private readonly (EventLoop Loop, ClusterWatcher Watcher)?[] _watchers;
     private readonly EventLoop _main;
+    private readonly Statistics.StatStore? _statistics;
     private readonly Resolution.DnsClusters _dns;
     private readonly Health.HealthChecker _checks;
 
     /// <summary>An empty directory whose health is decided on <paramref name="main"/>.</summary>
-    public ClusterDirectory(EventLoop main, int workers)
+    public ClusterDirectory(EventLoop main, int workers, Statistics.StatStore? statistics = null)
     {
         _main = main;
+        _statistics = statistics;
         Workers = workers;
         Outliers = new Health.OutlierDetector(this, main);
         _checks = new Health.HealthChecker(this, main);
@@ -122,6 +124,7 @@ public sealed class ClusterDirectory
         if (Find(cluster) is not { Current: { } before } handle)
             return;
         handle.Current = null;
+        _statistics?.Remove("cluster:" + cluster);
         _dns.Forget(handle);
         Outliers.Follow(handle, null);
         _checks.Follow(handle, null);
@@ -176,10 +179,20 @@ public sealed class ClusterDirectory
         SubsetIndex? subsets = cluster.Balancer.Subsets is null ? null : new SubsetIndex(hosts, cluster.Balancer);
         var view = new ClusterView(cluster, endpoints, hosts, subsets, [.. cluster.Members.Select(Handle)], (before?.Generation ?? 0) + 1);
         handle.Current = view;
+        Tell(handle, before, view);
         Outliers.Follow(handle, view);
         _checks.Follow(handle, view);
         Published?.Invoke(handle, before, view);
         Tell(handle);
+    }
+
+    private void Tell(ClusterHandle handle, ClusterView? before, ClusterView view)
+    {
+        handle.Stats.Follow(view);
+        if (before is null || before.Cluster.StatName != view.Cluster.StatName || !ReferenceEquals(before.Cluster, view.Cluster))
+            _statistics?.Add("cluster:" + handle.Name, handle.Stats);
+        if (before is null ? view.Hosts.All.Length > 0 : !view.Hosts.All.AsSpan().SequenceEqual(before.Hosts.All))
+            handle.MainCounters.Count(ClusterCounter.MembershipChange);
     }
 
     private void Tell(ClusterHandle handle)
@@ -235,6 +248,7 @@ public sealed class ClusterDirectory
         if (!known.TryGetValue((endpoint.Address, endpoint.Hostname), out Host? host))
         {
             host = new Host(endpoint, place.Locality, place.Priority, Workers, _main.Now);
+            Handle(cluster.Name).Stats.CountSecurity(MatchOf(cluster, endpoint, place));
             if (cluster.HealthChecks.Count > 0 && !endpoint.NoHealthCheck)
                 host.SetFlag(HostFlags.FailedActiveCheck | HostFlags.PendingActiveCheck, true);
         }
@@ -265,6 +279,9 @@ public sealed class ClusterDirectory
         }
         return cluster.Security;
     }
+
+    private static string MatchOf(Cluster cluster, Endpoint endpoint, LocalityEndpoints place) =>
+        cluster.SecurityMatches.FirstOrDefault(m => Satisfies(endpoint.Metadata, m) || (!place.Metadata.IsEmpty && Satisfies(place.Metadata, m)))?.Name ?? "default";
 
     private static bool Satisfies(Metadata metadata, SecurityMatch match)
     {

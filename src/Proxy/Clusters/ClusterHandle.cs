@@ -21,9 +21,9 @@ public sealed class ClusterHandle
     {
         Name = name;
         Index = index;
-        Counters = new ClusterCounters[workers];
-        for (int i = 0; i < workers; i++)
-            Counters[i] = new ClusterCounters();
+        Stats = new ClusterStats(this, workers);
+        Counters = [.. Enumerable.Range(0, workers).Select(Stats.Of)];
+        MainCounters = Stats.Of(workers);
         UsedBy = new bool[workers];
     }
 
@@ -51,6 +51,12 @@ public sealed class ClusterHandle
 
     /// <summary>Counters by worker: each worker writes its own, readers add them up.</summary>
     public ClusterCounters[] Counters { get; }
+
+    /// <summary>Counters of the main loop: discovery, health.</summary>
+    public ClusterCounters MainCounters { get; }
+
+    /// <summary>All that is told of it under its name.</summary>
+    public ClusterStats Stats { get; }
 
     /// <summary>Which workers have state for it, and want to hear of changes.</summary>
     internal bool[] UsedBy { get; }

@@ -287,6 +287,9 @@ public sealed class Exchange : RequestReceiver
     {
         if (_finished)
             return;
+        Connection.Stats.Count(HttpStat.DownstreamRqRxReset);
+        if (reason == ResetReason.ConnectionTerminated)
+            Connection.OnReset();
         // A client that leaves before its answer is complete: Envoy's log has status 0 where no head was sent.
         bool protocol = reason == ResetReason.ProtocolError;
         if (protocol)
@@ -301,7 +304,15 @@ public sealed class Exchange : RequestReceiver
     public override void OnBadRequest(int status, string detail, FailureKind kind)
     {
         if (kind is FailureKind.Malformed or FailureKind.TooLarge or FailureKind.ProtocolError)
+        {
             AddFlag(ResponseFlags.DownstreamProtocolError);
+            Connection.Stats.Count(HttpStat.DownstreamCxProtocolError);
+            Connection.Stats.Count(HttpStat.DownstreamRqRxReset);
+        }
+        else if (kind == FailureKind.RequestTimeout)
+        {
+            Connection.Stats.Count(HttpStat.DownstreamRqHeaderTimeout);
+        }
         CloseConnection();
         Replies.BadRequest(this, status, detail);
     }
@@ -462,6 +473,7 @@ public sealed class Exchange : RequestReceiver
         if (_finished)
             return;
         ResponseFinishing.Finish(this);
+        HttpStats.CountAnswer(Connection, Status);
         _headSent = true;
         ResponseStarted = true;
         Times.ResponseBegin = Worker.Loop.Now;
@@ -509,6 +521,7 @@ public sealed class Exchange : RequestReceiver
         if (_finished)
             return;
         DownstreamStream stream = Stream;
+        Connection.Stats.Count(HttpStat.DownstreamRqTxReset);
         Finish();
         stream.Reset(reason);
     }
@@ -589,6 +602,9 @@ public sealed class Exchange : RequestReceiver
         _finished = true;
         _timers.End();
         Times.End = Worker.Loop.Now;
+        Connection.Stats.Record(HttpStat.DownstreamRqTime, (Times.End - Times.RequestBegin) / 1000);
+        if (ResponseComplete && !RequestComplete)
+            Connection.Stats.Count(HttpStat.DownstreamRqResponseBeforeRqComplete);
         RequestPass.Abort();
         ResponsePass.Abort();
         EndFilters();
@@ -674,6 +690,9 @@ public struct UpstreamOutcome
 
     /// <summary>The last host tried; null where none was.</summary>
     public Host? Host;
+
+    /// <summary>The virtual host's class of requests that this one belongs to; null where it has none.</summary>
+    public VirtualCluster? VirtualCluster;
 
     /// <summary>Attempts begun.</summary>
     public int Attempts;

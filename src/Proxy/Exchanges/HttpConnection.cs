@@ -2,6 +2,7 @@ using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Exchanges;
 
@@ -21,6 +22,15 @@ public sealed class ExchangePool(Worker worker, HttpOptions options)
 
     /// <summary>The <c>server</c> header's bytes.</summary>
     internal byte[] ServerName { get; } = System.Text.Encoding.Latin1.GetBytes(options.ServerName);
+
+    /// <summary>This worker's counters.</summary>
+    internal StatCells Stats { get; } = options.Stats.Of(worker.Index);
+
+    internal StatCells ListenerStats { get; } = options.ListenerStats.Of(worker.Index);
+
+    internal StatCells CodecOne { get; } = options.CodecStatsOne.Of(worker.Index);
+
+    internal StatCells CodecTwo { get; } = options.CodecStatsTwo.Of(worker.Index);
 
     /// <summary>Work space for one call at a time.</summary>
     internal ByteBuffer Scratch { get; } = new(1024);
@@ -54,7 +64,7 @@ public sealed class HttpConnection : RequestAcceptor
     private byte[]? _certificate;
     private uint _requests;
     private int _active;
-    private bool _draining;
+    private bool _draining, _isTwo, _attached, _counted, _activeAtEnd;
 
     /// <summary>A connection whose exchanges come from a pool.</summary>
     public HttpConnection(ExchangePool pool, ConnectionContext context)
@@ -68,7 +78,18 @@ public sealed class HttpConnection : RequestAcceptor
             Loop.Arm(_idle, Options.ConnectionIdleMicros);
         if (Options.MaxConnectionMicros > 0)
             Loop.Arm(_age, Options.MaxConnectionMicros);
+        Stats.Count(HttpStat.DownstreamCxTotal);
+        Stats.Move(HttpStat.DownstreamCxActive, 1);
+        if (context.Tls is null)
+            return;
+        Stats.Count(HttpStat.DownstreamCxSslTotal);
+        Stats.Move(HttpStat.DownstreamCxSslActive, 1);
     }
+
+    /// <summary>This worker's counters of the manager.</summary>
+    public StatCells Stats => _pool.Stats;
+
+    internal StatCells ListenerStats => _pool.ListenerStats;
 
     /// <summary>What is known of the connection.</summary>
     public ConnectionContext Context { get; }
@@ -101,13 +122,23 @@ public sealed class HttpConnection : RequestAcceptor
     private EventLoop Loop => _pool.Worker.Loop;
 
     /// <summary>Gives the codec's side.</summary>
-    public void Attach(DownstreamConnection codec) => _codec = codec;
+    public void Attach(DownstreamConnection codec)
+    {
+        _codec = codec;
+        _isTwo = codec.Version == HttpVersion.Http2;
+        _attached = true;
+        Stats.Count(_isTwo ? HttpStat.DownstreamCxHttp2Total : HttpStat.DownstreamCxHttp1Total);
+        Stats.Move(_isTwo ? HttpStat.DownstreamCxHttp2Active : HttpStat.DownstreamCxHttp1Active, 1);
+    }
 
     /// <inheritdoc/>
     public override RequestReceiver OnRequest(DownstreamStream stream)
     {
         _requests++;
         _active++;
+        Stats.Count(HttpStat.DownstreamRqTotal);
+        Stats.Count(_isTwo ? HttpStat.DownstreamRqHttp2Total : HttpStat.DownstreamRqHttp1Total);
+        Stats.Move(HttpStat.DownstreamRqActive, 1);
         Loop.Disarm(_idle);
         Exchange exchange = _pool.Take();
         exchange.Begin(this, stream);
@@ -118,18 +149,52 @@ public sealed class HttpConnection : RequestAcceptor
     public override void OnConnectionError(string detail, FailureKind kind)
     {
         Error = detail;
+        Stats.Count(HttpStat.DownstreamCxProtocolError);
         Noticed?.Invoke(this, detail);
+    }
+
+    /// <inheritdoc/>
+    public override void OnCodecEvent(CodecEvent what)
+    {
+        if (what == CodecEvent.TooManyPrematureResets)
+            Stats.Count(HttpStat.DownstreamRqTooManyPrematureResets);
+        else
+            CodecStats.Count(_pool.CodecOne, _pool.CodecTwo, _isTwo ? HttpVersion.Http2 : HttpVersion.Http11, what);
     }
 
     /// <inheritdoc/>
     public override void OnConnectionClosed(DownstreamConnection connection, CloseReason reason)
     {
+        CountEnd(reason == CloseReason.Local);
         Loop.Disarm(_idle);
         Loop.Disarm(_age);
         Loop.Disarm(_drain);
         _codec = null;
         Closed?.Invoke(this);
     }
+
+    private void CountEnd(bool local)
+    {
+        if (_counted)
+            return;
+        _counted = true;
+        Stats.Count(HttpStat.DownstreamCxDestroy);
+        Stats.Count(local ? HttpStat.DownstreamCxDestroyLocal : HttpStat.DownstreamCxDestroyRemote);
+        if (_activeAtEnd || _active > 0)
+        {
+            Stats.Count(HttpStat.DownstreamCxDestroyActiveRq);
+            Stats.Count(local ? HttpStat.DownstreamCxDestroyLocalActiveRq : HttpStat.DownstreamCxDestroyRemoteActiveRq);
+        }
+        Stats.Move(HttpStat.DownstreamCxActive, -1);
+        if (_attached)
+            Stats.Move(_isTwo ? HttpStat.DownstreamCxHttp2Active : HttpStat.DownstreamCxHttp1Active, -1);
+        if (Context.Tls is not null)
+            Stats.Move(HttpStat.DownstreamCxSslActive, -1);
+        Stats.Record(HttpStat.DownstreamCxLengthMs, (Loop.Now - Context.AcceptedAt) / 1000);
+    }
+
+    // The client went away in the middle of a request: the codec tells the request first, then the connection's end.
+    internal void OnReset() => _activeAtEnd = true;
 
     /// <summary>Takes no further requests once those in flight are answered.</summary>
     public void Drain()
@@ -152,6 +217,7 @@ public sealed class HttpConnection : RequestAcceptor
         bool spent = Options.MaxRequestsPerConnection > 0 && _requests >= Options.MaxRequestsPerConnection;
         if (!spent && !_draining && !(ShallEnd?.Invoke() ?? false))
             return;
+        Stats.Count(spent ? HttpStat.DownstreamCxMaxRequestsReached : HttpStat.DownstreamCxDrainClose);
         if (spent && exchange.Stream.Version != HttpVersion.Http2)
         {
             exchange.Stream.CloseAfterResponse();
@@ -166,6 +232,7 @@ public sealed class HttpConnection : RequestAcceptor
     internal void OnFinished(Exchange exchange)
     {
         _active--;
+        Stats.Move(HttpStat.DownstreamRqActive, -1);
         if (_active == 0 && _codec is not null && Options.ConnectionIdleMicros > 0)
             Loop.Arm(_idle, Options.ConnectionIdleMicros);
         _pool.Give(exchange);
@@ -177,10 +244,12 @@ public sealed class HttpConnection : RequestAcceptor
         {
             case 0:
                 Noticed?.Invoke(this, "idle");
+                Stats.Count(HttpStat.DownstreamCxIdleTimeout);
                 Drain();
                 break;
             case 1:
                 Noticed?.Invoke(this, "max_duration");
+                Stats.Count(HttpStat.DownstreamCxMaxDurationReached);
                 Drain();
                 break;
             default:

@@ -6,6 +6,7 @@
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Exchanges;
 
@@ -76,6 +77,18 @@ public sealed record HttpOptions
 {
     /// <summary>Prefix of its counters.</summary>
     public string StatPrefix { get; init; } = "";
+
+    /// <summary>Its counters.</summary>
+    public StatGroup Stats { get; init; } = StatGroup.Unread(HttpStats.Schema, 64);
+
+    /// <summary>Its listener's counters of it.</summary>
+    public StatGroup ListenerStats { get; init; } = StatGroup.Unread(HttpStats.OfListener, 64);
+
+    /// <summary>The process's counters of HTTP/1 codecs.</summary>
+    public StatGroup CodecStatsOne { get; init; } = StatGroup.Unread(CodecStats.One, 64);
+
+    /// <summary>The process's counters of HTTP/2 codecs.</summary>
+    public StatGroup CodecStatsTwo { get; init; } = StatGroup.Unread(CodecStats.Two, 64);
 
     /// <summary>Which protocols are taken: one alone, or what the bytes or ALPN say.</summary>
     public HttpVersion? OnlyVersion { get; init; }

@@ -64,13 +64,21 @@ public static class Replies
     public static void BadPath(Exchange exchange, string details)
     {
         if (details == "path_normalization_failed")
+        {
+            exchange.Connection.Stats.Count(HttpStat.DownstreamRqFailedPathNormalization);
             exchange.Stream.CloseAfterResponse();
+        }
+        else
+        {
+            exchange.Connection.Stats.Count(HttpStat.DownstreamRqNonRelativePath);
+        }
         exchange.Reply(new LocalReply(details == "absolute_path_rejected" ? 404 : 400, details));
     }
 
     /// <summary>An upgrade that is not taken here.</summary>
     public static void UpgradeRefused(Exchange exchange)
     {
+        exchange.Connection.Stats.Count(HttpStat.DownstreamRqWsOnNonWsRoute);
         exchange.Stream.CloseAfterResponse();
         exchange.Reply(new LocalReply(403, "upgrade_failed"));
     }
@@ -82,13 +90,25 @@ public static class Replies
     // ---- routing
 
     /// <summary>No route configuration came yet.</summary>
-    public static void NoRouteTable(Exchange exchange) => exchange.Reply(new LocalReply(404, "route_configuration_not_found") { Flags = ResponseFlags.NoRouteFound });
+    public static void NoRouteTable(Exchange exchange)
+    {
+        exchange.Connection.Stats.Count(HttpStat.NoRoute);
+        exchange.Reply(new LocalReply(404, "route_configuration_not_found") { Flags = ResponseFlags.NoRouteFound });
+    }
 
     /// <summary>No route matches.</summary>
-    public static void NoRoute(Exchange exchange) => exchange.Reply(new LocalReply(404, "route_not_found") { Flags = ResponseFlags.NoRouteFound });
+    public static void NoRoute(Exchange exchange)
+    {
+        exchange.Connection.Stats.Count(HttpStat.NoRoute);
+        exchange.Reply(new LocalReply(404, "route_not_found") { Flags = ResponseFlags.NoRouteFound });
+    }
 
     /// <summary>The route's cluster is unknown.</summary>
-    public static void NoCluster(Exchange exchange, int status) => exchange.Reply(new LocalReply(status, "cluster_not_found") { Flags = ResponseFlags.NoClusterFound });
+    public static void NoCluster(Exchange exchange, int status)
+    {
+        exchange.Connection.Stats.Count(HttpStat.NoCluster);
+        exchange.Reply(new LocalReply(status, "cluster_not_found") { Flags = ResponseFlags.NoClusterFound });
+    }
 
     // ---- balancing and the upstream
 
@@ -143,6 +163,7 @@ public static class Replies
     /// <summary>Nothing moved for too long.</summary>
     public static void StreamIdle(Exchange exchange)
     {
+        exchange.Connection.Stats.Count(HttpStat.DownstreamRqIdleTimeout);
         // The answer is complete and only the client does not take it: that is no failure of the exchange.
         if (exchange.ResponseComplete)
             exchange.ResetStream(ResetReason.Local);
@@ -153,19 +174,31 @@ public static class Replies
     /// <summary>The request did not come whole in time.</summary>
     public static void RequestTimeout(Exchange exchange)
     {
+        exchange.Connection.Stats.Count(HttpStat.DownstreamRqTimeout);
         exchange.CloseConnection();
         exchange.Reply(new LocalReply(408, "request_overall_timeout") { Body = "request timeout"u8 });
     }
 
     /// <summary>The stream lasted too long.</summary>
-    public static void StreamTooLong(Exchange exchange) => exchange.Reply(
-        new LocalReply(exchange.RequestComplete ? 504 : 408, "max_duration_timeout") { Body = "downstream duration timeout"u8, GrpcStatus = 4 });
+    public static void StreamTooLong(Exchange exchange)
+    {
+        exchange.Connection.Stats.Count(HttpStat.DownstreamRqMaxDurationReached);
+        exchange.Reply(new LocalReply(exchange.RequestComplete ? 504 : 408, "max_duration_timeout") { Body = "downstream duration timeout"u8, GrpcStatus = 4 });
+    }
 
     /// <summary>A filter had to buffer more than the limit.</summary>
-    public static void TooLarge(Exchange exchange) => exchange.Reply(new LocalReply(413, "request_payload_too_large") { Body = "Payload Too Large"u8 });
+    public static void TooLarge(Exchange exchange)
+    {
+        exchange.Connection.Stats.Count(HttpStat.DownstreamRqTooLarge);
+        exchange.Reply(new LocalReply(413, "request_payload_too_large") { Body = "Payload Too Large"u8 });
+    }
 
     /// <summary>A filter had to buffer more of the answer than the limit.</summary>
-    public static void ResponseTooLarge(Exchange exchange) => exchange.Reply(new LocalReply(500, "response_payload_too_large") { Body = "Internal Server Error"u8 });
+    public static void ResponseTooLarge(Exchange exchange)
+    {
+        exchange.Connection.Stats.Count(HttpStat.RsTooLarge);
+        exchange.Reply(new LocalReply(500, "response_payload_too_large") { Body = "Internal Server Error"u8 });
+    }
 
     /// <summary>A retry was due but the request's body had not been kept.</summary>
     public static void RetryBufferExceeded(Exchange exchange) =>

@@ -285,6 +285,11 @@ public abstract class UpstreamConnectionOwner
     /// <summary>It takes no new requests (GOAWAY, Connection: close) though some may be running.</summary>
     public abstract void OnDraining(UpstreamConnection connection);
 
+    /// <summary>Something that has a counter of its own.</summary>
+    public virtual void OnCodecEvent(CodecEvent what)
+    {
+    }
+
     /// <summary>It is over; its streams have been told before. <paramref name="detail"/> in Envoy's words.</summary>
     public abstract void OnClosed(UpstreamConnection connection, CloseReason reason, string detail);
 }

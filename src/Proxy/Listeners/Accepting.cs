@@ -23,7 +23,7 @@ internal sealed class Accepting : TransportHandler
     private Inspector[] _pending = [];
     private ByteBuffer? _early;
     private int _at, _consumed;
-    private bool _over, _shaking, _handed;
+    private bool _over, _shaking, _handed, _inspecting;
 
     public Accepting(ListenerSet set, Listener listener, Transport transport)
     {
@@ -59,6 +59,18 @@ internal sealed class Accepting : TransportHandler
         }
         if (_listener.InspectMicros > 0 && !_over)
             _transport.Loop.Arm(_patience, _listener.InspectMicros);
+        if (_inspecting || _over)
+            return;
+        _inspecting = true;
+        _counters.Inspected++;
+        _counters.InspectedNow++;
+    }
+
+    private void EndInspection()
+    {
+        if (_inspecting)
+            _counters.InspectedNow--;
+        _inspecting = false;
     }
 
     // All of this listener's inspectors are through: perhaps the connection is meant for another one (once, so that nothing goes round in circles).
@@ -190,6 +202,7 @@ internal sealed class Accepting : TransportHandler
     {
         if (_over)
             return;
+        EndInspection();
         _transport.Loop.Disarm(_patience);
         early = early[Math.Min(_consumed, early.Length)..];
         _chain = _listener.Chains.Find(_facts);
@@ -200,6 +213,7 @@ internal sealed class Accepting : TransportHandler
             return;
         }
         _facts.FilterChain = _chain.Name;
+        _listener.Counters.Of(Worker.Index).Served++;
         if (_chain.Security is { } security)
         {
             _shaking = true;
@@ -237,6 +251,11 @@ internal sealed class Accepting : TransportHandler
         if (_over)
             return;
         _over = true;
+        if (_inspecting && failure.Kind == FailureKind.ConnectionTerminated)
+            _counters.LeftEarly++;
+        EndInspection();
+        if (_shaking)
+            _listener.Counters.Of(Worker.Index).ServedEnded++;
         _transport.Loop.Disarm(_patience);
         _listener.Recorder?.OnRefused(Worker, _listener, _facts, failure, details);
         _transport.Close(abort);
@@ -261,6 +280,7 @@ internal sealed class Accepting : TransportHandler
             return;
         if (_shaking)
         {
+            _counters.HandshakeTimeouts++;
             Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.ConnectTimeout), Tls.TlsFailures.HandshakeTimeout, abort: false);
             return;
         }
@@ -287,6 +307,7 @@ internal sealed class Accepting : TransportHandler
                 return;
             }
             accepting._counters.Handshakes++;
+            accepting._listener.Counters.Tls?.Succeeded(accepting.Worker, security.FactsOf(transport));
             accepting.Serve(transport, default, security.FactsOf(transport), security.AgreedProtocol(transport));
         }
 
@@ -299,6 +320,7 @@ internal sealed class Accepting : TransportHandler
             accepting._counters.HandshakeFailures++;
             accepting._counters.Ended++;
             accepting._facts.TransportFailure = security.FailureOf(transport);
+            accepting._listener.Counters.Tls?.Failed(accepting.Worker, accepting._facts.TransportFailure);
             accepting.Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.TlsFailure), "", abort: false);
         }
     }

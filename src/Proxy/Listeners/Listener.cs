@@ -1,4 +1,5 @@
 using Lateen.Proxy.Net;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Listeners;
 
@@ -105,11 +106,73 @@ public abstract class ConnectionRecorder
 /// <summary>Counters of one listener; each worker writes its own row, readers add them up.</summary>
 public sealed class ListenerCounters(int workers)
 {
+    private static readonly StatSchema Lengths = new([("downstream_cx_length_ms", StatKind.Histogram)]);
+
+    /// <summary>How long connections lasted.</summary>
+    public StatGroup Lasting { get; private init; } = StatGroup.Unread(Lengths, workers);
+
+    /// <summary>Handshakes; null counts none.</summary>
+    public Tls.TlsStats? Tls { get; private init; }
+
+    /// <summary>Counters that are told under <c>listener.PREFIX.</c>; one object for all listeners of a prefix.</summary>
+    public static ListenerCounters In(StatStore store, string prefix)
+    {
+        string front = $"listener.{prefix}.";
+        var counters = new ListenerCounters(store.Workers)
+        {
+            Lasting = store.Group(front, Lengths),
+            Tls = new Tls.TlsStats(store.Group(front + "ssl.", Proxy.Tls.TlsStats.Schema), store, () => front + "ssl.", store.Workers),
+        };
+        var members = new List<(string, StatKind, Func<long?>)>
+        {
+            ("downstream_cx_total", StatKind.Counter, () => counters.Sum(static r => r.Served)),
+            ("downstream_cx_destroy", StatKind.Counter, () => counters.Sum(static r => r.ServedEnded)),
+            ("downstream_cx_active", StatKind.Gauge, () => counters.Sum(static r => r.Served) is var served && served == 0 ? null : served - counters.Sum(static r => r.ServedEnded)),
+            ("downstream_cx_overflow", StatKind.Counter, () => counters.Sum(static r => r.Overflow)),
+            ("downstream_cx_overload_reject", StatKind.Counter, () => counters.Sum(static r => r.OverloadRefused)),
+            ("downstream_global_cx_overflow", StatKind.Counter, () => counters.Sum(static r => r.GlobalOverflow)),
+            ("downstream_cx_transport_socket_connect_timeout", StatKind.Counter, () => counters.Sum(static r => r.HandshakeTimeouts)),
+            ("downstream_listener_filter_error", StatKind.Counter, () => 0),
+            ("downstream_listener_filter_remote_close", StatKind.Counter, () => counters.Sum(static r => r.LeftEarly)),
+            ("downstream_pre_cx_timeout", StatKind.Counter, () => counters.Sum(static r => r.InspectTimeouts)),
+            ("downstream_pre_cx_active", StatKind.Gauge, () => counters.Sum(static r => r.Inspected) == 0 ? null : counters.Sum(static r => r.InspectedNow)),
+            ("no_filter_chain_match", StatKind.Counter, () => counters.Sum(static r => r.NoChain)),
+            ("network_filter_config_missing", StatKind.Counter, () => 0),
+            ("extension_config_missing", StatKind.Counter, () => 0),
+        };
+        for (int i = 0; i < store.Workers; i++)
+        {
+            Row row = counters.Of(i);
+            members.Add(($"worker_{i}.downstream_cx_total", StatKind.Counter, () => row.Served));
+            members.Add(($"worker_{i}.downstream_cx_active", StatKind.Gauge, () => row.Served - row.ServedEnded));
+        }
+        store.Add(front, new ReadingSource(front, members));
+        return counters;
+    }
+
     /// <summary>One worker's row.</summary>
     public sealed class Row
     {
         /// <summary>Accepted connections.</summary>
         public long Accepted;
+
+        /// <summary>Connections that a chain took.</summary>
+        public long Served;
+
+        /// <summary>Of those, the ones that are over.</summary>
+        public long ServedEnded;
+
+        /// <summary>Connections whose first bytes were looked at, and those that still are.</summary>
+        public long Inspected, InspectedNow;
+
+        /// <summary>Connections whose client left before its first bytes told enough.</summary>
+        public long LeftEarly;
+
+        /// <summary>Connections that the overload manager refused, and those beyond the process's limit.</summary>
+        public long OverloadRefused, GlobalOverflow;
+
+        /// <summary>Handshakes that took too long.</summary>
+        public long HandshakeTimeouts;
 
         /// <summary>Connections that are over.</summary>
         public long Ended;

@@ -136,7 +136,10 @@ public sealed class AcceptedConnection
     /// <summary>The chain's handler says so when the transport has closed: once.</summary>
     public void Ended()
     {
-        Listener.Counters.Of(Worker.Index).Ended++;
+        ListenerCounters.Row counters = Listener.Counters.Of(Worker.Index);
+        counters.Ended++;
+        counters.ServedEnded++;
+        Listener.Counters.Lasting.Of(Worker.Index).Record(0, (Transport.Loop.Now - AcceptedAt) / 1000);
         Over?.Invoke();
         Listener.Recorder?.OnEnded(this);
     }

@@ -138,6 +138,9 @@ public sealed class Route
     /// <summary>Counters of this route under this prefix; empty for none.</summary>
     public string StatPrefix { get; init; } = "";
 
+    /// <summary>Those counters; null for none.</summary>
+    public AnswerStats? Stats { get; init; }
+
     /// <summary>The virtual host it stands in; set when the table is made.</summary>
     public VirtualHost Host { get; internal set; } = null!;
 

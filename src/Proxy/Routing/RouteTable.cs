@@ -48,8 +48,8 @@ public sealed class VirtualHost
     /// <summary>Metadata of the host; null where there is none.</summary>
     public Metadata? Metadata { get; init; }
 
-    /// <summary>Names of virtual clusters (counters by header matches).</summary>
-    public IReadOnlyList<(string Name, IReadOnlyList<HeaderMatch> Headers)> VirtualClusters { get; init; } = [];
+    /// <summary>Classes of requests that are counted apart, in order; the last takes what belongs to no other.</summary>
+    public IReadOnlyList<VirtualCluster> VirtualClusters { get; init; } = [];
 
     /// <summary>The table it stands in; set when the table is made.</summary>
     public RouteTable Table { get; internal set; } = null!;

@@ -20,6 +20,14 @@ public sealed class AdminPages
             ["/ready"] = ("print server state, return 200 if LIVE, otherwise return 503", false, _ => Ready()),
             ["/reopen_logs"] = ("reopen access logs", true, _ => Reopen()),
         };
+        var statistics = new StatPages(server.Statistics);
+        _pages["/stats"] = ("print server stats", false, statistics.Stats);
+        _pages["/stats/prometheus"] = ("print server stats in prometheus format", false, statistics.Prometheus);
+        _pages["/stats/recentlookups"] = ("Show recent stat-name lookups", false, statistics.RecentLookups);
+        _pages["/stats/recentlookups/clear"] = ("clear list of stat-name lookups and counter", true, _ => statistics.TrackLookups(null));
+        _pages["/stats/recentlookups/disable"] = ("disable recording of reset stat-name lookup names", true, _ => statistics.TrackLookups(false));
+        _pages["/stats/recentlookups/enable"] = ("enable recording of reset stat-name lookup names", true, _ => statistics.TrackLookups(true));
+        _pages["/reset_counters"] = ("reset all counters to zero", true, statistics.Reset);
         var decisions = new DecisionPages(server, server.Decisions);
         _pages["/decisions"] = ("the last decisions, newest first; ?status= ?route= ?peer=", false, decisions.Decisions);
         _pages["/explain"] = ("what would serve a request: ?method= ?url= ?header= ?address=", false, decisions.Explain);

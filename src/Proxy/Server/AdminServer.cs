@@ -131,10 +131,10 @@ public sealed class AdminServer : Acceptor
             head.Add(KnownHeader.CacheControl, "no-cache, max-age=0"u8);
             head.Add("x-content-type-options"u8, "nosniff"u8);
             head.Add(KnownHeader.Server, "envoy"u8);
-            head.Add(KnownHeader.ContentLength, System.Text.Encoding.ASCII.GetBytes(answer.Body.Length.ToString(System.Globalization.CultureInfo.InvariantCulture)));
-            stream.SendHead(head, end: answer.Body.Length == 0);
-            if (answer.Body.Length > 0)
-                stream.SendBody(answer.Body, end: true);
+            head.Add(KnownHeader.Date, System.Text.Encoding.ASCII.GetBytes(DateTimeOffset.FromUnixTimeMilliseconds(stream.Transport.Loop.WallClock / 1000).ToString("R", System.Globalization.CultureInfo.InvariantCulture)));
+            // As Envoy's pages: without a length, in chunks.
+            stream.SendHead(head, end: false);
+            stream.SendBody(answer.Body, end: true);
         }
     }
 }

@@ -1,5 +1,6 @@
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Net;
+using Lateen.Proxy.Statistics;
 using Lateen.Proxy.Telemetry;
 using Lateen.Proxy.Upstream;
 using Lateen.Proxy.Xds;
@@ -64,6 +65,7 @@ public sealed class ProxyServer : IDisposable
     private readonly FileWriter? _logWriter;
     private readonly Dictionary<string, LogSink> _sinks = new(StringComparer.Ordinal);
     private readonly ProxyAssembly _assembly;
+    private readonly Flushing _flushing;
     private AdminServer? _admin;
 
     /// <summary>Puts a proxy together. Nothing runs before <see cref="Start"/>.</summary>
@@ -73,18 +75,24 @@ public sealed class ProxyServer : IDisposable
         _ground = ground;
         _inputs = inputs;
         Workers = [.. ground.Workers.Select((loop, i) => new Worker(i, loop))];
-        Clusters = new ClusterDirectory(ground.Main, Workers.Count);
+        Statistics = new StatStore(Workers.Count);
+        Clusters = new ClusterDirectory(ground.Main, Workers.Count, Statistics);
         Upstreams = new Upstreams(Clusters, Workers);
         Listeners = new WorkerListeners(ground.Main, Workers);
         _logWriter = inputs.Sinks is null ? new FileWriter() : null;
         Decisions = new DecisionRing(Workers.Count);
         _assembly = new ProxyAssembly(this, inputs);
+        _flushing = new Flushing(this);
+        ServerStats.Add(this);
         Listeners.Settled = Advance;
         _assembly.Progress = Advance;
     }
 
     /// <summary>The workers.</summary>
     public IReadOnlyList<Worker> Workers { get; }
+
+    /// <summary>All that is counted.</summary>
+    public StatStore Statistics { get; }
 
     /// <summary>All clusters.</summary>
     public ClusterDirectory Clusters { get; }
@@ -142,6 +150,7 @@ public sealed class ProxyServer : IDisposable
     private void Begin()
     {
         State = ProxyState.Initializing;
+        _flushing.Begin();
         try
         {
             if (_assembly.AdminAddress.Kind != AddressKind.None)
@@ -199,6 +208,21 @@ public sealed class ProxyServer : IDisposable
         _ground.Stop();
         _logWriter?.Dispose();
         (_ground as IDisposable)?.Dispose();
+    }
+
+    private sealed class Flushing(ProxyServer server) : Deadline
+    {
+        public void Begin()
+        {
+            if (!server.Statistics.Rules.FlushOnRead)
+                server.Main.Arm(this, server.Statistics.Rules.FlushMicros);
+        }
+
+        protected internal override void OnDue(long now)
+        {
+            server.Statistics.Flush();
+            Begin();
+        }
     }
 
     private sealed class Beginning(ProxyServer server) : Letter

@@ -19,6 +19,15 @@ public sealed class WorkerListeners : ListenerHost
         _sets = [.. workers.Select(w => new ListenerSet(w))];
     }
 
+    /// <summary>Listeners that came into service on a worker; listeners whose connections were told to end, ever and not over yet.</summary>
+    public long Created { get; private set; }
+
+    /// <summary>Listeners that were drained.</summary>
+    public long EverDrained { get; private set; }
+
+    /// <summary>Drained listeners that have connections left.</summary>
+    public long DrainingNow => 0;
+
     /// <summary>The listeners put so far, by name. Main loop.</summary>
     public IReadOnlyDictionary<string, Listener> All => _listeners;
 
@@ -51,6 +60,7 @@ public sealed class WorkerListeners : ListenerHost
     /// <summary>Drains the listeners chosen on all workers; with <paramref name="close"/> they accept nothing more.</summary>
     public void Drain(Func<Listener, bool> which, bool close)
     {
+        EverDrained += _listeners.Values.Count(which);
         foreach (ListenerSet set in _sets)
             set.Worker.Loop.Post(new Acting(set, s => s.Drain(which, close)));
     }
@@ -60,7 +70,10 @@ public sealed class WorkerListeners : ListenerHost
         if (failure is not null)
             Failures[name] = failure;
         else
+        {
             Failures.Remove(name);
+            Created++;
+        }
         if (_awaited.TryGetValue(name, out int left) && --left > 0)
         {
             _awaited[name] = left;

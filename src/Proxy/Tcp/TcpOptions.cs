@@ -3,6 +3,7 @@
 // reset. Clusters and hosts come from Clusters/ and Upstream/; TLS of either side is inside the transports. Nothing here parses a protocol.
 // Refused: a buffer between the sides (the transports have one each), splice(2) (TLS and counting bytes need them in user space).
 using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Statistics;
 using Lateen.Proxy.Telemetry;
 
 namespace Lateen.Proxy.Tcp;
@@ -70,6 +71,33 @@ public sealed record TcpOptions
 public sealed class TcpCounters(int workers)
 {
     private readonly Row[] _rows = [.. Enumerable.Range(0, workers).Select(_ => new Row())];
+
+    /// <summary>Counters that are told under <c>tcp.PREFIX.</c>.</summary>
+    public static TcpCounters In(StatStore store, string prefix)
+    {
+        var counters = new TcpCounters(store.Workers);
+        store.Add($"tcp.{prefix}.", new ReadingSource($"tcp.{prefix}.",
+        [
+            ("downstream_cx_no_route", StatKind.Counter, () => counters.Sum(static r => r.NoRoute)),
+            ("downstream_cx_rx_bytes_total", StatKind.Counter, () => counters.Sum(static r => r.Received)),
+            ("downstream_cx_total", StatKind.Counter, () => counters.Sum(static r => r.Total)),
+            ("downstream_cx_tx_bytes_total", StatKind.Counter, () => counters.Sum(static r => r.Sent)),
+            ("downstream_flow_control_paused_reading_total", StatKind.Counter, () => counters.Sum(static r => r.Paused)),
+            ("downstream_flow_control_resumed_reading_total", StatKind.Counter, () => counters.Sum(static r => r.Resumed)),
+            ("early_data_received_count_total", StatKind.Counter, () => 0),
+            ("idle_timeout", StatKind.Counter, () => counters.Sum(static r => r.Idle)),
+            ("max_downstream_connection_duration", StatKind.Counter, () => counters.Sum(static r => r.MaxDuration)),
+            ("on_demand_cluster_attempt", StatKind.Counter, () => 0),
+            ("on_demand_cluster_missing", StatKind.Counter, () => 0),
+            ("on_demand_cluster_success", StatKind.Counter, () => 0),
+            ("on_demand_cluster_timeout", StatKind.Counter, () => 0),
+            ("upstream_flush_total", StatKind.Counter, () => 0),
+            ("downstream_cx_rx_bytes_buffered", StatKind.Gauge, () => null),
+            ("downstream_cx_tx_bytes_buffered", StatKind.Gauge, () => null),
+            ("upstream_flush_active", StatKind.Gauge, () => null),
+        ]));
+        return counters;
+    }
 
     /// <summary>One worker's row; names as Envoy's (<c>tcp.PREFIX.</c>).</summary>
     public sealed class Row

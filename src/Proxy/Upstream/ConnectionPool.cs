@@ -79,6 +79,8 @@ public sealed class ConnectionPool
             waiter.OnFailed(PoolFailure.Overflow, "");
             return;
         }
+        if (_connections.Count == 0 && _first is null)
+            Use.CountPool(1);
         Counters.Count(ClusterCounter.UpstreamRqPendingTotal);
         Counters.Move(ClusterGauge.UpstreamRqPendingActive, 1);
         Enqueue(waiter);
@@ -220,8 +222,14 @@ public sealed class ConnectionPool
 
     private void Remove(PooledConnection connection)
     {
-        if (_connections.Remove(connection))
-            Use.FreeConnection();
+        if (!_connections.Remove(connection))
+            return;
+        Use.FreeConnection();
+        if (_connections.Count > 0 || _first is not null)
+            return;
+        // The host's pools are gone with its last connection, of both priorities.
+        Use.CountPool(-1);
+        _cluster.Use(_key.Priority == RoutePriority.High ? RoutePriority.Default : RoutePriority.High).CountPool(0);
     }
 
     // ---- the queue

@@ -26,6 +26,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     private uint _requests;
     private int _active, _addresses, _trying;
     private bool _draining, _closed, _timedOut;
+    private HttpVersion _version;
 
     internal PooledConnection(ConnectionPool pool)
     {
@@ -125,6 +126,12 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         Tls = security?.FactsOf(transport);
         HttpVersion version = _pool.Key.Version ?? (security?.AgreedProtocol(transport) == "h2" ? HttpVersion.Http2 : HttpVersion.Http11);
         Counters.Count(version == HttpVersion.Http2 ? ClusterCounter.UpstreamCxHttp2Total : ClusterCounter.UpstreamCxHttp1Total);
+        _version = version;
+        if (version == HttpVersion.Http2)
+            _pool.Cluster.CodecTwo.Count(CodecStats.UpstreamConnections);
+        Counters.Record(ClusterHistogram.UpstreamCxConnectMs, (ConnectEnd - ConnectBegin) / 1000);
+        if (security is not null)
+            _pool.Cluster.TlsStats.Succeeded(_pool.Cluster.Upstreams.Worker, Tls);
         _codec = _pool.Key.Tunnel ? new TunnelConnection(transport, this, Cluster.Protocol.Codec) : UpstreamCodecs.Make(version, transport, this, Cluster.Protocol.Codec);
         if (Cluster.Protocol.MaxDurationMicros > 0)
             Loop.Arm(_age, Cluster.Protocol.MaxDurationMicros);
@@ -149,6 +156,8 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         Counters.Move(ClusterGauge.UpstreamCxActive, -1);
         Counters.Count(ClusterCounter.UpstreamCxConnectFail);
         Counters.Count(ClusterCounter.UpstreamCxDestroy);
+        Counters.Count(_timedOut ? ClusterCounter.UpstreamCxDestroyLocal : ClusterCounter.UpstreamCxDestroyRemote);
+        Counters.Count(_pool.Key.Version == HttpVersion.Http2 ? ClusterCounter.UpstreamCxHttp2Total : ClusterCounter.UpstreamCxHttp1Total);
         if (_timedOut)
             Counters.Count(ClusterCounter.UpstreamCxConnectTimeout);
         _pool.Host.CountConnection(-1);
@@ -219,6 +228,9 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     }
 
     /// <inheritdoc/>
+    public override void OnCodecEvent(CodecEvent what) => CodecStats.Count(_pool.Cluster.CodecOne, _pool.Cluster.CodecTwo, _version, what);
+
+    /// <inheritdoc/>
     public override void OnDraining(UpstreamConnection connection)
     {
         if (!_draining)
@@ -236,6 +248,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         Loop.Disarm(_age);
         bool remote = reason != CloseReason.Local;
         Counters.Move(ClusterGauge.UpstreamCxActive, -1);
+        Counters.Record(ClusterHistogram.UpstreamCxLengthMs, (Loop.Now - ConnectEnd) / 1000);
         Counters.Count(ClusterCounter.UpstreamCxDestroy);
         Counters.Count(remote ? ClusterCounter.UpstreamCxDestroyRemote : ClusterCounter.UpstreamCxDestroyLocal);
         if (_active > 0)

@@ -99,6 +99,10 @@ public sealed class WorkerCluster
         Handle = handle;
         View = view;
         Counters = handle.Counters[upstreams.Worker.Index];
+        int worker = upstreams.Worker.Index;
+        CodecOne = handle.Stats.More("http1.", Http.CodecStats.One).Of(worker);
+        CodecTwo = handle.Stats.More("http2.", Http.CodecStats.TwoUpstream).Of(worker);
+        TlsStats = handle.Stats.Tls;
         Balancer = new WorkerBalancer(view, upstreams.Worker.Loop.Chance, Counters);
     }
 
@@ -113,6 +117,15 @@ public sealed class WorkerCluster
 
     /// <summary>Configuration.</summary>
     public Cluster Cluster => View.Cluster;
+
+    /// <summary>This worker's counters of HTTP/1 codecs.</summary>
+    internal Statistics.StatCells CodecOne { get; }
+
+    /// <summary>This worker's counters of HTTP/2 codecs.</summary>
+    internal Statistics.StatCells CodecTwo { get; }
+
+    /// <summary>Handshakes.</summary>
+    internal Tls.TlsStats TlsStats { get; }
 
     /// <summary>Picks hosts.</summary>
     public WorkerBalancer Balancer { get; }

@@ -16,7 +16,6 @@ internal sealed class ConfigPages(ProxyServer server, ProxyAssembly assembly)
         ("/config_dump", "dump current Envoy configs", ConfigDump),
         ("/clusters", "upstream cluster status", Clusters),
         ("/listeners", "print listener info", Listeners),
-        ("/stats/prometheus", "print server stats in prometheus format", Prometheus),
         ("/server_info", "print server version/status information", ServerInfo),
     ];
 
@@ -95,13 +94,6 @@ internal sealed class ConfigPages(ProxyServer server, ProxyAssembly assembly)
 
     private AdminAnswer Listeners(AdminRequest request) =>
         AdminAnswer.Text(string.Concat(server.Listeners.All.Values.Select(l => $"{l.Name}::{l.Address}\n")));
-
-    private AdminAnswer Prometheus(AdminRequest request)
-    {
-        var text = new Formats.ByteBuffer(16 * 1024);
-        assembly.Translation.Metrics.Write(assembly.Translation.Peers.Own, text);
-        return new AdminAnswer(200, "text/plain; version=0.0.4", text.Written.ToArray());
-    }
 
     private AdminAnswer ServerInfo(AdminRequest request) => AdminAnswer.Json(MessageWriter.ToJson(new ServerInfo
     {

@@ -62,6 +62,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
         _clusters = clusters;
         _listeners = listeners;
         _host = host;
+        Stats = new DiscoveryStats(translation.Statistics);
     }
 
     private sealed class ClusterEntry
@@ -140,9 +141,63 @@ internal sealed class DiscoveredResources : ResourceConsumer
             ResourceTypes.Secret => _translation.Security.TakeSecrets(resources, removed),
             _ => [("", $"{type} was not asked for")],
         };
+        CountAnswer(type, resources, refused);
         Answered.Add(type);
         Progress?.Invoke();
         return refused;
+    }
+
+    /// <summary>What came, for statistics.</summary>
+    public DiscoveryStats Stats { get; }
+
+    /// <summary>Clusters and listeners that wait.</summary>
+    public int WarmingClusters => _clusterEntries.Values.Count(e => e.Warming);
+
+    /// <summary>Listeners that wait.</summary>
+    public int WarmingListeners => _listenerEntries.Values.Count(e => e.Warming is not null);
+
+    /// <summary>Counters of clusters and listeners by their whole names.</summary>
+    public IEnumerable<(string Name, Func<long> Read)> Counts =>
+    [
+        ("cluster_manager.cluster_added", () => Stats.ClustersAdded),
+        ("cluster_manager.cluster_modified", () => Stats.ClustersModified),
+        ("cluster_manager.cluster_removed", () => Stats.ClustersRemoved),
+        ("cluster_manager.cluster_updated", () => 0),
+        ("cluster_manager.cluster_updated_via_merge", () => 0),
+        ("cluster_manager.update_merge_cancelled", () => 0),
+        ("cluster_manager.update_out_of_merge_window", () => 0),
+        ("listener_manager.listener_added", () => Stats.ListenersAdded),
+        ("listener_manager.listener_modified", () => Stats.ListenersModified),
+        ("listener_manager.listener_removed", () => Stats.ListenersRemoved),
+    ];
+
+    private void CountAnswer(string type, IReadOnlyList<IncomingResource> resources, IReadOnlyList<(string Name, string Reason)> refused)
+    {
+        string version = resources.Count > 0 ? resources[0].Version : "";
+        switch (type)
+        {
+            case ResourceTypes.Cluster:
+                Stats.Taken("cluster_manager.cds.", version, refused.Count == 0, _loop.WallClock);
+                break;
+            case ResourceTypes.Listener:
+                Stats.Taken("listener_manager.lds.", version, refused.Count == 0, _loop.WallClock);
+                break;
+            case ResourceTypes.Routes:
+                foreach (IncomingResource route in resources)
+                    Stats.Taken(_translation.RoutesPrefix(route.Name), route.Version, !refused.Any(r => r.Name == route.Name), _loop.WallClock);
+                break;
+            case ResourceTypes.Endpoints:
+                foreach (IncomingResource endpoints in resources)
+                {
+                    foreach (ClusterEntry entry in EntriesOf(endpoints.Name))
+                    {
+                        ClusterCounters counters = _translation.Clusters.Handle(entry.Running.Name).MainCounters;
+                        counters.Count(ClusterCounter.UpdateAttempt);
+                        counters.Count(refused.Any(r => r.Name == endpoints.Name) ? ClusterCounter.UpdateRejected : ClusterCounter.UpdateSuccess);
+                    }
+                }
+                break;
+        }
     }
 
     /// <inheritdoc/>
@@ -198,6 +253,10 @@ internal sealed class DiscoveredResources : ResourceConsumer
         if (!rejections.None)
             return;
         known?.Clock?.Stop();
+        if (known is null)
+            Stats.ClustersAdded++;
+        else
+            Stats.ClustersModified++;
         var entry = new ClusterEntry { Message = message, Running = running, Version = version, Static = isStatic };
         string before = known?.Running is { Type: ClusterType.Eds } old ? old.ServiceName : "";
         _clusterEntries[message.Name] = entry;
@@ -247,6 +306,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
         if (!_clusterEntries.TryGetValue(name, out ClusterEntry? entry) || entry.Static)
             return;
         entry.Clock?.Stop();
+        Stats.ClustersRemoved++;
         _clusterEntries.Remove(name);
         _translation.Clusters.Remove(name);
         if (entry.Running.Type == ClusterType.Eds)
@@ -343,6 +403,10 @@ internal sealed class DiscoveredResources : ResourceConsumer
         TranslatedListener? translated = _listeners.Translate(message, rejections);
         if (translated is null || !rejections.None)
             return;
+        if (known is null)
+            Stats.ListenersAdded++;
+        else
+            Stats.ListenersModified++;
         var entry = new ListenerEntry { Message = message, Version = version, Static = isStatic, Active = known?.Active, Warming = translated };
         _listenerEntries[name] = entry;
         foreach (RouteReference routes in translated.Routes)
@@ -363,6 +427,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
     {
         if (!_listenerEntries.TryGetValue(name, out ListenerEntry? entry) || entry.Static)
             return;
+        Stats.ListenersRemoved++;
         _listenerEntries.Remove(name);
         if (entry.Active is not null)
             _host.Remove(entry.Active.Listener.Name);

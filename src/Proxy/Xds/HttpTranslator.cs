@@ -15,6 +15,8 @@ internal static class HttpTranslator
     /// <summary>The running options; null where the manager must not be accepted.</summary>
     public static HttpOptions? Options(Message m, Translation translation, Rejections rejections)
     {
+        string prefix = m.StatPrefix.Replace(':', '_');
+        translation.HttpStatPrefix = $"http.{prefix}.";
         FilterChain? filters = Filters(m, translation, rejections);
         RouteSource? routes = Routes(m, translation, rejections);
         if (m.CodecType == Message.Types.CodecType.Http3)
@@ -26,6 +28,10 @@ internal static class HttpTranslator
         return new HttpOptions
         {
             StatPrefix = m.StatPrefix,
+            Stats = translation.Statistics.Group($"http.{prefix}.", HttpStats.Schema),
+            ListenerStats = translation.Statistics.Group($"{translation.ListenerStatPrefix}http.{prefix}.", HttpStats.OfListener),
+            CodecStatsOne = translation.Statistics.Group("http1.", CodecStats.One),
+            CodecStatsTwo = translation.Statistics.Group("http2.", CodecStats.Two),
             OnlyVersion = m.CodecType switch { Message.Types.CodecType.Http1 => HttpVersion.Http11, Message.Types.CodecType.Http2 => HttpVersion.Http2, _ => null },
             Codec = Codec(m, rejections),
             Filters = filters,
@@ -126,6 +132,7 @@ internal static class HttpTranslator
                 using (rejections.In("route_config"))
                     return new RouteSource(m.RouteConfig.Name, translation.Routes.Table(m.RouteConfig, rejections));
             case Message.RouteSpecifierOneofCase.Rds:
+                translation.RoutesPrefix(m.Rds.RouteConfigName);
                 return translation.RouteSource(m.Rds.RouteConfigName);
             default:
                 rejections.Add($"route specifier {m.RouteSpecifierCase} is not served");

@@ -36,6 +36,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             rejections.Add("UDP listeners (QUIC) are not served");
         if (message.ApiListener is not null)
             rejections.Add("API listeners are for proxyless clients and not served here");
+        string prefix = (message.StatPrefix.Length > 0 ? message.StatPrefix : address.ToString()).Replace(':', '_');
+        translation.ListenerStatPrefix = $"listener.{prefix}.";
         var chains = new List<ListenerChain>();
         for (int i = 0; i < message.FilterChains.Count; i++)
         {
@@ -83,7 +85,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             Backlog = (int)(message.TcpBacklogSize ?? 1024),
             Metadata = ValueTranslator.Metadata(message.Metadata),
             Recorder = network.Recorder(message, rejections),
-            Counters = new ListenerCounters(translation.Workers),
+            Counters = translation.ListenerCounters((message.StatPrefix.Length > 0 ? message.StatPrefix : address.ToString()).Replace(':', '_')),
         };
     }
 

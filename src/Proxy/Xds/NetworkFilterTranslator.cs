@@ -178,7 +178,7 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
     private TcpCounters CountersOf(string prefix)
     {
         if (!_counters.TryGetValue(prefix, out TcpCounters? counters))
-            _counters[prefix] = counters = new TcpCounters(_translation.Workers);
+            _counters[prefix] = counters = TcpCounters.In(_translation.Statistics, prefix);
         return counters;
     }
 }

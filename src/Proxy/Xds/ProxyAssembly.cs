@@ -22,6 +22,10 @@ internal sealed class ProxyAssembly
         _server = server;
         _inputs = inputs;
         _bootstrap = BootstrapReader.Read(inputs);
+        var statistics = new Rejections();
+        server.Statistics.Rules = StatsTranslator.Rules(_bootstrap, statistics);
+        if (!statistics.None)
+            throw new BootstrapException($"stats_config: {statistics}");
         var tls = new TlsTranslator((source, name) => Sources!.Subscribe(source, ResourceTypes.Secret, name));
         FilterRegistry filters = FilterCatalogue.Make(() => Translation!);
         Tls = tls;
@@ -30,13 +34,14 @@ internal sealed class ProxyAssembly
             Node = _bootstrap.Node,
             OwnAddress = server.OwnAddress,
             Failing = () => !server.IsHealthy,
+            Statistics = server.Statistics,
             Workers = server.Workers.Count,
             Clusters = server.Clusters,
             Upstreams = server.Upstreams,
             Security = tls,
             Logs = new AccessLogTranslator(server.SinkOf, server.Workers.Count),
             Filters = filters,
-            Routes = new RouteTranslator(server.Clusters, filters),
+            Routes = new RouteTranslator(server.Clusters, filters) { Statistics = server.Statistics },
             Peers = new PeerHeaders(_bootstrap.Node.Id, _bootstrap.Node.Metadata),
             Decisions = server.Decisions,
             Metrics = new IstioMetrics(server.Workers.Count),
@@ -90,6 +95,10 @@ internal sealed class ProxyAssembly
             Check($"static cluster {cluster.Name}", r => Resources.AddStatic(cluster, r), reasons);
         if (_bootstrap.DynamicResources?.AdsConfig is { } ads)
             Check("dynamic_resources.ads_config", r => Sources.OpenAds(ads, r), reasons);
+        if (_bootstrap.DynamicResources?.CdsConfig is not null)
+            Resources.Stats.Watch("cluster_manager.cds.");
+        if (_bootstrap.DynamicResources?.LdsConfig is not null)
+            Resources.Stats.Watch("listener_manager.lds.");
         if (_bootstrap.DynamicResources?.CdsConfig is { } cds)
             Check("dynamic_resources.cds_config", r => Sources.WatchAll(cds, ResourceTypes.Cluster, r), reasons);
         foreach (ListenerMessage listener in _bootstrap.StaticResources?.Listeners ?? [])

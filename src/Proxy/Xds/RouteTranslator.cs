@@ -86,9 +86,21 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             TimeoutRetryHeader = host.IncludeIsTimeoutRetryHeader,
             RateLimits = filters.RateLimits(host.RateLimits, rejections),
             Metadata = ValueTranslator.Metadata(host.Metadata),
-            VirtualClusters = [.. host.VirtualClusters.Select(v => (v.Name, (IReadOnlyList<HeaderMatch>)[.. v.Headers.Select(h => MatcherTranslator.Header(h, rejections))]))],
+            VirtualClusters = VirtualClusters(host, rejections),
         };
     }
+
+    private List<Routing.VirtualCluster> VirtualClusters(VirtualHostMessage host, Rejections rejections)
+    {
+        AnswerStats? Stats(string name) => Statistics is null ? null : new AnswerStats(Statistics, $"vhost.{host.Name.Replace(':', '_')}.vcluster.{name}.");
+        List<Routing.VirtualCluster> clusters = [.. host.VirtualClusters.Select(v => new Routing.VirtualCluster(v.Name, [.. v.Headers.Select(h => MatcherTranslator.Header(h, rejections))], Stats(v.Name)))];
+        if (clusters.Count > 0)
+            clusters.Add(new Routing.VirtualCluster("other", [], Stats("other")));
+        return clusters;
+    }
+
+    /// <summary>Where counters of routes are kept; null counts none.</summary>
+    public Statistics.StatStore? Statistics { get; init; }
 
     private sealed record HostLevel(VirtualHostMessage Host, Dictionary<string, object> Settings, List<MirrorPolicy> Mirrors);
 
@@ -126,6 +138,7 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             Tracing = Sampling(route.Tracing),
             BufferBytesMax = route.PerRequestBufferLimitBytes ?? level.Host.PerRequestBufferLimitBytes,
             StatPrefix = route.StatPrefix,
+            Stats = route.StatPrefix.Length > 0 && Statistics is not null ? new AnswerStats(Statistics, $"vhost.{level.Host.Name.Replace(':', '_')}.route.{route.StatPrefix}.") : null,
         };
     }
 

@@ -9,6 +9,8 @@ namespace Lateen.Proxy.Xds;
 internal sealed class Translation
 {
     private readonly ConcurrentDictionary<string, RouteSource> _routes = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _routePrefixes = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Listeners.ListenerCounters> _listeners = new(StringComparer.Ordinal);
 
     /// <summary>Who we are: the node's metadata is read by Istio's filters.</summary>
     public required Envoy.Config.Core.V3.Node Node { get; init; }
@@ -18,6 +20,9 @@ internal sealed class Translation
 
     /// <summary>True while the proxy was told to fail health checks. Null for never.</summary>
     public Func<bool>? Failing { get; init; }
+
+    /// <summary>All that is counted. Filters take their groups and counters here when they are translated.</summary>
+    public required Statistics.StatStore Statistics { get; init; }
 
     /// <summary>Number of workers.</summary>
     public required int Workers { get; init; }
@@ -54,6 +59,18 @@ internal sealed class Translation
 
     /// <summary>Values of the bootstrap's runtime layers, by key.</summary>
     public required IReadOnlyDictionary<string, string> Runtime { get; init; }
+
+    /// <summary>The counters of a listener by its prefix: a changed listener goes on with them.</summary>
+    public Listeners.ListenerCounters ListenerCounters(string prefix) => _listeners.GetOrAdd(prefix, p => Listeners.ListenerCounters.In(Statistics, p));
+
+    /// <summary>Prefix of the connection manager that is being translated, as <c>http.PREFIX.</c>; its filters' counters stand below it.</summary>
+    public string HttpStatPrefix { get; set; } = "";
+
+    /// <summary>Prefix of the listener that is being translated, as <c>listener.PREFIX.</c>.</summary>
+    public string ListenerStatPrefix { get; set; } = "";
+
+    /// <summary>Under which name answers for a route configuration are counted: that of the first manager that asked for it.</summary>
+    public string RoutesPrefix(string name) => _routePrefixes.GetOrAdd(name, n => $"{HttpStatPrefix}rds.{n.Replace(':', '_')}.");
 
     /// <summary>The source of a route configuration by name (RDS): the same for all listeners that name it.</summary>
     public RouteSource RouteSource(string name) => _routes.GetOrAdd(name, static n => new RouteSource(n));

@@ -159,7 +159,7 @@ internal sealed class HostCheck : Deadline
         OnFailure(ProbeOutcome.Weak);
     }
 
-    private void Count(ClusterCounter counter) => _handle.Counters[0].Count(counter);
+    private void Count(ClusterCounter counter) => _handle.MainCounters.Count(counter);
 
     private sealed class Patience(HostCheck check) : Deadline
     {

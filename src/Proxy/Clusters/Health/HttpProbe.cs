@@ -127,7 +127,7 @@ internal sealed class HttpProbe : Probe
             bool told = answer.ResponseHead.TryGet("x-envoy-upstream-healthchecked-cluster"u8, out ReadOnlySpan<byte> name);
             if (!told || !name.StartsWith(Encoding.Latin1.GetBytes(Options.ServiceNamePrefix)))
             {
-                _check.Handle.Counters[0].Count(ClusterCounter.HealthCheckVerifyCluster);
+                _check.Handle.MainCounters.Count(ClusterCounter.HealthCheckVerifyCluster);
                 return ProbeOutcome.Clear;
             }
         }

@@ -93,7 +93,7 @@ public sealed class OutlierDetector
     {
         if (handle.Current is not { Cluster.Outlier: { } options } view || host.Outlier is not { } record)
             return;
-        ClusterCounters counters = handle.Counters[0];
+        ClusterCounters counters = handle.MainCounters;
         switch (kind)
         {
             case EjectionKind.Consecutive5xx:
@@ -116,7 +116,7 @@ public sealed class OutlierDetector
     {
         if ((host.Flags & HostFlags.FailedOutlierCheck) != 0)
             return;
-        ClusterCounters counters = handle.Counters[0];
+        ClusterCounters counters = handle.MainCounters;
         int ejected = view.Hosts.All.Count(h => (h.Flags & HostFlags.FailedOutlierCheck) != 0);
 
         // The share counts with this host in it: 10 % of two hosts is none, unless one may always go (observed).
@@ -126,6 +126,7 @@ public sealed class OutlierDetector
             counters.Count(ClusterCounter.OutlierEjectionsOverflow);
             return;
         }
+        counters.Count(ClusterCounter.OutlierEjectionsTotal);
         if (!_main.Chance.Hits(Enforcing(options, kind), 100))
             return;
         counters.Count(ClusterCounter.OutlierEjectionsEnforcedTotal);
@@ -191,7 +192,7 @@ public sealed class OutlierDetector
 
     internal void EjectByRate(ClusterHandle handle, OutlierOptions options, Host host, EjectionKind kind)
     {
-        handle.Counters[0].Count(kind switch
+        handle.MainCounters.Count(kind switch
         {
             EjectionKind.SuccessRate => ClusterCounter.OutlierEjectionsDetectedSuccessRate,
             EjectionKind.LocalSuccessRate => ClusterCounter.OutlierEjectionsDetectedLocalOriginSuccessRate,

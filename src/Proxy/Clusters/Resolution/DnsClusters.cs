@@ -74,7 +74,7 @@ internal sealed class DnsClusters
 
         public void OnChanged() => owner._directory.PublishResolved(handle, Resolved());
 
-        public void Count(ClusterCounter counter) => handle.Counters[0].Count(counter);
+        public void Count(ClusterCounter counter) => handle.MainCounters.Count(counter);
 
         private EndpointSet Resolved() => _written with
         {

@@ -102,7 +102,8 @@ internal sealed class Attempt : ResponseReceiver
         End();
         if (stream is not null)
         {
-            Cluster.Counters.Count(ClusterCounter.UpstreamRqTxReset);
+            if (stream.Version == HttpVersion.Http2)
+                Cluster.Counters.Count(ClusterCounter.UpstreamRqTxReset);
             stream.Reset(reason);
         }
     }
@@ -206,7 +207,14 @@ internal sealed class Attempt : ResponseReceiver
             ResetReason.Local or ResetReason.LocalFailure => UpstreamCause.LocalReset,
             _ => UpstreamCause.ConnectionTermination,
         };
-        Cluster.Counters.Count(ClusterCounter.UpstreamRqRxReset);
+        // Counted where a stream ends alone; HTTP/1 ends its connection, which is counted as that.
+        if (_stream?.Version == HttpVersion.Http2)
+        {
+            if (reason is ResetReason.RemoteReset or ResetReason.RemoteRefused)
+                Cluster.Counters.Count(ClusterCounter.UpstreamRqRxReset);
+            else if (reason == ResetReason.ConnectionTerminated)
+                Cluster.Counters.Count(ClusterCounter.UpstreamRqPendingFailureEject);
+        }
         End();
         _slot.OnAttemptFailed(this, cause, "");
     }

@@ -29,9 +29,11 @@ internal static class DirectAnswers
         switch (action)
         {
             case DirectResponseAction direct:
+                exchange.Connection.Stats.Count(HttpStat.RqDirectResponse);
                 Direct(exchange, direct);
                 break;
             case RedirectAction redirect:
+                exchange.Connection.Stats.Count(HttpStat.RqDirectResponse);
                 Redirect(exchange, redirect.Status, Location.Of(exchange, redirect));
                 break;
             default:

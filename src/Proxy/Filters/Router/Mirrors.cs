@@ -147,7 +147,7 @@ internal static class Mirrors
         public override void OnResponseHead(bool end)
         {
             if (System.Buffers.Text.Utf8Parser.TryParse(ResponseHead[KnownHeader.Status], out int status, out _))
-                _cluster.Counters.CountCode(status);
+                _cluster.Handle.Stats.CountAnswer(_cluster.Upstreams.Worker.Index, status, false, false);
             if (end)
                 End();
         }

@@ -64,6 +64,7 @@ internal sealed class RouterSlot : FilterSlot
     /// <summary>Begins.</summary>
     public void OnHead(bool end)
     {
+        Exchange.Connection.Stats.Count(HttpStat.RqTotal);
         if (!DirectAnswers.FindForward(Exchange, out ForwardAction? action))
             return;
         WorkerCluster? cluster = Exchange.Decision.Cluster is { } handle ? Router.Upstreams[Exchange.Worker].Of(handle) : null;
@@ -75,6 +76,7 @@ internal sealed class RouterSlot : FilterSlot
         Cluster = cluster;
         _action = action;
         Exchange.Upstream.Cluster = cluster.View;
+        RouteStats.Begin(Exchange);
         if (DropsByOrder())
             return;
         _active = true;
@@ -281,14 +283,14 @@ internal sealed class RouterSlot : FilterSlot
             RetryVerdict verdict = _retry.FromHead(attempt.ResponseHead, attempt.Status);
             if (verdict == RetryVerdict.Yes)
             {
-                ChargeCode(attempt.Status);
+                ChargeRetried(attempt.Status);
                 Retire(attempt, ResetReason.Local);
                 Schedule(attempt.ResponseHead);
                 return;
             }
             Flag(verdict);
         }
-        ChargeCode(attempt.Status);
+        ChargeCode(attempt.Status, attempt);
         if (InternalRedirects.Follow(this, attempt, Router, _abandoned))
             return;
         Accept(attempt, end);
@@ -356,6 +358,7 @@ internal sealed class RouterSlot : FilterSlot
     // The answer is complete; the exchange may still be writing it, and the client may still be sending.
     private void OnAnswered()
     {
+        ChargeTime();
         Loop.Disarm(_route);
         _kept.Clear();
         Exchange.PauseRequest(PauseReasons.Upstream | PauseReasons.RetryBuffer, false);
@@ -475,6 +478,7 @@ internal sealed class RouterSlot : FilterSlot
         if (!_active)
             return;
         Counters.Count(ClusterCounter.UpstreamRqTimeout);
+        RouteStats.Count(Exchange, AnswerStat.UpstreamRqTimeout);
         foreach (Attempt attempt in _running)
         {
             if (attempt.Status != 0 || attempt.IsOver)
@@ -513,11 +517,25 @@ internal sealed class RouterSlot : FilterSlot
             Exchange.AddFlag(ResponseFlags.UpstreamOverflow);
     }
 
-    private void ChargeCode(int status)
+    // An answer that is tried again is told apart from those that clients saw.
+    private void ChargeRetried(int status) => Cluster.Handle.Stats.Retry.Count(Exchange.Worker.Index, status);
+
+    private void ChargeCode(int status, Attempt? attempt = null)
     {
-        Counters.Count(ClusterCounter.UpstreamRqCompleted);
-        Counters.CountCode(status);
+        bool canary = attempt is not null && (attempt.Host.IsCanary || attempt.ResponseHead[KnownHeader.XEnvoyUpstreamCanary].SequenceEqual("true"u8));
+        RouteStats.Charge(Exchange, Cluster, status, canary);
     }
+
+    // The time from the whole request to the whole answer.
+    private void ChargeTime()
+    {
+        if (_final is null || _completeAt == 0 || _timed)
+            return;
+        _timed = true;
+        RouteStats.ChargeTime(Exchange, Cluster, (Loop.Now - _completeAt) / 1000, _final.Host.IsCanary);
+    }
+
+    private bool _timed;
 
     // ---- the end
 
@@ -580,7 +598,7 @@ internal sealed class RouterSlot : FilterSlot
         _final = null;
         _running.Clear();
         _kept.Clear();
-        _keeping = _hasTrailers = _hedges = _abandoned = _timeoutRetry = false;
+        _keeping = _hasTrailers = _hedges = _abandoned = _timeoutRetry = _timed = false;
         RequestComplete = false;
         _attempts = 0;
         _completeAt = 0;

@@ -378,7 +378,5 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
         }
     }
 
-    protected override void OnEvent(CodecEvent what)
-    {
-    }
+    protected override void OnEvent(CodecEvent what) => owner.OnCodecEvent(what);
 }
