@@ -24,6 +24,9 @@ public static class CodecStats
     /// <summary>Where <c>nghttp2_upstream_connections</c> stands.</summary>
     public static readonly int UpstreamConnections = Two.Members.Count;
 
+    /// <summary>Where the gauge <c>streams_active</c> stands.</summary>
+    public static readonly int StreamsActive = Two.Members.Count - 1;
+
     /// <summary>Counts an event.</summary>
     public static void Count(StatCells one, StatCells two, HttpVersion version, CodecEvent what)
     {

@@ -458,7 +458,7 @@ public sealed class TcpSession
             // Given up before it was there: its end is no failure of the host's.
             _up = null;
             _connecting = false;
-            _link.Release();
+            _link.Release(remote: false);
             reset = true;
         }
         transport.Close(abort: reset);
@@ -467,7 +467,7 @@ public sealed class TcpSession
     private void OnUpClosed(CloseReason reason)
     {
         _upClosed = true;
-        _link.Release();
+        _link.Release(remote: reason != CloseReason.Local);
         if (_over)
             return;
         if (reason == CloseReason.Reset)

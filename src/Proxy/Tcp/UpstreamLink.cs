@@ -16,7 +16,8 @@ internal sealed class UpstreamLink : PickInputs
     private readonly TcpSession _session;
     private readonly ConnectClock _clock;
     private WorkerCluster? _owner;
-    private bool _counted;
+    private bool _counted, _ready;
+    private long _readyAt;
 
     public UpstreamLink(TcpSession session)
     {
@@ -112,6 +113,7 @@ internal sealed class UpstreamLink : PickInputs
         Id = Interlocked.Increment(ref s_lastId);
         _counted = true;
         owner.Counters.Count(ClusterCounter.UpstreamCxTotal);
+        owner.Counters.Count(ClusterCounter.UpstreamRqPendingTotal);
         owner.Counters.Move(ClusterGauge.UpstreamCxActive, 1);
         host.CountConnection(1);
         host.Counters.CountConnection();
@@ -140,7 +142,12 @@ internal sealed class UpstreamLink : PickInputs
     {
         Worker.Loop.Disarm(_clock);
         Tls = Host!.Security?.FactsOf(Transport!);
+        _ready = true;
+        _readyAt = Worker.Loop.Now;
         _owner!.Counters.Count(ClusterCounter.UpstreamRqTotal);
+        _owner.Counters.Move(ClusterGauge.UpstreamRqActive, 1);
+        if (Tls is not null)
+            _owner.TlsStats.Succeeded(Worker, Tls);
         Report(success: true);
         foreach (object filter in _owner.Cluster.NetworkFilters)
         {
@@ -158,9 +165,12 @@ internal sealed class UpstreamLink : PickInputs
         _owner!.Counters.Count(ClusterCounter.UpstreamCxConnectFail);
         if (reason == CloseReason.Timeout)
             _owner.Counters.Count(ClusterCounter.UpstreamCxConnectTimeout);
+        if (reason == CloseReason.Tls)
+            _owner.TlsStats.Failed(Worker, Host!.Security?.FailureOf(Transport!) ?? "");
         Host!.Counters.CountConnectFail();
         Report(success: false);
-        Release();
+        _owner.Counters.Count(ClusterCounter.UpstreamRqPendingFailureEject);
+        Release(remote: reason != CloseReason.Timeout);
         return reason switch
         {
             CloseReason.Tls => Host.Security?.FailureOf(Transport!) ?? "",
@@ -187,14 +197,26 @@ internal sealed class UpstreamLink : PickInputs
     }
 
     /// <summary>Gives back what was counted; once for each connect.</summary>
-    public void Release()
+    /// <param name="remote">The host ended it.</param>
+    public void Release(bool remote)
     {
         Worker.Loop.Disarm(_clock);
         if (!_counted)
             return;
         _counted = false;
-        _owner!.Counters.Move(ClusterGauge.UpstreamCxActive, -1);
-        _owner.Counters.Count(ClusterCounter.UpstreamCxDestroy);
+        ClusterCounters counters = _owner!.Counters;
+        counters.Move(ClusterGauge.UpstreamCxActive, -1);
+        counters.Count(ClusterCounter.UpstreamCxDestroy);
+        counters.Count(remote ? ClusterCounter.UpstreamCxDestroyRemote : ClusterCounter.UpstreamCxDestroyLocal);
+        if (_ready)
+        {
+            // A connection of TCP is its own request.
+            counters.Count(ClusterCounter.UpstreamCxDestroyWithActiveRq);
+            counters.Count(remote ? ClusterCounter.UpstreamCxDestroyRemoteWithActiveRq : ClusterCounter.UpstreamCxDestroyLocalWithActiveRq);
+            counters.Move(ClusterGauge.UpstreamRqActive, -1);
+            counters.Record(ClusterHistogram.UpstreamCxLengthMs, (Worker.Loop.Now - _readyAt) / 1000);
+        }
+        _ready = false;
         Host!.CountConnection(-1);
         _owner.Use(RoutePriority.Default).FreeConnection();
     }

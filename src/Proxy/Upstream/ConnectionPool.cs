@@ -204,6 +204,7 @@ public sealed class ConnectionPool
             w.Pool = null;
             LeaveQueue();
         }
+        EndIfIdle();
         while (waiting is not null)
         {
             StreamWaiter? next = waiting.Next;
@@ -217,6 +218,7 @@ public sealed class ConnectionPool
     internal void OnClosed(PooledConnection connection)
     {
         Remove(connection);
+        EndIfIdle();
         ServeWaiting();
     }
 
@@ -225,6 +227,10 @@ public sealed class ConnectionPool
         if (!_connections.Remove(connection))
             return;
         Use.FreeConnection();
+    }
+
+    private void EndIfIdle()
+    {
         if (_connections.Count > 0 || _first is not null)
             return;
         // The host's pools are gone with its last connection, of both priorities.

@@ -25,7 +25,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     private UpstreamConnection? _codec;
     private uint _requests;
     private int _active, _addresses, _trying;
-    private bool _draining, _closed, _timedOut;
+    private bool _draining, _closed, _timedOut, _broken;
     private HttpVersion _version;
 
     internal PooledConnection(ConnectionPool pool)
@@ -161,6 +161,8 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         if (_timedOut)
             Counters.Count(ClusterCounter.UpstreamCxConnectTimeout);
         _pool.Host.CountConnection(-1);
+        if (reason == CloseReason.Tls && _transport is not null)
+            _pool.Cluster.TlsStats.Failed(_pool.Cluster.Upstreams.Worker, _pool.Host.Security?.FailureOf(_transport) ?? "");
         _pool.Host.Counters.CountConnectFail();
         PoolFailure failure = _timedOut || reason == CloseReason.Timeout ? PoolFailure.Timeout : reason == CloseReason.Environment ? PoolFailure.LocalConnectionFailure : PoolFailure.RemoteConnectionFailure;
         string words = reason == CloseReason.Tls && _transport is not null ? _pool.Host.Security?.FailureOf(_transport) ?? ""
@@ -178,6 +180,9 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         Loop.Disarm(_clock);
         Counters.Count(ClusterCounter.UpstreamRqTotal);
         Counters.Move(ClusterGauge.UpstreamRqActive, 1);
+        _broken = false;
+        if (_version == HttpVersion.Http2)
+            _pool.Cluster.CodecTwo.Move(CodecStats.StreamsActive, 1);
         _pool.Host.CountRequest(1);
         _pool.Host.Counters.CountRequest();
         if (_requests >= MaxRequests && !_draining)
@@ -187,10 +192,15 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         }
     }
 
+    /// <summary>A stream is about to end before its time: where that ends the connection, it ends with a request in it.</summary>
+    public void OnStreamBroken() => _broken = true;
+
     /// <summary>The attempt that began a stream here is over, however it ended. Once for each.</summary>
     public void OnStreamOver()
     {
         _active--;
+        if (_version == HttpVersion.Http2)
+            _pool.Cluster.CodecTwo.Move(CodecStats.StreamsActive, -1);
         Counters.Move(ClusterGauge.UpstreamRqActive, -1);
         _pool.Host.CountRequest(-1);
         _pool.Cluster.Use(_pool.Key.Priority).FreeRequest();
@@ -251,7 +261,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         Counters.Record(ClusterHistogram.UpstreamCxLengthMs, (Loop.Now - ConnectEnd) / 1000);
         Counters.Count(ClusterCounter.UpstreamCxDestroy);
         Counters.Count(remote ? ClusterCounter.UpstreamCxDestroyRemote : ClusterCounter.UpstreamCxDestroyLocal);
-        if (_active > 0)
+        if (_active > 0 || _broken)
         {
             Counters.Count(ClusterCounter.UpstreamCxDestroyWithActiveRq);
             Counters.Count(remote ? ClusterCounter.UpstreamCxDestroyRemoteWithActiveRq : ClusterCounter.UpstreamCxDestroyLocalWithActiveRq);

@@ -4,6 +4,7 @@ using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.Cors;
 
@@ -39,8 +40,13 @@ public sealed record CorsPolicy
 }
 
 /// <summary>The filter.</summary>
-public sealed class CorsFilter(string name) : HttpFilter(name)
+/// <param name="name">Its name.</param>
+/// <param name="stats">Its counters.</param>
+public sealed class CorsFilter(string name, StatGroup? stats = null) : HttpFilter(name)
 {
+    /// <summary>What is counted.</summary>
+    public static readonly StatSchema Counted = StatSchema.Counters("origin_valid", "origin_invalid");
+
     /// <inheritdoc/>
     public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.ResponseHead;
 
@@ -58,6 +64,7 @@ public sealed class CorsFilter(string name) : HttpFilter(name)
             return FilterVerdict.Continue;
         var own = (CorsSlot)slot;
         own.Allowed = IsAllowed(policy, head, origin);
+        stats?.Of(exchange.Worker.Index).Count(own.Allowed ? 0 : 1);
         if (own.Allowed)
             own.Origin.Append(origin);
         ReadOnlySpan<byte> wanted = head[KnownHeader.AccessControlRequestMethod];

@@ -5,6 +5,7 @@ using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.Fault;
 
@@ -46,8 +47,18 @@ public sealed record FaultSettings
 }
 
 /// <summary>The filter.</summary>
-public sealed class FaultFilter(string name, FaultSettings settings) : HttpFilter(name)
+/// <param name="name">Its name.</param>
+/// <param name="settings">Where no route has its own.</param>
+/// <param name="stats">Its counters.</param>
+/// <param name="store">Where callers that say who they are get counters of their own; null for nowhere.</param>
+public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? stats = null, StatStore? store = null) : HttpFilter(name)
 {
+    private const int Aborts = 0, Delays = 1, Overflow = 2, Active = 4;
+
+    /// <summary>What is counted.</summary>
+    public static readonly StatSchema Counted = new(
+        [("aborts_injected", StatKind.Counter), ("delays_injected", StatKind.Counter), ("faults_overflow", StatKind.Counter), ("response_rl_injected", StatKind.Counter), ("active_faults", StatKind.Gauge)]);
+
     private int _active;
 
     /// <inheritdoc/>
@@ -67,6 +78,7 @@ public sealed class FaultFilter(string name, FaultSettings settings) : HttpFilte
         if (delay > 0 && Begin(s, slot))
         {
             exchange.AddFlag(ResponseFlags.DelayInjected);
+            Count(exchange, Delays, "delays_injected");
             ((FaultSlot)slot).Wait(delay);
             return FilterVerdict.Stop;
         }
@@ -79,7 +91,10 @@ public sealed class FaultFilter(string name, FaultSettings settings) : HttpFilte
         var own = (FaultSlot)slot;
         own.Stop();
         if (own.Counted)
+        {
             Interlocked.Decrement(ref _active);
+            stats?.Of(slot.Exchange.Worker.Index).Move(Active, -1);
+        }
         own.Counted = false;
     }
 
@@ -97,11 +112,23 @@ public sealed class FaultFilter(string name, FaultSettings settings) : HttpFilte
         if (s.ActiveMax is { } most && (uint)Interlocked.Increment(ref _active) > most)
         {
             Interlocked.Decrement(ref _active);
+            stats?.Of(slot.Exchange.Worker.Index).Count(Overflow);
             return false;
         }
         if (s.ActiveMax is null)
             Interlocked.Increment(ref _active);
+        stats?.Of(slot.Exchange.Worker.Index).Move(Active, 1);
         return own.Counted = true;
+    }
+
+    private void Count(Exchange exchange, int what, string called)
+    {
+        if (stats is null)
+            return;
+        stats.Of(exchange.Worker.Index).Count(what);
+        ReadOnlySpan<byte> caller = exchange.RequestHead[KnownHeader.XEnvoyDownstreamServiceCluster];
+        if (!caller.IsEmpty && store is not null)
+            store.DynamicCounter($"{stats.Prefix}{System.Text.Encoding.Latin1.GetString(caller[..Math.Min(caller.Length, 128)])}.{called}").Count(exchange.Worker);
     }
 
     private bool Abort(FaultSettings s, FilterSlot slot)
@@ -121,6 +148,7 @@ public sealed class FaultFilter(string name, FaultSettings settings) : HttpFilte
         }
         if ((status == 0 && grpc is null) || !share.Includes(exchange.Worker.Loop.Chance.NextULong()) || !Begin(s, slot))
             return false;
+        Count(exchange, Aborts, "aborts_injected");
         exchange.Reply(new LocalReply(grpc is null ? status : 200, "fault_filter_abort") { Body = "fault filter abort"u8, Flags = ResponseFlags.FaultInjected, GrpcStatus = grpc });
         return true;
     }

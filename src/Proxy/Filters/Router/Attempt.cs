@@ -99,6 +99,8 @@ internal sealed class Attempt : ResponseReceiver
         UpstreamStream? stream = _stream;
         if (stream is null)
             _waiter.Pool?.Cancel(_waiter);
+        if (stream is not null)
+            _connection!.OnStreamBroken();
         End();
         if (stream is not null)
         {
@@ -207,6 +209,7 @@ internal sealed class Attempt : ResponseReceiver
             ResetReason.Local or ResetReason.LocalFailure => UpstreamCause.LocalReset,
             _ => UpstreamCause.ConnectionTermination,
         };
+        _connection?.OnStreamBroken();
         // Counted where a stream ends alone; HTTP/1 ends its connection, which is counted as that.
         if (_stream?.Version == HttpVersion.Http2)
         {

@@ -311,7 +311,10 @@ internal sealed class RouterSlot : FilterSlot
         Exchange.Upstream.Host = attempt.Host;
         Exchange.Details = "via_upstream";
         if (end)
+        {
             Exchange.Times.UpstreamReceiveEnd = Loop.Now;
+            ChargeTime();
+        }
         // An answer that comes before the request's end has no time to tell.
         if (!Router.Options.SuppressEnvoyHeaders && _completeAt != 0)
             SetNumber(head, KnownHeader.XEnvoyUpstreamServiceTime, (Loop.Now - _completeAt) / 1000);
@@ -336,7 +339,10 @@ internal sealed class RouterSlot : FilterSlot
         if (Exchange.Times.UpstreamBodyBegin == 0)
             Exchange.Times.UpstreamBodyBegin = Loop.Now;
         if (end)
+        {
             Exchange.Times.UpstreamReceiveEnd = Loop.Now;
+            ChargeTime();
+        }
         uint generation = Exchange.Generation;
         Exchange.RespondBody(body, end);
         if (end && _active && generation == Exchange.Generation)
@@ -349,6 +355,7 @@ internal sealed class RouterSlot : FilterSlot
         if (!_active || !ReferenceEquals(_final, attempt))
             return;
         Exchange.Times.UpstreamReceiveEnd = Loop.Now;
+        ChargeTime();
         uint generation = Exchange.Generation;
         Exchange.RespondTrailers(attempt.ResponseTrailers);
         if (_active && generation == Exchange.Generation)
@@ -358,7 +365,6 @@ internal sealed class RouterSlot : FilterSlot
     // The answer is complete; the exchange may still be writing it, and the client may still be sending.
     private void OnAnswered()
     {
-        ChargeTime();
         Loop.Disarm(_route);
         _kept.Clear();
         Exchange.PauseRequest(PauseReasons.Upstream | PauseReasons.RetryBuffer, false);

@@ -14,7 +14,7 @@ internal sealed class FaultTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, rejections) is { } settings ? new FaultFilter(name, settings) { DisabledByDefault = disabled } : null;
+        Read(config, rejections) is { } settings ? new FaultFilter(name, settings, translation.Statistics.Group($"{translation.HttpStatPrefix}fault.", FaultFilter.Counted), translation.Statistics) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, rejections);
