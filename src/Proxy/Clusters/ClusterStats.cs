@@ -164,7 +164,7 @@ public sealed class ClusterStats : StatSource
             to.Add(Gauge("outlier_detection.ejections_active", v => v.Hosts.All.Count(h => (h.Flags & HostFlags.FailedOutlierCheck) != 0)));
         if (cluster.HealthChecks.Count == 0)
             return;
-        to.Add(Gauge("health_check.healthy", v => v.Hosts.All.Count(h => h.Health == HostHealth.Healthy)));
+        to.Add(Gauge("health_check.healthy", v => v.Hosts.All.Count(h => !h.Endpoint.NoHealthCheck && (h.Flags & HostFlags.FailedActiveCheck) == 0)));
         to.Add(Gauge("health_check.degraded", v => v.Hosts.All.Count(h => (h.Flags & HostFlags.DegradedActiveCheck) != 0)));
     }
 

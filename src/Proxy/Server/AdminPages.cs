@@ -3,49 +3,63 @@ namespace Lateen.Proxy.Server;
 /// <summary>The admin pages by path, as Envoy has them. Main loop.</summary>
 public sealed class AdminPages
 {
+    private const string NoProfiler = "The current build does not support profiling: attach dotnet-trace or dotnet-gcdump to the process";
+
     private readonly ProxyServer _server;
-    private readonly SortedDictionary<string, (string Help, bool Post, Func<AdminRequest, AdminAnswer> Page)> _pages;
+    private readonly Dictionary<string, Func<AdminRequest, AdminAnswer>> _pages;
+    private readonly HashSet<string> _post = [.. AdminHelp.Envoy.Where(h => h.Post).Select(h => h.Path)];
 
     /// <summary>The pages of a proxy.</summary>
     public AdminPages(ProxyServer server)
     {
         _server = server;
+        var statistics = new StatPages(server.Statistics);
+        var decisions = new DecisionPages(server, server.Decisions);
+        var runtime = new RuntimePages(server.Assembly.Translation.Runtime);
         _pages = new(StringComparer.Ordinal)
         {
-            ["/drain_listeners"] = ("drain listeners", true, Drain),
-            ["/healthcheck/fail"] = ("cause the server to fail health checks", true, _ => Health(false)),
-            ["/healthcheck/ok"] = ("cause the server to pass health checks", true, _ => Health(true)),
-            ["/help"] = ("print out list of admin commands", false, _ => Help()),
-            ["/quitquitquit"] = ("exit the server", true, _ => QuitNow()),
-            ["/ready"] = ("print server state, return 200 if LIVE, otherwise return 503", false, _ => Ready()),
-            ["/reopen_logs"] = ("reopen access logs", true, _ => Reopen()),
+            ["/"] = _ => new AdminAnswer(200, "text/html; charset=UTF-8", System.Text.Encoding.UTF8.GetBytes(AdminHelp.Home)),
+            ["/allocprofiler"] = _ => AdminAnswer.Text(NoProfiler, 501),
+            ["/contention"] = _ => AdminAnswer.Text("Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing."),
+            ["/cpuprofiler"] = _ => AdminAnswer.Text(NoProfiler, 501),
+            ["/decisions"] = decisions.Decisions,
+            ["/drain_listeners"] = Drain,
+            ["/explain"] = decisions.Explain,
+            ["/healthcheck/fail"] = _ => Health(false),
+            ["/healthcheck/ok"] = _ => Health(true),
+            ["/heap_dump"] = _ => AdminAnswer.Text(NoProfiler, 501),
+            ["/heapprofiler"] = _ => AdminAnswer.Text(NoProfiler, 501),
+            ["/help"] = _ => AdminAnswer.Text(AdminHelp.Text),
+            ["/hot_restart_version"] = _ => AdminAnswer.Text("disabled"),
+            ["/logging"] = new LoggerPages(level => server.IsQuiet = level is "error" or "critical" or "off").Answer,
+            ["/memory/tcmalloc"] = _ => AdminAnswer.Text("This build does not use TCMalloc: see /memory\n"),
+            ["/peak_heap_dump"] = _ => AdminAnswer.Text(NoProfiler, 501),
+            ["/quitquitquit"] = _ => QuitNow(),
+            ["/ready"] = _ => Ready(),
+            ["/reopen_logs"] = _ => Reopen(),
+            ["/reset_counters"] = statistics.Reset,
+            ["/runtime"] = runtime.Show,
+            ["/runtime_modify"] = runtime.Modify,
+            ["/stats"] = statistics.Stats,
+            ["/stats/prometheus"] = statistics.Prometheus,
+            ["/stats/recentlookups"] = statistics.RecentLookups,
+            ["/stats/recentlookups/clear"] = _ => statistics.TrackLookups(null),
+            ["/stats/recentlookups/disable"] = _ => statistics.TrackLookups(false),
+            ["/stats/recentlookups/enable"] = _ => statistics.TrackLookups(true),
+            ["/why"] = decisions.Why,
         };
-        var statistics = new StatPages(server.Statistics);
-        _pages["/stats"] = ("print server stats", false, statistics.Stats);
-        _pages["/stats/prometheus"] = ("print server stats in prometheus format", false, statistics.Prometheus);
-        _pages["/stats/recentlookups"] = ("Show recent stat-name lookups", false, statistics.RecentLookups);
-        _pages["/stats/recentlookups/clear"] = ("clear list of stat-name lookups and counter", true, _ => statistics.TrackLookups(null));
-        _pages["/stats/recentlookups/disable"] = ("disable recording of reset stat-name lookup names", true, _ => statistics.TrackLookups(false));
-        _pages["/stats/recentlookups/enable"] = ("enable recording of reset stat-name lookup names", true, _ => statistics.TrackLookups(true));
-        _pages["/reset_counters"] = ("reset all counters to zero", true, statistics.Reset);
-        var decisions = new DecisionPages(server, server.Decisions);
-        _pages["/decisions"] = ("the last decisions, newest first; ?status= ?route= ?peer=", false, decisions.Decisions);
-        _pages["/explain"] = ("what would serve a request: ?method= ?url= ?header= ?address=", false, decisions.Explain);
-        _pages["/why"] = ("what became of a request: ?id=", false, decisions.Why);
-        foreach ((string path, string help, Func<AdminRequest, AdminAnswer> page) in server.Assembly.Pages())
-            _pages[path] = (help, false, page);
+        foreach ((string path, Func<AdminRequest, AdminAnswer> page) in server.Assembly.Pages())
+            _pages[path] = page;
     }
 
     /// <summary>Answers a request.</summary>
     public AdminAnswer Answer(AdminRequest request)
     {
-        if (request.Path is "/")
-            return Help();
-        if (!_pages.TryGetValue(request.Path, out (string Help, bool Post, Func<AdminRequest, AdminAnswer> Page) page))
-            return AdminAnswer.Text($"invalid path. {HelpText()}", 404);
-        if (page.Post && request.Method != "POST")
+        if (!_pages.TryGetValue(request.Path, out Func<AdminRequest, AdminAnswer>? page))
+            return AdminAnswer.Text($"invalid path. {AdminHelp.Text}", 404);
+        if (_post.Contains(request.Path) && request.Method != "POST")
             return AdminAnswer.Text($"Method {request.Method} not allowed, POST required.", 405);
-        return page.Page(request);
+        return page(request);
     }
 
     private AdminAnswer Ready()
@@ -85,8 +99,4 @@ public sealed class AdminPages
         _server.Quit?.Invoke();
         return AdminAnswer.Text("OK\n");
     }
-
-    private AdminAnswer Help() => AdminAnswer.Text(HelpText());
-
-    private string HelpText() => "admin commands are:\n  /: Admin home page\n" + string.Concat(_pages.Select(p => $"  {p.Key}{(p.Value.Post ? " (POST)" : "")}: {p.Value.Help}\n"));
 }

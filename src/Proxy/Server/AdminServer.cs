@@ -13,6 +13,18 @@ namespace Lateen.Proxy.Server;
 /// <param name="Body">The body.</param>
 public sealed record AdminRequest(string Method, string Path, IReadOnlyDictionary<string, string> Query, string Body)
 {
+    /// <summary>Parameters of a query or of a form, decoded; the first of a name counts.</summary>
+    public static Dictionary<string, string> Parameters(string query)
+    {
+        var parameters = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            int eq = pair.IndexOf('=', StringComparison.Ordinal);
+            parameters.TryAdd(Uri.UnescapeDataString(eq < 0 ? pair : pair[..eq]), eq < 0 ? "" : Uri.UnescapeDataString(pair[(eq + 1)..].Replace('+', ' ')));
+        }
+        return parameters;
+    }
+
     /// <summary>Values of the parameter <c>header</c>, which may stand more than once: "name: value" each.</summary>
     public IReadOnlyList<string> Headers { get; init; } = [];
 }
@@ -102,22 +114,11 @@ public sealed class AdminServer : Acceptor
             Send(pages.Answer(new AdminRequest(
                 System.Text.Encoding.Latin1.GetString(RequestHead[KnownHeader.Method]),
                 q < 0 ? path : path[..q],
-                q < 0 ? new Dictionary<string, string>() : Parse(path[(q + 1)..]),
+                q < 0 ? new Dictionary<string, string>() : AdminRequest.Parameters(path[(q + 1)..]),
                 System.Text.Encoding.UTF8.GetString(_body.Written))
             {
                 Headers = q < 0 ? [] : [.. path[(q + 1)..].Split('&').Where(p => p.StartsWith("header=", StringComparison.Ordinal)).Select(p => Uri.UnescapeDataString(p["header=".Length..].Replace('+', ' ')))],
             }));
-        }
-
-        private static Dictionary<string, string> Parse(string query)
-        {
-            var parameters = new Dictionary<string, string>(StringComparer.Ordinal);
-            foreach (string pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
-            {
-                int eq = pair.IndexOf('=', StringComparison.Ordinal);
-                parameters.TryAdd(Uri.UnescapeDataString(eq < 0 ? pair : pair[..eq]), eq < 0 ? "" : Uri.UnescapeDataString(pair[(eq + 1)..].Replace('+', ' ')));
-            }
-            return parameters;
         }
 
         private void Send(AdminAnswer answer)

@@ -124,6 +124,9 @@ public sealed class ProxyServer : IDisposable
     /// <summary>False after /healthcheck/fail. Main loop.</summary>
     public bool IsHealthy { get; set; } = true;
 
+    /// <summary>Nothing but errors is said to the operator. Main loop.</summary>
+    public bool IsQuiet { get; set; }
+
     /// <summary>Called once, on the main loop, when it is live.</summary>
     public Action? Live { get; set; }
 

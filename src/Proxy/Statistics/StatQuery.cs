@@ -21,6 +21,9 @@ public sealed record StatQuery
     /// <summary>Names that contain a match; null for all.</summary>
     public Regex? Filter { get; init; }
 
+    /// <summary>Names that contain no match, in place of those that do.</summary>
+    public bool InvertsFilter { get; init; }
+
     /// <summary>One kind; null for all.</summary>
     public StatKind? Kind { get; init; }
 
@@ -41,7 +44,7 @@ public sealed record StatQuery
 
     /// <summary>True for a series that is asked for.</summary>
     public bool Wants(StatSeries series) =>
-        (!UsedOnly || series.IsUsed) && (Kind is null || Kind == series.Kind) && (Filter is null || Filter.IsMatch(series.Name))
+        (!UsedOnly || series.IsUsed) && (Kind is null || Kind == series.Kind) && (Filter is null || Filter.IsMatch(series.Name) != InvertsFilter)
         && (HiddenOnly is null ? !series.IsHidden : !HiddenOnly.Value || series.IsHidden);
 
     /// <summary>Reads the parameters; null and the words of the refusal where one is wrong.</summary>
@@ -80,6 +83,7 @@ public sealed record StatQuery
         {
             UsedOnly = parameters.ContainsKey("usedonly"),
             Filter = filter,
+            InvertsFilter = parameters.ContainsKey("invert_filter"),
             Kind = kind,
             Buckets = buckets,
             HiddenOnly = hidden,

@@ -39,16 +39,26 @@ internal static class BootstrapReader
         return bootstrap;
     }
 
-    /// <summary>The values of all static runtime layers, later ones over earlier ones, with dotted keys.</summary>
-    public static Dictionary<string, string> Runtime(Bootstrap bootstrap)
+    /// <summary>The values of all runtime layers, with dotted keys. Without layers there is one for the operator.</summary>
+    public static RuntimeValues Runtime(Bootstrap bootstrap)
     {
-        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        var layers = new List<(string, Dictionary<string, string>)>();
+        int admin = -1;
         foreach (RuntimeLayer layer in bootstrap.LayeredRuntime?.Layers ?? [])
         {
+            var values = new Dictionary<string, string>(StringComparer.Ordinal);
             if (layer.StaticLayer is not null)
                 Flatten("", layer.StaticLayer, values);
+            else if (layer.AdminLayer is not null)
+                admin = layers.Count;
+            layers.Add((layer.Name, values));
         }
-        return values;
+        if (bootstrap.LayeredRuntime is null)
+        {
+            admin = 0;
+            layers.Add(("admin", new Dictionary<string, string>(StringComparer.Ordinal)));
+        }
+        return new RuntimeValues(layers, admin);
     }
 
     private static void Flatten(string prefix, Struct fields, Dictionary<string, string> values)

@@ -1,107 +1,85 @@
 using Envoy.Admin.V3;
-using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Documents;
-using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Server;
+using Lateen.Proxy.Xds.Admin;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>Admin pages that tell of configuration: /config_dump, /clusters, /listeners, /server_info, /stats. Main loop.</summary>
+/// <summary>Admin pages that tell of configuration: /config_dump, /clusters, /listeners, /certs, /server_info, /init_dump, /memory. Main loop.</summary>
 internal sealed class ConfigPages(ProxyServer server, ProxyAssembly assembly)
 {
+    private readonly ConfigDumpPage _dump = new(server, assembly);
+    private readonly ClusterPage _clusters = new(server, assembly);
+    private readonly CertificatePage _certificates = new(server, assembly);
+
     /// <summary>The pages.</summary>
-    public IEnumerable<(string Path, string Help, Func<AdminRequest, AdminAnswer> Page)> All() =>
+    public IEnumerable<(string Path, Func<AdminRequest, AdminAnswer> Page)> All() =>
     [
-        ("/config_dump", "dump current Envoy configs", ConfigDump),
-        ("/clusters", "upstream cluster status", Clusters),
-        ("/listeners", "print listener info", Listeners),
-        ("/server_info", "print server version/status information", ServerInfo),
+        ("/config_dump", _dump.Answer),
+        ("/clusters", _clusters.Answer),
+        ("/certs", _certificates.Answer),
+        ("/listeners", Listeners),
+        ("/server_info", ServerInfo),
+        ("/init_dump", InitDump),
+        ("/memory", Memory),
     ];
 
-    private AdminAnswer ConfigDump(AdminRequest request)
+    private AdminAnswer Listeners(AdminRequest request)
     {
-        var dump = new ConfigDump();
-        Add(dump, new BootstrapConfigDump { Bootstrap = assembly.Bootstrap });
-        Add(dump, ClusterDump());
-        if (request.Query.ContainsKey("include_eds"))
-            Add(dump, new EndpointsConfigDump());
-        Add(dump, ListenerDump());
-        Add(dump, RouteDump());
+        if (request.Query.GetValueOrDefault("format") != "json")
+        {
+            return AdminAnswer.Text(string.Concat(server.Listeners.All.Values.Select(
+                l => string.Concat(l.AdditionalAddresses.Prepend(l.Address).Select(a => $"{l.Name}::{a}\n")))));
+        }
+        var message = new Envoy.Admin.V3.Listeners();
+        foreach (Proxy.Listeners.Listener listener in server.Listeners.All.Values)
+        {
+            var status = new ListenerStatus { Name = listener.Name, LocalAddress = DumpSections.AddressOf(listener.Address) };
+            status.AdditionalLocalAddresses.AddRange(listener.AdditionalAddresses.Select(a => DumpSections.AddressOf(a)));
+            message.ListenerStatuses.Add(status);
+        }
+        return AdminAnswer.Json(MessageWriter.ToJson(message, options: new WriterOptions { OriginalNames = true }));
+    }
+
+    private AdminAnswer InitDump(AdminRequest request)
+    {
+        var dump = new UnreadyTargetsDumps();
+        IEnumerable<string> waiting = assembly.Resources.Listeners.Where(l => l.IsWarming).Select(l => l.Message.Name);
+        foreach (string name in waiting)
+            dump.UnreadyTargetsDumps_.Add(new UnreadyTargetsDumps.Types.UnreadyTargetsDump { Name = $"listener {name}", TargetNames = { "routes" } });
         return AdminAnswer.Json(MessageWriter.ToJson(dump, options: new WriterOptions { OriginalNames = true }));
     }
 
-    private static void Add(ConfigDump dump, IMessage part) => dump.Configs.Add(Any.Pack(part));
-
-    private ClustersConfigDump ClusterDump()
+    private static AdminAnswer Memory(AdminRequest request)
     {
-        var dump = new ClustersConfigDump { VersionInfo = assembly.Sources.Ads?.VersionOf(ResourceTypes.Cluster) ?? "" };
-        foreach ((Envoy.Config.Cluster.V3.Cluster message, string version, bool isStatic, bool warming) in assembly.Resources.Clusters)
+        GCMemoryInfo heap = GC.GetGCMemoryInfo();
+        return AdminAnswer.Json(MessageWriter.ToJson(new Memory
         {
-            if (isStatic)
-                dump.StaticClusters.Add(new ClustersConfigDump.Types.StaticCluster { Cluster = Any.Pack(message) });
-            else
-                (warming ? dump.DynamicWarmingClusters : dump.DynamicActiveClusters).Add(new ClustersConfigDump.Types.DynamicCluster { VersionInfo = version, Cluster = Any.Pack(message) });
-        }
-        return dump;
+            Allocated = (ulong)GC.GetTotalMemory(false),
+            HeapSize = (ulong)heap.TotalCommittedBytes,
+            PageheapFree = (ulong)Math.Max(0, heap.TotalCommittedBytes - heap.HeapSizeBytes),
+            TotalPhysicalBytes = (ulong)Environment.WorkingSet,
+        }, options: new WriterOptions { OriginalNames = true, Defaults = true }));
     }
-
-    private ListenersConfigDump ListenerDump()
-    {
-        var dump = new ListenersConfigDump { VersionInfo = assembly.Sources.Ads?.VersionOf(ResourceTypes.Listener) ?? "" };
-        foreach ((Envoy.Config.Listener.V3.Listener message, string version, bool isStatic, bool warming) in assembly.Resources.Listeners)
-        {
-            if (isStatic)
-            {
-                dump.StaticListeners.Add(new ListenersConfigDump.Types.StaticListener { Listener = Any.Pack(message) });
-                continue;
-            }
-            var state = new ListenersConfigDump.Types.DynamicListenerState { VersionInfo = version, Listener = Any.Pack(message) };
-            dump.DynamicListeners.Add(new ListenersConfigDump.Types.DynamicListener { Name = message.Name, ActiveState = warming ? null : state, WarmingState = warming ? state : null });
-        }
-        return dump;
-    }
-
-    private RoutesConfigDump RouteDump()
-    {
-        var dump = new RoutesConfigDump();
-        foreach ((Envoy.Config.Route.V3.RouteConfiguration message, string version) in assembly.Resources.Routes.Values)
-            dump.DynamicRouteConfigs.Add(new RoutesConfigDump.Types.DynamicRouteConfig { VersionInfo = version, RouteConfig = Any.Pack(message) });
-        return dump;
-    }
-
-    private AdminAnswer Clusters(AdminRequest request)
-    {
-        var text = new System.Text.StringBuilder();
-        foreach (ClusterHandle handle in server.Clusters.All)
-        {
-            if (handle.Current is not { } view)
-                continue;
-            string name = handle.Name;
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::default_priority::max_connections::{view.Cluster.DefaultLimits.MaxConnections}\n");
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::added_via_api::{(assembly.Bootstrap.StaticResources?.Clusters.Any(c => c.Name == name) == true ? "false" : "true")}\n");
-            foreach (Host host in view.Hosts.All)
-            {
-                text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::cx_active::{host.ActiveConnections}\n");
-                text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::rq_active::{host.ActiveRequests}\n");
-                text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::rq_total::{host.Counters.Requests}\n");
-                text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::health_flags::{HostFlagNames.Text(host.Flags)}\n");
-                text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{name}::{host.Address}::weight::{host.Endpoint.Weight}\n");
-            }
-        }
-        return AdminAnswer.Text(text.ToString());
-    }
-
-    private AdminAnswer Listeners(AdminRequest request) =>
-        AdminAnswer.Text(string.Concat(server.Listeners.All.Values.Select(l => $"{l.Name}::{l.Address}\n")));
 
     private AdminAnswer ServerInfo(AdminRequest request) => AdminAnswer.Json(MessageWriter.ToJson(new ServerInfo
     {
-        Version = "lateen",
-        State = (ServerInfo.Types.State)server.State,
+        Version = $"lateen/{ProxyProcess.Version}",
+        State = server.State == ProxyState.Live && !server.IsHealthy ? Envoy.Admin.V3.ServerInfo.Types.State.Draining : (ServerInfo.Types.State)server.State,
         Node = assembly.Bootstrap.Node,
         HotRestartVersion = "disabled",
-        UptimeAllEpochs = Duration.FromTimeSpan(TimeSpan.FromMicroseconds(server.Main.WallClock - server.StartedAt)),
-        UptimeCurrentEpoch = Duration.FromTimeSpan(TimeSpan.FromMicroseconds(server.Main.WallClock - server.StartedAt)),
-    }, options: new WriterOptions { OriginalNames = true }));
+        UptimeAllEpochs = Uptime(),
+        UptimeCurrentEpoch = Uptime(),
+        CommandLineOptions = new CommandLineOptions
+        {
+            Concurrency = (uint)server.Workers.Count,
+            ServiceNode = assembly.Bootstrap.Node.Id,
+            ServiceCluster = assembly.Bootstrap.Node.Cluster,
+            DrainStrategy = CommandLineOptions.Types.DrainStrategy.Gradual,
+            Mode = CommandLineOptions.Types.Mode.Serve,
+        },
+    }, options: new WriterOptions { OriginalNames = true, Defaults = true }));
+
+    private Duration Uptime() => Duration.FromTimeSpan(TimeSpan.FromSeconds((server.Main.WallClock - server.StartedAt) / 1_000_000));
 }

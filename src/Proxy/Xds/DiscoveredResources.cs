@@ -19,6 +19,22 @@ public abstract class ListenerHost
     public abstract void Remove(string name);
 }
 
+/// <summary>A resource as it is held.</summary>
+/// <param name="Message">As it came.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="IsStatic">Of the bootstrap.</param>
+/// <param name="IsWarming">It waits for more.</param>
+/// <param name="At">When it came, microseconds since 1970.</param>
+internal readonly record struct HeldResource<T>(T Message, string Version, bool IsStatic, bool IsWarming, long At);
+
+/// <summary>A resource that was refused.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Body">As it came.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="At">When, microseconds since 1970.</param>
+internal sealed record RefusedResource(string Name, string Version, Any Body, string Reason, long At);
+
 /// <summary>Type URLs of discovery.</summary>
 public static class ResourceTypes
 {
@@ -77,6 +93,8 @@ internal sealed class DiscoveredResources : ResourceConsumer
 
         public bool Warming { get; set; }
 
+        public required long At { get; init; }
+
         public Impatience? Clock { get; set; }
     }
 
@@ -88,6 +106,8 @@ internal sealed class DiscoveredResources : ResourceConsumer
 
         public bool Static { get; init; }
 
+        public required long At { get; init; }
+
         public TranslatedListener? Warming { get; set; }
 
         public TranslatedListener? Active { get; set; }
@@ -97,10 +117,33 @@ internal sealed class DiscoveredResources : ResourceConsumer
     public Subscriptions? Subscriptions { get; set; }
 
     /// <summary>Clusters as they came, with their versions.</summary>
-    public IEnumerable<(ClusterMessage Message, string Version, bool Static, bool Warming)> Clusters => _clusterEntries.Values.Select(e => (e.Message, e.Version, e.Static, e.Warming));
+    public IEnumerable<HeldResource<ClusterMessage>> Clusters => _clusterEntries.Values.Select(e => new HeldResource<ClusterMessage>(e.Message, e.Version, e.Static, e.Warming, e.At));
 
     /// <summary>Listeners as they came, with their versions.</summary>
-    public IEnumerable<(ListenerMessage Message, string Version, bool Static, bool Warming)> Listeners => _listenerEntries.Values.Select(e => (e.Message, e.Version, e.Static, e.Warming is not null));
+    public IEnumerable<HeldResource<ListenerMessage>> Listeners => _listenerEntries.Values.Select(e => new HeldResource<ListenerMessage>(e.Message, e.Version, e.Static, e.Warming is not null, e.At));
+
+    /// <summary>What was refused last of each name, until it is accepted.</summary>
+    public IEnumerable<RefusedResource> Refused(string type) => _refused.Where(r => r.Key.Type == type).Select(r => r.Value);
+
+    /// <summary>The version of a type's last answer.</summary>
+    public string VersionOf(string type) => _versions.GetValueOrDefault(type) ?? "";
+
+    private readonly Dictionary<(string Type, string Name), RefusedResource> _refused = [];
+    private readonly Dictionary<string, string> _versions = new(StringComparer.Ordinal);
+
+    private void Remember(string type, IReadOnlyList<IncomingResource> resources, IReadOnlyList<(string Name, string Reason)> refused)
+    {
+        foreach (IncomingResource resource in resources)
+        {
+            string? reason = refused.FirstOrDefault(r => r.Name == resource.Name).Reason;
+            if (reason is null)
+                _refused.Remove((type, resource.Name));
+            else
+                _refused[(type, resource.Name)] = new RefusedResource(resource.Name, resource.Version, resource.Body, reason, _loop.WallClock);
+        }
+        if (refused.Count == 0 && resources.Count > 0)
+            _versions[type] = resources[0].Version;
+    }
 
     /// <summary>Route configurations as they came, by name.</summary>
     public SortedDictionary<string, (RouteConfiguration Message, string Version)> Routes { get; } = new(StringComparer.Ordinal);
@@ -142,6 +185,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
             _ => [("", $"{type} was not asked for")],
         };
         CountAnswer(type, resources, refused);
+        Remember(type, resources, refused);
         Answered.Add(type);
         Progress?.Invoke();
         return refused;
@@ -257,7 +301,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
             Stats.ClustersAdded++;
         else
             Stats.ClustersModified++;
-        var entry = new ClusterEntry { Message = message, Running = running, Version = version, Static = isStatic };
+        var entry = new ClusterEntry { Message = message, Running = running, Version = version, Static = isStatic, At = _loop.WallClock };
         string before = known?.Running is { Type: ClusterType.Eds } old ? old.ServiceName : "";
         _clusterEntries[message.Name] = entry;
         if (running.Type != ClusterType.Eds)
@@ -407,7 +451,7 @@ internal sealed class DiscoveredResources : ResourceConsumer
             Stats.ListenersAdded++;
         else
             Stats.ListenersModified++;
-        var entry = new ListenerEntry { Message = message, Version = version, Static = isStatic, Active = known?.Active, Warming = translated };
+        var entry = new ListenerEntry { Message = message, Version = version, Static = isStatic, At = _loop.WallClock, Active = known?.Active, Warming = translated };
         _listenerEntries[name] = entry;
         foreach (RouteReference routes in translated.Routes)
             Subscriptions?.Subscribe(routes.Source, ResourceTypes.Routes, routes.Name);

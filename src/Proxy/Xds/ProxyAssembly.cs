@@ -119,5 +119,5 @@ internal sealed class ProxyAssembly
     }
 
     /// <summary>The admin pages that tell of configuration and counters.</summary>
-    public IEnumerable<(string Path, string Help, Func<AdminRequest, AdminAnswer> Page)> Pages() => new ConfigPages(_server, this).All();
+    public IEnumerable<(string Path, Func<AdminRequest, AdminAnswer> Page)> Pages() => new ConfigPages(_server, this).All();
 }

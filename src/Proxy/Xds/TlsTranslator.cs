@@ -18,6 +18,18 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
     /// <summary>A context that depends on secrets.</summary>
     private sealed record Awaiting(TlsSource Source, Func<Rejections, TlsOptions?> Make);
 
+    private readonly List<WeakReference<TlsSource>> _sources = [];
+
+    /// <summary>The contexts that something uses, with where their certificates came from.</summary>
+    public IEnumerable<(string Path, TlsOptions Options)> InUse
+    {
+        get
+        {
+            _sources.RemoveAll(s => !s.TryGetTarget(out _));
+            return [.. _sources.Select(s => s.TryGetTarget(out TlsSource? source) ? source.Current?.Options : null).OfType<TlsOptions>().Select(o => ("<inline>", o))];
+        }
+    }
+
     /// <summary>Secrets as they came, by name.</summary>
     public IReadOnlyDictionary<string, Secret> Secrets => _secrets;
 
@@ -105,6 +117,7 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
     {
         common ??= new CommonTlsContext();
         var awaiting = new Awaiting(new TlsSource(), r => make(common, r));
+        _sources.Add(new WeakReference<TlsSource>(awaiting.Source));
         List<SdsSecretConfig> named = [.. common.TlsCertificateSdsSecretConfigs];
         if ((common.ValidationContextSdsSecretConfig ?? common.CombinedValidationContext?.ValidationContextSdsSecretConfig) is { } validation)
             named.Add(validation);

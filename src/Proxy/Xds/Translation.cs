@@ -58,7 +58,7 @@ internal sealed class Translation
     public bool IsInbound { get; set; }
 
     /// <summary>Values of the bootstrap's runtime layers, by key.</summary>
-    public required IReadOnlyDictionary<string, string> Runtime { get; init; }
+    public required RuntimeValues Runtime { get; init; }
 
     /// <summary>The counters of a listener by its prefix: a changed listener goes on with them.</summary>
     public Listeners.ListenerCounters ListenerCounters(string prefix) => _listeners.GetOrAdd(prefix, p => Listeners.ListenerCounters.In(Statistics, p));
