@@ -71,6 +71,10 @@ public sealed class RuntimeValues : IReadOnlyDictionary<string, string>
         return new Routing.Fraction((uint)Math.Min(percent, 100), 100);
     }
 
+    /// <summary>A number that a key may say; <paramref name="otherwise"/> where it does not. Any thread.</summary>
+    public long Number(string key, long otherwise) =>
+        key.Length > 0 && _current.TryGetValue(key, out string? text) && long.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out long number) ? number : otherwise;
+
     /// <inheritdoc/>
     public string this[string key] => _current[key];
 

@@ -131,7 +131,10 @@ public enum ClusterHistogram : byte
 }
 
 /// <summary>One worker's counters of one cluster: written by that worker alone, read by anyone.</summary>
-public sealed class ClusterCounters(StatCells cells)
+/// <param name="cells">Its cells.</param>
+/// <param name="stats">All of the cluster.</param>
+/// <param name="worker">Whose they are.</param>
+public sealed class ClusterCounters(StatCells cells, ClusterStats stats, int worker)
 {
     private const int Gauges = (int)ClusterCounter.HealthCheckVerifyCluster + 1, Histograms = Gauges + (int)ClusterGauge.UpstreamCxTxBytesBuffered + 1;
 
@@ -159,6 +162,9 @@ public sealed class ClusterCounters(StatCells cells)
 
     /// <summary>Adds one.</summary>
     public void Count(ClusterCounter counter) => cells.Count((int)counter);
+
+    /// <summary>Counts the answer to a request that the proxy made itself: such are internal.</summary>
+    public void CountCode(int status) => stats.CountAnswer(worker, status, isInternal: true, canary: false);
 
     /// <summary>Adds some.</summary>
     public void Add(ClusterCounter counter, long amount) => cells.Add((int)counter, amount);

@@ -53,7 +53,7 @@ public sealed class ClusterStats : StatSource
     /// <summary>In front of names; empty before the cluster is published.</summary>
     public string Prefix => _prefix;
 
-    internal ClusterCounters Of(int row) => new(_group.Of(row));
+    internal ClusterCounters Of(int row) => new(_group.Of(row), this, row);
 
     /// <summary>Counts an answer that reached the client, on a worker.</summary>
     public void CountAnswer(int worker, int status, bool isInternal, bool canary)

@@ -130,6 +130,25 @@ public sealed class Exchange : RequestReceiver
     /// <summary>It is over.</summary>
     public bool IsFinished => _finished;
 
+    /// <summary>What is being recorded: DownstreamEnd, or a moment before it.</summary>
+    internal string LogMoment { get; private set; } = "DownstreamEnd";
+
+    /// <summary>Records a moment before the end, under its name.</summary>
+    internal void RecordMoment(string moment, IReadOnlyList<ExchangeRecorder> recorders)
+    {
+        LogMoment = moment;
+        foreach (ExchangeRecorder recorder in recorders)
+            recorder.OnMoment(this);
+        LogMoment = "DownstreamEnd";
+    }
+
+    /// <summary>An attempt is over: the router's own logs hear of it.</summary>
+    internal void RecordAttempt(int status, IReadOnlyList<ExchangeRecorder> recorders)
+    {
+        Upstream.Status = status;
+        RecordMoment("UpstreamEnd", recorders);
+    }
+
     /// <summary>Envoy's details of the response code.</summary>
     public string Details { get; set; } = "";
 
@@ -207,8 +226,8 @@ public sealed class Exchange : RequestReceiver
         if (!Admission.Admit(this))
             return;
         SelectRoute();
-        foreach (ExchangeRecorder recorder in _recorders)
-            recorder.OnBegin(this);
+        if (Options.LogAtStart)
+            RecordMoment("DownstreamStart", _recorders);
         if (!Upgrades.Admit(this))
             return;
         Options.Tracer?.OnRequest(this);
@@ -690,6 +709,9 @@ public struct UpstreamOutcome
 
     /// <summary>The last host tried; null where none was.</summary>
     public Host? Host;
+
+    /// <summary>The status of the attempt that just ended; 0 without an answer.</summary>
+    public int Status;
 
     /// <summary>The virtual host's class of requests that this one belongs to; null where it has none.</summary>
     public VirtualCluster? VirtualCluster;

@@ -51,7 +51,10 @@ public sealed class ExchangeFacts : IStreamFacts
     public HttpVersion? UpstreamProtocol => _x.Upstream.Version;
 
     /// <inheritdoc/>
-    public int Status => _x.Status;
+    public int Status => _x.LogMoment == "UpstreamEnd" ? _x.Upstream.Status : _x.Status;
+
+    /// <inheritdoc/>
+    public string VirtualClusterName => _x.Upstream.VirtualCluster?.Name ?? "";
 
     /// <inheritdoc/>
     public ResponseFlags Flags => _x.Flags;
@@ -84,7 +87,7 @@ public sealed class ExchangeFacts : IStreamFacts
     public StreamBytes UpstreamBytes => _x.Upstream.Bytes;
 
     /// <inheritdoc/>
-    public int Attempts => _x.Upstream.Attempts;
+    public int Attempts => _x.LogMoment == "UpstreamEnd" ? 0 : _x.Upstream.Attempts;
 
     /// <inheritdoc/>
     public string RouteName => _x.Route?.Name ?? "";
@@ -168,7 +171,7 @@ public sealed class ExchangeFacts : IStreamFacts
     public ReadOnlySpan<byte> LocalReplyBody => _x.LocalBody.Written;
 
     /// <inheritdoc/>
-    public string LogType => _x.IsFinished ? "DownstreamEnd" : "DownstreamStart";
+    public string LogType => _x.LogMoment;
 
     private sealed class DynamicView(Exchange exchange) : MetadataView
     {

@@ -6,8 +6,8 @@ namespace Lateen.Proxy.Exchanges;
 /// <summary>Writes down exchanges: access logs, statistics, decision records. Shared by all workers; what it keeps, it keeps by worker.</summary>
 public abstract class ExchangeRecorder
 {
-    /// <summary>The head was admitted and a route was looked for (logs at the start, in-flight gauges).</summary>
-    public virtual void OnBegin(Exchange exchange)
+    /// <summary>A moment before its end is to be written down: its start, an interval, an attempt's end (<see cref="ExchangeFacts.LogType"/> tells which).</summary>
+    public virtual void OnMoment(Exchange exchange)
     {
     }
 

@@ -9,7 +9,7 @@ namespace Lateen.Proxy.Exchanges;
 internal sealed class ExchangeTimers
 {
     private readonly Exchange _exchange;
-    private readonly Clock _idle, _request, _duration;
+    private readonly Clock _idle, _request, _duration, _periodic;
     private long _idleMicros, _lastProgress;
 
     public ExchangeTimers(Exchange exchange)
@@ -18,6 +18,7 @@ internal sealed class ExchangeTimers
         _idle = new Clock(this, Kind.Idle);
         _request = new Clock(this, Kind.Request);
         _duration = new Clock(this, Kind.Duration);
+        _periodic = new Clock(this, Kind.Periodic);
     }
 
     private enum Kind : byte
@@ -25,6 +26,7 @@ internal sealed class ExchangeTimers
         Idle,
         Request,
         Duration,
+        Periodic,
     }
 
     private EventLoop Loop => _exchange.Worker.Loop;
@@ -41,6 +43,8 @@ internal sealed class ExchangeTimers
             Loop.Arm(_request, Options.RequestTimeoutMicros);
         if (Options.MaxStreamMicros > 0)
             Loop.Arm(_duration, Options.MaxStreamMicros);
+        if (Options.LogIntervalMicros > 0)
+            Loop.Arm(_periodic, Options.LogIntervalMicros);
     }
 
     public void OnHead(bool end) => OnProgress(end);
@@ -114,6 +118,7 @@ internal sealed class ExchangeTimers
         Loop.Disarm(_idle);
         Loop.Disarm(_request);
         Loop.Disarm(_duration);
+        Loop.Disarm(_periodic);
     }
 
     private void OnDue(Kind kind, long now)
@@ -126,6 +131,10 @@ internal sealed class ExchangeTimers
                     Loop.Arm(_idle, rest);
                 else
                     Replies.StreamIdle(_exchange);
+                break;
+            case Kind.Periodic:
+                Loop.Arm(_periodic, Options.LogIntervalMicros);
+                _exchange.RecordMoment("DownstreamPeriodic", Options.Recorders);
                 break;
             case Kind.Request:
                 if (!_exchange.RequestComplete)

@@ -105,6 +105,12 @@ public sealed record HttpOptions
     /// <summary>Told of each exchange's end (access logs, statistics, decision records); several are one behind the other.</summary>
     public IReadOnlyList<ExchangeRecorder> Recorders { get; init; } = [];
 
+    /// <summary>A record when a request's head has come, too.</summary>
+    public bool LogAtStart { get; init; }
+
+    /// <summary>A record each so many microseconds, too; 0 for none.</summary>
+    public long LogIntervalMicros { get; init; }
+
     /// <summary>Traces requests; null where off.</summary>
     public ExchangeTracer? Tracer { get; init; }
 

@@ -131,6 +131,12 @@ public interface IStreamFacts
     /// <summary>Flags.</summary>
     ResponseFlags Flags { get; }
 
+    /// <summary>A health checker asks.</summary>
+    bool IsHealthCheck => false;
+
+    /// <summary>The class of requests of its virtual host; empty for none.</summary>
+    string VirtualClusterName => "";
+
     /// <summary>The order in which the flags were set, a byte each (bit number plus one, the first lowest); 0 where it is not known.</summary>
     ulong FlagOrder => 0;
 

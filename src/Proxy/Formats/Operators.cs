@@ -31,7 +31,21 @@ internal static partial class Operators
         if (number is not null)
             return new ValuePart(number, isNumber: true);
         Func<IStreamFacts, ByteBuffer, bool>? text = Result(op) ?? Place(op) ?? Headers(op) ?? Times(op) ?? Tls(op);
-        return text is not null ? new ValuePart(text, lengthMax: op.LengthMax) : State(op);
+        return text is not null ? new ValuePart(text, lengthMax: op.LengthMax) : op.Name == "CEL" ? Expression(op) : State(op);
+    }
+
+    // An expression that comes to an error has no value; so has one that comes to nothing.
+    private static ValuePart Expression(OperatorText op)
+    {
+        try
+        {
+            Cel.CelProgram program = Cel.CelProgram.Parse(Required(op));
+            return new ValuePart((f, b) => program.Print(f, b) is not (Cel.CelKind.Error or Cel.CelKind.Null), lengthMax: op.LengthMax);
+        }
+        catch (Cel.CelException e)
+        {
+            throw new FormatException($"operator %CEL({op.Argument})%: {e.Message}");
+        }
     }
 
     /// <summary>Writes a text; false where it is empty.</summary>
@@ -98,7 +112,7 @@ internal static partial class Operators
         "UPSTREAM_TRANSPORT_FAILURE_REASON" => static (f, b) => Put(b, f.UpstreamTransportFailure.Contains(' ', StringComparison.Ordinal) ? f.UpstreamTransportFailure.Replace(' ', '_') : f.UpstreamTransportFailure),
         "DOWNSTREAM_TRANSPORT_FAILURE_REASON" => static (f, b) => Put(b, f.DownstreamTransportFailure.Contains(' ', StringComparison.Ordinal) ? f.DownstreamTransportFailure.Replace(' ', '_') : f.DownstreamTransportFailure),
         "ROUTE_NAME" => static (f, b) => Put(b, f.RouteName),
-        "VIRTUAL_CLUSTER_NAME" => static (f, b) => false,
+        "VIRTUAL_CLUSTER_NAME" => static (f, b) => Put(b, f.VirtualClusterName),
         "VIRTUAL_HOST_NAME" => static (f, b) => Put(b, f.VirtualHostName),
         "FILTER_CHAIN_NAME" => static (f, b) => Put(b, f.FilterChainName),
         "ACCESS_LOG_TYPE" => static (f, b) => Put(b, f.LogType),

@@ -19,6 +19,9 @@ public sealed class AccessLog(TextFormat? text, JsonFormat?[]? json, LogFilter? 
     /// <inheritdoc/>
     public override void OnEnd(Exchange exchange) => Write(exchange.Worker, exchange.Facts, exchange.Random);
 
+    /// <inheritdoc/>
+    public override void OnMoment(Exchange exchange) => Write(exchange.Worker, exchange.Facts, exchange.Random);
+
     /// <summary>Writes the record of a stream where the filter keeps it.</summary>
     public void Write(Worker worker, IStreamFacts facts, ulong random)
     {

@@ -21,16 +21,32 @@ public enum Comparison : byte
 }
 
 /// <summary>By a number of the record.</summary>
-public sealed class NumberFilter(Func<IStreamFacts, long> number, Comparison comparison, long bound) : LogFilter
+/// <param name="number">The number.</param>
+/// <param name="comparison">How it is compared.</param>
+/// <param name="otherwise">With what, where no key says otherwise.</param>
+/// <param name="runtime">Values that may change.</param>
+/// <param name="key">The key that may say with what; empty for none.</param>
+public sealed class NumberFilter(Func<IStreamFacts, long> number, Comparison comparison, long otherwise, RuntimeValues runtime, string key) : LogFilter
 {
     /// <inheritdoc/>
-    public override bool Keeps(IStreamFacts facts, ulong random) => comparison switch
+    public override bool Keeps(IStreamFacts facts, ulong random)
     {
-        Comparison.Equal => number(facts) == bound,
-        Comparison.GreaterOrEqual => number(facts) >= bound,
-        Comparison.LessOrEqual => number(facts) <= bound,
-        _ => number(facts) != bound,
-    };
+        long bound = runtime.Number(key, otherwise), value = number(facts);
+        return comparison switch
+        {
+            Comparison.Equal => value == bound,
+            Comparison.GreaterOrEqual => value >= bound,
+            Comparison.LessOrEqual => value <= bound,
+            _ => value != bound,
+        };
+    }
+}
+
+/// <summary>Requests that no health checker made.</summary>
+public sealed class NotHealthCheckFilter : LogFilter
+{
+    /// <inheritdoc/>
+    public override bool Keeps(IStreamFacts facts, ulong random) => !facts.IsHealthCheck;
 }
 
 /// <summary>All of some, or one of them.</summary>
@@ -63,7 +79,7 @@ public sealed class HeaderFilter(HeaderMatch match) : LogFilter
 }
 
 /// <summary>A share of records: by the request id where it is a UUID (so that all proxies of a request agree), else by chance.</summary>
-public sealed class ShareFilter(Fraction share, bool independent) : LogFilter
+public sealed class ShareFilter(Fraction share, bool independent, RuntimeValues runtime, string key) : LogFilter
 {
     /// <inheritdoc/>
     public override bool Keeps(IStreamFacts facts, ulong random)
@@ -72,7 +88,7 @@ public sealed class ShareFilter(Fraction share, bool independent) : LogFilter
         if (!independent && facts.RequestHead is { } head && head.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id) && id.Length == 36
             && System.Buffers.Text.Utf8Parser.TryParse(id[..8], out uint stable, out int used, 'X') && used == 8)
             random = stable;
-        return share.Includes(random);
+        return runtime.Share(key, share).Includes(random);
     }
 }
 

@@ -12,12 +12,13 @@ namespace Lateen.Proxy.Xds;
 /// <summary>Access logs: where to, which form, which records.</summary>
 /// <param name="sink">Gives the sink of a path; the same path is the same sink.</param>
 /// <param name="workers">Number of workers.</param>
-internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int workers)
+/// <param name="runtime">Values that may change.</param>
+internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int workers, RuntimeValues runtime)
 {
     /// <summary>One log; null with a rejection where it is not served.</summary>
     public Telemetry.AccessLog? Log(Envoy.Config.Accesslog.V3.AccessLog log, Rejections rejections)
     {
-        LogFilter? filter = log.Filter is null ? null : Filter(log.Filter, rejections);
+        LogFilter? filter = log.Filter is null ? null : Filter(log.Filter, runtime, rejections);
         switch (log.TypedConfig is null ? "" : ValueTranslator.TypeName(log.TypedConfig))
         {
             case "envoy.extensions.access_loggers.file.v3.FileAccessLog":
@@ -101,24 +102,24 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
     }
 
     /// <summary>Which records; what is not served is refused.</summary>
-    public static LogFilter? Filter(AccessLogFilter filter, Rejections rejections)
+    public static LogFilter? Filter(AccessLogFilter filter, RuntimeValues runtime, Rejections rejections)
     {
         switch (filter.FilterSpecifierCase)
         {
             case AccessLogFilter.FilterSpecifierOneofCase.StatusCodeFilter:
-                return Number(static f => f.Status, filter.StatusCodeFilter.Comparison);
+                return Number(static f => f.Status, filter.StatusCodeFilter.Comparison, runtime);
             case AccessLogFilter.FilterSpecifierOneofCase.DurationFilter:
-                return Number(static f => ((f.Times.End != 0 ? f.Times.End : f.Now) - f.Times.RequestBegin) / 1000, filter.DurationFilter.Comparison);
+                return Number(static f => ((f.Times.End != 0 ? f.Times.End : f.Now) - f.Times.RequestBegin) / 1000, filter.DurationFilter.Comparison, runtime);
             case AccessLogFilter.FilterSpecifierOneofCase.NotHealthCheckFilter:
-                return new CombinedFilter([], all: true);
+                return new Telemetry.NotHealthCheckFilter();
             case AccessLogFilter.FilterSpecifierOneofCase.TraceableFilter:
                 return new Telemetry.TraceableFilter();
             case AccessLogFilter.FilterSpecifierOneofCase.RuntimeFilter:
-                return new ShareFilter(ValueTranslator.Fraction(filter.RuntimeFilter.PercentSampled, new Fraction(0, 100)), filter.RuntimeFilter.UseIndependentRandomness);
+                return new ShareFilter(ValueTranslator.Fraction(filter.RuntimeFilter.PercentSampled, new Fraction(0, 100)), filter.RuntimeFilter.UseIndependentRandomness, runtime, filter.RuntimeFilter.RuntimeKey);
             case AccessLogFilter.FilterSpecifierOneofCase.AndFilter:
-                return new CombinedFilter([.. filter.AndFilter.Filters.Select(f => Filter(f, rejections)).OfType<LogFilter>()], all: true);
+                return new CombinedFilter([.. filter.AndFilter.Filters.Select(f => Filter(f, runtime, rejections)).OfType<LogFilter>()], all: true);
             case AccessLogFilter.FilterSpecifierOneofCase.OrFilter:
-                return new CombinedFilter([.. filter.OrFilter.Filters.Select(f => Filter(f, rejections)).OfType<LogFilter>()], all: false);
+                return new CombinedFilter([.. filter.OrFilter.Filters.Select(f => Filter(f, runtime, rejections)).OfType<LogFilter>()], all: false);
             case AccessLogFilter.FilterSpecifierOneofCase.HeaderFilter:
                 return new Telemetry.HeaderFilter(MatcherTranslator.Header(filter.HeaderFilter.Header, rejections));
             case AccessLogFilter.FilterSpecifierOneofCase.ResponseFlagFilter:
@@ -161,6 +162,6 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
         return new FlagFilter(flags);
     }
 
-    private static NumberFilter Number(Func<IStreamFacts, long> number, ComparisonFilter comparison) =>
-        new(number, (Comparison)comparison.Op, comparison.Value?.DefaultValue ?? 0);
+    private static NumberFilter Number(Func<IStreamFacts, long> number, ComparisonFilter comparison, RuntimeValues runtime) =>
+        new(number, (Comparison)comparison.Op, comparison.Value?.DefaultValue ?? 0, runtime, comparison.Value?.RuntimeKey ?? "");
 }

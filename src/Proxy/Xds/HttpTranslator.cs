@@ -37,6 +37,10 @@ internal static class HttpTranslator
             Filters = filters,
             Routes = routes,
             Recorders = [.. m.AccessLog.Select(l => translation.Logs.Log(l, rejections)).OfType<ExchangeRecorder>(), translation.Decisions],
+#pragma warning disable CS0612 // the older places of the log's settings
+            LogAtStart = m.AccessLogOptions?.FlushAccessLogOnNewRequest ?? m.FlushAccessLogOnNewRequest,
+            LogIntervalMicros = ValueTranslator.Micros(m.AccessLogOptions?.AccessLogFlushInterval ?? m.AccessLogFlushInterval),
+#pragma warning restore CS0612
             LocalReplies = LocalReplyTranslator.Rules(m.LocalReplyConfig, translation, rejections),
             ServerName = m.ServerName.Length > 0 ? m.ServerName : "envoy",
             ServerHeader = (ServerHeaderMode)m.ServerHeaderTransformation,

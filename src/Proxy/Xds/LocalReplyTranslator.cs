@@ -20,7 +20,7 @@ internal static class LocalReplyTranslator
         var mappers = new List<ReplyMapper>();
         foreach (ResponseMapper mapper in config.Mappers)
         {
-            LogFilter? filter = mapper.Filter is null ? null : AccessLogTranslator.Filter(mapper.Filter, rejections);
+            LogFilter? filter = mapper.Filter is null ? null : AccessLogTranslator.Filter(mapper.Filter, translation.Runtime, rejections);
             byte[]? body = ValueTranslator.Data(mapper.Body, rejections);
             mappers.Add(new ReplyMapper(filter, (int?)mapper.StatusCode, body, Body(mapper.BodyFormatOverride, rejections), RouteTranslator.Mutations(mapper.HeadersToAdd, [], rejections)));
         }

@@ -58,7 +58,7 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         if (HasHeader(rbac.Rules) || HasHeader(rbac.ShadowRules))
             rejections.Add("Found header(s) rules in RBAC network filter, not supported");
         var settings = new RbacSettings(RbacTranslator.Policies(rbac.Rules, translation, rejections), RbacTranslator.Policies(rbac.ShadowRules, translation, rejections), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
-        return new RbacNetworkFilter(settings, rbac.EnforcementType == RbacMessage.Types.EnforcementType.Continuous, ValueTranslator.Micros(rbac.DelayDeny));
+        return new RbacNetworkFilter(settings, rbac.EnforcementType == RbacMessage.Types.EnforcementType.Continuous, ValueTranslator.Micros(rbac.DelayDeny), RbacStats.In(translation.Statistics, rbac.StatPrefix, "", rbac.ShadowRulesStatPrefix));
     }
 
     private static bool HasHeader(Envoy.Config.Rbac.V3.RBAC? rules) =>

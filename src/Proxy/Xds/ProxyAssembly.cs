@@ -29,6 +29,7 @@ internal sealed class ProxyAssembly
         var tls = new TlsTranslator((source, name) => Sources!.Subscribe(source, ResourceTypes.Secret, name));
         FilterRegistry filters = FilterCatalogue.Make(() => Translation!);
         Tls = tls;
+        RuntimeValues runtime = BootstrapReader.Runtime(_bootstrap);
         Translation = new Translation
         {
             Node = _bootstrap.Node,
@@ -39,13 +40,13 @@ internal sealed class ProxyAssembly
             Clusters = server.Clusters,
             Upstreams = server.Upstreams,
             Security = tls,
-            Logs = new AccessLogTranslator(server.SinkOf, server.Workers.Count),
+            Logs = new AccessLogTranslator(server.SinkOf, server.Workers.Count, runtime),
             Filters = filters,
             Routes = new RouteTranslator(server.Clusters, filters) { Statistics = server.Statistics },
             Peers = new PeerHeaders(_bootstrap.Node.Id, _bootstrap.Node.Metadata),
             Decisions = server.Decisions,
             Metrics = new IstioMetrics(server.Workers.Count),
-            Runtime = BootstrapReader.Runtime(_bootstrap),
+            Runtime = runtime,
         };
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
         Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say);

@@ -7,20 +7,15 @@ namespace Lateen.Proxy.Filters.Rbac;
 /// <param name="settings">Policies.</param>
 /// <param name="continuous">Each time bytes come, not only the first.</param>
 /// <param name="delayMicros">How long a denied connection is held.</param>
-public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, long delayMicros) : NetworkFilterFactory
+/// <param name="stats">Its counters.</param>
+public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, long delayMicros, RbacStats stats) : NetworkFilterFactory
 {
     private const string Namespace = "envoy.filters.network.rbac";
 
-    private long _allowed, _denied, _shadowAllowed, _shadowDenied;
-
-    /// <summary>What was decided so far: allowed, denied, and the same of the shadow policies.</summary>
-    public (long Allowed, long Denied, long ShadowAllowed, long ShadowDenied) Counts =>
-        (Volatile.Read(ref _allowed), Volatile.Read(ref _denied), Volatile.Read(ref _shadowAllowed), Volatile.Read(ref _shadowDenied));
-
     /// <inheritdoc/>
-    public override NetworkFilter? Create(TcpSession session) => settings.Rules is null && settings.Shadow is null ? null : new Guard(this, settings, continuous, delayMicros);
+    public override NetworkFilter? Create(TcpSession session) => settings.Rules is null && settings.Shadow is null ? null : new Guard(stats, settings, continuous, delayMicros);
 
-    private sealed class Guard(RbacNetworkFilter owner, RbacSettings settings, bool continuous, long delayMicros) : NetworkFilter
+    private sealed class Guard(RbacStats stats, RbacSettings settings, bool continuous, long delayMicros) : NetworkFilter
     {
         private Refusal? _refusal;
         private bool _judged;
@@ -34,10 +29,10 @@ public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, lo
             _judged = true;
             if (settings.Rules is not { } rules || rules.Allows(session.Facts, out RbacPolicy? policy))
             {
-                Interlocked.Increment(ref owner._allowed);
+                stats.Count(session.Connection.Worker.Index, true);
                 return NetworkVerdict.Continue;
             }
-            Interlocked.Increment(ref owner._denied);
+            stats.Count(session.Connection.Worker.Index, false);
             if (delayMicros <= 0)
             {
                 session.Deny(policy?.DeniedDetails ?? RbacPolicies.NoneDetails, "rbac_deny_close");
@@ -50,7 +45,7 @@ public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, lo
         private void Note(TcpSession session, RbacPolicies shadow)
         {
             bool allowed = shadow.Allows(session.Facts, out RbacPolicy? policy);
-            Interlocked.Increment(ref allowed ? ref owner._shadowAllowed : ref owner._shadowDenied);
+            stats.CountShadow(session.Connection.Worker.Index, allowed);
             var values = new Dictionary<string, string> { [settings.ShadowPrefix + "shadow_engine_result"] = allowed ? "allowed" : "denied" };
             if (policy is not null)
                 values[settings.ShadowPrefix + "shadow_effective_policy_id"] = policy.Name;

@@ -115,6 +115,8 @@ internal sealed class Attempt : ResponseReceiver
         if (_over)
             return;
         _over = true;
+        if (_slot.UpstreamRecorders.Count > 0)
+            _slot.Exchange.RecordAttempt(Status, _slot.UpstreamRecorders);
         Loop.Disarm(_try);
         Loop.Disarm(_idle);
         Loop.Disarm(_duration);

@@ -53,6 +53,9 @@ internal sealed class RouterSlot : FilterSlot
     /// <summary>Attempts begun.</summary>
     public int Attempts => _attempts;
 
+    /// <summary>Logs of attempts.</summary>
+    public IReadOnlyList<ExchangeRecorder> UpstreamRecorders => Router.Options.UpstreamRecorders;
+
     private RouterFilter Router => (RouterFilter)Filter;
 
     private EventLoop Loop => Exchange.Worker.Loop;

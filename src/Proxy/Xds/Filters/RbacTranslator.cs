@@ -17,7 +17,7 @@ internal sealed class RbacTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        ValueTranslator.Unpack(config, HttpRbac.RBAC.Parser, rejections) is { } rbac ? new RbacFilter(name, Of(rbac, translation, rejections), translation.Workers) { DisabledByDefault = disabled } : null;
+        ValueTranslator.Unpack(config, HttpRbac.RBAC.Parser, rejections) is { } rbac ? new RbacFilter(name, Of(rbac, translation, rejections), RbacStats.In(translation.Statistics, translation.HttpStatPrefix, rbac.RulesStatPrefix, rbac.ShadowRulesStatPrefix)) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) =>
