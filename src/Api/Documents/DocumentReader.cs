@@ -59,16 +59,28 @@ public static class DocumentReader
         var documents = new List<Document>();
         foreach (var (start, length, firstLine) in Split(text))
         {
-            var part = text.Substring(start, length);
+            // Blank lines in front belong to nobody.
+            var (part, line) = WithoutBlankLines(text.AsSpan(start, length), firstLine);
             var before = diagnostics.ErrorCount;
-            var root = YamlNodes.Parse(part, file, firstLine, diagnostics, limits);
+            var root = YamlNodes.Parse(part, file, line, diagnostics, limits);
             if (diagnostics.ErrorCount == before && root is not null)
             {
-                documents.Add(new Document(root, part, file, firstLine));
+                documents.Add(new Document(root, part, file, line));
             }
         }
 
         return documents;
+    }
+
+    private static (string Part, int Line) WithoutBlankLines(ReadOnlySpan<char> part, int line)
+    {
+        for (var end = part.IndexOf('\n'); end >= 0 && part[..end].IsWhiteSpace(); end = part.IndexOf('\n'))
+        {
+            part = part[(end + 1)..];
+            line++;
+        }
+
+        return (part.ToString(), line);
     }
 
     private static bool LooksLikeJson(string text)

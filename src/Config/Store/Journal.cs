@@ -89,9 +89,9 @@ public sealed class Journal
         var state = new Dictionary<ResourceKey, Resource>();
         foreach (var (key, (entry, created)) in texts)
         {
-            var source = entry.File.Length > 0 ? ResourceOrigin.FromFile : ResourceOrigin.FromJournal;
+            var source = entry.IsWatched ? ResourceOrigin.FromFile : ResourceOrigin.FromJournal;
             var options = new DecoderOptions { Source = source, DefaultNamespace = key.Namespace.Length > 0 ? key.Namespace : "default" };
-            var decoded = new ResourceDecoder(options).Decode(entry.After!, entry.File, diagnostics);
+            var decoded = new ResourceDecoder(options).Decode(new string('\n', entry.Line - 1) + entry.After, entry.File, diagnostics);
             if (decoded.FirstOrDefault(r => r.Key == key) is { } resource)
             {
                 state[key] = resource.With(resource.Metadata with { CreationTime = resource.Metadata.CreationTime ?? created });
@@ -115,7 +115,7 @@ public sealed class Journal
     /// <summary>Writes the next revision. Nothing is left behind when it cannot be written.</summary>
     internal (long Number, Diagnostic? Failure) Append(DateTimeOffset time, string author, string reason, ResourceView before, IReadOnlyDictionary<ResourceKey, Resource?> changes)
     {
-        var entries = changes.Select(c => new RevisionEntry(c.Key, before.Find(c.Key)?.ToText(), c.Value?.ToText(), FileOf(c.Value)))
+        var entries = changes.Select(c => Entry(c.Key, before.Find(c.Key), c.Value))
             .OrderBy(e => e.Key.ToString(), StringComparer.Ordinal)
             .ToArray();
         var number = LastNumber + 1;
@@ -137,7 +137,12 @@ public sealed class Journal
         }
     }
 
-    private static string FileOf(Resource? resource) => resource?.Origin is { Source: ResourceOrigin.FromFile } origin ? origin.File : "";
+    private static RevisionEntry Entry(ResourceKey key, Resource? before, Resource? after)
+    {
+        // Lines are those of the text as it was written; an object that is kept in another form has none of its own.
+        var line = after is { Origin: { Text.Length: > 0, TextPath.Length: 0 } origin } ? origin.TextLine : after?.Origin.Line ?? 1;
+        return new RevisionEntry(key, before?.ToText(), after?.ToText(), after?.Origin.File ?? "", Math.Max(1, line), after?.Origin.Source == ResourceOrigin.FromFile);
+    }
 
     private static void WriteDurably(string path, string text)
     {

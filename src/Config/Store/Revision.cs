@@ -6,8 +6,10 @@ namespace Lateen.Config.Store;
 /// <param name="Key">Which object.</param>
 /// <param name="Before">Its text before.</param>
 /// <param name="After">Its text after.</param>
-/// <param name="File">The file of a watched folder that it comes from; empty when it was applied.</param>
-public sealed record RevisionEntry(ResourceKey Key, string? Before, string? After, string File = "")
+/// <param name="File">The file it was written in, as it was named; empty where none is known.</param>
+/// <param name="Line">The line of that file at which <paramref name="After"/> begins.</param>
+/// <param name="IsWatched">The file is one of a watched folder; otherwise it was applied.</param>
+public sealed record RevisionEntry(ResourceKey Key, string? Before, string? After, string File = "", int Line = 1, bool IsWatched = false)
 {
     public string Action => Before is null ? "created" : After is null ? "deleted" : "changed";
 }

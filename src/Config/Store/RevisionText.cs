@@ -8,6 +8,8 @@ namespace Lateen.Config.Store;
 /// <summary>A revision as a file: YAML, so that people can read it; the texts of objects stand in it as they were written.</summary>
 internal static class RevisionText
 {
+    private const int LineMax = 1_000_000;
+
     public static string Write(Revision revision) => NodeText.ToYaml(Mapping(
         ("revision", Number(revision.Number)),
         ("time", Text(revision.Time.ToUniversalTime().ToString("O", CultureInfo.InvariantCulture))),
@@ -36,7 +38,8 @@ internal static class RevisionText
         var members = new List<(string, Node)> { ("group", Text(entry.Key.Kind.Group)), ("kind", Text(entry.Key.Kind.Name)), ("namespace", Text(entry.Key.Namespace)), ("name", Text(entry.Key.Name)) };
         if (entry.File.Length > 0)
         {
-            members.Add(("file", Text(entry.File)));
+            members.Add((entry.IsWatched ? "file" : "applied", Text(entry.File)));
+            members.Add(("line", Number(entry.Line)));
         }
 
         if (entry.Before is { } before)
@@ -54,8 +57,13 @@ internal static class RevisionText
 
     private static RevisionEntry? Entry(MappingNode node) =>
         Kinds.Find(node.Text("group") ?? "", node.Text("kind") ?? "") is { } kind
-            ? new RevisionEntry(new ResourceKey(kind, node.Text("namespace") ?? "", node.Text("name") ?? ""), node.Text("before"), node.Text("after"), node.Text("file") ?? "")
+            ? new RevisionEntry(
+                new ResourceKey(kind, node.Text("namespace") ?? "", node.Text("name") ?? ""), node.Text("before"), node.Text("after"),
+                node.Text("file") ?? node.Text("applied") ?? "", LineOf(node), node["file"] is not null)
             : null;
+
+    private static int LineOf(MappingNode node) =>
+        node["line"] is ScalarNode line && int.TryParse(line.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Math.Clamp(number, 1, LineMax) : 1;
 
     private static MappingNode Mapping(params (string Name, Node Value)[] members) => new(members.Select(m => new NodeMember(m.Name, m.Value, 0, 0)).ToArray(), 0, 0);
 

@@ -1,5 +1,6 @@
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
+using Lateen.Pilot.Generation;
 using Lateen.Pilot.Push;
 
 namespace Lateen.ControlPlane.Ads;
@@ -49,6 +50,9 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
 
     /// <summary>The store's generation of that moment; unlike revisions it counts pods and endpoints, too.</summary>
     public long SettledGeneration { get; internal set; }
+
+    /// <summary>False before the other side has introduced itself, and for the stream on which an agent asks for names alone, under its proxy's name.</summary>
+    public bool IsProxy => Session.Node is not null && !(types.Count > 0 && types.Keys.All(type => type == TypeUrls.NameTable));
 
     /// <summary>Some type was refused and has not changed since.</summary>
     public bool HasRefused => types.Values.Any(type => type.Error is not null);

@@ -19,6 +19,9 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     /// <summary>Everything that is written.</summary>
     public IEnumerable<Resource> Resources => store.Current.Everything();
 
+    /// <summary>A resource as it is in force; null where there is none.</summary>
+    public Resource? Find(ResourceKey key) => store.Current.Find(key);
+
     /// <summary>Creates and changes, all or nothing.</summary>
     public Answer<ChangeAnswer> Apply(ApplyRequest asked, DateTimeOffset now)
     {

@@ -11,14 +11,11 @@ public static class ProxyRows
     /// <summary>Every proxy that has introduced itself, by name.</summary>
     public static ProxyList Of(ControlLoop loop, DateTimeOffset now) => new(
         loop.Streams.Revision,
-        [.. loop.Streams.Open.Where(IsProxy).Select(stream => Row(stream, now)).OrderBy(row => row.Name, StringComparer.Ordinal)]);
+        [.. loop.Streams.Open.Where(stream => stream.IsProxy).Select(stream => Row(stream, now)).OrderBy(row => row.Name, StringComparer.Ordinal)]);
 
     /// <summary>Where the admin pages of a proxy are; null when it is not connected or did not say.</summary>
     public static string? AdminOf(ControlLoop loop, string name) =>
-        loop.Streams.Open.FirstOrDefault(stream => IsProxy(stream) && stream.Session.Node!.WorkloadId == name)?.Session.Node is { } node ? Admin(node) : null;
-
-    // An agent asks for names on a stream of its own, under its proxy's name.
-    private static bool IsProxy(AdsStream stream) => stream.Session.Node is not null && !(stream.Types.Count > 0 && stream.Types.Keys.All(type => type == TypeUrls.NameTable));
+        loop.Streams.Open.FirstOrDefault(stream => stream.IsProxy && stream.Session.Node!.WorkloadId == name)?.Session.Node is { } node ? Admin(node) : null;
 
     private static ProxyRow Row(AdsStream stream, DateTimeOffset now)
     {

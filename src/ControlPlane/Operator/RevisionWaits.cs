@@ -41,9 +41,11 @@ public sealed class RevisionWaits(AdsStreams streams)
 
     private WaitAnswer Answer(Wait wait)
     {
-        AdsStream[] proxies = [.. streams.Open.Where(stream => stream.Session.Node is not null)];
-        BehindRow[] behind = [.. proxies.Where(stream => stream.SettledGeneration < wait.Generation || stream.HasRefused).Select(stream => new BehindRow(stream.Session.Node!.WorkloadId, Reason(stream)))];
-        return new WaitAnswer(wait.Revision, behind.Length == 0 && streams.Generation >= wait.Generation, proxies.Length, behind);
+        // An agent's table of names is waited for like its proxy's configuration; both together are one proxy.
+        AdsStream[] known = [.. streams.Open.Where(stream => stream.Session.Node is not null)];
+        BehindRow[] behind = [.. known.Where(stream => stream.SettledGeneration < wait.Generation || stream.HasRefused)
+            .GroupBy(stream => stream.Session.Node!.WorkloadId, Reason).Select(proxy => new BehindRow(proxy.Key, string.Join("; ", proxy)))];
+        return new WaitAnswer(wait.Revision, behind.Length == 0 && streams.Generation >= wait.Generation, known.Count(stream => stream.IsProxy), behind);
     }
 
     private static string Reason(AdsStream stream)
