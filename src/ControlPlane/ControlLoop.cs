@@ -104,8 +104,9 @@ public sealed class ControlLoop
     {
         while (changes.TryDequeue(out StoreChange? change)) Note(change, now);
         if (debounce.TryFire(now)) Compile(now, cause);
+        Streams.EndWarming(now);
         Waits.Check(now);
-        return Earlier(debounce.DueAt, Waits.DueAt);
+        return Earlier(Earlier(debounce.DueAt, Waits.DueAt), Streams.DueAt);
     }
 
     /// <summary>A fault of ours, contained: counted and told.</summary>

@@ -13,6 +13,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     private readonly Dictionary<AdsSession, AdsStream> streams = [];
     private long opened;
     private DateTimeOffset changedAt;
+    private DateTimeOffset? warmAt;
 
     /// <summary>Open streams, oldest first.</summary>
     public IEnumerable<AdsStream> Open => streams.Values;
@@ -85,8 +86,24 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     public void Publish(MeshSnapshot snapshot, long generation, long revision, DateTimeOffset since, DateTimeOffset now)
     {
         (Generation, Revision, changedAt) = (generation, revision, since);
+        warmAt ??= now + hub.Options.WarmingMax;
         foreach (AdsSession session in hub.Publish(snapshot)) streams[session].Wake();
         foreach (AdsStream stream in streams.Values) Settle(stream, now);
+    }
+
+    /// <summary>When <see cref="EndWarming"/> has something to do; null for never.</summary>
+    public DateTimeOffset? DueAt => streams.Count > 0 ? warmAt : null;
+
+    /// <summary>What still waits for endpoints that a proxy never asked for is sent without them.</summary>
+    public void EndWarming(DateTimeOffset now)
+    {
+        if (warmAt is null || now < warmAt) return;
+        warmAt = null;
+        foreach (AdsStream stream in streams.Values)
+        {
+            stream.Session.EndWarming();
+            if (stream.Session.HasWork) stream.Wake();
+        }
     }
 
     /// <summary>How far a type of a stream is, in istioctl's words.</summary>

@@ -8,10 +8,14 @@
 //
 // It never opens a socket, never looks into resources, and never repeats what was refused until it changed.
 //
+// Make before break (xDS protocol, "Eventual consistency considerations"): listeners and routes that change wait until new clusters have their endpoints, and clusters that
+// are no longer there are taken away only when the routes that named them are. Nobody who asks for something waits.
+//
 // Refused: a queue of rendered responses for each stream (unbounded, or stale when bounded); versions that are counters (equal bytes
 // would be pushed again after every change elsewhere, and after every reconnect).
 using System.Collections.Immutable;
 using System.Globalization;
+using Envoy.Config.Cluster.V3;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
 using Lateen.Pilot.Generation;
@@ -25,6 +29,7 @@ public sealed class AdsSession
     private readonly PushHub _hub;
     private readonly Dictionary<string, WatchedType> _watches = [];
     private readonly List<WatchedType> _inOrder = [];
+    private readonly HashSet<string> _unwarmed = [];
     private bool _incremental;
     private long _responses;
 
@@ -76,7 +81,7 @@ public sealed class AdsSession
         {
             // A nonce that is not the last one answers something older: what it says was overtaken.
             if (request.ResponseNonce.Length > 0 && request.ResponseNonce != watch.LastNonce) return;
-            if (request.ResponseNonce.Length > 0) watch.Answered(request.ResponseNonce, request.ErrorDetail?.Message);
+            if (request.ResponseNonce.Length > 0) Answered(watch, request.ResponseNonce, request.ErrorDetail?.Message);
         }
         var changed = watch.Replace(request.ResourceNames);
         if (isNew) watch.IsWildcard = request.ResourceNames.Count == 0;
@@ -91,9 +96,10 @@ public sealed class AdsSession
     {
         response = default;
         if (Rejection is not null || Scope is null) return false;
-        for (var i = 0; i < _inOrder.Count; i++)
+        // Twice, because routes that turn out to be unchanged make way for the removal of clusters.
+        for (var i = 0; i < 2 * _inOrder.Count; i++)
         {
-            var watch = _inOrder[i];
+            var watch = _inOrder[i % _inOrder.Count];
             if (IsTakeable(watch) && Render(watch, Scope) is { } made)
             {
                 response = made;
@@ -104,7 +110,7 @@ public sealed class AdsSession
     }
 
     /// <summary>Everything of the current scope was sent and answered.</summary>
-    public bool InSync => Scope is not null && _inOrder.TrueForAll(watch => !watch.IsDirty && !watch.AwaitsAck);
+    public bool InSync => Scope is not null && _inOrder.TrueForAll(watch => !watch.IsDirty && !watch.AwaitsAck && !watch.WithholdsRemovals);
 
     /// <summary>Where the proxy stands.</summary>
     public ProxyStatus Status() => new(
@@ -118,8 +124,22 @@ public sealed class AdsSession
         foreach (var watch in _inOrder) watch.IsDirty = true;
     }
 
+    /// <summary>Listeners and routes wait no longer for endpoints that nobody asked for.</summary>
+    public void EndWarming() => _unwarmed.Clear();
+
     // A dirty type waits for the answer to what is under way, unless the proxy itself asked for more: then it is waiting for us.
-    private static bool IsTakeable(WatchedType watch) => watch.IsDirty && (watch.OwesAnswer || !watch.AwaitsAck);
+    private bool IsTakeable(WatchedType watch) => watch.IsDirty
+        ? watch.OwesAnswer || (!watch.AwaitsAck && (!NamesClusters(watch) || ClustersAreWarm))
+        : watch.WithholdsRemovals && !watch.AwaitsAck && !NamesMayChange;
+
+    private static bool NamesClusters(WatchedType watch) => watch.TypeUrl is TypeUrls.Listener or TypeUrls.Route;
+
+    private bool ClustersAreWarm => _unwarmed.Count == 0 && !IsBusy(TypeUrls.Cluster) && !IsBusy(TypeUrls.Endpoint);
+
+    // What the proxy serves now may still name clusters that the newest configuration does not have.
+    private bool NamesMayChange => IsBusy(TypeUrls.Listener) || IsBusy(TypeUrls.Route);
+
+    private bool IsBusy(string typeUrl) => _watches.TryGetValue(typeUrl, out var watch) && (watch.IsDirty || watch.AwaitsAck);
 
     private bool Introduce(Envoy.Config.Core.V3.Node? node, DateTimeOffset now)
     {
@@ -170,9 +190,9 @@ public sealed class AdsSession
         watch.OwesAnswer = true;
     }
 
-    private static void Continue(WatchedType watch, DeltaDiscoveryRequest request)
+    private void Continue(WatchedType watch, DeltaDiscoveryRequest request)
     {
-        if (request.ResponseNonce.Length > 0) watch.Answered(request.ResponseNonce, request.ErrorDetail?.Message);
+        if (request.ResponseNonce.Length > 0) Answered(watch, request.ResponseNonce, request.ErrorDetail?.Message);
         foreach (var name in request.ResourceNamesUnsubscribe) watch.Unsubscribe(name);
         if (request.ResourceNamesUnsubscribe.Contains("*")) watch.IsWildcard = false;
         foreach (var name in request.ResourceNamesSubscribe) watch.Subscribe(name);
@@ -180,6 +200,13 @@ public sealed class AdsSession
         if (request.ResourceNamesSubscribe.Count == 0) return;
         watch.IsDirty = true;
         watch.OwesAnswer = true;
+    }
+
+    // Clusters that were refused ask for no endpoints: nobody waits for theirs.
+    private void Answered(WatchedType watch, string nonce, string? error)
+    {
+        watch.Answered(nonce, error);
+        if (error is not null && watch.TypeUrl is TypeUrls.Cluster or TypeUrls.Endpoint) _unwarmed.Clear();
     }
 
     private AdsResponse? Render(WatchedType watch, ProxyScope scope)
@@ -198,6 +225,8 @@ public sealed class AdsSession
             if (watch.IsNews(resource)) news.Add(resource);
         }
         var gone = watch.Gone(all);
+        watch.WithholdsRemovals = watch.TypeUrl == TypeUrls.Cluster && gone.Count > 0 && NamesMayChange;
+        if (watch.WithholdsRemovals) gone = [];
         if (news.Count == 0 && gone.Count == 0 && !watch.OwesAnswer) return null;
 
         var response = new DeltaDiscoveryResponse
@@ -235,12 +264,29 @@ public sealed class AdsSession
 
     private void Delivered(WatchedType watch, string nonce, ProxyScope scope, List<WireResource> news, List<string> gone)
     {
+        NoteWarming(watch, news, gone);
         watch.Sent(nonce, scope.Snapshot.Revision, news, gone);
         if (watch.TypeUrl != TypeUrls.Cluster || !_watches.TryGetValue(TypeUrls.Endpoint, out var endpoints)) return;
         // A cluster that changed warms again and waits for its endpoints, although those did not change.
         foreach (var cluster in news)
         {
             if (endpoints.Names.Contains(cluster.Name) && endpoints.Forget(cluster.Name)) endpoints.IsDirty = true;
+        }
+    }
+
+    // A cluster whose endpoints are discovered serves from the moment that it has them; one that the proxy holds in another form goes on serving meanwhile.
+    private void NoteWarming(WatchedType watch, List<WireResource> news, List<string> gone)
+    {
+        if (watch.TypeUrl == TypeUrls.Endpoint)
+        {
+            foreach (var endpoints in news) _unwarmed.Remove(endpoints.Name);
+            foreach (var name in gone) _unwarmed.Remove(name);
+        }
+        if (watch.TypeUrl != TypeUrls.Cluster || watch.SentCount == 0) return;
+        foreach (var resource in news)
+        {
+            if (!watch.IsHeld(resource.Name) && resource.Message is Cluster { Type: Cluster.Types.DiscoveryType.Eds } cluster)
+                _unwarmed.Add(cluster.EdsClusterConfig?.ServiceName is { Length: > 0 } service ? service : cluster.Name);
         }
     }
 

@@ -25,6 +25,9 @@ internal sealed class WatchedType(string typeUrl)
     /// <summary>The peer waits for an answer, even an empty one.</summary>
     public bool OwesAnswer { get; set; }
 
+    /// <summary>Something that is gone was not yet taken away.</summary>
+    public bool WithholdsRemovals { get; set; }
+
     public string LastNonce { get; set; } = "";
 
     public string SentRevision { get; set; } = "";
@@ -62,6 +65,9 @@ internal sealed class WatchedType(string typeUrl)
 
     /// <summary>The peer holds this version already, from an earlier stream.</summary>
     public void Holds(string name, string version) => _sent[name] = version;
+
+    /// <summary>The peer has some version of it.</summary>
+    public bool IsHeld(string name) => _sent.TryGetValue(name, out var version) && version != Absent;
 
     /// <summary>The peer needs it once more, although it did not change.</summary>
     public bool Forget(string name) => _sent.Remove(name);

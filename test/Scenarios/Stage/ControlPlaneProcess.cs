@@ -46,10 +46,10 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
         return answer;
     }
 
-    public Answer<ChangeAnswer> Delete(string kind, string name, string inNamespace)
+    public Answer<ChangeAnswer> Delete(IReadOnlyList<Target> targets, IReadOnlyList<SourceText> sources, string? inNamespace)
     {
         ControlLoop control = Control ?? throw new ScenarioException("the control plane is away; nothing can be deleted");
-        Answer<ChangeAnswer> answer = control.Configuration.Delete(new DeleteRequest([new Target(kind, name)], [], inNamespace, DryRun: false, IgnoreNotFound: false, Author: "scenario"), time.GetUtcNow());
+        Answer<ChangeAnswer> answer = control.Configuration.Delete(new DeleteRequest(targets, sources, inNamespace, DryRun: false, IgnoreNotFound: false, Author: "scenario"), time.GetUtcNow());
         Tick();
         return answer;
     }

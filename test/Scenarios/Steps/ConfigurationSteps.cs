@@ -32,11 +32,8 @@ internal static class ConfigurationSteps
         new(@"apply(?: (?<file>samples/\S+))?", (play, m, block) => Apply(play, m.Groups["file"].Value, block)),
         new("apply is tried", (play, _, block) => play.LastApply = play.Mesh.Apply(play.File, block)),
         new(@"delete (?<kind>\w+) (?<name>\S+)(?: in namespace (?<ns>\S+))?", (play, m, _) =>
-        {
-            Answer<ChangeAnswer> answer = play.Mesh.ControlPlane.Delete(m.Groups["kind"].Value, m.Groups["name"].Value, Namespace(m.Groups["ns"].Value));
-            if (answer.Value is not { Accepted: true }) throw new ScenarioException($"it was not deleted: {answer.Refusal?.ToString() ?? string.Join("; ", answer.Value!.Findings.Select(f => f.Text))}");
-            play.Mesh.Settle();
-        }),
+            Deleted(play, play.Mesh.ControlPlane.Delete([new Target(m.Groups["kind"].Value, m.Groups["name"].Value)], [], Namespace(m.Groups["ns"].Value)))),
+        new("delete together", (play, _, block) => Deleted(play, play.Mesh.ControlPlane.Delete([], [new SourceText(play.File, block)], null))),
         new(@"the apply is refused with ""(?<text>.*)""", (play, m, _) =>
         {
             if (Last(play).Accepted) throw new ScenarioException("it was accepted");
@@ -54,6 +51,12 @@ internal static class ConfigurationSteps
             if (Last(play).Findings.Count(f => f.Level == "error") != int.Parse(m.Groups["count"].Value)) throw new ScenarioException(Findings(play));
         }),
     ];
+
+    private static void Deleted(Play play, Answer<ChangeAnswer> answer)
+    {
+        if (answer.Value is not { Accepted: true }) throw new ScenarioException($"it was not deleted: {answer.Refusal?.ToString() ?? string.Join("; ", answer.Value!.Findings.Select(f => f.Text))}");
+        play.Mesh.Settle();
+    }
 
     private static string Namespace(string written) => written.Length > 0 ? written : "default";
 

@@ -29,6 +29,9 @@ internal sealed class Play(ulong seed)
     /// <summary>The calls of the last step that made some.</summary>
     public List<Call> Calls { get; } = [];
 
+    /// <summary>Calls that go on being made while steps are taken; null for none.</summary>
+    public CallStream? Stream { get; set; }
+
     /// <summary>The answer to the last apply that was tried; null for none.</summary>
     public ChangeAnswer? LastApply { get; set; }
 

@@ -21,6 +21,7 @@ internal static class TrafficSteps
             Pod pod = play.Mesh.Find(m.Groups["from"].Value)[0];
             One(play, pod.Application!.Loop, play.Mesh.Resolve(m.Groups["host"].Value, Number(m, "port", 0)), new CallRequest("", "", "", [], Raw: m.Groups["text"].Value), pod);
         }),
+        new(@"(?<from>[a-z-]+(?: v\d+)?) keeps calling http://(?<host>[^:/ ]+):(?<port>\d+)(?<path>/\S*) (?<times>\d+) times, one every (?<amount>[\d.]+) (?<unit>ms|s)", (play, m, _) => Stream(play, m)),
         new("the calls end", (play, _, _) => End(play)),
         new(@"(?<amount>\d+) (?<unit>ms|s|min) pass(?:es)?", (play, m, _) => play.Mesh.Network.Advance(Micros(m))),
     ];
@@ -69,8 +70,21 @@ internal static class TrafficSteps
         else End(play);
     }
 
+    // A steady stream of calls that goes on during the steps that follow, until "the calls end".
+    private static void Stream(Play play, Match m)
+    {
+        Pod pod = play.Mesh.Find(m.Groups["from"].Value)[0];
+        (string host, int port) = (m.Groups["host"].Value, Number(m, "port", 80));
+        var request = new CallRequest("GET", m.Groups["path"].Value, $"{host}:{port}", []);
+        play.Calls.Clear();
+        play.Stream = new CallStream(play.Mesh, pod, () => play.Mesh.Resolve(host, port), request, Number(m, "times", 1), Micros(m), play.Calls);
+        play.Mesh.Network.Advance(20_000);
+    }
+
     private static void End(Play play)
     {
+        if (play.Stream is { } stream) play.Mesh.Network.RunUntil(() => stream.IsOver, 600_000_000);
+        play.Stream = null;
         play.Mesh.Await(play.Calls);
         // Access logs are written when an exchange has ended on both sides.
         play.Mesh.Network.Advance(2_000);
