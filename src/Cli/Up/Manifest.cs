@@ -34,7 +34,7 @@ public sealed record Manifest(IReadOnlyList<WorkloadPlan> Workloads, IReadOnlyLi
         var services = new List<JsonObject>();
         var others = new List<SourceText>();
         string? page = null;
-        foreach (SourceText source in SourceFiles.Read([folder], recursive: false, Printing.Terminal.OfProcess()))
+        foreach (SourceText source in SourceFiles.Read([folder], recursive: null, Printing.Terminal.OfProcess()))
         {
             foreach (Document document in DocumentReader.Read(source.Text, source.Name, mistakes))
             {

@@ -108,6 +108,8 @@ public sealed class MeshState : IDisposable
     {
         UnauthorizedAccessException => "its rights do not allow it",
         { HResult: 28 } => "the disk is full",
+        DirectoryNotFoundException or FileNotFoundException => "it cannot be made there",
+        _ when refused.Message.Contains("already exists", StringComparison.Ordinal) => "a file of that name is in the way",
         _ => refused.Message.TrimEnd('.'),
     };
 }

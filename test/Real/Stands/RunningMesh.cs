@@ -10,7 +10,7 @@ internal sealed class RunningMesh : IAsyncDisposable
     private readonly StringBuilder _said = new();
     private Process _process = null!;
 
-    private RunningMesh(string folder, int port) => (Folder, Port) = (folder, port);
+    private RunningMesh(string folder, int port, string state) => (Folder, Port, State) = (folder, port, state);
 
     /// <summary>Holds YAML (mesh/) and state (.lateen/).</summary>
     public string Folder { get; }
@@ -18,7 +18,7 @@ internal sealed class RunningMesh : IAsyncDisposable
     /// <summary>The gateway's.</summary>
     public int Port { get; }
 
-    public string State => Path.Combine(Folder, ".lateen");
+    public string State { get; }
 
     public int ProcessId => _process.Id;
 
@@ -38,12 +38,14 @@ internal sealed class RunningMesh : IAsyncDisposable
     public Uri Page(string path) => new($"http://127.0.0.1:{Port}{path}");
 
     /// <summary>Starts a mesh with the YAML given; returns when it has said that it is ready.</summary>
-    public static async Task<RunningMesh> StartAsync(string yaml, string capture = "auto")
+    public static async Task<RunningMesh> StartAsync(string yaml, string capture = "auto", string? stateOn = null)
     {
         string folder = Directory.CreateTempSubdirectory("lateen-stand-").FullName;
         Directory.CreateDirectory(Path.Combine(folder, "mesh"));
         await File.WriteAllTextAsync(Path.Combine(folder, "mesh", "mesh.yaml"), yaml);
-        var mesh = new RunningMesh(folder, Lateen.FreePort());
+        var mesh = new RunningMesh(folder, Lateen.FreePort(), Path.Combine(stateOn ?? folder, ".lateen"));
+        // A link, so that verbs find the state in the folder where they are started.
+        if (stateOn is not null) File.CreateSymbolicLink(Path.Combine(folder, ".lateen"), mesh.State);
         await mesh.UpAsync(capture);
         return mesh;
     }
@@ -52,7 +54,7 @@ internal sealed class RunningMesh : IAsyncDisposable
     public async Task UpAsync(string capture = "auto")
     {
         lock (_said) _said.Clear();
-        _process = Process.Start(Lateen.Start(Folder, "up", "mesh", "--port", Port.ToString(CultureInfo.InvariantCulture), "--capture", capture))!;
+        _process = Process.Start(Lateen.Start(Folder, "up", "mesh", "--port", Port.ToString(CultureInfo.InvariantCulture), "--capture", capture, "--state", State))!;
         _process.OutputDataReceived += (_, line) => Note(line.Data);
         _process.ErrorDataReceived += (_, line) => Note(line.Data);
         _process.BeginOutputReadLine();
