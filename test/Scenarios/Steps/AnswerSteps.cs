@@ -85,6 +85,6 @@ internal static class AnswerSteps
         if (holds) return;
         var kinds = play.Calls.GroupBy(call => call.ToString()).OrderByDescending(group => group.Count()).Select(group => $"{group.Count()} x {group.Key}");
         Call? first = play.Calls.FirstOrDefault();
-        throw new ScenarioException($"the answers were {string.Join(", ", kinds)}; the first took {first?.TookMicros / 1000.0} ms, by cluster {first?.Cluster}, with {string.Join(", ", first?.Head.Select(h => $"{h.Name}: {h.Value}") ?? [])}");
+        throw new ScenarioException($"the answers were {string.Join(", ", kinds)}; the first took {first?.TookMicros / 1000.0} ms, by cluster {first?.Cluster}, with {string.Join(", ", first?.Head.Select(h => $"{h.Name}: {h.Value}") ?? [])}, body \"{first?.Body[..Math.Min(80, first.Body.Length)].Replace('\n', '|')}\"");
     }
 }

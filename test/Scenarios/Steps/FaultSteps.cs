@@ -19,6 +19,11 @@ internal static class FaultSteps
             play.Mesh.Settle();
         }),
         new("the network between the control plane and " + Who + " is cut", (play, m, _) => { foreach (Pod pod in play.Mesh.Find(m.Groups["who"].Value)) play.Mesh.Network.Partition(play.Mesh.ControlPlaneHost, pod.Host); }),
+        new("the network between the control plane and " + Who + " is joined", (play, m, _) =>
+        {
+            foreach (Pod pod in play.Mesh.Find(m.Groups["who"].Value)) play.Mesh.Network.Heal(play.Mesh.ControlPlaneHost, pod.Host);
+            play.Mesh.Settle();
+        }),
         new(@"the network takes (?<amount>[\d.]+) (?<unit>ms|s) one way", (play, m, _) => play.Mesh.Network.LatencyMicros = TrafficSteps.Micros(m)),
         new(Who + " stops", (play, m, _) => Each(play, m, application => application.Stop())),
         new(Who + " starts", (play, m, _) => Each(play, m, application => application.Start())),
