@@ -29,12 +29,20 @@ internal static partial class Lateen
     /// <summary>The folder of the demo's program.</summary>
     public static string Samples { get; } = Path.Combine(Root, ".build", "bin", "Bookinfo", Configuration);
 
+    private static readonly Lazy<string> Programs = new(() =>
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "programs")).FullName, link = Path.Combine(folder, "bookinfo");
+        if (!Directory.Exists(link)) Directory.CreateSymbolicLink(link, Samples);
+        return folder;
+    });
+
     public static ProcessStartInfo Start(string? folder, params string[] arguments)
     {
         var start = new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = folder ?? Path.GetTempPath() };
         start.Environment["PATH"] = $"{Samples}:{start.Environment["PATH"]}";
         start.Environment.Remove("LATEEN_STATE");
-        start.Environment.Remove("LATEEN_PROGRAMS");
+        // The demo's program is built already; where the launcher would have put it is a folder by its name.
+        start.Environment["LATEEN_PROGRAMS"] = Programs.Value;
         return start;
     }
 

@@ -50,11 +50,22 @@ internal sealed class RunningMesh : IAsyncDisposable
         return mesh;
     }
 
+    /// <summary>Starts a mesh of a folder that is there.</summary>
+    public static async Task<RunningMesh> OfFolderAsync(string described)
+    {
+        string folder = Directory.CreateTempSubdirectory("lateen-stand-").FullName;
+        var mesh = new RunningMesh(folder, Lateen.FreePort(), Path.Combine(folder, ".lateen")) { Described = described };
+        await mesh.UpAsync();
+        return mesh;
+    }
+
+    private string Described { get; init; } = "mesh";
+
     /// <summary>`lateen up` on the folder as it is.</summary>
     public async Task UpAsync(string capture = "auto")
     {
         lock (_said) _said.Clear();
-        _process = Process.Start(Lateen.Start(Folder, "up", "mesh", "--port", Port.ToString(CultureInfo.InvariantCulture), "--capture", capture, "--state", State))!;
+        _process = Process.Start(Lateen.Start(Folder, "up", Described, "--port", Port.ToString(CultureInfo.InvariantCulture), "--capture", capture, "--state", State))!;
         _process.OutputDataReceived += (_, line) => Note(line.Data);
         _process.ErrorDataReceived += (_, line) => Note(line.Data);
         _process.BeginOutputReadLine();
