@@ -85,6 +85,12 @@ public sealed record Features
     /// <summary>PILOT_JWT_ENABLE_REMOTE_JWKS: <c>false</c>, <c>hybrid</c>, <c>true</c>, <c>envoy</c>.</summary>
     public string RemoteJwks => Text("PILOT_JWT_ENABLE_REMOTE_JWKS", "false");
 
+    /// <summary>PILOT_ENABLE_STRICT_GATEWAY_MERGING: Gateways that were generated with their deployment share it with hand-written ones of their namespace alone.</summary>
+    public bool StrictGatewayMerging => Flag("PILOT_ENABLE_STRICT_GATEWAY_MERGING", true);
+
+    /// <summary>DISABLE_SHADOW_HOST_SUFFIX: mirrored requests keep their host.</summary>
+    public bool DisableShadowHostSuffix => Flag("DISABLE_SHADOW_HOST_SUFFIX", true);
+
     /// <summary>PILOT_ALLOW_ANY_DYNAMIC_DNS_MAX_HOSTS.</summary>
     public uint DynamicDnsHostsMax => (uint)Number("PILOT_ALLOW_ANY_DYNAMIC_DNS_MAX_HOSTS", 1024);
 

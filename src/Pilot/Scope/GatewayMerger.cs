@@ -13,6 +13,10 @@ internal sealed class GatewayMerger
     private const string ServiceAnnotation = "internal.istio.io/gateway-service";
     private const string NoTranslationLabel = "experimental.istio.io/disable-gateway-port-translation";
 
+    private const string SemanticsAnnotation = "internal.istio.io/gateway-semantics";
+    private const string AccountAnnotation = "internal.istio.io/service-account-name";
+
+    private readonly HashSet<string> _credentials = [];
     private readonly List<(int Number, string Protocol, string Bind)> _order = [];
     private readonly Dictionary<(int Number, string Protocol, string Bind), List<GatewayServer>> _ports = [];
     private readonly Dictionary<int, (int Number, string Protocol, string Bind)> _plaintext = [];
@@ -21,21 +25,33 @@ internal sealed class GatewayMerger
     private readonly Dictionary<string, List<GatewayServer>> _byRoute = [];
     private readonly Dictionary<(int Number, string Host), string> _sniOwners = [];
 
-    public static MergedGateway? Merge(MeshSnapshot snapshot, IReadOnlyDictionary<string, string> labels, ImmutableArray<ServiceTarget> targets)
+    public static MergedGateway? Merge(MeshSnapshot snapshot, Identity? proxy, IReadOnlyDictionary<string, string> labels, ImmutableArray<ServiceTarget> targets)
     {
+        var features = snapshot.Settings.Features;
+        var selecting = snapshot.Gateways.All.Where(gateway => TargetsOf(gateway, labels, targets) is not null).ToList();
         var merger = new GatewayMerger();
-        var isQuic = snapshot.Settings.Features.QuicListeners;
-        foreach (var gateway in snapshot.Gateways.All)
+        foreach (var gateway in features.StrictGatewayMerging ? Strict(selecting) : selecting)
         {
             if (TargetsOf(gateway, labels, targets) is not var (own, isBySelector)) continue;
+            if (proxy is not null) merger._credentials.UnionWith(GatewayCredentials.Of(snapshot.Gateways, gateway, proxy));
             foreach (var server in gateway.Spec.Servers)
             {
                 if (server.Port is null) continue;
-                foreach (var number in PortsOf((int)server.Port.Number, own, isBySelector)) merger.Add(gateway, server, number, isQuic && HasUdp(own, server));
+                foreach (var number in PortsOf((int)server.Port.Number, own, isBySelector)) merger.Add(gateway, server, number, features.QuicListeners && HasUdp(own, server));
             }
         }
         return merger.Finish();
     }
+
+    /// <summary>Beside Gateways that were generated with their deployment, hand-written ones count in the namespaces of those alone.</summary>
+    internal static List<Meant<Gateway>> Strict(List<Meant<Gateway>> gateways)
+    {
+        var managed = gateways.Where(gateway => IsGenerated(gateway) && gateway.Origin.Annotations.GetValueOrDefault(AccountAnnotation, "").Length > 0)
+            .Select(gateway => gateway.Origin.Namespace).ToHashSet();
+        return managed.Count == 0 ? gateways : gateways.FindAll(gateway => IsGenerated(gateway) || managed.Contains(gateway.Origin.Namespace));
+    }
+
+    private static bool IsGenerated(Meant<Gateway> gateway) => gateway.Origin.Annotations.GetValueOrDefault(SemanticsAnnotation, "").Length > 0;
 
     /// <summary>Targets through which a Gateway reaches the proxy; null when it does not select it.</summary>
     private static (ImmutableArray<ServiceTarget> Targets, bool IsBySelector)? TargetsOf(
@@ -185,6 +201,7 @@ internal sealed class GatewayMerger
         {
             Ports = [.. _order.Select(port => new GatewayPort(port.Number, port.Bind, Protocols.Parse(port.Protocol), [.. _ports[port]]))],
             ByRouteName = _byRoute.ToFrozenDictionary(pair => pair.Key, pair => pair.Value.ToImmutableArray()),
+            Credentials = _credentials.ToFrozenSet(),
             HasAutoPassthrough = servers.Exists(server => server.Server.Tls?.Mode == TlsMode.AutoPassthrough),
             PortsByTarget = servers.GroupBy(server => server.Number)
                 .ToFrozenDictionary(group => group.Key, group => group.Select(server => (int)server.Server.Port.Number).Distinct().Order().ToImmutableArray()),

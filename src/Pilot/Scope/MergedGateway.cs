@@ -17,6 +17,9 @@ public sealed class MergedGateway
     /// <summary>Some server passes SNI-DNAT clusters through.</summary>
     public required bool HasAutoPassthrough { get; init; }
 
+    /// <summary>Credentials of its servers that the proxy may be given: of the Gateway's own namespace, which must be the proxy's, or granted to it.</summary>
+    public required FrozenSet<string> Credentials { get; init; }
+
     /// <summary>Workload port to Gateway ports, for services that map one to another.</summary>
     public required FrozenDictionary<int, ImmutableArray<int>> PortsByTarget { get; init; }
 }

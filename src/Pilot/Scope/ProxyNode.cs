@@ -57,6 +57,9 @@ public sealed record ProxyNode
     /// <summary><c>name.namespace</c> of the node id.</summary>
     public string WorkloadId { get; init; } = "";
 
+    /// <summary>Who the proxy is by its certificate or token; null where it showed none.</summary>
+    public Identity? VerifiedIdentity { get; init; }
+
     /// <summary>Domain of the node id: <c>namespace.svc.cluster.local</c>.</summary>
     public string DnsDomain { get; init; } = "";
 

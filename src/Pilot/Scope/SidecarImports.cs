@@ -185,7 +185,8 @@ internal static class SidecarImports
 
     // ---- virtual services
 
-    private static bool Selects(EgressHosts hosts, Meant<VirtualService> rule) =>
+    /// <summary>Whether an egress host list imports a rule.</summary>
+    internal static bool Selects(EgressHosts hosts, Meant<VirtualService> rule) =>
         rule.Spec.Hosts.Any(host => hosts.ImportsRule(rule.Origin.Namespace, host));
 
     private static FrozenDictionary<string, Meant<VirtualService>> MostSpecific(ImmutableArray<Service> services, ImmutableArray<Meant<VirtualService>> rules)

@@ -31,12 +31,16 @@ internal static class ConditionRules
         "source.ip" or "remote.ip" or "destination.ip" => values.Where(v => v.Length > 0).Select(NameRules.Subnet).FirstOrDefault(r => r is not null),
         "destination.port" => values.FirstOrDefault(v => !int.TryParse(v, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var port) || port is < 1 or > 65535) is { } bad
             ? $"invalid port \"{bad}\"" : null,
-        "source.namespace" or "source.serviceAccount" or "source.trustDomain" or "source.principal" or "request.auth.principal" or "request.auth.audiences" or "request.auth.presenter" or "connection.sni" => null,
+        "source.serviceAccount" => SourceRules.AccountProblem(values.Where(v => v.Length > 0)),
+        "source.trustDomain" => SourceRules.TrustDomainProblem(values.Where(v => v.Length > 0)),
+        "source.namespace" or "source.principal" or "request.auth.principal" or "request.auth.audiences" or "request.auth.presenter" or "connection.sni" => null,
         _ when key.StartsWith("request.headers", StringComparison.Ordinal) => Bracketed(key["request.headers".Length..], nestedAllowed: false) ? null : $"{key} is not of the form request.headers[name]",
         _ when key.StartsWith("request.auth.claims", StringComparison.Ordinal) => Bracketed(key["request.auth.claims".Length..], nestedAllowed: true) ? null : $"{key} is not of the form request.auth.claims[name]",
-        _ when key.StartsWith("experimental.envoy.filters.", StringComparison.Ordinal) => null,
+        _ when key.StartsWith("experimental.envoy.filters.", StringComparison.Ordinal) => IsMapKey(key) ? null : $"{key} is not of the form experimental.envoy.filters.name[key]",
         _ => $"unknown attribute: {key}",
     };
+
+    private static bool IsMapKey(string key) => key.EndsWith(']') && key.IndexOf('[') is > 0 and var open && open < key.Length - 2;
 
     private static bool Bracketed(string text, bool nestedAllowed)
     {

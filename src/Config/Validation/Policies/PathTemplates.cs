@@ -9,6 +9,10 @@ public static class PathTemplates
     /// <summary>Whether the path has a template operator at all; without one it is an ordinary string match.</summary>
     public static bool IsTemplate(string path) => path.Contains(One, StringComparison.Ordinal) || path.Contains(Any, StringComparison.Ordinal);
 
+    /// <summary>Whether a text may stand between two slashes of a template: the characters of RFC 3986 for that place.</summary>
+    public static bool IsLiteral(string segment) =>
+        segment.Length > 0 && segment.All(static c => char.IsAsciiLetterOrDigit(c) || "-._~%!$&'()+,;:@=".Contains(c, StringComparison.Ordinal));
+
     /// <summary>Why the template is not valid, or null.</summary>
     public static string? Problem(string path)
     {
@@ -18,7 +22,7 @@ public static class PathTemplates
         }
 
         var seenAny = false;
-        foreach (var segment in path.Split('/'))
+        foreach (var segment in path.Trim('/').Split('/'))
         {
             if (segment is One or Any)
             {
@@ -33,9 +37,9 @@ public static class PathTemplates
             {
                 return $"invalid path {path}: {{ and }} are not supported in a segment other than as {One} and {Any}";
             }
-            else if (segment.Contains('*') && IsTemplate(path))
+            else if (IsTemplate(path) && !IsLiteral(segment))
             {
-                return $"invalid path {path}: * is not supported beside {One} and {Any}";
+                return $"invalid path {path}: \"{segment}\" beside {One} and {Any} is not a literal text";
             }
         }
 

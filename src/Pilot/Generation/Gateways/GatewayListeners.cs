@@ -69,6 +69,10 @@ internal sealed class GatewayListeners
 
     private static bool IsTerminatedHttp(GatewayServer server) => server.RouteName.Length > 0 && server.Server.Tls is not null;
 
+    /// <summary>The chain of an HTTP server.</summary>
+    internal FilterChainPlan Chain(GatewayServer server, bool isQuic) =>
+        IsTerminatedHttp(server) ? Https(server, isQuic ? TlsUse.Quic : TlsUse.Http) : Plaintext(server);
+
     private FilterChainPlan Plaintext(GatewayServer server) => new() { Http = Http(server, HttpBase()) };
 
     private FilterChainPlan Https(GatewayServer server, TlsUse use) => new()

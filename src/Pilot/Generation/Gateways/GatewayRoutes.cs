@@ -102,6 +102,7 @@ internal sealed class GatewayRoutes
             },
             IsTls = server.Server.Tls is not null,
             AdvertisesHttp3 = server.OffersHttp3,
+            MarksMirroredHosts = !inputs.Features.DisableShadowHostSuffix,
         });
     }
 

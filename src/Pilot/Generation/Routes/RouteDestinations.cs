@@ -54,20 +54,15 @@ internal sealed class RouteDestinations
 
     private void ApplyMirrors()
     {
-        if (rule.Mirror is { } single && RouteFilterConfigs.MirrorShare(rule) is { } share) action.RequestMirrorPolicies.Add(Mirror(single, share));
+        if (rule.Mirror is { } single && RouteFilterConfigs.MirrorShare(rule) is { } share) AddMirror(single, share);
         foreach (var mirror in rule.Mirrors)
         {
-            if (mirror.Destination is { } destination && RouteFilterConfigs.MirrorShare(mirror) is { } part) action.RequestMirrorPolicies.Add(Mirror(destination, part));
+            if (mirror.Destination is { } destination && RouteFilterConfigs.MirrorShare(mirror) is { } part) AddMirror(destination, part);
         }
     }
 
-    private RouteAction.Types.RequestMirrorPolicy Mirror(Destination destination, Envoy.Config.Core.V3.RuntimeFractionalPercent share) => new()
-    {
-        Cluster = Cluster(destination),
-        RuntimeFraction = share,
-        TraceSampled = false,
-        DisableShadowHostSuffixAppend = true,
-    };
+    private void AddMirror(Destination destination, Envoy.Config.Core.V3.RuntimeFractionalPercent share) =>
+        action.RequestMirrorPolicies.Add(RouteFilterConfigs.Mirror(Cluster(destination), share, inputs.MarksMirroredHosts));
 
     // Header changes of an only destination join those of the route; its authority counts when the route has none.
     private bool ApplySingle(HTTPRouteDestination destination)

@@ -98,6 +98,18 @@ internal static class RouteFilterConfigs
         return new RuntimeFractionalPercent { DefaultValue = Hundredths(100) };
     }
 
+    /// <summary>Sends a share of the requests to a second cluster, too.</summary>
+    /// <param name="cluster">The second cluster.</param>
+    /// <param name="share">The share.</param>
+    /// <param name="marksHosts">Whether the copies carry <c>-shadow</c> behind their host.</param>
+    public static Envoy.Config.Route.V3.RouteAction.Types.RequestMirrorPolicy Mirror(string cluster, RuntimeFractionalPercent share, bool marksHosts) => new()
+    {
+        Cluster = cluster,
+        RuntimeFraction = share,
+        TraceSampled = false,
+        DisableShadowHostSuffixAppend = !marksHosts,
+    };
+
     // A per cent is 10,000 millionths.
     private static FractionalPercent Fraction(IstioPercent percent) => new()
     {

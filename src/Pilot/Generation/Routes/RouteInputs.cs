@@ -111,6 +111,9 @@ public sealed record RouteRulesInputs
     /// <summary>Tell clients that HTTP/3 is served on the same port.</summary>
     public bool AdvertisesHttp3 { get; init; }
 
+    /// <summary>Mirrored requests carry <c>-shadow</c> behind their host.</summary>
+    public bool MarksMirroredHosts { get; init; }
+
     /// <summary>The client is a gRPC library rather than a proxy.</summary>
     public bool IsProxylessGrpc { get; init; }
 }

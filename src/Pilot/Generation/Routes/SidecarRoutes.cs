@@ -160,6 +160,7 @@ public sealed class SidecarRoutes
             Config = inputs.Config,
             Lookups = new RouteLookups { Service = Find, Hash = d => HashPolicies.ForDestination(inputs.DestinationRule(d.Host), d) },
             IsProxylessGrpc = inputs.Node.IsProxylessGrpc(),
+            MarksMirroredHosts = !inputs.Features.DisableShadowHostSuffix,
         });
         if (routes.Count == 0) return [];
         var (others, matching) = SplitHosts(rules);

@@ -20,6 +20,7 @@ public static class DelegateRoutes
         merged.Match.Add(matches);
         merged.Name = Join(root.Name, route.Name);
         merged.Rewrite ??= root.Rewrite;
+        merged.DirectResponse ??= root.DirectResponse;
         merged.Timeout ??= root.Timeout;
         merged.Retries ??= root.Retries;
         merged.Fault ??= root.Fault;
@@ -32,20 +33,19 @@ public static class DelegateRoutes
         return merged;
     }
 
-    /// <summary>Every pair of conditions as one; null when each pair contradicts itself.</summary>
-    private static List<HTTPMatchRequest>? Matches(RepeatedField<HTTPMatchRequest> root, RepeatedField<HTTPMatchRequest> leaf)
+    /// <summary>Every condition of the delegate with each of the root's that it doesn't contradict; null when one of them contradicts all.</summary>
+    internal static List<HTTPMatchRequest>? Matches(IReadOnlyCollection<HTTPMatchRequest> root, IReadOnlyCollection<HTTPMatchRequest> leaf)
     {
         if (root.Count == 0) return [.. leaf];
         if (leaf.Count == 0) return [.. root];
         var merged = new List<HTTPMatchRequest>();
-        foreach (var outer in root)
+        foreach (var inner in leaf)
         {
-            foreach (var inner in leaf)
-            {
-                if (!Contradict(outer, inner)) merged.Add(Merge(outer, inner));
-            }
+            var fitting = root.Where(outer => !Contradict(outer, inner)).ToList();
+            if (fitting.Count == 0) return null;
+            merged.AddRange(fitting.Select(outer => Merge(outer, inner)));
         }
-        return merged.Count == 0 ? null : merged;
+        return merged;
     }
 
     private static HTTPMatchRequest Merge(HTTPMatchRequest root, HTTPMatchRequest leaf)
@@ -77,9 +77,10 @@ public static class DelegateRoutes
         }
     }
 
-    private static bool Contradict(HTTPMatchRequest root, HTTPMatchRequest leaf)
+    /// <summary>Whether no request could satisfy both conditions, or it can't be told.</summary>
+    internal static bool Contradict(HTTPMatchRequest root, HTTPMatchRequest leaf)
     {
-        if (root.IgnoreUriCase != leaf.IgnoreUriCase && root.Uri is not null && leaf.Uri is not null) return true;
+        if (root.IgnoreUriCase != leaf.IgnoreUriCase) return true;
         if (Contradict(root.Uri, leaf.Uri) || Contradict(root.Scheme, leaf.Scheme) || Contradict(root.Method, leaf.Method)
             || Contradict(root.Authority, leaf.Authority)) return true;
         if (ContradictAny(root.Headers, leaf.Headers) || ContradictAny(root.WithoutHeaders, leaf.WithoutHeaders) || ContradictAny(root.QueryParams, leaf.QueryParams)) return true;

@@ -33,7 +33,7 @@ public sealed class SnapshotCompiler
                 ? _last.Services : ServiceVisibility.Index(inputs.Registry, settings),
             VirtualServices = Keep(sameSettings, last => last.VirtualServices, inputs, i => i.VirtualServices, list => VirtualServiceCompiler.Index(Ordered(list, "VirtualService", "networking.istio.io"), settings)),
             DestinationRules = Keep(sameSettings, last => last.DestinationRules, inputs, i => i.DestinationRules, list => DestinationRuleCompiler.Index(Ordered(list, "DestinationRule", "networking.istio.io"), settings)),
-            Gateways = Keep(true, last => last.Gateways, inputs, i => i.Gateways, list => new GatewayIndex([.. Ordered(list, "Gateway", "networking.istio.io")])),
+            Gateways = Gateways(inputs),
             Sidecars = Keep(sameSettings, last => last.Sidecars, inputs, i => i.Sidecars, list => Sidecars(Ordered(list, "Sidecar", "networking.istio.io"), settings)),
             Policies = Policies(inputs, sameSettings),
             Telemetry = Keep(true, last => last.Telemetry, inputs, i => i.Telemetries, list => new TelemetryIndex(ByNamespace(Ordered(list, "Telemetry", "telemetry.istio.io")))),
@@ -99,6 +99,12 @@ public sealed class SnapshotCompiler
         bool mayKeep, Func<MeshSnapshot, TIndex> last, SnapshotInputs inputs, Func<SnapshotInputs, IReadOnlyList<T>> list, Func<IReadOnlyList<T>, TIndex> make)
         where T : class =>
         mayKeep && _last is not null && Same(list(_lastInputs!), list(inputs)) ? last(_last) : make(list(inputs));
+
+    private GatewayIndex Gateways(SnapshotInputs inputs)
+    {
+        var isSame = _last is not null && Same(_lastInputs!.Gateways, inputs.Gateways) && Same(_lastInputs.GatewayApi.Grants, inputs.GatewayApi.Grants);
+        return isSame ? _last!.Gateways : new GatewayIndex([.. Ordered(inputs.Gateways, "Gateway", "networking.istio.io")]) { Grants = CredentialGrants.Of(inputs.GatewayApi.Grants) };
+    }
 
     private static SidecarIndex Sidecars(List<Meant<Istio.Networking.V1Alpha3.Sidecar>> all, MeshSettings settings)
     {

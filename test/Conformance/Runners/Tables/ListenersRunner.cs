@@ -11,6 +11,7 @@ using Lateen.Pilot.Generation.Listeners;
 using Lateen.Pilot.Generation.Patches;
 using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Generation.Security;
+using Lateen.Pilot.Generation.Telemetry;
 using Lateen.Pilot.Scope;
 using Lateen.Registry;
 using Lateen.Test.Conformance.Runners.Traffic;
@@ -39,14 +40,21 @@ internal sealed class ListenersRunner : TableRunner
         });
         Table("gateway-listeners", (row, context) =>
         {
-            var proxy = row.Field("node")?.Field("metadata") is null ? context.GetProperty("proxyGateway") : row.GetProperty("node");
             var node = World.Node(context.GetProperty("proxyGateway"));
+            if (row.Field("node")?.Field("serviceTargets") is { } targets) return TargetListeners(node, row, targets);
             var unprivileged = row.Field("node")?.Field("metadata")?.Text("unprivilegedPod") is { Length: > 0 };
             if (unprivileged) node = node with { Metadata = node.Metadata with { UnprivilegedPod = true } };
             return Rows.SameList(Gateway(node, row.Items("gateways"), row.Items("virtualServices")).Select(l => l.Name).Order(StringComparer.Ordinal), row.Texts("expectedListeners").Order(StringComparer.Ordinal));
         });
         Table("gateway-listener-filters", ListenerFilters);
         Table("http-proxy-tracing", ProxyTracing);
+        Table("merge-gateways", Rules.GatewayTables.Merge);
+        Table("strict-gateway-merging", Rules.GatewayTables.Strict);
+        Table("gateway-http-filter-chain", Rules.GatewayTables.HttpChain);
+        Table("outbound-tcp-virtualservice", TcpRules);
+        Table("source-ip-hash", SourceHash);
+        Table("inbound-stat-prefix", (row, _) => Rows.Same(
+            StatNames.Inbound(row.Text("statPattern"), "v0.default.example.org", "", "", "", 8888, "", "inbound|8888||"), row.Text("expectedStatPrefix")));
         Table("tunneling", (row, _) =>
         {
             var rule = row.Message<DestinationRule>("destinationRule");
@@ -98,13 +106,65 @@ internal sealed class ListenersRunner : TableRunner
         return Messages.Difference(TlsContexts.Server(server.Tls, inputs), row.Field("result"));
     }
 
+    // The gateway is an endpoint of services, whose ports are not those that it listens on.
+    private static string? TargetListeners(ProxyNode node, JsonElement row, JsonElement targets)
+    {
+        var endpoints = new Dictionary<ServiceKey, ServiceEndpoints>();
+        var services = new List<Lateen.Registry.Service>();
+        foreach (var target in targets.EnumerateArray())
+        {
+            var port = target.GetProperty("port");
+            var made = Rows.Service(target.GetProperty("service")).WithPorts([new ServicePort("port", port.GetProperty("servicePort").Number("port"), Protocol.Tcp)]);
+            services.Add(made);
+            var endpoint = new Endpoint { Addresses = [node.Addresses[0]], PortName = "port", Port = port.Number("targetPort"), ClusterId = node.ClusterId, Namespace = made.Namespace };
+            endpoints[made.Key] = new ServiceEndpoints(made.Key, [endpoint], []);
+        }
+        Resource[] resources = [.. row.Items("gateways").Select((item, i) => Rows.Resource(Kinds.Gateway, item, i)), .. row.Items("virtualServices").Select((item, i) => Rows.Resource(Kinds.VirtualService, item, i))];
+        var snapshot = Rows.Snapshot(Rows.Registry(services, endpoints), Rows.Settings(), resources);
+        var listeners = new ListenerGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(node with { Namespace = services[0].Namespace }), null);
+        return Rows.SameList(listeners.Select(r => ((EnvoyListener)r.Message).Name).Order(StringComparer.Ordinal), row.Texts("expectedListeners").Order(StringComparer.Ordinal));
+    }
+
+    private static string? TcpRules(JsonElement row, JsonElement context)
+    {
+        var service = Rows.Service(JsonDocument.Parse(
+            """{"hostname":"test.com","defaultAddress":"CIDR","resolution":"Passthrough","attributes":{"name":"test.com","namespace":"not-default","exportTo":["*"]},"ports":[{"name":"tcp","port":8080,"protocol":"TCP"}]}"""
+                .Replace("CIDR", row.Text("cidr"), StringComparison.Ordinal)).RootElement);
+        var rule = Kinds.VirtualService.Create("not-default", "test_vs", context.Message<VirtualService>("virtualServiceSpec")!);
+        var snapshot = Rows.Snapshot(Rows.Registry([service]), Rows.Settings(), rule);
+        var listeners = new ListenerGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(World.Node(context.GetProperty("dualStackProxy"))), null).Select(r => (EnvoyListener)r.Message);
+        var listener = listeners.FirstOrDefault(l => l.Address.SocketAddress.PortValue == 8080);
+        return Rows.SameList(
+            listener?.FilterChains.SelectMany(chain => chain.FilterChainMatch.PrefixRanges).Select(range => range.AddressPrefix).Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(),
+            row.Texts("expectedChains").Order(StringComparer.Ordinal));
+    }
+
+    // Hosts and their rules are those of the recorded environment.
+    private static string? SourceHash(JsonElement row, JsonElement context)
+    {
+        const string bySource = """{"loadBalancer":{"consistentHash":{"useSourceIp":true}}}""";
+        const string byTurns = """{"loadBalancer":{"simple":"ROUND_ROBIN"}}""";
+        var text = row.GetProperty("configMeta").Text("name") switch
+        {
+            "testsimple.com" => $$"""{"host":"testsimple.com","trafficPolicy":{{byTurns}}}""",
+            "subsettest.com" => $$"""{"host":"subsettest.com","trafficPolicy":{{bySource}},"subsets":[{"name":"v1"}]}""",
+            "subsettestdifferent.com" => $$"""{"host":"subsettestdifferent.com","trafficPolicy":{{bySource}},"subsets":[{"name":"v1","trafficPolicy":{{byTurns}}}]}""",
+            var host => $$"""{"host":"{{host}}","trafficPolicy":{{bySource}}}""",
+        };
+        var proxy = Outbound(row.Items("routes"), Rows.Message<DestinationRule>(JsonDocument.Parse(text).RootElement), null, "");
+        return Rows.Same(proxy.HashPolicy.Any(policy => policy.SourceIp is not null), row.Flag("useSourceIP"));
+    }
+
     private static List<EnvoyListener> Gateway(ProxyNode node, IEnumerable<JsonElement> gateways, IEnumerable<JsonElement> rules, params Resource[] more)
     {
         Resource[] resources =
         [
             .. gateways.Select((item, i) => (Resource)Rows.Resource(Kinds.Gateway, item, i)), .. rules.Select((item, i) => (Resource)Rows.Resource(Kinds.VirtualService, item, i)), .. more,
         ];
-        var snapshot = Rows.Snapshot(RegistryView.Empty, Rows.Settings(), resources);
+        // The recorded environment has one provider of authorization.
+        var mesh = JsonDocument.Parse("""{"extensionProviders":[{"name":"extauthz","envoyExtAuthzGrpc":{"service":"example.local","port":9000}}]}""").RootElement;
+        var provider = Rows.Service(JsonDocument.Parse("""{"hostname":"example.local","attributes":{"name":"example.local","namespace":"default","exportTo":["*"]}}""").RootElement);
+        var snapshot = Rows.Snapshot(Rows.Registry([provider]), Rows.Settings(mesh), resources);
         return [.. new ListenerGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(node), null).Select(r => (EnvoyListener)r.Message)];
     }
 
@@ -144,7 +204,7 @@ internal sealed class ListenersRunner : TableRunner
         settings.Mesh.ProxyHttpPort = 15007;
         settings.Mesh.DefaultConfig.Tracing = tracing;
         var node = World.Node(row.Field("tproxy"));
-        node = node with { Metadata = node.Metadata with { ClusterId = "" } };
+        node = node with { Metadata = node.Metadata with { ClusterId = "", Namespace = row.Field("tproxy")?.Field("metadata")?.Text("namespace") ?? "" } };
         var world = World.Of([], node, settings);
         var traces = Lateen.Pilot.Generation.Telemetry.TraceSettings.Of(new ProxyInputs(world.Scope), null, node.Type == ProxyType.Router ? ListenerClass.Gateway : ListenerClass.SidecarOutbound);
         return Messages.Difference(traces.Settings, row.Field("out"));

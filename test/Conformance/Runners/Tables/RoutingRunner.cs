@@ -42,6 +42,12 @@ internal sealed class RoutingRunner : TableRunner
         Table("sidecar-duplicate-hosts", DuplicateHosts);
         Table("gateway-route-config", GatewayRouteConfig);
         Table("stateful-session", StatefulSession);
+        Table("delegate-conflict", Rules.DelegateTables.Conflict);
+        Table("delegate-merge-match", Rules.DelegateTables.Matches);
+        Table("delegate-merge", Rules.DelegateTables.Routes);
+        Table("delegate-merge-virtualservices", Rules.DelegateTables.VirtualServices);
+        Table("select-virtualservices", Rules.DelegateTables.Selected);
+        Table("mirror-policy", Rules.DelegateTables.MirrorPolicy);
     }
 
     // ---- one VirtualService
