@@ -9,6 +9,9 @@ public sealed record AgentOptions
 {
     private const string AuthorityHeaderPrefix = "CA_HEADER_";
 
+    // Where the injector mounts what Kubernetes says of the pod.
+    private const string PodFolder = "/etc/istio/pod";
+
     /// <summary>sidecar or router.</summary>
     public string Role { get; init; } = "sidecar";
 
@@ -75,8 +78,13 @@ public sealed record AgentOptions
     public string NodeId => $"{Role}~{Address}~{Name}.{Namespace}~{Namespace}.svc.{Domain}";
 
     /// <summary>Reads the environment of this process.</summary>
-    public static AgentOptions FromEnvironment(string role) => From(role, Environment.GetEnvironmentVariables()
-        .Cast<System.Collections.DictionaryEntry>().ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? ""));
+    public static AgentOptions FromEnvironment(string role)
+    {
+        AgentOptions options = From(role, Environment.GetEnvironmentVariables()
+            .Cast<System.Collections.DictionaryEntry>().ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? ""));
+        Bootstrap.DownwardFile.AddTo(options.Metadata, PodFolder);
+        return options;
+    }
 
     /// <summary>Reads an environment.</summary>
     public static AgentOptions From(string role, IReadOnlyDictionary<string, string> environment)

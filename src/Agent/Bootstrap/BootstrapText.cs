@@ -59,7 +59,12 @@ public static class BootstrapText
     }
 
     /// <summary>The cluster that the node is of: its application and namespace.</summary>
-    public static string ClusterOf(AgentOptions options) => $"{(options.Metadata["LABELS"] as JsonObject)?["app"]?.ToString() ?? options.Name}.{options.Namespace}";
+    public static string ClusterOf(AgentOptions options)
+    {
+        var labels = (options.Metadata["LABELS"] as JsonObject)?.ToDictionary(label => label.Key, label => label.Value?.ToString() ?? "") ?? [];
+        var configured = (options.Metadata["PROXY_CONFIG"] as JsonObject)?["serviceCluster"]?.ToString() ?? "";
+        return ServiceCluster.Of(configured, labels, options.Metadata["WORKLOAD_NAME"]?.ToString() ?? options.Name, options.Namespace);
+    }
 
     private static JsonObject Node(AgentOptions options) => new()
     {

@@ -17,22 +17,31 @@ public sealed class DnsTable
     /// <summary>False until the first table has come.</summary>
     public bool IsReady => Volatile.Read(ref _names) is not null;
 
-    /// <summary>Takes a table. Services of Kubernetes have short names too; without a namespace only where it is <paramref name="ownNamespace"/>.</summary>
-    public void Replace(NameTable table, string ownNamespace)
+    /// <summary>Takes a table.</summary>
+    /// <param name="table">Names by host.</param>
+    /// <param name="ownNamespace">Namespace whose services need not be named with it.</param>
+    /// <param name="clusterDomain">Domain of the cluster; services of others have no short names here.</param>
+    public void Replace(NameTable table, string ownNamespace, string clusterDomain = "cluster.local")
     {
         var names = new Dictionary<string, IPAddress[]>(StringComparer.OrdinalIgnoreCase);
         // Kubernetes' own last: its services hide entries of the same name.
         foreach ((string host, NameTable.Types.NameInfo entry) in table.Table.OrderBy(pair => pair.Value.Registry == "Kubernetes"))
         {
             IPAddress[] addresses = [.. entry.Ips.Select(text => IPAddress.TryParse(text, out IPAddress? address) ? address : null).OfType<IPAddress>()];
-            names[host] = addresses;
-            foreach (string other in entry.AltHosts) names[other] = addresses;
-            if (entry.Registry != "Kubernetes" || entry.Shortname.Length == 0) continue;
-            if (entry.Namespace == ownNamespace) names[entry.Shortname] = addresses;
-            names[$"{entry.Shortname}.{entry.Namespace}"] = addresses;
-            names[$"{entry.Shortname}.{entry.Namespace}.svc"] = addresses;
+            foreach (string name in NamesOf(host, entry, ownNamespace, clusterDomain)) names[name.TrimEnd('.')] = addresses;
         }
         Volatile.Write(ref _names, names.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase));
+    }
+
+    /// <summary>All names of an entry. Services of Kubernetes in the own cluster have short ones, too; without a namespace only where it is the own one.</summary>
+    public static IEnumerable<string> NamesOf(string host, NameTable.Types.NameInfo entry, string ownNamespace, string clusterDomain)
+    {
+        yield return host;
+        foreach (string other in entry.AltHosts) yield return other;
+        if (entry.Registry != "Kubernetes" || entry.Shortname.Length == 0 || !host.EndsWith(".svc." + clusterDomain, StringComparison.OrdinalIgnoreCase)) yield break;
+        if (entry.Namespace == ownNamespace) yield return entry.Shortname;
+        yield return $"{entry.Shortname}.{entry.Namespace}";
+        yield return $"{entry.Shortname}.{entry.Namespace}.svc";
     }
 
     /// <summary>The addresses of a name, without its last dot; null where the name is not known.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Lateen.Pilot.Scope;
@@ -84,12 +85,27 @@ public sealed record NodeMetadata
     /// <summary>REQUESTED_NETWORK_VIEW: networks whose endpoints it wants; empty for all.</summary>
     public FrozenSet<string> NetworkView { get; init; } = FrozenSet<string>.Empty;
 
+    /// <summary>POD_PORTS; empty when nothing readable was sent.</summary>
+    public ImmutableArray<PodPort> PodPorts { get; init; } = [];
+
+    /// <summary>ANNOTATIONS of the pod.</summary>
+    public FrozenDictionary<string, string> Annotations { get; init; } = FrozenDictionary<string, string>.Empty;
+
     /// <summary>A text entry of <see cref="Raw"/>; empty when it is not there.</summary>
     public string Text(string key) => Raw.Fields.TryGetValue(key, out var value) ? TextOf(value) : "";
 
     /// <summary>A flag of <see cref="Raw"/>: a boolean, or a text that reads as one.</summary>
-    public bool Flag(string key) => Raw.Fields.TryGetValue(key, out var value)
-        && (value.KindCase == Value.KindOneofCase.BoolValue ? value.BoolValue : value.StringValue is "true" or "1" or "t" or "TRUE" or "True" or "T");
+    public bool Flag(string key) => Raw.Fields.TryGetValue(key, out var value) && FlagOf(value) == true;
+
+    /// <summary>A value as a flag: a boolean, or a text that reads as one; null for anything else.</summary>
+    public static bool? FlagOf(Value value) => value.KindCase == Value.KindOneofCase.BoolValue
+        ? value.BoolValue
+        : value.StringValue switch
+        {
+            "true" or "1" or "t" or "TRUE" or "True" or "T" => true,
+            "false" or "0" or "f" or "FALSE" or "False" or "F" => false,
+            _ => null,
+        };
 
     /// <summary>A value as text: texts as they are, numbers and booleans in their usual form, anything else empty.</summary>
     public static string TextOf(Value value) => value.KindCase switch

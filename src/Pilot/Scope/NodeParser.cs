@@ -30,7 +30,8 @@ public static class NodeParser
             WorkloadId = parts[2],
             DnsDomain = parts[3],
             Namespace = metadata.Namespace.Length > 0 ? metadata.Namespace : NamespaceOf(parts[2], parts[3]),
-            Labels = LabelsOf(metadata.Raw),
+            ServiceCluster = node.Cluster,
+            Labels = EntriesOf(metadata.Raw, "LABELS"),
             Locality = new(node.Locality?.Region ?? "", node.Locality?.Zone ?? "", node.Locality?.SubZone ?? ""),
             Metadata = metadata,
             Version = VersionOf(metadata.IstioVersion),
@@ -95,6 +96,8 @@ public static class NodeParser
             RouterMode = read.Text("ROUTER_MODE"),
             TlsClient = (read.Text("TLS_CLIENT_CERT_CHAIN"), read.Text("TLS_CLIENT_KEY"), read.Text("TLS_CLIENT_ROOT_CERT")),
             TlsServer = (read.Text("TLS_SERVER_CERT_CHAIN"), read.Text("TLS_SERVER_KEY"), read.Text("TLS_SERVER_ROOT_CERT")),
+            PodPorts = PodPort.ParseList(read.Text("POD_PORTS")) ?? [],
+            Annotations = EntriesOf(raw, "ANNOTATIONS"),
             NetworkView = read.Text("REQUESTED_NETWORK_VIEW").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToFrozenSet(),
         };
     }
@@ -110,8 +113,8 @@ public static class NodeParser
         return [.. addresses];
     }
 
-    private static FrozenDictionary<string, string> LabelsOf(Struct raw) =>
-        raw.Fields.TryGetValue("LABELS", out var labels) && labels.KindCase == Value.KindOneofCase.StructValue
+    private static FrozenDictionary<string, string> EntriesOf(Struct raw, string name) =>
+        raw.Fields.TryGetValue(name, out var labels) && labels.KindCase == Value.KindOneofCase.StructValue
             ? labels.StructValue.Fields.ToFrozenDictionary(pair => pair.Key, pair => NodeMetadata.TextOf(pair.Value))
             : FrozenDictionary<string, string>.Empty;
 

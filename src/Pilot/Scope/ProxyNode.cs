@@ -57,6 +57,9 @@ public sealed record ProxyNode
     /// <summary><c>name.namespace</c> of the node id.</summary>
     public string WorkloadId { get; init; } = "";
 
+    /// <summary>Name under which its workload appears in spans: the node's cluster.</summary>
+    public string ServiceCluster { get; init; } = "";
+
     /// <summary>Who the proxy is by its certificate or token; null where it showed none.</summary>
     public Identity? VerifiedIdentity { get; init; }
 

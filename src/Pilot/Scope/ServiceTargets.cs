@@ -27,16 +27,18 @@ internal static class ServiceTargets
         if (!LabelSelection.IsSubset(service.Selector, workload?.Labels ?? labels)) return;
         foreach (var port in service.Ports)
         {
-            var number = TargetPort(port, workload);
+            var number = TargetPort(port, node, workload);
             if (number > 0) targets.Add(new ServiceTarget(service, port, number));
         }
     }
 
-    private static int TargetPort(ServicePort port, Workload? workload)
+    private static int TargetPort(ServicePort port, ProxyNode node, Workload? workload)
     {
         if (workload is { IsEntry: true } && workload.Ports.TryGetValue(port.Name, out var mapped)) return mapped;
         if (int.TryParse(port.WorkloadPort, out var number)) return number;
-        return workload?.Ports.GetValueOrDefault(port.WorkloadPort) ?? 0;
+        if (workload is not null) return workload.Ports.GetValueOrDefault(port.WorkloadPort);
+        // Before the pod is known: what its agent was told about it.
+        return node.Metadata.PodPorts.FirstOrDefault(known => known.Name == port.WorkloadPort)?.ContainerPort ?? 0;
     }
 
     private static void ByEndpoints(List<ServiceTarget> targets, MeshSnapshot snapshot, Service service, ProxyNode node)

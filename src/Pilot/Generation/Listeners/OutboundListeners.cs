@@ -241,7 +241,7 @@ internal sealed class OutboundListeners
     public static IReadOnlyList<string> PlaintextHttp(ProxyInputs inputs) => inputs.Features.Http10 ? ["http/1.0", "http/1.1", "h2c"] : ["http/1.1", "h2c"];
 
     /// <summary>The proxy takes HTTP/1.0.</summary>
-    public static bool AcceptsHttp10(ProxyInputs inputs) => inputs.Features.Http10 || inputs.Node.Metadata.Text("HTTP10") == "1";
+    public static bool AcceptsHttp10(ProxyInputs inputs) => inputs.Features.Http10 || inputs.Node.Metadata.Http10;
 
     // ---- rendering
 

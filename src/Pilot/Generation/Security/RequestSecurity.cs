@@ -109,15 +109,15 @@ internal sealed class RequestSecurity
     private RemoteJwks? Remote(JWTRule rule)
     {
         var mode = inputs.Mode.ToLowerInvariant();
-        if (mode is not ("true" or "envoy" or "hybrid") || !Uri.TryCreate(rule.JwksUri, UriKind.Absolute, out var uri)) return null;
-        var known = Providers.Cluster(inputs.Registry, uri.Host, (uint)uri.Port);
+        if (mode is not ("true" or "envoy" or "hybrid") || JwksAddress.Parse(rule.JwksUri) is not { } address) return null;
+        var known = Providers.Cluster(inputs.Registry, address.Host, (uint)address.Port);
         if (known is null && mode == "hybrid") return null;
         return new RemoteJwks
         {
             HttpUri = new HttpUri
             {
                 Uri = rule.JwksUri,
-                Cluster = known?.Cluster ?? $"outbound|{uri.Port}||{uri.Host}",
+                Cluster = known?.Cluster ?? $"outbound|{address.Port}||{address.Host}",
                 Timeout = rule.Timeout ?? Wire.Seconds(DefaultFetchSeconds),
             },
             CacheDuration = Wire.Seconds(CacheSeconds),

@@ -32,10 +32,10 @@ internal static class SecretConfigs
     public static SdsSecretConfig OfAgent(string name) => OverGrpc(name, Agent, "", name is Workload or Root);
 
     /// <summary>Certificate and key in files that the agent watches.</summary>
-    public static SdsSecretConfig OfFiles(string certificate, string key) => OfAgent($"file-cert:{certificate}~{key}");
+    public static SdsSecretConfig OfFiles(string certificate, string key) => OfAgent(new FileCredential(certificate, key, "").ResourceName);
 
     /// <summary>Trust anchors in a file that the agent watches.</summary>
-    public static SdsSecretConfig OfRootFile(string file) => OfAgent("file-root:" + file);
+    public static SdsSecretConfig OfRootFile(string file) => OfAgent(new FileCredential("", "", file).ResourceName);
 
     /// <summary>A credential by name: of the control plane, unless its scheme says otherwise. Null for the empty name.</summary>
     /// <param name="name">Name as in the Gateway, with or without scheme.</param>

@@ -95,6 +95,10 @@ public sealed class AccessLogs
 
     // ---- providers
 
+    /// <summary>Whether a provider is one that proxies can log to.</summary>
+    internal static bool CanLog(Provider provider) => provider.ProviderCase is Provider.ProviderOneofCase.EnvoyFileAccessLog
+        or Provider.ProviderOneofCase.EnvoyHttpAls or Provider.ProviderOneofCase.EnvoyTcpAls or Provider.ProviderOneofCase.EnvoyOtelAls;
+
     private AccessLog? Log(Provider provider) => provider.ProviderCase switch
     {
         Provider.ProviderOneofCase.EnvoyFileAccessLog => File(provider.Name, provider.EnvoyFileAccessLog),

@@ -4,6 +4,7 @@ using Envoy.Extensions.Tracers.Opentelemetry.ResourceDetectors.V3;
 using Envoy.Extensions.Tracers.Opentelemetry.Samplers.V3;
 using Google.Protobuf;
 using Lateen.Pilot.Generation.Filters;
+using Lateen.Pilot.Scope;
 using Lateen.Registry;
 using HttpHeader = Istio.Mesh.V1Alpha1.MeshConfig.Types.ExtensionProvider.Types.HttpHeader;
 using Provider = Istio.Mesh.V1Alpha1.MeshConfig.Types.ExtensionProvider;
@@ -25,14 +26,14 @@ internal static class TraceProviders
     /// <summary>The tracer of a provider; null when it can't trace or its service is unknown.</summary>
     /// <param name="provider">Provider.</param>
     /// <param name="registry">Services.</param>
-    /// <param name="serviceName">Name of the proxy in spans.</param>
+    /// <param name="node">The proxy.</param>
     /// <param name="speaksHttpService">The proxy knows the newer form of the Zipkin collector.</param>
-    public static Built? Of(Provider provider, RegistryView registry, string serviceName, bool speaksHttpService) => provider.ProviderCase switch
+    public static Built? Of(Provider provider, RegistryView registry, ProxyNode node, bool speaksHttpService) => provider.ProviderCase switch
     {
         Provider.ProviderOneofCase.Zipkin => Zipkin(provider.Zipkin, registry, speaksHttpService),
-        Provider.ProviderOneofCase.Datadog => Datadog(provider.Datadog, registry, serviceName),
+        Provider.ProviderOneofCase.Datadog => Datadog(provider.Datadog, registry, node.ServiceCluster),
         Provider.ProviderOneofCase.Skywalking => SkyWalking(provider.Skywalking, registry),
-        Provider.ProviderOneofCase.Opentelemetry => OpenTelemetry(provider.Opentelemetry, registry, serviceName),
+        Provider.ProviderOneofCase.Opentelemetry => OpenTelemetry(provider.Opentelemetry, registry, node),
         _ => null,
     };
 
@@ -40,26 +41,32 @@ internal static class TraceProviders
     {
         if (Providers.Cluster(registry, zipkin.Service, zipkin.Port) is not var (host, cluster)) return null;
         var path = zipkin.Path.Length > 0 ? zipkin.Path : "/api/v2/spans";
-        var config = new ZipkinConfig
-        {
-            CollectorEndpointVersion = ZipkinConfig.Types.CollectorEndpointVersion.HttpJson,
-            TraceId128Bit = !zipkin.Enable64BitTraceId,
-            SharedSpanContext = false,
-            TraceContextOption = zipkin.TraceContextOption == Provider.Types.ZipkinTracingProvider.Types.TraceContextOption.UseB3WithW3CPropagation
-                ? ZipkinConfig.Types.TraceContextOption.UseB3WithW3CPropagation
-                : ZipkinConfig.Types.TraceContextOption.UseB3,
-        };
+        var config = ZipkinSettings(!zipkin.Enable64BitTraceId, zipkin.TraceContextOption);
         if (speaksHttpService)
         {
             config.CollectorService = Http($"http://{host}{path}", cluster, zipkin.Timeout ?? Wire.Seconds(DefaultZipkinSeconds), zipkin.Headers);
         }
-        else
-        {
-            config.CollectorCluster = cluster;
-            config.CollectorEndpoint = path;
-            config.CollectorHostname = host;
-        }
+        else ApplyCollector(config, host, cluster, path);
         return new Built(Tracer("envoy.tracers.zipkin", config), zipkin.MaxTagLength, false, false);
+    }
+
+    /// <summary>Settings of a Zipkin tracer without its collector.</summary>
+    internal static ZipkinConfig ZipkinSettings(bool has128Bits, Provider.Types.ZipkinTracingProvider.Types.TraceContextOption context) => new()
+    {
+        CollectorEndpointVersion = ZipkinConfig.Types.CollectorEndpointVersion.HttpJson,
+        TraceId128Bit = has128Bits,
+        SharedSpanContext = false,
+        TraceContextOption = context == Provider.Types.ZipkinTracingProvider.Types.TraceContextOption.UseB3WithW3CPropagation
+            ? ZipkinConfig.Types.TraceContextOption.UseB3WithW3CPropagation
+            : ZipkinConfig.Types.TraceContextOption.UseB3,
+    };
+
+    /// <summary>The collector as proxies before 1.29 know it.</summary>
+    internal static void ApplyCollector(ZipkinConfig config, string host, string cluster, string path)
+    {
+        config.CollectorCluster = cluster;
+        config.CollectorEndpoint = path;
+        config.CollectorHostname = host;
     }
 
     private static Built? Datadog(Provider.Types.DatadogTracingProvider datadog, RegistryView registry, string serviceName)
@@ -75,10 +82,11 @@ internal static class TraceProviders
         return new Built(Tracer("envoy.tracers.skywalking", new SkyWalkingConfig { GrpcService = Grpc(cluster, host) }), 0, true, false);
     }
 
-    private static Built? OpenTelemetry(Provider.Types.OpenTelemetryTracingProvider otel, RegistryView registry, string serviceName)
+    private static Built? OpenTelemetry(Provider.Types.OpenTelemetryTracingProvider otel, RegistryView registry, ProxyNode node)
     {
         if (Providers.Cluster(registry, otel.Service, otel.Port) is not var (host, cluster)) return null;
-        var config = new OpenTelemetryConfig { ServiceName = serviceName };
+        var follows = otel.ServiceAttributeEnrichment == Provider.Types.OpenTelemetryTracingProvider.Types.ServiceAttributeEnrichment.OtelSemanticConventions;
+        var config = new OpenTelemetryConfig { ServiceName = follows ? ServiceNames.Of(node) : node.ServiceCluster };
         if (otel.Http is { } http) config.HttpService = Http(Join(host, http.Path), cluster, http.Timeout, http.Headers);
         else
         {

@@ -29,7 +29,7 @@ public sealed record TraceSettings(HcmTracing? Settings, bool UsesRequestId)
         var samples = false;
         if (side.Provider is { } provider)
         {
-            var built = TraceProviders.Of(provider, inputs.Scope.Snapshot.Registry, inputs.Node.Metadata.Text("SERVICE_CLUSTER"), inputs.Node.IsAtLeast(1, 29));
+            var built = TraceProviders.Of(provider, inputs.Scope.Snapshot.Registry, inputs.Node, inputs.Node.IsAtLeast(1, 29));
             if (built is null) return new TraceSettings(null, true);
             settings.Provider = built.Tracer;
             if (built.MaxTagLength != 0) settings.MaxPathTagLength = built.MaxTagLength;

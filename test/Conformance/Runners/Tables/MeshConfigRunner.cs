@@ -24,6 +24,15 @@ internal sealed class MeshConfigRunner : TableRunner
         Table("deep-merge", DeepMerge);
         Table("locality-zone-aware", LocalityZoneAware);
         Table("proxyconfig-merge", ProxyConfigMerge);
+        Table("service-cluster", Rules.AgentTables.ServiceClusterName);
+        Table("downward-api", Rules.AgentTables.Downward);
+        Table("interface-names", Rules.AgentTables.Interfaces);
+        Table("owner-groups-valid", (row, _) => Rules.AgentTables.Groups(row, true));
+        Table("owner-groups-invalid", (row, _) => Rules.AgentTables.Groups(row, false));
+        Table("loopback-cidr-invalid", (row, _) => Rules.AgentTables.Loopback(row, false));
+        Table("loopback-cidr-valid", (row, _) => Rules.AgentTables.Loopback(row, true));
+        Table("string-bool", Rules.AgentTables.Flag);
+        Table("pod-port-list", Rules.AgentTables.Ports);
         Table("locality-label", (row, _) => Rows.Same(TopologyLabels.Sanitize(row.Text("label")), row.Text("expected")));
     }
 

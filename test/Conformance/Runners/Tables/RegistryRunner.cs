@@ -33,6 +33,8 @@ internal sealed class RegistryRunner : TableRunner
         Table("service-address", (row, _) => Rows.Same(ServiceAddresses.Primary(Rows.Service(row.GetProperty("service")), Proxy(row.GetProperty("proxy"), row.GetProperty("proxy").Text("ipMode"))), row.Text("expectedAddress")));
         Table("service-addresses", AllAddresses);
         Table("dns-name-table", NameTable);
+        Table("dns-alternate-hosts", Rules.AgentTables.AlternateHosts);
+        Table("app-label", Rules.AgentTables.App);
         Table("workloadentry-instance", EntryWorkload);
         Table("serviceentry-instances", EntryInstances);
         Table("has-proxy-ip", HasProxyIp);
@@ -93,9 +95,9 @@ internal sealed class RegistryRunner : TableRunner
             Metadata = row.Message<Struct>("metadata"),
         }).Node!;
         var metadata = wanted.GetProperty("metadata");
-        if (metadata.Field("podPorts") is not null) return "ports of the pod are not read";
         return Rows.Same(node.Metadata.Raw, metadata.Message<Struct>("raw"))
             ?? Sorted(node.Labels, metadata.Labels("labels"))
+            ?? Rows.SameList(node.Metadata.PodPorts.Select(Rules.AgentTables.Text), metadata.Items("podPorts").Select(item => Rules.AgentTables.Text(item.Deserialize<PodPort>()!)))
             ?? Version(node.Version, wanted.GetProperty("istioVersion"));
     }
 

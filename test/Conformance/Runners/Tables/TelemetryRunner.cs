@@ -33,6 +33,10 @@ internal sealed class TelemetryRunner : TableRunner
         Table("listener-access-log", ListenerAccessLog);
         Table("merge-metrics", MergeMetrics);
         Table("telemetry-filters", Filters);
+        Table("configure-tracing", Rules.TracingTables.Configure);
+        Table("otel-service-name", Rules.TracingTables.OtelName);
+        Table("zipkin-config", Rules.TracingTables.Zipkin);
+        Table("dynatrace-sampler", Rules.TracingTables.Sampler);
         Table("tracing", Tracing);
         Table("trace-operation", (row, _) => Rows.Same(Wire.HostPort(row.Text("host"), row.Number("port")) + "/*", row.Text("match")));
         Table("inbound-stat-name", (row, _) =>
@@ -100,7 +104,7 @@ internal sealed class TelemetryRunner : TableRunner
     {
         var mesh = MeshOf(row, "logs");
         var choices = AccessLogSelection.Of(ScopeOf(row, TargetOf(row)), mesh, Class(row));
-        var have = choices?.Where(c => Providers.Find(mesh, c.Name) is { ProviderCase: not MeshConfig.Types.ExtensionProvider.ProviderOneofCase.None }).Select(c => c.Name).ToList();
+        var have = choices?.Where(c => Providers.Find(mesh, c.Name) is { } provider && AccessLogs.CanLog(provider)).Select(c => c.Name).ToList();
         if (row.Field("want") is null) return have is null ? null : $"have {string.Join(",", have)}, want not configured";
         return have is null ? "have not configured" : Rows.SameList(have.Order(StringComparer.Ordinal), row.Texts("want").Order(StringComparer.Ordinal));
     }
