@@ -45,7 +45,7 @@ public sealed class NameTableStream(AgentOptions options, ControlPlaneDoor door,
     private void Take(DiscoveryResponse response)
     {
         if (response.TypeUrl != TypeUrl || response.Resources.Count == 0) return;
-        table.Replace(NameTable.Parser.ParseFrom(response.Resources[0].Value), options.Namespace);
+        table.Replace(NameTable.Parser.ParseFrom(response.Resources[0].Value), options.Namespace, options.Domain);
     }
 
     private DiscoveryRequest Request(string version, string nonce)

@@ -6,7 +6,7 @@ using WrittenService = Kubernetes.Core.V1.Service;
 namespace Lateen.Registry.Kubernetes;
 
 /// <summary>Kubernetes Services as services of the mesh.</summary>
-internal static class KubernetesServices
+public static class KubernetesServices
 {
     /// <summary>Annotation of services and namespaces that names a preference for near endpoints.</summary>
     public const string DistributionAnnotation = "networking.istio.io/traffic-distribution";
@@ -17,7 +17,7 @@ internal static class KubernetesServices
     public static string Hostname(string name, string ns, string suffix) => $"{name}.{ns}.svc.{suffix}";
 
     /// <summary>One cluster's Service.</summary>
-    public static Service Of(Resource<WrittenService> resource, string cluster, RegistryOptions options, IReadOnlyList<NodeAddresses> nodes, string distributionOfNamespace)
+    internal static Service Of(Resource<WrittenService> resource, string cluster, RegistryOptions options, IReadOnlyList<NodeAddresses> nodes, string distributionOfNamespace)
     {
         var meta = resource.Metadata;
         var spec = resource.Spec.Spec ?? new();
@@ -55,7 +55,7 @@ internal static class KubernetesServices
     }
 
     /// <summary>The same Service of several clusters as one: each cluster's addresses, everything else of the first.</summary>
-    public static Service Merge(IReadOnlyList<Service> parts)
+    internal static Service Merge(IReadOnlyList<Service> parts)
     {
         if (parts.Count == 1) return parts[0];
         var first = parts[0];
@@ -101,7 +101,7 @@ internal static class KubernetesServices
     }
 
     /// <summary>Cookie or header of persistent sessions, when the labels ask for them.</summary>
-    public static string? Session(IReadOnlyDictionary<string, string> labels) =>
+    internal static string? Session(IReadOnlyDictionary<string, string> labels) =>
         labels.GetValueOrDefault("istio.io/persistent-session") ?? labels.GetValueOrDefault("istio.io/persistent-session-header");
 
     private static ServicePort PortOf(global::Kubernetes.Core.V1.ServicePort port) => new(

@@ -83,7 +83,7 @@ public sealed record TraceSettings(HcmTracing? Settings, bool UsesRequestId)
             tags.AddRange(DryRunTags());
         }
         if (inputs.Node.Type == ProxyType.Waypoint) tags.AddRange(PeerTags("source", "downstream_peer_obj").Concat(PeerTags("destination", "upstream_peer_obj")));
-        tags.AddRange(side?.CustomTags is { Count: > 0 } own ? own.Select(static t => Tag(t.Key, t.Value)).OfType<CustomTag>() : ConfigTags(inputs.Config));
+        tags.AddRange(side?.CustomTags is { Count: > 0 } own ? own.Select(t => Tag(t.Key, t.Value, inputs.Node)).OfType<CustomTag>() : ConfigTags(inputs.Config));
         return tags.OrderBy(static t => t.Tag, StringComparer.Ordinal);
     }
 
@@ -134,12 +134,13 @@ public sealed record TraceSettings(HcmTracing? Settings, bool UsesRequestId)
         }
     }
 
-    private static CustomTag? Tag(string name, Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag? tag) => tag?.TypeCase switch
+    private static CustomTag? Tag(string name, Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag? tag, ProxyNode node) => tag?.TypeCase switch
     {
         Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Literal => Literal(name, tag.Literal.Value),
         Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Environment => Environment(name, tag.Environment.Name, tag.Environment.DefaultValue),
         Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Header => Header(name, tag.Header.Name, tag.Header.DefaultValue),
-        Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Formatter => new CustomTag { Tag = name, Value = tag.Formatter.Value },
+        // Older proxies refuse tags with a format.
+        Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Formatter => node.IsAtLeast(1, 29) ? new CustomTag { Tag = name, Value = tag.Formatter.Value } : null,
         null => null,
         _ => new CustomTag { Tag = name },
     };

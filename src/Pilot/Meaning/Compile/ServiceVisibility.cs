@@ -56,7 +56,7 @@ internal static class ServiceVisibility
     };
 
     /// <summary>The limit for a namespace: of the first policy that selects it, else the default.</summary>
-    private static Visibility LimitOf(MeshConfig.Types.ServiceEntryVisibility limits, IReadOnlyDictionary<string, string>? labels)
+    public static Visibility LimitOf(MeshConfig.Types.ServiceEntryVisibility limits, IReadOnlyDictionary<string, string>? labels)
     {
         foreach (var policy in limits.Policies)
         {

@@ -204,7 +204,7 @@ internal sealed class ListenersRunner : TableRunner
         settings.Mesh.ProxyHttpPort = 15007;
         settings.Mesh.DefaultConfig.Tracing = tracing;
         var node = World.Node(row.Field("tproxy"));
-        node = node with { Metadata = node.Metadata with { ClusterId = "", Namespace = row.Field("tproxy")?.Field("metadata")?.Text("namespace") ?? "" } };
+        node = node with { Metadata = node.Metadata with { ClusterId = "", Namespace = "" } };
         var world = World.Of([], node, settings);
         var traces = Lateen.Pilot.Generation.Telemetry.TraceSettings.Of(new ProxyInputs(world.Scope), null, node.Type == ProxyType.Router ? ListenerClass.Gateway : ListenerClass.SidecarOutbound);
         return Messages.Difference(traces.Settings, row.Field("out"));

@@ -35,6 +35,18 @@ internal sealed class RegistryRunner : TableRunner
         Table("dns-name-table", NameTable);
         Table("dns-alternate-hosts", Rules.AgentTables.AlternateHosts);
         Table("app-label", Rules.AgentTables.App);
+        Table("ambient-services", Ambient.AmbientTables.Service);
+        Table("ambient-serviceentry-services", Ambient.AmbientTables.EntryServices);
+        Table("ambient-pod-workloads", Ambient.AmbientTables.Pod);
+        Table("ambient-workloadentry-workloads", Ambient.AmbientTables.Entry);
+        Table("ambient-serviceentry-workloads", Ambient.AmbientTables.ServiceEntry);
+        Table("ambient-endpointslice-workloads", Ambient.AmbientTables.Slice);
+        Table("ambient-authz-status", Ambient.AmbientTables.PolicyStatus);
+        Table("ambient-service-scope", Ambient.AmbientTables.Scope);
+        Table("ingress-use-waypoint", Ambient.AmbientTables.Ingress);
+        Table("waypoint-canary", Ambient.AmbientTables.Canary);
+        Table("waypoint-canary-weight", Ambient.AmbientTables.CanaryWeight);
+        Table("waypoint-allowed-routes", Ambient.AmbientTables.Allowed);
         Table("workloadentry-instance", EntryWorkload);
         Table("serviceentry-instances", EntryInstances);
         Table("has-proxy-ip", HasProxyIp);

@@ -34,7 +34,7 @@ internal static class TracingTables
         var snapshot = Rows.Snapshot(Rows.Registry(services), settings);
         var traces = TraceSettings.Of(new ProxyInputs(new ScopeBuilder(snapshot).ScopeOf(node)), selection, ListenerClass.SidecarOutbound);
         var have = traces.Settings is null ? null : Renamed(traces.Settings, services);
-        if (Messages.Difference(have, row.Field("want")) is { } difference) return difference;
+        if (Messages.Difference(have, row.Field("want") is { } wanted ? Renamed(wanted) : null) is { } difference) return difference;
         return row.Field("wantReqIDExtCtx") is { } want ? Rows.Same(traces.UsesRequestId, want.Flag("useRequestIDForTraceSampling")) : null;
     }
 
@@ -160,6 +160,11 @@ internal static class TracingTables
         return Messages.Parse<HttpConnectionManager.Types.Tracing>(JsonDocument.Parse(text).RootElement);
     }
 
-    // Go's JSON keeps the underscore in front of a digit.
-    private static JsonElement Renamed(JsonElement value) => JsonDocument.Parse(value.GetRawText().Replace("traceId_128Bit", "traceId128Bit", StringComparison.Ordinal)).RootElement;
+    // Go's JSON keeps the underscore in front of a digit. Tags are compared as a set.
+    private static JsonElement Renamed(JsonElement value)
+    {
+        var node = JsonNode.Parse(value.GetRawText().Replace("traceId_128Bit", "traceId128bit", StringComparison.Ordinal))!;
+        if (node["customTags"] is JsonArray tags) node["customTags"] = new JsonArray([.. tags.OrderBy(tag => tag!["tag"]!.ToString(), StringComparer.Ordinal).Select(tag => tag!.DeepClone())]);
+        return JsonSerializer.SerializeToElement(node);
+    }
 }
