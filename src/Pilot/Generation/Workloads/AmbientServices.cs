@@ -111,7 +111,11 @@ internal sealed class AmbientServices(AmbientWorld world)
         var marks = ObjectMarks.Of(resource.Metadata);
         var (waypoint, problem) = bindings.OfService(marks);
         // What other namespaces may not see can't be served by a waypoint of theirs.
-        if (isHidden && waypoint is not null && waypoint.Namespace != resource.Namespace) (waypoint, problem) = (null, BindingProblem.Denied(waypoint.FullName));
+        if (isHidden && waypoint is { } foreign && foreign.Namespace != resource.Namespace)
+        {
+            problem = BindingProblem.Denied(foreign.FullName);
+            waypoint = null;
+        }
         var message = new Service
         {
             Name = resource.Name,
