@@ -36,6 +36,7 @@ public sealed class RegistryCompiler(RegistryOptions options)
             WorkloadsByAddress = ByAddress(perCluster.SelectMany(part => part.Workloads.All).Concat(entryWorkloads)),
             NetworkGateways = NetworkEntrances.Of(options.Networks, [.. perCluster.SelectMany(part => part.Services.Values)]),
             Namespaces = clusters[0].Namespaces.ToFrozenDictionary(ns => ns.Metadata.Name, ns => ns.Metadata.Labels.ToFrozenDictionary()),
+            Sources = [.. clusters],
             Nodes = perCluster.SelectMany(part => part.Nodes.Select(node => ((part.ClusterId, node.Key), node.Value))).ToFrozenDictionary(pair => pair.Item1, pair => pair.Value),
         };
         _services.Turn();

@@ -30,6 +30,9 @@ public sealed class RegistryView
     /// <summary>Locality of nodes by (cluster id, node name).</summary>
     public FrozenDictionary<(string Cluster, string Node), Locality> Nodes { get; init; } = FrozenDictionary<(string Cluster, string Node), Locality>.Empty;
 
+    /// <summary>What the clusters hold, as written; the one that configuration comes from first.</summary>
+    public IReadOnlyList<ClusterResources> Sources { get; init; } = [];
+
     /// <summary>The service of this host and namespace, or null.</summary>
     public Service? Find(string hostname, string ns)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Istio.Networking.V1Alpha3;
+using Lateen.Config.Resources;
 
 namespace Lateen.Pilot.Meaning;
 
@@ -7,6 +8,12 @@ namespace Lateen.Pilot.Meaning;
 /// <param name="All">Every Gateway.</param>
 public sealed record GatewayIndex(ImmutableArray<Meant<Gateway>> All)
 {
+    /// <summary>Gateways of Kubernetes' API: what may be a waypoint.</summary>
+    public IReadOnlyList<Resource<global::Kubernetes.Gateway.V1.Gateway>> Kubernetes { get; init; } = [];
+
+    /// <summary>GatewayClasses.</summary>
+    public IReadOnlyList<Resource<global::Kubernetes.Gateway.V1.GatewayClass>> Classes { get; init; } = [];
+
     /// <summary>Credentials of other namespaces that Gateways may use.</summary>
     public ImmutableArray<CredentialGrant> Grants { get; init; } = [];
 

@@ -1,6 +1,7 @@
 using Envoy.Config.Cluster.V3;
 using Lateen.Pilot.Generation.Endpoints;
 using Lateen.Pilot.Generation.Patches;
+using Lateen.Pilot.Generation.Waypoints;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope;
 using Lateen.Registry;
@@ -41,7 +42,7 @@ public sealed class ClusterGenerator : IResourceGenerator
         };
         var outward = patches.Clusters(context);
         // What a gateway is sent depends on its servers, too; these are its own.
-        var outbound = _groups.GetOrMake((ClientGroup.Of(scope), scope.Gateway), _ => Outbound(scope, client));
+        var outbound = scope.Node.Type == ProxyType.Waypoint ? Outbound(scope, client) : _groups.GetOrMake((ClientGroup.Of(scope), scope.Gateway), _ => Outbound(scope, client));
         var made = new List<WireResource>(outbound.Count + 8);
         if (outward.IsEmpty) made.AddRange(outbound);
         else made.AddRange(outbound.Select(resource => _patched.GetOrMake((resource, outward), Patched)).OfType<WireResource>());
@@ -75,6 +76,7 @@ public sealed class ClusterGenerator : IResourceGenerator
     private List<WireResource> Outbound(ProxyScope scope, ClusterClient client)
     {
         var made = new List<WireResource>();
+        if (scope.Node.Type == ProxyType.Waypoint) AddVips(made, scope, client);
         foreach (var service in OutboundServices(scope))
         {
             if (service.Resolution == ServiceResolution.Alias) continue;
@@ -97,7 +99,20 @@ public sealed class ClusterGenerator : IResourceGenerator
         return made;
     }
 
+    private void AddVips(List<WireResource> made, ProxyScope scope, ClusterClient client)
+    {
+        foreach (var service in WaypointScope.Of(scope).Services.Where(static service => service.Resolution != ServiceResolution.Alias))
+        {
+            foreach (var port in service.Ports)
+            {
+                foreach (var reading in WaypointScope.ReadingsOf(port.Protocol))
+                    made.AddRange(_outbound.GetOrMake(OutboundInputs.Of(scope, client, service, port, isSni: false).ForWaypoint(reading), Make));
+            }
+        }
+    }
+
     private static IEnumerable<Service> OutboundServices(ProxyScope scope) =>
+        scope.Node.Type == ProxyType.Waypoint ? WaypointScope.Of(scope).Outbound() :
         scope.Node.Type == ProxyType.Router && scope.Snapshot.Settings.Features.FilterGatewayClusters
             ? GatewayServices.Of(scope)
             : scope.Imports.Services;
@@ -124,6 +139,14 @@ public sealed class ClusterGenerator : IResourceGenerator
     private static IEnumerable<Cluster> Tunnels(ProxyScope scope, ClusterClient client)
     {
         var settings = scope.Snapshot.Settings;
+        if (scope.Node.Type == ProxyType.Waypoint)
+        {
+            yield return FixedClusters.Internal("main_internal", "main_internal", settings);
+            yield return FixedClusters.Internal("encap", "connect_originate", settings);
+            yield return TunnelClusters.ConnectOriginateOfWaypoint(settings, scope.Node.Namespace);
+            yield return TunnelClusters.InnerConnectOriginate(settings);
+            yield return TunnelClusters.OuterConnectOriginate(settings);
+        }
         if (scope.Node.Type == ProxyType.Sidecar && scope.Node.Metadata.EnableHbone)
         {
             yield return FixedClusters.Internal("main_internal", "main_internal", settings);

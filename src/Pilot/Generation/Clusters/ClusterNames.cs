@@ -24,9 +24,16 @@ public static class ClusterNames
     /// <summary>Cluster of a port of the workload itself.</summary>
     public static string Inbound(int port) => string.Create(CultureInfo.InvariantCulture, $"inbound|{port}||");
 
+    /// <summary>Direction of the clusters of services behind a waypoint.</summary>
+    public const string InboundVipDirection = "inbound-vip";
+
     /// <summary>Cluster of a service behind a waypoint.</summary>
-    public static string InboundVip(int port, string subset, string hostname) =>
-        string.Create(CultureInfo.InvariantCulture, $"inbound-vip|{port}|{subset}|{hostname}");
+    /// <param name="port">Service port.</param>
+    /// <param name="reading">How the waypoint reads the connection: <c>http</c> or <c>tcp</c>.</param>
+    /// <param name="subset">Subset; empty for the whole service.</param>
+    /// <param name="hostname">Host.</param>
+    public static string InboundVip(int port, string reading, string subset, string hostname) =>
+        string.Create(CultureInfo.InvariantCulture, $"{InboundVipDirection}|{port}|{reading}{(subset.Length == 0 ? "" : "/" + subset)}|{hostname}");
 
     /// <summary>SNI of mesh TLS to a service port, and the cluster of that SNI in AUTO_PASSTHROUGH gateways.</summary>
     public static string Sni(int port, string subset, string hostname) =>

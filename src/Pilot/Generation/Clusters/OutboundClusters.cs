@@ -56,7 +56,8 @@ internal static class OutboundClusters
         }
         var policy = TrafficPolicies.ForPort(spec?.TrafficPolicy, inputs.Port.Number);
         ApplyPolicy(draft, inputs, policy, inputs.ServiceMode, "");
-        if (inputs.IsAllHbone) ClusterMetadata.NoPeerExchange(draft.Cluster);
+        if (inputs.IsVip) ClusterMetadata.Subset(draft.Cluster, inputs.VipReading);
+        else if (inputs.IsAllHbone) ClusterMetadata.NoPeerExchange(draft.Cluster);
         else if (inputs.Service.MeshExternal) ClusterMetadata.External(draft.Cluster);
         if (inputs.Rule is not null)
         {
@@ -75,7 +76,7 @@ internal static class OutboundClusters
         var policy = TrafficPolicies.ForSubset(ofDestination, subset.TrafficPolicy, inputs.Port.Number);
         ApplyPolicy(draft, inputs, policy, inputs.ServiceMode, subset.Name);
         ClusterMetadata.Config(draft.Cluster, inputs.Rule!.Rule.Origin);
-        ClusterMetadata.Subset(draft.Cluster, subset.Name);
+        ClusterMetadata.Subset(draft.Cluster, inputs.IsVip ? $"{inputs.VipReading}/{subset.Name}" : subset.Name);
         ClusterMetadata.AlpnOverride(draft.Cluster, policy?.Tls?.Mode);
         return draft.Finish();
     }
@@ -85,7 +86,9 @@ internal static class OutboundClusters
     {
         var service = inputs.Service;
         var port = inputs.Port;
-        var name = inputs.IsSni ? ClusterNames.Sni(port.Number, subset, service.Hostname) : ClusterNames.Outbound(port.Number, subset, service.Hostname);
+        var name = inputs.IsSni ? ClusterNames.Sni(port.Number, subset, service.Hostname)
+            : inputs.IsVip ? ClusterNames.InboundVip(port.Number, inputs.VipReading, subset, service.Hostname)
+            : ClusterNames.Outbound(port.Number, subset, service.Hostname);
         var cluster = new Cluster { Name = name, Type = discovery, CommonLbConfig = new(), AltStatName = StatNames.Delimited(name) };
         if (discovery is DiscoveryType.StrictDns or DiscoveryType.LogicalDns)
         {
@@ -99,9 +102,9 @@ internal static class OutboundClusters
         }
         var draft = new ClusterDraft { Cluster = cluster };
         UpstreamProtocol(draft, port.Protocol, inputs.Client.IsSidecar, inputs.Client.PreservesHeaderCase);
-        if (inputs.Settings.Features.TelemetryLabels) ClusterMetadata.Services(cluster, [service]);
+        if (inputs.Settings.Features.TelemetryLabels || inputs.IsVip) ClusterMetadata.Services(cluster, [service]);
         var pattern = inputs.Settings.Mesh.OutboundClusterStatName;
-        if (pattern.Length > 0) cluster.AltStatName = StatNames.Delimited(StatNames.Expand(pattern, service, subset, port, 0));
+        if (pattern.Length > 0 && !inputs.IsVip) cluster.AltStatName = StatNames.Delimited(StatNames.Expand(pattern, service, subset, port, 0));
         return draft;
     }
 
@@ -173,7 +176,8 @@ internal static class OutboundClusters
         else LoadBalancing.ApplyLocality(draft, LocalityPreference.Of(mesh, policy?.LoadBalancer, inputs.Service, knowsItself: false));
         LoadBalancing.Apply(draft, policy?.LoadBalancer, inputs.Port.Protocol, settings.Features.RedisFilter);
 
-        if (!inputs.IsSni)
+        if (inputs.IsVip) UpstreamTls.ApplyVip(draft, inputs, policy?.Tls);
+        else if (!inputs.IsSni)
         {
             var sni = ClusterNames.Sni(inputs.Port.Number, subset, inputs.Service.Hostname);
             UpstreamTls.Apply(draft, inputs, policy?.Tls, mode, sni, inputs.Rule?.Selector is not null);
@@ -181,7 +185,7 @@ internal static class OutboundClusters
         }
         if (draft.IsOriginalDestination) draft.Cluster.LbPolicy = Cluster.Types.LbPolicy.ClusterProvided;
         if (draft.Cluster.ClusterDiscoveryTypeCase == Cluster.ClusterDiscoveryTypeOneofCase.Type && draft.Cluster.Type == DiscoveryType.Eds) Eds(draft.Cluster);
-        if (settings.Features.MetadataExchange) draft.Cluster.Filters.Add(FixedClusters.MetadataExchange());
+        if (settings.Features.MetadataExchange && !inputs.IsVip) draft.Cluster.Filters.Add(FixedClusters.MetadataExchange());
     }
 
     private static bool IsPassthrough(TrafficPolicy? policy) =>

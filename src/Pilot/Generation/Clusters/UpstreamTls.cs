@@ -36,6 +36,25 @@ internal static class UpstreamTls
         else if (isAutomatic && !draft.IsOriginalDestination) AutomaticMatches(draft.Cluster);
     }
 
+    /// <summary>A waypoint's way to a service: through its own tunnel, which hands on what is known of the endpoint; TLS where a rule asks for it.</summary>
+    public static void ApplyVip(ClusterDraft draft, OutboundClusterInputs inputs, ClientTLSSettings? byRule)
+    {
+        var inner = RawBuffer("raw_buffer");
+        if (byRule is { Mode: not (TlsMode.Disable or TlsMode.IstioMutual) } && Context(draft, inputs, byRule, false) is { } context)
+        {
+            Compliance(context.CommonTlsContext, inputs.Settings);
+            inner = new TransportSocket { Name = "tls", TypedConfig = WireAny.Pack(context) };
+        }
+        draft.Cluster.TransportSocket = new TransportSocket
+        {
+            Name = "internal_upstream",
+            TypedConfig = WireAny.Pack(new InternalUpstreamTransport { PassthroughMetadata = { OfHost("envoy.filters.listener.original_dst"), OfHost("istio") }, TransportSocket = inner }),
+        };
+    }
+
+    private static InternalUpstreamTransport.Types.MetadataValueSource OfHost(string name) =>
+        new() { Name = name, Kind = new Envoy.Type.Metadata.V3.MetadataKind { Host = new() } };
+
     public static TransportSocket RawBuffer(string name = RawBufferSocket) => new() { Name = name, TypedConfig = WireAny.Pack(new RawBuffer()) };
 
     /// <summary>Wraps whatever the cluster uses in the PROXY protocol.</summary>

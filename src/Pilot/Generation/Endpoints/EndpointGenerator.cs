@@ -44,6 +44,9 @@ public sealed class EndpointGenerator : IResourceGenerator
     private static EndpointInputs? InputsOf(ProxyScope scope, string name)
     {
         if (ClusterNames.Parse(name) is not { } parsed || scope.Imports.Service(parsed.Hostname) is not { } service) return null;
-        return EndpointClients.Inputs(scope, service, parsed.Port, parsed.Subset, name, parsed.IsSni);
+        if (parsed.Direction != ClusterNames.InboundVipDirection) return EndpointClients.Inputs(scope, service, parsed.Port, parsed.Subset, name, parsed.IsSni);
+        // In front of the subset stands how the waypoint reads the connection.
+        var slash = parsed.Subset.IndexOf('/', StringComparison.Ordinal);
+        return EndpointClients.Inputs(scope, service, parsed.Port, slash < 0 ? "" : parsed.Subset[(slash + 1)..], name, false) with { IsInboundVip = true };
     }
 }

@@ -26,6 +26,9 @@ internal sealed record EndpointInputs
     /// <summary>SNI-DNAT cluster of a gateway: only endpoints that take mTLS.</summary>
     public required bool IsSni { get; init; }
 
+    /// <summary>Cluster of a waypoint for a service that it stands in front of.</summary>
+    public bool IsInboundVip { get; init; }
+
     public required MergedDestinationRule? Rule { get; init; }
 
     public required ServiceEndpoints Endpoints { get; init; }

@@ -36,6 +36,8 @@ internal static class WireEndpoints
         if (inputs.Client.SendsHbone && endpoint.AcceptsHbone && (!endpoint.AcceptsMtls || inputs.Client.IsWaypoint))
         {
             Tunnel(made, endpoint);
+            // A service in front of which a waypoint stands is reached by tunnels alone: there is nothing to choose.
+            if (!inputs.IsInboundVip) made.Metadata.FilterMetadata[TransportSocketMatch] = WireAny.Struct(("tunnel", Value.ForString("http")));
             return made;
         }
         made.Endpoint = new() { Address = AddressOf(endpoint.Address, endpoint.Port) };
@@ -102,6 +104,5 @@ internal static class WireEndpoints
             Address = new Address { EnvoyInternalAddress = new EnvoyInternalAddress { ServerListenerName = "connect_originate", EndpointId = target } },
         };
         made.Metadata.FilterMetadata[OriginalDestination] = WireAny.Struct(("local", Value.ForString(target)));
-        made.Metadata.FilterMetadata[TransportSocketMatch] = WireAny.Struct(("tunnel", Value.ForString("http")));
     }
 }

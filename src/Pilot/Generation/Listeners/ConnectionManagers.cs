@@ -95,14 +95,15 @@ internal static class ConnectionManagers
         if (!isOutbound) filters.AddRange(parts.Requests.Http(plan.Class));
         filters.AddRange(extensions.Authz);
         if (!isOutbound) filters.AddRange(parts.Access.Http());
-        filters.AddRange(extensions.Stats);
-        filters.AddRange(extensions.Other);
+        if (!plan.IsWaypoint) filters.AddRange(extensions.Stats.Concat(extensions.Other));
         if (plan.Protocol == Protocol.GrpcWeb) filters.Add(HttpFilters.GrpcWeb());
         filters.Add(HttpFilters.GrpcStats());
         if (features.AlpnFilter && plan.Class != ListenerClass.SidecarInbound) filters.Add(HttpFilters.Alpn());
         filters.Add(HttpFilters.Fault());
         filters.Add(HttpFilters.Cors());
+        if (plan.IsWaypoint) filters.AddRange(extensions.Stats.Concat(extensions.Other));
         filters.AddRange(parts.Stats.Http(plan.Class));
+        if (plan.IsWaypoint) filters.Add(Waypoints.StateFilters.ServerMetadata());
         if (features.PersistentSessions && plan.Class != ListenerClass.SidecarInbound) filters.Add(HttpFilters.StatefulSession());
         if (plan.DnsCache is { } cache) filters.Add(DynamicDns.HttpFilter(cache));
         filters.Add(HttpFilters.Router(inputs.Config.ProxyHeaders?.EnvoyDebugHeaders?.Disabled == true));

@@ -40,6 +40,9 @@ internal sealed record HttpPlan
     /// <summary>Came through an HBONE tunnel, where the tunnel says who the peer is.</summary>
     public bool IsTunneled { get; init; }
 
+    /// <summary>The chain of a waypoint, which looks up the server's identity itself.</summary>
+    public bool IsWaypoint { get; init; }
+
     /// <summary>Names are resolved per request with this cache; null without.</summary>
     public Envoy.Extensions.Common.DynamicForwardProxy.V3.DnsCacheConfig? DnsCache { get; init; }
 

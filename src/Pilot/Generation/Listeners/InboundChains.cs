@@ -92,6 +92,23 @@ internal sealed class InboundChains(ListenerParts parts)
         return Ways(shape, custom is null ? mtls.Mode : MtlsMode.Strict, custom is not null).Select(way => Chain(target, way, mtls, custom)).ToList();
     }
 
+    /// <summary>The chains for connections out of tunnels: by address and port, without TLS.</summary>
+    public IReadOnlyList<FilterChain> Tunneled(InboundTarget target)
+    {
+        var isDeclared = !target.IsPassthrough;
+        return Ways(ShapeOf(target.Port.Protocol), MtlsMode.Disable, false).Select(way =>
+        {
+            var match = new FilterChainMatch();
+            match.ApplicationProtocols.Add(way.Alpn);
+            match.PrefixRanges.Add(inputs.Node.Addresses.Select(FilterChainPlan.CidrOf));
+            if (isDeclared) match.DestinationPort = (uint)target.TargetPort;
+            var filters = way.IsHttp ? HttpFilters(target, isDeclared) : new TcpProxies(parts).Inbound(TcpStatName(target), target.Cluster, Listening(target));
+            return new FilterChain { Name = isDeclared ? target.Name : NameOfPassthrough(way), FilterChainMatch = match, Metadata = target.Provenance?.Clone(), Filters = { filters } };
+        }).ToList();
+    }
+
+    private static string NameOfPassthrough(Way way) => way.IsHttp ? "virtualInbound-catchall-http" : "virtualInbound";
+
     private static Shape ShapeOf(Protocol protocol) =>
         protocol.IsHttp() ? Shape.Http : protocol.IsTcp() || protocol == Protocol.Udp ? Shape.Tcp : Shape.Sniffed;
 
@@ -139,7 +156,7 @@ internal sealed class InboundChains(ListenerParts parts)
         if (port != 0) match.DestinationPort = (uint)port;
         var chain = new FilterChain
         {
-            Name = target.IsPassthrough ? (way.IsHttp ? "virtualInbound-catchall-http" : "virtualInbound") : target.Name,
+            Name = target.IsPassthrough ? NameOfPassthrough(way) : target.Name,
             FilterChainMatch = match,
             Metadata = target.Provenance?.Clone(),
             TransportSocket = way.Terminates ? TlsContexts.Socket(custom ?? (way.IsHttp ? mtls.Http : mtls.Tcp)) : null,
@@ -148,7 +165,7 @@ internal sealed class InboundChains(ListenerParts parts)
         return chain;
     }
 
-    private List<Filter> HttpFilters(InboundTarget target)
+    private List<Filter> HttpFilters(InboundTarget target, bool isTunneled = false)
     {
         var plan = new HttpPlan
         {
@@ -158,9 +175,10 @@ internal sealed class InboundChains(ListenerParts parts)
             StatPrefix = target.IsPassthrough ? $"{target.Cluster};" : $"inbound_{target.Name};",
             Port = target.TargetPort,
             Base = Base(target),
+            IsTunneled = isTunneled,
         };
         var filters = new List<Filter>();
-        if (inputs.Features.MetadataExchange) filters.Add(NetworkFilters.PeerExchange());
+        if (inputs.Features.MetadataExchange && !isTunneled) filters.Add(NetworkFilters.PeerExchange());
         filters.AddRange(parts.Extensions.Network(ListenerClass.SidecarInbound, target.TargetPort).All);
         filters.Add(NetworkFilters.Http(ConnectionManagers.Build(parts, plan)));
         return filters;

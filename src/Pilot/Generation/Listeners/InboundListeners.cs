@@ -45,6 +45,25 @@ internal sealed class InboundListeners
         return listeners;
     }
 
+    /// <summary>The same chains for connections out of tunnels, where the tunnel has told who the peer is.</summary>
+    public Listener Tunneled()
+    {
+        var captured = Targets().Where(static t => !t.BindsToPort).Select(target => (Port: target.TargetPort, Chains: chains.Tunneled(target))).ToList();
+        var others = chains.Tunneled(Passthrough(0));
+        var listener = new Listener
+        {
+            Name = Waypoints.TunnelListeners.MainInternal,
+            TrafficDirection = TrafficDirection.Inbound,
+            ContinueOnListenerFiltersTimeout = true,
+            InternalListener = new Listener.Types.InternalListenerConfig(),
+            ListenerFilters = { ListenerFilters.OriginalDestination() },
+            FilterChains = { captured.SelectMany(static c => c.Chains), others },
+        };
+        var spared = captured.Where(static c => !InboundChains.NeedsHttpInspector(c.Chains)).Select(static c => c.Port).ToList();
+        listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn(spared));
+        return listener;
+    }
+
     // ---- what is served
 
     private List<InboundTarget> Targets()

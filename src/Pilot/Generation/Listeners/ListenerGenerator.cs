@@ -1,5 +1,6 @@
 using Lateen.Pilot.Generation.Gateways;
 using Lateen.Pilot.Generation.Inputs;
+using Lateen.Pilot.Generation.Waypoints;
 using Lateen.Pilot.Scope;
 
 namespace Lateen.Pilot.Generation.Listeners;
@@ -31,6 +32,7 @@ public sealed class ListenerGenerator(Func<string, string, string>? keys = null)
         {
             ProxyType.Sidecar => SidecarListeners.Build(parts),
             ProxyType.Router => new GatewayListeners(parts).Build(),
+            ProxyType.Waypoint => new WaypointListeners(parts).Build(),
             _ => [],
         };
         return parts.Patches.Listeners(listeners).Select(static l => WireResource.Of(l.Name, l)).ToList();

@@ -107,7 +107,7 @@ internal sealed class OutboundListeners
     private IEnumerable<Binding> OwnListenersOf(Service service, ServicePort port, Binding binds)
     {
         if (binds.Primary.Length > 0 || service.Source != ServiceSource.ServiceEntry || port.Protocol.IsHttp() || inputs.Features.DualStack) return [binds];
-        var addresses = ServiceAddresses.Each(service, inputs.Node);
+        var addresses = ServiceAddresses.Each(service, inputs.Node, inputs.Features);
         return addresses.Count < 2 ? [binds] : addresses.Select(a => binds with { Only = a });
     }
 

@@ -4,6 +4,7 @@ using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
 using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Generation.Telemetry;
+using Lateen.Pilot.Generation.Waypoints;
 using Lateen.Registry;
 using ServicePort = Lateen.Registry.ServicePort;
 
@@ -21,7 +22,15 @@ internal static class SidecarListeners
         var listeners = new List<Listener>(new OutboundListeners(parts).Build());
         if (HttpProxy(parts) is { } proxy) listeners.Add(proxy);
         if (!parts.Inputs.BindsEverything) listeners.Add(VirtualOutbound(parts));
-        listeners.AddRange(new InboundListeners(parts).Build());
+        var inbound = new InboundListeners(parts);
+        listeners.AddRange(inbound.Build());
+        var metadata = parts.Inputs.Node.Metadata;
+        if (metadata.EnableHbone)
+        {
+            listeners.Add(TunnelListeners.TakesTunnels(parts.Inputs));
+            listeners.Add(inbound.Tunneled());
+        }
+        if (parts.Inputs.Features.Ambient && !metadata.DisableHboneSend && !parts.Inputs.IsProxylessGrpc) listeners.Add(TunnelListeners.OpensTunnels());
         return listeners;
     }
 

@@ -24,7 +24,7 @@ public sealed class NameTableGenerator : IResourceGenerator
         {
             var table = NameTables.Build(
                 scope.Imports.Services,
-                service => ServiceAddresses.Each(service, node),
+                service => ServiceAddresses.Each(service, node, scope.Snapshot.Settings.Features),
                 service => scope.Snapshot.Registry.EndpointsOf(service.Key).All,
                 inputs.Client);
             _cache.Put(inputs, made = WireResource.Of("", table));

@@ -17,8 +17,15 @@ public static class ServiceAddresses
     /// <summary>Further addresses, with dual stack.</summary>
     public static IReadOnlyList<string> Extra(Service service, ProxyNode proxy, Features features) => All(service, proxy, features).Skip(1).ToList();
 
-    /// <summary>Every address, whether or not one listener may have several.</summary>
-    public static IReadOnlyList<string> Each(Service service, ProxyNode proxy) => Candidates(service, proxy);
+    /// <summary>Every address, whether or not one listener may have several; of one family unless both are in use.</summary>
+    public static IReadOnlyList<string> Each(Service service, ProxyNode proxy, Features features)
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        var candidates = Candidates(service, proxy);
+        if (features.DualStack || candidates.Count < 2) return candidates;
+        var isIPv6 = candidates[0].Contains(':');
+        return candidates.Where(address => address.Contains(':') == isIPv6).ToList();
+    }
 
     /// <summary>All addresses.</summary>
     public static IReadOnlyList<string> All(Service service, ProxyNode proxy, Features features)

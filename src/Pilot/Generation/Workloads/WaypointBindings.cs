@@ -24,7 +24,8 @@ internal sealed class WaypointBindings(AmbientWorld world)
     private const string CanaryNamespaceLabel = "istio.io/use-waypoint-canary-namespace";
     private const string CanaryWeightAnnotation = "istio.io/use-waypoint-canary-weight";
     private const string IngressLabel = "istio.io/ingress-use-waypoint";
-    private const string InstanceLabel = "gateway.networking.k8s.io/gateway-name";
+    /// <summary>Label of the pods of a Gateway.</summary>
+    public const string InstanceLabel = "gateway.networking.k8s.io/gateway-name";
     private const string ManagedLabel = "gateway.istio.io/managed";
     private const string None = "none";
     private const uint WholeWeight = 100;

@@ -102,8 +102,16 @@ public sealed class SnapshotCompiler
 
     private GatewayIndex Gateways(SnapshotInputs inputs)
     {
-        var isSame = _last is not null && Same(_lastInputs!.Gateways, inputs.Gateways) && Same(_lastInputs.GatewayApi.Grants, inputs.GatewayApi.Grants);
-        return isSame ? _last!.Gateways : new GatewayIndex([.. Ordered(inputs.Gateways, "Gateway", "networking.istio.io")]) { Grants = CredentialGrants.Of(inputs.GatewayApi.Grants) };
+        var declared = inputs.GatewayApi;
+        var isSame = _last is not null && Same(_lastInputs!.Gateways, inputs.Gateways) && Same(_lastInputs.GatewayApi.Grants, declared.Grants)
+            && Same(_lastInputs.GatewayApi.Gateways, declared.Gateways) && Same(_lastInputs.GatewayApi.Classes, declared.Classes);
+        if (isSame) return _last!.Gateways;
+        return new GatewayIndex([.. Ordered(inputs.Gateways, "Gateway", "networking.istio.io")])
+        {
+            Grants = CredentialGrants.Of(declared.Grants),
+            Kubernetes = declared.Gateways,
+            Classes = declared.Classes,
+        };
     }
 
     private static SidecarIndex Sidecars(List<Meant<Istio.Networking.V1Alpha3.Sidecar>> all, MeshSettings settings)

@@ -53,6 +53,8 @@ internal sealed class ListenersRunner : TableRunner
         Table("gateway-http-filter-chain", Rules.GatewayTables.HttpChain);
         Table("outbound-tcp-virtualservice", TcpRules);
         Table("source-ip-hash", SourceHash);
+        Table("xfcc-client-identity", Ambient.WaypointTables.ShowsClients);
+        Table("waypoint-addresses", Ambient.WaypointTables.Addresses);
         Table("inbound-stat-prefix", (row, _) => Rows.Same(
             StatNames.Inbound(row.Text("statPattern"), "v0.default.example.org", "", "", "", 8888, "", "inbound|8888||"), row.Text("expectedStatPrefix")));
         Table("tunneling", (row, _) =>

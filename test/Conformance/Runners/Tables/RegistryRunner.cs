@@ -122,7 +122,7 @@ internal sealed class RegistryRunner : TableRunner
             Type = ProxyType.Sidecar,
             Addresses = AddressesOf(row.Text("ipMode")),
             Metadata = new NodeMetadata { ClusterId = "id", DnsCapture = row.Flag("autoAllocationEnabled") },
-        });
+        }, new Lateen.Pilot.Meaning.Features(new Dictionary<string, string> { ["ISTIO_DUAL_STACK"] = row.Flag("dualStackEnabled") ? "true" : "false" }));
         return Rows.SameList(addresses, row.Texts("expectedAddresses")) ?? Rows.SameList(addresses.Skip(1), row.Texts("expectedExtraAddresses"));
     }
 
@@ -152,7 +152,7 @@ internal sealed class RegistryRunner : TableRunner
         var endpoints = push.Items("endpoints").ToLookup(item => item.Text("service"), item => Rows.Endpoint(item));
         var made = NameTables.Build(
             push.Items("services").Select(Rows.Service),
-            service => ServiceAddresses.Each(service, node),
+            service => ServiceAddresses.Each(service, node, Lateen.Pilot.Meaning.Features.Default),
             service => [.. endpoints[service.Hostname]],
             new NameClient(node.ClusterId, node.Metadata.Network, row.Flag("enableMultiClusterHeadless")));
         return Rows.Same(made, row.Message<NameTable>("expectedNameTable"));

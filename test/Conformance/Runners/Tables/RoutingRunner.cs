@@ -42,6 +42,7 @@ internal sealed class RoutingRunner : TableRunner
         Table("sidecar-duplicate-hosts", DuplicateHosts);
         Table("gateway-route-config", GatewayRouteConfig);
         Table("stateful-session", StatefulSession);
+        Table("waypoint-hash-policy", Ambient.WaypointTables.HashPolicy);
         Table("delegate-conflict", Rules.DelegateTables.Conflict);
         Table("delegate-merge-match", Rules.DelegateTables.Matches);
         Table("delegate-merge", Rules.DelegateTables.Routes);
