@@ -47,13 +47,17 @@ internal static class TunnelListeners
     private static DownstreamTlsContext Tls(ProxyInputs inputs)
     {
         var skips = inputs.Features.Flag("PILOT_SKIP_VALIDATE_TRUST_DOMAIN", false);
-        var tls = TlsContexts.Inbound(inputs.Node, inputs.Mesh, skips ? [] : TrustDomains.Accepted(inputs.Mesh), TlsUse.Http, inputs.Features.CompliancePolicy);
+        var tls = TlsContexts.Inbound(inputs.Node, inputs.Mesh, skips ? [] : TrustDomainsOf(inputs), TlsUse.Http, inputs.Features.CompliancePolicy);
         tls.CommonTlsContext.AlpnProtocols.Clear();
         tls.CommonTlsContext.AlpnProtocols.Add("h2");
         // Tunnels are younger than TLS 1.3: there is nobody who needs less.
         tls.CommonTlsContext.TlsParams = new TlsParameters { TlsMinimumProtocolVersion = TlsParameters.Types.TlsProtocol.Tlsv13, TlsMaximumProtocolVersion = TlsParameters.Types.TlsProtocol.Tlsv13 };
         return tls;
     }
+
+    // A mesh that names none has its cluster's.
+    private static IReadOnlyList<string> TrustDomainsOf(ProxyInputs inputs) =>
+        TrustDomains.Accepted(inputs.Mesh).Prepend(inputs.Scope.Snapshot.Settings.TrustDomain).Distinct().ToList();
 
     private static HttpConnectionManager Manager()
     {

@@ -54,7 +54,11 @@ internal sealed class WaypointListeners(ListenerParts parts)
             ListenerFilters = { ListenerFilters.OriginalDestination() },
             FilterChains = { chains },
         };
-        listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn(spared.Distinct().ToList()));
+        // Workloads are reached on any port, so that none of them is known to need no look.
+        listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn(scope.Workloads.Count > 0 ? [] : spared.Distinct().ToList()));
+        var ports = scope.Services.SelectMany(static service => service.Ports).Where(static port => port.Protocol != Protocol.Udp).ToList();
+        var plain = ports.Where(static port => !port.Protocol.IsTls()).Select(static port => port.Number).Distinct().ToList();
+        if (ports.Exists(static port => port.Protocol.IsTls())) listener.ListenerFilters.Add(ListenerFilters.TlsInspector().ExceptOn(plain));
         return listener;
     }
 
