@@ -89,7 +89,7 @@ internal static class PatchMatches
     public static string ListenerFilter(Patch patch) => patch.Match.Listener?.ListenerFilter ?? "";
 
     /// <summary>No name means every filter.</summary>
-    public static bool Name(string wanted, string actual) => wanted.Length == 0 || wanted == actual || Canonical(wanted) == Canonical(actual);
+    public static bool Name(string wanted, string actual) => wanted.Length == 0 || wanted == actual || Canonical(wanted) == actual;
 
     // ---- routes
 
