@@ -4,6 +4,7 @@ using Envoy.Config.Route.V3;
 using Envoy.Extensions.Filters.Network.HttpConnectionManager.V3;
 using Envoy.Extensions.Filters.Network.TcpProxy.V3;
 using Envoy.Extensions.TransportSockets.Tls.V3;
+using Envoy.Type.Matcher.V3;
 using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
 using Lateen.Pilot.Generation.Listeners;
@@ -47,7 +48,12 @@ internal static class TunnelListeners
     private static DownstreamTlsContext Tls(ProxyInputs inputs)
     {
         var skips = inputs.Features.Flag("PILOT_SKIP_VALIDATE_TRUST_DOMAIN", false);
-        var tls = TlsContexts.Inbound(inputs.Node, inputs.Mesh, skips ? [] : TrustDomainsOf(inputs), TlsUse.Http, inputs.Features.CompliancePolicy);
+        var tls = TlsContexts.Inbound(inputs.Node, inputs.Mesh, [], TlsUse.Http, inputs.Features.CompliancePolicy);
+        if (!skips) tls.CommonTlsContext.CombinedValidationContext.DefaultValidationContext.MatchTypedSubjectAltNames.Add(TrustDomainsOf(inputs).Select(static domain => new SubjectAltNameMatcher
+        {
+            SanType = SubjectAltNameMatcher.Types.SanType.Uri,
+            Matcher = new StringMatcher { Prefix = $"spiffe://{domain}/" },
+        }));
         tls.CommonTlsContext.AlpnProtocols.Clear();
         tls.CommonTlsContext.AlpnProtocols.Add("h2");
         // Tunnels are younger than TLS 1.3: there is nobody who needs less.

@@ -341,6 +341,11 @@ internal sealed class SecurityRulesRunner : TableRunner
         Table("credential-resource-name", Rules.IdentityTables.Credential);
         Table("sds-resource-name", Rules.IdentityTables.Files);
         Table("parse-jwks-uri", Rules.IdentityTables.KeysAddress);
+        Table("xfcc-authenticator", Rules.CallerTables.Forwarded);
+        Table("xfcc-trusted-address", Rules.CallerTables.Trusted);
+        Table("bearer-token", Rules.CallerTables.Bearer);
+        Table("csr-common-name", Rules.CallerTables.CommonName);
+        Table("jwt-aud", Rules.CallerTables.Audiences);
         Table("sds-credential", (row, _) =>
         {
             var name = row.Field("nameArg") is not null ? row.Text("nameArg") : row.Text("name") is var own && own.Contains("://", StringComparison.Ordinal) ? own.Split(' ')[0] : "";
