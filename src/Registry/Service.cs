@@ -119,6 +119,9 @@ public sealed class Service
     /// <summary>Declares a persistent-session cookie or header (labels of the resource).</summary>
     public string? PersistentSession { get; init; }
 
+    /// <summary>Clients try all addresses of the host at once and keep the connection that is up first (an annotation of the ServiceEntry).</summary>
+    public bool RacesConnections { get; init; }
+
     /// <summary>Hostname and namespace.</summary>
     public ServiceKey Key => new(Hostname, Namespace);
 

@@ -48,9 +48,14 @@ internal static class EntryServices
                 Declaration = $"ServiceEntry {meta.Namespace}/{meta.Name}",
                 EntryName = meta.Name,
                 PersistentSession = KubernetesServices.Session(meta.Labels),
+                RacesConnections = Races(meta.Annotations.GetValueOrDefault("ambient.istio.io/connect-strategy", "")),
             };
         }
     }
+
+    // The second is the older name.
+    private static bool Races(string strategy) =>
+        strategy.Equals("RACE_FIRST_TCP_CONNECT", StringComparison.OrdinalIgnoreCase) || strategy.Equals("FIRST_HEALTHY_RACE", StringComparison.OrdinalIgnoreCase);
 
     private static ServiceResolution ResolutionOf(ServiceEntry.Types.Resolution resolution) => resolution switch
     {

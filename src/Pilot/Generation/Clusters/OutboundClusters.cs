@@ -122,7 +122,7 @@ internal static class OutboundClusters
 
     private static void Dns(Cluster cluster, OutboundClusterInputs inputs)
     {
-        cluster.DnsLookupFamily = LookupFamily(inputs.Client, inputs.Settings.Features);
+        cluster.DnsLookupFamily = LookupFamily(inputs.Client, inputs.Settings.Features, inputs.Service.RacesConnections);
         cluster.TypedDnsResolverConfig = new TypedExtensionConfig
         {
             Name = "envoy.network.dns_resolver.cares",
@@ -133,8 +133,10 @@ internal static class OutboundClusters
         cluster.RespectDnsTtl = true;
     }
 
-    public static Cluster.Types.DnsLookupFamily LookupFamily(ClusterClient client, Features features) => (client.SupportsIPv4, client.SupportsIPv6) switch
+    /// <summary>Families of the addresses that a client asks for. It can only race for addresses that it knows: then it is all.</summary>
+    public static Cluster.Types.DnsLookupFamily LookupFamily(ClusterClient client, Features features, bool races = false) => (client.SupportsIPv4, client.SupportsIPv6) switch
     {
+        _ when races => Cluster.Types.DnsLookupFamily.All,
         (true, true) => features.DualStack ? Cluster.Types.DnsLookupFamily.All : Cluster.Types.DnsLookupFamily.V4Only,
         (false, true) => Cluster.Types.DnsLookupFamily.V6Only,
         _ => Cluster.Types.DnsLookupFamily.V4Only,

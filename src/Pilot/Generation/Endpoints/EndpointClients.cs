@@ -1,3 +1,4 @@
+using Lateen.Pilot.Generation.Workloads;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope;
 using Lateen.Registry;
@@ -48,6 +49,11 @@ internal static class EndpointClients
             SendsHbone = (scope.Snapshot.Settings.Features.Ambient || node.Type == ProxyType.Waypoint) && !node.Metadata.DisableHboneSend && node.Metadata.Generator != "grpc",
             IsWaypoint = node.Type == ProxyType.Waypoint,
             KnowsItself = node.Metadata.EnableSelfDiscovery,
+            StaysInCluster = StaysInCluster(node, scope.Snapshot.Settings.Features, () => AmbientView.Of(scope.Snapshot).Shared.Contains($"{service.Namespace}/{service.Hostname}")),
         };
     }
+
+    /// <summary>Whether a client gets the endpoints of its own cluster only: a waypoint in a mesh of several networks, for what the clusters don't share.</summary>
+    public static bool StaysInCluster(ProxyNode node, Features features, Func<bool> isShared) => node.Type == ProxyType.Waypoint
+        && features.Flag("AMBIENT_ENABLE_MULTI_NETWORK", false) && features.Flag("AMBIENT_ENABLE_MULTI_NETWORK_WAYPOINT", true) && !isShared();
 }

@@ -69,4 +69,7 @@ internal sealed record EndpointClient
     public bool IsWaypoint { get; init; }
 
     public bool KnowsItself { get; init; }
+
+    /// <summary>A waypoint in a mesh of several networks, where the service isn't shared between clusters: those of its own cluster only.</summary>
+    public bool StaysInCluster { get; init; }
 }

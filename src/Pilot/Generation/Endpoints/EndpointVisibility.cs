@@ -35,7 +35,7 @@ internal sealed class EndpointVisibility
     {
         var client = _inputs.Client;
         if (_inputs.Service.NodeLocal && endpoint.NodeName != client.NodeName) return false;
-        if ((_isClusterLocal || _inputs.Service.NodeLocal) && endpoint.ClusterId != client.ClusterId) return false;
+        if ((_isClusterLocal || client.StaysInCluster || _inputs.Service.NodeLocal) && endpoint.ClusterId != client.ClusterId) return false;
         if (_networks.Length > 0 && endpoint.Network.Length > 0 && !_networks.Contains(endpoint.Network)) return false;
         if (endpoint.Address.Length == 0 && (client.Gateways.IsEmpty || NetworkGateways.IsSame(client.Network, endpoint.Network))) return false;
         return endpoint.Health switch

@@ -20,6 +20,7 @@ internal sealed class AmbientView
         Waypoints = world.Waypoints;
         var services = new AmbientServices(world);
         Services = Canonical([.. source.Services.Select(services.Of).OfType<AmbientService>(), .. source.ServiceEntries.SelectMany(services.Of)]);
+        Shared = Services.Where(static service => service.IsGlobal).Select(static service => service.Key).ToHashSet();
         var workloads = new AmbientWorkloads(world with { Services = Services });
         Workloads =
         [
@@ -30,6 +31,9 @@ internal sealed class AmbientView
 
     /// <summary>Services.</summary>
     public IReadOnlyList<AmbientService> Services { get; } = [];
+
+    /// <summary>Those of them that all clusters share, as <c>namespace/hostname</c>.</summary>
+    public IReadOnlySet<string> Shared { get; } = new HashSet<string>();
 
     /// <summary>Workloads.</summary>
     public IReadOnlyList<Istio.Workload.Workload> Workloads { get; } = [];

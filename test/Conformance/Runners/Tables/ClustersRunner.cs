@@ -28,7 +28,7 @@ internal sealed class ClustersRunner : TableRunner
         Table("warmup", Warmup);
         Table("tcp-keepalive", TcpKeepalive);
         Table("h2-upgrade", Http2Upgrade);
-        Table("dns-lookup-family", (row, _) => LookupFamily(Rows.Node(row.GetProperty("proxy")), row.Flag("dualStack"), row.Text("expectedFamily")));
+        Table("dns-lookup-family", (row, _) => LookupFamily(Rows.Node(row.GetProperty("proxy")), row.Flag("dualStack"), row.Text("expectedFamily"), row.Text("connectStrategy") == "DNSConnectStrategyRaceFirstTCPConnect"));
         Table("select-dns-family", (row, _) => LookupFamily(new ProxyNode { Id = "row", Type = ProxyType.Sidecar, Addresses = [.. row.Texts("ips")] }, false, row.Text("want")));
         Table("inbound-bind", InboundBind);
         Table("inbound-default-endpoint", InboundDefaultEndpoint);
@@ -136,10 +136,10 @@ internal sealed class ClustersRunner : TableRunner
         ConnectionPools.UpgradesToHttp2(Rows.Port(row.GetProperty("port")).Protocol, row.Message<MeshConfig>("mesh")!, row.Message<ConnectionPoolSettings>("connectionPool")),
         row.Flag("upgrade"));
 
-    private static string? LookupFamily(ProxyNode node, bool isDualStack, string wanted)
+    private static string? LookupFamily(ProxyNode node, bool isDualStack, string wanted, bool races = false)
     {
         var features = Rows.Settings(null, ("ISTIO_DUAL_STACK", isDualStack ? "true" : "false")).Features;
-        return Rows.Same(OutboundClusters.LookupFamily(ClusterRows.Client(node), features).ToString().ToUpperInvariant(), wanted.Replace("_", "", StringComparison.Ordinal));
+        return Rows.Same(OutboundClusters.LookupFamily(ClusterRows.Client(node), features, races).ToString().ToUpperInvariant(), wanted.Replace("_", "", StringComparison.Ordinal));
     }
 
     private static string? InboundBind(JsonElement row, JsonElement context)

@@ -35,7 +35,10 @@ internal static class EndpointTables
     private static string? Filter(JsonElement row, JsonElement context)
     {
         var service = Rows.Service(context.GetProperty("svc"));
-        var inputs = ClusterRows.Endpoints(service, [], Rows.Settings(), Rows.Node(row.GetProperty("proxy")));
+        var node = Rows.Node(row.GetProperty("proxy"));
+        var settings = Rows.Settings(null, ("AMBIENT_ENABLE_MULTI_NETWORK", row.Field("svcInfo") is null ? "false" : "true"));
+        var inputs = ClusterRows.Endpoints(service, [], settings, node);
+        inputs = inputs with { Client = inputs.Client with { StaysInCluster = EndpointClients.StaysInCluster(node, settings.Features, () => row.GetProperty("svcInfo").Text("scope") == "GLOBAL") } };
         return Rows.Same(EndpointVisibility.For(inputs).Includes(Rows.Endpoint(row.GetProperty("ep"), "http")), row.Flag("expected"));
     }
 
