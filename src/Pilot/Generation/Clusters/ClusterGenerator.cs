@@ -1,6 +1,8 @@
 using Envoy.Config.Cluster.V3;
 using Lateen.Pilot.Generation.Endpoints;
+using Lateen.Pilot.Generation.Inputs;
 using Lateen.Pilot.Generation.Patches;
+using Lateen.Pilot.Generation.Proxyless;
 using Lateen.Pilot.Generation.Waypoints;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope;
@@ -32,6 +34,7 @@ public sealed class ClusterGenerator : IResourceGenerator
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
+        if (scope.Node.IsProxylessGrpc()) return ProxylessClusters.Build(scope, names).Select(static cluster => WireResource.Of(cluster.Name, cluster)).ToList();
         var client = ClientOf(scope);
         var patches = ProxyPatches.Of(scope);
         var context = scope.Node.Type switch

@@ -119,7 +119,8 @@ internal static class LoadBalancing
         return settings?.WarmupDurationSecs is { } window ? new() { SlowStartWindow = window } : null;
     }
 
-    private static void ConsistentHash(Cluster cluster, LoadBalancerSettings.Types.ConsistentHashLB hash)
+    /// <summary>Hashing of requests to endpoints.</summary>
+    public static void ConsistentHash(Cluster cluster, LoadBalancerSettings.Types.ConsistentHashLB hash)
     {
         switch (hash.HashAlgorithmCase)
         {

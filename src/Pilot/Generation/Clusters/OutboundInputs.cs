@@ -63,7 +63,8 @@ internal static class OutboundInputs
         return snapshot.Policies.ModeOf(service.Namespace);
     }
 
-    private static string Identities(MeshSettings settings, Service service, ServiceEndpoints endpoints)
+    /// <summary>Identities that the servers of a service may have, one a line.</summary>
+    public static string Identities(MeshSettings settings, Service service, ServiceEndpoints endpoints)
     {
         if (endpoints.Identities.IsEmpty && service.SubjectAltNames.IsDefaultOrEmpty) return "";
         var all = new SortedSet<string>(endpoints.Identities, StringComparer.Ordinal);

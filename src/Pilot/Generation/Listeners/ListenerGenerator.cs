@@ -1,5 +1,6 @@
 using Lateen.Pilot.Generation.Gateways;
 using Lateen.Pilot.Generation.Inputs;
+using Lateen.Pilot.Generation.Proxyless;
 using Lateen.Pilot.Generation.Waypoints;
 using Lateen.Pilot.Scope;
 
@@ -20,6 +21,7 @@ public sealed class ListenerGenerator(Func<string, string, string>? keys = null)
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
+        if (scope.Node.IsProxylessGrpc()) return ProxylessListeners.Build(new ProxyInputs(scope), names).Select(static l => WireResource.Of(l.Name, l)).ToList();
         var all = made.GetOrMake(scope, Make);
         return names is null ? all : all.Where(r => names.Contains(r.Name)).ToList();
     }

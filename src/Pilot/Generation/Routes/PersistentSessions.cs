@@ -20,9 +20,10 @@ internal static class PersistentSessions
 
     /// <summary>The per-route settings of the filter for the service, or null.</summary>
     public static Any? For(Service? service) =>
-        State(service) is { } state ? Wire.Pack(new StatefulSessionPerRoute { StatefulSession = state }) : null;
+        StateOf(service) is { } state ? Wire.Pack(new StatefulSessionPerRoute { StatefulSession = state }) : null;
 
-    private static StatefulSession? State(Service? service)
+    /// <summary>The settings of the filter itself for the service, or null.</summary>
+    public static StatefulSession? StateOf(Service? service)
     {
         if (service is null) return null;
         if (service.Labels.TryGetValue(HeaderLabel, out var header) && header.Length > 0)

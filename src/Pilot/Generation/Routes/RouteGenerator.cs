@@ -1,5 +1,6 @@
 using System.Globalization;
 using Envoy.Config.Route.V3;
+using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Generation.Gateways;
 using Lateen.Pilot.Generation.Inputs;
 using Lateen.Pilot.Generation.Patches;
@@ -32,12 +33,15 @@ public sealed class RouteGenerator : IResourceGenerator
     private static WireResource Make(ProxyInputs inputs, string name)
     {
         var routes = inputs.Node.Type == ProxyType.Router ? GatewayRoutes.Generate(inputs, name) : Sidecar(inputs, name) ?? DefaultRoutes.Empty(name);
+        // Patches are about Envoy.
+        if (inputs.IsProxylessGrpc) return WireResource.Of(name, routes);
         return WireResource.Of(name, ProxyPatches.Of(inputs.Scope).Routes(routes));
     }
 
     private static RouteConfiguration? Sidecar(ProxyInputs inputs, string name)
     {
-        _ = int.TryParse(name.AsSpan(name.LastIndexOf(':') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port);
+        var dialed = inputs.IsProxylessGrpc ? ClusterNames.Parse(name)?.Port : null;
+        if (dialed is not { } port) _ = int.TryParse(name.AsSpan(name.LastIndexOf(':') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port);
         if (inputs.Scope.Imports.EgressFor(port, name) is not { } egress) return null;
         return SidecarRoutes.Generate(new SidecarRouteInputs
         {

