@@ -54,7 +54,7 @@ public sealed class ExchangeFacts : IStreamFacts
     public int Status => _x.LogMoment == "UpstreamEnd" ? _x.Upstream.Status : _x.Status;
 
     /// <inheritdoc/>
-    public string VirtualClusterName => _x.Upstream.VirtualCluster?.Name ?? "";
+    public string VirtualClusterName => _x.Upstream.VirtualCluster is { Headers.Count: > 0 } named ? named.Name : "";
 
     /// <inheritdoc/>
     public ResponseFlags Flags => _x.Flags;

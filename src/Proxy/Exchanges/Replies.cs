@@ -244,6 +244,8 @@ public static class Replies
         }
         if (!exchange.RequestComplete)
             exchange.CloseConnection();
+        // Formats of this answer could quote it; logs can't.
+        exchange.LocalBody.Clear();
         exchange.RespondLocally(head, status, exchange.IsHead ? default : body.Written);
     }
 

@@ -131,6 +131,9 @@ public interface IStreamFacts
     /// <summary>Flags.</summary>
     ResponseFlags Flags { get; }
 
+    /// <summary>A tracer decided that the request is traced.</summary>
+    bool IsTraced => false;
+
     /// <summary>A health checker asks.</summary>
     bool IsHealthCheck => false;
 

@@ -14,7 +14,7 @@ internal static partial class Operators
         "TRAILER" or "RESPONSE_TRAILER" => Header(op, static f => f.ResponseTrailers),
         "REQ_WITHOUT_QUERY" => PathHeader(op),
         "QUERY_PARAM" => QueryParameter(op),
-        "QUERY_PARAMS" => static (f, b) => { ReadOnlySpan<byte> q = f.RequestHead is { } h ? Text.QueryOf(h[KnownHeader.Path]) : default; b.Append(q); return !q.IsEmpty; },
+        "QUERY_PARAMS" => static (f, b) => f.RequestHead is { } h && h[KnownHeader.Path] is var path && path.Contains((byte)'?') && PutBytes(b, Text.QueryOf(path)),
         "PATH" => Path(op),
         _ => null,
     };
@@ -63,9 +63,15 @@ internal static partial class Operators
         {
             if (f.RequestHead is not { } head || !QueryMatch.TryFind(Text.QueryOf(head[KnownHeader.Path]), name, out ReadOnlySpan<byte> value))
                 return false;
-            b.Append(value);
+            b.Append(Uri.UnescapeDataString(System.Text.Encoding.UTF8.GetString(value)));
             return true;
         };
+    }
+
+    private static bool PutBytes(ByteBuffer to, ReadOnlySpan<byte> bytes)
+    {
+        to.Append(bytes);
+        return true;
     }
 
     // PATH(WQ|NQ : ORIG|PATH|ORIG_OR_PATH): with or without query; the path before or after rewriting.

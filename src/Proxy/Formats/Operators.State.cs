@@ -5,7 +5,7 @@ namespace Lateen.Proxy.Formats;
 /// <summary>Operators about metadata and filter state.</summary>
 internal static partial class Operators
 {
-    private static ValuePart? State(OperatorText op)
+    private static FormatPart? State(OperatorText op)
     {
         switch (op.Name)
         {
@@ -23,7 +23,8 @@ internal static partial class Operators
             case "FILTER_STATE" or "UPSTREAM_FILTER_STATE":
                 string[] words = Required(op).Split(':');
                 string key = words[0];
-                return new ValuePart((f, b) => f.FilterState(key) is { } value && Put(b, value.ToString() ?? ""), lengthMax: op.LengthMax);
+                bool quoted = words.Length < 2 || words[1] == "TYPED";
+                return new FilterStatePart(key, quoted, op.LengthMax);
             default:
                 return null;
         }
@@ -40,26 +41,100 @@ internal static partial class Operators
         _ => throw new FormatException($"operator %METADATA({kind}:...)%: there is no metadata of that kind"),
     };
 
-    private static ValuePart OfMetadata(OperatorText op, string path, Func<IStreamFacts, Metadata?> source)
+    private static MetadataPart OfMetadata(OperatorText op, string path, Func<IStreamFacts, Metadata?> source)
     {
         string[] steps = path.Split(':');
-        string[] keys = steps[1..];
-        return new ValuePart((f, b) => source(f) is { } metadata && metadata.TryGet(steps[0], keys, out JsonElement value) && PutJson(b, value, nested: false), lengthMax: op.LengthMax, isJson: true);
+        return new MetadataPart(source, steps[0], steps[1..], op.LengthMax);
+    }
+}
+
+/// <summary>A value of metadata: a text bare, anything else as JSON with its keys in order, as protobuf prints a struct.</summary>
+internal sealed class MetadataPart(Func<IStreamFacts, Metadata?> source, string ns, string[] keys, int lengthMax) : FormatPart
+{
+    public override bool Write(IStreamFacts facts, ByteBuffer to)
+    {
+        int before = to.Length;
+        if (WriteJson(facts, to) == JsonForm.None)
+            return false;
+        if (lengthMax >= 0)
+            to.Truncate(before + lengthMax);
+        return true;
     }
 
-    /// <summary>Writes a value as Envoy's logs do: a text bare, a whole number without a point, anything else as JSON.</summary>
-    private static bool PutJson(ByteBuffer to, JsonElement value, bool nested)
+    public override JsonForm WriteJson(IStreamFacts facts, ByteBuffer to)
+    {
+        if (source(facts) is not { } metadata || !metadata.TryGet(ns, keys, out JsonElement value) || value.ValueKind is JsonValueKind.Undefined)
+            return JsonForm.None;
+        if (value.ValueKind == JsonValueKind.String)
+        {
+            to.Append(value.GetString()!);
+            return JsonForm.Text;
+        }
+        Put(value, to);
+        return JsonForm.Value;
+    }
+
+    private static void Put(JsonElement value, ByteBuffer to)
     {
         switch (value.ValueKind)
         {
-            case JsonValueKind.Undefined:
-                return false;
-            case JsonValueKind.String when !nested:
-                to.Append(value.GetString()!);
-                return true;
+            case JsonValueKind.Object:
+                to.Append((byte)'{');
+                bool first = true;
+                foreach (JsonProperty property in value.EnumerateObject().OrderBy(p => p.Name, StringComparer.Ordinal))
+                {
+                    if (!first)
+                        to.Append((byte)',');
+                    first = false;
+                    to.Append(JsonSerializer.Serialize(property.Name));
+                    to.Append((byte)':');
+                    Put(property.Value, to);
+                }
+                to.Append((byte)'}');
+                break;
+            case JsonValueKind.Array:
+                to.Append((byte)'[');
+                int at = 0;
+                foreach (JsonElement item in value.EnumerateArray())
+                {
+                    if (at++ > 0)
+                        to.Append((byte)',');
+                    Put(item, to);
+                }
+                to.Append((byte)']');
+                break;
             default:
                 to.Append(value.GetRawText());
-                return true;
+                break;
         }
+    }
+}
+
+/// <summary>A value of the filter state: a text in quotes where it is printed as what it is (TYPED), bare where it is printed as text (PLAIN).</summary>
+internal sealed class FilterStatePart(string key, bool typed, int lengthMax) : FormatPart
+{
+    public override bool Write(IStreamFacts facts, ByteBuffer to)
+    {
+        int before = to.Length;
+        JsonForm form = WriteJson(facts, to);
+        if (form == JsonForm.None)
+            return false;
+        if (lengthMax >= 0)
+            to.Truncate(before + lengthMax);
+        return true;
+    }
+
+    public override JsonForm WriteJson(IStreamFacts facts, ByteBuffer to)
+    {
+        if (facts.FilterState(key) is not { } value || value.ToString() is not { Length: > 0 } text)
+            return JsonForm.None;
+        if (!typed)
+        {
+            to.Append(text);
+            return JsonForm.Text;
+        }
+        // What prints itself as an object is one.
+        to.Append(text[0] is '{' or '[' ? text : JsonSerializer.Serialize(text));
+        return JsonForm.Value;
     }
 }

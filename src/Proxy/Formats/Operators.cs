@@ -3,11 +3,9 @@ using Lateen.Proxy.Http;
 namespace Lateen.Proxy.Formats;
 
 /// <summary>A part that reads a value of the stream; static functions, so that making one is all that costs.</summary>
-internal sealed class ValuePart(Func<IStreamFacts, ByteBuffer, bool> write, bool isNumber = false, int lengthMax = -1, bool isJson = false) : FormatPart
+internal sealed class ValuePart(Func<IStreamFacts, ByteBuffer, bool> write, bool isNumber = false, int lengthMax = -1) : FormatPart
 {
-    public override bool IsNumber => isNumber;
-
-    public override bool IsJson => isJson;
+    public override JsonForm WriteJson(IStreamFacts facts, ByteBuffer to) => !Write(facts, to) ? JsonForm.None : isNumber ? JsonForm.Value : JsonForm.Text;
 
     public override bool Write(IStreamFacts facts, ByteBuffer to)
     {
@@ -17,6 +15,36 @@ internal sealed class ValuePart(Func<IStreamFacts, ByteBuffer, bool> write, bool
         if (lengthMax >= 0)
             to.Truncate(before + lengthMax);
         return true;
+    }
+}
+
+/// <summary>An expression's value. One that comes to an error, or to nothing, has none.</summary>
+internal sealed class ExpressionPart(Cel.CelProgram program, bool typed, int lengthMax) : FormatPart
+{
+    public override bool Write(IStreamFacts facts, ByteBuffer to)
+    {
+        int before = to.Length;
+        if (program.Print(facts, to) is Cel.CelKind.Error or Cel.CelKind.Null)
+        {
+            to.Truncate(before);
+            return false;
+        }
+        if (lengthMax >= 0)
+            to.Truncate(before + lengthMax);
+        return true;
+    }
+
+    public override JsonForm WriteJson(IStreamFacts facts, ByteBuffer to)
+    {
+        int before = to.Length;
+        Cel.CelKind kind = program.Print(facts, to);
+        if (kind is Cel.CelKind.Error or Cel.CelKind.Null)
+        {
+            to.Truncate(before);
+            return JsonForm.None;
+        }
+        bool text = kind is Cel.CelKind.String or Cel.CelKind.Bytes or Cel.CelKind.Duration or Cel.CelKind.Timestamp;
+        return typed && !text ? JsonForm.Value : JsonForm.Text;
     }
 }
 
@@ -31,20 +59,18 @@ internal static partial class Operators
         if (number is not null)
             return new ValuePart(number, isNumber: true);
         Func<IStreamFacts, ByteBuffer, bool>? text = Result(op) ?? Place(op) ?? Headers(op) ?? Times(op) ?? Tls(op);
-        return text is not null ? new ValuePart(text, lengthMax: op.LengthMax) : op.Name == "CEL" ? Expression(op) : State(op);
+        return text is not null ? new ValuePart(text, lengthMax: op.LengthMax) : op.Name is "CEL" or "TYPED_CEL" ? Expression(op) : State(op);
     }
 
-    // An expression that comes to an error has no value; so has one that comes to nothing.
-    private static ValuePart Expression(OperatorText op)
+    private static ExpressionPart Expression(OperatorText op)
     {
         try
         {
-            Cel.CelProgram program = Cel.CelProgram.Parse(Required(op));
-            return new ValuePart((f, b) => program.Print(f, b) is not (Cel.CelKind.Error or Cel.CelKind.Null), lengthMax: op.LengthMax);
+            return new ExpressionPart(Cel.CelProgram.Parse(Required(op)), op.Name == "TYPED_CEL", op.LengthMax);
         }
         catch (Cel.CelException e)
         {
-            throw new FormatException($"operator %CEL({op.Argument})%: {e.Message}");
+            throw new FormatException($"operator %{op.Name}({op.Argument})%: {e.Message}");
         }
     }
 
@@ -84,13 +110,19 @@ internal static partial class Operators
         "RESPONSE_TRAILERS_BYTES" => static (f, b) => Put(b, f.ResponseTrailers?.ByteSize ?? 0),
         "DOWNSTREAM_WIRE_BYTES_SENT" => static (f, b) => Put(b, f.DownstreamBytes.HeadSent + f.DownstreamBytes.BodySent),
         "DOWNSTREAM_WIRE_BYTES_RECEIVED" => static (f, b) => Put(b, f.DownstreamBytes.HeadReceived + f.DownstreamBytes.BodyReceived),
-        "DOWNSTREAM_HEADER_BYTES_SENT" => static (f, b) => Put(b, f.DownstreamBytes.HeadSent),
-        "DOWNSTREAM_HEADER_BYTES_RECEIVED" => static (f, b) => Put(b, f.DownstreamBytes.HeadReceived),
+        "DOWNSTREAM_HEADER_BYTES_SENT" or "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => static (f, b) => Put(b, f.DownstreamBytes.HeadSent - f.DownstreamBytes.PlainSent),
+        "DOWNSTREAM_HEADER_BYTES_RECEIVED" or "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" => static (f, b) => Put(b, f.DownstreamBytes.HeadReceived - f.DownstreamBytes.PlainReceived),
         "UPSTREAM_WIRE_BYTES_SENT" => static (f, b) => Put(b, f.UpstreamBytes.HeadSent + f.UpstreamBytes.BodySent),
         "UPSTREAM_WIRE_BYTES_RECEIVED" => static (f, b) => Put(b, f.UpstreamBytes.HeadReceived + f.UpstreamBytes.BodyReceived),
-        "UPSTREAM_HEADER_BYTES_SENT" => static (f, b) => Put(b, f.UpstreamBytes.HeadSent),
-        "UPSTREAM_HEADER_BYTES_RECEIVED" => static (f, b) => Put(b, f.UpstreamBytes.HeadReceived),
+        "UPSTREAM_HEADER_BYTES_SENT" or "UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => static (f, b) => Put(b, f.UpstreamBytes.HeadSent - f.UpstreamBytes.PlainSent),
+        "UPSTREAM_HEADER_BYTES_RECEIVED" or "UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" => static (f, b) => Put(b, f.UpstreamBytes.HeadReceived - f.UpstreamBytes.PlainReceived),
         "GRPC_STATUS_NUMBER" => static (f, b) => GrpcStatus.Find(f, out int code) && Put(b, code),
+        "UPSTREAM_REMOTE_PORT" => static (f, b) => Port(b, f.UpstreamHost),
+        "UPSTREAM_LOCAL_PORT" => static (f, b) => Port(b, f.UpstreamLocal),
+        "DOWNSTREAM_REMOTE_PORT" => static (f, b) => Port(b, f.DownstreamRemote),
+        "DOWNSTREAM_DIRECT_REMOTE_PORT" => static (f, b) => Port(b, f.DownstreamDirectRemote),
+        "DOWNSTREAM_LOCAL_PORT" => static (f, b) => Port(b, f.DownstreamLocal),
+        "DOWNSTREAM_DIRECT_LOCAL_PORT" => static (f, b) => Port(b, f.DownstreamDirectLocal),
         "COMMON_DURATION" => CommonDuration(op),
         _ => null,
     };
@@ -127,7 +159,8 @@ internal static partial class Operators
         "DOWNSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => Put(b, f.DownstreamCloseType),
         "UPSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => (f.Protocol is null || f.UpstreamHost.Kind != Net.AddressKind.None) && Put(b, f.UpstreamCloseType),
         "DOWNSTREAM_LOCAL_CLOSE_REASON" => static (f, b) => Put(b, f.LocalCloseReason),
-        "CUSTOM_FLAGS" or "UPSTREAM_LOCAL_CLOSE_REASON"
+        "CUSTOM_FLAGS" => static (_, _) => true,
+        "UPSTREAM_LOCAL_CLOSE_REASON"
             or "BYTES_RETRANSMITTED" or "PACKETS_RETRANSMITTED" or "TLS_JA3_FINGERPRINT" or "TLS_JA4_FINGERPRINT" => static (_, _) => false,
         _ => null,
     };

@@ -6,11 +6,21 @@ public abstract class FormatPart
     /// <summary>Writes the value; false (and nothing written) where the stream has none.</summary>
     public abstract bool Write(IStreamFacts facts, ByteBuffer to);
 
-    /// <summary>True where the value is a number in typed JSON.</summary>
-    public virtual bool IsNumber => false;
+    /// <summary>Writes the value for typed JSON and says what was written: JSON as it is, or a text that is to be quoted.</summary>
+    public virtual JsonForm WriteJson(IStreamFacts facts, ByteBuffer to) => Write(facts, to) ? JsonForm.Text : JsonForm.None;
+}
 
-    /// <summary>True where <see cref="Write"/> writes JSON itself (objects, lists), to be taken as it is in typed JSON.</summary>
-    public virtual bool IsJson => false;
+/// <summary>What a part wrote for typed JSON.</summary>
+public enum JsonForm : byte
+{
+    /// <summary>Nothing: there is no value.</summary>
+    None,
+
+    /// <summary>A text, not quoted yet.</summary>
+    Text,
+
+    /// <summary>JSON.</summary>
+    Value,
 }
 
 /// <summary>Text as it stands.</summary>

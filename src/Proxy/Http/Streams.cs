@@ -296,7 +296,14 @@ public abstract class UpstreamConnectionOwner
 
 /// <summary>Bytes of one stream for logs and statistics.</summary>
 /// <param name="HeadReceived">Wire bytes of heads and trailers that came.</param>
-/// <param name="BodyReceived">Body bytes that came.</param>
+/// <param name="BodyReceived">Body bytes that came, with what framed them.</param>
 /// <param name="HeadSent">Wire bytes of heads and trailers that went.</param>
-/// <param name="BodySent">Body bytes that went.</param>
-public readonly record struct StreamBytes(long HeadReceived, long BodyReceived, long HeadSent, long BodySent);
+/// <param name="BodySent">Body bytes that went, with what framed them.</param>
+public readonly record struct StreamBytes(long HeadReceived, long BodyReceived, long HeadSent, long BodySent)
+{
+    /// <summary>Of the heads, what is no header field: start lines and line ends, as Envoy leaves them out.</summary>
+    public long PlainReceived { get; init; }
+
+    /// <summary>The same of heads that went.</summary>
+    public long PlainSent { get; init; }
+}

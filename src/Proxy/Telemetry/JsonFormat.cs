@@ -49,11 +49,16 @@ public sealed class JsonFormat
                 return true;
             case ListNode l:
                 to.Append((byte)'[');
-                for (int i = 0; i < l.Items.Count; i++)
+                bool first = true;
+                foreach (Node item in l.Items)
                 {
-                    if (i > 0)
+                    int before = to.Length;
+                    if (!first)
                         to.Append((byte)',');
-                    Write(l.Items[i], facts, to);
+                    if (Write(item, facts, to) || !_omitEmpty)
+                        first = false;
+                    else
+                        to.Truncate(before);
                 }
                 to.Append((byte)']');
                 return true;
@@ -61,7 +66,7 @@ public sealed class JsonFormat
                 return WriteText(t.Format, facts, to);
             default:
                 to.Append(((RawNode)node).Json);
-                return true;
+                return !((RawNode)node).Json.AsSpan().SequenceEqual("null"u8);
         }
     }
 
@@ -89,29 +94,22 @@ public sealed class JsonFormat
         _scratch.Clear();
         if (format.Parts.Count == 1 && format.Parts[0] is not LiteralPart)
         {
-            FormatPart part = format.Parts[0];
-            if (!part.Write(facts, _scratch))
-            {
-                to.Append("null"u8);
-                return false;
-            }
-            if (part.IsNumber || (part.IsJson && IsStructured(_scratch.Written)))
-                to.Append(_scratch.Written);
-            else
+            JsonForm form = format.Parts[0].WriteJson(facts, _scratch);
+            if (form == JsonForm.Text)
                 Quote(_scratch.Written, to);
-            return true;
+            else
+                to.Append(form == JsonForm.None ? "null"u8 : _scratch.Written);
+            return form != JsonForm.None;
         }
         format.Write(facts, _scratch, _omitEmpty);
         Quote(_scratch.Written, to);
         return true;
     }
 
-    private static bool IsStructured(ReadOnlySpan<byte> json) => json.Length > 0 && (json[0] is (byte)'{' or (byte)'[' || json.SequenceEqual("true"u8) || json.SequenceEqual("false"u8)
-        || json.SequenceEqual("null"u8) || char.IsAsciiDigit((char)json[0]) || json[0] == '-');
-
-    /// <summary>Writes a JSON string; bytes that are no UTF-8 become \u00XX as Envoy writes them.</summary>
+    /// <summary>Writes a JSON string; in a text that is no UTF-8 every high byte becomes \u00XX, as Envoy writes it.</summary>
     public static void Quote(ReadOnlySpan<byte> text, ByteBuffer to)
     {
+        bool valid = System.Text.Unicode.Utf8.IsValid(text);
         to.Append((byte)'"');
         for (int i = 0; i < text.Length;)
         {
@@ -122,11 +120,11 @@ public sealed class JsonFormat
                 i++;
                 continue;
             }
-            if (System.Text.Rune.DecodeFromUtf8(text[i..], out _, out int used) == System.Buffers.OperationStatus.Done)
-                to.Append(text.Slice(i, used));
+            if (valid)
+                to.Append(b);
             else
                 QuoteHex(b, to);
-            i += used;
+            i++;
         }
         to.Append((byte)'"');
     }

@@ -99,7 +99,7 @@ public sealed class GrpcStatusFilter(IReadOnlySet<int> codes, bool exclude) : Lo
     public override bool Keeps(IStreamFacts facts, ulong random)
     {
         if (!GrpcStatus.Find(facts, out int code))
-            code = facts.Status is 0 or 200 ? 0 : GrpcStatus.FromHttp(facts.Status);
+            code = GrpcStatus.FromHttp(facts.Status);
         return codes.Contains(code) != exclude;
     }
 }
@@ -116,7 +116,7 @@ public sealed class TraceableFilter : LogFilter
 {
     /// <inheritdoc/>
     public override bool Keeps(IStreamFacts facts, ulong random) =>
-        facts.RequestHead is { } head && head.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id) && id.Length == 36 && id[14] is (byte)'9' or (byte)'a' or (byte)'b';
+        facts.IsTraced;
 }
 
 /// <summary>By dynamic metadata.</summary>

@@ -162,6 +162,7 @@ internal sealed class Attempt : ResponseReceiver
             _ => UpstreamCause.RemoteConnectionFailure,
         };
         End();
+        _slot.Exchange.Times.UpstreamPoolReady = Loop.Now;
         _slot.OnAttemptFailed(this, cause, transportFailure);
     }
 

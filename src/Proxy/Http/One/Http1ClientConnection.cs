@@ -162,15 +162,15 @@ public sealed class Http1ClientConnection : UpstreamConnection
         map.Clear();
         HeadError error = length > _options.HeadBytesMax ? HeadError.TooLarge : parser.ParseResponse(head, _options, map, out Framing framing) is { Happened: true } e
             ? e
-            : Accept(map, framing, length);
+            : Accept(map, framing, length, head.IndexOf((byte)'\n') + 1 + head.Count((byte)'\n'));
         if (error.Happened)
             Fail(ResetReason.ProtocolError, error.Detail);
     }
 
-    private HeadError Accept(HeaderMap map, in Framing framing, int length)
+    private HeadError Accept(HeaderMap map, in Framing framing, int length, int plain)
     {
         int status = HeaderRules.Status(map);
-        _stream.CountHead(length);
+        _stream.CountHead(length, plain);
         if (status is >= 100 and < 200 and not 101)
         {
             // 100, 102, 103 and 104 go on; what else is informational means nothing to anyone.
@@ -214,16 +214,17 @@ public sealed class Http1ClientConnection : UpstreamConnection
     {
         while (_phase == Phase.Body)
         {
-            switch (_body.Next(ref rest, out ReadOnlySpan<byte> part))
+            int before = rest.Length;
+            BodyStep step = _body.Next(ref rest, out ReadOnlySpan<byte> part);
+            _stream.CountBody(before - rest.Length);
+            switch (step)
             {
                 case BodyStep.NeedMore:
                     return;
                 case BodyStep.Part:
-                    _stream.CountBody(part.Length);
                     _receiver!.OnResponseBody(part, false);
                     break;
                 case BodyStep.Last:
-                    _stream.CountBody(part.Length);
                     Complete()?.OnResponseBody(part, true);
                     return;
                 case BodyStep.Trailers:
@@ -248,6 +249,7 @@ public sealed class Http1ClientConnection : UpstreamConnection
         }
         ReadOnlySpan<byte> block = rest[..length];
         rest = rest[length..];
+        _stream.CountBody(length);
         HeaderMap trailers = _receiver!.ResponseTrailers;
         trailers.Clear();
         HeadError error = parser.ParseTrailers(block, _options, trailers, null);

@@ -14,7 +14,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
         Early,
     }
 
-    private long _headReceived, _bodyReceived, _headSent, _bodySent;
+    private long _headReceived, _bodyReceived, _headSent, _bodySent, _plainReceived, _plainSent;
     private InputHold _early;
     private BodyForm _form;
     private bool _over;
@@ -26,7 +26,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
     public override Transport Transport => connection.Transport;
 
     /// <inheritdoc/>
-    public override StreamBytes Bytes => new(_headReceived, _bodyReceived, _headSent, _bodySent);
+    public override StreamBytes Bytes => new(_headReceived, _bodyReceived, _headSent, _bodySent) { PlainReceived = _plainReceived, PlainSent = _plainSent };
 
     /// <inheritdoc/>
     public override bool CanSend => !connection.Transport.IsAboveWatermark && _early.Length < connection.Options.BufferLimit;
@@ -57,13 +57,18 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
 
     public void Begin()
     {
-        (_headReceived, _bodyReceived, _headSent, _bodySent) = (0, 0, 0, 0);
+        (_headReceived, _bodyReceived, _headSent, _bodySent, _plainReceived, _plainSent) = (0, 0, 0, 0, 0, 0);
         _over = RequestEnded = UpgradeAsked = IsHead = IsConnect = false;
         if (BodyPaused)
             BodyPaused = false;
     }
 
-    public void CountHead(int bytes) => _headReceived += bytes;
+    /// <summary>A head, and what of it is no header field.</summary>
+    public void CountHead(int bytes, int plain)
+    {
+        _headReceived += bytes;
+        _plainReceived += plain;
+    }
 
     public void CountBody(int bytes) => _bodyReceived += bytes;
 
@@ -82,6 +87,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
         bool proper = connection.Options.One.Spelling == HeaderSpelling.ProperCase && head.Case is null;
         HeadWriter writer = HeadWriter.Begin();
         writer.PutRequestLine(head, connection.Options.One.SendFullUrl);
+        _plainSent += writer.Written.Length + 2;
         writer.PutHeaders(head, connection.Options.One.Spelling, UpgradeAsked);
         _form = BodyForm.Raw;
         if (UpgradeAsked || IsConnect)
@@ -111,7 +117,8 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
     {
         if (_over || RequestEnded)
             return;
-        _bodySent += body.Length;
+        if (_form != BodyForm.Chunks)
+            _bodySent += body.Length;
         if (_form == BodyForm.Early)
         {
             _early.Append(body);
@@ -134,6 +141,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
         if (!body.IsEmpty)
         {
             writer.PutChunkLine(body.Length);
+            _bodySent += writer.Written.Length + body.Length + 2;
             if (body.Length > 4096)
             {
                 connection.Transport.Send(writer.Written);
@@ -147,7 +155,10 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
             writer.Put("\r\n"u8);
         }
         if (end)
+        {
+            _bodySent += 5;
             writer.Put("0\r\n\r\n"u8);
+        }
         connection.Transport.Send(writer.Written);
     }
 

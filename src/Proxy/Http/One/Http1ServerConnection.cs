@@ -231,6 +231,8 @@ public sealed class Http1ServerConnection : DownstreamConnection
             Refuse(error);
             return;
         }
+        // A header field counts with one byte of its line's end.
+        _stream.CountPlain(head.IndexOf((byte)'\n') + 1 + head.Count((byte)'\n'));
         _stream.Note(map, framing);
         AnswerContinue(map, framing);
         bool end = !framing.Upgrade && !framing.Chunked && framing.Length == 0;
@@ -255,17 +257,18 @@ public sealed class Http1ServerConnection : DownstreamConnection
     {
         while (_phase == Phase.Body)
         {
-            switch (_body.Next(ref rest, out ReadOnlySpan<byte> part))
+            int before = rest.Length;
+            BodyStep step = _body.Next(ref rest, out ReadOnlySpan<byte> part);
+            _stream.CountBody(before - rest.Length);
+            switch (step)
             {
                 case BodyStep.NeedMore:
                     return;
                 case BodyStep.Part:
-                    _stream.CountBody(part.Length);
                     _receiver!.OnRequestBody(part, false);
                     break;
                 case BodyStep.Last:
                     _phase = Phase.Waiting;
-                    _stream.CountBody(part.Length);
                     _receiver!.OnRequestBody(part, true);
                     return;
                 case BodyStep.Trailers:
@@ -290,6 +293,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
         }
         ReadOnlySpan<byte> block = rest[..length];
         rest = rest[length..];
+        _stream.CountBody(length);
         RequestReceiver receiver = _receiver!;
         receiver.RequestTrailers.Clear();
         HeadError error = parser.ParseTrailers(block, _options, receiver.RequestTrailers, _acceptor);

@@ -16,7 +16,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         Raw,
     }
 
-    private long _headReceived, _bodyReceived, _headSent, _bodySent;
+    private long _headReceived, _bodyReceived, _headSent, _bodySent, _plainReceived, _plainSent;
     private int _minor = 1;
     private bool _keepAliveAsked, _isHead, _upgrade, _connect, _informed, _ended, _announced;
     private BodyForm _form;
@@ -28,7 +28,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     public override Transport Transport => connection.Transport;
 
     /// <inheritdoc/>
-    public override StreamBytes Bytes => new(_headReceived, _bodyReceived, _headSent, _bodySent);
+    public override StreamBytes Bytes => new(_headReceived, _bodyReceived, _headSent, _bodySent) { PlainReceived = _plainReceived, PlainSent = _plainSent };
 
     /// <inheritdoc/>
     public override bool CanSend => !connection.Transport.IsAboveWatermark;
@@ -52,7 +52,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
 
     public void Begin(int headBytes)
     {
-        (_headReceived, _bodyReceived, _headSent, _bodySent) = (headBytes, 0, 0, 0);
+        (_headReceived, _bodyReceived, _headSent, _bodySent, _plainReceived, _plainSent) = (headBytes, 0, 0, 0, 0, 0);
         _minor = 1;
         _keepAliveAsked = _isHead = _upgrade = _connect = _informed = _ended = _announced = HeadSent = Closing = false;
         if (BodyPaused)
@@ -69,6 +69,9 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         _isHead = method.SequenceEqual("HEAD"u8);
         _connect = method.SequenceEqual("CONNECT"u8);
     }
+
+    /// <summary>Bytes of the head that are no header field.</summary>
+    public void CountPlain(int bytes) => _plainReceived += bytes;
 
     public void CountBody(int bytes) => _bodyReceived += bytes;
 
@@ -134,6 +137,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         bool proper = spelling == HeaderSpelling.ProperCase;
         HeadWriter writer = HeadWriter.Begin();
         writer.PutStatusLine(head, _minor);
+        _plainSent += writer.Written.Length + 2;
         writer.PutHeaders(head, spelling, upgrade: tunnel);
         if (Closing || _announced)
             writer.PutLine("connection"u8, "close"u8, null, proper);
@@ -163,14 +167,19 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
             return;
         if (!body.IsEmpty && _form != BodyForm.None)
         {
-            _bodySent += body.Length;
             if (_form == BodyForm.Chunks)
+            {
                 SendChunk(body, end);
+            }
             else
+            {
+                _bodySent += body.Length;
                 connection.Transport.Send(body);
+            }
         }
         else if (end && _form == BodyForm.Chunks)
         {
+            _bodySent += 5;
             connection.Transport.Send("0\r\n\r\n"u8);
         }
         if (end)
@@ -181,6 +190,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     {
         HeadWriter writer = HeadWriter.Begin();
         writer.PutChunkLine(body.Length);
+        _bodySent += writer.Written.Length + body.Length + (end ? 7 : 2);
         if (body.Length > 4096)
         {
             connection.Transport.Send(writer.Written);
