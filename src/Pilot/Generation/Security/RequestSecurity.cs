@@ -6,6 +6,7 @@ using Google.Protobuf.WellKnownTypes;
 using Istio.Security.V1Beta1;
 using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
+using Lateen.Pilot.Generation.Security.Names;
 using Lateen.Pilot.Generation.Telemetry;
 
 namespace Lateen.Pilot.Generation.Security;

@@ -12,6 +12,7 @@ using Envoy.Config.Core.V3;
 using Envoy.Extensions.TransportSockets.Tls.V3;
 
 using Lateen.Pilot.Generation.Filters;
+using Lateen.Pilot.Generation.Security.Names;
 
 namespace Lateen.Pilot.Generation.Security;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Lateen.Pilot.Generation.Security;
+using Lateen.Pilot.Generation.Security.Names;
 using Lateen.Pilot.Meaning;
 using Lateen.Registry;
 

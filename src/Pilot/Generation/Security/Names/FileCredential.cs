@@ -1,4 +1,4 @@
-namespace Lateen.Pilot.Generation.Security;
+namespace Lateen.Pilot.Generation.Security.Names;
 
 /// <summary>A secret in files beside the proxy, and the name under which its agent serves it: <c>file-cert:certificate~key</c> or <c>file-root:anchors</c>.</summary>
 /// <param name="Certificate">File of the certificate chain; empty for trust anchors.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Lateen.Pilot.Generation.Security;
+namespace Lateen.Pilot.Generation.Security.Names;
 
 /// <summary>Where the keys of an issuer lie.</summary>
 /// <param name="Host">Host.</param>
