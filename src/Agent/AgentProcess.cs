@@ -20,13 +20,16 @@ public static partial class AgentProcess
     /// <summary>The file that says that the proxy takes traffic; `lateen up` and `lateen run` wait for it.</summary>
     public const string ReadyFile = "ready";
 
+    /// <summary>Where the bootstrap can be looked at.</summary>
+    internal const string BootstrapFile = "etc/istio/proxy/envoy-rev.json";
+
     /// <summary>Runs; returns the process's exit code.</summary>
     public static int Run(AgentOptions options)
     {
         Directory.SetCurrentDirectory(options.Folder);
         int starter = Parent();
         Directory.CreateDirectory(Path.GetDirectoryName(BootstrapText.XdsSocket)!);
-        File.WriteAllText("etc/istio/proxy/envoy-rev.json", BootstrapText.Compose(options));
+        File.WriteAllText(BootstrapFile, BootstrapText.Compose(options));
         var door = new ControlPlaneDoor(options.Discovery);
         using var proxy = new ProxyHost(options);
         var readiness = new Readiness(options, () => proxy.IsLive);

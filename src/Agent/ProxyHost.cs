@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Google.Protobuf;
 using Lateen.Agent.Bootstrap;
 using Lateen.Agent.Loopback;
 using Lateen.Proxy.Server;
@@ -21,7 +20,7 @@ internal sealed class ProxyHost : IDisposable
         Ground ground = LoopbackMap.Of(options) is { } map
             ? new LoopbackGround(map, OnDefect)
             : new ThreadGround(options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount, seed: 0, OnDefect);
-        _server = new ProxyServer(new ProxyInputs { Bootstrap = "", BootstrapBytes = BootstrapMessage.Compose(options).ToByteArray(), LogFlushMicros = 1_000_000, Say = Say }, ground) { Live = TellReady, Quit = Stop };
+        _server = new ProxyServer(new ProxyInputs { Bootstrap = BootstrapText.Compose(options), BootstrapFile = AgentProcess.BootstrapFile, LogFlushMicros = 1_000_000, Say = Say }, ground) { Live = TellReady, Quit = Stop };
     }
 
     /// <summary>True once the first configuration has come and every listener is bound.</summary>
@@ -57,6 +56,7 @@ internal sealed class ProxyHost : IDisposable
     {
         IsLive = true;
         File.WriteAllText(AgentProcess.ReadyFile, "");
+        StartMemory.GiveBackLater();
     }
 
     private static void OnDefect(Exception defect) => Say($"defect: {defect}");

@@ -66,6 +66,7 @@ public static class ProxyProcess
             return 0;
         }
         string failure = "";
+        server.Live = StartMemory.GiveBackLater;
         server.Quit = over.Set;
         server.Failed = why =>
         {

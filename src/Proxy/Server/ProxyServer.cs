@@ -13,9 +13,6 @@ public sealed record ProxyInputs
     /// <summary>The bootstrap as JSON or YAML.</summary>
     public required string Bootstrap { get; init; }
 
-    /// <summary>The bootstrap as a message's bytes, in place of the text; empty for the text. What starts a proxy in its own process saves it the messages' descriptors that reading a text needs.</summary>
-    public ReadOnlyMemory<byte> BootstrapBytes { get; init; }
-
     /// <summary>Where the text came from, for messages.</summary>
     public string BootstrapFile { get; init; } = "bootstrap";
 

@@ -14,8 +14,7 @@ internal static class BootstrapReader
     /// <exception cref="BootstrapException">The text is no bootstrap; the message has a line for each mistake.</exception>
     public static Bootstrap Read(ProxyInputs inputs)
     {
-        Bootstrap bootstrap = inputs.BootstrapBytes.Length > 0 ? Bootstrap.Parser.ParseFrom(inputs.BootstrapBytes.Span)
-            : inputs.Bootstrap.Length > 0 ? One(inputs.Bootstrap, inputs.BootstrapFile, inputs.Say)
+        Bootstrap bootstrap = inputs.Bootstrap.Length > 0 ? One(inputs.Bootstrap, inputs.BootstrapFile, inputs.Say)
             : new Bootstrap();
         if (inputs.Overlay.Length > 0)
             bootstrap.MergeFrom(One(inputs.Overlay, "--config-yaml", inputs.Say));
