@@ -75,6 +75,9 @@ public sealed class Exchange : RequestReceiver
     /// <summary>A number of its own, for shares, weights and ids of requests without one.</summary>
     public ulong Random { get; private set; }
 
+    /// <summary>A health checker asks, as its filter found: some logs leave it out.</summary>
+    public bool IsHealthCheck { get; set; }
+
     /// <summary>Free for reuse counters: grows each time the pooled object begins anew.</summary>
     public uint Generation { get; private set; }
 
@@ -366,7 +369,10 @@ public sealed class Exchange : RequestReceiver
     internal void OnRequestHoldFull(bool buffering)
     {
         if (buffering)
+        {
+            CloseConnection();
             Replies.TooLarge(this);
+        }
         else
             PauseRequest(PauseReasons.Filter, true);
     }
@@ -454,8 +460,9 @@ public sealed class Exchange : RequestReceiver
             _slots[^1].OnAnsweredElsewhere();
         RequestPass.Abort();
         ResponsePass.Abort();
+        // An answer that had begun its way through the filters is replaced behind them.
         if (_filtersBegun)
-            ResponsePass.Begin(_activeFilters);
+            ResponsePass.Begin(ResponseStarted ? 0 : _activeFilters);
         IsLocalReply = true;
         ResponseTrailers = null;
         PauseRequest(PauseReasons.Filter | PauseReasons.Upstream | PauseReasons.RetryBuffer, false);
@@ -667,6 +674,7 @@ public sealed class Exchange : RequestReceiver
         InternalRedirects = 0;
         AttemptCount = 0;
         _visited?.Clear();
+        IsHealthCheck = false;
         IsInternal = IsGrpc = IsHead = RequestComplete = ResponseStarted = ResponseComplete = IsLocalReply = false;
         _headSeen = _headSent = _finished = _filtersBegun = _responsePaused = false;
         _pauses = PauseReasons.None;

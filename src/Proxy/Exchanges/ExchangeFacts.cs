@@ -66,6 +66,9 @@ public sealed class ExchangeFacts : IStreamFacts
     public string Details => _x.Details;
 
     /// <inheritdoc/>
+    public bool HasDetails => _x.IsLocalReply || _x.Details.Length > 0;
+
+    /// <inheritdoc/>
     public string TerminationDetails => _x.TerminationDetails;
 
     /// <inheritdoc/>

@@ -14,6 +14,8 @@ public abstract class FilterPass
     private readonly Hold?[] _holds;
     private readonly ulong _wantHead, _wantBody, _wantTrailers;
     private ulong _active, _stopped;
+    private ByteBuffer? _added;
+    private int _addedBy = -1, _endedBy = -1;
     private bool _aborted;
 
     private protected FilterPass(Exchange exchange, FilterSlot[] slots, ulong wantHead, ulong wantBody, ulong wantTrailers)
@@ -64,6 +66,7 @@ public abstract class FilterPass
     {
         _active = active;
         _aborted = false;
+        _addedBy = _endedBy = -1;
     }
 
     /// <summary>Forgets everything; nothing more goes through.</summary>
@@ -85,6 +88,11 @@ public abstract class FilterPass
             FilterVerdict verdict = CallHead(_slots[i], end);
             if (_aborted)
                 return;
+            if (verdict == FilterVerdict.Continue && _addedBy == i && end)
+            {
+                GoOnWithAddedBody(i);
+                return;
+            }
             if (verdict == FilterVerdict.Continue)
                 continue;
             Hold hold = HoldOf(i, verdict);
@@ -104,7 +112,7 @@ public abstract class FilterPass
             Hold? hold = stopped ? _holds[i] : null;
             if (hold is { Buffering: false } || (_wantBody >> i & 1) == 0)
             {
-                Keep(i, body, end);
+                Keep(i, body, end, hold is { Buffering: true } && !end);
                 return;
             }
             FilterVerdict verdict = CallBody(_slots[i], ref body, end);
@@ -114,7 +122,7 @@ public abstract class FilterPass
                 continue;
             if (verdict != FilterVerdict.Continue)
                 HoldOf(i, verdict);
-            Keep(i, body, end);
+            Keep(i, body, end, verdict == FilterVerdict.Buffer);
             if (_aborted)
                 return;
             _holds[i]!.Seen = _holds[i]!.Body.Length;
@@ -140,6 +148,12 @@ public abstract class FilterPass
             FilterVerdict verdict = wanted ? CallTrailers(_slots[i]) : FilterVerdict.Continue;
             if (_aborted)
                 return;
+            if (_endedBy == i)
+            {
+                _endedBy = -1;
+                RunBody(Step(i), _added!.Written, end: true);
+                return;
+            }
             if (verdict == FilterVerdict.Continue && (_stopped >> i & 1) == 0)
                 continue;
             Hold hold = verdict == FilterVerdict.Continue ? _holds[i]! : HoldOf(i, verdict);
@@ -149,6 +163,71 @@ public abstract class FilterPass
             return;
         }
         FinishTrailers();
+    }
+
+    private void GoOnWithAddedBody(int filter)
+    {
+        _addedBy = -1;
+        RunHead(Step(filter), end: false);
+        if (!_aborted)
+            RunBody(Step(filter), _added!.Written, end: true);
+    }
+
+    /// <summary>Puts other bytes in the place of the body that a filter holds; a head that had none gets it.</summary>
+    internal void ReplaceHeld(int filter, ReadOnlySpan<byte> body)
+    {
+        if ((_stopped >> filter & 1) == 0)
+            return;
+        Hold hold = _holds[filter]!;
+        hold.Body.Clear();
+        hold.Body.Append(body);
+        hold.Seen = body.Length;
+        if (!hold.HeadEnds || body.IsEmpty)
+            return;
+        hold.HeadEnds = false;
+        hold.Ended = true;
+    }
+
+    /// <summary>
+    /// True where a filter that buffers may not take another part. A message that comes as one part with its end is let go whatever its length (as Envoy does); HTTP/1 tells the end
+    /// behind the last part, so that there the limit holds for it, too.
+    /// </summary>
+    internal bool Overflows(int filter, int more, bool end)
+    {
+        int held = HeldBody(filter).Length;
+        return held + more > _exchange.BufferLimit && (!end || held > 0 || (EndsApart && more > 0));
+    }
+
+    /// <summary>The end of a message comes by itself, behind its last part.</summary>
+    private protected abstract bool EndsApart { get; }
+
+    /// <summary>What a filter stopped is buffered from now on.</summary>
+    internal void BufferFromNow(int filter)
+    {
+        if ((_stopped >> filter & 1) != 0)
+            _holds[filter]!.Buffering = true;
+    }
+
+    /// <summary>Bytes behind the body, ahead of the trailers that a filter is being shown.</summary>
+    internal void InsertBody(int filter, ReadOnlySpan<byte> body)
+    {
+        if (!body.IsEmpty)
+            RunBody(Step(filter), body, end: false);
+    }
+
+    /// <summary>Bytes in the place of the trailers that a filter is being shown.</summary>
+    internal void EndWith(int filter, ReadOnlySpan<byte> body)
+    {
+        AddBody(filter, body);
+        (_addedBy, _endedBy) = (-1, filter);
+    }
+
+    /// <summary>A body for a message that has none, from within a filter's call for its head.</summary>
+    internal void AddBody(int filter, ReadOnlySpan<byte> body)
+    {
+        (_added ??= new ByteBuffer()).Clear();
+        _added.Append(body);
+        _addedBy = filter;
     }
 
     /// <summary>Lets go what a filter held.</summary>
@@ -185,13 +264,13 @@ public abstract class FilterPass
         return hold;
     }
 
-    private void Keep(int filter, ReadOnlySpan<byte> body, bool end)
+    private void Keep(int filter, ReadOnlySpan<byte> body, bool end, bool buffering)
     {
         Hold hold = _holds[filter]!;
         hold.Body.Append(body);
         hold.Ended |= end;
         if (hold.Body.Length > _exchange.BufferLimit)
-            OnOverLimit(hold.Buffering && !end);
+            OnOverLimit(buffering);
     }
 
     /// <summary>The next filter of a mask at or behind a place; -1 for none.</summary>
@@ -249,6 +328,8 @@ internal sealed class RequestPass(Exchange exchange, FilterSlot[] slots, FilterC
     {
     }
 
+    private protected override bool EndsApart => Exchange.Stream.Version != Http.HttpVersion.Http2;
+
     private protected override void OnOverLimit(bool buffering) => Exchange.OnRequestHoldFull(buffering);
 
     private protected override void OnRelieved() => Exchange.OnRequestRelieved();
@@ -280,6 +361,8 @@ internal sealed class ResponsePass(Exchange exchange, FilterSlot[] slots, Filter
     private protected override void FinishBody(ReadOnlySpan<byte> body, bool end) => Exchange.SendBody(body, end);
 
     private protected override void FinishTrailers() => Exchange.SendTrailers();
+
+    private protected override bool EndsApart => Exchange.Upstream.Version is Http.HttpVersion.Http11 or Http.HttpVersion.Http10;
 
     private protected override void OnOverLimit(bool buffering) => Exchange.OnResponseHoldFull(buffering);
 

@@ -101,6 +101,39 @@ public class FilterSlot
     /// <summary>What this filter holds of the response's body.</summary>
     public ReadOnlySpan<byte> HeldResponse => Exchange.ResponsePass.HeldBody(Index);
 
+    /// <summary>True where this filter, which buffers, must not take a further part of the request's body: say Buffer, and the request is refused.</summary>
+    public bool RequestOverflows(int more, bool end) => Exchange.RequestPass.Overflows(Index, more, end);
+
+    /// <summary>True where this filter, which buffers, must not take a further part of the response's body: say Buffer, and the response is replaced.</summary>
+    public bool ResponseOverflows(int more, bool end) => Exchange.ResponsePass.Overflows(Index, more, end);
+
+    /// <summary>Puts other bytes in the place of what this filter holds of the request's body.</summary>
+    public void ReplaceHeldRequest(ReadOnlySpan<byte> body) => Exchange.RequestPass.ReplaceHeld(Index, body);
+
+    /// <summary>Puts other bytes in the place of what this filter holds of the response's body.</summary>
+    public void ReplaceHeldResponse(ReadOnlySpan<byte> body) => Exchange.ResponsePass.ReplaceHeld(Index, body);
+
+    /// <summary>A request that this filter stopped is from now on buffered: what follows is shown to it.</summary>
+    public void BufferRequest() => Exchange.RequestPass.BufferFromNow(Index);
+
+    /// <summary>A response that this filter stopped is from now on buffered: what follows is shown to it.</summary>
+    public void BufferResponse() => Exchange.ResponsePass.BufferFromNow(Index);
+
+    /// <summary>Sends bytes of the filter's own behind the request's body; within <see cref="HttpFilter.OnRequestTrailers"/>.</summary>
+    public void InsertRequestBody(ReadOnlySpan<byte> body) => Exchange.RequestPass.InsertBody(Index, body);
+
+    /// <summary>Sends bytes of the filter's own behind the response's body; within <see cref="HttpFilter.OnResponseTrailers"/>.</summary>
+    public void InsertResponseBody(ReadOnlySpan<byte> body) => Exchange.ResponsePass.InsertBody(Index, body);
+
+    /// <summary>Ends the response with bytes in the place of its trailers; within <see cref="HttpFilter.OnResponseTrailers"/> that says Continue.</summary>
+    public void EndResponseWith(ReadOnlySpan<byte> body) => Exchange.ResponsePass.EndWith(Index, body);
+
+    /// <summary>Gives a body to a request without one; within <see cref="HttpFilter.OnRequestHead"/> that says Continue.</summary>
+    public void AddRequestBody(ReadOnlySpan<byte> body) => Exchange.RequestPass.AddBody(Index, body);
+
+    /// <summary>Gives a body to a response without one; within <see cref="HttpFilter.OnResponseHead"/> that says Continue.</summary>
+    public void AddResponseBody(ReadOnlySpan<byte> body) => Exchange.ResponsePass.AddBody(Index, body);
+
     /// <summary>Terminal filter: the client's side takes no more for now, or takes again.</summary>
     protected internal virtual void OnResponsePaused(bool paused)
     {

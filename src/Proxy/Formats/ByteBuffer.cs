@@ -19,6 +19,9 @@ public sealed class ByteBuffer(int capacity = 256)
     /// <summary>What was written, as an array segment of the buffer itself.</summary>
     public ReadOnlyMemory<byte> Memory => _bytes.AsMemory(0, Length);
 
+    /// <summary>A part of what was written, to be changed in its place.</summary>
+    public Span<byte> At(int index, int length) => _bytes.AsSpan(0, Length).Slice(index, length);
+
     /// <summary>Empties it.</summary>
     public void Clear() => Length = 0;
 

@@ -22,9 +22,11 @@ public static class GrpcStatus
     public static bool Find(IStreamFacts facts, out int code)
     {
         code = 0;
+        if (facts.RequestHead is not { } head || !Routing.Route.IsGrpc(head))
+            return false;
         if ((facts.ResponseTrailers is { } t && Read(t, out code)) || (facts.ResponseHead is { } h && Read(h, out code)))
             return true;
-        if (facts.Status is 0 or 200 || facts.RequestHead is not { } head || !head[KnownHeader.ContentType].StartsWith("application/grpc"u8))
+        if (facts.Status == 0)
             return false;
         code = FromHttp(facts.Status);
         return true;

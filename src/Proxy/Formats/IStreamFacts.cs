@@ -155,6 +155,9 @@ public interface IStreamFacts
     /// <summary>Envoy's response code details; empty for none.</summary>
     string Details { get; }
 
+    /// <summary>There are details, though they may be empty: a filter may answer without words.</summary>
+    bool HasDetails => Details.Length > 0;
+
     /// <summary>Why the connection was ended (for example by a policy); empty for none.</summary>
     string TerminationDetails { get; }
 

@@ -134,8 +134,8 @@ internal static partial class Operators
         "PROTOCOL" => static (f, b) => f.Protocol is { } p && Put(b, Name(p)),
         "UPSTREAM_PROTOCOL" => static (f, b) => f.UpstreamProtocol is { } p && Put(b, Name(p)),
         // Spaces in details would break a log's columns.
-        "RESPONSE_CODE_DETAILS" when op.Argument == "ALLOW_WHITESPACES" => static (f, b) => Put(b, f.Details),
-        "RESPONSE_CODE_DETAILS" => static (f, b) => Put(b, f.Details.Contains(' ', StringComparison.Ordinal) ? f.Details.Replace(' ', '_') : f.Details),
+        "RESPONSE_CODE_DETAILS" when op.Argument == "ALLOW_WHITESPACES" => static (f, b) => f.HasDetails && (Put(b, f.Details) || true),
+        "RESPONSE_CODE_DETAILS" => static (f, b) => f.HasDetails && (Put(b, f.Details.Contains(' ', StringComparison.Ordinal) ? f.Details.Replace(' ', '_') : f.Details) || true),
         "RESPONSE_FLAGS" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, order: f.FlagOrder) || Put(b, "-"),
         "RESPONSE_FLAGS_LONG" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, longNames: true, order: f.FlagOrder) || Put(b, "-"),
         "CONNECTION_TERMINATION_DETAILS" => static (f, b) => Put(b, f.TerminationDetails),

@@ -39,6 +39,13 @@ public sealed class FilterSettings
     }
 }
 
+/// <summary>Settings of which every level counts, not the most specific alone.</summary>
+public abstract record LayeredSettings
+{
+    /// <summary>The settings of the level above; null for the last.</summary>
+    public LayeredSettings? Above { get; init; }
+}
+
 /// <summary>Turns a filter off for a route (envoy.config.route.v3.FilterConfig.disabled), or on where the chain has it off.</summary>
 /// <param name="Disabled">Off.</param>
 public sealed record FilterSwitch(bool Disabled);

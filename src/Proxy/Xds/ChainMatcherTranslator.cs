@@ -111,7 +111,8 @@ internal static class ChainMatcherTranslator
         }
     }
 
-    private static StringMatch? Text(StringMatcher matcher, Rejections rejections) => matcher.MatchPatternCase switch
+    /// <summary>A text's test in the form of matcher trees.</summary>
+    internal static StringMatch? Text(StringMatcher matcher, Rejections rejections) => matcher.MatchPatternCase switch
     {
         StringMatcher.MatchPatternOneofCase.Exact => StringMatch.Of(StringMatchKind.Exact, matcher.Exact, matcher.IgnoreCase),
         StringMatcher.MatchPatternOneofCase.Prefix => StringMatch.Of(StringMatchKind.Prefix, matcher.Prefix, matcher.IgnoreCase),

@@ -59,7 +59,8 @@ internal sealed class FilterRegistry(IReadOnlyList<FilterTranslator> translators
             FilterConfig? wrapped = ValueTranslator.Unpack(any, FilterConfig.Parser, rejections);
             if (wrapped is null || wrapped.Disabled)
                 return wrapped is null ? null : new Routing.FilterSwitch(Disabled: true);
-            if (wrapped.Config is null)
+            // An empty message says no more than that the filter is on.
+            if (wrapped.Config is null || wrapped.Config.TypeUrl.Length == 0)
                 return new Routing.FilterSwitch(Disabled: false);
             config = wrapped.Config;
             optional = wrapped.IsOptional;

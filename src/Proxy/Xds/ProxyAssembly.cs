@@ -47,6 +47,7 @@ internal sealed class ProxyAssembly
             Decisions = server.Decisions,
             Metrics = new IstioMetrics(server.Workers.Count),
             Runtime = runtime,
+            Say = inputs.Say,
         };
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
         Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say);

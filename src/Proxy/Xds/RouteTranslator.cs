@@ -245,13 +245,13 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
     }
 
     /// <summary>A header to add; null where <paramref name="rejections"/> tells why not.</summary>
-    internal static HeaderAddition? Addition(Core.HeaderValueOption option, Rejections rejections)
+    internal static HeaderAddition? Addition(Core.HeaderValueOption option, Rejections rejections, bool pseudo = false)
     {
         Core.HeaderValue? header = option.Header;
         string name = (header?.Key ?? "").ToLowerInvariant();
         if (name.Length == 0)
             rejections.Add("a header to add has no name");
-        else if (name[0] == ':' || name == "host")
+        else if (!pseudo && (name[0] == ':' || name == "host"))
             rejections.Add(":-prefixed or host headers may not be modified");
 #pragma warning disable CS0612 // append is deprecated, and still written by control planes
         HeaderAppend append = option.Append is { } old ? old ? HeaderAppend.AppendOrAdd : HeaderAppend.OverwriteOrAdd : (HeaderAppend)option.AppendAction;
@@ -275,7 +275,7 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             return above;
         var merged = new Dictionary<string, object>(above);
         foreach ((string name, object value) in own)
-            merged[name] = value;
+            merged[name] = value is LayeredSettings layer && above.TryGetValue(name, out object? outer) && outer is LayeredSettings under ? layer with { Above = under } : value;
         return merged;
     }
 

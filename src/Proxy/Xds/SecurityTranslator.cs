@@ -14,6 +14,9 @@ internal abstract class SecurityTranslator
     /// <summary>The version of the PROXY protocol header that an upstream socket begins with; 0 for none.</summary>
     public abstract int ProxyProtocolVersion(Core.TransportSocket? socket, Rejections rejections);
 
+    /// <summary>A generic secret by name: of the bootstrap, or by SDS; it follows what comes.</summary>
+    public abstract Lateen.Proxy.Filters.CredentialInjector.SecretText SecretText(Envoy.Extensions.TransportSockets.Tls.V3.SdsSecretConfig config);
+
     /// <summary>Secrets arrived (SDS); contexts that name them are renewed for new connections.</summary>
     public abstract IReadOnlyList<(string Name, string Reason)> TakeSecrets(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed);
 }

@@ -1,6 +1,7 @@
 using Envoy.Extensions.TransportSockets.InternalUpstream.V3;
 using Envoy.Extensions.TransportSockets.ProxyProtocol.V3;
 using Envoy.Extensions.TransportSockets.Tls.V3;
+using Lateen.Proxy.Filters.CredentialInjector;
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Routing;
@@ -14,6 +15,8 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
 {
     private readonly Dictionary<string, Secret> _secrets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<Awaiting>> _awaiting = new(StringComparer.Ordinal);
+
+    private readonly Dictionary<string, SecretText> _texts = new(StringComparer.Ordinal);
 
     /// <summary>A context that depends on secrets.</summary>
     private sealed record Awaiting(TlsSource Source, Func<Rejections, TlsOptions?> Make);
@@ -109,8 +112,23 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
         _secrets[secret.Name] = secret;
         foreach (Awaiting awaiting in _awaiting.GetValueOrDefault(secret.Name) ?? [])
             Renew(awaiting, rejections);
+        if (secret.GenericSecret is { } generic && _texts.TryGetValue(secret.Name, out SecretText? text))
+            text.Bytes = ValueTranslator.Data(generic.Secret, rejections);
         if (!rejections.None && before is not null)
             _secrets[secret.Name] = before;
+    }
+
+    /// <inheritdoc/>
+    public override SecretText SecretText(SdsSecretConfig config)
+    {
+        if (_texts.TryGetValue(config.Name, out SecretText? known))
+            return known;
+        var text = _texts[config.Name] = new SecretText();
+        if (_secrets.TryGetValue(config.Name, out Secret? secret))
+            text.Bytes = ValueTranslator.Data(secret.GenericSecret?.Secret, new Rejections());
+        else
+            subscribe(config.SdsConfig, config.Name);
+        return text;
     }
 
     private TlsSource Source(CommonTlsContext? common, Rejections rejections, Func<CommonTlsContext, Rejections, TlsOptions?> make)

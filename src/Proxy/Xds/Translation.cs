@@ -72,6 +72,9 @@ internal sealed class Translation
     /// <summary>Under which name answers for a route configuration are counted: that of the first manager that asked for it.</summary>
     public string RoutesPrefix(string name) => _routePrefixes.GetOrAdd(name, n => $"{HttpStatPrefix}rds.{n.Replace(':', '_')}.");
 
+    /// <summary>Takes lines for the operator's log. Called on any thread.</summary>
+    public Action<string> Say { get; init; } = static _ => { };
+
     /// <summary>The source of a route configuration by name (RDS): the same for all listeners that name it.</summary>
     public RouteSource RouteSource(string name) => _routes.GetOrAdd(name, static n => new RouteSource(n));
 

@@ -32,7 +32,7 @@ public sealed class BufferFilter(string name, BufferSettings settings) : HttpFil
             return FilterVerdict.Continue;
         if (end)
             TellLength(slot, body.Length);
-        return end && slot.HeldRequest.Length + body.Length <= slot.Exchange.BufferLimit ? FilterVerdict.Continue : FilterVerdict.Buffer;
+        return end && !slot.RequestOverflows(body.Length, end) ? FilterVerdict.Continue : FilterVerdict.Buffer;
     }
 
     /// <inheritdoc/>

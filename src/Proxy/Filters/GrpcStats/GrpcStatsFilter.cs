@@ -15,8 +15,12 @@ public sealed class GrpcMessageCounts
     /// <summary>Messages of the response.</summary>
     public long Responses { get; internal set; }
 
-    /// <inheritdoc/>
-    public override string ToString() => $"{{\"request_message_count\":{Requests},\"response_message_count\":{Responses}}}";
+    /// <summary>As protobuf's JSON writes Envoy's message: 64-bit numbers as texts, none where there were none.</summary>
+    public override string ToString()
+    {
+        string requests = Requests > 0 ? $"\"requestMessageCount\":\"{Requests}\"" : "", responses = Responses > 0 ? $"\"responseMessageCount\":\"{Responses}\"" : "";
+        return $"{{{requests}{(requests.Length > 0 && responses.Length > 0 ? "," : "")}{responses}}}";
+    }
 }
 
 /// <summary>

@@ -2,6 +2,7 @@ using Envoy.Extensions.Filters.Http.Router.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Router;
+using Lateen.Proxy.Xds.Filters.Transforms;
 
 namespace Lateen.Proxy.Xds.Filters;
 
@@ -32,6 +33,22 @@ internal static class FilterCatalogue
         new HeaderMutationTranslator(),
         rateLimits,
     ];
+        new LuaTranslator(),
+        new HeaderToMetadataTranslator(),
+        new JsonToMetadataTranslator(),
+        new SetMetadataTranslator(),
+        new SetFilterStateTranslator(),
+        new CompressorTranslator(),
+        new DecompressorTranslator(),
+        new CustomResponseTranslator(),
+        new CsrfTranslator(),
+        new HealthCheckFilterTranslator(),
+        new IpTaggingTranslator(),
+        new CredentialInjectorTranslator(),
+        new StatefulSessionTranslator(),
+        new GrpcWebTranslator(),
+        new OnDemandTranslator(),
+    ], translation);
 }
 
 /// <summary>envoy.filters.http.router.</summary>

@@ -57,16 +57,45 @@ internal sealed class HeaderMutationTranslator : FilterTranslator
     public override object? Settings(Any config, Translation translation, Rejections rejections) =>
         ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.HeaderMutation.V3.HeaderMutationPerRoute.Parser, rejections) is { } route ? Of(route.Mutations, rejections) : null;
 
-    private static HeaderMutationSettings Of(Envoy.Extensions.Filters.Http.HeaderMutation.V3.Mutations? mutations, Rejections rejections) => new(
-        [.. (mutations?.RequestMutations ?? []).Select(m => Change(m, rejections)).OfType<HeaderChange>()],
-        [.. (mutations?.ResponseMutations ?? []).Select(m => Change(m, rejections)).OfType<HeaderChange>()]);
+    private static HeaderMutationSettings Of(Envoy.Extensions.Filters.Http.HeaderMutation.V3.Mutations? mutations, Rejections rejections)
+    {
+        mutations ??= new Envoy.Extensions.Filters.Http.HeaderMutation.V3.Mutations();
+        return new HeaderMutationSettings
+        {
+            Request = Changes(mutations.RequestMutations, rejections),
+            Response = Changes(mutations.ResponseMutations, rejections),
+            RequestTrailers = Changes(mutations.RequestTrailersMutations, rejections),
+            ResponseTrailers = Changes(mutations.ResponseTrailersMutations, rejections),
+            Query = [.. mutations.QueryParameterMutations.Select(m => Query(m, rejections)).OfType<QueryChange>()],
+        };
+    }
+
+    private static HeaderChange[] Changes(IEnumerable<MutationMessage> mutations, Rejections rejections) => [.. mutations.Select(m => Change(m, rejections)).OfType<HeaderChange>()];
 
     private static HeaderChange? Change(MutationMessage mutation, Rejections rejections) => mutation.ActionCase switch
     {
-        MutationMessage.ActionOneofCase.Remove => new HeaderChange(System.Text.Encoding.Latin1.GetBytes(mutation.Remove.ToLowerInvariant()), null),
-        MutationMessage.ActionOneofCase.Append => RouteTranslator.Addition(mutation.Append, rejections) is { } add ? new HeaderChange(null, add) : null,
+        MutationMessage.ActionOneofCase.Remove => new HeaderChange(System.Text.Encoding.Latin1.GetBytes(mutation.Remove.ToLowerInvariant()), null, null),
+        MutationMessage.ActionOneofCase.Append => RouteTranslator.Addition(mutation.Append, rejections, pseudo: true) is { } add ? new HeaderChange(null, add, null) : null,
+        MutationMessage.ActionOneofCase.RemoveOnMatch => MatcherTranslator.String(mutation.RemoveOnMatch.KeyMatcher, rejections) is { } match ? new HeaderChange(null, null, match) : null,
         _ => null,
     };
+
+    private static QueryChange? Query(Envoy.Config.Core.V3.KeyValueMutation mutation, Rejections rejections)
+    {
+        if (mutation.Append is not { } append)
+            return new QueryChange(mutation.Remove, null, HeaderAppend.AppendOrAdd);
+        string key = append.Record?.Key ?? append.Entry?.Key ?? "";
+        string value = append.Record is { } record ? record.Value?.StringValue ?? "" : append.Entry?.Value.ToStringUtf8() ?? "";
+        try
+        {
+            return new QueryChange(key, Formats.TextFormat.Parse(value), (HeaderAppend)append.Action);
+        }
+        catch (FormatException e)
+        {
+            rejections.Add($"query parameter {key}: {e.Message}");
+            return null;
+        }
+    }
 }
 
 /// <summary>envoy.filters.http.local_ratelimit.</summary>
