@@ -67,7 +67,7 @@ public sealed class Metadata
         foreach (JsonProperty p in old.EnumerateObject())
             joined[p.Name] = p.Value;
         foreach (JsonProperty p in added.EnumerateObject())
-            joined[p.Name] = joined.TryGetValue(p.Name, out JsonElement inner) ? Join(inner, p.Value) : p.Value;
+            joined[p.Name] = p.Value;
         return JsonSerializer.SerializeToElement(joined);
     }
 }
