@@ -32,7 +32,6 @@ internal static class FilterCatalogue
         new BufferTranslator(),
         new HeaderMutationTranslator(),
         rateLimits,
-    ];
         new LuaTranslator(),
         new HeaderToMetadataTranslator(),
         new JsonToMetadataTranslator(),
@@ -48,7 +47,7 @@ internal static class FilterCatalogue
         new StatefulSessionTranslator(),
         new GrpcWebTranslator(),
         new OnDemandTranslator(),
-    ], translation);
+    ];
 }
 
 /// <summary>envoy.filters.http.router.</summary>

@@ -3,7 +3,7 @@ using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
-using Lateen.Proxy.Filters.Metadata;
+using Lateen.Proxy.Filters.MetadataRules;
 using HeaderConfig = Envoy.Extensions.Filters.Http.HeaderToMetadata.V3.Config;
 using JsonConfig = Envoy.Extensions.Filters.Http.JsonToMetadata.V3.JsonToMetadata;
 using SetConfig = Envoy.Extensions.Filters.Http.SetMetadata.V3.Config;

@@ -2,7 +2,7 @@ using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Telemetry;
 
-namespace Lateen.Proxy.Filters.Metadata;
+namespace Lateen.Proxy.Filters.MetadataRules;
 
 /// <summary>One object of filter state.</summary>
 /// <param name="Key">Its name.</param>

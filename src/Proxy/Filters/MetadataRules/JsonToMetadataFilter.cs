@@ -3,7 +3,7 @@ using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
 
-namespace Lateen.Proxy.Filters.Metadata;
+namespace Lateen.Proxy.Filters.MetadataRules;
 
 /// <summary>How a value of the body becomes a value of metadata.</summary>
 public enum JsonValueKindWanted : byte

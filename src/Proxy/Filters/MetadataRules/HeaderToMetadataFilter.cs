@@ -5,7 +5,7 @@ using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
 
-namespace Lateen.Proxy.Filters.Metadata;
+namespace Lateen.Proxy.Filters.MetadataRules;
 
 /// <summary>How a header's text becomes a value.</summary>
 public enum HeaderValueKind : byte

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lateen.Proxy.Exchanges;
 
-namespace Lateen.Proxy.Filters.Metadata;
+namespace Lateen.Proxy.Filters.MetadataRules;
 
 /// <summary>One value for a namespace.</summary>
 /// <param name="Namespace">Where.</param>
