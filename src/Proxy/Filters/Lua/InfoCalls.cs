@@ -74,7 +74,7 @@ internal static class InfoCalls
     {
         f.Run.RefreshRoute();
         Exchange exchange = f.Run.Exchange;
-        foreach ((string name, IReadOnlyList<HeaderMatch> headers) in exchange.Decision.Host?.VirtualClusters ?? [])
+        foreach ((string name, IReadOnlyList<HeaderMatch> headers, _) in exchange.Decision.Host?.VirtualClusters ?? [])
         {
             if (headers.All(h => h.Matches(exchange.RequestHead)))
                 return name;
