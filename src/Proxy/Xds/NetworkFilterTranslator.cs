@@ -153,6 +153,7 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
             MaxConnectAttempts = (int)(proxy.MaxConnectAttempts ?? 1),
             HashSource = proxy.HashPolicy.Any(p => p.SourceIp is not null),
             Logs = [.. proxy.AccessLog.Select(l => _translation.Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()],
+            LogAtStart = proxy.AccessLogOptions?.FlushAccessLogOnStart ?? false,
             LogWhenConnected = proxy.AccessLogOptions?.FlushAccessLogOnConnected ?? proxy.FlushAccessLogOnConnected,
             LogIntervalMicros = ValueTranslator.Micros(proxy.AccessLogOptions?.AccessLogFlushInterval ?? proxy.AccessLogFlushInterval),
             Counters = CountersOf(proxy.StatPrefix),

@@ -1,7 +1,10 @@
 using System.Text;
 using Lateen.Proxy;
+using Lateen.Proxy.Cel;
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Jwt;
+using Lateen.Proxy.Filters.Rbac;
 using Lateen.Proxy.Filters.Router;
 using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Net;
@@ -19,7 +22,29 @@ public sealed class AllocationTests
     private static readonly byte[] Response = Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nServer: app\r\n\r\nweb");
 
     [Fact]
-    public void A_warm_request_allocates_nothing()
+    public void A_warm_request_allocates_nothing() => Warm([], Request);
+
+    [Fact]
+    public void A_warm_request_through_policies_allocates_nothing()
+    {
+        using var tokens = new Filters.Tokens();
+        JwtProvider provider = Filters.JwtTests.Provider(tokens.Keys());
+        var jwt = new JwtFilter("jwt", new JwtSettings(1)
+        {
+            Providers = [provider],
+            Rules = [new JwtRule(new PathMatch(PathMatchKind.Prefix, "/"), [], [], new ProviderRequirement(provider, null))],
+            Named = new Dictionary<string, JwtRequirement>(),
+        });
+        var claim = new MetadataRule(new MetadataMatch("envoy.filters.http.jwt_authn", ["payload", "iss"], new ValueMatch { String = StringMatch.Of(StringMatchKind.Exact, "iss") }, false));
+        var path = new UrlPathRule(StringMatch.Of(StringMatchKind.Prefix, "/reviews"));
+        var deny = new RbacPolicies(RbacAction.Deny, [new RbacPolicy("d", [new NotRule(path)], [new AnyRule()])]);
+        var allow = new RbacPolicies(RbacAction.Allow, [new RbacPolicy("a", [path], [claim], CelProgram.Parse("request.method == 'POST' && request.headers['x-some'] == 'thing'"))]);
+        string token = tokens.Sign(new { iss = "iss", sub = "me" });
+        byte[] request = Encoding.ASCII.GetBytes($"POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nX-Some: thing\r\nAuthorization: Bearer {token}\r\nContent-Length: 5\r\n\r\nhello");
+        Warm([jwt, new RbacFilter("deny", new RbacSettings(deny, null, "", ""), 1), new RbacFilter("allow", new RbacSettings(allow, null, "", ""), 1)], request);
+    }
+
+    private static void Warm(HttpFilter[] filters, byte[] request)
     {
         var network = new MemoryNetwork(1);
         var loop = new DirectLoop(network.AddHost("proxy", Address.V4(1, 0)).AddLoop());
@@ -37,7 +62,7 @@ public sealed class AllocationTests
         var recorder = new ProxyRig.Silent();
         var options = new HttpOptions
         {
-            Filters = new FilterChain([new RouterFilter("router", new RouterOptions(), upstreams)]),
+            Filters = new FilterChain([.. filters, new RouterFilter("router", new RouterOptions(), upstreams)]),
             Routes = new RouteSource("t", new RouteTable("t", [new VirtualHost { Name = "v", Domains = ["*"], Routes = [route], AttemptCountInRequest = true }])),
             Recorders = [recorder],
         };
@@ -46,19 +71,19 @@ public sealed class AllocationTests
         connection.Attach(new Http1ServerConnection(client, connection, options.Codec));
 
         for (int i = 0; i < 200; i++)
-            One(client, loop);
+            One(client, loop, request);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 1000; i++)
-            One(client, loop);
+            One(client, loop, request);
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         Assert.Equal(1200, recorder.Count);
         Assert.EndsWith("web", client.LastSent, StringComparison.Ordinal);
         Assert.Equal(0, allocated);
     }
 
-    private static void One(DirectTransport client, DirectLoop loop)
+    private static void One(DirectTransport client, DirectLoop loop, byte[] request)
     {
-        client.Handler.OnData(client, Request);
+        client.Handler.OnData(client, request);
         loop.FinishConnects();
         DirectTransport upstream = loop.Upstream!;
         upstream.Handler.OnData(upstream, Response);
