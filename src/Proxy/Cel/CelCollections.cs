@@ -31,8 +31,7 @@ internal static class CelCollections
             case HeaderMap head:
                 return Header(head, key, ref run);
             case Metadata metadata:
-                // Where a message is asked for its one field, and where that field's map is asked for a namespace: a namespace is not called so.
-                return key.SequenceEqual("filter_metadata"u8) ? of : CelValue.Of(metadata[System.Text.Encoding.UTF8.GetString(key)]);
+                return Namespace(of, metadata, System.Text.Encoding.UTF8.GetString(key));
             case WorkloadPeer peer:
                 return CelAttributes.Field(peer, key, ref run);
             case MapNode map:
@@ -43,6 +42,9 @@ internal static class CelCollections
                 return CelValue.Error;
         }
     }
+
+    /// <summary>A message of metadata asked for its one field, or that field's map for a namespace: no namespace is called like the field.</summary>
+    public static CelValue Namespace(scoped in CelValue of, Metadata metadata, string key) => key == "filter_metadata" ? of : CelValue.Of(metadata[key]);
 
     /// <summary>All lines of a header, joined by commas; Error where there is none.</summary>
     public static CelValue Header(HeaderMap head, ReadOnlySpan<byte> name, scoped ref CelRun run)

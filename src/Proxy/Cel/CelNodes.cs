@@ -63,7 +63,11 @@ internal sealed class FieldNode(CelNode operand, string field) : CelNode
 {
     private readonly byte[] _field = System.Text.Encoding.UTF8.GetBytes(field);
 
-    public override CelValue Eval(scoped ref CelRun run) => CelCollections.Field(operand.Eval(ref run), _field, ref run);
+    public override CelValue Eval(scoped ref CelRun run)
+    {
+        CelValue of = operand.Eval(ref run);
+        return of.Source is Metadata metadata ? CelCollections.Namespace(of, metadata, field) : CelCollections.Field(of, _field, ref run);
+    }
 }
 
 /// <summary>Whether a value is there; an absent map on the way makes it an error.</summary>

@@ -192,8 +192,8 @@ public static class MetadataTest
         if (metadata is not null)
         {
             value = metadata[match.Filter];
-            foreach (string step in match.Path)
-                value = value.ValueKind == JsonValueKind.Object && value.TryGetProperty(step, out JsonElement inner) ? inner : default;
+            for (int i = 0; i < match.Path.Count; i++)
+                value = value.ValueKind == JsonValueKind.Object && value.TryGetProperty(match.Path[i], out JsonElement inner) ? inner : default;
         }
         return ValueMatching.Matches(match.Value, value) != match.Invert;
     }

@@ -158,11 +158,11 @@ public sealed class JwtFilter(string name, JwtSettings settings) : HttpFilter(na
             RefuseName(exchange, route.Requirement);
             return false;
         }
-        foreach (JwtRule rule in settings.Rules)
+        for (int i = 0; i < settings.Rules.Count; i++)
         {
-            if (!rule.Matches(exchange.RequestHead))
+            if (!settings.Rules[i].Matches(exchange.RequestHead))
                 continue;
-            requirement = rule.Requirement;
+            requirement = settings.Rules[i].Requirement;
             return true;
         }
         if (settings.StateKey.Length > 0 && exchange.FilterState(settings.StateKey)?.ToString() is { } state)
