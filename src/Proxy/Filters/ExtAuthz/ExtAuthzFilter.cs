@@ -2,20 +2,48 @@ using System.Text.Json;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
-using Lateen.Proxy.Telemetry;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.ExtAuthz;
 
-/// <summary>What an authorization filter has seen.</summary>
+/// <summary>What an authorization filter counts, under <c>http.NAME.ext_authz.</c>; the first four also under <c>cluster.NAME.ext_authz.</c>.</summary>
 public enum AuthzCounter : byte
 {
-    Ok,
     Denied,
     Error,
-    Disabled,
     FailureModeAllowed,
+    Ok,
+    Disabled,
+    FilterStateNameCollision,
+    IgnoredDynamicMetadata,
     Invalid,
-    Closed,
+    OmittedResponseHeaders,
+    RequestHeaderLimitsReached,
+    ResponseHeaderLimitsReached,
+    ShadowDenied,
+    ShadowError,
+}
+
+/// <summary>Where they are counted.</summary>
+/// <param name="Filter">By connection manager.</param>
+/// <param name="Clusters">By cluster; null for not.</param>
+public sealed record AuthzStats(StatGroup Filter, ClusterFilterStats? Clusters)
+{
+    /// <summary>The counters of a filter.</summary>
+    public static readonly StatSchema Schema = StatSchema.Of<AuthzCounter>();
+
+    /// <summary>Those of a cluster.</summary>
+    public static readonly StatSchema OfCluster = StatSchema.Counters("denied", "error", "failure_mode_allowed", "ok");
+
+    /// <summary>Counters that nobody reads.</summary>
+    public static AuthzStats Unread(int workers) => new(StatGroup.Unread(Schema, workers), null);
+
+    internal void Count(Exchange exchange, AuthzCounter counter)
+    {
+        Filter.Of(exchange.Worker.Index).Count((int)counter);
+        if (counter <= AuthzCounter.Ok)
+            Clusters?.Count(exchange, (int)counter);
+    }
 }
 
 /// <summary>How much of a body the server is sent.</summary>
@@ -60,6 +88,9 @@ public sealed record ExtAuthzSettings
     /// <summary>Which headers the server may change; null for all.</summary>
     public HeaderMutationRules? MutationRules { get; init; }
 
+    /// <summary>A denial counts as an answer of the route's cluster.</summary>
+    public bool ChargesCluster { get; init; } = true;
+
     /// <summary>Dynamic metadata of the server is taken.</summary>
     public bool TakesMetadata { get; init; } = true;
 }
@@ -83,21 +114,16 @@ public sealed record ExtAuthzRouteSettings
 /// <summary>envoy.filters.http.ext_authz.</summary>
 /// <param name="name">Its name in the chain.</param>
 /// <param name="settings">Settings.</param>
-/// <param name="workers">Number of workers.</param>
-public sealed class ExtAuthzFilter(string name, ExtAuthzSettings settings, int workers) : HttpFilter(name)
+/// <param name="stats">Its counters.</param>
+public sealed class ExtAuthzFilter(string name, ExtAuthzSettings settings, AuthzStats stats) : HttpFilter(name)
 {
     internal const string Namespace = "envoy.filters.http.ext_authz";
-
-    private readonly WorkerCounts _counts = new(workers);
 
     /// <inheritdoc/>
     public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.End;
 
-    /// <summary>A number over all workers.</summary>
-    public long Count(AuthzCounter counter) => _counts.Sum((int)counter);
-
     /// <inheritdoc/>
-    public override FilterSlot NewSlot() => new AuthzSlot(settings, _counts);
+    public override FilterSlot NewSlot() => new AuthzSlot(settings, stats);
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) => ((AuthzSlot)slot).OnHead(end);
@@ -125,7 +151,7 @@ internal sealed class AuthzSlot : FilterSlot
     private static readonly Dictionary<string, string> NoExtensions = [];
 
     private readonly ExtAuthzSettings _settings;
-    private readonly WorkerCounts _counts;
+    private readonly AuthzStats _stats;
     private readonly AuthzCall _call;
     private readonly Formats.ByteBuffer _body = new(0);
     private AuthzBody? _wanted;
@@ -133,10 +159,10 @@ internal sealed class AuthzSlot : FilterSlot
     private Stage _stage;
     private long _askedAt;
 
-    public AuthzSlot(ExtAuthzSettings settings, WorkerCounts counts)
+    public AuthzSlot(ExtAuthzSettings settings, AuthzStats stats)
     {
         _settings = settings;
-        _counts = counts;
+        _stats = stats;
         _call = settings.Service.NewCall(new Receiver(this));
     }
 
@@ -150,7 +176,7 @@ internal sealed class AuthzSlot : FilterSlot
 
     private ExtAuthzRouteSettings? RouteSettings => Settings as ExtAuthzRouteSettings;
 
-    private void Count(AuthzCounter counter) => _counts.Count(Exchange.Worker.Index, (int)counter);
+    private void Count(AuthzCounter counter) => _stats.Count(Exchange, counter);
 
     public FilterVerdict OnHead(bool end)
     {
@@ -229,8 +255,13 @@ internal sealed class AuthzSlot : FilterSlot
         if (_stage != Stage.Asking)
             return;
         _stage = Stage.Done;
-        if (answer.Metadata is { } metadata && _settings.TakesMetadata)
-            SetMetadata(metadata, answer.Verdict);
+        if (answer.Metadata is { } metadata)
+        {
+            if (_settings.TakesMetadata)
+                SetMetadata(metadata, answer.Verdict);
+            else
+                Count(AuthzCounter.IgnoredDynamicMetadata);
+        }
         switch (answer.Verdict)
         {
             case AuthzVerdict.Allowed:
@@ -333,6 +364,8 @@ internal sealed class AuthzSlot : FilterSlot
             return;
         }
         Count(AuthzCounter.Denied);
+        if (_settings.ChargesCluster)
+            ClusterFilterStats.CountAnswer(Exchange, answer.Status);
         var headers = new HeaderMap();
         foreach (AuthzHeader header in answer.Headers)
         {

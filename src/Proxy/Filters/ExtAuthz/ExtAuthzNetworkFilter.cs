@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Statistics;
 using Lateen.Proxy.Tcp;
-using Lateen.Proxy.Telemetry;
 
 namespace Lateen.Proxy.Filters.ExtAuthz;
 
@@ -10,19 +10,25 @@ namespace Lateen.Proxy.Filters.ExtAuthz;
 /// <param name="service">The server.</param>
 /// <param name="failureModeAllow">Where it fails, the connection goes on.</param>
 /// <param name="enabledMetadata">Only connections with this metadata are judged; null for all.</param>
-/// <param name="statPrefix">Of its counters.</param>
-/// <param name="workers">Number of workers.</param>
-public sealed class ExtAuthzNetworkFilter(AuthzService service, bool failureModeAllow, MetadataMatch? enabledMetadata, string statPrefix, int workers) : NetworkFilterFactory
+/// <param name="stats">Its counters, <see cref="Schema"/>.</param>
+public sealed class ExtAuthzNetworkFilter(AuthzService service, bool failureModeAllow, MetadataMatch? enabledMetadata, StatGroup stats) : NetworkFilterFactory
 {
     private const string Namespace = "envoy.filters.network.ext_authz";
 
-    private readonly WorkerCounts _counts = new(workers);
+    private enum Counter : byte
+    {
+        CxClosed,
+        Denied,
+        Disabled,
+        Error,
+        FailureModeAllowed,
+        Ok,
+        Total,
+        Active,
+    }
 
-    /// <summary>Of its counters.</summary>
-    public string StatPrefix => statPrefix;
-
-    /// <summary>A number over all workers.</summary>
-    public long Count(AuthzCounter counter) => _counts.Sum((int)counter);
+    /// <summary>What is counted, under <c>ext_authz.PREFIX.</c>.</summary>
+    public static readonly StatSchema Schema = StatSchema.Of<Counter>(static c => c == Counter.Active ? StatKind.Gauge : StatKind.Counter);
 
     /// <inheritdoc/>
     public override NetworkFilter Create(TcpSession session) => new Guard(this, session);
@@ -31,7 +37,9 @@ public sealed class ExtAuthzNetworkFilter(AuthzService service, bool failureMode
 
     private MetadataMatch? EnabledMetadata => enabledMetadata;
 
-    private void Count(TcpSession session, AuthzCounter counter) => _counts.Count(session.Connection.Worker.Index, (int)counter);
+    private void Count(TcpSession session, Counter counter) => stats.Of(session.Connection.Worker.Index).Count((int)counter);
+
+    private void Move(TcpSession session, int by) => stats.Of(session.Connection.Worker.Index).Move((int)Counter.Active, by);
 
     private sealed class Guard : NetworkFilter
     {
@@ -55,10 +63,12 @@ public sealed class ExtAuthzNetworkFilter(AuthzService service, bool failureMode
             _asked = true;
             if (_owner.EnabledMetadata is { } wanted && !MetadataTest.Matches(wanted, session.Facts.DynamicMetadata))
             {
-                _owner.Count(session, AuthzCounter.Disabled);
+                _owner.Count(session, Counter.Disabled);
                 return NetworkVerdict.Continue;
             }
             _asking = true;
+            _owner.Count(session, Counter.Total);
+            _owner.Move(session, 1);
             _askedAt = session.Connection.Worker.Loop.Now;
             _call.Ask(session);
             return NetworkVerdict.Wait;
@@ -67,22 +77,23 @@ public sealed class ExtAuthzNetworkFilter(AuthzService service, bool failureMode
         public void OnAnswer(AuthzAnswer answer)
         {
             _asking = false;
+            _owner.Move(_session, -1);
             switch (answer.Verdict)
             {
                 case AuthzVerdict.Allowed:
-                    _owner.Count(_session, AuthzCounter.Ok);
+                    _owner.Count(_session, Counter.Ok);
                     SetMetadata(answer);
                     _session.Resume();
                     break;
                 case AuthzVerdict.Error when _owner.FailureModeAllow:
-                    _owner.Count(_session, AuthzCounter.Error);
-                    _owner.Count(_session, AuthzCounter.FailureModeAllowed);
+                    _owner.Count(_session, Counter.Error);
+                    _owner.Count(_session, Counter.FailureModeAllowed);
                     _session.Resume();
                     break;
                 default:
                     bool denied = answer.Verdict == AuthzVerdict.Denied;
-                    _owner.Count(_session, denied ? AuthzCounter.Denied : AuthzCounter.Error);
-                    _owner.Count(_session, AuthzCounter.Closed);
+                    _owner.Count(_session, denied ? Counter.Denied : Counter.Error);
+                    _owner.Count(_session, Counter.CxClosed);
                     _session.Facts.Details = denied ? "ext_authz_denied" : "ext_authz_error";
                     _session.Deny("", "ext_authz_close", ResponseFlags.UnauthorizedExternalService);
                     break;
@@ -100,7 +111,14 @@ public sealed class ExtAuthzNetworkFilter(AuthzService service, bool failureMode
             _session.Facts.DynamicMetadata = Metadata.With(_session.Facts.DynamicMetadata, Namespace, JsonSerializer.SerializeToElement(values));
         }
 
-        public override void OnEnd(TcpSession session) => _call.Cancel();
+        public override void OnEnd(TcpSession session)
+        {
+            if (!_asking)
+                return;
+            _asking = false;
+            _owner.Move(session, -1);
+            _call.Cancel();
+        }
     }
 
     private AuthzService Service => service;

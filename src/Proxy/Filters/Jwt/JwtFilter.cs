@@ -1,18 +1,20 @@
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
-using Lateen.Proxy.Telemetry;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.Jwt;
 
-/// <summary>What a JWT filter has seen.</summary>
+/// <summary>What a JWT filter counts, under <c>http.NAME.jwt_authn.</c>.</summary>
 public enum JwtCounter : byte
 {
     Allowed,
-    Denied,
     CorsPreflightBypassed,
-    CacheHit,
-    CacheMiss,
+    Denied,
+    JwksFetchFailed,
+    JwksFetchSuccess,
+    JwtCacheHit,
+    JwtCacheMiss,
 }
 
 /// <summary>Which requests a requirement is for.</summary>
@@ -50,10 +52,13 @@ public sealed class JwtSettings
 {
     private readonly Dictionary<JwtProvider, VerifiedTokens>[] _tokens;
 
+    /// <summary>The counters.</summary>
+    public static readonly StatSchema Schema = StatSchema.Of<JwtCounter>();
+
     /// <summary>For a number of workers.</summary>
     public JwtSettings(int workers)
     {
-        Counts = new WorkerCounts(workers);
+        Stats = StatGroup.Unread(Schema, workers);
         _tokens = [.. Enumerable.Range(0, workers).Select(static _ => new Dictionary<JwtProvider, VerifiedTokens>(ReferenceEqualityComparer.Instance))];
     }
 
@@ -79,7 +84,9 @@ public sealed class JwtSettings
     public bool StripFailure { get; init; }
 
     /// <summary>What was seen.</summary>
-    public WorkerCounts Counts { get; }
+    public StatGroup Stats { get; init; }
+
+    internal void Count(Worker worker, JwtCounter counter) => Stats.Of(worker.Index).Count((int)counter);
 
     /// <summary>Some keys come from servers.</summary>
     public bool HasRemoteKeys { get; init; }
@@ -129,15 +136,15 @@ public sealed class JwtFilter(string name, JwtSettings settings) : HttpFilter(na
         HeaderMap head = exchange.RequestHead;
         if (settings.BypassPreflight && IsPreflight(head))
         {
-            settings.Counts.Count(exchange.Worker.Index, (int)JwtCounter.CorsPreflightBypassed);
-            settings.Counts.Count(exchange.Worker.Index, (int)JwtCounter.Allowed);
+            settings.Count(exchange.Worker, JwtCounter.CorsPreflightBypassed);
+            settings.Count(exchange.Worker, JwtCounter.Allowed);
             return FilterVerdict.Continue;
         }
         if (!TryFind(slot, out JwtRequirement? requirement))
             return FilterVerdict.Stop;
         if (requirement is null)
         {
-            settings.Counts.Count(exchange.Worker.Index, (int)JwtCounter.Allowed);
+            settings.Count(exchange.Worker, JwtCounter.Allowed);
             return FilterVerdict.Continue;
         }
         return ((JwtSlot)slot).Begin(requirement);
@@ -172,7 +179,7 @@ public sealed class JwtFilter(string name, JwtSettings settings) : HttpFilter(na
 
     private void RefuseName(Exchange exchange, string name)
     {
-        settings.Counts.Count(exchange.Worker.Index, (int)JwtCounter.Denied);
+        settings.Count(exchange.Worker, JwtCounter.Denied);
         string error = $"Wrong requirement_name: {name}. Correct names are: {string.Concat(settings.Named.Keys.Order(StringComparer.Ordinal).Select(static n => n + ","))}";
         exchange.Reply(new LocalReply(403, $"jwt_authn_access_denied{{{error.Replace(' ', '_')}}}")
         {
@@ -218,7 +225,7 @@ public sealed class JwtFilter(string name, JwtSettings settings) : HttpFilter(na
             }
             _run.Probing = false;
             JwtStatus status = _requirement.Verify(_run);
-            settings.Counts.Count(Exchange.Worker.Index, (int)(status == JwtStatus.Ok ? JwtCounter.Allowed : JwtCounter.Denied));
+            settings.Count(Exchange.Worker, status == JwtStatus.Ok ? JwtCounter.Allowed : JwtCounter.Denied);
             if (status != JwtStatus.Ok)
                 Refuse(status);
             else if (_run.ClearRoute)

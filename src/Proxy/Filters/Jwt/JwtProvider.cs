@@ -72,6 +72,9 @@ public sealed class JwtProvider
     /// <summary>How many verified tokens each worker keeps.</summary>
     public int TokensKept { get; init; } = 1024;
 
+    /// <summary>A cache was asked for, so that its hits are told; else it is our own affair.</summary>
+    public bool CountsHits { get; init; }
+
     internal IEnumerable<byte[]> ClaimHeaders => (PayloadHeader is null ? [] : new[] { PayloadHeader }).Concat(ClaimToHeaders.Select(static c => c.Header));
 
     /// <summary>What of a verified token goes on.</summary>

@@ -158,7 +158,7 @@ internal sealed class JwtRun(JwtSettings settings)
     {
         VerifiedToken? known = KeysOf(provider, out _) is { } keys ? settings.TokensOf(Exchange.Worker, provider).Find(text, hash, keys) : null;
         if (!Probing)
-            settings.Counts.Count(Exchange.Worker.Index, (int)(known is null ? JwtCounter.CacheMiss : JwtCounter.CacheHit));
+            settings.Count(Exchange.Worker, known is not null && provider.CountsHits ? JwtCounter.JwtCacheHit : JwtCounter.JwtCacheMiss);
         return known;
     }
 

@@ -1,6 +1,7 @@
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
+using Lateen.Proxy.Statistics;
 using Lateen.Proxy.Upstream.Calls;
 
 namespace Lateen.Proxy.Filters.Jwt;
@@ -22,18 +23,15 @@ public abstract class KeyWaiter
 /// <param name="cacheMicros">How long keys hold.</param>
 /// <param name="refetch">Keys are fetched ahead.</param>
 /// <param name="failedMicros">The wait after a failed fetch ahead.</param>
-public sealed class KeySource(SideTarget target, string authority, string path, long cacheMicros, bool refetch, long failedMicros)
+/// <param name="stats">Where fetches are counted; null for nowhere.</param>
+public sealed class KeySource(SideTarget target, string authority, string path, long cacheMicros, bool refetch, long failedMicros, StatGroup? stats = null)
 {
     private const long AheadMicros = 5_000_000;
 
     private readonly Fetch?[] _fetches = new Fetch?[target.Upstreams.Directory.Workers];
     private volatile Kept? _kept;
-    private long _succeeded, _failed;
 
     private sealed record Kept(KeySet Keys, long Until);
-
-    /// <summary>jwks_fetch_success and jwks_fetch_failed.</summary>
-    public (long Succeeded, long Failed) Counts => (Volatile.Read(ref _succeeded), Volatile.Read(ref _failed));
 
     /// <summary>The keys that hold; null where there are none or they are too old.</summary>
     public KeySet? Current(long now) => _kept is { } kept && now < kept.Until ? kept.Keys : null;
@@ -51,18 +49,16 @@ public sealed class KeySource(SideTarget target, string authority, string path, 
             worker.Loop.Post(new Ahead(this, worker));
     }
 
-    private KeySet? Take(SideCall call, long now)
+    private KeySet? Take(SideCall call, Worker worker)
     {
         KeySet? keys = call.Status == 200 ? KeySet.Parse(call.ResponseBody) : null;
-        if (keys is null)
-        {
-            Interlocked.Increment(ref _failed);
-            return null;
-        }
-        Interlocked.Increment(ref _succeeded);
-        _kept = new Kept(keys, now + cacheMicros);
+        Count(worker, keys is null ? JwtCounter.JwksFetchFailed : JwtCounter.JwksFetchSuccess);
+        if (keys is not null)
+            _kept = new Kept(keys, worker.Loop.Now + cacheMicros);
         return keys;
     }
+
+    private void Count(Worker worker, JwtCounter counter) => stats?.Of(worker.Index).Count((int)counter);
 
     private sealed class Fetch : SideCallReceiver
     {
@@ -87,11 +83,11 @@ public sealed class KeySource(SideTarget target, string authority, string path, 
 
         public void Remove(KeyWaiter waiter) => _waiters.Remove(waiter);
 
-        public override void OnAnswer(SideCall call) => Tell(_source.Take(call, _worker.Loop.Now));
+        public override void OnAnswer(SideCall call) => Tell(_source.Take(call, _worker));
 
         public override void OnFailed(SideCall call, UpstreamCause cause)
         {
-            Interlocked.Increment(ref _source._failed);
+            _source.Count(_worker, JwtCounter.JwksFetchFailed);
             Tell(null);
         }
 

@@ -5,11 +5,11 @@ using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
-using Lateen.Proxy.Telemetry;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.RateLimit;
 
-/// <summary>What a rate limit filter has seen.</summary>
+/// <summary>What a rate limit filter counts, under <c>cluster.NAME.ratelimit.</c>.</summary>
 public enum RateLimitCounter : byte
 {
     Ok,
@@ -81,19 +81,17 @@ public sealed record RateLimitRouteSettings(HostRules HostRules, RateLimitRules?
 /// <summary>envoy.filters.http.ratelimit.</summary>
 /// <param name="name">Its name in the chain.</param>
 /// <param name="settings">Settings.</param>
-/// <param name="workers">Number of workers.</param>
-public sealed class RateLimitFilter(string name, RateLimitSettings settings, int workers) : HttpFilter(name)
+/// <param name="stats">Its counters; null for none.</param>
+public sealed class RateLimitFilter(string name, RateLimitSettings settings, ClusterFilterStats? stats) : HttpFilter(name)
 {
-    private readonly WorkerCounts _counts = new(workers);
+    /// <summary>The counters.</summary>
+    public static readonly StatSchema Schema = StatSchema.Of<RateLimitCounter>();
 
     /// <inheritdoc/>
     public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.ResponseHead | FilterPhases.End;
 
-    /// <summary>A number over all workers.</summary>
-    public long Count(RateLimitCounter counter) => _counts.Sum((int)counter);
-
     /// <inheritdoc/>
-    public override FilterSlot NewSlot() => new RateLimitSlot(settings, _counts);
+    public override FilterSlot NewSlot() => new RateLimitSlot(settings, stats);
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) => ((RateLimitSlot)slot).OnHead();
@@ -117,19 +115,19 @@ internal sealed class RateLimitSlot : FilterSlot
     private static readonly string[] HitsPath = ["hits_addend"];
 
     private readonly RateLimitSettings _settings;
-    private readonly WorkerCounts _counts;
+    private readonly ClusterFilterStats? _stats;
     private readonly RateLimitCall _call;
     private RateLimitAnswer? _answer;
     private bool _asking;
 
-    public RateLimitSlot(RateLimitSettings settings, WorkerCounts counts)
+    public RateLimitSlot(RateLimitSettings settings, ClusterFilterStats? stats)
     {
         _settings = settings;
-        _counts = counts;
+        _stats = stats;
         _call = settings.Service.NewCall(new Receiver(this));
     }
 
-    private void Count(RateLimitCounter counter) => _counts.Count(Exchange.Worker.Index, (int)counter);
+    private void Count(RateLimitCounter counter) => _stats?.Count(Exchange, (int)counter);
 
     public FilterVerdict OnHead()
     {
@@ -210,6 +208,7 @@ internal sealed class RateLimitSlot : FilterSlot
     private void Refuse(RateLimitAnswer answer)
     {
         Count(RateLimitCounter.OverLimit);
+        ClusterFilterStats.CountAnswer(Exchange, _settings.Status);
         var headers = new HeaderMap();
         if (!_settings.NoMark)
             headers.Add(KnownHeader.XEnvoyRatelimited, "true"u8);

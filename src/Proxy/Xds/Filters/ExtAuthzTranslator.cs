@@ -2,6 +2,7 @@ using System.Text;
 using Envoy.Extensions.Filters.Http.ExtAuthz.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters;
 using Lateen.Proxy.Filters.ExtAuthz;
 using Lateen.Proxy.Remote;
 using Lateen.Proxy.Routing;
@@ -52,7 +53,13 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
         }
         if (m.TypedMetadataContextNamespaces.Count + m.RouteTypedMetadataContextNamespaces.Count > 0)
             rejections.Note("typed metadata is not had: typed_metadata_context_namespaces have no effect");
-        return new ExtAuthzFilter(name, Of(m, service, rejections), translation.Workers) { DisabledByDefault = disabled };
+        return new ExtAuthzFilter(name, Of(m, service, rejections), Stats(m, translation)) { DisabledByDefault = disabled };
+    }
+
+    private static AuthzStats Stats(Message m, Translation translation)
+    {
+        string part = m.StatPrefix.Length > 0 ? $"ext_authz.{m.StatPrefix}." : "ext_authz.";
+        return new AuthzStats(translation.Statistics.Group(translation.HttpStatPrefix + part, AuthzStats.Schema), new ClusterFilterStats(translation.Statistics, part, AuthzStats.OfCluster, translation.Workers));
     }
 
     private static ExtAuthzSettings Of(Message m, AuthzService service, Rejections rejections) => new()
@@ -68,6 +75,7 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
         DenyAtDisable = m.DenyAtDisable?.DefaultValue ?? false,
         ValidateMutations = m.ValidateMutations,
         MutationRules = m.DecoderHeaderMutationRules is { } rules ? Rules(rules, rejections) : null,
+        ChargesCluster = m.ChargeClusterResponseStats ?? true,
         TakesMetadata = m.EnableDynamicMetadataIngestion ?? true,
     };
 
@@ -156,6 +164,7 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
             TlsSession = m.IncludeTlsSession,
             Labels = Labels(m.BootstrapMetadataLabelsKey, translation),
         });
-        return new ExtAuthzNetworkFilter(service, m.FailureModeAllow, m.FilterEnabledMetadata is null ? null : MatcherTranslator.Metadata(m.FilterEnabledMetadata, rejections), m.StatPrefix, translation.Workers);
+        return new ExtAuthzNetworkFilter(service, m.FailureModeAllow, m.FilterEnabledMetadata is null ? null : MatcherTranslator.Metadata(m.FilterEnabledMetadata, rejections),
+            translation.Statistics.Group($"ext_authz.{m.StatPrefix}.", ExtAuthzNetworkFilter.Schema));
     }
 }

@@ -3,6 +3,7 @@ using Envoy.Extensions.Filters.Http.JwtAuthn.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Jwt;
+using Lateen.Proxy.Statistics;
 using JwtProvider = Lateen.Proxy.Filters.Jwt.JwtProvider;
 using JwtRequirement = Lateen.Proxy.Filters.Jwt.JwtRequirement;
 using Message = Envoy.Extensions.Filters.Http.JwtAuthn.V3.JwtAuthentication;
@@ -29,17 +30,19 @@ internal sealed class JwtTranslator : FilterTranslator
     {
         if (ValueTranslator.Unpack(config, Message.Parser, rejections) is not { } message)
             return null;
+        StatGroup stats = translation.Statistics.Group($"{translation.HttpStatPrefix}jwt_authn.", JwtSettings.Schema);
         var providers = new SortedDictionary<string, JwtProvider>(StringComparer.Ordinal);
         foreach ((string key, ProviderMessage provider) in message.Providers)
         {
             using Rejections.Scope scope = rejections.In($"providers[{key}]");
-            if (Provider(key, provider, translation, rejections) is { } made)
+            if (Provider(key, provider, stats, translation, rejections) is { } made)
                 providers[key] = made;
         }
         var reader = new Requirements(providers, rejections);
         var named = message.RequirementMap.ToDictionary(r => r.Key, r => reader.Read(r.Value) ?? Nothing, StringComparer.Ordinal);
         var settings = new JwtSettings(translation.Workers)
         {
+            Stats = stats,
             Providers = [.. providers.Values],
             Rules = [.. message.Rules.Select(r => Rule(r, reader, named, rejections)).OfType<JwtRule>()],
             Named = named,
@@ -69,12 +72,12 @@ internal sealed class JwtTranslator : FilterTranslator
         return new JwtRule(path, [.. rule.Match.Headers.Select(h => MatcherTranslator.Header(h, rejections))], [.. rule.Match.QueryParameters.Select(q => MatcherTranslator.Query(q, rejections))], requirement);
     }
 
-    private static JwtProvider? Provider(string name, ProviderMessage provider, Translation translation, Rejections rejections)
+    private static JwtProvider? Provider(string name, ProviderMessage provider, StatGroup stats, Translation translation, Rejections rejections)
     {
         KeySource? remote = null;
         KeySet? local = null;
         if (provider.RemoteJwks is { } server)
-            remote = Remote(server, translation, rejections);
+            remote = Remote(server, stats, translation, rejections);
         else if (provider.LocalJwks is null)
             rejections.Add("jwks_source_specifier is required");
         else if ((local = KeySet.Parse(ValueTranslator.Data(provider.LocalJwks, rejections) ?? [])) is null)
@@ -100,6 +103,7 @@ internal sealed class JwtTranslator : FilterTranslator
             ClearRoute = provider.ClearRouteCache,
             LocalKeys = local,
             RemoteKeys = remote,
+            CountsHits = provider.JwtCacheConfig is not null,
             TokensKept = provider.JwtCacheConfig is { JwtCacheSize: > 0 } cache ? (int)Math.Min(cache.JwtCacheSize, 65536) : 1024,
         };
     }
@@ -122,7 +126,7 @@ internal sealed class JwtTranslator : FilterTranslator
         return places;
     }
 
-    private static KeySource? Remote(RemoteJwks remote, Translation translation, Rejections rejections)
+    private static KeySource? Remote(RemoteJwks remote, StatGroup stats, Translation translation, Rejections rejections)
     {
         using Rejections.Scope scope = rejections.In("remote_jwks");
         if (remote.HttpUri is null || SideTranslator.Target(remote.HttpUri, translation, rejections) is not { } target)
@@ -134,7 +138,7 @@ internal sealed class JwtTranslator : FilterTranslator
         if (remote.RetryPolicy is { } retry)
             target = target with { Retry = SideTranslator.Retry(retry) };
         return new KeySource(target, authority, path, ValueTranslator.Micros(remote.CacheDuration, KeysHoldMicros), remote.AsyncFetch is not null,
-            Math.Max(1000, ValueTranslator.Micros(remote.AsyncFetch?.FailedRefetchDuration, 1_000_000)));
+            Math.Max(1000, ValueTranslator.Micros(remote.AsyncFetch?.FailedRefetchDuration, 1_000_000)), stats);
     }
 
     private sealed class Requirements(SortedDictionary<string, JwtProvider> providers, Rejections rejections)

@@ -1,6 +1,7 @@
 using Envoy.Extensions.Filters.Http.Ratelimit.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters;
 using Lateen.Proxy.Filters.RateLimit;
 using Lateen.Proxy.Remote;
 using Lateen.Proxy.Routing;
@@ -33,7 +34,8 @@ internal sealed class RateLimitTranslator(Func<string> source) : FilterTranslato
             return null;
         // The filter's own time counts, not the service's.
         method = method with { Side = method.Side with { TimeoutMicros = ValueTranslator.Micros(m.Timeout, TimeoutMicros) } };
-        return new RateLimitFilter(name, Of(m, new GrpcRateLimitService(method), rejections), translation.Workers) { DisabledByDefault = disabled };
+        string part = m.StatPrefix.Length > 0 ? $"ratelimit.{m.StatPrefix}." : "ratelimit.";
+        return new RateLimitFilter(name, Of(m, new GrpcRateLimitService(method), rejections), new ClusterFilterStats(translation.Statistics, part, RateLimitFilter.Schema, translation.Workers)) { DisabledByDefault = disabled };
     }
 
     private static RateLimitSettings Of(Message m, RateLimitService service, Rejections rejections) => new()

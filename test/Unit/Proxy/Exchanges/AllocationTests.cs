@@ -41,7 +41,7 @@ public sealed class AllocationTests
         var allow = new RbacPolicies(RbacAction.Allow, [new RbacPolicy("a", [path], [claim], CelProgram.Parse("request.method == 'POST' && request.headers['x-some'] == 'thing'"))]);
         string token = tokens.Sign(new { iss = "iss", sub = "me" });
         byte[] request = Encoding.ASCII.GetBytes($"POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nX-Some: thing\r\nAuthorization: Bearer {token}\r\nContent-Length: 5\r\n\r\nhello");
-        Warm([jwt, new RbacFilter("deny", new RbacSettings(deny, null, "", ""), 1), new RbacFilter("allow", new RbacSettings(allow, null, "", ""), 1)], request);
+        Warm([jwt, new RbacFilter("deny", new RbacSettings(deny, null, "", ""), RbacStats.Unread(1)), new RbacFilter("allow", new RbacSettings(allow, null, "", ""), RbacStats.Unread(1))], request);
     }
 
     private static void Warm(HttpFilter[] filters, byte[] request)

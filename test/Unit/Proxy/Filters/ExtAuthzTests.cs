@@ -23,7 +23,7 @@ public sealed class ExtAuthzTests
             ToUpstream = new HeaderNames([StringMatch.Of(StringMatchKind.Prefix, "x-user")]),
         };
         var settings = new ExtAuthzSettings { Service = new HttpAuthzService(options) };
-        _rig.Filters.Add(new ExtAuthzFilter("authz", change?.Invoke(settings) ?? settings, 1));
+        _rig.Filters.Add(new ExtAuthzFilter("authz", change?.Invoke(settings) ?? settings, AuthzStats.Unread(1)));
         _rig.Start(ProxyRig.Forward("/", _rig.AddCluster("web", 80)));
         return (app, authorizer);
     }
