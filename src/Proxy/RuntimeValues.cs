@@ -52,6 +52,16 @@ public sealed class RuntimeValues : IReadOnlyDictionary<string, string>
         Publish();
     }
 
+    /// <summary>A layer has other values (RTDS). Main loop.</summary>
+    public void Replace(string layer, IReadOnlyDictionary<string, string> values)
+    {
+        int at = _layers.FindIndex(l => l.Name == layer);
+        if (at < 0)
+            return;
+        _layers[at] = (layer, new Dictionary<string, string>(values, StringComparer.Ordinal));
+        Publish();
+    }
+
     private void Publish()
     {
         var all = new Dictionary<string, string>(StringComparer.Ordinal);

@@ -86,11 +86,20 @@ public sealed record Cluster
     /// <summary>Names of the clusters of an aggregate, first preferred.</summary>
     public IReadOnlyList<string> Members { get; init; } = [];
 
+    /// <summary>What Redis connections begin with; null for nothing.</summary>
+    public byte[]? RedisLogin { get; init; }
+
+    /// <summary>The cache of names of a dynamic forward proxy cluster; null for others.</summary>
+    public Resolution.NameCacheOptions? Names { get; init; }
+
     /// <summary>How long unused hosts of an original destination cluster live, in microseconds.</summary>
     public long CleanupIntervalMicros { get; init; } = 5_000_000;
 
     /// <summary>Host-change connections are closed at once.</summary>
     public bool CloseConnectionsOnHostSetChange { get; init; }
+
+    /// <summary>Changes of hosts' health within this time of one another reach the workers together, in microseconds; 0 each at once.</summary>
+    public long MergeMicros { get; init; }
 
     /// <summary>Ends existing connections to a host that became unhealthy.</summary>
     public bool CloseConnectionsOnHealthFailure { get; init; }
@@ -104,12 +113,18 @@ public sealed record Cluster
     /// <summary>One connection pool for each downstream connection.</summary>
     public bool PoolPerDownstreamConnection { get; init; }
 
-    /// <summary>PROXY protocol header in front of each connection: 0 none, 1 or 2.</summary>
-    public int ProxyProtocolVersion { get; init; }
+    /// <summary>PROXY protocol header in front of each connection; null for none.</summary>
+    public ProxyHeaderOptions? ProxyHeader { get; init; }
 
     /// <summary>False in the health of a cluster added by a control plane before its endpoints came; such a cluster waits.</summary>
     public bool WaitForWarmOnInit { get; init; } = true;
 }
+
+/// <summary>What a PROXY protocol header to upstreams says.</summary>
+/// <param name="Version">1 or 2.</param>
+/// <param name="PassedTypes">Version 2: types of the client's own values that are passed on; null passes none, an empty list all.</param>
+/// <param name="Added">Version 2: values of our own.</param>
+public sealed record ProxyHeaderOptions(int Version, IReadOnlyList<int>? PassedTypes, IReadOnlyList<(byte Type, byte[] Value)> Added);
 
 /// <summary>TLS (or plain text) for endpoints whose metadata matches.</summary>
 /// <param name="Name">For statistics.</param>

@@ -107,8 +107,10 @@ public sealed class ClusterDirectory
     /// <summary>Publishes endpoints of a known cluster; ignored for an unknown one. Main loop.</summary>
     public void PublishEndpoints(string cluster, EndpointSet endpoints)
     {
-        if (Find(cluster) is { Current: { } view } handle)
-            Put(handle, view.Cluster, endpoints, HostsOf(view.Cluster, endpoints, view));
+        if (Find(cluster) is not { Current: { } view } handle)
+            return;
+        Drawn(handle);
+        Put(handle, view.Cluster, endpoints, HostsOf(view.Cluster, endpoints, view));
     }
 
     /// <summary>Names were resolved. Main loop.</summary>
@@ -132,11 +134,34 @@ public sealed class ClusterDirectory
         Tell(handle);
     }
 
-    /// <summary>Health of some hosts changed: the picture is drawn again from the same hosts. Main loop.</summary>
+    /// <summary>Health of some hosts changed: the picture is drawn again from the same hosts, at once or (soon after another change) with those that follow. Main loop.</summary>
     public void Redraw(ClusterHandle handle)
     {
         if (handle.Current is not { } view)
             return;
+        long window = view.Cluster.MergeMicros;
+        if (window > 0 && handle.DrawnAt != 0 && _main.Now - handle.DrawnAt <= window)
+        {
+            handle.Merging ??= new Merged(this, handle);
+            if (!handle.Merging.IsArmed)
+                _main.Arm(handle.Merging, window);
+            return;
+        }
+        Draw(handle, view);
+    }
+
+    private sealed class Merged(ClusterDirectory directory, ClusterHandle handle) : Deadline
+    {
+        protected internal override void OnDue(long now)
+        {
+            if (handle.Current is { } view)
+                directory.Draw(handle, view);
+        }
+    }
+
+    private void Draw(ClusterHandle handle, ClusterView view)
+    {
+        Drawn(handle);
         var places = new List<(LocalityEndpoints, Host[])>();
         foreach (PriorityHosts p in view.Hosts.Priorities)
         {
@@ -144,6 +169,14 @@ public sealed class ClusterDirectory
                 places.Add((new LocalityEndpoints(l.Locality, p.Priority, l.Weight, [], Metadata.Empty), l.All));
         }
         Put(handle, view.Cluster, view.Endpoints, places);
+    }
+
+    // All changes until now are in the picture.
+    private void Drawn(ClusterHandle handle)
+    {
+        handle.DrawnAt = Math.Max(1, _main.Now);
+        if (handle.Merging is not null)
+            _main.Disarm(handle.Merging);
     }
 
     /// <summary>A host says in an answer that it is not to be used any more; its next good check takes that back. Any thread.</summary>

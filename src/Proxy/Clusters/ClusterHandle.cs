@@ -61,6 +61,12 @@ public sealed class ClusterHandle
     /// <summary>Which workers have state for it, and want to hear of changes.</summary>
     internal bool[] UsedBy { get; }
 
+    /// <summary>When its hosts or their health last changed, by the main loop's clock; 0 for never. Main loop.</summary>
+    internal long DrawnAt { get; set; }
+
+    /// <summary>Waits for further changes of health; null where none came soon after another. Main loop.</summary>
+    internal Net.Deadline? Merging { get; set; }
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 }

@@ -122,7 +122,13 @@ public sealed class SubsetIndex
 /// <summary>Endpoint metadata that a route asks of the load balancer (metadata_match, namespace envoy.lb), computed when the route is published.</summary>
 public sealed class SubsetCriteria
 {
+    /// <summary>The key of a list of further criteria.</summary>
+    private const string FallbackList = "fallback_list";
+
     private readonly SortedDictionary<string, JsonElement> _values;
+
+    /// <summary>Criteria that are tried in turn where the cluster knows such lists, each laid over these; empty for none.</summary>
+    public IReadOnlyList<SubsetCriteria> Fallbacks { get; } = [];
 
     /// <summary>Criteria from keys and values in their JSON form.</summary>
     public SubsetCriteria(IEnumerable<KeyValuePair<string, string>> pairs)
@@ -134,8 +140,19 @@ public sealed class SubsetCriteria
     public SubsetCriteria(IEnumerable<KeyValuePair<string, JsonElement>> values)
     {
         _values = new SortedDictionary<string, JsonElement>(StringComparer.Ordinal);
+        JsonElement list = default;
         foreach ((string key, JsonElement value) in values)
-            _values[key] = value;
+        {
+            if (key == FallbackList && value.ValueKind == JsonValueKind.Array)
+                list = value;
+            else
+                _values[key] = value;
+        }
+        if (list.ValueKind == JsonValueKind.Array)
+        {
+            Fallbacks = [.. list.EnumerateArray().Where(o => o.ValueKind == JsonValueKind.Object)
+                .Select(o => new SubsetCriteria(_values.Where(v => !o.TryGetProperty(v.Key, out _)).Concat(o.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, p.Value)))))];
+        }
         Key = string.Concat(_values.Select(v => Part(v.Key, v.Value)));
     }
 

@@ -9,7 +9,16 @@ namespace Lateen.Proxy.Clusters;
 /// <param name="SubjectName">A name that the peer's certificate must have, in addition; null for none.</param>
 /// <param name="OtherwiseAlpn">Protocols where neither these wishes nor the configuration name any. Said when connecting; no part of what pools compare.</param>
 /// <param name="HostName">The endpoint's own name, for contexts that take their server name from it (auto_host_sni). Said when connecting.</param>
-public readonly record struct SecurityWishes(string? ServerName, IReadOnlyList<string>? Alpn, string? SubjectName, IReadOnlyList<string>? OtherwiseAlpn = null, string? HostName = null);
+/// <param name="HostMetadata">The endpoint's values, for internal listeners that are told of them. Said when connecting.</param>
+/// <param name="ClusterMetadata">The cluster's.</param>
+public readonly record struct SecurityWishes(
+    string? ServerName,
+    IReadOnlyList<string>? Alpn,
+    string? SubjectName,
+    IReadOnlyList<string>? OtherwiseAlpn = null,
+    string? HostName = null,
+    Metadata? HostMetadata = null,
+    Metadata? ClusterMetadata = null);
 
 /// <summary>Transport security towards upstreams as a cluster refers to it. Tls implements it; plain text is null.</summary>
 public abstract class UpstreamSecurity

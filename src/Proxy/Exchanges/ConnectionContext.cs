@@ -49,5 +49,5 @@ public sealed class ConnectionContext
     public long HandshakeAt { get; init; }
 
     /// <summary>Filter state of the connection, shared by its exchanges.</summary>
-    public Dictionary<string, object> FilterState { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, object> FilterState { get; init; } = new(StringComparer.Ordinal);
 }

@@ -325,9 +325,9 @@ public sealed class Exchange : RequestReceiver
     /// <inheritdoc/>
     public override void OnBadRequest(int status, string detail, FailureKind kind)
     {
-        if (kind is FailureKind.Malformed or FailureKind.TooLarge or FailureKind.ProtocolError)
+        bool protocol = kind is FailureKind.Malformed or FailureKind.TooLarge or FailureKind.ProtocolError;
+        if (protocol)
         {
-            AddFlag(ResponseFlags.DownstreamProtocolError);
             Connection.Stats.Count(HttpStat.DownstreamCxProtocolError);
             Connection.Stats.Count(HttpStat.DownstreamRqRxReset);
         }
@@ -336,7 +336,7 @@ public sealed class Exchange : RequestReceiver
             Connection.Stats.Count(HttpStat.DownstreamRqHeaderTimeout);
         }
         CloseConnection();
-        Replies.BadRequest(this, status, detail);
+        Replies.BadRequest(this, status, detail, protocol ? ResponseFlags.DownstreamProtocolError : ResponseFlags.None);
     }
 
     /// <inheritdoc/>
@@ -406,8 +406,13 @@ public sealed class Exchange : RequestReceiver
     /// <summary>An informational head of the upstream (100, 103).</summary>
     public void Inform(HeaderMap head)
     {
-        if (!_headSent && !_finished)
-            Stream.SendInformational(head);
+        if (_headSent || _finished)
+            return;
+        head.Remove(KnownHeader.Connection);
+        head.Remove(KnownHeader.KeepAlive);
+        head.Remove(KnownHeader.ProxyConnection);
+        head.Remove(KnownHeader.Upgrade);
+        Stream.SendInformational(head);
     }
 
     /// <summary>The router has an answer: its head starts through the filters. The map stays whole until the exchange is over.</summary>
@@ -591,6 +596,11 @@ public sealed class Exchange : RequestReceiver
         foreach (ExchangeRecorder recorder in _recorders)
             recorder.OnEnd(this);
 
+        ReadOnlySpan<byte> path = RequestHead[KnownHeader.Path];
+        int fragment = path.IndexOf((byte)'#');
+        if (fragment >= 0)
+            RequestHead.Set(KnownHeader.Path, path[..fragment]);
+
         // The body lies in the router's slot, which is cleared.
         ReplyText.Clear();
         ReplyText.Append(body);
@@ -611,6 +621,13 @@ public sealed class Exchange : RequestReceiver
         RequestPass.RunHead(0, body.IsEmpty);
         if (!body.IsEmpty && !_finished && generation == Generation && !IsLocalReply)
             RequestPass.RunBody(0, ReplyText.Written, true);
+    }
+
+    /// <summary>Logs name this decision from now on (a redirect that was not followed is told with where it led); nothing is routed by it.</summary>
+    internal void ShowDecision(in RouteDecision decision)
+    {
+        Decision = decision;
+        Upstream.Cluster = decision.Cluster?.Current;
     }
 
     /// <summary>True where a redirect has led to this route before.</summary>
@@ -729,6 +746,9 @@ public struct UpstreamOutcome
 
     /// <summary>Our end of the connection.</summary>
     public Address Local;
+
+    /// <summary>The host's end of the connection.</summary>
+    public Address Remote;
 
     /// <summary>The protocol spoken; null where no connection was had.</summary>
     public HttpVersion? Version;

@@ -111,6 +111,10 @@ public sealed class ExchangeFacts : IStreamFacts
     public Address UpstreamHost => _x.Upstream.Host?.Address ?? default;
 
     /// <inheritdoc/>
+    public Address UpstreamRemote =>
+        _x.Upstream.Remote.Kind != AddressKind.None ? _x.Upstream.Remote : _x.Upstream.Host is { Endpoint.AdditionalAddresses.Count: > 0 } ? default : UpstreamHost;
+
+    /// <inheritdoc/>
     public string UpstreamHostName => _x.Upstream.Host?.Endpoint.Hostname ?? "";
 
     /// <inheritdoc/>

@@ -153,6 +153,15 @@ public sealed record HttpOptions
     /// <summary>Proxies in front that are believed.</summary>
     public uint TrustedHops { get; init; }
 
+    /// <summary>How the client's address is detected where the peer's is not taken for it; none believes x-forwarded-for as far as <see cref="TrustedHops"/> says.</summary>
+    public IReadOnlyList<IpDetection> IpDetections { get; init; } = [];
+
+    /// <summary>Our own name for user-agent and x-envoy-downstream-service-cluster (add_user_agent); null where it is not told.</summary>
+    public byte[]? UserAgent { get; init; }
+
+    /// <summary>Our node's id, told with <see cref="UserAgent"/>.</summary>
+    public byte[] NodeId { get; init; } = [];
+
     /// <summary>The peer is not added to x-forwarded-for.</summary>
     public bool SkipXffAppend { get; init; }
 
@@ -222,3 +231,12 @@ public sealed record HttpOptions
     /// <summary>Settings that filters and recorders of this manager share, by their own kinds (Istio's node metadata for peer exchange).</summary>
     public object? Shared { get; init; }
 }
+
+/// <summary>One way to find the client's address: a header of its own, or x-forwarded-for.</summary>
+/// <param name="Header">The header's name in lower case; empty means x-forwarded-for.</param>
+/// <param name="TrustsAddress">The header's address may be an internal one.</param>
+/// <param name="RefusalStatus">The answer where the header has no address; 0 goes on.</param>
+/// <param name="TrustedHops">x-forwarded-for: proxies in front that are believed.</param>
+/// <param name="TrustedNetworks">x-forwarded-for: networks of such proxies, in place of their number.</param>
+/// <param name="AppendsXff">The peer is added to x-forwarded-for.</param>
+public sealed record IpDetection(byte[] Header, bool TrustsAddress, int RefusalStatus, uint TrustedHops, IReadOnlyList<(Address First, int PrefixLength)> TrustedNetworks, bool AppendsXff);

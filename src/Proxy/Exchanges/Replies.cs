@@ -23,6 +23,9 @@ public readonly ref struct LocalReply(int status, string details)
     /// <summary>Flags to set.</summary>
     public ResponseFlags Flags { get; init; }
 
+    /// <summary>Flags that logs show but the answer's own format does not.</summary>
+    public ResponseFlags LateFlags { get; init; }
+
     /// <summary>The gRPC status; null derives it from the HTTP status.</summary>
     public int? GrpcStatus { get; init; }
 
@@ -42,8 +45,9 @@ public static class Replies
     // ---- before routing
 
     /// <summary>The codec refused the request.</summary>
-    public static void BadRequest(Exchange exchange, int status, string detail) => exchange.Reply(new LocalReply(status, detail)
+    public static void BadRequest(Exchange exchange, int status, string detail, ResponseFlags flags) => exchange.Reply(new LocalReply(status, detail)
     {
+        LateFlags = flags,
         Body = detail switch
         {
             "request_header_timeout" => "request header timeout"u8,
@@ -60,13 +64,16 @@ public static class Replies
         exchange.Reply(new LocalReply(400, "missing_host_header"));
     }
 
+    /// <summary>The client's address could not be detected where it must be.</summary>
+    public static void AddressUndetected(Exchange exchange, int status) => exchange.Reply(new LocalReply(status, "rejecting_because_detection_failed"));
+
     /// <summary>The path is none, or cannot be normalized.</summary>
     public static void BadPath(Exchange exchange, string details)
     {
         if (details == "path_normalization_failed")
         {
             exchange.Connection.Stats.Count(HttpStat.DownstreamRqFailedPathNormalization);
-            exchange.Stream.CloseAfterResponse();
+            exchange.CloseConnection();
         }
         else
         {
@@ -87,13 +94,16 @@ public static class Replies
     public static void Overload(Exchange exchange) =>
         exchange.Reply(new LocalReply(503, "overload") { Body = "envoy overloaded"u8, Flags = ResponseFlags.OverloadTerminated, Headers = Overloaded });
 
+    /// <summary>A filter's settings have not come by discovery.</summary>
+    public static void FilterMissing(Exchange exchange) => exchange.Reply(new LocalReply(500, "filter_config_not_found") { Flags = ResponseFlags.NoFilterConfigFound });
+
     // ---- routing
 
     /// <summary>No route configuration came yet.</summary>
     public static void NoRouteTable(Exchange exchange)
     {
         exchange.Connection.Stats.Count(HttpStat.NoRoute);
-        exchange.Reply(new LocalReply(404, "route_configuration_not_found") { Flags = ResponseFlags.NoRouteFound });
+        exchange.Reply(new LocalReply(404, "route_not_found") { Flags = ResponseFlags.NoRouteFound });
     }
 
     /// <summary>No route matches.</summary>
@@ -115,6 +125,14 @@ public static class Replies
     /// <summary>No host may be used.</summary>
     public static void NoHealthyHost(Exchange exchange) =>
         exchange.Reply(new LocalReply(503, "no_healthy_upstream") { Body = "no healthy upstream"u8, Flags = ResponseFlags.NoHealthyUpstream });
+
+    /// <summary>The name that the request is meant for has no address.</summary>
+    public static void NameUnknown(Exchange exchange, Clusters.Resolution.NameState state, string failure) => exchange.Reply(state switch
+    {
+        Clusters.Resolution.NameState.Full => new LocalReply(503, "dns_cache_overflow") { Body = "DNS cache overflow"u8 },
+        Clusters.Resolution.NameState.Crowded => new LocalReply(503, "dynamic_forward_proxy_pending_request_overflow") { Body = "Dynamic forward proxy pending request overflow"u8 },
+        _ => new LocalReply(503, $"dns_resolution_failure{{{failure.Replace(' ', '_')}}}") { Body = "DNS resolution failure"u8, Flags = ResponseFlags.DnsResolutionFailed },
+    });
 
     /// <summary>Discovery wants some requests dropped.</summary>
     public static void Dropped(Exchange exchange) => exchange.Reply(
@@ -230,6 +248,7 @@ public static class Replies
             return;
         }
         exchange.Options.LocalReplies?.Rewrite(exchange, ref status, head, body, ref type);
+        exchange.AddFlag(reply.LateFlags);
         head.Set(KnownHeader.Status, StatusText(status));
         if (body.Length > 0)
         {
@@ -255,6 +274,7 @@ public static class Replies
         int before = status;
         // The rules may choose another status, from which the gRPC one follows; the body stays the message.
         exchange.Options.LocalReplies?.Rewrite(exchange, ref status, head, body, ref type);
+        exchange.AddFlag(reply.LateFlags);
         Span<byte> number = stackalloc byte[11];
         Utf8Formatter.TryFormat(before == status && reply.GrpcStatus is { } given ? given : Formats.GrpcStatus.FromHttp(status), number, out int n);
         head.Set(KnownHeader.Status, "200"u8);

@@ -200,6 +200,9 @@ public interface IStreamFacts
     /// <summary>The upstream host; kind None for none.</summary>
     Address UpstreamHost { get; }
 
+    /// <summary>The upstream's end of the connection: another than the host's address where that has several; None where none of them was reached.</summary>
+    Address UpstreamRemote => UpstreamHost;
+
     /// <summary>The upstream host's name; empty for none.</summary>
     string UpstreamHostName { get; }
 

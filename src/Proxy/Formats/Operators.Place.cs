@@ -8,8 +8,9 @@ internal static partial class Operators
 {
     private static Func<IStreamFacts, ByteBuffer, bool>? Place(OperatorText op) => op.Name switch
     {
-        "UPSTREAM_HOST" or "UPSTREAM_REMOTE_ADDRESS" => static (f, b) => Full(b, f.UpstreamHost),
-        "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" => WithoutPort(op, static f => f.UpstreamHost),
+        "UPSTREAM_HOST" => static (f, b) => Full(b, f.UpstreamHost),
+        "UPSTREAM_REMOTE_ADDRESS" => static (f, b) => Full(b, f.UpstreamRemote),
+        "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" => WithoutPort(op, static f => f.UpstreamRemote),
         "UPSTREAM_HOST_NAME" => static (f, b) => Put(b, f.UpstreamHostName) || Full(b, f.UpstreamHost),
         "UPSTREAM_HOST_NAME_WITHOUT_PORT" => static (f, b) => Put(b, f.UpstreamHostName.Split(':')[0]) || Host(b, f.UpstreamHost),
         "UPSTREAM_LOCAL_ADDRESS" => static (f, b) => Full(b, f.UpstreamLocal),

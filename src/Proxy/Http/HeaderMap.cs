@@ -135,7 +135,7 @@ public sealed class HeaderMap
         {
             if (place[0] == ':')
                 return false;
-            AppendEntry(known, 0, name.Length, Store(value), value.Length);
+            Append(known, default, value);
             return true;
         }
         if (!HeaderRules.IsLowerToken(place))
@@ -226,11 +226,31 @@ public sealed class HeaderMap
     {
         if (known != KnownHeader.None)
         {
-            AppendEntry(known, 0, KnownHeaders.Name(known).Length, Store(value), value.Length);
+            if (_firstOf[(int)known] != 0 && KnownHeaders.IsList(known))
+                Join(_firstOf[(int)known] - 1, value);
+            else
+                AppendEntry(known, 0, KnownHeaders.Name(known).Length, Store(value), value.Length);
             return;
         }
         int nameAt = Store(name);
         AppendEntry(known, nameAt, name.Length, Store(value), value.Length);
+    }
+
+    // A further line of a list goes on with the first (RFC 9110 5.3): who reads such a header reads one line. As in Envoy, no space behind the comma.
+    private void Join(int at, ReadOnlySpan<byte> value)
+    {
+        ref Entry e = ref _entries[at];
+        int length = e.ValueLength + 1 + value.Length;
+        if (_used + length > _bytes.Length)
+            Grow(length);
+        Span<byte> place = _bytes.AsSpan(_used, length);
+        _bytes.AsSpan(e.ValueAt, e.ValueLength).CopyTo(place);
+        place[e.ValueLength] = (byte)',';
+        value.CopyTo(place[(e.ValueLength + 1)..]);
+        ByteSize += 1 + value.Length;
+        e.ValueAt = _used;
+        e.ValueLength = length;
+        _used += length;
     }
 
     private void AppendEntry(KnownHeader known, int nameAt, int nameLength, int valueAt, int valueLength)

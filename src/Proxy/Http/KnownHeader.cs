@@ -235,6 +235,16 @@ public static class KnownHeaders
     private static readonly int LengthMax = Bytes.Max(b => b.Length);
     private static readonly ulong Multiplier = FindMultiplier();
 
+    // What codecs read line by line, what has its own rule (cookies), and what tracers define as single or take as it came.
+    private static readonly bool[] Lists = [.. Enumerable.Range(0, Count).Select(i => (KnownHeader)i is (>= KnownHeader.ContentType and <= KnownHeader.Via and not KnownHeader.Date)
+        or KnownHeader.Location or (>= KnownHeader.Origin and <= KnownHeader.XForwardedClientCert) or KnownHeader.XClientTraceId or KnownHeader.XEnvoyInternal
+        or KnownHeader.XEnvoyExternalAddress or KnownHeader.XEnvoyDownstreamServiceCluster or KnownHeader.XEnvoyDownstreamServiceNode or KnownHeader.XEnvoyDecoratorOperation
+        or (>= KnownHeader.XEnvoyUpstreamServiceTime and <= KnownHeader.XEnvoyOriginalHost and not KnownHeader.XEnvoyOriginalDstHost)
+        or (>= KnownHeader.AccessControlRequestMethod and <= KnownHeader.AccessControlAllowPrivateNetwork))];
+
+    /// <summary>True where several lines of this name are kept as one, joined by commas.</summary>
+    public static bool IsList(KnownHeader header) => Lists[(int)header];
+
     /// <summary>The name in lower case.</summary>
     public static ReadOnlySpan<byte> Name(KnownHeader header) => Bytes[(int)header];
 

@@ -1,3 +1,4 @@
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
@@ -94,10 +95,25 @@ internal sealed class Accepting : TransportHandler
         if (_facts.LocalRestored)
             return;
         bool wanted = _listener.HandsOver || _listener.Inspectors.Any(i => i.Kind == InspectorKind.OriginalDestination);
+        if (wanted && _transport is PairTransport { Passed: { } passed })
+            RestoreFrom(passed);
         if (!wanted || _transport.OriginalDestination.Kind == AddressKind.None)
             return;
         _facts.Local = _transport.OriginalDestination;
         _facts.LocalRestored = _facts.Local != _facts.DirectLocal;
+    }
+
+    // An internal connection has no address of the kernel's: the endpoint's metadata say what was meant (as Istio's tunnels do it).
+    private void RestoreFrom(Metadata passed)
+    {
+        const string ns = "envoy.filters.listener.original_dst";
+        if (passed.Text(ns, "local") is { } local && IpText.TryParse(local, out Address to))
+        {
+            _facts.Local = to;
+            _facts.LocalRestored = true;
+        }
+        if (passed.Text(ns, "remote") is { } remote && IpText.TryParse(remote, out Address from))
+            _facts.Remote = from;
     }
 
     public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
@@ -183,14 +199,26 @@ internal sealed class Accepting : TransportHandler
         if (refused)
             Refuse(new Failure(Station.Sniff, Side.Downstream, FailureKind.Malformed), "", abort: false);
         else if (header is not null)
-            Believe(header, taken);
+            Believe(inspector, header, taken);
         return result;
     }
 
-    private void Believe(ProxyHeader header, int taken)
+    private void Believe(Inspector inspector, ProxyHeader header, int taken)
     {
         _consumed += taken;
         _facts.ProxyHeader = header;
+        if (inspector.PassedTypes is { } passed)
+            _facts.PassedValues = [.. header.Values.Where(v => passed.Count == 0 || passed.Contains(v.Type))];
+        foreach ((int type, string ns, string key) in inspector.Values ?? [])
+        {
+            int at = header.Values.ToList().FindIndex(v => v.Type == type);
+            if (at < 0)
+                continue;
+            _facts.Metadata ??= new Dictionary<string, Dictionary<string, string>>(StringComparer.Ordinal);
+            if (!_facts.Metadata.TryGetValue(ns, out Dictionary<string, string>? values))
+                _facts.Metadata[ns] = values = new Dictionary<string, string>(StringComparer.Ordinal);
+            values[key] = System.Text.Encoding.UTF8.GetString(header.Values[at].Value);
+        }
         if (header.Source.Kind == AddressKind.None)
             return;
         _facts.Remote = header.Source;

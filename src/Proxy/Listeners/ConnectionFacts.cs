@@ -39,6 +39,12 @@ public sealed class ConnectionFacts
     /// <summary>The PROXY protocol header that came first; null for none.</summary>
     public ProxyHeader? ProxyHeader { get; set; }
 
+    /// <summary>Values of that header that may be told to upstreams.</summary>
+    public IReadOnlyList<(byte Type, byte[] Value)> PassedValues { get; set; } = [];
+
+    /// <summary>Metadata that inspectors have set: texts by namespace and key; null for none.</summary>
+    public Dictionary<string, Dictionary<string, string>>? Metadata { get; set; }
+
     /// <summary>The name of the chain that was chosen; empty before.</summary>
     public string FilterChain { get; set; } = "";
 

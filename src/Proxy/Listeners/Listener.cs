@@ -15,8 +15,10 @@ public enum InspectorKind : byte
 /// <summary>One inspector (Envoy: listener filter).</summary>
 /// <param name="Kind">What it looks for.</param>
 /// <param name="DisabledPorts">Destination ports for which it is left out, as [from, until).</param>
+/// <param name="Values">PROXY protocol: values that become metadata, by their type: (type, namespace, key).</param>
+/// <param name="PassedTypes">PROXY protocol: types of values that are kept for upstreams; null keeps none, an empty list all.</param>
 /// <param name="Allow">The versions of the PROXY protocol that are taken, as bits (1: version 1, 2: version 2), and whether connections without it are (4).</param>
-public sealed record Inspector(InspectorKind Kind, IReadOnlyList<(int From, int Until)> DisabledPorts, int Allow = 3)
+public sealed record Inspector(InspectorKind Kind, IReadOnlyList<(int From, int Until)> DisabledPorts, int Allow = 3, IReadOnlyList<(int Type, string Namespace, string Key)>? Values = null, IReadOnlyList<int>? PassedTypes = null)
 {
     /// <summary>True where it is left out for a connection.</summary>
     public bool IsDisabled(int destinationPort)

@@ -94,10 +94,19 @@ public abstract class ChainHandler
     /// <summary>Takes over an accepted connection (its TLS done). Bytes that were read while it was looked at are given once, at once.</summary>
     public abstract void Serve(AcceptedConnection connection, ReadOnlySpan<byte> early);
 
-    /// <summary>The chain's listener drains: its connections end in order.</summary>
-    public virtual void Drain(Worker worker)
+    /// <summary>The chain serves no new connections: those it has end in order, at this pace.</summary>
+    public virtual void Drain(Worker worker, DrainPace pace)
     {
     }
+}
+
+/// <summary>How connections of what is drained end.</summary>
+/// <param name="Micros">When all are asked to be over, from now.</param>
+/// <param name="Gradual">Until then more and more of them are told to go, so that clients do not come back all at once; else all are told with their next answer.</param>
+public readonly record struct DrainPace(long Micros, bool Gradual)
+{
+    /// <summary>Envoy's own: ten minutes, gradually.</summary>
+    public static DrainPace Default => new(600_000_000, true);
 }
 
 /// <summary>An accepted connection with all that was found out about it.</summary>
@@ -146,6 +155,9 @@ public sealed class AcceptedConnection
 
     /// <summary>The connection as logs see it, where its handler keeps such a record of the whole connection; null where not.</summary>
     public Formats.IStreamFacts? Stream { get; set; }
+
+    /// <summary>Filter state that network filters have set before the handler; null for none.</summary>
+    public Dictionary<string, object>? FilterState { get; set; }
 
     /// <summary>Told by <see cref="Ended"/>: for what came before the handler and wants to know of the end.</summary>
     public Action? Over { get; set; }

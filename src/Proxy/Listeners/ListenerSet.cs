@@ -25,6 +25,9 @@ public sealed class ListenerSet(Worker worker)
     /// <summary>The worker.</summary>
     public Worker Worker => worker;
 
+    /// <summary>How connections end whose listener or chain is gone.</summary>
+    public DrainPace Pace { get; set; } = DrainPace.Default;
+
     /// <summary>The listeners that serve now.</summary>
     public IEnumerable<Listener> All => _byName.Values.Select(e => e.Listener);
 
@@ -38,7 +41,7 @@ public sealed class ListenerSet(Worker worker)
             Listener before = old.Listener;
             old.Listener = listener;
             foreach (ListenerChain gone in before.Chains.Chains.Append(before.Chains.Otherwise).OfType<ListenerChain>().Where(c => !kept.Contains(c.Fingerprint)))
-                gone.Handler.Drain(worker);
+                gone.Handler.Drain(worker, Pace);
             return;
         }
         var entry = new Entry(listener);
@@ -70,17 +73,20 @@ public sealed class ListenerSet(Worker worker)
         Drain(entry);
     }
 
-    /// <summary>Takes no new connections on the listeners chosen, and ends those they have in order.</summary>
-    public void Drain(Func<Listener, bool> which, bool close)
+    /// <summary>Ends the connections of the listeners chosen in order; they accept further ones.</summary>
+    public void Drain(Func<Listener, bool> which)
+    {
+        foreach (Entry entry in _byName.Values.Where(e => which(e.Listener)))
+            Drain(entry);
+    }
+
+    /// <summary>Takes no new connections on the listeners chosen; those they have go on.</summary>
+    public void Stop(Func<Listener, bool> which)
     {
         foreach (Entry entry in _byName.Values.Where(e => which(e.Listener)))
         {
-            if (close)
-            {
-                entry.Sockets.ForEach(s => s.Close());
-                entry.Sockets.Clear();
-            }
-            Drain(entry);
+            entry.Sockets.ForEach(s => s.Close());
+            entry.Sockets.Clear();
         }
     }
 
@@ -88,7 +94,7 @@ public sealed class ListenerSet(Worker worker)
     {
         entry.Drained = true;
         foreach (ListenerChain chain in entry.Listener.Chains.Chains.Append(entry.Listener.Chains.Otherwise).OfType<ListenerChain>())
-            chain.Handler.Drain(worker);
+            chain.Handler.Drain(worker, Pace);
     }
 
     private void Bind(Entry entry)

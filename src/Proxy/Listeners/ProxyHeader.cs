@@ -131,8 +131,8 @@ public sealed class ProxyHeader
         return bytes.IsEmpty;
     }
 
-    /// <summary>Writes a header for an upstream connection. Returns its length; <paramref name="to"/> needs 128 bytes.</summary>
-    public static int Write(Span<byte> to, int version, in Address source, in Address destination)
+    /// <summary>Writes a header for an upstream connection. Addresses of different kinds, or none, say nothing (LOCAL, UNKNOWN); the values are for version 2.</summary>
+    public static byte[] Write(int version, in Address source, in Address destination, IReadOnlyList<(byte Type, byte[] Value)> values)
     {
         bool known = source.IsIp && source.Kind == destination.Kind;
         if (version == 1)
@@ -140,16 +140,29 @@ public sealed class ProxyHeader
             string line = known
                 ? string.Create(CultureInfo.InvariantCulture, $"PROXY {(source.Kind == AddressKind.V4 ? "TCP4" : "TCP6")} {source.Host} {destination.Host} {source.Port} {destination.Port}\r\n")
                 : "PROXY UNKNOWN\r\n";
-            return Encoding.ASCII.GetBytes(line, to);
+            return Encoding.ASCII.GetBytes(line);
         }
+        int addresses = !known ? 0 : source.Kind == AddressKind.V4 ? 12 : 36;
+        int length = addresses + values.Sum(v => 3 + v.Value.Length);
+        // The length has 16 bits: values that do not fit stay away.
+        if (length > ushort.MaxValue)
+            (values, length) = ([], addresses);
+        var to = new byte[FixedLength + length];
         Signature.CopyTo(to);
         to[12] = (byte)(known ? 0x21 : 0x20);
         to[13] = (byte)(!known ? 0 : source.Kind == AddressKind.V4 ? 0x11 : 0x21);
-        int length = !known ? 0 : source.Kind == AddressKind.V4 ? 12 : 36;
-        BinaryPrimitives.WriteUInt16BigEndian(to[14..], (ushort)length);
+        BinaryPrimitives.WriteUInt16BigEndian(to.AsSpan(14), (ushort)length);
         if (known)
-            WriteAddresses(to[FixedLength..], source, destination);
-        return FixedLength + length;
+            WriteAddresses(to.AsSpan(FixedLength), source, destination);
+        int at = FixedLength + addresses;
+        foreach ((byte type, byte[] value) in values)
+        {
+            to[at] = type;
+            BinaryPrimitives.WriteUInt16BigEndian(to.AsSpan(at + 1), (ushort)value.Length);
+            value.CopyTo(to, at + 3);
+            at += 3 + value.Length;
+        }
+        return to;
     }
 
     private static void WriteAddresses(Span<byte> to, in Address source, in Address destination)

@@ -43,7 +43,7 @@ public readonly struct Address : IEquatable<Address>
     public UInt128 Ip => _ip;
 
     /// <summary>The unix path (an abstract one begins with '@') or the internal listener's name.</summary>
-    public string Name => _name ?? "";
+    public string Name => Kind == AddressKind.Internal ? _name![.._name!.LastIndexOf('/')] : _name ?? "";
 
     /// <summary>True for IPv4 and IPv6.</summary>
     public bool IsIp => Kind is AddressKind.V4 or AddressKind.V6;
@@ -72,8 +72,8 @@ public readonly struct Address : IEquatable<Address>
     /// <summary>A unix socket's path.</summary>
     public static Address Unix(string path) => new(AddressKind.Unix, 0, 0, path);
 
-    /// <summary>An internal listener by its name.</summary>
-    public static Address Internal(string listener) => new(AddressKind.Internal, 0, 0, listener);
+    /// <summary>An internal listener by its name; the id tells endpoints apart that share it.</summary>
+    public static Address Internal(string listener, string endpointId = "") => new(AddressKind.Internal, 0, 0, $"{listener}/{endpointId}");
 
     /// <summary>The same address with another port.</summary>
     public Address WithPort(int port) => new(Kind, _ip, (ushort)port, _name);
@@ -122,13 +122,13 @@ public readonly struct Address : IEquatable<Address>
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Kind, Port, _ip, _name);
 
-    /// <summary>As Envoy prints it: 1.2.3.4:80, [::1]:80, /path, envoy://name/.</summary>
+    /// <summary>As Envoy prints it: 1.2.3.4:80, [::1]:80, /path, envoy://name/id.</summary>
     public override string ToString() => Kind switch
     {
         AddressKind.V4 => string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}"),
         AddressKind.V6 => string.Create(CultureInfo.InvariantCulture, $"[{Host}]:{Port}"),
         AddressKind.Unix => Name,
-        AddressKind.Internal => $"envoy://{Name}/",
+        AddressKind.Internal => $"envoy://{_name}",
         _ => "",
     };
 

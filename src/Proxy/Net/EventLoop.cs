@@ -62,6 +62,7 @@ public readonly record struct ListenOptions(Address Address, bool ReusePort = tr
 /// <param name="KeepAliveSeconds">Silence before the first probe; 0 for the kernel's value.</param>
 /// <param name="KeepAliveInterval">Seconds between probes; 0 for the kernel's value.</param>
 /// <param name="KeepAliveProbes">Unanswered probes before the end; 0 for the kernel's value.</param>
+/// <param name="Passed">What the accepting side of an internal listener is told; null for nothing.</param>
 public readonly record struct ConnectOptions(
     Address Remote,
     Address Source = default,
@@ -70,7 +71,8 @@ public readonly record struct ConnectOptions(
     bool KeepAlive = false,
     int KeepAliveSeconds = 0,
     int KeepAliveInterval = 0,
-    int KeepAliveProbes = 0);
+    int KeepAliveProbes = 0,
+    Metadata? Passed = null);
 
 /// <summary>Takes what a listening socket accepts.</summary>
 public abstract class Acceptor

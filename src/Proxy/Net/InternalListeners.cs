@@ -16,9 +16,9 @@ internal sealed class InternalListeners(EventLoop loop)
     }
 
     /// <summary>Connects; without such a listener the connection is refused.</summary>
-    public Transport Connect(in Address remote, TransportHandler handler)
+    public Transport Connect(in Address remote, Metadata? passed, TransportHandler handler)
     {
-        (PairTransport near, PairTransport far) = PairTransport.Create(loop, remote);
+        (PairTransport near, PairTransport far) = PairTransport.Create(loop, remote, passed);
         near.Handler = handler;
         near.Begin(_listening.TryGetValue(remote.Name, out Listening? listening) ? listening.Acceptor : null);
         return near;

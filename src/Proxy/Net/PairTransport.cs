@@ -6,6 +6,8 @@ namespace Lateen.Proxy.Net;
 /// </summary>
 internal sealed class PairTransport : Transport
 {
+    private static readonly Address Client = Address.Internal("internal_client_address");
+
     private readonly EventLoop _loop;
     private readonly Address _local;
     private readonly Address _remote;
@@ -35,6 +37,9 @@ internal sealed class PairTransport : Transport
     /// <inheritdoc/>
     public override Address OriginalDestination => default;
 
+    /// <summary>What the end that connected tells of itself; null for nothing.</summary>
+    public Metadata? Passed { get; private init; }
+
     /// <inheritdoc/>
     public override int PendingBytes => _output.Length;
 
@@ -59,10 +64,10 @@ internal sealed class PairTransport : Transport
     }
 
     /// <summary>Both ends: the one that connects to <paramref name="remote"/> and the one that is accepted there.</summary>
-    public static (PairTransport Near, PairTransport Far) Create(EventLoop loop, in Address remote)
+    public static (PairTransport Near, PairTransport Far) Create(EventLoop loop, in Address remote, Metadata? passed)
     {
-        var near = new PairTransport(loop, default, remote) { _connecting = true };
-        var far = new PairTransport(loop, remote, default);
+        var near = new PairTransport(loop, Client, remote) { _connecting = true };
+        var far = new PairTransport(loop, remote, Client) { Passed = passed };
         near._other = far;
         far._other = near;
         return (near, far);
@@ -150,9 +155,13 @@ internal sealed class PairTransport : Transport
             if (!_closed)
                 _output.Consume(count, _loop.Chunks);
         }
-        // What the other end will never read must not hold us.
-        if (_other.IsClosed && !_closed)
-            _output.Clear(_loop.Chunks);
+        // What the other end will never read must not hold us; as with a socket, an end with bytes unread breaks the connection.
+        if (!_other.IsClosed || _closed)
+            return;
+        bool unread = _output.Length > 0;
+        _output.Clear(_loop.Chunks);
+        if (unread && !_closeRequested)
+            End(CloseReason.Reset);
     }
 
     private void PassEnd()

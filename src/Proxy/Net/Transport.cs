@@ -63,6 +63,9 @@ public abstract class Transport
     /// <summary>True from the moment of <see cref="Close"/> or of the end.</summary>
     public abstract bool IsClosed { get; }
 
+    /// <summary>Why a connect failed, in Envoy's words; empty where it did not, or where the ground has no words.</summary>
+    public virtual string ConnectFailure => "";
+
     /// <summary>Takes all of <paramref name="bytes"/>. Never fails: a broken peer shows in <see cref="TransportHandler.OnClosed"/>. Ignored after the close.</summary>
     public abstract void Send(ReadOnlySpan<byte> bytes);
 

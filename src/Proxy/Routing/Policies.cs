@@ -117,6 +117,12 @@ public sealed record MirrorPolicy
     /// <summary>The copy's host keeps its name (else "-shadow" is added before the port).</summary>
     public bool KeepHost { get; init; }
 
+    /// <summary>The copy's host; empty for the request's.</summary>
+    public byte[] HostRewrite { get; init; } = [];
+
+    /// <summary>Changes of the copy's headers, one by one.</summary>
+    public IReadOnlyList<HeaderMutations> Headers { get; init; } = [];
+
     /// <summary>Whether the copy is traced; null as the request.</summary>
     public bool? TraceSampled { get; init; }
 }

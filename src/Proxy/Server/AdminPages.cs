@@ -84,7 +84,7 @@ public sealed class AdminPages
     private AdminAnswer Drain(AdminRequest request)
     {
         // Graceful: connections are told to go, and listeners accept until they are closed.
-        _server.Drain(request.Query.ContainsKey("inboundonly"), close: !request.Query.ContainsKey("graceful"));
+        _server.Drain(request.Query.ContainsKey("inboundonly"), close: !request.Query.ContainsKey("graceful"), stay: request.Query.ContainsKey("skip_exit"));
         return AdminAnswer.Text("OK\n");
     }
 

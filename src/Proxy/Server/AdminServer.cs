@@ -59,6 +59,9 @@ public sealed class AdminServer : Acceptor
     /// <summary>Where it listens.</summary>
     public Address Address => _socket.Address;
 
+    /// <summary>Accepts nothing more.</summary>
+    public void Close() => _socket.Close();
+
     /// <inheritdoc/>
     public override void OnAccepted(Transport transport) =>
         transport.Handler = new Http1ServerConnection(transport, new Visitor(_pages), new CodecOptions { DelayedCloseMicros = 0 });

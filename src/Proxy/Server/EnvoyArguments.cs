@@ -8,14 +8,13 @@ public sealed record EnvoyArguments
     // Options that take a value and change nothing here: hot restart by shared memory, log shapes, compiled-in paths.
     private static readonly HashSet<string> Ignored =
     [
-        "--component-log-level", "--log-format", "--log-path", "--base-id", "--base-id-path", "--restart-epoch", "--socket-path", "--socket-mode", "--file-flush-min-size-kb",
-        "--service-zone", "--stats-tag", "--drain-strategy", "--parent-shutdown-time-s", "--disable-extensions", "--admin-address-path", "--max-stats", "--max-obj-name-len", "--bootstrap-version",
-        "--skip-hot-restart-on-no-parent",
+        "--component-log-level", "--log-format", "--log-path", "--base-id-path", "--socket-mode", "--file-flush-min-size-kb",
+        "--service-zone", "--stats-tag", "--disable-extensions", "--admin-address-path", "--max-stats", "--max-obj-name-len", "--bootstrap-version",
     ];
 
     private static readonly HashSet<string> IgnoredSwitches =
     [
-        "--disable-hot-restart", "--allow-unknown-static-fields", "--allow-unknown-fields", "--reject-unknown-dynamic-fields", "--ignore-unknown-dynamic-fields", "--enable-fine-grain-logging",
+        "--allow-unknown-static-fields", "--allow-unknown-fields", "--reject-unknown-dynamic-fields", "--ignore-unknown-dynamic-fields", "--enable-fine-grain-logging",
         "--enable-core-dump", "--cpuset-threads", "--enable-mutex-tracing", "--use-dynamic-base-id", "--log-format-escaped", "--skip-deprecated-logs", "--hot-restart-version", "--skip-hot-restart-parent-stats",
     ];
 
@@ -39,6 +38,27 @@ public sealed record EnvoyArguments
 
     /// <summary>How long connections may end in order, in seconds.</summary>
     public int DrainSeconds { get; private set; } = 600;
+
+    /// <summary>All connections are told to end with their next answer, rather than more and more of them over that time.</summary>
+    public bool DrainAtOnce { get; private set; }
+
+    /// <summary>How long a process that was replaced may go on, in seconds.</summary>
+    public int ParentShutdownSeconds { get; private set; } = 900;
+
+    /// <summary>Which of a series of processes on one base id this is; from 1 on it takes over from the one before.</summary>
+    public int RestartEpoch { get; private set; }
+
+    /// <summary>Tells series of processes on one host apart.</summary>
+    public int BaseId { get; private set; }
+
+    /// <summary>The name of the socket by which processes find each other.</summary>
+    public string SocketPath { get; private set; } = "@lateen_domain_socket";
+
+    /// <summary>Nothing is handed over.</summary>
+    public bool DisableHotRestart { get; private set; }
+
+    /// <summary>A missing process before this one is no error.</summary>
+    public bool SkipMissingParent { get; private set; }
 
     /// <summary>How often log buffers leave.</summary>
     public long FlushMicros { get; private set; } = 10_000_000;
@@ -81,13 +101,16 @@ public sealed record EnvoyArguments
     }
 
     private static readonly HashSet<string> Valued =
-        ["-c", "--config-path", "--config-yaml", "--concurrency", "-l", "--log-level", "--service-node", "--service-cluster", "--drain-time-s", "--file-flush-interval-msec", "--mode", "--local-address-ip-version"];
+        ["-c", "--config-path", "--config-yaml", "--concurrency", "-l", "--log-level", "--service-node", "--service-cluster", "--drain-time-s", "--file-flush-interval-msec", "--mode", "--local-address-ip-version",
+            "--drain-strategy", "--parent-shutdown-time-s", "--restart-epoch", "--base-id", "--socket-path"];
 
     private bool Switch(string name)
     {
         Version |= name == "--version";
         Help |= name is "--help" or "-h";
-        return name is "--version" or "--help" or "-h";
+        DisableHotRestart |= name == "--disable-hot-restart";
+        SkipMissingParent |= name == "--skip-hot-restart-on-no-parent";
+        return name is "--version" or "--help" or "-h" or "--disable-hot-restart" or "--skip-hot-restart-on-no-parent";
     }
 
     private string Take(string name, string value)
@@ -102,6 +125,11 @@ public sealed record EnvoyArguments
             case "--local-address-ip-version" when value is "v4" or "v6": break;
             case "--mode" when value is "serve" or "validate" or "init_only": ValidateOnly = value == "validate"; break;
             case "--concurrency" when Number(value, out int n): Concurrency = n; break;
+            case "--drain-strategy" when value is "gradual" or "immediate": DrainAtOnce = value == "immediate"; break;
+            case "--parent-shutdown-time-s" when Number(value, out int n): ParentShutdownSeconds = n; break;
+            case "--restart-epoch" when Number(value, out int n): RestartEpoch = n; break;
+            case "--base-id" when Number(value, out int n): BaseId = n; break;
+            case "--socket-path": SocketPath = value; break;
             case "--drain-time-s" when Number(value, out int n): DrainSeconds = n; break;
             case "--file-flush-interval-msec" when Number(value, out int n): FlushMicros = Math.Max(1, n) * 1000L; break;
             default: return Valued.Contains(name) ? $"{name} does not take \"{value}\"" : $"unknown option {name}; see --help";
@@ -122,6 +150,11 @@ public sealed record EnvoyArguments
               --service-node ID             the node's id
               --service-cluster NAME        the node's cluster
               --drain-time-s N              time that connections have to end in order (600)
+              --drain-strategy gradual|immediate
+              --restart-epoch N             from 1 on: takes the sockets of the process of the epoch before
+              --base-id N                   tells series of such processes apart (0)
+              --parent-shutdown-time-s N    how long the process before may go on (900)
+              --disable-hot-restart         hands no sockets over
               --file-flush-interval-msec N  how often log buffers leave (10000)
               --mode serve|validate         validate: only checks the bootstrap
               --version

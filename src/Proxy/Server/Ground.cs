@@ -54,6 +54,25 @@ public sealed class ThreadGround : Ground, IDisposable
     /// <inheritdoc/>
     public override Address OwnAddress { get; } = FirstOwn();
 
+    /// <summary>Listening sockets of a process before this one are taken over when their addresses are listened on; before <see cref="Start"/>.</summary>
+    internal void Inherit(IEnumerable<HotRestart.HandedSocket> sockets)
+    {
+        foreach (HotRestart.HandedSocket socket in sockets)
+        {
+            EpollLoop loop = socket.Worker < 0 ? _main : _workers[socket.Worker % _workers.Length];
+            if (!loop.Inherited.TryGetValue(socket.Address, out List<int>? list))
+                loop.Inherited[socket.Address] = list = [];
+            list.Add(socket.Descriptor);
+        }
+    }
+
+    /// <summary>All listening sockets.</summary>
+    internal List<HotRestart.HandedSocket> ListeningSockets() =>
+    [
+        .. _main.Listening.Select(l => new HotRestart.HandedSocket(-1, l.Value, l.Key.Descriptor)),
+        .. _workers.SelectMany((w, i) => w.Listening.Select(l => new HotRestart.HandedSocket(i, l.Value, l.Key.Descriptor))),
+    ];
+
     private static Address FirstOwn()
     {
         foreach (NetworkInterface link in NetworkInterface.GetAllNetworkInterfaces())

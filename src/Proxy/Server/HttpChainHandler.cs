@@ -34,7 +34,31 @@ public sealed class HttpChainHandler : ChainHandler
 
         public HashSet<HttpConnection> Live { get; } = [];
 
-        public bool Draining { get; set; }
+        private long _drainBegin, _drainEnd;
+        private bool _gradual;
+        private Ending? _ending;
+
+        public void Drain(DrainPace pace)
+        {
+            (_drainBegin, _gradual) = (worker.Loop.Now, pace.Gradual);
+            _drainEnd = _drainBegin + Math.Max(1, pace.Micros);
+            worker.Loop.Arm(_ending ??= new Ending(this), Math.Max(1, pace.Micros));
+        }
+
+        // Gradually: the share of answers that end their connection grows from none to all.
+        public bool ShallEnd() => _drainEnd != 0
+            && (!_gradual || worker.Loop.Now >= _drainEnd || (long)(worker.Loop.Chance.NextULong() % (ulong)(_drainEnd - _drainBegin)) < worker.Loop.Now - _drainBegin);
+
+        public void End()
+        {
+            foreach (HttpConnection connection in Live.ToArray())
+                connection.Drain();
+        }
+    }
+
+    private sealed class Ending(Place place) : Deadline
+    {
+        protected internal override void OnDue(long now) => place.End();
     }
 
     /// <inheritdoc/>
@@ -44,7 +68,7 @@ public sealed class HttpChainHandler : ChainHandler
         var http = new HttpConnection(place.Pool, Context(connection))
         {
             Transport = connection.Transport,
-            ShallEnd = () => place.Draining || (Failing?.Invoke() ?? false),
+            ShallEnd = () => place.ShallEnd() || (Failing?.Invoke() ?? false),
             Closed = ended =>
             {
                 place.Live.Remove(ended);
@@ -65,14 +89,7 @@ public sealed class HttpChainHandler : ChainHandler
     }
 
     /// <inheritdoc/>
-    public override void Drain(Worker worker)
-    {
-        if (_places[worker.Index] is not { } place)
-            return;
-        place.Draining = true;
-        foreach (HttpConnection connection in place.Live.ToArray())
-            connection.Drain();
-    }
+    public override void Drain(Worker worker, DrainPace pace) => _places[worker.Index]?.Drain(pace);
 
     private void Begin(HttpConnection http, Transport transport, HttpVersion version, ReadOnlySpan<byte> early)
     {
@@ -104,6 +121,7 @@ public sealed class HttpChainHandler : ChainHandler
             IsInbound = connection.Listener.IsInbound,
             AcceptedAt = connection.AcceptedAt,
             HandshakeAt = connection.HandshakeAt,
+            FilterState = connection.FilterState ?? new Dictionary<string, object>(StringComparer.Ordinal),
         };
     }
 

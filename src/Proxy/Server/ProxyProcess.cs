@@ -46,6 +46,7 @@ public static class ProxyProcess
         bool quiet = arguments.LogLevel is "off" or "critical" or "error";
         var over = new ManualResetEventSlim();
         int workers = arguments.Concurrency > 0 ? arguments.Concurrency : Environment.ProcessorCount;
+        var ground = new ThreadGround(workers, seed: 0, defect => Console.Error.WriteLine($"defect: {defect}"));
         using var server = new ProxyServer(new ProxyInputs
         {
             Bootstrap = arguments.ConfigPath.Length > 0 ? File.ReadAllText(arguments.ConfigPath) : "",
@@ -54,12 +55,13 @@ public static class ProxyProcess
             NodeId = arguments.ServiceNode,
             NodeCluster = arguments.ServiceCluster,
             LogFlushMicros = arguments.FlushMicros,
+            DrainPace = new Listeners.DrainPace(arguments.DrainSeconds * 1_000_000L, !arguments.DrainAtOnce),
             Say = line =>
             {
                 if (!quiet)
                     Console.Error.WriteLine(line);
             },
-        }, new ThreadGround(workers, seed: 0, defect => Console.Error.WriteLine($"defect: {defect}")));
+        }, ground);
         if (arguments.ValidateOnly)
         {
             Console.WriteLine($"configuration '{arguments.ConfigPath}' OK");
@@ -81,9 +83,39 @@ public static class ProxyProcess
             c.Cancel = true;
             server.ReopenLogs();
         });
+        // A proxy has no configuration of its own to read anew: as Envoy, it goes on.
+        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, static c => c.Cancel = true);
+        if (TakeOver(arguments, ground, server) is { Length: > 0 } missing)
+            return Complain(missing);
+        using HotRestart.RestartParent? parent = arguments.DisableHotRestart ? null : HotRestart.RestartParent.Begin(
+            RestartName(arguments, arguments.RestartEpoch), ground.ListeningSockets, () => server.GiveWay(), over.Set);
         server.Start();
         over.Wait();
         return failure.Length > 0 ? Complain(failure) : 0;
+    }
+
+    private static string RestartName(EnvoyArguments arguments, int epoch) => $"{(arguments.SocketPath.StartsWith('@') ? "" : "@")}{arguments.SocketPath}_{arguments.BaseId}_{epoch}";
+
+    // The sockets of the process before us; it drains when we serve, and ends when its time is over.
+    private static string TakeOver(EnvoyArguments arguments, ThreadGround ground, ProxyServer server)
+    {
+        if (arguments.RestartEpoch == 0 || arguments.DisableHotRestart)
+            return "";
+        HotRestart.RestartChild? before = HotRestart.RestartChild.Connect(RestartName(arguments, arguments.RestartEpoch - 1));
+        if (before is null)
+            return arguments.SkipMissingParent ? "" : $"--restart-epoch {arguments.RestartEpoch}: there is no process of epoch {arguments.RestartEpoch - 1} with base id {arguments.BaseId}";
+        ground.Inherit(before.TakeSockets());
+        server.Live = () =>
+        {
+            before.Drain();
+            new Thread(() =>
+            {
+                Thread.Sleep(TimeSpan.FromSeconds(arguments.ParentShutdownSeconds));
+                before.End();
+                before.Dispose();
+            }, 64 * 1024) { IsBackground = true, Name = "hot-restart-end" }.Start();
+        };
+        return "";
     }
 
     private static void End(PosixSignalContext context, ManualResetEventSlim over)

@@ -28,6 +28,9 @@ public sealed record ProxyInputs
     /// <summary>How often log buffers leave, in microseconds.</summary>
     public long LogFlushMicros { get; init; } = 10_000_000;
 
+    /// <summary>How connections end whose listener or chain is gone (--drain-time-s, --drain-strategy).</summary>
+    public Listeners.DrainPace DrainPace { get; init; } = Lateen.Proxy.Listeners.DrainPace.Default;
+
     /// <summary>Gives the sink of a log's path; null writes files.</summary>
     public Func<string, LogSink>? Sinks { get; init; }
 
@@ -75,7 +78,7 @@ public sealed class ProxyServer : IDisposable
         Statistics = new StatStore(Workers.Count);
         Clusters = new ClusterDirectory(ground.Main, Workers.Count, Statistics);
         Upstreams = new Upstreams(Clusters, Workers);
-        Listeners = new WorkerListeners(ground.Main, Workers);
+        Listeners = new WorkerListeners(ground.Main, Workers) { Pace = inputs.DrainPace };
         _logWriter = inputs.Sinks is null ? new FileWriter() : null;
         Decisions = new DecisionRing(Workers.Count);
         _assembly = new ProxyAssembly(this, inputs);
@@ -198,8 +201,40 @@ public sealed class ProxyServer : IDisposable
             sink.Reopen();
     }
 
-    /// <summary>Drains listeners. Main loop.</summary>
-    public void Drain(bool inboundOnly, bool close) => Listeners.Drain(l => !inboundOnly || l.IsInbound, close);
+    /// <summary>Takes listeners out of service. Main loop.</summary>
+    /// <param name="inboundOnly">Only those of traffic towards the workload.</param>
+    /// <param name="close">At once: nothing new is accepted, connections go on. Else connections are told to go first, while the listeners accept.</param>
+    /// <param name="stay">The listeners go on accepting when the time of a drain is over.</param>
+    public void Drain(bool inboundOnly, bool close, bool stay = false)
+    {
+        if (close)
+        {
+            Listeners.Stop(l => !inboundOnly || l.IsInbound);
+            return;
+        }
+        Listeners.Drain(l => !inboundOnly || l.IsInbound);
+        if (!stay)
+            Main.Arm(new Later(() => Listeners.Stop(l => !inboundOnly || l.IsInbound)), Math.Max(1, Listeners.Pace.Micros));
+    }
+
+    /// <summary>Another process has taken the sockets over: nothing more is accepted here, and connections end in order. Any thread.</summary>
+    public void GiveWay() => Main.Post(new Leaving(this));
+
+    private sealed class Leaving(ProxyServer server) : Letter
+    {
+        protected internal override void Deliver()
+        {
+            server.State = ProxyState.Draining;
+            server.Listeners.Stop(static _ => true);
+            server.Listeners.Drain(static _ => true);
+            server._admin?.Close();
+        }
+    }
+
+    private sealed class Later(Action action) : Deadline
+    {
+        protected internal override void OnDue(long now) => action();
+    }
 
     /// <summary>Ends: loops stop, logs leave.</summary>
     public void Dispose()

@@ -57,12 +57,24 @@ public sealed class WorkerListeners : ListenerHost
             set.Worker.Loop.Post(new Acting(set, s => s.Remove(name)));
     }
 
-    /// <summary>Drains the listeners chosen on all workers; with <paramref name="close"/> they accept nothing more.</summary>
-    public void Drain(Func<Listener, bool> which, bool close)
+    /// <summary>How connections end whose listener or chain is gone.</summary>
+    public DrainPace Pace
+    {
+        get => _sets[0].Pace;
+        set => Array.ForEach(_sets, s => s.Pace = value);
+    }
+
+    /// <summary>Ends connections of the listeners chosen in order, on all workers.</summary>
+    public void Drain(Func<Listener, bool> which) => OnEach(s => s.Drain(which));
+
+    /// <summary>The listeners chosen accept nothing more; their connections go on.</summary>
+    public void Stop(Func<Listener, bool> which) => OnEach(s => s.Stop(which));
+
+    private void OnEach(Action<ListenerSet> action)
     {
         EverDrained += _listeners.Values.Count(which);
         foreach (ListenerSet set in _sets)
-            set.Worker.Loop.Post(new Acting(set, s => s.Drain(which, close)));
+            set.Worker.Loop.Post(new Acting(set, action));
     }
 
     private void Answered(string name, string? failure)

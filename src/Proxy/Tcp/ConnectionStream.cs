@@ -31,6 +31,8 @@ public class ConnectionStream : IStreamFacts
         StreamId = loop.Chance.NextULong();
         Times.DownstreamConnectionBegin = acceptedAt;
         DownstreamTransportFailure = facts.TransportFailure;
+        foreach ((string ns, Dictionary<string, string> values) in facts.Metadata ?? [])
+            AddMetadata(ns, values);
     }
 
     /// <summary>A connection that a chain serves.</summary>
@@ -213,6 +215,9 @@ public class ConnectionStream : IStreamFacts
 
     /// <inheritdoc/>
     public object? FilterState(string key) => _state.GetValueOrDefault(key);
+
+    /// <summary>All filter state.</summary>
+    internal Dictionary<string, object> State => _state;
 
     /// <summary>Sets filter state.</summary>
     public void SetFilterState(string key, object value) => _state[key] = value;

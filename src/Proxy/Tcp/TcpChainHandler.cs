@@ -76,10 +76,10 @@ public sealed class TcpChainHandler : ChainHandler
     }
 
     /// <inheritdoc/>
-    public override void Drain(Worker worker)
+    public override void Drain(Worker worker, DrainPace pace)
     {
         for (TcpSession? session = _places[worker.Index]?.First; session is not null; session = session.Following)
-            session.Drain();
-        Next?.Drain(worker);
+            session.Drain(pace.Micros);
+        Next?.Drain(worker, pace);
     }
 }

@@ -6,6 +6,21 @@ namespace Lateen.Proxy.Tcp;
 /// <summary>A TCP session as formats, logs and policies see it.</summary>
 public sealed class TcpFacts : ConnectionStream
 {
+    /// <summary>Filter state that names the cluster in place of the configured one.</summary>
+    public const string ClusterKey = "envoy.tcp_proxy.cluster";
+
+    /// <summary>Filter state with the connection's own idle timeout, in milliseconds.</summary>
+    public const string IdleKey = "envoy.tcp_proxy.per_connection_idle_timeout_ms";
+
+    /// <summary>Filter state with the address for clusters of original destinations.</summary>
+    public const string DestinationKey = "envoy.network.transport_socket.original_dst_address";
+
+    /// <summary>Filter state with the upstream's SNI.</summary>
+    public const string ServerNameKey = "envoy.network.upstream_server_name";
+
+    /// <summary>Filter state with the upstream's ALPN, separated by commas.</summary>
+    public const string AlpnKey = "envoy.network.application_protocols";
+
     private readonly UpstreamLink _link;
 
     internal TcpFacts(TcpSession session, UpstreamLink link)

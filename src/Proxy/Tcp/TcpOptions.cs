@@ -16,6 +16,9 @@ public enum TcpConnectMode : byte
 
     /// <summary>With the client's first bytes.</summary>
     OnData,
+
+    /// <summary>When the client's TLS is ready; a plain connection at once.</summary>
+    OnHandshake,
 }
 
 /// <summary>One of several clusters by weight.</summary>
@@ -48,6 +51,12 @@ public sealed record TcpOptions
     /// <summary>When the upstream is connected.</summary>
     public TcpConnectMode Connect { get; init; }
 
+    /// <summary>Bytes of the client that may wait for the upstream; only with <see cref="TcpConnectMode.OnData"/> are any read before.</summary>
+    public int EarlyBytesMax { get; init; }
+
+    /// <summary>The upstream is reached inside HTTP; null for plain bytes.</summary>
+    public Tunnel.TunnelOptions? Tunnel { get; init; }
+
     /// <summary>Logs of connections.</summary>
     public IReadOnlyList<AccessLog> Logs { get; init; } = [];
 
@@ -59,9 +68,6 @@ public sealed record TcpOptions
 
     /// <summary>A line each so many microseconds, too; 0 for none.</summary>
     public long LogIntervalMicros { get; init; }
-
-    /// <summary>How long connections of a drained chain may last, in microseconds.</summary>
-    public long DrainMicros { get; init; } = 600_000_000;
 
     /// <summary>Names the downstream's own counters; one object for all chains of a prefix.</summary>
     public TcpCounters Counters { get; init; } = new(1);

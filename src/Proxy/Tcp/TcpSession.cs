@@ -17,7 +17,7 @@ public sealed class TcpSession
     private Transport? _up;
     private OutputQueue _unseen;
     private OutputQueue _ready;
-    private long _lastByteAt, _periodicAt, _endsAt;
+    private long _lastByteAt, _periodicAt, _endsAt, _idleMicros;
     private int _filter, _uncounted;
     private bool _dataPhase, _connecting, _connected, _waiting, _downEnded, _upClosed, _over, _away;
 
@@ -33,6 +33,7 @@ public sealed class TcpSession
         Facts = new TcpFacts(this, _link);
         connection.Stream = Facts;
         _down.HighWatermark = connection.Listener.BufferLimit;
+        _idleMicros = Options.IdleMicros;
     }
 
     /// <summary>The client's side.</summary>
@@ -92,12 +93,26 @@ public sealed class TcpSession
         }
         _filter = 0;
         _dataPhase = true;
-        if (_chain.Upstreams is not null && Options.Connect == TcpConnectMode.AtOnce)
+        TakeFilterState();
+        if (_chain.Upstreams is not null && Options.Connect != TcpConnectMode.OnData)
             ConnectUpstream();
         else if (_chain.Next is not null && Array.TrueForAll(_filters, static f => f is null))
             PassOn();
         else if (_unseen.Length > 0)
             Loop.Defer(new Continuing(this));
+    }
+
+    // What filters have set for the proxy behind them.
+    private void TakeFilterState()
+    {
+        if (Facts.FilterState(TcpFacts.IdleKey) is string idle && long.TryParse(idle, out long millis))
+        {
+            _idleMicros = millis * 1000;
+            ArmClock();
+        }
+        ServerName ??= Facts.FilterState(TcpFacts.ServerNameKey) as string;
+        if (Alpn is null && Facts.FilterState(TcpFacts.AlpnKey) is string words)
+            Alpn = words.Split(',');
     }
 
     private bool Stops(NetworkVerdict verdict)
@@ -408,6 +423,7 @@ public sealed class TcpSession
         Copy(ref _unseen, early.AsSpan(early.Length - _unseen.Length));
         _over = _away = true;
         Loop.Disarm(_clock);
+        Connection.FilterState = Facts.State;
         Connection.Over += OnAwayOver;
         _down.Reading = true;
         next.Serve(Connection, early);
@@ -514,8 +530,8 @@ public sealed class TcpSession
     private void ArmClock()
     {
         long due = Math.Min(_endsAt, _periodicAt);
-        if (Options.IdleMicros > 0)
-            due = Math.Min(due, _lastByteAt + Options.IdleMicros);
+        if (_idleMicros > 0)
+            due = Math.Min(due, _lastByteAt + _idleMicros);
         if (due != long.MaxValue && !_over)
             Loop.Arm(_clock, Math.Max(1, due - Loop.Now));
     }
@@ -531,7 +547,7 @@ public sealed class TcpSession
             Expire("max_connection_duration_reached");
             return;
         }
-        if (Options.IdleMicros > 0 && now >= _lastByteAt + Options.IdleMicros && !_connecting)
+        if (_idleMicros > 0 && now >= _lastByteAt + _idleMicros && !_connecting)
         {
             _place.Counters.Idle++;
             Expire("tcp_session_idle_timeout");
@@ -553,9 +569,9 @@ public sealed class TcpSession
         End(abort: false);
     }
 
-    internal void Drain()
+    internal void Drain(long micros)
     {
-        _endsAt = Math.Min(_endsAt, Loop.Now + Math.Max(1, Options.DrainMicros));
+        _endsAt = Math.Min(_endsAt, Loop.Now + Math.Max(1, micros));
         ArmClock();
     }
 

@@ -1,8 +1,11 @@
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Clusters.Balancing;
+using Lateen.Proxy.Exchanges.Heads;
+using Lateen.Proxy.Filters.ForwardProxy;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Net;
+using Lateen.Proxy.Tcp.Tunnel;
 using Lateen.Proxy.Tls;
 using Lateen.Proxy.Upstream;
 
@@ -46,6 +49,13 @@ internal sealed class UpstreamLink : PickInputs
     /// <inheritdoc/>
     public override bool Rejects(Host host) => false;
 
+    /// <inheritdoc/>
+    public override string ForwardName(bool secure, out int port)
+    {
+        port = ForwardTarget.Port(_session.Facts.FilterState(ForwardTarget.PortKey) as string, secure ? 443 : 80);
+        return _session.Facts.FilterState(ForwardTarget.HostKey) as string ?? _session.Connection.Facts.ServerName;
+    }
+
     /// <summary>Begins a connect. Returns the flag that tells why none was begun; none where one was.</summary>
     public ResponseFlags Connect(Upstreams upstreams, TcpOptions options, TransportHandler handler)
     {
@@ -53,12 +63,17 @@ internal sealed class UpstreamLink : PickInputs
         if (Cluster is null && !Choose(mine, options))
             return ResponseFlags.NoClusterFound;
         ConnectionFacts facts = _session.Connection.Facts;
-        Host = Cluster!.PickHost(this, facts.LocalRestored ? facts.Local : default, out WorkerCluster owner);
+        Host = Cluster!.PickHost(this, Destination(facts), out WorkerCluster owner);
         _owner = owner;
         if (Host is null)
         {
             Cluster.Counters.Count(ClusterCounter.UpstreamCxNoneHealthy);
             return ResponseFlags.NoHealthyUpstream;
+        }
+        if (TunnelOf(options) is { } tunnel)
+        {
+            OpenTunnel(tunnel, owner, Host, handler);
+            return ResponseFlags.None;
         }
         if (!owner.Use(RoutePriority.Default).TryConnection(owner.Limits(RoutePriority.Default).MaxConnections))
         {
@@ -71,11 +86,32 @@ internal sealed class UpstreamLink : PickInputs
         return ResponseFlags.None;
     }
 
+    private Address Destination(ConnectionFacts facts)
+    {
+        if (_session.Facts.FilterState(TcpFacts.DestinationKey) is string text && IpText.TryParse(text, out Address wanted))
+            return wanted;
+        Address meant = facts.LocalRestored ? facts.Local : default;
+        int port = Cluster!.Cluster.OriginalDestination.PortOverride;
+        return port > 0 && meant.IsIp ? meant.WithPort(port) : meant;
+    }
+
+    private TunnelOptions? TunnelOf(TcpOptions options) =>
+        options.Tunnel is null || _session.Facts.FilterState(TunnelOptions.DisableKey) is string { Length: > 0 } off && off is "true" or "1" ? null : options.Tunnel;
+
+    // Connections and their limits are the HTTP pools' here.
+    private void OpenTunnel(TunnelOptions options, WorkerCluster owner, Host host, TransportHandler handler)
+    {
+        Attempts++;
+        Worker.Loop.Arm(_clock, Math.Max(1, owner.Cluster.ConnectTimeoutMicros));
+        Transport = HttpTunnel.Connect(_session, options, owner, host, handler);
+        Transport.HighWatermark = owner.Cluster.BufferLimit;
+    }
+
     private bool Choose(WorkerUpstreams mine, TcpOptions options)
     {
         TcpTarget? target = null;
         ClusterHandle? handle = null;
-        if (_session.ClusterName is { } name)
+        if ((_session.Facts.FilterState(TcpFacts.ClusterKey) as string ?? _session.ClusterName) is { } name)
             handle = mine.Directory.Find(name);
         else if ((target = Weigh(options.Targets)) is not null)
             handle = target.Cluster;
@@ -121,26 +157,32 @@ internal sealed class UpstreamLink : PickInputs
         var connect = new ConnectOptions(to, to.Kind == AddressKind.V6 ? cluster.Bind.SourceV6 : cluster.Bind.SourceV4, cluster.Bind.Mark, 0, cluster.Bind.KeepAlive);
         Worker.Loop.Arm(_clock, Math.Max(1, cluster.ConnectTimeoutMicros));
         Transport = host.Security is { } security
-            ? security.Connect(Worker.Loop, connect, new SecurityWishes(_session.ServerName, _session.Alpn, null, HostName: host.Endpoint.Hostname), handler)
+            ? security.Connect(Worker.Loop, connect, new SecurityWishes(_session.ServerName, _session.Alpn, null, HostName: host.Endpoint.Hostname, HostMetadata: host.Endpoint.Metadata, ClusterMetadata: cluster.Metadata), handler)
             : Worker.Loop.Connect(connect, handler);
         Transport.HighWatermark = cluster.BufferLimit;
-        if (cluster.ProxyProtocolVersion != 0)
-            SendProxyHeader(cluster.ProxyProtocolVersion);
+        if (cluster.ProxyHeader is { } header)
+            SendProxyHeader(header);
     }
 
     // In front of TLS, too: below it the bytes leave as soon as the connection is there.
-    private void SendProxyHeader(int version)
+    private void SendProxyHeader(ProxyHeaderOptions options)
     {
-        Span<byte> header = stackalloc byte[128];
         ConnectionFacts facts = _session.Connection.Facts;
-        int length = ProxyHeader.Write(header, version, facts.Remote, facts.Local);
-        ((Transport as TlsTransport)?.Inner ?? Transport!).Send(header[..length]);
+        IEnumerable<(byte, byte[])> passed = options.PassedTypes is not { } types ? [] : facts.PassedValues.Where(v => types.Count == 0 || types.Contains(v.Type));
+        ((Transport as TlsTransport)?.Inner ?? Transport!).Send(ProxyHeader.Write(options.Version, facts.Remote, facts.Local, [.. options.Added, .. passed]));
     }
 
     /// <summary>It is there.</summary>
     public void OnConnected()
     {
         Worker.Loop.Disarm(_clock);
+        if (Transport is HttpTunnel tunnel)
+        {
+            Tls = tunnel.Tls;
+            Id = tunnel.ConnectionId;
+            Report(success: true);
+            return;
+        }
         Tls = Host!.Security?.FactsOf(Transport!);
         _ready = true;
         _readyAt = Worker.Loop.Now;
@@ -162,6 +204,11 @@ internal sealed class UpstreamLink : PickInputs
     public string OnFailed(CloseReason reason)
     {
         Worker.Loop.Disarm(_clock);
+        if (Transport is HttpTunnel tunnel)
+        {
+            Report(success: false);
+            return tunnel.Failure;
+        }
         _owner!.Counters.Count(ClusterCounter.UpstreamCxConnectFail);
         if (reason == CloseReason.Timeout)
             _owner.Counters.Count(ClusterCounter.UpstreamCxConnectTimeout);
@@ -174,6 +221,7 @@ internal sealed class UpstreamLink : PickInputs
         return reason switch
         {
             CloseReason.Tls => Host.Security?.FailureOf(Transport!) ?? "",
+            not CloseReason.Timeout when Transport!.ConnectFailure.Length > 0 => Transport.ConnectFailure,
             CloseReason.Refused => "delayed connect error: Connection refused",
             CloseReason.Reset => "delayed connect error: Connection reset by peer",
             CloseReason.Environment => "immediate connect error: Network is unreachable",

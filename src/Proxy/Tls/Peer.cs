@@ -126,7 +126,8 @@ public sealed unsafe class Peer : TlsFacts
             Alpn = protocol is null ? "" : Encoding.Latin1.GetString(protocol, (int)length),
             ServerName = Text(OpenSsl.SSL_get_servername(ssl, 0)),
             Resumed = OpenSsl.SSL_session_reused(ssl) == 1,
-            Session = id is null ? "" : Convert.ToHexStringLower(new ReadOnlySpan<byte>(id, (int)idLength)),
+            // TLS 1.3 has tickets, and no session ids that would mean anything.
+            Session = id is null || Text(OpenSsl.SSL_get_version(ssl)) == "TLSv1.3" ? "" : Convert.ToHexStringLower(new ReadOnlySpan<byte>(id, (int)idLength)),
         };
     }
 

@@ -52,6 +52,9 @@ public sealed unsafe class TlsTransport : Transport
     public Transport Inner => _inner;
 
     /// <inheritdoc/>
+    public override string ConnectFailure => _inner.ConnectFailure;
+
+    /// <inheritdoc/>
     public override EventLoop Loop => _inner.Loop;
 
     /// <inheritdoc/>

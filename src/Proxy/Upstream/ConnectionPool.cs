@@ -71,6 +71,8 @@ public sealed class ConnectionPool
         if (FindFree() is { } free)
         {
             Give(free, waiter);
+            if (_cluster.Cluster.PreconnectRatio > 1)
+                ConnectAhead();
             return;
         }
         if (!Use.TryPending(Limits.MaxPending))
@@ -148,6 +150,25 @@ public sealed class ConnectionPool
             if (made is null)
                 return;
             coming += made.ExpectedStreams;
+        }
+        if (_cluster.Cluster.PreconnectRatio > 1)
+            ConnectAhead();
+    }
+
+    // More connections than are needed now, in proportion to the streams that wait and run (per_upstream_preconnect_ratio); a few at a time, and none to a host in trouble.
+    private void ConnectAhead()
+    {
+        double ratio = _cluster.Cluster.PreconnectRatio;
+        for (int made = 0; made < 3 && Host.Health == HostHealth.Healthy; made++)
+        {
+            long active = 0, capacity = 0;
+            foreach (PooledConnection c in _connections)
+            {
+                active += c.Active;
+                capacity += c.Capacity;
+            }
+            if ((_waiting + active) * ratio <= capacity + active || Connect() is null)
+                return;
         }
     }
 

@@ -61,6 +61,12 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     /// <summary>Streams that it will have when it is connected; 0 once it is.</summary>
     internal int ExpectedStreams => _codec is not null || _closed ? 0 : _pool.Key.Version == HttpVersion.Http2 ? (int)Math.Min(Cluster.Protocol.Codec.Two.ConcurrentStreamsMax, MaxRequests) : 1;
 
+    /// <summary>Streams under way.</summary>
+    internal int Active => _active;
+
+    /// <summary>Streams that it could take now, or will when it is connected.</summary>
+    internal int Capacity => _closed || _draining ? 0 : _codec is null ? ExpectedStreams : _codec.FreeStreams;
+
     private uint MaxRequests => Cluster.Protocol.MaxRequestsPerConnection == 0 ? int.MaxValue : Cluster.Protocol.MaxRequestsPerConnection;
 
     private Cluster Cluster => _pool.Cluster.Cluster;
@@ -96,8 +102,13 @@ public sealed class PooledConnection : UpstreamConnectionOwner
                 _ => Http1Only,
             },
             HostName = _pool.Host.Endpoint.Hostname,
+            HostMetadata = _pool.Host.Endpoint.Metadata,
+            ClusterMetadata = cluster.Metadata,
         };
         _transport = _pool.Host.Security is { } security ? security.Connect(Loop, options, wishes, handler) : Loop.Connect(options, handler);
+        // No client stands for a pooled connection: it speaks for itself.
+        if (cluster.ProxyHeader is { } header)
+            ((_transport as Tls.TlsTransport)?.Inner ?? _transport).Send(Listeners.ProxyHeader.Write(header.Version, default, default, header.Added));
         _trying++;
         if (_addresses < _pool.Host.Endpoint.AdditionalAddresses.Count)
             Loop.Arm(_next, NextAddressMicros);
@@ -166,7 +177,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         _pool.Host.Counters.CountConnectFail();
         PoolFailure failure = _timedOut || reason == CloseReason.Timeout ? PoolFailure.Timeout : reason == CloseReason.Environment ? PoolFailure.LocalConnectionFailure : PoolFailure.RemoteConnectionFailure;
         string words = reason == CloseReason.Tls && _transport is not null ? _pool.Host.Security?.FailureOf(_transport) ?? ""
-            : failure == PoolFailure.Timeout ? "" : reason == CloseReason.Refused ? "delayed connect error: Connection refused"
+            : _transport is { ConnectFailure: { Length: > 0 } told } ? told : failure == PoolFailure.Timeout ? "" : reason == CloseReason.Refused ? "delayed connect error: Connection refused"
             : reason == CloseReason.Reset ? "delayed connect error: Connection reset by peer" : reason == CloseReason.Environment ? "immediate connect error: Network is unreachable" : "";
         _pool.OnConnectFailed(this, failure, words);
     }

@@ -33,6 +33,7 @@ public sealed class Upstreams
 public sealed class WorkerUpstreams : ClusterWatcher
 {
     private readonly ClusterDirectory _directory;
+    private Clusters.Resolution.NameCache? _names;
     private WorkerCluster?[] _clusters = new WorkerCluster?[64];
 
     internal WorkerUpstreams(Worker worker, ClusterDirectory directory)
@@ -48,8 +49,11 @@ public sealed class WorkerUpstreams : ClusterWatcher
     /// <summary>All clusters.</summary>
     public ClusterDirectory Directory => _directory;
 
-    /// <summary>A request's cookie-less identity needs the proxy's own place: the locality of this proxy, for zone aware routing.</summary>
-    public ClusterHandle? LocalCluster { get; set; }
+    /// <summary>Names that requests ask for.</summary>
+    public Clusters.Resolution.NameCache Names => _names ??= new Clusters.Resolution.NameCache(Worker.Loop, () => _directory.Names ?? Clusters.Resolution.SystemNames.Read());
+
+    /// <summary>Where this proxy stands, for zone aware routing; null where nobody says. Set before any cluster is used.</summary>
+    public ZonePlace? Zone { get; set; }
 
     /// <summary>This worker's share of a cluster; null while the cluster is unknown.</summary>
     public WorkerCluster? Of(ClusterHandle handle)
@@ -92,6 +96,7 @@ public sealed class WorkerUpstreams : ClusterWatcher
 public sealed class WorkerCluster
 {
     private DestinationHosts? _destinations;
+    private ForwardHosts? _forwarded;
 
     internal WorkerCluster(WorkerUpstreams upstreams, ClusterHandle handle, ClusterView view)
     {
@@ -103,7 +108,7 @@ public sealed class WorkerCluster
         CodecOne = handle.Stats.More("http1.", Http.CodecStats.One).Of(worker);
         CodecTwo = handle.Stats.More("http2.", Http.CodecStats.TwoUpstream).Of(worker);
         TlsStats = handle.Stats.Tls;
-        Balancer = new WorkerBalancer(view, upstreams.Worker.Loop.Chance, Counters);
+        Balancer = new WorkerBalancer(view, upstreams.Worker.Loop.Chance, Counters, upstreams.Zone);
     }
 
     /// <summary>The worker's upstream side.</summary>
@@ -151,6 +156,9 @@ public sealed class WorkerCluster
         {
             case ClusterType.OriginalDestination:
                 return destination.Kind == Net.AddressKind.None ? null : (_destinations ??= new DestinationHosts(this)).Of(destination);
+            case ClusterType.DynamicForwardProxy:
+                string name = inputs.ForwardName(Cluster.Security is not null, out int port);
+                return name.Length == 0 ? null : (_forwarded ??= new ForwardHosts(this, Cluster.Names!)).Of(name, port);
             case ClusterType.Aggregate:
                 foreach (ClusterHandle member in View.Members)
                 {
@@ -230,6 +238,7 @@ public sealed class WorkerCluster
     internal void Retire()
     {
         _destinations?.Retire();
+        _forwarded?.Retire();
         foreach (Host host in View.Hosts.All)
         {
             if (host.OfWorker(Upstreams.Worker.Index) is HostPools pools)

@@ -23,6 +23,11 @@ public abstract class ResourceConsumer
     /// <param name="isWhole">The resources are the complete set (state of the world of LDS and CDS): what is absent is removed.</param>
     public abstract IReadOnlyList<(string Name, string Reason)> Take(string type, IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole);
 
+    /// <summary>The source of a resource cannot bring it (for now): what waits for it waits no longer.</summary>
+    public virtual void GiveUp(string type, string name)
+    {
+    }
+
     /// <summary>The name of the resource inside a message of state of the world, which carries none outside.</summary>
     public abstract string NameOf(Any body);
 }
@@ -64,6 +69,9 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
 
     /// <summary>Sends a request; null while there is no stream.</summary>
     public Action<IMessage>? Send { get; private set; }
+
+    /// <summary>Hears how long a resource lives, in microseconds: 0 for ever. Null for nobody.</summary>
+    public Action<string, string, long>? Lives { get; set; }
 
     /// <summary>Nothing was refused in the last response of each type; otherwise what was, by type URL.</summary>
     public SortedDictionary<string, string> LastErrors { get; } = new(StringComparer.Ordinal);
@@ -163,6 +171,7 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
         foreach (Resource resource in response.Resources)
         {
             // A heartbeat renews a resource's time to live and has no body.
+            Lives?.Invoke(watch.Url, resource.Name, ValueTranslator.Micros(resource.Ttl));
             if (resource.Resource_ is not null)
                 resources.Add(new IncomingResource(resource.Name, resource.Version, resource.Resource_));
         }
@@ -193,6 +202,8 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
         {
             Resource? wrapped = any.TypeUrl.EndsWith("/envoy.service.discovery.v3.Resource", StringComparison.Ordinal) ? Resource.Parser.ParseFrom(any.Value) : null;
             Any? body = wrapped is null ? any : wrapped.Resource_;
+            if (wrapped is not null)
+                Lives?.Invoke(watch.Url, wrapped.Name, ValueTranslator.Micros(wrapped.Ttl));
             if (body is not null)
                 resources.Add(new IncomingResource(wrapped?.Name is { Length: > 0 } name ? name : consumer.NameOf(body), response.VersionInfo, body));
         }

@@ -60,7 +60,7 @@ internal static class BootstrapReader
         return new RuntimeValues(layers, admin);
     }
 
-    private static void Flatten(string prefix, Struct fields, Dictionary<string, string> values)
+    internal static void Flatten(string prefix, Struct fields, Dictionary<string, string> values)
     {
         foreach ((string key, Value value) in fields.Fields)
         {

@@ -4,6 +4,7 @@ using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Http;
 using Core = Envoy.Config.Core.V3;
+using ForwardProxyConfig = Envoy.Extensions.Clusters.DynamicForwardProxy.V3.ClusterConfig;
 using Message = Envoy.Config.Cluster.V3.Cluster;
 
 namespace Lateen.Proxy.Xds;
@@ -12,6 +13,8 @@ namespace Lateen.Proxy.Xds;
 internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Proxy.Filters.Istio.PeerCodec? peers = null)
 {
     private const string HttpOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+    private static readonly HashSet<string> ProtocolOptions = [HttpOptionsKey, "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions", "envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions"];
 
     /// <summary>The running cluster; what must not be accepted is in <paramref name="rejections"/>.</summary>
     public Clusters.Cluster Cluster(Message cluster, Rejections rejections)
@@ -43,16 +46,35 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
             Dns = Dns(cluster, rejections),
             OriginalDestination = OriginalDestination(cluster.OriginalDstLbConfig),
             Members = members,
+            RedisLogin = Network.RedisTranslator.Login(cluster, rejections),
+            Names = type == ClusterType.DynamicForwardProxy ? Names(cluster, rejections) : null,
             CleanupIntervalMicros = ValueTranslator.Micros(cluster.CleanupInterval, 5_000_000),
+            MergeMicros = ValueTranslator.Micros(cluster.CommonLbConfig?.UpdateMergeWindow, 1_000_000),
             CloseConnectionsOnHostSetChange = cluster.CommonLbConfig?.CloseConnectionsOnHostSetChange ?? false,
             CloseConnectionsOnHealthFailure = cluster.CloseConnectionsOnHostHealthFailure,
-            PreconnectRatio = cluster.PreconnectPolicy?.PerUpstreamPreconnectRatio ?? 1.0,
+            PreconnectRatio = Preconnect(cluster.PreconnectPolicy, rejections),
             TrackTimeoutBudgets = cluster.TrackClusterStats?.TimeoutBudgets ?? false,
             PoolPerDownstreamConnection = cluster.ConnectionPoolPerDownstreamConnection,
-            ProxyProtocolVersion = security.ProxyProtocolVersion(cluster.TransportSocket, rejections),
+            ProxyHeader = security.ProxyHeader(cluster.TransportSocket, rejections),
             WaitForWarmOnInit = cluster.WaitForWarmOnInit ?? true,
             NetworkFilters = [.. cluster.Filters.Select(f => NetworkFilter(f, rejections)).OfType<object>()],
         };
+    }
+
+    private static double Preconnect(Message.Types.PreconnectPolicy? policy, Rejections rejections)
+    {
+        if (policy?.PredictivePreconnectRatio is > 1.0)
+            rejections.Note("preconnect_policy.predictive_preconnect_ratio has no effect");
+        return Math.Clamp(policy?.PerUpstreamPreconnectRatio ?? 1.0, 1.0, 3.0);
+    }
+
+    private static Clusters.Resolution.NameCacheOptions? Names(Message cluster, Rejections rejections)
+    {
+        if (ValueTranslator.Unpack(cluster.ClusterType.TypedConfig, ForwardProxyConfig.Parser, rejections) is not { } config)
+            return null;
+        if (!config.AllowInsecureClusterOptions && HttpOptionsOf(cluster, rejections)?.UpstreamHttpProtocolOptions is { } options && (!options.AutoSni || !options.AutoSanValidation))
+            rejections.Add("dynamic_forward_proxy cluster must have auto_sni and auto_san_validation true unless allow_insecure_cluster_options is set.");
+        return Network.NameCacheTranslator.Options(config.DnsCacheConfig, rejections);
     }
 
     private object? NetworkFilter(Envoy.Config.Cluster.V3.Filter filter, Rejections rejections)
@@ -136,14 +158,18 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
         SuccessfulCheckUnejects = o.SuccessfulActiveHealthCheckUnejectHost ?? true,
     };
 
+    private static HttpProtocolOptions? HttpOptionsOf(Message cluster, Rejections rejections)
+    {
+        Any? any = cluster.TypedExtensionProtocolOptions.Values.FirstOrDefault(a => ValueTranslator.TypeName(a) == HttpOptionsKey);
+        return any is null ? null : ValueTranslator.Unpack(any, HttpProtocolOptions.Parser, rejections);
+    }
+
     private static UpstreamProtocol Protocol(Message cluster, Rejections rejections)
     {
-        HttpProtocolOptions? options = null;
+        HttpProtocolOptions? options = HttpOptionsOf(cluster, rejections);
         foreach ((string key, Any any) in cluster.TypedExtensionProtocolOptions)
         {
-            if (ValueTranslator.TypeName(any) == HttpOptionsKey)
-                options = ValueTranslator.Unpack(any, HttpProtocolOptions.Parser, rejections);
-            else
+            if (!ProtocolOptions.Contains(ValueTranslator.TypeName(any)))
                 rejections.Add($"typed_extension_protocol_options {key} ({any.TypeUrl}) are not served");
         }
 #pragma warning disable CS0612 // the deprecated fields are how older control planes and hand-written bootstraps say it
@@ -164,6 +190,8 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
             rejections.Add("HTTP/3 to upstreams is not served");
         (ProtocolChoice choice, Core.Http1ProtocolOptions? h1, Core.Http2ProtocolOptions? h2) = Choice(options);
         Core.HttpProtocolOptions? shared = options.CommonHttpProtocolOptions;
+        // Where the request says where it goes, its name is also whom TLS must meet.
+        bool forwards = cluster.ClusterType?.TypedConfig is { } kind && ValueTranslator.TypeName(kind) == "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
         return new UpstreamProtocol
         {
             Choice = choice,
@@ -180,9 +208,9 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
                 One = CodecTranslator.Http1(h1, rejections),
                 Two = CodecTranslator.Http2(h2, rejections) with { HeadBytesMax = 60 * 1024 },
             },
-            AutoSni = options.UpstreamHttpProtocolOptions?.AutoSni ?? false,
+            AutoSni = options.UpstreamHttpProtocolOptions?.AutoSni ?? forwards,
             AutoSniHeader = options.UpstreamHttpProtocolOptions?.OverrideAutoSniHeader.ToLowerInvariant() ?? "",
-            AutoSanValidation = options.UpstreamHttpProtocolOptions?.AutoSanValidation ?? false,
+            AutoSanValidation = options.UpstreamHttpProtocolOptions?.AutoSanValidation ?? forwards,
         };
     }
 

@@ -15,6 +15,8 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
     private readonly Dictionary<(string Type, string Name), AdsStream?> _subscribed = [];
     private readonly Dictionary<(string Cluster, string Type), AdsStream> _single = [];
     private readonly Dictionary<(string Path, string Type), FileSource> _files = [];
+    private readonly Dictionary<(string Path, string Type), HashSet<string>> _namesOfFile = [];
+    private readonly Discovery.Lifetimes _lifetimes = new(loop, consumer);
 
     /// <summary>The stream that carries everything; null where the bootstrap has none.</summary>
     public AdsStream? Ads { get; private set; }
@@ -37,7 +39,7 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
             rejections.Add("a gRPC configuration source needs grpc_services with envoy_grpc");
             return null;
         }
-        var stream = new AdsStream(delta, node, consumer());
+        var stream = new AdsStream(delta, node, consumer()) { Lives = _lifetimes.Renew };
         var server = new ManagementServer(loop, clusters.Handle(grpc.ClusterName), path, [.. service.InitialMetadata.Select(m => KeyValuePair.Create(m.Key.ToLowerInvariant(), m.Value))], stream);
         Servers.Add(server);
         server.Start();
@@ -58,7 +60,13 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
     {
         if (source is not null && PathOf(source) is { } path)
         {
+            if (!_namesOfFile.TryGetValue((path, type), out HashSet<string>? names))
+                _namesOfFile[(path, type)] = names = [];
+            bool more = names.Add(name) && _files.ContainsKey((path, type));
             File(path, type);
+            // A file that was read for others may have it, too.
+            if (more)
+                Read(path, type);
             return;
         }
         var rejections = new Rejections();
@@ -100,6 +108,9 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
             ResourceTypes.Secret => $"/envoy.service.secret.v3.SecretDiscoveryService/{(delta ? "Delta" : "Stream")}Secrets",
             ResourceTypes.Cluster => $"/envoy.service.cluster.v3.ClusterDiscoveryService/{(delta ? "Delta" : "Stream")}Clusters",
             ResourceTypes.Endpoints => $"/envoy.service.endpoint.v3.EndpointDiscoveryService/{(delta ? "Delta" : "Stream")}Endpoints",
+            ResourceTypes.Extension => $"/envoy.service.extension.v3.ExtensionConfigDiscoveryService/{(delta ? "Delta" : "Stream")}ExtensionConfigs",
+            ResourceTypes.VirtualHost => "/envoy.service.route.v3.VirtualHostDiscoveryService/DeltaVirtualHosts",
+            ResourceTypes.Runtime => $"/envoy.service.runtime.v3.RuntimeDiscoveryService/{(delta ? "Delta" : "Stream")}Runtime",
             ResourceTypes.Listener => $"/envoy.service.listener.v3.ListenerDiscoveryService/{(delta ? "Delta" : "Stream")}Listeners",
             _ => $"/envoy.service.route.v3.RouteDiscoveryService/{(delta ? "Delta" : "Stream")}Routes",
         };
@@ -141,5 +152,10 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
         bool whole = type is ResourceTypes.Cluster or ResourceTypes.Listener;
         foreach ((string name, string reason) in taker.Take(type, resources, [], whole))
             say($"{path}: {name}: {reason}");
+        foreach (string name in _namesOfFile.GetValueOrDefault((path, type)) ?? [])
+        {
+            if (!resources.Exists(r => r.Name == name))
+                taker.GiveUp(type, name);
+        }
     }
 }

@@ -54,6 +54,15 @@ public static class ResourceTypes
 
     /// <summary>SDS.</summary>
     public const string Secret = Prefix + "envoy.extensions.transport_sockets.tls.v3.Secret";
+
+    /// <summary>ECDS.</summary>
+    public const string Extension = Prefix + "envoy.config.core.v3.TypedExtensionConfig";
+
+    /// <summary>VHDS.</summary>
+    public const string VirtualHost = Prefix + "envoy.config.route.v3.VirtualHost";
+
+    /// <summary>RTDS.</summary>
+    public const string Runtime = Prefix + "envoy.service.runtime.v3.Runtime";
 }
 
 /// <summary>
@@ -182,10 +191,15 @@ internal sealed class DiscoveredResources : ResourceConsumer
             ResourceTypes.Listener => TakeListeners(resources, removed, isWhole),
             ResourceTypes.Routes => TakeRoutes(resources),
             ResourceTypes.Secret => _translation.Security.TakeSecrets(resources, removed),
+            ResourceTypes.Extension => _translation.Extensions.Take(resources, removed),
+            ResourceTypes.VirtualHost => TakeVirtualHosts(resources, removed),
+            ResourceTypes.Runtime => _translation.RuntimeSources.Take(resources, removed),
             _ => [("", $"{type} was not asked for")],
         };
         CountAnswer(type, resources, refused);
         Remember(type, resources, refused);
+        if (type is ResourceTypes.Secret or ResourceTypes.Extension or ResourceTypes.VirtualHost)
+            WarmAll();
         Answered.Add(type);
         Progress?.Invoke();
         return refused;
@@ -245,12 +259,50 @@ internal sealed class DiscoveredResources : ResourceConsumer
     }
 
     /// <inheritdoc/>
+    public override void GiveUp(string type, string name)
+    {
+        if (!_givenUp.Add((type, name)))
+            return;
+        WarmAll();
+        Progress?.Invoke();
+    }
+
+    private readonly HashSet<(string Type, string Name)> _givenUp = [];
+    private readonly Discovery.VirtualHostSources _virtualHosts = new();
+
+    private List<(string, string)> TakeVirtualHosts(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed)
+    {
+        var refused = new List<(string, string)>();
+        foreach (string name in _virtualHosts.Take(resources, removed, refused))
+        {
+            if (!Routes.TryGetValue(name, out (RouteConfiguration Message, string Version) known))
+                continue;
+            var rejections = new Rejections();
+            Routing.RouteTable table = _translation.Routes.Table(_virtualHosts.Complete(known.Message), rejections, known.Version);
+            if (rejections.None)
+                _translation.RouteSource(name).Current = table;
+            else
+                refused.Add((name, rejections.ToString()));
+        }
+        return refused;
+    }
+
+    private void WarmAll()
+    {
+        foreach (ListenerEntry entry in _listenerEntries.Values.Where(e => e.Warming is not null).ToArray())
+            Warm(entry);
+    }
+
+    /// <inheritdoc/>
     public override string NameOf(Any body) => body.TypeUrl switch
     {
         ResourceTypes.Cluster => ClusterMessage.Parser.ParseFrom(body.Value).Name,
         ResourceTypes.Listener => ListenerMessage.Parser.ParseFrom(body.Value).Name,
         ResourceTypes.Routes => RouteConfiguration.Parser.ParseFrom(body.Value).Name,
         ResourceTypes.Endpoints => ClusterLoadAssignment.Parser.ParseFrom(body.Value).ClusterName,
+        ResourceTypes.Extension => Envoy.Config.Core.V3.TypedExtensionConfig.Parser.ParseFrom(body.Value).Name,
+        ResourceTypes.VirtualHost => Envoy.Config.Route.V3.VirtualHost.Parser.ParseFrom(body.Value).Name,
+        ResourceTypes.Runtime => Envoy.Service.Runtime.V3.Runtime.Parser.ParseFrom(body.Value).Name,
         ResourceTypes.Secret => Envoy.Extensions.TransportSockets.Tls.V3.Secret.Parser.ParseFrom(body.Value).Name,
         _ => "",
     };
@@ -454,14 +506,40 @@ internal sealed class DiscoveredResources : ResourceConsumer
         var entry = new ListenerEntry { Message = message, Version = version, Static = isStatic, At = _loop.WallClock, Active = known?.Active, Warming = translated };
         _listenerEntries[name] = entry;
         foreach (RouteReference routes in translated.Routes)
+        {
             Subscriptions?.Subscribe(routes.Source, ResourceTypes.Routes, routes.Name);
+            if (_translation.RouteSource(routes.Name).Current is null)
+                Await(ResourceTypes.Routes, routes.Name, ValueTranslator.Micros(routes.Source?.InitialFetchTimeout, 15_000_000));
+        }
+        foreach (string extension in translated.Extensions.Where(e => !_translation.Extensions.IsSettled(e)))
+            Await(ResourceTypes.Extension, extension, _translation.Extensions.PatienceOf(extension));
+        foreach ((string secret, long patience) in translated.Secrets)
+            Await(ResourceTypes.Secret, secret, patience);
         Warm(entry);
+    }
+
+    // What does not come in its time is not waited for any longer (initial_fetch_timeout).
+    private void Await(string type, string name, long patience)
+    {
+        if (patience <= 0)
+            return;
+        _loop.Arm(new Impatience(_loop, () =>
+        {
+            if (type == ResourceTypes.Extension)
+                _translation.Extensions.GiveUp(name);
+            GiveUp(type, name);
+        }), patience);
     }
 
     private void Warm(ListenerEntry entry)
     {
-        if (entry.Warming is not { } warming || warming.Routes.Any(r => _translation.RouteSource(r.Name).Current is null))
+        if (entry.Warming is not { } warming
+            || warming.Routes.Any(r => _translation.RouteSource(r.Name).Current is null && !_givenUp.Contains((ResourceTypes.Routes, r.Name)))
+            || warming.Extensions.Any(e => !_translation.Extensions.IsSettled(e))
+            || warming.Secrets.Any(s => !_translation.Security.HasSecret(s.Name) && !_givenUp.Contains((ResourceTypes.Secret, s.Name))))
+        {
             return;
+        }
         entry.Active = warming;
         entry.Warming = null;
         _host.Put(warming.Listener);
@@ -492,7 +570,9 @@ internal sealed class DiscoveredResources : ResourceConsumer
             }
             if (Routes.TryGetValue(message.Name, out (RouteConfiguration Message, string Version) known) && known.Message.Equals(message))
                 continue;
-            Routing.RouteTable table = _translation.Routes.Table(message, rejections, resource.Version);
+            if (message.Vhds is not null)
+                Subscriptions?.Subscribe(message.Vhds.ConfigSource, ResourceTypes.VirtualHost, message.Name);
+            Routing.RouteTable table = _translation.Routes.Table(_virtualHosts.Complete(message), rejections, resource.Version);
             SayNotes(rejections);
             if (!rejections.None)
             {

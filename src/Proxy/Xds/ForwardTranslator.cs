@@ -222,6 +222,8 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
             Share = ValueTranslator.Fraction(p.RuntimeFraction, Fraction.All),
             KeepHost = p.DisableShadowHostSuffixAppend,
             TraceSampled = p.TraceSampled,
+            HostRewrite = System.Text.Encoding.Latin1.GetBytes(p.HostRewriteLiteral),
+            Headers = [.. p.RequestHeadersMutations.Select(m => RouteTranslator.Mutations(m.Append is null ? [] : [m.Append], m.Remove.Length > 0 ? [m.Remove] : [], rejections))],
         }),
     ];
 

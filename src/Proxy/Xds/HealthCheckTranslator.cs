@@ -34,7 +34,7 @@ internal static class HealthCheckTranslator
         switch (check.HealthCheckerCase)
         {
             case Core.HealthCheck.HealthCheckerOneofCase.HttpHealthCheck:
-                return Http(options, check.HttpHealthCheck);
+                return Http(options, check.HttpHealthCheck, rejections);
             case Core.HealthCheck.HealthCheckerOneofCase.GrpcHealthCheck:
                 return options with
                 {
@@ -57,7 +57,7 @@ internal static class HealthCheckTranslator
         }
     }
 
-    private static HealthCheckOptions Http(HealthCheckOptions options, Core.HealthCheck.Types.HttpHealthCheck http) => options with
+    private static HealthCheckOptions Http(HealthCheckOptions options, Core.HealthCheck.Types.HttpHealthCheck http, Rejections rejections) => options with
     {
         Kind = HealthCheckKind.Http,
         Host = http.Host,
@@ -69,7 +69,7 @@ internal static class HealthCheckTranslator
         ExpectedStatuses = [.. http.ExpectedStatuses.Select(r => ((int)r.Start, (int)r.End))],
         RetriableStatuses = [.. http.RetriableStatuses.Select(r => ((int)r.Start, (int)r.End))],
         ServiceNamePrefix = http.ServiceNameMatcher?.Prefix ?? http.ServiceNameMatcher?.Exact ?? "",
-        Receive = [.. http.Receive.Select(r => r.Binary.ToByteArray())],
+        Receive = [.. http.Receive.Select(r => Bytes(r, rejections))],
     };
 
     private static byte[] Bytes(Core.HealthCheck.Types.Payload? payload, Rejections rejections)

@@ -1,6 +1,9 @@
+using Envoy.Extensions.Http.OriginalIpDetection.CustomHeader.V3;
+using Envoy.Extensions.Http.OriginalIpDetection.Xff.V3;
 using Envoy.Extensions.Filters.Network.HttpConnectionManager.V3;
 using HttpFilter = Lateen.Proxy.Exchanges.HttpFilter;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Discovered;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
@@ -56,6 +59,9 @@ internal static class HttpTranslator
             LocalAddress = translation.OwnAddress,
             TrustedHops = m.XffNumTrustedHops,
             SkipXffAppend = m.SkipXffAppend,
+            IpDetections = [.. m.OriginalIpDetectionExtensions.Select(e => Detection(e, rejections)).OfType<IpDetection>()],
+            UserAgent = m.AddUserAgent ?? false ? System.Text.Encoding.Latin1.GetBytes(translation.Node.Cluster) : null,
+            NodeId = System.Text.Encoding.Latin1.GetBytes(translation.Node.Id),
             AppendForwardedPort = m.AppendXForwardedPort,
             InternalNetworks = [.. m.InternalAddressConfig?.CidrRanges.Select(r => Network(r, rejections)) ?? []],
             UnixSocketsInternal = m.InternalAddressConfig?.UnixSockets ?? false,
@@ -89,10 +95,28 @@ internal static class HttpTranslator
     {
         if (m.Tracing is not null)
             rejections.Note("tracing has no effect");
-        if (m.OriginalIpDetectionExtensions.Count > 0)
-            rejections.Note("original_ip_detection_extensions have no effect: the client's address comes from use_remote_address and xff_num_trusted_hops");
-        if (m.AddUserAgent ?? false)
-            rejections.Note("add_user_agent has no effect");
+    }
+
+    private static IpDetection? Detection(Core.TypedExtensionConfig extension, Rejections rejections)
+    {
+        using Rejections.Scope scope = rejections.In("original_ip_detection_extensions");
+        switch (ValueTranslator.TypeName(extension.TypedConfig))
+        {
+            case "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig":
+                if (ValueTranslator.Unpack(extension.TypedConfig, XffConfig.Parser, rejections) is not { } xff)
+                    return null;
+                if (xff.XffTrustedCidrs is not null && xff.XffNumTrustedHops > 0)
+                    rejections.Add("Cannot set both xff_num_trusted_hops and xff_trusted_cidrs");
+                return new IpDetection([], true, 0, xff.XffNumTrustedHops, [.. xff.XffTrustedCidrs?.Cidrs.Select(r => Network(r, rejections)) ?? []], !(xff.SkipXffAppend ?? true));
+            case "envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig":
+                if (ValueTranslator.Unpack(extension.TypedConfig, CustomHeaderConfig.Parser, rejections) is not { } header)
+                    return null;
+                int status = header.RejectWithStatus is null ? 0 : (int)header.RejectWithStatus.Code is >= 400 and < 600 and var code ? code : 403;
+                return new IpDetection(System.Text.Encoding.Latin1.GetBytes(header.HeaderName.ToLowerInvariant()), header.AllowExtensionToSetAddressAsTrusted, status, 0, [], false);
+            default:
+                rejections.Add($"Didn't find a registered implementation for name: '{extension.Name}'");
+                return null;
+        }
     }
 
     private static FilterChain? Filters(Message m, Translation translation, Rejections rejections)
@@ -122,8 +146,12 @@ internal static class HttpTranslator
         using Rejections.Scope scope = rejections.In($"http_filters[{index}]");
         if (filter.TypedConfig is not null)
             return translation.Filters.Filter(filter.Name, filter.TypedConfig, filter.IsOptional, filter.Disabled, rejections);
-        if (filter.ConfigDiscovery?.DefaultConfig is { } fallback)
-            return translation.Filters.Filter(filter.Name, fallback, filter.IsOptional, filter.Disabled, rejections);
+        if (filter.ConfigDiscovery is { } discovery)
+        {
+            return new DiscoveredFilter(
+                filter.Name,
+                translation.Extensions.Http(filter.Name, discovery, (any, r) => translation.Filters.Filter(filter.Name, any, optional: false, disabled: false, r), rejections)) { DisabledByDefault = filter.Disabled };
+        }
         rejections.Add($"filter {filter.Name} has no configuration that is served");
         return null;
     }

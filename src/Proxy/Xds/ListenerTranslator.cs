@@ -16,7 +16,9 @@ namespace Lateen.Proxy.Xds;
 /// <summary>Listeners (LDS and static ones).</summary>
 /// <param name="Listener">The running listener.</param>
 /// <param name="Routes">Names of the route configurations that it waits for.</param>
-internal sealed record TranslatedListener(Listeners.Listener Listener, IReadOnlyList<RouteReference> Routes);
+/// <param name="Extensions">Discovered filters that it waits for.</param>
+/// <param name="Secrets">Secrets that it waits for, and for how long, in microseconds.</param>
+internal sealed record TranslatedListener(Listeners.Listener Listener, IReadOnlyList<RouteReference> Routes, IReadOnlyList<string> Extensions, IReadOnlyList<(string Name, long Patience)> Secrets);
 
 /// <summary>A route configuration that comes by discovery.</summary>
 /// <param name="Name">Its name.</param>
@@ -30,6 +32,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
     public TranslatedListener? Translate(Message message, Rejections rejections)
     {
         var routes = new List<RouteReference>();
+        translation.Extensions.TakeAsked();
+        translation.Security.TakeAwaited();
         translation.IsInbound = message.TrafficDirection == Core.TrafficDirection.Inbound;
         Address address = message.InternalListener is not null ? Address.Internal(message.Name) : message.Address is null && message.ApiListener is not null ? default : ValueTranslator.Address(message.Address, rejections);
         if (message.UdpListenerConfig is not null)
@@ -58,7 +62,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         if (table.Conflict is { } conflict)
             rejections.Add($"error adding listener '{address}': filter chain '{conflict.Second.Name}' has the same matching rules defined as '{conflict.First.Name}'");
         Listeners.Listener listener = Listener(message, address, table, rejections);
-        return rejections.None ? new TranslatedListener(listener, routes) : null;
+        return rejections.None ? new TranslatedListener(listener, routes, translation.Extensions.TakeAsked(), translation.Security.TakeAwaited()) : null;
     }
 
     private Listeners.Listener Listener(Message message, Address address, ChainTable table, Rejections rejections)
@@ -106,7 +110,12 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
                 int allow = (p?.AllowRequestsWithoutProxyProtocol ?? false) ? 7 : 3;
                 foreach (Core.ProxyProtocolConfig.Types.Version version in p?.DisallowedVersions ?? [])
                     allow &= version == Core.ProxyProtocolConfig.Types.Version.V1 ? ~1 : ~2;
-                return new Inspector(InspectorKind.ProxyProtocol, disabled, allow);
+                return new Inspector(
+                    InspectorKind.ProxyProtocol,
+                    disabled,
+                    allow,
+                    [.. (p?.Rules ?? []).Select(r => ((int)r.TlvType, r.OnTlvPresent?.MetadataNamespace is { Length: > 0 } ns ? ns : "envoy.filters.listener.proxy_protocol", r.OnTlvPresent?.Key ?? ""))],
+                    p?.PassThroughTlvs is not { } passed ? null : passed.MatchType == Core.ProxyProtocolPassThroughTLVs.Types.PassTLVsMatchType.IncludeAll ? [] : [.. passed.TlvType.Select(t => (int)t)]);
             default:
                 rejections.Add($"Didn't find a registered implementation for '{filter.Name}' with type URL: '{ValueTranslator.TypeName(config)}'");
                 return null;

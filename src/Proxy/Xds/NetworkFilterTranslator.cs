@@ -5,10 +5,15 @@ using Envoy.Extensions.Filters.Network.TcpProxy.V3;
 using Envoy.Config.Rbac.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Filters.Discovered;
+using Lateen.Proxy.Filters.ForwardProxy;
 using Lateen.Proxy.Filters.Rbac;
 using Lateen.Proxy.Listeners;
+using Lateen.Proxy.Formats;
 using Lateen.Proxy.Tcp;
+using Lateen.Proxy.Tcp.Tunnel;
 using Lateen.Proxy.Xds.Filters;
+using Lateen.Proxy.Xds.Network;
 using Chain = Envoy.Config.Listener.V3.FilterChain;
 using DirectResponse = Envoy.Extensions.Filters.Network.DirectResponse.V3.Config;
 using Message = Envoy.Config.Listener.V3.Listener;
@@ -43,10 +48,18 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         Add(Prefix + "local_ratelimit.v3.LocalRateLimit", static (any, r) => ValueTranslator.Unpack(any, LocalRateLimit.Parser, r)?.TokenBucket is { } b
             ? new ConnectionRateFilter(b.MaxTokens, b.TokensPerFill ?? 1, Math.Max(1, ValueTranslator.Micros(b.FillInterval)))
             : null);
+        Add(Prefix + "set_filter_state.v3.Config", FilterStateTranslator.Filter);
+        Add(Prefix + "sni_dynamic_forward_proxy.v3.FilterConfig", SniForward);
+        Add(Prefix + "redis_proxy.v3.RedisProxy", (any, r) => RedisTranslator.Filter(any, translation, r));
         Add(Prefix + "rbac.v3.RBAC", (any, r) => Rbac(any, translation, r));
         Add(ExtAuthzTranslator.NetworkType, (any, r) => ExtAuthzTranslator.Network(any, translation, r));
         Add(PeerExchangeTranslator.Type, (any, r) => PeerExchangeTranslator.Translate(any, translation.Peers, r) is { } exchange ? new PeerExchangeFilter(exchange) : null);
     }
+
+    private SniForwardFilter? SniForward(Any any, Rejections rejections) =>
+        ValueTranslator.Unpack(any, Envoy.Extensions.Filters.Network.SniDynamicForwardProxy.V3.FilterConfig.Parser, rejections) is { } config
+        && NameCacheTranslator.Options(config.DnsCacheConfig, rejections) is { } cache
+            ? new SniForwardFilter(cache, config.PortValue == 0 ? 443 : (int)config.PortValue, _translation.Upstreams) : null;
 
     private static RbacNetworkFilter? Rbac(Any any, Translation translation, Rejections rejections)
     {
@@ -80,12 +93,12 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
     public override ChainHandler? Chain(Chain chain, Message listener, Rejections rejections)
     {
         Filter? last = chain.Filters.LastOrDefault();
-        if (last?.TypedConfig is null)
+        if (last?.TypedConfig is null && last?.ConfigDiscovery is null)
         {
             // Envoy takes such a chain and closes its connections.
             return new TcpChainHandler([new DirectResponseFilter([])], null, Unproxied(), _translation.Workers);
         }
-        if (ValueTranslator.TypeName(last.TypedConfig) != Prefix + "tcp_proxy.v3.TcpProxy")
+        if (last.TypedConfig is null || ValueTranslator.TypeName(last.TypedConfig) != Prefix + "tcp_proxy.v3.TcpProxy")
             return Filters(chain.Filters, rejections) is { } all ? new TcpChainHandler(all, null, Unproxied(), _translation.Workers) : null;
         List<NetworkFilterFactory>? before = Filters(chain.Filters.Take(chain.Filters.Count - 1), rejections);
         using Rejections.Scope scope = rejections.In($"filters[{chain.Filters.Count - 1}]");
@@ -119,16 +132,26 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         foreach (Filter filter in filters)
         {
             using Rejections.Scope scope = rejections.In($"filters[{at++}]");
-            string type = "";
-            Any body = filter.TypedConfig is null ? new Any() : FilterRegistry.Unwrap(filter.TypedConfig, out type, rejections);
-            if (Watchers.Contains(type))
-                rejections.Note($"network filter {filter.Name} has no effect");
-            else if (!_makers.TryGetValue(type, out NetworkFilterMaker? maker))
-                rejections.Add($"Didn't find a registered implementation for '{filter.Name}' with type URL: '{type}'");
-            else if (maker(body, rejections) is { } factory)
+            if (filter.ConfigDiscovery is { } discovery)
+                made.Add(new DiscoveredNetworkFilter(_translation.Extensions.Network(filter.Name, discovery, (any, r) => One(filter.Name, any, r), rejections)));
+            else if (One(filter.Name, filter.TypedConfig, rejections) is { } factory)
                 made.Add(factory);
         }
         return rejections.None ? made : null;
+    }
+
+    // Null for one that only watches, and for one that was refused.
+    private NetworkFilterFactory? One(string name, Any? config, Rejections rejections)
+    {
+        string type = "";
+        Any body = config is null ? new Any() : FilterRegistry.Unwrap(config, out type, rejections);
+        if (Watchers.Contains(type))
+            rejections.Note($"network filter {name} has no effect");
+        else if (_makers.TryGetValue(type, out NetworkFilterMaker? maker))
+            return maker(body, rejections);
+        else
+            rejections.Add($"Didn't find a registered implementation for '{name}' with type URL: '{type}'");
+        return null;
     }
 
     private static byte[] Text(Any config, Rejections rejections) =>
@@ -136,8 +159,7 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
 
     private TcpOptions? Options(TcpProxy proxy, Rejections rejections)
     {
-        if (proxy.TunnelingConfig is not null)
-            rejections.Add("tunneling_config is not served");
+        TunnelOptions? tunnel = Tunnel(proxy.TunnelingConfig, rejections);
         if (proxy.OnDemand is not null)
             rejections.Note("on_demand has no effect: clusters are watched");
         List<TcpTarget> targets = Targets(proxy, rejections);
@@ -151,6 +173,15 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
             IdleMicros = ValueTranslator.Micros(proxy.IdleTimeout, 3_600_000_000),
             MaxDurationMicros = ValueTranslator.Micros(proxy.MaxDownstreamConnectionDuration),
             MaxConnectAttempts = (int)(proxy.MaxConnectAttempts ?? 1),
+            Tunnel = tunnel,
+            Connect = proxy.UpstreamConnectMode switch
+            {
+                UpstreamConnectMode.OnDownstreamData => TcpConnectMode.OnData,
+                UpstreamConnectMode.OnDownstreamTlsHandshake => TcpConnectMode.OnHandshake,
+                _ => TcpConnectMode.AtOnce,
+            },
+            EarlyBytesMax = (int)(proxy.MaxEarlyDataBytes ?? 0),
+            LogAtStart = proxy.AccessLogOptions?.FlushAccessLogOnStart ?? false,
             HashSource = proxy.HashPolicy.Any(p => p.SourceIp is not null),
             Logs = [.. proxy.AccessLog.Select(l => _translation.Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()],
             LogAtStart = proxy.AccessLogOptions?.FlushAccessLogOnStart ?? false,
@@ -159,6 +190,29 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
             Counters = CountersOf(proxy.StatPrefix),
         };
 #pragma warning restore CS0612
+    }
+
+    private static TunnelOptions? Tunnel(TcpProxy.Types.TunnelingConfig? tunnel, Rejections rejections)
+    {
+        if (tunnel is null)
+            return null;
+        using Rejections.Scope scope = rejections.In("tunneling_config");
+        if (!tunnel.UsePost && tunnel.PostPath.Length > 0)
+            rejections.Add("Can't set a post path when POST method isn't used");
+        try
+        {
+            return new TunnelOptions(
+                TextFormat.Parse(tunnel.Hostname),
+                tunnel.UsePost ? tunnel.PostPath.Length > 0 ? tunnel.PostPath : "/" : null,
+                RouteTranslator.Mutations(tunnel.HeadersToAdd, [], rejections),
+                tunnel.PropagateResponseHeaders,
+                tunnel.PropagateResponseTrailers);
+        }
+        catch (FormatException e)
+        {
+            rejections.Add($"hostname: {e.Message}");
+            return null;
+        }
     }
 
     private List<TcpTarget> Targets(TcpProxy proxy, Rejections rejections)

@@ -48,16 +48,31 @@ internal sealed class ProxyAssembly
             Metrics = new IstioMetrics(server.Workers.Count),
             Runtime = runtime,
             Say = inputs.Say,
+            RuntimeSources = new Discovery.RuntimeSources(_bootstrap, runtime),
         };
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
         Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say);
-        Resources.Subscriptions = Sources;
+        Resources.Subscriptions = Translation.Extensions.Subscriptions = Sources;
         Resources.Noted = inputs.Say;
         Resources.Progress = () => Progress?.Invoke();
+        TakePlace();
         var rejections = new Rejections();
         AdminAddress = _bootstrap.Admin?.Address is { } admin ? ValueTranslator.Address(admin, rejections) : default;
         if (!rejections.None)
             throw new BootstrapException($"admin: {rejections}");
+    }
+
+    // Zone aware routing: the cluster that we are of, and our place.
+    private void TakePlace()
+    {
+        if (_bootstrap.ClusterManager?.LocalClusterName is not { Length: > 0 } name)
+            return;
+        Envoy.Config.Core.V3.Locality? place = _bootstrap.Node.Locality;
+        var zone = new Clusters.Balancing.ZonePlace(
+            _server.Clusters.Handle(name),
+            place is null ? Clusters.Locality.None : new Clusters.Locality(place.Region, place.Zone, place.SubZone));
+        foreach (Worker worker in _server.Workers)
+            _server.Upstreams[worker].Zone = zone;
     }
 
     /// <summary>Translators and what they lean on.</summary>
@@ -101,6 +116,8 @@ internal sealed class ProxyAssembly
             Resources.Stats.Watch("cluster_manager.cds.");
         if (_bootstrap.DynamicResources?.LdsConfig is not null)
             Resources.Stats.Watch("listener_manager.lds.");
+        foreach (RuntimeLayer layer in Translation.RuntimeSources.Layers)
+            Sources.Subscribe(layer.RtdsLayer.RtdsConfig, ResourceTypes.Runtime, layer.RtdsLayer.Name);
         if (_bootstrap.DynamicResources?.CdsConfig is { } cds)
             Check("dynamic_resources.cds_config", r => Sources.WatchAll(cds, ResourceTypes.Cluster, r), reasons);
         foreach (ListenerMessage listener in _bootstrap.StaticResources?.Listeners ?? [])

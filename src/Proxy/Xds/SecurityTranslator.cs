@@ -11,8 +11,14 @@ internal abstract class SecurityTranslator
     /// <summary>The context of accepted connections; null for plain text.</summary>
     public abstract Listeners.DownstreamSecurity? Downstream(Core.TransportSocket? socket, Rejections rejections);
 
-    /// <summary>The version of the PROXY protocol header that an upstream socket begins with; 0 for none.</summary>
-    public abstract int ProxyProtocolVersion(Core.TransportSocket? socket, Rejections rejections);
+    /// <summary>The PROXY protocol header that an upstream socket begins with; null for none.</summary>
+    public abstract Clusters.ProxyHeaderOptions? ProxyHeader(Core.TransportSocket? socket, Rejections rejections);
+
+    /// <summary>Secrets that were named since the last call and have not come, and how long they are waited for, in microseconds.</summary>
+    public abstract IReadOnlyList<(string Name, long Patience)> TakeAwaited();
+
+    /// <summary>True where a secret has come.</summary>
+    public abstract bool HasSecret(string name);
 
     /// <summary>A generic secret by name: of the bootstrap, or by SDS; it follows what comes.</summary>
     public abstract Lateen.Proxy.Filters.CredentialInjector.SecretText SecretText(Envoy.Extensions.TransportSockets.Tls.V3.SdsSecretConfig config);

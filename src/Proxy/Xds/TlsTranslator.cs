@@ -33,6 +33,19 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
         }
     }
 
+    private readonly Dictionary<string, long> _missing = new(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(string Name, long Patience)> TakeAwaited()
+    {
+        List<(string, long)> missing = [.. _missing.Select(m => (m.Key, m.Value))];
+        _missing.Clear();
+        return missing;
+    }
+
+    /// <inheritdoc/>
+    public override bool HasSecret(string name) => _secrets.ContainsKey(name);
+
     /// <summary>Secrets as they came, by name.</summary>
     public IReadOnlyDictionary<string, Secret> Secrets => _secrets;
 
@@ -52,11 +65,28 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
             case "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport":
                 return Upstream(ValueTranslator.Unpack(socket!.TypedConfig, ProxyProtocolUpstreamTransport.Parser, rejections)?.TransportSocket, rejections);
             case "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport":
-                return Upstream(ValueTranslator.Unpack(socket!.TypedConfig, InternalUpstreamTransport.Parser, rejections)?.TransportSocket, rejections);
+                return Internal(ValueTranslator.Unpack(socket!.TypedConfig, InternalUpstreamTransport.Parser, rejections), rejections);
             default:
                 rejections.Add($"transport socket {socket!.Name} ({socket.TypedConfig.TypeUrl}) is not served");
                 return null;
         }
+    }
+
+    private Lateen.Proxy.Upstream.InternalSecurity? Internal(InternalUpstreamTransport? internals, Rejections rejections)
+    {
+        if (internals is null)
+            return null;
+        List<string> ofHost = [], ofCluster = [];
+        foreach (InternalUpstreamTransport.Types.MetadataValueSource source in internals.PassthroughMetadata)
+        {
+            if (source.Kind?.Host is not null)
+                ofHost.Add(source.Name);
+            else if (source.Kind?.Cluster is not null)
+                ofCluster.Add(source.Name);
+            else
+                rejections.Add($"passthrough_metadata {source.Name}: only metadata of hosts and clusters can be passed");
+        }
+        return new Lateen.Proxy.Upstream.InternalSecurity(Upstream(internals.TransportSocket, rejections), ofHost, ofCluster);
     }
 
     /// <inheritdoc/>
@@ -82,12 +112,15 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
     }
 
     /// <inheritdoc/>
-    public override int ProxyProtocolVersion(Core.TransportSocket? socket, Rejections rejections)
+    public override ProxyHeaderOptions? ProxyHeader(Core.TransportSocket? socket, Rejections rejections)
     {
         if (socket?.TypedConfig is not { } any || ValueTranslator.TypeName(any) != "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport")
-            return 0;
-        ProxyProtocolUpstreamTransport? config = ValueTranslator.Unpack(any, ProxyProtocolUpstreamTransport.Parser, rejections);
-        return config?.Config?.Version == Core.ProxyProtocolConfig.Types.Version.V2 ? 2 : 1;
+            return null;
+        Core.ProxyProtocolConfig config = ValueTranslator.Unpack(any, ProxyProtocolUpstreamTransport.Parser, rejections)?.Config ?? new();
+        return new ProxyHeaderOptions(
+            config.Version == Core.ProxyProtocolConfig.Types.Version.V2 ? 2 : 1,
+            config.PassThroughTlvs is not { } passed ? null : passed.MatchType == Core.ProxyProtocolPassThroughTLVs.Types.PassTLVsMatchType.IncludeAll ? [] : [.. passed.TlvType.Select(t => (int)t)],
+            [.. config.AddedTlvs.Select(t => ((byte)t.Type, t.Value.ToByteArray()))]);
     }
 
     /// <inheritdoc/>
@@ -144,6 +177,8 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
             if (!_awaiting.TryGetValue(secret.Name, out List<Awaiting>? list))
                 _awaiting[secret.Name] = list = [];
             list.Add(awaiting);
+            if (!_secrets.ContainsKey(secret.Name))
+                _missing[secret.Name] = ValueTranslator.Micros(secret.SdsConfig?.InitialFetchTimeout, 15_000_000);
             if (!_secrets.ContainsKey(secret.Name))
                 subscribe(secret.SdsConfig, secret.Name);
         }

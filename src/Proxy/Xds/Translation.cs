@@ -75,6 +75,12 @@ internal sealed class Translation
     /// <summary>Takes lines for the operator's log. Called on any thread.</summary>
     public Action<string> Say { get; init; } = static _ => { };
 
+    /// <summary>Runtime values that come by discovery.</summary>
+    public required Discovery.RuntimeSources RuntimeSources { get; init; }
+
+    /// <summary>Filters whose settings come by discovery.</summary>
+    public Discovery.ExtensionSources Extensions { get; } = new();
+
     /// <summary>The source of a route configuration by name (RDS): the same for all listeners that name it.</summary>
     public RouteSource RouteSource(string name) => _routes.GetOrAdd(name, static n => new RouteSource(n));
 

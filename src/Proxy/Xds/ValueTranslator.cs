@@ -39,7 +39,7 @@ internal static class ValueTranslator
             case Core.Address.AddressOneofCase.Pipe:
                 return Net.Address.Unix(address.Pipe.Path);
             case Core.Address.AddressOneofCase.EnvoyInternalAddress:
-                return Net.Address.Internal(address.EnvoyInternalAddress.ServerListenerName);
+                return Net.Address.Internal(address.EnvoyInternalAddress.ServerListenerName, address.EnvoyInternalAddress.EndpointId);
             default:
                 rejections.Add("an address is missing");
                 return default;

@@ -26,6 +26,13 @@ public abstract class PickInputs
     /// <summary>How often a host may be refused before the last one is taken all the same.</summary>
     public int AttemptsMax { get; set; } = 1;
 
+    /// <summary>The name and port that the request is meant for (dynamic forward proxy); empty for none.</summary>
+    public virtual string ForwardName(bool secure, out int port)
+    {
+        port = 0;
+        return "";
+    }
+
     /// <summary>True where this host shall not be taken while there are others.</summary>
     public abstract bool Rejects(Host host);
 }

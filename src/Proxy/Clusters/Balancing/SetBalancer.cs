@@ -8,9 +8,11 @@ internal sealed class SetBalancer
     private readonly HostSet _hosts;
     private readonly BalancerOptions _options;
     private readonly PriorityState[] _priorities;
+    private readonly ZonePlace? _zone;
 
-    public SetBalancer(HostSet hosts, BalancerOptions options, ulong seed, long now)
+    public SetBalancer(HostSet hosts, BalancerOptions options, ulong seed, long now, ZonePlace? zone = null)
     {
+        _zone = zone;
         _hosts = hosts;
         _options = options;
         _priorities = Array.ConvertAll(hosts.Priorities, p => new PriorityState(p, hosts.OverprovisioningFactor, options, seed, now));
@@ -34,7 +36,23 @@ internal sealed class SetBalancer
         }
         if (!UsesHash && _options.LocalityWeighted && state.PickLocality(degraded) is { } place)
             return place.Pick(hash, attempt, chance, now);
+        if (_zone is not null && !degraded && !UsesHash && !_options.LocalityWeighted)
+            return PickByZone(state, hash, attempt, chance, counters, now);
         return (degraded ? state.Degraded : state.Healthy).Pick(hash, attempt, chance, now);
+    }
+
+    private Host? PickByZone(PriorityState state, ulong hash, uint attempt, Chance chance, ClusterCounters counters, long now)
+    {
+        double enabled = _options.ZoneAware?.RoutingEnabledPercent ?? 100;
+        if (_zone!.Local.Current?.Hosts is not { } proxies || (enabled < 100 && chance.Below(10_000) >= enabled * 100) || state.ZoneOf(proxies, _zone.Own, counters, now) is not { } routing)
+            return state.Healthy.Pick(hash, attempt, chance, now);
+        // Proxies in panic do not know where they are.
+        if (proxies.Load.TotalPanic || proxies.Load.Panic[0])
+        {
+            counters.Count(ClusterCounter.LbLocalClusterNotOk);
+            return _options.ZoneAware?.FailTrafficOnPanic ?? false ? null : state.Healthy.Pick(hash, attempt, chance, now);
+        }
+        return routing.Choose(chance, counters).Pick(hash, attempt, chance, now);
     }
 
     /// <summary>One priority: its hosts by health, and by place where places have weights.</summary>
@@ -43,9 +61,15 @@ internal sealed class SetBalancer
         private readonly HostPicker[]? _healthyPlaces, _degradedPlaces;
         private readonly double[]? _healthyWeights, _degradedWeights;
         private readonly EdfSchedule? _healthySchedule, _degradedSchedule;
+        private readonly PriorityHosts _hosts;
+        private readonly BalancerOptions _options;
+        private readonly ulong _seed;
+        private HostSet? _zoneFor;
+        private ZoneRouting? _zone;
 
         public PriorityState(PriorityHosts hosts, uint overprovisioning, BalancerOptions options, ulong seed, long now)
         {
+            (_hosts, _options, _seed) = (hosts, options, seed);
             All = new HostPicker(hosts.All, HashOf(hosts, hosts.All, l => l.All, options, overprovisioning), options, seed, now);
             Healthy = new HostPicker(hosts.Healthy, HashOf(hosts, hosts.Healthy, l => l.Healthy, options, overprovisioning), options, seed, now);
             Degraded = new HostPicker(hosts.Degraded, HashOf(hosts, hosts.Degraded, l => l.Degraded, options, overprovisioning), options, seed, now);
@@ -70,6 +94,14 @@ internal sealed class SetBalancer
             int at = schedule.Take();
             schedule.Add(at, weights![at]);
             return places![at];
+        }
+
+        public ZoneRouting? ZoneOf(HostSet proxies, Locality own, ClusterCounters counters, long now)
+        {
+            if (ReferenceEquals(_zoneFor, proxies))
+                return _zone;
+            _zoneFor = proxies;
+            return _zone = ZoneRouting.Of(_hosts, proxies, own, _options, counters, _seed, now);
         }
 
         private static HashTable? HashOf(PriorityHosts hosts, Host[] part, Func<LocalityHosts, Host[]> select, BalancerOptions options, uint overprovisioning) =>

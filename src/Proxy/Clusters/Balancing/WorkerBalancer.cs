@@ -9,17 +9,19 @@ public sealed class WorkerBalancer
     private readonly ClusterCounters _counters;
     private readonly ulong _seed;
     private readonly Dictionary<HostSet, SetBalancer> _subsets = [];
+    private readonly ZonePlace? _zone;
     private ClusterView _view;
     private SetBalancer _all;
     private long _now;
 
-    internal WorkerBalancer(ClusterView view, Chance chance, ClusterCounters counters)
+    internal WorkerBalancer(ClusterView view, Chance chance, ClusterCounters counters, ZonePlace? zone = null)
     {
+        _zone = zone;
         _chance = chance;
         _counters = counters;
         _seed = chance.NextULong();
         _view = view;
-        _all = new SetBalancer(view.Hosts, view.Cluster.Balancer, _seed, 0);
+        _all = new SetBalancer(view.Hosts, view.Cluster.Balancer, _seed, 0, _zone);
     }
 
     /// <summary>Another picture of the cluster.</summary>
@@ -29,7 +31,7 @@ public sealed class WorkerBalancer
         _view = view;
         if (same)
             return;
-        _all = new SetBalancer(view.Hosts, view.Cluster.Balancer, _seed, now);
+        _all = new SetBalancer(view.Hosts, view.Cluster.Balancer, _seed, now, _zone);
         _subsets.Clear();
     }
 
@@ -47,7 +49,21 @@ public sealed class WorkerBalancer
             if (inputs.OverrideStrictly)
                 return null;
         }
-        SetBalancer? set = SetOf(inputs);
+        // A list of further criteria is tried in turn, each over the route's own (metadata_fallback_policy); nothing else is.
+        if (_view.Subsets is not null && _view.Cluster.Balancer.Subsets!.MetadataFallbackList && inputs.Criteria is { Fallbacks: { Count: > 0 } fallbacks })
+        {
+            foreach (SubsetCriteria criteria in fallbacks)
+            {
+                if (PickFrom(SetOf(criteria), inputs, now) is { } host)
+                    return host;
+            }
+            return null;
+        }
+        return PickFrom(SetOf(inputs.Criteria), inputs, now);
+    }
+
+    private Host? PickFrom(SetBalancer? set, PickInputs inputs, long now)
+    {
         if (set is null)
             return null;
         Host? last = null;
@@ -75,11 +91,11 @@ public sealed class WorkerBalancer
         return (_view.Cluster.Balancer.OverrideStatuses & status) != 0;
     }
 
-    private SetBalancer? SetOf(PickInputs inputs)
+    private SetBalancer? SetOf(SubsetCriteria? criteria)
     {
         if (_view.Subsets is not { } index)
             return _all;
-        HostSet? hosts = index.Find(inputs.Criteria, out bool fellBack);
+        HostSet? hosts = index.Find(criteria, out bool fellBack);
         _counters.Count(fellBack ? ClusterCounter.LbSubsetsFallback : ClusterCounter.LbSubsetsSelected);
         if (hosts is null)
         {
@@ -92,7 +108,7 @@ public sealed class WorkerBalancer
         if (ReferenceEquals(hosts, _view.Hosts))
             return _all;
         if (!_subsets.TryGetValue(hosts, out SetBalancer? set))
-            _subsets[hosts] = set = new SetBalancer(hosts, _view.Cluster.Balancer, _seed, _now);
+            _subsets[hosts] = set = new SetBalancer(hosts, _view.Cluster.Balancer, _seed, _now, _zone);
         return set;
     }
 }

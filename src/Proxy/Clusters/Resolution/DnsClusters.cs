@@ -99,10 +99,9 @@ internal sealed class DnsClusters
 
     private sealed class Name(Watch watch, string name) : Deadline
     {
-        private bool _stopped, _second;
+        private NameQuery? _query;
+        private bool _stopped;
         private long _failureWait;
-        private List<Address> _found = [];
-        private uint _ttl;
 
         public IReadOnlyList<Address> Addresses { get; private set; } = [];
 
@@ -114,52 +113,38 @@ internal sealed class DnsClusters
         {
             if (_stopped)
                 return;
-            _second = false;
-            _found = [];
-            _ttl = uint.MaxValue;
             watch.Count(ClusterCounter.UpdateAttempt);
-            Ask(Options.Family is DnsFamily.V4Only or DnsFamily.V4Preferred or DnsFamily.All ? DnsMessage.TypeA : DnsMessage.TypeAaaa);
+            _query = new NameQuery(watch.Owner._resolver, name, Options.Family, Options.Resolvers, OnAnswer);
+            _query.Begin();
         }
 
         public void Stop()
         {
             _stopped = true;
+            _query?.Stop();
             Loop.Disarm(this);
         }
 
-        private void Ask(ushort type) => watch.Owner._resolver.Resolve(name, type, Options.Resolvers, (outcome, addresses, ttl) => OnAnswer(type, outcome, addresses, ttl));
-
-        private void OnAnswer(ushort type, DnsOutcome outcome, IReadOnlyList<Address> addresses, uint ttl)
+        private void OnAnswer(DnsOutcome outcome, IReadOnlyList<Address> found, uint ttl)
         {
-            if (_stopped)
-                return;
-            _found.AddRange(addresses);
-            _ttl = Math.Min(_ttl, ttl);
-            bool other = !_second && (Options.Family == DnsFamily.All || (_found.Count == 0 && Options.Family is DnsFamily.Auto or DnsFamily.V4Preferred));
-            if (other)
-            {
-                _second = true;
-                Ask(type == DnsMessage.TypeA ? DnsMessage.TypeAaaa : DnsMessage.TypeA);
-                return;
-            }
-            if (_found.Count == 0 && outcome == DnsOutcome.Failure)
+            if (found.Count == 0 && outcome == DnsOutcome.Failure)
                 OnFailed();
             else
-                OnFound();
+                OnFound(found, ttl);
         }
 
         // No name and no address are answers, too: the hosts are gone. A failure says nothing, and keeps them.
-        private void OnFound()
+        private void OnFound(IReadOnlyList<Address> found, uint ttl)
         {
-            watch.Count(_found.Count == 0 ? ClusterCounter.UpdateEmpty : ClusterCounter.UpdateSuccess);
+            watch.Count(found.Count == 0 ? ClusterCounter.UpdateEmpty : ClusterCounter.UpdateSuccess);
             _failureWait = 0;
-            bool changed = !_found.ToHashSet().SetEquals(Addresses) || (watch.Cluster.Type == ClusterType.LogicalDns && _found.Count > 0 && (Addresses.Count == 0 || _found[0] != Addresses[0]));
-            Addresses = [.. _found.Distinct()];
+            bool changed = !found.ToHashSet().SetEquals(Addresses) || (watch.Cluster.Type == ClusterType.LogicalDns && found.Count > 0 && (Addresses.Count == 0 || found[0] != Addresses[0]));
+            Addresses = [.. found.Distinct()];
             if (changed)
                 watch.OnChanged();
             else
                 watch.Count(ClusterCounter.UpdateNoRebuild);
-            long wait = Options.RespectTtl && _ttl is > 0 and not uint.MaxValue ? _ttl * 1_000_000L : Options.RefreshMicros;
+            long wait = Options.RespectTtl && ttl is > 0 and not uint.MaxValue ? ttl * 1_000_000L : Options.RefreshMicros;
             Again(wait);
         }
 

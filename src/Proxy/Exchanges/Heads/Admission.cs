@@ -25,13 +25,28 @@ internal static class Admission
         if (!AdmitPath(exchange, connect))
             return false;
         Authority.Strip(head, options, exchange.Connection.Context.Local.Port);
+        DropConnection(head);
         head.Remove(KnownHeader.XEnvoyInternal);
-        ClientIdentity.Establish(exchange);
+        if (!ClientIdentity.Establish(exchange))
+            return false;
         RequestIds.Ensure(exchange);
         ClientCertificates.Write(exchange);
         if (options.Via.Length > 0)
             AppendVia(head, options.Via);
         return true;
+    }
+
+    // What the client says of its own connection goes no further (RFC 9110 7.6.1); an upgrade is for both sides.
+    private static void DropConnection(HeaderMap head)
+    {
+        if (!head.Has(KnownHeader.Upgrade) || !HeaderRules.HasToken(head[KnownHeader.Connection], "upgrade"u8))
+        {
+            head.Remove(KnownHeader.Connection);
+            head.Remove(KnownHeader.Upgrade);
+        }
+        head.Remove(KnownHeader.KeepAlive);
+        head.Remove(KnownHeader.ProxyConnection);
+        head.Remove(KnownHeader.TransferEncoding);
     }
 
     /// <summary>Adds to <c>via</c>.</summary>

@@ -46,7 +46,7 @@ internal static class ClientCertificates
         if (fields.HasFlag(ClientCertFields.Chain) && tls.PeerChainPem.Length > 0)
             parts.Add($"Chain=\"{Encode(tls.PeerChainPem)}\"");
         if (fields.HasFlag(ClientCertFields.Subject))
-            parts.Add($"Subject=\"{tls.PeerSubject.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"");
+            parts.Add($"Subject=\"{tls.PeerSubject}\"");
         if (fields.HasFlag(ClientCertFields.Uri))
             parts.AddRange(tls.PeerUris.Count == 0 ? ["URI="] : tls.PeerUris.Select(u => "URI=" + u));
         if (fields.HasFlag(ClientCertFields.Dns))

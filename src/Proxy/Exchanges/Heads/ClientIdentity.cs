@@ -17,8 +17,8 @@ internal static class ClientIdentity
         KnownHeader.XEnvoyExpectedRqTimeoutMs, KnownHeader.XEnvoyForceTrace, KnownHeader.XEnvoyHedgeOnPerTryTimeout,
     ];
 
-    /// <summary>Decides, and writes it to the head.</summary>
-    public static void Establish(Exchange exchange)
+    /// <summary>Decides, and writes it to the head. False where the request was answered: its address could not be detected.</summary>
+    public static bool Establish(Exchange exchange)
     {
         HeaderMap head = exchange.RequestHead;
         HttpOptions options = exchange.Options;
@@ -36,17 +36,108 @@ internal static class ClientIdentity
             if (options.AppendForwardedPort && (options.TrustedHops == 0 || !head.Has(KnownHeader.XForwardedPort)))
                 SetNumber(head, KnownHeader.XForwardedPort, connection.Local.Port);
         }
-        else if (!FromXff(head, options.TrustedHops, out client, out single))
+        else if (!Detect(exchange, head, options, out client, out single))
         {
-            client = default;
-            single = false;
+            return false;
         }
+        if (options.AppendForwardedPort && !head.Has(KnownHeader.XForwardedPort))
+            SetNumber(head, KnownHeader.XForwardedPort, connection.Local.Port);
         SetScheme(head, options, connection.Tls is not null);
         exchange.IsInternal = single && (client.IsIp ? IsInternal(client, options) : client.Kind == AddressKind.Unix && options.UnixSocketsInternal);
         if (client.Kind == AddressKind.None)
             client = connection.Remote;
         exchange.ClientAddress = client;
         Mark(exchange, head, options);
+        if (options.UserAgent is { } agent)
+            Name(head, agent, options.NodeId);
+        return true;
+    }
+
+    // The first that finds an address decides; without any, x-forwarded-for is believed as far as proxies in front are.
+    private static bool Detect(Exchange exchange, HeaderMap head, HttpOptions options, out Address client, out bool trusted)
+    {
+        client = default;
+        trusted = false;
+        IReadOnlyList<IpDetection> detections = options.IpDetections;
+        for (int i = 0; i < detections.Count; i++)
+        {
+            IpDetection detection = detections[i];
+            bool found;
+            if (detection.Header.Length > 0)
+            {
+                found = head.TryGet(detection.Header, out ReadOnlySpan<byte> text) && TryParse(text, out client);
+                trusted = found && detection.TrustsAddress;
+                if (!found && detection.RefusalStatus != 0)
+                {
+                    Replies.AddressUndetected(exchange, detection.RefusalStatus);
+                    return false;
+                }
+            }
+            else
+            {
+                found = detection.TrustedNetworks.Count > 0
+                    ? FromNetworks(head, detection.TrustedNetworks, exchange.Connection.Context.Remote, out client, out trusted)
+                    : FromXff(head, detection.TrustedHops, out client, out trusted);
+                trusted &= found;
+                if (detection.AppendsXff)
+                    Append(exchange, head, options);
+            }
+            if (found)
+                return true;
+        }
+        if (detections.Count > 0)
+            client = default;
+        else if (!FromXff(head, options.TrustedHops, out client, out trusted))
+            (client, trusted) = (default, false);
+        return true;
+    }
+
+    private static void Append(Exchange exchange, HeaderMap head, HttpOptions options)
+    {
+        Address peer = exchange.Connection.Context.Remote;
+        AppendXff(head, peer.IsLocalhost && options.LocalAddress.IsIp ? options.LocalAddress : peer);
+    }
+
+    // From the right, the first address that is none of the trusted proxies'; only where the peer itself is one.
+    private static bool FromNetworks(HeaderMap head, IReadOnlyList<(Address First, int PrefixLength)> networks, in Address peer, out Address client, out bool single)
+    {
+        client = default;
+        single = false;
+        if (!Contains(networks, peer) || !head.TryGet(KnownHeader.XForwardedFor, out ReadOnlySpan<byte> list))
+            return false;
+        single = !list.Contains((byte)',');
+        while (true)
+        {
+            int comma = list.LastIndexOf((byte)',');
+            if (!TryParse(Trim(list[(comma + 1)..]), out Address address))
+                return client.Kind != AddressKind.None;
+            client = address;
+            if (comma < 0 || !Contains(networks, address))
+                return true;
+            list = list[..comma];
+        }
+    }
+
+    private static bool Contains(IReadOnlyList<(Address First, int PrefixLength)> networks, in Address address)
+    {
+        for (int i = 0; i < networks.Count; i++)
+        {
+            (Address first, int length) = networks[i];
+            int bits = first.Kind == AddressKind.V4 ? 32 : 128;
+            if (address.Kind == first.Kind && (length == 0 || address.Ip >> (bits - length) == first.Ip >> (bits - length)))
+                return true;
+        }
+        return false;
+    }
+
+    // Who we are, for services behind us (add_user_agent).
+    private static void Name(HeaderMap head, byte[] agent, byte[] node)
+    {
+        head.Set(KnownHeader.XEnvoyDownstreamServiceCluster, agent);
+        if (!head.TryGet(KnownHeader.UserAgent, out ReadOnlySpan<byte> own) || own.IsEmpty)
+            head.Set(KnownHeader.UserAgent, agent);
+        if (node.Length > 0)
+            head.Set(KnownHeader.XEnvoyDownstreamServiceNode, node);
     }
 
     private static void Mark(Exchange exchange, HeaderMap head, HttpOptions options)
@@ -116,13 +207,19 @@ internal static class ClientIdentity
                 return false;
             list = list[..comma];
         }
-        ReadOnlySpan<byte> entry = Trim(list[(list.LastIndexOf((byte)',') + 1)..]);
+        return TryParse(Trim(list[(list.LastIndexOf((byte)',') + 1)..]), out address);
+    }
+
+    // An address alone: what has a port or brackets is none here (as in Envoy).
+    private static bool TryParse(ReadOnlySpan<byte> text, out Address address)
+    {
+        address = default;
         Span<char> chars = stackalloc char[46];
-        if (entry.Length is 0 or > 46)
+        if (text.Length is 0 or > 46 || text[0] == '[' || (text.Contains((byte)'.') && text.Contains((byte)':') && text.Count((byte)':') == 1))
             return false;
-        for (int i = 0; i < entry.Length; i++)
-            chars[i] = (char)entry[i];
-        return IpText.TryParse(chars[..entry.Length], out address);
+        for (int i = 0; i < text.Length; i++)
+            chars[i] = (char)text[i];
+        return IpText.TryParse(chars[..text.Length], out address);
     }
 
     private static ReadOnlySpan<byte> Trim(ReadOnlySpan<byte> text) => text.Trim(" \t"u8);
@@ -147,17 +244,7 @@ internal static class ClientIdentity
         head.Set(KnownHeader.XForwardedFor, joined);
     }
 
-    private static bool IsInternal(Address client, HttpOptions options)
-    {
-        for (int i = 0; i < options.InternalNetworks.Count; i++)
-        {
-            (Address first, int length) = options.InternalNetworks[i];
-            int bits = first.Kind == AddressKind.V4 ? 32 : 128;
-            if (client.Kind == first.Kind && (length == 0 || client.Ip >> (bits - length) == first.Ip >> (bits - length)))
-                return true;
-        }
-        return false;
-    }
+    private static bool IsInternal(Address client, HttpOptions options) => Contains(options.InternalNetworks, client);
 
     private static void SetNumber(HeaderMap head, KnownHeader header, int number)
     {

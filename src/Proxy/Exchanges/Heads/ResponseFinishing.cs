@@ -18,7 +18,6 @@ internal static class ResponseFinishing
     {
         HeaderMap head = exchange.ResponseHead;
         HttpOptions options = exchange.Options;
-        head.Remove(KnownHeader.KeepAlive);
         head.Remove(KnownHeader.ProxyConnection);
         head.Remove(KnownHeader.TransferEncoding);
         if (exchange.Upgrade.Length == 0 || exchange.Status is not (101 or 200))
@@ -26,13 +25,14 @@ internal static class ResponseFinishing
             head.Remove(KnownHeader.Connection);
             head.Remove(KnownHeader.Upgrade);
         }
-        head.Remove(KnownHeader.XEnvoyDecoratorOperation);
+        if (options.Tracer is not null)
+            head.Remove(KnownHeader.XEnvoyDecoratorOperation);
         if (!head.Has(KnownHeader.Date))
             head.Add(KnownHeader.Date, Date(exchange.Worker.Loop));
         SetServer(exchange, head, options);
         if (options.Via.Length > 0)
             Admission.AppendVia(head, options.Via);
-        if (options.AlwaysSetRequestId && exchange.RequestHead.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id))
+        if ((options.AlwaysSetRequestId || exchange.RequestHead.Has(KnownHeader.XEnvoyForceTrace)) && exchange.RequestHead.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id))
             head.Set(KnownHeader.XRequestId, id);
         exchange.Connection.EndAfter(exchange);
     }
@@ -43,7 +43,6 @@ internal static class ResponseFinishing
         {
             case ServerHeaderMode.Overwrite:
             case ServerHeaderMode.AppendIfAbsent when !head.Has(KnownHeader.Server):
-            case ServerHeaderMode.PassThrough when exchange.IsLocalReply && !head.Has(KnownHeader.Server) && options.ServerName.Length > 0:
                 head.Set(KnownHeader.Server, exchange.Connection.ServerName);
                 break;
         }

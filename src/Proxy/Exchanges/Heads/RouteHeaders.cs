@@ -59,7 +59,10 @@ public static class RouteHeaders
     }
 
     /// <summary>One level: removals, then all values are evaluated, then all are written.</summary>
-    public static void Apply(HeaderMutations? changes, HeaderMap head, Exchange exchange)
+    public static void Apply(HeaderMutations? changes, HeaderMap head, Exchange exchange) => Apply(changes, head, exchange.Facts);
+
+    /// <summary>The same for anything that formats can be asked of.</summary>
+    public static void Apply(HeaderMutations? changes, HeaderMap head, IStreamFacts facts)
     {
         if (changes is null || changes.IsEmpty)
             return;
@@ -90,7 +93,7 @@ public static class RouteHeaders
             };
             int start = values.Length;
             if (!skip[i])
-                addition.Value.Write(exchange.Facts, values, omitEmpty: true);
+                addition.Value.Write(facts, values, omitEmpty: true);
             skip[i] |= values.Length == start && !addition.KeepEmpty;
             scratch.Ends[i] = values.Length;
         }

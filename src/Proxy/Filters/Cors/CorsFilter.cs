@@ -93,8 +93,7 @@ public sealed class CorsFilter(string name, StatGroup? stats = null) : HttpFilte
     private static bool IsAllowed(CorsPolicy policy, HeaderMap head, ReadOnlySpan<byte> origin)
     {
         // Two origins are none: a browser sends one.
-        int first = head.IndexOf(KnownHeader.Origin, 0);
-        if (head.IndexOf(KnownHeader.Origin, first + 1) >= 0)
+        if (origin.Contains((byte)','))
             return false;
         for (int i = 0; i < policy.Origins.Count; i++)
         {
@@ -126,9 +125,7 @@ public sealed class CorsFilter(string name, StatGroup? stats = null) : HttpFilte
     {
         if (value.Length == 0)
             return;
-        ReadOnlySpan<byte> told = credentials && value is [(byte)'*'] ? asked : value;
-        if (!told.IsEmpty)
-            answer.Add(header, told);
+        answer.Add(header, credentials && value is [(byte)'*'] ? asked : value);
     }
 
     private sealed class CorsSlot : FilterSlot

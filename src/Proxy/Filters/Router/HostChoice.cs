@@ -71,6 +71,13 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
         return (policy.AvoidPreviousHosts && _tried.Contains(host)) || (policy.AvoidCanaries && host.IsCanary) || (policy.AvoidMetadata is { } avoid && HasAll(host, avoid));
     }
 
+    /// <inheritdoc/>
+    public override string ForwardName(bool secure, out int port)
+    {
+        (string name, port) = ForwardProxy.ForwardTarget.Of(Exchange, secure);
+        return name;
+    }
+
     private static bool HasAll(Host host, SubsetCriteria criteria)
     {
         foreach ((string key, System.Text.Json.JsonElement value) in criteria.Values)

@@ -15,7 +15,7 @@ internal static class InternalRedirects
         if (policy is null || !policy.Statuses.Contains((uint)attempt.Status))
             return false;
         Exchange exchange = slot.Exchange;
-        bool followed = !abandoned && Rewrite(exchange, policy, attempt, out bool complete) && complete;
+        bool followed = !abandoned && Rewrite(slot, policy, attempt, out bool complete) && complete;
         slot.Cluster.Counters.Count(followed ? ClusterCounter.UpstreamInternalRedirectSucceededTotal : ClusterCounter.UpstreamInternalRedirectFailedTotal);
         if (!followed)
             return false;
@@ -25,8 +25,9 @@ internal static class InternalRedirects
         return true;
     }
 
-    private static bool Rewrite(Exchange exchange, InternalRedirectPolicy policy, Attempt attempt, out bool complete)
+    private static bool Rewrite(RouterSlot slot, InternalRedirectPolicy policy, Attempt attempt, out bool complete)
     {
+        Exchange exchange = slot.Exchange;
         complete = exchange.RequestComplete;
         HeaderMap head = exchange.RequestHead;
         if (!complete || exchange.InternalRedirects >= policy.RedirectsMax || !attempt.ResponseHead.TryGet(KnownHeader.Location, out ReadOnlySpan<byte> location))
@@ -44,11 +45,12 @@ internal static class InternalRedirects
             else
                 head.Remove(bytes);
         }
-        return Redirect(exchange, policy, attempt, secure, host, path);
+        return Redirect(slot, policy, attempt, secure, host, path);
     }
 
-    private static bool Redirect(Exchange exchange, InternalRedirectPolicy policy, Attempt attempt, bool secure, ReadOnlySpan<byte> host, ReadOnlySpan<byte> path)
+    private static bool Redirect(RouterSlot slot, InternalRedirectPolicy policy, Attempt attempt, bool secure, ReadOnlySpan<byte> host, ReadOnlySpan<byte> path)
     {
+        Exchange exchange = slot.Exchange;
         HeaderMap head = exchange.RequestHead;
         byte[] oldHost = head[KnownHeader.Authority].ToArray(), oldPath = head[KnownHeader.Path].ToArray(), oldScheme = head[KnownHeader.Scheme].ToArray();
         byte[] original = [.. oldScheme, .. "://"u8, .. oldHost, .. oldPath];
@@ -60,6 +62,7 @@ internal static class InternalRedirects
             && !(policy.PreviousRoutes && exchange.HasVisited(route)) && target.Route.Action is ForwardAction or DirectResponseAction or RedirectAction;
         if (!allowed)
         {
+            slot.Refused = target;
             head.Set(KnownHeader.Scheme, oldScheme);
             head.Set(KnownHeader.Authority, oldHost);
             head.Set(KnownHeader.Path, oldPath);
@@ -89,9 +92,6 @@ internal static class InternalRedirects
         int slash = rest.IndexOfAny((byte)'/', (byte)'?', (byte)'#');
         host = slash < 0 ? rest : rest[..slash];
         path = slash < 0 ? default : rest[slash..];
-        int fragment = path.IndexOf((byte)'#');
-        if (fragment >= 0)
-            path = path[..fragment];
         return !host.IsEmpty;
     }
 }

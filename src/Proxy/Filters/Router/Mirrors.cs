@@ -66,8 +66,12 @@ internal static class Mirrors
         {
             _head.AddAll(_exchange.RequestHead);
             _head.Set(KnownHeader.XEnvoyInternal, "true"u8);
-            if (!policy.KeepHost)
+            if (policy.HostRewrite.Length > 0)
+                _head.Set(KnownHeader.Authority, policy.HostRewrite);
+            else if (!policy.KeepHost)
                 RenameHost();
+            foreach (HeaderMutations change in policy.Headers)
+                RouteHeaders.Apply(change, _head, _exchange);
             AppendForwardedFor();
             _body.Append(body);
             if (trailers is not null)

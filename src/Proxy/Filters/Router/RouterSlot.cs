@@ -56,6 +56,9 @@ internal sealed class RouterSlot : FilterSlot
     /// <summary>Logs of attempts.</summary>
     public IReadOnlyList<ExchangeRecorder> UpstreamRecorders => Router.Options.UpstreamRecorders;
 
+    /// <summary>Where a redirect led that was not followed; null for none.</summary>
+    public RouteDecision? Refused { get; set; }
+
     private RouterFilter Router => (RouterFilter)Filter;
 
     private EventLoop Loop => Exchange.Worker.Loop;
@@ -239,6 +242,7 @@ internal sealed class RouterSlot : FilterSlot
         ref UpstreamOutcome upstream = ref Exchange.Upstream;
         upstream.Version = attempt.Stream!.Version;
         upstream.Local = attempt.Stream.Transport.Local;
+        upstream.Remote = attempt.Host.Endpoint.AdditionalAddresses.Count > 0 ? attempt.Stream.Transport.Remote : default;
         upstream.Tls = connection.Tls;
         upstream.ConnectionId = connection.Id;
         Exchange.Times.UpstreamConnectBegin = connection.ConnectBegin;
@@ -311,6 +315,9 @@ internal sealed class RouterSlot : FilterSlot
         _keeping = false;
         _final = attempt;
         HeaderMap head = attempt.ResponseHead;
+        // Of the host's own connection; what routes add by these names stays.
+        head.Remove(KnownHeader.KeepAlive);
+        head.Remove(KnownHeader.ProxyConnection);
         Exchange.Upstream.Host = attempt.Host;
         Exchange.Details = "via_upstream";
         if (end)
@@ -328,6 +335,8 @@ internal sealed class RouterSlot : FilterSlot
         Exchange.Announce(attempt.Status, head);
         RouteHeaders.FinishResponse(Exchange, head);
         _choice.WriteCookie(head);
+        if (Refused is { } refused)
+            Exchange.ShowDecision(refused);
         uint generation = Exchange.Generation;
         Exchange.Respond(head, attempt.Status, end);
         if (end && _active && generation == Exchange.Generation)
@@ -609,6 +618,7 @@ internal sealed class RouterSlot : FilterSlot
         _kept.Clear();
         _keeping = _hasTrailers = _hedges = _abandoned = _timeoutRetry = _timed = false;
         RequestComplete = false;
+        Refused = null;
         _attempts = 0;
         _completeAt = 0;
         Timeouts = default;

@@ -70,8 +70,8 @@ internal sealed class HeadWriter
         Put(" HTTP/1.1\r\n"u8);
     }
 
-    /// <summary>All ordinary headers, Host among them; those of the connection are left to the caller.</summary>
-    public void PutHeaders(HeaderMap head, HeaderSpelling spelling, bool upgrade)
+    /// <summary>All ordinary headers, Host among them. What a peer said of its own connection was taken off before; framing, and the end of ours, are left to the caller.</summary>
+    public void PutHeaders(HeaderMap head, HeaderSpelling spelling, bool closing = false)
     {
         bool proper = spelling == HeaderSpelling.ProperCase && head.Case is null;
         for (int i = 0; i < head.End; i++)
@@ -84,7 +84,7 @@ internal sealed class HeadWriter
                     continue;
                 name = "host"u8;
             }
-            else if (known is KnownHeader.Connection or KnownHeader.Upgrade ? !upgrade : known is KnownHeader.KeepAlive or KnownHeader.ProxyConnection or KnownHeader.TransferEncoding)
+            else if (known == KnownHeader.TransferEncoding || (closing && known == KnownHeader.Connection))
             {
                 continue;
             }

@@ -88,7 +88,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
         HeadWriter writer = HeadWriter.Begin();
         writer.PutRequestLine(head, connection.Options.One.SendFullUrl);
         _plainSent += writer.Written.Length + 2;
-        writer.PutHeaders(head, connection.Options.One.Spelling, UpgradeAsked);
+        writer.PutHeaders(head, connection.Options.One.Spelling);
         _form = BodyForm.Raw;
         if (UpgradeAsked || IsConnect)
         {
@@ -172,7 +172,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
             HeadWriter writer = HeadWriter.Begin();
             writer.Put("0\r\n"u8);
             if (connection.Options.One.Trailers)
-                writer.PutHeaders(trailers, connection.Options.One.Spelling, upgrade: false);
+                writer.PutHeaders(trailers, connection.Options.One.Spelling);
             writer.Put("\r\n"u8);
             Send(writer);
         }

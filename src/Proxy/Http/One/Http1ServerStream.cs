@@ -95,7 +95,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         _informed = true;
         HeadWriter writer = HeadWriter.Begin();
         writer.PutStatusLine(head, _minor);
-        writer.PutHeaders(head, connection.Options.One.Spelling, upgrade: false);
+        writer.PutHeaders(head, connection.Options.One.Spelling);
         writer.Put("\r\n"u8);
         Send(writer);
     }
@@ -138,7 +138,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         HeadWriter writer = HeadWriter.Begin();
         writer.PutStatusLine(head, _minor);
         _plainSent += writer.Written.Length + 2;
-        writer.PutHeaders(head, spelling, upgrade: tunnel);
+        writer.PutHeaders(head, spelling, closing: Closing || _announced || (_minor == 0 && _keepAliveAsked && !tunnel));
         if (Closing || _announced)
             writer.PutLine("connection"u8, "close"u8, null, proper);
         else if (_minor == 0 && _keepAliveAsked && !tunnel)
@@ -153,6 +153,8 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     private void WriteFraming(HeadWriter writer, int status, bool end, bool proper)
     {
         if (status is < 200 or 204)
+            return;
+        if (end && !_isHead && status == 304)
             return;
         if (end && !_isHead)
             writer.PutLine("content-length"u8, "0"u8, null, proper);
@@ -213,7 +215,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
             HeadWriter writer = HeadWriter.Begin();
             writer.Put("0\r\n"u8);
             if (connection.Options.One.Trailers)
-                writer.PutHeaders(trailers, connection.Options.One.Spelling, upgrade: false);
+                writer.PutHeaders(trailers, connection.Options.One.Spelling);
             writer.Put("\r\n"u8);
             Send(writer);
         }

@@ -32,6 +32,12 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     /// <inheritdoc/>
     public int Descriptor { get; set; } = -1;
 
+    /// <summary>The address as it was asked for.</summary>
+    public Address Asked { get; init; }
+
+    /// <summary>Told when it is closed.</summary>
+    public Action<EpollListener>? Closed { get; init; }
+
     /// <summary>The original destination of all that is accepted; none for what the kernel tells.</summary>
     public Address Stated { get; init; }
 
@@ -108,6 +114,7 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     public override void Close()
     {
         _loop.Disarm(_rest);
+        Closed?.Invoke(this);
         _loop.Release(this);
     }
 
@@ -127,4 +134,21 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
                 listener._loop.AddReady(listener);
         }
     }
+}
+
+/// <summary>Several listening sockets of one address, as one.</summary>
+internal sealed class ListeningGroup(List<ListeningSocket> sockets) : ListeningSocket
+{
+    /// <inheritdoc/>
+    public override Address Address => sockets[0].Address;
+
+    /// <inheritdoc/>
+    public override bool Accepting
+    {
+        get => sockets[0].Accepting;
+        set => sockets.ForEach(s => s.Accepting = value);
+    }
+
+    /// <inheritdoc/>
+    public override void Close() => sockets.ForEach(s => s.Close());
 }

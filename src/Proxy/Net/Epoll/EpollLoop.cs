@@ -265,8 +265,30 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     {
         if (options.Address.Kind == AddressKind.Internal)
             return _internal.Listen(options.Address, acceptor);
-        return new EpollListener(this, Sockets.Listen(options), options.Address, options.Transparent, acceptor);
+        if (Inherited.Remove(options.Address, out List<int>? handed))
+            return Continue(handed, options, acceptor);
+        return Open(Sockets.Listen(options), options, acceptor);
     }
+
+    private EpollListener Open(int descriptor, in ListenOptions options, Acceptor acceptor)
+    {
+        var listener = new EpollListener(this, descriptor, options.Address, options.Transparent, acceptor) { Asked = options.Address, Closed = l => Listening.TryRemove(l, out _) };
+        Listening[listener] = options.Address;
+        return listener;
+    }
+
+    // Sockets of a process before us, with the connections that wait in them. A loop may have to take several of one address: that process had more loops.
+    private ListeningSocket Continue(List<int> descriptors, ListenOptions options, Acceptor acceptor)
+    {
+        List<ListeningSocket> all = [.. descriptors.Select(d => (ListeningSocket)Open(d, options, acceptor))];
+        return all.Count == 1 ? all[0] : new ListeningGroup(all);
+    }
+
+    /// <summary>Listening sockets that a process before this one handed over, by address: taken instead of binding anew. Filled before the loop runs.</summary>
+    internal Dictionary<Address, List<int>> Inherited { get; } = [];
+
+    /// <summary>Listening sockets by the address that was asked for; read by the thread that hands them over.</summary>
+    internal System.Collections.Concurrent.ConcurrentDictionary<EpollListener, Address> Listening { get; } = new();
 
     /// <summary>Goes on accepting from a listening descriptor that another process bound (hot restart) or that the service manager passed.</summary>
     /// <param name="descriptor">The socket; the loop closes it.</param>
@@ -284,7 +306,7 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     public override Transport Connect(in ConnectOptions options, TransportHandler handler)
     {
         if (options.Remote.Kind == AddressKind.Internal)
-            return _internal.Connect(options.Remote, handler);
+            return _internal.Connect(options.Remote, options.Passed, handler);
         return EpollTransport.Connect(this, options, handler);
     }
 

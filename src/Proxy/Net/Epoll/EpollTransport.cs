@@ -19,6 +19,7 @@ internal sealed unsafe class EpollTransport : Transport, IEpollSource
     private readonly Address _remote;
     private Address _local;
     private Address _original;
+    private string _connectFailure = "";
     private OutputQueue _output;
     private Patience? _patience;
     private CloseReason _reason;
@@ -75,6 +76,9 @@ internal sealed unsafe class EpollTransport : Transport, IEpollSource
     public override EventLoop Loop => _loop;
 
     /// <inheritdoc/>
+    public override string ConnectFailure => _connectFailure;
+
+    /// <inheritdoc/>
     public override Address Local => _local;
 
     /// <inheritdoc/>
@@ -127,10 +131,12 @@ internal sealed unsafe class EpollTransport : Transport, IEpollSource
     {
         var transport = new EpollTransport(loop, options.Remote, transparent: false) { Handler = handler };
         transport._state |= State.Connecting | State.OriginalKnown;
-        int descriptor = Sockets.Connect(options, out int error);
+        int descriptor = Sockets.Connect(options, out int error, out ConnectStep step);
         if (descriptor < 0 || !loop.Register(transport, descriptor))
         {
-            transport.End(descriptor < 0 ? Sockets.ReasonOf(error) : CloseReason.Environment);
+            if (descriptor < 0)
+                transport._connectFailure = Sockets.Words(options, error, step);
+            transport.End(step == ConnectStep.Connect ? CloseReason.Refused : CloseReason.Environment);
             return transport;
         }
         if (options.TimeoutMicros > 0)
@@ -195,7 +201,9 @@ internal sealed unsafe class EpollTransport : Transport, IEpollSource
         int error = Sockets.TakeError(Descriptor);
         if (error != 0)
         {
-            End(Sockets.ReasonOf(error));
+            _connectFailure = "delayed connect error: " + Sockets.Describe(error);
+            CloseReason reason = Sockets.ReasonOf(error);
+            End(reason == CloseReason.Environment ? CloseReason.Refused : reason);
             return false;
         }
         _state &= ~State.Connecting;

@@ -91,9 +91,10 @@ internal static unsafe class Sockets
         throw Refusal(local, error);
     }
 
-    /// <summary>Opens a socket and begins to connect. Returns the descriptor, or -1 with the errno.</summary>
-    public static int Connect(in ConnectOptions options, out int error)
+    /// <summary>Opens a socket and begins to connect. Returns the descriptor, or -1 with the errno and the step that failed.</summary>
+    public static int Connect(in ConnectOptions options, out int error, out ConnectStep step)
     {
+        step = ConnectStep.Open;
         if (!SocketAddress.TryFrom(options.Remote, out SocketAddress to))
         {
             error = Sys.EAddrNotAvail;
@@ -105,7 +106,12 @@ internal static unsafe class Sockets
             error = Sys.Errno;
             return -1;
         }
-        bool begun = (!options.Remote.IsIp || Prepare(fd, options)) && (Sys.Connect(fd, to.Bytes, to.Length) == 0 || Sys.Errno == Sys.EInProgress);
+        bool begun = false;
+        if (!options.Remote.IsIp || Prepare(fd, options, ref step))
+        {
+            step = ConnectStep.Connect;
+            begun = Sys.Connect(fd, to.Bytes, to.Length) == 0 || Sys.Errno == Sys.EInProgress;
+        }
         error = begun ? 0 : Sys.Errno;
         if (begun)
             return fd;
@@ -113,7 +119,18 @@ internal static unsafe class Sockets
         return -1;
     }
 
-    private static bool Prepare(int fd, in ConnectOptions options)
+    /// <summary>The failure of a connect that ended at once.</summary>
+    public static string Words(in ConnectOptions options, int error, ConnectStep step) => step switch
+    {
+        ConnectStep.Connect => $"immediate connect error: {Describe(error)}|remote address:{options.Remote}",
+        ConnectStep.Bind => $"failed to bind to {options.Source}: {Describe(error)}",
+        _ => "",
+    };
+
+    /// <summary>An errno's words.</summary>
+    public static string Describe(int error) => new System.ComponentModel.Win32Exception(error).Message;
+
+    private static bool Prepare(int fd, in ConnectOptions options, ref ConnectStep step)
     {
         Set(fd, Sys.SolTcp, Sys.TcpNoDelay, 1);
         if (options.KeepAlive)
@@ -125,7 +142,10 @@ internal static unsafe class Sockets
         }
         if (options.Mark != 0 && !Set(fd, Sys.SolSocket, Sys.SoMark, (int)options.Mark))
             return false;
-        return !options.Source.IsIp || BindSource(fd, options.Source);
+        if (!options.Source.IsIp)
+            return true;
+        step = ConnectStep.Bind;
+        return BindSource(fd, options.Source);
     }
 
     private static void SetUnlessZero(int fd, int option, int value)
@@ -137,13 +157,7 @@ internal static unsafe class Sockets
     private static bool BindSource(int fd, in Address source)
     {
         SocketAddress.TryFrom(source, out SocketAddress from);
-        if (Sys.Bind(fd, from.Bytes, from.Length) == 0)
-            return true;
-        if (Sys.Errno != Sys.EAddrNotAvail)
-            return false;
-        // An address that is not ours: the client's, which a transparent proxy keeps.
-        bool six = source.Kind == AddressKind.V6;
-        return Set(fd, six ? Sys.SolIpv6 : Sys.SolIp, six ? Sys.Ipv6Transparent : Sys.IpTransparent, 1) && Sys.Bind(fd, from.Bytes, from.Length) == 0;
+        return Sys.Bind(fd, from.Bytes, from.Length) == 0;
     }
 
     /// <summary>What a connection that ended with this errno is told.</summary>
@@ -164,4 +178,17 @@ internal static unsafe class Sockets
         Sys.EMFile or Sys.ENFile => $"cannot listen on {address}: out of file descriptors",
         _ => $"cannot listen on {address}: error {error} ({new System.ComponentModel.Win32Exception(error).Message})",
     });
+}
+
+/// <summary>How far a connect came.</summary>
+internal enum ConnectStep : byte
+{
+    /// <summary>Making the socket, and its options.</summary>
+    Open,
+
+    /// <summary>Binding it to our own address.</summary>
+    Bind,
+
+    /// <summary>Connecting.</summary>
+    Connect,
 }

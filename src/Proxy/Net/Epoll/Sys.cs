@@ -12,12 +12,12 @@ namespace Lateen.Proxy.Net.Epoll;
 internal static unsafe partial class Sys
 {
     public const int AfUnix = 1, AfInet = 2, AfInet6 = 10;
-    public const int SockStream = 1, SockDatagram = 2, NonBlock = 0x800, CloseOnExec = 0x80000;
+    public const int SockStream = 1, SockDatagram = 2, SockSequence = 5, NonBlock = 0x800, CloseOnExec = 0x80000;
     public const int SolSocket = 1, SolIp = 0, SolIpv6 = 41, SolTcp = 6;
-    public const int ReuseAddr = 2, SoError = 4, SoKeepAlive = 9, SoLinger = 13, SoReusePort = 15, SoMark = 36;
+    public const int ReuseAddr = 2, SoError = 4, SoKeepAlive = 9, SoLinger = 13, SoReusePort = 15, SoPeerCredentials = 17, SoMark = 36, ScmRights = 1;
     public const int TcpNoDelay = 1, TcpKeepIdle = 4, TcpKeepInterval = 5, TcpKeepCount = 6;
     public const int IpFreeBind = 15, IpTransparent = 19, Ipv6V6Only = 26, Ipv6Transparent = 75, Ipv6FreeBind = 78, OriginalDestination = 80;
-    public const int MsgNoSignal = 0x4000;
+    public const int MsgNoSignal = 0x4000, CloseOnExecMessage = 0x40000000;
     public const int ShutWrite = 1;
     public const int SetFlags = 4;
     public const int EpollAdd = 1, EpollDelete = 2;
@@ -74,6 +74,12 @@ internal static unsafe partial class Sys
 
     [LibraryImport(C, EntryPoint = "sendmsg")]
     public static partial nint SendMessage(int fd, MessageHeader* message, int flags);
+
+    [LibraryImport(C, EntryPoint = "recvmsg")]
+    public static partial nint ReceiveMessage(int fd, MessageHeader* message, int flags);
+
+    [LibraryImport(C, EntryPoint = "geteuid")]
+    public static partial uint EffectiveUser();
 
     [LibraryImport(C, EntryPoint = "recvfrom")]
     public static partial nint ReceiveFrom(int fd, byte* buffer, nint length, int flags, void* address, int* addressLength);

@@ -100,7 +100,7 @@ public sealed class MemoryLoop : EventLoop
 
     /// <inheritdoc/>
     public override Transport Connect(in ConnectOptions options, TransportHandler handler) =>
-        options.Remote.Kind == AddressKind.Internal ? _internal.Connect(options.Remote, handler) : MemoryTransport.Connect(this, options, handler);
+        options.Remote.Kind == AddressKind.Internal ? _internal.Connect(options.Remote, options.Passed, handler) : MemoryTransport.Connect(this, options, handler);
 
     /// <inheritdoc/>
     public override DatagramSocket OpenDatagram(in Address local) => new MemoryDatagram(this, local);

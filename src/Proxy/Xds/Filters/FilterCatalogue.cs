@@ -47,6 +47,7 @@ internal static class FilterCatalogue
         new StatefulSessionTranslator(),
         new GrpcWebTranslator(),
         new OnDemandTranslator(),
+        new ForwardProxyTranslator(),
     ];
 }
 

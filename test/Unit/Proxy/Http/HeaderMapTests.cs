@@ -23,6 +23,27 @@ public sealed class HeaderMapTests
     }
 
     [Fact]
+    public void Lines_of_a_list_are_one_and_others_stay_apart()
+    {
+        var map = new HeaderMap();
+        map.Add("x-forwarded-for"u8, "1.1.1.1"u8);
+        Assert.True(map.TryAddToken("Set-Cookie"u8, "a=1"u8));
+        Assert.True(map.TryAddToken("X-Forwarded-For"u8, "2.2.2.2"u8));
+        map.Add(KnownHeader.SetCookie, "b=2"u8);
+        map.Add("x-other"u8, "1"u8);
+        map.Add("x-other"u8, "2"u8);
+        Assert.Equal("1.1.1.1,2.2.2.2", Encoding.ASCII.GetString(map[KnownHeader.XForwardedFor]));
+        Assert.Equal(5, map.Count);
+        int size = 0;
+        for (int i = 0; i < map.End; i++)
+        {
+            if (map.At(i, out _, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
+                size += name.Length + value.Length;
+        }
+        Assert.Equal(size, map.ByteSize);
+    }
+
+    [Fact]
     public void Lines_are_added_replaced_and_removed_in_place()
     {
         var map = new HeaderMap();

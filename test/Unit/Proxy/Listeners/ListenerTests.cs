@@ -187,6 +187,6 @@ public sealed class ListenerTests
         {
         }
 
-        public override void Drain(Worker worker) => Drains++;
+        public override void Drain(Worker worker, DrainPace pace) => Drains++;
     }
 }

@@ -15,13 +15,15 @@ public sealed class ProxyHeaderTests
     public void What_is_written_is_read(int version, string from, string to)
     {
         Assert.True(Address.TryParse(from, 1234, out Address source) & Address.TryParse(to, 443, out Address destination));
-        var bytes = new byte[128];
-        int length = ProxyHeader.Write(bytes, version, source, destination);
-        "rest"u8.CopyTo(bytes.AsSpan(length));
+        byte[] written = ProxyHeader.Write(version, source, destination, [(0xf0, "value"u8.ToArray())]);
+        int length = written.Length;
+        byte[] bytes = [.. written, .. "rest"u8];
         for (int n = 1; n < length; n++)
             Assert.Equal(Inspection.NeedMore, ProxyHeader.Inspect(bytes.AsSpan(0, n), out _, out _));
         Assert.Equal(Inspection.Found, ProxyHeader.Inspect(bytes.AsSpan(0, length + 4), out ProxyHeader? header, out int taken));
         Assert.Equal((version, source, destination, length), (header!.Version, header.Source, header.Destination, taken));
+        if (version == 2)
+            Assert.Equal((0xf0, "value"), (header.Values[0].Type, Encoding.ASCII.GetString(header.Values[0].Value)));
     }
 
     [Theory]

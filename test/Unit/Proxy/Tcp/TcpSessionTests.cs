@@ -233,7 +233,8 @@ public sealed class TcpSessionTests
         Assert.Equal((ResponseFlags.DurationTimeout, "max_connection_duration_reached"), (End.Flags, End.LocalCloseReason));
 
         set.Remove("tcp");
-        ListenerSet draining = Serve(Options() with { DrainMicros = 5_000_000 });
+        ListenerSet draining = Serve(Options());
+        draining.Pace = new DrainPace(5_000_000, true);
         Probe lasting = Call("x");
         _network.Advance(1_000_000);
         draining.Remove("tcp");
@@ -353,7 +354,7 @@ public sealed class TcpSessionTests
     [Fact]
     public void The_upstream_may_be_told_who_the_client_is()
     {
-        _directory.Publish(Backend("backend") with { ProxyProtocolVersion = 1 });
+        _directory.Publish(Backend("backend") with { ProxyHeader = new ProxyHeaderOptions(1, null, []) });
         Serve(Options());
         Probe client = Call("x");
         Assert.True(Run(() => _backends.Accepted is [{ Received.Length: > 30 }]));
