@@ -65,14 +65,21 @@ public sealed class WorkerListeners : ListenerHost
     }
 
     /// <summary>Ends connections of the listeners chosen in order, on all workers.</summary>
-    public void Drain(Func<Listener, bool> which) => OnEach(s => s.Drain(which));
+    public void Drain(Func<Listener, bool> which)
+    {
+        EverDrained += _listeners.Values.Count(which);
+        OnEach(s => s.Drain(which));
+    }
 
     /// <summary>The listeners chosen accept nothing more; their connections go on.</summary>
-    public void Stop(Func<Listener, bool> which) => OnEach(s => s.Stop(which));
+    public void Stop(Func<Listener, bool> which)
+    {
+        EverDrained += _listeners.Values.Count(which);
+        OnEach(s => s.Stop(which));
+    }
 
     private void OnEach(Action<ListenerSet> action)
     {
-        EverDrained += _listeners.Values.Count(which);
         foreach (ListenerSet set in _sets)
             set.Worker.Loop.Post(new Acting(set, action));
     }
