@@ -117,7 +117,7 @@ internal static partial class Operators
         "UPSTREAM_HEADER_BYTES_SENT" or "UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => static (f, b) => Put(b, f.UpstreamBytes.HeadSent - f.UpstreamBytes.PlainSent),
         "UPSTREAM_HEADER_BYTES_RECEIVED" or "UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" => static (f, b) => Put(b, f.UpstreamBytes.HeadReceived - f.UpstreamBytes.PlainReceived),
         "GRPC_STATUS_NUMBER" => static (f, b) => GrpcStatus.Find(f, out int code) && Put(b, code),
-        "UPSTREAM_REMOTE_PORT" => static (f, b) => Port(b, f.UpstreamHost),
+        "UPSTREAM_REMOTE_PORT" => static (f, b) => Port(b, f.UpstreamRemote),
         "UPSTREAM_LOCAL_PORT" => static (f, b) => Port(b, f.UpstreamLocal),
         "DOWNSTREAM_REMOTE_PORT" => static (f, b) => Port(b, f.DownstreamRemote),
         "DOWNSTREAM_DIRECT_REMOTE_PORT" => static (f, b) => Port(b, f.DownstreamDirectRemote),
