@@ -76,7 +76,7 @@ public sealed class TextReadout(string name, Func<string> read) : StatSeries(nam
 }
 
 /// <summary>A histogram as it was at the last flush: all values, and those of the last interval.</summary>
-public sealed class HistogramSeries(string name, Action<HistogramBins> merge) : StatSeries(name, StatKind.Histogram)
+public class HistogramSeries(string name, Action<HistogramBins> merge) : StatSeries(name, StatKind.Histogram)
 {
     private HistogramBins _all = HistogramBins.Empty, _interval = HistogramBins.Empty;
 

@@ -1,8 +1,10 @@
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Cel;
 using Io.Istio.Http.PeerMetadata;
 using Istio.Envoy.Config.Filter.Http.Alpn.V2Alpha1;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Istio;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Xds.Filters;
 
@@ -54,8 +56,68 @@ internal sealed class IstioStatsTranslator : FilterTranslator
     {
         if (ValueTranslator.Unpack(config, Stats.PluginConfig.Parser, rejections) is not { } c)
             return null;
-        if (c.Metrics.Count > 0)
-            rejections.Note("metrics (overrides of tags and definitions) have no effect");
-        return new IstioStatsFilter(name, translation.Metrics, translation.IsInbound, hostFallback: !c.DisableHostHeaderFallback) { DisabledByDefault = disabled };
+        return Settings(c, translation, rejections) is { } settings
+            ? new IstioStatsFilter(name, translation.Metrics, settings, translation.IsInbound, hostFallback: !c.DisableHostHeaderFallback) { DisabledByDefault = disabled }
+            : null;
     }
+
+    private static readonly IReadOnlySet<string> None = new HashSet<string>();
+
+    private static IstioSettings? Settings(Stats.PluginConfig c, Translation translation, Rejections rejections)
+    {
+        var metrics = new List<IstioMetric>
+        {
+            new("requests_total", StatKind.Counter, IstioValue.One, null, new Dictionary<string, int>(), None),
+            new("request_duration_milliseconds", StatKind.Histogram, IstioValue.Duration, null, new Dictionary<string, int>(), None),
+            new("request_bytes", StatKind.Histogram, IstioValue.RequestBytes, null, new Dictionary<string, int>(), None),
+            new("response_bytes", StatKind.Histogram, IstioValue.ResponseBytes, null, new Dictionary<string, int>(), None),
+        };
+        int at = 0;
+        foreach (Stats.MetricDefinition definition in c.Definitions)
+        {
+            using Rejections.Scope scope = rejections.In($"definitions[{at++}].value");
+            if (CelTranslator.Program(definition.Value, translation, rejections) is { } program)
+                metrics.Add(new IstioMetric(definition.Name, Kind(definition.Type), IstioValue.Expression, program, new Dictionary<string, int>(), None));
+        }
+        var expressions = new List<CelProgram>();
+        at = 0;
+        foreach (Stats.MetricConfig change in c.Metrics)
+        {
+            using Rejections.Scope scope = rejections.In($"metrics[{at++}]");
+            if (change.Match.Length > 0)
+                rejections.Note("match has no effect");
+            if (change.Drop)
+            {
+                metrics.RemoveAll(m => change.Name.Length == 0 || m.Name == change.Name);
+                continue;
+            }
+            var tags = new Dictionary<string, int>();
+            foreach ((string tag, string expression) in change.Dimensions)
+            {
+                using Rejections.Scope inner = rejections.In($"dimensions[{tag}]");
+                if (CelTranslator.Program(expression, translation, rejections) is not { } program)
+                    continue;
+                tags[tag] = expressions.Count;
+                expressions.Add(program);
+            }
+            for (int i = 0; i < metrics.Count; i++)
+            {
+                if (change.Name.Length > 0 && metrics[i].Name != change.Name)
+                    continue;
+                var all = new Dictionary<string, int>(metrics[i].Tags);
+                foreach ((string tag, int expression) in tags)
+                    all[tag] = expression;
+                metrics[i] = metrics[i] with { Tags = all, Removed = metrics[i].Removed.Union(change.TagsToRemove).ToHashSet() };
+            }
+        }
+        string prefix = c.StatPrefix.Length > 0 ? c.StatPrefix : "istio";
+        return rejections.None ? new IstioSettings(translation.Peers.Own, [.. metrics.Select(m => m with { Name = $"{prefix}_{m.Name}" })], expressions) : null;
+    }
+
+    private static StatKind Kind(Stats.MetricType type) => type switch
+    {
+        Stats.MetricType.Gauge => StatKind.Gauge,
+        Stats.MetricType.Histogram => StatKind.Histogram,
+        _ => StatKind.Counter,
+    };
 }
