@@ -31,6 +31,7 @@ public static class Catalogue
         new Tables.SecurityRulesRunner(),
         new Tables.TelemetryRunner(),
         new Tables.RoutingRunner(),
+        new Tables.Ambient.NodePolicyRunner(),
         new Tables.EnvoyFilterRunner(),
         new Tables.ListenersRunner(),
         new Tables.AgentRunner(),

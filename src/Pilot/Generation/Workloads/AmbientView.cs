@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Istio.Security;
 using Istio.Workload;
 using Lateen.Pilot.Meaning;
 using Lateen.Registry;
@@ -14,6 +15,7 @@ internal sealed class AmbientView
 
     private AmbientView(MeshSnapshot snapshot)
     {
+        Policies = PoliciesOf(snapshot);
         if (snapshot.Registry.Sources.Count == 0) return;
         var source = snapshot.Registry.Sources[0];
         var world = WorldOf(snapshot, source);
@@ -38,11 +40,26 @@ internal sealed class AmbientView
     /// <summary>Workloads.</summary>
     public IReadOnlyList<Istio.Workload.Workload> Workloads { get; } = [];
 
+    /// <summary>Policies for node proxies.</summary>
+    public IReadOnlyList<Authorization> Policies { get; } = [];
+
     /// <summary>Waypoints that are ready, by <c>namespace/name</c>.</summary>
     public IReadOnlyDictionary<string, Waypoint> Waypoints { get; } = new Dictionary<string, Waypoint>();
 
     /// <summary>The messages of a snapshot.</summary>
     public static AmbientView Of(MeshSnapshot snapshot) => Made.GetValue(snapshot, static made => new AmbientView(made));
+
+    private static List<Authorization> PoliciesOf(MeshSnapshot snapshot)
+    {
+        var index = snapshot.Policies;
+        var root = index.RootNamespace;
+        var written = index.AuthorizationPolicies.Values.SelectMany(static policies => policies).Select(policy => NodePolicies.Of(policy.Spec, policy.Origin.Namespace, policy.Origin.Name, root));
+        var peers = index.PeerAuthentications.Values.SelectMany(static policies => policies).ToList();
+        var demanded = peers.Select(policy => NodePeerPolicies.Of(policy.Spec, policy.Origin.Namespace, policy.Origin.Name, index.ModeOf(policy.Origin.Namespace), root));
+        var all = written.Concat(demanded).OfType<Authorization>();
+        if (peers.Count > 0) all = all.Append(NodePeerPolicies.Strict(root));
+        return [.. all.OrderBy(static policy => $"{policy.Namespace}/{policy.Name}", StringComparer.Ordinal)];
+    }
 
     private static AmbientWorld WorldOf(MeshSnapshot snapshot, ClusterResources source)
     {
@@ -69,7 +86,9 @@ internal sealed class AmbientView
             Nodes = snapshot.Registry.Nodes.Where(node => node.Key.Cluster == source.ClusterId && !node.Value.IsNone)
                 .ToDictionary(static node => node.Key.Node, static node => new Istio.Workload.Locality { Region = node.Value.Region ?? "", Zone = node.Value.Zone ?? "", Subzone = node.Value.Subzone ?? "" }),
             Entrances = snapshot.Registry.NetworkGateways,
-            Policies = [.. snapshot.Policies.AuthorizationPolicies.Values.SelectMany(static p => p).Where(static p => p.Spec.Selector is { MatchLabels.Count: > 0 } && NodePolicyLimits.Of(p.Spec).HasRules)
+            PeerPolicies = snapshot.Policies,
+            Policies = [.. snapshot.Policies.AuthorizationPolicies.Values.SelectMany(static p => p)
+                .Where(p => p.Spec.Selector is { MatchLabels.Count: > 0 } && NodePolicies.Of(p.Spec, p.Origin.Namespace, p.Origin.Name, settings.RootNamespace) is not null)
                 .Select(static p => new SelectorPolicy(p.Origin.Namespace, p.Origin.Name, p.Spec.Selector.MatchLabels))],
         };
     }

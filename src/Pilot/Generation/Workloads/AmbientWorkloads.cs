@@ -234,6 +234,7 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
         if (binding is not null) Bind(made, binding);
         var selected = world.Policies.Where(p => (p.Namespace == marks.Namespace || p.Namespace == world.Mesh.RootNamespace) && LabelSelection.IsSubset(p.Selector, marks.Labels));
         made.AuthorizationPolicies.Add(selected.Select(static p => $"{p.Namespace}/{p.Name}").Order(StringComparer.Ordinal));
+        if (world.PeerPolicies is { } peers) made.AuthorizationPolicies.Add(NodePeerPolicies.NamesFor(peers, marks.Namespace, marks.Labels));
         if (marks.Annotations.GetValueOrDefault(RedirectionAnnotation) == "enabled") made.TunnelProtocol = TunnelProtocol.Hbone;
         if (marks.Labels.GetValueOrDefault(TunnelLabel, "").Split(',').Contains("http")) (made.TunnelProtocol, made.NativeTunnel) = (TunnelProtocol.Hbone, true);
         return made;

@@ -54,6 +54,9 @@ internal sealed record AmbientWorld
     /// <summary>Policies with a selector.</summary>
     public IReadOnlyList<SelectorPolicy> Policies { get; init; } = [];
 
+    /// <summary>What workloads demand of their peers; null where nothing is known of it.</summary>
+    public PolicyIndex? PeerPolicies { get; init; }
+
     /// <summary>Labels of a namespace; none where it is not known.</summary>
     public IReadOnlyDictionary<string, string> LabelsOf(string ns) => Namespaces.TryGetValue(ns, out var known) ? known.Labels : FrozenDictionary<string, string>.Empty;
 

@@ -5,6 +5,7 @@ using Lateen.Pilot.Generation.Endpoints;
 using Lateen.Pilot.Generation.Listeners;
 using Lateen.Pilot.Generation.Names;
 using Lateen.Pilot.Generation.Routes;
+using Lateen.Pilot.Generation.Workloads;
 using Lateen.Pilot.Scope;
 using Lateen.Test.Conformance.Frame;
 
@@ -34,8 +35,13 @@ internal sealed class XdsRunner : FolderRunner
         var scopes = new ScopeBuilder(made.Snapshot);
         foreach (var (proxy, node, want) in made.Proxies())
         {
-            if (node.Type == ProxyType.Ztunnel) continue;
             var scope = scopes.ScopeOf(node);
+            if (node.Type == ProxyType.Ztunnel)
+            {
+                foreach (var section in new[] { ("addresses", (IResourceGenerator)new AddressGenerator()), ("authorizations", new AuthorizationGenerator()) })
+                    yield return Compare($"{name}/{proxy}/{section.Item1}", section.Item2.Generate(scope, null), want, section.Item1, "name", "resource");
+                continue;
+            }
             // A library asks for what it was told of: the targets of its program, then the names found in the answers.
             var subscribed = made.Subscriptions(proxy);
             var clusters = new ClusterGenerator().Generate(scope, subscribed is null ? null : want.GetProperty("clusters").EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!).ToHashSet());
@@ -97,7 +103,7 @@ internal sealed class XdsRunner : FolderRunner
         return sorted;
     }
 
-    private static CaseResult Compare(string name, IReadOnlyList<WireResource> actual, JsonElement want, string section, string key)
+    private static CaseResult Compare(string name, IReadOnlyList<WireResource> actual, JsonElement want, string section, string key, string? inside = null)
     {
         var expected = want.TryGetProperty(section, out var list) ? list.EnumerateArray().ToList() : [];
         var byName = actual.ToDictionary(resource => resource.Name);
@@ -106,7 +112,7 @@ internal sealed class XdsRunner : FolderRunner
         {
             var resource = golden.GetProperty(key).GetString()!;
             if (!byName.Remove(resource, out var made)) differences.Add($"{resource}: missing");
-            else if (Comparison.Value.Difference(made.Message, golden) is { } difference) differences.Add($"{resource}{difference}");
+            else if (Comparison.Value.Difference(made.Message, inside is null ? golden : golden.GetProperty(inside)) is { } difference) differences.Add($"{resource}{difference}");
         }
         differences.AddRange(byName.Keys.Order(StringComparer.Ordinal).Select(extra => $"{extra}: not wanted"));
         return new CaseResult(name, differences.Count == 0, string.Join("\n    ", differences));
