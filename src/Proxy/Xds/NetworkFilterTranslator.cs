@@ -181,7 +181,6 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
                 _ => TcpConnectMode.AtOnce,
             },
             EarlyBytesMax = (int)(proxy.MaxEarlyDataBytes ?? 0),
-            LogAtStart = proxy.AccessLogOptions?.FlushAccessLogOnStart ?? false,
             HashSource = proxy.HashPolicy.Any(p => p.SourceIp is not null),
             Logs = [.. proxy.AccessLog.Select(l => _translation.Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()],
             LogAtStart = proxy.AccessLogOptions?.FlushAccessLogOnStart ?? false,
