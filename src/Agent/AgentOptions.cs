@@ -48,6 +48,9 @@ public sealed record AgentOptions
     /// <summary>LATEEN_WORKLOADS: the addresses of workloads that share this machine's loopback interface; null where they do not.</summary>
     public IPNetwork? Workloads { get; init; }
 
+    /// <summary>LATEEN_MARK: the mark of every connection that the proxy makes, where capture rules tell its traffic by it; 0 for none.</summary>
+    public int Mark { get; init; }
+
     /// <summary>Threads of the proxy that serve traffic; 0 for one a core.</summary>
     public int Concurrency { get; init; }
 
@@ -106,6 +109,7 @@ public sealed record AgentOptions
             Program = Text("LATEEN_PROGRAM", "") is { Length: > 0 } program ? program : null,
             ProgramPorts = [.. Text("LATEEN_PORTS", "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(port => int.Parse(port, CultureInfo.InvariantCulture))],
             Workloads = IPNetwork.TryParse(Text("LATEEN_WORKLOADS", ""), out IPNetwork workloads) ? workloads : null,
+            Mark = Number("LATEEN_MARK", 0),
             Concurrency = Number("LATEEN_CONCURRENCY", proxyConfig?["concurrency"]?.GetValue<int>() ?? 0),
             AdminPort = Number("LATEEN_ADMIN_PORT", 15000),
             AgentPort = Number("LATEEN_AGENT_PORT", 15020),

@@ -60,7 +60,7 @@ public static partial class AgentProcess
     private static void StartDns(AgentOptions options, ControlPlaneDoor door)
     {
         var table = new DnsTable();
-        new DnsServer(table, DnsUpstream.FromFile()).Start(IPAddress.Parse(options.LocalAddress), options.DnsPort);
+        new DnsServer(table, options.Mark == 0 ? DnsUpstream.FromFile() : new DnsUpstream([]), options.Mark).Start(IPAddress.Parse(options.LocalAddress), options.DnsPort);
         new NameTableStream(options, door, table).Start();
     }
 

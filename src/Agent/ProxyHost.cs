@@ -19,7 +19,7 @@ internal sealed class ProxyHost : IDisposable
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         Ground ground = LoopbackMap.Of(options) is { } map
             ? new LoopbackGround(map, OnDefect)
-            : new ThreadGround(options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount, seed: 0, OnDefect);
+            : new ThreadGround(options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount, seed: 0, OnDefect, (uint)options.Mark);
         _server = new ProxyServer(new ProxyInputs { Bootstrap = BootstrapText.Compose(options), BootstrapFile = AgentProcess.BootstrapFile, LogFlushMicros = 1_000_000, Say = Say }, ground) { Live = TellReady, Quit = Stop };
     }
 

@@ -119,8 +119,12 @@ public static class SidecarRules
                 Rules.Append(Nat, Output, $"-p udp --dport {port} -j RETURN");
             }
             Rules.Append(Nat, Output, $"-o lo -s {_passthrough} -j RETURN");
-            foreach (string user in List(options.ProxyUid)) ExemptProxy("uid", user);
-            foreach (string group in List(options.ProxyGid)) ExemptProxy("gid", group);
+            if (options.ProxyMark.Length > 0) ExemptProxy("uid", "-m mark", "--mark " + options.ProxyMark);
+            else
+            {
+                foreach (string user in List(options.ProxyUid)) ExemptProxy("uid", "-m owner", "--uid-owner " + user);
+                foreach (string group in List(options.ProxyGid)) ExemptProxy("gid", "-m owner", "--gid-owner " + group);
+            }
             OwnerGroups();
             if (_dns) RedirectDns();
             Rules.Append(Nat, Output, $"-d {_loopback} -j RETURN");
@@ -131,12 +135,12 @@ public static class SidecarRules
 
         // A proxy that calls its own workload through a service comes in by the front door; the application's own loopback traffic and
         // everything else the proxy sends are left alone.
-        private void ExemptProxy(string kind, string owner)
+        private void ExemptProxy(string kind, string match, string owner)
         {
             string ports = _dns && kind == "uid" ? $"-m multiport ! --dports 53,{options.InboundTunnelPort}" : $"! --dport {options.InboundTunnelPort}";
-            Rules.Append(Nat, Output, $"-o lo ! -d {_loopback} -p tcp {ports} -m owner --{kind}-owner {owner} -j {InRedirect}");
-            if (!CapturesLoopback()) Rules.Append(Nat, Output, $"-o lo {(_dns ? "-p tcp ! --dport 53 " : "")}-m owner ! --{kind}-owner {owner} -j RETURN");
-            Rules.Append(Nat, Output, $"-m owner --{kind}-owner {owner} -j RETURN");
+            Rules.Append(Nat, Output, $"-o lo ! -d {_loopback} -p tcp {ports} {match} {owner} -j {InRedirect}");
+            if (!CapturesLoopback()) Rules.Append(Nat, Output, $"-o lo {(_dns ? "-p tcp ! --dport 53 " : "")}{match} ! {owner} -j RETURN");
+            Rules.Append(Nat, Output, $"{match} {owner} -j RETURN");
         }
 
         private void OwnerGroups()
@@ -179,10 +183,12 @@ public static class SidecarRules
         private void SeparateDnsConnections()
         {
             Rules.Append(Raw, "OUTPUT", $"-j {OutputDns}");
-            foreach (string owner in List(options.ProxyUid).Select(u => $"--uid-owner {u}").Concat(List(options.ProxyGid).Select(g => $"--gid-owner {g}")))
+            IEnumerable<string> proxy = options.ProxyMark.Length > 0 ? [$"-m mark --mark {options.ProxyMark}"]
+                : List(options.ProxyUid).Select(user => $"-m owner --uid-owner {user}").Concat(List(options.ProxyGid).Select(group => $"-m owner --gid-owner {group}"));
+            foreach (string owner in proxy)
             {
-                Rules.Append(Raw, OutputDns, $"-p udp --dport 53 -m owner {owner} -j CT --zone 1");
-                Rules.Append(Raw, OutputDns, $"-p udp --sport 15053 -m owner {owner} -j CT --zone 2");
+                Rules.Append(Raw, OutputDns, $"-p udp --dport 53 {owner} -j CT --zone 1");
+                Rules.Append(Raw, OutputDns, $"-p udp --sport 15053 {owner} -j CT --zone 2");
             }
             if (options.CaptureAllDns)
             {

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Lateen.Agent.Dns;
 
 /// <summary>Answers queries over UDP and TCP.</summary>
-public sealed class DnsServer(DnsTable table, DnsUpstream upstream)
+public sealed class DnsServer(DnsTable table, DnsUpstream upstream, int mark = 0)
 {
     private const int UdpBytesMax = 1232, TcpBytesMax = 65535, ForwardsMax = 64;
     private int _forwards;
@@ -14,8 +14,10 @@ public sealed class DnsServer(DnsTable table, DnsUpstream upstream)
     public void Start(IPAddress address, int port)
     {
         var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        Marked(udp);
         udp.Bind(new IPEndPoint(address, port));
         var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        Marked(tcp);
         tcp.Bind(new IPEndPoint(address, port));
         tcp.Listen();
         new Thread(() => ServeUdp(udp), 256 << 10) { IsBackground = true, Name = "dns" }.Start();
@@ -33,6 +35,13 @@ public sealed class DnsServer(DnsTable table, DnsUpstream upstream)
         IPAddress[] shuffled = [.. addresses];
         Random.Shared.Shuffle(shuffled);
         return DnsMessage.Answer(query, question, DnsMessage.NoError, shuffled, bytesMax, into);
+    }
+
+    // Answers are told by the mark, too: without it they would be taken for the application's own and not find back to it.
+    private void Marked(Socket socket)
+    {
+        const int SocketLevel = 1, SetMark = 36; // SOL_SOCKET, SO_MARK
+        if (mark != 0) socket.SetRawSocketOption(SocketLevel, SetMark, BitConverter.GetBytes(mark));
     }
 
     private void ServeUdp(Socket udp)

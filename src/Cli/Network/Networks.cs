@@ -34,6 +34,7 @@ public sealed class Networks : IDisposable
         (int own, int hub) = await spawner.OnThread(() => NewNamespace()).ConfigureAwait(false);
         var networks = new Networks(spawner, log, own, hub, subnet);
         string cable = subnet.Cable;
+        if (UserNamespace.IsInside) await networks.IpAsync(null, "link set lo up").ConfigureAwait(false);
         await networks.IpAsync(hub, $"""
             link set lo up
             link add hub type bridge

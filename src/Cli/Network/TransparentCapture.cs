@@ -9,6 +9,9 @@ public sealed class TransparentCapture : ICapture
     /// <summary>The group of sidecars: what runs as it is not captured.</summary>
     public const uint SidecarGroup = 1337;
 
+    // Within a user namespace there is one group only: a sidecar's packets carry a mark instead.
+    private const string Mark = "1337";
+
     private static readonly Dictionary<string, string> Nothing = [];
     private readonly Spawner _spawner;
     private readonly Networks _networks;
@@ -16,7 +19,9 @@ public sealed class TransparentCapture : ICapture
 
     private TransparentCapture(Spawner spawner, Networks networks, string log) => (_spawner, _networks, _log) = (spawner, networks, log);
 
-    public string Description => "transparent (a network namespace and an address for each workload, redirected by iptables, names answered by the sidecar)";
+    public string Description => UserNamespace.IsInside
+        ? "transparent (user namespaces: a network and an address for each workload, redirected by iptables, names answered by the sidecar; nothing outside of the mesh can be reached)"
+        : "transparent (a network namespace and an address for each workload, redirected by iptables, names answered by the sidecar)";
 
     public Subnet Subnet => _networks.Subnet;
 
@@ -26,7 +31,6 @@ public sealed class TransparentCapture : ICapture
     public static string? Obstacle()
     {
         if (!OperatingSystem.IsLinux()) return "it needs Linux";
-        if (Posix.geteuid() != 0) return "it needs root";
         foreach (string tool in new[] { "ip", "iptables-restore" })
         {
             try { Spawner.Find(tool, null); }
@@ -50,11 +54,14 @@ public sealed class TransparentCapture : ICapture
             OutboundIPRangesInclude = "*",
             RedirectDns = true,
             CaptureAllDns = true,
+            ProxyMark = UserNamespace.IsInside ? Mark : "",
         }).V4.ToRestoreText();
         var load = new ProcessSpec { Program = "iptables-restore", Arguments = ["--noflush"], Input = rules, Network = network, Log = _log };
         int code = await _spawner.RunAsync(load).ConfigureAwait(false);
         if (code != 0) throw new IOException($"the capture rules cannot be loaded: iptables-restore ended with code {code}, see {_log}");
-        return new Placement(Subnet.Workload(number), network, SidecarGroup, Nothing, Nothing);
+        return UserNamespace.IsInside
+            ? new Placement(Subnet.Workload(number), network, null, new Dictionary<string, string> { ["LATEEN_MARK"] = Mark }, Nothing)
+            : new Placement(Subnet.Workload(number), network, SidecarGroup, Nothing, Nothing);
     }
 
     public void Remove(int number) => _networks.Remove(number);

@@ -11,7 +11,7 @@ namespace Lateen.Cli.Processes;
 /// </summary>
 internal sealed unsafe class ExecImage : IDisposable
 {
-    private const int SetDeathSignal = 1, SetSignalMask = 2, TryAgain = 11, CloneNewNetwork = 0x40000000;
+    private const int SetDeathSignal = 1, SetSignalMask = 2, TryAgain = 11, CloneNewNetwork = 0x40000000, CloneNewUser = 0x10000000;
     private static readonly Lock Rehearsing = new();
     private static bool s_rehearsed;
     private readonly List<nint> _memory = [];
@@ -42,7 +42,7 @@ internal sealed unsafe class ExecImage : IDisposable
         public void* NoSignals;
         public void* OldSignals;
         public void* DefaultAction;
-        public int Input, Output, Report, Network, ParentId, DeathSignal;
+        public int Input, Output, Report, Users, Network, ParentId, DeathSignal;
         public uint Group;
         public int OwnGroup;
     }
@@ -61,7 +61,7 @@ internal sealed unsafe class ExecImage : IDisposable
         _calls->NoSignals = Allocate(128);
         _calls->OldSignals = Allocate(128);
         _calls->DefaultAction = Allocate(256);
-        (_calls->Input, _calls->Output, _calls->Network) = (input, output, spec.Network ?? -1);
+        (_calls->Input, _calls->Output, _calls->Users, _calls->Network) = (input, output, spec.Users ?? -1, spec.Network ?? -1);
         (_calls->ParentId, _calls->DeathSignal) = (Environment.ProcessId, spec.DeathSignal);
         (_calls->Group, _calls->OwnGroup) = (spec.Group ?? uint.MaxValue, spec.KeepsTerminal ? 0 : 1);
     }
@@ -111,6 +111,7 @@ internal sealed unsafe class ExecImage : IDisposable
         }
         for (int signal = 1; signal < 65; signal++) c->Action(signal, c->DefaultAction, null);
         bool good = c->OwnGroup == 0 || c->OwnSession() >= 0;
+        good = good && (c->Users < 0 || c->EnterNamespace(c->Users, CloneNewUser) == 0);
         good = good && (c->Network < 0 || c->EnterNamespace(c->Network, CloneNewNetwork) == 0);
         good = good && (c->Group == uint.MaxValue || c->Groups(c->Group, c->Group, c->Group) == 0);
         good = good && (c->Folder == null || c->ChangeFolder(c->Folder) == 0);

@@ -51,6 +51,12 @@ internal static unsafe partial class Posix
     [LibraryImport("libc", SetLastError = true)]
     public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMs);
 
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int fcntl(int fd, int command, nint argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int prctl(int option, nint argument, nint third, nint fourth, nint fifth);
+
     [LibraryImport("libc")]
     public static partial uint geteuid();
 
@@ -65,7 +71,7 @@ internal static unsafe partial class Posix
     }
 
     public const int ReadOnly = 0, WriteOnly = 1, Create = 0x40, Append = 0x400, CloseOnExec = 0x80000;
-    public const int Executable = 1;
+    public const int Executable = 1, SetDeathSignal = 1;
     public const short Readable = 1;
 
     /// <summary>Leaves the calling thread in a new, empty network namespace.</summary>

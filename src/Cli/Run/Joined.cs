@@ -19,13 +19,14 @@ internal sealed class Joined(Terminal terminal, RunOptions options)
         await using ControlLine mesh = await ControlLine.ConnectAsync(options.State, cancel).ConfigureAwait(false);
         JsonObject place = await JoinAsync(mesh, cancel).ConfigureAwait(false);
         int network = place["network"]?.ToString() is { } path ? OpenNetwork(path) : -1;
+        int? users = place["users"]?.ToString() is { } owner ? OpenNetwork(owner) : null;
         string folder = place["folder"]!.ToString();
-        Child sidecar = await StartSidecarAsync(place, network).ConfigureAwait(false);
+        Child sidecar = await StartSidecarAsync(place, network, users).ConfigureAwait(false);
         try
         {
             await ReadyAsync(sidecar, folder, place["log"]!.ToString(), cancel).ConfigureAwait(false);
             terminal.Remark($"{place["name"]} has joined at {place["address"]}", Tone.Faint);
-            return await RunProgramAsync(place, network).ConfigureAwait(false);
+            return await RunProgramAsync(place, network, users).ConfigureAwait(false);
         }
         finally
         {
@@ -49,7 +50,7 @@ internal sealed class Joined(Terminal terminal, RunOptions options)
         return place["error"] is { } no ? throw new CommandException($"the mesh does not take {options.Name}: {no}") : place;
     }
 
-    private Task<Child> StartSidecarAsync(JsonObject place, int network)
+    private Task<Child> StartSidecarAsync(JsonObject place, int network, int? users)
     {
         (string program, string[] first) = Workload.Self();
         return _spawner.StartAsync(new ProcessSpec
@@ -58,6 +59,7 @@ internal sealed class Joined(Terminal terminal, RunOptions options)
             Arguments = [.. first, "agent", "sidecar"],
             Environment = EnvironmentOf(place["sidecar"]),
             Folder = place["folder"]!.ToString(),
+            Users = users,
             Network = network >= 0 ? network : null,
             Group = place["group"] is { } group ? (uint)group.GetValue<long>() : null,
             Log = place["log"]!.ToString(),
@@ -74,7 +76,7 @@ internal sealed class Joined(Terminal terminal, RunOptions options)
         }
     }
 
-    private async Task<int> RunProgramAsync(JsonObject place, int network)
+    private async Task<int> RunProgramAsync(JsonObject place, int network, int? users)
     {
         Child program;
         try
@@ -84,6 +86,7 @@ internal sealed class Joined(Terminal terminal, RunOptions options)
                 Program = options.Command[0],
                 Arguments = [.. options.Command.Skip(1)],
                 Environment = EnvironmentOf(place["program"]),
+                Users = users,
                 Network = network >= 0 ? network : null,
                 KeepsTerminal = true,
             }).ConfigureAwait(false);

@@ -103,6 +103,7 @@ internal sealed class ControlDoor : IAsyncDisposable
             ["address"] = workload.Address,
             ["folder"] = workload.Folder,
             ["network"] = sidecar.Network is { } network ? Networks.PathOf(network) : null,
+            ["users"] = UserNamespace.Path,
             ["group"] = sidecar.Group is { } group ? (long)group : null,
             ["log"] = workload.SidecarLog,
             ["sidecar"] = new JsonObject(sidecar.Environment!.Select(e => KeyValuePair.Create(e.Key, (JsonNode?)e.Value))),

@@ -8,9 +8,15 @@ internal sealed class ControlPlaneProcess
 {
     private readonly MeshState _state;
 
-    public ControlPlaneProcess(Spawner spawner, MeshState state, Action<string> say)
+    private readonly IReadOnlyList<int> _ports;
+
+    /// <param name="spawner">Starts it.</param>
+    /// <param name="state">Its folder.</param>
+    /// <param name="ports">Where it listens: HTTP, xDS, metrics; 0 for a free port.</param>
+    /// <param name="say">Hears what becomes of it.</param>
+    public ControlPlaneProcess(Spawner spawner, MeshState state, IReadOnlyList<int> ports, Action<string> say)
     {
-        _state = state;
+        (_state, _ports) = (state, ports);
         Process = new Supervised("the control plane", spawner, Spec, say);
     }
 
@@ -47,7 +53,7 @@ internal sealed class ControlPlaneProcess
             Arguments =
             [
                 .. first, "controlplane", "--state", _state.Folder, "--config-dir", _state.Cluster, "--grpc-socket", Path.GetFileName(_state.XdsSocket),
-                "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--monitoring-addr", "127.0.0.1:0",
+                "--http-addr", $"127.0.0.1:{_ports[0]}", "--grpc-addr", $"127.0.0.1:{_ports[1]}", "--monitoring-addr", $"127.0.0.1:{_ports[2]}",
             ],
             Folder = _state.Folder,
             Log = Log,

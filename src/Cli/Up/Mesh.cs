@@ -8,7 +8,7 @@ using Lateen.ControlPlane.Operator;
 namespace Lateen.Cli.Up;
 
 /// <summary>A mesh that runs: its control plane, its gateway, its workloads, and what the cluster says of them. One change at a time.</summary>
-internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, Progress progress) : IAsyncDisposable
+internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, IReadOnlyList<int> controlPlanePorts, Progress progress) : IAsyncDisposable
 {
     private readonly SemaphoreSlim _changing = new(1);
     private readonly List<Workload> _workloads = [];
@@ -16,7 +16,7 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, P
     private readonly JsonObject _memory = state.Memory();
     private int _next;
 
-    public ControlPlaneProcess ControlPlane { get; } = new(spawner, state, progress.Event);
+    public ControlPlaneProcess ControlPlane { get; } = new(spawner, state, controlPlanePorts, progress.Event);
 
     public MeshState State => state;
 

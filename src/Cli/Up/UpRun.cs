@@ -14,6 +14,7 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
     private readonly Progress _progress = new(terminal);
     private readonly Spawner _spawner = new();
+    private string? _noNamespace;
 
     /// <summary>Starts everything, waits for Ctrl-C or a request to end, ends everything.</summary>
     public async Task<int> RunAsync(CancellationToken cancel)
@@ -21,13 +22,24 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         using PosixSignalRegistration interrupt = On(PosixSignal.SIGINT, stop), terminate = On(PosixSignal.SIGTERM, stop), hangup = On(PosixSignal.SIGHUP, stop);
         Manifest manifest = options.Folder is null ? new([], [], [], null) : Manifest.Read(options.Folder);
-        CheckPort();
-        using MeshState state = MeshState.Take(options.State);
-        if (options.Folder is not null) await new ProgramBuild(_spawner, state, _progress).BuildAsync(options.Folder, stop.Token).ConfigureAwait(false);
+        if (!UserNamespace.IsInside) CheckPort();
+        bool enters = await EntersNamespaceAsync().ConfigureAwait(false);
+        using (MeshState state = MeshState.Take(options.State))
+        {
+            if (options.Folder is not null) await new ProgramBuild(_spawner, state, _progress).BuildAsync(options.Folder, stop.Token).ConfigureAwait(false);
+            if (!enters) return await RunAsync(state, manifest, stop).ConfigureAwait(false);
+        }
+        return await UserNamespace.EnterAsync(_spawner, [options.Port, Https(options.Port)]).ConfigureAwait(false);
+    }
+
+    private async Task<int> RunAsync(MeshState state, Manifest manifest, CancellationTokenSource stop)
+    {
+        if (UserNamespace.IsInside) UserNamespace.EndWithParent();
+        using PassedDoors doors = PassedDoors.Open();
         try
         {
             ICapture capture = await CaptureAsync(state).ConfigureAwait(false);
-            await using var mesh = new Mesh(state, _spawner, capture, _progress);
+            await using var mesh = new Mesh(state, _spawner, capture, doors.ControlPlane is { Count: > 0 } ports ? ports : [0, 0, 0], _progress);
             await using var door = ControlDoor.Open(mesh);
             try
             {
@@ -93,9 +105,18 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
         _progress.Done(workload.Plan.IsGateway ? "ingress gateway" : workload.Plan.Deployment, $"pid {workload.Program?.ProcessId ?? workload.Sidecar.ProcessId}, {workload.Address}");
     }
 
+    // Without root the whole mesh may move into a user namespace, where it may do to networks what root may.
+    private async Task<bool> EntersNamespaceAsync()
+    {
+        if (UserNamespace.IsInside || options.Capture == "loopback" || Posix.geteuid() == 0 || TransparentCapture.Obstacle() is not null) return false;
+        _noNamespace = await UserNamespace.ObstacleAsync(_spawner).ConfigureAwait(false);
+        return _noNamespace is null;
+    }
+
     private async Task<ICapture> CaptureAsync(MeshState state)
     {
-        string? obstacle = options.Capture == "loopback" ? "as asked" : TransparentCapture.Obstacle();
+        string? obstacle = options.Capture == "loopback" ? "as asked" : TransparentCapture.Obstacle() ?? _noNamespace;
+        if (UserNamespace.IsInside) Environment.SetEnvironmentVariable("XTABLES_LOCKFILE", Path.Combine(state.Folder, "xtables.lock"));
         if (options.Capture == "transparent" && obstacle is not null)
             throw new CommandException($"transparent capture is not possible here: {obstacle}", "Run as root on Linux with iproute2 and iptables installed, or use --capture loopback.");
         if (obstacle is null)

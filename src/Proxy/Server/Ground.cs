@@ -38,11 +38,12 @@ public sealed class ThreadGround : Ground, IDisposable
     /// <param name="workers">How many workers.</param>
     /// <param name="seed">The seed of chance; 0 takes one from the system.</param>
     /// <param name="onDefect">Hears of broken invariants.</param>
-    public ThreadGround(int workers, ulong seed, Action<Exception> onDefect)
+    /// <param name="mark">SO_MARK of every connection that is made without one of its own; 0 for none.</param>
+    public ThreadGround(int workers, ulong seed, Action<Exception> onDefect, uint mark = 0)
     {
         ulong start = seed != 0 ? seed : BitConverter.ToUInt64(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8));
-        _main = new EpollLoop(new EpollLoopOptions { Name = "main", Seed = start, OnDefect = onDefect });
-        _workers = [.. Enumerable.Range(0, workers).Select(i => new EpollLoop(new EpollLoopOptions { Name = $"worker-{i}", Seed = start + 1 + (ulong)i, OnDefect = onDefect }))];
+        _main = new EpollLoop(new EpollLoopOptions { Name = "main", Seed = start, OnDefect = onDefect, Mark = mark });
+        _workers = [.. Enumerable.Range(0, workers).Select(i => new EpollLoop(new EpollLoopOptions { Name = $"worker-{i}", Seed = start + 1 + (ulong)i, OnDefect = onDefect, Mark = mark }))];
     }
 
     /// <inheritdoc/>

@@ -52,7 +52,7 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
             await running;
             Assert.True(traffic.Good == traffic.Sent, traffic.Failures);
         });
-        foreach (string sample in new[] { "retry-budget", "circuit-breaking", "load-balancing", "mongo" }) await SampleAsync(sample, async () => Assert.Equal(10, (await PagesAsync(10)).Length));
+        foreach (string sample in new[] { "retry-budget", "circuit-breaking", "mongo", "load-balancing/ratings-least-request.yaml", "load-balancing/ratings-round-robin.yaml", "load-balancing/reviews-by-user.yaml" }) await SampleAsync(sample, async () => Assert.Equal(10, (await PagesAsync(10)).Length));
         await SampleAsync("bulkhead", async () =>
         {
             HttpResponseMessage[] answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => _mesh.Client.GetAsync(_mesh.Page("/productpage"), TestContext.Current.CancellationToken)));
@@ -86,6 +86,7 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
     private async Task SampleAsync(string name, Func<Task> check)
     {
         string folder = Path.Combine(Lateen.Root, "samples", name);
+        string before = (await _mesh.VerbAsync("history")).Out.Split('\n')[1].Split(' ')[0];
         CommandEnd applied = await _mesh.VerbAsync("apply", "-f", folder, "--wait");
         Assert.True(applied.Code == 0, $"{name}: {applied}");
         try
@@ -99,7 +100,7 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
         }
         finally
         {
-            CommandEnd back = await _mesh.VerbAsync("rollback", "--wait");
+            CommandEnd back = await _mesh.VerbAsync("rollback", before, "--wait");
             if (back.Code != 0) output.WriteLine(back.ToString());
         }
     }

@@ -19,6 +19,9 @@ public sealed record EpollLoopOptions
     /// <summary>Default of <see cref="Transport.HighWatermark"/>.</summary>
     public int HighWatermark { get; init; } = 1 << 20;
 
+    /// <summary>SO_MARK of connections that bring none of their own; 0 for none.</summary>
+    public uint Mark { get; init; }
+
     /// <summary>How long a closed connection may take to pass on what is pending before it is reset.</summary>
     public long CloseMicros { get; init; } = 10_000_000;
 
@@ -309,6 +312,9 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
             return _internal.Connect(options.Remote, options.Passed, handler);
         return EpollTransport.Connect(this, options, handler);
     }
+
+    /// <summary>See <see cref="EpollLoopOptions.Mark"/>.</summary>
+    internal uint Mark => _options.Mark;
 
     /// <inheritdoc/>
     public override DatagramSocket OpenDatagram(in Address local) => new EpollDatagram(this, Sockets.OpenDatagram(local));

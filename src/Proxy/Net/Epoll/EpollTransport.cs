@@ -131,7 +131,7 @@ internal sealed unsafe class EpollTransport : Transport, IEpollSource
     {
         var transport = new EpollTransport(loop, options.Remote, transparent: false) { Handler = handler };
         transport._state |= State.Connecting | State.OriginalKnown;
-        int descriptor = Sockets.Connect(options, out int error, out ConnectStep step);
+        int descriptor = Sockets.Connect(options.Mark == 0 && loop.Mark != 0 ? options with { Mark = loop.Mark } : options, out int error, out ConnectStep step);
         if (descriptor < 0 || !loop.Register(transport, descriptor))
         {
             if (descriptor < 0)
