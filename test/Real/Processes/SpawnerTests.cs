@@ -81,6 +81,7 @@ public sealed class SpawnerTests : IDisposable
     [Fact]
     public async Task A_workloads_network_has_its_own_address_and_goes_with_its_last_user()
     {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "it needs root");
         Assert.SkipWhen(TransparentCapture.Obstacle() is not null, TransparentCapture.Obstacle() ?? "");
         string log = Path.Combine(_folder, "network");
         Subnet subnet;

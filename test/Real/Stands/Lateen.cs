@@ -46,6 +46,32 @@ internal static partial class Lateen
         return start;
     }
 
+    /// <summary>The same command as a user without any right.</summary>
+    public static ProcessStartInfo AsNobody(ProcessStartInfo start)
+    {
+        if (!Environment.IsPrivilegedProcess) return start;
+        foreach (string argument in new[] { start.FileName, "--clear-groups", "--regid=65534", "--reuid=65534" }) start.ArgumentList.Insert(0, argument);
+        start.FileName = "/usr/bin/setpriv";
+        start.Environment["HOME"] = start.WorkingDirectory;
+        return start;
+    }
+
+    /// <summary>Why nobody could own a network here; null where that is possible.</summary>
+    public static async Task<string?> NobodysObstacleAsync()
+    {
+        if (Environment.IsPrivilegedProcess && !File.Exists("/usr/bin/setpriv")) return "it needs setpriv";
+        var probe = new ProcessStartInfo("unshare", ["--user", "--map-root-user", "--net", "iptables-restore", "--noflush"]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = "/" };
+        probe.Environment["XTABLES_LOCKFILE"] = Path.Combine(Path.GetTempPath(), $"lateen-{Environment.ProcessId}.lock");
+        try
+        {
+            return (await RunAsync(AsNobody(probe), "*nat\n-A OUTPUT -p tcp -m mark --mark 1 -j RETURN\nCOMMIT\n")).Code == 0 ? null : "user namespaces are not allowed here";
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return "it needs unshare";
+        }
+    }
+
     /// <summary>Runs a command to its end.</summary>
     public static async Task<CommandEnd> RunAsync(ProcessStartInfo start, string? input = null, int withinSeconds = 60)
     {

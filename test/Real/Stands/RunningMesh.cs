@@ -38,7 +38,7 @@ internal sealed class RunningMesh : IAsyncDisposable
     public Uri Page(string path) => new($"http://127.0.0.1:{Port}{path}");
 
     /// <summary>Starts a mesh with the YAML given; returns when it has said that it is ready.</summary>
-    public static async Task<RunningMesh> StartAsync(string yaml, string capture = "auto", string? stateOn = null)
+    public static async Task<RunningMesh> StartAsync(string yaml, string capture = "auto", string? stateOn = null, bool asNobody = false)
     {
         string folder = Directory.CreateTempSubdirectory("lateen-stand-").FullName;
         Directory.CreateDirectory(Path.Combine(folder, "mesh"));
@@ -46,6 +46,8 @@ internal sealed class RunningMesh : IAsyncDisposable
         var mesh = new RunningMesh(folder, Lateen.FreePort(), Path.Combine(stateOn ?? folder, ".lateen"));
         // A link, so that verbs find the state in the folder where they are started.
         if (stateOn is not null) File.CreateSymbolicLink(Path.Combine(folder, ".lateen"), mesh.State);
+        if (asNobody && Environment.IsPrivilegedProcess) await Process.Start("chown", ["-R", "65534:65534", folder]).WaitForExitAsync();
+        mesh.IsNobodys = asNobody;
         await mesh.UpAsync(capture);
         return mesh;
     }
@@ -59,13 +61,15 @@ internal sealed class RunningMesh : IAsyncDisposable
         return mesh;
     }
 
+    private bool IsNobodys { get; set; }
+
     private string Described { get; init; } = "mesh";
 
     /// <summary>`lateen up` on the folder as it is.</summary>
     public async Task UpAsync(string capture = "auto")
     {
         lock (_said) _said.Clear();
-        _process = Process.Start(Lateen.Start(Folder, "up", Described, "--port", Port.ToString(CultureInfo.InvariantCulture), "--capture", capture, "--state", State))!;
+        _process = Process.Start(Prepared("up", Described, "--port", Port.ToString(CultureInfo.InvariantCulture), "--capture", capture, "--state", State))!;
         _process.OutputDataReceived += (_, line) => Note(line.Data);
         _process.ErrorDataReceived += (_, line) => Note(line.Data);
         _process.BeginOutputReadLine();
@@ -75,13 +79,13 @@ internal sealed class RunningMesh : IAsyncDisposable
     }
 
     /// <summary>A verb against this mesh.</summary>
-    public Task<CommandEnd> VerbAsync(params string[] arguments) => Lateen.RunAsync(Lateen.Start(Folder, arguments));
+    public Task<CommandEnd> VerbAsync(params string[] arguments) => Lateen.RunAsync(Prepared(arguments));
 
     /// <summary>Applies a text, and expects it to be taken.</summary>
     public async Task ApplyAsync(string yaml, bool wait = true)
     {
         string[] verb = wait ? ["apply", "-f", "-", "--wait"] : ["apply", "-f", "-"];
-        CommandEnd end = await Lateen.RunAsync(Lateen.Start(Folder, verb), yaml);
+        CommandEnd end = await Lateen.RunAsync(Prepared(verb), yaml);
         if (end.Code != 0) throw new InvalidOperationException($"the apply was refused: {end}");
     }
 
@@ -129,6 +133,8 @@ internal sealed class RunningMesh : IAsyncDisposable
             Directory.Delete(Folder, recursive: true);
         }
     }
+
+    private ProcessStartInfo Prepared(params string[] arguments) => IsNobodys ? Lateen.AsNobody(Lateen.Start(Folder, arguments)) : Lateen.Start(Folder, arguments);
 
     private void Note(string? line)
     {

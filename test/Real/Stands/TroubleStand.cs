@@ -66,9 +66,7 @@ public sealed class TroubleStand : IDisposable
         Assert.SkipUnless(Environment.IsPrivilegedProcess && File.Exists("/usr/bin/setpriv"), "it needs root, to give rights up, and setpriv");
         Write(SmallMesh.Yaml);
         File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
-        ProcessStartInfo start = Lateen.Start(_folder, "up", "mesh", "--state", Path.Combine(_folder, "state"));
-        start.FileName = "/usr/bin/setpriv";
-        foreach (string argument in new[] { Lateen.Program, "--clear-groups", "--regid=65534", "--reuid=65534" }) start.ArgumentList.Insert(0, argument);
+        ProcessStartInfo start = Lateen.AsNobody(Lateen.Start(_folder, "up", "mesh", "--state", Path.Combine(_folder, "state")));
         await RefusedAsync(await Lateen.RunAsync(start), "its rights do not allow it", "Choose another one with --state.");
     }
 
