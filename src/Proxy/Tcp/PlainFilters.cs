@@ -1,4 +1,5 @@
 using Lateen.Proxy.Net;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Tcp;
 
@@ -53,9 +54,14 @@ public sealed class EchoFilter : NetworkFilterFactory
 /// <summary>So many connections at a time, over all workers (connection_limit).</summary>
 /// <param name="max">How many.</param>
 /// <param name="delayMicros">How long one too many is held before it is closed.</param>
-public sealed class ConnectionLimitFilter(long max, long delayMicros) : NetworkFilterFactory
+/// <param name="stats">Its counters, <see cref="Schema"/>; null for none.</param>
+public sealed class ConnectionLimitFilter(long max, long delayMicros, StatGroup? stats = null) : NetworkFilterFactory
 {
+    /// <summary>What is counted, under <c>connection_limit.PREFIX.</c>.</summary>
+    public static readonly StatSchema Schema = new([("active_connections", StatKind.Gauge), ("limited_connections", StatKind.Counter)]);
+
     private readonly long _max = max, _delayMicros = delayMicros;
+    private readonly StatGroup? _stats = stats;
     private long _active, _limited;
 
     /// <summary>active_connections.</summary>
@@ -77,10 +83,12 @@ public sealed class ConnectionLimitFilter(long max, long delayMicros) : NetworkF
             if (Interlocked.Increment(ref limit._active) <= limit._max)
             {
                 _counts = true;
+                limit._stats?.Of(session.Connection.Worker.Index).Move(0, 1);
                 return NetworkVerdict.Continue;
             }
             Interlocked.Decrement(ref limit._active);
             Interlocked.Increment(ref limit._limited);
+            limit._stats?.Of(session.Connection.Worker.Index).Count(1);
             if (limit._delayMicros <= 0)
             {
                 session.Deny("", "over_connection_limit");
@@ -94,8 +102,10 @@ public sealed class ConnectionLimitFilter(long max, long delayMicros) : NetworkF
         {
             if (_refusal is not null)
                 session.Connection.Worker.Loop.Disarm(_refusal);
-            if (_counts)
-                Interlocked.Decrement(ref limit._active);
+            if (!_counts)
+                return;
+            Interlocked.Decrement(ref limit._active);
+            limit._stats?.Of(session.Connection.Worker.Index).Move(0, -1);
         }
     }
 
@@ -109,8 +119,13 @@ public sealed class ConnectionLimitFilter(long max, long delayMicros) : NetworkF
 /// <param name="max">Tokens of a full bucket.</param>
 /// <param name="fill">Tokens a step.</param>
 /// <param name="stepMicros">Time between steps.</param>
-public sealed class ConnectionRateFilter(uint max, uint fill, long stepMicros) : NetworkFilterFactory
+/// <param name="stats">Its counters, <see cref="Schema"/>; null for none.</param>
+public sealed class ConnectionRateFilter(uint max, uint fill, long stepMicros, StatGroup? stats = null) : NetworkFilterFactory
 {
+    /// <summary>What is counted, under <c>local_rate_limit.PREFIX.</c>.</summary>
+    public static readonly StatSchema Schema = StatSchema.Counters("rate_limited");
+
+    private readonly StatGroup? _stats = stats;
     private readonly Lock _lock = new();
     private long _tokens = max, _filledAt = -1, _limited;
 
@@ -139,6 +154,7 @@ public sealed class ConnectionRateFilter(uint max, uint fill, long stepMicros) :
         public override NetworkVerdict OnConnection(TcpSession session)
         {
             Interlocked.Increment(ref rate._limited);
+            rate._stats?.Of(session.Connection.Worker.Index).Count(0);
             session.Deny("", "local_ratelimit_close_over_limit", ResponseFlags.UpstreamRetryLimitExceeded);
             return NetworkVerdict.Close;
         }

@@ -42,11 +42,11 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         Add(Prefix + "sni_cluster.v3.SniCluster", static (_, _) => new SniClusterFilter());
         Add(Prefix + "direct_response.v3.Config", static (any, r) => new DirectResponseFilter(Text(any, r)));
         Add(Prefix + "echo.v3.Echo", static (_, _) => new EchoFilter());
-        Add(Prefix + "connection_limit.v3.ConnectionLimit", static (any, r) => ValueTranslator.Unpack(any, ConnectionLimit.Parser, r) is { } c
-            ? new ConnectionLimitFilter((long)(c.MaxConnections ?? 1), ValueTranslator.Micros(c.Delay))
+        Add(Prefix + "connection_limit.v3.ConnectionLimit", (any, r) => ValueTranslator.Unpack(any, ConnectionLimit.Parser, r) is { } c
+            ? new ConnectionLimitFilter((long)(c.MaxConnections ?? 1), ValueTranslator.Micros(c.Delay), translation.Statistics.Group($"connection_limit.{c.StatPrefix}.", ConnectionLimitFilter.Schema))
             : null);
-        Add(Prefix + "local_ratelimit.v3.LocalRateLimit", static (any, r) => ValueTranslator.Unpack(any, LocalRateLimit.Parser, r)?.TokenBucket is { } b
-            ? new ConnectionRateFilter(b.MaxTokens, b.TokensPerFill ?? 1, Math.Max(1, ValueTranslator.Micros(b.FillInterval)))
+        Add(Prefix + "local_ratelimit.v3.LocalRateLimit", (any, r) => ValueTranslator.Unpack(any, LocalRateLimit.Parser, r) is { TokenBucket: { } b } limit
+            ? new ConnectionRateFilter(b.MaxTokens, b.TokensPerFill ?? 1, Math.Max(1, ValueTranslator.Micros(b.FillInterval)), translation.Statistics.Group($"local_rate_limit.{limit.StatPrefix}.", ConnectionRateFilter.Schema))
             : null);
         Add(Prefix + "set_filter_state.v3.Config", FilterStateTranslator.Filter);
         Add(Prefix + "sni_dynamic_forward_proxy.v3.FilterConfig", SniForward);
