@@ -185,6 +185,8 @@ internal sealed class AmbientServices(AmbientWorld world)
         Protocol.Http => AppProtocol.Http11,
         Protocol.Http2 => AppProtocol.Http2,
         Protocol.Grpc => AppProtocol.Grpc,
+        Protocol.Tcp => AppProtocol.Tcp,
+        Protocol.Tls or Protocol.Https => AppProtocol.Tls,
         _ => AppProtocol.Unknown,
     };
 }

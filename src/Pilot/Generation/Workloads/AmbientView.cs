@@ -20,6 +20,7 @@ internal sealed class AmbientView
         var source = snapshot.Registry.Sources[0];
         var world = WorldOf(snapshot, source);
         Waypoints = world.Waypoints;
+        if (world.AdmitsWaypoints) Policies = [.. Policies, .. Waypoints.Values.Select(waypoint => WaypointPolicies.Of(waypoint, snapshot.Settings.TrustDomain)).OfType<Authorization>()];
         var services = new AmbientServices(world);
         Services = Canonical([.. source.Services.Select(services.Of).OfType<AmbientService>(), .. source.ServiceEntries.SelectMany(services.Of)]);
         Shared = Services.Where(static service => service.IsGlobal).Select(static service => service.Key).ToHashSet();
@@ -87,6 +88,7 @@ internal sealed class AmbientView
                 .ToDictionary(static node => node.Key.Node, static node => new Istio.Workload.Locality { Region = node.Value.Region ?? "", Zone = node.Value.Zone ?? "", Subzone = node.Value.Subzone ?? "" }),
             Entrances = snapshot.Registry.NetworkGateways,
             PeerPolicies = snapshot.Policies,
+            AdmitsWaypoints = settings.Features.Flag("PILOT_AUTO_ALLOW_WAYPOINT_POLICY", false),
             Policies = [.. snapshot.Policies.AuthorizationPolicies.Values.SelectMany(static p => p)
                 .Where(p => p.Spec.Selector is { MatchLabels.Count: > 0 } && NodePolicies.Of(p.Spec, p.Origin.Namespace, p.Origin.Name, settings.RootNamespace) is not null)
                 .Select(static p => new SelectorPolicy(p.Origin.Namespace, p.Origin.Name, p.Spec.Selector.MatchLabels))],

@@ -235,6 +235,12 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
         var selected = world.Policies.Where(p => (p.Namespace == marks.Namespace || p.Namespace == world.Mesh.RootNamespace) && LabelSelection.IsSubset(p.Selector, marks.Labels));
         made.AuthorizationPolicies.Add(selected.Select(static p => $"{p.Namespace}/{p.Name}").Order(StringComparer.Ordinal));
         if (world.PeerPolicies is { } peers) made.AuthorizationPolicies.Add(NodePeerPolicies.NamesFor(peers, marks.Namespace, marks.Labels));
+        if (world.AdmitsWaypoints)
+        {
+            var own = binding is null || bindings.InstanceOf(binding) is not null ? null : bindings.OfWorkload(binding).Waypoint?.FullName;
+            var all = world.Services.Where(s => made.Services.ContainsKey(s.Key)).Select(static s => s.Waypoint).Append(own ?? "");
+            made.AuthorizationPolicies.Add(WaypointPolicies.NamesFor(world, all));
+        }
         if (marks.Annotations.GetValueOrDefault(RedirectionAnnotation) == "enabled") made.TunnelProtocol = TunnelProtocol.Hbone;
         if (marks.Labels.GetValueOrDefault(TunnelLabel, "").Split(',').Contains("http")) (made.TunnelProtocol, made.NativeTunnel) = (TunnelProtocol.Hbone, true);
         return made;

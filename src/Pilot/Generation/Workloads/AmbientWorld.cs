@@ -54,6 +54,9 @@ internal sealed record AmbientWorld
     /// <summary>Policies with a selector.</summary>
     public IReadOnlyList<SelectorPolicy> Policies { get; init; } = [];
 
+    /// <summary>Workloads let the waypoints in front of them in, whatever their policies say.</summary>
+    public bool AdmitsWaypoints { get; init; }
+
     /// <summary>What workloads demand of their peers; null where nothing is known of it.</summary>
     public PolicyIndex? PeerPolicies { get; init; }
 
