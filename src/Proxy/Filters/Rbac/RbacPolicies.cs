@@ -47,7 +47,11 @@ public sealed class RbacPolicies
     /// <summary>Details where no policy allowed.</summary>
     public const string NoneDetails = "rbac_access_denied_matched_policy[none]";
 
+    // Fewer are judged faster one by one.
+    private const int IndexedFrom = 12;
+
     private readonly RbacPolicy[] _policies;
+    private readonly RbacIndex? _index;
 
     /// <summary>From policies in any order.</summary>
     public RbacPolicies(RbacAction action, IEnumerable<RbacPolicy> policies)
@@ -56,6 +60,7 @@ public sealed class RbacPolicies
         _policies = [.. policies.OrderBy(p => p.Name, StringComparer.Ordinal)];
         for (int i = 0; i < _policies.Length; i++)
             _policies[i].Place = i;
+        _index = _policies.Length < IndexedFrom ? null : RbacIndex.Of(_policies);
     }
 
     /// <summary>What a match means.</summary>
@@ -67,20 +72,41 @@ public sealed class RbacPolicies
     /// <summary>True where the stream is allowed; <paramref name="matched"/> is the policy that matched.</summary>
     public bool Allows(IStreamFacts facts, out RbacPolicy? matched)
     {
-        matched = null;
-        foreach (RbacPolicy policy in _policies)
-        {
-            if (!policy.Matches(facts))
-                continue;
-            matched = policy;
-            break;
-        }
+        matched = _index is null ? First(facts) : FirstIndexed(facts, _index);
         return Action switch
         {
             RbacAction.Allow => matched is not null,
             RbacAction.Deny => matched is null,
             _ => true,
         };
+    }
+
+    private RbacPolicy? First(IStreamFacts facts)
+    {
+        foreach (RbacPolicy policy in _policies)
+        {
+            if (policy.Matches(facts))
+                return policy;
+        }
+        return null;
+    }
+
+    private RbacPolicy? FirstIndexed(IStreamFacts facts, RbacIndex index)
+    {
+        Span<ulong> candidates = stackalloc ulong[index.Words];
+        index.Candidates(facts, candidates);
+        for (int word = 0; word < candidates.Length; word++)
+        {
+            for (ulong rest = candidates[word]; rest != 0; rest &= rest - 1)
+            {
+                int at = (word * 64) + System.Numerics.BitOperations.TrailingZeroCount(rest);
+                if (at >= _policies.Length)
+                    return null;
+                if (_policies[at].Matches(facts))
+                    return _policies[at];
+            }
+        }
+        return null;
     }
 }
 

@@ -26,6 +26,12 @@ public sealed class AnyRule : RbacRule
 /// <summary>All of several, or one of several.</summary>
 public sealed class SetRule(RbacRule[] rules, bool all) : RbacRule
 {
+    /// <summary>The several.</summary>
+    public IReadOnlyList<RbacRule> Rules => rules;
+
+    /// <summary>All of them must hold.</summary>
+    public bool All => all;
+
     /// <inheritdoc/>
     public override bool Matches(IStreamFacts facts)
     {
@@ -48,6 +54,9 @@ public sealed class NotRule(RbacRule rule) : RbacRule
 /// <summary>A request header.</summary>
 public sealed class HeaderRule(HeaderMatch match) : RbacRule
 {
+    /// <summary>Its test.</summary>
+    public HeaderMatch Match => match;
+
     /// <inheritdoc/>
     public override bool Matches(IStreamFacts facts) => facts.RequestHead is { } head && match.Matches(head);
 }
@@ -55,6 +64,9 @@ public sealed class HeaderRule(HeaderMatch match) : RbacRule
 /// <summary>The path without query and fragment.</summary>
 public sealed class UrlPathRule(StringMatch match) : RbacRule
 {
+    /// <summary>Its test.</summary>
+    public StringMatch Match => match;
+
     /// <inheritdoc/>
     public override bool Matches(IStreamFacts facts)
     {
@@ -125,6 +137,9 @@ public sealed class FilterStateRule(string key, StringMatch match) : RbacRule
 /// <summary>The client's identity: a name of its certificate; null asks for TLS alone (observed: with or without certificate).</summary>
 public sealed class AuthenticatedRule(StringMatch? match) : RbacRule
 {
+    /// <summary>Its test; null for TLS alone.</summary>
+    public StringMatch? Match => match;
+
     /// <inheritdoc/>
     public override bool Matches(IStreamFacts facts)
     {
