@@ -169,7 +169,7 @@ public sealed record HttpOptions
     public bool AppendForwardedPort { get; init; }
 
     /// <summary>Networks whose clients are internal, as first address and prefix length.</summary>
-    public IReadOnlyList<(Address First, int PrefixLength)> InternalNetworks { get; init; } = [];
+    public IReadOnlyList<Prefix> InternalNetworks { get; init; } = [];
 
     /// <summary>Unix sockets' peers are internal.</summary>
     public bool UnixSocketsInternal { get; init; }
@@ -239,4 +239,4 @@ public sealed record HttpOptions
 /// <param name="TrustedHops">x-forwarded-for: proxies in front that are believed.</param>
 /// <param name="TrustedNetworks">x-forwarded-for: networks of such proxies, in place of their number.</param>
 /// <param name="AppendsXff">The peer is added to x-forwarded-for.</param>
-public sealed record IpDetection(byte[] Header, bool TrustsAddress, int RefusalStatus, uint TrustedHops, IReadOnlyList<(Address First, int PrefixLength)> TrustedNetworks, bool AppendsXff);
+public sealed record IpDetection(byte[] Header, bool TrustsAddress, int RefusalStatus, uint TrustedHops, IReadOnlyList<Prefix> TrustedNetworks, bool AppendsXff);

@@ -35,7 +35,7 @@ internal static partial class Operators
     {
         if (address.Kind == AddressKind.V4)
         {
-            PutV4(to, (uint)address.Ip);
+            PutV4(to, (uint)address.Low);
             to.Append((byte)':');
             to.Append(address.Port);
             return true;
@@ -47,7 +47,7 @@ internal static partial class Operators
     {
         if (address.Kind != AddressKind.V4)
             return Put(to, address.Host);
-        PutV4(to, (uint)address.Ip);
+        PutV4(to, (uint)address.Low);
         return true;
     }
 
@@ -80,8 +80,6 @@ internal static partial class Operators
             return Host(to, address);
         int width = address.Kind == AddressKind.V4 ? 32 : 128;
         bits = Math.Min(bits, width);
-        UInt128 ip = bits == 0 ? 0 : address.Ip >> (width - bits) << (width - bits);
-        Address masked = address.Kind == AddressKind.V4 ? Address.V4((uint)ip, 0) : Address.V6(ip, 0);
-        return Put(to, string.Create(CultureInfo.InvariantCulture, $"{masked.Host}/{bits}"));
+        return Put(to, string.Create(CultureInfo.InvariantCulture, $"{address.Masked(bits).Host}/{bits}"));
     }
 }

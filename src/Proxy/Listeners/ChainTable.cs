@@ -186,7 +186,7 @@ public sealed class ChainTable
     {
         if (level.ByRange(facts.DirectRemote) is not { } types)
             return null;
-        bool local = facts.Remote.IsLoopback || (facts.Remote.Kind == facts.Local.Kind && facts.Remote.Ip == facts.Local.Ip) || !facts.Remote.IsIp;
+        bool local = facts.Remote.IsLoopback || (facts.Remote.WithPort(0) == facts.Local.WithPort(0)) || !facts.Remote.IsIp;
         Level? type = types.Numbers.GetValueOrDefault((int)(local ? SourceType.SameIpOrLoopback : SourceType.External)) ?? types.Any;
         if (type?.ByRange(facts.Remote) is not { } ports)
             return null;

@@ -170,14 +170,16 @@ public sealed class ProxyHeader
         int ports = 8;
         if (source.Kind == AddressKind.V4)
         {
-            BinaryPrimitives.WriteUInt32BigEndian(to, (uint)source.Ip);
-            BinaryPrimitives.WriteUInt32BigEndian(to[4..], (uint)destination.Ip);
+            BinaryPrimitives.WriteUInt32BigEndian(to, (uint)source.Low);
+            BinaryPrimitives.WriteUInt32BigEndian(to[4..], (uint)destination.Low);
         }
         else
         {
             ports = 32;
-            BinaryPrimitives.WriteUInt128BigEndian(to, source.Ip);
-            BinaryPrimitives.WriteUInt128BigEndian(to[16..], destination.Ip);
+            BinaryPrimitives.WriteUInt64BigEndian(to, source.High);
+            BinaryPrimitives.WriteUInt64BigEndian(to[8..], source.Low);
+            BinaryPrimitives.WriteUInt64BigEndian(to[16..], destination.High);
+            BinaryPrimitives.WriteUInt64BigEndian(to[24..], destination.Low);
         }
         BinaryPrimitives.WriteUInt16BigEndian(to[ports..], source.Port);
         BinaryPrimitives.WriteUInt16BigEndian(to[(ports + 2)..], destination.Port);

@@ -5,14 +5,12 @@ namespace Lateen.Proxy.Net;
 /// <summary>A range of addresses: 10.0.0.0/8.</summary>
 public readonly record struct Prefix
 {
-    private readonly UInt128 _bits;
-
     /// <summary>The addresses that share the first <paramref name="length"/> bits with <paramref name="address"/>.</summary>
     public Prefix(Address address, int length)
     {
         Kind = address.Kind;
         Length = length;
-        _bits = Cut(address.Ip, Width(address.Kind), length);
+        First = address.Masked(length);
     }
 
     /// <summary>The family.</summary>
@@ -22,10 +20,10 @@ public readonly record struct Prefix
     public int Length { get; }
 
     /// <summary>The first address.</summary>
-    public UInt128 Bits => _bits;
+    public Address First { get; }
 
     /// <summary>True where the address lies in the range.</summary>
-    public bool Contains(in Address address) => address.Kind == Kind && Cut(address.Ip, Width(Kind), Length) == _bits;
+    public bool Contains(in Address address) => address.Kind == Kind && address.Masked(Length) == First;
 
     /// <summary>Reads "10.0.0.0/8"; an address alone is its own range. False where it is none.</summary>
     public static bool TryParse(string text, out Prefix prefix)
@@ -43,9 +41,7 @@ public readonly record struct Prefix
 
     private static int Width(AddressKind kind) => kind == AddressKind.V4 ? 32 : 128;
 
-    private static UInt128 Cut(UInt128 ip, int width, int length) => length == 0 ? 0 : ip >> (width - length) << (width - length);
-
     /// <inheritdoc/>
     public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"{(Kind == AddressKind.V4 ? Address.V4((uint)_bits, 0) : Address.V6(_bits, 0)).Host}/{Length}");
+        string.Create(CultureInfo.InvariantCulture, $"{First.Host}/{Length}");
 }

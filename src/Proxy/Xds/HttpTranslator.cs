@@ -63,7 +63,7 @@ internal static class HttpTranslator
             UserAgent = m.AddUserAgent ?? false ? System.Text.Encoding.Latin1.GetBytes(translation.Node.Cluster) : null,
             NodeId = System.Text.Encoding.Latin1.GetBytes(translation.Node.Id),
             AppendForwardedPort = m.AppendXForwardedPort,
-            InternalNetworks = [.. m.InternalAddressConfig?.CidrRanges.Select(r => Network(r, rejections)) ?? []],
+            InternalNetworks = [.. m.InternalAddressConfig?.CidrRanges.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>() ?? []],
             UnixSocketsInternal = m.InternalAddressConfig?.UnixSockets ?? false,
             GenerateRequestId = m.GenerateRequestId ?? true,
             PreserveExternalRequestId = m.PreserveExternalRequestId,
@@ -107,7 +107,7 @@ internal static class HttpTranslator
                     return null;
                 if (xff.XffTrustedCidrs is not null && xff.XffNumTrustedHops > 0)
                     rejections.Add("Cannot set both xff_num_trusted_hops and xff_trusted_cidrs");
-                return new IpDetection([], true, 0, xff.XffNumTrustedHops, [.. xff.XffTrustedCidrs?.Cidrs.Select(r => Network(r, rejections)) ?? []], !(xff.SkipXffAppend ?? true));
+                return new IpDetection([], true, 0, xff.XffNumTrustedHops, [.. xff.XffTrustedCidrs?.Cidrs.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>() ?? []], !(xff.SkipXffAppend ?? true));
             case "envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig":
                 if (ValueTranslator.Unpack(extension.TypedConfig, CustomHeaderConfig.Parser, rejections) is not { } header)
                     return null;
@@ -188,12 +188,6 @@ internal static class HttpTranslator
             One = CodecTranslator.Http1(m.HttpProtocolOptions, rejections),
             Two = two with { AllowConnect = two.AllowConnect },
         };
-    }
-
-    private static (Address First, int PrefixLength) Network(Core.CidrRange range, Rejections rejections)
-    {
-        Prefix? prefix = ValueTranslator.Prefix(range, rejections);
-        return prefix is { } p ? (p.Kind == AddressKind.V4 ? Address.V4((uint)p.Bits, 0) : Address.V6(p.Bits, 0), p.Length) : default;
     }
 
     private static bool PackTraceReason(Message m, Rejections rejections)

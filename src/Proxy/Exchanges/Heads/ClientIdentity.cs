@@ -99,7 +99,7 @@ internal static class ClientIdentity
     }
 
     // From the right, the first address that is none of the trusted proxies'; only where the peer itself is one.
-    private static bool FromNetworks(HeaderMap head, IReadOnlyList<(Address First, int PrefixLength)> networks, in Address peer, out Address client, out bool single)
+    private static bool FromNetworks(HeaderMap head, IReadOnlyList<Prefix> networks, in Address peer, out Address client, out bool single)
     {
         client = default;
         single = false;
@@ -118,13 +118,11 @@ internal static class ClientIdentity
         }
     }
 
-    private static bool Contains(IReadOnlyList<(Address First, int PrefixLength)> networks, in Address address)
+    private static bool Contains(IReadOnlyList<Prefix> networks, in Address address)
     {
         for (int i = 0; i < networks.Count; i++)
         {
-            (Address first, int length) = networks[i];
-            int bits = first.Kind == AddressKind.V4 ? 32 : 128;
-            if (address.Kind == first.Kind && (length == 0 || address.Ip >> (bits - length) == first.Ip >> (bits - length)))
+            if (networks[i].Contains(address))
                 return true;
         }
         return false;
@@ -269,7 +267,7 @@ public static class IpText
     {
         if (address.Kind != AddressKind.V4)
             return System.Text.Encoding.ASCII.GetBytes(address.Host, to);
-        uint ip = (uint)address.Ip;
+        uint ip = (uint)address.Low;
         int at = 0;
         for (int shift = 24; shift >= 0; shift -= 8)
         {

@@ -77,11 +77,8 @@ public sealed class RemoteAddressAction(int? v4Bits, int v6Bits) : RateLimitActi
             entries.Add(("remote_address", address.Host));
             return true;
         }
-        bool v4 = address.Kind == AddressKind.V4;
-        int kept = v4 ? bits : v6Bits, all = v4 ? 32 : 128;
-        UInt128 ip = kept == 0 ? 0 : address.Ip >> (all - kept) << (all - kept);
-        Address masked = v4 ? Address.V4((uint)ip, 0) : Address.V6(ip, 0);
-        entries.Add(("masked_remote_address", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{masked.Host}/{kept}")));
+        int kept = address.Kind == AddressKind.V4 ? bits : v6Bits;
+        entries.Add(("masked_remote_address", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{address.Masked(kept).Host}/{kept}")));
         return true;
     }
 }

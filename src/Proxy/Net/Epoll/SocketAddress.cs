@@ -31,13 +31,14 @@ internal unsafe struct SocketAddress
             case AddressKind.V4:
                 Unsafe.WriteUnaligned(ref bytes[0], (ushort)Sys.AfInet);
                 BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], address.Port);
-                BinaryPrimitives.WriteUInt32BigEndian(bytes[4..], (uint)address.Ip);
+                BinaryPrimitives.WriteUInt32BigEndian(bytes[4..], (uint)address.Low);
                 result.Length = 16;
                 return true;
             case AddressKind.V6:
                 Unsafe.WriteUnaligned(ref bytes[0], (ushort)Sys.AfInet6);
                 BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], address.Port);
-                BinaryPrimitives.WriteUInt128BigEndian(bytes[8..], address.Ip);
+                BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], address.High);
+                BinaryPrimitives.WriteUInt64BigEndian(bytes[16..], address.Low);
                 result.Length = 28;
                 return true;
             case AddressKind.Unix:
@@ -73,7 +74,7 @@ internal unsafe struct SocketAddress
             case Sys.AfInet when bytes.Length >= 8:
                 return Address.V4(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
             case Sys.AfInet6 when bytes.Length >= 24:
-                return Address.V6(BinaryPrimitives.ReadUInt128BigEndian(bytes[8..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
+                return Address.V6(BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
             case Sys.AfUnix:
                 return Address.Unix(UnixName(bytes[2..]));
             default:
