@@ -103,7 +103,7 @@ internal sealed class CelCompiler(JsonElement node)
     }
 
     // re.extract(text, pattern, rewrite), re.capture(text, pattern): a method of a name that is no value.
-    private static RegexNode? Regular(CelCall call, CelNode[] a) => (call.Function, call.Arguments.FirstOrDefault(), a.Length) switch
+    private static RegexNode? Regular(CelCall call, CelNode[] a) => (call.Function, call.Arguments.Count > 0 ? call.Arguments[0] : null, a.Length) switch
     {
         ("extract", CelIdent { Name: "re" }, 4) => new RegexNode(a[1], Pattern(a[2], "re.extract"), Literal(a[3], "re.extract")),
         ("re.extract", _, 3) => new RegexNode(a[0], Pattern(a[1], "re.extract"), Literal(a[2], "re.extract")),

@@ -6,6 +6,8 @@ namespace Lateen.Proxy.Cel;
 /// <summary>Durations (1h30m, 1.5s, -2ms) and points in time (RFC 3339) as texts.</summary>
 internal static class CelTimes
 {
+    private static readonly System.Buffers.SearchValues<byte> Decimal = System.Buffers.SearchValues.Create("0123456789."u8);
+
     /// <summary>Nanoseconds of a duration.</summary>
     public static bool TryDuration(ReadOnlySpan<byte> text, out long nanos)
     {
@@ -18,7 +20,7 @@ internal static class CelTimes
         decimal sum = 0;
         while (!text.IsEmpty && !text.SequenceEqual("0"u8))
         {
-            int length = text.IndexOfAnyExcept("0123456789."u8);
+            int length = text.IndexOfAnyExcept(Decimal);
             if (length <= 0 || !Utf8Parser.TryParse(text[..length], out decimal number, out int used) || used != length)
                 return false;
             text = text[length..];

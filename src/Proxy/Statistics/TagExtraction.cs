@@ -16,13 +16,13 @@ public abstract class TagExtractor(string tag, string prefix)
 }
 
 /// <summary>A value that stands in every name.</summary>
-public sealed class FixedTag(string tag, string value) : TagExtractor(tag, "")
+public sealed class FixedTag(string tag, string always) : TagExtractor(tag, "")
 {
     /// <inheritdoc/>
-    public override bool Find(string name, out Range removed, out string found)
+    public override bool Find(string name, out Range removed, out string value)
     {
         removed = 0..0;
-        found = value;
+        value = always;
         return true;
     }
 }
