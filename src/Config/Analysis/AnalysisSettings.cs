@@ -16,6 +16,7 @@ public static class AnalysisSettings
         {
             Now = now,
             RootNamespace = mesh.RootNamespace.Length > 0 ? mesh.RootNamespace : "istio-system",
+            ImageType = mesh.DefaultConfig?.Image?.ImageType ?? "",
             AllocatesAddresses = mesh.DefaultConfig?.ProxyMetadata.GetValueOrDefault("ISTIO_META_DNS_AUTO_ALLOCATE") == "true",
         };
     }

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Lateen.Api.Diagnostics;
+using Lateen.Config.Analysis.Analyzers;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
 
@@ -17,6 +18,9 @@ public sealed record AnalysisOptions
 
     /// <summary>Namespaces without a label are injected, too.</summary>
     public bool InjectsByDefault { get; init; }
+
+    /// <summary>The kind of proxy image that the mesh's settings ask for, such as <c>distroless</c>.</summary>
+    public string ImageType { get; init; } = "";
 
     /// <summary>The time, for certificates.</summary>
     public DateTimeOffset Now { get; init; }
@@ -48,6 +52,11 @@ public sealed record Analyzer(string Name, Action<AnalysisContext> Run)
         new("k8sgateway.SelectorAnalyzer", SelectorAnalysis.OnKubernetesGateways),
         new("auth.AuthorizationPoliciesAnalyzer", SelectorAnalysis.AuthorizationPolicies),
         new("injection.Analyzer", WorkloadAnalysis.Injection),
+        new("injection.ImageAnalyzer", InjectorAnalysis.Images),
+        new("injection.ImageAutoAnalyzer", InjectorAnalysis.AutoImages),
+        new("webhook.Analyzer", InjectorAnalysis.Webhooks),
+        new("externalcontrolplane.ExternalControlPlaneAnalyzer", InjectorAnalysis.ExternalControlPlane),
+        new("authn.BlockedCIDRsAnalyzer", SelectorAnalysis.KeyAddresses),
         new("applicationUID.Analyzer", WorkloadAnalysis.ApplicationUid),
         new("deployment.MultiServiceAnalyzer", ServiceAnalysis.Deployments),
         new("service.PortNameAnalyzer", ServiceAnalysis.PortNames),
@@ -59,15 +68,37 @@ public sealed record Analyzer(string Name, Action<AnalysisContext> Run)
         new("conditions.ConditionAnalyzer", ConditionAnalysis.Run),
     ];
 
+    private const string Validation = "schema.ValidationAnalyzer";
+
+    /// <summary>Whether somebody knows an analyzer by this name; that of validation may be followed by a kind.</summary>
+    public static bool IsKnown(string name) => All.Any(a => Is(a, name)) || ValidatedKind(name) is not null;
+
     /// <summary>All findings of all analyzers, or of the one named.</summary>
     public static IReadOnlyList<Diagnostic> Analyze(ResourceView view, AnalysisOptions options, string? only = null)
     {
         var context = new AnalysisContext(view, options);
-        foreach (var analyzer in All.Where(a => only is null || a.Name.Equals(only, StringComparison.OrdinalIgnoreCase)))
+        if (only is not null && ValidatedKind(only) is { } kind)
+        {
+            ValidationAnalysis.Run(context, kind);
+            return context.Findings;
+        }
+
+        foreach (var analyzer in All.Where(a => only is null || Is(a, only)))
         {
             analyzer.Run(context);
         }
 
         return context.Findings;
     }
+
+    /// <summary>What differs between clusters that are one mesh.</summary>
+    /// <param name="views">The objects of each cluster, by its name.</param>
+    /// <param name="options">What analysis has to know beside them.</param>
+    public static IReadOnlyList<Diagnostic> AnalyzeClusters(IReadOnlyDictionary<string, ResourceView> views, AnalysisOptions options) =>
+        ClustersAnalysis.Services(views, options);
+
+    private static bool Is(Analyzer analyzer, string name) => analyzer.Name.Equals(name, StringComparison.OrdinalIgnoreCase);
+
+    private static ResourceKind? ValidatedKind(string name) =>
+        name.StartsWith(Validation + ".", StringComparison.OrdinalIgnoreCase) ? Kinds.FindByWord(name[(Validation.Length + 1)..]) : null;
 }

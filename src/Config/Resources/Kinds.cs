@@ -11,6 +11,7 @@ using Istio.Meta.V1Alpha1;
 using Istio.Networking.V1Alpha3;
 using Istio.Security.V1Beta1;
 using Istio.Telemetry.V1Alpha1;
+using Admission = Kubernetes.Admissionregistration.V1;
 using Apps = Kubernetes.Apps.V1;
 using Core = Kubernetes.Core.V1;
 using Discovery = Kubernetes.Discovery.V1;
@@ -67,6 +68,10 @@ public static class Kinds
     public static readonly ResourceKind<Apps.ReplicaSet> ReplicaSet = Cluster<Apps.ReplicaSet>("apps", V1, "ReplicaSet", "replicasets", "rs");
     public static readonly ResourceKind<Apps.StatefulSet> StatefulSet = Cluster<Apps.StatefulSet>("apps", V1, "StatefulSet", "statefulsets", "sts");
     public static readonly ResourceKind<Apps.DaemonSet> DaemonSet = Cluster<Apps.DaemonSet>("apps", V1, "DaemonSet", "daemonsets", "ds");
+    public static readonly ResourceKind<Admission.MutatingWebhookConfiguration> MutatingWebhookConfiguration =
+        Cluster<Admission.MutatingWebhookConfiguration>("admissionregistration.k8s.io", V1, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", false);
+    public static readonly ResourceKind<Admission.ValidatingWebhookConfiguration> ValidatingWebhookConfiguration =
+        Cluster<Admission.ValidatingWebhookConfiguration>("admissionregistration.k8s.io", V1, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", false);
     public static readonly ResourceKind<Ingresses.Ingress> Ingress = new()
     {
         Group = "networking.k8s.io", Versions = V1, Name = "Ingress", Plural = "ingresses", ShortNames = ["ing"], MessageIsSpec = false, Model = KindModel.Partial,
@@ -106,7 +111,8 @@ public static class Kinds
     [
         VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, WorkloadGroup, Sidecar, EnvoyFilter, ProxyConfig,
         PeerAuthentication, RequestAuthentication, AuthorizationPolicy, Telemetry, WasmPlugin, TrafficExtension,
-        Service, Endpoints, EndpointSlice, Pod, Namespace, Node, ServiceAccount, ConfigMap, Secret, Deployment, ReplicaSet, StatefulSet, DaemonSet, Ingress, IngressClass,
+        Service, Endpoints, EndpointSlice, Pod, Namespace, Node, ServiceAccount, ConfigMap, Secret, Deployment, ReplicaSet, StatefulSet, DaemonSet,
+        MutatingWebhookConfiguration, ValidatingWebhookConfiguration, Ingress, IngressClass,
         GatewayClass, KubernetesGateway, HTTPRoute, GRPCRoute, TCPRoute, TLSRoute, UDPRoute, ReferenceGrant, BackendTLSPolicy, ListenerSet,
         XBackendTrafficPolicy, XBackend, InferencePool, ServiceExport, ServiceImport,
     ];

@@ -33,9 +33,9 @@ public sealed class Session(string vectors, IReadOnlyList<FolderRunner> runners,
             .WithMergeOptions(ParallelMergeOptions.NotBuffered).Select(Timed))
         {
             _verdicts.AddRange(results.Select(r => (folder, r)));
-            Console.WriteLine($"{folder}: {results.Count(r => r.Passed)}/{results.Count} ({took.TotalSeconds:0.0} s)");
+            System.Console.WriteLine($"{folder}: {results.Count(r => r.Passed)}/{results.Count} ({took.TotalSeconds:0.0} s)");
             foreach (CaseResult failed in results.Where(r => !r.Passed && verbose))
-                Console.WriteLine($"  {failed.Name}: {failed.Reason}");
+                System.Console.WriteLine($"  {failed.Name}: {failed.Reason}");
             HoldAgainst(folder, results);
         }
     }

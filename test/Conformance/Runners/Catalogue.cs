@@ -16,10 +16,12 @@ public static class Catalogue
         new Validation.GatewayApiValidationRunner(),
         new Validation.IstiodLiveRunner(),
         new Validation.AnalyzeRunner(),
+        new Validation.IstioctlRunner(),
         new Xds.XdsRunner(),
         new GatewayApi.GatewayConversionRunner(),
         new GatewayApi.GatewayApiUnitsRunner(),
         new GatewayApi.IngressConversionRunner(),
+        new GatewayApi.Standard.GatewayApiConformanceRunner(),
         new Traffic.SimulationRunner(),
         new Traffic.PolicyTrafficRunner(),
         new Validation.SamplesRunner(),
@@ -35,6 +37,7 @@ public static class Catalogue
         new Tables.EnvoyFilterRunner(),
         new Tables.ListenersRunner(),
         new Tables.AgentRunner(),
+        new Tables.AmbientPoliciesRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>

@@ -120,6 +120,24 @@ internal sealed class Mesh
         return pod;
     }
 
+    /// <summary>A pod as somebody else describes it, whose endpoints he writes himself.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="inNamespace">Its namespace.</param>
+    /// <param name="labels">Its labels.</param>
+    /// <param name="application">The name that its application answers with; null for a gateway.</param>
+    /// <param name="ports">Ports that the application serves, and their protocols.</param>
+    /// <param name="hasProxy">Whether it is in the mesh.</param>
+    public Pod Place(string name, string inNamespace, IReadOnlyDictionary<string, string> labels, string? application, IReadOnlyDictionary<int, string> ports, bool hasProxy)
+    {
+        int number = _nextPod++;
+        MemoryHost host = Network.AddHost($"{name}-{number}", Address.V4(0x0af40000u + (uint)number, 0));
+        Application? served = application is null ? null : new Application(host, application, ports);
+        var pod = new Pod(host, $"{name}-{number}", inNamespace, labels, served, _controlPlaneAt);
+        Add(pod, hasProxy);
+        served?.Start();
+        return pod;
+    }
+
     /// <summary>A server that the mesh knows nothing of.</summary>
     public void AddExternal(string name, string ip, int port, string protocol)
     {
@@ -137,13 +155,13 @@ internal sealed class Mesh
         _names[host] = at;
     }
 
-    private void Add(Pod pod)
+    private void Add(Pod pod, bool hasProxy = true)
     {
         _pods.Add(pod);
         ApplyOrFail(pod.Name, PodManifest.Of(pod));
         if (_together is not null) return;
         WriteEndpoints();
-        pod.StartProxy();
+        if (hasProxy) pod.StartProxy();
     }
 
     /// <summary>Tells the control plane which pods are there and ready, as Kubernetes would.</summary>

@@ -79,7 +79,7 @@ internal static class AnalyzeVerb
     {
         foreach (string name in only)
         {
-            if (!Analyzer.All.Any(analyzer => analyzer.Name.Equals(name, StringComparison.OrdinalIgnoreCase)))
+            if (!Analyzer.IsKnown(name))
                 throw new CommandException($"there is no analyzer {name}", "`lateen analyze -L` lists them.");
         }
         return only.Length == 0 ? Analyzer.Analyze(view, options) : only.SelectMany(name => Analyzer.Analyze(view, options, name));

@@ -110,22 +110,11 @@ internal sealed record GatewayApiWorld(GatewayApiInputs Inputs, RegistryView Reg
     {
         "All" => true,
         "Same" => own == other,
-        "Selector" => namespaces?.Selector is { } selector && Registry.Namespaces.TryGetValue(other, out var labels) && Selects(selector, Named(other, labels)),
+        "Selector" => namespaces?.Selector is { } selector && Registry.Namespaces.TryGetValue(other, out var labels) && LabelSelectors.Selects(selector, Named(other, labels)),
         _ => false,
     };
 
     // The name is a label, too, which newer clusters set themselves.
     private static IReadOnlyDictionary<string, string> Named(string ns, IReadOnlyDictionary<string, string> labels) =>
         labels.GetValueOrDefault(NameLabel) == ns ? labels : new Dictionary<string, string>(labels) { [NameLabel] = ns };
-
-    public static bool Selects(Kubernetes.Meta.V1.LabelSelector selector, IReadOnlyDictionary<string, string> labels) =>
-        selector.MatchLabels.All(pair => labels.TryGetValue(pair.Key, out var value) && value == pair.Value)
-        && selector.MatchExpressions.All(entry => entry.Operator switch
-        {
-            "In" => labels.TryGetValue(entry.Key, out var value) && entry.Values.Contains(value),
-            "NotIn" => !labels.TryGetValue(entry.Key, out var value) || !entry.Values.Contains(value),
-            "Exists" => labels.ContainsKey(entry.Key),
-            "DoesNotExist" => !labels.ContainsKey(entry.Key),
-            _ => false,
-        });
 }

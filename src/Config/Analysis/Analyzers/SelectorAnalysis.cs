@@ -6,7 +6,7 @@ using Lateen.Api.Names;
 using Lateen.Config.Resources;
 using Codes = Lateen.Config.Analysis.AnalysisCodes;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>Objects that select workloads: what they select, and who else does.</summary>
 internal static class SelectorAnalysis
@@ -24,6 +24,19 @@ internal static class SelectorAnalysis
 
     public static void DefaultTelemetries(AnalysisContext context) =>
         Defaults(context, Kinds.Telemetry, t => t.Selector is null && t.TargetRef is null && t.TargetRefs.Count == 0, Codes.MultipleTelemetriesWithoutWorkloadSelectors);
+
+    /// <summary>A control plane that fetches keys has to be told which addresses it may not ask.</summary>
+    public static void KeyAddresses(AnalysisContext context)
+    {
+        var asking = context.View.All(Kinds.RequestAuthentication).Select(r => r.Key.ToString()).ToArray();
+        foreach (var plane in context.View.All(Kinds.Deployment).Where(d => asking.Length > 0 && d.Labels.GetValueOrDefault("app") == "istiod"))
+        {
+            if (plane.Spec.Spec?.Template?.Spec?.Containers.Any(c => c.Env.Any(e => e is { Name: "BLOCKED_CIDRS_IN_JWKS_URIS", Value.Length: > 0 })) != true)
+            {
+                context.Report(Codes.JwksUriFetchUnrestricted, plane, "spec.template.spec.containers", $"BLOCKED_CIDRS_IN_JWKS_URIS is not set, and there are {string.Join(", ", asking)}");
+            }
+        }
+    }
 
     private static void Selecting<T>(AnalysisContext context, ResourceKind<T> kind, Func<T, IDictionary<string, string>?> selector, string path, DiagnosticCode conflict)
         where T : class, IMessage<T>, new()

@@ -2,7 +2,7 @@ using Lateen.Api.Documents;
 using Lateen.Api.Schemas;
 using Lateen.Config.Resources;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>Conditions in the status of objects that say that something of Istio's went wrong.</summary>
 internal static class ConditionAnalysis

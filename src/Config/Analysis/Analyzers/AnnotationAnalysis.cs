@@ -4,7 +4,7 @@ using Lateen.Api.Names;
 using Lateen.Config.Resources;
 using Codes = Lateen.Config.Analysis.AnalysisCodes;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>Annotations of the mesh on objects of Kubernetes.</summary>
 internal static class AnnotationAnalysis

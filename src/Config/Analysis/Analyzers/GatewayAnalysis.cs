@@ -5,7 +5,7 @@ using Lateen.Api.Names;
 using Lateen.Config.Resources;
 using Codes = Lateen.Config.Analysis.AnalysisCodes;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>Gateways beside the pods, services and secrets that they need.</summary>
 internal static class GatewayAnalysis

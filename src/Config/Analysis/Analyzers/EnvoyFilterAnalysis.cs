@@ -3,7 +3,7 @@ using ApplyTo = Istio.Networking.V1Alpha3.EnvoyFilter.Types.ApplyTo;
 using Codes = Lateen.Config.Analysis.AnalysisCodes;
 using Operation = Istio.Networking.V1Alpha3.EnvoyFilter.Types.Patch.Types.Operation;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>Patches whose effect depends on others, or that have none.</summary>
 internal static class EnvoyFilterAnalysis

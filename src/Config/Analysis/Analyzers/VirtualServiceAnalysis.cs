@@ -3,7 +3,7 @@ using Lateen.Api.Names;
 using Lateen.Config.Resources;
 using Codes = Lateen.Config.Analysis.AnalysisCodes;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>VirtualServices beside their gateways, services and subsets.</summary>
 internal static class VirtualServiceAnalysis

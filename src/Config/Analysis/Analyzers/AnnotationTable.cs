@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>What an annotation of the mesh is.</summary>
 /// <param name="Kinds">The kinds on which it means something.</param>

@@ -3,7 +3,7 @@ using Lateen.Api.Documents;
 using Lateen.Config.Resources;
 using Codes = Lateen.Config.Analysis.AnalysisCodes;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>Pods, and whether they have their proxy.</summary>
 internal static class WorkloadAnalysis

@@ -3,7 +3,7 @@ using Lateen.Api.Names;
 using Lateen.Config.Resources;
 using Codes = Lateen.Config.Analysis.AnalysisCodes;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>Services and service entries: names, protocols and addresses of their ports.</summary>
 internal static class ServiceAnalysis

@@ -4,7 +4,7 @@ using Lateen.Config.Resources;
 using Codes = Lateen.Config.Analysis.AnalysisCodes;
 using Mode = Istio.Networking.V1Alpha3.ClientTLSSettings.Types.TLSmode;
 
-namespace Lateen.Config.Analysis;
+namespace Lateen.Config.Analysis.Analyzers;
 
 /// <summary>DestinationRules beside the services and pods that they speak of.</summary>
 internal static class DestinationRuleAnalysis
