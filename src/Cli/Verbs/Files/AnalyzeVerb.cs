@@ -51,8 +51,10 @@ internal static class AnalyzeVerb
             AnalysisOptions options = AnalysisSettings.Of(parsed.GetValue(meshConfig) is { } file ? SourceFiles.Read([file], false, terminal)[0].Text : "", DateTimeOffset.UtcNow);
 
             IEnumerable<Diagnostic> found = Run(ResourceView.Of(resources), options, parsed.GetRequiredValue(only));
-            if (parsed.GetValue(inNamespace) is not null && named.Length == 0 && !parsed.GetValue(allNamespaces))
-                found = found.Where(diagnostic => diagnostic.Resource.Contains($" {within}/", StringComparison.Ordinal) || diagnostic.Resource == "Namespace " + within);
+            // As istioctl has it: findings are those of one namespace, and of objects that are in none, also where all objects come from files.
+            if (!parsed.GetValue(allNamespaces))
+                found = found.Where(diagnostic => diagnostic.Resource.Contains($" {within}/", StringComparison.Ordinal) || diagnostic.Resource == "Namespace " + within
+                    || (!diagnostic.Resource.Contains('/', StringComparison.Ordinal) && !diagnostic.Resource.StartsWith("Namespace ", StringComparison.Ordinal)));
             List<Diagnostic> kept = [.. found.Where(diagnostic => !suppressed.Any(rule => rule.Covers(diagnostic)))];
             return Answer(terminal, kept, unread, named, Severity(parsed.GetRequiredValue(threshold)), Severity(parsed.GetRequiredValue(failure)), parsed.GetRequiredValue(output));
         });

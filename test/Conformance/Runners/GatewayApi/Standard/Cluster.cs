@@ -45,6 +45,9 @@ internal sealed class Cluster
 
     public Mesh Mesh => _mesh ?? throw new ScenarioException("nobody sends a request in this test");
 
+    /// <summary>What the control plane refused.</summary>
+    public List<string> Refusals { get; } = [];
+
     /// <summary>Everything that there is.</summary>
     public IReadOnlyList<Resource> Objects => _objects;
 
@@ -67,9 +70,19 @@ internal sealed class Cluster
     {
         if (yaml.Trim().Length == 0) return;
         IReadOnlyList<Resource> decoded = ConversionFixture.Decode(yaml);
-        if (_mesh is not null && !_mesh.Apply("test", yaml, "default").Accepted) return;
+        if (_mesh is not null && _mesh.Apply("test", yaml) is { Accepted: false } refusal)
+        {
+            Refusals.Add(string.Join("; ", refusal.Findings.Where(f => f.Level == "error").Select(f => $"{f.Object} {f.Text}")));
+            return;
+        }
         _objects.RemoveAll(known => decoded.Any(one => one.Key == known.Key));
         _objects.AddRange(decoded);
+    }
+
+    private void Add(StagePod pod)
+    {
+        _pods.Add(pod);
+        _objects.AddRange(ConversionFixture.Decode(PodManifest.Of(pod)));
     }
 
     private string Addressed(string document)
@@ -85,7 +98,7 @@ internal sealed class Cluster
         var ports = new Dictionary<int, string>();
         foreach (ServicePort port in _objects.OfType<Resource<Service>>().Where(s => s.Namespace == deployment.Namespace && s.Spec.Spec is { Selector.Count: > 0 } spec && spec.Selector.All(l => labels.GetValueOrDefault(l.Key) == l.Value)).SelectMany(s => s.Spec.Spec.Ports))
             ports[Target(port)] = port.Name.StartsWith("tcp", StringComparison.Ordinal) ? "tcp" : "http";
-        _pods.Add(_mesh.Place(deployment.Name, deployment.Namespace, labels, $"{deployment.Namespace}/{deployment.Name}", ports, sidecars));
+        Add(_mesh.Place(deployment.Name, deployment.Namespace, labels, $"{deployment.Namespace}/{deployment.Name}", ports, sidecars));
     }
 
     // What the controller of gateways does: a deployment and a service with the gateway's name and class.
@@ -94,7 +107,7 @@ internal sealed class Cluster
         string name = $"{gateway.Name}-{GatewayClass}";
         var labels = new Dictionary<string, string> { [GatewayName] = gateway.Name };
         string address = string.Create(CultureInfo.InvariantCulture, $"10.97.0.{_nextAddress++}");
-        if (hasProxy && _mesh is not null) _pods.Add(_mesh.Place(name, gateway.Namespace, labels, null, new Dictionary<int, string>(), hasProxy: true));
+        if (hasProxy && _mesh is not null) Add(_mesh.Place(name, gateway.Namespace, labels, null, new Dictionary<int, string>(), hasProxy: true));
         var sets = _objects.OfType<Resource<Kubernetes.Gateway.V1.ListenerSet>>().Where(set => set.Spec.Spec?.ParentRef?.Name == gateway.Name).SelectMany(set => set.Spec.Spec.Listeners).Select(l => l.Port);
         var yaml = new StringBuilder($"apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: {gateway.Namespace}\n  labels:\n    {GatewayName}: {gateway.Name}\nspec:\n  type: LoadBalancer\n  clusterIP: {address}\n  selector:\n    {GatewayName}: {gateway.Name}\n  ports:\n");
         foreach (int port in gateway.Spec.Spec.Listeners.Select(listener => listener.Port).Concat(sets).Append(15021).Distinct()) yaml.Append(CultureInfo.InvariantCulture, $"  - name: port-{port}\n    port: {port}\n    targetPort: {port}\n");

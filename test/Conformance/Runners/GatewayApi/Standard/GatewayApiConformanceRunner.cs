@@ -44,7 +44,7 @@ public sealed class GatewayApiConformanceRunner : RowsRunner
         string[] gateways = [.. checks.Select(NamedGateway).Where(name => name.Length > 0).Distinct()];
         var cluster = new Cluster([Read(inMesh ? "data/mesh.yaml" : "data/base.yaml"), .. row.Texts("manifests").Select(Read)], requests.Length > 0 && !inMesh ? gateways.ToHashSet() : null, inMesh);
         var status = new StatusChecks(cluster.Objects);
-        if (checks.Select(status.Mistake).FirstOrDefault(m => m is not null) is { } unmet) return unmet;
+        if (checks.Select(status.Mistake).FirstOrDefault(m => m is not null) is { } unmet) return cluster.Refusals.Count > 0 ? $"{unmet}; refused: {cluster.Refusals[0]}" : unmet;
         var player = new Requests(cluster);
         return requests.Select(request => inMesh ? FromPods(cluster, player, request) : AtGateways(cluster, player, request, gateways)).FirstOrDefault(m => m is not null);
     }

@@ -57,7 +57,7 @@ internal sealed class Requests(Cluster cluster)
     }
 
     private static List<(string Name, string Value)> Sent(JsonElement request) =>
-        request.TryGetProperty("headers", out JsonElement headers) ? [.. headers.EnumerateObject().Select(h => (h.Name, h.Value.GetString()!))] : [];
+        request.TryGetProperty("headers", out JsonElement headers) ? [.. headers.EnumerateObject().Select(h => (h.Name, h.Value.ValueKind == JsonValueKind.Array ? string.Join(',', h.Value.EnumerateArray()) : h.Value.GetString()!))] : [];
 
     private string? Mistake(JsonElement row, Call call, int port)
     {
@@ -73,17 +73,21 @@ internal sealed class Requests(Cluster cluster)
         {
             return $"{told}expected {string.Join(" or ", Statuses(response))}, the answer was {call}";
         }
-        if (response.ValueKind == JsonValueKind.Object && Headers(response, call.Head) is { } header) return told + header;
+        // gRPC backends answer with the metadata that they received.
+        IReadOnlyList<(string, string)> head = Grpc(row) is null ? call.Head : SeenBy(call.App, call)?.Headers ?? [];
+        if (response.ValueKind == JsonValueKind.Object && Headers(response, head) is { } header) return told + header;
         if (row.TryGetProperty("redirectRequest", out JsonElement redirect) && Redirected(redirect, call, port) is { } place) return told + place;
         string ns = row.Text("namespace");
         if (row.Text("backend") is { Length: > 0 } backend && (call.App.Split('/')[^1] != backend || (ns.Length > 0 && call.App.Split('/')[0] != ns))) return $"{told}expected {backend}, the answer was {call}";
         return Reached(row, call) is { } reached ? told + reached : null;
     }
 
+    private SeenRequest? SeenBy(string app, Call call) =>
+        cluster.Applications.Where(pod => pod.Application!.Name == app).SelectMany(pod => pod.Application!.Seen).LastOrDefault(seen => seen.Headers.Find("x-call") == call.Id);
+
     // What the backend received, and who else received a copy.
     private string? Reached(JsonElement row, Call call)
     {
-        SeenRequest? SeenBy(string app) => cluster.Applications.Where(pod => pod.Application!.Name == app).SelectMany(pod => pod.Application!.Seen).LastOrDefault(seen => seen.Headers.Find("x-call") == call.Id);
         if (row.TryGetProperty("mirroredTo", out JsonElement mirrors) && mirrors.ValueKind == JsonValueKind.Array)
         {
             // The copies go without anybody waiting for them.
@@ -91,10 +95,10 @@ internal sealed class Requests(Cluster cluster)
             foreach (JsonElement mirror in mirrors.EnumerateArray().Where(m => !m.TryGetProperty("percent", out _)))
             {
                 JsonElement to = mirror.GetProperty("backendRef");
-                if (SeenBy($"{to.Text("namespace")}/{to.Text("name")}") is null) return $"{to.Text("name")} got no copy";
+                if (SeenBy($"{to.Text("namespace")}/{to.Text("name")}", call) is null) return $"{to.Text("name")} got no copy";
             }
         }
-        if (call.App.Length == 0 || row.TryGetProperty("redirectRequest", out _) || SeenBy(call.App) is not { } seen) return null;
+        if (call.App.Length == 0 || row.TryGetProperty("redirectRequest", out _) || SeenBy(call.App, call) is not { } seen) return null;
         JsonElement expected = row.TryGetProperty("expectedRequest", out JsonElement e) ? e : default;
         JsonElement wanted = expected.ValueKind == JsonValueKind.Object && expected.TryGetProperty("request", out JsonElement inner) ? inner : row.TryGetProperty("request", out JsonElement own) ? own : default;
         if (wanted.ValueKind != JsonValueKind.Object) return null;
