@@ -3,6 +3,7 @@
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.Csrf;
 
@@ -20,15 +21,15 @@ public sealed record CsrfPolicy
 }
 
 /// <summary>The filter.</summary>
-public sealed class CsrfFilter(string name, CsrfPolicy policy) : HttpFilter(name)
+public sealed class CsrfFilter(string name, CsrfPolicy policy, StatGroup? stats = null) : HttpFilter(name)
 {
-    private long _missing, _invalid, _valid;
+    private const int Missing = 0, Invalid = 1, Valid = 2;
+
+    /// <summary>What it counts: requests without an origin, with a foreign one, with a good one.</summary>
+    public static readonly StatSchema Counted = StatSchema.Counters("missing_source_origin", "request_invalid", "request_valid");
 
     /// <inheritdoc/>
     public override FilterPhases Phases => FilterPhases.RequestHead;
-
-    /// <summary>Requests without an origin, with a foreign one, with a good one.</summary>
-    public (long MissingSourceOrigin, long RequestInvalid, long RequestValid) Counts => (Volatile.Read(ref _missing), Volatile.Read(ref _invalid), Volatile.Read(ref _valid));
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestHead(FilterSlot slot, bool end)
@@ -42,15 +43,15 @@ public sealed class CsrfFilter(string name, CsrfPolicy policy) : HttpFilter(name
         ReadOnlySpan<byte> source = HostAndPort(head[KnownHeader.Origin]);
         if (source.IsEmpty)
             source = HostAndPort(head[KnownHeader.Referer]);
+        StatCells? counts = stats?.Of(exchange.Worker.Index);
         if (source.IsEmpty)
-            Interlocked.Increment(ref _missing);
-        else if (source.SequenceEqual(HostAndPort(head[KnownHeader.Authority])) || IsListed(own, source))
+            counts?.Count(Missing);
+        if (!source.IsEmpty && (source.SequenceEqual(HostAndPort(head[KnownHeader.Authority])) || IsListed(own, source)))
         {
-            Interlocked.Increment(ref _valid);
+            counts?.Count(Valid);
             return FilterVerdict.Continue;
         }
-        else
-            Interlocked.Increment(ref _invalid);
+        counts?.Count(Invalid);
         if (!enabled)
             return FilterVerdict.Continue;
         exchange.Reply(new LocalReply(403, "csrf_origin_mismatch") { Body = "Invalid origin"u8 });

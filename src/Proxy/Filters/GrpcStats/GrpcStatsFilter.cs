@@ -23,15 +23,29 @@ public sealed class GrpcMessageCounts
     }
 }
 
+/// <summary>What is counted where.</summary>
+public sealed record GrpcStatsOptions
+{
+    /// <summary>The counts are filter state.</summary>
+    public bool EmitFilterState { get; init; }
+
+    /// <summary>Every method has counters of its own.</summary>
+    public bool AllMethods { get; init; }
+
+    /// <summary>Methods (as paths) with counters of their own.</summary>
+    public IReadOnlyList<byte[]> Methods { get; init; } = [];
+}
+
 /// <summary>
 /// Counts gRPC messages on their way through by their five-byte prefixes (envoy.extensions.filters.http.grpc_stats.v3). Changes nothing.
 /// </summary>
 /// <param name="name">Its name.</param>
-/// <param name="emitFilterState">The counts are filter state.</param>
-public sealed class GrpcStatsFilter(string name, bool emitFilterState) : HttpFilter(name)
+/// <param name="options">What is counted where.</param>
+/// <param name="table">The counters; null counts for filter state alone.</param>
+public sealed class GrpcStatsFilter(string name, GrpcStatsOptions options, GrpcCounterTable? table) : HttpFilter(name)
 {
     /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.ResponseBody;
+    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new CountingSlot();
@@ -42,9 +56,26 @@ public sealed class GrpcStatsFilter(string name, bool emitFilterState) : HttpFil
         var own = (CountingSlot)slot;
         own.Counts.Requests = own.Counts.Responses = 0;
         own.Active = slot.Exchange.IsGrpc;
-        if (own.Active && emitFilterState)
+        if (!own.Active)
+            return FilterVerdict.Continue;
+        own.Counters = table?.Of(slot.Exchange, ByMethod(slot.Exchange.RequestHead[KnownHeader.Path]));
+        if (options.EmitFilterState)
             slot.Exchange.SetFilterState(GrpcMessageCounts.Key, own.Counts);
         return FilterVerdict.Continue;
+    }
+
+    private bool ByMethod(ReadOnlySpan<byte> path)
+    {
+        if (options.AllMethods || options.Methods.Count == 0)
+            return options.AllMethods;
+        int query = path.IndexOf((byte)'?');
+        ReadOnlySpan<byte> bare = query < 0 ? path : path[..query];
+        foreach (byte[] method in options.Methods)
+        {
+            if (bare.SequenceEqual(method))
+                return true;
+        }
+        return false;
     }
 
     /// <inheritdoc/>
@@ -52,7 +83,19 @@ public sealed class GrpcStatsFilter(string name, bool emitFilterState) : HttpFil
     {
         var own = (CountingSlot)slot;
         if (own.Active)
-            own.Counts.Requests += own.Request.Count(body);
+        {
+            long messages = own.Request.Count(body);
+            own.Counts.Requests += messages;
+            own.Counters?.CountRequests(slot.Exchange.Worker, messages);
+        }
+        return FilterVerdict.Continue;
+    }
+
+    /// <inheritdoc/>
+    public override FilterVerdict OnResponseHead(FilterSlot slot, bool end)
+    {
+        if (end)
+            CountStatus((CountingSlot)slot, slot.Exchange.ResponseHead);
         return FilterVerdict.Continue;
     }
 
@@ -61,20 +104,39 @@ public sealed class GrpcStatsFilter(string name, bool emitFilterState) : HttpFil
     {
         var own = (CountingSlot)slot;
         if (own.Active)
-            own.Counts.Responses += own.Response.Count(body);
+        {
+            long messages = own.Response.Count(body);
+            own.Counts.Responses += messages;
+            own.Counters?.CountResponses(slot.Exchange.Worker, messages);
+        }
         return FilterVerdict.Continue;
+    }
+
+    /// <inheritdoc/>
+    public override FilterVerdict OnResponseTrailers(FilterSlot slot)
+    {
+        CountStatus((CountingSlot)slot, slot.Exchange.ResponseTrailers!);
+        return FilterVerdict.Continue;
+    }
+
+    private static void CountStatus(CountingSlot own, HeaderMap map)
+    {
+        if (own.Counters is { } counters && map.Has(KnownHeader.GrpcStatus))
+            counters.CountStatus(own.Exchange.Worker, Formats.GrpcStatus.Read(map, out int code) ? code : 2);
     }
 
     private sealed class CountingSlot : FilterSlot
     {
         public GrpcMessageCounts Counts { get; } = new();
 
+        public GrpcCounters? Counters;
         public bool Active;
         public MessageCounter Request, Response;
 
         protected internal override void Reset()
         {
             Active = false;
+            Counters = null;
             Request = Response = default;
         }
     }

@@ -5,13 +5,16 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.GrpcStats;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 
 namespace Lateen.Proxy.Filters.GrpcWeb;
 
 /// <summary>The filter.</summary>
-public sealed class GrpcWebFilter(string name) : HttpFilter(name)
+/// <param name="name">Its name.</param>
+/// <param name="table">Where calls are counted by method; null for nowhere.</param>
+public sealed class GrpcWebFilter(string name, GrpcCounterTable? table = null) : HttpFilter(name)
 {
     private const byte TrailersFrame = 0x80;
     private const int FrameHeadBytes = 5;
@@ -39,6 +42,7 @@ public sealed class GrpcWebFilter(string name) : HttpFilter(name)
         own.IsWeb = true;
         own.TextRequest = text;
         own.TextResponse = IsText(head[KnownHeader.Accept]);
+        own.Counters = table?.Of(slot.Exchange, byMethod: true);
         head.Remove(KnownHeader.ContentLength);
         head.Set(KnownHeader.ContentType, "application/grpc"u8);
         head.Set(KnownHeader.Te, "trailers"u8);
@@ -93,6 +97,7 @@ public sealed class GrpcWebFilter(string name) : HttpFilter(name)
             return FilterVerdict.Continue;
         own.Pending.Clear();
         HeaderMap head = slot.Exchange.ResponseHead;
+        CountStatus(own, head);
         own.Foreign = !IsGrpc(head, slot.Exchange.Status, end);
         head.Remove(KnownHeader.ContentLength);
         head.Set(KnownHeader.ContentType, own.TextResponse ? "application/grpc-web-text+proto"u8 : "application/grpc-web+proto"u8);
@@ -190,6 +195,7 @@ public sealed class GrpcWebFilter(string name) : HttpFilter(name)
         frame.Clear();
         frame.Append([TrailersFrame, 0, 0, 0, 0]);
         HeaderMap trailers = slot.Exchange.ResponseTrailers!;
+        CountStatus(own, trailers);
         for (int i = 0; i < trailers.End; i++)
         {
             if (!trailers.At(i, out _, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
@@ -216,6 +222,12 @@ public sealed class GrpcWebFilter(string name) : HttpFilter(name)
         return FilterVerdict.Continue;
     }
 
+    private static void CountStatus(WebSlot own, HeaderMap map)
+    {
+        if (own.Counters is { } counters && map.Has(KnownHeader.GrpcStatus))
+            counters.CountStatus(own.Exchange.Worker, GrpcStatus.Read(map, out int code) ? code : 2);
+    }
+
     private sealed class WebSlot : FilterSlot
     {
         public bool IsWeb { get; set; }
@@ -223,6 +235,8 @@ public sealed class GrpcWebFilter(string name) : HttpFilter(name)
         public bool TextRequest { get; set; }
 
         public bool TextResponse { get; set; }
+
+        public GrpcCounters? Counters { get; set; }
 
         /// <summary>The answer is not gRPC: its body becomes the message.</summary>
         public bool Foreign { get; set; }
@@ -234,6 +248,7 @@ public sealed class GrpcWebFilter(string name) : HttpFilter(name)
 
         public void Begin()
         {
+            Counters = null;
             IsWeb = TextRequest = TextResponse = Foreign = false;
             Pending.Clear();
         }

@@ -1,7 +1,3 @@
-using Lateen.Proxy.Exchanges;
-using Lateen.Proxy.Http;
-using Lateen.Proxy.Net;
-using Lateen.Proxy.Routing;
 
 namespace Lateen.Proxy.Filters.LocalRateLimit;
 
@@ -40,116 +36,15 @@ public sealed class TokenBucket(uint tokensMax, uint tokensPerFill, long fillMic
         }
     }
 
-    /// <summary>Until it is full again, in seconds.</summary>
-    public long SecondsToFill => Math.Max(1, fillMicros / 1_000_000);
-}
+    /// <summary>Tokens a second that come back: of several buckets the slowest is asked first.</summary>
+    public double FillRate => fillMicros == 0 ? 0 : tokensPerFill * 1e6 / fillMicros;
 
-/// <summary>Settings of the local rate limit.</summary>
-public sealed record LocalRateLimitSettings
-{
-    /// <summary>The bucket; null limits nothing.</summary>
-    public TokenBucket? Bucket { get; init; }
-
-    /// <summary>One bucket for each client connection, made by this.</summary>
-    public Func<TokenBucket>? PerConnection { get; init; }
-
-    /// <summary>The status of a refusal.</summary>
-    public int Status { get; init; } = 429;
-
-    /// <summary>Share of requests that are looked at.</summary>
-    public Fraction Enabled { get; init; } = new(0, 100);
-
-    /// <summary>Share of refusals that are carried out.</summary>
-    public Fraction Enforced { get; init; } = new(0, 100);
-
-    /// <summary>Headers of refusals.</summary>
-    public HeaderMutations ResponseHeaders { get; init; } = HeaderMutations.None;
-
-    /// <summary>Headers of requests that are over the limit but go on.</summary>
-    public HeaderMutations NotEnforcedHeaders { get; init; } = HeaderMutations.None;
-
-    /// <summary>x-ratelimit-* headers in answers.</summary>
-    public bool TellLimits { get; init; }
-
-    /// <summary>A gRPC client is told RESOURCE_EXHAUSTED rather than UNAVAILABLE.</summary>
-    public bool ResourceExhausted { get; init; }
-}
-
-/// <summary>Limits requests by buckets of this process (envoy.extensions.filters.http.local_ratelimit.v3). Nothing is limited unless enabled and enforced say so.</summary>
-public sealed class LocalRateLimitFilter(string name, LocalRateLimitSettings settings) : HttpFilter(name)
-{
-    /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.ResponseHead;
-
-    /// <inheritdoc/>
-    public override FilterSlot NewSlot() => new LimitSlot();
-
-    /// <inheritdoc/>
-    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end)
+    /// <summary>Whole tokens that it holds, and the seconds until the next where there are none.</summary>
+    public (uint Left, long SecondsToNext) Look(long now)
     {
-        LocalRateLimitSettings s = slot.Settings as LocalRateLimitSettings ?? settings;
-        Exchange exchange = slot.Exchange;
-        EventLoop loop = exchange.Worker.Loop;
-        TokenBucket? bucket = s.PerConnection is null ? s.Bucket : BucketOf(exchange, s);
-        if (bucket is null || !s.Enabled.Includes(loop.Chance.NextULong()))
-            return FilterVerdict.Continue;
-        var own = (LimitSlot)slot;
-        own.Bucket = s.TellLimits ? bucket : null;
-        if (bucket.TryTake(loop.Now, out own.Left))
-            return FilterVerdict.Continue;
-        if (!s.Enforced.Includes(loop.Chance.NextULong()))
-        {
-            Exchanges.Heads.RouteHeaders.Apply(s.NotEnforcedHeaders, exchange.RequestHead, exchange);
-            return FilterVerdict.Continue;
-        }
-        HeaderMap? headers = null;
-        if (!s.ResponseHeaders.IsEmpty)
-            Exchanges.Heads.RouteHeaders.Apply(s.ResponseHeaders, headers = new HeaderMap(), exchange);
-        exchange.Reply(new LocalReply(s.Status, "local_rate_limited")
-        {
-            Body = "local_rate_limited"u8,
-            Flags = ResponseFlags.RateLimited,
-            GrpcStatus = s.ResourceExhausted ? 8 : null,
-            Headers = headers,
-        });
-        return FilterVerdict.Stop;
-    }
-
-    /// <inheritdoc/>
-    public override FilterVerdict OnResponseHead(FilterSlot slot, bool end)
-    {
-        var own = (LimitSlot)slot;
-        if (own.Bucket is not { } bucket)
-            return FilterVerdict.Continue;
-        HeaderMap head = slot.Exchange.ResponseHead;
-        SetNumber(head, "x-ratelimit-limit"u8, bucket.TokensMax);
-        SetNumber(head, "x-ratelimit-remaining"u8, own.Left);
-        SetNumber(head, "x-ratelimit-reset"u8, bucket.SecondsToFill);
-        return FilterVerdict.Continue;
-    }
-
-    private TokenBucket BucketOf(Exchange exchange, LocalRateLimitSettings s)
-    {
-        Dictionary<string, object> state = exchange.Connection.Context.FilterState;
-        if (state.TryGetValue(Name, out object? bucket))
-            return (TokenBucket)bucket;
-        TokenBucket made = s.PerConnection!();
-        state[Name] = made;
-        return made;
-    }
-
-    private static void SetNumber(HeaderMap head, ReadOnlySpan<byte> name, long value)
-    {
-        Span<byte> text = stackalloc byte[20];
-        System.Buffers.Text.Utf8Formatter.TryFormat(value, text, out int n);
-        head.Set(name, text[..n]);
-    }
-
-    private sealed class LimitSlot : FilterSlot
-    {
-        public TokenBucket? Bucket;
-        public uint Left;
-
-        protected internal override void Reset() => Bucket = null;
+        double perToken = (double)fillMicros / Math.Max(1, tokensPerFill);
+        long from = Math.Max(Volatile.Read(ref _emptyAt), now - (long)(perToken * tokensMax));
+        double tokens = (now - from) / perToken + 1e-9;
+        return tokens >= 1 ? ((uint)tokens, 0) : (0, (long)Math.Ceiling((perToken - (now - from)) / 1e6));
     }
 }

@@ -6,6 +6,7 @@
 // Refused: MoonSharp and NLua (see docs/decisions/0005-lua.md), and one state for all routes' scripts (globals of one would show in another).
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Statistics;
 using Lateen.Proxy.Upstream;
 
 namespace Lateen.Proxy.Filters.Lua;
@@ -26,44 +27,17 @@ public sealed record LuaSettings
     public JsonElement? Context { get; init; }
 }
 
-/// <summary>Executions and errors of one filter, by worker.</summary>
-public sealed class LuaCounters(int workers)
-{
-    // A cache line for each worker.
-    private const int Stride = 8;
-    private readonly long[] _counts = new long[workers * Stride];
-
-    /// <summary>Scripts begun, request and response each one.</summary>
-    public long Executions => Sum(0);
-
-    /// <summary>Scripts that failed.</summary>
-    public long Errors => Sum(1);
-
-    internal void CountExecution(int worker) => _counts[worker * Stride]++;
-
-    internal void CountError(int worker) => _counts[(worker * Stride) + 1]++;
-
-    private long Sum(int which)
-    {
-        long sum = 0;
-        for (int i = which; i < _counts.Length; i += Stride)
-            sum += Volatile.Read(ref _counts[i]);
-        return sum;
-    }
-}
-
 /// <summary>The filter.</summary>
-public sealed class LuaFilter(string name, LuaScript? script, IReadOnlyDictionary<string, LuaScript> named, bool clearsRoute, Upstreams upstreams, LuaCounters counters, string statPrefix = "") : HttpFilter(name)
+public sealed class LuaFilter(string name, LuaScript? script, IReadOnlyDictionary<string, LuaScript> named, bool clearsRoute, Upstreams upstreams, StatGroup? stats = null) : HttpFilter(name)
 {
     /// <inheritdoc/>
     public override FilterPhases Phases =>
         FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers | FilterPhases.End;
 
-    /// <summary>What it counts.</summary>
-    public LuaCounters Counters => counters;
+    private const int Executions = 0, Errors = 1;
 
-    /// <summary>A word of its own in the names of its statistics; empty for none.</summary>
-    public string StatPrefix => statPrefix;
+    /// <summary>What it counts: scripts begun (request and response each one), scripts that failed.</summary>
+    public static readonly StatSchema Counted = StatSchema.Counters("executions", "errors");
 
     /// <summary>What its scripts may use.</summary>
     public LuaBounds Bounds { get; init; } = new();
@@ -71,6 +45,10 @@ public sealed class LuaFilter(string name, LuaScript? script, IReadOnlyDictionar
     internal Upstreams Upstreams => upstreams;
 
     internal bool ClearsRoute => clearsRoute;
+
+    internal void CountExecution(int worker) => stats?.Of(worker).Count(Executions);
+
+    internal void CountError(int worker) => stats?.Of(worker).Count(Errors);
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new LuaSlot();
@@ -114,16 +92,17 @@ internal sealed class LuaSlot : FilterSlot
     {
         Request = new LuaRun(this, isResponse: false);
         Response = new LuaRun(this, isResponse: true);
-        Counters = new Counted(this);
     }
 
     public LuaRun Request { get; }
 
     public LuaRun Response { get; }
 
-    public Counted Counters { get; }
-
     public bool ClearsRoute => ((LuaFilter)Filter).ClearsRoute;
+
+    public void CountExecution() => ((LuaFilter)Filter).CountExecution(Exchange.Worker.Index);
+
+    public void CountError() => ((LuaFilter)Filter).CountError(Exchange.Worker.Index);
 
     public ReadOnlySpan<byte> Held(bool response) => response ? HeldResponse : HeldRequest;
 
@@ -159,12 +138,5 @@ internal sealed class LuaSlot : FilterSlot
             ResumeResponse();
         else
             ResumeRequest();
-    }
-
-    public readonly struct Counted(LuaSlot slot)
-    {
-        public void CountExecution() => ((LuaFilter)slot.Filter).Counters.CountExecution(slot.Exchange.Worker.Index);
-
-        public void CountError() => ((LuaFilter)slot.Filter).Counters.CountError(slot.Exchange.Worker.Index);
     }
 }

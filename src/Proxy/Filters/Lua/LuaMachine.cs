@@ -19,6 +19,9 @@ internal enum LuaOutcome : byte
 internal sealed unsafe class LuaMachine
 {
     private const int ThreadsKeptMax = 64;
+
+    // math.random is no source of secrets; the same numbers each time are what LuaJIT gives, too.
+    private const long Seed = 42;
     private static readonly byte[] Prelude = ReadPrelude();
 
     [ThreadStatic]
@@ -30,10 +33,9 @@ internal sealed unsafe class LuaMachine
     private readonly int[] _classes = new int[Enum.GetValues<LuaKind>().Length];
     private readonly Stack<(nint State, int Reference)> _idle = new();
 
-    private LuaMachine(LuaBounds bounds, Worker? worker, LuaLog log)
+    private LuaMachine(LuaBounds bounds, LuaLog log)
     {
         _bounds = bounds;
-        Worker = worker;
         Log = log;
         _budget = LuaBudget.New(bounds);
         _state = LuaNative.lua_newstate(&LuaBudget.Allocate, (nint)_budget);
@@ -49,11 +51,11 @@ internal sealed unsafe class LuaMachine
     /// <summary>The machine whose script runs on this thread.</summary>
     public static LuaMachine Current => t_current ?? throw new InvariantException("a Lua callback without a machine");
 
-    /// <summary>The worker; null for a machine that only tries a script out.</summary>
-    public Worker? Worker { get; }
+    /// <summary>The worker; null before its first run.</summary>
+    public Worker? Worker { get; set; }
 
     /// <summary>Where the script's log lines go.</summary>
-    public LuaLog Log { get; }
+    public LuaLog Log { get; set; }
 
     /// <summary>What runs now; null while the script is being loaded.</summary>
     public LuaRun? Run { get; private set; }
@@ -71,14 +73,14 @@ internal sealed unsafe class LuaMachine
     public int OnResponse { get; private set; }
 
     /// <summary>A machine that has loaded a script; null, with Lua's words, where the script does not load.</summary>
-    public static LuaMachine? Load(byte[] code, LuaBounds bounds, Worker? worker, LuaLog log, ulong seed, out string error)
+    public static LuaMachine? Load(byte[] code, LuaBounds bounds, LuaLog log, out string error)
     {
-        var machine = new LuaMachine(bounds, worker, log);
+        var machine = new LuaMachine(bounds, log);
         LuaMachine? before = t_current;
         t_current = machine;
         try
         {
-            machine.Open(seed);
+            machine.Open();
             error = machine.Execute(code);
             if (error.Length > 0)
                 return null;
@@ -92,7 +94,7 @@ internal sealed unsafe class LuaMachine
         }
     }
 
-    private void Open(ulong seed)
+    private void Open()
     {
         foreach (string library in (string[])["base", "coroutine", "table", "string", "utf8", "math", "os"])
         {
@@ -105,7 +107,7 @@ internal sealed unsafe class LuaMachine
         LuaNative.lua_createtable(_state, 0, _classes.Length);
         LuaNative.lua_pushvalue(_state, -1);
         int classes = LuaNative.luaL_ref(_state, LuaNative.Registry);
-        LuaNative.lua_pushinteger(_state, (long)(seed >> 1));
+        LuaNative.lua_pushinteger(_state, Seed);
         if (LuaNative.lua_pcallk(_state, 3, 0, 0, 0, 0) != LuaNative.Ok)
             throw new InvariantException("the Lua prelude failed: " + TakeError(_state));
         LuaNative.lua_rawgeti(_state, LuaNative.Registry, classes);

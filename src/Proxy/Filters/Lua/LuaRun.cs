@@ -100,14 +100,16 @@ internal sealed class LuaRun(LuaSlot slot, bool isResponse)
     public FilterVerdict OnHead(LuaScript script, bool end)
     {
         Abandon();
-        if (script.On(Exchange.Worker) is not { } machine || (isResponse ? machine.OnResponse : machine.OnRequest) is not (var function and not 0))
+        LuaMachine machine = script.On(Exchange.Worker);
+        int function = isResponse ? machine.OnResponse : machine.OnRequest;
+        if (function == 0)
             return FilterVerdict.Continue;
         _machine = machine;
         Number = Interlocked.Increment(ref s_numbers);
         _instructions = machine.Bounds.Instructions;
         _thread = machine.NewThread();
         Ended = end;
-        slot.Counters.CountExecution();
+        slot.CountExecution();
         LuaMachine.PushFunction(_thread.State, function);
         LuaObjects.Push(_thread.State, machine, this, LuaKind.Stream);
         Resume(LuaNative.lua_gettop(_thread.State) - 1);
@@ -303,7 +305,7 @@ internal sealed class LuaRun(LuaSlot slot, bool isResponse)
             return;
         if (outcome == LuaOutcome.Failed)
         {
-            slot.Counters.CountError();
+            slot.CountError();
             machine.Log.Write("error", error);
         }
         machine.Release(_thread, clean: outcome == LuaOutcome.Done);

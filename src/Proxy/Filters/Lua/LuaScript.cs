@@ -6,6 +6,9 @@ namespace Lateen.Proxy.Filters.Lua;
 /// <param name="Say">Takes a whole line.</param>
 public sealed record LuaLog(Action<string> Say)
 {
+    /// <summary>Nobody listens.</summary>
+    public static readonly LuaLog None = new(static _ => { });
+
     /// <summary>Writes a line of a level (Envoy's names). Traces are dropped.</summary>
     public void Write(string level, string text)
     {
@@ -14,53 +17,57 @@ public sealed record LuaLog(Action<string> Say)
     }
 }
 
-/// <summary>A script as published: tried out once, then loaded by each worker when it first needs it.</summary>
+/// <summary>A script as published: loaded once to try it, and once for each worker, so that no request waits for it. Globals are a worker's own, as in Envoy.</summary>
 public sealed class LuaScript
 {
-    private readonly byte[] _code;
-    private readonly LuaBounds _bounds;
-    private readonly LuaLog _log;
-    private readonly LuaMachine?[] _machines;
-    private readonly bool[] _failed;
+    private static long s_alive;
 
-    private LuaScript(byte[] code, LuaBounds bounds, int workers, LuaLog log)
+    private readonly byte[] _code;
+    private readonly LuaMachine[] _machines;
+
+    private LuaScript(byte[] code, LuaMachine[] machines)
     {
         _code = code;
-        _bounds = bounds;
-        _log = log;
-        _machines = new LuaMachine?[workers];
-        _failed = new bool[workers];
+        _machines = machines;
+        Interlocked.Add(ref s_alive, machines.Length);
     }
+
+    /// <summary>Dropped with its filter.</summary>
+    ~LuaScript() => Interlocked.Add(ref s_alive, -_machines.Length);
+
+    /// <summary>States of scripts that are published, those that try them out included.</summary>
+    public static long MachinesAlive => Interlocked.Read(ref s_alive);
 
     /// <summary>The script; null, with the reason in Envoy's words, where it does not load.</summary>
     public static LuaScript? Of(byte[] code, LuaBounds bounds, int workers, LuaLog log, out string error)
     {
-        LuaMachine? tried = LuaMachine.Load(code, bounds, null, log with { Say = static _ => { } }, 1, out error);
-        if (tried is null)
+        var machines = new LuaMachine[workers + 1];
+        for (int i = workers; i >= 0; i--)
         {
-            error = "script load error: " + error;
-            return null;
+            // The one behind the workers' is the trial: what a script logs while it loads is said once.
+            LuaMachine? machine = LuaMachine.Load(code, bounds, i == workers ? log : LuaLog.None, out error);
+            if (machine is null)
+            {
+                error = "script load error: " + error;
+                return null;
+            }
+            machine.Log = log;
+            machines[i] = machine;
         }
-        if (tried.OnRequest == 0)
+        if (machines[0].OnRequest == 0)
             log.Say("[info] [lua] envoy_on_request() function not found. Lua filter will not hook requests.");
-        if (tried.OnResponse == 0)
+        if (machines[0].OnResponse == 0)
             log.Say("[info] [lua] envoy_on_response() function not found. Lua filter will not hook responses.");
-        return new LuaScript(code, bounds, workers, log);
+        error = "";
+        return new LuaScript(code, machines);
     }
 
-    /// <summary>The machine of a worker; null where the script, once loaded well, does not load now.</summary>
-    internal LuaMachine? On(Worker worker)
+    /// <summary>The machine of a worker.</summary>
+    internal LuaMachine On(Worker worker)
     {
-        LuaMachine? machine = _machines[worker.Index];
-        if (machine is not null || _failed[worker.Index])
-            return machine;
-        machine = LuaMachine.Load(_code, _bounds, worker, _log, worker.Loop.Chance.NextULong(), out string error);
-        if (machine is null)
-        {
-            _failed[worker.Index] = true;
-            _log.Write("err", error);
-        }
-        return _machines[worker.Index] = machine;
+        LuaMachine machine = _machines[worker.Index];
+        machine.Worker ??= worker;
+        return machine;
     }
 
     /// <summary>Its text.</summary>

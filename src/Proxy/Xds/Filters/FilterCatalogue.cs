@@ -28,7 +28,7 @@ internal static class FilterCatalogue
         new RbacTranslator(),
         new JwtTranslator(),
         new ExtAuthzTranslator(),
-        new LocalRateLimitTranslator(),
+        new LocalRateLimitTranslator(rateLimits),
         new BufferTranslator(),
         new HeaderMutationTranslator(),
         rateLimits,

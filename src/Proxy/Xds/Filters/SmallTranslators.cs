@@ -4,7 +4,6 @@ using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Buffer;
 using Lateen.Proxy.Filters.GrpcStats;
 using Lateen.Proxy.Filters.HeaderMutation;
-using Lateen.Proxy.Filters.LocalRateLimit;
 using Lateen.Proxy.Routing;
 using Buffer = Envoy.Extensions.Filters.Http.Buffer.V3.Buffer;
 using MutationMessage = Envoy.Config.Common.MutationRules.V3.HeaderMutation;
@@ -18,9 +17,19 @@ internal sealed class GrpcStatsTranslator : FilterTranslator
     public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.grpc_stats.v3.FilterConfig"];
 
     /// <inheritdoc/>
-    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.GrpcStats.V3.FilterConfig.Parser, rejections) is { } stats
-            ? new GrpcStatsFilter(name, stats.EmitFilterState) { DisabledByDefault = disabled } : null;
+    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections)
+    {
+        if (ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.GrpcStats.V3.FilterConfig.Parser, rejections) is not { } stats)
+            return null;
+        if (stats.EnableUpstreamStats)
+            rejections.Note("grpc_stats: enable_upstream_stats has no effect");
+        return new GrpcStatsFilter(name, new GrpcStatsOptions
+        {
+            EmitFilterState = stats.EmitFilterState,
+            AllMethods = stats.StatsForAllMethods ?? false,
+            Methods = [.. (stats.IndividualMethodStatsAllowlist?.Services ?? []).SelectMany(s => s.MethodNames.Select(m => System.Text.Encoding.UTF8.GetBytes($"/{s.Name}/{m}")))],
+        }, new GrpcCounterTable(translation.Statistics, "grpc", stats.ReplaceDotsInGrpcServiceName)) { DisabledByDefault = disabled };
+    }
 }
 
 /// <summary>envoy.filters.http.buffer.</summary>
@@ -95,48 +104,5 @@ internal sealed class HeaderMutationTranslator : FilterTranslator
             rejections.Add($"query parameter {key}: {e.Message}");
             return null;
         }
-    }
-}
-
-/// <summary>envoy.filters.http.local_ratelimit.</summary>
-internal sealed class LocalRateLimitTranslator : FilterTranslator
-{
-    /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"];
-
-    /// <inheritdoc/>
-    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, rejections) is { } settings ? new LocalRateLimitFilter(name, settings) { DisabledByDefault = disabled } : null;
-
-    /// <inheritdoc/>
-    public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, rejections);
-
-    private static LocalRateLimitSettings? Read(Any config, Rejections rejections)
-    {
-        if (ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.LocalRatelimit.V3.LocalRateLimit.Parser, rejections) is not { } limit)
-            return null;
-        if (limit.Descriptors.Count > 0)
-            rejections.Note("descriptors of local rate limits have no effect");
-        Fraction none = new(0, 100);
-        Func<TokenBucket>? make = null;
-        if (limit.TokenBucket is { } bucket)
-        {
-            long fill = ValueTranslator.Micros(bucket.FillInterval);
-            if (fill < 50_000)
-                rejections.Add("local rate limit token bucket fill timer must be >= 50ms");
-            make = () => new TokenBucket(bucket.MaxTokens, bucket.TokensPerFill ?? 1, fill);
-        }
-        return new LocalRateLimitSettings
-        {
-            Bucket = limit.LocalRateLimitPerDownstreamConnection ? null : make?.Invoke(),
-            PerConnection = limit.LocalRateLimitPerDownstreamConnection ? make : null,
-            Status = limit.Status is null || (int)limit.Status.Code < 400 ? 429 : (int)limit.Status.Code,
-            Enabled = limit.FilterEnabled is null ? none : ValueTranslator.Fraction(limit.FilterEnabled, none),
-            Enforced = limit.FilterEnforced is null ? none : ValueTranslator.Fraction(limit.FilterEnforced, none),
-            ResponseHeaders = new HeaderMutations([], [.. limit.ResponseHeadersToAdd.Select(h => RouteTranslator.Addition(h, rejections)).OfType<HeaderAddition>()]),
-            NotEnforcedHeaders = new HeaderMutations([], [.. limit.RequestHeadersToAddWhenNotEnforced.Select(h => RouteTranslator.Addition(h, rejections)).OfType<HeaderAddition>()]),
-            TellLimits = limit.EnableXRatelimitHeaders != Envoy.Extensions.Common.Ratelimit.V3.XRateLimitHeadersRFCVersion.Off,
-            ResourceExhausted = limit.RateLimitedAsResourceExhausted,
-        };
     }
 }

@@ -36,7 +36,8 @@ internal sealed class LuaTranslator : FilterTranslator
             if (Script(source, $"source_codes[{key}]", translation, rejections) is { } one)
                 named[key] = one;
         }
-        return new LuaFilter(name, script, named, lua.ClearRouteCache ?? true, translation.Upstreams, new LuaCounters(translation.Workers), lua.StatPrefix)
+        return new LuaFilter(name, script, named, lua.ClearRouteCache ?? true, translation.Upstreams,
+            translation.Statistics.Group($"{translation.HttpStatPrefix}lua.{(lua.StatPrefix.Length == 0 || lua.StatPrefix.EndsWith('.') ? lua.StatPrefix : lua.StatPrefix + ".")}", LuaFilter.Counted))
         {
             Bounds = Bounds,
             DisabledByDefault = disabled,
@@ -64,6 +65,7 @@ internal sealed class LuaTranslator : FilterTranslator
         using Rejections.Scope scope = rejections.In(field);
         if (ValueTranslator.Data(source, rejections) is not { } code)
             return null;
+        translation.Statistics.Reading("lua.lua_vm_count", Statistics.StatKind.Gauge, static () => LuaScript.MachinesAlive);
         LuaScript? script = LuaScript.Of(code, Bounds, translation.Workers, new LuaLog(translation.Say), out string error);
         if (script is null)
             rejections.Add(error);

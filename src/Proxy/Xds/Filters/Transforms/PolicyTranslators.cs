@@ -26,7 +26,7 @@ internal sealed class CsrfTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, rejections) is { } policy ? new CsrfFilter(name, policy) { DisabledByDefault = disabled } : null;
+        Read(config, rejections) is { } policy ? new CsrfFilter(name, policy, translation.Statistics.Group($"{translation.HttpStatPrefix}csrf.", CsrfFilter.Counted)) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, rejections);
@@ -175,7 +175,8 @@ internal sealed class GrpcWebTranslator : FilterTranslator
     public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.grpc_web.v3.GrpcWeb"];
 
     /// <inheritdoc/>
-    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) => new GrpcWebFilter(name) { DisabledByDefault = disabled };
+    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
+        new GrpcWebFilter(name, new Proxy.Filters.GrpcStats.GrpcCounterTable(translation.Statistics, "grpc-web", replaceDots: false)) { DisabledByDefault = disabled };
 }
 
 /// <summary>envoy.filters.http.on_demand. What it could load on demand (clusters, virtual hosts) is not served; without that it does nothing.</summary>
