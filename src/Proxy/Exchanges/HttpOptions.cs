@@ -75,6 +75,9 @@ public sealed class RouteSource
 /// <summary>The running HTTP connection manager: one a filter chain, published, shared by all workers.</summary>
 public sealed record HttpOptions
 {
+    /// <summary>What the Proxy-Status header tells; null for no such header.</summary>
+    public Heads.ProxyStatusOptions? ProxyStatus { get; init; }
+
     /// <summary>Prefix of its counters.</summary>
     public string StatPrefix { get; init; } = "";
 

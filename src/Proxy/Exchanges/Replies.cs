@@ -58,9 +58,6 @@ public static class Replies
     /// <summary>No Host.</summary>
     public static void MissingHost(Exchange exchange)
     {
-        CodecOptions codec = exchange.Options.Codec;
-        if (!(codec.One.StreamErrorOnInvalidMessage ?? codec.StreamErrorOnInvalidMessage))
-            exchange.Stream.CloseAfterResponse();
         exchange.Reply(new LocalReply(400, "missing_host_header"));
     }
 
@@ -229,6 +226,10 @@ public static class Replies
     {
         head.Clear();
         int status = reply.Status;
+        // A bad request may have a body that nobody understood: where messages' errors are not the stream's alone, the connection ends (as Envoy does for any 400 of its own).
+        CodecOptions codec = exchange.Options.Codec;
+        if (status == 400 && !(codec.One.StreamErrorOnInvalidMessage ?? codec.StreamErrorOnInvalidMessage))
+            exchange.CloseConnection();
         string? type = reply.ContentType;
         ByteBuffer body = exchange.ReplyText;
         body.Clear();

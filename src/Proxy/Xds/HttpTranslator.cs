@@ -45,6 +45,7 @@ internal static class HttpTranslator
             LogIntervalMicros = ValueTranslator.Micros(m.AccessLogOptions?.AccessLogFlushInterval ?? m.AccessLogFlushInterval),
 #pragma warning restore CS0612
             LocalReplies = LocalReplyTranslator.Rules(m.LocalReplyConfig, translation, rejections),
+            ProxyStatus = ProxyStatus(m, translation),
             ServerName = m.ServerName.Length > 0 ? m.ServerName : "envoy",
             ServerHeader = (ServerHeaderMode)m.ServerHeaderTransformation,
             Via = m.Via,
@@ -118,6 +119,20 @@ internal static class HttpTranslator
                 return null;
         }
     }
+
+    private static Exchanges.Heads.ProxyStatusOptions? ProxyStatus(Message m, Translation translation) => m.ProxyStatusConfig is not { } told ? null : new()
+    {
+        Name = told.ProxyNameCase switch
+        {
+            Message.Types.ProxyStatusConfig.ProxyNameOneofCase.UseNodeId => translation.Node.Id,
+            Message.Types.ProxyStatusConfig.ProxyNameOneofCase.LiteralProxyName => told.LiteralProxyName,
+            _ => m.ServerName.Length > 0 ? m.ServerName : "envoy",
+        },
+        Details = !told.RemoveDetails,
+        TerminationDetails = !told.RemoveConnectionTerminationDetails,
+        Flags = !told.RemoveResponseFlags,
+        SetRecommendedStatus = told.SetRecommendedResponseCode,
+    };
 
     private static FilterChain? Filters(Message m, Translation translation, Rejections rejections)
     {

@@ -34,6 +34,8 @@ internal static class ResponseFinishing
             Admission.AppendVia(head, options.Via);
         if ((options.AlwaysSetRequestId || exchange.RequestHead.Has(KnownHeader.XEnvoyForceTrace)) && exchange.RequestHead.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id))
             head.Set(KnownHeader.XRequestId, id);
+        if (options.ProxyStatus is { } told)
+            ProxyStatus.Tell(exchange, head, told);
         exchange.Connection.EndAfter(exchange);
     }
 

@@ -65,10 +65,7 @@ public sealed class GrpcWebFilter(string name, GrpcCounterTable? table = null) :
         if (end && whole != own.Pending.Length)
             return Refuse(slot, "grpc_base_64_decode_failed_bad_size");
         if (whole > 0 && !Decode(own, whole))
-        {
-            slot.Exchange.CloseConnection();
             return Refuse(slot, "grpc_base_64_decode_failed");
-        }
         body = own.Output.Written;
         return FilterVerdict.Continue;
     }
