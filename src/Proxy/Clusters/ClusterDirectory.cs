@@ -109,7 +109,9 @@ public sealed class ClusterDirectory
     {
         if (Find(cluster) is not { Current: { } view } handle)
             return;
-        Drawn(handle);
+        // What waited is in this picture, too.
+        if (handle.Merging is not null)
+            _main.Disarm(handle.Merging);
         Put(handle, view.Cluster, endpoints, HostsOf(view.Cluster, endpoints, view));
     }
 
@@ -161,7 +163,7 @@ public sealed class ClusterDirectory
 
     private void Draw(ClusterHandle handle, ClusterView view)
     {
-        Drawn(handle);
+        handle.DrawnAt = Math.Max(1, _main.Now);
         var places = new List<(LocalityEndpoints, Host[])>();
         foreach (PriorityHosts p in view.Hosts.Priorities)
         {
@@ -169,14 +171,6 @@ public sealed class ClusterDirectory
                 places.Add((new LocalityEndpoints(l.Locality, p.Priority, l.Weight, [], Metadata.Empty), l.All));
         }
         Put(handle, view.Cluster, view.Endpoints, places);
-    }
-
-    // All changes until now are in the picture.
-    private void Drawn(ClusterHandle handle)
-    {
-        handle.DrawnAt = Math.Max(1, _main.Now);
-        if (handle.Merging is not null)
-            _main.Disarm(handle.Merging);
     }
 
     /// <summary>A host says in an answer that it is not to be used any more; its next good check takes that back. Any thread.</summary>

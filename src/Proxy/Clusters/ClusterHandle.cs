@@ -61,7 +61,7 @@ public sealed class ClusterHandle
     /// <summary>Which workers have state for it, and want to hear of changes.</summary>
     internal bool[] UsedBy { get; }
 
-    /// <summary>When its hosts or their health last changed, by the main loop's clock; 0 for never. Main loop.</summary>
+    /// <summary>When the health of its hosts last reached the workers, by the main loop's clock; 0 for never. Main loop.</summary>
     internal long DrawnAt { get; set; }
 
     /// <summary>Waits for further changes of health; null where none came soon after another. Main loop.</summary>

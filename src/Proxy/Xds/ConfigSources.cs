@@ -46,6 +46,9 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
         return stream;
     }
 
+    /// <inheritdoc/>
+    public override bool CanBring(string type, string name) => _subscribed.TryGetValue((type, name), out AdsStream? stream) ? stream?.Send is not null : _namesOfFile.Any(f => f.Key.Type == type && f.Value.Contains(name));
+
     /// <summary>Wants all resources of a type.</summary>
     public void WatchAll(Core.ConfigSource source, string type, Rejections rejections)
     {

@@ -514,7 +514,13 @@ internal sealed class DiscoveredResources : ResourceConsumer
         foreach (string extension in translated.Extensions.Where(e => !_translation.Extensions.IsSettled(e)))
             Await(ResourceTypes.Extension, extension, _translation.Extensions.PatienceOf(extension));
         foreach ((string secret, long patience) in translated.Secrets)
-            Await(ResourceTypes.Secret, secret, patience);
+        {
+            // An agent that is not there yet keeps nobody from what needs no secret: the chains that do fail until it comes.
+            if (Subscriptions?.CanBring(ResourceTypes.Secret, secret) ?? false)
+                Await(ResourceTypes.Secret, secret, patience);
+            else
+                _givenUp.Add((ResourceTypes.Secret, secret));
+        }
         Warm(entry);
     }
 
@@ -612,6 +618,9 @@ internal abstract class Subscriptions
 {
     /// <summary>Wants a resource from a source; null is the stream that carries everything.</summary>
     public abstract void Subscribe(Envoy.Config.Core.V3.ConfigSource? source, string type, string name);
+
+    /// <summary>True where its source can be asked now.</summary>
+    public abstract bool CanBring(string type, string name);
 
     /// <summary>Wants it no more.</summary>
     public abstract void Unsubscribe(string type, string name);
