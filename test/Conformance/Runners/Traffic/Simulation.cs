@@ -53,7 +53,7 @@ internal sealed record Outcome(
 /// A generated configuration in a running proxy on the in-memory network. Calls are connections with real bytes (TLS handshakes included); what they met is read from the
 /// proxy's access log, its decision records and its counters. Clusters have no endpoints: where a call was sent is the question, not who would have answered.
 /// </summary>
-internal sealed class Simulation
+internal sealed class Simulation : IDisposable
 {
     /// <summary>The access log that configurations are generated with.</summary>
     public const string LogFormat = ListenerMark + "~%FILTER_CHAIN_NAME%~%UPSTREAM_CLUSTER%~%RESPONSE_FLAGS%~%RESPONSE_CODE_DETAILS%~%DOWNSTREAM_PEER_URI_SAN%\n";
@@ -92,6 +92,9 @@ internal sealed class Simulation
         if (!_network.RunUntil(() => _proxy.State == ProxyState.Live || failure.Length > 0, StartMicros)) failure = "the proxy does not come up";
         _failure = failure;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _proxy.Dispose();
 
     /// <summary>Plays one call.</summary>
     public Outcome Run(SimulatedCall call)

@@ -30,7 +30,7 @@ internal sealed class SimulationRunner : TableRunner
     {
         var world = WorldOf(row);
         var isGateway = world.Scope.Node.Type == ProxyType.Router;
-        var simulation = new Simulation(world.Scope.Node.Addresses, isGateway, world.Listeners(), world.Routes);
+        using var simulation = new Simulation(world.Scope.Node.Addresses, isGateway, world.Listeners(), world.Routes);
         foreach (var item in row.Items("calls"))
         {
             var outcome = simulation.Run(CallOf(item.GetProperty("call"), isGateway));
