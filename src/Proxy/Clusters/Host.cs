@@ -125,7 +125,7 @@ public static class HostFlagNames
 {
     private static readonly (HostFlags Flag, string Text)[] Names =
     [
-        (HostFlags.FailedActiveCheck, "/failed_active_hc"), (HostFlags.FailedOutlierCheck, "/failed_outlier_check"), (HostFlags.FailedDiscovery, "/failed_eds_health"),
+        (HostFlags.FailedActiveCheck, "/failed_active_hc"), (HostFlags.FailedOutlierCheck, "/failed_outlier_check"), (HostFlags.FailedDiscovery, "/failed_eds_health"), (HostFlags.DiscoveryDraining, "/eds_status_draining"),
         (HostFlags.DegradedActiveCheck, "/degraded_active_hc"), (HostFlags.DegradedDiscovery, "/degraded_eds_health"), (HostFlags.PendingDynamicRemoval, "/pending_dynamic_removal"),
         (HostFlags.PendingActiveCheck, "/pending_active_hc"), (HostFlags.ExcludedByImmediateFailure, "/excluded_via_immediate_hc_fail"), (HostFlags.ActiveCheckTimeout, "/active_hc_timeout"),
     ];
@@ -133,6 +133,9 @@ public static class HostFlagNames
     /// <summary>All that are set, or "healthy".</summary>
     public static string Text(HostFlags flags)
     {
+        // Draining is told in place of failed.
+        if ((flags & HostFlags.DiscoveryDraining) != 0)
+            flags &= ~HostFlags.FailedDiscovery;
         string text = string.Concat(Names.Where(n => (flags & n.Flag) != 0).Select(n => n.Text));
         return text.Length == 0 ? "healthy" : text;
     }

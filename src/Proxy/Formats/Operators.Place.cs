@@ -61,7 +61,8 @@ internal static partial class Operators
         }
     }
 
-    private static bool Port(ByteBuffer to, in Address address) => address.IsIp && Put(to, address.Port);
+    // A unix socket has an address, but its port is nothing.
+    private static bool Port(ByteBuffer to, in Address address) => address.IsIp ? Put(to, address.Port) : address.Kind == AddressKind.Unix;
 
     private static Func<IStreamFacts, ByteBuffer, bool> WithoutPort(OperatorText op, Func<IStreamFacts, Address> of)
     {

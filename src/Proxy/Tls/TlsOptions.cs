@@ -121,6 +121,9 @@ public sealed record TlsConnectOptions
     /// <summary>The server's certificate must carry one of these names (auto_san_validation); null asks nothing more.</summary>
     public IReadOnlyList<string>? Sans { get; init; }
 
+    /// <summary>These names are judged as if the configuration asked for them; for the words of a failure.</summary>
+    public bool SansAreConfigured { get; init; }
+
     /// <summary>Until the handshake must be complete, counted from its beginning; 0 for no limit of its own.</summary>
     public long HandshakeMicros { get; init; }
 }

@@ -48,6 +48,7 @@ public sealed class TlsUpstream(TlsSource source) : UpstreamSecurity
             Sni = sni,
             Alpn = wishes.Alpn ?? (context.Options.Alpn.Count == 0 ? wishes.OtherwiseAlpn : null),
             Sans = subject is { Length: > 0 } ? [subject] : null,
+            SansAreConfigured = wishes.SubjectName is null,
             HandshakeMicros = options.TimeoutMicros,
         };
         return TlsTransport.Connect(loop, options, context, tls, handler);

@@ -164,7 +164,7 @@ public sealed unsafe class TlsTransport : Transport
 
     /// <summary>libssl asks for the judgement of the peer's certificates.</summary>
     internal bool Judge(nint context) =>
-        Context.Verifier!.Judge(context, Context.Options.IsServer, Loop.WallClock, _options.Sans, out _validated, out _verdict);
+        Context.Verifier!.Judge(context, Context.Options.IsServer, Loop.WallClock, _options, out _validated, out _verdict);
 
     /// <summary>libssl offers a session for resumption.</summary>
     internal bool KeepSession(nint session)

@@ -98,7 +98,7 @@ internal sealed unsafe class Verifier
     /// The judgement inside a handshake. <paramref name="context"/> is libssl's X509_STORE_CTX, whose error decides the alert. True lets the handshake go on; <paramref name="validated"/> tells
     /// whether the peer is who it claims to be; <paramref name="detail"/> says why not.
     /// </summary>
-    public bool Judge(nint context, bool peerIsClient, long wallClock, IReadOnlyList<string>? wanted, out bool validated, out string detail)
+    public bool Judge(nint context, bool peerIsClient, long wallClock, TlsConnectOptions wanted, out bool validated, out string detail)
     {
         nint leaf = OpenSsl.X509_STORE_CTX_get0_cert(context);
         byte[] der = Pem.Der(leaf);
@@ -161,13 +161,14 @@ internal sealed unsafe class Verifier
         return _domains.GetValueOrDefault(slash < 0 ? rest : rest[..slash]);
     }
 
-    private bool NamesSatisfy(CertificateNames names, IReadOnlyList<string>? wanted, out string detail)
+    private bool NamesSatisfy(CertificateNames names, TlsConnectOptions options, out string detail)
     {
+        IReadOnlyList<string>? wanted = options.Sans;
         string all = string.Join(", ", names.Names.Select(n => n.Text));
         detail = "";
         if (wanted is { Count: > 0 } && !names.Names.Any(n => wanted.Any(w => IsNamed(n, w))))
         {
-            detail = $"verify cert failed: verify SAN list, expected SANs: [{string.Join(", ", wanted)}], certificate SANs: [{all}]";
+            detail = options.SansAreConfigured ? $"verify cert failed: SAN matcher, certificate SANs are [{all}]" : $"verify cert failed: verify SAN list, expected SANs: [{string.Join(", ", wanted)}], certificate SANs: [{all}]";
             return false;
         }
         if (_options.Sans.Count > 0 && !names.Names.Any(n => _options.Sans.Any(m => Satisfies(n, m))))

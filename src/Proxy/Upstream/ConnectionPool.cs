@@ -120,7 +120,6 @@ public sealed class ConnectionPool
     {
         if (!Use.TryRequest(Limits.MaxRequests))
         {
-            Counters.Count(ClusterCounter.UpstreamRqPendingOverflow);
             waiter.OnFailed(PoolFailure.Overflow, "");
             return;
         }

@@ -23,6 +23,11 @@ public abstract class ResourceConsumer
     /// <param name="isWhole">The resources are the complete set (state of the world of LDS and CDS): what is absent is removed.</param>
     public abstract IReadOnlyList<(string Name, string Reason)> Take(string type, IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole);
 
+    /// <summary>A response was refused as a whole, before its resources were looked at.</summary>
+    public virtual void Refuse(string type)
+    {
+    }
+
     /// <summary>The source of a resource cannot bring it (for now): what waits for it waits no longer.</summary>
     public virtual void GiveUp(string type, string name)
     {

@@ -40,10 +40,23 @@ internal static class BalancerTranslator
             },
             Message.Types.LbPolicy.Random => options with { Kind = BalancerKind.Random },
             Message.Types.LbPolicy.RingHash => Ring(options, cluster.RingHashLbConfig, rejections),
-            Message.Types.LbPolicy.Maglev => options with { Kind = BalancerKind.Maglev, TableSize = (int)(cluster.MaglevLbConfig?.TableSize ?? 65537) },
+            Message.Types.LbPolicy.Maglev => options with { Kind = BalancerKind.Maglev, TableSize = TableSize(cluster.MaglevLbConfig?.TableSize, rejections) },
             Message.Types.LbPolicy.ClusterProvided => options with { Kind = BalancerKind.ClusterProvided },
             _ => options,
         };
+    }
+
+    private static int TableSize(ulong? size, Rejections rejections)
+    {
+        ulong entries = size ?? 65537;
+        bool prime = entries >= 2;
+        for (ulong d = 2; prime && d * d <= entries; d++)
+            prime = entries % d != 0;
+        if (entries > 5_000_011)
+            rejections.Add($"maglev table_size {entries} is above 5000011");
+        else if (!prime)
+            rejections.Add("The table size of maglev must be prime number");
+        return (int)Math.Min(entries, 5_000_011);
     }
 
     private static BalancerOptions Ring(BalancerOptions options, Message.Types.RingHashLbConfig? ring, Rejections rejections)
@@ -98,7 +111,7 @@ internal static class BalancerTranslator
                 }, ring?.ConsistentHashingLbConfig, ring?.LocalityWeightedLbConfig is not null);
             case "envoy.extensions.load_balancing_policies.maglev.v3.Maglev":
                 Policies.Maglev.V3.Maglev? maglev = ValueTranslator.Unpack(any, Policies.Maglev.V3.Maglev.Parser, rejections);
-                return Hashing(options with { Kind = BalancerKind.Maglev, TableSize = (int)(maglev?.TableSize ?? 65537) }, maglev?.ConsistentHashingLbConfig, maglev?.LocalityWeightedLbConfig is not null);
+                return Hashing(options with { Kind = BalancerKind.Maglev, TableSize = TableSize(maglev?.TableSize, rejections) }, maglev?.ConsistentHashingLbConfig, maglev?.LocalityWeightedLbConfig is not null);
             case "envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided":
                 return options with { Kind = BalancerKind.ClusterProvided };
             case "envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost":

@@ -259,6 +259,13 @@ internal sealed class DiscoveredResources : ResourceConsumer
     }
 
     /// <inheritdoc/>
+    public override void Refuse(string type)
+    {
+        if (type is ResourceTypes.Cluster or ResourceTypes.Listener)
+            Stats.Taken(type == ResourceTypes.Cluster ? "cluster_manager.cds." : "listener_manager.lds.", "", false, _loop.WallClock);
+    }
+
+    /// <inheritdoc/>
     public override void GiveUp(string type, string name)
     {
         if (!_givenUp.Add((type, name)))
@@ -338,11 +345,9 @@ internal sealed class DiscoveredResources : ResourceConsumer
             // A cluster of the bootstrap keeps its name for itself; Envoy ignores such an update, too.
             return;
         }
+        // What has not changed keeps the version that it came with.
         if (known is not null && known.Message.Equals(message))
-        {
-            known.Version = version;
             return;
-        }
         Clusters.Cluster running = _clusters.Cluster(message, rejections);
         EndpointSet? own = message.LoadAssignment is null ? null
             : EndpointTranslator.Endpoints(message.LoadAssignment, running.Type is ClusterType.StrictDns or ClusterType.LogicalDns, rejections);
@@ -491,11 +496,8 @@ internal sealed class DiscoveredResources : ResourceConsumer
     {
         string name = message.Name.Length > 0 ? message.Name : message.Address?.ToString() ?? "";
         if (_listenerEntries.TryGetValue(name, out ListenerEntry? known) && (known.Static != isStatic || known.Message.Equals(message)))
-        {
-            if (known.Static == isStatic)
-                known.Version = version;
             return;
-        }
+        RefuseTaken(name, message, rejections);
         TranslatedListener? translated = _listeners.Translate(message, rejections);
         if (translated is null || !rejections.None)
             return;
@@ -522,6 +524,18 @@ internal sealed class DiscoveredResources : ResourceConsumer
                 _givenUp.Add((ResourceTypes.Secret, secret));
         }
         Warm(entry);
+    }
+
+    // Two listeners on one address would share its connections by chance.
+    private void RefuseTaken(string name, ListenerMessage message, Rejections rejections)
+    {
+        if (message.Address is null || !(message.BindToPort ?? true) || message.Address.SocketAddress is { PortValue: 0 })
+            return;
+        foreach ((string other, ListenerEntry entry) in _listenerEntries)
+        {
+            if (other != name && message.Address.Equals(entry.Message.Address) && (entry.Message.BindToPort ?? true))
+                rejections.Add($"error adding listener: '{name}' has duplicate address '{ValueTranslator.Address(message.Address, rejections)}' as existing listener '{other}'");
+        }
     }
 
     // What does not come in its time is not waited for any longer (initial_fetch_timeout).
