@@ -37,7 +37,6 @@ public static class Catalogue
         new Tables.EnvoyFilterRunner(),
         new Tables.ListenersRunner(),
         new Tables.AgentRunner(),
-        new Tables.AmbientPoliciesRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>

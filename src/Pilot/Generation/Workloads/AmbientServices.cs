@@ -72,8 +72,8 @@ internal sealed class AmbientServices(AmbientWorld world)
     {
         if (!world.Namespaces.TryGetValue(ns, out var known)) return false;
         return world.Mesh.ServiceScopeConfigs.Any(rule => rule.Scope == MeshConfig.Types.ServiceScopeConfigs.Types.Scope.Global
-            && (rule.NamespaceSelector is not { } ofNamespace || DiscoverySelectors.Matches(ofNamespace, known.Labels))
-            && (rule.ServicesSelector is not { } ofService || DiscoverySelectors.Matches(ofService, labels)));
+            && (rule.NamespaceSelector is not { } ofNamespace || Lateen.Config.Resources.LabelSelectors.Selects(ofNamespace, known.Labels))
+            && (rule.ServicesSelector is not { } ofService || Lateen.Config.Resources.LabelSelectors.Selects(ofService, labels)));
     }
 
     private static IEnumerable<string> VirtualAddresses(Kubernetes.Core.V1.ServiceSpec spec) =>

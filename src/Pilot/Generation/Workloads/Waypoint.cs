@@ -57,7 +57,7 @@ internal sealed record AllowedNamespaces(string From, LabelSelector? Selector)
     {
         "All" => true,
         // Without selector nothing is selected.
-        "Selector" => Selector is not null && DiscoverySelectors.Matches(Selector, labels),
+        "Selector" => Selector is not null && Lateen.Config.Resources.LabelSelectors.Selects(Selector, labels),
         _ => waypointNamespace == ns,
     };
 }

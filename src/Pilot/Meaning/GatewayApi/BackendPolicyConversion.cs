@@ -71,11 +71,8 @@ internal sealed class BackendPolicyConversion(GatewayApiWorld world)
             if (problem is null && !claims.TryAdd((ns, target.Kind, target.Name, section), policy.Name))
                 problem = new Problem("Conflicted", $"Conflicts with BackendTLSPolicy \"{claims[(ns, target.Kind, target.Name, section)]}\" targeting the same backend");
             if (problem is not null) last.Fail("Accepted", problem);
-            else
-            {
-                _parts.AddRange(places.Select(place => new Part("BackendTLSPolicy", policy.Metadata, ns, place.Name, place.Host, place.Port) { Tls = tls }));
-                gateways.UnionWith(GatewaysOf(target.Group, target.Kind, ns, target.Name));
-            }
+            else _parts.AddRange(places.Select(place => new Part("BackendTLSPolicy", policy.Metadata, ns, place.Name, place.Host, place.Port) { Tls = tls }));
+            gateways.UnionWith(GatewaysOf(target.Group, target.Kind, ns, target.Name));
             var reference = new ParentReference { Group = target.Group, Kind = target.Kind, Name = target.Name };
             if (target.HasSectionName) reference.SectionName = target.SectionName;
             ancestors.Add(Ancestor(reference, GatewayClasses.MeshController, last, policy.Metadata, policy.Spec.Status));

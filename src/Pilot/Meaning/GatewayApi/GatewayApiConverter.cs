@@ -95,7 +95,7 @@ public sealed class GatewayApiConverter
             var first = group.First();
             var spec = new VirtualService { Hosts = { first.host }, Gateways = { first.parent.Gateway } };
             if (first.parent.IsConsumer) spec.ExportTo.Add(".");
-            spec.Http.Add(HttpRouteConversion.Sorted(group.SelectMany(entry => entry.route.RulesAt(entry.parent).Routes.Select(route => OfPort(route, entry.parent.MeshPort)))));
+            spec.Http.Add(HttpRouteConversion.Sorted(group.SelectMany(entry => entry.route.RulesAt(entry.parent).Routes.Select(route => (OfPort(route, entry.parent.MeshPort), entry.route.Kind == Kinds.HTTPRoute)))));
             var parents = group.Select(entry => $"{entry.route.Kind.Name}/{entry.route.Metadata.Name}.{entry.route.Metadata.Namespace}").Distinct();
             yield return Converted.VirtualService(first.route.Metadata, group.Key, spec, string.Join(',', parents));
         }

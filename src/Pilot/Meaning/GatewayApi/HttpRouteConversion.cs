@@ -43,25 +43,25 @@ internal sealed class HttpRouteConversion(Backends backends)
     }
 
     /// <summary>The most specific first: exact paths, then prefixes, then expressions; the longer path; a method; more headers; more parameters.</summary>
-    public static List<Route> Sorted(IEnumerable<Route> routes) =>
+    /// <param name="routes">Each with whether it is an HTTPRoute's: a match of one without a path is about every path, as if it said the prefix "/".</param>
+    public static List<Route> Sorted(IEnumerable<(Route Route, bool IsHttp)> routes) =>
     [
-        .. routes.OrderBy(route => route.Match.Count == 0).ThenByDescending(route => Rank(PathOf(route))).ThenByDescending(route => LengthOf(PathOf(route)))
-            .ThenByDescending(route => route.Match.FirstOrDefault()?.Method is not null)
-            .ThenByDescending(route => route.Match.FirstOrDefault()?.Headers.Count ?? 0)
-            .ThenByDescending(route => route.Match.FirstOrDefault()?.QueryParams.Count ?? 0),
+        .. routes.OrderBy(entry => entry.Route.Match.Count == 0).ThenByDescending(Rank).ThenByDescending(LengthOf)
+            .ThenByDescending(entry => entry.Route.Match.FirstOrDefault()?.Method is not null)
+            .ThenByDescending(entry => entry.Route.Match.FirstOrDefault()?.Headers.Count ?? 0)
+            .ThenByDescending(entry => entry.Route.Match.FirstOrDefault()?.QueryParams.Count ?? 0).Select(entry => entry.Route),
     ];
 
-    private static StringMatch? PathOf(Route route) => route.Match.FirstOrDefault()?.Uri;
-
-    private static int Rank(StringMatch? path) => path?.MatchTypeCase switch
+    private static int Rank((Route Route, bool IsHttp) entry) => entry.Route.Match.FirstOrDefault()?.Uri?.MatchTypeCase switch
     {
         StringMatch.MatchTypeOneofCase.Exact => 3,
         StringMatch.MatchTypeOneofCase.Prefix => 2,
         StringMatch.MatchTypeOneofCase.Regex => 1,
-        _ => -1,
+        _ => entry.IsHttp ? 2 : -1,
     };
 
-    private static int LengthOf(StringMatch? path) => path is null ? -1 : Math.Max(path.Exact.Length, Math.Max(path.Prefix.Length, path.Regex.Length));
+    private static int LengthOf((Route Route, bool IsHttp) entry) => entry.Route.Match.FirstOrDefault()?.Uri is { } path
+        ? Math.Max(path.Exact.Length, Math.Max(path.Prefix.Length, path.Regex.Length)) : entry.IsHttp ? 1 : -1;
 
     private static string Name(string ns, string name, int index) => string.Create(CultureInfo.InvariantCulture, $"{ns}.{name}.{index}");
 

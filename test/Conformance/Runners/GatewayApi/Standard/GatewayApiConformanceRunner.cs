@@ -42,6 +42,7 @@ public sealed class GatewayApiConformanceRunner : RowsRunner
         JsonElement[] requests = row.TryGetProperty("requests", out JsonElement sent) ? [.. sent.EnumerateArray()] : [];
         JsonElement[] checks = row.TryGetProperty("checks", out JsonElement waited) ? [.. waited.EnumerateArray()] : [];
         string[] gateways = [.. checks.Select(NamedGateway).Where(name => name.Length > 0).Distinct()];
+        if (gateways.Length == 0) gateways = [.. checks.Where(check => check.Text("check").StartsWith("GatewayMust", StringComparison.Ordinal)).Select(check => check.GetProperty("args")[0]).Select(named => $"{named.Text("namespace")}/{named.Text("name")}").Distinct()];
         var cluster = new Cluster([Read(inMesh ? "data/mesh.yaml" : "data/base.yaml"), .. row.Texts("manifests").Select(Read)], requests.Length > 0 && !inMesh ? gateways.ToHashSet() : null, inMesh);
         var status = new StatusChecks(cluster.Objects);
         if (checks.Select(status.Mistake).FirstOrDefault(m => m is not null) is { } unmet) return cluster.Refusals.Count > 0 ? $"{unmet}; refused: {cluster.Refusals[0]}" : unmet;
