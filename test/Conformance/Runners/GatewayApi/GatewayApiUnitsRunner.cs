@@ -18,7 +18,7 @@ internal sealed class GatewayApiUnitsRunner : TableRunner
     public GatewayApiUnitsRunner() : base("gateway-api-units")
     {
         Table("sort-http-routes", (row, _) => Rows.SameList(
-            HttpRouteConversion.Sorted(row.Items("in").Select(Rows.Message<HTTPRoute>)).Select(route => route.ToString()), row.Items("out").Select(Rows.Message<HTTPRoute>).Select(route => route.ToString())));
+            HttpRouteConversion.Sorted(row.Items("in").Select(written => (Rows.Message<HTTPRoute>(written), false))).Select(route => route.ToString()), row.Items("out").Select(Rows.Message<HTTPRoute>).Select(route => route.ToString())));
         Table("reference-grant", Grants);
         Table("header-filter", (row, _) =>
         {
