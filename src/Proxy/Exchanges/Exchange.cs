@@ -194,6 +194,9 @@ public sealed class Exchange : RequestReceiver
     /// <summary>Attempts to tell in a local reply (x-envoy-attempt-count); 0 for none.</summary>
     public int AttemptCount { get; set; }
 
+    /// <summary>The request is traced.</summary>
+    public bool IsTraced { get; set; }
+
     /// <summary>What this exchange's tracer keeps.</summary>
     public object? TraceState { get; set; }
 
@@ -207,6 +210,7 @@ public sealed class Exchange : RequestReceiver
         Random = Worker.Loop.Chance.NextULong();
         StartedAt = Worker.Loop.WallClock;
         Times = default;
+        IsTraced = false;
         Times.DownstreamConnectionBegin = connection.Context.AcceptedAt;
         Times.DownstreamHandshakeEnd = connection.Context.HandshakeAt;
         Times.RequestBegin = Worker.Loop.Now;

@@ -175,6 +175,9 @@ public sealed class ExchangeFacts : IStreamFacts
     public (string Trace, string Span) TraceIds => _x.Options.Tracer?.IdsOf(_x) ?? ("", "");
 
     /// <inheritdoc/>
+    public bool IsTraced => _x.IsTraced;
+
+    /// <inheritdoc/>
     public ReadOnlySpan<byte> LocalReplyBody => _x.LocalBody.Written;
 
     /// <inheritdoc/>

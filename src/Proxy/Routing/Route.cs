@@ -204,7 +204,14 @@ public sealed class Route
 public sealed record Decorator(string Operation, bool Propagate);
 
 /// <summary>Sampling in hundredths of a percent of a route (envoy.config.route.v3.Tracing); null leaves the connection's value.</summary>
-public sealed record TracingSettings(Fraction? Client, Fraction? Random, Fraction? Overall);
+public sealed record TracingSettings(Fraction? Client, Fraction? Random, Fraction? Overall)
+{
+    /// <summary>Tags of its spans, over the connection's.</summary>
+    public IReadOnlyList<RouteSpanTag> Tags { get; init; } = [];
+}
+
+/// <summary>A tag of a span; what it is, the tracer knows.</summary>
+public abstract class RouteSpanTag;
 
 /// <summary>Who knows a request's dynamic metadata.</summary>
 public abstract class MetadataView

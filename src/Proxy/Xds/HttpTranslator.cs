@@ -26,7 +26,6 @@ internal static class HttpTranslator
             rejections.Add("HTTP/3 (QUIC) is not served");
         if (filters is null || routes is null)
             return null;
-        NoteWithoutEffect(m, rejections);
         Core.HttpProtocolOptions? shared = m.CommonHttpProtocolOptions;
         return new HttpOptions
         {
@@ -44,6 +43,7 @@ internal static class HttpTranslator
             LogAtStart = m.AccessLogOptions?.FlushAccessLogOnNewRequest ?? m.FlushAccessLogOnNewRequest,
             LogIntervalMicros = ValueTranslator.Micros(m.AccessLogOptions?.AccessLogFlushInterval ?? m.AccessLogFlushInterval),
 #pragma warning restore CS0612
+            Tracer = m.Tracing is null ? null : TracingTranslator.Tracer(m.Tracing, translation, $"http.{prefix}.tracing.", rejections),
             LocalReplies = LocalReplyTranslator.Rules(m.LocalReplyConfig, translation, rejections),
             ProxyStatus = ProxyStatus(m, translation),
             ServerName = m.ServerName.Length > 0 ? m.ServerName : "envoy",
@@ -90,12 +90,6 @@ internal static class HttpTranslator
             Upgrades = m.UpgradeConfigs.ToDictionary(u => u.UpgradeType.ToLowerInvariant(), u => u.Enabled ?? true),
             EarlyMutations = Early(m, rejections),
         };
-    }
-
-    private static void NoteWithoutEffect(Message m, Rejections rejections)
-    {
-        if (m.Tracing is not null)
-            rejections.Note("tracing has no effect");
     }
 
     private static IpDetection? Detection(Core.TypedExtensionConfig extension, Rejections rejections)

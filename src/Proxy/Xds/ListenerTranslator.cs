@@ -35,6 +35,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         translation.Extensions.TakeAsked();
         translation.Security.TakeAwaited();
         translation.IsInbound = message.TrafficDirection == Core.TrafficDirection.Inbound;
+        translation.IsOutbound = message.TrafficDirection == Core.TrafficDirection.Outbound;
         Address address = message.InternalListener is not null ? Address.Internal(message.Name) : message.Address is null && message.ApiListener is not null ? default : ValueTranslator.Address(message.Address, rejections);
         if (message.UdpListenerConfig is not null)
             rejections.Add("UDP listeners (QUIC) are not served");

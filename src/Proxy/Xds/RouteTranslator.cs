@@ -135,17 +135,17 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             Filters = new FilterSettings(settings),
             Metadata = metadata,
             Decorator = route.Decorator is null ? null : new Routing.Decorator(route.Decorator.Operation, route.Decorator.Propagate ?? true),
-            Tracing = Sampling(route.Tracing),
+            Tracing = Sampling(route.Tracing, rejections),
             BufferBytesMax = route.PerRequestBufferLimitBytes ?? level.Host.PerRequestBufferLimitBytes,
             StatPrefix = route.StatPrefix,
             Stats = route.StatPrefix.Length > 0 && Statistics is not null ? new AnswerStats(Statistics, $"vhost.{level.Host.Name.Replace(':', '_')}.route.{route.StatPrefix}.") : null,
         };
     }
 
-    private static TracingSettings? Sampling(Tracing? tracing) => tracing is null ? null : new TracingSettings(
+    private static TracingSettings? Sampling(Envoy.Config.Route.V3.Tracing? tracing, Rejections rejections) => tracing is null ? null : new TracingSettings(
         tracing.ClientSampling is null ? null : ValueTranslator.Fraction(tracing.ClientSampling, Fraction.All),
         tracing.RandomSampling is null ? null : ValueTranslator.Fraction(tracing.RandomSampling, Fraction.All),
-        tracing.OverallSampling is null ? null : ValueTranslator.Fraction(tracing.OverallSampling, Fraction.All));
+        tracing.OverallSampling is null ? null : ValueTranslator.Fraction(tracing.OverallSampling, Fraction.All)) { Tags = TracingTranslator.Tags(tracing.CustomTags, rejections) };
 
     /// <summary>The test of a path; null with a rejection.</summary>
     internal static PathMatch? Path(RouteMatch match, Rejections rejections)

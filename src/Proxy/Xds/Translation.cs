@@ -57,6 +57,9 @@ internal sealed class Translation
     /// <summary>Whether the listener that is being translated takes traffic towards the workload.</summary>
     public bool IsInbound { get; set; }
 
+    /// <summary>Whether it takes traffic that leaves the workload.</summary>
+    public bool IsOutbound { get; set; }
+
     /// <summary>Values of the bootstrap's runtime layers, by key.</summary>
     public required RuntimeValues Runtime { get; init; }
 

@@ -25,8 +25,7 @@ internal static class ResponseFinishing
             head.Remove(KnownHeader.Connection);
             head.Remove(KnownHeader.Upgrade);
         }
-        if (options.Tracer is not null)
-            head.Remove(KnownHeader.XEnvoyDecoratorOperation);
+        options.Tracer?.OnResponse(exchange, head);
         if (!head.Has(KnownHeader.Date))
             head.Add(KnownHeader.Date, Date(exchange.Worker.Loop));
         SetServer(exchange, head, options);

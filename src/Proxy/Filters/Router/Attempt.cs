@@ -48,6 +48,12 @@ internal sealed class Attempt : ResponseReceiver
     /// <summary>Another try already runs beside it because it was slow.</summary>
     public bool Hedged { get; set; }
 
+    /// <summary>Its span; null for none.</summary>
+    public object? TraceSpan { get; set; }
+
+    /// <summary>Attempts before it.</summary>
+    public int Retries { get; set; }
+
     /// <summary>When the connect began; 0 where the connection was there already.</summary>
     public PooledConnection? Connection => _connection;
 
@@ -101,7 +107,7 @@ internal sealed class Attempt : ResponseReceiver
             _waiter.Pool?.Cancel(_waiter);
         if (stream is not null)
             _connection!.OnStreamBroken();
-        End();
+        End(canceled: true);
         if (stream is not null)
         {
             if (stream.Version == HttpVersion.Http2)
@@ -110,11 +116,16 @@ internal sealed class Attempt : ResponseReceiver
         }
     }
 
-    private void End()
+    private void End(bool canceled = false, ResponseFlags flags = ResponseFlags.None)
     {
         if (_over)
             return;
         _over = true;
+        if (TraceSpan is { } span)
+        {
+            TraceSpan = null;
+            _slot.Exchange.Options.Tracer!.OnAttemptEnd(_slot.Exchange, span, new AttemptOutcome(Host, Cluster.Cluster, _stream?.Version, Status, Retries, canceled, flags));
+        }
         if (_slot.UpstreamRecorders.Count > 0)
             _slot.Exchange.RecordAttempt(Status, _slot.UpstreamRecorders);
         Loop.Disarm(_try);
@@ -161,7 +172,7 @@ internal sealed class Attempt : ResponseReceiver
             PoolFailure.Timeout => UpstreamCause.ConnectionTimeout,
             _ => UpstreamCause.RemoteConnectionFailure,
         };
-        End();
+        End(flags: cause.Flag);
         _slot.Exchange.Times.UpstreamPoolReady = Loop.Now;
         _slot.OnAttemptFailed(this, cause, transportFailure);
     }
@@ -221,7 +232,7 @@ internal sealed class Attempt : ResponseReceiver
             else if (reason == ResetReason.ConnectionTerminated)
                 Cluster.Counters.Count(ClusterCounter.UpstreamRqPendingFailureEject);
         }
-        End();
+        End(flags: cause.Flag);
         _slot.OnAttemptFailed(this, cause, "");
     }
 

@@ -231,6 +231,8 @@ internal sealed class RouterSlot : FilterSlot
         Timeouts.Write(head, _completeAt == 0 ? 0 : Loop.Now - _completeAt, _hedges, Router.Options.SuppressEnvoyHeaders);
         Attempt attempt = _free.Count > 0 ? _free.Pop() : new Attempt(this);
         _running.Add(attempt);
+        attempt.TraceSpan = Exchange.Options.Tracer?.OnAttempt(Exchange, owner.Cluster.Name, Router.Options.StartChildSpan);
+        attempt.Retries = _attempts - 1;
         attempt.Begin(owner, host, _choice.KeyFor(owner, host));
     }
 
@@ -250,7 +252,7 @@ internal sealed class RouterSlot : FilterSlot
         Exchange.Times.UpstreamPoolReady = Exchange.Times.UpstreamSendBegin = Loop.Now;
         if (_action.HostRewrite is { Kind: HostRewriteKind.Auto } && attempt.Host.Endpoint.Hostname.Length > 0)
             RouteRewrite.RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(attempt.Host.Endpoint.Hostname), _action.AppendForwardedHost, !Router.Options.SuppressEnvoyHeaders);
-        Exchange.Options.Tracer?.OnAttempt(Exchange, head);
+        Exchange.Options.Tracer?.OnAttemptHead(Exchange, attempt.TraceSpan, head);
         bool more = !RequestComplete || _hasTrailers || _kept.Length > 0;
         attempt.Stream.SendHead(head, !more);
         if (!attempt.IsOver && _kept.Length > 0)

@@ -44,6 +44,9 @@ public sealed class SideCall : SideStream
     /// <summary>The request's body, for the caller to fill.</summary>
     public ByteBuffer RequestBody { get; } = new(0);
 
+    /// <summary>The body's length is not told ahead.</summary>
+    public bool Chunked { get; init; }
+
     /// <summary>The answer's status; 0 before it.</summary>
     public int Status { get; private set; }
 
@@ -96,7 +99,7 @@ public sealed class SideCall : SideStream
         if (!head.Has(KnownHeader.Scheme))
             head.Add(KnownHeader.Scheme, target.Cluster.Current?.Cluster.Security is null ? "http"u8 : "https"u8);
         Span<byte> number = stackalloc byte[20];
-        if (RequestBody.Length > 0 && !head.Has(KnownHeader.ContentLength) && !head.Has(KnownHeader.Te))
+        if (RequestBody.Length > 0 && !Chunked && !head.Has(KnownHeader.ContentLength) && !head.Has(KnownHeader.Te))
         {
             Utf8Formatter.TryFormat(RequestBody.Length, number, out int n);
             head.Set(KnownHeader.ContentLength, number[..n]);
