@@ -657,9 +657,9 @@ public sealed class Exchange : RequestReceiver
         EndFilters();
         if (_headSeen || Details.Length > 0)
         {
-            Options.Tracer?.OnEnd(this);
             foreach (ExchangeRecorder recorder in _recorders)
                 recorder.OnEnd(this);
+            Options.Tracer?.OnEnd(this);
         }
         Connection.OnFinished(this);
     }

@@ -12,10 +12,12 @@ public sealed class OtelReporter : SpanReporter
     /// <summary>Its counters' names.</summary>
     public static readonly StatSchema Schema = StatSchema.Of<ReportStat>();
 
+    /// <summary>The version of Envoy that this proxy behaves as, in Envoy's own form: collectors tell senders by it.</summary>
+    public const string Version = "9e5580933739775e8bce696a57a2e1bc99368f23/1.40.0/Clean/RELEASE/BoringSSL";
+
     private const int FrameHead = 5;
 
-    // Collectors tell exporters by this name.
-    private static readonly byte[] Agent = "OTel-OTLP-Exporter-Envoy/9e5580933739775e8bce696a57a2e1bc99368f23/1.40.0/Clean/RELEASE/BoringSSL"u8.ToArray();
+    private static readonly byte[] Agent = System.Text.Encoding.ASCII.GetBytes("OTel-OTLP-Exporter-Envoy/" + Version);
 
     private readonly RuntimeValues _runtime;
     private readonly byte[] _host, _path, _resource;

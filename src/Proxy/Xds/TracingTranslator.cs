@@ -135,7 +135,7 @@ internal static class TracingTranslator
             ["service.name"] = c.ServiceName.Length > 0 ? c.ServiceName : "unknown_service:envoy",
             ["telemetry.sdk.language"] = "dotnet",
             ["telemetry.sdk.name"] = "envoy",
-            ["telemetry.sdk.version"] = "1.40.0",
+            ["telemetry.sdk.version"] = OtelReporter.Version,
         };
         foreach (Core.TypedExtensionConfig detector in c.ResourceDetectors)
         {
