@@ -18,6 +18,10 @@ public sealed class RuleSet
     /// <summary>True when no rule was added.</summary>
     public bool IsEmpty => _rules.Count == 0;
 
+    /// <summary>By table: its own chains, and its rules, each as a line of iptables.</summary>
+    public IEnumerable<(string Table, IReadOnlyList<string> Chains, IReadOnlyList<string> Rules)> Tables =>
+        _rules.Select(table => (table.Key, (IReadOnlyList<string>)_chains[table.Key], (IReadOnlyList<string>)table.Value));
+
     /// <summary>The text that iptables-restore takes.</summary>
     public string ToRestoreText()
     {

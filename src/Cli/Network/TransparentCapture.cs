@@ -20,8 +20,8 @@ public sealed class TransparentCapture : ICapture
     private TransparentCapture(Spawner spawner, Networks networks, string log) => (_spawner, _networks, _log) = (spawner, networks, log);
 
     public string Description => UserNamespace.IsInside
-        ? "transparent (user namespaces: a network and an address for each workload, redirected by iptables, names answered by the sidecar; nothing outside of the mesh can be reached)"
-        : "transparent (a network namespace and an address for each workload, redirected by iptables, names answered by the sidecar)";
+        ? $"transparent (user namespaces: a network and an address for each workload, redirected by {Tool}, names answered by the sidecar; nothing outside of the mesh can be reached)"
+        : $"transparent (a network namespace and an address for each workload, redirected by {Tool}, names answered by the sidecar)";
 
     public Subnet Subnet => _networks.Subnet;
 
@@ -31,12 +31,26 @@ public sealed class TransparentCapture : ICapture
     public static string? Obstacle()
     {
         if (!OperatingSystem.IsLinux()) return "it needs Linux";
-        foreach (string tool in new[] { "ip", "iptables-restore" })
+        if (!Has("ip")) return "the program ip is not installed";
+        return Has("iptables-restore") || Has("nft") ? null : "neither iptables nor nft is installed";
+    }
+
+    /// <summary>The firewall's program: iptables, as Istio has it, and nftables where that is missing or LATEEN_FIREWALL=nft asks for it.</summary>
+    public static bool UsesNft => Environment.GetEnvironmentVariable("LATEEN_FIREWALL") == "nft" || !Has("iptables-restore");
+
+    private static string Tool => UsesNft ? "nftables" : "iptables";
+
+    private static bool Has(string tool)
+    {
+        try
         {
-            try { Spawner.Find(tool, null); }
-            catch (PosixException) { return $"the program {tool} is not installed"; }
+            Spawner.Find(tool, null);
+            return true;
         }
-        return null;
+        catch (PosixException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Makes the network.</summary>
@@ -47,7 +61,7 @@ public sealed class TransparentCapture : ICapture
     public async Task<Placement> PlaceAsync(int number, IReadOnlyList<int> ports)
     {
         int network = await _networks.AddAsync(number).ConfigureAwait(false);
-        string rules = SidecarRules.Build(new CaptureOptions
+        RuleSet rules = SidecarRules.Build(new CaptureOptions
         {
             InboundPortsInclude = "*",
             InboundPortsExclude = "15090,15021,15020",
@@ -55,10 +69,12 @@ public sealed class TransparentCapture : ICapture
             RedirectDns = true,
             CaptureAllDns = true,
             ProxyMark = UserNamespace.IsInside ? Mark : "",
-        }).V4.ToRestoreText();
-        var load = new ProcessSpec { Program = "iptables-restore", Arguments = ["--noflush"], Input = rules, Network = network, Log = _log };
+        }).V4;
+        var load = UsesNft
+            ? new ProcessSpec { Program = "nft", Arguments = ["-f", "-"], Input = NftText.Of(rules, v6: false), Network = network, Log = _log }
+            : new ProcessSpec { Program = "iptables-restore", Arguments = ["--noflush"], Input = rules.ToRestoreText(), Network = network, Log = _log };
         int code = await _spawner.RunAsync(load).ConfigureAwait(false);
-        if (code != 0) throw new IOException($"the capture rules cannot be loaded: iptables-restore ended with code {code}, see {_log}");
+        if (code != 0) throw new IOException($"the capture rules cannot be loaded: {load.Program} ended with code {code}, see {_log}");
         return UserNamespace.IsInside
             ? new Placement(Subnet.Workload(number), network, null, new Dictionary<string, string> { ["LATEEN_MARK"] = Mark }, Nothing)
             : new Placement(Subnet.Workload(number), network, SidecarGroup, Nothing, Nothing);

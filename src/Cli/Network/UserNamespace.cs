@@ -26,11 +26,12 @@ internal static class UserNamespace
     /// <summary>Why this machine does not allow it; null where it does. Tried, not guessed: kernels, containers and distributions forbid it in many ways.</summary>
     public static async Task<string?> ObstacleAsync(Spawner spawner)
     {
-        string rules = "*nat\n-A OUTPUT -p tcp -m mark --mark 1337 -j RETURN\n-A OUTPUT -p tcp -j REDIRECT --to-ports 15001\nCOMMIT\n";
+        bool nft = TransparentCapture.UsesNft;
+        string rules = nft ? "add table ip probe\nadd chain ip probe out { type nat hook output priority -100 ; }\nadd rule ip probe out meta mark 1337 return\nadd rule ip probe out meta l4proto tcp redirect to :15001\n" : "*nat\n-A OUTPUT -p tcp -m mark --mark 1337 -j RETURN\n-A OUTPUT -p tcp -j REDIRECT --to-ports 15001\nCOMMIT\n";
         string folder = Directory.CreateTempSubdirectory("lateen-probe-").FullName;
         try
         {
-            string script = $"ip link set lo up && XTABLES_LOCKFILE={folder}/lock iptables-restore --noflush";
+            string script = $"ip link set lo up && {(nft ? "nft -f -" : $"XTABLES_LOCKFILE={folder}/lock iptables-restore --noflush")}";
             var probe = new ProcessSpec { Program = "unshare", Arguments = ["--user", "--map-root-user", "--net", "/bin/sh", "-c", script], Input = rules, Log = System.IO.Path.Combine(folder, "log") };
             return await spawner.RunAsync(probe).ConfigureAwait(false) == 0 ? null : "it needs root, and user namespaces are not allowed here";
         }

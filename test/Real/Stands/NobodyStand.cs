@@ -6,6 +6,17 @@ namespace Lateen.Test.Real.Stands;
 public sealed class NobodyStand
 {
     [Fact]
+    public async Task Nftables_do_where_iptables_is_missing()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess && (File.Exists("/usr/sbin/nft") || File.Exists("/sbin/nft")), "it needs root and nft");
+        await using RunningMesh mesh = await RunningMesh.StartAsync(SmallMesh.Yaml, firewall: "nft");
+        Assert.Contains("redirected by nftables", mesh.Said, StringComparison.Ordinal);
+        using (HttpResponseMessage answer = await mesh.Client.GetAsync(mesh.Page("/ratings/0"), TestContext.Current.CancellationToken)) Assert.Equal(200, (int)answer.StatusCode);
+        CommandEnd called = await mesh.VerbAsync("run", "--name", "caller", "--", "curl", "-s", "-i", "http://ratings:9080/ratings/0");
+        Assert.Contains("x-envoy-upstream-service-time", called.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_user_without_rights_gets_transparent_capture_where_user_namespaces_are_allowed()
     {
         string? obstacle = await Lateen.NobodysObstacleAsync();

@@ -38,7 +38,7 @@ internal sealed class RunningMesh : IAsyncDisposable
     public Uri Page(string path) => new($"http://127.0.0.1:{Port}{path}");
 
     /// <summary>Starts a mesh with the YAML given; returns when it has said that it is ready.</summary>
-    public static async Task<RunningMesh> StartAsync(string yaml, string capture = "auto", string? stateOn = null, bool asNobody = false)
+    public static async Task<RunningMesh> StartAsync(string yaml, string capture = "auto", string? stateOn = null, bool asNobody = false, string? firewall = null)
     {
         string folder = Directory.CreateTempSubdirectory("lateen-stand-").FullName;
         Directory.CreateDirectory(Path.Combine(folder, "mesh"));
@@ -47,7 +47,7 @@ internal sealed class RunningMesh : IAsyncDisposable
         // A link, so that verbs find the state in the folder where they are started.
         if (stateOn is not null) File.CreateSymbolicLink(Path.Combine(folder, ".lateen"), mesh.State);
         if (asNobody && Environment.IsPrivilegedProcess) await Process.Start("chown", ["-R", "65534:65534", folder]).WaitForExitAsync();
-        mesh.IsNobodys = asNobody;
+        (mesh.IsNobodys, mesh.Firewall) = (asNobody, firewall);
         await mesh.UpAsync(capture);
         return mesh;
     }
@@ -62,6 +62,8 @@ internal sealed class RunningMesh : IAsyncDisposable
     }
 
     private bool IsNobodys { get; set; }
+
+    private string? Firewall { get; set; }
 
     private string Described { get; init; } = "mesh";
 
@@ -134,7 +136,12 @@ internal sealed class RunningMesh : IAsyncDisposable
         }
     }
 
-    private ProcessStartInfo Prepared(params string[] arguments) => IsNobodys ? Lateen.AsNobody(Lateen.Start(Folder, arguments)) : Lateen.Start(Folder, arguments);
+    private ProcessStartInfo Prepared(params string[] arguments)
+    {
+        ProcessStartInfo start = Lateen.Start(Folder, arguments);
+        if (Firewall is not null) start.Environment["LATEEN_FIREWALL"] = Firewall;
+        return IsNobodys ? Lateen.AsNobody(start) : start;
+    }
 
     private void Note(string? line)
     {
