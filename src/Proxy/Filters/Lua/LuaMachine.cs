@@ -135,7 +135,7 @@ internal sealed unsafe class LuaMachine
             status = LuaNative.lua_pcallk(_state, 0, 0, 0, 0, 0);
             _budget->Enforced = 0;
         }
-        string error = status == LuaNative.Ok ? "" : TakeError(_state);
+        string error = status == LuaNative.Ok ? "" : _budget->Instructions <= 0 ? TooLong : TakeError(_state);
         _budget->Instructions = _bounds.Instructions;
         return error;
     }
@@ -217,9 +217,11 @@ internal sealed unsafe class LuaMachine
             LuaNative.Pop(thread, results);
             return LuaOutcome.Yielded;
         }
-        error = instructions <= 0 ? $"script used more than {_bounds.Instructions} instructions" : TakeError(thread);
+        error = instructions <= 0 ? TooLong : TakeError(thread);
         return LuaOutcome.Failed;
     }
+
+    private string TooLong => $"script used more than {_bounds.Instructions} instructions";
 
     internal void Enforce(bool on) => _budget->Enforced = on ? 1 : 0;
 

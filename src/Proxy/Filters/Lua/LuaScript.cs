@@ -62,6 +62,18 @@ public sealed class LuaScript
         return new LuaScript(code, machines);
     }
 
+    /// <summary>Memory in use by its states, bytes.</summary>
+    public long MemoryBytes
+    {
+        get
+        {
+            long sum = 0;
+            foreach (LuaMachine machine in _machines)
+                sum += machine.MemoryBytes;
+            return sum;
+        }
+    }
+
     /// <summary>The machine of a worker.</summary>
     internal LuaMachine On(Worker worker)
     {

@@ -203,6 +203,6 @@ public sealed class LuaTests
         for (int i = 0; i < 200; i++)
             _rig.Ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         Assert.Contains("x-n: 200", _upstreamSaw, StringComparison.Ordinal);
-        Assert.True(script.On(_rig.Worker).MemoryBytes < 1 << 20);
+        Assert.True(script.MemoryBytes < 1 << 20);
     }
 }
