@@ -11,6 +11,7 @@ using Lateen.Pilot.Generation.Endpoints;
 using Lateen.Pilot.Generation.Listeners;
 using Lateen.Pilot.Generation.Names;
 using Lateen.Pilot.Generation.Routes;
+using Lateen.Pilot.Generation.Secrets;
 using Lateen.Pilot.Generation.Workloads;
 
 namespace Lateen.ControlPlane;
@@ -83,7 +84,7 @@ public static class Wiring
     }
 
     /// <summary>One generator for each xDS type that is served.</summary>
-    public static IReadOnlyList<IResourceGenerator> Generators() => [new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), new RouteGenerator(), new ExtensionConfigGenerator(), new NameTableGenerator(), new AddressGenerator(), new WorkloadGenerator(), new AuthorizationGenerator()];
+    public static IReadOnlyList<IResourceGenerator> Generators() => [new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), new RouteGenerator(), new ExtensionConfigGenerator(), new NameTableGenerator(), new AddressGenerator(), new WorkloadGenerator(), new AuthorizationGenerator(), new SecretGenerator()];
 
     // One journal, one writer. The lock goes with the process, however that ends.
     private static FileStream Claim(string stateFolder)

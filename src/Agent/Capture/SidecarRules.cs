@@ -12,6 +12,7 @@ public static class SidecarRules
     /// <summary>The rules for IPv4, and those for IPv6 (empty unless asked for).</summary>
     public static (RuleSet V4, RuleSet V6) Build(CaptureOptions options)
     {
+        if (CaptureChecks.Problems(options).FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
         var v4 = new Family(options, v6: false);
         v4.Build();
         var v6 = new Family(options, v6: true);

@@ -1,3 +1,4 @@
+using Lateen.Pilot.Meaning.Credentials;
 using Lateen.Registry;
 
 namespace Lateen.Pilot.Meaning;
@@ -25,6 +26,9 @@ public sealed record MeshSnapshot
 
     /// <summary>Gateways.</summary>
     public required GatewayIndex Gateways { get; init; }
+
+    /// <summary>Key material that Gateways name.</summary>
+    public CredentialIndex Credentials { get; init; } = CredentialIndex.Empty;
 
     /// <summary>Sidecars.</summary>
     public required SidecarIndex Sidecars { get; init; }

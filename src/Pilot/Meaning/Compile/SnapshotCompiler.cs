@@ -7,6 +7,7 @@ using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Istio.Extensions.V1Alpha1;
 using Lateen.Config.Resources;
+using Lateen.Pilot.Meaning.Credentials;
 
 namespace Lateen.Pilot.Meaning.Compile;
 
@@ -34,6 +35,8 @@ public sealed class SnapshotCompiler
             VirtualServices = Keep(sameSettings, last => last.VirtualServices, inputs, i => i.VirtualServices, list => VirtualServiceCompiler.Index(Ordered(list, "VirtualService", "networking.istio.io"), settings)),
             DestinationRules = Keep(sameSettings, last => last.DestinationRules, inputs, i => i.DestinationRules, list => DestinationRuleCompiler.Index(Ordered(list, "DestinationRule", "networking.istio.io"), settings)),
             Gateways = Gateways(inputs),
+            Credentials = _last is not null && Same(_lastInputs!.GatewayApi.Secrets, inputs.GatewayApi.Secrets) && Same(_lastInputs.GatewayApi.ConfigMaps, inputs.GatewayApi.ConfigMaps)
+                ? _last.Credentials : new CredentialIndex(inputs.GatewayApi.Secrets, inputs.GatewayApi.ConfigMaps),
             Sidecars = Keep(sameSettings, last => last.Sidecars, inputs, i => i.Sidecars, list => Sidecars(Ordered(list, "Sidecar", "networking.istio.io"), settings)),
             Policies = Policies(inputs, sameSettings),
             Telemetry = Keep(true, last => last.Telemetry, inputs, i => i.Telemetries, list => new TelemetryIndex(ByNamespace(Ordered(list, "Telemetry", "telemetry.istio.io")))),
