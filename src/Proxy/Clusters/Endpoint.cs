@@ -26,7 +26,18 @@ public sealed record Endpoint
     public string DnsName { get; init; } = "";
 
     /// <summary>The endpoint's own name, for host rewriting, hashing and health checks.</summary>
-    public string Hostname { get; init; } = "";
+    public string Hostname
+    {
+        get;
+        init
+        {
+            field = value;
+            HostnameBytes = System.Text.Encoding.Latin1.GetBytes(value);
+        }
+    } = "";
+
+    /// <summary>The same as it goes into a header.</summary>
+    public byte[] HostnameBytes { get; private init; } = [];
 
     /// <summary>Its weight, at least 1.</summary>
     public uint Weight { get; init; } = 1;

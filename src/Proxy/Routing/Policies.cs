@@ -109,7 +109,7 @@ public sealed record MirrorPolicy
     public Clusters.ClusterHandle? Cluster { get; init; }
 
     /// <summary>The header that names the cluster; empty where it is fixed.</summary>
-    public string ClusterHeader { get; init; } = "";
+    public byte[] ClusterHeader { get; init; } = [];
 
     /// <summary>Which share.</summary>
     public Fraction Share { get; init; } = Fraction.All;

@@ -80,7 +80,7 @@ public enum HostRewriteKind : byte
 /// <param name="Kind">How.</param>
 /// <param name="Text">The literal, or the header's name.</param>
 /// <param name="Regex">For <see cref="HostRewriteKind.PathRegex"/>.</param>
-public sealed record HostRewrite(HostRewriteKind Kind, string Text = "", RegexRewrite? Regex = null);
+public sealed record HostRewrite(HostRewriteKind Kind, byte[] Text, RegexRewrite? Regex = null);
 
 /// <summary>One of several clusters by weight (envoy.config.route.v3.WeightedCluster.ClusterWeight).</summary>
 public sealed class WeightedTarget
@@ -89,7 +89,7 @@ public sealed class WeightedTarget
     public ClusterHandle? Cluster { get; init; }
 
     /// <summary>The header that names the cluster; empty where it is fixed.</summary>
-    public string ClusterHeader { get; init; } = "";
+    public byte[] ClusterHeader { get; init; } = [];
 
     /// <summary>Its share of the sum.</summary>
     public required uint Weight { get; init; }
@@ -104,7 +104,7 @@ public sealed class WeightedTarget
     public FilterSettings Filters { get; init; } = FilterSettings.Empty;
 
     /// <summary>The host rewrite of this target; empty for the route's.</summary>
-    public string HostRewrite { get; init; } = "";
+    public byte[] HostRewrite { get; init; } = [];
 
     /// <summary>Endpoint metadata that the load balancer must match, with the route's.</summary>
     public SubsetCriteria? Subset { get; init; }
@@ -117,7 +117,7 @@ public sealed class ForwardAction : RouteAction
     public ClusterHandle? Cluster { get; init; }
 
     /// <summary>The header that names the cluster; empty where it is fixed.</summary>
-    public string ClusterHeader { get; init; } = "";
+    public byte[] ClusterHeader { get; init; } = [];
 
     /// <summary>Clusters by weight; empty where one is fixed.</summary>
     public IReadOnlyList<WeightedTarget> Weighted { get; init; } = [];
@@ -126,7 +126,7 @@ public sealed class ForwardAction : RouteAction
     public ulong TotalWeight { get; init; }
 
     /// <summary>A header whose number takes the place of chance for weights; empty for none.</summary>
-    public string WeightHeader { get; init; } = "";
+    public byte[] WeightHeader { get; init; } = [];
 
     /// <summary>Finds clusters that headers name.</summary>
     public Func<string, ClusterHandle?>? FindCluster { get; init; }

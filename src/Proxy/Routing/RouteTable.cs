@@ -101,9 +101,6 @@ public sealed class RouteTable
     /// <summary>A port in the host header takes no part in the search.</summary>
     public bool IgnorePort { get; init; }
 
-    /// <summary>The header that names the virtual host in place of the authority; empty for none.</summary>
-    public string HostHeader { get; init; } = "";
-
     /// <summary>Header changes at this level.</summary>
     public HeaderMutations RequestHeaders { get; init; } = HeaderMutations.None;
 
@@ -126,8 +123,6 @@ public sealed class RouteTable
     public RouteDecision Find(HeaderMap head, in RouteFacts facts)
     {
         ReadOnlySpan<byte> authority = head[KnownHeader.Authority];
-        if (HostHeader.Length > 0)
-            authority = head.TryGet(System.Text.Encoding.Latin1.GetBytes(HostHeader), out ReadOnlySpan<byte> named) ? named : default;
         // Without the scheme a request can't be told to be secure; Envoy takes no route then (observed: an empty x-forwarded-proto gives 404).
         if (head.TryGet(KnownHeader.XForwardedProto, out ReadOnlySpan<byte> proto) && proto.IsEmpty)
             return new RouteDecision(RouteOutcome.NoRoute);
@@ -161,7 +156,7 @@ public sealed class RouteTable
 
     private static WeightedTarget Pick(ForwardAction forward, HeaderMap head, ulong random)
     {
-        if (forward.WeightHeader.Length > 0 && head.TryGet(System.Text.Encoding.Latin1.GetBytes(forward.WeightHeader), out ReadOnlySpan<byte> text)
+        if (forward.WeightHeader.Length > 0 && head.TryGet(forward.WeightHeader, out ReadOnlySpan<byte> text)
             && Utf8Parser.TryParse(text, out ulong given, out int used) && used == text.Length)
             random = given;
         ulong at = forward.TotalWeight == 0 ? 0 : random % forward.TotalWeight;
@@ -175,8 +170,8 @@ public sealed class RouteTable
         return forward.Weighted[^1];
     }
 
-    private static ClusterHandle? ByHeader(string header, ForwardAction forward, HeaderMap head) =>
-        header.Length > 0 && head.TryGet(System.Text.Encoding.Latin1.GetBytes(header), out ReadOnlySpan<byte> name) && !name.IsEmpty
+    private static ClusterHandle? ByHeader(byte[] header, ForwardAction forward, HeaderMap head) =>
+        header.Length > 0 && head.TryGet(header, out ReadOnlySpan<byte> name) && !name.IsEmpty
             ? forward.FindCluster?.Invoke(System.Text.Encoding.UTF8.GetString(name))
             : null;
 

@@ -47,10 +47,10 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
         return new ForwardAction
         {
             Cluster = action.ClusterSpecifierCase == Message.ClusterSpecifierOneofCase.Cluster ? clusters.Handle(action.Cluster) : null,
-            ClusterHeader = action.ClusterHeader.ToLowerInvariant(),
+            ClusterHeader = ValueTranslator.HeaderName(action.ClusterHeader),
             Weighted = targets,
             TotalWeight = total,
-            WeightHeader = action.WeightedClusters?.HeaderName.ToLowerInvariant() ?? "",
+            WeightHeader = ValueTranslator.HeaderName(action.WeightedClusters?.HeaderName ?? ""),
             FindCluster = clusters.Find,
             ClusterNotFoundStatus = action.ClusterNotFoundResponseCode switch
             {
@@ -92,12 +92,12 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
             targets.Add(new WeightedTarget
             {
                 Cluster = weight.Name.Length > 0 ? clusters.Handle(weight.Name) : null,
-                ClusterHeader = weight.ClusterHeader.ToLowerInvariant(),
+                ClusterHeader = ValueTranslator.HeaderName(weight.ClusterHeader),
                 Weight = weight.Weight ?? 0,
                 RequestHeaders = RouteTranslator.Mutations(weight.RequestHeadersToAdd, weight.RequestHeadersToRemove, rejections),
                 ResponseHeaders = RouteTranslator.Mutations(weight.ResponseHeadersToAdd, weight.ResponseHeadersToRemove, rejections),
                 Filters = new FilterSettings(RouteTranslator.Merge(settings, filters.Settings(weight.TypedPerFilterConfig, rejections))),
-                HostRewrite = weight.HostRewriteLiteral,
+                HostRewrite = System.Text.Encoding.Latin1.GetBytes(weight.HostRewriteLiteral),
                 Subset = subset,
             });
         }
@@ -122,10 +122,10 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
 
     private HostRewrite? RewriteHost(Message action) => action.HostRewriteSpecifierCase switch
     {
-        Message.HostRewriteSpecifierOneofCase.HostRewriteLiteral => new HostRewrite(HostRewriteKind.Literal, action.HostRewriteLiteral),
-        Message.HostRewriteSpecifierOneofCase.AutoHostRewrite when action.AutoHostRewrite == true => new HostRewrite(HostRewriteKind.Auto),
-        Message.HostRewriteSpecifierOneofCase.HostRewriteHeader => new HostRewrite(HostRewriteKind.Header, action.HostRewriteHeader.ToLowerInvariant()),
-        Message.HostRewriteSpecifierOneofCase.HostRewritePathRegex => new HostRewrite(HostRewriteKind.PathRegex, "", MatcherTranslator.Rewrite(action.HostRewritePathRegex, rejections)),
+        Message.HostRewriteSpecifierOneofCase.HostRewriteLiteral => new HostRewrite(HostRewriteKind.Literal, System.Text.Encoding.Latin1.GetBytes(action.HostRewriteLiteral)),
+        Message.HostRewriteSpecifierOneofCase.AutoHostRewrite when action.AutoHostRewrite == true => new HostRewrite(HostRewriteKind.Auto, []),
+        Message.HostRewriteSpecifierOneofCase.HostRewriteHeader => new HostRewrite(HostRewriteKind.Header, ValueTranslator.HeaderName(action.HostRewriteHeader)),
+        Message.HostRewriteSpecifierOneofCase.HostRewritePathRegex => new HostRewrite(HostRewriteKind.PathRegex, [], MatcherTranslator.Rewrite(action.HostRewritePathRegex, rejections)),
         _ => null,
     };
 
@@ -218,7 +218,7 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
         .. policies.Select(p => new MirrorPolicy
         {
             Cluster = p.Cluster.Length > 0 ? clusters.Handle(p.Cluster) : null,
-            ClusterHeader = p.ClusterHeader.ToLowerInvariant(),
+            ClusterHeader = ValueTranslator.HeaderName(p.ClusterHeader),
             Share = ValueTranslator.Fraction(p.RuntimeFraction, Fraction.All),
             KeepHost = p.DisableShadowHostSuffixAppend,
             TraceSampled = p.TraceSampled,

@@ -59,6 +59,9 @@ internal static class ValueTranslator
         return default;
     }
 
+    /// <summary>A header's name as it is looked up.</summary>
+    public static byte[] HeaderName(string name) => System.Text.Encoding.Latin1.GetBytes(name.ToLowerInvariant());
+
     /// <summary>An address range.</summary>
     public static Prefix? Prefix(Core.CidrRange range, Rejections rejections)
     {

@@ -23,7 +23,7 @@ internal static class Mirrors
             if (!policy.Share.Includes(exchange.Worker.Loop.Chance.NextULong()))
                 continue;
             ClusterHandle? handle = policy.Cluster;
-            if (handle is null && policy.ClusterHeader.Length > 0 && exchange.RequestHead.TryGet(System.Text.Encoding.Latin1.GetBytes(policy.ClusterHeader), out ReadOnlySpan<byte> name))
+            if (handle is null && policy.ClusterHeader.Length > 0 && exchange.RequestHead.TryGet(policy.ClusterHeader, out ReadOnlySpan<byte> name))
                 handle = upstreams.Directory.Find(name);
             if (handle is null || upstreams[exchange.Worker].Of(handle) is not { } cluster)
                 continue;

@@ -85,16 +85,16 @@ internal static class RouteRewrite
         if (exchange.Decision.Target is { HostRewrite: { Length: > 0 } own })
         {
             // A weighted cluster's own host is not told of (as Envoy).
-            RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(own), action.AppendForwardedHost, tellOriginal: false);
+            RewriteHostTo(head, own, action.AppendForwardedHost, tellOriginal: false);
             return;
         }
         switch (action.HostRewrite)
         {
             case { Kind: HostRewriteKind.Literal } rewrite:
-                RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(rewrite.Text), action.AppendForwardedHost, tellOriginal);
+                RewriteHostTo(head, rewrite.Text, action.AppendForwardedHost, tellOriginal);
                 break;
             case { Kind: HostRewriteKind.Header } rewrite:
-                if (head.TryGet(System.Text.Encoding.Latin1.GetBytes(rewrite.Text), out ReadOnlySpan<byte> value))
+                if (head.TryGet(rewrite.Text, out ReadOnlySpan<byte> value))
                     RewriteHostTo(head, value.ToArray(), action.AppendForwardedHost, tellOriginal);
                 break;
             case { Kind: HostRewriteKind.PathRegex, Regex: { } regex }:

@@ -251,7 +251,7 @@ internal sealed class RouterSlot : FilterSlot
         Exchange.Times.UpstreamConnectEnd = connection.ConnectEnd;
         Exchange.Times.UpstreamPoolReady = Exchange.Times.UpstreamSendBegin = Loop.Now;
         if (_action.HostRewrite is { Kind: HostRewriteKind.Auto } && attempt.Host.Endpoint.Hostname.Length > 0)
-            RouteRewrite.RewriteHostTo(head, System.Text.Encoding.Latin1.GetBytes(attempt.Host.Endpoint.Hostname), _action.AppendForwardedHost, !Router.Options.SuppressEnvoyHeaders);
+            RouteRewrite.RewriteHostTo(head, attempt.Host.Endpoint.HostnameBytes, _action.AppendForwardedHost, !Router.Options.SuppressEnvoyHeaders);
         Exchange.Options.Tracer?.OnAttemptHead(Exchange, attempt.TraceSpan, head);
         bool more = !RequestComplete || _hasTrailers || _kept.Length > 0;
         attempt.Stream.SendHead(head, !more);
