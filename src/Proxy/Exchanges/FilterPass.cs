@@ -188,6 +188,22 @@ public abstract class FilterPass
         hold.Ended = true;
     }
 
+    /// <summary>Puts other bytes in the place of what a filter was shown of the body that it holds; what came behind stays, and is shown to it.</summary>
+    internal void ReplaceShown(int filter, ReadOnlySpan<byte> body)
+    {
+        if ((_stopped >> filter & 1) == 0)
+            return;
+        Hold hold = _holds[filter]!;
+        byte[] behind = hold.Body.Written[Math.Min(hold.Seen, hold.Body.Length)..].ToArray();
+        hold.Body.Clear();
+        hold.Body.Append(body);
+        hold.Body.Append(behind);
+        hold.Seen = body.Length;
+    }
+
+    /// <summary>True where trailers wait behind what a filter holds.</summary>
+    internal bool HoldsTrailers(int filter) => (_stopped >> filter & 1) != 0 && _holds[filter]!.HasTrailers;
+
     /// <summary>
     /// True where a filter that buffers may not take another part. A message that comes as one part with its end is let go whatever its length (as Envoy does); HTTP/1 tells the end
     /// behind the last part, so that there the limit holds for it, too.

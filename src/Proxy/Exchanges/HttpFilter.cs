@@ -113,6 +113,18 @@ public class FilterSlot
     /// <summary>Puts other bytes in the place of what this filter holds of the response's body.</summary>
     public void ReplaceHeldResponse(ReadOnlySpan<byte> body) => Exchange.ResponsePass.ReplaceHeld(Index, body);
 
+    /// <summary>Puts other bytes in the place of what this filter was shown of the request's body that it holds.</summary>
+    public void ReplaceShownRequest(ReadOnlySpan<byte> body) => Exchange.RequestPass.ReplaceShown(Index, body);
+
+    /// <summary>Puts other bytes in the place of what this filter was shown of the response's body that it holds.</summary>
+    public void ReplaceShownResponse(ReadOnlySpan<byte> body) => Exchange.ResponsePass.ReplaceShown(Index, body);
+
+    /// <summary>The request's trailers wait behind what this filter holds.</summary>
+    public bool HoldsRequestTrailers => Exchange.RequestPass.HoldsTrailers(Index);
+
+    /// <summary>The response's trailers wait behind what this filter holds.</summary>
+    public bool HoldsResponseTrailers => Exchange.ResponsePass.HoldsTrailers(Index);
+
     /// <summary>A request that this filter stopped is from now on buffered: what follows is shown to it.</summary>
     public void BufferRequest() => Exchange.RequestPass.BufferFromNow(Index);
 

@@ -5,6 +5,7 @@ using Envoy.Service.Auth.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Edits;
 using Lateen.Proxy.Filters.ExtAuthz;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
@@ -267,27 +268,27 @@ internal static class AuthzQuestions
             Verdict = AuthzVerdict.Denied,
             Status = denied.Status is { } status && (int)status.Code != 0 ? (int)status.Code : 403,
             Body = Encoding.UTF8.GetBytes(denied.Body),
-            Headers = [.. denied.Headers.Select(static h => Header(h, AuthzHeaderAction.Add))],
+            Headers = [.. denied.Headers.Select(static h => Header(h, HeaderEditAction.Add))],
             Metadata = metadata,
         };
     }
 
-    private static AuthzHeader Header(HeaderValueOption option, AuthzHeaderAction action) => new(action, Encoding.Latin1.GetBytes((option.Header?.Key ?? "").ToLowerInvariant()),
+    private static HeaderEdit Header(HeaderValueOption option, HeaderEditAction action) => new(action, Encoding.Latin1.GetBytes((option.Header?.Key ?? "").ToLowerInvariant()),
         option.Header is not { } header ? [] : header.RawValue.Length > 0 ? header.RawValue.ToByteArray() : Encoding.UTF8.GetBytes(header.Value));
 
 #pragma warning disable CS0612 // append is deprecated, and the one that counts for requests (observed)
-    private static AuthzHeaderAction Legacy(HeaderValueOption option) => option.Append ?? false ? AuthzHeaderAction.AppendIfPresent : AuthzHeaderAction.Set;
+    private static HeaderEditAction Legacy(HeaderValueOption option) => option.Append ?? false ? HeaderEditAction.AppendIfPresent : HeaderEditAction.Set;
 
-    private static AuthzHeaderAction Action(HeaderValueOption option)
+    private static HeaderEditAction Action(HeaderValueOption option)
     {
         if (option.Append is { } append)
-            return append ? AuthzHeaderAction.Add : AuthzHeaderAction.Set;
+            return append ? HeaderEditAction.Add : HeaderEditAction.Set;
         return option.AppendAction switch
         {
-            HeaderValueOption.Types.HeaderAppendAction.AddIfAbsent => AuthzHeaderAction.AddIfAbsent,
-            HeaderValueOption.Types.HeaderAppendAction.OverwriteIfExists => AuthzHeaderAction.OverwriteIfPresent,
-            HeaderValueOption.Types.HeaderAppendAction.OverwriteIfExistsOrAdd => AuthzHeaderAction.Set,
-            _ => AuthzHeaderAction.Add,
+            HeaderValueOption.Types.HeaderAppendAction.AddIfAbsent => HeaderEditAction.AddIfAbsent,
+            HeaderValueOption.Types.HeaderAppendAction.OverwriteIfExists => HeaderEditAction.OverwriteIfPresent,
+            HeaderValueOption.Types.HeaderAppendAction.OverwriteIfExistsOrAdd => HeaderEditAction.Set,
+            _ => HeaderEditAction.Add,
         };
     }
 #pragma warning restore CS0612

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Edits;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Statistics;
@@ -307,14 +308,14 @@ internal sealed class AuthzSlot : FilterSlot
     }
 
     // True where a header may be changed; an answer that asks for the impossible is an error where that is wanted.
-    private bool Permits(in AuthzHeader header, out bool error)
+    private bool Permits(in HeaderEdit header, out bool error)
     {
         bool valid = header.IsValid, allowed = _settings.MutationRules?.Allows(header.Name) ?? true;
         error = (!valid && _settings.ValidateMutations) || (!allowed && _settings.MutationRules!.DisallowedIsError);
         return valid && allowed;
     }
 
-    private bool AnyInvalid(IReadOnlyList<AuthzHeader> headers)
+    private bool AnyInvalid(IReadOnlyList<HeaderEdit> headers)
     {
         for (int i = 0; i < headers.Count; i++)
         {
@@ -334,7 +335,7 @@ internal sealed class AuthzSlot : FilterSlot
         }
         Count(AuthzCounter.Ok);
         HeaderMap head = Exchange.RequestHead;
-        foreach (AuthzHeader header in answer.Headers)
+        foreach (HeaderEdit header in answer.Headers)
         {
             if (Permits(header, out _))
                 header.Apply(head);
@@ -367,7 +368,7 @@ internal sealed class AuthzSlot : FilterSlot
         if (_settings.ChargesCluster)
             ClusterFilterStats.CountAnswer(Exchange, answer.Status);
         var headers = new HeaderMap();
-        foreach (AuthzHeader header in answer.Headers)
+        foreach (HeaderEdit header in answer.Headers)
         {
             if (header.IsValid && header.Name[0] != ':')
                 headers.Add(header.Name, header.Value);
@@ -379,7 +380,7 @@ internal sealed class AuthzSlot : FilterSlot
     {
         if (_allowed is null)
             return;
-        foreach (AuthzHeader header in _allowed.ResponseHeaders)
+        foreach (HeaderEdit header in _allowed.ResponseHeaders)
         {
             if (header.IsValid)
                 header.Apply(Exchange.ResponseHead);

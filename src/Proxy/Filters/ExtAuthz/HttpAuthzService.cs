@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Exchanges.Heads;
+using Lateen.Proxy.Filters.Edits;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Tcp;
@@ -41,27 +42,6 @@ public sealed record HttpAuthzOptions
 
     /// <summary>Names that go to dynamic metadata.</summary>
     public HeaderNames ToMetadata { get; init; } = HeaderNames.None;
-}
-
-/// <summary>Tests of header names.</summary>
-public sealed class HeaderNames(IReadOnlyList<StringMatch> tests)
-{
-    /// <summary>No name.</summary>
-    public static readonly HeaderNames None = new([]);
-
-    /// <summary>True where there is no test.</summary>
-    public bool IsEmpty => tests.Count == 0;
-
-    /// <summary>True where one of the tests takes the name.</summary>
-    public bool Includes(ReadOnlySpan<byte> name)
-    {
-        for (int i = 0; i < tests.Count; i++)
-        {
-            if (tests[i].Matches(name))
-                return true;
-        }
-        return false;
-    }
 }
 
 /// <summary>An authorizer that speaks HTTP: it is sent the request's head under another path, and 200 allows.</summary>
@@ -133,8 +113,8 @@ public sealed class HttpAuthzService(HttpAuthzOptions options) : AuthzService
                 _receiver.OnAnswer(AuthzAnswer.Failed);
                 return;
             }
-            var toRequest = new List<AuthzHeader>();
-            var toClient = new List<AuthzHeader>();
+            var toRequest = new List<HeaderEdit>();
+            var toClient = new List<HeaderEdit>();
             var metadata = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
             var removed = new List<byte[]>();
             HeaderMap head = call.ResponseHead;
@@ -156,17 +136,17 @@ public sealed class HttpAuthzService(HttpAuthzOptions options) : AuthzService
                 : new AuthzAnswer { Verdict = AuthzVerdict.Denied, Status = call.Status, Body = call.ResponseBody.ToArray(), Headers = toClient, Metadata = metadata.Count > 0 ? metadata : null });
         }
 
-        private void TakeAllowed(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, List<AuthzHeader> toRequest, List<AuthzHeader> toClient)
+        private void TakeAllowed(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, List<HeaderEdit> toRequest, List<HeaderEdit> toClient)
         {
             if (_options.ToUpstream.Includes(name))
-                toRequest.Add(new AuthzHeader(AuthzHeaderAction.Set, name.ToArray(), value.ToArray()));
+                toRequest.Add(new HeaderEdit(HeaderEditAction.Set, name.ToArray(), value.ToArray()));
             if (_options.ToUpstreamAppended.Includes(name))
-                toRequest.Add(new AuthzHeader(AuthzHeaderAction.AppendIfPresent, name.ToArray(), value.ToArray()));
+                toRequest.Add(new HeaderEdit(HeaderEditAction.AppendIfPresent, name.ToArray(), value.ToArray()));
             if (_options.ToAllowed.Includes(name))
-                toClient.Add(new AuthzHeader(AuthzHeaderAction.Add, name.ToArray(), value.ToArray()));
+                toClient.Add(new HeaderEdit(HeaderEditAction.Add, name.ToArray(), value.ToArray()));
         }
 
-        private void TakeDenied(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, List<AuthzHeader> toClient)
+        private void TakeDenied(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, List<HeaderEdit> toClient)
         {
             // The length is our answer's own.
             if (known is KnownHeader.ContentLength or KnownHeader.TransferEncoding or KnownHeader.Connection)
@@ -174,7 +154,7 @@ public sealed class HttpAuthzService(HttpAuthzOptions options) : AuthzService
             bool goes = _options.ToDenied is not { IsEmpty: false } names ? known != KnownHeader.Host
                 : known is KnownHeader.Location || name.SequenceEqual("www-authenticate"u8) || names.Includes(name);
             if (goes)
-                toClient.Add(new AuthzHeader(AuthzHeaderAction.Add, name.ToArray(), value.ToArray()));
+                toClient.Add(new HeaderEdit(HeaderEditAction.Add, name.ToArray(), value.ToArray()));
         }
 
         private sealed class Answer(Call owner) : SideCallReceiver

@@ -3,6 +3,7 @@ using Envoy.Extensions.Filters.Http.ExtAuthz.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters;
+using Lateen.Proxy.Filters.Edits;
 using Lateen.Proxy.Filters.ExtAuthz;
 using Lateen.Proxy.Remote;
 using Lateen.Proxy.Routing;

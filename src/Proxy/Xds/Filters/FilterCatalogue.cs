@@ -28,6 +28,7 @@ internal static class FilterCatalogue
         new RbacTranslator(),
         new JwtTranslator(),
         new ExtAuthzTranslator(),
+        new ExtProcTranslator(),
         new LocalRateLimitTranslator(rateLimits),
         new BufferTranslator(),
         new HeaderMutationTranslator(),

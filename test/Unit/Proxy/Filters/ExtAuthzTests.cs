@@ -1,3 +1,4 @@
+using Lateen.Proxy.Filters.Edits;
 using Lateen.Proxy.Filters.ExtAuthz;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Upstream.Calls;

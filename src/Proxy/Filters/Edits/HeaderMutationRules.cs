@@ -1,6 +1,6 @@
 using Lateen.Proxy.Routing;
 
-namespace Lateen.Proxy.Filters.ExtAuthz;
+namespace Lateen.Proxy.Filters.Edits;
 
 /// <summary>Which headers a server beside the proxy may change (envoy.config.common.mutation_rules.v3).</summary>
 public sealed record HeaderMutationRules
