@@ -144,14 +144,19 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
         return ObjectRows.Of(resource, revision, at, [.. found, .. conflicts.About(resource, store.Current), .. NoEffect([resource])]);
     }
 
-    private static IEnumerable<Diagnostic> NoEffect(IReadOnlyList<Resource> resources) => resources.Where(resource => !resource.Kind.HasEffect).Select(resource => new Diagnostic
+    private static IEnumerable<Diagnostic> NoEffect(IReadOnlyList<Resource> resources) =>
+        resources.Where(resource => !resource.Kind.HasEffect).Select(resource => Idle(resource, "", $"{resource.Kind.Name} is kept, but not in effect yet"))
+            .Concat(resources.SelectMany(resource => IdleFields.Of(resource).Select(path => Idle(resource, path, "is kept, but has no effect"))));
+
+    private static Diagnostic Idle(Resource resource, string path, string text) => new()
     {
         Code = OperatorCodes.NotInEffect,
         Level = DiagnosticLevel.Info,
-        Text = $"{resource.Kind.Name} is kept, but not in effect yet",
+        Text = text,
+        Path = path,
         Resource = resource.Key.ToString(),
-        Position = resource.Origin.Position,
-    });
+        Position = resource.PositionOf(path),
+    };
 
     private static string Outcome(ResourceKey key, ResourceView before, ApplyResult result) =>
         !result.Changed.Contains(key) ? "unchanged" : before.Find(key) is null ? "created" : "configured";
