@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Lateen.Api.Texts;
 using Lateen.Console.Html;
 using Lateen.Console.Remote;
 
@@ -57,7 +58,7 @@ internal sealed class HistoryPage(MeshApi mesh, string secret, TimeProvider time
     private static Markup Diff(JsonNode? changed)
     {
         string before = changed?["before"]?.ToString() ?? "", after = changed?["after"]?.ToString() ?? "";
-        return Markup.Of($"<h2>{changed?["resource"]?.ToString()}</h2><pre>{Markup.Each(LineDifference.Of(before, after), Line)}</pre>");
+        return Markup.Of($"<h2>{changed?["resource"]?.ToString()}</h2><pre>{Markup.Each(LineDiff.Whole(before, after), Line)}</pre>");
     }
 
     private static Markup Line(string line)

@@ -1,3 +1,4 @@
+using Lateen.Api.Texts;
 using Lateen.Cli;
 using Lateen.Cli.Printing;
 using Xunit;
@@ -46,7 +47,7 @@ public sealed class PrintingTests
     {
         string before = string.Concat(Enumerable.Range(1, 20).Select(i => i + "\n"));
         string after = before.Replace("10\n", "ten\n", StringComparison.Ordinal) + "21\n";
-        Assert.Equal(["@@ -7,7 +7,7 @@", " 7", " 8", " 9", "-10", "+ten", " 11", " 12", " 13", "@@ -18,3 +18,4 @@", " 18", " 19", " 20", "+21"], LineDiff.Of(before, after));
+        Assert.Equal(["@@ -7,7 +7,7 @@", " 7", " 8", " 9", "-10", "+ten", " 11", " 12", " 13", "@@ -18,3 +18,4 @@", " 18", " 19", " 20", "+21"], LineDiff.Hunks(before, after));
     }
 
     [Theory]

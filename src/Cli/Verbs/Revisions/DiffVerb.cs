@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lateen.Api.Texts;
 using Lateen.Cli.Printing;
 using Lateen.Cli.Remote;
 using Lateen.ControlPlane.Operator;
@@ -35,7 +36,7 @@ internal static class DiffVerb
         string name = changed.Namespace is null ? changed.Resource : $"{changed.Resource} -n {changed.Namespace}";
         terminal.Line(terminal.Paint($"--- {name} (revision {answer.From})", Tone.Strong));
         terminal.Line(terminal.Paint($"+++ {name} ({(answer.To < 0 ? "as applied" : $"revision {answer.To}")})", Tone.Strong));
-        foreach (string line in LineDiff.Of(changed.Before ?? "", changed.After ?? ""))
+        foreach (string line in LineDiff.Hunks(changed.Before ?? "", changed.After ?? ""))
         {
             Tone tone = line[0] switch { '+' => Tone.Good, '-' => Tone.Bad, '@' => Tone.Faint, _ => Tone.Plain };
             terminal.Line(terminal.Paint(line, tone));

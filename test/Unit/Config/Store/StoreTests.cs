@@ -1,3 +1,4 @@
+using Lateen.Api.Texts;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
@@ -104,7 +105,7 @@ public sealed class StoreTests : IDisposable
         var diff = journal.Diff(1, 2, []);
         Assert.Equal(["changed", "created"], diff.Select(d => d.Action));
         Assert.Contains("# written by hand", diff[0].After!, StringComparison.Ordinal);
-        Assert.Contains(TextDiff.Lines(diff[0].Before, diff[0].After), l => l.StartsWith('+') && l.Contains("8080", StringComparison.Ordinal));
+        Assert.Contains(LineDiff.Hunks(diff[0].Before ?? "", diff[0].After ?? ""), l => l.StartsWith('+') && l.Contains("8080", StringComparison.Ordinal));
 
         var result = store.Rollback(1, "carol");
         Assert.True(result.Accepted);

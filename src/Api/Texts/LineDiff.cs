@@ -1,15 +1,18 @@
-namespace Lateen.Cli.Printing;
+namespace Lateen.Api.Texts;
 
-/// <summary>The lines that differ between two texts, with three lines of context, as `diff -u` has them.</summary>
+/// <summary>What differs between two texts, line by line. For resources: hundreds of lines, not millions.</summary>
 public static class LineDiff
 {
     private const int Context = 3;
+    private const int LinesMax = 4000;
 
-    /// <summary>Hunks: a line `@@ -from,count +from,count @@`, then lines that begin with a blank, a minus or a plus.</summary>
-    public static IReadOnlyList<string> Of(string before, string after)
+    /// <summary>Both as one text, each line with a sign before it: blank, minus or plus.</summary>
+    public static IReadOnlyList<string> Whole(string before, string after) => [.. Script(Lines(before), Lines(after)).Select(step => step.Sign + step.Text)];
+
+    /// <summary>Hunks as <c>diff -u</c> has them: a line <c>@@ -from,count +from,count @@</c>, then signed lines, three equal ones around each change.</summary>
+    public static IReadOnlyList<string> Hunks(string before, string after)
     {
-        string[] left = Lines(before), right = Lines(after);
-        List<(char Sign, string Text)> script = Script(left, right);
+        List<(char Sign, string Text)> script = Script(Lines(before), Lines(after));
         var hunks = new List<string>();
         int i = 0, leftLine = 1, rightLine = 1;
         while (i < script.Count)
@@ -42,9 +45,10 @@ public static class LineDiff
         return Math.Min(script.Count, lastChange + Context + 1);
     }
 
-    // Longest common subsequence by the table: resources have hundreds of lines, not millions.
+    // Longest common subsequence by the table; texts beyond the bound are told as one gone and one come.
     private static List<(char Sign, string Text)> Script(string[] left, string[] right)
     {
+        if (left.Length > LinesMax || right.Length > LinesMax) return [.. left.Select(line => ('-', line)), .. right.Select(line => ('+', line))];
         var common = new int[left.Length + 1, right.Length + 1];
         for (int i = left.Length - 1; i >= 0; i--)
         {
