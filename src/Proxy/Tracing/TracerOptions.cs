@@ -1,4 +1,3 @@
-using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Statistics;
@@ -71,21 +70,21 @@ public abstract class SpanTag(string name) : RouteSpanTag
     public byte[] Name { get; } = System.Text.Encoding.UTF8.GetBytes(name);
 
     /// <summary>Adds the value; nothing for no tag.</summary>
-    public abstract void Write(ExchangeFacts facts, ByteBuffer to);
+    public abstract void Write(IStreamFacts facts, ByteBuffer to);
 }
 
 /// <summary>The same for all.</summary>
 public sealed class FixedTag(string name, string value) : SpanTag(name)
 {
     /// <inheritdoc/>
-    public override void Write(ExchangeFacts facts, ByteBuffer to) => to.Append(value);
+    public override void Write(IStreamFacts facts, ByteBuffer to) => to.Append(value);
 }
 
 /// <summary>By a format.</summary>
 public sealed class FormattedTag(string name, TextFormat format) : SpanTag(name)
 {
     /// <inheritdoc/>
-    public override void Write(ExchangeFacts facts, ByteBuffer to) => format.Write(facts, to, true);
+    public override void Write(IStreamFacts facts, ByteBuffer to) => format.Write(facts, to, true);
 }
 
 /// <summary>A request's header.</summary>
@@ -94,7 +93,7 @@ public sealed class HeaderTag(string name, string header, string absent) : SpanT
     private readonly byte[] _header = System.Text.Encoding.Latin1.GetBytes(header.ToLowerInvariant());
 
     /// <inheritdoc/>
-    public override void Write(ExchangeFacts facts, ByteBuffer to)
+    public override void Write(IStreamFacts facts, ByteBuffer to)
     {
         if (facts.RequestHead is { } head && head.TryGet(_header, out ReadOnlySpan<byte> value))
             to.Append(value);
@@ -104,10 +103,10 @@ public sealed class HeaderTag(string name, string header, string absent) : SpanT
 }
 
 /// <summary>Metadata of the request, its route, cluster or host.</summary>
-public sealed class MetadataTag(string name, Func<ExchangeFacts, Metadata?> kind, string ns, string[] path, string absent) : SpanTag(name)
+public sealed class MetadataTag(string name, Func<IStreamFacts, Metadata?> kind, string ns, string[] path, string absent) : SpanTag(name)
 {
     /// <inheritdoc/>
-    public override void Write(ExchangeFacts facts, ByteBuffer to)
+    public override void Write(IStreamFacts facts, ByteBuffer to)
     {
         if (kind(facts) is not { } metadata || !metadata.TryGet(ns, path, out System.Text.Json.JsonElement value))
         {

@@ -1,10 +1,15 @@
 using Envoy.Config.Accesslog.V3;
 using Envoy.Extensions.AccessLoggers.File.V3;
+using Envoy.Extensions.AccessLoggers.Grpc.V3;
+using Envoy.Extensions.AccessLoggers.OpenTelemetry.V3;
 using Envoy.Extensions.AccessLoggers.Stream.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Formats;
+using Lateen.Proxy.Remote;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Telemetry;
+using Opentelemetry.Proto.Common.V1;
+using Opentelemetry.Proto.Resource.V1;
 using Core = Envoy.Config.Core.V3;
 
 namespace Lateen.Proxy.Xds;
@@ -27,11 +32,91 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
                 return Stream("/dev/stdout", ValueTranslator.Unpack(log.TypedConfig!, StdoutAccessLog.Parser, rejections)?.LogFormat, filter, rejections);
             case "envoy.extensions.access_loggers.stream.v3.StderrAccessLog":
                 return Stream("/dev/stderr", ValueTranslator.Unpack(log.TypedConfig!, StderrAccessLog.Parser, rejections)?.LogFormat, filter, rejections);
+            case "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig":
+                return ValueTranslator.Unpack(log.TypedConfig!, HttpGrpcAccessLogConfig.Parser, rejections) is { } http
+                    ? Streamed(http.CommonConfig, false, [.. http.AdditionalRequestHeadersToLog], [.. http.AdditionalResponseHeadersToLog], [.. http.AdditionalResponseTrailersToLog], filter, rejections) : null;
+            case "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig":
+                return ValueTranslator.Unpack(log.TypedConfig!, TcpGrpcAccessLogConfig.Parser, rejections) is { } tcp ? Streamed(tcp.CommonConfig, true, [], [], [], filter, rejections) : null;
+            case "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig":
+                return ValueTranslator.Unpack(log.TypedConfig!, OpenTelemetryAccessLogConfig.Parser, rejections) is { } otel ? Otel(otel, filter, rejections) : null;
             default:
                 rejections.Add($"Didn't find a registered implementation for access logger '{log.Name}' with type URL: '{log.TypedConfig?.TypeUrl}'");
                 return null;
         }
     }
+
+    private StreamedLog? Streamed(CommonGrpcAccessLogConfig? common, bool tcp, string[] request, string[] response, string[] trailers, LogFilter? filter, Rejections rejections)
+    {
+        if (Common(common, StreamedLog.Path, "access_logs.grpc_access_log.", rejections) is not { } options)
+            return null;
+        Translation translation = Translation!;
+        var node = new Core.Node(translation.Node)
+        {
+            UserAgentName = "envoy",
+            UserAgentBuildVersion = new Core.BuildVersion { Version = new Envoy.Type.V3.SemanticVersion { MajorNumber = 1, MinorNumber = 40 } },
+        };
+        return new StreamedLog(options, new LogEntries(options.FilterState, options.Tags, Lower(request), Lower(response), Lower(trailers)), node, tcp, filter, workers);
+    }
+
+    private static string[] Lower(string[] names) => [.. names.Select(static n => n.ToLowerInvariant())];
+
+    private RemoteLogOptions? Common(CommonGrpcAccessLogConfig? common, string path, string stats, Rejections rejections)
+    {
+        using Rejections.Scope scope = rejections.In("common_config");
+        if (common is null)
+        {
+            rejections.Add("is required");
+            return null;
+        }
+        if (common.LogName.Length == 0)
+            rejections.Add("log_name: value length must be at least 1 characters");
+        if (common.GrpcService is not { } service)
+        {
+            rejections.Add("grpc_service is required");
+            return null;
+        }
+        if (common.GrpcStreamRetryPolicy is not null)
+            rejections.Note("grpc_stream_retry_policy has no effect: a stream is opened anew with the next records");
+        Translation translation = Translation!;
+        return SideTranslator.Grpc(service, path, 0, translation, rejections) is { } method && rejections.None
+            ? new RemoteLogOptions(
+                common.LogName, method with { Side = method.Side with { TimeoutMicros = 0 } }, (int)Math.Min(common.BufferSizeBytes ?? 16384, 1 << 20), ValueTranslator.Micros(common.BufferFlushInterval, 1_000_000),
+                [.. common.FilterStateObjectsToLog], TracingTranslator.Tags(common.CustomTags, rejections), translation.Statistics.Group(stats, RemoteLogOptions.Schema))
+            : null;
+    }
+
+    private OtelLog? Otel(OpenTelemetryAccessLogConfig c, LogFilter? filter, Rejections rejections)
+    {
+        string prefix = "access_logs.open_telemetry_access_log." + (c.StatPrefix.Length > 0 ? c.StatPrefix + "." : "");
+        if (Common(c.CommonConfig, OtelLog.Path, prefix, rejections) is not { } options)
+            return null;
+        if (c.Formatters.Count > 0)
+            rejections.Note("formatters have no effect beyond the commands that are built in");
+        var resource = new Resource();
+        void Add(string key, AnyValue value) => resource.Attributes.Add(new KeyValue { Key = key, Value = value });
+        if (!c.DisableBuiltinLabels)
+        {
+            Core.Node node = Translation!.Node;
+            Add("log_name", new AnyValue { StringValue = options.Name });
+            Add("zone_name", new AnyValue { StringValue = node.Locality?.Zone ?? "" });
+            Add("cluster_name", new AnyValue { StringValue = node.Cluster });
+            Add("node_name", new AnyValue { StringValue = node.Id });
+        }
+        foreach (KeyValue attribute in c.ResourceAttributes?.Values ?? [])
+            Add(attribute.Key, attribute.Value);
+        try
+        {
+            return new OtelLog(options, resource, c.Body is null ? null : new OtelValue(c.Body), [.. c.Attributes?.Values.Select(static a => (a.Key, new OtelValue(a.Value))) ?? []], filter, workers);
+        }
+        catch (FormatException e)
+        {
+            rejections.Add(e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>What logs of services need besides; set before the first is translated.</summary>
+    public Translation? Translation { get; set; }
 
     private Telemetry.AccessLog? File(FileAccessLog? file, LogFilter? filter, Rejections rejections)
     {
@@ -76,7 +161,7 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
     {
         try
         {
-            return new Telemetry.AccessLog(TextFormat.Parse(format), null, filter, sink(path), omitEmpty, workers);
+            return new LineLog(TextFormat.Parse(format), null, filter, sink(path), omitEmpty, workers);
         }
         catch (FormatException e)
         {
@@ -92,7 +177,7 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
             // Each worker has its own: a format keeps a scratch buffer.
             System.Text.Json.JsonElement template = ValueTranslator.Json(format);
             JsonFormat[] formats = [.. Enumerable.Range(0, workers).Select(_ => new JsonFormat(template, omitEmpty))];
-            return new Telemetry.AccessLog(null, formats, filter, sink(path), omitEmpty, workers);
+            return new LineLog(null, formats, filter, sink(path), omitEmpty, workers);
         }
         catch (FormatException e)
         {

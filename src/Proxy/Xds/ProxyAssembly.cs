@@ -50,6 +50,7 @@ internal sealed class ProxyAssembly
             Say = inputs.Say,
             RuntimeSources = new Discovery.RuntimeSources(_bootstrap, runtime),
         };
+        Translation.Logs.Translation = Translation;
         server.Statistics.Add("istio", Translation.Metrics);
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
         Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say);

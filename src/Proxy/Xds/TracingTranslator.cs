@@ -188,7 +188,7 @@ internal static class TracingTranslator
 
     private static MetadataTag? Metadata(string name, CustomTag.Types.Metadata m, Rejections rejections)
     {
-        Func<ExchangeFacts, Metadata?>? kind = m.Kind?.KindCase switch
+        Func<IStreamFacts, Metadata?>? kind = m.Kind?.KindCase switch
         {
             MetadataKind.KindOneofCase.Request => static f => f.DynamicMetadata,
             MetadataKind.KindOneofCase.Route => static f => f.RouteMetadata,

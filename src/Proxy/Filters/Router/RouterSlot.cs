@@ -144,6 +144,8 @@ internal sealed class RouterSlot : FilterSlot
         {
             if (attempt.Stream is null || attempt.IsOver)
                 continue;
+            if (end)
+                Exchange.Times.UpstreamSendEnd = Loop.Now;
             attempt.Send(body, end);
             if (!_active)
                 return;
@@ -168,6 +170,7 @@ internal sealed class RouterSlot : FilterSlot
         {
             if (attempt.Stream is not null && !attempt.IsOver)
             {
+                Exchange.Times.UpstreamSendEnd = Loop.Now;
                 attempt.SendTrailers(Exchange.RequestTrailers);
                 break;
             }
