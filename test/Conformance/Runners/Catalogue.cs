@@ -37,6 +37,7 @@ public static class Catalogue
         new Tables.EnvoyFilterRunner(),
         new Tables.ListenersRunner(),
         new Tables.AgentRunner(),
+        new Tables.BootstrapRunner(),
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>
