@@ -24,7 +24,7 @@ internal sealed class ListenerParts
         var telemetry = TelemetryScope.Of(snapshot.Telemetry, target, snapshot.Settings.RootNamespace);
         Target = target;
         Logs = new AccessLogs(inputs.Mesh, snapshot.Registry, telemetry);
-        Stats = new StatsFilters(inputs.Mesh, telemetry, target.IsWaypoint);
+        Stats = new StatsFilters(inputs.Mesh, telemetry, target.IsWaypoint, inputs.Features);
         Tracing = TracingSelection.Of(telemetry.Levels.SelectMany(static l => l.Tracing), inputs.Mesh);
         Peers = new PeerSecurity(inputs);
         Requests = new RequestSecurity(inputs, target);

@@ -1,8 +1,10 @@
 using Envoy.Config.Listener.V3;
 using Envoy.Extensions.Filters.Network.HttpConnectionManager.V3;
+using Google.Protobuf.WellKnownTypes;
 using Istio.Mesh.V1Alpha1;
 using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
+using Lateen.Pilot.Meaning;
 using Stats;
 using Provider = Istio.Mesh.V1Alpha1.MeshConfig.Types.ExtensionProvider;
 
@@ -12,6 +14,8 @@ namespace Lateen.Pilot.Generation.Telemetry;
 public sealed class StatsFilters
 {
     private const string Name = "istio.stats";
+
+    private static readonly TimeSpan DefaultDeletion = TimeSpan.FromMinutes(5);
 
     private static readonly Dictionary<string, string> MetricNames = new(StringComparer.Ordinal)
     {
@@ -29,12 +33,16 @@ public sealed class StatsFilters
 
     private readonly IReadOnlyList<ProviderMetrics> metrics;
     private readonly bool isWaypoint;
+    private readonly Duration? rotation;
+    private readonly Duration? deletion;
 
     /// <summary>Filters as the scope asks for them. Prometheus is the only provider that reports metrics from the proxy.</summary>
-    public StatsFilters(MeshConfig mesh, TelemetryScope scope, bool isWaypoint)
+    public StatsFilters(MeshConfig mesh, TelemetryScope scope, bool isWaypoint, Features? features = null)
     {
         ArgumentNullException.ThrowIfNull(scope);
         this.isWaypoint = isWaypoint;
+        rotation = Interval(features?.Text("METRIC_ROTATION_INTERVAL", "") ?? "", TimeSpan.Zero);
+        deletion = Interval(features?.Text("METRIC_GRACEFUL_DELETION_INTERVAL", "") ?? "", DefaultDeletion);
         metrics = MetricSelection.Of(scope.Levels.SelectMany(static l => l.Metrics), mesh)
             .Where(m => Providers.Find(mesh, m.Key)?.ProviderCase == Provider.ProviderOneofCase.Prometheus)
             .Select(static m => m.Value).ToList();
@@ -60,12 +68,19 @@ public sealed class StatsFilters
                 // A server or gateway must not let the caller choose the service name that is reported.
                 DisableHostHeaderFallback = listenerClass != ListenerClass.SidecarOutbound,
                 TcpReportingDuration = provider.ReportingInterval,
+                RotationInterval = rotation,
+                GracefulDeletionInterval = deletion,
                 Reporter = isWaypoint ? Reporter.ServerGateway : Reporter.Unspecified,
             };
             config.Metrics.Add(side.Overrides.Select(Metric));
             yield return config;
         }
     }
+
+    /// <summary>An interval that the proxy is told: null where it is the one that it has anyway.</summary>
+    public static Duration? Interval(TimeSpan asked, TimeSpan otherwise) => asked == otherwise ? null : Duration.FromTimeSpan(asked);
+
+    private static Duration? Interval(string asked, TimeSpan otherwise) => Wire.ParseDuration(asked) is { } parsed ? Interval(parsed.ToTimeSpan(), otherwise) : null;
 
     private static MetricConfig Metric(MetricOverride change)
     {

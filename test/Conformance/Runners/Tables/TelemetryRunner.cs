@@ -39,6 +39,8 @@ internal sealed class TelemetryRunner : TableRunner
         Table("dynatrace-sampler", Rules.TracingTables.Sampler);
         Table("tracing", Tracing);
         Table("trace-operation", (row, _) => Rows.Same(Wire.HostPort(row.Text("host"), row.Number("port")) + "/*", row.Text("match")));
+        Table("reporting-interval", (row, _) => Messages.Difference(
+            StatsFilters.Interval(Nanoseconds(row, "input"), Nanoseconds(row, "defaultVal")), row.Field("expected")));
         Table("inbound-stat-name", (row, _) =>
         {
             var tm = row.GetProperty("tm");
@@ -205,4 +207,6 @@ internal sealed class TelemetryRunner : TableRunner
             return difference is null ? null : $"{name}: {difference}";
         }
     }
+
+    private static TimeSpan Nanoseconds(JsonElement row, string name) => TimeSpan.FromTicks((row.Field(name)?.GetInt64() ?? 0) / TimeSpan.NanosecondsPerTick);
 }
