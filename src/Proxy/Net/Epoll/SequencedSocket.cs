@@ -3,7 +3,7 @@ using System.Text;
 namespace Lateen.Proxy.Net.Epoll;
 
 /// <summary>A unix socket of records (SOCK_SEQPACKET) between two processes of one user, each record a short text and perhaps a descriptor. Blocking: for a thread of its own.</summary>
-internal sealed unsafe class SequencedSocket : IDisposable
+public sealed unsafe class SequencedSocket : IDisposable
 {
     private const int TextMax = 512, ControlBytes = 24;
 

@@ -9,7 +9,7 @@ namespace Lateen.Proxy.Server.HotRestart;
 /// <param name="Worker">Whose it was; -1 for the main loop's.</param>
 /// <param name="Address">The address that was asked for.</param>
 /// <param name="Descriptor">The socket.</param>
-internal readonly record struct HandedSocket(int Worker, Address Address, int Descriptor)
+public readonly record struct HandedSocket(int Worker, Address Address, int Descriptor)
 {
     /// <summary>What is told beside the descriptor: "0 ip 127.0.0.1 80", "-1 unix /path".</summary>
     public string Text => Address.IsIp ? $"{Worker} ip {Address.Host} {Address.Port}" : $"{Worker} unix {Address.Name}";
