@@ -90,3 +90,13 @@ internal sealed class LuaCall : SideCallReceiver
         _run.OnAnswer(this, head, body);
     }
 }
+
+/// <summary>An answer that a script wants to give.</summary>
+internal sealed class LuaReply
+{
+    public int Status { get; set; }
+
+    public HeaderMap Head { get; } = new();
+
+    public ByteBuffer Body { get; } = new(0);
+}

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using Lateen.Proxy.Filters.Lua.Calls;
 
 namespace Lateen.Proxy.Filters.Lua;
 
@@ -9,7 +10,7 @@ internal static unsafe class LuaCalls
 {
     private static readonly (string Name, Func<LuaFrame, int> Call)[] All =
     [
-        .. StreamCalls.All, .. HeaderCalls.All, .. BodyCalls.All, .. MetadataCalls.All, .. InfoCalls.All, .. PlainCalls.All,
+        .. StreamCalls.All, .. HeaderCalls.All, .. BodyCalls.All, .. MetadataCalls.All, .. FactCalls.All, .. PlainCalls.All,
     ];
 
     /// <summary>Puts a table of all functions by name on the stack.</summary>

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Lateen.Proxy.Filters.Lua;
+namespace Lateen.Proxy.Filters.Lua.Calls;
 
 /// <summary>Public keys and signatures. A key is its own DER text, kept with the run.</summary>
 internal static class SignatureCalls

@@ -1,3 +1,5 @@
+// Calls: what scripts may ask of the objects that they are handed, a file for each kind of object. Each call is given a LuaFrame (its arguments and results) and answers with a code and
+// values; none of them raises a Lua error, waits, or keeps anything: state is the LuaRun's. Names and words of errors are Envoy's, so that scripts and their users find what they know.
 using System.Globalization;
 using System.Text;
 using Lateen.Proxy.Exchanges;
@@ -5,7 +7,7 @@ using Lateen.Proxy.Filters.Router;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 
-namespace Lateen.Proxy.Filters.Lua;
+namespace Lateen.Proxy.Filters.Lua.Calls;
 
 /// <summary>The handle that <c>envoy_on_request</c> and <c>envoy_on_response</c> are given.</summary>
 internal static class StreamCalls
@@ -269,14 +271,4 @@ internal static class StreamCalls
             _ => f.Fail("timestamp format must be MILLISECOND or MICROSECOND."),
         };
     }
-}
-
-/// <summary>An answer that a script wants to give.</summary>
-internal sealed class LuaReply
-{
-    public int Status { get; set; }
-
-    public HeaderMap Head { get; } = new();
-
-    public Formats.ByteBuffer Body { get; } = new(0);
 }

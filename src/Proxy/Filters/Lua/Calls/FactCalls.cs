@@ -4,10 +4,10 @@ using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
 
-namespace Lateen.Proxy.Filters.Lua;
+namespace Lateen.Proxy.Filters.Lua.Calls;
 
 /// <summary>Stream, connection, TLS, virtual host and route as scripts may ask about them.</summary>
-internal static class InfoCalls
+internal static class FactCalls
 {
     public static readonly (string, Func<LuaFrame, int>)[] All =
     [

@@ -2,7 +2,7 @@ using System.Text;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 
-namespace Lateen.Proxy.Filters.Lua;
+namespace Lateen.Proxy.Filters.Lua.Calls;
 
 /// <summary>Header objects: part 0 is the head, part 1 the trailers.</summary>
 internal static class HeaderCalls

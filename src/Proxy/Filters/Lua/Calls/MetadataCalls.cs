@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
 
-namespace Lateen.Proxy.Filters.Lua;
+namespace Lateen.Proxy.Filters.Lua.Calls;
 
 /// <summary>Metadata of routes, virtual hosts and this filter's route; dynamic metadata; filter state.</summary>
 internal static class MetadataCalls

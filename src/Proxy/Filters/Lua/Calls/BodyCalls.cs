@@ -1,6 +1,6 @@
 using Lateen.Proxy.Http;
 
-namespace Lateen.Proxy.Filters.Lua;
+namespace Lateen.Proxy.Filters.Lua.Calls;
 
 /// <summary>Buffer objects: the whole body, or the part that goes by.</summary>
 internal static class BodyCalls
