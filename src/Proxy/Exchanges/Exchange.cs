@@ -230,6 +230,13 @@ public sealed class Exchange : RequestReceiver
         _timers.OnHead(end);
         IsHead = RequestHead[KnownHeader.Method].SequenceEqual("HEAD"u8);
         IsGrpc = Routing.Route.IsGrpc(RequestHead);
+        if (Options.Overload.RefuseRequests)
+        {
+            Connection.Stats.Count(HttpStat.DownstreamRqOverloadClose);
+            CloseConnection();
+            Replies.Overload(this);
+            return;
+        }
         if (!Admission.Admit(this))
             return;
         SelectRoute();

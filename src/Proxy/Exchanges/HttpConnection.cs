@@ -215,6 +215,14 @@ public sealed class HttpConnection : RequestAcceptor
     internal void EndAfter(Exchange exchange)
     {
         bool spent = Options.MaxRequestsPerConnection > 0 && _requests >= Options.MaxRequestsPerConnection;
+        if (Options.Overload.EndConnections && !_draining && exchange.Stream.Version != HttpVersion.Http2)
+        {
+            // The client is asked to leave; what it has sent already is answered.
+            if (exchange.Details != "overload")
+                Stats.Count(HttpStat.DownstreamCxOverloadDisableKeepalive);
+            exchange.Stream.AnnounceClose();
+            return;
+        }
         if (!spent && !_draining && !(ShallEnd?.Invoke() ?? false))
             return;
         Stats.Count(spent ? HttpStat.DownstreamCxMaxRequestsReached : HttpStat.DownstreamCxDrainClose);

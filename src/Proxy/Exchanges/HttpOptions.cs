@@ -114,6 +114,9 @@ public sealed record HttpOptions
     /// <summary>A record each so many microseconds, too; 0 for none.</summary>
     public long LogIntervalMicros { get; init; }
 
+    /// <summary>What the overload manager wants.</summary>
+    public OverloadSwitches Overload { get; init; } = OverloadSwitches.None;
+
     /// <summary>Traces requests; null where off.</summary>
     public ExchangeTracer? Tracer { get; init; }
 

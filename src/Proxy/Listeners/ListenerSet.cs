@@ -73,6 +73,16 @@ public sealed class ListenerSet(Worker worker)
         Drain(entry);
     }
 
+    /// <summary>Nothing is accepted for a while: clients wait in the kernel's queue.</summary>
+    public void Pause(bool paused)
+    {
+        _paused = paused;
+        foreach (Entry entry in _byName.Values)
+            entry.Sockets.ForEach(s => s.Accepting = !paused);
+    }
+
+    private bool _paused;
+
     /// <summary>Ends the connections of the listeners chosen in order; they accept further ones.</summary>
     public void Drain(Func<Listener, bool> which)
     {
@@ -104,6 +114,8 @@ public sealed class ListenerSet(Worker worker)
             Listener l = entry.Listener;
             var options = new ListenOptions(address, l.ReusePort, l.Transparent, l.FreeBind, Backlog: l.Backlog);
             entry.Sockets.Add(worker.Loop.Listen(options, new Door(this, entry)));
+            if (_paused)
+                entry.Sockets[^1].Accepting = false;
         }
     }
 

@@ -68,6 +68,9 @@ public sealed class ProxyServer : IDisposable
     private readonly Flushing _flushing;
     private AdminServer? _admin;
 
+    /// <summary>What the overload manager wants of connections.</summary>
+    public Exchanges.OverloadSwitches Overload { get; } = new();
+
     /// <summary>Puts a proxy together. Nothing runs before <see cref="Start"/>.</summary>
     /// <exception cref="BootstrapException">The bootstrap can't be served.</exception>
     public ProxyServer(ProxyInputs inputs, Ground ground)
@@ -154,6 +157,8 @@ public sealed class ProxyServer : IDisposable
     {
         State = ProxyState.Initializing;
         _flushing.Begin();
+        if (_assembly.Overload is { } plan)
+            new OverloadManager(this, plan).Start();
         try
         {
             if (_assembly.AdminAddress.Kind != AddressKind.None)

@@ -78,6 +78,9 @@ public sealed class WorkerListeners : ListenerHost
         OnEach(s => s.Stop(which));
     }
 
+    /// <summary>Nothing is accepted for a while, on all workers.</summary>
+    public void Pause(bool paused) => OnEach(s => s.Pause(paused));
+
     private void OnEach(Action<ListenerSet> action)
     {
         foreach (ListenerSet set in _sets)

@@ -43,6 +43,7 @@ internal static class HttpTranslator
             LogAtStart = m.AccessLogOptions?.FlushAccessLogOnNewRequest ?? m.FlushAccessLogOnNewRequest,
             LogIntervalMicros = ValueTranslator.Micros(m.AccessLogOptions?.AccessLogFlushInterval ?? m.AccessLogFlushInterval),
 #pragma warning restore CS0612
+            Overload = translation.Overload,
             Tracer = m.Tracing is null ? null : TracingTranslator.Tracer(m.Tracing, translation, $"http.{prefix}.tracing.", rejections),
             LocalReplies = LocalReplyTranslator.Rules(m.LocalReplyConfig, translation, rejections),
             ProxyStatus = ProxyStatus(m, translation),

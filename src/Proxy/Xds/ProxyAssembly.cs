@@ -26,6 +26,12 @@ internal sealed class ProxyAssembly
         server.Statistics.Rules = StatsTranslator.Rules(_bootstrap, statistics);
         if (!statistics.None)
             throw new BootstrapException($"stats_config: {statistics}");
+        var overload = new Rejections();
+        Overload = OverloadTranslator.Plan(_bootstrap.OverloadManager, server, overload);
+        if (!overload.None)
+            throw new BootstrapException(overload.ToString());
+        foreach (string note in overload.Notes)
+            inputs.Say(note);
         var tls = new TlsTranslator((source, name) => Sources!.Subscribe(source, ResourceTypes.Secret, name));
         FilterRegistry filters = FilterCatalogue.Make(() => Translation!);
         Tls = tls;
@@ -36,6 +42,7 @@ internal sealed class ProxyAssembly
             OwnAddress = server.OwnAddress,
             Failing = () => !server.IsHealthy,
             Statistics = server.Statistics,
+            Overload = server.Overload,
             Workers = server.Workers.Count,
             Clusters = server.Clusters,
             Upstreams = server.Upstreams,
@@ -76,6 +83,9 @@ internal sealed class ProxyAssembly
         foreach (Worker worker in _server.Workers)
             _server.Upstreams[worker].Zone = zone;
     }
+
+    /// <summary>What is done under pressure; null for nothing.</summary>
+    public OverloadPlan? Overload { get; }
 
     /// <summary>Translators and what they lean on.</summary>
     public Translation Translation { get; }

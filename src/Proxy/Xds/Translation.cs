@@ -57,6 +57,9 @@ internal sealed class Translation
     /// <summary>Whether the listener that is being translated takes traffic towards the workload.</summary>
     public bool IsInbound { get; set; }
 
+    /// <summary>What the overload manager wants of connections.</summary>
+    public Exchanges.OverloadSwitches Overload { get; init; } = new();
+
     /// <summary>Whether it takes traffic that leaves the workload.</summary>
     public bool IsOutbound { get; set; }
 
