@@ -37,6 +37,7 @@ public static class Catalogue
         new Tables.EnvoyFilterRunner(),
         new Tables.ListenersRunner(),
         new Tables.AgentRunner(),
+        new Tables.IptablesRunner(),
         new Tables.BootstrapRunner(),
     ];
 
