@@ -188,6 +188,104 @@ public sealed class LuaTests
         Assert.Contains(_said, l => l.Contains(":2: bad argument #2 to 'add' (string expected, got nil)", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("h:streamInfo():protocol()", "HTTP/1.1")]
+    [InlineData("h:streamInfo():routeName()", "/")]
+    [InlineData("h:streamInfo():virtualClusterName() .. '-'", "-")]
+    [InlineData("h:streamInfo():requestedServerName() .. '-'", "-")]
+    [InlineData("h:streamInfo():downstreamRemoteAddress():match('^[^:]+')", "10.0.0.1")]
+    [InlineData("h:streamInfo():downstreamLocalAddress()", "10.0.0.2:8080")]
+    [InlineData("h:streamInfo():downstreamSslConnection() == nil", "true")]
+    [InlineData("h:connection():ssl() == nil", "true")]
+    [InlineData("h:metadata():get('k') == nil", "true")]
+    [InlineData("h:route():metadata():get('k') == nil", "true")]
+    [InlineData("h:virtualHost():metadata():get('k') == nil", "true")]
+    [InlineData("h:filterContext():get('k') == nil", "true")]
+    [InlineData("h:streamInfo():dynamicTypedMetadata('x') == nil", "true")]
+    [InlineData("h:streamInfo():filterState():get('x') == nil", "true")]
+    [InlineData("h:connectionStreamInfo():dynamicMetadata():get('x') == nil", "true")]
+    [InlineData("(function() local m = h:streamInfo():dynamicMetadata() m:set('n', 'k', {a = 1, b = {true, 'x'}}) local v = m:get('n').k return v.a .. tostring(v.b[1]) .. v.b[2] end)()", "1truex")]
+    [InlineData("(function() local m = h:streamInfo():dynamicMetadata() m:set('n', 'k', 2.5) local s = '' for ns, v in pairs(m) do s = s .. ns .. v.k end return s end)()", "n2.5")]
+    [InlineData("(function() local n = 0 for k, v in pairs(h:headers()) do if k == 'x-two' then n = n + tonumber(v) end end return n end)()", "3")]
+    [InlineData("h:headers():get('X-Two')", "1,2")]
+    [InlineData("h:headers():getAtIndex('x-two', 1)", "2")]
+    [InlineData("h:headers():getAtIndex('x-two', 2) == nil", "true")]
+    [InlineData("h:headers():getNumValues('x-two')", "2")]
+    [InlineData("select('#', h:headers():get('none'))", "0")]
+    [InlineData("h:base64Escape('hi\0')", "aGkA")]
+    [InlineData("h:timestamp() == tonumber(h:timestampString())", "true")]
+    [InlineData("#h:timestampString(EnvoyTimestampResolution.MICROSECOND) - #h:timestampString()", "3")]
+    [InlineData("h:importPublicKey('no key', 6):get() == nil", "true")]
+    [InlineData("os.date('!%Y', 0) .. type(os.time())", "1970number")]
+    [InlineData("type(h)", "userdata")]
+    [InlineData("getmetatable(h)", "false")]
+    [InlineData("h:body() == nil", "true")]
+    [InlineData("h:trailers() == nil", "true")]
+    public void A_handle_tells(string expression, string text)
+    {
+        Play($"function envoy_on_request(h) local v = {expression} h:headers():add('x-v', tostring(v)) end", "GET / HTTP/1.1\r\nHost: a\r\nX-Two: 1\r\nX-Two: 2\r\n\r\n");
+        Assert.True(Errors == 0, string.Join('\n', _said));
+        Assert.Contains($"x-v: {text}\r\n", _upstreamSaw, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_answer_of_the_script_may_have_several_headers_of_a_name_and_passes_its_response_function()
+    {
+        string answer = Play("""
+            function envoy_on_request(h) h:respond({[":status"] = 418, ["set-cookie"] = {"a=1", "b=2"}, ["x-n"] = 7}, "short") end
+            function envoy_on_response(h) local n = h:body():length() h:headers():add("x-seen", n) end
+            """);
+        Assert.StartsWith("HTTP/1.1 418", answer, StringComparison.Ordinal);
+        Assert.Contains("set-cookie: a=1\r\nset-cookie: b=2", answer, StringComparison.Ordinal);
+        Assert.Contains("x-seen: 5", answer, StringComparison.Ordinal);
+        Assert.EndsWith("short", answer, StringComparison.Ordinal);
+        Assert.Equal("", _upstreamSaw);
+    }
+
+    [Fact]
+    public void An_answer_may_follow_a_body_and_a_call()
+    {
+        string answer = Play("""
+            function envoy_on_request(h)
+              local b = h:body():getBytes(0, 2)
+              local hs = h:httpCall("side", {[":method"]="GET", [":path"]="/", [":authority"]="s"}, b, 500)
+              h:respond({[":status"] = hs[":status"]}, b)
+            end
+            """, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
+        Assert.StartsWith("HTTP/1.1 201", answer, StringComparison.Ordinal);
+        Assert.EndsWith("ab", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_body_is_replaced_after_a_call()
+    {
+        string answer = Play("""
+            function envoy_on_response(h)
+              local b = h:body()
+              h:httpCall("side", {[":method"]="GET", [":path"]="/", [":authority"]="s"}, nil, 500)
+              h:body():setBytes("longer than before")
+            end
+            """);
+        Assert.Contains("content-length: 18", answer, StringComparison.Ordinal);
+        Assert.EndsWith("longer than before", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_client_that_leaves_while_a_script_waits_leaves_nothing_behind()
+    {
+        Play("function envoy_on_request(h) h:body() end", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+        for (int i = 0; i < 50; i++)
+        {
+            RawClient client = _rig.Connect();
+            client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx");
+            _rig.Network.RunUntil(() => false, 1000);
+            client.Transport.Close(abort: true);
+            _rig.Network.RunUntil(() => false, 1000);
+        }
+        Assert.StartsWith("HTTP/1.1 200", _rig.Ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"), StringComparison.Ordinal);
+        Assert.Equal(0, Errors);
+    }
+
     [Fact]
     public void Scripts_that_end_well_use_their_threads_again()
     {
