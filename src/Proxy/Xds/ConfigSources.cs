@@ -53,7 +53,7 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
     public void WatchAll(Core.ConfigSource source, string type, Rejections rejections)
     {
         if (PathOf(source) is { } path)
-            File(path, type);
+            File(path, type, FolderOf(source));
         else if (StreamOf(source, type, rejections) is { } stream)
             stream.WatchAll(type);
     }
@@ -66,7 +66,7 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
             if (!_namesOfFile.TryGetValue((path, type), out HashSet<string>? names))
                 _namesOfFile[(path, type)] = names = [];
             bool more = names.Add(name) && _files.ContainsKey((path, type));
-            File(path, type);
+            File(path, type, FolderOf(source));
             // A file that was read for others may have it, too.
             if (more)
                 Read(path, type);
@@ -122,11 +122,22 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
         return known;
     }
 
-    private void File(string path, string type)
+    private static string FolderOf(Core.ConfigSource source) => source.PathConfigSource?.WatchedDirectory?.Path ?? "";
+
+    /// <summary>Calls back whenever a file is replaced that something was made of (a certificate of a secret); once for each file.</summary>
+    public void Watch(string path, string folder, Action changed)
+    {
+        if (_watched.Add(path))
+            new FileSource(loop, path, changed, folder).Start(readNow: false);
+    }
+
+    private readonly HashSet<string> _watched = new(StringComparer.Ordinal);
+
+    private void File(string path, string type, string folder)
     {
         if (_files.ContainsKey((path, type)))
             return;
-        var source = new FileSource(loop, path, () => Read(path, type));
+        var source = new FileSource(loop, path, () => Read(path, type), folder);
         _files[(path, type)] = source;
         source.Start();
     }

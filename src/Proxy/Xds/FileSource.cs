@@ -2,31 +2,36 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>A file that is read now and whenever it is replaced (by a rename into its folder, as Envoy asks, or written anew).</summary>
-internal sealed class FileSource(EventLoop loop, string path, Action read) : IDisposable
+/// <summary>A file that is read whenever it is replaced (by a rename into its folder, as Envoy asks, or written anew), or whenever anything moves in a folder that is named for it.</summary>
+/// <param name="loop">Where it is read.</param>
+/// <param name="path">The file.</param>
+/// <param name="read">Reads it.</param>
+/// <param name="folder">The folder whose changes count (watched_directory); empty for the file's own.</param>
+internal sealed class FileSource(EventLoop loop, string path, Action read, string folder = "") : IDisposable
 {
     private FileSystemWatcher? _watcher;
 
-    /// <summary>Reads, and begins to watch.</summary>
-    public void Start()
+    /// <summary>Reads (unless that was done), and begins to watch.</summary>
+    public void Start(bool readNow = true)
     {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
-        if (Directory.Exists(folder))
+        string watched = folder.Length > 0 ? folder : Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
+        if (Directory.Exists(watched))
         {
             // The whole folder: a mounted ConfigMap changes by a symbolic link beside the file.
-            _watcher = new FileSystemWatcher(folder) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.DirectoryName };
+            _watcher = new FileSystemWatcher(watched) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.DirectoryName };
             _watcher.Renamed += (_, e) => OnChange(e.FullPath);
             _watcher.Created += (_, e) => OnChange(e.FullPath);
             _watcher.Changed += (_, e) => OnChange(e.FullPath);
             _watcher.EnableRaisingEvents = true;
         }
-        read();
+        if (readNow)
+            read();
     }
 
     // On a thread of the watcher.
     private void OnChange(string changed)
     {
-        if (Path.GetFileName(changed) == Path.GetFileName(path) || changed.Contains("..data", StringComparison.Ordinal))
+        if (folder.Length > 0 || Path.GetFileName(changed) == Path.GetFileName(path) || changed.Contains("..data", StringComparison.Ordinal))
             loop.Post(new Changed(read));
     }
 

@@ -62,6 +62,7 @@ internal sealed class ProxyAssembly
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
         Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say);
         Resources.Subscriptions = Translation.Extensions.Subscriptions = Sources;
+        tls.Watch = Sources.Watch;
         Resources.Noted = inputs.Say;
         Resources.Progress = () => Progress?.Invoke();
         TakePlace();

@@ -131,11 +131,35 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
         {
             var rejections = new Rejections();
             if (ValueTranslator.Unpack(resource.Body, Secret.Parser, rejections) is { } secret)
+            {
                 Take(secret, rejections);
+                WatchFiles(secret);
+            }
             if (!rejections.None)
                 refused.Add((resource.Name, rejections.ToString()));
         }
         return refused;
+    }
+
+    /// <summary>Calls back whenever a file is replaced: path, folder to watch (empty for its own), what to do. Null watches none.</summary>
+    public Action<string, string, Action>? Watch { get; set; }
+
+    // Files that a discovered secret names may change without another word of its source: contexts are made anew then, and keep what they have where the files are not good (yet).
+    private void WatchFiles(Secret secret)
+    {
+        string folder = (secret.TlsCertificate?.WatchedDirectory ?? secret.ValidationContext?.WatchedDirectory)?.Path ?? "";
+        Core.DataSource?[] sources = [secret.TlsCertificate?.CertificateChain, secret.TlsCertificate?.PrivateKey, secret.ValidationContext?.TrustedCa, secret.ValidationContext?.Crl];
+        foreach (Core.DataSource? source in sources)
+        {
+            if (source?.Filename is { Length: > 0 } path)
+                Watch?.Invoke(path, folder, () => Renew(secret.Name));
+        }
+    }
+
+    private void Renew(string name)
+    {
+        if (_secrets.TryGetValue(name, out Secret? secret))
+            Take(secret, new Rejections());
     }
 
     /// <summary>Takes a secret (of the bootstrap, or by SDS); the contexts that wait for it are made.</summary>
@@ -191,7 +215,8 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
 
     private static void Renew(Awaiting awaiting, Rejections rejections)
     {
-        if (awaiting.Make(rejections) is not { } options)
+        // What cannot be read leaves the context as it is.
+        if (awaiting.Make(rejections) is not { } options || !rejections.None)
             return;
         if (TlsContext.Create(options, out string error) is { } context)
             awaiting.Source.Current = context;
