@@ -25,6 +25,9 @@ public sealed record Features
     /// <summary>PILOT_ENABLE_ALPN_FILTER.</summary>
     public bool AlpnFilter => Flag("PILOT_ENABLE_ALPN_FILTER", true);
 
+    /// <summary>Gateways ask the endpoint pickers of inference pools.</summary>
+    public bool InferencePools => Flag("ENABLE_GATEWAY_API_INFERENCE_EXTENSION", false);
+
     /// <summary>PILOT_ENABLE_TELEMETRY_LABEL: clusters and endpoints carry the names that telemetry reports.</summary>
     public bool TelemetryLabels => Flag("PILOT_ENABLE_TELEMETRY_LABEL", true);
 

@@ -99,6 +99,9 @@ internal sealed class GatewayRoutes
             {
                 Service = host => Find(host, rules.Namespace),
                 Hash = d => HashPolicies.ForDestination(inputs.DestinationRule(d.Host), d),
+                Picker = rule => inputs.Features.InferencePools
+                    ? rule.Route.Select(d => EndpointPickers.Of(Find(d.Destination?.Host ?? "", rules.Namespace), inputs.Scope.Snapshot.Settings.DomainSuffix)).FirstOrDefault(static picker => picker is not null)
+                    : null,
             },
             IsTls = server.Server.Tls is not null,
             AdvertisesHttp3 = server.OffersHttp3,

@@ -5,6 +5,7 @@ using Envoy.Extensions.RequestId.Uuid.V3;
 using Istio.Mesh.V1Alpha1;
 using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
+using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Generation.Telemetry;
 using Lateen.Pilot.Scope;
 using Lateen.Registry;
@@ -105,6 +106,7 @@ internal static class ConnectionManagers
         filters.AddRange(parts.Stats.Http(plan.Class));
         if (plan.IsWaypoint) filters.Add(Waypoints.StateFilters.ServerMetadata());
         if (features.PersistentSessions && plan.Class != ListenerClass.SidecarInbound) filters.Add(HttpFilters.StatefulSession());
+        if (features.InferencePools && inputs.Node.Type == ProxyType.Router) filters.Add(EndpointPickers.Filter());
         if (plan.DnsCache is { } cache) filters.Add(DynamicDns.HttpFilter(cache));
         filters.Add(HttpFilters.Router(inputs.Config.ProxyHeaders?.EnvoyDebugHeaders?.Disabled == true));
         return filters;

@@ -74,6 +74,9 @@ public sealed record RouteLookups
     /// <summary>The consistent-hash setting that applies to a destination, or null.</summary>
     public Func<Destination, LoadBalancerSettings.Types.ConsistentHashLB?> Hash { get; init; } = static _ => null;
 
+    /// <summary>Who chooses the server for requests of a rule, or null.</summary>
+    public Func<HTTPRoute, EndpointPicker?> Picker { get; init; } = static _ => null;
+
     /// <summary>The cluster of a destination. The default names outbound clusters; waypoints have names of their own.</summary>
     public Func<Destination, Service?, int, string> Cluster { get; init; } = DestinationClusters.Outbound;
 }

@@ -62,6 +62,7 @@ public static class RouteTranslator
         if (rule.Fault is { } fault) route.TypedPerFilterConfig[RouteFilterConfigs.FaultName] = Wire.Pack(RouteFilterConfigs.Fault(fault));
         if (rule.CorsPolicy is { } cors) route.TypedPerFilterConfig[RouteFilterConfigs.CorsName] = Wire.Pack(RouteFilterConfigs.Cors(cors));
         if (rule.Redirect is not null || rule.DirectResponse is not null) return;
+        if (inputs.Lookups.Picker(rule) is { } picker) route.TypedPerFilterConfig[EndpointPickers.FilterName] = Wire.Pack(EndpointPickers.Route(picker));
         // Several destinations may each have a session setting; one route can carry a single one.
         var session = rule.Route.Where(d => rule.Route.Count == 1 || d.Weight != 0)
             .Select(d => PersistentSessions.For(inputs.Lookups.Service(d.Destination?.Host ?? "")))

@@ -78,6 +78,8 @@ internal sealed class ExtProcTranslator : FilterTranslator
     {
         if (mode.RequestBodyMode == Wire.Types.BodySendMode.BufferedPartial || mode.ResponseBodyMode == Wire.Types.BodySendMode.BufferedPartial)
             rejections.Add("body mode BUFFERED_PARTIAL is not served: use BUFFERED or STREAMED");
+        if (mode.RequestBodyMode == Wire.Types.BodySendMode.FullDuplexStreamed || mode.ResponseBodyMode == Wire.Types.BodySendMode.FullDuplexStreamed)
+            rejections.Add("body mode FULL_DUPLEX_STREAMED is not served: use BUFFERED or STREAMED");
         return GrpcProcessorService.ModeOf(mode);
     }
 

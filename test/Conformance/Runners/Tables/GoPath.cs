@@ -7,7 +7,7 @@ using Google.Protobuf.Reflection;
 namespace Lateen.Test.Conformance.Runners.Tables;
 
 /// <summary>Paths through messages as the recorded assertions write them: getters, fields, indexes, len().</summary>
-internal static class GoPath
+internal static partial class GoPath
 {
     /// <summary>The value of an expression; null where something on the way is missing.</summary>
     /// <param name="expression">Like <c>len(routes[0].GetMatch().GetHeaders())</c>.</param>
@@ -18,7 +18,7 @@ internal static class GoPath
         {
             return Value(expression[4..^1], roots) is ICollection list ? list.Count : 0;
         }
-        var steps = expression.Replace("()", "", StringComparison.Ordinal).Replace("[", ".[", StringComparison.Ordinal).Split('.');
+        var steps = Assertion().Replace(expression.Replace("()", "", StringComparison.Ordinal), "").Replace("[", ".[", StringComparison.Ordinal).Split('.');
         var current = roots.TryGetValue(steps[0], out var root) ? root : throw new FormatException("unknown name " + steps[0]);
         foreach (var step in steps.Skip(1)) current = Step(current, step);
         return current;
@@ -38,6 +38,7 @@ internal static class GoPath
             };
         }
         var name = step.StartsWith("Get", StringComparison.Ordinal) ? step[3..] : step;
+        if (current is Choice chosen) return chosen.Field.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase) ? chosen.Field.Accessor.GetValue(chosen.Message) : null;
         if (current is not IMessage message) return name == "Value" ? current : throw new FormatException($"{step} of {current}");
         var field = message.Descriptor.Fields.InDeclarationOrder().FirstOrDefault(f => f.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase));
         if (field is not null) return field.Accessor.GetValue(message);
@@ -90,4 +91,8 @@ internal static class GoPath
         var right = JsonSerializer.Serialize(want);
         return left == right || left.Trim('"') == right.Trim('"') ? null : $"have {left}, want {right}";
     }
+
+    // Which of a oneof's types a value has: here the field says it.
+    [System.Text.RegularExpressions.GeneratedRegex(@"\.\(\*[\w.]+\)")]
+    private static partial System.Text.RegularExpressions.Regex Assertion();
 }

@@ -72,6 +72,7 @@ internal sealed class RoutingRunner : TableRunner
                 var first = routes.Count > 0 ? routes[0] : null;
                 weighted = first?.Route_?.WeightedClusters;
                 (roots["routes"], roots["weightedCluster"], roots["routeAction"], roots["redirectAction"]) = (routes.ToList(), weighted, first, first);
+                roots["extProcPerRoute"] = first?.TypedPerFilterConfig.GetValueOrDefault(EndpointPickers.FilterName)?.Unpack<Envoy.Extensions.Filters.Http.ExtProc.V3.ExtProcPerRoute>();
                 if (expression == "err") continue;
             }
             if (expression.StartsWith("cluster.RequestHeadersToAdd", StringComparison.Ordinal)) next++;
@@ -110,6 +111,8 @@ internal sealed class RoutingRunner : TableRunner
             {
                 Service = host => services.Find(s => s.Hostname == host),
                 Hash = destination => HashPolicies.ForDestination(rules.Find(r => r.Host == destination.Host), destination),
+                Picker = rule => (options.Field("inferencePoolExtensionRefs") ?? default).Field(rule.Name) is { } given
+                    ? new EndpointPicker(given.Text("fqdn"), int.Parse(given.Text("port"), System.Globalization.CultureInfo.InvariantCulture), given.Flag("failureModeAllow")) : null,
             },
             IsTls = options.Flag("isTLS"),
             AdvertisesHttp3 = options.Flag("isHTTP3AltSvcHeaderNeeded"),
