@@ -38,7 +38,7 @@ public static class NodePath
         var (node, line, column) = (root, root.Line, root.Column);
         foreach (var (name, index) in Parse(path))
         {
-            if (name is null && node is SequenceNode sequence && index < sequence.Items.Count)
+            if (name is null && node is SequenceNode sequence && index >= 0 && index < sequence.Items.Count)
             {
                 node = sequence.Items[index];
                 (line, column) = (node.Line, node.Column);

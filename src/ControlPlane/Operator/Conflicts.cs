@@ -36,16 +36,18 @@ public sealed class Conflicts(string domain)
         return said;
     }
 
-    private static void Tell(Dictionary<ResourceKey, List<Diagnostic>> said, Resource<VirtualService> owner, Resource<VirtualService> loser, string host)
+    private void Tell(Dictionary<ResourceKey, List<Diagnostic>> said, Resource<VirtualService> owner, Resource<VirtualService> loser, string host)
     {
-        Say(said, loser, OperatorCodes.HostTaken, DiagnosticLevel.Warning, host, $"host \"{host}\" is routed by the older {owner.Key}{Place(owner)}, so these routes are not used for it in sidecars");
-        Say(said, owner, OperatorCodes.HostTaken, DiagnosticLevel.Info, host, $"host \"{host}\" is also claimed by the younger {loser.Key}{Place(loser)}, whose routes are not used");
+        Say(said, loser, OperatorCodes.HostTaken, DiagnosticLevel.Warning, loser, host, $"host \"{host}\" is routed by the older {owner.Key}{Place(owner)}, so these routes are not used for it in sidecars");
+        Say(said, owner, OperatorCodes.HostTaken, DiagnosticLevel.Info, loser, host, $"host \"{host}\" is also claimed by the younger {loser.Key}{Place(loser)}, whose routes are not used");
     }
 
-    private static void Say(Dictionary<ResourceKey, List<Diagnostic>> said, Resource<VirtualService> about, DiagnosticCode code, DiagnosticLevel level, string host, string text)
+    private void Say(Dictionary<ResourceKey, List<Diagnostic>> said, Resource<VirtualService> about, DiagnosticCode code, DiagnosticLevel level, Resource named, string host, string text)
     {
         if (!said.TryGetValue(about.Key, out List<Diagnostic>? list)) said.Add(about.Key, list = []);
-        int index = about.Spec.Hosts.IndexOf(host);
+        // The two may have written one host in different words.
+        string meant = Qualified(host, named.Namespace);
+        int index = Math.Max(0, about.Spec.Hosts.ToList().FindIndex(own => Qualified(own, about.Namespace) == meant));
         list.Add(new Diagnostic { Code = code, Level = level, Text = text, Path = $"spec.hosts[{index}]", Position = about.PositionOf($"spec.hosts[{index}]"), Resource = about.Key.ToString(), Remedy = code.Remedy });
     }
 
