@@ -7,6 +7,7 @@ using Lateen.Config.Store;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Meaning.Compile;
 using Lateen.Pilot.Meaning.GatewayApi;
+using Lateen.Pilot.Meaning.GatewayApi.Status;
 using Lateen.Pilot.Meaning.Settings;
 using Lateen.Registry;
 using Resource = Lateen.Config.Resources.Resource;
@@ -50,6 +51,9 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
             GatewayApi = GatewayApi(view),
         });
     }
+
+    /// <summary>What became of the objects of the Gateway API in the last snapshot.</summary>
+    public IReadOnlyList<GatewayApiStatus> GatewayApiStatuses() => snapshots.GatewayApiStatuses();
 
     private static GatewayApiInputs GatewayApi(ResourceView view) => new()
     {

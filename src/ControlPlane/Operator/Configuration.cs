@@ -3,15 +3,18 @@ using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.Config.Validation;
 using Lateen.ControlPlane.Metrics;
+using Lateen.Pilot.Meaning.GatewayApi.Status;
 using Microsoft.AspNetCore.Http;
 
 namespace Lateen.ControlPlane.Operator;
 
 /// <summary>The written configuration as the operator changes and asks for it. Driven by the control loop alone.</summary>
-public sealed class Configuration(ResourceStore store, PilotMetrics metrics, string domain)
+public sealed class Configuration(ResourceStore store, PilotMetrics metrics, string domain, Func<IReadOnlyList<GatewayApiStatus>> statuses)
 {
     private readonly Conflicts conflicts = new(domain);
     private readonly Dictionary<ResourceKey, (long Revision, DateTimeOffset At)> lastChange = LastChanges(store.Journal);
+
+    private Dictionary<ResourceKey, Google.Protobuf.IMessage> conditions = [];
 
     /// <summary>The newest revision; 0 before the first.</summary>
     public long Revision => store.Journal?.LastNumber ?? store.Current.Generation;
@@ -75,6 +78,8 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
             .Where(resource => (inNamespace is null || !resource.Kind.IsNamespaced || resource.Namespace == inNamespace) && (name is null || resource.Name == name))
             .Where(resource => selector is null || ObjectRows.Matches(resource, selector))
             .OrderBy(resource => resource.Kind.Name, StringComparer.Ordinal).ThenBy(resource => resource.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Name, StringComparer.Ordinal);
+        // Conditions of the Gateway API are those of the last snapshot; they are made anew for who asks, since endpoints count in them.
+        conditions = statuses().ToDictionary(status => new ResourceKey(status.Kind, status.Namespace, status.Name), status => status.Content);
         StoredObject[] rows = [.. found.Select(Row), .. HeldOnly(kind, inNamespace, name)];
         if (rows.Length == 0 && name is not null) return NotThere(kind!, inNamespace, name);
         return new ObjectList(Revision, rows);
@@ -141,7 +146,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     {
         (long revision, DateTimeOffset at) = lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
         IEnumerable<Diagnostic> found = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad) ? bad.Diagnostics : Validator.Check(resource);
-        return ObjectRows.Of(resource, revision, at, [.. found, .. conflicts.About(resource, store.Current), .. NoEffect([resource])]);
+        return ObjectRows.Of(resource, revision, at, [.. found, .. conflicts.About(resource, store.Current), .. NoEffect([resource])], conditions.GetValueOrDefault(resource.Key));
     }
 
     private static IEnumerable<Diagnostic> NoEffect(IReadOnlyList<Resource> resources) =>

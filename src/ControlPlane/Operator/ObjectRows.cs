@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Google.Protobuf;
 using Lateen.Api.Diagnostics;
 using Lateen.Api.Documents;
 using Lateen.Config.Resources;
@@ -23,8 +24,13 @@ public static class ObjectRows
     }
 
     /// <summary>A resource with what is to be said about it.</summary>
-    public static StoredObject Of(Resource resource, long revision, DateTimeOffset changedAt, IReadOnlyList<Diagnostic> diagnostics) => new(
-        resource.Kind.Name, Name(resource.Key), Json(resource, diagnostics), resource.Origin.Position is { File.Length: > 0 } place ? $"{place.File}:{place.Line}" : null, revision, changedAt, [.. diagnostics.Select(Finding)]);
+    /// <param name="resource">As written.</param>
+    /// <param name="revision">The last revision that changed it.</param>
+    /// <param name="changedAt">When that was.</param>
+    /// <param name="diagnostics">What is wrong with it.</param>
+    /// <param name="conditions">The status that the control plane gives it; null to leave what was written.</param>
+    public static StoredObject Of(Resource resource, long revision, DateTimeOffset changedAt, IReadOnlyList<Diagnostic> diagnostics, IMessage? conditions) => new(
+        resource.Kind.Name, Name(resource.Key), Json(resource, diagnostics, conditions), resource.Origin.Position is { File.Length: > 0 } place ? $"{place.File}:{place.Line}" : null, revision, changedAt, [.. diagnostics.Select(Finding)]);
 
     /// <summary>singular.group/name, as kubectl prints a resource.</summary>
     public static string Name(ResourceKey key) => $"{key.Kind.Name.ToLowerInvariant()}{(key.Kind.Group.Length == 0 ? "" : "." + key.Kind.Group)}/{key.Name}";
@@ -57,9 +63,10 @@ public static class ObjectRows
     }
 
     // Findings stand in the status as Istio's analysis puts them there, for whoever reads the object and not this API.
-    private static JsonObject Json(Resource resource, IReadOnlyList<Diagnostic> diagnostics)
+    private static JsonObject Json(Resource resource, IReadOnlyList<Diagnostic> diagnostics, IMessage? conditions)
     {
         JsonObject json = JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(resource), indented: false))!.AsObject();
+        if (conditions is not null) json["status"] = JsonNode.Parse(JsonFormatter.Default.Format(conditions));
         if (diagnostics.Count == 0 || !resource.Kind.MessageIsSpec) return json;
         if (json["status"] is not JsonObject status) json["status"] = status = [];
         status["validationMessages"] = new JsonArray([.. diagnostics.Select(diagnostic => (JsonNode)new JsonObject

@@ -68,6 +68,30 @@ public sealed class OperatorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Routes_of_the_Gateway_API_tell_what_became_of_them()
+    {
+        await RunAsync("apply", "-f", File("""
+            apiVersion: v1
+            kind: Service
+            metadata: {name: reviews}
+            spec: {clusterIP: 10.0.0.1, ports: [{name: http, port: 80}]}
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: {name: reviews}
+            spec:
+              parentRefs: [{group: "", kind: Service, name: reviews}]
+              rules: [{backendRefs: [{name: nobody, port: 80}]}]
+            """));
+        // What is written is compiled a little later.
+        string text = "";
+        for (long end = Environment.TickCount64 + 10_000; !text.Contains("BackendNotFound", StringComparison.Ordinal) && Environment.TickCount64 < end;)
+            (_, text, _) = await RunAsync("get", "httproute", "reviews", "-o", "yaml");
+        Assert.Contains("reason: BackendNotFound", text, StringComparison.Ordinal);
+        Assert.Contains("type: Accepted", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_rollback_brings_the_former_text_back_and_the_history_tells_all_three()
     {
         await RunAsync("apply", "-f", File(Reviews));

@@ -15,6 +15,7 @@ namespace Lateen.Pilot.Meaning.Compile;
 public sealed class SnapshotCompiler
 {
     private readonly GatewayApi.GatewayApiConverter _gatewayApi = new();
+    private GatewayApi.GatewayApiResources _converted = GatewayApi.GatewayApiResources.None;
     private readonly Ingresses.IngressConverter _ingresses = new();
     private SnapshotInputs? _lastInputs;
     private MeshSnapshot? _last;
@@ -47,9 +48,13 @@ public sealed class SnapshotCompiler
         return snapshot;
     }
 
+    /// <summary>What became of the objects of the Gateway API in the last snapshot; made when it is asked for.</summary>
+    public IReadOnlyList<GatewayApi.Status.GatewayApiStatus> GatewayApiStatuses() => _lastInputs is null ? [] : _converted.Statuses(_lastInputs.Registry);
+
     private SnapshotInputs Converted(SnapshotInputs inputs)
     {
         var converted = _gatewayApi.Convert(inputs.GatewayApi, inputs.Registry, inputs.Settings.DomainSuffix);
+        _converted = converted;
         var ingresses = _ingresses.Convert(inputs.Ingresses, inputs.IngressClasses, inputs.Registry, inputs.Settings);
         if (ReferenceEquals(converted, GatewayApi.GatewayApiResources.None) && ReferenceEquals(ingresses, Ingresses.IngressResources.None)) return inputs;
         return inputs with
