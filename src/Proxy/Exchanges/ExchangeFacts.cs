@@ -175,6 +175,9 @@ public sealed class ExchangeFacts : IStreamFacts
     public (string Trace, string Span) TraceIds => _x.Options.Tracer?.IdsOf(_x) ?? ("", "");
 
     /// <inheritdoc/>
+    public bool IsHealthCheck => _x.IsHealthCheck;
+
+    /// <inheritdoc/>
     public bool IsTraced => _x.IsTraced;
 
     /// <inheritdoc/>

@@ -35,6 +35,9 @@ public sealed record AdminRequest(string Method, string Path, IReadOnlyDictionar
 /// <param name="Body">The body.</param>
 public sealed record AdminAnswer(int Status, string ContentType, byte[] Body)
 {
+    /// <summary>Envoy tells twice in some pages that browsers shall not guess the type.</summary>
+    public bool NoSniffTwice { get; init; }
+
     /// <summary>Plain text.</summary>
     public static AdminAnswer Text(string text, int status = 200) => new(status, "text/plain; charset=UTF-8", System.Text.Encoding.UTF8.GetBytes(text));
 
@@ -134,6 +137,8 @@ public sealed class AdminServer : Acceptor
             head.Add(KnownHeader.ContentType, System.Text.Encoding.ASCII.GetBytes(answer.ContentType));
             head.Add(KnownHeader.CacheControl, "no-cache, max-age=0"u8);
             head.Add("x-content-type-options"u8, "nosniff"u8);
+            if (answer.NoSniffTwice)
+                head.Add("x-content-type-options"u8, "nosniff"u8);
             head.Add(KnownHeader.Server, "envoy"u8);
             head.Add(KnownHeader.Date, System.Text.Encoding.ASCII.GetBytes(DateTimeOffset.FromUnixTimeMilliseconds(stream.Transport.Loop.WallClock / 1000).ToString("R", System.Globalization.CultureInfo.InvariantCulture)));
             // As Envoy's pages: without a length, in chunks.

@@ -45,8 +45,8 @@ public sealed class JsonFormat
         switch (node)
         {
             case ObjectNode o:
-                WriteObject(o, facts, to);
-                return true;
+                // An object in which nothing is left counts as missing; a list does not (observed of Envoy 1.40).
+                return WriteObject(o, facts, to);
             case ListNode l:
                 to.Append((byte)'[');
                 bool first = true;
@@ -70,7 +70,7 @@ public sealed class JsonFormat
         }
     }
 
-    private void WriteObject(ObjectNode node, IStreamFacts facts, ByteBuffer to)
+    private bool WriteObject(ObjectNode node, IStreamFacts facts, ByteBuffer to)
     {
         to.Append((byte)'{');
         bool first = true;
@@ -87,6 +87,7 @@ public sealed class JsonFormat
                 to.Truncate(before);
         }
         to.Append((byte)'}');
+        return !first;
     }
 
     private bool WriteText(TextFormat format, IStreamFacts facts, ByteBuffer to)

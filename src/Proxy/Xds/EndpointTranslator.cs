@@ -66,7 +66,7 @@ internal static class EndpointTranslator
             Address = name.Length > 0 ? default : ValueTranslator.Address(e.Address, rejections),
             DnsName = name,
             AdditionalAddresses = [.. e.AdditionalAddresses.Select(a => ValueTranslator.Address(a.Address, rejections))],
-            Hostname = e.Hostname,
+            Hostname = e.Hostname.Length > 0 || !names ? e.Hostname : e.Address?.SocketAddress?.Address ?? "",
             Weight = endpoint.LoadBalancingWeight ?? 1,
             Health = (EndpointHealth)endpoint.HealthStatus,
             Metadata = ValueTranslator.Metadata(endpoint.Metadata),

@@ -170,7 +170,7 @@ internal sealed class DumpSections(ProxyServer server, ProxyAssembly assembly)
         foreach (SecretMessage secret in assembly.Bootstrap.StaticResources?.Secrets ?? [])
         {
             if (named(secret.Name))
-                dump.StaticSecrets.Add(new SecretsConfigDump.Types.StaticSecret { Name = secret.Name, Secret = Any.Pack(secret), LastUpdated = Began });
+                dump.StaticSecrets.Add(new SecretsConfigDump.Types.StaticSecret { Name = secret.Name, Secret = Any.Pack(secret) });
         }
         foreach ((string name, SecretMessage secret) in assembly.Tls.Secrets)
         {

@@ -89,11 +89,14 @@ public sealed class StatisticsTests
     [Fact]
     public void Quantiles_are_of_two_digits()
     {
-        var cells = new LogLinearCells();
+        var store = new StatStore(2);
+        StatGroup group = store.Group("x.", new StatSchema([("h", StatKind.Histogram)]));
         for (int i = 1; i <= 100; i++)
-            cells.Record(i);
-        var bins = new HistogramBins();
-        cells.AddTo(bins);
+            group.Of(i & 1).Record(0, i);
+        store.Flush();
+        HistogramBins bins = HistogramBins.Empty;
+        foreach (StatSeries series in store.All())
+            bins = series is HistogramSeries histogram ? histogram.All : bins;
         double[] q = bins.Quantiles([0.0, 0.5, 0.9, 1.0]);
         Assert.Equal(100, bins.Count);
         Assert.InRange(q[1], 49, 52);
