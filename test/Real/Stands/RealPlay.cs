@@ -85,12 +85,17 @@ internal sealed class RealPlay(RunningMesh mesh, IReadOnlyDictionary<string, IPA
     {
         CommandEnd end = file.Length > 0 ? await mesh.VerbAsync("apply", "-f", Path.Combine(Lateen.Root, file), "--wait") : await Lateen.RunAsync(Lateen.Start(mesh.Folder, "apply", "-f", "-", "--wait"), block);
         if (end.Code != 0) throw new ScenarioException(end.ToString());
+        await PublishedAsync();
     }
+
+    // A proxy acknowledges what it has taken up before its workers have their letters.
+    private static Task PublishedAsync() => Lateen.UntilAsync(() => false, withinSeconds: 0.05);
 
     private async Task DeleteAsync(Match m)
     {
         CommandEnd end = await mesh.VerbAsync("delete", m.Groups["kind"].Value, m.Groups["name"].Value, "--wait");
         if (end.Code != 0) throw new ScenarioException(end.ToString());
+        await PublishedAsync();
     }
 
     private Task BehaveAsync(Match m, string kind, int status) =>
