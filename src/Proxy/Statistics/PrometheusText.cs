@@ -10,7 +10,7 @@ namespace Lateen.Proxy.Statistics;
 public sealed class PrometheusText(StatStore store)
 {
     private readonly Dictionary<string, byte[]> _labels = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _families = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (string Name, byte[] Text)> _families = new(StringComparer.Ordinal);
     private StatSeries[] _ordered = [];
     private int _orderedFor;
 
@@ -80,7 +80,7 @@ public sealed class PrometheusText(StatStore store)
 
     private static void Line(TaggedName tagged, string suffix, string label, ByteBuffer to)
     {
-        to.Append(tagged.Family);
+        to.Append(tagged.FamilyText);
         if (suffix.Length > 0)
             to.Append(suffix);
         to.Append((byte)'{');
@@ -123,17 +123,17 @@ public sealed class PrometheusText(StatStore store)
     private TaggedName Tag(StatSeries series)
     {
         if (series is ITaggedSeries own)
-            return new TaggedName(Intern(own.Family), own.Family, Labels(own.Tags));
+            return Named(own.Family, own.Family, own.Tags);
         var tags = new List<(string, string)>();
         string extracted = store.Rules.Tags.Extract(series.Name, tags);
-        return new TaggedName(Intern("envoy_" + Sanitize(extracted)), extracted, Labels(tags));
+        return Named("envoy_" + Sanitize(extracted), extracted, tags);
     }
 
-    private string Intern(string family)
+    private TaggedName Named(string family, string extracted, IReadOnlyList<(string, string)> tags)
     {
-        if (!_families.TryGetValue(family, out string? kept))
-            _families[family] = kept = family;
-        return kept;
+        if (!_families.TryGetValue(family, out (string Name, byte[] Text) kept))
+            _families[family] = kept = (family, System.Text.Encoding.ASCII.GetBytes(family));
+        return new TaggedName(kept.Name, extracted, Labels(tags)) { FamilyText = kept.Text };
     }
 
     private byte[] Labels(IReadOnlyList<(string Tag, string Value)> tags)

@@ -110,4 +110,8 @@ public class HistogramSeries(string name, Action<HistogramBins> merge) : StatSer
 /// <param name="Family">As Prometheus has it: <c>envoy_cluster_upstream_rq_total</c>; empty where it has no name there.</param>
 /// <param name="Extracted">With its dots, for the order of families.</param>
 /// <param name="Labels"><c>name="value"</c> and commas.</param>
-public sealed record TaggedName(string Family, string Extracted, byte[] Labels);
+public sealed record TaggedName(string Family, string Extracted, byte[] Labels)
+{
+    /// <summary>The family as it is written; one array for all series of it.</summary>
+    public byte[] FamilyText { get; init; } = [];
+}
