@@ -26,7 +26,7 @@ public sealed record OverloadResource(string Name, Func<double?> Measure);
 public sealed record OverloadPlan(long RefreshMicros, IReadOnlyList<OverloadResource> Resources, IReadOnlyList<OverloadAction> Actions);
 
 /// <summary>Measures resources on the main loop and switches actions; workers see switches.</summary>
-internal sealed class OverloadManager : Deadline
+internal sealed class OverloadMonitor : Deadline
 {
     private const string Prefix = "envoy.overload_actions.";
 
@@ -35,7 +35,7 @@ internal sealed class OverloadManager : Deadline
     private readonly Dictionary<string, double> _pressure = new(StringComparer.Ordinal);
     private readonly Dictionary<string, double> _states = new(StringComparer.Ordinal);
 
-    public OverloadManager(ProxyServer server, OverloadPlan plan)
+    public OverloadMonitor(ProxyServer server, OverloadPlan plan)
     {
         _server = server;
         _plan = plan;

@@ -158,7 +158,7 @@ public sealed class ProxyServer : IDisposable
         State = ProxyState.Initializing;
         _flushing.Begin();
         if (_assembly.Overload is { } plan)
-            new OverloadManager(this, plan).Start();
+            new OverloadMonitor(this, plan).Start();
         try
         {
             if (_assembly.AdminAddress.Kind != AddressKind.None)

@@ -94,12 +94,13 @@ public sealed class OtelReporter : SpanReporter
         body.Append(spans);
     }
 
-    private readonly ThreadLocal<ByteBuffer> _scratch = new(static () => new ByteBuffer(1024));
+    [ThreadStatic]
+    private static ByteBuffer? t_scratch;
 
     /// <inheritdoc/>
     protected override void Append(Span span, int before, ByteBuffer to)
     {
-        ByteBuffer one = _scratch.Value!;
+        ByteBuffer one = t_scratch ??= new ByteBuffer(1024);
         one.Clear();
         Span<byte> id = stackalloc byte[16];
         BinaryPrimitives.WriteUInt64BigEndian(id, span.TraceHigh);

@@ -1,3 +1,9 @@
+// Admin: the pages by which operators and Istio's tools look into a running proxy and turn its switches: Envoy's paths, forms and words, and pages
+// of our own (/decisions, /why). Everything here runs on the main loop; what workers own is asked of them by letters or read from counters.
+//
+// It owns no state but the help and the levels of loggers. A page never blocks and never touches a connection.
+// Refused: ASP.NET for these pages (more memory than the rest of the proxy); the proxy's own HTTP codec serves them.
+// The namespace is that of the folder above: to everybody else it is one thing.
 namespace Lateen.Proxy.Server;
 
 /// <summary>What /help says of a page: Envoy's pages in Envoy's words, since tools read them.</summary>
