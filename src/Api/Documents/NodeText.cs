@@ -12,10 +12,10 @@ public static class NodeText
     private static readonly SearchValues<char> PlainChars =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./*+@%^()<>=|;~$ ,");
 
-    public static string ToJson(Node node, bool indented)
+    public static string ToJson(Node node, bool indented, int indentSize = 2)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = indented, Encoder = Quoting.Encoder, MaxDepth = 1000 }))
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = indented, IndentSize = indentSize, Encoder = Quoting.Encoder, MaxDepth = 1000 }))
         {
             Json(node, writer);
         }

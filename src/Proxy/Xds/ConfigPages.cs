@@ -39,7 +39,7 @@ internal sealed class ConfigPages(ProxyServer server, ProxyAssembly assembly)
             status.AdditionalLocalAddresses.AddRange(listener.AdditionalAddresses.Select(a => DumpSections.AddressOf(a)));
             message.ListenerStatuses.Add(status);
         }
-        return AdminAnswer.Json(MessageWriter.ToJson(message, options: new WriterOptions { OriginalNames = true }));
+        return AdminAnswer.Json(MessageWriter.ToJson(message, options: WriterOptions.Envoy));
     }
 
     private AdminAnswer InitDump(AdminRequest request)
@@ -48,7 +48,7 @@ internal sealed class ConfigPages(ProxyServer server, ProxyAssembly assembly)
         IEnumerable<string> waiting = assembly.Resources.Listeners.Where(l => l.IsWarming).Select(l => l.Message.Name);
         foreach (string name in waiting)
             dump.UnreadyTargetsDumps_.Add(new UnreadyTargetsDumps.Types.UnreadyTargetsDump { Name = $"listener {name}", TargetNames = { "routes" } });
-        return AdminAnswer.Json(MessageWriter.ToJson(dump, options: new WriterOptions { OriginalNames = true }));
+        return AdminAnswer.Json(MessageWriter.ToJson(dump, options: WriterOptions.Envoy));
     }
 
     private static AdminAnswer Memory(AdminRequest request)

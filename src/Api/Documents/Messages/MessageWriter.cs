@@ -17,6 +17,12 @@ public sealed record WriterOptions
 
     /// <summary>Fields with their default value are written, too.</summary>
     public bool Defaults { get; init; }
+
+    /// <summary>Blanks for each level of indented JSON.</summary>
+    public int IndentSize { get; init; } = 2;
+
+    /// <summary>As Envoy's admin pages write messages.</summary>
+    public static readonly WriterOptions Envoy = new() { OriginalNames = true, IndentSize = 1 };
 }
 
 /// <summary>Turns a message into nodes with the rules of proto-JSON: enums by name, 64-bit numbers as texts, Any expanded when its type is known.</summary>
@@ -26,8 +32,8 @@ public static class MessageWriter
     /// <summary>The tree of the message.</summary>
     public static Node ToNode(IMessage message, WriterOptions? options = null) => Message(message, options ?? WriterOptions.Default);
 
-    /// <summary>JSON, indented by two blanks or on one line.</summary>
-    public static string ToJson(IMessage message, bool indented = true, WriterOptions? options = null) => NodeText.ToJson(ToNode(message, options), indented);
+    /// <summary>JSON, indented or on one line.</summary>
+    public static string ToJson(IMessage message, bool indented = true, WriterOptions? options = null) => NodeText.ToJson(ToNode(message, options), indented, (options ?? WriterOptions.Default).IndentSize);
 
     public static string ToYaml(IMessage message, WriterOptions? options = null) => NodeText.ToYaml(ToNode(message, options));
 

@@ -13,6 +13,9 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
     private readonly Stack<Http2ServerStream> _spareFaces = new();
     private DelayedClose? _lingering;
     private HeaderMap? _ignored;
+
+    // Streams that were answered whole while their requests went on: told with what else leaves behind the input.
+    private readonly List<uint> _unread = [];
     private int _prefaceSeen;
     private uint _newStream;
     private long _closed, _premature;
@@ -80,7 +83,14 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
         else if (_newStream == id && !_final)
             OnRequest(id, endStream, block);
         else
-            Decode(BlockKind.Ignored, _ignored ??= new HeaderMap(), endStream, block, null);
+            DecodeIgnored(id, endStream, block);
+    }
+
+    private void DecodeIgnored(uint id, bool endStream, ReadOnlySpan<byte> block)
+    {
+        Decode(BlockKind.Ignored, _ignored ??= new HeaderMap(), endStream, block, null);
+        if (endStream)
+            OnClosedEnd(id);
     }
 
     private void OnRequest(uint id, bool endStream, ReadOnlySpan<byte> block)
@@ -196,16 +206,28 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
         OnLocalEnd(core);
     }
 
-    // RFC 9113 8.1: a client that still sends is told, without blame, that nobody reads it.
+    // RFC 9113 8.1: a client that still sends is told, without blame, that nobody reads it. While input is being taken its end may lie behind the head
+    // that was answered: then there is nothing to tell.
     protected override void OnLocalEnd(Http2Stream stream)
     {
         Http2ServerStream face = stream.Server!;
         if (!stream.RemoteEnded && stream.Id != 0)
-            SendReset(stream.Id, ErrorCode.NoError);
+            _unread.Add(stream.Id);
+        if (!IsReceiving)
+            OnReceived();
         Release(stream, byReset: false);
         face.Receiver.OnStreamDone();
         Recycle(face);
         EndIfDrained();
+    }
+
+    protected override void OnClosedEnd(uint id) => _unread.Remove(id);
+
+    protected override void OnReceived()
+    {
+        foreach (uint id in _unread)
+            SendReset(id, ErrorCode.NoError);
+        _unread.Clear();
     }
 
     /// <summary>We give the stream up.</summary>

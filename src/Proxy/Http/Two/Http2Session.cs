@@ -144,19 +144,38 @@ internal abstract partial class Http2Session
         if (Ended)
             return;
         _lastReceivedAt = Transport.Loop.Now;
+        IsReceiving = true;
         if (_hold.Length == 0)
         {
             int used = Consume(bytes);
             if (!Ended && used < bytes.Length)
                 _hold.Append(bytes[used..]);
-            return;
         }
-        _hold.Append(bytes);
-        int taken = Consume(_hold.Span);
-        if (Ended)
-            _hold.Release();
         else
-            _hold.Drop(taken);
+        {
+            _hold.Append(bytes);
+            int taken = Consume(_hold.Span);
+            if (Ended)
+                _hold.Release();
+            else
+                _hold.Drop(taken);
+        }
+        IsReceiving = false;
+        if (!Ended)
+            OnReceived();
+    }
+
+    /// <summary>True while what arrived is being taken, frame by frame.</summary>
+    protected bool IsReceiving { get; private set; }
+
+    /// <summary>All that arrived has been taken.</summary>
+    protected virtual void OnReceived()
+    {
+    }
+
+    /// <summary>The peer ended its half of a stream that is closed here.</summary>
+    protected virtual void OnClosedEnd(uint id)
+    {
     }
 
     private int Consume(ReadOnlySpan<byte> bytes)
@@ -290,7 +309,11 @@ internal abstract partial class Http2Session
     private Http2Stream? AcceptData(uint id, int length, bool end)
     {
         if (Find(id) is not { } stream)
+        {
+            if (end)
+                OnClosedEnd(id);
             return null;
+        }
         if (stream.RemoteEnded)
         {
             StreamError(stream, ErrorCode.StreamClosed, ResetReason.ProtocolError, "http2.remote_reset");

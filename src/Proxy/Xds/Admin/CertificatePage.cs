@@ -23,7 +23,7 @@ internal sealed class CertificatePage(ProxyServer server, ProxyAssembly assembly
             if (one.CaCert.Count + one.CertChain.Count > 0)
                 message.Certificates_.Add(one);
         }
-        return AdminAnswer.Json(MessageWriter.ToJson(message, options: new WriterOptions { OriginalNames = true, Defaults = true }));
+        return AdminAnswer.Json(MessageWriter.ToJson(message, options: WriterOptions.Envoy with { Defaults = true }));
     }
 
     // Every certificate of a bundle.

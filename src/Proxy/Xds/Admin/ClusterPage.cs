@@ -92,7 +92,7 @@ internal sealed class ClusterPage(ProxyServer server, ProxyAssembly assembly)
             status.HostStatuses.AddRange(view.Hosts.All.Select(One));
             message.ClusterStatuses.Add(status);
         }
-        return AdminAnswer.Json(MessageWriter.ToJson(message, options: new WriterOptions { OriginalNames = true }));
+        return AdminAnswer.Json(MessageWriter.ToJson(message, options: WriterOptions.Envoy));
     }
 
     private static CircuitBreakers.Types.Thresholds Limits(BreakerLimits limits, Core.RoutingPriority priority) => new()

@@ -68,6 +68,6 @@ internal sealed class ConfigDumpPage(ProxyServer server, ProxyAssembly assembly)
     private static AdminAnswer Render(ConfigDump dump)
     {
         MessageTrim.Redact(dump);
-        return AdminAnswer.Json(MessageWriter.ToJson(dump, options: new WriterOptions { OriginalNames = true }));
+        return AdminAnswer.Json(MessageWriter.ToJson(dump, options: WriterOptions.Envoy));
     }
 }
