@@ -85,6 +85,13 @@ public sealed class RuntimeValues : IReadOnlyDictionary<string, string>
     public long Number(string key, long otherwise) =>
         key.Length > 0 && _current.TryGetValue(key, out string? text) && long.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out long number) ? number : otherwise;
 
+    /// <summary>A number with a fraction that a key may say; <paramref name="otherwise"/> where it does not. Any thread.</summary>
+    public double Real(string key, double otherwise) =>
+        key.Length > 0 && _current.TryGetValue(key, out string? text) && double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double number) ? number : otherwise;
+
+    /// <summary>A switch that a key may set; <paramref name="otherwise"/> where it does not. Any thread.</summary>
+    public bool Flag(string key, bool otherwise) => key.Length > 0 && _current.TryGetValue(key, out string? text) && bool.TryParse(text, out bool flag) ? flag : otherwise;
+
     /// <inheritdoc/>
     public string this[string key] => _current[key];
 

@@ -30,6 +30,7 @@ internal static class FilterCatalogue
         new ExtAuthzTranslator(),
         new ExtProcTranslator(),
         new LocalRateLimitTranslator(rateLimits),
+        new AdmissionControlTranslator(),
         new BufferTranslator(),
         new HeaderMutationTranslator(),
         rateLimits,

@@ -56,9 +56,23 @@ internal sealed class IstioStatsTranslator : FilterTranslator
     {
         if (ValueTranslator.Unpack(config, Stats.PluginConfig.Parser, rejections) is not { } c)
             return null;
+        NoteWhatHasNoEffect(c, rejections);
         return Settings(c, translation, rejections) is { } settings
             ? new IstioStatsFilter(name, translation.Metrics, settings, translation.IsInbound, hostFallback: !c.DisableHostHeaderFallback) { DisabledByDefault = disabled }
             : null;
+    }
+
+    // Series are kept for good, connections are not measured, and a gateway in front of servers reports as any proxy of its direction.
+    private static void NoteWhatHasNoEffect(Stats.PluginConfig c, Rejections rejections)
+    {
+        if (ValueTranslator.Micros(c.RotationInterval) > 0)
+            rejections.Note("istio.stats: rotation_interval has no effect");
+        if (ValueTranslator.Micros(c.GracefulDeletionInterval) > 0)
+            rejections.Note("istio.stats: graceful_deletion_interval has no effect");
+        if (ValueTranslator.Micros(c.TcpReportingDuration) > 0)
+            rejections.Note("istio.stats: tcp_reporting_duration has no effect");
+        if (c.Reporter == Stats.Reporter.ServerGateway)
+            rejections.Note("istio.stats: reporter SERVER_GATEWAY has no effect");
     }
 
     private static readonly IReadOnlySet<string> None = new HashSet<string>();
