@@ -11,11 +11,17 @@ namespace Lateen.Proxy.Server;
 public static partial class StartMemory
 {
     private const int DontNeed = 4;
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5), Running = TimeSpan.FromSeconds(30);
     private static Timer? _later;
+    private static bool _isFirst = true;
 
-    /// <summary>Does it once, some seconds from now, when first connections have been served; on a thread of its own, beside the traffic.</summary>
-    public static void GiveBackLater() => _later ??= new Timer(static _ => GiveBack(), null, Settling, Timeout.InfiniteTimeSpan);
+    /// <summary>Does it some seconds from now, and once more when first traffic has been served; on a thread of its own, beside the traffic.</summary>
+    public static void GiveBackLater() => _later ??= new Timer(static _ =>
+    {
+        GiveBack();
+        _later!.Change(_isFirst ? Running : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _isFirst = false;
+    }, null, Settling, Timeout.InfiniteTimeSpan);
 
     /// <summary>Does it now; nothing happens on a system without /proc.</summary>
     public static void GiveBack()
