@@ -9,7 +9,7 @@
 // It never opens a socket, never looks into resources, and never repeats what was refused until it changed.
 //
 // Make before break (xDS protocol, "Eventual consistency considerations"): listeners and routes that change wait until new clusters have their endpoints, and clusters that
-// are no longer there are taken away only when the routes that named them are. Nobody who asks for something waits.
+// are no longer there are taken away only when the routes that named them are. Nobody who asks for something waits, but for who was here before: what it has serves meanwhile.
 //
 // Refused: a queue of rendered responses for each stream (unbounded, or stale when bounded); versions that are counters (equal bytes
 // would be pushed again after every change elsewhere, and after every reconnect).
@@ -129,7 +129,7 @@ public sealed class AdsSession
 
     // A dirty type waits for the answer to what is under way, unless the proxy itself asked for more: then it is waiting for us.
     private bool IsTakeable(WatchedType watch) => watch.IsDirty
-        ? watch.OwesAnswer || (!watch.AwaitsAck && (!NamesClusters(watch) || ClustersAreWarm))
+        ? (watch.OwesAnswer && !(watch.IsResumed && NamesClusters(watch))) || (!watch.AwaitsAck && (!NamesClusters(watch) || ClustersAreWarm))
         : watch.WithholdsRemovals && !watch.AwaitsAck && !NamesMayChange;
 
     private static bool NamesClusters(WatchedType watch) => watch.TypeUrl is TypeUrls.Listener or TypeUrls.Route;
@@ -186,6 +186,7 @@ public sealed class AdsSession
         watch.IsWildcard = request.ResourceNamesSubscribe.Count == 0 || request.ResourceNamesSubscribe.Contains("*");
         foreach (var name in request.ResourceNamesSubscribe) watch.Subscribe(name);
         foreach (var (name, version) in request.InitialResourceVersions) watch.Holds(name, version);
+        watch.IsResumed = request.InitialResourceVersions.Count > 0;
         watch.IsDirty = true;
         watch.OwesAnswer = true;
     }
@@ -212,6 +213,7 @@ public sealed class AdsSession
     private AdsResponse? Render(WatchedType watch, ProxyScope scope)
     {
         watch.IsDirty = false;
+        watch.IsResumed = false;
         if (!watch.IsWildcard && watch.Names.Count == 0 && watch.SentCount == 0 && !watch.OwesAnswer) return null;
         var all = _hub.Generate(watch.TypeUrl, scope, watch.IsWildcard ? null : watch.Names);
         return _incremental ? RenderDelta(watch, scope, all) : RenderWhole(watch, scope, all);

@@ -28,6 +28,9 @@ internal sealed class WatchedType(string typeUrl)
     /// <summary>Something that is gone was not yet taken away.</summary>
     public bool WithholdsRemovals { get; set; }
 
+    /// <summary>The peer came back with what an earlier stream gave it, and this stream has not answered it yet.</summary>
+    public bool IsResumed { get; set; }
+
     public string LastNonce { get; set; } = "";
 
     public string SentRevision { get; set; } = "";
