@@ -1,3 +1,4 @@
+using Lateen.Proxy.Matching;
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Listeners;
@@ -14,7 +15,7 @@ public sealed class ChainTable
     /// <param name="chains">The chains.</param>
     /// <param name="otherwise">For connections that no chain serves.</param>
     /// <param name="matcher">Chooses by name in place of the chains' own criteria; null where these count.</param>
-    public ChainTable(IReadOnlyList<ListenerChain> chains, ListenerChain? otherwise, ChainMatcher? matcher = null)
+    public ChainTable(IReadOnlyList<ListenerChain> chains, ListenerChain? otherwise, MatchTree<ConnectionFacts, string>? matcher = null)
     {
         Matcher = matcher;
         Chains = chains;
@@ -27,7 +28,7 @@ public sealed class ChainTable
     }
 
     /// <summary>Chooses by name; null where the chains' criteria count.</summary>
-    public ChainMatcher? Matcher { get; }
+    public MatchTree<ConnectionFacts, string>? Matcher { get; }
 
     /// <summary>The chains as they came.</summary>
     public IReadOnlyList<ListenerChain> Chains { get; }
@@ -42,7 +43,7 @@ public sealed class ChainTable
     public ListenerChain? Find(ConnectionFacts facts) => Matcher is null ? ByPort(_root, facts) ?? Otherwise : ByMatcher(Matcher, facts);
 
     // A name that no chain has leads nowhere, not to the default chain (as Envoy).
-    private ListenerChain? ByMatcher(ChainMatcher matcher, ConnectionFacts facts)
+    private ListenerChain? ByMatcher(MatchTree<ConnectionFacts, string> matcher, ConnectionFacts facts)
     {
         if (matcher.Find(facts) is not { } name)
             return Otherwise;

@@ -72,6 +72,7 @@ public sealed class PeerHeaders : PeerCodec
             CanonicalService = Text(labels, "service.istio.io/canonical-name", app != "unknown" ? app : workload),
             CanonicalRevision = Text(labels, "service.istio.io/canonical-revision", Text(labels, "version", "latest")),
             Cluster = Text(fields, "CLUSTER_ID", "unknown"),
+            Identity = Text(fields, "IDENTITY", "unknown"),
         };
     }
 

@@ -10,6 +10,9 @@ namespace Lateen.Proxy.Tcp;
 /// <param name="payload">Ourselves, as the payload of our prologue.</param>
 public abstract class PeerExchange(string protocol, byte[] payload)
 {
+    /// <summary>The ALPN word that Istio configures.</summary>
+    public const string Word = "istio-peer-exchange";
+
     /// <summary>The head's bytes.</summary>
     public const int HeadLength = 8;
 

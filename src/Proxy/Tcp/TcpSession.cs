@@ -54,6 +54,9 @@ public sealed class TcpSession
     /// <summary>The upstream's transport; null until it is connected.</summary>
     public Transport? Upstream => _connected ? _up : null;
 
+    /// <summary>The upstream has agreed to tell who it is, and has not yet done so.</summary>
+    public bool AwaitsPeer => _link.Prologue is not null;
+
     internal TcpSession? Following { get; set; }
 
     internal TcpSession? Preceding { get; set; }

@@ -56,6 +56,9 @@ public sealed class Decision
     /// <summary>Response code details.</summary>
     public string Details { get; private set; } = "";
 
+    /// <summary>Why the last connection to the upstream failed; empty where none did.</summary>
+    public string TransportFailure { get; private set; } = "";
+
     /// <summary>x-request-id.</summary>
     public string Id => Text(_id, _idLength);
 
@@ -90,6 +93,7 @@ public sealed class Decision
         Status = x.Status;
         Flags = x.Flags;
         Details = x.Details;
+        TransportFailure = x.Upstream.TransportFailure ?? "";
     }
 
     private static int Copy(ReadOnlySpan<byte> from, byte[] to)

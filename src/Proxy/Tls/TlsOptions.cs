@@ -33,13 +33,20 @@ public sealed record SanMatch(SanKind Kind, StringMatch Match);
 /// <param name="Chain">PEM, leaf first.</param>
 /// <param name="Key">PEM.</param>
 /// <param name="Password">For an encrypted key.</param>
-public sealed record TlsCertificate(ReadOnlyMemory<byte> Chain, ReadOnlyMemory<byte> Key, string? Password = null);
+public sealed record TlsCertificate(ReadOnlyMemory<byte> Chain, ReadOnlyMemory<byte> Key, string? Password = null)
+{
+    /// <summary>The file that the chain was read from, as operators are told.</summary>
+    public string Origin { get; init; } = "<inline>";
+}
 
 /// <summary>Whom to trust.</summary>
 public sealed record TlsValidation
 {
     /// <summary>PEM of the trusted certificates (roots or intermediates); CRLs among them count. Empty: no chain is verified.</summary>
     public ReadOnlyMemory<byte> TrustedCa { get; init; }
+
+    /// <summary>The file that they were read from, as operators are told.</summary>
+    public string Origin { get; init; } = "<inline>";
 
     /// <summary>SPIFFE: PEM bundles by trust domain. Where there are any, the peer's URI name chooses the bundle and must be of one of these domains.</summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> TrustDomains { get; init; } = new Dictionary<string, ReadOnlyMemory<byte>>();

@@ -47,7 +47,7 @@ public sealed class OtelReporter : SpanReporter
         foreach ((string key, string value) in resource)
             Attribute(1, System.Text.Encoding.UTF8.GetBytes(key), System.Text.Encoding.UTF8.GetBytes(value), inner);
         var outer = new ByteBuffer();
-        Bytes(1, inner.Written, outer);
+        WireText.Bytes(1, inner.Written, outer);
         _resource = outer.Written.ToArray();
     }
 
@@ -61,7 +61,7 @@ public sealed class OtelReporter : SpanReporter
     protected override bool IsAccepted(SideCall call) => call.Status == 200;
 
     /// <inheritdoc/>
-    protected override void Fill(SideCall call, ReadOnlySpan<byte> spans)
+    protected override void Fill(SideCall call, ReadOnlySpan<byte> spans, int count)
     {
         HeaderMap head = call.RequestHead;
         head.Add(KnownHeader.Method, "POST"u8);
@@ -77,19 +77,19 @@ public sealed class OtelReporter : SpanReporter
         // ExportTraceServiceRequest{1: ResourceSpans{1: resource, 2: ScopeSpans{1: scope, 2: spans}}}
         ByteBuffer body = call.RequestBody;
         ReadOnlySpan<byte> scope = "\u000a\u000f\u000a\u0005envoy\u0012\u00061.40.0"u8;
-        int scoped = scope.Length + spans.Length, resourced = _resource.Length + 1 + Size(scoped) + scoped;
+        int scoped = scope.Length + spans.Length, resourced = _resource.Length + 1 + WireText.Size(scoped) + scoped;
         if (_grpc)
         {
             Span<byte> frame = body.Room(FrameHead);
             frame[0] = 0;
-            BinaryPrimitives.WriteInt32BigEndian(frame[1..], 1 + Size(resourced) + resourced);
+            BinaryPrimitives.WriteInt32BigEndian(frame[1..], 1 + WireText.Size(resourced) + resourced);
             body.Advance(FrameHead);
         }
         body.Append((byte)0x0a);
-        Number((ulong)resourced, body);
+        WireText.Number((ulong)resourced, body);
         body.Append(_resource);
         body.Append((byte)0x12);
-        Number((ulong)scoped, body);
+        WireText.Number((ulong)scoped, body);
         body.Append(scope);
         body.Append(spans);
     }
@@ -105,17 +105,17 @@ public sealed class OtelReporter : SpanReporter
         Span<byte> id = stackalloc byte[16];
         BinaryPrimitives.WriteUInt64BigEndian(id, span.TraceHigh);
         BinaryPrimitives.WriteUInt64BigEndian(id[8..], span.TraceLow);
-        Bytes(1, id, one);
+        WireText.Bytes(1, id, one);
         BinaryPrimitives.WriteUInt64BigEndian(id, span.Id);
-        Bytes(2, id[..8], one);
+        WireText.Bytes(2, id[..8], one);
         if (span.State.Length > 0)
-            Bytes(3, span.State.Written, one);
+            WireText.Bytes(3, span.State.Written, one);
         if (span.Parent != 0)
         {
             BinaryPrimitives.WriteUInt64BigEndian(id, span.Parent);
-            Bytes(4, id[..8], one);
+            WireText.Bytes(4, id[..8], one);
         }
-        Bytes(5, span.Name, one);
+        WireText.Bytes(5, span.Name, one);
         one.Append((byte)(6 << 3));
         one.Append(span.IsClient ? (byte)3 : (byte)2);
         Fixed(7, span.StartedAt * 1000, one);
@@ -126,31 +126,24 @@ public sealed class OtelReporter : SpanReporter
             Attribute(9, key, value, one);
         }
         if (span.IsError)
-            Bytes(15, [3 << 3, 2], one);
+            WireText.Bytes(15, [3 << 3, 2], one);
 
         // flags: the trace's own, "it is known whether the parent is remote", and whether it is.
-        Number(16 << 3 | 5, one);
+        WireText.Number(16 << 3 | 5, one);
         BinaryPrimitives.WriteInt32LittleEndian(one.Room(4), (span.Sampled ? 1 : 0) | 0x100 | (span.RemoteParent ? 0x200 : 0));
         one.Advance(4);
-        Bytes(2, one.Written, to);
+        WireText.Bytes(2, one.Written, to);
     }
 
     private static void Attribute(int field, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, ByteBuffer to)
     {
-        int any = 1 + Size(value.Length) + value.Length;
-        Number((ulong)(field << 3 | 2), to);
-        Number((ulong)(1 + Size(key.Length) + key.Length + 1 + Size(any) + any), to);
-        Bytes(1, key, to);
+        int any = 1 + WireText.Size(value.Length) + value.Length;
+        WireText.Number((ulong)(field << 3 | 2), to);
+        WireText.Number((ulong)(1 + WireText.Size(key.Length) + key.Length + 1 + WireText.Size(any) + any), to);
+        WireText.Bytes(1, key, to);
         to.Append((byte)0x12);
-        Number((ulong)any, to);
-        Bytes(1, value, to);
-    }
-
-    private static void Bytes(int field, ReadOnlySpan<byte> bytes, ByteBuffer to)
-    {
-        Number((ulong)(field << 3 | 2), to);
-        Number((ulong)bytes.Length, to);
-        to.Append(bytes);
+        WireText.Number((ulong)any, to);
+        WireText.Bytes(1, value, to);
     }
 
     private static void Fixed(int field, long value, ByteBuffer to)
@@ -158,23 +151,5 @@ public sealed class OtelReporter : SpanReporter
         to.Append((byte)(field << 3 | 1));
         BinaryPrimitives.WriteInt64LittleEndian(to.Room(8), value);
         to.Advance(8);
-    }
-
-    private static void Number(ulong value, ByteBuffer to)
-    {
-        while (value >= 0x80)
-        {
-            to.Append((byte)(value | 0x80));
-            value >>= 7;
-        }
-        to.Append((byte)value);
-    }
-
-    private static int Size(int length)
-    {
-        int size = 1;
-        while ((length >>= 7) != 0)
-            size++;
-        return size;
     }
 }

@@ -14,8 +14,8 @@ public abstract class Propagation
     /// <param name="chance">For ids.</param>
     public abstract void Begin(HeaderMap head, Span span, bool decision, Chance chance);
 
-    /// <summary>Writes what goes on.</summary>
-    public abstract void Write(Span span, HeaderMap head);
+    /// <summary>Writes what goes on, to a host of this address.</summary>
+    public abstract void Write(Span span, HeaderMap head, Address host);
 
     /// <summary>A span's id is told in logs.</summary>
     public virtual bool TellsSpan => true;
@@ -91,7 +91,7 @@ public sealed class TraceParent : Propagation
     }
 
     /// <inheritdoc/>
-    public override void Write(Span span, HeaderMap head)
+    public override void Write(Span span, HeaderMap head, Address host)
     {
         WriteParent(span, head);
         head.Set("tracestate"u8, span.State.Written);
@@ -222,7 +222,7 @@ public sealed class B3(bool wide, bool shared, bool w3c) : Propagation
     }
 
     /// <inheritdoc/>
-    public override void Write(Span span, HeaderMap head)
+    public override void Write(Span span, HeaderMap head, Address host)
     {
         Span<byte> text = stackalloc byte[70];
         if (span.SingleHeader)

@@ -56,8 +56,23 @@ public sealed class Span
     /// <summary>How long it took, in microseconds.</summary>
     public long Duration { get; set; }
 
-    /// <summary>W3C's tracestate that came with the context.</summary>
+    /// <summary>What came with the context and is needed again: W3C's tracestate, the whole of SkyWalking's header.</summary>
     public ByteBuffer State { get; } = new(0);
+
+    /// <summary>The span of the exchange that this attempt is of; null for an exchange's own.</summary>
+    public Span? Outer { get; set; }
+
+    /// <summary>Its number among the attempts of <see cref="Outer"/>, from 1; 0 for an exchange's own.</summary>
+    public int Place { get; set; }
+
+    /// <summary>Attempts that were begun below it.</summary>
+    public int Begun { get; set; }
+
+    /// <summary>Attempts' spans that are told within it, in the collector's form.</summary>
+    public ByteBuffer Nested { get; } = new(0);
+
+    /// <summary>How many they are.</summary>
+    public int NestedCount { get; set; }
 
     /// <summary>Its name.</summary>
     public ReadOnlySpan<byte> Name => _text.Written.Slice(_name, _nameLength);
@@ -75,6 +90,9 @@ public sealed class Span
         _tags.Clear();
         _events.Clear();
         State.Clear();
+        Nested.Clear();
+        Outer = null;
+        Place = Begun = NestedCount = 0;
         _name = _nameLength = 0;
         TraceHigh = TraceLow = Id = Parent = 0;
         StartedAt = Duration = 0;

@@ -50,13 +50,27 @@ public abstract class SpanReporter
     protected abstract void Append(Span span, int before, ByteBuffer to);
 
     /// <summary>Makes a request of the waiting spans.</summary>
-    protected abstract void Fill(SideCall call, ReadOnlySpan<byte> spans);
+    protected abstract void Fill(SideCall call, ReadOnlySpan<byte> spans, int count);
+
+    /// <summary>True where an attempt's span is told within that of its exchange: it is added to it, not to the waiting ones.</summary>
+    protected virtual bool Nests => false;
+
+    /// <summary>Adds an attempt's span to that of its exchange.</summary>
+    protected virtual void Nest(Span span, Span outer)
+    {
+    }
 
     /// <summary>True where an answer says that all is well.</summary>
     protected abstract bool IsAccepted(SideCall call);
 
     /// <summary>A span is finished: on its worker.</summary>
-    public void Report(Worker worker, Span span) => (_workers[worker.Index] ??= new PerWorker(this, worker)).Add(span);
+    public void Report(Worker worker, Span span)
+    {
+        if (Nests && span.Outer is { } outer)
+            Nest(span, outer);
+        else
+            (_workers[worker.Index] ??= new PerWorker(this, worker)).Add(span);
+    }
 
     private sealed class PerWorker : Deadline
     {
@@ -110,7 +124,7 @@ public abstract class SpanReporter
             {
                 Call call = _free.Pop();
                 call.Side.Clear();
-                _owner.Fill(call.Side, _waiting.Written);
+                _owner.Fill(call.Side, _waiting.Written, _count);
                 call.Side.Begin(_worker, _owner.Target);
             }
             _waiting.Clear();

@@ -327,6 +327,8 @@ public sealed class Tracer(TracerOptions options, Propagation propagation, SpanR
         span.SingleHeader = parent.SingleHeader;
         span.State.Append(parent.State.Written);
         span.IsClient = true;
+        span.Outer = parent;
+        span.Place = ++parent.Begun;
         span.StartedAt = exchange.Worker.Loop.WallClock;
         span.Duration = exchange.Worker.Loop.Now;
         if (!span.Sampled)
@@ -350,7 +352,7 @@ public sealed class Tracer(TracerOptions options, Propagation propagation, SpanR
     {
         Span? span = (attempt ?? exchange.TraceState) as Span;
         if (span is { IsNull: false } && !options.NoPropagation)
-            propagation.Write(span, head);
+            propagation.Write(span, head, exchange.Facts.UpstreamHost);
     }
 
     /// <inheritdoc/>

@@ -25,7 +25,7 @@ public sealed class ZipkinReporter(SideTarget target, string host, string path, 
     protected override bool IsAccepted(SideCall call) => call.Status == 202;
 
     /// <inheritdoc/>
-    protected override void Fill(SideCall call, ReadOnlySpan<byte> spans)
+    protected override void Fill(SideCall call, ReadOnlySpan<byte> spans, int count)
     {
         HeaderMap head = call.RequestHead;
         head.Add(KnownHeader.Method, "POST"u8);

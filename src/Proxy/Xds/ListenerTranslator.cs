@@ -5,8 +5,10 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Listeners;
+using Lateen.Proxy.Matching;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Server;
+using Lateen.Proxy.Xds.Matching;
 using Chain = Envoy.Config.Listener.V3.FilterChain;
 using Core = Envoy.Config.Core.V3;
 using Message = Envoy.Config.Listener.V3.Listener;
@@ -53,7 +55,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         ListenerChain? otherwise = message.DefaultFilterChain is null ? null : Chain(message.DefaultFilterChain, message, routes, rejections);
         if (message.FilterChains.Count == 0 && message.DefaultFilterChain is null)
             rejections.Add($"error adding listener '{address}': no filter chains specified");
-        ChainMatcher? matcher = null;
+        MatchTree<ConnectionFacts, string>? matcher = null;
         if (message.FilterChainMatcher is not null)
         {
             using Rejections.Scope scope = rejections.In("filter_chain_matcher");

@@ -30,7 +30,7 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
     private const string Prefix = "envoy.extensions.filters.network.";
 
     // They only watch: a connection goes the same way without them.
-    private static readonly HashSet<string> Watchers = ["stats.PluginConfig", Prefix + "mongo_proxy.v3.MongoProxy", Prefix + "mysql_proxy.v3.MySQLProxy", Prefix + "zookeeper_proxy.v3.ZooKeeperProxy"];
+    private static readonly HashSet<string> Watchers = [Prefix + "mongo_proxy.v3.MongoProxy", Prefix + "mysql_proxy.v3.MySQLProxy", Prefix + "zookeeper_proxy.v3.ZooKeeperProxy"];
 
     private readonly Translation _translation;
     private readonly Dictionary<string, NetworkFilterMaker> _makers = new(StringComparer.Ordinal);
@@ -53,6 +53,7 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         Add(Prefix + "redis_proxy.v3.RedisProxy", (any, r) => RedisTranslator.Filter(any, translation, r));
         Add(Prefix + "rbac.v3.RBAC", (any, r) => Rbac(any, translation, r));
         Add(ExtAuthzTranslator.NetworkType, (any, r) => ExtAuthzTranslator.Network(any, translation, r));
+        Add(IstioStatsTranslator.Type, (any, r) => IstioStatsTranslator.Network(any, translation, r));
         Add(PeerExchangeTranslator.Type, (any, r) => PeerExchangeTranslator.Translate(any, translation.Peers, r) is { } exchange ? new PeerExchangeFilter(exchange) : null);
     }
 
@@ -65,12 +66,12 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
     {
         if (ValueTranslator.Unpack(any, RbacMessage.Parser, rejections) is not { } rbac)
             return null;
-        if (rbac.Matcher is not null || rbac.ShadowMatcher is not null)
-            rejections.Add("RBAC matcher trees are not served; use rules");
         // A connection has no headers: such a rule could never hold, and a policy with it would say less than it seems to (Envoy refuses it, too).
         if (HasHeader(rbac.Rules) || HasHeader(rbac.ShadowRules))
             rejections.Add("Found header(s) rules in RBAC network filter, not supported");
-        var settings = new RbacSettings(RbacTranslator.Policies(rbac.Rules, translation, rejections), RbacTranslator.Policies(rbac.ShadowRules, translation, rejections), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
+        var settings = new RbacSettings(
+            RbacTranslator.Judge(rbac.Matcher, rbac.Rules, "matcher", translation, rejections, ofConnections: true),
+            RbacTranslator.Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", translation, rejections, ofConnections: true), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
         return new RbacNetworkFilter(settings, rbac.EnforcementType == RbacMessage.Types.EnforcementType.Continuous, ValueTranslator.Micros(rbac.DelayDeny), RbacStats.In(translation.Statistics, rbac.StatPrefix, "", rbac.ShadowRulesStatPrefix));
     }
 

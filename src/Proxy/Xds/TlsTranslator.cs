@@ -23,13 +23,13 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
 
     private readonly List<WeakReference<TlsSource>> _sources = [];
 
-    /// <summary>The contexts that something uses, with where their certificates came from.</summary>
-    public IEnumerable<(string Path, TlsOptions Options)> InUse
+    /// <summary>The contexts that something uses.</summary>
+    public IEnumerable<TlsOptions> InUse
     {
         get
         {
             _sources.RemoveAll(s => !s.TryGetTarget(out _));
-            return [.. _sources.Select(s => s.TryGetTarget(out TlsSource? source) ? source.Current?.Options : null).OfType<TlsOptions>().Select(o => ("<inline>", o))];
+            return [.. _sources.Select(s => s.TryGetTarget(out TlsSource? source) ? source.Current?.Options : null).OfType<TlsOptions>()];
         }
     }
 
@@ -273,8 +273,10 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
             return;
         }
         string? password = ValueTranslator.Data(message.Password, rejections) is { Length: > 0 } p ? System.Text.Encoding.UTF8.GetString(p) : null;
-        certificates.Add(new Tls.TlsCertificate(chain, key, password));
+        certificates.Add(new Tls.TlsCertificate(chain, key, password) { Origin = OriginOf(message.CertificateChain) });
     }
+
+    private static string OriginOf(Core.DataSource? source) => source?.Filename is { Length: > 0 } file ? file : "<inline>";
 
     private static TlsValidation? Validation(CertificateValidationContext? v, Rejections rejections)
     {
@@ -296,6 +298,7 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
 #pragma warning restore CS0612
         return new TlsValidation
         {
+            Origin = OriginOf(v.TrustedCa),
             TrustedCa = ValueTranslator.Data(v.TrustedCa, rejections) ?? (v.SystemRootCerts is not null ? SystemRoots(rejections) : []),
             TrustDomains = domains,
             Sans = sans,

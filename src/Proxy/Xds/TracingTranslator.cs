@@ -6,6 +6,8 @@ using Lateen.Proxy.Formats;
 using Lateen.Proxy.Remote;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Tracing;
+using Lateen.Proxy.Tracing.Datadog;
+using Lateen.Proxy.Tracing.SkyWalking;
 using Lateen.Proxy.Upstream.Calls;
 using Core = Envoy.Config.Core.V3;
 using Message = Envoy.Extensions.Filters.Network.HttpConnectionManager.V3.HttpConnectionManager.Types.Tracing;
@@ -13,9 +15,11 @@ using MetadataKind = Envoy.Type.Metadata.V3.MetadataKind;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>Tracing of connection managers: Zipkin and OpenTelemetry.</summary>
+/// <summary>Tracing of connection managers: Zipkin, OpenTelemetry, Datadog, SkyWalking.</summary>
 internal static class TracingTranslator
 {
+    private const long CallMicros = 5_000_000;
+
     private const string OtelMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
     /// <summary>The tracer; null where there is no provider, or with a rejection.</summary>
@@ -47,6 +51,10 @@ internal static class TracingTranslator
                 return ValueTranslator.Unpack(config, ZipkinConfig.Parser, rejections) is { } zipkin ? Zipkin(zipkin, options, translation, rejections) : null;
             case "envoy.config.trace.v3.OpenTelemetryConfig":
                 return ValueTranslator.Unpack(config, OpenTelemetryConfig.Parser, rejections) is { } otel ? Otel(otel, options, translation, rejections) : null;
+            case "envoy.config.trace.v3.DatadogConfig":
+                return ValueTranslator.Unpack(config, DatadogConfig.Parser, rejections) is { } datadog ? Datadog(datadog, options, translation, rejections) : null;
+            case "envoy.config.trace.v3.SkyWalkingConfig":
+                return ValueTranslator.Unpack(config, SkyWalkingConfig.Parser, rejections) is { } sky ? SkyWalking(sky, options, translation, rejections) : null;
             default:
                 rejections.Add($"Didn't find a registered implementation for tracer '{m.Provider.Name}' with type URL: '{config.TypeUrl}'");
                 return null;
@@ -94,6 +102,44 @@ internal static class TracingTranslator
             SideTranslator.Target(cluster, timeout, translation), host, path, translation.Node.Cluster, translation.Runtime, translation.Statistics.Group("tracing.zipkin.", ZipkinReporter.Schema), translation.Workers);
         var context = new B3(c.TraceId128Bit, c.SharedSpanContext ?? true, c.TraceContextOption == ZipkinConfig.Types.TraceContextOption.UseB3WithW3CPropagation);
         return new Tracer(options, context, reporter, namesHost: true, null, translation.Workers);
+    }
+
+    // ---- Datadog, SkyWalking
+
+    private static Tracer? Datadog(DatadogConfig c, TracerOptions options, Translation translation, Rejections rejections)
+    {
+        if (c.RemoteConfig is not null)
+            rejections.Note("remote_config has no effect: the agent does not rule the proxy");
+        if (c.CollectorCluster.Length == 0)
+            rejections.Add("collector_cluster is required");
+        var reporter = new DatadogReporter(SideTranslator.Target(c.CollectorCluster, CallMicros, translation), c.CollectorHostname.Length > 0 ? c.CollectorHostname : c.CollectorCluster,
+            c.ServiceName.Length > 0 ? c.ServiceName : "envoy", translation.Statistics.Group("tracing.datadog.", DatadogReporter.Schema), translation.Workers);
+        return new Tracer(options, new DatadogContext(), reporter, namesHost: false, null, translation.Workers);
+    }
+
+    private static Tracer? SkyWalking(SkyWalkingConfig c, TracerOptions options, Translation translation, Rejections rejections)
+    {
+        const string Unnamed = "EnvoyProxy";
+        ClientConfig client = c.ClientConfig ?? new ClientConfig();
+        if (SideTranslator.Grpc(c.GrpcService ?? new Core.GrpcService(), SkyWalkingReporter.Path, CallMicros, translation, rejections) is not { } method)
+            return null;
+        if (client.BackendToken.Length > 0)
+            method = method with { Metadata = [.. method.Metadata, KeyValuePair.Create("authentication", client.BackendToken)] };
+        if (client.MaxCacheSize is not null)
+            rejections.Note("client_config.max_cache_size has no effect: what waits is bounded by bytes");
+        string service = FirstOf(client.ServiceName, translation.Node.Cluster, Unnamed), instance = FirstOf(client.InstanceName, translation.Node.Id, Unnamed);
+        var reporter = new SkyWalkingReporter(method, service, instance, translation.Statistics.Group("tracing.skywalking.", SkyWalkingReporter.Schema), translation.Workers);
+        return new Tracer(options, new SkyWalkingContext(service, instance), reporter, namesHost: false, null, translation.Workers);
+    }
+
+    private static string FirstOf(params ReadOnlySpan<string> texts)
+    {
+        foreach (string text in texts)
+        {
+            if (text.Length > 0)
+                return text;
+        }
+        return "";
     }
 
     // ---- OpenTelemetry

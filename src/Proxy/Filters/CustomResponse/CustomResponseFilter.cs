@@ -5,6 +5,7 @@ using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
+using Lateen.Proxy.Matching;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Telemetry;
@@ -52,7 +53,7 @@ public sealed class RedirectedPolicy : ResponsePolicy
 
 /// <summary>The matcher of a filter or of a route.</summary>
 /// <param name="Tree">Which response gets which policy; null for none.</param>
-public sealed record CustomResponseSettings(ResponseTree? Tree);
+public sealed record CustomResponseSettings(MatchTree<IStreamFacts, ResponsePolicy>? Tree);
 
 /// <summary>The filter.</summary>
 public sealed class CustomResponseFilter(string name, CustomResponseSettings settings) : HttpFilter(name)
@@ -83,7 +84,7 @@ public sealed class CustomResponseFilter(string name, CustomResponseSettings set
                 Dress(exchange, working);
             return FilterVerdict.Continue;
         }
-        switch ((slot.Settings as CustomResponseSettings ?? settings).Tree?.Find(exchange))
+        switch ((slot.Settings as CustomResponseSettings ?? settings).Tree?.Find(exchange.Facts))
         {
             case LocalPolicy local:
                 Answer(exchange, local);

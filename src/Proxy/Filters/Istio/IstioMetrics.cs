@@ -13,31 +13,67 @@ public enum IstioValue : byte
     Duration,
     RequestBytes,
     ResponseBytes,
+    RequestMessages,
+    ResponseMessages,
+    Opened,
+    Closed,
+    Sent,
+    Received,
     Expression,
+}
+
+/// <summary>At which moments a metric is counted; each has labels of its own.</summary>
+[Flags]
+public enum IstioScope : byte
+{
+    /// <summary>A request's end.</summary>
+    Request = 1,
+
+    /// <summary>Messages of a gRPC stream, each interval and at its end: protocol, answer and flags are no labels, since they are not known yet.</summary>
+    Message = 2,
+
+    /// <summary>A connection's opening, each interval of it, and its end.</summary>
+    Connection = 4,
 }
 
 /// <summary>A metric of a mesh.</summary>
 /// <param name="Name">Its whole name: istio_requests_total.</param>
+/// <param name="Scope">When it is counted.</param>
 /// <param name="Kind">Counter, gauge or histogram.</param>
 /// <param name="Value">Where its number comes from.</param>
-/// <param name="Expression">The number of <see cref="IstioValue.Expression"/>.</param>
-/// <param name="Tags">Tags that are told otherwise, or besides, by the number of their expression.</param>
-/// <param name="Removed">Tags that it has not.</param>
-public sealed record IstioMetric(string Name, StatKind Kind, IstioValue Value, CelProgram? Expression, IReadOnlyDictionary<string, int> Tags, IReadOnlySet<string> Removed);
+public sealed record IstioMetric(string Name, IstioScope Scope, StatKind Kind, IstioValue Value)
+{
+    /// <summary>The number of <see cref="IstioValue.Expression"/>.</summary>
+    public CelProgram? Expression { get; init; }
+
+    /// <summary>Tags that are told otherwise, or besides, by the number of their expression.</summary>
+    public IReadOnlyDictionary<string, int> Tags { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>Tags that it has not.</summary>
+    public IReadOnlySet<string> Removed { get; init; } = new HashSet<string>();
+}
 
 /// <summary>The metrics of one filter, and the expressions that their tags ask for.</summary>
-public sealed record IstioSettings(WorkloadPeer Own, IReadOnlyList<IstioMetric> Metrics, IReadOnlyList<CelProgram> Expressions);
+public sealed record IstioSettings(WorkloadPeer Own, IReadOnlyList<IstioMetric> Metrics, IReadOnlyList<CelProgram> Expressions)
+{
+    /// <summary>From where it tells.</summary>
+    public IstioReporter Reporter { get; init; }
+
+    /// <summary>The host header names the service where nothing else does.</summary>
+    public bool HostFallback { get; init; }
+
+    /// <summary>How often what is still open is told, in microseconds; 0 for never.</summary>
+    public long IntervalMicros { get; init; } = 5_000_000;
+}
 
 /// <summary>Everything that tells one series of the standard metrics from another.</summary>
-internal readonly record struct SeriesKey(
-    bool IsSource, WorkloadPeer Peer, string Service, string ServiceName, string ServiceNamespace, bool IsGrpc, int Status, int GrpcStatus, ResponseFlags Flags, string Security, string SourcePrincipal,
-    string DestinationPrincipal, IstioSettings Settings, string Told);
+internal readonly record struct SeriesKey(IstioScope Scope, in IstioParties Parties, bool IsGrpc, int Status, int GrpcStatus, ResponseFlags Flags, IstioSettings Settings, string Told);
 
-/// <summary>One worker's numbers of one key, a cell a metric.</summary>
-internal sealed class IstioSeries(IstioSettings settings)
+/// <summary>One worker's numbers of one key, a cell a metric of its scope.</summary>
+internal sealed class IstioSeries(IstioSettings settings, IstioScope scope)
 {
     private readonly long[] _numbers = new long[settings.Metrics.Count];
-    private readonly LogLinearCells?[] _histograms = [.. settings.Metrics.Select(static m => m.Kind == StatKind.Histogram ? new LogLinearCells() : null)];
+    private readonly LogLinearCells?[] _histograms = [.. settings.Metrics.Select(m => m.Kind == StatKind.Histogram && (m.Scope & scope) != 0 ? new LogLinearCells() : null)];
 
     public void Add(int metric, long by) => _numbers[metric] += by;
 
@@ -64,6 +100,9 @@ public sealed class IstioMetrics : StatSource
     // Past this many series of one worker, further ones are counted together under labels that say so.
     private const int SeriesMax = 20_000;
 
+    private static readonly IstioParties Overflow =
+        new(WorkloadPeer.Unknown, WorkloadPeer.Unknown, "overflow", "overflow", "overflow", "overflow", "overflow", "overflow", "overflow", "unknown");
+
     private const char Between = '\u001f';
 
     private readonly Dictionary<SeriesKey, IstioSeries>[] _workers;
@@ -87,29 +126,28 @@ public sealed class IstioMetrics : StatSource
         Dictionary<SeriesKey, IstioSeries> mine = _workers[worker];
         if (mine.TryGetValue(key, out IstioSeries? series))
             return series;
-        SeriesKey kept = mine.Count < SeriesMax ? key
-            : new SeriesKey(false, WorkloadPeer.Unknown, "overflow", "overflow", "overflow", false, 0, -1, ResponseFlags.None, "unknown", "unknown", "unknown", key.Settings, "");
+        SeriesKey kept = mine.Count < SeriesMax ? key : new SeriesKey(key.Scope, Overflow, false, 0, -1, ResponseFlags.None, key.Settings, "");
         if (!mine.TryGetValue(kept, out series))
         {
             // Readers copy the dictionary under the same lock; only a new series takes it.
             lock (mine)
-                mine[kept] = series = new IstioSeries(kept.Settings);
+                mine[kept] = series = new IstioSeries(kept.Settings, kept.Scope);
             Interlocked.Increment(ref _version);
         }
         return series;
     }
 
-    /// <summary>What the expressions of the tags give for an exchange; the same text is the same object.</summary>
-    internal string Told(Exchange x, IstioSettings settings)
+    /// <summary>What the expressions of the tags give for a stream; the same text is the same object.</summary>
+    internal string Told(int worker, IStreamFacts facts, IstioSettings settings)
     {
         if (settings.Expressions.Count == 0)
             return "";
-        ByteBuffer text = _scratch[x.Worker.Index];
+        ByteBuffer text = _scratch[worker];
         text.Clear();
         foreach (CelProgram program in settings.Expressions)
         {
             int from = text.Length;
-            CelKind kind = program.Print(x.Facts, text);
+            CelKind kind = program.Print(facts, text);
             if (kind is CelKind.Error or CelKind.Null || text.Length == from)
             {
                 text.Truncate(from);
@@ -123,7 +161,7 @@ public sealed class IstioMetrics : StatSource
         }
         Span<char> chars = text.Length <= 2048 ? stackalloc char[text.Length] : new char[text.Length];
         int n = System.Text.Encoding.UTF8.GetChars(text.Written, chars);
-        HashSet<string> known = _texts[x.Worker.Index];
+        HashSet<string> known = _texts[worker];
         HashSet<string>.AlternateLookup<ReadOnlySpan<char>> lookup = known.GetAlternateLookup<ReadOnlySpan<char>>();
         if (lookup.TryGetValue(chars[..n], out string? kept))
             return kept;
@@ -134,11 +172,11 @@ public sealed class IstioMetrics : StatSource
     }
 
     /// <summary>A number of an expression; null where it gives none.</summary>
-    internal long? Number(Exchange x, CelProgram program)
+    internal long? Number(int worker, IStreamFacts facts, CelProgram program)
     {
-        ByteBuffer text = _scratch[x.Worker.Index];
+        ByteBuffer text = _scratch[worker];
         text.Clear();
-        return program.Print(x.Facts, text) is not (CelKind.Error or CelKind.Null) && double.TryParse(text.Written, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number >= 0
+        return program.Print(facts, text) is not (CelKind.Error or CelKind.Null) && double.TryParse(text.Written, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number >= 0
             ? (long)number : null;
     }
 
@@ -166,7 +204,10 @@ public sealed class IstioMetrics : StatSource
         for (int i = 0; i < key.Settings.Metrics.Count; i++)
         {
             IstioMetric metric = key.Settings.Metrics[i];
-            List<(string, string)> tags = metric.Tags.Count == 0 && metric.Removed.Count == 0 ? all : Own(metric, all, told);
+            if ((metric.Scope & key.Scope) == 0)
+                continue;
+            // Metrics by expression have the tags that are asked for, and no others.
+            List<(string, string)> tags = metric.Value == IstioValue.Expression ? Own(metric, [], told) : metric.Tags.Count == 0 && metric.Removed.Count == 0 ? all : Own(metric, all, told);
             string name = $"istiocustom.{metric.Name}.{string.Join('.', tags.Select(static t => $"{t.Item1}.{t.Item2}"))}";
             if (!made.TryGetValue(name, out (StatSeries Series, List<(IstioSeries, int)> Parts) kept))
             {
@@ -196,37 +237,43 @@ public sealed class IstioMetrics : StatSource
 
     private static List<(string Tag, string Value)> Tags(in SeriesKey k)
     {
-        WorkloadPeer own = k.Settings.Own;
-        (WorkloadPeer source, WorkloadPeer destination) = k.IsSource ? (own, k.Peer) : (k.Peer, own);
-        var flags = new ByteBuffer();
-        return
+        IstioReporter reporter = k.Settings.Reporter;
+        WorkloadPeer source = k.Parties.Source, destination = k.Parties.Destination;
+        List<(string Tag, string Value)> tags =
         [
-            ("reporter", k.IsSource ? "source" : "destination"),
+            ("reporter", reporter switch { IstioReporter.Source => "source", IstioReporter.Destination => "destination", _ => "waypoint" }),
             ("source_workload", source.Workload),
             ("source_canonical_service", source.CanonicalService),
             ("source_canonical_revision", source.CanonicalRevision),
-            ("source_workload_namespace", source.Namespace),
-            ("source_principal", k.SourcePrincipal),
+            ("source_workload_namespace", k.Parties.SourceNamespace),
+            ("source_principal", k.Parties.SourcePrincipal),
             ("source_app", source.App),
             ("source_version", source.Version),
             ("source_cluster", source.Cluster),
             ("destination_workload", destination.Workload),
-            ("destination_workload_namespace", destination.Namespace),
-            ("destination_principal", k.DestinationPrincipal),
+            ("destination_workload_namespace", k.Parties.DestinationNamespace),
+            ("destination_principal", k.Parties.DestinationPrincipal),
             ("destination_app", destination.App),
             ("destination_version", destination.Version),
-            ("destination_service", k.Service),
+            ("destination_service", k.Parties.Service),
             ("destination_canonical_service", destination.CanonicalService),
             ("destination_canonical_revision", destination.CanonicalRevision),
-            ("destination_service_name", k.ServiceName),
-            ("destination_service_namespace", k.ServiceNamespace),
-            ("destination_cluster", destination.Cluster),
-            ("request_protocol", k.IsGrpc ? "grpc" : "http"),
-            ("response_code", k.Status.ToString(CultureInfo.InvariantCulture)),
-            ("grpc_response_status", k.GrpcStatus < 0 ? "" : k.GrpcStatus.ToString(CultureInfo.InvariantCulture)),
-            ("response_flags", ResponseFlagNames.Write(k.Flags, flags) ? System.Text.Encoding.ASCII.GetString(flags.Written) : "-"),
-            ("connection_security_policy", k.Security),
+            ("destination_service_name", k.Parties.ServiceName),
+            ("destination_service_namespace", k.Parties.ServiceNamespace),
+            ("destination_cluster", reporter == IstioReporter.Waypoint ? k.Settings.Own.Cluster : destination.Cluster),
         ];
+        if (k.Scope == IstioScope.Message)
+            return tags;
+        tags.Add(("request_protocol", k.Scope == IstioScope.Connection ? "tcp" : k.IsGrpc ? "grpc" : "http"));
+        if (k.Scope == IstioScope.Request)
+        {
+            tags.Add(("response_code", k.Status.ToString(CultureInfo.InvariantCulture)));
+            tags.Add(("grpc_response_status", k.GrpcStatus < 0 ? "" : k.GrpcStatus.ToString(CultureInfo.InvariantCulture)));
+        }
+        var flags = new ByteBuffer();
+        tags.Add(("response_flags", ResponseFlagNames.Write(k.Flags, flags) ? System.Text.Encoding.ASCII.GetString(flags.Written) : "-"));
+        tags.Add(("connection_security_policy", k.Parties.Security));
+        return tags;
     }
 
     private sealed class TaggedNumber(string name, IstioMetric metric, IReadOnlyList<(string, string)> tags, List<(IstioSeries Series, int Metric)> parts)

@@ -1,32 +1,102 @@
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.GrpcStats;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
+using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Filters.Istio;
 
-/// <summary>Counts each exchange under Istio's standard metrics (istio.stats).</summary>
-public sealed class IstioStatsFilter(string name, IstioMetrics metrics, IstioSettings settings, bool isInbound, bool hostFallback) : HttpFilter(name)
+/// <summary>Counts each exchange under Istio's standard metrics (istio.stats): a request at its end, the messages of a gRPC stream each interval, too.</summary>
+public sealed class IstioStatsFilter(string name, IstioMetrics metrics, IstioSettings settings) : HttpFilter(name)
 {
-    private const string Unknown = "unknown";
+    private readonly PartyFinder _parties = new(settings.Reporter, settings.Own, settings.HostFallback);
+    private readonly bool _countsMessages = settings.Metrics.Any(static m => m.Value is IstioValue.RequestMessages or IstioValue.ResponseMessages);
 
     /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.End;
+    public override FilterPhases Phases => _countsMessages ? FilterPhases.RequestHead | FilterPhases.End : FilterPhases.End;
+
+    /// <inheritdoc/>
+    public override FilterSlot NewSlot() => new StatsSlot();
+
+    private sealed class StatsSlot : FilterSlot
+    {
+        private Clock? _clock;
+
+        public long Requests { get; set; }
+
+        public long Responses { get; set; }
+
+        public void Start(IstioStatsFilter filter, long micros)
+        {
+            _clock ??= new Clock(this);
+            _clock.Owner = filter;
+            Exchange.Worker.Loop.Arm(_clock, micros);
+        }
+
+        public void Stop()
+        {
+            if (_clock is { IsArmed: true })
+                Exchange.Worker.Loop.Disarm(_clock);
+        }
+
+        protected internal override void Reset() => Requests = Responses = 0;
+    }
+
+    private sealed class Clock(StatsSlot slot) : Deadline
+    {
+        public IstioStatsFilter Owner { get; set; } = null!;
+
+        protected internal override void OnDue(long now) => Owner.OnInterval(slot);
+    }
+
+    /// <inheritdoc/>
+    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end)
+    {
+        if (slot.Exchange.IsGrpc && settings.IntervalMicros > 0)
+            ((StatsSlot)slot).Start(this, settings.IntervalMicros);
+        return FilterVerdict.Continue;
+    }
+
+    private void OnInterval(StatsSlot slot)
+    {
+        Exchange x = slot.Exchange;
+        // A caller learns from the answer's head who answered.
+        if (settings.Reporter != IstioReporter.Source || x.Status > 0)
+            CountMessages(slot, _parties.Of(x.Facts));
+        slot.Start(this, settings.IntervalMicros);
+    }
+
+    private void CountMessages(StatsSlot slot, in IstioParties parties)
+    {
+        Exchange x = slot.Exchange;
+        if (!_countsMessages || x.FilterState(GrpcMessageCounts.Key) is not GrpcMessageCounts counts)
+            return;
+        IstioSeries series = metrics.Of(x.Worker.Index, new SeriesKey(IstioScope.Message, parties, true, 0, -1, ResponseFlags.None, settings, metrics.Told(x.Worker.Index, x.Facts, settings)));
+        for (int i = 0; i < settings.Metrics.Count; i++)
+        {
+            if (settings.Metrics[i].Value == IstioValue.RequestMessages)
+                series.Add(i, counts.Requests - slot.Requests);
+            else if (settings.Metrics[i].Value == IstioValue.ResponseMessages)
+                series.Add(i, counts.Responses - slot.Responses);
+        }
+        (slot.Requests, slot.Responses) = (counts.Requests, counts.Responses);
+    }
 
     /// <inheritdoc/>
     public override void OnEnd(FilterSlot slot)
     {
+        var own = (StatsSlot)slot;
+        own.Stop();
         Exchange x = slot.Exchange;
-        WorkloadPeer peer = x.FilterState(isInbound ? PeerMetadataFilter.DownstreamKey : PeerMetadataFilter.UpstreamKey) as WorkloadPeer ?? WorkloadPeer.Unknown;
-        (string service, string serviceName, string serviceNamespace) = Service(x);
-        (string security, string source, string destination) = Security(x);
+        IstioParties parties = _parties.Of(x.Facts);
+        if (x.IsGrpc)
+            CountMessages(own, parties);
         int grpc = x.IsGrpc && GrpcStatus.Find(x.Facts, out int code) ? code : -1;
-        var key = new SeriesKey(!isInbound, peer, service, serviceName, serviceNamespace, x.IsGrpc, x.Status, grpc, x.Flags, security, source, destination, settings, metrics.Told(x, settings));
-        IstioSeries series = metrics.Of(x.Worker.Index, key);
+        IstioSeries series = metrics.Of(x.Worker.Index, new SeriesKey(IstioScope.Request, parties, x.IsGrpc, x.Status, grpc, x.Flags, settings, metrics.Told(x.Worker.Index, x.Facts, settings)));
         StreamBytes bytes = x.Facts.DownstreamBytes;
         for (int i = 0; i < settings.Metrics.Count; i++)
         {
-            IstioMetric metric = settings.Metrics[i];
-            switch (metric.Value)
+            switch (settings.Metrics[i].Value)
             {
                 case IstioValue.One:
                     series.Add(i, 1);
@@ -40,59 +110,10 @@ public sealed class IstioStatsFilter(string name, IstioMetrics metrics, IstioSet
                 case IstioValue.ResponseBytes:
                     series.Record(i, bytes.HeadSent + bytes.BodySent);
                     break;
-                default:
-                    if (metrics.Number(x, metric.Expression!) is { } number)
-                        series.Take(i, metric.Kind, number);
+                case IstioValue.Expression when metrics.Number(x.Worker.Index, x.Facts, settings.Metrics[i].Expression!) is { } number:
+                    series.Take(i, settings.Metrics[i].Kind, number);
                     break;
             }
         }
-    }
-
-    private (string Service, string Name, string Namespace) Service(Exchange x)
-    {
-        if (x.Upstream.Cluster?.Cluster is { } cluster && ServiceOf(cluster) is { } known)
-            return known;
-        string route = x.Route?.Name ?? "";
-        if (route == "block_all")
-            return (Unknown, "BlackHoleCluster", Unknown);
-        if (route == "allow_any")
-            return (Unknown, "PassthroughCluster", Unknown);
-        return hostFallback && x.RequestHead.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> host)
-            ? (string.Intern(System.Text.Encoding.Latin1.GetString(host[..Math.Min(host.Length, 255)])), Unknown, Unknown)
-            : (Unknown, Unknown, Unknown);
-    }
-
-    // istio.services[0] of the cluster's metadata; kept by cluster object, which lives as long as its configuration.
-    private readonly System.Runtime.CompilerServices.ConditionalWeakTable<Clusters.Cluster, object> _services = [];
-
-    private (string, string, string)? ServiceOf(Clusters.Cluster cluster)
-    {
-        if (!_services.TryGetValue(cluster, out object? known))
-        {
-            known = Read(cluster) is { } read ? read : new object();
-            _services.TryAdd(cluster, known);
-        }
-        return known is ValueTuple<string, string, string> service ? service : null;
-    }
-
-    private static (string, string, string)? Read(Clusters.Cluster cluster)
-    {
-        if (!cluster.Metadata.TryGet("istio", ["services"], out System.Text.Json.JsonElement services) || services.ValueKind != System.Text.Json.JsonValueKind.Array || services.GetArrayLength() == 0)
-            return null;
-        System.Text.Json.JsonElement first = services[0];
-        return (Text(first, "host"), Text(first, "name"), Text(first, "namespace"));
-    }
-
-    private static string Text(System.Text.Json.JsonElement e, string name) =>
-        e.TryGetProperty(name, out System.Text.Json.JsonElement value) && value.ValueKind == System.Text.Json.JsonValueKind.String ? value.GetString()! : Unknown;
-
-    private (string Security, string Source, string Destination) Security(Exchange x)
-    {
-        TlsFacts? tls = isInbound ? x.Connection.Context.Tls : x.Upstream.Tls;
-        if (tls is null)
-            return (isInbound ? "none" : Unknown, Unknown, Unknown);
-        string peer = tls.PeerUris.Count > 0 ? tls.PeerUris[0] : Unknown, own = tls.LocalUris.Count > 0 ? tls.LocalUris[0] : Unknown;
-        bool mutual = isInbound ? tls.PeerPresented : own != Unknown;
-        return (isInbound ? mutual ? "mutual_tls" : "none" : Unknown, isInbound ? peer : own, isInbound ? own : peer);
     }
 }

@@ -11,7 +11,9 @@ public sealed record WorkloadPeer
     /// <summary>A workload of which nothing is known.</summary>
     public static readonly WorkloadPeer Unknown = new();
 
-    private const string None = "unknown";
+    internal const string None = "unknown";
+
+    private int _hash;
 
     /// <summary>Deployment or other owner.</summary>
     public string Workload { get; init; } = None;
@@ -33,6 +35,23 @@ public sealed record WorkloadPeer
 
     /// <summary>The cluster it runs in.</summary>
     public string Cluster { get; init; } = None;
+
+    /// <summary>Its SPIFFE name, where it is told.</summary>
+    public string Identity { get; init; } = None;
+
+    /// <inheritdoc/>
+    public bool Equals(WorkloadPeer? other) =>
+        ReferenceEquals(this, other) || (other is not null && Workload == other.Workload && Namespace == other.Namespace && App == other.App && Version == other.Version
+            && CanonicalService == other.CanonicalService && CanonicalRevision == other.CanonicalRevision && Cluster == other.Cluster && Identity == other.Identity);
+
+    // Made once: a peer is a part of the key under which each request is counted.
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        if (_hash == 0)
+            _hash = HashCode.Combine(Workload, Namespace, App, Version, CanonicalService, CanonicalRevision, Cluster, Identity) | 1;
+        return _hash;
+    }
 }
 
 /// <summary>Reads and writes peers in headers; the form is protobuf, so the border supplies it.</summary>

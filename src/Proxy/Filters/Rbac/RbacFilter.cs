@@ -26,18 +26,22 @@ public sealed class RbacFilter(string name, RbacSettings settings, RbacStats sta
         {
             bool would = shadow.Allows(exchange.Facts, out RbacPolicy? policy);
             stats.CountShadow(exchange.Worker.Index, would);
+            if (s.CountsPolicies && policy is not null)
+                stats.CountPolicy(exchange.Worker, policy.Name, would, shadow: true);
             exchange.SetMetadata(s.ShadowTraces!.Of(would, policy));
         }
         if (s.Rules is not { } rules)
             return FilterVerdict.Continue;
         bool allowed = rules.Allows(exchange.Facts, out RbacPolicy? matched);
-        if (rules.Action == RbacAction.Log)
-            exchange.SetMetadata(matched is not null ? Hint : NoHint);
+        if (rules.Logs)
+            exchange.SetMetadata(matched is { Action: RbacAction.Log } ? Hint : NoHint);
         exchange.SetMetadata(s.RuleTraces!.Of(allowed, matched));
         stats.Count(exchange.Worker.Index, allowed);
+        if (s.CountsPolicies && matched is not null)
+            stats.CountPolicy(exchange.Worker, matched.Name, allowed, shadow: false);
         if (allowed)
             return FilterVerdict.Continue;
-        exchange.Reply(new LocalReply(403, matched?.DeniedDetails ?? RbacPolicies.NoneDetails) { Body = "RBAC: access denied"u8 });
+        exchange.Reply(new LocalReply(403, matched?.DeniedDetails ?? RbacJudge.NoneDetails) { Body = "RBAC: access denied"u8 });
         return FilterVerdict.Stop;
     }
 

@@ -35,14 +35,14 @@ public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, lo
             stats.Count(session.Connection.Worker.Index, false);
             if (delayMicros <= 0)
             {
-                session.Deny(policy?.DeniedDetails ?? RbacPolicies.NoneDetails, "rbac_deny_close");
+                session.Deny(policy?.DeniedDetails ?? RbacJudge.NoneDetails, "rbac_deny_close");
                 return NetworkVerdict.Close;
             }
             session.Connection.Worker.Loop.Arm(_refusal = new Refusal(session, policy), delayMicros);
             return NetworkVerdict.Wait;
         }
 
-        private void Note(TcpSession session, RbacPolicies shadow)
+        private void Note(TcpSession session, RbacJudge shadow)
         {
             bool allowed = shadow.Allows(session.Facts, out RbacPolicy? policy);
             stats.CountShadow(session.Connection.Worker.Index, allowed);
@@ -61,6 +61,6 @@ public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, lo
 
     private sealed class Refusal(TcpSession session, RbacPolicy? policy) : Deadline
     {
-        protected internal override void OnDue(long now) => session.Deny(policy?.DeniedDetails ?? RbacPolicies.NoneDetails, "rbac_deny_close");
+        protected internal override void OnDue(long now) => session.Deny(policy?.DeniedDetails ?? RbacJudge.NoneDetails, "rbac_deny_close");
     }
 }

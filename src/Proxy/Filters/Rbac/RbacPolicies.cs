@@ -1,5 +1,6 @@
 using Lateen.Proxy.Cel;
 using Lateen.Proxy.Formats;
+using Lateen.Proxy.Matching;
 
 namespace Lateen.Proxy.Filters.Rbac;
 
@@ -24,6 +25,9 @@ public sealed record RbacPolicy(string Name, RbacRule[] Permissions, RbacRule[] 
     /// <summary>Its place among the policies of its filter.</summary>
     public int Place { get; internal set; }
 
+    /// <summary>What its match means.</summary>
+    public RbacAction Action { get; internal set; }
+
     /// <summary>Details of a denial by this policy.</summary>
     public string DeniedDetails { get; } = $"rbac_access_denied_matched_policy[{Name.Replace(' ', '_')}]";
 
@@ -41,12 +45,58 @@ public sealed record RbacPolicy(string Name, RbacRule[] Permissions, RbacRule[] 
     }
 }
 
-/// <summary>Policies with one action, in byte order of their names.</summary>
-public sealed class RbacPolicies
+/// <summary>Decides about streams: by policies, or by a tree.</summary>
+public abstract class RbacJudge
 {
     /// <summary>Details where no policy allowed.</summary>
     public const string NoneDetails = "rbac_access_denied_matched_policy[none]";
 
+    /// <summary>All that can match, by their places.</summary>
+    public abstract IReadOnlyList<RbacPolicy> All { get; }
+
+    /// <summary>Some match asks for a line in the log: it is told of every stream whether its own does.</summary>
+    public abstract bool Logs { get; }
+
+    /// <summary>True where the stream is allowed; <paramref name="matched"/> is the policy that matched.</summary>
+    public abstract bool Allows(IStreamFacts facts, out RbacPolicy? matched);
+}
+
+/// <summary>A tree whose leaves allow, deny or log; where it leads nowhere the stream is denied.</summary>
+public sealed class RbacTree : RbacJudge
+{
+    private readonly MatchTree<IStreamFacts, RbacPolicy> _tree;
+    private readonly RbacPolicy[] _leaves;
+
+    /// <summary>A tree and its leaves.</summary>
+    public RbacTree(MatchTree<IStreamFacts, RbacPolicy> tree, IEnumerable<RbacPolicy> leaves)
+    {
+        _tree = tree;
+        _leaves = [.. leaves];
+        for (int i = 0; i < _leaves.Length; i++)
+            _leaves[i].Place = i;
+        Logs = Array.Exists(_leaves, static l => l.Action == RbacAction.Log);
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<RbacPolicy> All => _leaves;
+
+    /// <inheritdoc/>
+    public override bool Logs { get; }
+
+    /// <summary>A leaf.</summary>
+    public static RbacPolicy Leaf(string name, RbacAction action) => new(name, [], []) { Action = action };
+
+    /// <inheritdoc/>
+    public override bool Allows(IStreamFacts facts, out RbacPolicy? matched)
+    {
+        matched = _tree.Find(facts);
+        return matched is not null && matched.Action != RbacAction.Deny;
+    }
+}
+
+/// <summary>Policies with one action, in byte order of their names.</summary>
+public sealed class RbacPolicies : RbacJudge
+{
     // Fewer are judged faster one by one.
     private const int IndexedFrom = 12;
 
@@ -59,18 +109,21 @@ public sealed class RbacPolicies
         Action = action;
         _policies = [.. policies.OrderBy(p => p.Name, StringComparer.Ordinal)];
         for (int i = 0; i < _policies.Length; i++)
-            _policies[i].Place = i;
+            (_policies[i].Place, _policies[i].Action) = (i, action);
         _index = _policies.Length < IndexedFrom ? null : RbacIndex.Of(_policies);
     }
 
     /// <summary>What a match means.</summary>
     public RbacAction Action { get; }
 
-    /// <summary>The policies.</summary>
-    public IReadOnlyList<RbacPolicy> All => _policies;
+    /// <inheritdoc/>
+    public override IReadOnlyList<RbacPolicy> All => _policies;
 
-    /// <summary>True where the stream is allowed; <paramref name="matched"/> is the policy that matched.</summary>
-    public bool Allows(IStreamFacts facts, out RbacPolicy? matched)
+    /// <inheritdoc/>
+    public override bool Logs => Action == RbacAction.Log;
+
+    /// <inheritdoc/>
+    public override bool Allows(IStreamFacts facts, out RbacPolicy? matched)
     {
         matched = _index is null ? First(facts) : FirstIndexed(facts, _index);
         return Action switch
@@ -117,13 +170,12 @@ public sealed class RbacTraces
     private readonly MetadataFragment[] _byPolicy;
 
     /// <summary>For policies whose keys begin with <paramref name="prefix"/>.</summary>
-    public RbacTraces(RbacPolicies policies, string ns, string prefix, bool shadow)
+    public RbacTraces(RbacJudge policies, string ns, string prefix, bool shadow)
     {
         string result = prefix + (shadow ? "shadow_engine_result" : "enforced_engine_result"), id = prefix + (shadow ? "shadow_effective_policy_id" : "enforced_effective_policy_id");
         _allowed = MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = "allowed" });
         _denied = MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = "denied" });
-        string matched = policies.Action == RbacAction.Deny ? "denied" : "allowed";
-        _byPolicy = [.. policies.All.Select(p => MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = matched, [id] = p.Name }))];
+        _byPolicy = [.. policies.All.Select(p => MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = p.Action == RbacAction.Deny ? "denied" : "allowed", [id] = p.Name }))];
     }
 
     /// <summary>The values of a decision.</summary>
@@ -135,8 +187,11 @@ public sealed class RbacTraces
 /// <param name="Shadow">Only written down; null for none.</param>
 /// <param name="ShadowPrefix">Of the keys in metadata and counters.</param>
 /// <param name="StatPrefix">Of the keys and counters of the enforced ones.</param>
-public sealed record RbacSettings(RbacPolicies? Rules, RbacPolicies? Shadow, string ShadowPrefix, string StatPrefix)
+public sealed record RbacSettings(RbacJudge? Rules, RbacJudge? Shadow, string ShadowPrefix, string StatPrefix)
 {
+    /// <summary>What each policy decides is counted by its name.</summary>
+    public bool CountsPolicies { get; init; }
+
     private const string Namespace = "envoy.filters.http.rbac";
 
     /// <summary>What enforced policies leave behind.</summary>

@@ -113,11 +113,11 @@ public sealed class PortRule(int first, int last) : RbacRule
     public override bool Matches(IStreamFacts facts) => facts.DownstreamLocal.Port is var port && port >= first && port <= last;
 }
 
-/// <summary>Dynamic metadata.</summary>
-public sealed class MetadataRule(MetadataMatch match) : RbacRule
+/// <summary>Dynamic metadata, or the route's.</summary>
+public sealed class MetadataRule(MetadataMatch match, bool ofRoute = false) : RbacRule
 {
     /// <inheritdoc/>
-    public override bool Matches(IStreamFacts facts) => MetadataTest.Matches(match, facts.DynamicMetadata);
+    public override bool Matches(IStreamFacts facts) => MetadataTest.Matches(match, ofRoute ? facts.RouteMetadata : facts.DynamicMetadata);
 }
 
 /// <summary>The server name of the handshake.</summary>

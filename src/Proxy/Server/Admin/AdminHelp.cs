@@ -72,7 +72,7 @@ public sealed record AdminHelp(string Path, string What, bool Post = false, para
     /// <summary>Our own pages.</summary>
     public static readonly IReadOnlyList<AdminHelp> Own =
     [
-        new("/decisions", "the last decisions, newest first", false, ("status", "with this status, or 5xx"), ("route", "of this route"), ("peer", "of a peer whose identity contains this")),
+        new("/decisions", "the last decisions, newest first", false, ("id", "of this x-request-id"), ("limit", "at most so many, 100"), ("status", "with this status, or 5xx"), ("route", "of this route"), ("peer", "of a peer whose identity contains this")),
         new("/explain", "what would serve a request", false, ("method", "GET"), ("url", "the address"), ("header", "name: value, again and again"), ("address", "where the connection went")),
         new("/why", "what became of a request", false, ("id", "its x-request-id")),
     ];

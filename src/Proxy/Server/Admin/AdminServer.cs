@@ -1,8 +1,10 @@
+using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Server;
 
@@ -50,12 +52,14 @@ public sealed class AdminServer : Acceptor
 {
     private readonly AdminPages _pages;
     private readonly ListeningSocket _socket;
+    private readonly StatCells _stats;
 
     /// <summary>Listens.</summary>
     /// <exception cref="ListenException">The address can't be bound.</exception>
     public AdminServer(ProxyServer server, Address address)
     {
         _pages = new AdminPages(server);
+        _stats = server.Statistics.Group("http.admin.", HttpStats.Schema).Main;
         _socket = server.Main.Listen(new ListenOptions(address, ReusePort: false), this);
     }
 
@@ -66,19 +70,38 @@ public sealed class AdminServer : Acceptor
     public void Close() => _socket.Close();
 
     /// <inheritdoc/>
-    public override void OnAccepted(Transport transport) =>
-        transport.Handler = new Http1ServerConnection(transport, new Visitor(_pages), new CodecOptions { DelayedCloseMicros = 0 });
-
-    private sealed class Visitor(AdminPages pages) : RequestAcceptor
+    public override void OnAccepted(Transport transport)
     {
-        public override RequestReceiver OnRequest(DownstreamStream stream) => new Visit(pages, stream);
+        _stats.Count(HttpStat.DownstreamCxTotal);
+        _stats.Count(HttpStat.DownstreamCxHttp1Total);
+        _stats.Move(HttpStat.DownstreamCxActive, 1);
+        _stats.Move(HttpStat.DownstreamCxHttp1Active, 1);
+        transport.Handler = new Http1ServerConnection(transport, new Visitor(_pages, _stats), new CodecOptions { DelayedCloseMicros = 0 });
+    }
+
+    private sealed class Visitor(AdminPages pages, StatCells stats) : RequestAcceptor
+    {
+        public override RequestReceiver OnRequest(DownstreamStream stream)
+        {
+            stats.Count(HttpStat.DownstreamRqTotal);
+            stats.Count(HttpStat.DownstreamRqHttp1Total);
+            stats.Move(HttpStat.DownstreamRqActive, 1);
+            return new Visit(pages, stats, stream);
+        }
+
+        public override void OnConnectionClosed(DownstreamConnection connection, CloseReason reason)
+        {
+            stats.Count(HttpStat.DownstreamCxDestroy);
+            stats.Move(HttpStat.DownstreamCxActive, -1);
+            stats.Move(HttpStat.DownstreamCxHttp1Active, -1);
+        }
 
         public override void OnConnectionError(string detail, FailureKind kind)
         {
         }
     }
 
-    private sealed class Visit(AdminPages pages, DownstreamStream stream) : RequestReceiver
+    private sealed class Visit(AdminPages pages, StatCells stats, DownstreamStream stream) : RequestReceiver
     {
         private const int BodyBytesMax = 1 << 20;
 
@@ -101,7 +124,11 @@ public sealed class AdminServer : Acceptor
 
         public override void OnRequestTrailers() => Answer();
 
-        public override void OnRequestReset(ResetReason reason, string detail) => _answered = true;
+        public override void OnRequestReset(ResetReason reason, string detail)
+        {
+            _answered = true;
+            stats.Move(HttpStat.DownstreamRqActive, -1);
+        }
 
         public override void OnBadRequest(int status, string detail, FailureKind kind) => Send(AdminAnswer.Text(detail, status));
 
@@ -109,9 +136,7 @@ public sealed class AdminServer : Acceptor
         {
         }
 
-        public override void OnStreamDone()
-        {
-        }
+        public override void OnStreamDone() => stats.Move(HttpStat.DownstreamRqActive, -1);
 
         private void Answer()
         {
@@ -132,6 +157,8 @@ public sealed class AdminServer : Acceptor
             if (_answered)
                 return;
             _answered = true;
+            stats.Count(HttpStat.DownstreamRqCompleted);
+            stats.Count((int)HttpStat.DownstreamRq1xx + answer.Status / 100 - 1);
             var head = new HeaderMap();
             head.Add(KnownHeader.Status, System.Text.Encoding.ASCII.GetBytes(answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture)));
             head.Add(KnownHeader.ContentType, System.Text.Encoding.ASCII.GetBytes(answer.ContentType));

@@ -33,14 +33,17 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
         return found.Count > 0 ? AdminAnswer.Json(found[0]) : AdminAnswer.Text($"no request {id} is remembered here: the last few hundred of each worker are\n", 404);
     }
 
-    /// <summary>GET /decisions?status=&amp;route=&amp;peer=: the last ones, newest first.</summary>
+    /// <summary>GET /decisions?id=&amp;status=&amp;route=&amp;peer=&amp;limit=: the last ones, newest first.</summary>
     public AdminAnswer Decisions(AdminRequest request)
     {
+        byte[]? id = request.Query.TryGetValue("id", out string? text) ? System.Text.Encoding.Latin1.GetBytes(text) : null;
+        int limit = int.TryParse(request.Query.GetValueOrDefault("limit"), NumberStyles.None, CultureInfo.InvariantCulture, out int asked) ? asked : 100;
         bool Wanted(Decision d) =>
-            (!request.Query.TryGetValue("status", out string? status) || d.Status.ToString(CultureInfo.InvariantCulture).StartsWith(status.TrimEnd('x'), StringComparison.Ordinal))
+            (id is null || d.HasId(id))
+            && (!request.Query.TryGetValue("status", out string? status) || d.Status.ToString(CultureInfo.InvariantCulture).StartsWith(status.TrimEnd('x'), StringComparison.Ordinal))
             && (!request.Query.TryGetValue("route", out string? route) || d.Route?.Name == route)
             && (!request.Query.TryGetValue("peer", out string? peer) || d.Peer.Contains(peer, StringComparison.Ordinal));
-        return AdminAnswer.Json($"[{string.Join(",\n", ring.Read(Wanted, d => Json(Stations(d), Outcome(d))).Take(100))}]");
+        return AdminAnswer.Json($"[{string.Join(",\n", ring.Read(Wanted, d => Json(Stations(d), Outcome(d))).Take(limit))}]");
     }
 
     private static List<ExplainedStation> Stations(Decision d)
@@ -51,6 +54,7 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
             new("Sniff", $"filter chain {(d.Chain.Length > 0 ? d.Chain : "(default)")}"),
             new("Secure", d.Peer.Length > 0 ? $"peer {d.Peer}" : "no peer certificate"),
             new("Decode", $"{d.Method} {d.Authority}{d.Path} request id {d.Id}"),
+            DecisionWords.Of(d),
         };
         stations.Add(d.Route is null
             ? new ExplainedStation("Route", d.Host is null ? "no virtual host" : $"virtual host {d.Host.Name}, no route")
@@ -58,7 +62,7 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
         if (d.Cluster is not null)
             stations.Add(new ExplainedStation("Balance", $"cluster {d.Cluster.Name}, endpoint {(d.Endpoint is null ? "none" : d.Endpoint.Address.ToString())}", OriginOf(d.Cluster)));
         if (d.Attempts > 0)
-            stations.Add(new ExplainedStation("Relay", string.Create(CultureInfo.InvariantCulture, $"{d.Attempts} attempt(s), {d.Micros / 1000.0:0.0} ms")));
+            stations.Add(new ExplainedStation("Relay", string.Create(CultureInfo.InvariantCulture, $"{d.Attempts} attempt(s), {d.Micros / 1000.0:0.0} ms{(d.TransportFailure.Length > 0 ? $", {d.TransportFailure}" : "")}")));
         return stations;
     }
 

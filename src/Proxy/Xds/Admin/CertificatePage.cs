@@ -14,12 +14,12 @@ internal sealed class CertificatePage(ProxyServer server, ProxyAssembly assembly
     public AdminAnswer Answer(AdminRequest request)
     {
         var message = new Certificates();
-        foreach ((string path, Tls.TlsOptions options) in assembly.Tls.InUse)
+        foreach (Tls.TlsOptions options in assembly.Tls.InUse)
         {
             var one = new CertificateMessage();
-            one.CaCert.AddRange(Details(options.Validation?.TrustedCa ?? default, path));
+            one.CaCert.AddRange(Details(options.Validation?.TrustedCa ?? default, options.Validation?.Origin ?? ""));
             foreach (Tls.TlsCertificate certificate in options.Certificates)
-                one.CertChain.AddRange(Details(certificate.Chain, path));
+                one.CertChain.AddRange(Details(certificate.Chain, certificate.Origin));
             if (one.CaCert.Count + one.CertChain.Count > 0)
                 message.Certificates_.Add(one);
         }
@@ -55,7 +55,8 @@ internal sealed class CertificatePage(ProxyServer server, ProxyAssembly assembly
             ExpirationTime = Timestamp.FromDateTimeOffset(DateTimeOffset.FromUnixTimeSeconds(names.ValidTo)),
             DaysUntilExpiration = (ulong)Math.Max(0, (names.ValidTo - server.Main.WallClock / 1_000_000) / 86_400),
         };
-        foreach (Tls.SubjectName name in names.Names)
+        // By kind: DNS names, then URIs, then addresses.
+        foreach (Tls.SubjectName name in names.Names.OrderBy(static n => n.Kind switch { Tls.SanKind.Dns => 0, Tls.SanKind.Uri => 1, _ => 2 }))
         {
             SubjectAlternateName? told = name.Kind switch
             {

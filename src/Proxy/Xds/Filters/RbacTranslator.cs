@@ -3,8 +3,12 @@ using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Cel;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Rbac;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Matching;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Xds.Matching;
+using Xds.Type.Matcher.V3;
 using HttpRbac = Envoy.Extensions.Filters.Http.Rbac.V3;
 
 namespace Lateen.Proxy.Xds.Filters;
@@ -24,15 +28,52 @@ internal sealed class RbacTranslator : FilterTranslator
         ValueTranslator.Unpack(config, HttpRbac.RBACPerRoute.Parser, rejections) is not { } route ? null
             : route.Rbac is null ? new RbacSettings(null, null, "", "") : Of(route.Rbac, translation, rejections);
 
-    private static RbacSettings Of(HttpRbac.RBAC rbac, Translation translation, Rejections rejections)
+    private static RbacSettings Of(HttpRbac.RBAC rbac, Translation translation, Rejections rejections) =>
+        new(Judge(rbac.Matcher, rbac.Rules, "matcher", translation, rejections), Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", translation, rejections), rbac.ShadowRulesStatPrefix, rbac.RulesStatPrefix)
+        {
+            CountsPolicies = rbac.TrackPerRuleStats,
+        };
+
+    /// <summary>Who decides: the tree, where there is one, before the rules (as Envoy); null for nobody.</summary>
+    public static RbacJudge? Judge(Matcher? matcher, RBAC? rules, string field, Translation translation, Rejections rejections, bool ofConnections = false)
     {
-        if (rbac.Matcher is not null || rbac.ShadowMatcher is not null)
-            rejections.Add("RBAC matcher trees are not served; use rules");
-        return new RbacSettings(Policies(rbac.Rules, translation, rejections), Policies(rbac.ShadowRules, translation, rejections), rbac.ShadowRulesStatPrefix, rbac.RulesStatPrefix);
+        if (matcher is null)
+            return Policies(rules, translation, rejections);
+        using Rejections.Scope scope = rejections.In(field);
+        var words = new RbacVocabulary(translation, ofConnections);
+        return new MatchTreeTranslator<IStreamFacts, RbacPolicy>(words, rejections).Tree(matcher) is { } tree ? new RbacTree(tree, words.Leaves) : null;
     }
 
-    /// <summary>Policies with their action; null where there are none.</summary>
-    public static RbacPolicies? Policies(RBAC? rules, Translation translation, Rejections rejections)
+    private sealed class RbacVocabulary(Translation translation, bool ofConnections) : StreamVocabulary<RbacPolicy>(translation)
+    {
+        public List<RbacPolicy> Leaves { get; } = [];
+
+        /// <inheritdoc/>
+        public override MatchInput<IStreamFacts>? Input(string type, Any config, Rejections rejections)
+        {
+            if (!ofConnections || !type.StartsWith("envoy.type.matcher.v3.Http", StringComparison.Ordinal))
+                return base.Input(type, config, rejections);
+            rejections.Add($"matching input {type} is of requests, and this filter sees connections");
+            return null;
+        }
+
+        /// <inheritdoc/>
+        public override RbacPolicy? Action(string type, Any config, Rejections rejections)
+        {
+            if (type != "envoy.config.rbac.v3.Action")
+            {
+                rejections.Add($"the action of an RBAC matcher must be an envoy.config.rbac.v3.Action, not {config.TypeUrl}");
+                return null;
+            }
+            if (ValueTranslator.Unpack(config, Envoy.Config.Rbac.V3.Action.Parser, rejections) is not { } action)
+                return null;
+            RbacPolicy leaf = RbacTree.Leaf(action.Name, (RbacAction)action.Action_);
+            Leaves.Add(leaf);
+            return leaf;
+        }
+    }
+
+    private static RbacPolicies? Policies(RBAC? rules, Translation translation, Rejections rejections)
     {
         if (rules is null)
             return null;
@@ -80,6 +121,8 @@ internal sealed class RbacTranslator : FilterTranslator
                 return new PortRule(permission.DestinationPortRange.Start, permission.DestinationPortRange.End - 1);
             case Permission.RuleOneofCase.Metadata:
                 return new MetadataRule(MatcherTranslator.Metadata(permission.Metadata, rejections));
+            case Permission.RuleOneofCase.SourcedMetadata:
+                return Sourced(permission.SourcedMetadata, rejections);
             case Permission.RuleOneofCase.RequestedServerName:
                 return MatcherTranslator.String(permission.RequestedServerName, rejections) is { } name ? new ServerNameRule(name) : Never;
             case Permission.RuleOneofCase.UriTemplate:
@@ -118,6 +161,8 @@ internal sealed class RbacTranslator : FilterTranslator
                 return Path(principal.UrlPath, rejections);
             case Principal.IdentifierOneofCase.Metadata:
                 return new MetadataRule(MatcherTranslator.Metadata(principal.Metadata, rejections));
+            case Principal.IdentifierOneofCase.SourcedMetadata:
+                return Sourced(principal.SourcedMetadata, rejections);
             case Principal.IdentifierOneofCase.FilterState when principal.FilterState.StringMatch is { } text:
                 return MatcherTranslator.String(text, rejections) is { } match ? new FilterStateRule(principal.FilterState.Key, match) : Never;
             default:
@@ -125,6 +170,9 @@ internal sealed class RbacTranslator : FilterTranslator
                 return Never;
         }
     }
+
+    private static MetadataRule Sourced(SourcedMetadata metadata, Rejections rejections) =>
+        new(MatcherTranslator.Metadata(metadata.MetadataMatcher ?? new Envoy.Type.Matcher.V3.MetadataMatcher(), rejections), metadata.MetadataSource == MetadataSource.Route);
 
     private static RbacRule Never => new NotRule(new AnyRule());
 

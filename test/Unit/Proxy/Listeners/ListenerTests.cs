@@ -1,5 +1,6 @@
 using Lateen.Proxy;
 using Lateen.Proxy.Listeners;
+using Lateen.Proxy.Matching;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
 using Lateen.Test.Unit.Proxy.Net;
@@ -149,11 +150,12 @@ public sealed class ListenerTests
     [Fact]
     public void A_tree_chooses_by_name()
     {
-        ChainOutcome To(string chain) => new(chain, null);
-        var inner = new RangeChainMatcher(ChainInput.DestinationIp,
+        MatchOutcome<ConnectionFacts, string> To(string chain) => new(chain, null);
+        var inner = new RangeTree<ConnectionFacts, string>(new ConnectionInput(ChainInput.DestinationIp),
             [(new Prefix(Address.V4(0x0a000000, 0), 8), To("wide"), false), (new Prefix(Address.V4(0x0a010000, 0), 16), To("narrow"), false)]);
         var table = new ChainTable([Chain("wide"), Chain("narrow"), Chain("exact")], Chain("other"),
-            new ExactChainMatcher(ChainInput.DestinationPort, new Dictionary<string, ChainOutcome> { ["80"] = new(null, inner), ["81"] = To("exact"), ["82"] = To("absent") }));
+            new MapTree<ConnectionFacts, string>(new ConnectionInput(ChainInput.DestinationPort),
+                new Dictionary<string, MatchOutcome<ConnectionFacts, string>> { ["80"] = new(null, inner), ["81"] = To("exact"), ["82"] = To("absent") }, byPrefix: false));
         string? Find(uint ip, int port) => table.Find(new ConnectionFacts { Local = Address.V4(ip, port) })?.Name;
         Assert.Equal(("wide", "narrow", "exact"), (Find(0x0a020304, 80), Find(0x0a010304, 80), Find(1, 81)));
         Assert.Equal(("other", null), (Find(0x0b000000, 80), Find(1, 82)));

@@ -26,7 +26,7 @@ public sealed class PropagationTests
         var span = new Span();
         propagation.Begin(head, span, decision, new Chance(7));
         if (!span.IsNull)
-            propagation.Write(span, head);
+            propagation.Write(span, head, Address.V4(0x0a000001, 80));
         return (span, head);
     }
 

@@ -1,14 +1,10 @@
-using System.Text;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.CustomResponse;
-using Lateen.Proxy.Routing;
-using Envoy.Type.Matcher.V3;
-using Xds.Type.Matcher.V3;
-using Extension = Xds.Core.V3.TypedExtensionConfig;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Xds.Matching;
 using LocalMessage = Envoy.Extensions.Http.CustomResponse.LocalResponsePolicy.V3.LocalResponsePolicy;
 using Message = Envoy.Extensions.Filters.Http.CustomResponse.V3.CustomResponse;
-using Predicate = Xds.Type.Matcher.V3.Matcher.Types.MatcherList.Types.Predicate;
 using RedirectMessage = Envoy.Extensions.Http.CustomResponse.RedirectPolicy.V3.RedirectPolicy;
 
 namespace Lateen.Proxy.Xds.Filters.Transforms;
@@ -21,106 +17,34 @@ internal sealed class CustomResponseTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, rejections) is { } settings ? new CustomResponseFilter(name, settings) { DisabledByDefault = disabled } : null;
+        Read(config, translation, rejections) is { } settings ? new CustomResponseFilter(name, settings) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
-    public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, rejections);
+    public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, translation, rejections);
 
-    private static CustomResponseSettings? Read(Any config, Rejections rejections)
+    private static CustomResponseSettings? Read(Any config, Translation translation, Rejections rejections)
     {
         if (ValueTranslator.Unpack(config, Message.Parser, rejections) is not { } message)
             return null;
         using Rejections.Scope scope = rejections.In("custom_response_matcher");
-        return new CustomResponseSettings(message.CustomResponseMatcher is { } matcher ? Tree(matcher, rejections) : null);
+        return new CustomResponseSettings(message.CustomResponseMatcher is { } matcher ? new MatchTreeTranslator<IStreamFacts, ResponsePolicy>(new ResponseVocabulary(translation), rejections).Tree(matcher) : null);
     }
 
-    private static ResponseTree Tree(Matcher matcher, Rejections rejections)
+    private sealed class ResponseVocabulary(Translation translation) : StreamVocabulary<ResponsePolicy>(translation)
     {
-        ResponseOutcome? otherwise = matcher.OnNoMatch is null ? null : Outcome(matcher.OnNoMatch, rejections);
-        switch (matcher.MatcherTypeCase)
+        /// <inheritdoc/>
+        public override ResponsePolicy? Action(string type, Any config, Rejections rejections)
         {
-            case Matcher.MatcherTypeOneofCase.MatcherList:
-                var rules = new List<(ResponseCondition, ResponseOutcome)>();
-                foreach (Matcher.Types.MatcherList.Types.FieldMatcher rule in matcher.MatcherList.Matchers)
-                {
-                    if (Condition(rule.Predicate, rejections) is { } condition && Outcome(rule.OnMatch, rejections) is { } outcome)
-                        rules.Add((condition, outcome));
-                }
-                return new ResponseTree { Rules = rules, Otherwise = otherwise };
-            case Matcher.MatcherTypeOneofCase.MatcherTree:
-                return Map(matcher.MatcherTree, rejections) with { Otherwise = otherwise };
-            default:
-                return new ResponseTree { Otherwise = otherwise };
-        }
-    }
-
-    private static ResponseTree Map(Matcher.Types.MatcherTree tree, Rejections rejections)
-    {
-        if (tree.TreeTypeCase == Matcher.Types.MatcherTree.TreeTypeOneofCase.CustomMatch)
-            rejections.Add($"matcher_tree with custom_match {tree.CustomMatch.Name} is not served");
-        bool prefix = tree.TreeTypeCase == Matcher.Types.MatcherTree.TreeTypeOneofCase.PrefixMatchMap;
-        var outcomes = new Dictionary<string, ResponseOutcome>(StringComparer.Ordinal);
-        foreach ((string key, Matcher.Types.OnMatch match) in (prefix ? tree.PrefixMatchMap : tree.ExactMatchMap)?.Map ?? [])
-        {
-            if (Outcome(match, rejections) is { } outcome)
-                outcomes[key] = outcome;
-        }
-        return new ResponseTree { Input = Input(tree.Input, rejections), Map = outcomes, ByPrefix = prefix };
-    }
-
-    private static ResponseCondition? Condition(Predicate? predicate, Rejections rejections)
-    {
-        switch (predicate?.MatchTypeCase)
-        {
-            case Predicate.MatchTypeOneofCase.SinglePredicate when predicate.SinglePredicate.ValueMatch is { } value:
-                return Input(predicate.SinglePredicate.Input, rejections) is { } input && ChainMatcherTranslator.Text(value, rejections) is { } text ? ResponseCondition.Of(input, text) : null;
-            case Predicate.MatchTypeOneofCase.AndMatcher:
-                return ResponseCondition.Of([.. predicate.AndMatcher.Predicate.Select(p => Condition(p, rejections)).OfType<ResponseCondition>()], all: true);
-            case Predicate.MatchTypeOneofCase.OrMatcher:
-                return ResponseCondition.Of([.. predicate.OrMatcher.Predicate.Select(p => Condition(p, rejections)).OfType<ResponseCondition>()], all: false);
-            case Predicate.MatchTypeOneofCase.NotMatcher:
-                return Condition(predicate.NotMatcher, rejections) is { } not ? ResponseCondition.Not(not) : null;
-            default:
-                rejections.Add("a custom_match in matcher_list is not served");
-                return null;
-        }
-    }
-
-    private static ResponseInput? Input(Extension? input, Rejections rejections)
-    {
-        Any any = input?.TypedConfig ?? new Any();
-        switch (ValueTranslator.TypeName(any))
-        {
-            case "envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput":
-                return new ResponseInput(ResponseInputKind.Status, []);
-            case "envoy.type.matcher.v3.HttpResponseStatusCodeClassMatchInput":
-                return new ResponseInput(ResponseInputKind.StatusClass, []);
-            case "envoy.type.matcher.v3.HttpRequestHeaderMatchInput":
-                return Header(ResponseInputKind.RequestHeader, ValueTranslator.Unpack(any, HttpRequestHeaderMatchInput.Parser, rejections)?.HeaderName);
-            case "envoy.type.matcher.v3.HttpResponseHeaderMatchInput":
-                return Header(ResponseInputKind.ResponseHeader, ValueTranslator.Unpack(any, HttpResponseHeaderMatchInput.Parser, rejections)?.HeaderName);
-            default:
-                rejections.Add($"matching input {any.TypeUrl} is not served for custom responses");
-                return null;
-        }
-    }
-
-    private static ResponseInput Header(ResponseInputKind kind, string? name) => new(kind, Encoding.Latin1.GetBytes((name ?? "").ToLowerInvariant()));
-
-    private static ResponseOutcome? Outcome(Matcher.Types.OnMatch? match, Rejections rejections)
-    {
-        if (match?.OnMatchCase == Matcher.Types.OnMatch.OnMatchOneofCase.Matcher)
-            return new ResponseOutcome(null, Tree(match.Matcher, rejections));
-        Any any = match?.Action?.TypedConfig ?? new Any();
-        switch (ValueTranslator.TypeName(any))
-        {
-            case "envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy":
-                return ValueTranslator.Unpack(any, LocalMessage.Parser, rejections) is { } local ? new ResponseOutcome(Local(local, rejections), null) : null;
-            case "envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy":
-                return ValueTranslator.Unpack(any, RedirectMessage.Parser, rejections) is { } redirect && Redirect(redirect, rejections) is { } policy ? new ResponseOutcome(policy, null) : null;
-            default:
-                rejections.Add($"custom response policy {any.TypeUrl} is not served");
-                return null;
+            switch (type)
+            {
+                case "envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy":
+                    return ValueTranslator.Unpack(config, LocalMessage.Parser, rejections) is { } local ? Local(local, rejections) : null;
+                case "envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy":
+                    return ValueTranslator.Unpack(config, RedirectMessage.Parser, rejections) is { } redirect ? Redirect(redirect, rejections) : null;
+                default:
+                    rejections.Add($"custom response policy {config.TypeUrl} is not served");
+                    return null;
+            }
         }
     }
 

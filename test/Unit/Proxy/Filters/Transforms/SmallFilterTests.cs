@@ -6,6 +6,8 @@ using Lateen.Proxy.Filters.Csrf;
 using Lateen.Proxy.Filters.CustomResponse;
 using Lateen.Proxy.Filters.MetadataRules;
 using Lateen.Proxy.Filters.StatefulSession;
+using Lateen.Proxy.Formats;
+using Lateen.Proxy.Matching;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
 using Lateen.Test.Unit.Proxy.Exchanges;
@@ -48,11 +50,8 @@ public sealed class SmallFilterTests
     [Fact]
     public void An_answer_is_replaced_by_words_of_ours()
     {
-        var tree = new ResponseTree
-        {
-            Rules = [(ResponseCondition.Of(new ResponseInput(ResponseInputKind.StatusClass, []), StringMatch.Of(StringMatchKind.Exact, "5xx", false)),
-                new ResponseOutcome(new LocalPolicy { Status = 200, Body = "all is well"u8.ToArray() }, null))],
-        };
+        var tree = new ListTree<IStreamFacts, ResponsePolicy>([(new TextCondition<IStreamFacts>(new StatusInput(ofClass: true), StringMatch.Of(StringMatchKind.Exact, "5xx")),
+            new MatchOutcome<IStreamFacts, ResponsePolicy>(new LocalPolicy { Status = 200, Body = "all is well"u8.ToArray() }, null))]);
         string answer = Play(new CustomResponseFilter("custom", new CustomResponseSettings(tree)), "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 503 No\r\nx-secret: 1\r\nContent-Length: 4\r\n\r\noops");
         Assert.StartsWith("HTTP/1.1 200", answer, StringComparison.Ordinal);
         Assert.EndsWith("all is well", answer, StringComparison.Ordinal);
@@ -62,7 +61,10 @@ public sealed class SmallFilterTests
     [Fact]
     public void An_answer_is_fetched_from_another_address()
     {
-        var tree = new ResponseTree { Otherwise = new ResponseOutcome(new RedirectedPolicy { Scheme = "http", Host = "pages", Path = "/sorry", Status = 299 }, null) };
+        var tree = new ListTree<IStreamFacts, ResponsePolicy>([])
+        {
+            OnNoMatch = new MatchOutcome<IStreamFacts, ResponsePolicy>(new RedirectedPolicy { Scheme = "http", Host = "pages", Path = "/sorry", Status = 299 }, null),
+        };
         string answer = Play(new CustomResponseFilter("custom", new CustomResponseSettings(tree)), "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
         Assert.StartsWith("HTTP/1.1 299", answer, StringComparison.Ordinal);
         Assert.StartsWith("GET /sorry", _upstreamSaw, StringComparison.Ordinal);
