@@ -19,7 +19,8 @@ internal static class TokenClaims
         };
     }
 
-    private static JsonElement? Read(string token)
+    /// <summary>All claims. Null if it is no token.</summary>
+    public static JsonElement? Read(string token)
     {
         if (token.Split('.') is not [_, var payload, _]) return null;
         try
