@@ -30,8 +30,8 @@ public sealed record AgentOptions
     /// <summary>The cluster's domain.</summary>
     public string Domain { get; init; } = "cluster.local";
 
-    /// <summary>LATEEN_DISCOVERY, else PROXY_CONFIG's discoveryAddress: host:port, or unix:PATH.</summary>
-    public string Discovery { get; init; } = "istiod.istio-system.svc:15010";
+    /// <summary>LATEEN_DISCOVERY, else PROXY_CONFIG's discoveryAddress: host:port, unix:PATH, or tls+unix:PATH.</summary>
+    public string Discovery { get; init; } = "istiod.istio-system.svc:15012";
 
     /// <summary>Where the agent keeps its files.</summary>
     public string Folder { get; init; } = ".";
@@ -68,6 +68,9 @@ public sealed record AgentOptions
     /// <summary>ISTIO_KUBE_APP_PROBERS: probes of the application that are asked for here; empty for none.</summary>
     public string AppProbers { get; init; } = "";
 
+    /// <summary>The workload's identity: where it comes from and how it is kept.</summary>
+    public Secrets.IdentityOptions Identity { get; init; } = new();
+
     /// <summary>Headers for requests to the certificate authority, from CA_HEADER_NAME.</summary>
     public IReadOnlyDictionary<string, string> AuthorityHeaders { get; init; } = new Dictionary<string, string>();
 
@@ -94,6 +97,7 @@ public sealed record AgentOptions
     {
         string Text(string name, string otherwise) => environment.TryGetValue(name, out string? value) && value.Length > 0 ? value : otherwise;
         int Number(string name, int otherwise) => int.TryParse(Text(name, ""), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : otherwise;
+        Dictionary<string, string> authorityHeaders = environment.Where(pair => pair.Key.StartsWith(AuthorityHeaderPrefix, StringComparison.Ordinal)).ToDictionary(pair => pair.Key[AuthorityHeaderPrefix.Length..], pair => pair.Value);
         JsonObject? proxyConfig = Json(Text("PROXY_CONFIG", "")) as JsonObject;
         return new AgentOptions
         {
@@ -103,7 +107,7 @@ public sealed record AgentOptions
             Address = Text("INSTANCE_IP", "127.0.0.1"),
             ServiceAccount = Text("SERVICE_ACCOUNT", "default"),
             Domain = Text("TRUST_DOMAIN", "cluster.local"),
-            Discovery = Text("LATEEN_DISCOVERY", proxyConfig?["discoveryAddress"]?.ToString() ?? "istiod.istio-system.svc:15010"),
+            Discovery = Text("LATEEN_DISCOVERY", proxyConfig?["discoveryAddress"]?.ToString() ?? "istiod.istio-system.svc:15012"),
             Folder = Text("LATEEN_FOLDER", "."),
             Bind = Text("LATEEN_BIND", "") is { Length: > 0 } bind ? bind : null,
             Program = Text("LATEEN_PROGRAM", "") is { Length: > 0 } program ? program : null,
@@ -117,7 +121,8 @@ public sealed record AgentOptions
             MetricsPort = Number("ENVOY_PROMETHEUS_PORT", 15090),
             DnsPort = role == "sidecar" && Text("ISTIO_META_DNS_CAPTURE", "false") == "true" ? 15053 : 0,
             AppProbers = Text("ISTIO_KUBE_APP_PROBERS", ""),
-            AuthorityHeaders = environment.Where(pair => pair.Key.StartsWith(AuthorityHeaderPrefix, StringComparison.Ordinal)).ToDictionary(pair => pair.Key[AuthorityHeaderPrefix.Length..], pair => pair.Value),
+            AuthorityHeaders = authorityHeaders,
+            Identity = Secrets.IdentityOptions.From(environment) with { Headers = authorityHeaders },
             Metadata = MetadataOf(environment),
         };
     }

@@ -8,7 +8,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Lateen.Agent.Bootstrap;
-using Lateen.Agent.Discovery;
 using Lateen.Agent.Dns;
 using Lateen.Agent.Status;
 
@@ -30,8 +29,10 @@ public static partial class AgentProcess
         int starter = Parent();
         Directory.CreateDirectory(Path.GetDirectoryName(BootstrapText.XdsSocket)!);
         File.WriteAllText(BootstrapFile, BootstrapText.Compose(options));
-        var door = new ControlPlaneDoor(options.Discovery);
+        Directory.CreateDirectory(Path.GetDirectoryName(options.Identity.Socket)!);
         using var proxy = new ProxyHost(options);
+        DnsTable? names = options.DnsPort > 0 ? new DnsTable() : null;
+        var services = new AgentServices(proxy.Main, options, names, Console.Error.WriteLine);
         var readiness = new Readiness(options, () => proxy.IsLive);
         (AppProbes? read, string mistake) = AppProbes.Read(options.AppProbers, options.Program ?? "127.0.0.1");
         if (read is null)
@@ -42,10 +43,10 @@ public static partial class AgentProcess
         using AppProbes probes = read;
         try
         {
-            new XdsRelay(BootstrapText.XdsSocket, door).Start();
             proxy.Start();
+            services.Start(refused => Fail(options, refused));
             new StatusServer(options, readiness, probes, proxy.Stop).Start();
-            if (options.DnsPort > 0) StartDns(options, door);
+            if (names is not null) new DnsServer(names, options.Mark == 0 ? DnsUpstream.FromFile() : new DnsUpstream([]), options.Mark).Start(IPAddress.Parse(options.LocalAddress), options.DnsPort);
         }
         catch (Exception refused) when (refused is IOException or SocketException)
         {
@@ -57,11 +58,11 @@ public static partial class AgentProcess
         return code;
     }
 
-    private static void StartDns(AgentOptions options, ControlPlaneDoor door)
+    // A socket that can't be made will not be made later: whoever started us has to hear of it.
+    private static void Fail(AgentOptions options, string why)
     {
-        var table = new DnsTable();
-        new DnsServer(table, options.Mark == 0 ? DnsUpstream.FromFile() : new DnsUpstream([]), options.Mark).Start(IPAddress.Parse(options.LocalAddress), options.DnsPort);
-        new NameTableStream(options, door, table).Start();
+        Console.Error.WriteLine($"the agent of {options.Name} cannot start: {why}");
+        Environment.Exit(1);
     }
 
     // The starter has gone without ending anything. The kernel has ended the program itself; what that had started is in its group.

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Lateen.Agent.Bootstrap;
 using Lateen.Agent.Loopback;
+using Lateen.Proxy.Net;
 using Lateen.Proxy.Server;
 
 namespace Lateen.Agent;
@@ -22,6 +23,9 @@ internal sealed class ProxyHost : IDisposable
             : new ThreadGround(options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount, seed: 0, OnDefect, (uint)options.Mark);
         _server = new ProxyServer(new ProxyInputs { Bootstrap = BootstrapText.Compose(options), BootstrapFile = AgentProcess.BootstrapFile, LogFlushMicros = 1_000_000, Say = Say }, ground) { Live = TellReady, Quit = Stop };
     }
+
+    /// <summary>The proxy's loop for everything but traffic.</summary>
+    public EventLoop Main => _server.Main;
 
     /// <summary>True once the first configuration has come and every listener is bound.</summary>
     public bool IsLive { get; private set; }

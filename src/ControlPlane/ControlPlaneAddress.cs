@@ -6,10 +6,11 @@ namespace Lateen.ControlPlane;
 /// <summary>Where a running control plane listens: written into its state folder when it does, read by the verbs and the agents of this machine.</summary>
 /// <param name="Http">host:port of readiness, debug pages and the operator's API.</param>
 /// <param name="Grpc">host:port of xDS in clear text.</param>
+/// <param name="SecureGrpc">host:port of xDS and certificates over TLS.</param>
 /// <param name="Monitoring">host:port of metrics.</param>
 /// <param name="Token">What the operator's API asks for: who may read the state folder may change the mesh.</param>
 /// <param name="ProcessId">The process that wrote it.</param>
-public sealed record ControlPlaneAddress(string Http, string Grpc, string Monitoring, string Token, int ProcessId)
+public sealed record ControlPlaneAddress(string Http, string Grpc, string SecureGrpc, string Monitoring, string Token, int ProcessId)
 {
     /// <summary>The file's name inside the state folder.</summary>
     public const string FileName = "controlplane.json";

@@ -9,11 +9,23 @@ public sealed record ControlPlaneOptions
     /// <summary>xDS in clear text.</summary>
     public string GrpcAddress { get; init; } = ":15010";
 
+    /// <summary>xDS and certificates over TLS.</summary>
+    public string SecureGrpcAddress { get; init; } = ":15012";
+
     /// <summary>Metrics and version.</summary>
     public string MonitoringAddress { get; init; } = ":15014";
 
     /// <summary>A unix socket that serves xDS as well, or none.</summary>
     public string? GrpcSocket { get; init; }
+
+    /// <summary>A unix socket that serves xDS and certificates over TLS as well, or none.</summary>
+    public string? SecureGrpcSocket { get; init; }
+
+    /// <summary>A folder with keys for the authority (Istio's `cacerts`); where it has none, the authority makes its own in the state folder.</summary>
+    public string AuthorityFolder { get; init; } = "etc/cacerts";
+
+    /// <summary>A file with the public keys of whoever issues tokens for this machine's workloads, or none.</summary>
+    public string? TokenKeysFile { get; init; }
 
     /// <summary>Where the journal and the control plane's address are kept.</summary>
     public required string StateFolder { get; init; }

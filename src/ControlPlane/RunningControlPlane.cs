@@ -1,11 +1,12 @@
 using Lateen.Config.Sources;
+using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Hosting;
 using Lateen.ControlPlane.Operator;
 
 namespace Lateen.ControlPlane;
 
 /// <summary>A control plane that has its ports open.</summary>
-public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost host, OperatorDoor operators, FolderSource? folder, FileStream mine) : IAsyncDisposable
+public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost host, OperatorDoor operators, AuthorityKeys keys, FolderSource? folder, FileStream mine) : IAsyncDisposable
 {
     /// <summary>Where it listens.</summary>
     public ControlPlaneAddress Address { get; } = address;
@@ -20,6 +21,7 @@ public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost
     public async ValueTask DisposeAsync()
     {
         folder?.Dispose();
+        keys.Dispose();
         await host.DisposeAsync();
         operators.Dispose();
         await mine.DisposeAsync();

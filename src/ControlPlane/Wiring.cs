@@ -1,9 +1,16 @@
 using System.Security.Cryptography;
 using Lateen.Api.Diagnostics;
+using Lateen.Citadel.Authorities;
+using Lateen.Citadel.Callers;
+using Lateen.Citadel.Service;
+using Lateen.Citadel.Tokens;
 using Lateen.Config.Sources;
 using Lateen.Config.Store;
 using Lateen.Config.Validation;
+using Lateen.ControlPlane.Ads;
+using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Hosting;
+using Lateen.ControlPlane.Metrics;
 using Lateen.ControlPlane.Operator;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Generation.Clusters;
@@ -30,7 +37,7 @@ public static class Wiring
         {
             await using RunningControlPlane running = await StartAsync(options, TimeProvider.System, stop, line => Write(log, line));
             ControlPlaneAddress at = running.Address;
-            await log.WriteLineAsync($"control plane ready: xDS on {at.Grpc}, operator's API and debug pages on http://{at.Http}, metrics on http://{at.Monitoring}/metrics, state in {options.StateFolder}");
+            await log.WriteLineAsync($"control plane ready: xDS on {at.Grpc}, xDS and certificates over TLS on {at.SecureGrpc}, operator's API and debug pages on http://{at.Http}, metrics on http://{at.Monitoring}/metrics, state in {options.StateFolder}");
             await running.Completion.WaitAsync(stop);
         }
         catch (IOException refused)
@@ -63,19 +70,27 @@ public static class Wiring
         folder?.Start(rescan: TimeSpan.FromSeconds(5));
         var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say);
         var host = new ProcessHost(loop, time);
+        void Said(string line) => _ = host.Writer.PostAsync((_, _) => say?.Invoke(line)).AsTask();
+        AuthorityKeys keys = AuthorityKeys.Open(options.AuthorityFolder, Path.Combine(options.StateFolder, AuthorityFolder), loop.Hub.Snapshot?.Settings.TrustDomain ?? "cluster.local", AuthorityOptions.From(options.Environment), time, Said);
         store.Changed += _ => host.Writer.Poke();
         host.Writer.Poke();
         var operators = new OperatorDoor(host.Writer, token);
-        var http = new HttpDoors(host.Writer, operators, time);
+        var callers = new CallerAuthentication(Tokens(options, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? "cluster.local"), Networks(options));
+        var certificates = new CertificateService(keys.Authority, callers, Impersonation.Nobody);
+        var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace), time);
+        var ads = new AdsDoor(host.Writer, options.RequestBytesMax);
+        var secure = new SecureDoor(ads, certificates, callers, time, Said);
+        var http = new HttpDoors(host.Writer, operators, new CitadelMetrics(keys.Authority, certificates.Counts, time), time);
         try
         {
-            ControlPlaneAddress address = await host.OpenAsync(options, http.AnswerHttpAsync, http.AnswerMonitoringAsync, token, cancel);
+            ControlPlaneAddress address = await host.OpenAsync(options, new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync), new SecureConnections(serving, time), token, cancel);
             address.Write(options.StateFolder);
-            return new RunningControlPlane(address, host, operators, folder, mine);
+            return new RunningControlPlane(address, host, operators, keys, folder, mine);
         }
         catch
         {
             folder?.Dispose();
+            keys.Dispose();
             await host.DisposeAsync();
             operators.Dispose();
             await mine.DisposeAsync();
@@ -85,6 +100,20 @@ public static class Wiring
 
     /// <summary>One generator for each xDS type that is served.</summary>
     public static IReadOnlyList<IResourceGenerator> Generators() => [new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), new RouteGenerator(), new ExtensionConfigGenerator(), new NameTableGenerator(), new AddressGenerator(), new WorkloadGenerator(), new AuthorizationGenerator(), new SecretGenerator()];
+
+    // Where the authority keeps keys of its own.
+    private const string AuthorityFolder = "ca";
+
+    private static List<TokenVerifier> Tokens(ControlPlaneOptions options, Func<string> trustDomain)
+    {
+        if (options.TokenKeysFile is not { } path) return [];
+        // Written once, before this process was started.
+        KeySet keys = KeySet.Read(File.ReadAllText(path)) ?? throw new IOException($"{path} is no set of keys");
+        return [new IssuedTokens(new TokenRule(TokenIssuer.Issuer, [TokenIssuer.Audience], trustDomain), () => keys)];
+    }
+
+    private static string[] Networks(ControlPlaneOptions options) =>
+        options.Environment.GetValueOrDefault("TRUSTED_GATEWAY_CIDR", "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     // One journal, one writer. The lock goes with the process, however that ends.
     private static FileStream Claim(string stateFolder)

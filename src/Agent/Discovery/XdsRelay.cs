@@ -1,69 +1,87 @@
-using System.Net.Sockets;
+using Lateen.Proxy.Net;
 
 namespace Lateen.Agent.Discovery;
 
 /// <summary>Serves the proxy's xDS socket: each connection is joined to one of its own to the control plane, and ends with it.</summary>
-public sealed class XdsRelay(string path, ControlPlaneDoor door)
+/// <param name="door">The way out.</param>
+/// <param name="isReady">False while there is nothing to show at the door; connections wait until <see cref="Retry"/>.</param>
+public sealed class XdsRelay(ControlPlaneDoor door, Func<bool> isReady) : Acceptor
 {
-    private const int BufferBytes = 16 << 10, StackBytes = 128 << 10;
+    private readonly List<Joint> _waiting = [];
 
-    /// <summary>Listens; from then on connections are served on threads of their own.</summary>
-    /// <exception cref="IOException">The socket cannot be made.</exception>
-    public void Start()
+    /// <summary>Begins to listen. On the loop.</summary>
+    /// <exception cref="ListenException">The socket cannot be made.</exception>
+    public void Listen(EventLoop loop, Address at) => loop.Listen(new ListenOptions(at, ReusePort: false), this);
+
+    /// <summary>Something may be there to show now.</summary>
+    public void Retry()
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        File.Delete(path);
-        var listening = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listening.Bind(new UnixDomainSocketEndPoint(path));
-        listening.Listen();
-        Run("xds", () =>
-        {
-            while (true)
-            {
-                Socket proxy = listening.Accept();
-                Run("xds-out", () => Serve(proxy));
-            }
-        });
+        if (!isReady()) return;
+        Joint[] ready = [.. _waiting];
+        _waiting.Clear();
+        foreach (Joint joint in ready) joint.Open(door);
     }
 
-    private void Serve(Socket proxy)
+    /// <inheritdoc/>
+    public override void OnAccepted(Transport transport)
     {
-        using (proxy)
+        var joint = new Joint(this, transport);
+        if (isReady()) joint.Open(door);
+        else _waiting.Add(joint);
+    }
+
+    // Both sides of one stream. Nothing is read from the proxy before the control plane is there, and nothing from either faster than the other takes it.
+    private sealed class Joint : TransportHandler
+    {
+        private readonly XdsRelay _relay;
+        private readonly Transport _proxy;
+        private readonly Outside _outside;
+        private Transport? _upstream;
+
+        public Joint(XdsRelay relay, Transport proxy)
         {
-            try
+            (_relay, _proxy, _outside) = (relay, proxy, new Outside(this));
+            proxy.Handler = this;
+            proxy.Reading = false;
+        }
+
+        public void Open(ControlPlaneDoor door) => door.Connect(_outside);
+
+        public override void OnData(Transport transport, ReadOnlySpan<byte> bytes) => Pass(bytes, transport, _upstream!);
+
+        public override void OnWritable(Transport transport) => _upstream!.Reading = true;
+
+        public override void OnClosed(Transport transport, CloseReason reason)
+        {
+            _relay._waiting.Remove(this);
+            _upstream?.Close();
+        }
+
+        private static void Pass(ReadOnlySpan<byte> bytes, Transport from, Transport to)
+        {
+            to.Send(bytes);
+            if (to.IsAboveWatermark) from.Reading = false;
+        }
+
+        private sealed class Outside(Joint joint) : TransportHandler
+        {
+            public override void OnConnected(Transport transport)
             {
-                using Socket upstream = door.Connect();
-                Run("xds-in", () => Copy(upstream, proxy));
-                Copy(proxy, upstream);
+                if (joint._proxy.IsClosed)
+                {
+                    transport.Close();
+                    return;
+                }
+                joint._upstream = transport;
+                joint._proxy.Reading = true;
             }
-            catch (SocketException)
-            {
-                // No control plane: the proxy sees a closed connection and asks again, after a while of its own.
-            }
+
+            public override void OnData(Transport transport, ReadOnlySpan<byte> bytes) => Pass(bytes, transport, joint._proxy);
+
+            public override void OnWritable(Transport transport) => joint._proxy.Reading = true;
+
+            // No control plane: the proxy sees a closed connection and asks again, after a while of its own.
+            public override void OnClosed(Transport transport, CloseReason reason) => joint._proxy.Close();
         }
     }
-
-    private static void Copy(Socket from, Socket to)
-    {
-        byte[] buffer = GC.AllocateUninitializedArray<byte>(BufferBytes);
-        try
-        {
-            for (int count; (count = from.Receive(buffer)) > 0;)
-                for (int sent = 0; sent < count;) sent += to.Send(buffer, sent, count - sent, SocketFlags.None);
-        }
-        catch (Exception ended) when (ended is SocketException or ObjectDisposedException)
-        {
-            // Either side: both end.
-        }
-        Shut(from);
-        Shut(to);
-    }
-
-    private static void Shut(Socket socket)
-    {
-        try { socket.Shutdown(SocketShutdown.Both); }
-        catch (Exception gone) when (gone is SocketException or ObjectDisposedException) { }
-    }
-
-    private static void Run(string name, ThreadStart body) => new Thread(body, StackBytes) { IsBackground = true, Name = name }.Start();
 }

@@ -1,3 +1,6 @@
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Documents;
+
 namespace Lateen.Citadel.Authorities;
 
 /// <summary>Bounds of an authority; the defaults are Istio's.</summary>
@@ -25,7 +28,7 @@ public sealed record AuthorityOptions
     public static AuthorityOptions From(IReadOnlyDictionary<string, string> environment)
     {
         var preset = new AuthorityOptions();
-        TimeSpan Span(string name, TimeSpan otherwise) => environment.TryGetValue(name, out string? text) && GoDurations.Read(text) is { } span && span > TimeSpan.Zero ? span : otherwise;
+        TimeSpan Span(string name, TimeSpan otherwise) => environment.TryGetValue(name, out string? text) && Durations.TryParse(text, out Duration? span) && span.Seconds > 0 ? span.ToTimeSpan() : otherwise;
         int Number(string name, int otherwise, int least) => environment.TryGetValue(name, out string? text) && int.TryParse(text, out int number) && number >= least ? number : otherwise;
         return new AuthorityOptions
         {

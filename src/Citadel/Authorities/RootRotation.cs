@@ -40,7 +40,9 @@ public static class RootRotation
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         X509SignatureGenerator generator = X509SignatureGenerator.CreateForRSA(key, RSASignaturePadding.Pkcs1);
-        return request.Create(request.SubjectName, generator, now, now + options.RootLife, Authority.Serial());
+        // Clocks of a mesh differ by a little, and a root that is not good yet makes nothing good.
+        DateTimeOffset begin = now - Authority.Backdating;
+        return request.Create(request.SubjectName, generator, begin, begin + options.RootLife, Authority.Serial());
     }
 
     private static SigningBundle Bundle(X509Certificate2 root, RSA key, IEnumerable<X509Certificate2> trusted) =>

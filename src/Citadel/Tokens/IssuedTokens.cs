@@ -6,8 +6,8 @@ namespace Lateen.Citadel.Tokens;
 /// <summary>Who may issue tokens, and for whom.</summary>
 /// <param name="Issuer">Claim <c>iss</c>.</param>
 /// <param name="Audiences">One of these must be meant (<c>aud</c>).</param>
-/// <param name="TrustDomain">Of the identities that are proved.</param>
-public sealed record TokenRule(string Issuer, IReadOnlyList<string> Audiences, string TrustDomain);
+/// <param name="TrustDomain">Of the identities that are proved, as the mesh is configured now.</param>
+public sealed record TokenRule(string Issuer, IReadOnlyList<string> Audiences, Func<string> TrustDomain);
 
 /// <summary>Tokens of an issuer whose public keys are known: the one of `lateen up`, or an OpenID provider (JWT_RULE).</summary>
 /// <param name="rule">What is accepted.</param>
@@ -35,7 +35,7 @@ public sealed class IssuedTokens(TokenRule rule, Func<KeySet> keys) : TokenVerif
         if (Time(claims, "exp") is not { } end || end <= now.ToUnixTimeSeconds()) return TokenVerdict.No("the token has expired, or never does");
         if (Time(claims, "nbf") is { } begin && begin > (now + Skew).ToUnixTimeSeconds()) return TokenVerdict.No("the token is not good yet");
         if (AccountOf(Text(claims, "sub")) is not var (ns, account)) return TokenVerdict.No("the subject is no service account");
-        return new TokenVerdict($"spiffe://{rule.TrustDomain}/ns/{ns}/sa/{account}", "");
+        return new TokenVerdict($"spiffe://{rule.TrustDomain()}/ns/{ns}/sa/{account}", "");
     }
 
     private static string Text(JsonElement claims, string name) => claims.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";

@@ -8,8 +8,8 @@ namespace Lateen.Cli.Network;
 /// <summary>Listening sockets of the machine's own network in a process that lives in another: what is accepted there is handed on to the same port of this network.</summary>
 internal sealed class PassedDoors : IDisposable
 {
-    /// <summary>How many of the last doors are the control plane's: HTTP, xDS, metrics.</summary>
-    public const int ControlPlanePorts = 3;
+    /// <summary>How many of the last doors are the control plane's: HTTP, xDS, metrics, xDS over TLS.</summary>
+    public const int ControlPlanePorts = 4;
 
     private const int BufferBytes = 16 << 10;
     private readonly List<(Socket Door, int Port)> _doors = [];
@@ -34,7 +34,7 @@ internal sealed class PassedDoors : IDisposable
         return passed;
     }
 
-    /// <summary>Where the control plane is to listen, so that its addresses hold outside, too: HTTP, xDS, metrics.</summary>
+    /// <summary>Where the control plane is to listen, so that its addresses hold outside, too: HTTP, xDS, metrics, xDS over TLS.</summary>
     public IReadOnlyList<int> ControlPlane => [.. _doors.TakeLast(ControlPlanePorts).Select(door => door.Port)];
 
     public void Dispose()

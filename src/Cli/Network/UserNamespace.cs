@@ -70,7 +70,7 @@ internal static class UserNamespace
     /// <summary>Asks to be ended when the process outside ends, however that comes about.</summary>
     public static void EndWithParent() => Posix.Check(Posix.prctl(Posix.SetDeathSignal, Posix.SignalTerminate, 0, 0, 0), "prctl");
 
-    // The gateway's ports are for everybody; the control plane's three are this machine's own, at numbers that are free on both sides.
+    // The gateway's ports are for everybody; the control plane's are this machine's own, at numbers that are free on both sides.
     private static IEnumerable<Socket> Doors(IReadOnlyList<int> ports)
     {
         foreach (int port in ports)

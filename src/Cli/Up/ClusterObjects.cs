@@ -7,6 +7,9 @@ internal static class ClusterObjects
 {
     public const string NodeName = "this-machine";
 
+    /// <summary>The label that says that a workload's sidecar takes mutual TLS.</summary>
+    public const string MutualTls = "security.istio.io/tlsMode";
+
     public static JsonObject Namespace(string name) => new()
     {
         ["apiVersion"] = "v1",
@@ -47,6 +50,7 @@ internal static class ClusterObjects
         var labels = new JsonObject(plan.Labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value)))
         {
             ["pod-template-hash"] = plan.TemplateHash,
+            [MutualTls] = "istio",
             ["service.istio.io/canonical-name"] = plan.Labels.GetValueOrDefault("app", plan.Deployment),
             ["service.istio.io/canonical-revision"] = plan.Labels.GetValueOrDefault("version", "latest"),
         };

@@ -1,3 +1,4 @@
+using Lateen.Citadel.Tokens;
 using Lateen.Cli.Processes;
 using Lateen.ControlPlane;
 
@@ -12,7 +13,7 @@ internal sealed class ControlPlaneProcess
 
     /// <param name="spawner">Starts it.</param>
     /// <param name="state">Its folder.</param>
-    /// <param name="ports">Where it listens: HTTP, xDS, metrics; 0 for a free port.</param>
+    /// <param name="ports">Where it listens: HTTP, xDS, metrics, xDS over TLS; 0 for a free port.</param>
     /// <param name="say">Hears what becomes of it.</param>
     public ControlPlaneProcess(Spawner spawner, MeshState state, IReadOnlyList<int> ports, Action<string> say)
     {
@@ -31,7 +32,7 @@ internal sealed class ControlPlaneProcess
         for (DateTime until = DateTime.UtcNow + patience; DateTime.UtcNow < until; await Task.Delay(10, cancel).ConfigureAwait(false))
         {
             if (Process.CurrentEnd.IsCompleted) throw new CommandException($"the control plane ended while it started: {LogTail.Of(Log)}", $"Its log is {Log}.");
-            if (Address() is { } address && address.ProcessId == Process.ProcessId && File.Exists(_state.XdsSocket)) return address;
+            if (Address() is { } address && address.ProcessId == Process.ProcessId && File.Exists(_state.SecureSocket)) return address;
         }
         throw new CommandException($"the control plane did not start within {patience.TotalSeconds:0} s: {LogTail.Of(Log)}", $"Its log is {Log}.");
     }
@@ -45,6 +46,7 @@ internal sealed class ControlPlaneProcess
     private ProcessSpec Spec()
     {
         File.Delete(_state.XdsSocket);
+        File.Delete(_state.SecureSocket);
         (string program, string[] first) = Workload.Self();
         return new ProcessSpec
         {
@@ -54,6 +56,7 @@ internal sealed class ControlPlaneProcess
             [
                 .. first, "controlplane", "--state", _state.Folder, "--config-dir", _state.Cluster, "--grpc-socket", Path.GetFileName(_state.XdsSocket),
                 "--http-addr", $"127.0.0.1:{_ports[0]}", "--grpc-addr", $"127.0.0.1:{_ports[1]}", "--monitoring-addr", $"127.0.0.1:{_ports[2]}",
+                "--secure-grpc-socket", Path.GetFileName(_state.SecureSocket), "--secure-grpc-addr", $"127.0.0.1:{_ports[3]}", "--token-keys", TokenIssuer.KeySetPath(_state.Authority),
             ],
             Folder = _state.Folder,
             Log = Log,

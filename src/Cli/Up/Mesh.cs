@@ -14,6 +14,7 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, I
     private readonly List<Workload> _workloads = [];
     private readonly List<JsonObject> _services = [];
     private readonly JsonObject _memory = state.Memory();
+    private readonly WorkloadTokens _tokens = WorkloadTokens.Open(state.Authority);
     private int _next;
 
     public ControlPlaneProcess ControlPlane { get; } = new(spawner, state, controlPlanePorts, progress.Event);
@@ -83,6 +84,7 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, I
         try
         {
             if (!_workloads.Remove(workload)) return;
+            _tokens.Remove(workload);
             WriteCluster();
             await workload.StopAsync().ConfigureAwait(false);
             capture.Remove(workload.Number);
@@ -117,6 +119,7 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, I
         await Task.WhenAll(_workloads.Select(workload => workload.StopAsync())).ConfigureAwait(false);
         await ControlPlane.Process.StopAsync(TimeSpan.FromSeconds(3)).ConfigureAwait(false);
         capture.Dispose();
+        _tokens.Dispose();
         _changing.Dispose();
     }
 
@@ -128,6 +131,7 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, I
             : await capture.PlaceAsync(number, plan.Ports).ConfigureAwait(false);
         var workload = new Workload(number, plan, placement, spawner, state, progress.Event);
         _workloads.Add(workload);
+        _tokens.Add(workload);
         return workload;
     }
 

@@ -23,6 +23,12 @@ public sealed class MeshState : IDisposable
     /// <summary>The socket on which the control plane serves xDS to this machine's agents.</summary>
     public string XdsSocket => Path.Combine(Folder, "xds.sock");
 
+    /// <summary>The socket on which it serves xDS and certificates over TLS: sidecars reach it from every network.</summary>
+    public string SecureSocket => Path.Combine(Folder, "tls.sock");
+
+    /// <summary>The folder of the authority's keys, and of the key that signs tokens.</summary>
+    public string Authority => Path.Combine(Folder, "ca");
+
     /// <summary>The socket on which `lateen up` answers `run`, `ps` and `logs`.</summary>
     public static string ControlSocket(string folder) => Path.Combine(folder, "up.sock");
 
@@ -49,6 +55,7 @@ public sealed class MeshState : IDisposable
             if (Directory.Exists(state.Cluster)) Directory.Delete(state.Cluster, recursive: true);
             File.Delete(Path.Combine(folder, ControlPlaneAddress.FileName));
             File.Delete(state.XdsSocket);
+            File.Delete(state.SecureSocket);
             File.Delete(ControlSocket(folder));
             Directory.CreateDirectory(state.Cluster);
             Directory.CreateDirectory(state.Logs);

@@ -39,7 +39,7 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
         try
         {
             ICapture capture = await CaptureAsync(state).ConfigureAwait(false);
-            await using var mesh = new Mesh(state, _spawner, capture, doors.ControlPlane is { Count: > 0 } ports ? ports : [0, 0, 0], _progress);
+            await using var mesh = new Mesh(state, _spawner, capture, doors.ControlPlane is { Count: > 0 } ports ? ports : [0, 0, 0, 0], _progress);
             await using var door = ControlDoor.Open(mesh);
             try
             {

@@ -88,6 +88,9 @@ internal sealed class Workload
         return environment;
     }
 
+    /// <summary>Where a workload's folder has its token.</summary>
+    public const string TokenFile = "var/run/secrets/tokens/istio-token";
+
     /// <summary>The file in a workload's folder that tells its program's number, which is its group's, too.</summary>
     public const string ProgramFile = "program";
 
@@ -107,7 +110,7 @@ internal sealed class Workload
 
     private Dictionary<string, string> SidecarEnvironment()
     {
-        var labels = new JsonObject(Plan.Labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value)));
+        var labels = new JsonObject(Plan.Labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))) { [ClusterObjects.MutualTls] = "istio" };
         var environment = new Dictionary<string, string>
         {
             ["POD_NAME"] = Plan.Name,
@@ -115,7 +118,8 @@ internal sealed class Workload
             ["INSTANCE_IP"] = Address,
             ["SERVICE_ACCOUNT"] = Plan.ServiceAccount,
             ["TRUST_DOMAIN"] = "cluster.local",
-            ["LATEEN_DISCOVERY"] = "unix:" + Path.GetRelativePath(Folder, _state.XdsSocket),
+            ["LATEEN_DISCOVERY"] = "tls+unix:" + Path.GetRelativePath(Folder, _state.SecureSocket),
+            ["XDS_ROOT_CA"] = Path.GetRelativePath(Folder, Path.Combine(_state.Authority, "root-cert.pem")),
             ["ISTIO_META_CLUSTER_ID"] = "Kubernetes",
             ["ISTIO_META_MESH_ID"] = "cluster.local",
             ["ISTIO_META_NODE_NAME"] = ClusterObjects.NodeName,

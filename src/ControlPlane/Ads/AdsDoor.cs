@@ -1,4 +1,3 @@
-using System.Net;
 using System.Threading.Channels;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
@@ -15,16 +14,21 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
     private static readonly GrpcEnding OurFault = new(GrpcStatus.Internal, "internal error");
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
+    /// <summary>Serves one gRPC call of somebody who was not asked who he is.</summary>
+    public Task AnswerAsync(HttpContext context) => AnswerAsync(context, identities: null);
+
     /// <summary>Serves one gRPC call.</summary>
-    public Task AnswerAsync(HttpContext context) => context.Request.Path.Value switch
+    /// <param name="context">The call.</param>
+    /// <param name="identities">Names that the caller has proved; null where nothing was asked of it.</param>
+    public Task AnswerAsync(HttpContext context, IReadOnlyList<string>? identities) => context.Request.Path.Value switch
     {
         _ when !IsGrpc(context.Request) => NotGrpcAsync(context),
-        Service + "StreamAggregatedResources" => ServeAsync(context, DiscoveryRequest.Parser),
-        Service + "DeltaAggregatedResources" => ServeAsync(context, DeltaDiscoveryRequest.Parser),
-        var path => RefuseAsync(context, Unknown(path ?? "")),
+        Service + "StreamAggregatedResources" => ServeAsync(context, identities, DiscoveryRequest.Parser),
+        Service + "DeltaAggregatedResources" => ServeAsync(context, identities, DeltaDiscoveryRequest.Parser),
+        var path => GrpcCalls.RefuseAsync(context, Unknown(path ?? "")),
     };
 
-    private async Task ServeAsync<TRequest>(HttpContext context, MessageParser<TRequest> parser) where TRequest : class, IMessage<TRequest>
+    private async Task ServeAsync<TRequest>(HttpContext context, IReadOnlyList<string>? identities, MessageParser<TRequest> parser) where TRequest : class, IMessage<TRequest>
     {
         // Headers go out before the first read: a client that waits for them before it sends would wait for ever. StartAsync alone keeps them back.
         context.Response.ContentType = "application/grpc";
@@ -32,7 +36,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        AdsStream stream = await writer.AskAsync((loop, now) => loop.Streams.Connect(Peer(context), () => wake.Writer.TryWrite(true), now), ended.Token);
+        AdsStream stream = await writer.AskAsync((loop, now) => loop.Streams.Connect(GrpcCalls.PeerOf(context), () => wake.Writer.TryWrite(true), now, identities), ended.Token);
         try
         {
             Task<GrpcEnding?> sending = SendAsync(context, stream, wake.Reader, ended);
@@ -56,8 +60,8 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
             {
                 GrpcRead<TRequest> frame = await GrpcFrames.ReadAsync(context.Request.BodyReader, parser, requestBytesMax, ended);
                 if (frame.Message is null) return frame.Ended ? GrpcEnding.Ok : frame.Refusal;
-                string? rejection = await writer.AskAsync((loop, now) => loop.Streams.Receive(stream, frame.Message, now), ended);
-                if (rejection is not null) return new(GrpcStatus.InvalidArgument, rejection);
+                GrpcEnding? rejection = await writer.AskAsync((loop, now) => loop.Streams.Receive(stream, frame.Message, now) is { } text ? new GrpcEnding(stream.Session.RejectionStatus, text) : (GrpcEnding?)null, ended);
+                if (rejection is { } refused) return refused;
             }
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException)
@@ -100,9 +104,6 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
 
     private static bool IsGrpc(HttpRequest request) => request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true;
 
-    private static string Peer(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { } address ? new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, context.Connection.RemotePort).ToString() : "unix";
-
     private static GrpcEnding Unknown(string path)
     {
         int slash = path.LastIndexOf('/');
@@ -116,12 +117,5 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
     {
         context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
         return context.Response.WriteAsync("This port speaks gRPC.\n");
-    }
-
-    private static Task RefuseAsync(HttpContext context, GrpcEnding status)
-    {
-        context.Response.ContentType = "application/grpc";
-        status.WriteTo(context.Response);
-        return context.Response.CompleteAsync();
     }
 }

@@ -31,9 +31,10 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     /// <param name="peer">address:port of the other side.</param>
     /// <param name="wake">Called when <see cref="Next"/> may have something; must only set a signal.</param>
     /// <param name="now">The time.</param>
-    public AdsStream Connect(string peer, Action wake, DateTimeOffset now)
+    /// <param name="identities">Names that the other side has proved; null where nothing was asked of it.</param>
+    public AdsStream Connect(string peer, Action wake, DateTimeOffset now, IReadOnlyList<string>? identities = null)
     {
-        AdsSession session = hub.Connect($"stream-{++opened}", now);
+        AdsSession session = hub.Connect($"stream-{++opened}", now, identities);
         var stream = new AdsStream(session, peer, opened, wake);
         streams.Add(session, stream);
         return stream;

@@ -1,11 +1,12 @@
 using Lateen.ControlPlane.Debug;
+using Lateen.ControlPlane.Metrics;
 using Lateen.ControlPlane.Operator;
 using Microsoft.AspNetCore.Http;
 
 namespace Lateen.ControlPlane.Hosting;
 
 /// <summary>Who answers which path on the two HTTP addresses.</summary>
-public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, TimeProvider time)
+public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, CitadelMetrics citadel, TimeProvider time)
 {
     private readonly DebugDoor debug = new(writer);
 
@@ -41,7 +42,7 @@ public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, TimePro
     {
         string text = await writer.AskAsync((loop, _) => loop.Metrics.Text(loop.Streams, time.GetUtcNow()), context.RequestAborted);
         context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
-        await context.Response.WriteAsync(text, context.RequestAborted);
+        await context.Response.WriteAsync(text + citadel.Text(), context.RequestAborted);
     }
 
     private static Task VersionAsync(HttpContext context)

@@ -15,7 +15,8 @@ namespace Lateen.ControlPlane.Hosting;
 /// <param name="Address">Where: an <see cref="IPEndPoint"/> or a unix socket.</param>
 /// <param name="Protocols">What is spoken there.</param>
 /// <param name="Answer">Serves one request.</param>
-public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols, RequestDelegate Answer);
+/// <param name="Security">Shakes hands with whoever connects; null for clear text.</param>
+public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols, RequestDelegate Answer, SecureConnections? Security = null);
 
 /// <summary>Kestrel without a web host round it: listening addresses, each with one function that serves its requests.</summary>
 public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposable
@@ -56,7 +57,8 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
 
     private async Task<EndPoint> OpenAsync(Door door, CancellationToken cancel)
     {
-        var options = new KestrelServerOptions { AddServerHeader = false };
+        // TLS ends below Kestrel, which therefore expects the scheme of clear text; callers rightly say https.
+        var options = new KestrelServerOptions { AddServerHeader = false, AllowAlternateSchemes = door.Security is not null };
         Limit(options.Limits);
         ListenOptions? listening = null;
         options.Listen(door.Address, listen =>
@@ -65,7 +67,7 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
             listen.Use(next => connection =>
             {
                 connection.Features.Set(door);
-                return next(connection);
+                return door.Security is { } security ? security.ServeAsync(connection, next) : next(connection);
             });
             listening = listen;
         });

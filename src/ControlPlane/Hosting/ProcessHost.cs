@@ -1,9 +1,15 @@
 using System.Net;
-using Lateen.ControlPlane.Ads;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Lateen.ControlPlane.Hosting;
+
+/// <summary>Who answers at which port.</summary>
+/// <param name="Http">Readiness, debug pages, the operator's API.</param>
+/// <param name="Grpc">xDS in clear text.</param>
+/// <param name="SecureGrpc">xDS and certificates over TLS.</param>
+/// <param name="Monitoring">Metrics and version.</param>
+public sealed record DoorAnswers(RequestDelegate Http, RequestDelegate Grpc, RequestDelegate SecureGrpc, RequestDelegate Monitoring);
 
 /// <summary>A control loop behind its ports: what `lateen controlplane` is, and what a test with real sockets holds.</summary>
 public sealed class ProcessHost : IAsyncDisposable
@@ -20,22 +26,19 @@ public sealed class ProcessHost : IAsyncDisposable
     /// <summary>Opens every port.</summary>
     /// <returns>Where they are, ports chosen.</returns>
     /// <exception cref="IOException">One cannot be opened; the message names it.</exception>
-    public async Task<ControlPlaneAddress> OpenAsync(ControlPlaneOptions options, RequestDelegate http, RequestDelegate monitoring, string token, CancellationToken cancel)
+    public async Task<ControlPlaneAddress> OpenAsync(ControlPlaneOptions options, DoorAnswers answers, SecureConnections security, string token, CancellationToken cancel)
     {
-        var ads = new AdsDoor(writer, options.RequestBytesMax);
         var wanted = new List<Door>
         {
-            new("--http-addr", Endpoint("--http-addr", options.HttpAddress), HttpProtocols.Http1AndHttp2, http),
-            new("--grpc-addr", Endpoint("--grpc-addr", options.GrpcAddress), HttpProtocols.Http2, ads.AnswerAsync),
-            new("--monitoring-addr", Endpoint("--monitoring-addr", options.MonitoringAddress), HttpProtocols.Http1AndHttp2, monitoring),
+            new("--http-addr", Endpoint("--http-addr", options.HttpAddress), HttpProtocols.Http1AndHttp2, answers.Http),
+            new("--grpc-addr", Endpoint("--grpc-addr", options.GrpcAddress), HttpProtocols.Http2, answers.Grpc),
+            new("--secure-grpc-addr", Endpoint("--secure-grpc-addr", options.SecureGrpcAddress), HttpProtocols.Http2, answers.SecureGrpc, security),
+            new("--monitoring-addr", Endpoint("--monitoring-addr", options.MonitoringAddress), HttpProtocols.Http1AndHttp2, answers.Monitoring),
         };
-        if (options.GrpcSocket is { } path)
-        {
-            File.Delete(path); // what a killed predecessor left behind
-            wanted.Add(new("--grpc-socket", new System.Net.Sockets.UnixDomainSocketEndPoint(path), HttpProtocols.Http2, ads.AnswerAsync));
-        }
+        if (options.GrpcSocket is { } path) wanted.Add(new("--grpc-socket", Fresh(path), HttpProtocols.Http2, answers.Grpc));
+        if (options.SecureGrpcSocket is { } secure) wanted.Add(new("--secure-grpc-socket", Fresh(secure), HttpProtocols.Http2, answers.SecureGrpc, security));
         IReadOnlyList<EndPoint> bound = await doors.OpenAsync(wanted, cancel);
-        return new ControlPlaneAddress(Reachable(bound[0]), Reachable(bound[1]), Reachable(bound[2]), token, Environment.ProcessId);
+        return new ControlPlaneAddress(Reachable(bound[0]), Reachable(bound[1]), Reachable(bound[2]), Reachable(bound[3]), token, Environment.ProcessId);
     }
 
     /// <inheritdoc />
@@ -43,6 +46,12 @@ public sealed class ProcessHost : IAsyncDisposable
     {
         await doors.DisposeAsync();
         await writer.DisposeAsync();
+    }
+
+    private static System.Net.Sockets.UnixDomainSocketEndPoint Fresh(string path)
+    {
+        File.Delete(path); // what a killed predecessor left behind
+        return new(path);
     }
 
     private static IPEndPoint Endpoint(string flag, string text) =>

@@ -18,6 +18,7 @@ using System.Globalization;
 using Envoy.Config.Cluster.V3;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
+using Lateen.Api.Grpc;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Scope;
 
@@ -30,12 +31,14 @@ public sealed class AdsSession
     private readonly Dictionary<string, WatchedType> _watches = [];
     private readonly List<WatchedType> _inOrder = [];
     private readonly HashSet<string> _unwarmed = [];
+    private readonly IReadOnlyList<string>? _identities;
     private bool _incremental;
     private long _responses;
 
-    internal AdsSession(PushHub hub, string id, DateTimeOffset now)
+    internal AdsSession(PushHub hub, string id, DateTimeOffset now, IReadOnlyList<string>? identities)
     {
         _hub = hub;
+        _identities = identities;
         Id = id;
         ConnectedAt = now;
     }
@@ -54,6 +57,9 @@ public sealed class AdsSession
 
     /// <summary>Why the stream must be closed; null while all is well.</summary>
     public string? Rejection { get; private set; }
+
+    /// <summary>The gRPC status that goes with <see cref="Rejection"/>.</summary>
+    public GrpcStatus RejectionStatus { get; private set; } = GrpcStatus.InvalidArgument;
 
     /// <summary>Whether <see cref="TryTake"/> may have something. It may turn out to be nothing new.</summary>
     public bool HasWork => Rejection is null && Scope is not null && _inOrder.Exists(IsTakeable);
@@ -156,7 +162,13 @@ public sealed class AdsSession
             Rejection = parsed.Error;
             return false;
         }
-        Node = parsed.Node;
+        if (VerifiedNode.Of(parsed.Node, _identities) is not { } verified)
+        {
+            Rejection = VerifiedNode.Stranger(parsed.Node, _identities!);
+            RejectionStatus = GrpcStatus.PermissionDenied;
+            return false;
+        }
+        Node = verified;
         _hub.Introduced(this, now);
         return true;
     }

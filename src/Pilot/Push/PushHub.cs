@@ -34,9 +34,10 @@ public sealed class PushHub
     /// <summary>Opens a session.</summary>
     /// <param name="id">Name of the stream, unique among the open ones.</param>
     /// <param name="now">The time.</param>
-    public AdsSession Connect(string id, DateTimeOffset now)
+    /// <param name="identities">Names that the proxy has proved; null where nothing was asked of it.</param>
+    public AdsSession Connect(string id, DateTimeOffset now, IReadOnlyList<string>? identities = null)
     {
-        var session = new AdsSession(this, id, now);
+        var session = new AdsSession(this, id, now, identities);
         _sessions.Add(id, session);
         return session;
     }

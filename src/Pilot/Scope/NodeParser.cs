@@ -16,11 +16,11 @@ public static class NodeParser
         var parts = node.Id.Split('~');
         if (parts.Length != 4) return (null, $"missing parts in the service node \"{node.Id}\"");
         if (TypeOf(parts[0]) is not { } type)
-            return (null, $"invalid node type (valid types: sidecar, router, waypoint, ztunnel) in the service node \"{node.Id}\"");
+            return (null, $"invalid node type (valid types: [sidecar router waypoint ztunnel]) in the service node \"{node.Id}\"");
 
         var metadata = MetadataOf(node.Metadata ?? new Struct());
         var addresses = AddressesOf(metadata, parts[1]);
-        if (addresses.IsEmpty) return (null, $"no valid IP address in the service node id or metadata \"{node.Id}\"");
+        if (addresses.IsEmpty) return (null, "no valid IP address in the service node id or metadata");
 
         return (new ProxyNode
         {

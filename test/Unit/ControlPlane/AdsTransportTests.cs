@@ -1,9 +1,12 @@
-using Xunit;
 using Envoy.Service.Discovery.V3;
+using Lateen.Citadel.Authorities;
 using Lateen.Config.Store;
-using Lateen.ControlPlane;
+using Lateen.ControlPlane.Ads;
+using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Hosting;
+using Lateen.ControlPlane;
 using Microsoft.AspNetCore.Http;
+using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane;
 
@@ -78,8 +81,11 @@ public sealed class AdsTransportTests : IAsyncDisposable
 
     private Task<ControlPlaneAddress> OpenAsync(string? socket = null)
     {
-        var options = new ControlPlaneOptions { StateFolder = "", HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", GrpcSocket = socket };
+        var options = new ControlPlaneOptions { StateFolder = "", HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", GrpcSocket = socket };
         RequestDelegate none = _ => Task.CompletedTask;
-        return host.OpenAsync(options, none, none, "token", TestContext.Current.CancellationToken);
+        var ads = new AdsDoor(host.Writer, options.RequestBytesMax);
+        var authority = new Authority(RootRotation.First("cluster.local", new AuthorityOptions(), TimeProvider.System.GetUtcNow()), new AuthorityOptions());
+        var security = new SecureConnections(new ServingCertificates(authority, ["istiod.istio-system.svc"], TimeProvider.System), TimeProvider.System);
+        return host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, none, none), security, "token", TestContext.Current.CancellationToken);
     }
 }
