@@ -16,6 +16,9 @@ public sealed class HeaderMap
     private const int BytesKeptMax = 64 * 1024;
     private const int EntriesKeptMax = 256;
 
+    // The number behind which a line's place no longer fits the table of first lines: such a header is looked for from here on.
+    private const int FirstMax = byte.MaxValue;
+
     private struct Entry
     {
         public int NameAt, NameLength, ValueAt, ValueLength;
@@ -23,9 +26,11 @@ public sealed class HeaderMap
         public byte Flags;
     }
 
-    private readonly int[] _firstOf = new int[KnownHeaders.Count];
-    private byte[] _bytes = new byte[1024];
-    private Entry[] _entries = new Entry[24];
+    // Place plus one of each known header's first line. Bytes, and arrays that come with the first line: hundreds of requests are on their way at once, each with
+    // several maps of which most stay empty, and what a worker touches decides how much of it stays in its cache.
+    private readonly byte[] _firstOf = new byte[KnownHeaders.Count];
+    private byte[] _bytes = [];
+    private Entry[] _entries = [];
     private int _used, _entryCount;
 
     /// <summary>Lines present.</summary>
@@ -43,13 +48,15 @@ public sealed class HeaderMap
     /// <summary>Empties it for the next message.</summary>
     public void Clear()
     {
+        Case = null;
+        if (_entryCount == 0)
+            return;
         Array.Clear(_firstOf);
         _used = _entryCount = Count = ByteSize = 0;
-        Case = null;
         if (_bytes.Length > BytesKeptMax)
-            _bytes = new byte[1024];
+            _bytes = [];
         if (_entries.Length > EntriesKeptMax)
-            _entries = new Entry[24];
+            _entries = [];
     }
 
     /// <summary>The line at an index below <see cref="End"/>; false for a hole.</summary>
@@ -65,9 +72,16 @@ public sealed class HeaderMap
     /// <summary>The first line of a known header.</summary>
     public bool TryGet(KnownHeader header, out ReadOnlySpan<byte> value)
     {
-        int at = _firstOf[(int)header] - 1;
+        int at = FirstOf(header);
         value = at < 0 ? default : _bytes.AsSpan(_entries[at].ValueAt, _entries[at].ValueLength);
         return at >= 0;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int FirstOf(KnownHeader header)
+    {
+        int first = _firstOf[(int)header];
+        return first < FirstMax ? first - 1 : IndexOf(header, 0);
     }
 
     /// <summary>The first line of a known header; empty where it is absent.</summary>
@@ -149,7 +163,7 @@ public sealed class HeaderMap
     /// <summary>Makes this the only line of the header; it keeps the place of the first.</summary>
     public void Set(KnownHeader header, ReadOnlySpan<byte> value)
     {
-        int at = _firstOf[(int)header] - 1;
+        int at = FirstOf(header);
         if (at < 0)
             Append(header, default, value);
         else
@@ -203,8 +217,8 @@ public sealed class HeaderMap
     {
         KnownHeader known = _entries[index].Known;
         Drop(index);
-        if (known != KnownHeader.None && _firstOf[(int)known] == index + 1)
-            _firstOf[(int)known] = IndexOf(known, index + 1) + 1;
+        if (known != KnownHeader.None && _firstOf[(int)known] == Math.Min(index + 1, FirstMax))
+            _firstOf[(int)known] = (byte)Math.Min(IndexOf(known, 0) + 1, FirstMax);
     }
 
     /// <summary>Adds all lines of another map.</summary>
@@ -227,7 +241,7 @@ public sealed class HeaderMap
         if (known != KnownHeader.None)
         {
             if (_firstOf[(int)known] != 0 && KnownHeaders.IsList(known))
-                Join(_firstOf[(int)known] - 1, value);
+                Join(FirstOf(known), value);
             else
                 AppendEntry(known, 0, KnownHeaders.Name(known).Length, Store(value), value.Length);
             return;
@@ -256,7 +270,7 @@ public sealed class HeaderMap
     private void AppendEntry(KnownHeader known, int nameAt, int nameLength, int valueAt, int valueLength)
     {
         if (_entryCount == _entries.Length)
-            Array.Resize(ref _entries, _entries.Length * 2);
+            Array.Resize(ref _entries, Math.Max(24, _entries.Length * 2));
         ref Entry e = ref _entries[_entryCount++];
         e.Known = known;
         e.Flags = 0;
@@ -265,7 +279,7 @@ public sealed class HeaderMap
         e.ValueAt = valueAt;
         e.ValueLength = valueLength;
         if (known != KnownHeader.None && _firstOf[(int)known] == 0)
-            _firstOf[(int)known] = _entryCount;
+            _firstOf[(int)known] = (byte)Math.Min(_entryCount, FirstMax);
         Count++;
         ByteSize += nameLength + valueLength;
     }
@@ -318,7 +332,7 @@ public sealed class HeaderMap
 
     private void Grow(int more)
     {
-        byte[] larger = new byte[Math.Max(_bytes.Length * 2, _used + more)];
+        byte[] larger = new byte[Math.Max(Math.Max(1024, _bytes.Length * 2), _used + more)];
         _bytes.AsSpan(0, _used).CopyTo(larger);
         _bytes = larger;
     }
