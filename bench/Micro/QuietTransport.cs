@@ -55,7 +55,7 @@ internal sealed class QuietTransport : Transport
         {
         }
 
-        public override void Disarm(Deadline deadline)
+        protected override void DisarmArmed(Deadline deadline)
         {
         }
 

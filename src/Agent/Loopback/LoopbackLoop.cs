@@ -33,7 +33,7 @@ internal sealed class LoopbackLoop(EpollLoop loop, LoopbackMap map) : EventLoop
 
     public override void Arm(Deadline deadline, long micros) => loop.Arm(deadline, micros);
 
-    public override void Disarm(Deadline deadline) => loop.Disarm(deadline);
+    protected override void DisarmArmed(Deadline deadline) => loop.Disarm(deadline);
 
     public override void Post(Letter letter) => loop.Post(letter);
 

@@ -34,6 +34,7 @@ public sealed class Exchange : RequestReceiver
     private bool _headSeen, _headSent, _finished, _filtersBegun, _responsePaused;
     private Dictionary<string, object>? _filterState;
     private List<Route>? _visited;
+    private ByteBuffer? _localBody, _replyText;
 
     internal Exchange(Worker worker, HttpOptions options)
     {
@@ -165,10 +166,10 @@ public sealed class Exchange : RequestReceiver
     public string TerminationDetails { get; set; } = "";
 
     /// <summary>The local reply's body; empty where the upstream answered.</summary>
-    public ByteBuffer LocalBody { get; } = new(0);
+    public ByteBuffer LocalBody => _localBody ??= new ByteBuffer(0);
 
     /// <summary>Work space for the body as it is written.</summary>
-    internal ByteBuffer ReplyText { get; } = new(0);
+    internal ByteBuffer ReplyText => _replyText ??= new ByteBuffer(0);
 
     /// <summary>True where the proxy answered by itself.</summary>
     public bool IsLocalReply { get; private set; }
@@ -708,7 +709,7 @@ public sealed class Exchange : RequestReceiver
         _pauses = PauseReasons.None;
         BytesReceived = BytesSent = 0;
         Upstream = default;
-        LocalBody.Clear();
+        _localBody?.Clear();
         DynamicMetadata = null;
         _filterState?.Clear();
         TraceState = null;

@@ -6,20 +6,13 @@ using Lateen.Proxy.Routing;
 namespace Lateen.Proxy.Exchanges;
 
 /// <summary>The clocks of one exchange: silence, whole request, whole stream. The router keeps its own for attempts and routes.</summary>
-internal sealed class ExchangeTimers
+internal sealed class ExchangeTimers(Exchange exchange)
 {
-    private readonly Exchange _exchange;
-    private readonly Clock _idle, _request, _duration, _periodic;
-    private long _idleMicros, _lastProgress;
+    private readonly Exchange _exchange = exchange;
 
-    public ExchangeTimers(Exchange exchange)
-    {
-        _exchange = exchange;
-        _idle = new Clock(this, Kind.Idle);
-        _request = new Clock(this, Kind.Request);
-        _duration = new Clock(this, Kind.Duration);
-        _periodic = new Clock(this, Kind.Periodic);
-    }
+    // Made when first armed: most listeners use one or none of them.
+    private Clock? _idle, _request, _duration, _periodic;
+    private long _idleMicros, _lastProgress;
 
     private enum Kind : byte
     {
@@ -38,13 +31,13 @@ internal sealed class ExchangeTimers
         _idleMicros = Options.StreamIdleMicros;
         _lastProgress = Loop.Now;
         if (_idleMicros > 0)
-            Loop.Arm(_idle, _idleMicros);
+            Loop.Arm(_idle ??= new Clock(this, Kind.Idle), _idleMicros);
         if (Options.RequestTimeoutMicros > 0)
-            Loop.Arm(_request, Options.RequestTimeoutMicros);
+            Loop.Arm(_request ??= new Clock(this, Kind.Request), Options.RequestTimeoutMicros);
         if (Options.MaxStreamMicros > 0)
-            Loop.Arm(_duration, Options.MaxStreamMicros);
+            Loop.Arm(_duration ??= new Clock(this, Kind.Duration), Options.MaxStreamMicros);
         if (Options.LogIntervalMicros > 0)
-            Loop.Arm(_periodic, Options.LogIntervalMicros);
+            Loop.Arm(_periodic ??= new Clock(this, Kind.Periodic), Options.LogIntervalMicros);
     }
 
     public void OnHead(bool end) => OnProgress(end);
@@ -53,7 +46,7 @@ internal sealed class ExchangeTimers
     public void OnProgress(bool requestComplete)
     {
         _lastProgress = Loop.Now;
-        if (requestComplete && _request.IsArmed)
+        if (requestComplete)
             Loop.Disarm(_request);
     }
 
@@ -65,7 +58,7 @@ internal sealed class ExchangeTimers
         {
             _idleMicros = idle;
             if (idle > 0)
-                Loop.Arm(_idle, idle);
+                Loop.Arm(_idle ??= new Clock(this, Kind.Idle), idle);
             else
                 Loop.Disarm(_idle);
         }
@@ -83,7 +76,7 @@ internal sealed class ExchangeTimers
             Tell(micros);
 
             // A client that gives no time has none left: the next turn ends it.
-            Loop.Arm(_duration, Math.Max(1, micros - (Loop.Now - _exchange.Times.RequestBegin)));
+            Loop.Arm(_duration ??= new Clock(this, Kind.Duration), Math.Max(1, micros - (Loop.Now - _exchange.Times.RequestBegin)));
             return;
         }
         if (limit is { } route)
@@ -91,7 +84,7 @@ internal sealed class ExchangeTimers
             if (route > 0)
             {
                 Tell(route);
-                Loop.Arm(_duration, Math.Max(1, route - (Loop.Now - _exchange.Times.RequestBegin)));
+                Loop.Arm(_duration ??= new Clock(this, Kind.Duration), Math.Max(1, route - (Loop.Now - _exchange.Times.RequestBegin)));
             }
             else
                 Loop.Disarm(_duration);
@@ -128,12 +121,12 @@ internal sealed class ExchangeTimers
             case Kind.Idle:
                 long rest = _lastProgress + _idleMicros - now;
                 if (rest > 0)
-                    Loop.Arm(_idle, rest);
+                    Loop.Arm(_idle ??= new Clock(this, Kind.Idle), rest);
                 else
                     Replies.StreamIdle(_exchange);
                 break;
             case Kind.Periodic:
-                Loop.Arm(_periodic, Options.LogIntervalMicros);
+                Loop.Arm(_periodic ??= new Clock(this, Kind.Periodic), Options.LogIntervalMicros);
                 _exchange.RecordMoment("DownstreamPeriodic", Options.Recorders);
                 break;
             case Kind.Request:

@@ -139,8 +139,15 @@ public abstract class EventLoop
     /// <summary>Arms (or moves) a deadline to <paramref name="micros"/> from now; at least the wheel's step later.</summary>
     public abstract void Arm(Deadline deadline, long micros);
 
-    /// <summary>Disarms it; harmless when it is not armed.</summary>
-    public abstract void Disarm(Deadline deadline);
+    /// <summary>Disarms it; harmless when it is not armed, or was never needed (null): owners make their rarer deadlines when they first arm them.</summary>
+    public void Disarm(Deadline? deadline)
+    {
+        if (deadline is { IsArmed: true })
+            DisarmArmed(deadline);
+    }
+
+    /// <summary>Takes an armed deadline out.</summary>
+    protected abstract void DisarmArmed(Deadline deadline);
 
     /// <summary>From any thread: <paramref name="letter"/> is delivered on this loop's thread.</summary>
     public abstract void Post(Letter letter);

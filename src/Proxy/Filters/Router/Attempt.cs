@@ -12,7 +12,7 @@ internal sealed class Attempt : ResponseReceiver
 {
     private readonly RouterSlot _slot;
     private readonly Waiter _waiter;
-    private readonly Clock _try, _idle, _duration;
+    private Clock? _try, _idle, _duration;
     private PooledConnection? _connection;
     private UpstreamStream? _stream;
     private long _idleMicros, _lastProgress;
@@ -22,10 +22,10 @@ internal sealed class Attempt : ResponseReceiver
     {
         _slot = slot;
         _waiter = new Waiter(this);
-        _try = new Clock(this, 0);
-        _idle = new Clock(this, 1);
-        _duration = new Clock(this, 2);
     }
+
+    /// <summary>The one behind it in its slot's chain, of those that run or of those that are free.</summary>
+    public Attempt? Next { get; set; }
 
     /// <summary>The host tried.</summary>
     public Host Host { get; private set; } = null!;
@@ -147,10 +147,10 @@ internal sealed class Attempt : ResponseReceiver
         Cluster cluster = Cluster.Cluster;
         _lastProgress = Loop.Now;
         if (cluster.Protocol.MaxStreamDurationMicros > 0)
-            Loop.Arm(_duration, cluster.Protocol.MaxStreamDurationMicros);
+            Loop.Arm(_duration ??= new Clock(this, 2), cluster.Protocol.MaxStreamDurationMicros);
         _idleMicros = _slot.Timeouts.PerTryIdle;
         if (_idleMicros > 0)
-            Loop.Arm(_idle, _idleMicros);
+            Loop.Arm(_idle ??= new Clock(this, 1), _idleMicros);
         RequestSent = true;
         _slot.OnAttemptReady(this);
         if (!_over && _slot.RequestComplete)
@@ -160,7 +160,7 @@ internal sealed class Attempt : ResponseReceiver
     private void ArmTry()
     {
         if (_slot.Timeouts.PerTry > 0 && Status == 0)
-            Loop.Arm(_try, _slot.Timeouts.PerTry);
+            Loop.Arm(_try ??= new Clock(this, 0), _slot.Timeouts.PerTry);
     }
 
     private void OnPoolFailed(PoolFailure failure, string transportFailure)
@@ -246,7 +246,7 @@ internal sealed class Attempt : ResponseReceiver
             long rest = _lastProgress + _idleMicros - now;
             if (rest > 0)
             {
-                Loop.Arm(_idle, rest);
+                Loop.Arm(_idle ??= new Clock(this, 1), rest);
                 return;
             }
         }

@@ -11,8 +11,8 @@ namespace Lateen.Proxy.Filters.Router;
 /// <summary>What a request says to the balancer: hash, subset, overrides, hosts to avoid; and which pool of the host it needs.</summary>
 internal sealed class HostChoice(RouterSlot slot) : PickInputs
 {
-    private readonly List<Host> _tried = [];
-    private readonly List<int> _triedPriorities = [];
+    // Hosts of the attempts before, in order; the first retry makes it.
+    private List<Host>? _tried;
     private RequestHash _hash;
     private bool _hashed;
     private SubsetCriteria? _mixed;
@@ -46,7 +46,10 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
             HasHash = _hash.HasValue;
             Hash = _hash.Value;
         }
-        Overrides.Clear();
+        if (Overrides.Count > 0)
+            Overrides.Clear();
+        if (attempts > 0 && Exchange.Upstream.Host is { } last)
+            (_tried ??= []).Add(last);
         if (attempts == 0 && Exchange.FilterState(OverrideKey) is HostOverride wish)
         {
             Overrides.AddRange(wish.Hosts);
@@ -55,20 +58,14 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
         ReadOverrideSources(cluster.Cluster.Balancer);
         AttemptsMax = attempts > 0 ? slot.Retry.Policy.HostSelectionAttempts : 0;
         Load = RetryLoad(cluster, attempts);
-        Host? host = cluster.PickHost(this, Destination(cluster.Cluster), out owner);
-        if (host is not null)
-        {
-            _tried.Add(host);
-            _triedPriorities.Add(host.Priority);
-        }
-        return host;
+        return cluster.PickHost(this, Destination(cluster.Cluster), out owner);
     }
 
     /// <inheritdoc/>
     public override bool Rejects(Host host)
     {
         RetryPolicy policy = slot.Retry.Policy;
-        return (policy.AvoidPreviousHosts && _tried.Contains(host)) || (policy.AvoidCanaries && host.IsCanary) || (policy.AvoidMetadata is { } avoid && HasAll(host, avoid));
+        return (policy.AvoidPreviousHosts && (_tried?.Contains(host) ?? false)) || (policy.AvoidCanaries && host.IsCanary) || (policy.AvoidMetadata is { } avoid && HasAll(host, avoid));
     }
 
     /// <inheritdoc/>
@@ -97,9 +94,9 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
             return null;
         Span<bool> excluded = stackalloc bool[hosts.Priorities.Length];
         int counted = attempts / every * every, left = hosts.Priorities.Length;
-        for (int i = 0; i < counted && i < _triedPriorities.Count; i++)
+        for (int i = 0; i < counted && i < _tried!.Count; i++)
         {
-            int p = _triedPriorities[i];
+            int p = _tried[i].Priority;
             if (p >= excluded.Length || excluded[p])
                 continue;
             excluded[p] = true;
@@ -209,13 +206,13 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
 
     public void Reset()
     {
-        _tried.Clear();
-        _triedPriorities.Clear();
+        _tried?.Clear();
         _hash = default;
         _hashed = false;
         Criteria = _mixed = null;
         Load = null;
-        Overrides.Clear();
+        if (Overrides.Count > 0)
+            Overrides.Clear();
         OverrideStrictly = false;
     }
 }

@@ -29,8 +29,8 @@ internal sealed class RetryState
     private uint _left;
     private long _nextMicros;
     private bool _holds;
-    private readonly List<uint> _codes = [];
-    private readonly List<byte[]> _headerNames = [];
+    private List<uint>? _codes;
+    private List<byte[]>? _headerNames;
 
     /// <summary>The policy in use.</summary>
     public RetryPolicy Policy => _policy;
@@ -48,8 +48,8 @@ internal sealed class RetryState
         _left = _policy.NumRetries;
         _nextMicros = _policy.BaseMicros;
         _holds = false;
-        _codes.Clear();
-        _headerNames.Clear();
+        _codes?.Clear();
+        _headerNames?.Clear();
         if (_policy.RetriableRequestHeaders.Count > 0 && !AnyMatches(_policy.RetriableRequestHeaders, head))
             _on = RetryOn.None;
         ReadHeaders(head);
@@ -85,7 +85,7 @@ internal sealed class RetryState
             {
                 names = Next(names, out ReadOnlySpan<byte> part);
                 if (!part.IsEmpty)
-                    _headerNames.Add(System.Text.Encoding.Latin1.GetBytes(System.Text.Encoding.Latin1.GetString(part).ToLowerInvariant()));
+                    (_headerNames ??= []).Add(System.Text.Encoding.Latin1.GetBytes(System.Text.Encoding.Latin1.GetString(part).ToLowerInvariant()));
             }
         }
         head.Remove(KnownHeader.XEnvoyRetryOn);
@@ -98,7 +98,7 @@ internal sealed class RetryState
     private void AddCode(ReadOnlySpan<byte> text)
     {
         if (Utf8Parser.TryParse(text, out uint code, out int used) && used == text.Length)
-            _codes.Add(code);
+            (_codes ??= []).Add(code);
     }
 
     private static ReadOnlySpan<byte> Next(ReadOnlySpan<byte> list, out ReadOnlySpan<byte> part)
@@ -203,14 +203,14 @@ internal sealed class RetryState
             if (_policy.RetriableStatusCodes[i] == status)
                 return true;
         }
-        return _codes.Contains(status);
+        return _codes?.Contains(status) ?? false;
     }
 
     private bool HasHeader(HeaderMap head)
     {
         if (AnyMatches(_policy.RetriableHeaders, head))
             return true;
-        foreach (byte[] name in _headerNames)
+        foreach (byte[] name in _headerNames ?? [])
         {
             if (head.IndexOf(name, 0) >= 0)
                 return true;

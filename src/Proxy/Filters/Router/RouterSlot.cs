@@ -17,23 +17,19 @@ namespace Lateen.Proxy.Filters.Router;
 internal sealed class RouterSlot : FilterSlot
 {
     private readonly RetryState _retry = new();
-    private readonly List<Attempt> _running = [];
-    private readonly Stack<Attempt> _free = new();
     private readonly ByteBuffer _kept = new(0);
     private readonly HostChoice _choice;
-    private readonly Clock _route, _backoff;
+    private Clock? _route, _backoff;
+
+    // Chains through Attempt.Next: those that run, in order of their beginning, and those that wait to be used again.
+    private Attempt? _running, _free;
     private ForwardAction _action = null!;
     private Attempt? _final;
     private bool _active, _keeping, _hasTrailers, _hedges, _abandoned;
     private int _attempts;
     private long _completeAt;
 
-    public RouterSlot()
-    {
-        _choice = new HostChoice(this);
-        _route = new Clock(this, true);
-        _backoff = new Clock(this, false);
-    }
+    public RouterSlot() => _choice = new HostChoice(this);
 
     /// <summary>Times of the request.</summary>
     public RouteTimeouts Timeouts;
@@ -140,7 +136,7 @@ internal sealed class RouterSlot : FilterSlot
             return;
         if (_keeping || waiting)
             _kept.Append(body);
-        foreach (Attempt attempt in _running)
+        for (Attempt? attempt = _running; attempt is not null; attempt = attempt.Next)
         {
             if (attempt.Stream is null || attempt.IsOver)
                 continue;
@@ -166,7 +162,7 @@ internal sealed class RouterSlot : FilterSlot
             return;
         RequestComplete = true;
         _hasTrailers = true;
-        foreach (Attempt attempt in _running)
+        for (Attempt? attempt = _running; attempt is not null; attempt = attempt.Next)
         {
             if (attempt.Stream is not null && !attempt.IsOver)
             {
@@ -181,7 +177,7 @@ internal sealed class RouterSlot : FilterSlot
 
     private bool AnySent()
     {
-        foreach (Attempt attempt in _running)
+        for (Attempt? attempt = _running; attempt is not null; attempt = attempt.Next)
         {
             if (attempt.Stream is not null && !attempt.IsOver)
                 return true;
@@ -198,7 +194,7 @@ internal sealed class RouterSlot : FilterSlot
         _retry.End();
         if (!waiting)
             _kept.Clear();
-        else if (_running.Count == 0)
+        else if (_running is null)
             Finish(static s => Replies.RetryBufferExceeded(s.Exchange));
     }
 
@@ -206,8 +202,8 @@ internal sealed class RouterSlot : FilterSlot
     {
         _completeAt = Loop.Now;
         if (Timeouts.Global > 0)
-            Loop.Arm(_route, Timeouts.Global);
-        foreach (Attempt attempt in _running)
+            Loop.Arm(_route ??= new Clock(this, true), Timeouts.Global);
+        for (Attempt? attempt = _running; attempt is not null; attempt = attempt.Next)
             attempt.OnRequestComplete();
         if (_action.Mirrors.Count > 0 && !_abandoned)
             Mirrors.Send(Exchange, _action, Router.Upstreams, _kept.Written, _hasTrailers);
@@ -232,8 +228,7 @@ internal sealed class RouterSlot : FilterSlot
         if (Exchange.Decision.Host!.AttemptCountInRequest)
             SetNumber(head, KnownHeader.XEnvoyAttemptCount, _attempts);
         Timeouts.Write(head, _completeAt == 0 ? 0 : Loop.Now - _completeAt, _hedges, Router.Options.SuppressEnvoyHeaders);
-        Attempt attempt = _free.Count > 0 ? _free.Pop() : new Attempt(this);
-        _running.Add(attempt);
+        Attempt attempt = AddAttempt();
         attempt.TraceSpan = Exchange.Options.Tracer?.OnAttempt(Exchange, owner.Cluster.Name, Router.Options.StartChildSpan);
         attempt.Retries = _attempts - 1;
         attempt.Begin(owner, host, _choice.KeyFor(owner, host));
@@ -279,7 +274,7 @@ internal sealed class RouterSlot : FilterSlot
     /// <summary>A 1xx head.</summary>
     public void OnInformational(Attempt attempt)
     {
-        if (_active && _final is null && _running.Count == 1)
+        if (_active && _final is null && _running is { Next: null })
             Exchange.Inform(attempt.ResponseHead);
     }
 
@@ -311,10 +306,11 @@ internal sealed class RouterSlot : FilterSlot
     private void Accept(Attempt attempt, bool end)
     {
         Loop.Disarm(_backoff);
-        for (int i = _running.Count - 1; i >= 0; i--)
+        for (Attempt? other = _running, next; other is not null; other = next)
         {
-            if (!ReferenceEquals(_running[i], attempt))
-                Retire(_running[i], ResetReason.Local);
+            next = other.Next;
+            if (!ReferenceEquals(other, attempt))
+                Retire(other, ResetReason.Local);
         }
         _retry.End();
         _keeping = false;
@@ -413,7 +409,7 @@ internal sealed class RouterSlot : FilterSlot
             }
             Flag(verdict);
         }
-        if (_running.Count > 0 || _backoff.IsArmed)
+        if (_running is not null || _backoff is { IsArmed: true })
             return;
         ChargeCode(cause.Status);
         Finish(s => Replies.UpstreamFailed(s.Exchange, cause, s._attempts > 1, transportFailure, !s.Router.Options.SuppressEnvoyHeaders));
@@ -450,7 +446,7 @@ internal sealed class RouterSlot : FilterSlot
             }
             Flag(verdict);
         }
-        if (_running.Count > 0 || _backoff.IsArmed)
+        if (_running is not null || _backoff is { IsArmed: true })
             return;
         ChargeCode(504);
         Finish(s => Replies.TryTimeout(s.Exchange, idle));
@@ -490,7 +486,7 @@ internal sealed class RouterSlot : FilterSlot
                 return;
             }
             Flag(verdict);
-            if (_running.Count > 0 || _backoff.IsArmed)
+            if (_running is not null || _backoff is { IsArmed: true })
                 return;
         }
         Finish(static s => Replies.UpstreamStreamTooLong(s.Exchange));
@@ -502,7 +498,7 @@ internal sealed class RouterSlot : FilterSlot
             return;
         Counters.Count(ClusterCounter.UpstreamRqTimeout);
         RouteStats.Count(Exchange, AnswerStat.UpstreamRqTimeout);
-        foreach (Attempt attempt in _running)
+        for (Attempt? attempt = _running; attempt is not null; attempt = attempt.Next)
         {
             if (attempt.Status != 0 || attempt.IsOver)
                 continue;
@@ -517,7 +513,7 @@ internal sealed class RouterSlot : FilterSlot
     private void Schedule(HeaderMap? head)
     {
         long wait = _retry.Backoff(head, Loop.Chance, Loop.WallClock);
-        Loop.Arm(_backoff, Math.Max(1, wait));
+        Loop.Arm(_backoff ??= new Clock(this, false), Math.Max(1, wait));
     }
 
     private void OnBackoffDue()
@@ -587,12 +583,8 @@ internal sealed class RouterSlot : FilterSlot
         _active = false;
         Loop.Disarm(_route);
         Loop.Disarm(_backoff);
-        for (int i = _running.Count - 1; i >= 0; i--)
-        {
-            Attempt attempt = _running[i];
-            attempt.GiveUp(ResetReason.Local);
-            Forget(attempt);
-        }
+        while (_running is { } attempt)
+            Retire(attempt, ResetReason.Local);
         _retry.End();
     }
 
@@ -606,10 +598,46 @@ internal sealed class RouterSlot : FilterSlot
         Forget(attempt);
     }
 
+    private Attempt AddAttempt()
+    {
+        Attempt attempt = _free ?? new Attempt(this);
+        _free = attempt.Next;
+        attempt.Next = null;
+        if (_running is null)
+        {
+            _running = attempt;
+            return attempt;
+        }
+        Attempt last = _running;
+        while (last.Next is { } next)
+            last = next;
+        last.Next = attempt;
+        return attempt;
+    }
+
+    // The final one is read until the slot is reset.
     private void Forget(Attempt attempt)
     {
-        if (_running.Remove(attempt) && !ReferenceEquals(_final, attempt))
-            _free.Push(attempt);
+        Attempt? before = null;
+        for (Attempt? one = _running; one is not null; before = one, one = one.Next)
+        {
+            if (!ReferenceEquals(one, attempt))
+                continue;
+            if (before is null)
+                _running = attempt.Next;
+            else
+                before.Next = attempt.Next;
+            attempt.Next = null;
+            if (!ReferenceEquals(_final, attempt))
+                Free(attempt);
+            return;
+        }
+    }
+
+    private void Free(Attempt attempt)
+    {
+        attempt.Next = _free;
+        _free = attempt;
     }
 
     /// <inheritdoc/>
@@ -617,9 +645,9 @@ internal sealed class RouterSlot : FilterSlot
     {
         Stop();
         if (_final is not null)
-            _free.Push(_final);
+            Free(_final);
         _final = null;
-        _running.Clear();
+        _running = null;
         _kept.Clear();
         _keeping = _hasTrailers = _hedges = _abandoned = _timeoutRetry = _timed = false;
         RequestComplete = false;

@@ -79,7 +79,7 @@ public sealed class HpackEncoder
             PutLiteral(known == KnownHeader.Authorization ? (byte)0x10 : (byte)0, 4, nameIndex, name, value);
             return;
         }
-        uint hash = Hash(name, value);
+        uint hash = Hash(known, name, value);
         if (IsInserted(hash, name, value, out int index))
         {
             PutInteger(0x80, 7, HpackTables.Static.Length + 1 + index);
@@ -198,22 +198,32 @@ public sealed class HpackEncoder
             Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _used + more));
     }
 
-    // Not against attackers: a collision costs a literal, nothing else.
-    private static uint Hash(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    // Not against attackers: a collision costs a literal, nothing else. A known name is its number.
+    private static uint Hash(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
-        ulong hash = Mix((ulong)((name.Length * 31) + value.Length), name);
+        ulong hash = ((ulong)known << 32) + (uint)value.Length;
+        if (known == KnownHeader.None)
+            hash = Mix(hash, name);
         return (uint)(Mix(hash, value) >> 32);
     }
 
+    // Eight bytes at a time; the last eight overlap those before, so that no text has a tail of single bytes but a short one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Mix(ulong hash, ReadOnlySpan<byte> text)
     {
+        const ulong Multiplier = 0x9e3779b97f4a7c15;
         ref byte at = ref MemoryMarshal.GetReference(text);
-        int i = 0;
-        for (; i + 8 <= text.Length; i += 8)
-            hash = (hash ^ Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref at, i))) * 0x9e3779b97f4a7c15;
-        for (; i < text.Length; i++)
-            hash = (hash ^ Unsafe.Add(ref at, i)) * 0x9e3779b97f4a7c15;
+        if (text.Length >= 8)
+        {
+            for (int i = 0; i < text.Length - 8; i += 8)
+                hash = (hash ^ Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref at, i))) * Multiplier;
+            hash = (hash ^ Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref at, text.Length - 8))) * Multiplier;
+        }
+        else
+        {
+            for (int i = 0; i < text.Length; i++)
+                hash = (hash ^ Unsafe.Add(ref at, i)) * Multiplier;
+        }
         return hash ^ (hash >> 29);
     }
 

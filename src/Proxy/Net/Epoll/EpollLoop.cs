@@ -323,7 +323,7 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     public override void Arm(Deadline deadline, long micros) => _wheel.Arm(deadline, _now + micros);
 
     /// <inheritdoc/>
-    public override void Disarm(Deadline deadline) => _wheel.Disarm(deadline);
+    protected override void DisarmArmed(Deadline deadline) => _wheel.Disarm(deadline);
 
     /// <inheritdoc/>
     public override void Post(Letter letter)

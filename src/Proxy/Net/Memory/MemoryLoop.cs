@@ -109,7 +109,7 @@ public sealed class MemoryLoop : EventLoop
     public override void Arm(Deadline deadline, long micros) => _wheel.Arm(deadline, Now + micros);
 
     /// <inheritdoc/>
-    public override void Disarm(Deadline deadline) => _wheel.Disarm(deadline);
+    protected override void DisarmArmed(Deadline deadline) => _wheel.Disarm(deadline);
 
     /// <inheritdoc/>
     public override void Post(Letter letter)

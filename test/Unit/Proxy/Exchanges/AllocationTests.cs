@@ -121,7 +121,7 @@ public sealed class AllocationTests
 
         public override void Arm(Deadline deadline, long micros) => inner.Arm(deadline, micros);
 
-        public override void Disarm(Deadline deadline) => inner.Disarm(deadline);
+        protected override void DisarmArmed(Deadline deadline) => inner.Disarm(deadline);
 
         public override void Post(Letter letter) => inner.Post(letter);
 

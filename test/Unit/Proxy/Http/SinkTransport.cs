@@ -66,7 +66,7 @@ internal sealed class SinkTransport : Transport
         {
         }
 
-        public override void Disarm(Deadline deadline)
+        protected override void DisarmArmed(Deadline deadline)
         {
         }
 
