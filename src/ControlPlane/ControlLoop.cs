@@ -85,6 +85,9 @@ public sealed class ControlLoop
     /// <summary>Those who wait for the proxies.</summary>
     public RevisionWaits Waits { get; }
 
+    /// <summary>Raised on the loop after each compilation.</summary>
+    public event Action? Compiled;
+
     /// <summary>A snapshot is there to be served.</summary>
     public bool IsReady => Hub.Snapshot is not null;
 
@@ -149,6 +152,7 @@ public sealed class ControlLoop
         Metrics.Compiled(why, now - firstChange, stopwatch.GetElapsedTime(started), snapshot.Registry.Services.Length, seen.All(Kinds.VirtualService).Count);
         Streams.Publish(snapshot, seen.Generation, Configuration.Revision, firstChange, now);
         say($"info\tads\tpush {snapshot.Revision} for {why}: revision {Configuration.Revision}, {snapshot.Registry.Services.Length} services, {Streams.Count} proxies");
+        Compiled?.Invoke();
     }
 
     private static DateTimeOffset? Earlier(DateTimeOffset? left, DateTimeOffset? right) => left is null ? right : right is null || left < right ? left : right;

@@ -1,3 +1,5 @@
+using Lateen.Config.Sources.Kubernetes.Access;
+
 namespace Lateen.ControlPlane;
 
 /// <summary>What a control plane is told from outside. Addresses are written `[host]:port`; no host means every interface, port 0 a free one.</summary>
@@ -32,6 +34,15 @@ public sealed record ControlPlaneOptions
 
     /// <summary>A folder of YAML files that is served and watched, or none.</summary>
     public string? ConfigFolder { get; init; }
+
+    /// <summary>The API server whose objects are served, or none.</summary>
+    public ClusterAccess? Kubernetes { get; init; }
+
+    /// <summary>The revision of this control plane: configuration that is labelled for another one is left alone. Empty takes all.</summary>
+    public string Revision { get; init; } = "";
+
+    /// <summary>The name of this replica, which no other may have: the pod's, or the machine's.</summary>
+    public string Instance { get; init; } = System.Environment.GetEnvironmentVariable("POD_NAME") ?? System.Environment.MachineName;
 
     /// <summary>The DNS domain of services.</summary>
     public string Domain { get; init; } = "cluster.local";

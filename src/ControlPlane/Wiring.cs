@@ -9,6 +9,7 @@ using Lateen.Config.Store;
 using Lateen.Config.Validation;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Certificates;
+using Lateen.ControlPlane.Cluster;
 using Lateen.ControlPlane.Hosting;
 using Lateen.ControlPlane.Metrics;
 using Lateen.ControlPlane.Operator;
@@ -35,7 +36,7 @@ public static class Wiring
     {
         try
         {
-            await using RunningControlPlane running = await StartAsync(options, TimeProvider.System, stop, line => Write(log, line));
+            await using RunningControlPlane running = await StartAsync(options, TimeProvider.System, stop, Lines(log));
             ControlPlaneAddress at = running.Address;
             await log.WriteLineAsync($"control plane ready: xDS on {at.Grpc}, xDS and certificates over TLS on {at.SecureGrpc}, operator's API and debug pages on http://{at.Http}, metrics on http://{at.Monitoring}/metrics, state in {options.StateFolder}");
             await running.Completion.WaitAsync(stop);
@@ -52,11 +53,18 @@ public static class Wiring
         return 0;
     }
 
-    // istiod's shape of a line: time, level, scope and text, with tabs between. Lines come from one thread, the loop's.
-    private static void Write(TextWriter log, string line)
+    // istiod's shape of a line: time, level, scope and text, with tabs between. Watches of a cluster write from their own threads.
+    private static Action<string> Lines(TextWriter log)
     {
-        log.WriteLine($"{TimeProvider.System.GetUtcNow():yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}\t{line}");
-        log.Flush();
+        var one = new Lock();
+        return line =>
+        {
+            lock (one)
+            {
+                log.WriteLine($"{TimeProvider.System.GetUtcNow():yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}\t{line}");
+                log.Flush();
+            }
+        };
     }
 
     /// <summary>Starts a control plane with real ports.</summary>
@@ -65,15 +73,18 @@ public static class Wiring
     {
         string token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         FileStream mine = Claim(options.StateFolder);
-        ResourceStore store = OpenStore(options, time);
+        ResourceStore store = options.Kubernetes is null ? OpenStore(options, time) : new ResourceStore(Validator.Check, time);
         FolderSource? folder = options.ConfigFolder is { } path ? new FolderSource(path, store, time) : null;
         folder?.Start(rescan: TimeSpan.FromSeconds(5));
+        // Ports open when all is known: a proxy that asked before would be told to forget what it has.
+        ClusterConnection? cluster = options.Kubernetes is { } access ? await ClusterConnection.OpenAsync(access, options, store, time, say ?? (_ => { }), cancel) : null;
         var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say);
         var host = new ProcessHost(loop, time);
         void Said(string line) => _ = host.Writer.PostAsync((_, _) => say?.Invoke(line)).AsTask();
         AuthorityKeys keys = AuthorityKeys.Open(options.AuthorityFolder, Path.Combine(options.StateFolder, AuthorityFolder), loop.Hub.Snapshot?.Settings.TrustDomain ?? "cluster.local", AuthorityOptions.From(options.Environment), time, Said);
         store.Changed += _ => host.Writer.Poke();
         host.Writer.Poke();
+        cluster?.WriteStatus(host.Writer);
         var operators = new OperatorDoor(host.Writer, token);
         var callers = new CallerAuthentication(Tokens(options, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? "cluster.local"), Networks(options));
         var certificates = new CertificateService(keys.Authority, callers, Impersonation.Nobody);
@@ -85,12 +96,13 @@ public static class Wiring
         {
             ControlPlaneAddress address = await host.OpenAsync(options, new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync), new SecureConnections(serving, time), token, cancel);
             address.Write(options.StateFolder);
-            return new RunningControlPlane(address, host, operators, keys, folder, mine);
+            return new RunningControlPlane(address, host, operators, keys, folder, cluster, mine);
         }
         catch
         {
             folder?.Dispose();
             keys.Dispose();
+            if (cluster is not null) await cluster.DisposeAsync();
             await host.DisposeAsync();
             operators.Dispose();
             await mine.DisposeAsync();

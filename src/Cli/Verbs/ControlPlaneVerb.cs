@@ -18,12 +18,14 @@ internal static class ControlPlaneVerb
         var authority = new Option<string>("--ca-dir") { Description = "keys for the certificate authority: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem; without them it makes its own", DefaultValueFactory = _ => "etc/cacerts", HelpName = "folder" };
         var tokenKeys = new Option<string?>("--token-keys") { Description = "public keys (JWKS) of whoever issues tokens for workloads here", HelpName = "file" };
         var configFolder = new Option<string?>("--config-dir", "--configDir") { Description = "a folder of YAML files to serve and to watch", HelpName = "folder" };
+        ClusterFlags cluster = new();
+        var revision = new Option<string>("--revision") { Description = "this control plane's revision: leaves configuration alone whose label istio.io/rev names another", DefaultValueFactory = _ => Environment.GetEnvironmentVariable("REVISION") ?? "" };
         var domain = new Option<string>("--domain") { Description = "the DNS domain of services", DefaultValueFactory = _ => "cluster.local" };
         var rootNamespace = new Option<string>("--namespace", "-n") { Description = "the root namespace of the mesh", DefaultValueFactory = _ => "istio-system" };
         var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms", DefaultValueFactory = _ => 20, HelpName = "ms" };
         var debounceMax = new Option<int>("--debounce-max") { Description = "longest wait for that quiet, in ms", DefaultValueFactory = _ => 10_000, HelpName = "ms" };
         Option<string?> state = Shared.State();
-        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, socket, secureSocket, authority, tokenKeys, configFolder, domain, rootNamespace, debounce, debounceMax, state };
+        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, socket, secureSocket, authority, tokenKeys, configFolder, cluster.KubeConfig, cluster.Context, revision, domain, rootNamespace, debounce, debounceMax, state };
         command.SetAction((parsed, cancel) => Wiring.RunAsync(new ControlPlaneOptions
         {
             HttpAddress = parsed.GetRequiredValue(http),
@@ -35,6 +37,8 @@ internal static class ControlPlaneVerb
             AuthorityFolder = parsed.GetRequiredValue(authority),
             TokenKeysFile = parsed.GetValue(tokenKeys),
             ConfigFolder = parsed.GetValue(configFolder),
+            Kubernetes = cluster.Access(parsed, isWanted: parsed.GetValue(configFolder) is null),
+            Revision = parsed.GetRequiredValue(revision),
             StateFolder = Remote.StateFolder.ForControlPlane(parsed.GetValue(state)),
             Domain = parsed.GetRequiredValue(domain),
             RootNamespace = parsed.GetRequiredValue(rootNamespace),

@@ -18,6 +18,9 @@ public sealed record DecoderOptions
 
     /// <summary>Tell what is left alone because no mesh reads it (LTN2007).</summary>
     public bool TellUnused { get; init; } = true;
+
+    /// <summary>What becomes of fields that a kind does not have; null for what the kind itself says.</summary>
+    public UnknownFields? Unknown { get; init; }
 }
 
 /// <summary>Texts to resources: YAML or JSON, many documents, List kinds. What cannot become a resource is told, and the rest is given.</summary>
@@ -187,7 +190,7 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         }
     }
 
-    private static void ReadWhole(MappingNode root, ResourceKind kind, Google.Protobuf.IMessage message, string file, DiagnosticBag found)
+    private void ReadWhole(MappingNode root, ResourceKind kind, Google.Protobuf.IMessage message, string file, DiagnosticBag found)
     {
         var members = root.Members.Where(m => m.Name is not ("apiVersion" or "kind" or "metadata" or "status")).ToArray();
         new MessageReader(file, found, UnknownOf(kind)).ReadInto(new MappingNode(members, root.Line, root.Column), message);
@@ -197,8 +200,9 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         }
     }
 
-    private static UnknownFields UnknownOf(ResourceKind kind) => kind.Model switch
+    private UnknownFields UnknownOf(ResourceKind kind) => kind.Model switch
     {
+        KindModel.Whole or KindModel.Extensible when _options.Unknown is { } said => said,
         KindModel.Whole => UnknownFields.Error,
         KindModel.Extensible => UnknownFields.Warning,
         _ => UnknownFields.Ignore,

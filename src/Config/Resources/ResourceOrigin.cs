@@ -12,6 +12,9 @@ public sealed record ResourceOrigin
     /// <summary>The source of what was applied and is known again from its revisions.</summary>
     public const string FromJournal = "journal";
 
+    /// <summary>The source of what an API server of Kubernetes keeps.</summary>
+    public const string FromCluster = "cluster";
+
     public static readonly ResourceOrigin None = new();
 
     /// <summary>Which source brought it, like <c>file</c> or <c>cluster</c>; empty for what was made in memory.</summary>

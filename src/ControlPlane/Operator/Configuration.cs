@@ -19,6 +19,12 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     /// <summary>The newest revision; 0 before the first.</summary>
     public long Revision => store.Journal?.LastNumber ?? store.Current.Generation;
 
+    /// <summary>What is written, with what is held out.</summary>
+    public ResourceView View => store.Current;
+
+    /// <summary>What became of the objects of the Gateway API in the last snapshot.</summary>
+    public IReadOnlyList<GatewayApiStatus> GatewayApiStatuses() => statuses();
+
     /// <summary>Everything that is written.</summary>
     public IEnumerable<Resource> Resources => store.Current.Everything();
 

@@ -1,0 +1,57 @@
+using System.Text.Json.Nodes;
+using Lateen.Api.Documents;
+using Lateen.Config.Resources;
+using Lateen.Config.Store;
+using Lateen.Pilot.Meaning.GatewayApi.Status;
+
+namespace Lateen.ControlPlane.Cluster;
+
+/// <summary>What an object's status should say. Members that it does not name are others', and stay.</summary>
+/// <param name="Key">The object.</param>
+/// <param name="Status">The members that are ours.</param>
+public sealed record StatusWish(ResourceKey Key, JsonObject Status)
+{
+    private const string Messages = "validationMessages";
+
+    /// <summary>Everything that should be said about the objects of a view, as far as it is not said already.</summary>
+    /// <param name="view">The objects, with the status that they have.</param>
+    /// <param name="gatewayApi">What became of the objects of the Gateway API.</param>
+    public static IEnumerable<StatusWish> Of(ResourceView view, IReadOnlyList<GatewayApiStatus> gatewayApi)
+    {
+        foreach (GatewayApiStatus status in gatewayApi)
+        {
+            var key = new ResourceKey(status.Kind, status.Kind.IsNamespaced ? status.Namespace : "", status.Name);
+            if (view.Find(key) is not { Origin.Source: ResourceOrigin.FromCluster } written) continue;
+            var wish = new StatusWish(key, StatusForm.Complete(Json(MessageWriter.ToNode(status.Content))));
+            if (!wish.IsSaid(Present(written))) yield return wish;
+        }
+        foreach ((ResourceKey key, HeldResource held) in view.Held)
+        {
+            if (!IsIstios(key.Kind) || held.Resource.Origin.Source != ResourceOrigin.FromCluster) continue;
+            var wish = new StatusWish(key, new JsonObject { [Messages] = Told(held), ["observedGeneration"] = held.Resource.Metadata.Generation });
+            if (!wish.IsSaid(Present(held.Resource))) yield return wish;
+        }
+        foreach (Resource mended in view.Everything().Where(resource => IsIstios(resource.Kind) && resource.Status is Istio.Meta.V1Alpha1.IstioStatus { ValidationMessages.Count: > 0 } && !view.Held.ContainsKey(resource.Key)))
+            yield return new StatusWish(mended.Key, new JsonObject { [Messages] = new JsonArray(), ["observedGeneration"] = mended.Metadata.Generation });
+    }
+
+    /// <summary>Whether a status says all of this; times, on which nobody depends, are not compared.</summary>
+    public bool IsSaid(JsonObject present) => Status.All(member => StatusForm.SaysTheSame(member.Value, present[member.Key]));
+
+    private static bool IsIstios(ResourceKind kind) => kind.Group.EndsWith(".istio.io", StringComparison.Ordinal);
+
+    private static JsonObject Present(Resource written)
+    {
+        if (written.Status is { } status) return Json(MessageWriter.ToNode(status));
+        return Json(MessageWriter.ToNode(written.Message))["status"] as JsonObject is { } inside ? StatusForm.Complete(inside.DeepClone().AsObject()) : [];
+    }
+
+    private static JsonObject Json(Node node) => JsonNode.Parse(NodeText.ToJson(node, indented: false)) as JsonObject ?? [];
+
+    private static JsonArray Told(HeldResource held) => new([.. held.Diagnostics.Where(found => found.IsError).Select(found => (JsonNode)new JsonObject
+    {
+        ["type"] = new JsonObject { ["code"] = found.Code.Id },
+        ["level"] = "ERROR",
+        ["message"] = found.Path.Length > 0 ? $"{found.Path}: {found.Text}" : found.Text,
+    })]);
+}

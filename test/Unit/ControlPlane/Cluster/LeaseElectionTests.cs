@@ -1,0 +1,82 @@
+using System.Collections.Concurrent;
+using Lateen.Config.Sources.Kubernetes;
+using Lateen.ControlPlane.Cluster;
+using Lateen.Test.Unit.Config.Sources.Kubernetes;
+using Xunit;
+
+namespace Lateen.Test.Unit.ControlPlane.Cluster;
+
+public sealed class LeaseElectionTests : IAsyncDisposable
+{
+    private const string Leases = "/apis/coordination.k8s.io/v1/leases";
+    private readonly MemoryApiServer server = new();
+    private readonly FastTime time = new();
+    private readonly ConcurrentQueue<string> said = [];
+    private readonly List<LeaseElection> replicas = [];
+
+    public LeaseElectionTests() => server.Serve(Leases);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (LeaseElection replica in replicas) await replica.DisposeAsync();
+    }
+
+    private LeaseElection Replica(string name)
+    {
+        var replica = new LeaseElection(new ApiClient(server, MemoryApiServer.Address), "istio-system", "lock", name, time, said.Enqueue);
+        replicas.Add(replica);
+        return replica;
+    }
+
+    private string Holder => (string?)server.Get(Leases, "istio-system", "lock")?["spec"]?["holderIdentity"] ?? "";
+
+    private async Task UntilAsync(Func<bool> condition, string what)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
+        for (DateTime until = DateTime.UtcNow.AddSeconds(20); !condition(); await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"{what}; said was {string.Join('\n', said)}");
+    }
+
+    [Fact]
+    public async Task One_of_several_leads_and_another_follows_at_once_when_it_leaves()
+    {
+        LeaseElection first = Replica("one");
+        await UntilAsync(() => first.IsLeader, "the first leads");
+        LeaseElection second = Replica("two"), third = Replica("three");
+        Assert.False(second.IsLeader || third.IsLeader);
+        replicas.Remove(first);
+        await first.DisposeAsync();
+        DateTimeOffset left = time.GetUtcNow();
+        await UntilAsync(() => second.IsLeader || third.IsLeader, "another leads");
+        Assert.False(second.IsLeader && third.IsLeader);
+        Assert.Contains(Holder, new[] { "two", "three" });
+    }
+
+    [Fact]
+    public async Task Who_cannot_renew_stops_before_another_may_lead()
+    {
+        LeaseElection first = Replica("one");
+        await UntilAsync(() => first.IsLeader, "the first leads");
+        server.GoAway();
+        await UntilAsync(() => !first.IsLeader, "it stops");
+        Assert.Contains(said, line => line.Contains("one leads", StringComparison.Ordinal));
+        await UntilAsync(() => said.Any(line => line.Contains("lock lost", StringComparison.Ordinal)), "and says so");
+        server.Return();
+        await UntilAsync(() => first.IsLeader, "it leads again");
+    }
+
+    [Fact]
+    public async Task A_lease_whose_holder_is_dead_runs_out()
+    {
+        LeaseElection dead = Replica("dead");
+        await UntilAsync(() => dead.IsLeader, "it leads");
+        replicas.Remove(dead);
+        // As with kill -9: nothing is let go of.
+        server.GoAway();
+        await dead.DisposeAsync();
+        server.Return();
+        Assert.Equal("dead", Holder);
+        LeaseElection heir = Replica("heir");
+        await UntilAsync(() => heir.IsLeader, "the heir leads");
+        Assert.Equal(("heir", 1), (Holder, (int)server.Get(Leases, "istio-system", "lock")!["spec"]!["leaseTransitions"]!));
+    }
+}
