@@ -39,6 +39,7 @@ public static class Commands
 
         ValidateVerb.Command(terminal),
         AnalyzeVerb.Command(terminal),
+        DefinitionsVerb.Command(terminal),
 
         HistoryVerb.Command(terminal),
         DiffVerb.Command(terminal),

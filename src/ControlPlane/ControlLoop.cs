@@ -57,7 +57,7 @@ public sealed class ControlLoop
         Metrics = new PilotMetrics(HttpDoors.Version, now);
         Streams = new AdsStreams(Hub, Metrics, this.say);
         Waits = new RevisionWaits(Streams);
-        Configuration = new Configuration(store, Metrics, options.Domain, () => compiler.GatewayApiStatuses());
+        Configuration = new Configuration(store, Metrics, options.Domain, () => compiler.GatewayApiStatuses(), options.Kubernetes is not null);
         store.Changed += changes.Enqueue;
         seen = store.Current;
         firstChange = now;

@@ -9,8 +9,11 @@ using Microsoft.AspNetCore.Http;
 namespace Lateen.ControlPlane.Operator;
 
 /// <summary>The written configuration as the operator changes and asks for it. Driven by the control loop alone.</summary>
-public sealed class Configuration(ResourceStore store, PilotMetrics metrics, string domain, Func<IReadOnlyList<GatewayApiStatus>> statuses)
+public sealed class Configuration(ResourceStore store, PilotMetrics metrics, string domain, Func<IReadOnlyList<GatewayApiStatus>> statuses, bool isFromCluster = false)
 {
+    // What an operator wrote here would be gone with the next word of the cluster, or, worse, stay beside it.
+    private static readonly No ClusterWrites = new(StatusCodes.Status409Conflict, "configuration comes from a Kubernetes cluster, which alone may change it", "Write it with kubectl, or ask with --dry-run what would happen.");
+
     private readonly Conflicts conflicts = new(domain);
     private readonly Dictionary<ResourceKey, (long Revision, DateTimeOffset At)> lastChange = LastChanges(store.Journal);
 
@@ -34,6 +37,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     /// <summary>Creates and changes, all or nothing.</summary>
     public Answer<ChangeAnswer> Apply(ApplyRequest asked, DateTimeOffset now)
     {
+        if (isFromCluster && !asked.DryRun) return ClusterWrites;
         ResourceView before = store.Current;
         ApplyResult result = Applied(asked, out IReadOnlyList<Resource> resources, out DiagnosticBag found);
         if (result.Accepted && !asked.DryRun) Remember(result, now);
@@ -45,6 +49,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     /// <summary>Removes, all or nothing.</summary>
     public Answer<ChangeAnswer> Delete(DeleteRequest asked, DateTimeOffset now)
     {
+        if (isFromCluster && !asked.DryRun) return ClusterWrites;
         var keys = new List<ResourceKey>();
         var found = new DiagnosticBag();
         foreach (Target target in asked.Targets)

@@ -39,7 +39,7 @@ public sealed class KubernetesSource : IAsyncDisposable
         _unsynced = [.. options.Kinds];
         var resources = new ApiResources(client, time);
         var health = new ServerHealth(options.Server, time, say);
-        var definitions = new Definitions(client, health, time, chance);
+        var definitions = new DefinitionWatch(client, health, time, chance);
         var watchers = options.Kinds.Select(k => new KindWatcher(k, KubernetesSourceOptions.SelectorOf(k), client, resources, definitions, health, _news.Writer, time, chance).RunAsync(_stop.Token));
         _running = Task.WhenAll([definitions.RunAsync(_stop.Token), TakeAsync(_stop.Token), .. watchers]);
         // A watcher that broke down must not leave the rest running as if nothing were missing.

@@ -17,14 +17,14 @@ internal sealed class KindWatcher
     private readonly ResourceKind _kind;
     private readonly string _selector;
     private readonly ApiResources _resources;
-    private readonly Definitions _definitions;
+    private readonly DefinitionWatch _definitions;
     private readonly ChannelWriter<KindNews> _news;
     private readonly ListWatch _machine;
     private readonly ApiFollower _follower;
     private readonly TimeProvider _time;
     private ServedKind? _served;
 
-    public KindWatcher(ResourceKind kind, string selector, ApiClient client, ApiResources resources, Definitions definitions, ServerHealth health, ChannelWriter<KindNews> news, TimeProvider time, Random chance)
+    public KindWatcher(ResourceKind kind, string selector, ApiClient client, ApiResources resources, DefinitionWatch definitions, ServerHealth health, ChannelWriter<KindNews> news, TimeProvider time, Random chance)
     {
         (_kind, _selector, _resources, _definitions, _news, _time) = (kind, selector, resources, definitions, news, time);
         _machine = new ListWatch(chance);
@@ -76,7 +76,7 @@ internal sealed class KindWatcher
 }
 
 /// <summary>Watches the definitions of kinds by name, so that a kind that is installed is followed at once.</summary>
-internal sealed class Definitions(ApiClient client, ServerHealth health, TimeProvider time, Random chance)
+internal sealed class DefinitionWatch(ApiClient client, ServerHealth health, TimeProvider time, Random chance)
 {
     private const string Path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
