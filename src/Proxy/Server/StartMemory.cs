@@ -3,25 +3,42 @@ using System.Runtime.InteropServices;
 
 namespace Lateen.Proxy.Server;
 
-/// <summary>Gives back the memory that only the start needed: the pages of programs and libraries that were read once, to load types, to compile, to take configuration up.</summary>
+/// <summary>
+/// Gives back the memory that only the start needed: what taking configuration up left in the heap, and the pages of programs and libraries that were read once, to load types and to compile.
+/// </summary>
 /// <remarks>
 /// Half of a fresh sidecar's resident memory is such pages. They are clean and file-backed, so the kernel drops them at no cost and brings
 /// one back from its cache (a minor fault, for sixteen neighbours at once) where it is needed after all. Mappings with a changed page are left alone.
+/// The heap is compacted where a large configuration left much behind: the collector itself would not, since a proxy that serves allocates nothing.
 /// </remarks>
 public static partial class StartMemory
 {
     private const int DontNeed = 4;
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5), Running = TimeSpan.FromSeconds(30);
-    private static Timer? _later;
-    private static bool _isFirst = true;
+    private const long HeapWorthCompacting = 24 * 1024 * 1024;
 
-    /// <summary>Does it some seconds from now, and once more when first traffic has been served; on a thread of its own, beside the traffic.</summary>
+    // Soon after the start; when the code that first requests need was compiled; when load has been served and all of it is.
+    private static readonly TimeSpan[] Moments = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30)];
+    private static Timer? _later;
+    private static int _done;
+
+    /// <summary>Does it some moments from now, on a thread of its own, beside the traffic.</summary>
     public static void GiveBackLater() => _later ??= new Timer(static _ =>
     {
+        Compact();
         GiveBack();
-        _later!.Change(_isFirst ? Running : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _isFirst = false;
-    }, null, Settling, Timeout.InfiniteTimeSpan);
+        _done++;
+        _later!.Change(_done < Moments.Length ? Moments[_done] : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }, null, Moments[0], Timeout.InfiniteTimeSpan);
+
+    // Stops the workers for some milliseconds per ten megabytes that live: at these moments alone, and only where there is much to gain.
+    private static void Compact()
+    {
+        GCMemoryInfo heap = GC.GetGCMemoryInfo();
+        long since = GC.GetTotalMemory(forceFullCollection: false) - heap.HeapSizeBytes;
+        if (heap.TotalCommittedBytes < HeapWorthCompacting || (_done > 0 && since < HeapWorthCompacting))
+            return;
+        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
 
     /// <summary>Does it now; nothing happens on a system without /proc.</summary>
     public static void GiveBack()

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Lateen.Proxy.Statistics;
 
 /// <summary>
@@ -8,6 +10,12 @@ public sealed class LogLinearCells
 {
     // Whole values up to 10^15: microseconds of thirty years, bytes of a petabyte.
     private const int Decades = 16;
+
+    private static ReadOnlySpan<long> Units =>
+    [
+        1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000, 1_000_000_000_000,
+        10_000_000_000_000, 100_000_000_000_000, 1_000_000_000_000_000,
+    ];
 
     private readonly long[]?[] _decades = new long[Decades][];
     private long _zeros;
@@ -20,13 +28,11 @@ public sealed class LogLinearCells
             _zeros++;
             return;
         }
-        int decade = 0;
-        long unit = 1;
-        while (value / unit >= 10 && decade < Decades - 1)
-        {
-            unit *= 10;
-            decade++;
-        }
+        // The first guess from the binary logarithm (log10(2) is 1233/4096) is at most one too high.
+        int decade = Math.Min(Decades - 1, (BitOperations.Log2((ulong)value) + 1) * 1233 >> 12);
+        if (value < Units[decade])
+            decade--;
+        long unit = Units[decade];
         // The leading two digits, 10 to 99; a value below ten has a zero behind it.
         long digits = decade == 0 ? value * 10 : Math.Min(99, value / (unit / 10));
         (_decades[decade] ??= new long[90])[digits - 10]++;

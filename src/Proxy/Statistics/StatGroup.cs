@@ -151,7 +151,7 @@ public sealed class StatCells
             if (schema.Members[i].Kind == StatKind.Gauge)
                 _cells[i] = Untouched;
             else if (schema.Members[i].Kind == StatKind.Histogram)
-                (_histograms ??= new LogLinearCells?[_cells.Length])[i] = new LogLinearCells();
+                _histograms ??= new LogLinearCells?[_cells.Length];
         }
     }
 
@@ -171,8 +171,8 @@ public sealed class StatCells
     /// <summary>Sets a gauge (this writer's part of it).</summary>
     public void Set(int index, long value) => _cells[index] = value;
 
-    /// <summary>Records a value of a histogram.</summary>
-    public void Record(int index, long value) => _histograms![index]!.Record(value);
+    /// <summary>Records a value of a histogram; its cells come with the first one.</summary>
+    public void Record(int index, long value) => (_histograms![index] ??= new LogLinearCells()).Record(value);
 
     /// <summary>Its value.</summary>
     public long this[int index] => Read(index) is var value && value == Untouched ? 0 : value;

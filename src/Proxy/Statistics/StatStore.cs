@@ -20,6 +20,7 @@ public sealed class StatStore
     private StatSeries[] _sorted = [];
     private long _sortedVersion = -1;
     private int _changes, _dynamic;
+    private bool _flushDue;
 
     /// <summary>An empty store for some workers.</summary>
     public StatStore(int workers)
@@ -112,12 +113,26 @@ public sealed class StatStore
         all.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
         _sortedVersion = version;
         Generation++;
-        return _sorted = [.. all];
+        _sorted = [.. all];
+        if (_flushDue)
+        {
+            _flushDue = false;
+            Flush();
+        }
+        return _sorted;
     }
 
-    /// <summary>Histograms take in what workers recorded since the last time. Main loop, each flush interval.</summary>
+    /// <summary>
+    /// Histograms take in what workers recorded since the last time. Main loop, each flush interval. As long as nobody has read, nothing is made for it: a proxy of a
+    /// thousand clusters has a hundred thousand series.
+    /// </summary>
     public void Flush()
     {
+        if (_sortedVersion < 0)
+        {
+            _flushDue = true;
+            return;
+        }
         foreach (StatSeries series in All())
         {
             if (series is HistogramSeries histogram)

@@ -5,7 +5,7 @@ public sealed class StatusCodes : StatSource
 {
     private readonly long[]?[]?[] _rows;
     private readonly Dictionary<int, StatSeries> _series = [];
-    private readonly long[] _baseline = new long[600];
+    private long[]? _baseline;
     private int _version;
 
     internal StatusCodes(string stem, int workers)
@@ -40,7 +40,7 @@ public sealed class StatusCodes : StatSource
     }
 
     /// <summary>Answers of one status over all workers.</summary>
-    public long Of(int status) => status is < 100 or > 599 ? 0 : Raw(status) - _baseline[status];
+    public long Of(int status) => status is < 100 or > 599 ? 0 : Raw(status) - (_baseline?[status] ?? 0);
 
     internal override int Version => Volatile.Read(ref _version);
 
@@ -108,7 +108,7 @@ public sealed class StatusCodes : StatSource
         internal override void Reset()
         {
             for (int status = from; status < until; status++)
-                codes._baseline[status] = codes.Raw(status);
+                (codes._baseline ??= new long[600])[status] = codes.Raw(status);
         }
     }
 }
