@@ -23,12 +23,13 @@ internal static class FieldOrder
     public static int Of(string field) => Places.GetValueOrDefault(field, int.MaxValue);
 
     /// <summary>Compact JSON.</summary>
-    public static string Json(JsonNode? node) => Ordered(node)?.ToJsonString(PlainJson.Relaxed) ?? "null";
+    public static string Json(JsonNode? node) => Ordered(node, "")?.ToJsonString(PlainJson.Relaxed) ?? "null";
 
-    private static JsonNode? Ordered(JsonNode? node) => node switch
+    private static JsonNode? Ordered(JsonNode? node, string name) => node switch
     {
-        JsonObject map => new JsonObject(map.OrderBy(entry => Of(entry.Key)).ThenBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, Ordered(entry.Value)))),
-        JsonArray list => new JsonArray([.. list.Select(Ordered)]),
+        JsonObject map when name is "limits" or "requests" => new JsonObject(map.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, (JsonNode?)Quantities.Canonical(entry.Value?.ToString() ?? "")))),
+        JsonObject map => new JsonObject(map.OrderBy(entry => Of(entry.Key)).ThenBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, Ordered(entry.Value, entry.Key)))),
+        JsonArray list => new JsonArray([.. list.Select(item => Ordered(item, ""))]),
         _ => node?.DeepClone(),
     };
 }

@@ -39,16 +39,19 @@ internal static class MeshFunctions
         ["omitNil"] = a => WithoutNothing(a[0]),
     };
 
-    /// <summary>A network more in a pod's list of networks, which is JSON or words with commas.</summary>
+    /// <summary>A network more in a pod's list of networks, which is JSON or words with commas. It is named with its namespace before a slash, or without.</summary>
     public static string AppendNetwork(string networks, string network)
     {
         if (networks.Length == 0) return network;
         var end = networks.LastIndexOf(']');
         if (end < 0) return networks.Split(',').Any(known => known.Trim() == network) ? networks : $"{networks}, {network}";
+        string[] parts = network.Split('/', 2);
+        var (name, ns) = (parts[^1], parts.Length > 1 ? parts[0] : "");
         try
         {
             if (JsonNode.Parse(networks) is not JsonArray list || list.Any(known => known is not JsonObject)) return networks;
-            return list.Any(known => known!["name"] is JsonValue name && name.ToString() == network) ? networks : $"{networks[..end]}, {{\"name\": \"{network}\"}}{networks[end..]}";
+            if (list.OfType<JsonObject>().Any(known => known["name"]?.ToString() == name && (known["namespace"]?.ToString() ?? "") == ns)) return networks;
+            return $"{networks[..end]}, {{\"name\": \"{name}\"{(ns.Length > 0 ? $", \"namespace\": \"{ns}\"" : "")}}}{networks[end..]}";
         }
         catch (JsonException)
         {

@@ -1,7 +1,10 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Istio.Networking.V1Alpha3;
 using Kubernetes.Gateway.V1;
 using Lateen.Config.Resources;
+using Lateen.Injector.Gateways;
+using Lateen.Injector.Templates;
 using Lateen.Pilot.Meaning.Compile;
 using Lateen.Pilot.Meaning.GatewayApi;
 using Lateen.Pilot.Meaning.Ingresses;
@@ -28,6 +31,7 @@ internal sealed class GatewayApiUnitsRunner : TableRunner
         Table("listeners-distinct", (row, _) => Rows.Same(ListenerConflicts.AreDistinct(Rows.Message<Listener>(row.GetProperty("a")), Rows.Message<Listener>(row.GetProperty("b"))), row.Flag("want")));
         Table("listener-conflict", (row, _) => Rows.Same(ListenerConflicts.ReasonOf(Rows.Message<Listener>(row.GetProperty("a")), Rows.Message<Listener>(row.GetProperty("b"))), row.Text("want")));
         Table("ingress-class", IngressClass);
+        Table("deployment-customization", Customization);
     }
 
     private static string? Grants(JsonElement row, JsonElement context)
@@ -41,6 +45,14 @@ internal sealed class GatewayApiUnitsRunner : TableRunner
             if (allowed != expectation.Flag("allowed")) return $"{expectation.Text("name")} from {expectation.Text("namespace")}: have {allowed}";
         }
         return null;
+    }
+
+    private static string? Customization(JsonElement row, JsonElement context)
+    {
+        JsonElement input = row.GetProperty("input");
+        var rendered = (JsonObject)PlainText.Tree(row.Text("yml"))!;
+        string? refusal = GatewayDeployment.Refusal(rendered, (JsonObject)JsonNode.Parse(input.GetProperty("gateway").GetRawText())!, (input.Text("deploymentName"), input.Text("serviceAccount")));
+        return refusal is null == !row.Flag("expectError") && (refusal ?? "").Contains(row.Text("errorContains"), StringComparison.Ordinal) ? null : $"have {refusal ?? "no refusal"}";
     }
 
     private static string? IngressClass(JsonElement row, JsonElement context)

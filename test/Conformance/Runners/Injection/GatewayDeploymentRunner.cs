@@ -50,11 +50,7 @@ public sealed class GatewayDeploymentRunner : RowsRunner
                 proxy = ProxyConfigs.Merge(ProxyConfigs.Convert(Tables.Rows.Message<Istio.Networking.V1Beta1.ProxyConfig>(config.GetProperty("spec"))), proxy)!;
         }
         // There are no settings but a case's own, and the image's name.
-        var values = (JsonObject)PlainText.Tree(row.Text("values"))! ?? [];
-        if (values["global"] is not JsonObject) values["global"] = new JsonObject();
-        var global = (JsonObject)values["global"]!;
-        global["hub"] ??= "test";
-        global["tag"] ??= "test";
+        var values = PlainText.Tree(row.Text("values")) as JsonObject ?? new JsonObject { ["global"] = new JsonObject { ["hub"] = "test", ["tag"] = "test" } };
         JsonObject[] objects = row.TryGetProperty("objects", out JsonElement written) ? [.. written.EnumerateArray().Select(one => (JsonObject)JsonNode.Parse(one.GetRawText())!)] : [];
         return new GatewayDeployment(BuiltInInjection.Of(values)).Deploy(new DeploymentRequest
         {
