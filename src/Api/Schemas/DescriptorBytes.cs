@@ -47,6 +47,24 @@ internal unsafe readonly struct DescriptorBytes(byte* start, int length)
         return true;
     }
 
+    /// <summary>The number of protoc-gen-validate's extensions of options.</summary>
+    public const int ValidateExtension = 1071;
+
+    /// <summary>The bytes of a length-delimited field; false where it is not there.</summary>
+    public bool Find(int wanted, out ReadOnlySpan<byte> bytes)
+    {
+        int at = 0;
+        while (Next(ref at, out int number, out long from, out int count))
+        {
+            if (number != wanted)
+                continue;
+            bytes = new ReadOnlySpan<byte>(_start + from, count);
+            return true;
+        }
+        bytes = default;
+        return false;
+    }
+
     public string Text(long from, int count) => Encoding.UTF8.GetString(_start + from, count);
 
     private long Varint(ref int at)

@@ -6,6 +6,7 @@ namespace Lateen.Api.Schemas;
 public sealed class FieldShape
 {
     private readonly string _reference = "";
+    private readonly DescriptorBytes _options;
     private MessageShape? _message;
     private EnumShape? _enum;
 
@@ -21,6 +22,7 @@ public sealed class FieldShape
                 case 4: IsRepeated = value == 3; break;
                 case 5: Type = TypeOf((int)value); break;
                 case 6: _reference = descriptor.Text(value, length); break;
+                case 8: _options = descriptor.Slice((int)value, length); break;
                 case 9: oneof = (int)value; break;
                 case 10: JsonName = descriptor.Text(value, length); break;
                 case 17: optional = value != 0; break;
@@ -59,6 +61,9 @@ public sealed class FieldShape
 
     /// <summary>What a field of an enumeration holds; null for others.</summary>
     public EnumShape? Enum => Type == FieldType.Enum ? _enum ??= SchemaSet.EnumAt(_reference) : null;
+
+    /// <summary>What its values must keep; null for nothing.</summary>
+    internal Constraints.FieldRules? Rules => _options.Find(DescriptorBytes.ValidateExtension, out ReadOnlySpan<byte> rules) ? new Constraints.FieldRules(rules, this) : null;
 
     // descriptor.proto counts from 1 in another order than the library's enumeration.
     private static FieldType TypeOf(int type) => type switch
@@ -107,6 +112,9 @@ public sealed class EnumShape
 
     /// <summary>The names of all values, in the order of their declaration.</summary>
     public IReadOnlyList<string> Names { get; }
+
+    /// <summary>Whether a number has a name.</summary>
+    public bool Has(int number) => _numbers.ContainsValue(number);
 
     /// <summary>The number of a name.</summary>
     public bool TryNumber(string name, out int number) => _numbers.TryGetValue(name, out number);

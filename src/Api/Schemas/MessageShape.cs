@@ -37,6 +37,11 @@ public enum SpecialForm
     Quantity,
 }
 
+/// <summary>Fields of which at most one is set.</summary>
+/// <param name="Name">As in the .proto file.</param>
+/// <param name="IsRequired">One of them must be.</param>
+public sealed record OneofShape(string Name, bool IsRequired);
+
 /// <summary>A message type: its name and its fields.</summary>
 public sealed class MessageShape
 {
@@ -46,15 +51,19 @@ public sealed class MessageShape
     {
         FullName = fullName;
         var fields = new List<FieldShape>();
+        var oneofs = new List<OneofShape>();
         int at = 0;
         while (descriptor.Next(ref at, out int number, out long from, out int length))
         {
             if (number == 2)
                 fields.Add(new FieldShape(isExplicit, descriptor.Slice((int)from, length)));
             else if (number == 7)
-                IsMapEntry = IsEntry(descriptor.Slice((int)from, length));
+                (IsMapEntry, IsFreeOfRules) = (Says(descriptor.Slice((int)from, length), 7), Says(descriptor.Slice((int)from, length), DescriptorBytes.ValidateExtension));
+            else if (number == 8)
+                oneofs.Add(OneofOf(descriptor.Slice((int)from, length)));
         }
         Fields = fields;
+        Oneofs = oneofs;
         foreach (FieldShape field in fields)
         {
             _byName.TryAdd(field.JsonName, field);
@@ -72,6 +81,12 @@ public sealed class MessageShape
     /// <summary>In the order of their declaration.</summary>
     public IReadOnlyList<FieldShape> Fields { get; }
 
+    /// <summary>In the order of their declaration; those that protoc made for optional fields come last.</summary>
+    public IReadOnlyList<OneofShape> Oneofs { get; }
+
+    /// <summary>Whether the rules of its fields are switched off.</summary>
+    internal bool IsFreeOfRules { get; }
+
     /// <summary>How proto-JSON writes it.</summary>
     public SpecialForm Form { get; }
 
@@ -81,15 +96,28 @@ public sealed class MessageShape
     /// <summary>The field by either of the names that proto-JSON accepts.</summary>
     public FieldShape? Field(string name) => _byName.GetValueOrDefault(name);
 
-    private static bool IsEntry(DescriptorBytes options)
+    private static bool Says(DescriptorBytes options, int option)
     {
         int at = 0;
         while (options.Next(ref at, out int number, out long value, out _))
         {
-            if (number == 7)
+            if (number == option)
                 return value != 0;
         }
         return false;
+    }
+
+    private static OneofShape OneofOf(DescriptorBytes descriptor)
+    {
+        (string name, bool required, int at) = ("", false, 0);
+        while (descriptor.Next(ref at, out int number, out long value, out int length))
+        {
+            if (number == 1)
+                name = descriptor.Text(value, length);
+            else if (number == 2)
+                required = Says(descriptor.Slice((int)value, length), DescriptorBytes.ValidateExtension);
+        }
+        return new OneofShape(name, required);
     }
 
     private static SpecialForm FormOf(string name) => name switch

@@ -62,11 +62,15 @@ public static class ClientHello
             part.CopyTo(hello[length..]);
             length += part.Length;
             bytes = bytes[(5 + part.Length)..];
-            if (part.Length < size)
+
+            // What lies behind a whole hello is not its matter, however much of it has come.
+            if (part.Length < size || IsWhole(hello[..length]))
                 break;
         }
         return length;
     }
+
+    private static bool IsWhole(ReadOnlySpan<byte> hello) => hello.Length >= 4 && (hello[0] != 1 || hello.Length >= 4 + ((hello[1] << 16) | (hello[2] << 8) | hello[3]));
 
     private static bool Read(ReadOnlySpan<byte> hello, out string serverName, out IReadOnlyList<string> protocols)
     {

@@ -3,6 +3,8 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Diagnostics;
 using Lateen.Api.Documents;
+using Lateen.Api.Schemas;
+using Lateen.Api.Schemas.Constraints;
 using Lateen.Proxy.Server;
 
 namespace Lateen.Proxy.Xds;
@@ -18,6 +20,8 @@ internal static class BootstrapReader
             : new Bootstrap();
         if (inputs.Overlay.Length > 0)
             bootstrap.MergeFrom(One(inputs.Overlay, "--config-yaml", inputs.Say));
+        if (MessageRules.FirstViolation(SchemaSet.Of(typeof(Bootstrap)), bootstrap.ToByteArray()) is { } violation)
+            throw new BootstrapException($"Proto constraint validation failed ({violation})");
         bootstrap.Node ??= new Envoy.Config.Core.V3.Node();
         if (inputs.NodeId.Length > 0)
             bootstrap.Node.Id = inputs.NodeId;

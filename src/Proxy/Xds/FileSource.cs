@@ -14,8 +14,7 @@ internal sealed class FileSource(EventLoop loop, string path, Action read, strin
     /// <summary>Reads (unless that was done), and begins to watch.</summary>
     public void Start(bool readNow = true)
     {
-        string watched = folder.Length > 0 ? folder : Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
-        if (Directory.Exists(watched))
+        if (FolderOf() is { } watched && Directory.Exists(watched))
         {
             // The whole folder: a mounted ConfigMap changes by a symbolic link beside the file.
             _watcher = new FileSystemWatcher(watched) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.DirectoryName };
@@ -26,6 +25,14 @@ internal sealed class FileSource(EventLoop loop, string path, Action read, strin
         }
         if (readNow)
             read();
+    }
+
+    // Null for what no file can be called.
+    private string? FolderOf()
+    {
+        if (folder.Length > 0)
+            return folder;
+        return path.Length == 0 || path.Contains('\0', StringComparison.Ordinal) ? null : Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
     }
 
     // On a thread of the watcher.

@@ -2,6 +2,8 @@ using System.Text.Json;
 using Envoy.Type.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Schemas;
+using Lateen.Api.Schemas.Constraints;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
 using Core = Envoy.Config.Core.V3;
@@ -101,9 +103,9 @@ internal static class ValueTranslator
         {
             return File.ReadAllBytes(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            rejections.Add(e is FileNotFoundException or DirectoryNotFoundException ? $"Invalid path: {path}" : $"unable to read file {path}: {e.Message}");
+            rejections.Add(e is FileNotFoundException or DirectoryNotFoundException or ArgumentException ? $"Invalid path: {path}" : $"unable to read file {path}: {e.Message}");
             return null;
         }
     }
@@ -167,12 +169,16 @@ internal static class ValueTranslator
         }
     }
 
-    /// <summary>The message inside an Any whose type is known; null (and a rejection) where its bytes are broken.</summary>
+    /// <summary>The message inside an Any whose type is known; null (and a rejection) where its bytes are broken or break the schema's rules.</summary>
     public static T? Unpack<T>(Any any, MessageParser<T> parser, Rejections rejections) where T : class, IMessage<T>
     {
         try
         {
-            return parser.ParseFrom(any.Value);
+            T message = parser.ParseFrom(any.Value);
+            if (MessageRules.FirstViolation(SchemaSet.Of(typeof(T)), any.Value.Span) is not { } violation)
+                return message;
+            rejections.Add($"Proto constraint validation failed ({violation})");
+            return null;
         }
         catch (InvalidProtocolBufferException e)
         {

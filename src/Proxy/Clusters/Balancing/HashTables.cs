@@ -19,7 +19,10 @@ public abstract class HashTable
         {
             if (!made.TryGetValue(options, out HashTable? table))
             {
+                // Hosts of places without weight get nothing.
                 (Host, double)[] weights = Weights(localities, hosts, part, options, overprovisioning);
+                if (weights.Length == 0)
+                    return null;
                 table = options.Kind == BalancerKind.Maglev ? new MaglevTable(weights, options) : new HashRing(weights, options);
                 if (options.HashBalanceFactor > 0)
                     table = new BoundedTable(table, weights, options.HashBalanceFactor);

@@ -72,13 +72,24 @@ internal sealed class HeadParser
     /// <summary>The scanner that goes with it.</summary>
     public HeadScanner Scanner { get; } = new();
 
-    /// <summary>True where a request line that is complete, though its head is not, can already be seen to be none; so that garbage is answered before a blank line comes.</summary>
-    public static bool IsHopeless(ReadOnlySpan<byte> start, CodecOptions options)
+    /// <summary>
+    /// What can be said of a head that is not complete: garbage is answered before a blank line comes. A complete head is judged in the same order, so that it makes no difference in how many
+    /// pieces it came.
+    /// </summary>
+    public static HeadError Early(ReadOnlySpan<byte> start, CodecOptions options)
     {
         if (!HeaderRules.IsToken(start[..1]))
-            return true;
+            return HeadError.Codec;
         int feed = start.IndexOf((byte)'\n');
-        return feed >= 0 && SplitRequestLine(start[..feed], options, out _, out _, out _).Happened;
+        if (feed >= 0 && feed < options.HeadBytesMax && FirstLine(start[..feed], options, out _, out _, out _) is { Happened: true } error)
+            return error;
+        return start.Length > options.HeadBytesMax ? HeadError.TooLarge : default;
+    }
+
+    private static HeadError FirstLine(ReadOnlySpan<byte> line, CodecOptions options, out ReadOnlySpan<byte> method, out ReadOnlySpan<byte> target, out ReadOnlySpan<byte> version)
+    {
+        HeadError error = SplitRequestLine(line, options, out method, out target, out version);
+        return error.Happened && HeaderRules.IsToken(line[..1]) && !HasOnlyText(line) ? HeadError.Characters : error;
     }
 
     /// <summary>Parses a complete request head that <see cref="Scanner"/> has just scanned.</summary>
@@ -86,11 +97,11 @@ internal sealed class HeadParser
     {
         framing = default;
         ReadOnlySpan<int> lines = Scanner.Lines;
-        HeadError error = SplitRequestLine(head[..lines[0]], options, out ReadOnlySpan<byte> method, out ReadOnlySpan<byte> target, out ReadOnlySpan<byte> version);
-        if (Scanner.Suspicious && HeaderRules.IsToken(head[..1]) && !HasOnlyText(head))
-            return HeadError.Characters;
+        HeadError error = FirstLine(head[..lines[0]], options, out ReadOnlySpan<byte> method, out ReadOnlySpan<byte> target, out ReadOnlySpan<byte> version);
         if (error.Happened)
             return error;
+        if (Scanner.Suspicious && !HasOnlyText(head))
+            return HeadError.Characters;
         bool connect = method.SequenceEqual("CONNECT"u8);
         if (!IsTarget(target, connect))
             return HeadError.Codec;

@@ -191,15 +191,15 @@ public sealed class Http1ServerConnection : DownstreamConnection
 
     private void Partial(ReadOnlySpan<byte> start)
     {
-        if (start.Length > _options.HeadBytesMax)
+        bool seen = _scanned > 0 && start[..Math.Min(_scanned, start.Length)].Contains((byte)'\n');
+        if (!seen || start.Length > _options.HeadBytesMax)
         {
-            Refuse(HeadError.TooLarge);
-            return;
-        }
-        if (_scanned == 0 && HeadParser.IsHopeless(start, _options))
-        {
-            Refuse(HeadError.Codec);
-            return;
+            HeadError error = HeadParser.Early(start, _options);
+            if (error.Happened)
+            {
+                Refuse(error);
+                return;
+            }
         }
 
         // With its first line a request exists: clocks run and logs tell of it, though its head never ends.
@@ -222,7 +222,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
         HeaderMap map = receiver.RequestHead;
         Framing framing = default;
         HeadError error = head.Length > _options.HeadBytesMax
-            ? HeadError.TooLarge
+            ? HeadParser.Early(head, _options)
             : parser.ParseRequest(head, _options, map, _acceptor, out framing);
         if (error.Happened)
         {

@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Google.Protobuf.Reflection;
+
+namespace Lateen.Api.Schemas.Constraints;
+
+/// <summary>Checks a message's bytes against the rules of its type, and of the types inside.</summary>
+public sealed class MessageRules
+{
+    private const int DepthMax = 100;
+
+    private static readonly ConcurrentDictionary<MessageShape, MessageRules> ByShape = new();
+
+    private readonly MessageShape _shape;
+    private readonly Slot[] _slots;
+    private readonly Dictionary<int, int> _byNumber = [];
+
+    private readonly record struct Slot(FieldShape Field, FieldRules? Rules, string Name);
+
+    private MessageRules(MessageShape shape)
+    {
+        _shape = shape;
+        _slots = [.. shape.Fields.Select(f => new Slot(f, f.Rules, Pascal(f.Name))).Where(s => s.Rules is not null || s.Field.Type == FieldType.Message || s.Field.Oneof >= 0)];
+        for (int i = 0; i < _slots.Length; i++)
+            _byNumber[_slots[i].Field.Number] = i;
+    }
+
+    /// <summary>The first rule that the message breaks, as "ClusterValidationError.Name: value length must be at least 1 characters"; null where it keeps all. Broken bytes are the parser's matter.</summary>
+    /// <remarks>What an Any holds is checked when somebody unpacks it.</remarks>
+    public static string? FirstViolation(MessageShape shape, ReadOnlySpan<byte> message) => Of(shape).Check(message, 0);
+
+    private static MessageRules Of(MessageShape shape) => ByShape.GetOrAdd(shape, static s => new MessageRules(s));
+
+    private string? Check(ReadOnlySpan<byte> message, int depth)
+    {
+        if (_slots.Length == 0 || depth > DepthMax || _shape.IsFreeOfRules)
+            return null;
+        Span<int> counts = _slots.Length <= 128 ? stackalloc int[_slots.Length] : new int[_slots.Length];
+        counts.Clear();
+        var fields = new WireFields(message);
+        while (fields.Next())
+        {
+            if (!_byNumber.TryGetValue(fields.Number, out int at))
+                continue;
+            ref readonly Slot slot = ref _slots[at];
+            string? wrong = fields.IsBytes ? CheckBytes(slot, fields.Bytes, depth) : (slot.Field.IsRepeated ? slot.Rules?.Items : slot.Rules)?.Check(fields.Value, slot.Field);
+            if (wrong is not null)
+                return Said(slot.Field.IsRepeated ? $"{slot.Name}[{counts[at]}]" : slot.Name, wrong);
+            counts[at]++;
+        }
+        return CheckAbsent(counts);
+    }
+
+    private string Said(string field, string wrong) => $"{_shape.Name}ValidationError.{field}: {wrong}";
+
+    private static string? CheckBytes(in Slot slot, ReadOnlySpan<byte> bytes, int depth)
+    {
+        FieldShape field = slot.Field;
+        FieldRules? rules = field.IsRepeated ? slot.Rules?.Items : slot.Rules;
+        if (field.Type is FieldType.String or FieldType.Bytes)
+            return rules?.Check(bytes);
+        if (field.Type != FieldType.Message)
+            return rules is null ? null : CheckPacked(rules, field, bytes);
+        MessageShape? inside = field.Message;
+        if (inside is null || rules is { Skips: true })
+            return null;
+        if (field.IsMap)
+            return CheckEntry(slot.Rules, inside, bytes, depth);
+        if (inside.Form == SpecialForm.Duration)
+            return rules is { IsDuration: true } ? rules.CheckDuration(bytes) : null;
+        if (inside.Form == SpecialForm.Wrapper)
+            return rules is null ? null : CheckWrapped(rules, inside, bytes);
+        if (inside.Form != SpecialForm.None)
+            return null;
+        return Of(inside).Check(bytes, depth + 1) is { } cause ? $"embedded message failed validation | caused by {cause}" : null;
+    }
+
+    private static string? CheckPacked(FieldRules rules, FieldShape field, ReadOnlySpan<byte> bytes)
+    {
+        var items = new WireFields(bytes);
+        while (field.Type is not (FieldType.Double or FieldType.Float) && items.NextPacked(out ulong item))
+        {
+            if (rules.Check(item, field) is { } wrong)
+                return wrong;
+        }
+        return null;
+    }
+
+    // An UInt32Value is there with its value, or with none: then it is zero.
+    private static string? CheckWrapped(FieldRules rules, MessageShape wrapper, ReadOnlySpan<byte> bytes)
+    {
+        FieldShape value = wrapper.Fields[0];
+        var fields = new WireFields(bytes);
+        bool there = fields.Next();
+        return value.Type is FieldType.String or FieldType.Bytes ? rules.Check(there ? fields.Bytes : default) : rules.CheckAs(value.Type, there ? fields.Value : 0);
+    }
+
+    private static string? CheckEntry(FieldRules? rules, MessageShape entry, ReadOnlySpan<byte> bytes, int depth)
+    {
+        ReadOnlySpan<byte> key = default, value = default;
+        var fields = new WireFields(bytes);
+        while (fields.Next())
+        {
+            if (fields.Number == 1)
+                key = fields.Bytes;
+            else
+                value = fields.Bytes;
+        }
+        if (rules?.Keys?.Check(key) is { } wrong)
+            return wrong;
+        FieldShape? held = entry.Field("value");
+        if (held is { Type: FieldType.Message, Message: { Form: SpecialForm.None } inside })
+            return Of(inside).Check(value, depth + 1) is { } cause ? $"embedded message failed validation | caused by {cause}" : null;
+        return held is { Type: FieldType.String or FieldType.Bytes } ? rules?.Items?.Check(value) : null;
+    }
+
+    // What is not on the wire: required ones, lists that are too short, texts and numbers whose zero breaks their rule.
+    private string? CheckAbsent(ReadOnlySpan<int> counts)
+    {
+        Span<bool> chosen = stackalloc bool[_shape.Oneofs.Count];
+        chosen.Clear();
+        for (int i = 0; i < _slots.Length; i++)
+        {
+            ref readonly Slot slot = ref _slots[i];
+            if (slot.Field.Oneof >= 0 && counts[i] > 0)
+                chosen[slot.Field.Oneof] = true;
+            if (slot.Rules is not { } rules)
+                continue;
+            string? wrong = slot.Field.IsRepeated ? CheckCount(rules, counts[i]) : counts[i] > 0 ? null
+                : rules.IsRequired ? "value is required"
+                : slot.Field.HasPresence ? null
+                : slot.Field.Type is FieldType.String or FieldType.Bytes ? rules.Check(default(ReadOnlySpan<byte>)) : rules.Check(0, slot.Field);
+            if (wrong is not null)
+                return Said(slot.Name, wrong);
+        }
+        for (int i = 0; i < chosen.Length; i++)
+        {
+            if (!chosen[i] && _shape.Oneofs[i].IsRequired)
+                return Said(Pascal(_shape.Oneofs[i].Name), "value is required");
+        }
+        return null;
+    }
+
+    private static string? CheckCount(FieldRules rules, int count) => (ulong)count < rules.ItemsMin
+        ? $"value must contain at least {rules.ItemsMin} item(s)"
+        : (ulong)count > rules.ItemsMax ? $"value must contain no more than {rules.ItemsMax} item(s)" : null;
+
+    private static string Pascal(string name)
+    {
+        var text = new StringBuilder(name.Length);
+        bool capital = true;
+        foreach (char c in name)
+        {
+            if (c != '_')
+                text.Append(capital ? char.ToUpperInvariant(c) : c);
+            capital = c == '_';
+        }
+        return text.ToString();
+    }
+}
