@@ -36,8 +36,10 @@ string corpus = Path.Combine(Here(), "corpus"), state = Path.GetFullPath(Path.Co
 foreach (FuzzTarget target in targets)
 {
     CampaignResult result = new Campaign(target, corpus, state).Run(TimeSpan.FromSeconds(seconds / targets.Length), seed);
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{target.Name}: {result.Inputs:N0} inputs, {result.Shapes} shapes{(result.Finding is null ? "" : "\nFOUND " + result.Finding)}"));
-    failed += result.Finding is null ? 0 : 1;
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{target.Name}: {result.Inputs:N0} inputs, {result.Shapes} shapes"));
+    foreach (string finding in result.Findings)
+        Console.WriteLine("FOUND " + finding);
+    failed += result.Findings.Count == 0 ? 0 : 1;
 }
 Console.WriteLine($"{targets.Length - failed} passed, {failed} failed");
 return failed == 0 ? 0 : 1;

@@ -11,6 +11,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Pipelines;
 using Google.Protobuf;
+using Lateen.Api.Documents;
 using Lateen.Api.Grpc;
 
 namespace Lateen.ControlPlane.Ads;
@@ -70,7 +71,7 @@ public static class GrpcFrames
         {
             return new(parser.ParseFrom(body), false, default);
         }
-        catch (InvalidProtocolBufferException malformed)
+        catch (Exception malformed) when (BrokenBytes.Shown(malformed))
         {
             return new(null, false, new(GrpcStatus.Internal, "the message is not a " + typeof(T).Name + ": " + malformed.Message));
         }

@@ -4,6 +4,7 @@ using Envoy.Config.Core.V3;
 using Envoy.Service.Auth.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Documents;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Edits;
 using Lateen.Proxy.Filters.ExtAuthz;
@@ -89,7 +90,7 @@ public sealed class GrpcAuthzService(GrpcAuthzOptions options) : AuthzService
             {
                 response = CheckResponse.Parser.ParseFrom(message);
             }
-            catch (InvalidProtocolBufferException)
+            catch (Exception e) when (BrokenBytes.Shown(e))
             {
                 // Not a CheckResponse: the server failed.
             }

@@ -4,6 +4,7 @@ using Envoy.Config.Core.V3;
 using Envoy.Service.ExtProc.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Documents;
 using Lateen.Proxy.Cel;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Edits;
@@ -133,7 +134,7 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
             {
                 response = ProcessingResponse.Parser.ParseFrom(message);
             }
-            catch (InvalidProtocolBufferException)
+            catch (Exception e) when (BrokenBytes.Shown(e))
             {
                 // Not a ProcessingResponse: the server failed.
             }

@@ -4,6 +4,7 @@ using Envoy.Service.Ratelimit.V3;
 using Envoy.Type.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Documents;
 using Lateen.Proxy.Filters.RateLimit;
 using Lateen.Proxy.Formats;
 using Wire = Envoy.Extensions.Common.Ratelimit.V3.RateLimitDescriptor;
@@ -47,7 +48,7 @@ public sealed class GrpcRateLimitService(GrpcMethod method) : RateLimitService
             {
                 response = RateLimitResponse.Parser.ParseFrom(message);
             }
-            catch (InvalidProtocolBufferException)
+            catch (Exception e) when (BrokenBytes.Shown(e))
             {
                 // Not a RateLimitResponse: the server failed.
             }

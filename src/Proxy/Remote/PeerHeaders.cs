@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Documents;
 using Lateen.Proxy.Filters.Istio;
 
 namespace Lateen.Proxy.Remote;
@@ -53,7 +54,7 @@ public sealed class PeerHeaders : PeerCodec
         {
             return Peer(Struct.Parser.ParseFrom(Convert.FromBase64String(System.Text.Encoding.Latin1.GetString(text))));
         }
-        catch (Exception e) when (e is FormatException or InvalidProtocolBufferException)
+        catch (Exception e) when (e is FormatException || BrokenBytes.Shown(e))
         {
             return null;
         }

@@ -213,6 +213,9 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
                 return new Telemetry.GrpcStatusFilter(filter.GrpcStatusFilter.Statuses.Select(s => (int)s).ToHashSet(), filter.GrpcStatusFilter.Exclude);
             case AccessLogFilter.FilterSpecifierOneofCase.LogTypeFilter:
                 return new Telemetry.LogTypeFilter(filter.LogTypeFilter.Types_.Select(t => t.ToString()).ToHashSet(), filter.LogTypeFilter.Exclude);
+            case AccessLogFilter.FilterSpecifierOneofCase.MetadataFilter when filter.MetadataFilter.Matcher is null:
+                // Nothing is looked for, so nothing is found.
+                return new Telemetry.MetadataFilter(new Routing.MetadataMatch("", [], new Routing.ValueMatch { Present = true }, false), filter.MetadataFilter.MatchIfKeyNotFound ?? true);
             case AccessLogFilter.FilterSpecifierOneofCase.MetadataFilter:
                 return new Telemetry.MetadataFilter(MatcherTranslator.Metadata(filter.MetadataFilter.Matcher, rejections), filter.MetadataFilter.MatchIfKeyNotFound ?? true);
             case AccessLogFilter.FilterSpecifierOneofCase.ExtensionFilter:

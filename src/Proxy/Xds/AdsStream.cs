@@ -2,6 +2,7 @@ using Envoy.Config.Core.V3;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Documents;
 
 namespace Lateen.Proxy.Xds;
 
@@ -163,7 +164,7 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
                 Take(DiscoveryResponse.Parser.ParseFrom(message));
             return true;
         }
-        catch (InvalidProtocolBufferException)
+        catch (Exception e) when (BrokenBytes.Shown(e))
         {
             return false;
         }

@@ -322,16 +322,18 @@ internal sealed class DiscoveredResources : ResourceConsumer
     private List<(string, string)> TakeClusters(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole)
     {
         var refused = new List<(string, string)>();
+        var present = new HashSet<string>(StringComparer.Ordinal);
         foreach (IncomingResource resource in resources)
         {
             var rejections = new Rejections();
-            if (ValueTranslator.Unpack(resource.Body, ClusterMessage.Parser, rejections) is { } message)
+            if (!present.Add(resource.Name))
+                rejections.Add($"duplicate cluster {resource.Name} found");
+            else if (ValueTranslator.Unpack(resource.Body, ClusterMessage.Parser, rejections) is { } message)
                 TakeCluster(message, resource.Version, isStatic: false, rejections);
             SayNotes(rejections);
             if (!rejections.None)
                 refused.Add((resource.Name, rejections.ToString()));
         }
-        HashSet<string> present = [.. resources.Select(r => r.Name)];
         IEnumerable<string> gone = isWhole ? _clusterEntries.Where(e => !e.Value.Static && !present.Contains(e.Key)).Select(e => e.Key) : removed;
         foreach (string name in gone.ToArray())
             RemoveCluster(name);
@@ -475,19 +477,22 @@ internal sealed class DiscoveredResources : ResourceConsumer
     private List<(string, string)> TakeListeners(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole)
     {
         var refused = new List<(string, string)>();
+        HashSet<string> wanted = [.. resources.Select(r => r.Name)], taken = new(StringComparer.Ordinal);
+        IEnumerable<string> gone = isWhole ? _listenerEntries.Where(e => !e.Value.Static && !wanted.Contains(e.Key)).Select(e => e.Key) : removed;
+        // What goes makes room first: a new listener may have its address.
+        foreach (string name in gone.ToArray())
+            RemoveListener(name);
         foreach (IncomingResource resource in resources)
         {
             var rejections = new Rejections();
-            if (ValueTranslator.Unpack(resource.Body, ListenerMessage.Parser, rejections) is { } message)
+            if (!taken.Add(resource.Name))
+                rejections.Add($"duplicate listener {resource.Name} found");
+            else if (ValueTranslator.Unpack(resource.Body, ListenerMessage.Parser, rejections) is { } message)
                 TakeListener(message, resource.Version, isStatic: false, rejections);
             SayNotes(rejections);
             if (!rejections.None)
                 refused.Add((resource.Name, rejections.ToString()));
         }
-        HashSet<string> present = [.. resources.Select(r => r.Name)];
-        IEnumerable<string> gone = isWhole ? _listenerEntries.Where(e => !e.Value.Static && !present.Contains(e.Key)).Select(e => e.Key) : removed;
-        foreach (string name in gone.ToArray())
-            RemoveListener(name);
         DropRoutes();
         return refused;
     }

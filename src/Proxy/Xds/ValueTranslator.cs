@@ -2,6 +2,7 @@ using System.Text.Json;
 using Envoy.Type.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Documents;
 using Lateen.Api.Schemas;
 using Lateen.Api.Schemas.Constraints;
 using Lateen.Proxy.Net;
@@ -180,7 +181,7 @@ internal static class ValueTranslator
             rejections.Add($"Proto constraint validation failed ({violation})");
             return null;
         }
-        catch (InvalidProtocolBufferException e)
+        catch (Exception e) when (BrokenBytes.Shown(e))
         {
             rejections.Add($"unable to unpack {any.TypeUrl}: {e.Message}");
             return null;

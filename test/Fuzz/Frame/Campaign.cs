@@ -7,20 +7,22 @@ namespace Lateen.Test.Fuzz.Frame;
 /// <summary>What a campaign came to.</summary>
 /// <param name="Inputs">Inputs played.</param>
 /// <param name="Shapes">Different shapes of outcomes.</param>
-/// <param name="Finding">What broke; null where nothing did.</param>
-internal readonly record struct CampaignResult(long Inputs, int Shapes, string? Finding);
+/// <param name="Findings">What broke, each place once.</param>
+internal readonly record struct CampaignResult(long Inputs, int Shapes, IReadOnlyCollection<string> Findings);
 
 /// <summary>Plays one target for a time.</summary>
 internal sealed class Campaign(FuzzTarget target, string corpus, string state)
 {
+    private const int FindingsMax = 20;
     private static readonly TimeSpan PlayMax = TimeSpan.FromSeconds(10);
 
+    private readonly Dictionary<string, string> _findings = [];
     private readonly InputPool _pool = new(target.Words);
     private readonly HashSet<int> _shapes = [];
     private byte[] _input = [];
     private long _playing;
 
-    /// <summary>Plays the corpus as it is, then what is made of it, until <paramref name="time"/> is over or something breaks.</summary>
+    /// <summary>Plays the corpus as it is, then what is made of it, until <paramref name="time"/> is over or too much has broken.</summary>
     public CampaignResult Run(TimeSpan time, ulong seed)
     {
         using var over = new CancellationTokenSource();
@@ -28,21 +30,30 @@ internal sealed class Campaign(FuzzTarget target, string corpus, string state)
         guard.Start();
         long end = Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency), inputs = 0;
         target.Renew();
-        string? finding = null;
         foreach (byte[] input in Corpus())
         {
             inputs++;
-            finding ??= Try(input, seed);
+            Note(Try(input, seed));
         }
-        for (; finding is null && Stopwatch.GetTimestamp() < end; seed++, inputs++)
+        for (; _findings.Count < FindingsMax && Stopwatch.GetTimestamp() < end; seed++, inputs++)
         {
             var chance = new Chance(seed);
             if (inputs % 1000 == 999)
                 target.Renew();
-            finding = Try((chance.Hits(1, 2) ? target.Make(chance, _pool) : null) ?? _pool.Change(chance), seed);
+            Note(Try((chance.Hits(1, 2) ? target.Make(chance, _pool) : null) ?? _pool.Change(chance), seed));
         }
         over.Cancel();
-        return new CampaignResult(inputs, _shapes.Count, finding);
+        return new CampaignResult(inputs, _shapes.Count, _findings.Values);
+    }
+
+    // One place that breaks is one finding, however many inputs meet it; after one nothing may be as it was.
+    private void Note(string? finding)
+    {
+        if (finding is null)
+            return;
+        int at = finding.IndexOf("\n   at ", StringComparison.Ordinal), end = at < 0 ? -1 : finding.IndexOf('\n', at + 1);
+        _findings.TryAdd(end < 0 ? finding[..Math.Min(finding.Length, 40)] : finding[at..end], finding);
+        target.Renew();
     }
 
     private IEnumerable<byte[]> Corpus()
@@ -67,7 +78,7 @@ internal sealed class Campaign(FuzzTarget target, string corpus, string state)
             long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             if (allocated > target.AllocationMax(input.Length))
                 return Keep(seed, $"allocates {allocated:N0} bytes for {input.Length}");
-            string pieces = target.Play(input, new Chance(~seed));
+            string pieces = target.HasPieces ? target.Play(input, new Chance(~seed)) : whole;
             if (whole != pieces)
                 return Keep(seed, $"another outcome in pieces:\n--- whole\n{whole}\n--- in pieces\n{pieces}");
             if (_shapes.Add(ShapeOf(whole)))

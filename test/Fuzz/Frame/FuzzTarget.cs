@@ -21,6 +21,9 @@ internal abstract class FuzzTarget
     /// <summary>An input made from structure rather than from another input; null where there is no such way.</summary>
     public virtual byte[]? Make(Chance chance, InputPool pool) => null;
 
+    /// <summary>False where an input can't be cut, and playing it again is no other play.</summary>
+    public virtual bool HasPieces => true;
+
     /// <summary>Plays an input.</summary>
     /// <param name="input">The bytes.</param>
     /// <param name="cuts">Where to cut; null shows all bytes at once.</param>

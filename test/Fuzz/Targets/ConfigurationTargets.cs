@@ -52,12 +52,15 @@ internal sealed class BootstrapTarget : FuzzTarget
     public override long AllocationMax(int length) => 600_000_000;
 }
 
-/// <summary>Discovery answers: each resource is taken or refused with a reason, the same again when it comes again, and the proxy serves on.</summary>
+/// <summary>Discovery answers: each resource is taken or refused with a reason, whatever was accepted is driven through, and the proxy serves on.</summary>
 internal sealed class DiscoveryTarget : FuzzTarget
 {
     private MemoryProxy? _proxy;
 
     public override string Name => "discovery";
+
+    // What is refused depends on what is there already.
+    public override bool HasPieces => false;
 
     public override byte[]? Make(Chance chance, InputPool pool)
     {
@@ -100,7 +103,7 @@ internal sealed class DiscoveryTarget : FuzzTarget
             {
                 incoming.Add(new IncomingResource(resources.NameOf(body), "1", body));
             }
-            catch (InvalidProtocolBufferException)
+            catch (Exception e) when (BrokenBytes.Shown(e))
             {
                 // As the stream does: what has no name is refused before its resources are looked at.
                 return [("", "malformed")];
@@ -138,7 +141,7 @@ internal sealed class DiscoveryTarget : FuzzTarget
             }
             return DiscoveryResponse.Parser.ParseFrom(input);
         }
-        catch (InvalidProtocolBufferException)
+        catch (Exception e) when (BrokenBytes.Shown(e))
         {
             return null;
         }

@@ -38,7 +38,7 @@ public static class MessageTypes
         {
             return FindByUrl(any.TypeUrl)?.Parser.ParseFrom(any.Value);
         }
-        catch (InvalidProtocolBufferException)
+        catch (Exception e) when (BrokenBytes.Shown(e))
         {
             return null;
         }
@@ -46,7 +46,8 @@ public static class MessageTypes
 
     private static MessageDescriptor? Load(string fullName)
     {
-        if (fullName.Length is 0 or > 512)
+        // What is no name at all must not reach reflection, which has a syntax of its own for brackets, commas and the like.
+        if (fullName.Length is 0 or > 512 || fullName.Split('.').Any(part => part.Length == 0 || !part.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')))
         {
             return null;
         }

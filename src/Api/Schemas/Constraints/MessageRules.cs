@@ -124,7 +124,8 @@ public sealed class MessageRules
             ref readonly Slot slot = ref _slots[i];
             if (slot.Field.Oneof >= 0 && counts[i] > 0)
                 chosen[slot.Field.Oneof] = true;
-            if (slot.Rules is not { } rules)
+            // What was not chosen of a oneof owes nothing.
+            if (slot.Rules is not { } rules || (slot.Field.Oneof >= 0 && counts[i] == 0))
                 continue;
             string? wrong = slot.Field.IsRepeated ? CheckCount(rules, counts[i]) : counts[i] > 0 ? null
                 : rules.IsRequired ? "value is required"

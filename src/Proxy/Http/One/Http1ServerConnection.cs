@@ -285,12 +285,13 @@ public sealed class Http1ServerConnection : DownstreamConnection
     {
         HeadParser parser = HeadParser.OfThread;
         int length = parser.Scanner.Scan(rest);
-        if (length == 0)
+        if ((length == 0 ? rest.Length : length) > _options.HeadBytesMax)
         {
-            if (rest.Length > _options.HeadBytesMax)
-                Refuse(new HeadError(431, "http1.trailers_too_large", FailureKind.TooLarge));
+            Refuse(new HeadError(431, "http1.trailers_too_large", FailureKind.TooLarge));
             return;
         }
+        if (length == 0)
+            return;
         ReadOnlySpan<byte> block = rest[..length];
         rest = rest[length..];
         _stream.CountBody(length);

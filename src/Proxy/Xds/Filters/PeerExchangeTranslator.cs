@@ -2,6 +2,7 @@ using System.Text;
 using Envoy.Tcp.Metadataexchange.Config;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Documents;
 using Lateen.Proxy.Filters.Istio;
 using Lateen.Proxy.Tcp;
 
@@ -32,7 +33,7 @@ internal static class PeerExchangeTranslator
         {
             return Struct.Parser.ParseFrom(Convert.FromBase64String(Encoding.ASCII.GetString(base64)));
         }
-        catch (Exception e) when (e is FormatException or InvalidProtocolBufferException)
+        catch (Exception e) when (e is FormatException || BrokenBytes.Shown(e))
         {
             return null;
         }
@@ -52,7 +53,7 @@ internal static class PeerExchangeTranslator
                     return null;
                 return peers.Find(Encoding.UTF8.GetBytes(id.StringValue), Encoding.ASCII.GetBytes(Convert.ToBase64String(peer.StructValue.ToByteArray())));
             }
-            catch (InvalidProtocolBufferException)
+            catch (Exception e) when (BrokenBytes.Shown(e))
             {
                 return null;
             }

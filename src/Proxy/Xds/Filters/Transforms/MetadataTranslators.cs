@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Lateen.Api.Documents;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.MetadataRules;
 using HeaderConfig = Envoy.Extensions.Filters.Http.HeaderToMetadata.V3.Config;
@@ -75,7 +76,7 @@ internal sealed class HeaderToMetadataTranslator : FilterTranslator
         {
             return ValueTranslator.Json(new Struct { Fields = { ["v"] = Value.Parser.ParseFrom(bytes) } }).GetProperty("v");
         }
-        catch (InvalidProtocolBufferException)
+        catch (Exception e) when (BrokenBytes.Shown(e))
         {
             return null;
         }
