@@ -2,7 +2,7 @@ using Envoy.Config.Core.V3;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
-using Lateen.Api.Documents;
+using BrokenBytes = Lateen.Api.Documents.BrokenBytes;
 
 namespace Lateen.Proxy.Xds;
 
