@@ -150,7 +150,7 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
         {
             text = System.IO.File.ReadAllText(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             say($"{path}: can't be read: {e.Message}");
             return;
@@ -164,12 +164,6 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
         ResourceConsumer taker = consumer();
         List<IncomingResource> resources = [.. response.Resources.Select(any => new IncomingResource(taker.NameOf(any), response.VersionInfo, any))];
         bool whole = type is ResourceTypes.Cluster or ResourceTypes.Listener;
-        if (resources.GroupBy(r => r.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
-        {
-            say($"{path}: duplicate {type[(type.LastIndexOf('.') + 1)..].ToLowerInvariant()} {twice.Key} found");
-            taker.Refuse(type);
-            return;
-        }
         foreach ((string name, string reason) in taker.Take(type, resources, [], whole))
             say($"{path}: {name}: {reason}");
         foreach (string name in _namesOfFile.GetValueOrDefault((path, type)) ?? [])

@@ -20,7 +20,7 @@ internal sealed class FieldRules
     private ulong _lengthMin, _bytesMin;
     private ulong _lengthMax = ulong.MaxValue, _bytesMax = ulong.MaxValue;
     private ulong _known;
-    private bool _strict = true, _definedOnly, _ignoreEmpty;
+    private bool _strict = true, _definedOnly, _ignoreEmpty, _isEmptyFine;
     private string _prefix = "", _suffix = "", _patternText = "";
     private Regex? _pattern;
 
@@ -31,7 +31,11 @@ internal sealed class FieldRules
         while (kinds.Next())
             Read(kinds.Number, kinds.Bytes, field);
         if (_known is 1 or 2)
+        {
+            // A header that is not named at all is named rightly: who needs one says min_len beside it.
+            _isEmptyFine = true;
             _patternText = _known == 1 ? (_strict ? StrictName : LooseName) : _strict ? StrictValue : LooseValue;
+        }
         if (_patternText.Length > 0)
             _pattern = Compile(_patternText);
     }
@@ -284,6 +288,6 @@ internal sealed class FieldRules
             return $"value does not have suffix \"{_suffix}\"";
         if ((_texts.Count > 0 && !_texts.Contains(text)) || _refusedTexts.Contains(text))
             return "value must be in list";
-        return _pattern is null || _pattern.IsMatch(text) ? null : $"value does not match regex pattern \"{_patternText}\"";
+        return _pattern is null || (_isEmptyFine && text.Length == 0) || _pattern.IsMatch(text) ? null : $"value does not match regex pattern \"{_patternText}\"";
     }
 }
