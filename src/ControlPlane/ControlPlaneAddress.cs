@@ -12,6 +12,9 @@ namespace Lateen.ControlPlane;
 /// <param name="ProcessId">The process that wrote it.</param>
 public sealed record ControlPlaneAddress(string Http, string Grpc, string SecureGrpc, string Monitoring, string Token, int ProcessId)
 {
+    /// <summary>host:port of what API servers call; null where there is none.</summary>
+    public string? Https { get; init; }
+
     /// <summary>The file's name inside the state folder.</summary>
     public const string FileName = "controlplane.json";
 

@@ -14,6 +14,9 @@ public sealed record ControlPlaneOptions
     /// <summary>xDS and certificates over TLS.</summary>
     public string SecureGrpcAddress { get; init; } = ":15012";
 
+    /// <summary>What an API server calls, where configuration comes from one.</summary>
+    public string HttpsAddress { get; init; } = ":15017";
+
     /// <summary>Metrics and version.</summary>
     public string MonitoringAddress { get; init; } = ":15014";
 

@@ -7,6 +7,7 @@ using Lateen.Citadel.Tokens;
 using Lateen.Config.Sources;
 using Lateen.Config.Store;
 using Lateen.Config.Validation;
+using Lateen.ControlPlane.Admission;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Cluster;
@@ -91,11 +92,13 @@ public static class Wiring
         var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace), time);
         var ads = new AdsDoor(host.Writer, options.RequestBytesMax);
         var secure = new SecureDoor(ads, certificates, callers, time, Said);
+        Webhooks? webhooks = cluster is null ? null : new(new AdmissionDoor(host.Writer).AnswerAsync, new SecureConnections(serving, time, ofWorkloads: false));
         var http = new HttpDoors(host.Writer, operators, new CitadelMetrics(keys.Authority, certificates.Counts, time), time);
         try
         {
-            ControlPlaneAddress address = await host.OpenAsync(options, new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync), new SecureConnections(serving, time), token, cancel);
+            ControlPlaneAddress address = await host.OpenAsync(options, new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync, webhooks), new SecureConnections(serving, time), token, cancel);
             address.Write(options.StateFolder);
+            cluster?.Register(() => keys.Authority.Bundle.RootsPem);
             return new RunningControlPlane(address, host, operators, keys, folder, cluster, mine);
         }
         catch

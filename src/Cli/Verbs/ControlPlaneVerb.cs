@@ -13,6 +13,7 @@ internal static class ControlPlaneVerb
         var grpc = Address("--grpc-addr", "--grpcAddr", ":15010", "where xDS is served in clear text (gRPC over h2c)");
         var secureGrpc = Address("--secure-grpc-addr", "--secureGRPCAddr", ":15012", "where xDS and certificates are served over TLS, to those who prove who they are");
         var monitoring = Address("--monitoring-addr", "--monitoringAddr", ":15014", "where metrics and the version are served");
+        var https = Address("--https-addr", "--httpsAddr", ":15017", "where a Kubernetes API server calls the webhooks, when it is followed");
         var socket = new Option<string?>("--grpc-socket") { Description = "a unix socket that serves xDS as well", HelpName = "path" };
         var secureSocket = new Option<string?>("--secure-grpc-socket") { Description = "a unix socket that serves xDS and certificates over TLS as well", HelpName = "path" };
         var authority = new Option<string>("--ca-dir") { Description = "keys for the certificate authority: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem; without them it makes its own", DefaultValueFactory = _ => "etc/cacerts", HelpName = "folder" };
@@ -25,13 +26,14 @@ internal static class ControlPlaneVerb
         var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms", DefaultValueFactory = _ => 20, HelpName = "ms" };
         var debounceMax = new Option<int>("--debounce-max") { Description = "longest wait for that quiet, in ms", DefaultValueFactory = _ => 10_000, HelpName = "ms" };
         Option<string?> state = Shared.State();
-        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, socket, secureSocket, authority, tokenKeys, configFolder, cluster.KubeConfig, cluster.Context, revision, domain, rootNamespace, debounce, debounceMax, state };
+        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, https, socket, secureSocket, authority, tokenKeys, configFolder, cluster.KubeConfig, cluster.Context, revision, domain, rootNamespace, debounce, debounceMax, state };
         command.SetAction((parsed, cancel) => Wiring.RunAsync(new ControlPlaneOptions
         {
             HttpAddress = parsed.GetRequiredValue(http),
             GrpcAddress = parsed.GetRequiredValue(grpc),
             MonitoringAddress = parsed.GetRequiredValue(monitoring),
             SecureGrpcAddress = parsed.GetRequiredValue(secureGrpc),
+            HttpsAddress = parsed.GetRequiredValue(https),
             GrpcSocket = parsed.GetValue(socket),
             SecureGrpcSocket = parsed.GetValue(secureSocket),
             AuthorityFolder = parsed.GetRequiredValue(authority),

@@ -22,6 +22,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     private readonly Action<string> say;
     private LeaseElection? election;
     private StatusWriter? writer;
+    private WebhookRegistration? registration;
 
     private ClusterConnection(ApiClient client, KubernetesSource source, ControlPlaneOptions options, TimeProvider time, Action<string> say) =>
         (Client, this.source, this.options, this.time, this.say) = (client, source, options, time, say);
@@ -63,22 +64,28 @@ public sealed class ClusterConnection : IAsyncDisposable
     /// <summary>Takes part in the election, and writes status after each compilation while this leads.</summary>
     public void WriteStatus(WriterLoop loop)
     {
-        string revision = options.Revision.Length == 0 ? "default" : options.Revision;
-        var won = new LeaseElection(Client, options.RootNamespace, StatusLease + revision, options.Instance, time, say);
+        var won = new LeaseElection(Client, options.RootNamespace, StatusLease + Revision, options.Instance, time, say);
         writer = new StatusWriter(Client, () => won.IsLeader, time, say);
         won.Won += () => _ = loop.PostAsync((now, _) => Wish(now)).AsTask();
         _ = loop.PostAsync((control, _) => control.Compiled += () => Wish(control)).AsTask();
         election = won;
     }
 
+    /// <summary>Keeps the webhooks' registration right.</summary>
+    /// <param name="roots">The authority's certificates as they are now, PEM.</param>
+    public void Register(Func<string> roots) => registration = new WebhookRegistration(Client, Revision, options.RootNamespace, roots, () => IsLeader, time, say);
+
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
+        if (registration is not null) await registration.DisposeAsync();
         if (writer is not null) await writer.DisposeAsync();
         if (election is not null) await election.DisposeAsync();
         await source.DisposeAsync();
         Client.Dispose();
     }
+
+    private string Revision => options.Revision.Length == 0 ? "default" : options.Revision;
 
     private void Wish(ControlLoop loop)
     {

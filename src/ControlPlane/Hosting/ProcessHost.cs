@@ -9,7 +9,13 @@ namespace Lateen.ControlPlane.Hosting;
 /// <param name="Grpc">xDS in clear text.</param>
 /// <param name="SecureGrpc">xDS and certificates over TLS.</param>
 /// <param name="Monitoring">Metrics and version.</param>
-public sealed record DoorAnswers(RequestDelegate Http, RequestDelegate Grpc, RequestDelegate SecureGrpc, RequestDelegate Monitoring);
+/// <param name="Webhooks">What an API server calls; null where there is none.</param>
+public sealed record DoorAnswers(RequestDelegate Http, RequestDelegate Grpc, RequestDelegate SecureGrpc, RequestDelegate Monitoring, Webhooks? Webhooks = null);
+
+/// <summary>The door of an API server.</summary>
+/// <param name="Answer">Serves one request.</param>
+/// <param name="Security">Shakes hands with it.</param>
+public sealed record Webhooks(RequestDelegate Answer, SecureConnections Security);
 
 /// <summary>A control loop behind its ports: what `lateen controlplane` is, and what a test with real sockets holds.</summary>
 public sealed class ProcessHost : IAsyncDisposable
@@ -35,10 +41,11 @@ public sealed class ProcessHost : IAsyncDisposable
             new("--secure-grpc-addr", Endpoint("--secure-grpc-addr", options.SecureGrpcAddress), HttpProtocols.Http2, answers.SecureGrpc, security),
             new("--monitoring-addr", Endpoint("--monitoring-addr", options.MonitoringAddress), HttpProtocols.Http1AndHttp2, answers.Monitoring),
         };
+        if (answers.Webhooks is { } webhooks) wanted.Add(new("--https-addr", Endpoint("--https-addr", options.HttpsAddress), HttpProtocols.Http1, webhooks.Answer, webhooks.Security));
         if (options.GrpcSocket is { } path) wanted.Add(new("--grpc-socket", Fresh(path), HttpProtocols.Http2, answers.Grpc));
         if (options.SecureGrpcSocket is { } secure) wanted.Add(new("--secure-grpc-socket", Fresh(secure), HttpProtocols.Http2, answers.SecureGrpc, security));
         IReadOnlyList<EndPoint> bound = await doors.OpenAsync(wanted, cancel);
-        return new ControlPlaneAddress(Reachable(bound[0]), Reachable(bound[1]), Reachable(bound[2]), Reachable(bound[3]), token, Environment.ProcessId);
+        return new ControlPlaneAddress(Reachable(bound[0]), Reachable(bound[1]), Reachable(bound[2]), Reachable(bound[3]), token, Environment.ProcessId) { Https = answers.Webhooks is null ? null : Reachable(bound[4]) };
     }
 
     /// <inheritdoc />

@@ -16,7 +16,8 @@ public sealed record ProvenNames(IReadOnlyList<string> Uris);
 /// </summary>
 /// <param name="authority">Serves certificates, and says whom to trust; both as they are when a connection comes.</param>
 /// <param name="time">The clock that certificates are judged by.</param>
-public sealed class SecureConnections(Certificates.ServingCertificates authority, TimeProvider time)
+/// <param name="ofWorkloads">Clients are workloads, which speak HTTP/2 and may show certificates of this authority; else API servers, which speak HTTP/1.1 and are asked for none: theirs come from elsewhere.</param>
+public sealed class SecureConnections(Certificates.ServingCertificates authority, TimeProvider time, bool ofWorkloads = true)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -56,9 +57,9 @@ public sealed class SecureConnections(Certificates.ServingCertificates authority
     private SslServerAuthenticationOptions Options() => new()
     {
         ServerCertificateContext = authority.Current,
-        ClientCertificateRequired = true, // asked for; the validation decides whether its absence matters
+        ClientCertificateRequired = ofWorkloads, // asked for; the validation decides whether its absence matters
         RemoteCertificateValidationCallback = IsGood,
-        ApplicationProtocols = [SslApplicationProtocol.Http2],
+        ApplicationProtocols = [ofWorkloads ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11],
         EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
         // A resumed session does not show its certificate again.

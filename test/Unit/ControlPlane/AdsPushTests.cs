@@ -15,7 +15,7 @@ public sealed class AdsPushTests : IAsyncLifetime
     private RunningControlPlane running = null!;
 
     public async ValueTask InitializeAsync() => running = await Wiring.StartAsync(
-        new ControlPlaneOptions { StateFolder = folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", DebounceAfter = TimeSpan.FromMilliseconds(10) },
+        new ControlPlaneOptions { StateFolder = folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", DebounceAfter = TimeSpan.FromMilliseconds(10) },
         TimeProvider.System, TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()

@@ -151,7 +151,7 @@ public sealed class OperatorTests : IAsyncLifetime
     }
 
     private Task<RunningControlPlane> StartAsync() => Wiring.StartAsync(
-        new ControlPlaneOptions { StateFolder = folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" }, TimeProvider.System, TestContext.Current.CancellationToken);
+        new ControlPlaneOptions { StateFolder = folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" }, TimeProvider.System, TestContext.Current.CancellationToken);
 
     private string File(string text)
     {
