@@ -91,8 +91,12 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
         _server.Compact();
         _server.Return();
         await UntilAsync(() => Hosts == "a.com c.com", "what happened meanwhile is seen");
-        Assert.True(Said("answers again"));
-        Assert.Single(_said, l => l.Contains("does not answer", StringComparison.Ordinal));
+        await UntilAsync(() => Said("answers again"), "its return is told");
+        // A request that was under way when it came back may still have failed; five kinds were followed, and each failed several times.
+        lock (_said)
+        {
+            Assert.InRange(_said.Count(l => l.Contains("does not answer", StringComparison.Ordinal)), 1, 2);
+        }
     }
 
     [Fact]
