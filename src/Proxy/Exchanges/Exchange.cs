@@ -231,7 +231,7 @@ public sealed class Exchange : RequestReceiver
         _timers.OnHead(end);
         IsHead = RequestHead[KnownHeader.Method].SequenceEqual("HEAD"u8);
         IsGrpc = Routing.Route.IsGrpc(RequestHead);
-        if (Options.Overload.RefuseRequests)
+        if (Options.Overload.Refuses(RequestHead, Worker))
         {
             Connection.Stats.Count(HttpStat.DownstreamRqOverloadClose);
             CloseConnection();

@@ -28,7 +28,7 @@ internal sealed class ExchangeTimers(Exchange exchange)
 
     public void Begin()
     {
-        _idleMicros = Options.StreamIdleMicros;
+        _idleMicros = Options.Overload.Micros(OverloadTimer.StreamIdle, Options.StreamIdleMicros);
         _lastProgress = Loop.Now;
         if (_idleMicros > 0)
             Loop.Arm(_idle ??= new Clock(this, Kind.Idle), _idleMicros);

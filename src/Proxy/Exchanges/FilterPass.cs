@@ -13,7 +13,7 @@ public abstract class FilterPass
     private readonly FilterSlot[] _slots;
     private readonly Hold?[] _holds;
     private readonly ulong _wantHead, _wantBody, _wantTrailers;
-    private ulong _active, _stopped;
+    private ulong _active, _stopped, _relayed;
     private ByteBuffer? _added;
     private int _addedBy = -1, _endedBy = -1;
     private bool _aborted;
@@ -58,13 +58,14 @@ public abstract class FilterPass
     /// <summary>The slots.</summary>
     protected FilterSlot[] Slots => _slots;
 
-    /// <summary>True while some filter holds something back.</summary>
-    public bool IsHeld => _stopped != 0;
+    /// <summary>True while some filter holds something back; one that sends a body of its own does not.</summary>
+    public bool IsHeld => (_stopped & ~_relayed) != 0;
 
     /// <summary>Begins for a new exchange with the filters that are on.</summary>
     internal void Begin(ulong active)
     {
         _active = active;
+        _relayed = 0;
         _aborted = false;
         _addedBy = _endedBy = -1;
     }
@@ -236,6 +237,35 @@ public abstract class FilterPass
     {
         AddBody(filter, body);
         (_addedBy, _endedBy) = (-1, filter);
+    }
+
+    /// <summary>The head that a filter holds goes on; the filter drops what it holds of the body, keeps what follows, and sends what it likes by <see cref="Inject"/>.</summary>
+    internal void ReleaseHead(int filter)
+    {
+        if (_aborted || (_stopped >> filter & 1) == 0 || _holds[filter] is not { HasHead: true } hold)
+            return;
+        _relayed |= 1ul << filter;
+        hold.HasHead = hold.Ended = false;
+        hold.Body.Clear();
+        hold.Seen = 0;
+        RunHead(Step(filter), end: false);
+    }
+
+    /// <summary>Bytes of a filter's own in the place of those that it holds for good; with the end it holds nothing any more.</summary>
+    internal void Inject(int filter, ReadOnlySpan<byte> body, bool end)
+    {
+        if (_aborted || (_stopped >> filter & 1) == 0)
+            return;
+        _relayed |= 1ul << filter;
+        if (end)
+        {
+            _stopped &= ~(1ul << filter);
+            _holds[filter]!.Clear();
+        }
+        if (end || !body.IsEmpty)
+            RunBody(Step(filter), body, end);
+        if (end && !_aborted)
+            OnRelieved();
     }
 
     /// <summary>A body for a message that has none, from within a filter's call for its head.</summary>

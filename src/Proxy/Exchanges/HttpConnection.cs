@@ -75,7 +75,7 @@ public sealed class HttpConnection : RequestAcceptor
         _age = new ConnectionClock(this, 1);
         _drain = new ConnectionClock(this, 2);
         if (Options.ConnectionIdleMicros > 0)
-            Loop.Arm(_idle, Options.ConnectionIdleMicros);
+            Loop.Arm(_idle, Options.Overload.Micros(OverloadTimer.ConnectionIdle, Options.ConnectionIdleMicros));
         if (Options.MaxConnectionMicros > 0)
             Loop.Arm(_age, Options.MaxConnectionMicros);
         Stats.Count(HttpStat.DownstreamCxTotal);
@@ -242,7 +242,7 @@ public sealed class HttpConnection : RequestAcceptor
         _active--;
         Stats.Move(HttpStat.DownstreamRqActive, -1);
         if (_active == 0 && _codec is not null && Options.ConnectionIdleMicros > 0)
-            Loop.Arm(_idle, Options.ConnectionIdleMicros);
+            Loop.Arm(_idle, Options.Overload.Micros(OverloadTimer.ConnectionIdle, Options.ConnectionIdleMicros));
         _pool.Give(exchange);
     }
 

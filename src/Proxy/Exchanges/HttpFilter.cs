@@ -131,6 +131,18 @@ public class FilterSlot
     /// <summary>A response that this filter stopped is from now on buffered: what follows is shown to it.</summary>
     public void BufferResponse() => Exchange.ResponsePass.BufferFromNow(Index);
 
+    /// <summary>The request's head that this filter holds goes on, while it keeps the body and sends another by <see cref="InjectRequest"/>.</summary>
+    public void ReleaseRequestHead() => Exchange.RequestPass.ReleaseHead(Index);
+
+    /// <summary>The response's head that this filter holds goes on, while it keeps the body and sends another by <see cref="InjectResponse"/>.</summary>
+    public void ReleaseResponseHead() => Exchange.ResponsePass.ReleaseHead(Index);
+
+    /// <summary>A part of the request's body in the place of what this filter keeps; <paramref name="end"/> ends the request.</summary>
+    public void InjectRequest(ReadOnlySpan<byte> body, bool end) => Exchange.RequestPass.Inject(Index, body, end);
+
+    /// <summary>A part of the response's body in the place of what this filter keeps; <paramref name="end"/> ends the response.</summary>
+    public void InjectResponse(ReadOnlySpan<byte> body, bool end) => Exchange.ResponsePass.Inject(Index, body, end);
+
     /// <summary>Sends bytes of the filter's own behind the request's body; within <see cref="HttpFilter.OnRequestTrailers"/>.</summary>
     public void InsertRequestBody(ReadOnlySpan<byte> body) => Exchange.RequestPass.InsertBody(Index, body);
 

@@ -39,17 +39,19 @@ public sealed class LiteralPart(string text) : FormatPart
 /// <summary>A text with operators, parsed (Envoy's access log format strings).</summary>
 public sealed class TextFormat
 {
+    private readonly FormatPart[] _parts;
+
     private TextFormat(string written, IReadOnlyList<FormatPart> parts)
     {
         Written = written;
-        Parts = parts;
+        _parts = [.. parts];
     }
 
     /// <summary>As it was written.</summary>
     public string Written { get; }
 
     /// <summary>Its pieces.</summary>
-    public IReadOnlyList<FormatPart> Parts { get; }
+    public IReadOnlyList<FormatPart> Parts => _parts;
 
     /// <summary>True where nothing depends on the stream.</summary>
     public bool IsConstant => Parts.Count == 0 || (Parts.Count == 1 && Parts[0] is LiteralPart);
@@ -64,7 +66,7 @@ public sealed class TextFormat
     /// <summary>Writes it; a value that the stream lacks is written as <c>-</c>, or as nothing with <paramref name="omitEmpty"/>.</summary>
     public void Write(IStreamFacts facts, ByteBuffer to, bool omitEmpty = false)
     {
-        foreach (FormatPart part in Parts)
+        foreach (FormatPart part in _parts)
         {
             if (!part.Write(facts, to) && !omitEmpty)
                 to.Append((byte)'-');

@@ -246,7 +246,7 @@ internal sealed class Accepting : TransportHandler
         {
             _shaking = true;
             if (_chain.HandshakeMicros > 0)
-                _transport.Loop.Arm(_patience, _chain.HandshakeMicros);
+                _transport.Loop.Arm(_patience, _set.Overload.Micros(Exchanges.OverloadTimer.Handshake, _chain.HandshakeMicros));
             security.Accept(_transport, early, new Handshake(this, security));
             return;
         }

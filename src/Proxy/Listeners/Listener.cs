@@ -68,6 +68,12 @@ public sealed class Listener
     /// <summary>Traffic towards the workload; false for traffic from it and for gateways.</summary>
     public bool IsInbound { get; init; }
 
+    /// <summary>Its connections neither count for the limit of the whole proxy nor are refused by it.</summary>
+    public bool IgnoresConnectionLimit { get; init; }
+
+    /// <summary>The overload manager does not refuse its connections.</summary>
+    public bool BypassesOverload { get; init; }
+
     /// <summary>Connections at a time over all workers; 0 for any number.</summary>
     public long ConnectionsMax { get; init; }
 

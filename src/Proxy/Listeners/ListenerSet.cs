@@ -1,3 +1,4 @@
+using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Listeners;
@@ -27,6 +28,26 @@ public sealed class ListenerSet(Worker worker)
 
     /// <summary>How connections end whose listener or chain is gone.</summary>
     public DrainPace Pace { get; set; } = DrainPace.Default;
+
+    /// <summary>What the overload manager wants.</summary>
+    public OverloadSwitches Overload { get; init; } = OverloadSwitches.None;
+
+    private bool Refuses(Listener listener, ListenerCounters.Row counters)
+    {
+        if (listener.BypassesOverload)
+            return false;
+        int share = Overload.RejectConnections;
+        if (share > 0 && worker.Loop.Chance.NextULong() % OverloadSwitches.Whole < (ulong)share)
+        {
+            counters.OverloadRefused++;
+            return true;
+        }
+        long most = Overload.ConnectionsMax;
+        if (most <= 0 || listener.IgnoresConnectionLimit || _byName.Values.Sum(static e => e.Listener.IgnoresConnectionLimit ? 0 : e.Listener.Counters.Sum(static r => r.Accepted - r.Ended - r.Overflow)) < most)
+            return false;
+        counters.GlobalOverflow++;
+        return true;
+    }
 
     /// <summary>The listeners that serve now.</summary>
     public IEnumerable<Listener> All => _byName.Values.Select(e => e.Listener);
@@ -138,6 +159,12 @@ public sealed class ListenerSet(Worker worker)
         {
             Listener listener = entry.Listener;
             ListenerCounters.Row counters = listener.Counters.Of(set.Worker.Index);
+            if (set.Refuses(listener, counters))
+            {
+                transport.Handler = new Discarding();
+                transport.Close(abort: true);
+                return;
+            }
             if (listener.ConnectionsMax > 0 && listener.Counters.Sum(static r => r.Accepted - r.Ended - r.Overflow) >= listener.ConnectionsMax)
             {
                 counters.Overflow++;

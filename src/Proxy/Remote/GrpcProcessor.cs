@@ -40,10 +40,48 @@ public sealed record GrpcProcessorOptions
     public bool Observes { get; init; }
 }
 
+/// <summary>What a route sets otherwise; null for what it leaves.</summary>
+public sealed class GrpcProcessorOverrides : ProcessorOverrides
+{
+    /// <summary>Another method.</summary>
+    public GrpcMethod? Method { get; init; }
+
+    /// <summary>Further headers of the stream.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Metadata { get; init; } = [];
+
+    /// <summary>Other attributes with the request's head.</summary>
+    public IReadOnlyList<(string Name, CelProgram Program)>? RequestAttributes { get; init; }
+
+    /// <summary>Other attributes with the response's head.</summary>
+    public IReadOnlyList<(string Name, CelProgram Program)>? ResponseAttributes { get; init; }
+
+    /// <summary>Other namespaces of dynamic metadata.</summary>
+    public IReadOnlyList<string>? Namespaces { get; init; }
+}
+
 /// <summary>A processor that speaks gRPC (envoy.service.ext_proc.v3).</summary>
 public sealed class GrpcProcessorService(GrpcProcessorOptions options) : ProcessorService
 {
     private const string AttributeNamespace = "envoy.filters.http.ext_proc";
+
+    // Made once a route and kept as long as it.
+    private readonly System.Runtime.CompilerServices.ConditionalWeakTable<ProcessorOverrides, GrpcProcessorService> _ofRoutes = [];
+
+    /// <inheritdoc/>
+    public override ProcessorService With(ProcessorOverrides overrides) => _ofRoutes.TryGetValue(overrides, out GrpcProcessorService? known) ? known : _ofRoutes.GetValue(overrides, Merged);
+
+    private GrpcProcessorService Merged(ProcessorOverrides overrides)
+    {
+        var o = (GrpcProcessorOverrides)overrides;
+        GrpcMethod method = o.Method ?? options.Method;
+        return new GrpcProcessorService(options with
+        {
+            Method = o.Metadata.Count == 0 ? method : method.WithMetadata([.. method.Metadata.Where(m => !o.Metadata.Any(n => n.Key == m.Key)), .. o.Metadata]),
+            RequestAttributes = o.RequestAttributes ?? options.RequestAttributes,
+            ResponseAttributes = o.ResponseAttributes ?? options.ResponseAttributes,
+            Namespaces = o.Namespaces ?? options.Namespaces,
+        });
+    }
 
     /// <inheritdoc/>
     public override ProcessorStream NewStream(ProcessorReceiver receiver) => new Dialogue(options, receiver);
@@ -52,6 +90,9 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
     {
         private readonly GrpcProcessorOptions _options;
         private readonly GrpcSideStream _stream;
+        private ProtocolConfiguration? _first;
+
+        public override void Begin(ProcessingMode mode) => _first = new ProtocolConfiguration { RequestBodyMode = WireOf(mode.Request.Body), ResponseBodyMode = WireOf(mode.Response.Body) };
 
         public Dialogue(GrpcProcessorOptions options, ProcessorReceiver receiver)
         {
@@ -85,6 +126,7 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
         private void Send(Exchange exchange, ProcessingRequest message)
         {
             message.ObservabilityMode = _options.Observes;
+            (message.ProtocolConfig, _first) = (_first, null);
             foreach (string name in _options.Namespaces)
             {
                 if (exchange.DynamicMetadata is { } metadata && metadata[name] is { ValueKind: JsonValueKind.Object } values)
@@ -149,6 +191,8 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
 
     private static ProcessingAnswer? Answer(ProcessingResponse response)
     {
+        if (response.OverrideMessageTimeout is { } more)
+            return new ProcessingAnswer { Step = default, NeedsMicros = (more.Seconds * 1_000_000) + (more.Nanos / 1000) };
         ProcessingMode? mode = response.ModeOverride is { } wire ? ModeOf(wire) : null;
         Dictionary<string, JsonElement> metadata = Values(response.DynamicMetadata);
         return response.ResponseCase switch
@@ -169,11 +213,20 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
         Step = step,
         Edits = Edits(common?.HeaderMutation),
         Remove = Removed(common?.HeaderMutation),
-        Body = common?.BodyMutation is not { } body ? null : body.MutationCase == BodyMutation.MutationOneofCase.Body ? body.Body.ToByteArray() : body.ClearsBody ? [] : null,
+        Body = common?.BodyMutation is not { } body ? null : BodyOf(body),
+        IsStreamed = common?.BodyMutation?.StreamedResponse is not null,
+        EndsStream = common?.BodyMutation?.StreamedResponse?.EndOfStream ?? false,
         ReplacesAll = common?.Status == CommonResponse.Types.ResponseStatus.ContinueAndReplace,
         ClearRoute = common?.ClearRouteCache ?? false,
         Mode = mode,
         Metadata = metadata,
+    };
+
+    private static byte[]? BodyOf(BodyMutation body) => body.MutationCase switch
+    {
+        BodyMutation.MutationOneofCase.Body => body.Body.ToByteArray(),
+        BodyMutation.MutationOneofCase.StreamedResponse => body.StreamedResponse.Body.ToByteArray(),
+        _ => body.ClearsBody ? [] : null,
     };
 
     private static ProcessingAnswer Trailers(ProcessingStep step, HeaderMutation? mutation, Dictionary<string, JsonElement> metadata) =>
@@ -216,6 +269,15 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
     {
         WireMode.Types.BodySendMode.None => BodyMode.None,
         WireMode.Types.BodySendMode.Streamed => BodyMode.Streamed,
+        WireMode.Types.BodySendMode.FullDuplexStreamed => BodyMode.Duplex,
         _ => BodyMode.Buffered,
+    };
+
+    private static WireMode.Types.BodySendMode WireOf(BodyMode mode) => mode switch
+    {
+        BodyMode.None => WireMode.Types.BodySendMode.None,
+        BodyMode.Streamed => WireMode.Types.BodySendMode.Streamed,
+        BodyMode.Duplex => WireMode.Types.BodySendMode.FullDuplexStreamed,
+        _ => WireMode.Types.BodySendMode.Buffered,
     };
 }

@@ -21,20 +21,7 @@ public sealed class GrpcSideStream(GrpcReceiver receiver) : SideStream
     public void Open(Worker worker, GrpcMethod method)
     {
         _head.Clear();
-        _head.Add(KnownHeader.Method, "POST"u8);
-        _head.Add(KnownHeader.Scheme, method.Side.Cluster.Current?.Cluster.Security is null ? "http"u8 : "https"u8);
-        _head.Add(KnownHeader.Path, System.Text.Encoding.UTF8.GetBytes(method.Path));
-        _head.Add(KnownHeader.Authority, System.Text.Encoding.UTF8.GetBytes(method.Authority));
-        _head.Add(KnownHeader.Te, "trailers"u8);
-        _head.Add(KnownHeader.ContentType, "application/grpc"u8);
-        _head.Add(KnownHeader.XEnvoyInternal, "true"u8);
-        if (method.Side.OwnAddress.IsIp)
-        {
-            Span<byte> ip = stackalloc byte[46];
-            _head.Add(KnownHeader.XForwardedFor, ip[..Exchanges.Heads.IpText.Write(method.Side.OwnAddress, ip)]);
-        }
-        foreach ((string name, string value) in method.Metadata)
-            _head.Add(System.Text.Encoding.Latin1.GetBytes(name), System.Text.Encoding.UTF8.GetBytes(value));
+        method.WriteStreamHead(_head);
         _waiting.Clear();
         _ended = false;
         _frames = new GrpcFrameReader(MessageBytesMax);

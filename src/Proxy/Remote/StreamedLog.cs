@@ -3,7 +3,6 @@ using Envoy.Service.Accesslog.V3;
 using Google.Protobuf;
 using Lateen.Api.Grpc;
 using Lateen.Proxy.Exchanges;
-using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Telemetry;
@@ -104,20 +103,7 @@ public sealed class StreamedLog(RemoteLogOptions options, LogEntries entries, Co
         protected override void OnReady()
         {
             var head = new HeaderMap();
-            head.Add(KnownHeader.Method, "POST"u8);
-            head.Add(KnownHeader.Path, System.Text.Encoding.UTF8.GetBytes(_method!.Path));
-            head.Add(KnownHeader.Authority, System.Text.Encoding.UTF8.GetBytes(_method.Authority));
-            head.Add(KnownHeader.Scheme, Target.Cluster.Current?.Cluster.Security is null ? "http"u8 : "https"u8);
-            head.Add(KnownHeader.Te, "trailers"u8);
-            head.Add(KnownHeader.ContentType, "application/grpc"u8);
-            head.Set(KnownHeader.XEnvoyInternal, "true"u8);
-            if (Target.OwnAddress.IsIp)
-            {
-                Span<byte> ip = stackalloc byte[46];
-                head.Set(KnownHeader.XForwardedFor, ip[..IpText.Write(Target.OwnAddress, ip)]);
-            }
-            foreach ((string name, string value) in _method.Metadata)
-                head.Add(System.Text.Encoding.Latin1.GetBytes(name), System.Text.Encoding.UTF8.GetBytes(value));
+            _method!.WriteStreamHead(head);
             Stream!.SendHead(head, false);
             if (Stream is null)
                 return;

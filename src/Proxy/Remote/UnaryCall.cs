@@ -7,13 +7,6 @@ using Lateen.Proxy.Upstream.Calls;
 
 namespace Lateen.Proxy.Remote;
 
-/// <summary>A gRPC method of a cluster.</summary>
-/// <param name="Side">Where and how long.</param>
-/// <param name="Authority">The :authority.</param>
-/// <param name="Path">/package.Service/Method.</param>
-/// <param name="Metadata">Further headers, names in lower case.</param>
-public sealed record GrpcMethod(SideTarget Side, string Authority, string Path, IReadOnlyList<KeyValuePair<string, string>> Metadata);
-
 /// <summary>Who waits for a unary call.</summary>
 public abstract class UnaryReceiver
 {
@@ -46,16 +39,9 @@ public sealed class UnaryCall : SideCallReceiver
     public void Begin(Worker worker, GrpcMethod method, IMessage message)
     {
         _call.Clear();
-        HeaderMap head = _call.RequestHead;
-        head.Add(KnownHeader.Method, "POST"u8);
-        head.Add(KnownHeader.Path, System.Text.Encoding.UTF8.GetBytes(method.Path));
-        head.Add(KnownHeader.Authority, System.Text.Encoding.UTF8.GetBytes(method.Authority));
-        head.Add(KnownHeader.Te, "trailers"u8);
-        head.Add(KnownHeader.ContentType, "application/grpc"u8);
+        method.WriteHead(_call.RequestHead);
         if (method.Side.TimeoutMicros > 0)
-            head.Add(KnownHeader.GrpcTimeout, Timeout(method.Side.TimeoutMicros / 1000));
-        foreach ((string name, string value) in method.Metadata)
-            head.Add(System.Text.Encoding.Latin1.GetBytes(name), System.Text.Encoding.UTF8.GetBytes(value));
+            _call.RequestHead.Add(KnownHeader.GrpcTimeout, Timeout(method.Side.TimeoutMicros / 1000));
         _call.RequestBody.Append(GrpcFrame.ToArray(message));
         _call.Begin(worker, method.Side);
     }

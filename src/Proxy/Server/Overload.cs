@@ -23,13 +23,24 @@ public sealed record OverloadResource(string Name, Func<double?> Measure);
 /// <param name="RefreshMicros">Between two measurements.</param>
 /// <param name="Resources">What is measured.</param>
 /// <param name="Actions">What is done.</param>
-public sealed record OverloadPlan(long RefreshMicros, IReadOnlyList<OverloadResource> Resources, IReadOnlyList<OverloadAction> Actions);
+public sealed record OverloadPlan(long RefreshMicros, IReadOnlyList<OverloadResource> Resources, IReadOnlyList<OverloadAction> Actions)
+{
+    /// <summary>Places where load is shed by degrees; their states are measured as those of actions are.</summary>
+    public IReadOnlyList<OverloadAction> ShedPoints { get; init; } = [];
+
+    /// <summary>How far clocks may be shortened.</summary>
+    public IReadOnlyList<(Exchanges.OverloadTimer Timer, Exchanges.TimerScale Scale)> Timers { get; init; } = [];
+
+    /// <summary>Connections of clients at most; 0 for any number.</summary>
+    public long ConnectionsMax { get; init; }
+
+    /// <summary>The header that tells a request's criticality; empty for none.</summary>
+    public string CriticalityHeader { get; init; } = "";
+}
 
 /// <summary>Measures resources on the main loop and switches actions; workers see switches.</summary>
 internal sealed class OverloadMonitor : Deadline
 {
-    private const string Prefix = "envoy.overload_actions.";
-
     private readonly OverloadPlan _plan;
     private readonly ProxyServer _server;
     private readonly Dictionary<string, double> _pressure = new(StringComparer.Ordinal);
@@ -44,7 +55,15 @@ internal sealed class OverloadMonitor : Deadline
         {
             _states[action.Name] = 0;
             store.Reading($"overload.{action.Name}.active", StatKind.Gauge, () => _states[action.Name] >= 1 ? 1 : 0);
-            store.Reading($"overload.{action.Name}.scale_percent", StatKind.Gauge, () => _states[action.Name] == 0 && !_moved.Contains(action.Name) ? null : (long)(_states[action.Name] * 100));
+            store.Reading($"overload.{action.Name}.scale_percent", StatKind.Gauge, () => Percent(action.Name));
+        }
+        foreach (OverloadAction point in plan.ShedPoints)
+        {
+            _states[point.Name] = 0;
+            store.Reading($"overload.{point.Name}.scale_percent", StatKind.Gauge, () => Percent(point.Name));
+            Counter shed = store.Counter($"overload.{point.Name}.shed_load_count");
+            if (point.Name.EndsWith(".hcm_decode_headers", StringComparison.Ordinal))
+                server.Overload.Shed = shed;
         }
         foreach (OverloadResource resource in plan.Resources)
         {
@@ -53,12 +72,18 @@ internal sealed class OverloadMonitor : Deadline
             store.Counter($"overload.{resource.Name}.skipped_updates");
             _failed[resource.Name] = failed;
         }
+        foreach ((Exchanges.OverloadTimer timer, Exchanges.TimerScale scale) in plan.Timers)
+            server.Overload.Scale(timer, scale);
+        server.Overload.ConnectionsMax = plan.ConnectionsMax;
+        server.Overload.CriticalityHeader = plan.CriticalityHeader.Length == 0 ? null : System.Text.Encoding.Latin1.GetBytes(plan.CriticalityHeader.ToLowerInvariant());
     }
 
     private readonly Dictionary<string, Counter> _failed = new(StringComparer.Ordinal);
     private readonly HashSet<string> _moved = new(StringComparer.Ordinal);
 
     public void Start() => OnDue(0);
+
+    private long? Percent(string name) => _states[name] == 0 && !_moved.Contains(name) ? null : (long)(_states[name] * 100);
 
     protected internal override void OnDue(long now)
     {
@@ -69,7 +94,7 @@ internal sealed class OverloadMonitor : Deadline
             else
                 _failed[resource.Name].CountMain();
         }
-        foreach (OverloadAction action in _plan.Actions)
+        foreach (OverloadAction action in _plan.Actions.Concat(_plan.ShedPoints))
         {
             double state = 0;
             foreach (OverloadTrigger trigger in action.Triggers)
@@ -79,7 +104,7 @@ internal sealed class OverloadMonitor : Deadline
                 continue;
             _moved.Add(action.Name);
             _states[action.Name] = state;
-            Switch(action.Name[Math.Min(Prefix.Length, action.Name.Length)..], state >= 1, before >= 1);
+            Switch(action.Name, state, before);
         }
         _server.Main.Arm(this, _plan.RefreshMicros);
     }
@@ -87,22 +112,33 @@ internal sealed class OverloadMonitor : Deadline
     private static double State(OverloadTrigger trigger, double share) =>
         share >= trigger.To ? 1 : share <= trigger.From ? 0 : (share - trigger.From) / (trigger.To - trigger.From);
 
-    private void Switch(string action, bool on, bool was)
+    private void Switch(string name, double state, double before)
     {
-        if (on == was)
-            return;
-        switch (action)
+        Exchanges.OverloadSwitches switches = _server.Overload;
+        int share = (int)(state * Exchanges.OverloadSwitches.Whole);
+        bool on = state >= 1, turned = on != (before >= 1);
+        switch (name)
         {
-            case "disable_http_keepalive":
-                _server.Overload.EndConnections = on;
+            case "envoy.overload_actions.disable_http_keepalive":
+                switches.EndConnections = on;
                 break;
-            case "stop_accepting_requests":
-                _server.Overload.RefuseRequests = on;
+            case "envoy.overload_actions.stop_accepting_requests":
+                switches.StopRequests = share;
                 break;
-            case "stop_accepting_connections":
+            case "envoy.load_shed_points.hcm_decode_headers":
+                switches.ShedRequests = share;
+                break;
+            case "envoy.overload_actions.reject_incoming_connections" or "envoy.load_shed_points.tcp_listener_accept":
+                switches.RejectConnections = _states.Where(static s => s.Key is "envoy.overload_actions.reject_incoming_connections" or "envoy.load_shed_points.tcp_listener_accept")
+                    .Max(static s => (int)(s.Value * Exchanges.OverloadSwitches.Whole));
+                break;
+            case "envoy.overload_actions.reduce_timeouts":
+                switches.ReduceTimeouts = share;
+                break;
+            case "envoy.overload_actions.stop_accepting_connections" when turned:
                 _server.Listeners.Pause(on);
                 break;
-            case "shrink_heap" when on:
+            case "envoy.overload_actions.shrink_heap" when on && turned:
                 GC.Collect(2, GCCollectionMode.Forced, blocking: false);
                 break;
         }

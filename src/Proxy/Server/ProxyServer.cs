@@ -81,7 +81,7 @@ public sealed class ProxyServer : IDisposable
         Statistics = new StatStore(Workers.Count);
         Clusters = new ClusterDirectory(ground.Main, Workers.Count, Statistics);
         Upstreams = new Upstreams(Clusters, Workers);
-        Listeners = new WorkerListeners(ground.Main, Workers) { Pace = inputs.DrainPace };
+        Listeners = new WorkerListeners(ground.Main, Workers, Overload) { Pace = inputs.DrainPace };
         _logWriter = inputs.Sinks is null ? new FileWriter() : null;
         Decisions = new DecisionRing(Workers.Count);
         _assembly = new ProxyAssembly(this, inputs);

@@ -1,3 +1,4 @@
+using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Xds;
@@ -13,10 +14,10 @@ public sealed class WorkerListeners : ListenerHost
     private readonly Dictionary<string, int> _awaited = new(StringComparer.Ordinal);
 
     /// <summary>For the workers of a proxy.</summary>
-    public WorkerListeners(EventLoop main, IReadOnlyList<Worker> workers)
+    public WorkerListeners(EventLoop main, IReadOnlyList<Worker> workers, OverloadSwitches overload)
     {
         _main = main;
-        _sets = [.. workers.Select(w => new ListenerSet(w))];
+        _sets = [.. workers.Select(w => new ListenerSet(w) { Overload = overload })];
     }
 
     /// <summary>Listeners that came into service on a worker; listeners whose connections were told to end, ever and not over yet.</summary>

@@ -4,58 +4,42 @@ using Lateen.Proxy.Formats;
 namespace Lateen.Proxy.Statistics;
 
 /// <summary>
-/// /stats/prometheus: families by name, counters before gauges before histograms, the series of a family by their whole names. Names and labels are made once a series and kept, so that a
-/// scrape copies bytes and formats numbers.
+/// /stats/prometheus: families by name, counters before gauges before texts before histograms, the series of a family by their whole names. Names and labels are made once a series; they lie
+/// one behind the other in the order of the page, so that a scrape reads the numbers in the order of their groups, then copies text and formats numbers from front to back.
 /// </summary>
 public sealed class PrometheusText(StatStore store)
 {
     private readonly Dictionary<string, byte[]> _labels = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Name, byte[] Text)> _families = new(StringComparer.Ordinal);
-    private StatSeries[] _ordered = [];
-    private int _orderedFor;
+    private PrometheusPage? _page;
 
     /// <summary>Writes it. Main loop.</summary>
     public void Write(StatQuery query, ByteBuffer to)
     {
-        foreach (StatKind kind in (ReadOnlySpan<StatKind>)[StatKind.Counter, StatKind.Gauge, StatKind.Text, StatKind.Histogram])
+        ReadOnlySpan<StatSeries> all = store.All();
+        if (_page is null || _page.Generation != store.Generation)
         {
-            if (kind == StatKind.Text && !query.TextReadouts)
-                continue;
-            string family = "";
-            foreach (StatSeries series in Ordered())
-            {
-                if (series.Kind != kind || series.Tagged!.Family.Length == 0 || !query.Wants(series))
-                    continue;
-                if (!ReferenceEquals(family, series.Tagged.Family))
-                {
-                    family = series.Tagged.Family;
-                    to.Append("# TYPE "u8);
-                    to.Append(family);
-                    to.Append(kind switch { StatKind.Counter => " counter\n"u8, StatKind.Histogram => " histogram\n"u8, _ => " gauge\n"u8 });
-                }
-                One(series, to);
-            }
+            foreach (StatSeries series in all)
+                series.Tagged ??= Tag(series);
+            _page = new PrometheusPage(all, store.Generation);
         }
+        _page.Read(all, query);
+        _page.Write(to, One);
     }
+
+    // ---- what is more than one line
 
     private void One(StatSeries series, ByteBuffer to)
     {
         TaggedName tagged = series.Tagged!;
-        switch (series)
+        if (series is HistogramSeries histogram)
         {
-            case HistogramSeries histogram:
-                Histogram(histogram, tagged, to);
-                return;
-            case TextReadout text:
-                Line(tagged, "", tagged.Labels.Length > 0 ? $",text_value=\"{Escape(text.Text)}\"" : $"text_value=\"{Escape(text.Text)}\"", to);
-                to.Append("1\n"u8);
-                return;
-            default:
-                Line(tagged, "", "", to);
-                to.Append((ulong)series.Value);
-                to.Append((byte)'\n');
-                return;
+            Histogram(histogram, tagged, to);
+            return;
         }
+        string text = $"text_value=\"{Escape(((TextReadout)series).Text)}\"";
+        Line(tagged, "", tagged.Labels.Length > 0 ? "," + text : text, to);
+        to.Append("1\n"u8);
     }
 
     private void Histogram(HistogramSeries h, TaggedName tagged, ByteBuffer to)
@@ -81,44 +65,14 @@ public sealed class PrometheusText(StatStore store)
     private static void Line(TaggedName tagged, string suffix, string label, ByteBuffer to)
     {
         to.Append(tagged.FamilyText);
-        if (suffix.Length > 0)
-            to.Append(suffix);
+        to.Append(suffix);
         to.Append((byte)'{');
         to.Append(tagged.Labels);
-        if (label.Length > 0)
-            to.Append(label);
+        to.Append(label);
         to.Append("} "u8);
     }
 
-    private StatSeries[] Ordered()
-    {
-        ReadOnlySpan<StatSeries> all = store.All();
-        int version = store.Generation;
-        if (_orderedFor == version)
-            return _ordered;
-        foreach (StatSeries series in all)
-            series.Tagged ??= Tag(series);
-        _ordered = all.ToArray();
-        Array.Sort(_ordered, static (a, b) =>
-        {
-            int order = ByParts(a.Tagged!.Extracted, b.Tagged!.Extracted);
-            return order != 0 ? order : ByParts(a.Name, b.Name);
-        });
-        _orderedFor = version;
-        return _ordered;
-    }
-
-    // Names are compared part by part: the dot comes before any other character.
-    private static int ByParts(string a, string b)
-    {
-        int n = Math.Min(a.Length, b.Length);
-        for (int i = 0; i < n; i++)
-        {
-            if (a[i] != b[i])
-                return a[i] == '.' ? -1 : b[i] == '.' ? 1 : a[i] - b[i];
-        }
-        return a.Length - b.Length;
-    }
+    // ---- names and labels
 
     private TaggedName Tag(StatSeries series)
     {

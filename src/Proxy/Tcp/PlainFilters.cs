@@ -70,8 +70,11 @@ public sealed class ConnectionLimitFilter(long max, long delayMicros, StatGroup?
     /// <summary>limited_connections.</summary>
     public long Limited => Volatile.Read(ref _limited);
 
+    /// <summary>Asked for each connection: a runtime value may switch it off.</summary>
+    public Func<bool> Enabled { get; init; } = static () => true;
+
     /// <inheritdoc/>
-    public override NetworkFilter Create(TcpSession session) => new Counted(this);
+    public override NetworkFilter? Create(TcpSession session) => Enabled() ? new Counted(this) : null;
 
     private sealed class Counted(ConnectionLimitFilter limit) : NetworkFilter
     {
@@ -115,28 +118,18 @@ public sealed class ConnectionLimitFilter(long max, long delayMicros, StatGroup?
     }
 }
 
-/// <summary>So many new connections in a time (local_ratelimit of connections): a bucket that is filled in steps, shared by all workers.</summary>
+/// <summary>Tokens for new connections: filled in steps, shared by all workers, and by filters that name the same key.</summary>
 /// <param name="max">Tokens of a full bucket.</param>
 /// <param name="fill">Tokens a step.</param>
 /// <param name="stepMicros">Time between steps.</param>
-/// <param name="stats">Its counters, <see cref="Schema"/>; null for none.</param>
-public sealed class ConnectionRateFilter(uint max, uint fill, long stepMicros, StatGroup? stats = null) : NetworkFilterFactory
+public sealed class ConnectionBucket(uint max, uint fill, long stepMicros)
 {
-    /// <summary>What is counted, under <c>local_rate_limit.PREFIX.</c>.</summary>
-    public static readonly StatSchema Schema = StatSchema.Counters("rate_limited");
-
-    private readonly StatGroup? _stats = stats;
     private readonly Lock _lock = new();
-    private long _tokens = max, _filledAt = -1, _limited;
-
-    /// <summary>rate_limited.</summary>
-    public long Limited => Volatile.Read(ref _limited);
-
-    /// <inheritdoc/>
-    public override NetworkFilter? Create(TcpSession session) => Take(session.Connection.Worker.Loop.Now) ? null : new Refused(this);
+    private long _tokens = max, _filledAt = -1;
 
     // Once a connection, not a request: a lock is cheaper here than being wrong.
-    private bool Take(long now)
+    /// <summary>Takes one; false where there is none.</summary>
+    public bool Take(long now)
     {
         lock (_lock)
         {
@@ -148,6 +141,27 @@ public sealed class ConnectionRateFilter(uint max, uint fill, long stepMicros, S
             return _tokens > 0 && _tokens-- > 0;
         }
     }
+}
+
+/// <summary>So many new connections in a time (local_ratelimit of connections).</summary>
+/// <param name="bucket">Their tokens.</param>
+/// <param name="stats">Its counters, <see cref="Schema"/>; null for none.</param>
+public sealed class ConnectionRateFilter(ConnectionBucket bucket, StatGroup? stats = null) : NetworkFilterFactory
+{
+    /// <summary>What is counted, under <c>local_rate_limit.PREFIX.</c>.</summary>
+    public static readonly StatSchema Schema = StatSchema.Counters("rate_limited");
+
+    private readonly StatGroup? _stats = stats;
+    private long _limited;
+
+    /// <summary>rate_limited.</summary>
+    public long Limited => Volatile.Read(ref _limited);
+
+    /// <summary>Asked for each connection: a runtime value may switch it off.</summary>
+    public Func<bool> Enabled { get; init; } = static () => true;
+
+    /// <inheritdoc/>
+    public override NetworkFilter? Create(TcpSession session) => !Enabled() || bucket.Take(session.Connection.Worker.Loop.Now) ? null : new Refused(this);
 
     private sealed class Refused(ConnectionRateFilter rate) : NetworkFilter
     {

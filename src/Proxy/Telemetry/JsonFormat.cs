@@ -20,9 +20,9 @@ public sealed class JsonFormat
 
     private abstract record Node;
 
-    private sealed record ObjectNode(IReadOnlyList<(byte[] Name, Node Value)> Fields) : Node;
+    private sealed record ObjectNode((byte[] Name, Node Value)[] Fields) : Node;
 
-    private sealed record ListNode(IReadOnlyList<Node> Items) : Node;
+    private sealed record ListNode(Node[] Items) : Node;
 
     private sealed record TextNode(TextFormat Format) : Node;
 

@@ -55,9 +55,9 @@ public sealed class CombinedFilter(IReadOnlyList<LogFilter> parts, bool all) : L
     /// <inheritdoc/>
     public override bool Keeps(IStreamFacts facts, ulong random)
     {
-        foreach (LogFilter part in parts)
+        for (int i = 0; i < parts.Count; i++)
         {
-            if (part.Keeps(facts, random) != all)
+            if (parts[i].Keeps(facts, random) != all)
                 return !all;
         }
         return all;

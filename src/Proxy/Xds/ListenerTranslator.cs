@@ -79,6 +79,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             Address = address,
             AdditionalAddresses = [.. message.AdditionalAddresses.Select(a => ValueTranslator.Address(a.Address, rejections))],
             Binds = binds,
+            IgnoresConnectionLimit = message.IgnoreGlobalConnLimit,
+            BypassesOverload = message.BypassOverloadManager,
             HandsOver = message.UseOriginalDst ?? false,
             Inspectors = [.. message.ListenerFilters.Select(f => Inspector(f, rejections)).OfType<Inspector>()],
             InspectMicros = ValueTranslator.Micros(message.ListenerFiltersTimeout, 15_000_000),

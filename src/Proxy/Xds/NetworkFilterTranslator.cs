@@ -34,6 +34,7 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
 
     private readonly Translation _translation;
     private readonly Dictionary<string, NetworkFilterMaker> _makers = new(StringComparer.Ordinal);
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, ConnectionBucket> _buckets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TcpCounters> _counters = new(StringComparer.Ordinal);
 
     public NetworkFilterTranslator(Translation translation)
@@ -42,12 +43,8 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         Add(Prefix + "sni_cluster.v3.SniCluster", static (_, _) => new SniClusterFilter());
         Add(Prefix + "direct_response.v3.Config", static (any, r) => new DirectResponseFilter(Text(any, r)));
         Add(Prefix + "echo.v3.Echo", static (_, _) => new EchoFilter());
-        Add(Prefix + "connection_limit.v3.ConnectionLimit", (any, r) => ValueTranslator.Unpack(any, ConnectionLimit.Parser, r) is { } c
-            ? new ConnectionLimitFilter((long)(c.MaxConnections ?? 1), ValueTranslator.Micros(c.Delay), translation.Statistics.Group($"connection_limit.{c.StatPrefix}.", ConnectionLimitFilter.Schema))
-            : null);
-        Add(Prefix + "local_ratelimit.v3.LocalRateLimit", (any, r) => ValueTranslator.Unpack(any, LocalRateLimit.Parser, r) is { TokenBucket: { } b } limit
-            ? new ConnectionRateFilter(b.MaxTokens, b.TokensPerFill ?? 1, Math.Max(1, ValueTranslator.Micros(b.FillInterval)), translation.Statistics.Group($"local_rate_limit.{limit.StatPrefix}.", ConnectionRateFilter.Schema))
-            : null);
+        Add(Prefix + "connection_limit.v3.ConnectionLimit", ConnectionLimits);
+        Add(Prefix + "local_ratelimit.v3.LocalRateLimit", ConnectionRates);
         Add(Prefix + "set_filter_state.v3.Config", FilterStateTranslator.Filter);
         Add(Prefix + "sni_dynamic_forward_proxy.v3.FilterConfig", SniForward);
         Add(Prefix + "redis_proxy.v3.RedisProxy", (any, r) => RedisTranslator.Filter(any, translation, r));
@@ -55,6 +52,36 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         Add(ExtAuthzTranslator.NetworkType, (any, r) => ExtAuthzTranslator.Network(any, translation, r));
         Add(IstioStatsTranslator.Type, (any, r) => IstioStatsTranslator.Network(any, translation, r));
         Add(PeerExchangeTranslator.Type, (any, r) => PeerExchangeTranslator.Translate(any, translation.Peers, r) is { } exchange ? new PeerExchangeFilter(exchange) : null);
+    }
+
+    private ConnectionLimitFilter? ConnectionLimits(Any any, Rejections rejections) => ValueTranslator.Unpack(any, ConnectionLimit.Parser, rejections) is not { } c ? null
+        : new ConnectionLimitFilter((long)(c.MaxConnections ?? 1), ValueTranslator.Micros(c.Delay), _translation.Statistics.Group($"connection_limit.{c.StatPrefix}.", ConnectionLimitFilter.Schema))
+        {
+            Enabled = Flag(c.RuntimeEnabled),
+        };
+
+    private ConnectionRateFilter? ConnectionRates(Any any, Rejections rejections)
+    {
+        if (ValueTranslator.Unpack(any, LocalRateLimit.Parser, rejections) is not { } limit)
+            return null;
+        if (limit.TokenBucket is not { } b)
+        {
+            rejections.Add("token_bucket is required");
+            return null;
+        }
+        var tokens = (Max: b.MaxTokens, Fill: b.TokensPerFill ?? 1, Step: Math.Max(1, ValueTranslator.Micros(b.FillInterval)));
+        ConnectionBucket New() => new(tokens.Max, tokens.Fill, tokens.Step);
+        // The same key with another bucket is another bucket.
+        ConnectionBucket bucket = limit.ShareKey.Length == 0 ? New() : _buckets.GetOrAdd($"{limit.ShareKey}/{tokens}", _ => New());
+        return new ConnectionRateFilter(bucket, _translation.Statistics.Group($"local_rate_limit.{limit.StatPrefix}.", ConnectionRateFilter.Schema)) { Enabled = Flag(limit.RuntimeEnabled) };
+    }
+
+    private Func<bool> Flag(Envoy.Config.Core.V3.RuntimeFeatureFlag? flag)
+    {
+        bool otherwise = flag?.DefaultValue ?? true;
+        string key = flag?.RuntimeKey ?? "";
+        RuntimeValues runtime = _translation.Runtime;
+        return () => runtime.Flag(key, otherwise);
     }
 
     private SniForwardFilter? SniForward(Any any, Rejections rejections) =>

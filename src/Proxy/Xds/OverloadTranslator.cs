@@ -15,11 +15,15 @@ internal static class OverloadTranslator
         "envoy.overload_actions.reduce_timeouts", "envoy.overload_actions.reset_high_memory_stream", "envoy.overload_actions.reject_incoming_connections",
     ];
 
-    private static readonly HashSet<string> Served =
-        ["envoy.overload_actions.disable_http_keepalive", "envoy.overload_actions.stop_accepting_requests", "envoy.overload_actions.stop_accepting_connections", "envoy.overload_actions.shrink_heap"];
+    private const string ReduceTimeouts = "envoy.overload_actions.reduce_timeouts", ResetStreams = "envoy.overload_actions.reset_high_memory_stream";
+
+    private static readonly HashSet<string> ShedPoints = ["envoy.load_shed_points.hcm_decode_headers", "envoy.load_shed_points.tcp_listener_accept"];
+
+    // A key of our runtime: it names the header by which requests are told apart under pressure.
+    private const string CriticalityKey = "lateen.overload.criticality_header";
 
     /// <summary>The plan; null where none is configured, or with a rejection.</summary>
-    public static OverloadPlan? Plan(Envoy.Config.Overload.V3.OverloadManager? m, ProxyServer server, Rejections rejections)
+    public static OverloadPlan? Plan(Envoy.Config.Overload.V3.OverloadManager? m, ProxyServer server, RuntimeValues runtime, Rejections rejections)
     {
         if (m is null)
             return null;
@@ -33,15 +37,58 @@ internal static class OverloadTranslator
         {
             if (!Known.Contains(action.Name))
                 rejections.Add($"Unknown Overload Manager Action {action.Name}");
-            else if (!Served.Contains(action.Name))
+            else if (action.Name == ResetStreams)
                 rejections.Note($"action {action.Name} is measured but has no effect");
             if (actions.Exists(a => a.Name == action.Name))
                 rejections.Add($"Duplicate overload action {action.Name}");
             actions.Add(new Server.OverloadAction(action.Name, [.. action.Triggers.Select(t => Trigger(t, action.Name, names, rejections))]));
         }
-        if (m.LoadshedPoints.Count > 0)
-            rejections.Note("loadshed_points have no effect");
-        return rejections.None ? new OverloadPlan(Math.Max(1000, ValueTranslator.Micros(m.RefreshInterval, 1_000_000)), resources, actions) : null;
+        var points = new List<Server.OverloadAction>();
+        foreach (LoadShedPoint point in m.LoadshedPoints)
+        {
+            if (!ShedPoints.Contains(point.Name))
+                rejections.Note($"load shed point {point.Name} is measured but has no effect");
+            points.Add(new Server.OverloadAction(point.Name, [.. point.Triggers.Select(t => Trigger(t, point.Name, names, rejections))]));
+        }
+        return !rejections.None ? null : new OverloadPlan(Math.Max(1000, ValueTranslator.Micros(m.RefreshInterval, 1_000_000)), resources, actions)
+        {
+            ShedPoints = points,
+            Timers = [.. m.Actions.Where(static a => a.Name == ReduceTimeouts).SelectMany(a => Timers(a, rejections))],
+            ConnectionsMax = m.ResourceMonitors.Select(ConnectionsMax).DefaultIfEmpty().Max(),
+            CriticalityHeader = runtime.TryGetValue(CriticalityKey, out string? header) ? header : "",
+        };
+    }
+
+    private static long ConnectionsMax(ResourceMonitor r) =>
+        r.TypedConfig is { } config && ValueTranslator.TypeName(config) == "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+            ? DownstreamConnectionsConfig.Parser.ParseFrom(config.Value).MaxActiveDownstreamConnections : 0;
+
+    private static IEnumerable<(Exchanges.OverloadTimer, Exchanges.TimerScale)> Timers(Envoy.Config.Overload.V3.OverloadAction action, Rejections rejections)
+    {
+        if (action.TypedConfig is null || ValueTranslator.Unpack(action.TypedConfig, ScaleTimersOverloadActionConfig.Parser, rejections) is not { } config)
+        {
+            rejections.Add($"{ReduceTimeouts} needs a ScaleTimersOverloadActionConfig");
+            yield break;
+        }
+        foreach (ScaleTimersOverloadActionConfig.Types.ScaleTimer timer in config.TimerScaleFactors)
+        {
+            var scale = new Exchanges.TimerScale(timer.MinTimeout is { } min ? Math.Max(1, ValueTranslator.Micros(min)) : 0, (timer.MinScale?.Value ?? 0) / 100);
+            switch (timer.Timer)
+            {
+                case ScaleTimersOverloadActionConfig.Types.TimerType.HttpDownstreamConnectionIdle:
+                    yield return (Exchanges.OverloadTimer.ConnectionIdle, scale);
+                    break;
+                case ScaleTimersOverloadActionConfig.Types.TimerType.HttpDownstreamStreamIdle:
+                    yield return (Exchanges.OverloadTimer.StreamIdle, scale);
+                    break;
+                case ScaleTimersOverloadActionConfig.Types.TimerType.TransportSocketConnect:
+                    yield return (Exchanges.OverloadTimer.Handshake, scale);
+                    break;
+                default:
+                    rejections.Add($"Unknown timer type {timer.Timer}");
+                    break;
+            }
+        }
     }
 
     private static OverloadTrigger Trigger(Trigger t, string action, HashSet<string> names, Rejections rejections)
@@ -71,7 +118,6 @@ internal static class OverloadTranslator
                 }
                 return new OverloadResource(r.Name, () => Math.Min(1.0, GC.GetTotalMemory(false) / (double)heap.MaxHeapSizeBytes));
             case "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig":
-                rejections.Note($"resource monitor {r.Name} is measured; connections beyond it are not refused one by one");
                 return ValueTranslator.Unpack(r.TypedConfig!, DownstreamConnectionsConfig.Parser, rejections) is { } connections
                     ? new OverloadResource(r.Name, () => Math.Min(1.0, server.Listeners.All.Values.Distinct().Sum(static l => l.Counters.Sum(static row => row.Served - row.ServedEnded)) / (double)connections.MaxActiveDownstreamConnections))
                     : null;

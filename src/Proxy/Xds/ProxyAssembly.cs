@@ -27,7 +27,8 @@ internal sealed class ProxyAssembly
         if (!statistics.None)
             throw new BootstrapException($"stats_config: {statistics}");
         var overload = new Rejections();
-        Overload = OverloadTranslator.Plan(_bootstrap.OverloadManager, server, overload);
+        RuntimeValues runtime = BootstrapReader.Runtime(_bootstrap);
+        Overload = OverloadTranslator.Plan(_bootstrap.OverloadManager, server, runtime, overload);
         if (!overload.None)
             throw new BootstrapException(overload.ToString());
         foreach (string note in overload.Notes)
@@ -35,7 +36,6 @@ internal sealed class ProxyAssembly
         var tls = new TlsTranslator((source, name) => Sources!.Subscribe(source, ResourceTypes.Secret, name));
         FilterRegistry filters = FilterCatalogue.Make(() => Translation!);
         Tls = tls;
-        RuntimeValues runtime = BootstrapReader.Runtime(_bootstrap);
         Translation = new Translation
         {
             Node = _bootstrap.Node,

@@ -124,7 +124,7 @@ internal static class TracingTranslator
         if (SideTranslator.Grpc(c.GrpcService ?? new Core.GrpcService(), SkyWalkingReporter.Path, CallMicros, translation, rejections) is not { } method)
             return null;
         if (client.BackendToken.Length > 0)
-            method = method with { Metadata = [.. method.Metadata, KeyValuePair.Create("authentication", client.BackendToken)] };
+            method = method.WithMetadata([.. method.Metadata, KeyValuePair.Create("authentication", client.BackendToken)]);
         if (client.MaxCacheSize is not null)
             rejections.Note("client_config.max_cache_size has no effect: what waits is bounded by bytes");
         string service = FirstOf(client.ServiceName, translation.Node.Cluster, Unnamed), instance = FirstOf(client.InstanceName, translation.Node.Id, Unnamed);

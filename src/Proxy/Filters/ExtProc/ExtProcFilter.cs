@@ -15,6 +15,8 @@ public enum ProcCounter : byte
     StreamsFailed,
     FailureModeAllowed,
     MessageTimeouts,
+    OverrideMessageTimeoutReceived,
+    OverrideMessageTimeoutIgnored,
     RejectedHeaderMutations,
     ClearRouteCacheIgnored,
     ClearRouteCacheDisabled,
@@ -47,6 +49,9 @@ public sealed record ExtProcSettings
     /// <summary>How long one answer may take.</summary>
     public long MessageMicros { get; init; } = 200_000;
 
+    /// <summary>How long an answer may take at most where the server asks for more time; 0 lets it ask for none.</summary>
+    public long MessageMicrosMax { get; init; }
+
     /// <summary>Which headers it may change.</summary>
     public HeaderMutationRules Rules { get; init; } = new();
 
@@ -75,7 +80,17 @@ public sealed record ExtProcSettings
 /// <summary>A route's settings.</summary>
 /// <param name="Disabled">Nothing goes to the server.</param>
 /// <param name="Mode">In place of the filter's; null for that.</param>
-public sealed record ExtProcRouteSettings(bool Disabled, ProcessingMode? Mode);
+public sealed record ExtProcRouteSettings(bool Disabled, ProcessingMode? Mode)
+{
+    /// <summary>Another server, or other words to it; null for the filter's.</summary>
+    public ProcessorOverrides? Overrides { get; init; }
+
+    /// <summary>Where it fails, exchanges go on without it; null for the filter's own.</summary>
+    public bool? FailureModeAllow { get; init; }
+
+    /// <summary>Namespaces of dynamic metadata that it may set; null for the filter's own.</summary>
+    public IReadOnlySet<string>? Namespaces { get; init; }
+}
 
 /// <summary>envoy.filters.http.ext_proc.</summary>
 public sealed class ExtProcFilter(string name, ExtProcSettings settings) : HttpFilter(name)

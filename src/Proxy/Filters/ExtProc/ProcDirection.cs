@@ -16,7 +16,7 @@ internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
     private DirectionMode _mode;
     private byte[]? _replacement;
     private Stage _stage;
-    private bool _gathered, _ended;
+    private bool _gathered, _ended, _sent, _trailersSent;
 
     private enum Stage : byte
     {
@@ -38,11 +38,20 @@ internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
         /// <summary>What comes is dropped: the server gave another body.</summary>
         Dropping,
 
+        /// <summary>The head's answer is awaited, and the body goes to the server meanwhile.</summary>
+        DuplexHead,
+
+        /// <summary>What comes goes to the server, what the server sends goes on.</summary>
+        Duplex,
+
         /// <summary>Everything goes on unseen.</summary>
         Passing,
     }
 
-    public bool IsWaiting => _stage is Stage.Head or Stage.Body or Stage.Trailers;
+    public bool IsWaiting => _stage is Stage.Head or Stage.DuplexHead or Stage.Body or Stage.Trailers;
+
+    /// <summary>Bytes that came are with the server alone.</summary>
+    public bool IsDuplex => _stage is Stage.Duplex || (_stage == Stage.DuplexHead && _sent);
 
     private bool Observes => slot.Config.Observes;
 
@@ -55,12 +64,12 @@ internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
     /// <summary>The server changed the mode; what has begun goes on as it began.</summary>
     public void Adopt(DirectionMode mode) => _mode = _stage is Stage.Open or Stage.Head ? mode : _mode;
 
-    public bool Expects(ProcessingStep step) => _stage == (step switch
+    public bool Expects(ProcessingStep step) => step switch
     {
-        ProcessingStep.RequestHead or ProcessingStep.ResponseHead => Stage.Head,
-        ProcessingStep.RequestBody or ProcessingStep.ResponseBody => Stage.Body,
-        _ => Stage.Trailers,
-    });
+        ProcessingStep.RequestHead or ProcessingStep.ResponseHead => _stage is Stage.Head or Stage.DuplexHead,
+        ProcessingStep.RequestBody or ProcessingStep.ResponseBody => _stage is Stage.Body or Stage.Duplex,
+        _ => _stage == Stage.Trailers || (_stage == Stage.Duplex && _trailersSent),
+    };
 
     public FilterVerdict OnHead(HeaderMap head, DirectionMode mode, bool end)
     {
@@ -69,9 +78,18 @@ internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
         _stage = Stage.Open;
         _gathered = false;
         _ended = end;
+        _sent = _trailersSent = false;
         _replacement = null;
-        if (_mode.Body == BodyMode.Streamed && !Observes)
+        if (_mode.Body is BodyMode.Streamed or BodyMode.Duplex && !Observes)
             head.Remove(KnownHeader.ContentLength);
+        if (_mode.Body == BodyMode.Duplex && !Observes)
+        {
+            _stage = mode.Head ? Stage.DuplexHead : Stage.Duplex;
+            if (!mode.Head)
+                return FilterVerdict.Continue;
+            slot.SendHead(isRequest, head, end);
+            return FilterVerdict.Buffer;
+        }
         if (mode.Head)
         {
             slot.SendHead(isRequest, head, end);
@@ -104,12 +122,30 @@ internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
             case Stage.Open when _mode.Body == BodyMode.Streamed || (_mode.Body == BodyMode.Buffered && Observes):
                 Ask(body, end);
                 return Observes ? FilterVerdict.Continue : FilterVerdict.Stop;
+            case Stage.Duplex or Stage.DuplexHead:
+                slot.SendBody(isRequest, body, end, timed: false);
+                GiveAway(ref body, end);
+                return FilterVerdict.Buffer;
+            case Stage.Open when _mode.Body == BodyMode.Duplex:
+                Ask(body, end);
+                return FilterVerdict.Continue;
             case Stage.Dropping:
                 body = end ? _replacement : default;
                 return end ? FilterVerdict.Continue : FilterVerdict.Buffer;
             default:
                 return IsWaiting ? FilterVerdict.Stop : FilterVerdict.Continue;
         }
+    }
+
+    // Until the server has answered the head, what it was sent is kept, within the limit, where the exchange may go on without it.
+    private void GiveAway(ref ReadOnlySpan<byte> body, bool end)
+    {
+        if (_stage == Stage.DuplexHead && !_sent && slot.FailureModeAllow && !(isRequest ? slot.RequestOverflows(body.Length, end) : slot.ResponseOverflows(body.Length, end)))
+            return;
+        if (!_sent)
+            ReplaceHeld([]);
+        _sent = true;
+        body = default;
     }
 
     private void Ask(ReadOnlySpan<byte> body, bool end)
@@ -129,6 +165,10 @@ internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
             case Stage.Gathering:
                 Ask(Held, end: false);
                 return FilterVerdict.Stop;
+            case Stage.Duplex or Stage.DuplexHead:
+                _trailersSent = true;
+                slot.SendTrailers(isRequest, Trailers, timed: false);
+                return FilterVerdict.Buffer;
             case Stage.Open when _mode.Trailers:
                 slot.SendTrailers(isRequest, Trailers);
                 if (Observes)
@@ -143,14 +183,15 @@ internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
     public void OnAnswer(ProcessingAnswer answer)
     {
         Stage stage = _stage;
-        HeaderMap target = stage == Stage.Trailers ? Trailers : _head;
-        bool headIsHere = stage == Stage.Head || (stage == Stage.Body && _mode.Body == BodyMode.Buffered) || stage == Stage.Trailers;
+        bool isTrailers = answer.Step is ProcessingStep.RequestTrailers or ProcessingStep.ResponseTrailers;
+        HeaderMap target = isTrailers ? Trailers : _head;
+        bool headIsHere = stage is Stage.Head or Stage.DuplexHead || isTrailers || (stage == Stage.Body && _mode.Body == BodyMode.Buffered);
         if (headIsHere && !slot.Edit(target, answer))
         {
             slot.Fail(500, "ext_proc_error_header_mutation_rejected");
             return;
         }
-        if (isRequest && stage != Stage.Trailers)
+        if (isRequest && !isTrailers)
             slot.Refresh(answer);
         switch (stage)
         {
@@ -160,11 +201,46 @@ internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
             case Stage.Body:
                 AfterBody(answer);
                 break;
+            case Stage.DuplexHead:
+                _stage = Stage.Duplex;
+                ReleaseHead();
+                break;
+            case Stage.Duplex when !isTrailers:
+                Inject(answer);
+                break;
             default:
                 _stage = Stage.Passing;
                 Resume();
                 break;
         }
+    }
+
+    private void ReleaseHead()
+    {
+        _sent = true;
+        if (isRequest)
+        {
+            slot.ReleaseRequestHead();
+        }
+        else
+        {
+            slot.ReleaseResponseHead();
+        }
+    }
+
+    private void Inject(ProcessingAnswer answer)
+    {
+        if (!answer.IsStreamed)
+        {
+            slot.Fail(500, "ext_proc_error_spurious_message");
+            return;
+        }
+        if (answer.EndsStream)
+            _stage = Stage.Passing;
+        if (isRequest)
+            slot.InjectRequest(answer.Body, answer.EndsStream);
+        else
+            slot.InjectResponse(answer.Body, answer.EndsStream);
     }
 
     private void AfterHead(ProcessingAnswer answer)

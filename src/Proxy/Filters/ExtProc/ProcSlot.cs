@@ -10,15 +10,20 @@ namespace Lateen.Proxy.Filters.ExtProc;
 /// <summary>One exchange before the server: its stream, the clock of its answers, and the two directions.</summary>
 internal sealed class ProcSlot : FilterSlot
 {
-    private readonly ProcessorStream _stream;
+    private readonly Receiver _receiver;
     private readonly Clock _clock;
+    private ProcessorService _service;
+    private ProcessorStream _stream;
+    private ExtProcRouteSettings? _route;
     private ProcessingMode _mode;
-    private bool _active, _started;
+    private bool _active, _started, _extended;
 
     public ProcSlot(ExtProcSettings settings)
     {
         Config = settings;
-        _stream = settings.Service.NewStream(new Receiver(this));
+        _receiver = new Receiver(this);
+        _service = settings.Service;
+        _stream = _service.NewStream(_receiver);
         _clock = new Clock(this);
         Request = new ProcDirection(this, isRequest: true);
         Response = new ProcDirection(this, isRequest: false);
@@ -32,12 +37,22 @@ internal sealed class ProcSlot : FilterSlot
 
     public void Count(ProcCounter counter) => Config.Stats?.Of(Exchange.Worker.Index).Count((int)counter);
 
+    /// <summary>Where the server fails, the exchange goes on without it.</summary>
+    public bool FailureModeAllow => _route?.FailureModeAllow ?? Config.FailureModeAllow;
+
     public FilterVerdict Begin(bool end)
     {
-        var route = Settings as ExtProcRouteSettings;
-        _mode = route?.Mode ?? Config.Mode;
-        _active = route is not { Disabled: true };
-        return _active ? Request.OnHead(Exchange.RequestHead, _mode.Request, end) : FilterVerdict.Continue;
+        _route = Settings as ExtProcRouteSettings;
+        _mode = _route?.Mode ?? Config.Mode;
+        ProcessorService service = _route?.Overrides is { } overrides ? Config.Service.With(overrides) : Config.Service;
+        _active = _route is not { Disabled: true };
+        if (!_active)
+            return FilterVerdict.Continue;
+        // A pooled exchange keeps the stream of the server that it asked last.
+        if (!ReferenceEquals(service, _service))
+            _stream = (_service = service).NewStream(_receiver);
+        _stream.Begin(_mode);
+        return Request.OnHead(Exchange.RequestHead, _mode.Request, end);
     }
 
     public FilterVerdict BeginResponse(bool end) => _active ? Response.OnHead(Exchange.ResponseHead, _mode.Response, end) : FilterVerdict.Continue;
@@ -46,30 +61,49 @@ internal sealed class ProcSlot : FilterSlot
 
     public void SendHead(bool request, HeaderMap head, bool end)
     {
-        Sending();
+        Sending(timed: true);
         _stream.SendHead(Exchange, request, head, end);
     }
 
-    public void SendBody(bool request, ReadOnlySpan<byte> body, bool end)
+    public void SendBody(bool request, ReadOnlySpan<byte> body, bool end, bool timed = true)
     {
-        Sending();
+        Sending(timed);
         _stream.SendBody(Exchange, request, body, end);
     }
 
-    public void SendTrailers(bool request, HeaderMap trailers)
+    public void SendTrailers(bool request, HeaderMap trailers, bool timed = true)
     {
-        Sending();
+        Sending(timed);
         _stream.SendTrailers(Exchange, request, trailers);
     }
 
-    private void Sending()
+    private void Sending(bool timed)
     {
         if (!_started)
             Count(ProcCounter.StreamsStarted);
         _started = true;
         Count(ProcCounter.StreamMsgsSent);
-        if (!Config.Observes && !_clock.IsArmed)
-            Exchange.Worker.Loop.Arm(_clock, Config.MessageMicros);
+        // A server that gets the body as it comes answers when it has seen enough of it.
+        if (!timed)
+            Exchange.Worker.Loop.Disarm(_clock);
+        if (!timed || Config.Observes || _clock.IsArmed)
+            return;
+        _extended = false;
+        Exchange.Worker.Loop.Arm(_clock, Config.MessageMicros);
+    }
+
+    // Once a message, and within bounds.
+    private void Extend(long micros)
+    {
+        if (_extended || micros < 1000 || micros > Config.MessageMicrosMax || !_clock.IsArmed)
+        {
+            Count(ProcCounter.OverrideMessageTimeoutIgnored);
+            return;
+        }
+        _extended = true;
+        Count(ProcCounter.OverrideMessageTimeoutReceived);
+        Exchange.Worker.Loop.Disarm(_clock);
+        Exchange.Worker.Loop.Arm(_clock, micros);
     }
 
     // ---- from the server
@@ -79,10 +113,16 @@ internal sealed class ProcSlot : FilterSlot
         if (!_active || Config.Observes)
             return;
         Count(ProcCounter.StreamMsgsReceived);
+        if (answer.NeedsMicros is { } micros)
+        {
+            Extend(micros);
+            return;
+        }
         Exchange.Worker.Loop.Disarm(_clock);
+        IReadOnlySet<string> namespaces = _route?.Namespaces ?? Config.Namespaces;
         foreach ((string ns, JsonElement value) in answer.Metadata)
         {
-            if (Config.Namespaces.Contains(ns))
+            if (namespaces.Contains(ns))
                 Exchange.SetMetadata(ns, value);
         }
         if (answer.Step == ProcessingStep.Immediate)
@@ -163,7 +203,11 @@ internal sealed class ProcSlot : FilterSlot
         if (status == 0)
         {
             Count(ProcCounter.StreamsClosed);
-            GoOn();
+            // What was sent to it would be lost.
+            if (Request.IsDuplex || Response.IsDuplex)
+                Fail(500, "ext_proc_error_gRPC_stream_closed");
+            else
+                GoOn();
             return;
         }
         Count(ProcCounter.StreamsFailed);
@@ -178,7 +222,7 @@ internal sealed class ProcSlot : FilterSlot
 
     private void FailOrGoOn(int status, string details)
     {
-        if (!Config.FailureModeAllow && !Config.Observes)
+        if ((!FailureModeAllow && !Config.Observes) || Request.IsDuplex || Response.IsDuplex)
         {
             Fail(status, details);
             return;
@@ -218,7 +262,8 @@ internal sealed class ProcSlot : FilterSlot
 
     protected internal override void Reset()
     {
-        _active = _started = false;
+        _active = _started = _extended = false;
+        _route = null;
         Request.Reset();
         Response.Reset();
     }

@@ -18,6 +18,9 @@ public enum BodyMode : byte
 
     /// <summary>Whole.</summary>
     Buffered,
+
+    /// <summary>Part by part as it comes; the server sends the body that goes on, in parts of its own, when it likes (FULL_DUPLEX_STREAMED).</summary>
+    Duplex,
 }
 
 /// <summary>What of one direction goes to the server.</summary>
@@ -61,6 +64,15 @@ public sealed class ProcessingAnswer
     /// <summary>The body replaces all that comes, and nothing further of this direction goes to the server.</summary>
     public bool ReplacesAll { get; init; }
 
+    /// <summary>The body is a part of what goes on in the place of what was sent to the server.</summary>
+    public bool IsStreamed { get; init; }
+
+    /// <summary>It is the last part.</summary>
+    public bool EndsStream { get; init; }
+
+    /// <summary>The server needs so long for what it was asked last, in microseconds: no answer yet; null for an answer.</summary>
+    public long? NeedsMicros { get; init; }
+
     /// <summary>The route is to be taken anew.</summary>
     public bool ClearRoute { get; init; }
 
@@ -90,9 +102,15 @@ public abstract class ProcessorReceiver
     public abstract void OnEnd(int status);
 }
 
+/// <summary>What routes set otherwise about the server: where it is, and what it is told.</summary>
+public abstract class ProcessorOverrides;
+
 /// <summary>The server; one for all workers.</summary>
 public abstract class ProcessorService
 {
+    /// <summary>The same with what a route sets otherwise.</summary>
+    public virtual ProcessorService With(ProcessorOverrides overrides) => this;
+
     /// <summary>A stream that is used again and again by one slot.</summary>
     public abstract ProcessorStream NewStream(ProcessorReceiver receiver);
 }
@@ -100,6 +118,11 @@ public abstract class ProcessorService
 /// <summary>One exchange's stream to the server; the first message opens it.</summary>
 public abstract class ProcessorStream
 {
+    /// <summary>The exchange's mode, told with the first message.</summary>
+    public virtual void Begin(ProcessingMode mode)
+    {
+    }
+
     /// <summary>Shows a head.</summary>
     public abstract void SendHead(Exchange exchange, bool request, HeaderMap head, bool end);
 

@@ -44,6 +44,41 @@ public sealed record FaultSettings
 
     /// <summary>Faults at once; null for any number.</summary>
     public uint? ActiveMax { get; init; }
+
+    /// <summary>Callers that say who they are have no counters of their own.</summary>
+    public bool NoCallerStats { get; init; }
+
+    /// <summary>Runtime values that may say otherwise.</summary>
+    public FaultKeys Keys { get; init; } = new(RuntimeValues.None);
+
+    internal Fraction DelayShareNow => Keys.Values.Share(Keys.DelayPercent, DelayShare);
+
+    internal Fraction AbortShareNow => Keys.Values.Share(Keys.AbortPercent, AbortShare);
+
+    internal uint? ActiveMaxNow => Keys.Values.ContainsKey(Keys.ActiveMax) ? (uint)Keys.Values.Number(Keys.ActiveMax, 0) : ActiveMax;
+}
+
+/// <summary>Under which keys the runtime may change faults; Envoy's names where none are configured.</summary>
+/// <param name="Values">The runtime.</param>
+public sealed record FaultKeys(RuntimeValues Values)
+{
+    /// <summary>Share of requests delayed.</summary>
+    public string DelayPercent { get; init; } = "fault.http.delay.fixed_delay_percent";
+
+    /// <summary>The delay in milliseconds.</summary>
+    public string DelayMillis { get; init; } = "fault.http.delay.fixed_duration_ms";
+
+    /// <summary>Share of requests aborted.</summary>
+    public string AbortPercent { get; init; } = "fault.http.abort.abort_percent";
+
+    /// <summary>The abort's status.</summary>
+    public string AbortStatus { get; init; } = "fault.http.abort.http_status";
+
+    /// <summary>The abort's gRPC status.</summary>
+    public string AbortGrpcStatus { get; init; } = "fault.http.abort.grpc_status";
+
+    /// <summary>Faults at once.</summary>
+    public string ActiveMax { get; init; } = "fault.http.max_active_faults";
 }
 
 /// <summary>The filter.</summary>
@@ -78,7 +113,7 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
         if (delay > 0 && Begin(s, slot))
         {
             exchange.AddFlag(ResponseFlags.DelayInjected);
-            Count(exchange, Delays, "delays_injected");
+            Count(exchange, s, Delays, "delays_injected");
             ((FaultSlot)slot).Wait(delay);
             return FilterVerdict.Stop;
         }
@@ -109,25 +144,26 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
         var own = (FaultSlot)slot;
         if (own.Counted)
             return true;
-        if (s.ActiveMax is { } most && (uint)Interlocked.Increment(ref _active) > most)
+        uint? limit = s.ActiveMaxNow;
+        if (limit is { } most && (uint)Interlocked.Increment(ref _active) > most)
         {
             Interlocked.Decrement(ref _active);
             stats?.Of(slot.Exchange.Worker.Index).Count(Overflow);
             return false;
         }
-        if (s.ActiveMax is null)
+        if (limit is null)
             Interlocked.Increment(ref _active);
         stats?.Of(slot.Exchange.Worker.Index).Move(Active, 1);
         return own.Counted = true;
     }
 
-    private void Count(Exchange exchange, int what, string called)
+    private void Count(Exchange exchange, FaultSettings s, int what, string called)
     {
         if (stats is null)
             return;
         stats.Of(exchange.Worker.Index).Count(what);
         ReadOnlySpan<byte> caller = exchange.RequestHead[KnownHeader.XEnvoyDownstreamServiceCluster];
-        if (!caller.IsEmpty && store is not null)
+        if (!caller.IsEmpty && store is not null && !s.NoCallerStats)
             store.DynamicCounter($"{stats.Prefix}{System.Text.Encoding.Latin1.GetString(caller[..Math.Min(caller.Length, 128)])}.{called}").Count(exchange.Worker);
     }
 
@@ -135,8 +171,10 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
     {
         Exchange exchange = slot.Exchange;
         HeaderMap head = exchange.RequestHead;
-        (int status, int? grpc) = (s.AbortStatus, s.AbortGrpcStatus);
-        Fraction share = s.AbortShare;
+        RuntimeValues runtime = s.Keys.Values;
+        int status = s.AbortStatus == 0 ? 0 : (int)runtime.Number(s.Keys.AbortStatus, s.AbortStatus);
+        int? grpc = s.AbortGrpcStatus is { } fixedStatus ? (int)runtime.Number(s.Keys.AbortGrpcStatus, fixedStatus) : null;
+        Fraction share = s.AbortShareNow;
         if (s.AbortByHeader)
         {
             (status, grpc) = (0, null);
@@ -148,15 +186,15 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
         }
         if ((status == 0 && grpc is null) || !share.Includes(exchange.Worker.Loop.Chance.NextULong()) || !Begin(s, slot))
             return false;
-        Count(exchange, Aborts, "aborts_injected");
+        Count(exchange, s, Aborts, "aborts_injected");
         exchange.Reply(new LocalReply(grpc is null ? status : 200, "fault_filter_abort") { Body = "fault filter abort"u8, Flags = ResponseFlags.FaultInjected, GrpcStatus = grpc });
         return true;
     }
 
     private static long DelayOf(FaultSettings s, Exchange exchange)
     {
-        long delay = s.DelayMicros;
-        Fraction share = s.DelayShare;
+        long delay = s.DelayMicros > 0 && s.Keys.Values.ContainsKey(s.Keys.DelayMillis) ? s.Keys.Values.Number(s.Keys.DelayMillis, 0) * 1000 : s.DelayMicros;
+        Fraction share = s.DelayShareNow;
         if (s.DelayByHeader)
         {
             HeaderMap head = exchange.RequestHead;
@@ -175,7 +213,7 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
 
     private static bool Concerns(FaultSettings s, Exchange exchange)
     {
-        if (s.DelayShare.Numerator == 0 && s.AbortShare.Numerator == 0)
+        if (s.DelayShareNow.Numerator == 0 && s.AbortShareNow.Numerator == 0)
             return false;
         if (s.Cluster.Length > 0 && exchange.Decision.Cluster?.Name != s.Cluster)
             return false;

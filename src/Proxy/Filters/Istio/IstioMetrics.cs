@@ -144,10 +144,10 @@ public sealed class IstioMetrics : StatSource
             return "";
         ByteBuffer text = _scratch[worker];
         text.Clear();
-        foreach (CelProgram program in settings.Expressions)
+        for (int i = 0; i < settings.Expressions.Count; i++)
         {
             int from = text.Length;
-            CelKind kind = program.Print(facts, text);
+            CelKind kind = settings.Expressions[i].Print(facts, text);
             if (kind is CelKind.Error or CelKind.Null || text.Length == from)
             {
                 text.Truncate(from);

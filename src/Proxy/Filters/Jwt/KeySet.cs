@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lateen.Proxy.Formats;
 
 namespace Lateen.Proxy.Filters.Jwt;
 
@@ -8,21 +9,12 @@ public sealed class KeySet(IReadOnlyList<SigningKey> keys)
     /// <summary>Reads a set; null where it is none or has no key that is served.</summary>
     public static KeySet? Parse(ReadOnlySpan<byte> json)
     {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(json.ToArray());
-            JsonElement root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object)
-                return null;
-            List<SigningKey> keys = root.TryGetProperty("keys"u8, out JsonElement list)
-                ? list.ValueKind != JsonValueKind.Array ? [] : [.. list.EnumerateArray().Select(SigningKey.Of).OfType<SigningKey>()]
-                : [.. root.EnumerateObject().Select(static p => p.Value.ValueKind == JsonValueKind.String ? SigningKey.OfCertificate(p.Name, p.Value.GetString()!) : null).OfType<SigningKey>()];
-            return keys.Count == 0 ? null : new KeySet(keys);
-        }
-        catch (JsonException)
-        {
+        if (!PeerJson.TryParse(json.ToArray(), out JsonElement root) || root.ValueKind != JsonValueKind.Object)
             return null;
-        }
+        List<SigningKey> keys = root.TryGetProperty("keys"u8, out JsonElement list)
+            ? list.ValueKind != JsonValueKind.Array ? [] : [.. list.EnumerateArray().Select(SigningKey.Of).OfType<SigningKey>()]
+            : [.. root.EnumerateObject().Select(static p => p.Value.ValueKind == JsonValueKind.String ? SigningKey.OfCertificate(p.Name, p.Value.GetString()!) : null).OfType<SigningKey>()];
+        return keys.Count == 0 ? null : new KeySet(keys);
     }
 
     /// <summary>Verifies a signature: by the key that the token names, or by any where it names none.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text.Json;
+using Lateen.Proxy.Formats;
 
 namespace Lateen.Proxy.Filters.Jwt;
 
@@ -178,20 +179,7 @@ public sealed class Token
         return true;
     }
 
-    private static bool TryObject(byte[] json, out JsonElement value)
-    {
-        value = default;
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(json, Options);
-            value = document.RootElement.Clone();
-            return value.ValueKind == JsonValueKind.Object;
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-    }
+    private static bool TryObject(byte[] json, out JsonElement value) => PeerJson.TryParse(json, out value, Options) && value.ValueKind == JsonValueKind.Object;
 
     /// <summary>The claim at a path of names parted by dots.</summary>
     public bool TryClaim(IReadOnlyList<string> path, out JsonElement value)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
 
@@ -143,28 +144,15 @@ public sealed class JsonToMetadataFilter(string name, JsonToMetadataSettings set
 
     private static void Read(Exchange exchange, JsonRules rules, byte[] body, bool response)
     {
-        JsonDocument? document = null;
-        try
-        {
-            document = JsonDocument.Parse(body);
-        }
-        catch (JsonException)
+        if (!PeerJson.TryParse(body, out JsonElement root) || root.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array))
         {
             SetAll(exchange, rules, static r => r.Error, response);
             return;
         }
-        using (document)
-        {
-            if (document.RootElement.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array))
-            {
-                SetAll(exchange, rules, static r => r.Error, response);
-                return;
-            }
-            var draft = new MetadataDraft();
-            foreach (JsonRule rule in rules.Rules)
-                Apply(exchange, draft, rule, document.RootElement);
-            Finish(exchange, draft, response);
-        }
+        var draft = new MetadataDraft();
+        foreach (JsonRule rule in rules.Rules)
+            Apply(exchange, draft, rule, root);
+        Finish(exchange, draft, response);
     }
 
     private static void Apply(Exchange exchange, MetadataDraft draft, JsonRule rule, JsonElement node)

@@ -81,14 +81,21 @@ public sealed record AdminHelp(string Path, string What, bool Post = false, para
     public static string Text { get; } = "admin commands are:\n" + string.Concat(Envoy.Select(
         h => $"  {h.Path}{(h.Post ? " (POST)" : "")}: {h.What}\n{string.Concat(h.Parameters.Select(p => $"      {p.Name}: {p.Text}\n"))}"));
 
-    /// <summary>The home page.</summary>
+    /// <summary>The home page: a link to each page, a form where it changes something or takes parameters; ours stand last.</summary>
     public static string Home { get; } = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<title>Envoy Admin</title>\n</head>\n<body>\n<table class=\"home-table\">\n<tbody>\n"
-        + string.Concat(Envoy.Concat(Own).Where(h => h.Path != "/").Select(Row)) + "</tbody>\n</table>\n</body>\n</html>\n";
+        + string.Concat(Envoy.Where(h => h.Path != "/").Select(Row)) + string.Concat(Own.Select(h => Link(h.Path[1..], h.What))) + "</tbody>\n</table>\n</body>\n</html>\n";
 
     private static string Row(AdminHelp help)
     {
         string name = help.Path[1..];
-        string place = help.Post ? $"<form action=\"{name}\" method=\"post\"><button>{name}</button></form>" : $"<a href=\"{name}\">{name}</a>";
-        return $"<tr class=\"home-row\"><td class=\"home-data\">{place}</td><td class=\"home-data\">{System.Net.WebUtility.HtmlEncode(help.What)}</td></tr>\n";
+        if (!help.Post && help.Parameters.Length == 0)
+            return Link(name, help.What);
+        // A page that changes something is no link: whoever follows all links of a page must not end the proxy.
+        string form = $"<form action=\"{name}\" method=\"{(help.Post ? "post" : "get")}\" id=\"{name}\" class=\"home-form\">\n<button>{name}</button>\n</form>";
+        return Line(form, help.What) + string.Concat(help.Parameters.Select(p => Line($"<input type=\"text\" name=\"{p.Name}\" form=\"{name}\" />", p.Text)));
     }
+
+    private static string Link(string name, string what) => Line($"<a href=\"{name}\">{name}</a>", what);
+
+    private static string Line(string place, string what) => $"<tr>\n<td class=\"home-data\">{place}</td>\n<td class=\"home-data\">{System.Net.WebUtility.HtmlEncode(what)}</td>\n</tr>\n";
 }

@@ -30,14 +30,13 @@ public sealed class SkyWalkingReporter : SpanReporter
     private const int Exit = 1, Http = 3, Component = 9000;
 
     private readonly GrpcMethod _method;
-    private readonly byte[] _authority, _service, _instance;
+    private readonly byte[] _service, _instance;
 
     /// <summary>One for some workers.</summary>
     public SkyWalkingReporter(GrpcMethod method, string service, string instance, StatGroup stats, int workers)
         : base(method.Side, stats, workers)
     {
         _method = method;
-        _authority = System.Text.Encoding.UTF8.GetBytes(method.Authority);
         _service = System.Text.Encoding.UTF8.GetBytes(service);
         _instance = System.Text.Encoding.UTF8.GetBytes(instance);
     }
@@ -57,14 +56,7 @@ public sealed class SkyWalkingReporter : SpanReporter
     /// <inheritdoc/>
     protected override void Fill(SideCall call, ReadOnlySpan<byte> spans, int count)
     {
-        HeaderMap head = call.RequestHead;
-        head.Add(KnownHeader.Method, "POST"u8);
-        head.Add(KnownHeader.Path, System.Text.Encoding.ASCII.GetBytes(Path));
-        head.Add(KnownHeader.Authority, _authority);
-        head.Add(KnownHeader.Te, "trailers"u8);
-        head.Add(KnownHeader.ContentType, "application/grpc"u8);
-        foreach ((string name, string value) in _method.Metadata)
-            head.Add(System.Text.Encoding.Latin1.GetBytes(name), System.Text.Encoding.UTF8.GetBytes(value));
+        _method.WriteHead(call.RequestHead);
         call.RequestBody.Append(spans);
     }
 
@@ -128,14 +120,13 @@ public sealed class SkyWalkingReporter : SpanReporter
         }
         foreach ((long at, string text) in span.Events)
         {
-            ReadOnlySpan<byte> pair = Pair(""u8, System.Text.Encoding.ASCII.GetBytes(text));
-            Span<byte> log = stackalloc byte[256];
-            pair.CopyTo(log);
-            ReadOnlySpan<byte> kept = log[..pair.Length];
-            ByteBuffer inner = t_inner!;
+            // Log: 1 time, 2 pairs, of which there is one without a key.
+            ByteBuffer inner = t_inner ??= new ByteBuffer(256);
             inner.Clear();
             WireText.Whole(1, at / 1000, inner);
-            WireText.Bytes(2, kept, inner);
+            WireText.Number(2 << 3 | 2, inner);
+            WireText.Number((ulong)(1 + WireText.Size(text.Length) + text.Length), inner);
+            WireText.Bytes(2, System.Text.Encoding.ASCII.GetBytes(text), inner);
             WireText.Bytes(13, inner.Written, one);
         }
         return one.Written;

@@ -6,6 +6,7 @@ using Lateen.Proxy.Filters.Edits;
 using Lateen.Proxy.Filters.ExtProc;
 using Lateen.Proxy.Remote;
 using Lateen.Proxy.Routing;
+using ProcessingMode = Lateen.Proxy.Filters.ExtProc.ProcessingMode;
 using Wire = Envoy.Extensions.Filters.Http.ExtProc.V3.ProcessingMode;
 
 namespace Lateen.Proxy.Xds.Filters;
@@ -27,10 +28,27 @@ internal sealed class ExtProcTranslator : FilterTranslator
         if (route.OverrideCase == ExtProcPerRoute.OverrideOneofCase.Disabled)
             return new ExtProcRouteSettings(true, null);
         ExtProcOverrides overrides = route.Overrides ?? new ExtProcOverrides();
-        if (overrides.GrpcService is not null || overrides.GrpcInitialMetadata.Count > 0 || overrides.MetadataOptions is not null || overrides.RequestAttributes.Count + overrides.ResponseAttributes.Count > 0)
-            rejections.Add("overrides other than processing_mode are not served");
-        return new ExtProcRouteSettings(false, overrides.ProcessingMode is null ? null : Mode(overrides.ProcessingMode, rejections));
+        ProcessingMode? mode = overrides.ProcessingMode is null ? null : Mode(overrides.ProcessingMode, overrides.FailureModeAllow ?? false, rejections);
+        GrpcMethod? method = overrides.GrpcService is null ? null : Method(overrides.GrpcService, translation, rejections);
+        MetadataOptions? metadata = overrides.MetadataOptions;
+        return new ExtProcRouteSettings(false, mode)
+        {
+            Overrides = new GrpcProcessorOverrides
+            {
+                Method = method,
+                Metadata = [.. overrides.GrpcInitialMetadata.Select(static h => KeyValuePair.Create(h.Key.ToLowerInvariant(), h.Value))],
+                RequestAttributes = overrides.RequestAttributes.Count == 0 ? null : Attributes(overrides.RequestAttributes, translation, rejections),
+                ResponseAttributes = overrides.ResponseAttributes.Count == 0 ? null : Attributes(overrides.ResponseAttributes, translation, rejections),
+                Namespaces = metadata?.ForwardingNamespaces is { } sent ? [.. sent.Untyped] : null,
+            },
+            FailureModeAllow = overrides.FailureModeAllow,
+            Namespaces = metadata?.ReceivingNamespaces is { } taken ? taken.Untyped.ToHashSet(StringComparer.Ordinal) : null,
+        };
     }
+
+    // The stream lives as long as its exchange; what is timed is each answer.
+    private static GrpcMethod? Method(Envoy.Config.Core.V3.GrpcService service, Translation translation, Rejections rejections) =>
+        SideTranslator.Grpc(service, Path, 0, translation, rejections) is { } method ? method with { Side = method.Side with { TimeoutMicros = 0 } } : null;
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections)
@@ -39,13 +57,14 @@ internal sealed class ExtProcTranslator : FilterTranslator
             return null;
         if (m.GrpcService is null)
             rejections.Add("grpc_service is required");
-        if (m.GrpcService is null || SideTranslator.Grpc(m.GrpcService, Path, 0, translation, rejections) is not { } method)
+        if (m.GrpcService is null || Method(m.GrpcService, translation, rejections) is not { } method)
             return null;
+        if (m.FilterMetadata is not null)
+            rejections.Note("filter_metadata has no effect");
         MetadataOptions? metadata = m.MetadataOptions;
         var service = new GrpcProcessorService(new GrpcProcessorOptions
         {
-            // The stream lives as long as its exchange; what is timed is each answer.
-            Method = method with { Side = method.Side with { TimeoutMicros = 0 } },
+            Method = method,
             Sent = Names(m.ForwardRules?.AllowedHeaders, rejections),
             Withheld = Names(m.ForwardRules?.DisallowedHeaders, rejections),
             RequestAttributes = Attributes(m.RequestAttributes, translation, rejections),
@@ -56,9 +75,10 @@ internal sealed class ExtProcTranslator : FilterTranslator
         return new ExtProcFilter(name, new ExtProcSettings
         {
             Service = service,
-            Mode = Mode(m.ProcessingMode ?? new Wire(), rejections),
+            Mode = Mode(m.ProcessingMode ?? new Wire(), m.FailureModeAllow, rejections),
             FailureModeAllow = m.FailureModeAllow,
             MessageMicros = ValueTranslator.Micros(m.MessageTimeout, MessageMicros),
+            MessageMicrosMax = ValueTranslator.Micros(m.MaxMessageTimeout),
             Rules = m.MutationRules is { } rules ? ExtAuthzTranslator.Rules(rules, rejections) : new HeaderMutationRules(),
             AllowModeOverride = m.AllowModeOverride,
             NoImmediateAnswer = m.DisableImmediateResponse,
@@ -74,12 +94,18 @@ internal sealed class ExtProcTranslator : FilterTranslator
         }) { DisabledByDefault = disabled };
     }
 
-    private static Proxy.Filters.ExtProc.ProcessingMode Mode(Wire mode, Rejections rejections)
+    private static ProcessingMode Mode(Wire mode, bool failureModeAllow, Rejections rejections)
     {
-        if (mode.RequestBodyMode == Wire.Types.BodySendMode.BufferedPartial || mode.ResponseBodyMode == Wire.Types.BodySendMode.BufferedPartial)
+        const Wire.Types.BodySendMode Partial = Wire.Types.BodySendMode.BufferedPartial, Duplex = Wire.Types.BodySendMode.FullDuplexStreamed;
+        if (mode.RequestBodyMode == Partial || mode.ResponseBodyMode == Partial)
             rejections.Add("body mode BUFFERED_PARTIAL is not served: use BUFFERED or STREAMED");
-        if (mode.RequestBodyMode == Wire.Types.BodySendMode.FullDuplexStreamed || mode.ResponseBodyMode == Wire.Types.BodySendMode.FullDuplexStreamed)
-            rejections.Add("body mode FULL_DUPLEX_STREAMED is not served: use BUFFERED or STREAMED");
+        if (mode.RequestBodyMode == Duplex && mode.RequestTrailerMode != Wire.Types.HeaderSendMode.Send)
+            rejections.Add("If the ext_proc filter has the request_body_mode set to FULL_DUPLEX_STREAMED, then the request_trailer_mode has to be set to SEND");
+        if (mode.ResponseBodyMode == Duplex && mode.ResponseTrailerMode != Wire.Types.HeaderSendMode.Send)
+            rejections.Add("If the ext_proc filter has the response_body_mode set to FULL_DUPLEX_STREAMED, then the response_trailer_mode has to be set to SEND");
+        // A server that was sent a body and fails takes it along; what of it has not begun yet goes on without it.
+        if ((mode.RequestBodyMode == Duplex || mode.ResponseBodyMode == Duplex) && failureModeAllow)
+            rejections.Note("failure_mode_allow holds until the first part of a body went to the processor (FULL_DUPLEX_STREAMED)");
         return GrpcProcessorService.ModeOf(mode);
     }
 

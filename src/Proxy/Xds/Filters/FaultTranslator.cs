@@ -14,12 +14,12 @@ internal sealed class FaultTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, rejections) is { } settings ? new FaultFilter(name, settings, translation.Statistics.Group($"{translation.HttpStatPrefix}fault.", FaultFilter.Counted), translation.Statistics) { DisabledByDefault = disabled } : null;
+        Read(config, translation, rejections) is { } settings ? new FaultFilter(name, settings, translation.Statistics.Group($"{translation.HttpStatPrefix}fault.", FaultFilter.Counted), translation.Statistics) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
-    public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, rejections);
+    public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, translation, rejections);
 
-    private static FaultSettings? Read(Any config, Rejections rejections)
+    private static FaultSettings? Read(Any config, Translation translation, Rejections rejections)
     {
         if (ValueTranslator.Unpack(config, HTTPFault.Parser, rejections) is not { } fault)
             return null;
@@ -39,6 +39,22 @@ internal sealed class FaultTranslator : FilterTranslator
             Headers = [.. fault.Headers.Select(h => MatcherTranslator.Header(h, rejections))],
             Nodes = [.. fault.DownstreamNodes],
             ActiveMax = fault.MaxActiveFaults,
+            NoCallerStats = fault.DisableDownstreamClusterStats,
+            Keys = Keys(fault, new FaultKeys(translation.Runtime)),
+        };
+    }
+
+    private static FaultKeys Keys(HTTPFault fault, FaultKeys named)
+    {
+        static string Or(string key, string otherwise) => key.Length > 0 ? key : otherwise;
+        return named with
+        {
+            DelayPercent = Or(fault.DelayPercentRuntime, named.DelayPercent),
+            DelayMillis = Or(fault.DelayDurationRuntime, named.DelayMillis),
+            AbortPercent = Or(fault.AbortPercentRuntime, named.AbortPercent),
+            AbortStatus = Or(fault.AbortHttpStatusRuntime, named.AbortStatus),
+            AbortGrpcStatus = Or(fault.AbortGrpcStatusRuntime, named.AbortGrpcStatus),
+            ActiveMax = Or(fault.MaxActiveFaultsRuntime, named.ActiveMax),
         };
     }
 }

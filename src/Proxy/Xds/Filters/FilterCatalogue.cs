@@ -31,6 +31,7 @@ internal static class FilterCatalogue
         new ExtProcTranslator(),
         new LocalRateLimitTranslator(rateLimits),
         new AdmissionControlTranslator(),
+        new AdaptiveConcurrencyTranslator(),
         new BufferTranslator(),
         new HeaderMutationTranslator(),
         rateLimits,
@@ -72,6 +73,10 @@ internal sealed class RouterTranslator : FilterTranslator
         }
         if (router.UpstreamHttpFilters.Count > 0)
             rejections.Note("upstream_http_filters have no effect");
+        if (router.UpstreamLogOptions is { } log && (log.FlushUpstreamLogOnUpstreamStream || log.UpstreamLogFlushInterval is not null))
+            rejections.Note("upstream_log_options have no effect");
+        if (router.SuppressGrpcRequestFailureCodeStats)
+            rejections.Note("suppress_grpc_request_failure_code_stats has no effect");
         return new RouterFilter(name, new RouterOptions
         {
             SuppressEnvoyHeaders = router.SuppressEnvoyHeaders,

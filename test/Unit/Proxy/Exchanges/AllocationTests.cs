@@ -1,15 +1,21 @@
 using System.Text;
+using System.Text.Json;
 using Lateen.Proxy;
 using Lateen.Proxy.Cel;
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Exchanges;
+using Lateen.Proxy.Filters.Istio;
 using Lateen.Proxy.Filters.Jwt;
+using Lateen.Proxy.Filters.LocalRateLimit;
 using Lateen.Proxy.Filters.Rbac;
 using Lateen.Proxy.Filters.Router;
+using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Statistics;
+using Lateen.Proxy.Telemetry;
 using Lateen.Proxy.Upstream;
 using Xunit;
 
@@ -44,7 +50,58 @@ public sealed class AllocationTests
         Warm([jwt, new RbacFilter("deny", new RbacSettings(deny, null, "", ""), RbacStats.Unread(1)), new RbacFilter("allow", new RbacSettings(allow, null, "", ""), RbacStats.Unread(1))], request);
     }
 
-    private static void Warm(HttpFilter[] filters, byte[] request)
+    [Fact]
+    public void A_warm_request_under_a_limit_allocates_nothing()
+    {
+        var limiter = new LocalLimiter(new TokenBucket(1_000_000, 1_000_000, 1_000_000), [], takeFromAllToo: true, madeMax: 0);
+        Warm([new LocalRateLimitFilter("limit", new LocalRateLimitSettings { Limiter = limiter, Enabled = Fraction.All, Enforced = Fraction.All, Stats = new StatStore(1).Group("limit.", LocalRateLimitFilter.Counted) })], Request);
+    }
+
+    [Fact]
+    public void A_warm_request_that_is_logged_allocates_nothing() => Warm([], Request, new LineLog(TextFormat.Parse(AccessLog.EnvoyDefault), null, null, new Swallowing(), false, 1));
+
+    [Fact]
+    public void A_warm_request_that_is_logged_as_json_allocates_nothing()
+    {
+        JsonElement template = JsonSerializer.SerializeToElement(new { method = "%REQ(:METHOD)%", status = "%RESPONSE_CODE%", at = "%START_TIME%", who = new[] { "%DOWNSTREAM_REMOTE_ADDRESS%", "x %UPSTREAM_HOST%" } });
+        Warm([], Request, new LineLog(null, [new JsonFormat(template, false)], null, new Swallowing(), false, 1));
+    }
+
+    [Fact]
+    public void A_warm_request_that_is_remembered_allocates_nothing() => Warm([], Request, new DecisionRing(1, 64));
+
+    [Fact]
+    public void A_warm_request_that_is_counted_as_Istio_counts_allocates_nothing()
+    {
+        IstioMetric[] metrics =
+        [
+            new("istio_requests_total", IstioScope.Request, StatKind.Counter, IstioValue.One),
+            new("istio_request_duration_milliseconds", IstioScope.Request, StatKind.Histogram, IstioValue.Duration),
+            new("istio_request_bytes", IstioScope.Request, StatKind.Histogram, IstioValue.RequestBytes),
+            new("istio_response_bytes", IstioScope.Request, StatKind.Histogram, IstioValue.ResponseBytes),
+        ];
+        var settings = new IstioSettings(new WorkloadPeer { Workload = "reviews-v1", Namespace = "default", CanonicalService = "reviews" }, metrics, [CelProgram.Parse("request.host")])
+        {
+            Reporter = IstioReporter.Destination,
+            HostFallback = true,
+        };
+        Warm([new IstioStatsFilter("istio.stats", new IstioMetrics(1), settings)], Request);
+    }
+
+    private sealed class Swallowing : LogSink
+    {
+        public override long Lost => 0;
+
+        public override void Write(Worker worker, ReadOnlySpan<byte> line)
+        {
+        }
+
+        public override void Reopen()
+        {
+        }
+    }
+
+    private static void Warm(HttpFilter[] filters, byte[] request, params ExchangeRecorder[] recorders)
     {
         var network = new MemoryNetwork(1);
         var loop = new DirectLoop(network.AddHost("proxy", Address.V4(1, 0)).AddLoop());
@@ -64,7 +121,7 @@ public sealed class AllocationTests
         {
             Filters = new FilterChain([.. filters, new RouterFilter("router", new RouterOptions(), upstreams)]),
             Routes = new RouteSource("t", new RouteTable("t", [new VirtualHost { Name = "v", Domains = ["*"], Routes = [route], AttemptCountInRequest = true }])),
-            Recorders = [recorder],
+            Recorders = [recorder, .. recorders],
         };
         var client = new DirectTransport(loop);
         var connection = new HttpConnection(new ExchangePool(worker, options), new ConnectionContext { Remote = Address.V4(3, 1000), Local = Address.V4(1, 80) });

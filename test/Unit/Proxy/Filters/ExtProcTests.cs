@@ -112,6 +112,82 @@ public sealed class ExtProcTests
         Assert.Empty(app.Requests);
     }
 
+    private static readonly DirectionMode Both = new(true, BodyMode.Duplex, true);
+
+    [Fact]
+    public void Both_talk_at_once_and_the_server_sends_the_body_that_goes_on()
+    {
+        ScriptedUpstream app = Start(Both, Both);
+        _script.Talks = (step, body, end, say) =>
+        {
+            bool request = step < ProcessingStep.ResponseHead;
+            // The head is answered when the body has come, in three parts of the server's own.
+            if (!end || body is null)
+                return;
+            say(new ProcessingAnswer { Step = request ? ProcessingStep.RequestHead : ProcessingStep.ResponseHead, Edits = [Set("x-proc", "1")] });
+            ProcessingStep of = request ? ProcessingStep.RequestBody : ProcessingStep.ResponseBody;
+            say(new ProcessingAnswer { Step = of, IsStreamed = true, Body = "<"u8.ToArray() });
+            say(new ProcessingAnswer { Step = of, IsStreamed = true, Body = "own"u8.ToArray() });
+            say(new ProcessingAnswer { Step = of, IsStreamed = true, Body = ">"u8.ToArray(), EndsStream = true });
+        };
+        RawClient client = _rig.Connect();
+        client.Send("POST /a HTTP/1.1\r\nHost: x.test\r\nContent-Length: 4\r\n\r\nbody");
+        Assert.True(_rig.Network.RunUntil(() => client.Text.EndsWith("0\r\n\r\n", StringComparison.Ordinal), 1_000_000));
+        string sent = string.Concat(app.Requests);
+        Assert.Contains("x-proc: 1\r\n", sent, StringComparison.Ordinal);
+        Assert.Contains("transfer-encoding: chunked\r\n", sent, StringComparison.Ordinal);
+        Assert.Contains("x-proc: 1\r\n", client.Text, StringComparison.Ordinal);
+        Assert.Contains("own", client.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("hello", client.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("body", sent, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, "200 - via_upstream 1")]
+    [InlineData(false, "500 - ext_proc_error_gRPC_error_14 0")]
+    public void A_server_that_dies_before_it_answered_the_head_is_left_out_where_that_is_allowed(bool allow, string record)
+    {
+        ScriptedUpstream app = Start(Both, Skip, s => s with { FailureModeAllow = allow });
+        _script.Talks = (_, body, end, _) => _script.Dies = body is not null && end;
+        _rig.Ask("POST /a HTTP/1.1\r\nHost: x.test\r\nContent-Length: 4\r\n\r\nbody");
+        Assert.Equal([record], _rig.Records.Lines);
+        if (allow)
+            Assert.Contains("body", string.Concat(app.Requests), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1_000_000, "200 - via_upstream 1")]
+    [InlineData(0, "504 - ext_proc_error_per-message_timeout_exceeded 0")]
+    public void A_server_may_ask_for_more_time_within_bounds(long most, string record)
+    {
+        Start(Head, Skip, s => s with { MessageMicrosMax = most });
+        _script.Talks = (step, _, _, say) =>
+        {
+            say(new ProcessingAnswer { Step = step, NeedsMicros = 900_000 });
+            _script.After = 600_000;
+            say(new ProcessingAnswer { Step = step });
+        };
+        _rig.Ask("GET /a HTTP/1.1\r\nHost: x.test\r\n\r\n");
+        Assert.Equal([record], _rig.Records.Lines);
+    }
+
+    [Fact]
+    public void A_route_has_a_server_of_its_own()
+    {
+        var other = new Script { Answer = (step, _, _) => new ProcessingAnswer { Step = step, Edits = [Set("x-other", "1")] } };
+        _script.Routed = other;
+        ScriptedUpstream app = _rig.AddUpstream(80, (_, _) => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        _rig.Filters.Add(new ExtProcFilter("proc", new ExtProcSettings { Service = _script, Mode = new ProcessingMode(Skip, Skip) }));
+        var settings = new ExtProcRouteSettings(false, new ProcessingMode(Head, Skip)) { Overrides = new Elsewhere() };
+        Lateen.Proxy.Routing.Route route = ProxyRig.Forward("/", _rig.AddCluster("web", 80));
+        _rig.Start(new Lateen.Proxy.Routing.Route { Name = route.Name, Path = route.Path, Action = route.Action, Filters = new Lateen.Proxy.Routing.FilterSettings([KeyValuePair.Create<string, object>("proc", settings)]) });
+        _rig.Ask("GET /a HTTP/1.1\r\nHost: x.test\r\n\r\n");
+        Assert.Contains("x-other: 1\r\n", Assert.Single(app.Requests), StringComparison.Ordinal);
+        Assert.Empty(_script.Seen);
+    }
+
+    private sealed class Elsewhere : ProcessorOverrides;
+
     private sealed class Script : ProcessorService
     {
         public List<string> Seen { get; } = [];
@@ -119,6 +195,17 @@ public sealed class ExtProcTests
         public bool Closed { get; set; }
 
         public Func<ProcessingStep, string?, bool, ProcessingAnswer?> Answer { get; set; } = (_, _, _) => null;
+
+        // In place of Answer: says as much as it likes.
+        public Action<ProcessingStep, string?, bool, Action<ProcessingAnswer>>? Talks { get; set; }
+
+        public bool Dies { get; set; }
+
+        public long After { get; set; } = 1000;
+
+        public Script? Routed { get; set; }
+
+        public override ProcessorService With(ProcessorOverrides overrides) => Routed ?? this;
 
         public override ProcessorStream NewStream(ProcessorReceiver receiver) => new Talk(this, receiver);
     }
@@ -143,11 +230,14 @@ public sealed class ExtProcTests
         private void Say(Exchange exchange, ProcessingStep step, string? body, bool end)
         {
             script.Seen.Add($"{step} {body ?? "-"} {end}");
-            if (script.Answer(step, body, end) is { } answer)
+            script.Talks?.Invoke(step, body, end, a => exchange.Worker.Loop.Arm(new Later(this, a, _generation), script.After));
+            if (script.Dies)
+                exchange.Worker.Loop.Arm(new Later(this, null, _generation), 1000);
+            else if (script.Talks is null && script.Answer(step, body, end) is { } answer)
                 exchange.Worker.Loop.Arm(new Later(this, answer, _generation), 1000);
         }
 
-        private sealed class Later(Talk talk, ProcessingAnswer answer, int generation) : Deadline
+        private sealed class Later(Talk talk, ProcessingAnswer? answer, int generation) : Deadline
         {
             protected override void OnDue(long now)
             {
@@ -156,6 +246,12 @@ public sealed class ExtProcTests
             }
         }
 
-        private void Tell(ProcessingAnswer answer) => receiver.OnAnswer(answer);
+        private void Tell(ProcessingAnswer? answer)
+        {
+            if (answer is null)
+                receiver.OnEnd(14);
+            else
+                receiver.OnAnswer(answer);
+        }
     }
 }

@@ -72,6 +72,7 @@ public sealed class JwtTests : IDisposable
             _tokens.Confused(claims), other.Sign(claims), _tokens.Sign(claims, "unknown"), _tokens.Sign(claims, "k1", "RS512"), _tokens.Sign(claims, "k1", "ES256"),
             $"{parts[0]}.{Tokens.Part(new { iss = "iss", sub = "admin" })}.{parts[2]}", _tokens.Sign(new { iss = "other" }), _tokens.Sign(new { iss = "iss", exp = 1 }),
             _tokens.Sign(new { iss = new[] { "iss" } }), _tokens.Sign(new { iss = "iss", exp = "4102444800" }), _tokens.Sign(new { iss = "iss", exp = -1 }), _tokens.Sign(new { iss = "iss", nbf = 4102444800 }),
+            _tokens.Sign(claims, "../k1"), _tokens.Sign(claims, "k1\r\nX-Sub: admin"), _tokens.Sign(claims, "' OR 1=1"), other.Carrying(claims),
             $"{Tokens.Part("text")}.{parts[1]}.{parts[2]}", new string('A', 4000), $"{parts[0]}.{new string('e', 9000)}.{parts[2]}",
             $"{parts[0]}.{System.Buffers.Text.Base64Url.EncodeToString(Encoding.ASCII.GetBytes(new string('[', 5000)))}.{parts[2]}",
         ];

@@ -34,5 +34,14 @@ internal sealed class Tokens : IDisposable
         return signed + "." + Base64Url.EncodeToString(HMACSHA256.HashData(_rsa.ExportSubjectPublicKeyInfo(), Encoding.ASCII.GetBytes(signed)));
     }
 
+    /// <summary>A token that brings its own key along, and the address of more.</summary>
+    public string Carrying(object claims)
+    {
+        RSAParameters key = _rsa.ExportParameters(false);
+        var header = new { alg = "RS256", kid = "k1", jku = "https://evil.test/keys", jwk = new { kty = "RSA", n = Base64Url.EncodeToString(key.Modulus), e = Base64Url.EncodeToString(key.Exponent) } };
+        string signed = Part(header) + "." + Part(claims);
+        return signed + "." + Base64Url.EncodeToString(_rsa.SignData(Encoding.ASCII.GetBytes(signed), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
+    }
+
     public static string Part(object json) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(json));
 }

@@ -86,6 +86,21 @@ public sealed class StatisticsTests
         }
     }
 
+    [Theory]
+    [InlineData("a\"} 1\nfake{x=\"")]
+    [InlineData("back\\slash")]
+    [InlineData("line\nend")]
+    [InlineData("tail\\")]
+    public void A_name_that_traffic_chose_cannot_break_the_page(string name)
+    {
+        var store = new StatStore(1);
+        store.DynamicCounter($"cluster.{name}.upstream_rq_200");
+        string[] lines = [.. Prometheus(store).Split('\n').Where(static l => l.StartsWith("envoy_cluster", StringComparison.Ordinal))];
+        string line = Assert.Single(lines);
+        Assert.Matches("^[a-z_]+\\{([a-z_]+=\"([^\"\\\\\n]|\\\\[\\\\\"n])*\",?)*\\} 0$", line);
+        Assert.DoesNotContain("fake", Prometheus(store).Split('\n').Select(static l => l.Split('{')[0]));
+    }
+
     [Fact]
     public void Quantiles_are_of_two_digits()
     {
