@@ -1,16 +1,20 @@
 // Load: what a request costs in the proxy, beside what it costs in nginx and HAProxy doing the same work, in one run. Each is put on a core of its
 // own with the load on another, and they take turns: a machine that is slower in one round is slower for all. Compare inside one table only.
 //   dotnet run -c Release --project bench/Load -- [--lateen PATH] [--rounds N] [--seconds N] [--only http1,http1-full,tcp] [--results FILE]
+//   … -- mesh [--world SxE] [--proxies P] [--namespaces N] [--churn SECONDS] [--results FILE] [-- OPTIONS OF THE CONTROL PLANE]: what the control plane costs (folder Mesh)
 // Needs wrk and nginx (also the backend); HAProxy where it is there. The proxy is the published one (./lateen publish) unless told otherwise.
 //
 // Refused: a load generator of our own (its cost would be measured with ours), and requests a second as the figure (it measures the neighbours, too).
 using System.Globalization;
 using Lateen.Bench.Load;
+using Lateen.Bench.Load.Mesh;
 
 string Option(string name, string otherwise) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : otherwise;
 
 int rounds = int.Parse(Option("--rounds", "5"), CultureInfo.InvariantCulture), seconds = int.Parse(Option("--seconds", "2"), CultureInfo.InvariantCulture);
 string lateen = Path.GetFullPath(Option("--lateen", ".build/lateen/lateen")), results = Option("--results", "");
+if (args is ["mesh", ..])
+    return await MeshAsync();
 if (Missing("wrk", "nginx") is { Length: > 0 } missing || !File.Exists(lateen))
 {
     Console.Error.WriteLine(!File.Exists(lateen) ? $"error: {lateen} is not there; ./lateen publish makes it" : "error: not on the PATH: " + string.Join(", ", Missing("wrk", "nginx")));
@@ -38,6 +42,27 @@ Console.WriteLine(string.Join('\n', table));
 if (results.Length > 0)
     File.WriteAllLines(results, table);
 return 0;
+
+async Task<int> MeshAsync()
+{
+    if (!File.Exists(lateen))
+    {
+        Console.Error.WriteLine($"error: {lateen} is not there; ./lateen publish makes it");
+        return 2;
+    }
+    // The clients keep off the control plane's core.
+    using (System.Diagnostics.Process pinned = System.Diagnostics.Process.Start("taskset", ["-apc", "1", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)])!)
+        await pinned.WaitForExitAsync();
+    string[] world = Option("--world", "1000x5").Split('x');
+    int at = Array.IndexOf(args, "--");
+    var mesh = new MeshWorld(int.Parse(world[0], CultureInfo.InvariantCulture), int.Parse(world[1], CultureInfo.InvariantCulture), int.Parse(Option("--namespaces", "1"), CultureInfo.InvariantCulture));
+    var bench = new MeshBench(lateen, mesh, int.Parse(Option("--proxies", "100"), CultureInfo.InvariantCulture), at < 0 ? [] : args[(at + 1)..]);
+    string[] rows = [MeshBench.Head, .. await bench.RunAsync(int.Parse(Option("--churn", "20"), CultureInfo.InvariantCulture))];
+    Console.WriteLine(string.Join('\n', rows));
+    if (results.Length > 0)
+        await File.WriteAllLinesAsync(results, rows);
+    return 0;
+}
 
 static string[] Missing(params string[] programs) =>
     [.. programs.Where(p => !(Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin").Split(':').Any(folder => File.Exists(Path.Combine(folder, p))))];

@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Lateen.Bench.Load.Mesh;
+
+/// <summary>The steps of a mesh's life, each with the CPU it costs the control plane and the time until the last proxy has it.</summary>
+internal sealed class MeshBench(string program, MeshWorld world, int proxies, string[] options)
+{
+    private const int ChangesASecond = 100;
+    private readonly List<string> _rows = [];
+    private readonly Awaited _awaited = new(proxies);
+    private MeshClient[] _clients = [];
+    private MeshServer _server = null!;
+    private int _changes;
+
+    /// <summary>Rows of a table.</summary>
+    public const string Head = "| world | step | CPU s | target | istiod CPU s | last proxy after, ms | MB sent | messages |\n|---|---|---|---|---|---|---|---|";
+
+    /// <summary>Runs all steps once.</summary>
+    public async Task<IReadOnlyList<string>> RunAsync(int churnSeconds)
+    {
+        _server = await MeshServer.StartAsync(program, world, options);
+        using MeshServer server = _server;
+        await QuietAsync();
+        Note("started and compiled", _server.CpuSeconds(), double.NaN, -1, 0, 0);
+        _clients = [.. Enumerable.Range(0, proxies).Select(i => new MeshClient(i, world, _awaited))];
+        await StepAsync(0, "all proxies connect at once", ConnectAsync);
+        await StepAsync(1, "one endpoint changes", () => EndpointAsync(1));
+        await StepAsync(1, "one endpoint changes, again", () => EndpointAsync(2));
+        await StepAsync(2, "one VirtualService changes", () => ChangeAsync(world.VirtualService(10, 5), (MeshClient.Routes, "8080", "")));
+        await StepAsync(2, "one VirtualService changes, again", () => ChangeAsync(world.VirtualService(20, 5), (MeshClient.Routes, "8080", "")));
+        await StepAsync(3, "one DestinationRule changes", () => ChangeAsync(world.DestinationRule(30, 77), (MeshClient.Clusters, world.ClusterOf(30), ""), (MeshClient.Endpoints, world.ClusterOf(30), "")));
+        await StepAsync(4, "one service is added", AddServiceAsync);
+        await StepAsync(5, $"{ChangesASecond} endpoint changes a second for {churnSeconds} s", () => ChurnAsync(churnSeconds));
+        await StepAsync(6, "all proxies reconnect", ReconnectAsync);
+        Note("peak resident MB", _server.PeakMegabytes, MeshFigures.Of(world, proxies, 7).Target, 7, 0, 0);
+        foreach (MeshClient client in _clients)
+            client.Disconnect();
+        Check();
+        return _rows;
+    }
+
+    private async Task StepAsync(int step, string name, Func<Task> act)
+    {
+        _awaited.Clear();
+        await QuietAsync();
+        (double cpu, long bytes, long messages) = (_server.CpuSeconds(), _clients.Sum(c => c.Bytes), _clients.Sum(c => c.Messages));
+        var watch = Stopwatch.StartNew();
+        await act();
+        double wall = watch.Elapsed.TotalMilliseconds;
+        await QuietAsync();
+        Note(name, _server.CpuSeconds() - cpu, MeshFigures.Of(world, proxies, step).Target, step, wall, _clients.Sum(c => c.Bytes) - bytes, _clients.Sum(c => c.Messages) - messages);
+        if (_clients.FirstOrDefault(c => c.Trouble is not null) is { } troubled)
+            throw new InvalidOperationException(troubled.Trouble);
+    }
+
+    private async Task ConnectAsync()
+    {
+        await Task.WhenAll(_clients.Select(c => c.ConnectAsync(_server.Xds)));
+        await Task.WhenAll(_clients.Select(c => c.Complete)).WaitAsync(TimeSpan.FromMinutes(5));
+    }
+
+    private async Task ReconnectAsync()
+    {
+        foreach (MeshClient client in _clients)
+            client.Disconnect();
+        await Task.WhenAll(_clients.Select(c => c.ConnectAsync(_server.Xds)));
+        await Task.WhenAll(_clients.Select(c => c.Complete)).WaitAsync(TimeSpan.FromMinutes(5));
+    }
+
+    private Task EndpointAsync(int service)
+    {
+        string address = MeshWorld.Address(200, ++_changes);
+        return ChangeAsync(world.Slice(service, address), (MeshClient.Endpoints, world.ClusterOf(service), address));
+    }
+
+    private async Task ChangeAsync(JsonObject changed, params (string Type, string Name, string Inside)[] seen)
+    {
+        Task all = Task.WhenAll(seen.Select(s => _awaited.Add(s.Type, s.Name, s.Inside)));
+        await _server.ApplyAsync(changed);
+        await all.WaitAsync(TimeSpan.FromMinutes(2));
+    }
+
+    private async Task AddServiceAsync()
+    {
+        MeshWorld larger = world with { Services = world.Services + 1 };
+        int added = world.Services;
+        // Its tail of numbers is nobody else's, whatever the addresses of the others.
+        Task all = Task.WhenAll(_awaited.Add(MeshClient.Endpoints, larger.ClusterOf(added)), _awaited.Add(MeshClient.Routes, "8080", larger.HostOf(added)));
+        await _server.ApplyAsync([.. larger.ServiceWithPods(added)]);
+        await all.WaitAsync(TimeSpan.FromMinutes(2));
+    }
+
+    private async Task ChurnAsync(int seconds)
+    {
+        var random = new Random(7);
+        var pending = new List<Task>();
+        var watch = Stopwatch.StartNew();
+        for (int i = 0; i < seconds * ChangesASecond; i++)
+        {
+            int service = random.Next(world.Services);
+            string address = MeshWorld.Address(200, ++_changes);
+            // A service that changes again before all have seen it is waited for in its newest form.
+            pending.Add(_awaited.Add(MeshClient.Endpoints, world.ClusterOf(service), address));
+            await _server.ApplyAsync(world.Slice(service, address));
+            TimeSpan ahead = TimeSpan.FromSeconds((i + 1.0) / ChangesASecond) - watch.Elapsed;
+            if (ahead > TimeSpan.Zero)
+                await Task.Delay(ahead);
+        }
+        double took = watch.Elapsed.TotalSeconds;
+        while (_awaited.Open > 0 && watch.Elapsed < TimeSpan.FromMinutes(2))
+            await Task.Delay(20);
+        double[] late = [.. _awaited.Milliseconds.Order()];
+        _rows.Add(string.Create(CultureInfo.InvariantCulture,
+            $"| {Name} | churn: {seconds * ChangesASecond} changes in {took:F1} s | | | | until all have it: median {At(late, 0.5):F0}, p99 {At(late, 0.99):F0}, worst {At(late, 1):F0} | | |"));
+    }
+
+    private static double At(double[] sorted, double share) => sorted.Length == 0 ? double.NaN : sorted[Math.Min(sorted.Length - 1, (int)(share * sorted.Length))];
+
+    // Nothing has come for a while, and the control plane does nothing: answers are in, collections are done.
+    private async Task QuietAsync()
+    {
+        (long seen, double cpu) = (-1, 0);
+        for (int calm = 0; calm < 4;)
+        {
+            (long now, double used) = (_clients.Sum(c => c.Messages), _server.CpuSeconds());
+            calm = now == seen && used - cpu < 0.005 ? calm + 1 : 0;
+            (seen, cpu) = (now, used);
+            await Task.Delay(100);
+        }
+    }
+
+    private string Name => $"{world.Services}×{world.Endpoints}, {proxies} proxies" + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "");
+
+    private void Note(string step, double used, double target, int number, double wall, long bytes, long messages = 0) => _rows.Add(string.Create(CultureInfo.InvariantCulture,
+        $"| {Name} | {step} | {used:0.###} | {(double.IsNaN(target) ? "" : target.ToString(CultureInfo.InvariantCulture))} | {(number < 0 ? "" : MeshFigures.Of(world, proxies, number).Istiod)} | {(wall > 0 ? wall.ToString("F0", CultureInfo.InvariantCulture) : "")} | {bytes / 1e6:0.#} | {messages} |"));
+
+    // All proxies of one namespace and one kind end with the same shared resources.
+    private void Check()
+    {
+        foreach (IGrouping<string, MeshClient> alike in _clients.GroupBy(c => world.NamespaceOf(Array.IndexOf(_clients, c) % world.Services)))
+        {
+            Dictionary<string, string> first = alike.First().Held[MeshClient.Endpoints];
+            if (alike.Any(c => c.Held[MeshClient.Endpoints].Count != first.Count || c.Held[MeshClient.Endpoints].Any(pair => first[pair.Key] != pair.Value)))
+                throw new InvalidOperationException($"proxies of {alike.Key} ended with different endpoints");
+        }
+    }
+}
