@@ -16,7 +16,7 @@ public sealed class RegistryView
     public FrozenDictionary<string, ImmutableArray<Service>> ByHost { get; init; } = FrozenDictionary<string, ImmutableArray<Service>>.Empty;
 
     /// <summary>Endpoints by service; services without endpoints have no entry.</summary>
-    public FrozenDictionary<ServiceKey, ServiceEndpoints> Endpoints { get; init; } = FrozenDictionary<ServiceKey, ServiceEndpoints>.Empty;
+    public IReadOnlyDictionary<ServiceKey, ServiceEndpoints> Endpoints { get; init; } = FrozenDictionary<ServiceKey, ServiceEndpoints>.Empty;
 
     /// <summary>Pods and WorkloadEntries by address.</summary>
     public FrozenDictionary<string, ImmutableArray<Workload>> WorkloadsByAddress { get; init; } = FrozenDictionary<string, ImmutableArray<Workload>>.Empty;

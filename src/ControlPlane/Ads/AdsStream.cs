@@ -66,13 +66,12 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
         _ => throw new ArgumentException("not a discovery request", nameof(request)),
     };
 
-    internal IMessage? Next(DateTimeOffset now)
+    internal AdsResponse? Next(DateTimeOffset now)
     {
-        if (!Session.TryTake(out AdsResponse response)) return null;
-        (string typeUrl, string nonce) = response.Delta is { } delta ? (delta.TypeUrl, delta.Nonce) : (response.Whole!.TypeUrl, response.Whole.Nonce);
-        TypeTrack track = Track(typeUrl);
-        (track.SentNonce, track.SentAt) = (nonce, now);
-        return response.Message;
+        if (!Session.TryTake(out AdsResponse? response)) return null;
+        TypeTrack track = Track(response.TypeUrl);
+        (track.SentNonce, track.SentAt) = (response.Nonce, now);
+        return response;
     }
 
     private AdsReply Receive(DeltaDiscoveryRequest request, DateTimeOffset now)

@@ -70,11 +70,11 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     }
 
     /// <summary>The next response of a stream, made now from the newest snapshot; null when the proxy has all there is.</summary>
-    public IMessage? Next(AdsStream stream, DateTimeOffset now)
+    public AdsResponse? Next(AdsStream stream, DateTimeOffset now)
     {
-        IMessage? response = stream.Next(now);
+        AdsResponse? response = stream.Next(now);
         if (response is null) Settle(stream, now);
-        else metrics.Pushed(response);
+        else metrics.Pushed(response.TypeUrl, response.Size);
         return response;
     }
 

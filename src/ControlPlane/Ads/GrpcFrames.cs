@@ -13,6 +13,7 @@ using System.IO.Pipelines;
 using Google.Protobuf;
 using Lateen.Api.Documents;
 using Lateen.Api.Grpc;
+using Lateen.Pilot.Push;
 
 namespace Lateen.ControlPlane.Ads;
 
@@ -22,6 +23,9 @@ public readonly record struct GrpcRead<T>(T? Message, bool Ended, GrpcEnding Ref
 /// <summary>Length-prefixed gRPC messages on a pipe.</summary>
 public static class GrpcFrames
 {
+    // As much as Kestrel takes of a response before it makes the writer wait.
+    private const int PortionBytes = 64 << 10;
+
     /// <summary>Reads the next message; at most <paramref name="messageBytesMax"/> bytes of it.</summary>
     public static async ValueTask<GrpcRead<T>> ReadAsync<T>(PipeReader reader, MessageParser<T> parser, int messageBytesMax, CancellationToken cancel)
         where T : class, IMessage<T>
@@ -50,12 +54,45 @@ public static class GrpcFrames
         }
     }
 
-    /// <summary>Writes one message and waits until the transport has taken it: back-pressure of the peer's flow control arrives here.</summary>
-    public static async ValueTask<bool> WriteAsync(PipeWriter writer, IMessage message, CancellationToken cancel)
+    /// <summary>Writes one response out of its pieces and waits until the transport has taken it: back-pressure of the peer's flow control arrives here.</summary>
+    /// <remarks>A response of megabytes passes through in portions, so that a stream holds no more of it than one.</remarks>
+    public static async ValueTask<bool> WriteAsync(PipeWriter writer, AdsResponse response, CancellationToken cancel)
     {
-        GrpcFrame.Write(message, writer);
-        FlushResult flushed = await writer.FlushAsync(cancel);
-        return !flushed.IsCompleted && !flushed.IsCanceled;
+        GrpcFrame.WritePrefix(writer.GetSpan(GrpcFrame.PrefixBytes), response.Size);
+        writer.Advance(GrpcFrame.PrefixBytes);
+        for ((int piece, int from) = (0, 0); piece < response.PieceCount;)
+        {
+            (piece, from) = Portion(writer, response, piece, from);
+            FlushResult flushed = await writer.FlushAsync(cancel);
+            if (flushed.IsCompleted || flushed.IsCanceled) return false;
+        }
+        return true;
+    }
+
+    /// <summary>One response with its prefix as one array.</summary>
+    public static byte[] ToArray(AdsResponse response)
+    {
+        byte[] bytes = [.. stackalloc byte[GrpcFrame.PrefixBytes], .. response.Bytes()];
+        GrpcFrame.WritePrefix(bytes, response.Size);
+        return bytes;
+    }
+
+    // Where the next portion begins: a piece, and a place in it.
+    private static (int Piece, int From) Portion(PipeWriter writer, AdsResponse response, int piece, int from)
+    {
+        for (int left = PortionBytes; piece < response.PieceCount; piece++)
+        {
+            ReadOnlySpan<byte> bytes = response.Piece(piece)[from..];
+            if (bytes.Length > left)
+            {
+                writer.Write(bytes[..left]);
+                return (piece, from + left);
+            }
+            writer.Write(bytes);
+            left -= bytes.Length;
+            from = 0;
+        }
+        return (piece, from);
     }
 
     private static (bool Compressed, uint Length) Prefix(ReadOnlySequence<byte> buffer)

@@ -50,11 +50,11 @@ public sealed class PilotMetrics
     }
 
     /// <summary>A response went out.</summary>
-    public void Pushed(IMessage response)
+    public void Pushed(string typeUrl, int bytes)
     {
-        string type = AdsStreams.ShortName(response is DeltaDiscoveryResponse delta ? delta.TypeUrl : ((DiscoveryResponse)response).TypeUrl).ToLowerInvariant();
+        string type = AdsStreams.ShortName(typeUrl).ToLowerInvariant();
         pushes.Add(1, type);
-        size.Record(response.CalculateSize(), type);
+        size.Record(bytes, type);
     }
 
     /// <summary>A request came in.</summary>

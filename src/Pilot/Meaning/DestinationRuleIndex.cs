@@ -25,6 +25,13 @@ public sealed record MergedDestinationRule(Meant<DestinationRule> Rule, Export E
 {
     /// <summary>Labels of the clients it is for; null for all.</summary>
     public IDictionary<string, string>? Selector => Rule.Spec.WorkloadSelector?.MatchLabels;
+
+    /// <summary>Two are equal when the same resources went in, whenever that was.</summary>
+    public bool Equals(MergedDestinationRule? other) =>
+        ReferenceEquals(this, other) || (other is not null && Rule.Equals(other.Rule) && Export.Equals(other.Export) && From.AsSpan().SequenceEqual(other.From.AsSpan()));
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Rule.GetHashCode();
 }
 
 /// <summary>DestinationRules by namespace.</summary>
@@ -38,4 +45,9 @@ public sealed record DestinationRuleIndex
 
     /// <summary>Rules of the root namespace that only the root namespace sees.</summary>
     public required DestinationRuleSet RootLocal { get; init; }
+
+    /// <summary>Keys of the labels by which rules choose clients.</summary>
+    public IEnumerable<string> SelectorKeys() => Local.Values.Concat(Exported.Values).Append(RootLocal)
+        .SelectMany(static set => set.Exact.Values.Concat(set.Wildcard.Values)).SelectMany(static rules => rules)
+        .SelectMany(static rule => (IEnumerable<string>?)rule.Selector?.Keys ?? []);
 }

@@ -22,6 +22,10 @@ public sealed record VirtualServiceIndex
     /// <summary>Delegates by <c>namespace/name</c> of the root that took them in.</summary>
     public required FrozenDictionary<string, ImmutableArray<string>> DelegatesOf { get; init; }
 
+    /// <summary>All of them; one for several gateways or audiences comes several times.</summary>
+    public IEnumerable<Meant<VirtualService>> All() =>
+        PublicByGateway.Values.Concat(PrivateByNamespace.Values).Concat(ExportedToNamespace.Values).SelectMany(static rules => rules);
+
     /// <summary>The VirtualServices that a namespace sees at a gateway: private, exported to it, public.</summary>
     public IEnumerable<Meant<VirtualService>> VisibleTo(string ns, string gateway)
     {

@@ -14,10 +14,9 @@
 // Refused: a queue of rendered responses for each stream (unbounded, or stale when bounded); versions that are counters (equal bytes
 // would be pushed again after every change elsewhere, and after every reconnect).
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using Envoy.Config.Cluster.V3;
 using Envoy.Service.Discovery.V3;
-using Google.Protobuf;
 using Lateen.Api.Grpc;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Scope;
@@ -98,9 +97,9 @@ public sealed class AdsSession
 
     /// <summary>Takes the next response, in the order clusters, endpoints, listeners, routes, the rest.</summary>
     /// <returns>False when the proxy has all there is, or has to answer first.</returns>
-    public bool TryTake(out AdsResponse response)
+    public bool TryTake([NotNullWhen(true)] out AdsResponse? response)
     {
-        response = default;
+        response = null;
         if (Rejection is not null || Scope is null) return false;
         // Twice, because routes that turn out to be unchanged make way for the removal of clusters.
         for (var i = 0; i < 2 * _inOrder.Count; i++)
@@ -185,7 +184,7 @@ public sealed class AdsSession
             return null;
         }
         isNew = true;
-        var watch = new WatchedType(typeUrl);
+        var watch = new WatchedType(typeUrl, _hub.NoNames);
         _watches.Add(typeUrl, watch);
         var at = _inOrder.FindIndex(other => TypeUrls.PushOrder(other.TypeUrl) > TypeUrls.PushOrder(typeUrl));
         _inOrder.Insert(at < 0 ? _inOrder.Count : at, watch);
@@ -196,7 +195,7 @@ public sealed class AdsSession
     {
         // An empty first subscription, or "*", is the wildcard (xDS protocol, "How the client specifies what resources to return").
         watch.IsWildcard = request.ResourceNamesSubscribe.Count == 0 || request.ResourceNamesSubscribe.Contains("*");
-        foreach (var name in request.ResourceNamesSubscribe) watch.Subscribe(name);
+        watch.Subscribe(request.ResourceNamesSubscribe);
         foreach (var (name, version) in request.InitialResourceVersions) watch.Holds(name, version);
         watch.IsResumed = request.InitialResourceVersions.Count > 0;
         watch.IsDirty = true;
@@ -206,9 +205,9 @@ public sealed class AdsSession
     private void Continue(WatchedType watch, DeltaDiscoveryRequest request)
     {
         if (request.ResponseNonce.Length > 0) Answered(watch, request.ResponseNonce, request.ErrorDetail?.Message);
-        foreach (var name in request.ResourceNamesUnsubscribe) watch.Unsubscribe(name);
+        watch.Unsubscribe(request.ResourceNamesUnsubscribe);
         if (request.ResourceNamesUnsubscribe.Contains("*")) watch.IsWildcard = false;
-        foreach (var name in request.ResourceNamesSubscribe) watch.Subscribe(name);
+        watch.Subscribe(request.ResourceNamesSubscribe);
         if (request.ResourceNamesSubscribe.Contains("*")) watch.IsWildcard = true;
         if (request.ResourceNamesSubscribe.Count == 0) return;
         watch.IsDirty = true;
@@ -227,93 +226,54 @@ public sealed class AdsSession
         watch.IsDirty = false;
         watch.IsResumed = false;
         if (!watch.IsWildcard && watch.Names.Count == 0 && watch.SentCount == 0 && !watch.OwesAnswer) return null;
-        var all = _hub.Generate(watch.TypeUrl, scope, watch.IsWildcard ? null : watch.Names);
-        return _incremental ? RenderDelta(watch, scope, all) : RenderWhole(watch, scope, all);
-    }
-
-    private AdsResponse? RenderDelta(WatchedType watch, ProxyScope scope, IReadOnlyList<WireResource> all)
-    {
-        var news = new List<WireResource>();
-        foreach (var resource in all)
+        var names = watch.IsWildcard ? null : watch.Names;
+        var now = ResourceSet.Of(_hub.Generate(watch.TypeUrl, scope, names), names);
+        if (watch.IsWildcard && watch.Names.Count > 0) now = now.AskedFor(watch.Names);
+        var change = watch.ChangeTo(now);
+        IReadOnlyList<string> withheld = [];
+        watch.WithholdsRemovals = _incremental && watch.TypeUrl == TypeUrls.Cluster && change.Gone.Count > 0 && NamesMayChange;
+        if (watch.WithholdsRemovals) (withheld, change) = (change.Gone, change with { Gone = [] });
+        // Who has it all waits for no answer, unless it asked; in state of the world only a whole type can tell that something is gone.
+        var isWhole = !_incremental && TypeUrls.IsWholeState(watch.TypeUrl);
+        if (change.News.Count == 0 && (change.Gone.Count == 0 || (!_incremental && !isWhole)) && !watch.OwesAnswer)
         {
-            if (watch.IsNews(resource)) news.Add(resource);
+            if (withheld.Count == 0) watch.Settle(now);
+            return null;
         }
-        var gone = watch.Gone(all);
-        watch.WithholdsRemovals = watch.TypeUrl == TypeUrls.Cluster && gone.Count > 0 && NamesMayChange;
-        if (watch.WithholdsRemovals) gone = [];
-        if (news.Count == 0 && gone.Count == 0 && !watch.OwesAnswer) return null;
-
-        var response = new DeltaDiscoveryResponse
-        {
-            TypeUrl = watch.TypeUrl,
-            SystemVersionInfo = scope.Snapshot.Revision,
-            Nonce = NextNonce(scope),
-        };
-        foreach (var resource in news)
-        {
-            response.Resources.Add(resource.Delivery);
-        }
-        response.RemovedResources.Add(gone);
-        Delivered(watch, response.Nonce, scope, news, gone);
-        return new AdsResponse(response);
+        var (revision, nonce) = (scope.Snapshot.Revision, NextNonce(scope));
+        NoteWarming(watch, change);
+        watch.Sent(nonce, revision, now, change, withheld);
+        RewarmEndpoints(watch, change);
+        return _incremental
+            ? AdsResponse.Incremental(watch.TypeUrl, revision, nonce, change)
+            : AdsResponse.StateOfTheWorld(watch.TypeUrl, revision, nonce, isWhole ? now : change.News);
     }
 
-    private AdsResponse? RenderWhole(WatchedType watch, ProxyScope scope, IReadOnlyList<WireResource> all)
+    // A cluster that changed warms again and waits for its endpoints, although those did not change.
+    private void RewarmEndpoints(WatchedType watch, SetChange change)
     {
-        var news = all.Where(watch.IsNews).ToList();
-        var gone = watch.Gone(all);
-        var isWhole = TypeUrls.IsWholeState(watch.TypeUrl);
-        if (news.Count == 0 && (gone.Count == 0 || !isWhole) && !watch.OwesAnswer) return null;
-
-        var response = new DiscoveryResponse
-        {
-            TypeUrl = watch.TypeUrl,
-            VersionInfo = scope.Snapshot.Revision,
-            Nonce = NextNonce(scope),
-        };
-        foreach (var resource in isWhole ? all : news) response.Resources.Add(resource.Body);
-        Delivered(watch, response.Nonce, scope, news, gone);
-        return new AdsResponse(response);
-    }
-
-    private void Delivered(WatchedType watch, string nonce, ProxyScope scope, List<WireResource> news, List<string> gone)
-    {
-        NoteWarming(watch, news, gone);
-        watch.Sent(nonce, scope.Snapshot.Revision, news, gone);
         if (watch.TypeUrl != TypeUrls.Cluster || !_watches.TryGetValue(TypeUrls.Endpoint, out var endpoints)) return;
-        // A cluster that changed warms again and waits for its endpoints, although those did not change.
-        foreach (var cluster in news)
+        foreach (var cluster in change.News)
         {
             if (endpoints.Names.Contains(cluster.Name) && endpoints.Forget(cluster.Name)) endpoints.IsDirty = true;
         }
     }
 
     // A cluster whose endpoints are discovered serves from the moment that it has them; one that the proxy holds in another form goes on serving meanwhile.
-    private void NoteWarming(WatchedType watch, List<WireResource> news, List<string> gone)
+    private void NoteWarming(WatchedType watch, SetChange change)
     {
-        if (watch.TypeUrl == TypeUrls.Endpoint)
+        if (watch.TypeUrl == TypeUrls.Endpoint && _unwarmed.Count > 0)
         {
-            foreach (var endpoints in news) _unwarmed.Remove(endpoints.Name);
-            foreach (var name in gone) _unwarmed.Remove(name);
+            foreach (var endpoints in change.News) _unwarmed.Remove(endpoints.Name);
+            foreach (var name in change.Gone) _unwarmed.Remove(name);
         }
         if (watch.TypeUrl != TypeUrls.Cluster || watch.SentCount == 0) return;
-        foreach (var resource in news)
+        foreach (var resource in change.News)
         {
-            if (!watch.IsHeld(resource.Name) && resource.Message is Cluster { Type: Cluster.Types.DiscoveryType.Eds } cluster)
-                _unwarmed.Add(cluster.EdsClusterConfig?.ServiceName is { Length: > 0 } service ? service : cluster.Name);
+            if (!watch.IsHeld(resource.Name) && resource.EndpointsName is { } name) _unwarmed.Add(name);
         }
     }
 
     private string NextNonce(ProxyScope scope) =>
         string.Create(CultureInfo.InvariantCulture, $"{scope.Snapshot.Revision}/{++_responses}");
-}
-
-/// <summary>A response to be written to the stream: a <see cref="DeltaDiscoveryResponse"/> or a <see cref="DiscoveryResponse"/>.</summary>
-public readonly record struct AdsResponse(IMessage Message)
-{
-    /// <summary>The incremental form, or null.</summary>
-    public DeltaDiscoveryResponse? Delta => Message as DeltaDiscoveryResponse;
-
-    /// <summary>The state-of-the-world form, or null.</summary>
-    public DiscoveryResponse? Whole => Message as DiscoveryResponse;
 }

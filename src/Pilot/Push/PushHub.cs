@@ -69,6 +69,9 @@ public sealed class PushHub
     public IReadOnlyList<WireResource> Generate(string typeUrl, ProxyScope scope, IReadOnlySet<string>? names) =>
         _generators.TryGetValue(typeUrl, out var generator) ? generator.Generate(scope, names) : [];
 
+    /// <summary>Where every subscription begins, so that equal ones come to be one object.</summary>
+    internal NameSet NoNames { get; } = NameSet.Empty;
+
     internal bool Generates(string typeUrl) => _generators.ContainsKey(typeUrl);
 
     internal void Introduced(AdsSession session, DateTimeOffset now)

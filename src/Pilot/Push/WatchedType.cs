@@ -2,22 +2,28 @@ using Lateen.Pilot.Generation;
 
 namespace Lateen.Pilot.Push;
 
-/// <summary>What one session watches of one type: names asked for, versions sent, answers outstanding, refusals.</summary>
-internal sealed class WatchedType(string typeUrl)
+/// <summary>What one session watches of one type: names asked for, what it was sent, answers outstanding, refusals.</summary>
+/// <remarks>
+/// What was sent is a set that the session shares with others, and the few names about which the peer differs from it. So a session costs little whatever the mesh has, and what
+/// it must be told of a new set is what everybody must be told, found once.
+/// </remarks>
+internal sealed class WatchedType(string typeUrl, NameSet noNames)
 {
     /// <summary>Version that stands for "was told that it does not exist".</summary>
     private const string Absent = "";
 
-    private readonly Dictionary<string, string> _sent = [];
-    private readonly Dictionary<string, List<string>> _outstanding = [];
-    private readonly Dictionary<string, NackedResource> _nacked = [];
-    private readonly HashSet<string> _names = [];
+    private readonly Dictionary<string, IReadOnlyList<WireResource>> _outstanding = [];
+    private ResourceSet _sent = ResourceSet.Empty;
+
+    // Version that the peer has; null: it has none and was not told.
+    private Dictionary<string, string?>? _differs;
+    private SortedDictionary<string, NackedResource>? _nacked;
 
     public string TypeUrl { get; } = typeUrl;
 
     public bool IsWildcard { get; set; }
 
-    public IReadOnlySet<string> Names => _names;
+    public NameSet Names { get; private set; } = noNames;
 
     /// <summary>Generation has to look at it again.</summary>
     public bool IsDirty { get; set; }
@@ -39,107 +45,163 @@ internal sealed class WatchedType(string typeUrl)
 
     public bool AwaitsAck => _outstanding.Count > 0;
 
-    public int SentCount => _sent.Count;
-
-    public IEnumerable<NackedResource> Nacked => _nacked.Values.OrderBy(nacked => nacked.Name, StringComparer.Ordinal);
-
-    public void Subscribe(string name)
+    /// <summary>How much the peer holds.</summary>
+    public int SentCount
     {
-        _names.Add(name);
-        // A name subscribed to again wants the resource again (xDS protocol, "Subscribing to resources").
-        _sent.Remove(name);
+        get
+        {
+            var count = _sent.Count;
+            foreach (var (name, version) in _differs ?? [])
+            {
+                var inSet = _sent.Find(name) is not null;
+                var held = !string.IsNullOrEmpty(version);
+                if (inSet != held) count += held ? 1 : -1;
+            }
+            return count;
+        }
     }
 
-    public void Unsubscribe(string name)
+    public IEnumerable<NackedResource> Nacked => _nacked is null ? [] : _nacked.Values;
+
+    public void Subscribe(IReadOnlyCollection<string> names)
     {
-        _names.Remove(name);
-        if (!IsWildcard) _sent.Remove(name);
+        if (names.Count == 0) return;
+        Names = Names.With(names);
+        if (_sent.Count == 0 && _sent.Shared.Missing.Count == 0 && _differs is null) return;
+        // A name subscribed to again wants the resource again (xDS protocol, "Subscribing to resources").
+        foreach (var name in names) Differ(name, null);
+    }
+
+    public void Unsubscribe(IReadOnlyCollection<string> names)
+    {
+        if (names.Count == 0) return;
+        Names = Names.Without(names);
+        if (IsWildcard) return;
+        foreach (var name in names) Differ(name, null);
     }
 
     /// <summary>Replaces the subscription (state of the world). True when it changed.</summary>
-    public bool Replace(IEnumerable<string> names)
+    public bool Replace(IReadOnlyCollection<string> names)
     {
         var wanted = names.ToHashSet();
-        if (wanted.SetEquals(_names)) return false;
-        foreach (var gone in _names.Except(wanted).ToList()) Unsubscribe(gone);
-        foreach (var added in wanted.Where(name => !_names.Contains(name))) Subscribe(added);
+        if (wanted.SetEquals(Names)) return false;
+        Unsubscribe([.. Names.Where(name => !wanted.Contains(name))]);
+        Subscribe([.. wanted.Where(name => !Names.Contains(name))]);
         return true;
     }
 
     /// <summary>The peer holds this version already, from an earlier stream.</summary>
-    public void Holds(string name, string version) => _sent[name] = version;
+    public void Holds(string name, string version) => Differ(name, version);
 
     /// <summary>The peer has some version of it.</summary>
-    public bool IsHeld(string name) => _sent.TryGetValue(name, out var version) && version != Absent;
+    public bool IsHeld(string name) => _differs is not null && _differs.TryGetValue(name, out var version) ? !string.IsNullOrEmpty(version) : _sent.Find(name) is not null;
 
-    /// <summary>The peer needs it once more, although it did not change.</summary>
-    public bool Forget(string name) => _sent.Remove(name);
-
-    public bool IsNews(WireResource resource) => !_sent.TryGetValue(resource.Name, out var version) || version != resource.Version;
-
-    /// <summary>Names that the peer holds, or waits for, and that do not exist.</summary>
-    /// <param name="all">Everything that exists of what it asked for.</param>
-    public List<string> Gone(IReadOnlyList<WireResource> all)
+    /// <summary>The peer needs it once more, although it did not change. False when it has none.</summary>
+    public bool Forget(string name)
     {
+        if (!IsHeld(name)) return false;
+        Differ(name, null);
+        return true;
+    }
+
+    /// <summary>What the peer must be told so that it has <paramref name="now"/>.</summary>
+    public SetChange ChangeTo(ResourceSet now)
+    {
+        var shared = now.Shared.Since(_sent.Shared);
+        if (_differs is null && SameOwn(now)) return shared;
+        var news = new List<WireResource>();
         var gone = new List<string>();
-        if (NothingGone(all)) return gone;
-        var existing = new HashSet<string>(all.Count);
-        foreach (var resource in all) existing.Add(resource.Name);
-        foreach (var (name, version) in _sent)
+        foreach (var resource in shared.News)
         {
-            if (version != Absent && !existing.Contains(name)) gone.Add(name);
+            // It may have been the peer's own before.
+            if (!Differs(resource.Name) && _sent.Find(resource.Name)?.Version != resource.Version) news.Add(resource);
         }
-        foreach (var name in _names)
+        foreach (var name in shared.Gone)
         {
-            if (name != "*" && !existing.Contains(name) && !_sent.ContainsKey(name)) gone.Add(name);
+            if (!Differs(name) && now.Find(name) is null) gone.Add(name);
         }
+        foreach (var resource in now.Own)
+        {
+            if (!Differs(resource.Name) && _sent.Find(resource.Name)?.Version != resource.Version) news.Add(resource);
+        }
+        foreach (var resource in _sent.Own)
+        {
+            if (!Differs(resource.Name) && now.Find(resource.Name) is null) gone.Add(resource.Name);
+        }
+        AddDiffering(now, news, gone);
         gone.Sort(StringComparer.Ordinal);
-        return gone;
+        return new SetChange(news, gone);
     }
 
-    // The usual case, told by counting: all that it holds exists, and all that it asked for, too.
-    private bool NothingGone(IReadOnlyList<WireResource> all)
+    public void Sent(string nonce, string revision, ResourceSet now, SetChange change, IReadOnlyList<string> withheld)
     {
-        if (!IsWildcard && all.Count != _names.Count) return false;
-        var held = 0;
-        foreach (var resource in all)
+        var held = withheld.Select(name => (name, Version: VersionOf(name))).ToList();
+        _sent = now;
+        _differs = null;
+        foreach (var (name, version) in held) Differ(name, version);
+        if (_nacked is not null)
         {
-            if (_sent.TryGetValue(resource.Name, out var version) && version != Absent) held++;
+            foreach (var resource in change.News) _nacked.Remove(resource.Name);
+            foreach (var name in change.Gone) _nacked.Remove(name);
         }
-        return held == _sent.Count && (!IsWildcard || _names.Count == 0 || (_names.Count == 1 && _names.Contains("*")));
-    }
-
-    public void Sent(string nonce, string revision, IReadOnlyList<WireResource> resources, IReadOnlyList<string> removed)
-    {
-        var names = new List<string>(resources.Count);
-        foreach (var resource in resources)
-        {
-            _sent[resource.Name] = resource.Version;
-            _nacked.Remove(resource.Name);
-            names.Add(resource.Name);
-        }
-        foreach (var name in removed)
-        {
-            _nacked.Remove(name);
-            if (_names.Contains(name)) _sent[name] = Absent;
-            else _sent.Remove(name);
-        }
-        _outstanding[nonce] = names;
+        _outstanding[nonce] = change.News;
         LastNonce = nonce;
         SentRevision = revision;
         OwesAnswer = false;
     }
 
+    /// <summary>The peer has <paramref name="now"/> already, in other words: nothing has to be sent.</summary>
+    public void Settle(ResourceSet now)
+    {
+        _sent = now;
+        _differs = null;
+    }
+
     /// <summary>The peer answered. False when the nonce is not one of ours (expired, or of another stream).</summary>
     public bool Answered(string nonce, string? error)
     {
-        if (!_outstanding.Remove(nonce, out var names)) return false;
+        if (!_outstanding.Remove(nonce, out var resources)) return false;
         if (error is null)
         {
             if (nonce == LastNonce) AckedRevision = SentRevision;
             return true;
         }
-        foreach (var name in names) _nacked[name] = new NackedResource(name, _sent.GetValueOrDefault(name, Absent), error);
+        _nacked ??= new(StringComparer.Ordinal);
+        foreach (var resource in resources) _nacked[resource.Name] = new NackedResource(resource.Name, resource.Version, error);
         return true;
     }
+
+    private string? VersionOf(string name) => _differs is not null && _differs.TryGetValue(name, out var version) ? version : _sent.Find(name)?.Version;
+
+    private bool SameOwn(ResourceSet now)
+    {
+        if (ReferenceEquals(now.Own, _sent.Own)) return true;
+        if (now.Own.Count != _sent.Own.Count) return false;
+        for (var i = 0; i < now.Own.Count; i++)
+        {
+            if (now.Own[i].Name != _sent.Own[i].Name || now.Own[i].Version != _sent.Own[i].Version) return false;
+        }
+        return true;
+    }
+
+    private void AddDiffering(ResourceSet now, List<WireResource> news, List<string> gone)
+    {
+        if (_differs is null) return;
+        HashSet<string>? missing = null;
+        foreach (var (name, version) in _differs)
+        {
+            if (now.Find(name) is { } resource)
+            {
+                if (resource.Version != version) news.Add(resource);
+            }
+            else if (version is null ? (missing ??= [.. now.Shared.Missing]).Contains(name) : version != Absent)
+            {
+                gone.Add(name);
+            }
+        }
+    }
+
+    private bool Differs(string name) => _differs is not null && _differs.ContainsKey(name);
+
+    private void Differ(string name, string? version) => (_differs ??= [])[name] = version;
 }

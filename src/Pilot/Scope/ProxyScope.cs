@@ -7,11 +7,16 @@ namespace Lateen.Pilot.Scope;
 /// <summary>What one proxy may see of one snapshot.</summary>
 public sealed class ProxyScope
 {
+    private ProxyScope? _client;
+
     /// <summary>The snapshot.</summary>
     public required MeshSnapshot Snapshot { get; init; }
 
     /// <summary>The proxy.</summary>
     public required ProxyNode Node { get; init; }
+
+    /// <summary>The scope as that of any client of its kind, without what names the instance: one object for all of them. The scope itself where nothing is shared.</summary>
+    public ProxyScope Client { get => _client ?? this; internal set => _client = value; }
 
     /// <summary>Services, VirtualServices and DestinationRules it imports. Shared by all proxies of the same namespace and Sidecar resource.</summary>
     public required SidecarScope Imports { get; init; }

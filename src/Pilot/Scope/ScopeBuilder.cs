@@ -10,6 +10,8 @@ public sealed class ScopeBuilder
 {
     private readonly Dictionary<(string Namespace, Meant<Sidecar>? Sidecar, bool IsGateway), SidecarScope> _imports = [];
     private readonly ScopeBuilder? _previous;
+    private readonly TargetIndex _targets;
+    private readonly ClientScopes _clients;
 
     /// <summary>A builder for a snapshot.</summary>
     /// <param name="snapshot">Snapshot.</param>
@@ -21,14 +23,13 @@ public sealed class ScopeBuilder
         var last = previous?.Snapshot;
         var isSame = last is not null && ReferenceEquals(last.Services, snapshot.Services) && ReferenceEquals(last.VirtualServices, snapshot.VirtualServices)
             && ReferenceEquals(last.DestinationRules, snapshot.DestinationRules) && ReferenceEquals(last.Settings, snapshot.Settings);
-        _previous = isSame ? new ScopeBuilder(last!, previous!._imports) : null;
+        _previous = isSame ? new ScopeBuilder(previous!) : null;
+        _targets = previous?._targets.IsOf(snapshot.Registry.Services) == true ? previous._targets : new TargetIndex(snapshot.Registry.Services);
+        _clients = new ClientScopes(snapshot, previous?._clients);
     }
 
-    private ScopeBuilder(MeshSnapshot snapshot, Dictionary<(string Namespace, Meant<Sidecar>? Sidecar, bool IsGateway), SidecarScope> imports)
-    {
-        Snapshot = snapshot;
-        _imports = imports;
-    }
+    // What a builder leaves to the next: its imports, without those of its own predecessor.
+    private ScopeBuilder(ScopeBuilder left) => (Snapshot, _imports, _targets, _clients) = (left.Snapshot, left._imports, left._targets, left._clients);
 
     /// <summary>The snapshot.</summary>
     public MeshSnapshot Snapshot { get; }
@@ -36,12 +37,19 @@ public sealed class ScopeBuilder
     /// <summary>What a proxy may see.</summary>
     public ProxyScope ScopeOf(ProxyNode node)
     {
+        var scope = Make(node);
+        scope.Client = _clients.Of(scope);
+        return scope;
+    }
+
+    private ProxyScope Make(ProxyNode node)
+    {
         var workload = WorkloadOf(node);
         var labels = node.Labels.Count > 0 || workload is null ? node.Labels : workload.Labels;
         var locality = LocalityOf(node, labels, workload);
         var network = node.Metadata.Network.Length > 0 ? node.Metadata.Network : workload?.Network ?? "";
         var isGateway = node.Type != ProxyType.Sidecar;
-        var targets = node.Type == ProxyType.Ztunnel ? [] : ServiceTargets.Of(Snapshot, node, workload, labels);
+        var targets = node.Type == ProxyType.Ztunnel ? [] : ServiceTargets.Of(Snapshot, _targets, node, workload, labels);
         return new ProxyScope
         {
             Snapshot = Snapshot,

@@ -8,10 +8,10 @@ namespace Lateen.Pilot.Scope;
 internal static class ServiceTargets
 {
     /// <summary>Ports of services that lead to the proxy, datagram ports included; the oldest service first.</summary>
-    public static ImmutableArray<ServiceTarget> Of(MeshSnapshot snapshot, ProxyNode node, Workload? workload, IReadOnlyDictionary<string, string> labels)
+    public static ImmutableArray<ServiceTarget> Of(MeshSnapshot snapshot, TargetIndex index, ProxyNode node, Workload? workload, IReadOnlyDictionary<string, string> labels)
     {
         var targets = new List<ServiceTarget>();
-        foreach (var service in snapshot.Registry.Services)
+        foreach (var service in index.Candidates(node.Namespace, workload?.Labels ?? labels))
         {
             if (service.Resolution == ServiceResolution.Alias || service.Namespace != node.Namespace && service.Selector.Count > 0) continue;
             // A pod belongs to what selects it, whether or not it is ready yet; everything else is known by its endpoints.

@@ -55,7 +55,7 @@ internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream
     private void Send()
     {
         while (!_over && stream.CanSend && control.Streams.Next(_ads!, time()) is { } response)
-            stream.SendBody(GrpcFrame.ToArray(response), end: false);
+            stream.SendBody(GrpcFrames.ToArray(response), end: false);
     }
 
     private void End(string status, string message)

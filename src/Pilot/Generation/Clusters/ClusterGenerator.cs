@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Envoy.Config.Cluster.V3;
 using Lateen.Pilot.Generation.Endpoints;
 using Lateen.Pilot.Generation.Inputs;
@@ -16,8 +17,13 @@ public sealed class ClusterGenerator : IResourceGenerator
 {
     private static readonly IReadOnlyList<Service> NoServices = [];
 
+    private sealed record OwnClusters(OwnInputs Inputs, ResourceSet All);
+
     private readonly GenerationCache<OutboundClusterInputs, IReadOnlyList<WireResource>> _outbound = new();
     private readonly GenerationCache<(ClientGroup Group, MergedGateway? Gateway), IReadOnlyList<WireResource>> _groups = new();
+    private readonly GenerationCache<ClientGroup, OutboundSet> _shared = new();
+    private readonly GenerationCache<(ClientKind Kind, ClusterClient Client), OutboundSet> _kinds = new();
+    private readonly ConditionalWeakTable<ProxyNode, OwnClusters> _own = [];
     private readonly GenerationCache<(WireResource Resource, ClusterPatches Patches), WireResource?> _patched = new();
 
     /// <inheritdoc/>
@@ -28,6 +34,8 @@ public sealed class ClusterGenerator : IResourceGenerator
     {
         _outbound.Turn();
         _groups.Turn();
+        _shared.Turn();
+        _kinds.Turn();
         _patched.Turn();
     }
 
@@ -37,6 +45,11 @@ public sealed class ClusterGenerator : IResourceGenerator
         if (scope.Node.IsProxylessGrpc()) return ProxylessClusters.Build(scope, names).Select(static cluster => WireResource.Of(cluster.Name, cluster)).ToList();
         var client = ClientOf(scope);
         var patches = ProxyPatches.Of(scope);
+        if (scope.Node.Type == ProxyType.Sidecar && patches.IsEmpty)
+        {
+            var set = OfSidecar(scope, client);
+            return names is null ? set : set.Where(resource => names.Contains(resource.Name)).ToList();
+        }
         var context = scope.Node.Type switch
         {
             ProxyType.Router => PatchContext.Gateway,
@@ -59,6 +72,28 @@ public sealed class ClusterGenerator : IResourceGenerator
         }
         Add(made, Tunnels(scope, client).Select(static cluster => (cluster, NoServices)), null);
         return FirstOfEachName(made, names);
+    }
+
+    // Outbound clusters are made for all of a kind, the rest for each, and anew only when something changed in what it is made of.
+    private ResourceSet OfSidecar(ProxyScope scope, ClusterClient client)
+    {
+        var outbound = _shared.GetOrMake(ClientGroup.Of(scope), group => _kinds.GetOrMake((ClientKind.Of(group), client), _ => new OutboundSet(inputs => _outbound.GetOrMake(inputs, Make))))
+            .For(scope, client);
+        var inputs = OwnInputs.Of(scope);
+        var known = _own.TryGetValue(scope.Node, out var before) && before.Inputs.Equals(inputs) ? before.All.Own : null;
+        if (known is not null && ReferenceEquals(before!.All.Shared, outbound)) return before.All;
+        var set = ResourceSet.OfDistinct(outbound, known ?? OwnOf(scope, client));
+        _own.AddOrUpdate(scope.Node, new OwnClusters(inputs, set));
+        return set;
+    }
+
+    private static List<WireResource> OwnOf(ProxyScope scope, ClusterClient client)
+    {
+        var made = new List<WireResource>();
+        Add(made, Fixed(scope, client).Select(static cluster => (cluster, NoServices)), null);
+        Add(made, Inbound(scope, client), null);
+        Add(made, Tunnels(scope, client).Select(static cluster => (cluster, NoServices)), null);
+        return FirstOfEachName(made, null);
     }
 
     private static void Add(List<WireResource> made, IEnumerable<(Cluster Cluster, IReadOnlyList<Service> Services)> clusters, ClusterPatches? patches)

@@ -9,7 +9,8 @@ namespace Lateen.Pilot.Generation.Endpoints;
 public sealed class EndpointGenerator : IResourceGenerator
 {
     private readonly GenerationCache<EndpointInputs, WireResource> _cache = new();
-    private readonly GenerationCache<ClientGroup, Dictionary<string, WireResource?>> _groups = new();
+    private readonly GenerationCache<(ClientKind Kind, IReadOnlySet<string> Names), EndpointSet> _sets = new();
+    private readonly GenerationCache<(ClientGroup Group, IReadOnlySet<string> Names), EndpointSet> _found = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Endpoint;
@@ -18,35 +19,26 @@ public sealed class EndpointGenerator : IResourceGenerator
     public void BeginSnapshot()
     {
         _cache.Turn();
-        _groups.Turn();
+        _sets.Turn();
+        _found.Turn();
     }
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (names is null) return [];
-        var known = _groups.GetOrMake(ClientGroup.Of(scope), _ => []);
-        var made = new List<WireResource>(names.Count);
-        foreach (var name in names)
-        {
-            if (!known.TryGetValue(name, out var resource))
-            {
-                resource = InputsOf(scope, name) is { } inputs ? _cache.GetOrMake(inputs, Make) : null;
-                known.Add(name, resource);
-            }
-            if (resource is not null) made.Add(resource);
-        }
-        return made;
+        var set = _found.GetOrMake((ClientGroup.Of(scope), names), key => _sets.GetOrMake((ClientKind.Of(key.Group), key.Names), kind => new EndpointSet(kind.Names, Make)));
+        return set.For(scope);
     }
 
-    private static WireResource Make(EndpointInputs inputs) => WireResource.Of(inputs.ClusterName, EndpointAssignment.Build(inputs));
-
-    private static EndpointInputs? InputsOf(ProxyScope scope, string name)
+    /// <summary>What the endpoints of one cluster of a service depend on.</summary>
+    internal static EndpointInputs InputsOf(ProxyScope scope, Service service, (string Direction, int Port, string Subset, string Hostname, bool IsSni) parsed, string name)
     {
-        if (ClusterNames.Parse(name) is not { } parsed || scope.Imports.Service(parsed.Hostname) is not { } service) return null;
         if (parsed.Direction != ClusterNames.InboundVipDirection) return EndpointClients.Inputs(scope, service, parsed.Port, parsed.Subset, name, parsed.IsSni);
         // In front of the subset stands how the waypoint reads the connection.
         var slash = parsed.Subset.IndexOf('/', StringComparison.Ordinal);
         return EndpointClients.Inputs(scope, service, parsed.Port, slash < 0 ? "" : parsed.Subset[(slash + 1)..], name, false) with { IsInboundVip = true };
     }
+
+    private WireResource Make(EndpointInputs inputs) => _cache.GetOrMake(inputs, static made => WireResource.Of(made.ClusterName, EndpointAssignment.Build(made)));
 }

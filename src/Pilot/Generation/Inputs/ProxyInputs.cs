@@ -5,6 +5,7 @@
 //
 // Refused: a context object that can be asked anything about the mesh. Lookups that depend on the client go through its scope, so that what
 // a proxy was not given it can't be told by accident.
+using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Istio.Mesh.V1Alpha1;
@@ -20,6 +21,8 @@ namespace Lateen.Pilot.Generation.Inputs;
 /// <summary>A proxy and its scope, with what follows from them.</summary>
 public sealed class ProxyInputs
 {
+    // Read once for each proxy: as long as its node is the same object, so is its configuration.
+    private static readonly ConditionalWeakTable<Struct, OwnConfiguration> OwnConfigs = [];
     private static readonly JsonParser Json = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
 
     /// <summary>Inputs for the proxy of a scope.</summary>
@@ -27,7 +30,7 @@ public sealed class ProxyInputs
     {
         ArgumentNullException.ThrowIfNull(scope);
         Scope = scope;
-        Config = OwnConfig(scope.Node.Metadata.Raw) ?? scope.Snapshot.Settings.Mesh.DefaultConfig ?? new ProxyConfig();
+        Config = OwnConfigs.GetValue(scope.Node.Metadata.Raw, static raw => new OwnConfiguration(OwnConfig(raw))).Config ?? scope.Snapshot.Settings.Mesh.DefaultConfig ?? new ProxyConfig();
         Fallback = OutboundFallback.Of(scope.Imports.OutboundTrafficPolicy ?? MeshPolicy(scope.Snapshot.Settings.Mesh));
     }
 
@@ -87,6 +90,9 @@ public sealed class ProxyInputs
         }
     }
 }
+
+/// <summary>What a proxy says of its own configuration, or null.</summary>
+internal sealed record OwnConfiguration(ProxyConfig? Config);
 
 /// <summary>Facts about a node that follow from what it sent.</summary>
 public static class NodeTraits

@@ -31,10 +31,13 @@ internal sealed class OutboundListeners
     }
 
     /// <summary>All outbound listeners.</summary>
-    public IEnumerable<Listener> Build()
+    public IEnumerable<Listener> Build() => Entries().Select(Render);
+
+    /// <summary>What listeners there must be; to be asked once.</summary>
+    public IReadOnlyList<OutboundEntry> Entries()
     {
         foreach (var egress in inputs.Scope.Imports.EgressListeners) Add(egress);
-        return order.Select(Render);
+        return order;
     }
 
     // ---- which listeners are wanted
@@ -245,7 +248,8 @@ internal sealed class OutboundListeners
 
     // ---- rendering
 
-    private Listener Render(OutboundEntry entry) => Render(parts, entry, () => new TcpProxies(parts).Unknown());
+    /// <summary>Renders one of the entries.</summary>
+    public Listener Render(OutboundEntry entry) => Render(parts, entry, () => new TcpProxies(parts).Unknown());
 
     /// <summary>Renders one outbound listener.</summary>
     /// <param name="parts">Shared parts.</param>

@@ -17,9 +17,12 @@ internal static class SidecarListeners
     public const string VirtualOutboundName = "virtualOutbound";
 
     /// <summary>Makes them: outbound ones, the explicit HTTP proxy, the catch-all of captured traffic, inbound ones.</summary>
-    public static IReadOnlyList<Listener> Build(ListenerParts parts)
+    public static IReadOnlyList<Listener> Build(ListenerParts parts) => [.. new OutboundListeners(parts).Build(), .. Others(parts)];
+
+    /// <summary>All but the outbound ones: what is the proxy's own.</summary>
+    public static IReadOnlyList<Listener> Others(ListenerParts parts)
     {
-        var listeners = new List<Listener>(new OutboundListeners(parts).Build());
+        var listeners = new List<Listener>();
         if (HttpProxy(parts) is { } proxy) listeners.Add(proxy);
         if (!parts.Inputs.BindsEverything) listeners.Add(VirtualOutbound(parts));
         var inbound = new InboundListeners(parts);

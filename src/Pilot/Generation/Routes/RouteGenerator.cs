@@ -13,21 +13,32 @@ namespace Lateen.Pilot.Generation.Routes;
 public sealed class RouteGenerator : IResourceGenerator
 {
     private readonly GenerationCache<(ProxyScope Scope, string Name), WireResource> made = new();
+    private readonly GenerationCache<(ProxyScope Scope, IReadOnlySet<string> Names), ResourceSet> sets = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Route;
 
     /// <inheritdoc/>
-    public void BeginSnapshot() => made.Turn();
+    public void BeginSnapshot()
+    {
+        made.Turn();
+        sets.Turn();
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (names is null) return [];
+        // Who asks is a client here and nothing else: all clients of its kind are told the same.
+        return sets.GetOrMake((scope.Client, names), OfNames);
+    }
+
+    private ResourceSet OfNames((ProxyScope Scope, IReadOnlySet<string> Names) asked)
+    {
         ProxyInputs? inputs = null;
-        return names.Order(StringComparer.Ordinal)
-            .Select(name => made.GetOrMake((scope, name), key => Make(inputs ??= new ProxyInputs(key.Scope), key.Name)))
-            .ToList();
+        return new ResourceSet(asked.Names.Order(StringComparer.Ordinal)
+            .Select(name => made.GetOrMake((asked.Scope, name), key => Make(inputs ??= new ProxyInputs(key.Scope), key.Name)))
+            .ToList(), []);
     }
 
     private static WireResource Make(ProxyInputs inputs, string name)

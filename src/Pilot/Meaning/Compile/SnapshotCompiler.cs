@@ -80,7 +80,7 @@ public sealed class SnapshotCompiler
 
     private static List<Meant<T>> Ordered<T>(IReadOnlyList<Resource<T>> resources, string kind, string group) where T : class, Google.Protobuf.IMessage<T>, new()
     {
-        var meant = resources.Select(resource => new Meant<T>(OriginOf(resource, kind, group), resource.Spec)).ToList();
+        var meant = resources.Select(resource => MeantResources<T>.Of(resource, kind, group)).ToList();
         meant.Sort((left, right) => Origin.Compare(left.Origin, right.Origin));
         return meant;
     }

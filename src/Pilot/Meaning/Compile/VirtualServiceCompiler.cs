@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Istio.Networking.V1Alpha3;
 
 namespace Lateen.Pilot.Meaning.Compile;
@@ -9,7 +10,7 @@ internal static class VirtualServiceCompiler
 {
     public static VirtualServiceIndex Index(List<Meant<VirtualService>> rules, MeshSettings settings)
     {
-        var resolved = rules.ConvertAll(rule => new Meant<VirtualService>(rule.Origin, Resolve(rule, settings)));
+        var resolved = rules.ConvertAll(rule => Resolved(rule, settings));
         var defaults = settings.Mesh.DefaultVirtualServiceExportTo;
         var delegates = resolved.Where(rule => rule.Spec.Hosts.Count == 0)
             .ToDictionary(rule => rule.Origin.FullName, rule => (Rule: rule, Export: Export.Of(rule.Spec.ExportTo, rule.Origin.Namespace, defaults)));
@@ -51,6 +52,19 @@ internal static class VirtualServiceCompiler
     }
 
     // ---- names
+
+    // Names are resolved once for each rule as long as the domain is the same.
+    private static readonly ConditionalWeakTable<Meant<VirtualService>, ResolvedRule> Known = [];
+
+    private sealed record ResolvedRule(string Domain, Meant<VirtualService> Rule);
+
+    private static Meant<VirtualService> Resolved(Meant<VirtualService> rule, MeshSettings settings)
+    {
+        if (Known.TryGetValue(rule, out var known) && known.Domain == settings.DomainSuffix) return known.Rule;
+        var made = new ResolvedRule(settings.DomainSuffix, new Meant<VirtualService>(rule.Origin, Resolve(rule, settings)));
+        Known.AddOrUpdate(rule, made);
+        return made.Rule;
+    }
 
     private static VirtualService Resolve(Meant<VirtualService> rule, MeshSettings settings)
     {

@@ -39,13 +39,13 @@ public sealed class PushCostTests
             Assert.True(session.TryTake(out var clusters));
             var names = clusters.Delta!.Resources.Where(resource => resource.Name.StartsWith("outbound|", StringComparison.Ordinal)).ToList();
             Assert.Equal(Services, names.Count);
-            foreach (var resource in names) bodies.Add(resource.Resource_);
+            foreach (var resource in clusters.Resources.Where(resource => resource.Name.StartsWith("outbound|", StringComparison.Ordinal))) bodies.Add(resource);
             var request = new DeltaDiscoveryRequest { TypeUrl = TypeUrls.Endpoint };
             request.ResourceNamesSubscribe.Add(names.Select(resource => resource.Name));
             session.Receive(request, default);
             Assert.True(session.TryTake(out var endpoints));
             Assert.Equal(Services, endpoints.Delta!.Resources.Count);
-            foreach (var resource in endpoints.Delta.Resources) bodies.Add(resource.Resource_);
+            foreach (var resource in endpoints.Resources) bodies.Add(resource);
         }
         TestContext.Current.TestOutputHelper?.WriteLine($"{Proxies} proxies x {Services} services: {watch.ElapsedMilliseconds} ms");
         Assert.Equal(2 * Services, bodies.Count);

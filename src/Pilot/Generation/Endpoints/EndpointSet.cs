@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using Lateen.Pilot.Generation.Clusters;
+using Lateen.Pilot.Meaning;
+using Lateen.Pilot.Scope;
+using Lateen.Registry;
+
+namespace Lateen.Pilot.Generation.Endpoints;
+
+/// <summary>The endpoints of the clusters that clients of one kind ask for, kept from snapshot to snapshot: of a new one only those are made whose service has changed.</summary>
+internal sealed class EndpointSet(IReadOnlySet<string> names, Func<EndpointInputs, WireResource> make)
+{
+    private readonly Entry[] _entries = [.. names.Select(name => new Entry(name, ClusterNames.Parse(name)))];
+    private MeshSnapshot? _snapshot;
+    private SidecarScope? _imports;
+    private ResourceSet _all = ResourceSet.Empty;
+
+    private sealed class Entry(string name, (string Direction, int Port, string Subset, string Hostname, bool IsSni)? parsed)
+    {
+        public string Name => name;
+
+        public (string Direction, int Port, string Subset, string Hostname, bool IsSni)? Parsed => parsed;
+
+        public Service? Service { get; set; }
+
+        public MergedDestinationRule? Rule { get; set; }
+
+        public ServiceEndpoints? Endpoints { get; set; }
+
+        public WireResource? Resource { get; set; }
+    }
+
+    /// <summary>The set for a scope of this kind.</summary>
+    public ResourceSet For(ProxyScope scope)
+    {
+        if (ReferenceEquals(scope.Snapshot, _snapshot)) return _all;
+        var (snapshot, last) = (scope.Snapshot, _snapshot);
+        // What all of them depend on; beyond it each depends on its service, that service's endpoints and the rule for it.
+        // To a waypoint it matters besides which services clusters share.
+        var mayKeep = last is not null && scope.Node.Type != ProxyType.Waypoint && ReferenceEquals(last.Settings, snapshot.Settings) && ReferenceEquals(last.Policies, snapshot.Policies)
+            && last.Registry.NetworkGateways.AsSpan().SequenceEqual(snapshot.Registry.NetworkGateways.AsSpan());
+        var sameImports = mayKeep && ReferenceEquals(_imports, scope.Imports);
+        if (!sameImports || !ReferenceEquals(last!.Registry.Endpoints, snapshot.Registry.Endpoints)) Renew(scope, mayKeep, sameImports);
+        (_snapshot, _imports) = (snapshot, scope.Imports);
+        return _all;
+    }
+
+    private void Renew(ProxyScope scope, bool mayKeep, bool sameImports)
+    {
+        var news = new List<WireResource>();
+        var sameNames = _snapshot is not null;
+        foreach (var entry in _entries)
+        {
+            if (entry.Parsed is not { } parsed) continue;
+            var service = sameImports ? entry.Service : scope.Imports.Service(parsed.Hostname);
+            var rule = service is null ? null : sameImports ? entry.Rule : scope.Imports.DestinationRule(service.Hostname, scope.Labels);
+            var endpoints = service is null ? null : scope.Snapshot.Registry.EndpointsOf(service.Key);
+            if (mayKeep && ReferenceEquals(service, entry.Service) && Equals(rule, entry.Rule) && Same(endpoints, entry.Endpoints)) continue;
+            (entry.Service, entry.Rule, entry.Endpoints) = (service, rule, endpoints);
+            var made = service is null ? null : make(EndpointGenerator.InputsOf(scope, service, parsed, entry.Name));
+            if ((made is null) != (entry.Resource is null)) sameNames = false;
+            if (made is not null && made.Version != entry.Resource?.Version) news.Add(made);
+            // The same bytes again are the same object again: what was made before serves.
+            if (made?.Version != entry.Resource?.Version) entry.Resource = made;
+        }
+        if (sameNames && news.Count == 0) return;
+        var all = _entries.Where(entry => entry.Resource is not null).Select(entry => entry.Resource!).ToImmutableArray();
+        var shared = sameNames ? _all.Shared.With(all, news) : new SharedResources(all, [.. _entries.Where(entry => entry.Resource is null && entry.Name != "*").Select(entry => entry.Name)]);
+        _all = ResourceSet.OfDistinct(shared, []);
+    }
+
+    private static bool Same(ServiceEndpoints? left, ServiceEndpoints? right) => ReferenceEquals(left, right) || (left is not null && right is not null && left.All.IsEmpty && right.All.IsEmpty);
+}
