@@ -123,7 +123,8 @@ public sealed class ControlLoop
     {
         if (debounce.DueAt is null) (firstChange, cause) = (now, "endpoint");
         seen = change.After;
-        debounce.Note(now);
+        if (change.Keys.All(key => IsEndpoint(key.Kind))) debounce.NoteEndpoints(now);
+        else debounce.Note(now);
         foreach (ResourceKey key in change.Keys)
         {
             bool isNew = change.Before.Find(key) is null, isGone = change.After.Find(key) is null;
@@ -133,6 +134,8 @@ public sealed class ControlLoop
             else if (key.Kind.IsConfiguration) cause = "config";
         }
     }
+
+    private static bool IsEndpoint(ResourceKind kind) => kind == Kinds.EndpointSlice || kind == Kinds.Pod || kind == Kinds.WorkloadEntry;
 
     private void Compile(DateTimeOffset now, string why)
     {

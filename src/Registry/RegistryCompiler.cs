@@ -19,10 +19,21 @@ public sealed class RegistryCompiler(RegistryOptions options)
     private readonly PartCache<Workload> _workloads = new();
     private readonly PartCache<ServiceEndpoints> _endpoints = new();
     private readonly PartCache<Service> _merged = new();
+    private readonly Dictionary<ServiceKey, object[]> _footprints = [];
+
+    private Compiled? _last;
+
+    /// <summary>What a compilation leaves to the next: where endpoints alone have changed, everything else holds.</summary>
+    private sealed record Compiled(IReadOnlyList<ClusterResources> Clusters, List<ClusterPart> Parts, ILookup<string, Workload> Entries, Dictionary<ServiceKey, Service> Kubernetes, RegistryView View);
 
     /// <summary>The view of these resources; the first cluster is the one that configuration is read from.</summary>
     public RegistryView Compile(IReadOnlyList<ClusterResources> clusters)
     {
+        if (_last is { } last && DifferInSlices(last.Clusters, clusters) && WithSlices(last, clusters) is { } next)
+        {
+            _last = last with { Clusters = clusters, View = next };
+            return next;
+        }
         var networks = new Networks(options.Networks, SystemNetworks(clusters));
         var perCluster = clusters.Select(cluster => new ClusterPart(cluster, networks, this)).ToList();
         var entryEndpoints = new EntryEndpoints(clusters[0].ClusterId, networks, options);
@@ -43,7 +54,49 @@ public sealed class RegistryCompiler(RegistryOptions options)
         _workloads.Turn();
         _endpoints.Turn();
         _merged.Turn();
+        var byKey = services.ToLookup(service => service.Key);
+        // Where two share a key their endpoints are added up, which only the whole compilation does.
+        var alone = byKey.Where(group => group.Count() == 1 && group.First() is { Source: ServiceSource.Kubernetes, Resolution: not ServiceResolution.Alias }).ToDictionary(group => group.Key, group => group.First());
+        foreach (var gone in _footprints.Keys.Where(key => !byKey.Contains(key)).ToList()) _footprints.Remove(gone);
+        _last = new Compiled(clusters, perCluster, entryWorkloads.ToLookup(workload => workload.Namespace), alone, view);
         return view;
+    }
+
+    // ---- endpoints alone have changed
+
+    private static bool DifferInSlices(IReadOnlyList<ClusterResources> before, IReadOnlyList<ClusterResources> now)
+    {
+        if (before.Count != now.Count) return false;
+        for (var i = 0; i < now.Count; i++)
+        {
+            var (old, own) = (before[i], now[i]);
+            if (old.ClusterId != own.ClusterId || !ReferenceEquals(old.Services, own.Services) || !ReferenceEquals(old.Pods, own.Pods) || !ReferenceEquals(old.Nodes, own.Nodes)
+                || !ReferenceEquals(old.Namespaces, own.Namespaces) || !ReferenceEquals(old.ServiceEntries, own.ServiceEntries) || !ReferenceEquals(old.WorkloadEntries, own.WorkloadEntries)) return false;
+        }
+        return true;
+    }
+
+    // Null when it takes the whole compilation.
+    private RegistryView? WithSlices(Compiled last, IReadOnlyList<ClusterResources> clusters)
+    {
+        var changed = new HashSet<(string Namespace, string Name)>();
+        for (var i = 0; i < clusters.Count; i++) last.Parts[i].Take(clusters[i].EndpointSlices, changed);
+        if (changed.Count == 0) return clusters.SequenceEqual(last.Clusters) ? last.View : last.View.With(last.View.Endpoints, clusters);
+        var endpoints = new Dictionary<ServiceKey, ServiceEndpoints>(last.View.Endpoints);
+        foreach (var (ns, name) in changed)
+        {
+            var key = new ServiceKey(KubernetesServices.Hostname(name, ns, options.DomainSuffix), ns);
+            // Slices of what is no service of the mesh are nobody's; those of one that is declared twice are added up elsewhere.
+            if (!last.Kubernetes.TryGetValue(key, out var service))
+            {
+                if (last.View.Find(key.Hostname, ns) is not null) return null;
+                continue;
+            }
+            var of = OfKubernetes(service, last.Parts, last.Entries);
+            if (of.All.IsEmpty) endpoints.Remove(key);
+            else endpoints[key] = of;
+        }
+        return last.View.With(endpoints, clusters);
     }
 
     /// <summary>Oldest first; rivals of one age by name, then by namespace.</summary>
@@ -98,7 +151,7 @@ public sealed class RegistryCompiler(RegistryOptions options)
         .Select(entry => _workloads.GetOrMake([entry], () => endpoints.WorkloadOf(
             entry.Metadata.Name, entry.Metadata.Namespace, entry.Metadata.CreationTime.GetValueOrDefault(), entry.Spec, entry.Metadata.Labels)))];
 
-    private FrozenDictionary<ServiceKey, ServiceEndpoints> Endpoints(
+    private Dictionary<ServiceKey, ServiceEndpoints> Endpoints(
         List<Service> services, ClusterResources config, List<ClusterPart> parts, EntryEndpoints entryEndpoints, List<Workload> entryWorkloads)
     {
         var entries = config.ServiceEntries.ToDictionary(entry => (entry.Metadata.Namespace, entry.Metadata.Name));
@@ -115,16 +168,20 @@ public sealed class RegistryCompiler(RegistryOptions options)
             if (of.All.IsEmpty) continue;
             if (!made.TryAdd(service.Key, of)) made[service.Key] = Combined(service.Key, [.. made[service.Key].All, .. of.All]);
         }
-        return made.ToFrozenDictionary();
+        return made;
     }
 
     private ServiceEndpoints OfKubernetes(Service service, List<ClusterPart> parts, ILookup<string, Workload> entries)
     {
         var selected = service.Selector.Count == 0 ? [] : entries[service.Namespace].Where(entry => LabelSelection.IsSubset(service.Selector, entry.Labels)).ToList();
-        var footprint = new List<object> { service };
-        footprint.AddRange(selected);
-        foreach (var part in parts) part.AddFootprint(service, footprint);
-        return _endpoints.GetOrMake([.. footprint], () =>
+        var made = new List<object> { service };
+        made.AddRange(selected);
+        foreach (var part in parts) part.AddFootprint(service, made);
+        object[] footprint = [.. made];
+        // Between two whole compilations nothing else forgets what was made of slices that are no more.
+        if (_footprints.TryGetValue(service.Key, out var before)) _endpoints.Forget(before, footprint);
+        _footprints[service.Key] = footprint;
+        return _endpoints.GetOrMake(footprint, () =>
         {
             var all = new List<Endpoint>();
             foreach (var part in parts.OrderBy(part => part.ClusterId, StringComparer.Ordinal)) all.AddRange(part.EndpointsOf(service));
@@ -157,7 +214,9 @@ public sealed class RegistryCompiler(RegistryOptions options)
     /// <summary>One cluster's services, workloads and slices.</summary>
     private sealed class ClusterPart
     {
-        private readonly ILookup<(string, string), Resource<EndpointSlice>> _slices;
+        private static readonly IReadOnlyList<Resource<EndpointSlice>> NoSlices = [];
+        private readonly Dictionary<(string, string), List<Resource<EndpointSlice>>> _slices = [];
+        private IReadOnlyList<Resource<EndpointSlice>> _taken = [];
         private readonly KubernetesEndpoints _endpoints;
 
         public ClusterPart(ClusterResources resources, Networks networks, RegistryCompiler owner)
@@ -166,10 +225,7 @@ public sealed class RegistryCompiler(RegistryOptions options)
             Nodes = resources.Nodes.ToDictionary(node => node.Metadata.Name, node => TopologyLabels.OfNode(node.Metadata.Labels));
             Workloads = new ClusterWorkloads(WorkloadsOf(resources, networks, owner));
             Services = ServicesOf(resources, owner);
-            _slices = resources.EndpointSlices
-                .Where(slice => slice.Metadata.Labels.ContainsKey("kubernetes.io/service-name"))
-                .OrderBy(slice => slice.Metadata.Name, StringComparer.Ordinal)
-                .ToLookup(slice => (slice.Metadata.Namespace, slice.Metadata.Labels["kubernetes.io/service-name"]));
+            Take(resources.EndpointSlices, []);
             _endpoints = new KubernetesEndpoints(ClusterId, Workloads, networks, owner.Options);
         }
 
@@ -183,7 +239,7 @@ public sealed class RegistryCompiler(RegistryOptions options)
 
         public void AddFootprint(Service service, List<object> footprint)
         {
-            foreach (var slice in _slices[(service.Namespace, service.Name)])
+            foreach (var slice in SlicesOf(service))
             {
                 footprint.Add(slice);
                 foreach (var endpoint in slice.Spec.Endpoints)
@@ -196,7 +252,41 @@ public sealed class RegistryCompiler(RegistryOptions options)
 
         // Services of other clusters that are not declared here have no endpoints here.
         public IEnumerable<Endpoint> EndpointsOf(Service service) =>
-            Services.TryGetValue(service.Key, out var own) ? _endpoints.Of(own, _slices[(service.Namespace, service.Name)]) : [];
+            Services.TryGetValue(service.Key, out var own) ? _endpoints.Of(own, SlicesOf(service)) : [];
+
+        /// <summary>Takes in the slices as they are now.</summary>
+        /// <param name="slices">All of them.</param>
+        /// <param name="changed">Takes namespace and name of the services whose slices are others.</param>
+        public void Take(IReadOnlyList<Resource<EndpointSlice>> slices, HashSet<(string Namespace, string Name)> changed)
+        {
+            var (before, now) = Differing(_taken, slices);
+            _taken = slices;
+            foreach (var slice in before)
+            {
+                if (OwnerOf(slice) is { } owner && _slices.TryGetValue(owner, out var list) && list.Remove(slice)) changed.Add(owner);
+            }
+            foreach (var slice in now)
+            {
+                if (OwnerOf(slice) is not { } owner) continue;
+                if (!_slices.TryGetValue(owner, out var list)) _slices.Add(owner, list = []);
+                var at = list.FindIndex(other => string.CompareOrdinal(other.Metadata.Name, slice.Metadata.Name) > 0);
+                list.Insert(at < 0 ? list.Count : at, slice);
+                changed.Add(owner);
+            }
+        }
+
+        private IReadOnlyList<Resource<EndpointSlice>> SlicesOf(Service service) => _slices.TryGetValue((service.Namespace, service.Name), out var list) ? list : NoSlices;
+
+        private static (string, string)? OwnerOf(Resource<EndpointSlice> slice) =>
+            slice.Metadata.Labels.TryGetValue("kubernetes.io/service-name", out var service) ? (slice.Metadata.Namespace, service) : null;
+
+        // Most lists differ in a few places and nowhere in length: those are found by walking both.
+        private static (IEnumerable<Resource<EndpointSlice>> Before, IEnumerable<Resource<EndpointSlice>> Now) Differing(IReadOnlyList<Resource<EndpointSlice>> before, IReadOnlyList<Resource<EndpointSlice>> now)
+        {
+            if (before.Count != now.Count) return (before.Except(now), now.Except(before));
+            var places = Enumerable.Range(0, now.Count).Where(i => !ReferenceEquals(before[i], now[i])).ToList();
+            return (places.Select(i => before[i]), places.Select(i => now[i]));
+        }
 
         private List<Workload> WorkloadsOf(ClusterResources resources, Networks networks, RegistryCompiler owner)
         {
@@ -247,6 +337,15 @@ internal sealed class PartCache<T> where T : class
         if (!_previous.TryGetValue(key, out known)) known = make();
         _current[key] = known;
         return known;
+    }
+
+    /// <summary>What was made of these parts is of no more use, unless the others are the same.</summary>
+    public void Forget(object[] parts, object[] unless)
+    {
+        var key = new Parts(parts);
+        if (key.Equals(new Parts(unless))) return;
+        _current.Remove(key);
+        _previous.Remove(key);
     }
 
     public void Turn()

@@ -33,6 +33,19 @@ public sealed class RegistryView
     /// <summary>What the clusters hold, as written; the one that configuration comes from first.</summary>
     public IReadOnlyList<ClusterResources> Sources { get; init; } = [];
 
+    /// <summary>The same but for endpoints.</summary>
+    internal RegistryView With(IReadOnlyDictionary<ServiceKey, ServiceEndpoints> endpoints, IReadOnlyList<ClusterResources> sources) => new()
+    {
+        Services = Services,
+        ByHost = ByHost,
+        Endpoints = endpoints,
+        WorkloadsByAddress = WorkloadsByAddress,
+        NetworkGateways = NetworkGateways,
+        Namespaces = Namespaces,
+        Nodes = Nodes,
+        Sources = [.. sources],
+    };
+
     /// <summary>The service of this host and namespace, or null.</summary>
     public Service? Find(string hostname, string ns)
     {

@@ -67,7 +67,9 @@ internal sealed class MeshServer : IDisposable
     /// <summary>Creates or changes objects.</summary>
     public async Task ApplyAsync(params JsonObject[] objects)
     {
-        var asked = new JsonObject { ["sources"] = new JsonArray(new JsonObject { ["name"] = "bench", ["text"] = string.Join("\n---\n", objects.Select(o => o.ToJsonString())) }), ["dryRun"] = false };
+        // Endpoints are seen in a cluster, not written by a person: no revision is made of each.
+        bool observed = objects.All(o => o["kind"]!.GetValue<string>() == "EndpointSlice");
+        var asked = new JsonObject { ["observed"] = observed, ["sources"] = new JsonArray(new JsonObject { ["name"] = "bench", ["text"] = string.Join("\n---\n", objects.Select(o => o.ToJsonString())) }), ["dryRun"] = false, };
         using var body = new StringContent(asked.ToJsonString(), Encoding.UTF8, "application/json");
         using HttpResponseMessage answer = await _operator.PostAsync(new Uri("apply", UriKind.Relative), body);
         JsonNode? said = await answer.Content.ReadFromJsonAsync<JsonNode>();

@@ -8,6 +8,8 @@ internal sealed class KindView
 {
     public static readonly KindView Empty = new([]);
 
+    private const int WorkedInMax = 32;
+
     private readonly Dictionary<(string Namespace, string Name), Resource> _byName;
     private object? _sorted;
     private object? _byNamespace;
@@ -23,8 +25,12 @@ internal sealed class KindView
     public KindView Next(IEnumerable<(string Namespace, string Name, Resource? Resource)> changes)
     {
         var next = new Dictionary<(string Namespace, string Name), Resource>(_byName);
+        // An order that was asked for will be asked for again: a few changes are worked into it instead of sorting anew.
+        var order = _sorted as Resource[];
+        var left = WorkedInMax;
         foreach (var (ns, name, resource) in changes)
         {
+            order = order is null || left-- == 0 ? null : Ordered(order, next.GetValueOrDefault((ns, name)), resource);
             if (resource is null)
             {
                 next.Remove((ns, name));
@@ -35,12 +41,39 @@ internal sealed class KindView
             }
         }
 
-        return new KindView(next);
+        return new KindView(next) { _sorted = order };
+    }
+
+    private static Resource[] Ordered(Resource[] order, Resource? before, Resource? after)
+    {
+        var from = before is null ? -1 : Array.BinarySearch(order, before, Oldest.First);
+        if (from >= 0 && after is not null && Oldest.First.Compare(before, after) == 0)
+        {
+            var same = (Resource[])order.Clone();
+            same[from] = after;
+            return same;
+        }
+
+        var list = order.ToList();
+        if (from >= 0)
+        {
+            list.RemoveAt(from);
+        }
+
+        if (after is not null)
+        {
+            var to = list.BinarySearch(after, Oldest.First);
+            list.Insert(to < 0 ? ~to : to, after);
+        }
+
+        var next = (Resource[])Array.CreateInstance(order.GetType().GetElementType()!, list.Count);
+        list.CopyTo(next);
+        return next;
     }
 
     // Two threads may make the same order at once; both results are equal and either may stay.
     public IReadOnlyList<Resource<T>> Sorted<T>()
-        where T : class, IMessage<T>, new() => (IReadOnlyList<Resource<T>>)(_sorted ??= _byName.Values.Cast<Resource<T>>().Order(Oldest<T>.First).ToArray());
+        where T : class, IMessage<T>, new() => (IReadOnlyList<Resource<T>>)(_sorted ??= _byName.Values.Cast<Resource<T>>().Order<Resource<T>>(Oldest.First).ToArray());
 
     public IReadOnlyList<Resource<T>> In<T>(string ns)
         where T : class, IMessage<T>, new()
@@ -49,12 +82,11 @@ internal sealed class KindView
         return groups.GetValueOrDefault(ns) ?? [];
     }
 
-    private sealed class Oldest<T> : IComparer<Resource<T>>
-        where T : class, IMessage<T>, new()
+    private sealed class Oldest : IComparer<Resource>
     {
-        public static readonly Oldest<T> First = new();
+        public static readonly Oldest First = new();
 
-        public int Compare(Resource<T>? x, Resource<T>? y)
+        public int Compare(Resource? x, Resource? y)
         {
             var byTime = Nullable.Compare(x!.Metadata.CreationTime, y!.Metadata.CreationTime);
             var byName = string.CompareOrdinal(x.Name, y.Name);

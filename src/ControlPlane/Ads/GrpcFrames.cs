@@ -54,7 +54,15 @@ public static class GrpcFrames
         }
     }
 
-    /// <summary>Writes one response out of its pieces and waits until the transport has taken it: back-pressure of the peer's flow control arrives here.</summary>
+    /// <summary>Writes one message and waits until the transport has taken it: back-pressure of the peer's flow control arrives here.</summary>
+    public static async ValueTask<bool> WriteAsync(PipeWriter writer, IMessage message, CancellationToken cancel)
+    {
+        GrpcFrame.Write(message, writer);
+        FlushResult flushed = await writer.FlushAsync(cancel);
+        return !flushed.IsCompleted && !flushed.IsCanceled;
+    }
+
+    /// <summary>Writes one response out of its pieces and waits until the transport has taken it.</summary>
     /// <remarks>A response of megabytes passes through in portions, so that a stream holds no more of it than one.</remarks>
     public static async ValueTask<bool> WriteAsync(PipeWriter writer, AdsResponse response, CancellationToken cancel)
     {

@@ -133,7 +133,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     {
         var mistakes = found = [];
         resources = [.. asked.Sources.SelectMany(source => Decoded(source, asked.Namespace, mistakes))];
-        var change = new ChangeSet { Put = resources, Author = asked.Author ?? "", Reason = "apply" };
+        var change = new ChangeSet { Put = resources, Author = asked.Author ?? "", Reason = "apply", IsObserved = asked.Observed };
         if (!found.HasErrors) return asked.DryRun ? store.Preview(change) : store.Apply(change);
         // The resources that could be read are checked all the same: every mistake in one run.
         ApplyResult checkedOnly = store.Preview(change);

@@ -9,22 +9,24 @@ namespace Lateen.ControlPlane.Operator;
 /// <remarks>Only rivals that no merging reconciles: VirtualServices for one host in sidecars. Those on one gateway are merged, DestinationRules, too.</remarks>
 public sealed class Conflicts(string domain)
 {
-    private ResourceView? of;
+    private IReadOnlyList<Resource<VirtualService>>? of;
     private Dictionary<ResourceKey, List<Diagnostic>> found = [];
 
     /// <summary>What is to be said about a resource of this view.</summary>
     public IEnumerable<Diagnostic> About(Resource resource, ResourceView view)
     {
-        if (!ReferenceEquals(of, view)) (of, found) = (view, Find(view));
+        // A view has the list of the one before as long as no VirtualService changed.
+        IReadOnlyList<Resource<VirtualService>> rivals = view.All(Kinds.VirtualService);
+        if (!ReferenceEquals(of, rivals)) (of, found) = (rivals, Find(rivals));
         return found.GetValueOrDefault(resource.Key) ?? [];
     }
 
-    private Dictionary<ResourceKey, List<Diagnostic>> Find(ResourceView view)
+    private Dictionary<ResourceKey, List<Diagnostic>> Find(IReadOnlyList<Resource<VirtualService>> rivals)
     {
         var said = new Dictionary<ResourceKey, List<Diagnostic>>();
         var owners = new Dictionary<(string Audience, string Host), Resource<VirtualService>>();
         // Oldest first, then by name: the order in which Istio lets one win.
-        foreach (Resource<VirtualService> service in view.All(Kinds.VirtualService).Where(IsForSidecars))
+        foreach (Resource<VirtualService> service in rivals.Where(IsForSidecars))
         {
             foreach (string host in service.Spec.Hosts.Distinct())
             {

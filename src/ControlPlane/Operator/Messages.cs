@@ -15,7 +15,8 @@ public sealed record SourceText(string Name, string Text);
 /// <param name="Namespace">The namespace of those that name none.</param>
 /// <param name="DryRun">Validate and compare only.</param>
 /// <param name="Author">Who asks; kept in the history.</param>
-public sealed record ApplyRequest(IReadOnlyList<SourceText> Sources, string? Namespace, bool DryRun, string? Author);
+/// <param name="Observed">What is told was seen rather than decided, as a cluster's endpoints are: it is no revision and gone with a restart.</param>
+public sealed record ApplyRequest(IReadOnlyList<SourceText> Sources, string? Namespace, bool DryRun, string? Author, bool Observed = false);
 
 /// <summary>Asks for resources to be removed, by their names or by the texts they came from.</summary>
 /// <param name="Targets">kind/name pairs, or none.</param>

@@ -63,6 +63,19 @@ public sealed class AdsSession
     /// <summary>Whether <see cref="TryTake"/> may have something. It may turn out to be nothing new.</summary>
     public bool HasWork => Rejection is null && Scope is not null && _inOrder.Exists(IsTakeable);
 
+    /// <summary>Whether <see cref="TryTake"/> has something. Types about which the new scope says nothing new are done with.</summary>
+    internal bool HasNews()
+    {
+        if (Rejection is not null || Scope is null) return false;
+        foreach (var watch in _inOrder)
+        {
+            if (watch.OwesAnswer || watch.WithholdsRemovals || !IsTakeable(watch) || Now(watch, Scope) is not { } now || !watch.ChangeTo(now).IsNone) continue;
+            watch.Settle(now);
+            watch.IsDirty = false;
+        }
+        return HasWork;
+    }
+
     /// <summary>Takes in an incremental request.</summary>
     public void Receive(DeltaDiscoveryRequest request, DateTimeOffset now)
     {
@@ -225,10 +238,7 @@ public sealed class AdsSession
     {
         watch.IsDirty = false;
         watch.IsResumed = false;
-        if (!watch.IsWildcard && watch.Names.Count == 0 && watch.SentCount == 0 && !watch.OwesAnswer) return null;
-        var names = watch.IsWildcard ? null : watch.Names;
-        var now = ResourceSet.Of(_hub.Generate(watch.TypeUrl, scope, names), names);
-        if (watch.IsWildcard && watch.Names.Count > 0) now = now.AskedFor(watch.Names);
+        if (Now(watch, scope) is not { } now) return null;
         var change = watch.ChangeTo(now);
         IReadOnlyList<string> withheld = [];
         watch.WithholdsRemovals = _incremental && watch.TypeUrl == TypeUrls.Cluster && change.Gone.Count > 0 && NamesMayChange;
@@ -247,6 +257,15 @@ public sealed class AdsSession
         return _incremental
             ? AdsResponse.Incremental(watch.TypeUrl, revision, nonce, change)
             : AdsResponse.StateOfTheWorld(watch.TypeUrl, revision, nonce, isWhole ? now : change.News);
+    }
+
+    // What the peer is to have; null while it wants nothing.
+    private ResourceSet? Now(WatchedType watch, ProxyScope scope)
+    {
+        if (!watch.IsWildcard && watch.Names.Count == 0 && watch.SentCount == 0 && !watch.OwesAnswer) return null;
+        var names = watch.IsWildcard ? null : watch.Names;
+        var now = ResourceSet.Of(_hub.Generate(watch.TypeUrl, scope, names), names);
+        return watch.IsWildcard && watch.Names.Count > 0 ? now.AskedFor(watch.Names) : now;
     }
 
     // A cluster that changed warms again and waits for its endpoints, although those did not change.

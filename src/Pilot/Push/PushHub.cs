@@ -56,7 +56,7 @@ public sealed class PushHub
         {
             if (session.Node is not { } node) continue;
             session.Offer(_scopes.ScopeOf(node));
-            if (session.HasWork) awake.Add(session);
+            if (session.HasNews()) awake.Add(session);
         }
         return awake;
     }

@@ -9,6 +9,9 @@ public sealed record PushOptions
     /// <summary>How long a change waits at most.</summary>
     public TimeSpan DebounceMax { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long endpoints wait at most.</summary>
+    public TimeSpan EndpointsMax { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>How long changed listeners and routes wait for new clusters to get their endpoints, which a proxy may never ask for.</summary>
     public TimeSpan WarmingMax { get; init; } = TimeSpan.FromSeconds(5);
 
