@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Istio.Networking.V1Alpha3;
 using Lateen.Pilot.Meaning;
+using Lateen.Pilot.Scope.Clients;
 using Lateen.Registry;
 
 namespace Lateen.Pilot.Scope;

@@ -1,3 +1,12 @@
+// Clients: what sidecars have in common when they are looked at as clients. Most of what a proxy is told is about others, and the same for all its like; only a few facts about
+// an instance may matter to it, and those are the ones that something written looks at.
+//
+// State: a scope for each kind of client, handed from one snapshot's builder to the next. It holds on to nothing else.
+//
+// Never: a key beside the thing that it stands for. What names the instance is taken out of the scope itself, so a generator that reads it gets a wrong answer at once and
+// in every test, and not the answer for somebody else's proxy on a bad day.
+//
+// Refused: noting what a generator reads while it runs (exact, too, but every property of a node would have to be asked for through a recorder).
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
@@ -7,7 +16,7 @@ using Google.Protobuf.WellKnownTypes;
 using Lateen.Pilot.Meaning;
 using Lateen.Registry;
 
-namespace Lateen.Pilot.Scope;
+namespace Lateen.Pilot.Scope.Clients;
 
 /// <summary>
 /// Cuts scopes of sidecars down to what they have in common as clients: everything by which one instance differs from another is taken away, so that what is generated from

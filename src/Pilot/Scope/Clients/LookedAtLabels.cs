@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using Lateen.Pilot.Meaning;
 
-namespace Lateen.Pilot.Scope;
+namespace Lateen.Pilot.Scope.Clients;
 
 /// <summary>The labels of clients that anything written looks at. All other labels can't make a difference, so that proxies which differ in them are told the same.</summary>
 internal static class LookedAtLabels
