@@ -169,10 +169,11 @@ public static class GrpcTimeout
                 micros = value * 1000L;
                 return true;
             case (byte)'u':
-                micros = value;
+                // Whole milliseconds, as Envoy counts: what is asked for is never cut to nothing.
+                micros = (value + 999L) / 1000 * 1000;
                 return true;
             case (byte)'n':
-                micros = (value + 999) / 1000;
+                micros = (value + 999_999L) / 1_000_000 * 1000;
                 return true;
             default:
                 return false;

@@ -135,7 +135,7 @@ public static class Replies
         new LocalReply(503, "unconditional_drop_overload") { Body = "unconditional drop overload"u8, Flags = ResponseFlags.UnconditionalDropOverload, Headers = DropOverload });
 
     /// <summary>The upstream gave no answer, or broke it off. <paramref name="cause"/> tells how; <paramref name="retried"/> that it was not the first attempt.</summary>
-    public static void UpstreamFailed(Exchange exchange, UpstreamCause cause, bool retried, string? transportFailure, bool addOverloaded)
+    public static void UpstreamFailed(Exchange exchange, UpstreamCause cause, bool retried, string? transportFailure, bool addOverloaded, bool informed = false)
     {
         ByteBuffer text = exchange.Connection.Scratch;
         text.Clear();
@@ -148,7 +148,7 @@ public static class Replies
             ? "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: "u8
             : "upstream connect error or disconnect/reset before headers. reset reason: "u8);
         text.Append(cause.Text);
-        exchange.Reply(new LocalReply(cause.Status, Details(cause, true, transportFailure)) { Body = text.Written, Flags = cause.Flag, Headers = addOverloaded && cause == UpstreamCause.Overflow ? Overloaded : null });
+        exchange.Reply(new LocalReply(cause.Status, Details(cause, !informed, transportFailure)) { Body = text.Written, Flags = cause.Flag, Headers = addOverloaded && cause == UpstreamCause.Overflow ? Overloaded : null });
     }
 
     private static string Details(UpstreamCause cause, bool before, string? transportFailure)

@@ -68,7 +68,7 @@ public static class ProxyProcess
             return 0;
         }
         string failure = "";
-        server.Live = StartMemory.GiveBackLater;
+        server.Live += StartMemory.GiveBackLater;
         server.Quit = over.Set;
         server.Failed = why =>
         {
@@ -105,17 +105,22 @@ public static class ProxyProcess
         if (before is null)
             return arguments.SkipMissingParent ? "" : $"--restart-epoch {arguments.RestartEpoch}: there is no process of epoch {arguments.RestartEpoch - 1} with base id {arguments.BaseId}";
         ground.Inherit(before.TakeSockets());
-        server.Live = () =>
+        server.Live += () =>
         {
             before.Drain();
-            new Thread(() =>
-            {
-                Thread.Sleep(TimeSpan.FromSeconds(arguments.ParentShutdownSeconds));
-                before.End();
-                before.Dispose();
-            }, 64 * 1024) { IsBackground = true, Name = "hot-restart-end" }.Start();
+            server.Main.Arm(new ParentEnd(before), Math.Max(1, arguments.ParentShutdownSeconds * 1_000_000L));
         };
         return "";
+    }
+
+    // The process before us had its time: whoever still talks to it is cut off.
+    private sealed class ParentEnd(HotRestart.RestartChild before) : Net.Deadline
+    {
+        protected internal override void OnDue(long now)
+        {
+            before.End();
+            before.Dispose();
+        }
     }
 
     private static void End(PosixSignalContext context, ManualResetEventSlim over)

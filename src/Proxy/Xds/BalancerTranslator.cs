@@ -108,10 +108,10 @@ internal static class BalancerTranslator
                     MinimumRingSize = (long)(ring?.MinimumRingSize ?? 1024),
                     MaximumRingSize = (long)(ring?.MaximumRingSize ?? 8 * 1024 * 1024),
                     Murmur2 = ring?.HashFunction == Policies.RingHash.V3.RingHash.Types.HashFunction.MurmurHash2,
-                }, ring?.ConsistentHashingLbConfig, ring?.LocalityWeightedLbConfig is not null);
+                }, ring?.ConsistentHashingLbConfig, ring?.LocalityWeightedLbConfig is not null, rejections);
             case "envoy.extensions.load_balancing_policies.maglev.v3.Maglev":
                 Policies.Maglev.V3.Maglev? maglev = ValueTranslator.Unpack(any, Policies.Maglev.V3.Maglev.Parser, rejections);
-                return Hashing(options with { Kind = BalancerKind.Maglev, TableSize = TableSize(maglev?.TableSize, rejections) }, maglev?.ConsistentHashingLbConfig, maglev?.LocalityWeightedLbConfig is not null);
+                return Hashing(options with { Kind = BalancerKind.Maglev, TableSize = TableSize(maglev?.TableSize, rejections) }, maglev?.ConsistentHashingLbConfig, maglev?.LocalityWeightedLbConfig is not null, rejections);
             case "envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided":
                 return options with { Kind = BalancerKind.ClusterProvided };
             case "envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost":
@@ -146,8 +146,9 @@ internal static class BalancerTranslator
         _ => options,
     };
 
-    private static BalancerOptions Hashing(BalancerOptions options, Common.ConsistentHashingLbConfig? hashing, bool weighted) => options with
+    private static BalancerOptions Hashing(BalancerOptions options, Common.ConsistentHashingLbConfig? hashing, bool weighted, Rejections rejections) => options with
     {
+        HashPolicies = [.. hashing?.HashPolicy.Select(p => Network.HashPolicyTranslator.Policy(p, rejections)) ?? []],
         HashByHostname = hashing?.UseHostnameForHashing ?? options.HashByHostname,
         HashBalanceFactor = (int)(hashing?.HashBalanceFactor ?? (uint)options.HashBalanceFactor),
         LocalityWeighted = options.LocalityWeighted || weighted,

@@ -67,7 +67,7 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
             Retry = Retry(action.RetryPolicy ?? host.RetryPolicy),
             HedgeOnPerTryTimeout = (action.HedgePolicy ?? host.HedgePolicy)?.HedgeOnPerTryTimeout ?? false,
             Mirrors = action.RequestMirrorPolicies.Count > 0 ? Mirrors(action.RequestMirrorPolicies) : mirrors,
-            Hash = [.. action.HashPolicy.Select(Hash)],
+            Hash = [.. action.HashPolicy.Select(p => Network.HashPolicyTranslator.Policy(p, rejections))],
             HighPriority = action.Priority == Core.RoutingPriority.High,
             Upgrades = action.UpgradeConfigs.ToDictionary(u => u.UpgradeType.ToLowerInvariant(), u => u.Enabled ?? true),
             TerminateConnect = action.UpgradeConfigs.Any(u => u.ConnectConfig is not null),
@@ -226,34 +226,6 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
             Headers = [.. p.RequestHeadersMutations.Select(m => RouteTranslator.Mutations(m.Append is null ? [] : [m.Append], m.Remove.Length > 0 ? [m.Remove] : [], rejections))],
         }),
     ];
-
-    private Routing.HashPolicy Hash(Message.Types.HashPolicy policy)
-    {
-        switch (policy.PolicySpecifierCase)
-        {
-            case Message.Types.HashPolicy.PolicySpecifierOneofCase.Header:
-                return new Routing.HashPolicy { Source = HashSource.Header, Name = policy.Header.HeaderName.ToLowerInvariant(), Rewrite = MatcherTranslator.Rewrite(policy.Header.RegexRewrite, rejections), Terminal = policy.Terminal };
-            case Message.Types.HashPolicy.PolicySpecifierOneofCase.Cookie:
-                return new Routing.HashPolicy
-                {
-                    Source = HashSource.Cookie,
-                    Name = policy.Cookie.Name,
-                    Terminal = policy.Terminal,
-                    CookieSeconds = policy.Cookie.Ttl?.Seconds,
-                    CookiePath = policy.Cookie.Path,
-                    CookieAttributes = [.. policy.Cookie.Attributes.Select(a => (a.Name, a.Value))],
-                };
-            case Message.Types.HashPolicy.PolicySpecifierOneofCase.ConnectionProperties:
-                return new Routing.HashPolicy { Source = HashSource.SourceIp, Terminal = policy.Terminal };
-            case Message.Types.HashPolicy.PolicySpecifierOneofCase.QueryParameter:
-                return new Routing.HashPolicy { Source = HashSource.QueryParameter, Name = policy.QueryParameter.Name, Terminal = policy.Terminal };
-            case Message.Types.HashPolicy.PolicySpecifierOneofCase.FilterState:
-                return new Routing.HashPolicy { Source = HashSource.FilterState, Name = policy.FilterState.Key, Terminal = policy.Terminal };
-            default:
-                rejections.Add("a hash policy says nothing to hash");
-                return new Routing.HashPolicy { Source = HashSource.SourceIp };
-        }
-    }
 
     private Routing.InternalRedirectPolicy? Redirects(Envoy.Config.Route.V3.InternalRedirectPolicy? policy)
     {

@@ -22,6 +22,35 @@ internal sealed class EdfSchedule
 
     public int Count => _count;
 
+    /// <summary>
+    /// A schedule of all weights as it is after a number of turns. Whole rounds are not played but counted: each entry has had its share of the turns, and only what is left over is taken one by one.
+    /// Large numbers also settle equal deadlines for good: near zero the sums of 1/5 and of 1/1 fall on either side of each other from round to round.
+    /// </summary>
+    public static EdfSchedule After(double[] weights, uint turns)
+    {
+        double sum = 0;
+        foreach (double weight in weights)
+            sum += weight;
+        var schedule = new EdfSchedule(weights.Length);
+        uint taken = 0;
+        double now = 0;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            uint had = (uint)(turns * weights[i] / sum);
+            taken += had;
+            now = Math.Max(now, had / weights[i]);
+            schedule._now = had / weights[i];
+            schedule.Add(i, weights[i]);
+        }
+        schedule._now = now;
+        for (; taken < turns; taken++)
+        {
+            int at = schedule.Take();
+            schedule.Add(at, weights[at]);
+        }
+        return schedule;
+    }
+
     /// <summary>Adds an entry known by a number.</summary>
     public void Add(int index, double weight)
     {

@@ -202,18 +202,7 @@ internal sealed class HostPicker
     }
 
     // As if it had run for a while already, so that many proxies that start together do not march in step.
-    private EdfSchedule Schedule(ulong seed, long now)
-    {
-        var schedule = new EdfSchedule(_hosts.Length);
-        for (int i = 0; i < _hosts.Length; i++)
-            schedule.Add(i, WeightOf(_hosts[i], now));
-        for (ulong i = seed % (ulong)_hosts.Length; i > 0; i--)
-        {
-            int at = schedule.Take();
-            schedule.Add(at, WeightOf(_hosts[at], now));
-        }
-        return schedule;
-    }
+    private EdfSchedule Schedule(ulong seed, long now) => EdfSchedule.After(Array.ConvertAll(_hosts, h => WeightOf(h, now)), (uint)seed % (uint.MaxValue / 10));
 
     private double WeightOf(Host host, long now)
     {

@@ -42,7 +42,7 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
         if (!_hashed)
         {
             _hashed = true;
-            _hash = RequestHash.Of(Exchange, slot.Action.Hash);
+            _hash = RequestHash.Of(Exchange, cluster.Cluster.Balancer.HashPolicies is IReadOnlyList<HashPolicy> { Count: > 0 } own ? own : slot.Action.Hash);
             HasHash = _hash.HasValue;
             Hash = _hash.Value;
         }

@@ -25,7 +25,7 @@ internal sealed class RouterSlot : FilterSlot
     private Attempt? _running, _free;
     private ForwardAction _action = null!;
     private Attempt? _final;
-    private bool _active, _keeping, _hasTrailers, _hedges, _abandoned;
+    private bool _active, _keeping, _hasTrailers, _hedges, _abandoned, _informed;
     private int _attempts;
     private long _completeAt;
 
@@ -399,7 +399,7 @@ internal sealed class RouterSlot : FilterSlot
         }
         bool sent = attempt.RequestSent;
         Forget(attempt);
-        if (_retry.Enabled && !_abandoned)
+        if (_retry.Enabled && !_abandoned && !_informed)
         {
             RetryVerdict verdict = _retry.FromFailure(cause, sent);
             if (verdict == RetryVerdict.Yes)
@@ -412,7 +412,7 @@ internal sealed class RouterSlot : FilterSlot
         if (_running is not null || _backoff is { IsArmed: true })
             return;
         ChargeCode(cause.Status);
-        Finish(s => Replies.UpstreamFailed(s.Exchange, cause, s._attempts > 1, transportFailure, !s.Router.Options.SuppressEnvoyHeaders));
+        Finish(s => Replies.UpstreamFailed(s.Exchange, cause, s._attempts > 1, transportFailure, !s.Router.Options.SuppressEnvoyHeaders, s._informed));
     }
 
     /// <summary>It took too long.</summary>
@@ -649,7 +649,7 @@ internal sealed class RouterSlot : FilterSlot
         _final = null;
         _running = null;
         _kept.Clear();
-        _keeping = _hasTrailers = _hedges = _abandoned = _timeoutRetry = _timed = false;
+        _keeping = _hasTrailers = _hedges = _abandoned = _informed = _timeoutRetry = _timed = false;
         RequestComplete = false;
         Refused = null;
         _attempts = 0;

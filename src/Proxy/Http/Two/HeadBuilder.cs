@@ -43,7 +43,8 @@ public sealed class HeadBuilder(CodecOptions options)
 
     private HeaderMap _map = null!;
     private RequestAcceptor? _counts;
-    private int _count, _size;
+    private byte[] _cookie = [];
+    private int _count, _size, _cookieLength;
     private BlockKind _kind;
     private bool _regular;
 
@@ -76,7 +77,7 @@ public sealed class HeadBuilder(CodecOptions options)
         _kind = kind;
         _map = map;
         _counts = counts;
-        _count = _size = 0;
+        _count = _size = _cookieLength = 0;
         _regular = HasLength = false;
         Length = 0;
         Fault = BlockFault.None;
@@ -200,17 +201,33 @@ public sealed class HeadBuilder(CodecOptions options)
             _map.Add(KnownHeader.Authority, value);
     }
 
-    // RFC 9113 8.2.3: crumbs become one line again before anything that isn't HTTP/2 sees them.
+    // RFC 9113 8.2.3: crumbs become one line again before anything that isn't HTTP/2 sees them; gathered here, so that many of them are joined once.
     private void JoinCookie(ReadOnlySpan<byte> value)
     {
-        ReadOnlySpan<byte> before = _map[KnownHeader.Cookie];
-        byte[] joined = ArrayPool<byte>.Shared.Rent(before.Length + 2 + value.Length);
-        before.CopyTo(joined);
-        joined[before.Length] = (byte)';';
-        joined[before.Length + 1] = (byte)' ';
-        value.CopyTo(joined.AsSpan(before.Length + 2));
-        _map.Set(KnownHeader.Cookie, joined.AsSpan(0, before.Length + 2 + value.Length));
-        ArrayPool<byte>.Shared.Return(joined);
+        if (_cookieLength == 0)
+            Gather(_map[KnownHeader.Cookie]);
+        Gather("; "u8);
+        Gather(value);
+    }
+
+    private void Gather(ReadOnlySpan<byte> bytes)
+    {
+        if (_cookie.Length - _cookieLength < bytes.Length)
+        {
+            byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(_cookie.Length * 2, _cookieLength + bytes.Length));
+            _cookie.AsSpan(0, _cookieLength).CopyTo(larger);
+            ReleaseCookie();
+            _cookie = larger;
+        }
+        bytes.CopyTo(_cookie.AsSpan(_cookieLength));
+        _cookieLength += bytes.Length;
+    }
+
+    private void ReleaseCookie()
+    {
+        if (_cookie.Length > 0)
+            ArrayPool<byte>.Shared.Return(_cookie);
+        _cookie = [];
     }
 
     // ---- The whole ----
@@ -218,6 +235,10 @@ public sealed class HeadBuilder(CodecOptions options)
     /// <summary>The block is complete: what must be there is looked for.</summary>
     public void Finish(bool endStream)
     {
+        if (_cookieLength > 0 && Fault == BlockFault.None)
+            _map.Set(KnownHeader.Cookie, _cookie.AsSpan(0, _cookieLength));
+        _cookieLength = 0;
+        ReleaseCookie();
         if (Fault != BlockFault.None)
             return;
         bool sound = _kind switch

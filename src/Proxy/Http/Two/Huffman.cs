@@ -75,7 +75,9 @@ public static class Huffman
     {
         int[][] nodes = MakeTree(out int count);
         bool[] mayEnd = new bool[count];
-        for (int node = 0, depth = 0; node >= 0 && depth < 30; depth++)
+
+        // RFC 7541 5.2: padding is the beginning of EOS (all ones), and less than a byte of it.
+        for (int node = 0, depth = 0; node >= 0 && depth < 8; depth++)
         {
             mayEnd[node] = true;
             node = nodes[node][1] > 0 ? nodes[node][1] : -1;

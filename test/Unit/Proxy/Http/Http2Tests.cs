@@ -37,7 +37,7 @@ public sealed class Http2Tests
         [.. Encoding.ASCII.GetBytes(Preface), .. Frame(4, 0, 0, default), .. frames.SelectMany(f => f)];
 
     // Type, flags and stream of each frame that the peer got.
-    private static List<(int Type, int Flags, uint Stream, byte[] Payload)> Frames(Wire wire)
+    internal static List<(int Type, int Flags, uint Stream, byte[] Payload)> Frames(Wire wire)
     {
         byte[] bytes = wire.Peer.Received.ToArray();
         var frames = new List<(int, int, uint, byte[])>();

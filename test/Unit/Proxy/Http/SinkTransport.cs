@@ -2,7 +2,7 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Test.Unit.Proxy.Http;
 
-/// <summary>A transport that takes everything and keeps nothing: what a codec costs alone.</summary>
+/// <summary>A transport that takes everything and keeps nothing: what a codec costs alone. One whose peer does not read only counts what waits.</summary>
 internal sealed class SinkTransport : Transport
 {
     private readonly StillLoop _loop = new();
@@ -10,6 +10,7 @@ internal sealed class SinkTransport : Transport
 
     public long Sent;
     public bool Told;
+    public bool Reads = true;
 
     public override EventLoop Loop => _loop;
 
@@ -19,7 +20,7 @@ internal sealed class SinkTransport : Transport
 
     public override Address OriginalDestination => default;
 
-    public override int PendingBytes => 0;
+    public override int PendingBytes => Reads ? 0 : (int)Sent;
 
     public override bool IsAboveWatermark => false;
 
