@@ -9,7 +9,9 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Lateen.Agent.Bootstrap;
 using Lateen.Agent.Dns;
+using Lateen.Agent.Secrets;
 using Lateen.Agent.Status;
+using Lateen.Proxy.Net;
 
 namespace Lateen.Agent;
 
@@ -32,7 +34,7 @@ public static partial class AgentProcess
         Directory.CreateDirectory(Path.GetDirectoryName(options.Identity.Socket)!);
         using var proxy = new ProxyHost(options);
         DnsTable? names = options.DnsPort > 0 ? new DnsTable() : null;
-        var services = new AgentServices(proxy.Main, options, names, Console.Error.WriteLine);
+        var services = new AgentServices(proxy.Main, options, new AgentPlaces(Address.Unix(options.Identity.Socket), Address.Unix(BootstrapText.XdsSocket), AgentFiles.Read), names, Console.Error.WriteLine);
         var readiness = new Readiness(options, () => proxy.IsLive);
         (AppProbes? read, string mistake) = AppProbes.Read(options.AppProbers, options.Program ?? "127.0.0.1");
         if (read is null)

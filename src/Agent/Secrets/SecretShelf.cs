@@ -12,14 +12,15 @@ public sealed class SecretShelf
     private const long LookMicros = 5_000_000;
     private readonly EventLoop _loop;
     private readonly WorkloadIdentity _identity;
-    private readonly Dictionary<string, DateTime> _files = new(StringComparer.Ordinal);
+    private readonly Func<string, string?> _read;
+    private readonly Dictionary<string, string?> _files = new(StringComparer.Ordinal);
     private readonly List<Action> _listeners = [];
     private readonly Looking _looking;
 
     /// <summary>A shelf with what the identity has, and files.</summary>
-    public SecretShelf(EventLoop loop, WorkloadIdentity identity)
+    public SecretShelf(EventLoop loop, WorkloadIdentity identity, Func<string, string?> read)
     {
-        (_loop, _identity, _looking) = (loop, identity, new Looking(this));
+        (_loop, _identity, _read, _looking) = (loop, identity, read, new Looking(this));
         identity.Listen(Tell);
     }
 
@@ -50,23 +51,14 @@ public sealed class SecretShelf
     private string? Text(string path)
     {
         if (_files.Count == 0) _loop.Arm(_looking, LookMicros);
-        _files.TryAdd(path, WrittenAt(path));
-        try { return File.Exists(path) ? File.ReadAllText(path) : null; }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException) { return null; }
+        return _files[path] = _read(path);
     }
-
-    private static DateTime WrittenAt(string path) => File.GetLastWriteTimeUtc(path);
 
     private void Look()
     {
         _loop.Arm(_looking, LookMicros);
         bool changed = false;
-        foreach ((string path, DateTime before) in _files.ToArray())
-        {
-            DateTime now = WrittenAt(path);
-            changed |= now != before;
-            _files[path] = now;
-        }
+        foreach ((string path, string? before) in _files.ToArray()) changed |= Text(path) != before;
         if (changed) Tell();
     }
 

@@ -16,10 +16,10 @@ public sealed class WorkloadIdentity
     private readonly string _identity;
     private readonly ControlPlaneDoor? _authority;
     private readonly Action<string> _say;
+    private readonly Func<string, string?> _read;
     private readonly Alarm _renewal, _look;
     private readonly List<Action> _listeners = [];
     private string _rootsOfFile = "", _rootsOfAuthority = "", _said = "";
-    private DateTime _rootsWritten, _mountedWritten;
     private long _wait = FirstWaitMicros;
 
     /// <summary>An identity that begins to be kept with <see cref="Start"/>.</summary>
@@ -27,10 +27,11 @@ public sealed class WorkloadIdentity
     /// <param name="options">How it is kept.</param>
     /// <param name="identity">The SPIFFE identity that is hoped for.</param>
     /// <param name="authority">The way to the authority; null where there is none, and files are all there may be.</param>
+    /// <param name="read">Reads a file; null where there is none.</param>
     /// <param name="say">Takes a line for the log.</param>
-    public WorkloadIdentity(EventLoop loop, IdentityOptions options, string identity, ControlPlaneDoor? authority, Action<string> say)
+    public WorkloadIdentity(EventLoop loop, IdentityOptions options, string identity, ControlPlaneDoor? authority, Func<string, string?> read, Action<string> say)
     {
-        (_loop, _options, _identity, _authority, _say) = (loop, options, identity, authority, say);
+        (_loop, _options, _identity, _authority, _read, _say) = (loop, options, identity, authority, read, say);
         _renewal = new Alarm(Ask);
         _look = new Alarm(Look);
     }
@@ -72,29 +73,18 @@ public sealed class WorkloadIdentity
 
     private bool LookAtRoots()
     {
-        if (!HasChanged(_options.RootsFile, ref _rootsWritten)) return false;
-        try { _rootsOfFile = File.ReadAllText(_options.RootsFile); }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException) { return false; }
+        if (_read(_options.RootsFile) is not { } roots || roots == _rootsOfFile) return false;
+        _rootsOfFile = roots;
         return true;
     }
 
     private bool LookAtMounted()
     {
-        string chain = Path.Combine(_options.MountedFolder, "cert-chain.pem");
-        if (!HasChanged(chain, ref _mountedWritten) || WorkloadSecret.ReadFolder(_options.MountedFolder) is not { } mounted) return false;
+        if (WorkloadSecret.ReadFolder(_options.MountedFolder, _read) is not { } mounted || mounted == Secret) return false;
         (Secret, IsMounted) = (mounted, true);
-        string roots = Path.Combine(_options.MountedFolder, WorkloadSecret.RootFile);
-        if (File.Exists(roots)) _rootsOfAuthority = File.ReadAllText(roots);
+        _rootsOfAuthority = _read(Path.Combine(_options.MountedFolder, WorkloadSecret.RootFile)) ?? _rootsOfAuthority;
         _loop.Disarm(_renewal);
         return true;
-    }
-
-    private static bool HasChanged(string path, ref DateTime written)
-    {
-        DateTime now = File.GetLastWriteTimeUtc(path);
-        bool changed = now != written && File.Exists(path);
-        if (changed) written = now;
-        return changed;
     }
 
     private void Ask()
@@ -108,11 +98,7 @@ public sealed class WorkloadIdentity
     }
 
     /// <summary>The token of the moment; null where there is none.</summary>
-    internal string? Token()
-    {
-        try { return File.Exists(_options.TokenFile) ? File.ReadAllText(_options.TokenFile).Trim() : null; }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException) { return null; }
-    }
+    internal string? Token() => _read(_options.TokenFile)?.Trim();
 
     private void Take(WorkloadKey key, IReadOnlyList<string>? chain, string problem)
     {

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace Lateen.Agent.Secrets;
@@ -14,24 +12,37 @@ public sealed record WorkloadSecret(string ChainPem, string KeyPem, DateTimeOffs
     /// <summary>Reads the leaf's times; null where the text holds no certificate.</summary>
     public static WorkloadSecret? Read(string chainPem, string keyPem)
     {
-        try
+        nint leaf = Leaf(chainPem);
+        if (leaf == 0) return null;
+        var secret = new WorkloadSecret(chainPem, keyPem, Time(LibCrypto.X509_get0_notBefore(leaf)), Time(LibCrypto.X509_get0_notAfter(leaf)));
+        LibCrypto.X509_free(leaf);
+        return secret;
+    }
+
+    private static unsafe nint Leaf(string pem)
+    {
+        fixed (byte* bytes = Encoding.ASCII.GetBytes(pem))
         {
-            using X509Certificate2 leaf = X509Certificate2.CreateFromPem(chainPem);
-            return new(chainPem, keyPem, leaf.NotBefore.ToUniversalTime(), leaf.NotAfter.ToUniversalTime());
-        }
-        catch (CryptographicException)
-        {
-            return null;
+            nint bio = LibCrypto.BIO_new_mem_buf(bytes, pem.Length);
+            nint leaf = LibCrypto.PEM_read_bio_X509(bio, 0, 0, 0);
+            _ = LibCrypto.BIO_free(bio);
+            LibCrypto.ERR_clear_error();
+            return leaf;
         }
     }
 
-    /// <summary>The secret of three files, as Istio names them; null where they are not there or can't be read.</summary>
-    public static WorkloadSecret? ReadFolder(string folder)
+    private static unsafe DateTimeOffset Time(nint asn)
     {
-        string chain = Path.Combine(folder, ChainFile), key = Path.Combine(folder, KeyFile);
-        try { return File.Exists(chain) && File.Exists(key) ? Read(File.ReadAllText(chain), File.ReadAllText(key)) : null; }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException) { return null; }
+        (int days, int seconds) = (0, 0);
+        nint epoch = LibCrypto.ASN1_TIME_set(0, 0);
+        _ = LibCrypto.ASN1_TIME_diff(&days, &seconds, epoch, asn);
+        LibCrypto.ASN1_STRING_free(epoch);
+        return DateTimeOffset.UnixEpoch.AddDays(days).AddSeconds(seconds);
     }
+
+    /// <summary>The secret of two files, as Istio names them; null where they are not there or can't be read.</summary>
+    public static WorkloadSecret? ReadFolder(string folder, Func<string, string?> read) =>
+        read(Path.Combine(folder, ChainFile)) is { } chain && read(Path.Combine(folder, KeyFile)) is { } key ? Read(chain, key) : null;
 
     /// <summary>Writes the files, the key for its owner alone.</summary>
     /// <exception cref="IOException">The folder can't be written.</exception>

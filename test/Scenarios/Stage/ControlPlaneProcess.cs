@@ -19,6 +19,12 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
 
     public static int Port => 15010;
 
+    /// <summary>The port of those who prove who they are.</summary>
+    public static int SecurePort => 15012;
+
+    /// <summary>Signs, and tells who asks; it stays when the process dies, as its keys do.</summary>
+    public SecureSide Secure { get; } = new(time);
+
     /// <summary>Null while it is away.</summary>
     public ControlLoop? Control { get; private set; }
 
@@ -29,6 +35,7 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
         _wake = new Wake(this);
         Control = new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, store, Wiring.Generators(), time.GetUtcNow(), time);
         _loop.Listen(new ListenOptions(host.Ip.WithPort(Port)), this);
+        _loop.Listen(new ListenOptions(host.Ip.WithPort(SecurePort)), Secure.Door(() => Control!));
     }
 
     public void Stop()

@@ -11,7 +11,7 @@ using Lateen.Proxy.Net;
 namespace Lateen.Test.Scenarios.Stage;
 
 /// <summary>One discovery stream over HTTP/2 of the in-memory network.</summary>
-internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream, Func<DateTimeOffset> time) : RequestReceiver
+internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream, Func<DateTimeOffset> time, IReadOnlyList<string>? identities = null) : RequestReceiver
 {
     private readonly GrpcFrameReader _frames = new(4 << 20);
     private AdsStream? _ads;
@@ -26,7 +26,7 @@ internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream
         stream.SendHead(head, end: false);
         var pump = new Pump(this);
         EventLoop loop = stream.Transport.Loop;
-        _ads = control.Streams.Connect(stream.Transport.Remote.ToString(), () => loop.Post(pump), time());
+        _ads = control.Streams.Connect(stream.Transport.Remote.ToString(), () => loop.Post(pump), time(), identities);
     }
 
     public override void OnRequestBody(ReadOnlySpan<byte> body, bool end)
@@ -35,7 +35,7 @@ internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream
         {
             IMessage request = _delta ? DeltaDiscoveryRequest.Parser.ParseFrom(message) : DiscoveryRequest.Parser.ParseFrom(message);
             if (control.Streams.Receive(_ads!, request, time()) is { } rejection)
-                End("3", rejection);
+                End(((int)_ads!.Session.RejectionStatus).ToString(System.Globalization.CultureInfo.InvariantCulture), rejection);
         }
         Send();
         if (end)

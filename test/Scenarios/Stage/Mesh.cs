@@ -50,6 +50,9 @@ internal sealed class Mesh
 
     public IReadOnlyList<Pod> Pods => _pods;
 
+    /// <summary>Pods that are added from now on have the product's own agent, and certificates of the control plane's authority.</summary>
+    public bool HasAgents { get; set; }
+
     /// <summary>Signs the identities of pods that have one.</summary>
     public Authority Authority => field ??= new Authority("cluster.local");
 
@@ -103,8 +106,9 @@ internal sealed class Mesh
         MemoryHost host = Network.AddHost(name, Address.V4(0x0af40000u + (uint)number, 0));
         var application = new Application(host, $"{app} {version}", ports);
         var labels = new Dictionary<string, string> { ["app"] = app, ["version"] = version };
-        if (account is not null) labels["security.istio.io/tlsMode"] = "istio";
-        var pod = new Pod(host, name, inNamespace, labels, application, _controlPlaneAt, account ?? "default", account is null ? null : Authority);
+        if (account is not null || HasAgents) labels["security.istio.io/tlsMode"] = "istio";
+        if (HasAgents) account ??= $"bookinfo-{app}";
+        var pod = new Pod(host, name, inNamespace, labels, application, _controlPlaneAt, account ?? "default", account is null || HasAgents ? null : Authority, HasAgents ? ControlPlane.Secure : null);
         Add(pod);
         application.Start();
         return pod;
@@ -115,7 +119,7 @@ internal sealed class Mesh
     {
         int number = _nextPod++;
         MemoryHost host = Network.AddHost(name, Address.V4(0x0af40000u + (uint)number, 0));
-        var pod = new Pod(host, $"{name}-{number}", inNamespace, new Dictionary<string, string> { ["app"] = name, ["istio"] = name.Replace("istio-", "", StringComparison.Ordinal) }, null, _controlPlaneAt);
+        var pod = new Pod(host, $"{name}-{number}", inNamespace, new Dictionary<string, string> { ["app"] = name, ["istio"] = name.Replace("istio-", "", StringComparison.Ordinal) }, null, _controlPlaneAt, secure: HasAgents ? ControlPlane.Secure : null);
         Add(pod);
         return pod;
     }

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Lateen.Agent;
+using Lateen.Agent.Secrets;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Server;
@@ -8,10 +10,13 @@ namespace Lateen.Test.Scenarios.Stage;
 
 /// <summary>A pod: an application, its sidecar (or a gateway's proxy without an application), and rules that turn connections to the sidecar.</summary>
 internal sealed class Pod(MemoryHost host, string name, string inNamespace, IReadOnlyDictionary<string, string> labels, Application? application, Address controlPlane,
-    string account = "default", Authority? authority = null)
+    string account = "default", Authority? authority = null, SecureSide? secure = null)
 {
+    // Where its agent serves its proxy.
+    private const int SecretsPort = 15901, RelayPort = 15902;
+
     // Ports that Istio's capture rules leave alone.
-    private static readonly int[] NotCaptured = [15000, 15001, 15006, 15020, 15021, 15090];
+    private static readonly int[] NotCaptured = [15000, 15001, 15006, 15020, 15021, 15090, SecretsPort, RelayPort];
 
     public MemoryHost Host => host;
 
@@ -39,9 +44,16 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
     /// <summary>Endpoints are ready unless a scenario says otherwise.</summary>
     public bool IsReady { get; set; } = true;
 
+    /// <summary>What its agent does; null without one.</summary>
+    public AgentServices? Agent { get; private set; }
+
+    /// <summary>In place of the token that it should have; null for the right one.</summary>
+    public string? OtherToken { get; set; }
+
     public void StartProxy()
     {
         if (Proxy is not null) return;
+        if (secure is not null) StartAgent();
         Proxy = new ProxyServer(new ProxyInputs { Bootstrap = Bootstrap(), Sinks = _ => Log, Say = Said.Add }, new MemoryGround(host));
         if (application is not null) host.Capture = Captured;
         Proxy.Start();
@@ -52,6 +64,28 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
     {
         Proxy?.Dispose();
         Proxy = null;
+    }
+
+    // Short, so that a renewal is seen within minutes of virtual time.
+    private static readonly TimeSpan CertificateLife = TimeSpan.FromMinutes(10);
+
+    // The real agent: its own key, a token, a certificate from the stage's authority, secrets and the way to the control plane for its proxy.
+    private void StartAgent()
+    {
+        var options = new AgentOptions
+        {
+            Name = name,
+            Namespace = inNamespace,
+            Address = host.Ip.Host,
+            ServiceAccount = account,
+            Discovery = $"{controlPlane.Host}:{ControlPlaneProcess.SecurePort}",
+            Role = application is null ? "router" : "sidecar",
+            Identity = new IdentityOptions { Life = CertificateLife },
+        };
+        string? Read(string path) => path == options.Identity.TokenFile ? OtherToken ?? secure!.Token(inNamespace, account)
+            : path == options.Identity.RootsFile ? secure!.Authority.Bundle.RootsPem : null;
+        Agent = new AgentServices(host.AddLoop("agent"), options, new AgentPlaces(host.Ip.WithPort(SecretsPort), host.Ip.WithPort(RelayPort), Read), null, Said.Add);
+        Agent.Start(Said.Add);
     }
 
     private Address Captured(CaptureQuery asked)
@@ -98,25 +132,28 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
                     ["grpc_services"] = new JsonArray(new JsonObject { ["envoy_grpc"] = new JsonObject { ["cluster_name"] = "xds-grpc" } }),
                 },
             },
-            ["static_resources"] = new JsonObject { ["clusters"] = new JsonArray(Xds()), ["secrets"] = new JsonArray([.. authority?.AgentSecrets(inNamespace, account) ?? []]) },
+            ["static_resources"] = new JsonObject { ["clusters"] = new JsonArray([.. Clusters()]), ["secrets"] = new JsonArray([.. authority?.AgentSecrets(inNamespace, account) ?? []]) },
         }.ToJsonString();
     }
 
     private static JsonObject Ads() => new() { ["ads"] = new JsonObject(), ["initial_fetch_timeout"] = "0s", ["resource_api_version"] = "V3" };
 
-    private JsonObject Xds() => new()
+    private IEnumerable<JsonObject> Clusters() =>
+        secure is null ? [At("xds-grpc", controlPlane)] : [At("xds-grpc", host.Ip.WithPort(RelayPort)), At("sds-grpc", host.Ip.WithPort(SecretsPort))];
+
+    private static JsonObject At(string cluster, Address address) => new()
     {
-        ["name"] = "xds-grpc",
+        ["name"] = cluster,
         ["type"] = "STATIC",
         ["connect_timeout"] = "1s",
         ["load_assignment"] = new JsonObject
         {
-            ["cluster_name"] = "xds-grpc",
+            ["cluster_name"] = cluster,
             ["endpoints"] = new JsonArray(new JsonObject
             {
                 ["lb_endpoints"] = new JsonArray(new JsonObject
                 {
-                    ["endpoint"] = new JsonObject { ["address"] = new JsonObject { ["socket_address"] = new JsonObject { ["address"] = controlPlane.Host, ["port_value"] = controlPlane.Port } } },
+                    ["endpoint"] = new JsonObject { ["address"] = new JsonObject { ["socket_address"] = new JsonObject { ["address"] = address.Host, ["port_value"] = (int)address.Port } } },
                 }),
             }),
         },

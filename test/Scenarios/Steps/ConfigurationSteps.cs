@@ -10,6 +10,11 @@ internal static class ConfigurationSteps
     public static readonly Step[] All =
     [
         new("bookinfo", (play, _, _) => Bookinfo.SetUp(play.Mesh)),
+        new("bookinfo with certificates", (play, _, _) =>
+        {
+            play.Mesh.HasAgents = true;
+            Bookinfo.SetUp(play.Mesh);
+        }),
         new(@"(?<app>[a-z-]+) (?<version>v\d+) runs(?: in namespace (?<ns>\S+))?", (play, m, _) =>
         {
             play.Mesh.AddPod(m.Groups["app"].Value, m.Groups["version"].Value, Namespace(m.Groups["ns"].Value));

@@ -22,7 +22,7 @@ internal sealed record Step(string Pattern, Action<Play, Match, string> Act)
 /// <summary>One run of a scenario.</summary>
 internal sealed class Play(ulong seed)
 {
-    private static readonly Step[] Known = [.. ConfigurationSteps.All, .. TrafficSteps.All, .. FaultSteps.All, .. AnswerSteps.All];
+    private static readonly Step[] Known = [.. ConfigurationSteps.All, .. TrafficSteps.All, .. FaultSteps.All, .. SecuritySteps.All, .. AnswerSteps.All];
 
     public Mesh Mesh { get; } = new(seed);
 

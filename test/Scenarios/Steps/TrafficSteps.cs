@@ -23,12 +23,12 @@ internal static class TrafficSteps
         }),
         new(@"(?<from>[a-z-]+(?: v\d+)?) keeps calling http://(?<host>[^:/ ]+):(?<port>\d+)(?<path>/\S*) (?<times>\d+) times, one every (?<amount>[\d.]+) (?<unit>ms|s)", (play, m, _) => Stream(play, m)),
         new("the calls end", (play, _, _) => End(play)),
-        new(@"(?<amount>\d+) (?<unit>ms|s|min) pass(?:es)?", (play, m, _) => play.Mesh.Network.Advance(Micros(m))),
+        new(@"(?<amount>\d+) (?<unit>ms|s|min|h) pass(?:es)?", (play, m, _) => play.Mesh.Network.Advance(Micros(m))),
     ];
 
     /// <summary>An amount and a unit as microseconds.</summary>
     public static long Micros(Match m, string amount = "amount", string unit = "unit") =>
-        (long)(double.Parse(m.Groups[amount].Value, CultureInfo.InvariantCulture) * m.Groups[unit].Value switch { "ms" => 1_000, "s" => 1_000_000, _ => 60_000_000 });
+        (long)(double.Parse(m.Groups[amount].Value, CultureInfo.InvariantCulture) * m.Groups[unit].Value switch { "ms" => 1_000, "s" => 1_000_000, "h" => 3_600_000_000, _ => 60_000_000 });
 
     private static void FromPod(Play play, Match m)
     {
