@@ -252,6 +252,8 @@ public sealed class ProxyServer : IDisposable
 
     private sealed class Flushing(ProxyServer server) : Deadline
     {
+        private DatagramSocket? _v4, _v6;
+
         public void Begin()
         {
             if (!server.Statistics.Rules.FlushOnRead)
@@ -261,6 +263,8 @@ public sealed class ProxyServer : IDisposable
         protected internal override void OnDue(long now)
         {
             server.Statistics.Flush();
+            foreach (StatsdSink sink in server.Assembly.StatsSinks)
+                sink.Flush(sink.ToV6 ? _v6 ??= server.Main.OpenDatagram(Address.V6(0, 0)) : _v4 ??= server.Main.OpenDatagram(Address.V4(0, 0)));
             Begin();
         }
     }

@@ -28,6 +28,7 @@ internal static class BootstrapReader
         if (inputs.NodeCluster.Length > 0)
             bootstrap.Node.Cluster = inputs.NodeCluster;
         bootstrap.Node.UserAgentName = "lateen";
+        NodeExtensions.AddTo(bootstrap.Node);
         return bootstrap;
     }
 

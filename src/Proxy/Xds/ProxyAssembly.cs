@@ -26,6 +26,11 @@ internal sealed class ProxyAssembly
         server.Statistics.Rules = StatsTranslator.Rules(_bootstrap, statistics);
         if (!statistics.None)
             throw new BootstrapException($"stats_config: {statistics}");
+        StatsSinks = StatsTranslator.Sinks(_bootstrap, server.Statistics, statistics);
+        if (!statistics.None)
+            throw new BootstrapException(statistics.ToString());
+        foreach (string note in statistics.Notes)
+            inputs.Say(note);
         var overload = new Rejections();
         RuntimeValues runtime = BootstrapReader.Runtime(_bootstrap);
         Overload = OverloadTranslator.Plan(_bootstrap.OverloadManager, server, runtime, overload);
@@ -84,6 +89,9 @@ internal sealed class ProxyAssembly
         foreach (Worker worker in _server.Workers)
             _server.Upstreams[worker].Zone = zone;
     }
+
+    /// <summary>Where statistics are pushed to.</summary>
+    public IReadOnlyList<Telemetry.StatsdSink> StatsSinks { get; }
 
     /// <summary>What is done under pressure; null for nothing.</summary>
     public OverloadPlan? Overload { get; }

@@ -25,6 +25,40 @@ internal static class StatsTranslator
         };
     }
 
+    /// <summary>stats_sinks: statsd and DogStatsD by UDP.</summary>
+    public static IReadOnlyList<Telemetry.StatsdSink> Sinks(Bootstrap bootstrap, StatStore store, Rejections rejections)
+    {
+        var sinks = new List<Telemetry.StatsdSink>();
+        for (int i = 0; i < bootstrap.StatsSinks.Count; i++)
+        {
+            using Rejections.Scope scope = rejections.In($"stats_sinks[{i}]");
+            StatsSink sink = bootstrap.StatsSinks[i];
+            Google.Protobuf.WellKnownTypes.Any config = sink.TypedConfig ?? new Google.Protobuf.WellKnownTypes.Any();
+            switch (ValueTranslator.TypeName(config))
+            {
+                case "envoy.config.metrics.v3.StatsdSink" when ValueTranslator.Unpack(config, Envoy.Config.Metrics.V3.StatsdSink.Parser, rejections) is { } statsd:
+                    if (statsd.Address is null)
+                        rejections.Note("tcp_cluster_name is not served: give an address (UDP); nothing is sent");
+                    else
+                        sinks.Add(Sink(statsd.Address, statsd.Prefix, false, DatagramBytes));
+                    break;
+                case "envoy.config.metrics.v3.DogStatsdSink" when ValueTranslator.Unpack(config, DogStatsdSink.Parser, rejections) is { } dog:
+                    sinks.Add(Sink(dog.Address, dog.Prefix, true, (int)Math.Min(dog.MaxBytesPerDatagram ?? DatagramBytes, 65_000)));
+                    break;
+                default:
+                    rejections.Note($"stats sink {sink.Name} is not served: nothing is sent to it");
+                    break;
+            }
+        }
+        return sinks;
+
+        Telemetry.StatsdSink Sink(Envoy.Config.Core.V3.Address? to, string prefix, bool tagged, int bytes) =>
+            new(new Telemetry.StatsdOptions(ValueTranslator.Address(to, rejections), prefix.Length == 0 ? "envoy." : prefix + ".", tagged, bytes), store);
+    }
+
+    // A datagram that no link on the way must cut.
+    private const int DatagramBytes = 1432;
+
     private static List<StringMatch> Matches(Envoy.Type.Matcher.V3.ListStringMatcher list, Rejections rejections) =>
         [.. list.Patterns.Select(p => MatcherTranslator.String(p, rejections)).OfType<StringMatch>()];
 
