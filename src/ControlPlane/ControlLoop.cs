@@ -30,6 +30,7 @@ public sealed class ControlLoop
     private readonly Debounce debounce;
     private readonly TimeProvider stopwatch;
     private readonly ConcurrentQueue<StoreChange> changes = new();
+    private readonly SortedDictionary<string, ResourceView> remotes = new(StringComparer.Ordinal);
     private ViewCompiler compiler;
     private ResourceView seen;
     private DateTimeOffset firstChange;
@@ -101,6 +102,15 @@ public sealed class ControlLoop
         debounce.Note(now);
     }
 
+    /// <summary>Another cluster's services and workloads changed, or it is no longer part of the mesh (null).</summary>
+    public void SetRemote(string clusterId, ResourceView? view, DateTimeOffset now)
+    {
+        if (debounce.DueAt is null) (firstChange, cause) = (now, "endpoint");
+        if (view is null) remotes.Remove(clusterId);
+        else remotes[clusterId] = view;
+        debounce.Note(now);
+    }
+
     /// <summary>Does what is due.</summary>
     /// <returns>When to be called next, if nothing happens before; null for never.</returns>
     public DateTimeOffset? Tick(DateTimeOffset now)
@@ -143,7 +153,7 @@ public sealed class ControlLoop
         MeshSnapshot snapshot;
         try
         {
-            snapshot = compiler.Compile(seen, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{seen.Generation}");
+            snapshot = compiler.Compile(seen, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{seen.Generation}", remotes);
         }
         catch (Exception fault)
         {

@@ -96,6 +96,7 @@ public static class Wiring
         var http = new HttpDoors(host.Writer, operators, new CitadelMetrics(keys.Authority, certificates.Counts, time), time);
         try
         {
+            if (cluster is not null) await cluster.JoinOthersAsync(host.Writer, store, cancel);
             ControlPlaneAddress address = await host.OpenAsync(options, new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync, webhooks), new SecureConnections(serving, time), token, cancel);
             address.Write(options.StateFolder);
             cluster?.Register(() => keys.Authority.Bundle.RootsPem);

@@ -22,11 +22,12 @@ internal static class ControlPlaneVerb
         ClusterFlags cluster = new();
         var revision = new Option<string>("--revision") { Description = "this control plane's revision: leaves configuration alone whose label istio.io/rev names another", DefaultValueFactory = _ => Environment.GetEnvironmentVariable("REVISION") ?? "" };
         var domain = new Option<string>("--domain") { Description = "the DNS domain of services", DefaultValueFactory = _ => "cluster.local" };
+        var clusterId = new Option<string>("--cluster-id", "--clusterID") { Description = "the name of the cluster that configuration comes from", DefaultValueFactory = _ => "Kubernetes" };
         var rootNamespace = new Option<string>("--namespace", "-n") { Description = "the root namespace of the mesh", DefaultValueFactory = _ => "istio-system" };
         var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms", DefaultValueFactory = _ => 20, HelpName = "ms" };
         var debounceMax = new Option<int>("--debounce-max") { Description = "longest wait for that quiet, in ms", DefaultValueFactory = _ => 10_000, HelpName = "ms" };
         Option<string?> state = Shared.State();
-        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, https, socket, secureSocket, authority, tokenKeys, configFolder, cluster.KubeConfig, cluster.Context, revision, domain, rootNamespace, debounce, debounceMax, state };
+        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, https, socket, secureSocket, authority, tokenKeys, configFolder, cluster.KubeConfig, cluster.Context, revision, domain, clusterId, rootNamespace, debounce, debounceMax, state };
         command.SetAction((parsed, cancel) => Wiring.RunAsync(new ControlPlaneOptions
         {
             HttpAddress = parsed.GetRequiredValue(http),
@@ -44,6 +45,8 @@ internal static class ControlPlaneVerb
             StateFolder = Remote.StateFolder.ForControlPlane(parsed.GetValue(state)),
             Domain = parsed.GetRequiredValue(domain),
             RootNamespace = parsed.GetRequiredValue(rootNamespace),
+            ClusterId = parsed.GetRequiredValue(clusterId),
+            Environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? ""),
             DebounceAfter = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounce)),
             DebounceMax = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounceMax)),
         }, terminal.Error, cancel));

@@ -16,6 +16,8 @@ public sealed class ClusterConnection : IAsyncDisposable
     // Istio's names, so that an istiod of the same revision and this never write both.
     private const string StatusLease = "istio-gateway-status-leader-";
 
+    private static readonly TimeSpan RemotePatience = TimeSpan.FromSeconds(30);
+
     private readonly ControlPlaneOptions options;
     private readonly KubernetesSource source;
     private readonly TimeProvider time;
@@ -23,6 +25,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     private LeaseElection? election;
     private StatusWriter? writer;
     private WebhookRegistration? registration;
+    private RemoteClusters? remotes;
 
     private ClusterConnection(ApiClient client, KubernetesSource source, ControlPlaneOptions options, TimeProvider time, Action<string> say) =>
         (Client, this.source, this.options, this.time, this.say) = (client, source, options, time, say);
@@ -71,6 +74,13 @@ public sealed class ClusterConnection : IAsyncDisposable
         election = won;
     }
 
+    /// <summary>Follows the other clusters that secrets name; returns when they have told what they have, or after half a minute.</summary>
+    public Task JoinOthersAsync(WriterLoop loop, ResourceStore store, CancellationToken cancel)
+    {
+        remotes = new RemoteClusters(options, store, loop, time, say);
+        return remotes.StartAsync(RemotePatience, cancel);
+    }
+
     /// <summary>Keeps the webhooks' registration right.</summary>
     /// <param name="roots">The authority's certificates as they are now, PEM.</param>
     public void Register(Func<string> roots) => registration = new WebhookRegistration(Client, Revision, options.RootNamespace, roots, () => IsLeader, time, say);
@@ -79,6 +89,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (registration is not null) await registration.DisposeAsync();
+        if (remotes is not null) await remotes.DisposeAsync();
         if (writer is not null) await writer.DisposeAsync();
         if (election is not null) await election.DisposeAsync();
         await source.DisposeAsync();

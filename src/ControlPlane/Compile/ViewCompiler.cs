@@ -18,6 +18,7 @@ namespace Lateen.ControlPlane.Compile;
 public sealed class ViewCompiler(string rootNamespace, string domain, string clusterId, Features features)
 {
     private readonly SnapshotCompiler snapshots = new();
+    private static readonly Dictionary<string, ResourceView> NoRemotes = [];
     private RegistryCompiler registries = new(new RegistryOptions());
     private MeshSettings? settings;
     private Resource? settingsFrom;
@@ -26,14 +27,18 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     public IReadOnlyList<Diagnostic> Diagnostics { get; private set; } = [];
 
     /// <summary>The snapshot of a view.</summary>
-    public MeshSnapshot Compile(ResourceView view, string revision)
+    /// <param name="view">What is written.</param>
+    /// <param name="revision">How the snapshot is called.</param>
+    /// <param name="remotes">Services and workloads of other clusters, by the clusters' names.</param>
+    public MeshSnapshot Compile(ResourceView view, string revision, IReadOnlyDictionary<string, ResourceView>? remotes = null)
     {
         MeshSettings current = Settings(view);
+        view = Discovered(view, current.Mesh);
         return snapshots.Compile(new SnapshotInputs
         {
             Revision = revision,
             Settings = current,
-            Registry = registries.Compile([Cluster(view)]),
+            Registry = registries.Compile([Cluster(clusterId, view), .. (remotes ?? NoRemotes).Select(remote => Cluster(remote.Key, Discovered(remote.Value, current.Mesh)))]),
             VirtualServices = view.All(Kinds.VirtualService),
             DestinationRules = view.All(Kinds.DestinationRule),
             Gateways = view.All(Kinds.Gateway),
@@ -55,6 +60,10 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     /// <summary>What became of the objects of the Gateway API in the last snapshot.</summary>
     public IReadOnlyList<GatewayApiStatus> GatewayApiStatuses() => snapshots.GatewayApiStatuses();
 
+    // The objects of namespaces that the mesh looks into.
+    private static ResourceView Discovered(ResourceView view, MeshConfig mesh) =>
+        mesh.DiscoverySelectors.Count == 0 ? view : ResourceView.Of(DiscoverySelectors.Select([.. view.Everything()], mesh));
+
     private static GatewayApiInputs GatewayApi(ResourceView view) => new()
     {
         Classes = view.All(Kinds.GatewayClass),
@@ -74,9 +83,9 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
         ConfigMaps = view.All(Kinds.ConfigMap),
     };
 
-    private ClusterResources Cluster(ResourceView view) => new()
+    private static ClusterResources Cluster(string id, ResourceView view) => new()
     {
-        ClusterId = clusterId,
+        ClusterId = id,
         Services = view.All(Kinds.Service),
         EndpointSlices = view.All(Kinds.EndpointSlice),
         Pods = view.All(Kinds.Pod),

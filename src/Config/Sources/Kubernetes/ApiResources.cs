@@ -25,29 +25,32 @@ public sealed record ServedKind(ResourceKind Kind, string Version)
 public sealed class ApiResources(ApiClient client, TimeProvider time)
 {
     private static readonly TimeSpan Keep = TimeSpan.FromSeconds(2);
-    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly Lock _asking = new();
+    private Task<ApiResult<ServedKind>> _last = Task.FromResult(default(ApiResult<ServedKind>));
     private readonly Dictionary<string, IReadOnlyList<string>> _plurals = [];
     private Dictionary<string, string[]>? _groups;
     private DateTimeOffset _askedAt;
 
     /// <summary>The version in which a kind is served; no value and no failure when it is not.</summary>
-    public async Task<ApiResult<ServedKind>> FindAsync(ResourceKind kind, CancellationToken cancel)
+    public Task<ApiResult<ServedKind>> FindAsync(ResourceKind kind, CancellationToken cancel)
     {
-        await _one.WaitAsync(cancel).ConfigureAwait(false);
-        try
+        // One after another: the first asks the server, the others find its answers.
+        lock (_asking)
         {
-            if (time.GetUtcNow() - _askedAt >= Keep)
-            {
-                _plurals.Clear();
-                (_groups, _askedAt) = (null, time.GetUtcNow());
-            }
+            return _last = AfterAsync(_last, kind, cancel);
+        }
+    }
 
-            return await AskAsync(kind, cancel).ConfigureAwait(false);
-        }
-        finally
+    private async Task<ApiResult<ServedKind>> AfterAsync(Task before, ResourceKind kind, CancellationToken cancel)
+    {
+        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+        if (time.GetUtcNow() - _askedAt >= Keep)
         {
-            _one.Release();
+            _plurals.Clear();
+            (_groups, _askedAt) = (null, time.GetUtcNow());
         }
+
+        return await AskAsync(kind, cancel).ConfigureAwait(false);
     }
 
     private async Task<ApiResult<ServedKind>> AskAsync(ResourceKind kind, CancellationToken cancel)

@@ -33,7 +33,7 @@ public static class ApiConnection
 
         if (access.IsInsecure)
         {
-            sockets.SslOptions.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
+            sockets.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => access.IsInsecure;
         }
         else if (access.Authorities is { } authorities)
         {

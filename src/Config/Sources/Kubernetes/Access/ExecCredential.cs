@@ -35,31 +35,32 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Early = TimeSpan.FromSeconds(10);
-    private readonly SemaphoreSlim _one = new(1, 1);
-    private Credential? _credential;
-    private DateTimeOffset? _expires;
-    private DateTimeOffset _ranAt;
+    private readonly Lock _starting = new();
+    private Task<Issued>? _current;
+
+    private sealed record Issued(Credential Credential, DateTimeOffset? Expires, DateTimeOffset At);
 
     public async ValueTask<Credential> CurrentAsync(bool refused, CancellationToken cancel)
     {
-        await _one.WaitAsync(cancel).ConfigureAwait(false);
-        try
+        Task<Issued> current;
+        lock (_starting)
         {
-            var now = time.GetUtcNow();
-            // Many requests may be refused at once: one run answers them all.
-            var isFresh = _credential is not null && now - _ranAt < TimeSpan.FromSeconds(1);
-            if (_credential is null || (refused && !isFresh) || _expires <= now + Early)
-            {
-                (_credential, _expires) = Read(await RunAsync(cancel).ConfigureAwait(false));
-                _ranAt = now;
-            }
+            // Many requests may want one at once: one run answers them all.
+            current = _current is { } known && !IsOver(known, refused) ? known : _current = RunAsync();
+        }
 
-            return _credential;
-        }
-        finally
+        return (await current.WaitAsync(cancel).ConfigureAwait(false)).Credential;
+    }
+
+    private bool IsOver(Task<Issued> run, bool refused)
+    {
+        if (!run.IsCompleted)
         {
-            _one.Release();
+            return false;
         }
+
+        var now = time.GetUtcNow();
+        return !run.IsCompletedSuccessfully || run.Result.Expires <= now + Early || (refused && now - run.Result.At >= TimeSpan.FromSeconds(1));
     }
 
     /// <summary>What the program is told: what it may print, that nobody sits there to answer, and the cluster if it asked.</summary>
@@ -110,7 +111,13 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
     private static X509Certificate2? CertificateOf(string? certificate, string? key) =>
         certificate is null || key is null ? null : Pem.WithKey(certificate, key);
 
-    private async Task<string> RunAsync(CancellationToken cancel)
+    private async Task<Issued> RunAsync()
+    {
+        var (credential, expires) = Read(await PrintedAsync().ConfigureAwait(false));
+        return new Issued(credential, expires, time.GetUtcNow());
+    }
+
+    private async Task<string> PrintedAsync()
     {
         var start = new ProcessStartInfo(Program(), plugin.Arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
         foreach (var (name, value) in plugin.Environment)
@@ -119,8 +126,7 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
         }
 
         start.Environment["KUBERNETES_EXEC_INFO"] = Question(plugin);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        patience.CancelAfter(Patience);
+        using var patience = new CancellationTokenSource(Patience);
         try
         {
             using var process = Process.Start(start) ?? throw new CredentialException($"{plugin.Command} did not start");
@@ -131,7 +137,7 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
             var hint = plugin.InstallHint.Length > 0 ? ". " + plugin.InstallHint.Trim() : "";
             throw new CredentialException($"the credential plugin {plugin.Command} cannot be run: {e.Message}{hint}", e);
         }
-        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        catch (OperationCanceledException e)
         {
             throw new CredentialException($"the credential plugin {plugin.Command} printed nothing within {Patience.TotalSeconds:0} s", e);
         }

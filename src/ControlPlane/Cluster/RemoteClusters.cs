@@ -1,0 +1,162 @@
+using Lateen.Api.Diagnostics;
+using Lateen.Config.Resources;
+using Lateen.Config.Sources.Kubernetes;
+using Lateen.Config.Sources.Kubernetes.Access;
+using Lateen.Config.Store;
+using Lateen.ControlPlane.Hosting;
+
+namespace Lateen.ControlPlane.Cluster;
+
+/// <summary>Other clusters of the mesh: each a kubeconfig in a Secret of the root namespace, labelled `istio/multiCluster: "true"`, under the cluster's name. They give services and workloads, no configuration.</summary>
+/// <remarks>
+/// A kubeconfig out of a secret may not run programs, read files of this machine or skip checks, unless the installation names the option in
+/// PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS: whoever may write secrets is not whoever runs this process.
+/// </remarks>
+public sealed class RemoteClusters : IAsyncDisposable
+{
+    private const string Label = "istio/multiCluster";
+    private const string InsecureOptions = "PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS";
+
+    private sealed record Remote(string Text, ApiClient Client, KubernetesSource Source) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await Source.DisposeAsync();
+            Client.Dispose();
+        }
+    }
+
+    private readonly ControlPlaneOptions options;
+    private readonly ResourceStore store;
+    private readonly WriterLoop loop;
+    private readonly TimeProvider time;
+    private readonly Action<string> say;
+    private readonly Func<ClusterAccess, ApiClient> open;
+    private readonly Dictionary<string, Remote> remotes = [];
+    private readonly Dictionary<string, string> refused = [];
+    private readonly SemaphoreSlim one = new(1, 1);
+
+    /// <summary>Begins to follow the secrets of a store.</summary>
+    /// <param name="options">The root namespace, and what kubeconfigs may hold.</param>
+    /// <param name="store">Where the secrets are.</param>
+    /// <param name="loop">Hears of what the clusters have.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="say">Takes a line for the log.</param>
+    /// <param name="open">Makes a client; for tests.</param>
+    public RemoteClusters(ControlPlaneOptions options, ResourceStore store, WriterLoop loop, TimeProvider time, Action<string> say, Func<ClusterAccess, ApiClient>? open = null)
+    {
+        (this.options, this.store, this.loop, this.time, this.say) = (options, store, loop, time, say);
+        this.open = open ?? ApiClient.Open;
+        store.Changed += OnChanged;
+    }
+
+    /// <summary>Clusters that are followed.</summary>
+    public IReadOnlyCollection<string> Names => remotes.Keys;
+
+    /// <summary>Joins the clusters that are named now and waits until they have told what they have, as long as patience lasts: a restart must not make endpoints vanish for a while.</summary>
+    public async Task StartAsync(TimeSpan patience, CancellationToken cancel)
+    {
+        await FollowAsync();
+        foreach ((string name, Remote remote) in remotes.ToArray())
+        {
+            using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            bounded.CancelAfter(patience);
+            await remote.Source.Synced.WaitAsync(bounded.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancel.ThrowIfCancellationRequested();
+            if (!remote.Source.Synced.IsCompletedSuccessfully) say($"warn\tclusters\tcluster {name} has not told what it has within {patience.TotalSeconds:0} s; going on without it");
+        }
+    }
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        store.Changed -= OnChanged;
+        await one.WaitAsync();
+        foreach (Remote remote in remotes.Values) await remote.DisposeAsync();
+        remotes.Clear();
+    }
+
+    private void OnChanged(StoreChange change)
+    {
+        if (change.Keys.Any(key => key.Kind == Kinds.Secret && key.Namespace == options.RootNamespace)) _ = FollowAsync();
+    }
+
+    private async Task FollowAsync()
+    {
+        await one.WaitAsync();
+        try
+        {
+            Dictionary<string, string> wanted = Wanted();
+            foreach (string gone in remotes.Where(remote => wanted.GetValueOrDefault(remote.Key) != remote.Value.Text).Select(remote => remote.Key).ToArray()) await LeaveAsync(gone, isReplaced: wanted.ContainsKey(gone));
+            foreach ((string name, string text) in wanted)
+            {
+                if (!remotes.ContainsKey(name) && refused.GetValueOrDefault(name) != text) Join(name, text);
+            }
+        }
+        finally
+        {
+            one.Release();
+        }
+    }
+
+    // Of two secrets that name one cluster the first by name counts.
+    private Dictionary<string, string> Wanted()
+    {
+        var wanted = new Dictionary<string, string>();
+        foreach (Resource<Kubernetes.Core.V1.Secret> secret in store.Current.In(Kinds.Secret, options.RootNamespace).Where(secret => secret.Labels.GetValueOrDefault(Label) == "true").OrderBy(secret => secret.Name, StringComparer.Ordinal))
+        {
+            foreach ((string name, Google.Protobuf.ByteString bytes) in secret.Spec.Data)
+            {
+                if (name == options.ClusterId) say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which is this one");
+                else if (!wanted.TryAdd(name, bytes.ToStringUtf8())) say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which another one names already");
+            }
+        }
+        return wanted;
+    }
+
+    private void Join(string name, string text)
+    {
+        var found = new DiagnosticBag();
+        ClusterAccess? access = new KubeConfigReader(time).Read(text, $"the kubeconfig of {name}", null, Allowed(), found);
+        if (access is null)
+        {
+            refused[name] = text;
+            say($"error\tclusters\tcluster {name} is left out: {string.Join("; ", found.Where(mistake => mistake.IsError).Select(mistake => mistake.Text))}");
+            return;
+        }
+        refused.Remove(name);
+        ApiClient client = open(access);
+        var held = new ResourceStore(_ => [], time);
+        held.Changed += change => _ = loop.PostAsync((control, now) => control.SetRemote(name, change.After, now)).AsTask();
+        var wanted = new KubernetesSourceOptions { Server = $"cluster {name} ({access.Server.Authority})", Kinds = KubernetesSourceOptions.WorkloadKinds };
+        remotes[name] = new Remote(text, client, new KubernetesSource(client, wanted, held, time, Random.Shared, say));
+        say($"info\tclusters\tcluster {name} at {access.Server.Authority} is followed");
+    }
+
+    private async Task LeaveAsync(string name, bool isReplaced)
+    {
+        remotes.Remove(name, out Remote? remote);
+        await remote!.DisposeAsync();
+        // With a new kubeconfig it is the same cluster: what it had stays until the new one has told what it has.
+        if (isReplaced) return;
+        await loop.PostAsync((control, now) => control.SetRemote(name, null, now));
+        say($"info\tclusters\tcluster {name} is no longer followed");
+    }
+
+    private KubeConfigReader.Allow Allowed()
+    {
+        string[] named = options.Environment.GetValueOrDefault(InsecureOptions, "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var allowed = KubeConfigReader.Allow.Proxy;
+        foreach (string option in named)
+        {
+            allowed |= option switch
+            {
+                "exec" => KubeConfigReader.Allow.Exec,
+                "insecureSkipTLSVerify" => KubeConfigReader.Allow.Insecure,
+                "tokenFile" or "clientCertificate" or "clientKey" or "certificateAuthority" => KubeConfigReader.Allow.Files,
+                _ => KubeConfigReader.Allow.None,
+            };
+        }
+        return allowed;
+    }
+}
