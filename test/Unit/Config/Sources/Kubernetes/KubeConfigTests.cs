@@ -136,12 +136,12 @@ public sealed class KubeConfigTests : IDisposable
     }
 
     [Fact]
-    public void Of_several_files_the_first_that_names_something_wins()
+    public async Task Of_several_files_the_first_that_names_something_wins()
     {
         var first = Write("first", "current-context: b\nusers: [{name: u, user: {token: first}}]\n");
         var second = Write("second", "current-context: a\nusers: [{name: u, user: {token: second}}]\nclusters: [{name: c, cluster: {server: 'https://x'}}]\ncontexts: [{name: b, context: {cluster: c, user: u}}]\n");
         var access = new KubeConfigReader(TimeProvider.System).Read([first, Path.Combine(_folder, "none"), second], null, _found);
-        Assert.Equal("Bearer first", CredentialAsync(access).Result.Authorization);
+        Assert.Equal("Bearer first", (await CredentialAsync(access)).Authorization);
     }
 
     [Fact]
