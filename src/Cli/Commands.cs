@@ -39,6 +39,8 @@ public static class Commands
 
         ValidateVerb.Command(terminal),
         AnalyzeVerb.Command(terminal),
+        InjectVerb.Command(terminal),
+        CheckInjectVerb.Command(terminal),
         DefinitionsVerb.Command(terminal),
 
         HistoryVerb.Command(terminal),

@@ -1,5 +1,8 @@
 using System.Text;
+using Lateen.Config.Resources;
 using Lateen.ControlPlane.Hosting;
+using Lateen.ControlPlane.Injection;
+using Lateen.Injector.Templates;
 using Microsoft.AspNetCore.Http;
 
 namespace Lateen.ControlPlane.Admission;
@@ -10,21 +13,24 @@ public sealed class AdmissionDoor(WriterLoop writer)
     // The API server sends objects of at most 3 MiB, twice when they change.
     private const int ReviewBytesMax = 8 << 20;
 
+    private InjectorConfigMap? injector;
+
     /// <summary>Serves one request.</summary>
     public Task AnswerAsync(HttpContext context) => context.Request.Path.Value switch
     {
-        "/validate" => ValidateAsync(context),
+        "/validate" => ReviewAsync(context, JudgeAsync),
+        { } path when path == "/inject" || path.StartsWith("/inject/", StringComparison.Ordinal) => ReviewAsync(context, InjectAsync),
         "/ready" => WriteAsync(context, StatusCodes.Status200OK, ""),
         _ => WriteAsync(context, StatusCodes.Status404NotFound, "404 page not found\n"),
     };
 
-    private async Task ValidateAsync(HttpContext context)
+    private static async Task ReviewAsync(HttpContext context, Func<HttpContext, string, Task> answer)
     {
         (string body, bool isWhole) = await BodyAsync(context);
         if (!isWhole) await WriteAsync(context, StatusCodes.Status413PayloadTooLarge, $"a review has at most {ReviewBytesMax} bytes\n");
         else if (body.Length == 0) await WriteAsync(context, StatusCodes.Status400BadRequest, "no body found\n");
         else if (context.Request.ContentType != "application/json") await WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "invalid Content-Type, want `application/json`\n");
-        else await JudgeAsync(context, body);
+        else await answer(context, body);
     }
 
     private async Task JudgeAsync(HttpContext context, string body)
@@ -32,6 +38,31 @@ public sealed class AdmissionDoor(WriterLoop writer)
         AdmissionVerdict verdict = AdmissionReviews.Answer(body);
         if (verdict.Kind is { } kind) await writer.PostAsync((loop, _) => loop.Metrics.Validated(kind, verdict.Allowed), context.RequestAborted);
         await WriteAsync(context, StatusCodes.Status200OK, verdict.Body);
+    }
+
+    // Settings are the loop's; the pod is rendered here, so that a large one holds nobody up.
+    private async Task InjectAsync(HttpContext context, string body)
+    {
+        var asked = new TaskCompletionSource<(MeshInjection? Mesh, Func<string, IReadOnlyDictionary<string, string>> Namespaces, string Mistake)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await writer.PostAsync((loop, _) => asked.SetResult(Settings(loop)), context.RequestAborted);
+        var (mesh, namespaces, mistake) = await asked.Task.WaitAsync(context.RequestAborted);
+        if (mesh is null) await WriteAsync(context, StatusCodes.Status500InternalServerError, mistake);
+        else await WriteAsync(context, StatusCodes.Status200OK, InjectionReviews.Answer(body, context.Request.Path.Value!, mesh, namespaces).Body);
+    }
+
+    private (MeshInjection? Mesh, Func<string, IReadOnlyDictionary<string, string>> Namespaces, string Mistake) Settings(ControlLoop loop)
+    {
+        var view = loop.Configuration.View;
+        IReadOnlyDictionary<string, string> Annotations(string ns) => view.Find(Kinds.Namespace, "", ns)?.Annotations ?? new Dictionary<string, string>();
+        if (loop.Hub.Snapshot is not { } snapshot) return (null, Annotations, "the control plane is starting");
+        try
+        {
+            return ((injector ??= new InjectorConfigMap(loop.RootNamespace)).Injection(view, snapshot), Annotations, "");
+        }
+        catch (TemplateException malformed)
+        {
+            return (null, Annotations, $"the injector's ConfigMap can't be read: {malformed.Message}\n");
+        }
     }
 
     private static async Task<(string Body, bool IsWhole)> BodyAsync(HttpContext context)

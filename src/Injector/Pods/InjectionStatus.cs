@@ -27,6 +27,20 @@ public sealed record InjectionStatus(IReadOnlyList<string> InitContainers, IRead
         }
     }
 
+    /// <summary>The revision that injected a pod, or that it asks for; empty for none.</summary>
+    public static string RevisionOf(JsonObject pod)
+    {
+        try
+        {
+            if (pod.Annotations().TryGetValue(Annotation, out var written) && JsonNode.Parse(written).Word("revision") is { Length: > 0 } revision) return revision;
+        }
+        catch (JsonException)
+        {
+            // Another program's annotation tells nothing of ours.
+        }
+        return pod.Labels().GetValueOrDefault("istio.io/rev", "");
+    }
+
     /// <summary>The text for what a template put into a pod.</summary>
     internal static string Write(JsonObject template, string revision) => new JsonObject
     {

@@ -88,7 +88,7 @@ public sealed class PodInjector(InjectionConfig config)
         foreach (var name in Names(written))
         {
             if (config.TemplateOf(name) is not { } found) throw new TemplateException($"requested template \"{name}\" not found; have {string.Join(", ", config.TemplateNames.Order(StringComparer.Ordinal))}");
-            var overlay = PlainText.Tree(found.Render(context)) as JsonObject ?? [];
+            var overlay = FieldOrder.Spelled(PlainText.Tree(found.Render(context))) as JsonObject ?? [];
             StrategicMerge.Apply(template, overlay, Schema);
             // The owner's words about the proxy stand among the containers, wherever the template puts it.
             if (template.Container("initContainers", PodTree.Proxy) is not null && result.Take("containers", PodTree.Proxy) is { } moved) result.List("initContainers").Add(moved);

@@ -12,6 +12,14 @@ public static class InjectionDecision
     /// <summary>Namespaces of the cluster itself.</summary>
     public static readonly IReadOnlySet<string> SystemNamespaces = new HashSet<string>(StringComparer.Ordinal) { "kube-system", "kube-public", "kube-node-lease", "local-path-storage" };
 
+    /// <summary>What the pod says itself; null for nothing, or for a word that is no answer. The label is the newer way, which selectors of webhooks can see.</summary>
+    public static bool? Said(JsonObject pod) => (pod.Labels().TryGetValue(Inject, out var written) ? written : pod.Annotations().GetValueOrDefault(Inject, "")).ToLower(CultureInfo.InvariantCulture) switch
+    {
+        "y" or "yes" or "true" or "on" => true,
+        "n" or "no" or "false" or "off" => false,
+        _ => null,
+    };
+
     /// <summary>Decides.</summary>
     /// <param name="policy"><c>enabled</c> or <c>disabled</c>; any other word is no consent.</param>
     /// <param name="never">Selectors of pods that get none.</param>
@@ -21,38 +29,11 @@ public static class InjectionDecision
     public static bool IsRequired(string policy, IEnumerable<JsonObject> never, IEnumerable<JsonObject> always, JsonObject pod, string ns)
     {
         if (pod["spec"].Word("hostNetwork") == "true" || SystemNamespaces.Contains(ns)) return false;
-        var labels = pod.Labels();
         if (policy is not ("enabled" or "disabled")) return false;
-        // The label is the newer way, and selectors of webhooks can see it.
-        return (labels.TryGetValue(Inject, out var written) ? written : pod.Annotations().GetValueOrDefault(Inject, "")).ToLower(CultureInfo.InvariantCulture) switch
-        {
-            "y" or "yes" or "true" or "on" => true,
-            "n" or "no" or "false" or "off" => false,
-            // A word that means nothing is no answer either way, as if none had been written.
-            _ when never.Any(selector => Selects(selector, labels)) => false,
-            _ when always.Any(selector => Selects(selector, labels)) => true,
-            _ => policy == "enabled",
-        };
-    }
-
-    // A selector without terms selects nothing here.
-    private static bool Selects(JsonObject selector, IReadOnlyDictionary<string, string> labels)
-    {
-        if (selector.Words("matchLabels") is { Count: 0 } && !selector.Each("matchExpressions").Any()) return false;
-        return selector.Words("matchLabels").All(term => labels.TryGetValue(term.Key, out var value) && value == term.Value) && selector.Each("matchExpressions").All(term => Holds(term, labels));
-    }
-
-    private static bool Holds(JsonObject term, IReadOnlyDictionary<string, string> labels)
-    {
-        var isThere = labels.TryGetValue(term.Word("key") ?? "", out var value);
-        var isListed = isThere && (term["values"] as JsonArray ?? []).Any(listed => listed?.ToString() == value);
-        return term.Word("operator") switch
-        {
-            "In" => isListed,
-            "NotIn" => !isListed,
-            "Exists" => isThere,
-            "DoesNotExist" => !isThere,
-            _ => false,
-        };
+        if (Said(pod) is { } said) return said;
+        var labels = pod.Labels();
+        // A selector without terms selects nothing here.
+        if (never.Any(selector => !LabelTerms.IsEmpty(selector) && LabelTerms.Hold(selector, labels))) return false;
+        return always.Any(selector => !LabelTerms.IsEmpty(selector) && LabelTerms.Hold(selector, labels)) || policy == "enabled";
     }
 }

@@ -19,6 +19,17 @@ internal static class FieldOrder
 
     private static readonly Dictionary<string, int> Places = Fields.Select((name, place) => (name, place)).ToDictionary(entry => entry.name, entry => entry.place, StringComparer.Ordinal);
 
+    private static readonly Dictionary<string, string> Spellings = Fields.ToDictionary(name => name, StringComparer.OrdinalIgnoreCase);
+    private static readonly HashSet<string> Free = new(StringComparer.Ordinal) { "labels", "annotations", "nodeSelector", "matchLabels", "limits", "requests", "data", "volumeAttributes" };
+
+    /// <summary>Field names as Kubernetes spells them: operators' JSON in annotations has been read without regard to case for long, and API servers do regard it.</summary>
+    public static JsonNode? Spelled(JsonNode? node) => node switch
+    {
+        JsonObject map => new JsonObject(map.Select(entry => KeyValuePair.Create(Spellings.GetValueOrDefault(entry.Key, entry.Key), Free.Contains(entry.Key) ? entry.Value?.DeepClone() : Spelled(entry.Value))).DistinctBy(entry => entry.Key)),
+        JsonArray list => new JsonArray([.. list.Select(Spelled)]),
+        _ => node?.DeepClone(),
+    };
+
     /// <summary>Where a field stands among others.</summary>
     public static int Of(string field) => Places.GetValueOrDefault(field, int.MaxValue);
 

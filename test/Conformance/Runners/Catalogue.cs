@@ -17,6 +17,7 @@ public static class Catalogue
         new Validation.IstiodLiveRunner(),
         new Validation.AnalyzeRunner(),
         new Validation.IstioctlRunner(),
+        new Validation.IstioctlFolderRunner(),
         new Xds.XdsRunner(),
         new GatewayApi.GatewayConversionRunner(),
         new GatewayApi.GatewayApiUnitsRunner(),

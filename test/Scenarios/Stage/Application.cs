@@ -7,6 +7,7 @@ using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
 using Lateen.Test.Scenarios.Text;
+using Lateen.Proxy.Tls;
 
 namespace Lateen.Test.Scenarios.Stage;
 
@@ -57,6 +58,9 @@ internal sealed class Application(MemoryHost host, string name, IReadOnlyDiction
     /// <summary>Connections accepted so far.</summary>
     public int Connections { get; private set; }
 
+    /// <summary>TLS of ports that speak it; null for none.</summary>
+    public TlsContext? Tls { get; set; }
+
     public void Start()
     {
         if (_loop is not null) return;
@@ -76,6 +80,7 @@ internal sealed class Application(MemoryHost host, string name, IReadOnlyDiction
         public override void OnAccepted(Transport transport)
         {
             application.Connections++;
+            if (protocol == "tls") transport = TlsTransport.Accept(transport, application.Tls ?? throw new ScenarioException($"{application.Name} has no certificate"));
             transport.Handler = protocol == "tcp" ? new Echo(application) : new Sniffing(application);
         }
     }

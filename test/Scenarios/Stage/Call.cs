@@ -5,11 +5,33 @@ using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
+using Lateen.Proxy.Tls;
+using Lateen.Test.Scenarios.Text;
 
 namespace Lateen.Test.Scenarios.Stage;
 
 /// <summary>What a caller asks.</summary>
-internal sealed record CallRequest(string Method, string Path, string Authority, IReadOnlyList<(string Name, string Value)> Headers, bool Http2 = false, string? Raw = null);
+internal sealed record CallRequest(string Method, string Path, string Authority, IReadOnlyList<(string Name, string Value)> Headers, bool Http2 = false, string? Raw = null)
+{
+    /// <summary>TLS that the caller speaks; null for plaintext.</summary>
+    public CallTls? Tls { get; init; }
+}
+
+/// <summary>How a caller opens TLS: it takes any server for the one it wants.</summary>
+internal sealed record CallTls(string ServerName, (string Chain, string Key)? Certificate = null)
+{
+    /// <summary>The settings as the proxy's own TLS takes them.</summary>
+    public TlsContext Context(bool http2)
+    {
+        var options = new TlsOptions
+        {
+            IsServer = false,
+            Alpn = [http2 ? "h2" : "http/1.1"],
+            Certificates = Certificate is var (chain, key) ? [new TlsCertificate(Encoding.ASCII.GetBytes(chain), Encoding.ASCII.GetBytes(key))] : [],
+        };
+        return TlsContext.Create(options, out string error) ?? throw new ScenarioException(error);
+    }
+}
 
 /// <summary>One request of an application, on a connection of its own, and what became of it.</summary>
 internal sealed class Call : ResponseReceiver
@@ -23,7 +45,9 @@ internal sealed class Call : ResponseReceiver
     public Call(MemoryLoop loop, Address to, CallRequest request, string id, Pod? from)
     {
         (_loop, _request, Id, From, _began) = (loop, request, id, from, loop.Now);
-        _transport = loop.Connect(new ConnectOptions(to), new Opening(this));
+        _transport = request.Tls is { } tls
+            ? TlsTransport.Connect(loop, new ConnectOptions(to), tls.Context(request.Http2), new TlsConnectOptions { Sni = tls.ServerName }, new Opening(this))
+            : loop.Connect(new ConnectOptions(to), new Opening(this));
     }
 
     /// <summary>Names it in access logs.</summary>
@@ -115,7 +139,7 @@ internal sealed class Call : ResponseReceiver
             ? new Http2ClientConnection(transport, new Owner(), new CodecOptions())
             : new Http1ClientConnection(transport, new Owner(), new CodecOptions());
         UpstreamStream stream = connection.Begin(this);
-        stream.SendHead(Headers.Write([(":method", _request.Method), (":scheme", "http"), (":authority", _request.Authority), (":path", _request.Path), ("x-call", Id), .. _request.Headers]), end: true);
+        stream.SendHead(Headers.Write([(":method", _request.Method), (":scheme", _request.Tls is null ? "http" : "https"), (":authority", _request.Authority), (":path", _request.Path), ("x-call", Id), .. _request.Headers]), end: true);
     }
 
     private sealed class Opening(Call call) : TransportHandler

@@ -28,6 +28,9 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
     /// <summary>Null while it is away.</summary>
     public ControlLoop? Control { get; private set; }
 
+    /// <summary>Identities that a host has proved; null for those of whom nothing was asked.</summary>
+    public Func<Address, IReadOnlyList<string>?> ProvenBy { get; set; } = static _ => null;
+
     public void Start()
     {
         if (Control is not null) return;
@@ -87,7 +90,7 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
 
     private sealed class Calls(ControlPlaneProcess process) : RequestAcceptor
     {
-        public override RequestReceiver OnRequest(DownstreamStream stream) => new DiscoveryCall(process.Control!, stream, time: () => process.Time);
+        public override RequestReceiver OnRequest(DownstreamStream stream) => new DiscoveryCall(process.Control!, stream, time: () => process.Time, process.ProvenBy(stream.Transport.Remote));
 
         public override void OnConnectionError(string detail, Lateen.Proxy.FailureKind kind)
         {

@@ -41,6 +41,8 @@ public sealed class SecretGenerator : IResourceGenerator
     private static bool MayHave(ProxyScope scope, string ownNamespace, CredentialName credential) => credential.Source switch
     {
         CredentialSource.Kubernetes => credential.Namespace == ownNamespace,
+        // A ConfigMap gives trust anchors alone, which are no secret; policies of backends name them for every client.
+        CredentialSource.ConfigMap => true,
         _ => scope.Gateway?.Credentials.Contains(credential.Resource) == true,
     };
 

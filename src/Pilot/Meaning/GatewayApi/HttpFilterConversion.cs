@@ -50,6 +50,9 @@ internal sealed class HttpFilterConversion(Backends backends)
         return (ofMirrors, null);
     }
 
+    /// <summary>Filters that a route has as a whole, and no backend of several can have for itself.</summary>
+    public static bool IsOfRoute(HTTPRouteFilter filter) => filter.Type is "RequestRedirect" or "URLRewrite" or "RequestMirror" or "CORS";
+
     /// <summary>Header filters of one backend; others can't be had for each.</summary>
     public static (Headers? Headers, Problem? Fatal) OfBackend(IEnumerable<HTTPRouteFilter> filters)
     {

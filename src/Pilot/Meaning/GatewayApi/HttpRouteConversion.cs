@@ -95,8 +95,12 @@ internal sealed class HttpRouteConversion(Backends backends)
             var (destination, own) = backends.Of(kind, ns, reference);
             if (own is { IsOfBackend: false }) return (null, own);
             ofBackends = own ?? ofBackends;
-            var (headers, unserved) = HttpFilterConversion.OfBackend(reference.Filters);
+            var (headers, unserved) = HttpFilterConversion.OfBackend(reference.Filters.Where(filter => weighted.Count > 1 || !HttpFilterConversion.IsOfRoute(filter)));
             if (unserved is not null) return (null, unserved);
+            // What is said for the only backend is said for the rule.
+            if (weighted.Count == 1) (problem, fatal) = _filters.Apply(route, reference.Filters.Where(HttpFilterConversion.IsOfRoute), kind, ns) is var (more, wrong) ? (more ?? problem, wrong) : (problem, null);
+            if (fatal is not null) return (null, fatal);
+            if (route.Redirect is not null) continue;
             route.Route.Add(new HTTPRouteDestination { Destination = destination, Headers = headers, Weight = weighted.Count > 1 ? reference.HasWeight ? reference.Weight : 1 : 0 });
         }
         return (route, Problem.Join(ofBackends, problem));

@@ -41,7 +41,11 @@ public sealed class IstiodLiveRunner : RowsRunner
     public override string Folder => "istiod-live";
 
     /// <inheritdoc/>
-    protected override void PlayAll() => Play("validate.json", Answer);
+    protected override void PlayAll()
+    {
+        Play("validate.json", Answer);
+        Play("inject.json", Injection.LiveWebhook.Answer);
+    }
 
     private static string? Answer(JsonElement row)
     {

@@ -12,6 +12,7 @@ internal sealed class GatewayStatuses(GatewayApiWorld world)
     private const string Programmed = "Programmed";
     private const string ResolvedRefs = "ResolvedRefs";
     private const string ListenersNotValid = "ListenersNotValid";
+    private const string InsecureFrontend = "InsecureFrontendValidationMode";
     private const string InvalidClientCertificateRef = "InvalidClientCertificateRef";
 
     public IEnumerable<GatewayApiStatus> Classes() => world.Inputs.Classes.Where(written => GatewayClasses.Of(written.Spec.Spec?.ControllerName ?? "") is not null).Select(written =>
@@ -79,8 +80,12 @@ internal sealed class GatewayStatuses(GatewayApiWorld world)
         else if (ParametersProblem(draft.Gateway) is { } parameters) conditions.Fail(Accepted, parameters);
         else if (draft.Listeners.Count > 0 && valid == 0) conditions.Fail(Accepted, new Problem(ListenersNotValid, "None of the Gateway's listeners are valid"));
         else if (valid < draft.Listeners.Count) conditions.Say(Accepted, ListenersNotValid, "One or more of the Gateway's listeners are invalid");
+        if (AllowsAnyClient(draft.Gateway.Spec.Spec)) conditions.With(InsecureFrontend, "ConfigurationChanged", "Client certificates are asked for, and connections without a valid one are served");
         if (ClientCertificateProblem(draft.Gateway) is { } certificate) conditions.Fail(ResolvedRefs, certificate);
     }
+
+    private static bool AllowsAnyClient(GatewaySpec spec) => spec.Tls?.Frontend is { } frontend
+        && frontend.PerPort.Select(entry => entry.Tls).Append(frontend.Default).Any(settings => settings?.Validation?.Mode == "AllowInsecureFallback");
 
     private Problem? ParametersProblem(Resource<Kubernetes.Gateway.V1.Gateway> gateway)
     {

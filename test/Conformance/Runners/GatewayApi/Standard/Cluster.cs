@@ -6,6 +6,7 @@ using Kubernetes.Apps.V1;
 using Kubernetes.Core.V1;
 using Kubernetes.Meta.V1;
 using Lateen.Config.Resources;
+using Lateen.Proxy.Tls;
 using Lateen.Test.Scenarios.Stage;
 using Lateen.Test.Scenarios.Text;
 using Gateway = Kubernetes.Gateway.V1.Gateway;
@@ -18,6 +19,9 @@ internal sealed class Cluster
 {
     /// <summary>The class of gateways that is tested.</summary>
     public const string GatewayClass = "istio";
+
+    // Where the backends of the tests speak TLS.
+    private const int TlsPort = 8443;
 
     private const string GatewayName = "gateway.networking.k8s.io/gateway-name";
 
@@ -32,6 +36,8 @@ internal sealed class Cluster
     public Cluster(IEnumerable<string> manifests, IReadOnlySet<string>? gateways, bool sidecars)
     {
         _mesh = gateways is null && !sidecars ? null : new Mesh(1);
+        // Gateways prove who they are, or they would get no certificate of a server.
+        if (_mesh is not null) _mesh.ControlPlane.ProvenBy = from => _mesh.Pods.FirstOrDefault(pod => pod.Application is null && pod.Host.Ip.Host == from.Host) is { } gateway ? [$"spiffe://cluster.local/ns/{gateway.Namespace}/sa/{gateway.Account}"] : null;
         Apply($"apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata:\n  name: {GatewayClass}\nspec:\n  controllerName: istio.io/gateway-controller\n");
         foreach (string document in manifests.SelectMany(text => ("\n" + text).Split("\n---")))
             Apply(Addressed(document.Replace("{GATEWAY_CLASS_NAME}", GatewayClass, StringComparison.Ordinal)));
@@ -40,6 +46,8 @@ internal sealed class Cluster
         foreach (var gateway in _objects.OfType<Resource<Gateway>>().Where(g => g.Spec.Spec?.GatewayClassName == GatewayClass).ToArray())
             Deploy(gateway, gateways?.Contains($"{gateway.Namespace}/{gateway.Name}") == true);
         foreach (var service in _objects.OfType<Resource<Service>>().Where(s => s.Spec.Spec is { Selector.Count: > 0 }).ToArray()) Apply(Endpoints(service));
+        // Slices that a test wrote without addresses get those of its first backend: it knows them only when it runs.
+        foreach (var slice in _objects.OfType<Resource<Kubernetes.Discovery.V1.EndpointSlice>>().Where(s => s.Spec.Endpoints.Count == 0 && s.Spec.AddressType == "IPv4").ToArray()) Fill(slice);
         _mesh?.Settle();
     }
 
@@ -97,8 +105,10 @@ internal sealed class Cluster
         var labels = template.Metadata.Labels.ToDictionary();
         var ports = new Dictionary<int, string>();
         foreach (ServicePort port in _objects.OfType<Resource<Service>>().Where(s => s.Namespace == deployment.Namespace && s.Spec.Spec is { Selector.Count: > 0 } spec && spec.Selector.All(l => labels.GetValueOrDefault(l.Key) == l.Value)).SelectMany(s => s.Spec.Spec.Ports))
-            ports[Target(port)] = port.Name.StartsWith("tcp", StringComparison.Ordinal) ? "tcp" : "http";
-        Add(_mesh.Place(deployment.Name, deployment.Namespace, labels, $"{deployment.Namespace}/{deployment.Name}", ports, sidecars));
+            ports[Target(port)] = port.Name.StartsWith("tcp", StringComparison.Ordinal) ? "tcp" : Target(port) == TlsPort ? "tls" : "http";
+        StagePod pod = _mesh.Place(deployment.Name, deployment.Namespace, labels, $"{deployment.Namespace}/{deployment.Name}", ports, sidecars);
+        if (pod.Application is { } application) application.Tls = Certificates.OfBackend();
+        Add(pod);
     }
 
     // What the controller of gateways does: a deployment and a service with the gateway's name and class.
@@ -133,6 +143,14 @@ internal sealed class Cluster
         return yaml.ToString();
     }
 
+    private void Fill(Resource<Kubernetes.Discovery.V1.EndpointSlice> slice)
+    {
+        if (_pods.FirstOrDefault(pod => pod.Namespace == slice.Namespace && pod.Labels.GetValueOrDefault("app") == "infra-backend-v1") is not { } backend) return;
+        string ports = string.Concat(slice.Spec.Ports.Select(port => string.Create(CultureInfo.InvariantCulture, $"- name: \"{port.Name}\"\n  port: {port.Port}\n  protocol: TCP\n")));
+        Apply($"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: {slice.Name}\n  namespace: {slice.Namespace}\n  labels:\n    kubernetes.io/service-name: {slice.Labels["kubernetes.io/service-name"]}\n"
+            + $"addressType: IPv4\nports:\n{ports}endpoints:\n- addresses: [{backend.Host.Ip.Host}]\n  conditions:\n    ready: true\n");
+    }
+
     private static int Target(ServicePort port) => port.TargetPort is { ValueCase: IntOrString.ValueOneofCase.Number } target ? target.Number : port.Port;
 }
 
@@ -147,10 +165,21 @@ internal static class Certificates
         Secret(Infrastructure, "tls-passthrough-checks-certificate", "abc.example.com"), Secret(Infrastructure, "tls-terminate-checks-certificate", "abc.example.com"),
         Secret(Infrastructure, "tls-checks-certificate", "abc.example.com"), Secret("gateway-conformance-app-backend", "tls-checks-certificate", "abc.example.com"),
         Trust("tls-checks-ca-certificate", Signer.Value), Trust("mismatch-ca-certificate", Other.Value), Trust("tls-validity-checks-ca-certificate", Signer.Value),
-        Trust("tls-validity-checks-per-port-ca-certificate", Signer.Value),
+        Trust("tls-validity-checks-per-port-ca-certificate", Signer.Value), Secret(Infrastructure, "tls-checks-client-certificate", "client.example.org"),
     ]);
 
     public static IReadOnlyList<string> Objects() => All.Value;
+
+    /// <summary>What a client shows that the tests' authority knows.</summary>
+    public static (string Chain, string Key) Client() => Signer.Value.Server("client.example.org");
+
+    /// <summary>TLS of backends: the certificate that base manifests mount into them.</summary>
+    public static TlsContext OfBackend()
+    {
+        (string chain, string key) = Signer.Value.Server("abc.example.com", "spiffe.abc.example.com");
+        var options = new TlsOptions { IsServer = true, Alpn = ["h2", "http/1.1"], Certificates = [new TlsCertificate(Encoding.ASCII.GetBytes(chain), Encoding.ASCII.GetBytes(key))] };
+        return TlsContext.Create(options, out string error) ?? throw new ScenarioException(error);
+    }
 
     private static string Secret(string ns, string name, params string[] hosts)
     {

@@ -14,9 +14,10 @@ internal sealed class Requests(Cluster cluster)
     private static readonly Dictionary<string, string> Codes = new() { ["OK"] = "0", ["Unknown"] = "2", ["NotFound"] = "5", ["Unimplemented"] = "12", ["Unavailable"] = "14" };
 
     /// <summary>What is wrong when the request goes to a gateway.</summary>
-    public string? AtGateway(JsonElement row, Pod gateway, int port)
+    public string? AtGateway(JsonElement row, Pod gateway, int port, bool isTls = false)
     {
-        Call call = Send(row, cluster.Mesh.Outside, gateway.Host.Ip.WithPort(port), gateway, "");
+        string name = row.Text("serverName") is { Length: > 0 } told ? told : row.TryGetProperty("request", out JsonElement request) ? request.Text("host") : "";
+        Call call = Send(row, cluster.Mesh.Outside, gateway.Host.Ip.WithPort(port), gateway, "", isTls ? new CallTls(name, Certificates.Client()) : null);
         return Mistake(row, call, port);
     }
 
@@ -28,9 +29,10 @@ internal sealed class Requests(Cluster cluster)
         return Mistake(row, Send(row, client.Application!.Loop, to, client, host), 80);
     }
 
-    private Call Send(JsonElement row, Lateen.Proxy.Net.Memory.MemoryLoop from, Address to, Pod through, string host)
+    private Call Send(JsonElement row, Lateen.Proxy.Net.Memory.MemoryLoop from, Address to, Pod through, string host, CallTls? tls = null)
     {
-        Call call = cluster.Mesh.Call(from, to, Grpc(row) ?? Http(row.GetProperty("request"), host.Length > 0 ? host : to.ToString()), through);
+        CallRequest request = Grpc(row) ?? Http(row.GetProperty("request"), host.Length > 0 ? host : to.ToString());
+        Call call = cluster.Mesh.Call(from, to, request with { Tls = tls }, through);
         cluster.Mesh.Await([call]);
         return call;
     }

@@ -1,0 +1,39 @@
+using Kubernetes.Core.V1;
+using Lateen.Config.Resources;
+using Lateen.Config.Store;
+using Lateen.Injector.BuiltIn;
+using Lateen.Injector.Settings;
+using Lateen.Pilot.Meaning;
+
+namespace Lateen.ControlPlane.Injection;
+
+/// <summary>Where templates and settings of injection come from: the ConfigMap of every installation, else what the product brings. Kept as long as the ConfigMap is the same.</summary>
+public sealed class InjectorConfigMap(string rootNamespace)
+{
+    private const string Name = "istio-sidecar-injector";
+    private readonly Lock gate = new();
+    private Resource<ConfigMap>? readFrom;
+    private InjectionConfig? read;
+
+    /// <summary>The injection of a moment.</summary>
+    /// <param name="view">What is written.</param>
+    /// <param name="snapshot">What it means.</param>
+    /// <exception cref="Injector.Templates.TemplateException">The ConfigMap is malformed.</exception>
+    public MeshInjection Injection(ResourceView view, MeshSnapshot snapshot) => new()
+    {
+        Config = Config(view.Find(Kinds.ConfigMap, rootNamespace, Name)),
+        Mesh = snapshot.Settings.Mesh,
+        NativeSidecars = MeshInjection.CanBeNative([.. view.All(Kinds.Node).Select(node => node.Spec.Status?.NodeInfo?.KubeletVersion ?? "")]),
+    };
+
+    private InjectionConfig Config(Resource<ConfigMap>? map)
+    {
+        lock (gate)
+        {
+            if (read is not null && ReferenceEquals(map, readFrom)) return read;
+            read = map is null ? BuiltInInjection.With([]) : InjectionConfig.Read(map.Spec.Data.GetValueOrDefault("config", ""), map.Spec.Data.GetValueOrDefault("values", "{}"));
+            readFrom = map;
+            return read;
+        }
+    }
+}
