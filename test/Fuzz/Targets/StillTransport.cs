@@ -80,7 +80,7 @@ internal sealed class StillTransport : Transport
         {
         }
 
-        public override void Disarm(Deadline deadline)
+        protected override void DisarmArmed(Deadline deadline)
         {
         }
 
