@@ -203,6 +203,7 @@ public sealed class ClusterDirectory
     {
         ClusterView? before = handle.Current;
         HostSet hosts = HostSet.Of(places, endpoints, cluster.Balancer);
+        Balancing.HashTable.Prepare(hosts, cluster.Balancer);
         SubsetIndex? subsets = cluster.Balancer.Subsets is null ? null : new SubsetIndex(hosts, cluster.Balancer);
         var view = new ClusterView(cluster, endpoints, hosts, subsets, [.. cluster.Members.Select(Handle)], (before?.Generation ?? 0) + 1);
         handle.Current = view;

@@ -148,7 +148,7 @@ internal static class BalancerTranslator
 
     private static BalancerOptions Hashing(BalancerOptions options, Common.ConsistentHashingLbConfig? hashing, bool weighted, Rejections rejections) => options with
     {
-        HashPolicies = [.. hashing?.HashPolicy.Select(p => Network.HashPolicyTranslator.Policy(p, rejections)) ?? []],
+        HashPolicies = hashing is null ? [] : hashing.HashPolicy.Select(p => Network.HashPolicyTranslator.Policy(p, rejections)).ToArray(),
         HashByHostname = hashing?.UseHostnameForHashing ?? options.HashByHostname,
         HashBalanceFactor = (int)(hashing?.HashBalanceFactor ?? (uint)options.HashBalanceFactor),
         LocalityWeighted = options.LocalityWeighted || weighted,

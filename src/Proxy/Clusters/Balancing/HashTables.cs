@@ -32,6 +32,19 @@ public abstract class HashTable
         }
     }
 
+    /// <summary>Makes the tables of a picture, so that no worker has to when it takes the picture up: a large ring takes milliseconds.</summary>
+    internal static void Prepare(HostSet hosts, BalancerOptions options)
+    {
+        if (options.Kind is not (BalancerKind.RingHash or BalancerKind.Maglev))
+            return;
+        foreach (PriorityHosts p in hosts.Priorities)
+        {
+            Of(p.Localities, p.All, static l => l.All, options, hosts.OverprovisioningFactor);
+            Of(p.Localities, p.Healthy, static l => l.Healthy, options, hosts.OverprovisioningFactor);
+            Of(p.Localities, p.Degraded, static l => l.Degraded, options, hosts.OverprovisioningFactor);
+        }
+    }
+
     /// <summary>The host for a hash; further attempts of one request give other hosts.</summary>
     public abstract Host? Choose(ulong hash, uint attempt);
 

@@ -274,8 +274,11 @@ internal sealed class RouterSlot : FilterSlot
     /// <summary>A 1xx head.</summary>
     public void OnInformational(Attempt attempt)
     {
-        if (_active && _final is null && _running is { Next: null })
-            Exchange.Inform(attempt.ResponseHead);
+        if (!_active || _final is not null || _running is not { Next: null })
+            return;
+        // The client has heard of this host: what fails from here on is told as it is, and not tried again.
+        _informed = true;
+        Exchange.Inform(attempt.ResponseHead);
     }
 
     /// <summary>Its answer's head.</summary>
