@@ -15,6 +15,14 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
+    public void Every_filter_has_a_page()
+    {
+        string pages = string.Concat(Directory.EnumerateFiles(Path.Combine(Tree.Root, "docs", "filters"), "*.md").Select(File.ReadAllText));
+        IEnumerable<string> filters = Tree.Sources("src").Where(static f => f.Contains("/Proxy/Xds/Filters/", StringComparison.Ordinal)).SelectMany(f => Filters().Matches(Tree.Read(f)).Select(m => m.Groups[1].Value)).Distinct();
+        Assert.Empty(filters.Where(f => !pages.Contains(f, StringComparison.OrdinalIgnoreCase)));
+    }
+
+    [Fact]
     public void Files_that_documents_name_exist()
     {
         var missing = new List<string>();
@@ -56,6 +64,9 @@ public sealed partial class DocumentTests
     private static IEnumerable<string> Documents() =>
         new[] { "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md" }.Select(f => Path.Combine(Tree.Root, f)).Where(File.Exists)
             .Concat(Directory.Exists(Path.Combine(Tree.Root, "docs")) ? Directory.EnumerateFiles(Path.Combine(Tree.Root, "docs"), "*.md", SearchOption.AllDirectories) : []);
+
+    [GeneratedRegex("\"envoy\\.extensions\\.filters\\.(?:http|network)\\.(\\w+)\\.v3")]
+    private static partial Regex Filters();
 
     [GeneratedRegex(@"\bLTN\d{4}\b")]
     private static partial Regex Codes();
