@@ -12,7 +12,9 @@ using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Compile;
+using Lateen.ControlPlane.Findings;
 using Lateen.ControlPlane.Hosting;
+using Lateen.ControlPlane.Keys;
 using Lateen.ControlPlane.Metrics;
 using Lateen.ControlPlane.Operator;
 using Lateen.Pilot.Generation;
@@ -31,6 +33,7 @@ public sealed class ControlLoop
     private readonly TimeProvider stopwatch;
     private readonly ConcurrentQueue<StoreChange> changes = new();
     private readonly SortedDictionary<string, ResourceView> remotes = new(StringComparer.Ordinal);
+    private readonly KeySets keys;
     private ViewCompiler compiler;
     private ResourceView seen;
     private DateTimeOffset firstChange;
@@ -43,7 +46,8 @@ public sealed class ControlLoop
     /// <param name="now">The time.</param>
     /// <param name="stopwatch">Measures how long compiling takes; for metrics alone.</param>
     /// <param name="say">Takes a line for the log; nobody when null.</param>
-    public ControlLoop(ControlPlaneOptions options, ResourceStore store, IEnumerable<IResourceGenerator> generators, DateTimeOffset now, TimeProvider stopwatch, Action<string>? say = null)
+    /// <param name="fetchKeys">Begins to fetch a key set of tokens, whose answer goes to <see cref="KeysArrived"/>; null where nobody can.</param>
+    public ControlLoop(ControlPlaneOptions options, ResourceStore store, IEnumerable<IResourceGenerator> generators, DateTimeOffset now, TimeProvider stopwatch, Action<string>? say = null, Action<KeySetRequest>? fetchKeys = null)
     {
         this.store = store;
         this.stopwatch = stopwatch;
@@ -58,11 +62,15 @@ public sealed class ControlLoop
         Metrics = new PilotMetrics(HttpDoors.Version, now);
         Streams = new AdsStreams(Hub, Metrics, this.say);
         Waits = new RevisionWaits(Streams);
-        Configuration = new Configuration(store, Metrics, options.Domain, () => compiler.GatewayApiStatuses(), options.Kubernetes is not null);
+        Configuration = new Configuration(store, Metrics, options.Domain, () => compiler.GatewayApiStatuses(), new Refusals(() => Hub.HeldOut), options.Kubernetes is not null);
         store.Changed += changes.Enqueue;
         seen = store.Current;
         firstChange = now;
-        Compile(now, cause);
+        keys = new KeySets(fetchKeys);
+        keys.Want(seen, now);
+        // What would refuse good tokens is not served: the first tick asks for the keys, and compiles when they are there.
+        if (keys.AwaitsFirst) debounce.Note(now);
+        else Compile(now, cause);
     }
 
     /// <summary>The namespace whose resources hold for the whole mesh.</summary>
@@ -70,6 +78,9 @@ public sealed class ControlLoop
 
     /// <summary>Name of the cluster that configuration comes from.</summary>
     public string ClusterId { get; }
+
+    /// <summary>The trust domain of the mesh as its settings are written now.</summary>
+    public string TrustDomain => compiler.SettingsOf(seen).TrustDomain;
 
     /// <summary>Sessions and the newest snapshot.</summary>
     public PushHub Hub { get; }
@@ -116,10 +127,23 @@ public sealed class ControlLoop
     public DateTimeOffset? Tick(DateTimeOffset now)
     {
         while (changes.TryDequeue(out StoreChange? change)) Note(change, now);
-        if (debounce.TryFire(now)) Compile(now, cause);
+        keys.Want(seen, now);
+        keys.Ask(now);
+        if (!keys.AwaitsFirst && debounce.TryFire(now)) Compile(now, cause);
         Streams.EndWarming(now);
         Waits.Check(now);
-        return Earlier(Earlier(debounce.DueAt, Waits.DueAt), Streams.DueAt);
+        return Earlier(Earlier(keys.AwaitsFirst ? null : debounce.DueAt, Waits.DueAt), Earlier(Streams.DueAt, keys.DueAt));
+    }
+
+    /// <summary>A key set that was asked for arrived, or could not be had.</summary>
+    /// <param name="name">Which.</param>
+    /// <param name="text">Its text; null when it could not be had.</param>
+    /// <param name="error">Why not.</param>
+    /// <param name="now">The time.</param>
+    public void KeysArrived(KeySetName name, string? text, string error, DateTimeOffset now)
+    {
+        if (text is null) say($"warn\tkeys\tkeys of {name.Issuer} ({name.Address}) could not be fetched, so that its tokens are refused unless they were fetched before: {error}");
+        if (keys.Arrived(name, text, now)) PushAgain(now);
     }
 
     /// <summary>A fault of ours, contained: counted and told.</summary>
@@ -153,7 +177,7 @@ public sealed class ControlLoop
         MeshSnapshot snapshot;
         try
         {
-            snapshot = compiler.Compile(seen, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{seen.Generation}", remotes);
+            snapshot = compiler.Compile(seen, keys.Current, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{seen.Generation}", remotes);
         }
         catch (Exception fault)
         {

@@ -7,7 +7,7 @@ using Lateen.ControlPlane.Operator;
 namespace Lateen.ControlPlane;
 
 /// <summary>A control plane that has its ports open.</summary>
-public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost host, OperatorDoor operators, AuthorityKeys keys, FolderSource? folder, ClusterConnection? cluster, FileStream mine) : IAsyncDisposable
+public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost host, OperatorDoor operators, AuthorityKeys keys, FolderSource? folder, ClusterConnection? cluster, Keys.KeyFetcher fetcher, FileStream mine) : IAsyncDisposable
 {
     /// <summary>Where it listens.</summary>
     public ControlPlaneAddress Address { get; } = address;
@@ -26,6 +26,7 @@ public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost
         if (cluster is not null) await cluster.DisposeAsync();
         await host.DisposeAsync();
         operators.Dispose();
+        fetcher.Dispose();
         await mine.DisposeAsync();
     }
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Threading.Channels;
 using Lateen.Api.Diagnostics;
 using Lateen.Citadel.Authorities;
 using Lateen.Citadel.Callers;
@@ -12,6 +13,7 @@ using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Cluster;
 using Lateen.ControlPlane.Hosting;
+using Lateen.ControlPlane.Keys;
 using Lateen.ControlPlane.Metrics;
 using Lateen.ControlPlane.Operator;
 using Lateen.Pilot.Generation;
@@ -79,15 +81,19 @@ public static class Wiring
         folder?.Start(rescan: TimeSpan.FromSeconds(5));
         // Ports open when all is known: a proxy that asked before would be told to forget what it has.
         ClusterConnection? cluster = options.Kubernetes is { } access ? await ClusterConnection.OpenAsync(access, options, store, time, say ?? (_ => { }), cancel) : null;
-        var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say);
+        var fetcher = new KeyFetcher(KeyFetcher.Networks(options.Environment.GetValueOrDefault("BLOCKED_CIDRS_IN_JWKS_URIS") ?? ""));
+        var writer = new TaskCompletionSource<WriterLoop>();
+        var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say, wanted => _ = FetchAsync(fetcher, wanted, writer.Task));
+        string trustDomain = loop.TrustDomain; // asked now, as nobody but its writer may ask the loop from here on
         var host = new ProcessHost(loop, time);
+        writer.SetResult(host.Writer);
         void Said(string line) => _ = host.Writer.PostAsync((_, _) => say?.Invoke(line)).AsTask();
-        AuthorityKeys keys = AuthorityKeys.Open(options.AuthorityFolder, Path.Combine(options.StateFolder, AuthorityFolder), loop.Hub.Snapshot?.Settings.TrustDomain ?? "cluster.local", AuthorityOptions.From(options.Environment), time, Said);
+        AuthorityKeys keys = AuthorityKeys.Open(options.AuthorityFolder, Path.Combine(options.StateFolder, AuthorityFolder), trustDomain, AuthorityOptions.From(options.Environment), time, Said);
         store.Changed += _ => host.Writer.Poke();
         host.Writer.Poke();
         cluster?.WriteStatus(host.Writer);
         var operators = new OperatorDoor(host.Writer, token);
-        var callers = new CallerAuthentication(Tokens(options, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? "cluster.local"), Networks(options));
+        var callers = new CallerAuthentication(Tokens(options, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? trustDomain), Networks(options));
         var certificates = new CertificateService(keys.Authority, callers, Impersonation.Nobody);
         var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace), time);
         var ads = new AdsDoor(host.Writer, options.RequestBytesMax);
@@ -100,7 +106,7 @@ public static class Wiring
             ControlPlaneAddress address = await host.OpenAsync(options, new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync, webhooks), new SecureConnections(serving, time), token, cancel);
             address.Write(options.StateFolder);
             cluster?.Register(() => keys.Authority.Bundle.RootsPem);
-            return new RunningControlPlane(address, host, operators, keys, folder, cluster, mine);
+            return new RunningControlPlane(address, host, operators, keys, folder, cluster, fetcher, mine);
         }
         catch
         {
@@ -109,8 +115,22 @@ public static class Wiring
             if (cluster is not null) await cluster.DisposeAsync();
             await host.DisposeAsync();
             operators.Dispose();
+            fetcher.Dispose();
             await mine.DisposeAsync();
             throw;
+        }
+    }
+
+    // A loop that has ended takes no more answers, and needs none.
+    private static async Task FetchAsync(KeyFetcher fetcher, KeySetRequest wanted, Task<WriterLoop> writer)
+    {
+        (string? text, string error) = await fetcher.FetchAsync(wanted);
+        try
+        {
+            await (await writer).PostAsync((loop, now) => loop.KeysArrived(wanted.Name, text, error, now));
+        }
+        catch (ChannelClosedException)
+        {
         }
     }
 

@@ -1,5 +1,6 @@
 // Compile: from a view of written resources to the snapshot that is pushed. It only gathers inputs for Registry and Pilot, the mesh's own settings
 // (MeshConfig) among them, which stand in the ConfigMap `istio` of the root namespace as in every Istio installation.
+using System.Collections.Frozen;
 using Istio.Mesh.V1Alpha1;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
@@ -28,15 +29,17 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
 
     /// <summary>The snapshot of a view.</summary>
     /// <param name="view">What is written.</param>
+    /// <param name="keySets">Keys of the issuers of tokens.</param>
     /// <param name="revision">How the snapshot is called.</param>
     /// <param name="remotes">Services and workloads of other clusters, by the clusters' names.</param>
-    public MeshSnapshot Compile(ResourceView view, string revision, IReadOnlyDictionary<string, ResourceView>? remotes = null)
+    public MeshSnapshot Compile(ResourceView view, FrozenDictionary<KeySetName, string> keySets, string revision, IReadOnlyDictionary<string, ResourceView>? remotes = null)
     {
-        MeshSettings current = Settings(view);
+        MeshSettings current = SettingsOf(view);
         view = Discovered(view, current.Mesh);
         return snapshots.Compile(new SnapshotInputs
         {
             Revision = revision,
+            KeySets = keySets,
             Settings = current,
             Registry = registries.Compile([Cluster(clusterId, view), .. (remotes ?? NoRemotes).Select(remote => Cluster(remote.Key, Discovered(remote.Value, current.Mesh)))]),
             VirtualServices = view.All(Kinds.VirtualService),
@@ -95,8 +98,9 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
         WorkloadEntries = view.All(Kinds.WorkloadEntry),
     };
 
-    // A mesh configuration with a mistake in it is not used at all: the last good one stays, as with every other resource.
-    private MeshSettings Settings(ResourceView view)
+    /// <summary>The mesh's settings as a view has them.</summary>
+    /// <remarks>A mesh configuration with a mistake in it is not used at all: the last good one stays, as with every other resource.</remarks>
+    public MeshSettings SettingsOf(ResourceView view)
     {
         Resource? from = view.Find(new ResourceKey(Kinds.ConfigMap, rootNamespace, "istio"));
         if (settings is not null && ReferenceEquals(from, settingsFrom)) return settings;

@@ -2,6 +2,7 @@ using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.Config.Validation;
+using Lateen.ControlPlane.Findings;
 using Lateen.ControlPlane.Metrics;
 using Lateen.Pilot.Meaning.GatewayApi.Status;
 using Microsoft.AspNetCore.Http;
@@ -9,7 +10,7 @@ using Microsoft.AspNetCore.Http;
 namespace Lateen.ControlPlane.Operator;
 
 /// <summary>The written configuration as the operator changes and asks for it. Driven by the control loop alone.</summary>
-public sealed class Configuration(ResourceStore store, PilotMetrics metrics, string domain, Func<IReadOnlyList<GatewayApiStatus>> statuses, bool isFromCluster = false)
+public sealed class Configuration(ResourceStore store, PilotMetrics metrics, string domain, Func<IReadOnlyList<GatewayApiStatus>> statuses, Refusals refusals, bool isFromCluster = false)
 {
     // What an operator wrote here would be gone with the next word of the cluster, or, worse, stay beside it.
     private static readonly No ClusterWrites = new(StatusCodes.Status409Conflict, "configuration comes from a Kubernetes cluster, which alone may change it", "Write it with kubectl, or ask with --dry-run what would happen.");
@@ -157,7 +158,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     {
         (long revision, DateTimeOffset at) = lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
         IEnumerable<Diagnostic> found = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad) ? bad.Diagnostics : Validator.Check(resource);
-        return ObjectRows.Of(resource, revision, at, [.. found, .. conflicts.About(resource, store.Current), .. NoEffect([resource])], conditions.GetValueOrDefault(resource.Key));
+        return ObjectRows.Of(resource, revision, at, [.. found, .. conflicts.About(resource, store.Current), .. refusals.About(resource), .. NoEffect([resource])], conditions.GetValueOrDefault(resource.Key));
     }
 
     private static IEnumerable<Diagnostic> NoEffect(IReadOnlyList<Resource> resources) =>

@@ -2,15 +2,13 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Istio.Networking.V1Alpha3;
 using Lateen.Config.Resources;
+using Lateen.ControlPlane.Findings;
 
 namespace Lateen.ControlPlane.Operator;
 
 /// <summary>A proxy knows which resource asked for a decision, as Istio's metadata names it; which file and line that is, only the control plane knows.</summary>
 public static class OriginPlaces
 {
-    // /apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews
-    private const int Parts = 7;
-
     /// <summary>The page of an explanation with each station's origin as people name it: kind, namespace/name, file:line. Any other page as it is.</summary>
     /// <param name="page">What the proxy's admin address said.</param>
     /// <param name="find">The resource of a key, as it is kept now; null where it has gone.</param>
@@ -19,20 +17,10 @@ public static class OriginPlaces
         if (page.ContentType != "application/json" || Parsed(page.Text) is not { } record || record["stations"] is not JsonArray stations) return page;
         foreach (JsonNode? station in stations)
         {
-            if (station is not JsonObject step || KeyOf(step["origin"]?.ToString() ?? "") is not { } key) continue;
+            if (station is not JsonObject step || ConfigPaths.KeyOf(step["origin"]?.ToString() ?? "") is not { } key) continue;
             step["origin"] = find(key) is { } resource ? $"{key.Kind.Name} {key.Namespace}/{key.Name} {Place(resource, step["decision"]?.ToString() ?? "")}".TrimEnd() : $"{key.Kind.Name} {key.Namespace}/{key.Name} (gone since)";
         }
         return page with { Text = record.ToJsonString() };
-    }
-
-    /// <summary>The resource that a path of Istio's metadata means; null where it is none.</summary>
-    public static ResourceKey? KeyOf(string path)
-    {
-        string[] parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        if (parts is not ["apis", var group, _, "namespaces", var inNamespace, var kebab, var name] || parts.Length != Parts) return null;
-        string word = kebab.Replace("-", "", StringComparison.Ordinal);
-        ResourceKind? kind = Kinds.All.FirstOrDefault(known => known.Group == group && known.Name.Equals(word, StringComparison.OrdinalIgnoreCase));
-        return kind is null ? null : new ResourceKey(kind, inNamespace, name);
     }
 
     // A rule that has a name is found again by it; the line is then the rule's own.

@@ -71,6 +71,17 @@ public sealed class ResourceSet : IReadOnlyList<WireResource>
         return missing.Count == 0 ? this : new ResourceSet(_shared.All, missing, _own);
     }
 
+    /// <summary>The resources about which there is something to be said.</summary>
+    public IEnumerable<WireResource> Noteworthy => _shared.Noteworthy.Concat(_own.Where(static resource => resource.IsNoteworthy));
+
+    /// <summary>The set as it may be sent: in place of what every proxy would refuse stands its last good form, or nothing.</summary>
+    /// <param name="lastGood">What the proxy was sent of a name.</param>
+    public ResourceSet Tenable(Func<string, WireResource?> lastGood)
+    {
+        if (!Noteworthy.Any(static resource => resource.Fault is not null)) return this;
+        return new ResourceSet([.. this.Select(resource => resource.Fault is null ? resource : lastGood(resource.Name)).OfType<WireResource>()], _shared.Missing);
+    }
+
     /// <summary>The resource of a name, or null.</summary>
     public WireResource? Find(string name)
     {
@@ -100,12 +111,16 @@ public sealed class SharedResources(IReadOnlyList<WireResource> all, IReadOnlyLi
     private const int ChangesMax = 4;
     private readonly Queue<(WeakReference<SharedResources> From, SetChange Change)> _changes = new();
     private Dictionary<string, WireResource>? _byName;
+    private IReadOnlyList<WireResource>? _noteworthy;
 
     /// <summary>The resources, in order.</summary>
     public IReadOnlyList<WireResource> All => all;
 
     /// <summary>Names that were asked for and do not exist.</summary>
     public IReadOnlyList<string> Missing => missing;
+
+    /// <summary>The resources about which there is something to be said; looked for once.</summary>
+    public IReadOnlyList<WireResource> Noteworthy => _noteworthy ??= [.. all.Where(static resource => resource.IsNoteworthy)];
 
     private Dictionary<string, WireResource> ByName => _byName ??= all.ToDictionary(resource => resource.Name);
 

@@ -17,7 +17,7 @@ public sealed class WireResource
     private readonly System.Type _type;
     private readonly int _bodyAt, _bodyBytes, _valueAt, _valueBytes;
 
-    private WireResource(string name, IReadOnlyList<string> aliases, IMessage message)
+    private WireResource(string name, IReadOnlyList<string> aliases, IMessage message, bool isChecked = true)
     {
         (Name, Aliases, _type) = (name, aliases, message.GetType());
         if (message is Cluster { Type: Cluster.Types.DiscoveryType.Eds } cluster) EndpointsName = cluster.EdsClusterConfig?.ServiceName is { Length: > 0 } other ? other : cluster.Name;
@@ -36,6 +36,7 @@ public sealed class WireResource
         // 64 bits of the hash: a collision between two successive versions of one name is what would hurt, not one among all.
         Version = Convert.ToHexStringLower(SHA256.HashData(entry.AsSpan(_valueAt, _valueBytes)).AsSpan(0, 8));
         Entry = entry;
+        if (isChecked) Fault = Soundness.Check(message, entry.AsSpan(_valueAt, _valueBytes));
 
         var writer = new SpanFields(entry);
         writer.Length(EntryTag, inside);
@@ -86,6 +87,26 @@ public sealed class WireResource
         }
     }
 
+    /// <summary>A rule of the definitions that it breaks, so that no proxy would take it: it is not sent. Null when it breaks none.</summary>
+    public string? Fault { get; }
+
+    /// <summary>EnvoyFilters that were left out of it, and of what was made with it.</summary>
+    public IReadOnlyList<RefusedFilter> LeftOut { get; private set; } = [];
+
+    /// <summary>There is something to be said about it.</summary>
+    public bool IsNoteworthy => Fault is not null || LeftOut.Count > 0;
+
+    /// <summary>The same resource, which tells what was left out of it.</summary>
+    public WireResource Telling(IReadOnlyList<RefusedFilter> leftOut)
+    {
+        var telling = (WireResource)MemberwiseClone();
+        telling.LeftOut = leftOut;
+        return telling;
+    }
+
+    /// <summary>The same for a resource that Envoy does not get as it is: it goes to a library of gRPC, which asks less, or an agent completes it on its way.</summary>
+    public static WireResource Unchecked(string name, IMessage message) => new(name, [], message, isChecked: false);
+
     /// <summary>Serializes <paramref name="message"/>.</summary>
     public static WireResource Of(string name, IMessage message) => new(name, [], message);
 
@@ -120,3 +141,9 @@ public sealed class WireResource
         public void Skip(int bytes) => _rest = _rest[bytes..];
     }
 }
+
+/// <summary>An EnvoyFilter that would have made a resource which every proxy refuses.</summary>
+/// <param name="Filter">The EnvoyFilter.</param>
+/// <param name="Resource">Name of the resource.</param>
+/// <param name="Fault">The rule that it would break.</param>
+public sealed record RefusedFilter(Meaning.Origin Filter, string Resource, string Fault);

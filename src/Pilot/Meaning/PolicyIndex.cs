@@ -41,6 +41,9 @@ public sealed record PolicyIndex
     /// <summary>Mode of namespaces that have a selector-less policy; inherits the mesh's where unset.</summary>
     public required FrozenDictionary<string, MtlsMode> NamespaceModes { get; init; }
 
+    /// <summary>Keys of the issuers of tokens, as far as they were fetched.</summary>
+    public FrozenDictionary<KeySetName, string> KeySets { get; init; } = FrozenDictionary<KeySetName, string>.Empty;
+
     /// <summary>Mode that holds for a namespace as a whole; workload-level policies aside.</summary>
     public MtlsMode ModeOf(string ns)
     {
@@ -48,3 +51,8 @@ public sealed record PolicyIndex
         return MeshMode == MtlsMode.Unknown ? MtlsMode.Permissive : MeshMode;
     }
 }
+
+/// <summary>By what the keys of an issuer are found.</summary>
+/// <param name="Issuer">The issuer.</param>
+/// <param name="Address">Where its keys lie; empty where its OpenID configuration tells.</param>
+public readonly record struct KeySetName(string Issuer, string Address);

@@ -264,7 +264,9 @@ public sealed class AdsSession
     {
         if (!watch.IsWildcard && watch.Names.Count == 0 && watch.SentCount == 0 && !watch.OwesAnswer) return null;
         var names = watch.IsWildcard ? null : watch.Names;
-        var now = ResourceSet.Of(_hub.Generate(watch.TypeUrl, scope, names), names);
+        var made = ResourceSet.Of(_hub.Generate(watch.TypeUrl, scope, names), names);
+        _hub.Note(watch.TypeUrl, made);
+        var now = made.Tenable(watch.SentOf);
         return watch.IsWildcard && watch.Names.Count > 0 ? now.AskedFor(watch.Names) : now;
     }
 

@@ -13,6 +13,7 @@ public sealed class PushHub
 {
     private readonly Dictionary<string, IResourceGenerator> _generators = [];
     private readonly Dictionary<string, AdsSession> _sessions = [];
+    private readonly Dictionary<(string TypeUrl, string Version), HeldOutResource> _heldOut = [];
     private ScopeBuilder? _scopes;
 
     /// <summary>A hub that answers for the types of <paramref name="generators"/>.</summary>
@@ -51,6 +52,7 @@ public sealed class PushHub
     {
         _scopes = new ScopeBuilder(snapshot, _scopes);
         foreach (var generator in _generators.Values) generator.BeginSnapshot();
+        _heldOut.Clear();
         var awake = new List<AdsSession>(_sessions.Count);
         foreach (var session in _sessions.Values)
         {
@@ -72,10 +74,34 @@ public sealed class PushHub
     /// <summary>Where every subscription begins, so that equal ones come to be one object.</summary>
     internal NameSet NoNames { get; } = NameSet.Empty;
 
+    /// <summary>What was made of the newest snapshot and not sent, because no proxy would take it.</summary>
+    public IReadOnlyCollection<HeldOutResource> HeldOut => _heldOut.Values;
+
+    /// <summary>Notes what a session does not send.</summary>
+    internal void Note(string typeUrl, ResourceSet made)
+    {
+        foreach (var resource in made.Noteworthy)
+        {
+            if (resource.Fault is { } fault) _heldOut.TryAdd((typeUrl, resource.Version), new HeldOutResource(typeUrl, resource.Name, fault, resource));
+            foreach (var (filter, name, broken) in resource.LeftOut) _heldOut.TryAdd((typeUrl, filter.FullName), new HeldOutResource(typeUrl, name, broken, resource) { Filter = filter });
+        }
+    }
+
     internal bool Generates(string typeUrl) => _generators.ContainsKey(typeUrl);
 
     internal void Introduced(AdsSession session, DateTimeOffset now)
     {
         if (_scopes is not null && session.Node is { } node) session.Offer(_scopes.ScopeOf(node));
     }
+}
+
+/// <summary>A resource that breaks the rules of its definition and is not sent: proxies keep its last good form.</summary>
+/// <param name="TypeUrl">Its type.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Fault">The rule that it breaks.</param>
+/// <param name="Resource">The resource.</param>
+public sealed record HeldOutResource(string TypeUrl, string Name, string Fault, WireResource Resource)
+{
+    /// <summary>The EnvoyFilter that would have broken it and was left out, so that the resource is sent without it; null where the resource itself is held out.</summary>
+    public Origin? Filter { get; init; }
 }

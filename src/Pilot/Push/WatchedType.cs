@@ -96,6 +96,9 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
     /// <summary>The peer has some version of it.</summary>
     public bool IsHeld(string name) => _differs is not null && _differs.TryGetValue(name, out var version) ? !string.IsNullOrEmpty(version) : _sent.Find(name) is not null;
 
+    /// <summary>What the peer was sent of a name; null for nothing.</summary>
+    public WireResource? SentOf(string name) => _sent.Find(name);
+
     /// <summary>The peer needs it once more, although it did not change. False when it has none.</summary>
     public bool Forget(string name)
     {

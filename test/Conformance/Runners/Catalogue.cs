@@ -19,6 +19,7 @@ public static class Catalogue
         new Validation.IstioctlRunner(),
         new Validation.IstioctlFolderRunner(),
         new Xds.XdsRunner(),
+        new Scale.XdsInputsRunner(),
         new GatewayApi.GatewayConversionRunner(),
         new GatewayApi.GatewayApiUnitsRunner(),
         new GatewayApi.IngressConversionRunner(),

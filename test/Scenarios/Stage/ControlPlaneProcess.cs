@@ -2,6 +2,7 @@ using Envoy.Service.Discovery.V3;
 using Lateen.Config.Store;
 using Lateen.ControlPlane;
 using Lateen.ControlPlane.Ads;
+using Lateen.ControlPlane.Keys;
 using Lateen.ControlPlane.Operator;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.Two;
@@ -36,10 +37,16 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
         if (Control is not null) return;
         _loop = host.AddLoop("controlplane");
         _wake = new Wake(this);
-        Control = new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, store, Wiring.Generators(), time.GetUtcNow(), time);
+        Control = new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, store, Wiring.Generators(), time.GetUtcNow(), time, fetchKeys: Fetch);
         _loop.Listen(new ListenOptions(host.Ip.WithPort(Port)), this);
         _loop.Listen(new ListenOptions(host.Ip.WithPort(SecurePort)), Secure.Door(() => Control!));
+        Tick();
     }
+
+    /// <summary>Where the control plane fetches the keys of tokens; null for what cannot be had.</summary>
+    public Func<KeySetRequest, string?> KeyServer { get; set; } = _ => null;
+
+    private void Fetch(KeySetRequest wanted) => Control!.KeysArrived(wanted.Name, KeyServer(wanted), "nobody answers", time.GetUtcNow());
 
     public void Stop()
     {
@@ -68,12 +75,14 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
     public bool IsSettled => Control is { } control && control.Streams.Generation >= control.Generation
         && control.Streams.Open.All(stream => stream.SettledGeneration >= control.Generation || stream.HasRefused);
 
-    /// <summary>What proxies refused, a line each.</summary>
-    public IEnumerable<string> Refusals => Control is null ? [] :
+    /// <summary>What proxies refused, or would have refused had it been sent, a line each.</summary>
+    public IEnumerable<string> Refusals => Control is null ? [] : NotSent().Concat(
         from stream in Control.Streams.Open
         from type in stream.Types
         where type.Value.Error is not null
-        select $"{stream.ConnectionId} refused {AdsStreams.ShortName(type.Key)}: {type.Value.Error}";
+        select $"{stream.ConnectionId} refused {AdsStreams.ShortName(type.Key)}: {type.Value.Error}");
+
+    private IEnumerable<string> NotSent() => Control!.Hub.HeldOut.Where(held => held.Filter is null).Select(held => $"{AdsStreams.ShortName(held.TypeUrl)} {held.Name} was not sent: {held.Fault}");
 
     public override void OnAccepted(Transport transport) => _ = new Http2ServerConnection(transport, new Calls(this), new CodecOptions());
 

@@ -47,6 +47,11 @@ internal static class ConfigurationSteps
         new("the apply is refused", (play, _, _) => { if (Last(play).Accepted) throw new ScenarioException("it was accepted"); }),
         new("the apply is accepted", (play, _, _) => { if (!Last(play).Accepted) throw new ScenarioException(Findings(play)); }),
         new(@"the apply says ""(?<text>.*)""", (play, m, _) => ExpectFinding(play, m.Groups["text"].Value)),
+        new(@"(?<kind>[A-Z]\w+) (?<name>\S+) says ""(?<text>.*)""", (play, m, _) =>
+        {
+            StoredObject found = play.Mesh.ControlPlane.Control!.Configuration.Objects(m.Groups["kind"].Value, "default", m.Groups["name"].Value, null).Value!.Items[0];
+            if (!found.Findings.Any(f => f.Text.Contains(m.Groups["text"].Value, StringComparison.OrdinalIgnoreCase))) throw new ScenarioException("it says: " + string.Join("; ", found.Findings.Select(f => f.Text)));
+        }),
         new(@"the mistake is at line (?<line>\d+)", (play, m, _) =>
         {
             if (!Last(play).Findings.Any(f => f.Place?.Split(':').Skip(1).FirstOrDefault() == m.Groups["line"].Value)) throw new ScenarioException(Findings(play));

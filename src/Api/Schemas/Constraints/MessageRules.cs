@@ -26,12 +26,14 @@ public sealed class MessageRules
     }
 
     /// <summary>The first rule that the message breaks, as "ClusterValidationError.Name: value length must be at least 1 characters"; null where it keeps all. Broken bytes are the parser's matter.</summary>
-    /// <remarks>What an Any holds is checked when somebody unpacks it.</remarks>
-    public static string? FirstViolation(MessageShape shape, ReadOnlySpan<byte> message) => Of(shape).Check(message, 0);
+    /// <param name="shape">Its type.</param>
+    /// <param name="message">Its bytes.</param>
+    /// <param name="intoAnys">Looks into what each Any holds, too; a receiver leaves that to whoever unpacks it.</param>
+    public static string? FirstViolation(MessageShape shape, ReadOnlySpan<byte> message, bool intoAnys = false) => Of(shape).Check(message, 0, intoAnys);
 
     private static MessageRules Of(MessageShape shape) => ByShape.GetOrAdd(shape, static s => new MessageRules(s));
 
-    private string? Check(ReadOnlySpan<byte> message, int depth)
+    private string? Check(ReadOnlySpan<byte> message, int depth, bool intoAnys)
     {
         if (_slots.Length == 0 || depth > DepthMax || _shape.IsFreeOfRules)
             return null;
@@ -43,7 +45,7 @@ public sealed class MessageRules
             if (!_byNumber.TryGetValue(fields.Number, out int at))
                 continue;
             ref readonly Slot slot = ref _slots[at];
-            string? wrong = fields.IsBytes ? CheckBytes(slot, fields.Bytes, depth) : (slot.Field.IsRepeated ? slot.Rules?.Items : slot.Rules)?.Check(fields.Value, slot.Field);
+            string? wrong = fields.IsBytes ? CheckBytes(slot, fields.Bytes, depth, intoAnys) : (slot.Field.IsRepeated ? slot.Rules?.Items : slot.Rules)?.Check(fields.Value, slot.Field);
             if (wrong is not null)
                 return Said(slot.Field.IsRepeated ? $"{slot.Name}[{counts[at]}]" : slot.Name, wrong);
             counts[at]++;
@@ -53,7 +55,7 @@ public sealed class MessageRules
 
     private string Said(string field, string wrong) => $"{_shape.Name}ValidationError.{field}: {wrong}";
 
-    private static string? CheckBytes(in Slot slot, ReadOnlySpan<byte> bytes, int depth)
+    private static string? CheckBytes(in Slot slot, ReadOnlySpan<byte> bytes, int depth, bool intoAnys)
     {
         FieldShape field = slot.Field;
         FieldRules? rules = field.IsRepeated ? slot.Rules?.Items : slot.Rules;
@@ -65,14 +67,38 @@ public sealed class MessageRules
         if (inside is null || rules is { Skips: true })
             return null;
         if (field.IsMap)
-            return CheckEntry(slot.Rules, inside, bytes, depth);
+            return CheckEntry(slot.Rules, inside, bytes, depth, intoAnys);
         if (inside.Form == SpecialForm.Duration)
             return rules is { IsDuration: true } ? rules.CheckDuration(bytes) : null;
         if (inside.Form == SpecialForm.Wrapper)
             return rules is null ? null : CheckWrapped(rules, inside, bytes);
+        return CheckInside(inside, bytes, depth, intoAnys);
+    }
+
+    private static string? CheckInside(MessageShape inside, ReadOnlySpan<byte> bytes, int depth, bool intoAnys)
+    {
+        if (inside.Form == SpecialForm.Any && intoAnys)
+            return CheckAny(bytes, depth);
         if (inside.Form != SpecialForm.None)
             return null;
-        return Of(inside).Check(bytes, depth + 1) is { } cause ? $"embedded message failed validation | caused by {cause}" : null;
+        return Of(inside).Check(bytes, depth + 1, intoAnys) is { } cause ? $"embedded message failed validation | caused by {cause}" : null;
+    }
+
+    // Of a type that the schema does not have, nothing is known.
+    private static string? CheckAny(ReadOnlySpan<byte> any, int depth)
+    {
+        ReadOnlySpan<byte> url = default, value = default;
+        var fields = new WireFields(any);
+        while (fields.Next())
+        {
+            if (fields.Number == 1)
+                url = fields.Bytes;
+            else
+                value = fields.Bytes;
+        }
+        if (SchemaSet.Find(Encoding.UTF8.GetString(url[(url.LastIndexOf((byte)'/') + 1)..])) is not { } shape)
+            return null;
+        return Of(shape).Check(value, depth + 1, intoAnys: true) is { } cause ? $"embedded message failed validation | caused by {cause}" : null;
     }
 
     private static string? CheckPacked(FieldRules rules, FieldShape field, ReadOnlySpan<byte> bytes)
@@ -95,7 +121,7 @@ public sealed class MessageRules
         return value.Type is FieldType.String or FieldType.Bytes ? rules.Check(there ? fields.Bytes : default) : rules.CheckAs(value.Type, there ? fields.Value : 0);
     }
 
-    private static string? CheckEntry(FieldRules? rules, MessageShape entry, ReadOnlySpan<byte> bytes, int depth)
+    private static string? CheckEntry(FieldRules? rules, MessageShape entry, ReadOnlySpan<byte> bytes, int depth, bool intoAnys)
     {
         ReadOnlySpan<byte> key = default, value = default;
         var fields = new WireFields(bytes);
@@ -109,8 +135,8 @@ public sealed class MessageRules
         if (rules?.Keys?.Check(key) is { } wrong)
             return wrong;
         FieldShape? held = entry.Field("value");
-        if (held is { Type: FieldType.Message, Message: { Form: SpecialForm.None } inside })
-            return Of(inside).Check(value, depth + 1) is { } cause ? $"embedded message failed validation | caused by {cause}" : null;
+        if (held is { Type: FieldType.Message, Message: { } inside })
+            return CheckInside(inside, value, depth, intoAnys);
         return held is { Type: FieldType.String or FieldType.Bytes } ? rules?.Items?.Check(value) : null;
     }
 

@@ -53,7 +53,7 @@ internal static class InboundClusters
 
     private static (Cluster, IReadOnlyList<Service>)? OfIngress(ProxyScope scope, ClusterClient client, IstioIngressListener listener)
     {
-        if (Endpoint(scope.Node, client, listener.DefaultEndpoint) is not var (address, port)) return null;
+        if (listener.Port is null || Endpoint(scope.Node, client, listener.DefaultEndpoint) is not var (address, port)) return null;
         var number = (int)listener.Port.Number;
         var real = scope.Targets.FirstOrDefault(target => target.TargetPort == number)?.Service;
         var sidecar = scope.Imports.Sidecar!.Origin;
@@ -125,7 +125,7 @@ internal static class InboundClusters
         if (sidecar is null) return null;
         foreach (var listener in sidecar.Ingress)
         {
-            if (listener.Port.Number == port && listener.ConnectionPool is not null) return listener.ConnectionPool;
+            if (listener.Port?.Number == port && listener.ConnectionPool is not null) return listener.ConnectionPool;
         }
         return sidecar.InboundConnectionPool;
     }

@@ -62,7 +62,8 @@ public sealed class ProxyInputs
     public Duration? IdleTimeout => Wire.ParseDuration(Node.Metadata.IdleTimeout);
 
     /// <summary>Text of the keys of an issuer and a JWKS address, as they were fetched. Without a successful fetch: keys that validate nothing.</summary>
-    public Func<string, string, string> Keys { get; init; } = Security.UnfetchedKeys.Of;
+    public string Keys(string issuer, string address) =>
+        Scope.Snapshot.Policies.KeySets.GetValueOrDefault(new KeySetName(issuer, address)) ?? Security.UnfetchedKeys.Of(issuer, address);
 
     /// <summary>No capture: the proxy binds every port itself.</summary>
     public bool BindsEverything => Node.Metadata.Interception == InterceptionMode.None;

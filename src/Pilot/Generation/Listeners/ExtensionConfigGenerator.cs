@@ -37,9 +37,10 @@ public sealed class ExtensionConfigGenerator : IResourceGenerator
     {
         if (names is null) return [];
         var parts = new ListenerParts(new ProxyInputs(scope));
-        var all = ProxyPatches.Of(scope).ExtensionConfigs().Concat(parts.Extensions.Fetched.Select(Of));
         var result = new SortedDictionary<string, WireResource>(StringComparer.Ordinal);
-        foreach (var config in all.Where(c => names.Contains(c.Name))) result.TryAdd(config.Name, WireResource.Of(config.Name, config));
+        foreach (var config in ProxyPatches.Of(scope).ExtensionConfigs().Where(c => names.Contains(c.Name))) result.TryAdd(config.Name, WireResource.Of(config.Name, config));
+        // The agent replaces where a module lies by the file that it has fetched.
+        foreach (var config in parts.Extensions.Fetched.Select(Of).Where(c => names.Contains(c.Name))) result.TryAdd(config.Name, WireResource.Unchecked(config.Name, config));
         return [.. result.Values];
     }
 

@@ -13,7 +13,7 @@ internal sealed class ListenerParts
 {
     private readonly Dictionary<Service, ListenerParts> byService = new(ReferenceEqualityComparer.Instance as IEqualityComparer<Service>);
 
-    public ListenerParts(ProxyInputs inputs, Service? policyService = null)
+    public ListenerParts(ProxyInputs inputs, Patches.ProxyPatches? patches = null, Service? policyService = null)
     {
         Inputs = inputs;
         var snapshot = inputs.Scope.Snapshot;
@@ -30,7 +30,7 @@ internal sealed class ListenerParts
         Requests = new RequestSecurity(inputs, target);
         Access = new AccessSecurity(inputs, target);
         Extensions = new ExtensionFilters(inputs, target);
-        Patches = Generation.Patches.ProxyPatches.Of(inputs.Scope);
+        Patches = patches ?? Generation.Patches.ProxyPatches.Of(inputs.Scope);
     }
 
     public ProxyInputs Inputs { get; }
@@ -60,7 +60,7 @@ internal sealed class ListenerParts
     public ListenerParts ForService(Service? service)
     {
         if (service is null) return this;
-        if (!byService.TryGetValue(service, out var parts)) byService[service] = parts = new ListenerParts(Inputs, service);
+        if (!byService.TryGetValue(service, out var parts)) byService[service] = parts = new ListenerParts(Inputs, Patches, service);
         return parts;
     }
 

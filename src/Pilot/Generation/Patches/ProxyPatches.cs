@@ -27,9 +27,15 @@ namespace Lateen.Pilot.Generation.Patches;
 public sealed class ProxyPatches
 {
     private readonly ProxyScope scope;
+    private readonly IReadOnlyList<Meant<EnvoyFilter>> filters;
     private readonly List<Patch> patches;
 
-    private ProxyPatches(ProxyScope scope, List<Patch> patches) => (this.scope, this.patches) = (scope, patches);
+    private ProxyPatches(ProxyScope scope, IReadOnlyList<Meant<EnvoyFilter>> filters)
+    {
+        this.scope = scope;
+        this.filters = filters;
+        patches = filters.SelectMany(static f => PatchValues.Of(f.Spec)).Where(p => IsForProxy(p.Match.Proxy, scope.Node)).ToList();
+    }
 
     /// <summary>No EnvoyFilter concerns the proxy.</summary>
     public bool IsEmpty => patches.Count == 0;
@@ -46,7 +52,28 @@ public sealed class ProxyPatches
             .SelectMany(ns => filters.TryGetValue(ns, out var found) ? found : [])
             .Where(f => Concerns(f, target, settings.RootNamespace))
             .OrderBy(static f => f.Spec.Priority);
-        return new ProxyPatches(scope, chosen.SelectMany(static f => PatchValues.Of(f.Spec)).Where(p => IsForProxy(p.Match.Proxy, scope.Node)).ToList());
+        return new ProxyPatches(scope, [.. chosen]);
+    }
+
+    /// <summary>Makes resources with the patches. An EnvoyFilter that breaks the rules of their definitions, so that every proxy would refuse them, is left out whole and named:
+    /// the others, and what they patch, must not suffer from it.</summary>
+    /// <param name="make">Makes the resources with some of the patches.</param>
+    internal IReadOnlyList<WireResource> Sound(Func<ProxyPatches, IReadOnlyList<WireResource>> make)
+    {
+        var whole = make(this);
+        if (IsEmpty || !whole.Any(static resource => resource.Fault is not null)) return whole;
+        var kept = new ProxyPatches(scope, []);
+        var made = make(kept);
+        var anyway = made.Where(static resource => resource.Fault is not null).Select(static resource => resource.Name).ToHashSet();
+        var leftOut = new List<RefusedFilter>();
+        foreach (var filter in filters)
+        {
+            var more = new ProxyPatches(scope, [.. kept.filters, filter]);
+            var tried = make(more);
+            if (tried.FirstOrDefault(resource => resource.Fault is not null && !anyway.Contains(resource.Name)) is { } broken) leftOut.Add(new RefusedFilter(filter.Origin, broken.Name, broken.Fault!));
+            else (kept, made) = (more, tried);
+        }
+        return leftOut.Count == 0 || made.Count == 0 ? made : [made[0].Telling(leftOut), .. made.Skip(1)];
     }
 
     private static bool Concerns(Meant<EnvoyFilter> filter, PolicyTarget target, string rootNamespace)

@@ -45,8 +45,9 @@ public sealed class RouteGenerator : IResourceGenerator
     {
         var routes = inputs.Node.Type == ProxyType.Router ? GatewayRoutes.Generate(inputs, name) : Sidecar(inputs, name) ?? DefaultRoutes.Empty(name);
         // Patches are about Envoy.
-        if (inputs.IsProxylessGrpc) return WireResource.Of(name, routes);
-        return WireResource.Of(name, ProxyPatches.Of(inputs.Scope).Routes(routes));
+        if (inputs.IsProxylessGrpc) return WireResource.Unchecked(name, routes);
+        var patches = ProxyPatches.Of(inputs.Scope);
+        return patches.IsEmpty ? WireResource.Of(name, routes) : patches.Sound(some => [WireResource.Of(name, some.Routes(routes.Clone()))])[0];
     }
 
     private static RouteConfiguration? Sidecar(ProxyInputs inputs, string name)

@@ -139,7 +139,8 @@ public sealed class SnapshotCompiler
         var isSame = sameSettings && _last is not null
             && Same(_lastInputs!.PeerAuthentications, inputs.PeerAuthentications)
             && Same(_lastInputs.RequestAuthentications, inputs.RequestAuthentications)
-            && Same(_lastInputs.AuthorizationPolicies, inputs.AuthorizationPolicies);
+            && Same(_lastInputs.AuthorizationPolicies, inputs.AuthorizationPolicies)
+            && ReferenceEquals(_lastInputs.KeySets, inputs.KeySets);
         if (isSame) return _last!.Policies;
         const string group = "security.istio.io";
         var root = inputs.Settings.RootNamespace;
@@ -150,6 +151,7 @@ public sealed class SnapshotCompiler
         return new PolicyIndex
         {
             RootNamespace = root,
+            KeySets = inputs.KeySets,
             PeerAuthentications = peers,
             RequestAuthentications = ByNamespace(Ordered(inputs.RequestAuthentications, "RequestAuthentication", group)),
             AuthorizationPolicies = ByNamespace(Ordered(inputs.AuthorizationPolicies, "AuthorizationPolicy", group)),

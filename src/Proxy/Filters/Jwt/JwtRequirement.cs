@@ -70,6 +70,7 @@ public sealed class AllRequirement(JwtRequirement[] children) : JwtRequirement
 internal sealed class JwtRun(JwtSettings settings)
 {
     private readonly List<FoundToken> _found = [];
+    private readonly List<TokenPlace> _used = [];
     private readonly List<(KeySource Source, KeySet? Keys)> _fetched = [];
 
     /// <summary>The exchange.</summary>
@@ -111,6 +112,10 @@ internal sealed class JwtRun(JwtSettings settings)
                 break;
         }
         _found.RemoveRange(first, _found.Count - first);
+        // Only now: the places of the others are told by where they stand in the head.
+        for (int i = 0; i < _used.Count; i++)
+            TokenPlaces.Remove(head, _used[i]);
+        _used.Clear();
         if (status == JwtStatus.NeedsKeys)
             return status;
         return allowFailed || (allowMissing && status == JwtStatus.Missing) ? JwtStatus.Ok : status;
@@ -216,7 +221,7 @@ internal sealed class JwtRun(JwtSettings settings)
         for (int i = 0; i < verified.Headers.Count; i++)
             head.Add(verified.Headers[i].Name, verified.Headers[i].Value);
         if (!provider.Forward)
-            TokenPlaces.Remove(head, place);
+            _used.Add(place);
         if (verified.Metadata is { } metadata)
             Exchange.SetMetadata(metadata);
         ClearRoute |= provider.ClearRoute;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Lateen.ControlPlane.Keys;
 using Lateen.Test.Conformance.Frame;
 using Lateen.Test.Conformance.Runners.Names;
 using Lateen.Test.Scenarios.Stage;
@@ -40,7 +41,8 @@ public sealed class PolicyTrafficRunner : FolderRunner
         try
         {
             mesh = table.TryGetProperty("context", out JsonElement context) && context.TryGetProperty("configs", out JsonElement configs)
-                ? Stage(configs.GetProperty(key).GetString()!, "") : Stage("", $"pathNormalization:\n  normalization: {key}\n");
+                ? Stage(configs.GetProperty(key).GetString()!, "", context.TryGetProperty("jwks", out JsonElement keys) ? keys.GetRawText() : null)
+                : Stage("", $"pathNormalization:\n  normalization: {key}\n", null);
         }
         catch (ScenarioException broken)
         {
@@ -49,9 +51,10 @@ public sealed class PolicyTrafficRunner : FolderRunner
         return [.. rows.Select(row => Verdict(mesh, row.Row) is { } mistake ? CaseResult.Fail(row.Name, mistake) : CaseResult.Pass(row.Name))];
     }
 
-    private static Mesh Stage(string config, string settings)
+    private static Mesh Stage(string config, string settings, string? keys)
     {
         var mesh = new Mesh(1);
+        mesh.ControlPlane.KeyServer = wanted => KeyServer(wanted, keys);
         mesh.MeshConfig(settings);
         foreach (string ns in (string[])["echo1", "echo2"])
         {
@@ -67,6 +70,16 @@ public sealed class PolicyTrafficRunner : FolderRunner
             mesh.ApplyOrFail("config", document, document.Contains("\n  namespace: ", StringComparison.Ordinal) ? null : "echo1");
         mesh.Settle();
         return mesh;
+    }
+
+    // The recording's server of keys, which can be asked to take its time.
+    private static string? KeyServer(KeySetRequest wanted, string? keys)
+    {
+        if (!wanted.Name.Address.StartsWith("http://jwt-server.istio-system.svc:8000/jwks", StringComparison.Ordinal)) return null;
+        const string Delay = "?delay=";
+        int at = wanted.Name.Address.IndexOf(Delay, StringComparison.Ordinal);
+        bool isLate = at >= 0 && int.Parse(wanted.Name.Address[(at + Delay.Length)..].Replace("ms", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) > wanted.Timeout.TotalMilliseconds;
+        return isLate ? null : keys;
     }
 
     private static string? Verdict(Mesh mesh, JsonElement row)

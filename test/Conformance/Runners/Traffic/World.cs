@@ -69,8 +69,12 @@ internal sealed class World
     }
 
     public List<Envoy.Config.Listener.V3.Listener> Listeners() =>
-        [.. new ListenerGenerator().Generate(Scope, null).Select(resource => (Envoy.Config.Listener.V3.Listener)resource.Message)];
+        [.. new ListenerGenerator().Generate(Scope, null).Select(resource => (Envoy.Config.Listener.V3.Listener)Sound(resource).Message)];
 
     public Envoy.Config.Route.V3.RouteConfiguration Routes(string name) =>
-        (Envoy.Config.Route.V3.RouteConfiguration)new RouteGenerator().Generate(Scope, new HashSet<string> { name })[0].Message;
+        (Envoy.Config.Route.V3.RouteConfiguration)Sound(new RouteGenerator().Generate(Scope, new HashSet<string> { name })[0]).Message;
+
+    // Nothing that the definitions refuse may leave the house.
+    private static WireResource Sound(WireResource resource) =>
+        Soundness.Definition(resource.Message, resource.Body.Value.Span) is { } fault ? throw new InvalidOperationException($"every proxy would refuse {resource.Name}: {fault}") : resource;
 }

@@ -82,7 +82,7 @@ internal sealed class XdsRunner : FolderRunner
             network.Config.VmConfig.EnvironmentVariables.KeyValues[Variable] = "${RESOURCE_VERSION}";
             copy.TypedConfig = Google.Protobuf.WellKnownTypes.Any.Pack(network);
         }
-        return WireResource.Of(resource.Name, copy);
+        return WireResource.Unchecked(resource.Name, copy);
     }
 
     // The recording sorted the endpoints inside a locality by address.
@@ -107,7 +107,8 @@ internal sealed class XdsRunner : FolderRunner
     {
         var expected = want.TryGetProperty(section, out var list) ? list.EnumerateArray().ToList() : [];
         var byName = actual.ToDictionary(resource => resource.Name);
-        var differences = new List<string>();
+        // Nothing that the definitions refuse may leave the house. (Datadog's service name is that of the node, and the nodes of the recording tell none.)
+        var differences = actual.Where(resource => resource.Fault is not null && !resource.Fault.Contains("DatadogConfigValidationError.ServiceName", StringComparison.Ordinal)).Select(resource => $"{resource.Name}: every proxy would refuse it: {resource.Fault}").ToList();
         foreach (var golden in expected)
         {
             var resource = golden.GetProperty(key).GetString()!;

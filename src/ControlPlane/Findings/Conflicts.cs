@@ -3,7 +3,7 @@ using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
 
-namespace Lateen.ControlPlane.Operator;
+namespace Lateen.ControlPlane.Findings;
 
 /// <summary>Resources of which another takes the place: Istio lets the older one win and says nothing; we say it on both.</summary>
 /// <remarks>Only rivals that no merging reconciles: VirtualServices for one host in sidecars. Those on one gateway are merged, DestinationRules, too.</remarks>

@@ -1,6 +1,6 @@
 using Lateen.Api.Diagnostics;
 
-namespace Lateen.ControlPlane.Operator;
+namespace Lateen.ControlPlane.Findings;
 
 /// <summary>The codes of the operator's API: LTN22xx.</summary>
 public static class OperatorCodes
@@ -13,4 +13,7 @@ public static class OperatorCodes
 
     /// <summary>Two VirtualServices for one host.</summary>
     public static readonly DiagnosticCode HostTaken = new("LTN2203", DiagnosticLevel.Warning, "two VirtualServices route one host, and the older one wins", "merge the two, or remove one; for traffic through a gateway name the gateway under gateways");
+
+    /// <summary>No proxy would take what was made of it.</summary>
+    public static readonly DiagnosticCode Untenable = new("LTN2204", DiagnosticLevel.Error, "every proxy would refuse what is made of the object, so it is not sent", "correct the field that is named; what was in force before stays until then");
 }

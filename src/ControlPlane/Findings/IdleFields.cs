@@ -1,7 +1,7 @@
 using Istio.Networking.V1Alpha3;
 using Lateen.Config.Resources;
 
-namespace Lateen.ControlPlane.Operator;
+namespace Lateen.ControlPlane.Findings;
 
 /// <summary>Fields that a resource may have and that change nothing, here or in Istio: whoever wrote one is told so instead of wondering.</summary>
 public static class IdleFields
