@@ -12,6 +12,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
 {
     private readonly Dictionary<AdsSession, AdsStream> streams = [];
     private long opened;
+    private int told;
     private DateTimeOffset changedAt;
     private DateTimeOffset? warmAt;
 
@@ -73,6 +74,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     public AdsResponse? Next(AdsStream stream, DateTimeOffset now)
     {
         AdsResponse? response = stream.Next(now);
+        TellHeldOut();
         if (response is null) Settle(stream, now);
         else metrics.Pushed(response.TypeUrl, response.Size);
         return response;
@@ -87,6 +89,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     public void Publish(MeshSnapshot snapshot, long generation, long revision, DateTimeOffset since, DateTimeOffset now)
     {
         (Generation, Revision, changedAt) = (generation, revision, since);
+        told = 0;
         warmAt ??= now + hub.Options.WarmingMax;
         foreach (AdsSession session in hub.Publish(snapshot)) streams[session].Wake();
         foreach (AdsStream stream in streams.Values) Settle(stream, now);
@@ -132,6 +135,17 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
         TypeUrls.Authorization => "WADS",
         _ => typeUrl[(typeUrl.LastIndexOf('.') + 1)..],
     };
+
+    private void TellHeldOut()
+    {
+        if (hub.HeldOut.Count <= told) return;
+        foreach (HeldOutResource held in hub.HeldOut.Skip(told))
+        {
+            string what = held.Filter is { } filter ? $"EnvoyFilter {filter.FullName} is left out of {ShortName(held.TypeUrl)}, since every proxy would refuse {held.Name} with it" : $"{ShortName(held.TypeUrl)} {held.Name} is not sent, since every proxy would refuse it";
+            say($"error\tads\t{what}: {held.Fault}");
+        }
+        told = hub.HeldOut.Count;
+    }
 
     private void Settle(AdsStream stream, DateTimeOffset now)
     {

@@ -27,7 +27,7 @@ public sealed partial class Refusals(Func<IReadOnlyCollection<HeldOutResource>> 
     private static ResourceKey? CulpritOf(HeldOutResource held)
     {
         if (held.Filter is { } filter) return new ResourceKey(Kinds.EnvoyFilter, filter.Namespace, filter.Name);
-        return ConfigNear(held.Message, held.Fault) is { } path ? ConfigPaths.KeyOf(path) : null;
+        return ConfigNear(held.Resource.Message, held.Fault) is { } path ? ConfigPaths.KeyOf(path) : null;
     }
 
     // The innermost metadata on the way to what is wrong names the resource. The way is told as Envoy tells it: "RouteConfigurationValidationError.VirtualHosts[1]: ... | caused by ...".

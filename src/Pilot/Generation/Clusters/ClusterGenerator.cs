@@ -42,7 +42,7 @@ public sealed class ClusterGenerator : IResourceGenerator
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
-        if (scope.Node.IsProxylessGrpc()) return ProxylessClusters.Build(scope, names).Select(static cluster => WireResource.Of(cluster.Name, cluster)).ToList();
+        if (scope.Node.IsProxylessGrpc()) return ProxylessClusters.Build(scope, names).Select(static cluster => WireResource.Unchecked(cluster.Name, cluster)).ToList();
         var client = ClientOf(scope);
         var patches = ProxyPatches.Of(scope);
         if (scope.Node.Type == ProxyType.Sidecar && patches.IsEmpty)
@@ -50,6 +50,11 @@ public sealed class ClusterGenerator : IResourceGenerator
             var set = OfSidecar(scope, client);
             return names is null ? set : set.Where(resource => names.Contains(resource.Name)).ToList();
         }
+        return FirstOfEachName(patches.Sound(some => Make(scope, client, some)), names);
+    }
+
+    private List<WireResource> Make(ProxyScope scope, ClusterClient client, ProxyPatches patches)
+    {
         var context = scope.Node.Type switch
         {
             ProxyType.Router => PatchContext.Gateway,
@@ -71,7 +76,7 @@ public sealed class ClusterGenerator : IResourceGenerator
             Add(made, Inbound(scope, client), inward);
         }
         Add(made, Tunnels(scope, client).Select(static cluster => (cluster, NoServices)), null);
-        return FirstOfEachName(made, names);
+        return made;
     }
 
     // Outbound clusters are made for all of a kind, the rest for each, and anew only when something changed in what it is made of.
@@ -213,9 +218,9 @@ public sealed class ClusterGenerator : IResourceGenerator
     }
 
     // Services may conflict, and EnvoyFilters may add what is there already: the first of a name counts.
-    private static List<WireResource> FirstOfEachName(List<WireResource> made, IReadOnlySet<string>? names)
+    private static List<WireResource> FirstOfEachName(IReadOnlyList<WireResource> made, IReadOnlySet<string>? names)
     {
         var seen = new HashSet<string>(made.Count);
-        return made.FindAll(resource => (names is null || names.Contains(resource.Name)) && seen.Add(resource.Name));
+        return [.. made.Where(resource => (names is null || names.Contains(resource.Name)) && seen.Add(resource.Name))];
     }
 }

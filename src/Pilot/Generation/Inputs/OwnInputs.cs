@@ -40,9 +40,6 @@ internal sealed record OwnInputs
     /// <summary>All services, where something the proxy is told may name one of them (providers of logs, spans, decisions); null otherwise.</summary>
     public required ServiceIndex? Services { get; init; }
 
-    /// <summary>The snapshot itself, where something else changes with time (fetched keys); null otherwise.</summary>
-    public required MeshSnapshot? Snapshot { get; init; }
-
     /// <summary>What the listeners for HTTP that it shares with its like come to, without what names the instance.</summary>
     public string Shared { get; init; } = "";
 
@@ -64,7 +61,6 @@ internal sealed record OwnInputs
             Targets = scope.AllTargets,
             Rules = [.. scope.AllTargets.Select(target => target.Service.Hostname).Distinct().SelectMany(host => imports.DestinationRules.GetValueOrDefault(host, []))],
             Services = snapshot.Settings.Mesh.ExtensionProviders.Any(provider => ExtensionProviders.HostsOf(provider).Any()) ? snapshot.Services : null,
-            Snapshot = snapshot.Policies.RequestAuthentications.Count > 0 ? snapshot : null,
         };
     }
 
@@ -73,7 +69,7 @@ internal sealed record OwnInputs
         && ReferenceEquals(Telemetry, other.Telemetry) && ReferenceEquals(Extensions, other.Extensions) && Equals(Sidecar, other.Sidecar)
         && Equals(OutboundTrafficPolicy, other.OutboundTrafficPolicy) && ReferenceEquals(Workload, other.Workload) && Locality == other.Locality && Network == other.Network
         && Targets.AsSpan().SequenceEqual(other.Targets.AsSpan()) && Rules.AsSpan().SequenceEqual(other.Rules.AsSpan())
-        && ReferenceEquals(Services, other.Services) && ReferenceEquals(Snapshot, other.Snapshot) && Shared == other.Shared;
+        && ReferenceEquals(Services, other.Services) && Shared == other.Shared;
 
     public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(Node);
 }

@@ -13,8 +13,7 @@ namespace Lateen.Pilot.Generation.Listeners;
 /// Of a sidecar's listeners those for bytes are the same for all its like and made once for them. Those for HTTP name the workload in their spans: they are made for each proxy,
 /// and anew when what they would be without a name has become another, or what the proxy itself serves.
 /// </remarks>
-/// <param name="keys">Fetched JSON web keys by issuer and address; null where nothing is fetched.</param>
-public sealed class ListenerGenerator(Func<string, string, string>? keys = null) : IResourceGenerator
+public sealed class ListenerGenerator : IResourceGenerator
 {
     private readonly GenerationCache<ProxyScope, IReadOnlyList<WireResource>> made = new();
     private readonly GenerationCache<ProxyScope, SharedListeners> shared = new();
@@ -37,7 +36,7 @@ public sealed class ListenerGenerator(Func<string, string, string>? keys = null)
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
-        if (scope.Node.IsProxylessGrpc()) return ProxylessListeners.Build(new ProxyInputs(scope), names).Select(static l => WireResource.Of(l.Name, l)).ToList();
+        if (scope.Node.IsProxylessGrpc()) return ProxylessListeners.Build(new ProxyInputs(scope), names).Select(static l => WireResource.Unchecked(l.Name, l)).ToList();
         // Patches may do anything with the listeners of one proxy.
         var isShared = scope.Node.Type == ProxyType.Sidecar && !ReferenceEquals(scope.Client, scope) && ProxyPatches.Of(scope).IsEmpty;
         var all = isShared ? OfSidecar(scope) : made.GetOrMake(scope, Make);
@@ -64,15 +63,20 @@ public sealed class ListenerGenerator(Func<string, string, string>? keys = null)
         return new SharedListeners(new SharedResources(Wire(bytes), []), http, string.Concat(Wire(http.Select(outbound.Render)).Select(static r => r.Name + r.Version)));
     }
 
-    private List<WireResource> MakeOwn(ProxyScope scope, SharedListeners common)
+    private static List<WireResource> MakeOwn(ProxyScope scope, SharedListeners common)
     {
-        var parts = PartsOf(scope);
+        var parts = new ListenerParts(new ProxyInputs(scope));
         return Wire([.. common.Http.Select(entry => OutboundListeners.Render(parts, entry, () => new TcpProxies(parts).Unknown())), .. SidecarListeners.Others(parts)]);
     }
 
-    private IReadOnlyList<WireResource> Make(ProxyScope scope)
+    private static IReadOnlyList<WireResource> Make(ProxyScope scope)
     {
-        var parts = PartsOf(scope);
+        var inputs = new ProxyInputs(scope);
+        return ProxyPatches.Of(scope).Sound(patches => Make(scope, new ListenerParts(inputs, patches)));
+    }
+
+    private static List<WireResource> Make(ProxyScope scope, ListenerParts parts)
+    {
         IReadOnlyList<Envoy.Config.Listener.V3.Listener> listeners = scope.Node.Type switch
         {
             ProxyType.Sidecar => SidecarListeners.Build(parts),
@@ -82,8 +86,6 @@ public sealed class ListenerGenerator(Func<string, string, string>? keys = null)
         };
         return Wire(parts.Patches.Listeners(listeners));
     }
-
-    private ListenerParts PartsOf(ProxyScope scope) => new(keys is null ? new ProxyInputs(scope) : new ProxyInputs(scope) { Keys = keys });
 
     private static List<WireResource> Wire(IEnumerable<Envoy.Config.Listener.V3.Listener> listeners) => [.. listeners.Select(static l => WireResource.Of(l.Name, l))];
 }
