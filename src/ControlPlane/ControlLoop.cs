@@ -60,7 +60,7 @@ public sealed class ControlLoop
         debounce = new Debounce(push);
         Hub = new PushHub(push, generators);
         Metrics = new PilotMetrics(HttpDoors.Version, now);
-        Streams = new AdsStreams(Hub, Metrics, this.say);
+        Streams = new AdsStreams(Hub, Metrics, this.say) { AgeMax = options.ConnectionAgeMax };
         Waits = new RevisionWaits(Streams);
         Configuration = new Configuration(store, Metrics, options.Domain, () => compiler.GatewayApiStatuses(), new Refusals(() => Hub.HeldOut), options.Kubernetes is not null);
         store.Changed += changes.Enqueue;
@@ -100,8 +100,8 @@ public sealed class ControlLoop
     /// <summary>Raised on the loop after each compilation.</summary>
     public event Action? Compiled;
 
-    /// <summary>A snapshot is there to be served.</summary>
-    public bool IsReady => Hub.Snapshot is not null;
+    /// <summary>A snapshot is there to be served, and this replica stays.</summary>
+    public bool IsReady => Hub.Snapshot is not null && !Streams.IsDraining;
 
     /// <summary>Generation of the view that is written now, pushed or not.</summary>
     public long Generation => store.Current.Generation;
@@ -131,6 +131,7 @@ public sealed class ControlLoop
         keys.Ask(now);
         if (!keys.AwaitsFirst && debounce.TryFire(now)) Compile(now, cause);
         Streams.EndWarming(now);
+        Streams.EndAged(now);
         Waits.Check(now);
         return Earlier(Earlier(keys.AwaitsFirst ? null : debounce.DueAt, Waits.DueAt), Earlier(Streams.DueAt, keys.DueAt));
     }

@@ -65,6 +65,12 @@ public sealed record ControlPlaneOptions
     /// <summary>Longest wait for that quiet.</summary>
     public TimeSpan DebounceMax { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How old a stream may become before its client is sent to look for a replica anew; null for any age.</summary>
+    public TimeSpan? ConnectionAgeMax { get; init; }
+
+    /// <summary>How long streams may take to go to other replicas when this one is told to stop.</summary>
+    public TimeSpan ShutdownDuration { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Largest xDS request taken, in bytes.</summary>
     public int RequestBytesMax { get; init; } = 4 << 20;
 }

@@ -9,6 +9,8 @@ namespace Lateen.ControlPlane;
 /// <summary>A control plane that has its ports open.</summary>
 public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost host, OperatorDoor operators, AuthorityKeys keys, FolderSource? folder, ClusterConnection? cluster, Keys.KeyFetcher fetcher, FileStream mine) : IAsyncDisposable
 {
+    private static readonly TimeSpan DrainPause = TimeSpan.FromMilliseconds(20), LastWait = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Where it listens.</summary>
     public ControlPlaneAddress Address { get; } = address;
 
@@ -17,6 +19,21 @@ public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost
 
     /// <summary>Runs work on its control loop.</summary>
     public WriterLoop Writer => host.Writer;
+
+    /// <summary>Sends the clients to other replicas, one after another so that these are not stormed: readiness ends first, and the lease is let go of. Returns when all have gone, or after the time given.</summary>
+    public async Task DrainAsync(TimeSpan longest, TimeProvider time)
+    {
+        if (cluster is not null) await cluster.ResignAsync();
+        int left = await Writer.AskAsync((loop, _) =>
+        {
+            loop.Streams.IsDraining = true;
+            return loop.Streams.Count;
+        });
+        // A small mesh is gone in a blink, a large one takes all of the time.
+        TimeSpan pause = TimeSpan.FromTicks(Math.Min(longest.Ticks / Math.Max(left, 1), DrainPause.Ticks));
+        while (await Writer.AskAsync((loop, _) => loop.Streams.EndOldest())) await Task.Delay(pause, time);
+        for (TimeSpan waited = TimeSpan.Zero; waited < LastWait && await Writer.AskAsync((loop, _) => loop.Streams.Count) > 0; waited += DrainPause) await Task.Delay(DrainPause, time);
+    }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()

@@ -42,7 +42,9 @@ public static class Wiring
             await using RunningControlPlane running = await StartAsync(options, TimeProvider.System, stop, Lines(log));
             ControlPlaneAddress at = running.Address;
             await log.WriteLineAsync($"control plane ready: xDS on {at.Grpc}, xDS and certificates over TLS on {at.SecureGrpc}, operator's API and debug pages on http://{at.Http}, metrics on http://{at.Monitoring}/metrics, state in {options.StateFolder}");
-            await running.Completion.WaitAsync(stop);
+            await running.Completion.WaitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (running.Completion.IsFaulted) await running.Completion;
+            await running.DrainAsync(options.ShutdownDuration, TimeProvider.System);
         }
         catch (IOException refused)
         {

@@ -26,8 +26,10 @@ internal static class ControlPlaneVerb
         var rootNamespace = new Option<string>("--namespace", "-n") { Description = "the root namespace of the mesh", DefaultValueFactory = _ => "istio-system" };
         var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms", DefaultValueFactory = _ => 20, HelpName = "ms" };
         var debounceMax = new Option<int>("--debounce-max") { Description = "longest wait for that quiet, in ms", DefaultValueFactory = _ => 10_000, HelpName = "ms" };
+        var shutdown = new Option<int>("--shutdown-duration") { Description = "how long streams may take to go to other replicas when this one is told to stop, in s", DefaultValueFactory = _ => 10, HelpName = "s" };
+        var connectionAge = new Option<int>("--max-connection-age") { Description = "age at which a proxy is sent to look for a replica anew, in minutes; 0 for none (30 where a cluster is followed)", DefaultValueFactory = _ => -1, HelpName = "min" };
         Option<string?> state = Shared.State();
-        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, https, socket, secureSocket, authority, tokenKeys, configFolder, cluster.KubeConfig, cluster.Context, revision, domain, clusterId, rootNamespace, debounce, debounceMax, state };
+        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, https, socket, secureSocket, authority, tokenKeys, configFolder, cluster.KubeConfig, cluster.Context, revision, domain, clusterId, rootNamespace, debounce, debounceMax, shutdown, connectionAge, state };
         command.SetAction((parsed, cancel) => Wiring.RunAsync(new ControlPlaneOptions
         {
             HttpAddress = parsed.GetRequiredValue(http),
@@ -47,11 +49,20 @@ internal static class ControlPlaneVerb
             RootNamespace = parsed.GetRequiredValue(rootNamespace),
             ClusterId = parsed.GetRequiredValue(clusterId),
             Environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? ""),
+            ShutdownDuration = TimeSpan.FromSeconds(parsed.GetRequiredValue(shutdown)),
+            ConnectionAgeMax = Age(parsed.GetRequiredValue(connectionAge), hasReplicas: parsed.GetValue(cluster.KubeConfig) is not null),
             DebounceAfter = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounce)),
             DebounceMax = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounceMax)),
         }, terminal.Error, cancel));
         return command;
     }
+
+    private static TimeSpan? Age(int minutes, bool hasReplicas) => (minutes, hasReplicas) switch
+    {
+        (0, _) or (< 0, false) => null,
+        (< 0, true) => TimeSpan.FromMinutes(30),
+        _ => TimeSpan.FromMinutes(minutes),
+    };
 
     private static Option<string> Address(string name, string alias, string preset, string says) =>
         new(name, alias) { Description = says, DefaultValueFactory = _ => preset, HelpName = "[host]:port" };

@@ -11,6 +11,7 @@ namespace Lateen.ControlPlane.Ads;
 public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
 {
     // The loop has counted and told what it was; the client is told to come again.
+    private static readonly GrpcEnding GoElsewhere = new(GrpcStatus.Unavailable, "connect again: another replica may be nearer");
     private static readonly GrpcEnding OurFault = new(GrpcStatus.Internal, "internal error");
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
@@ -81,6 +82,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
             while (await wake.WaitToReadAsync(ended.Token))
             {
                 wake.TryRead(out _);
+                if (stream.IsOver) return GoElsewhere;
                 while (await writer.AskAsync((loop, now) => loop.Streams.Next(stream, now), ended.Token) is { } response)
                 {
                     if (!await GrpcFrames.WriteAsync(context.Response.BodyWriter, response, ended.Token)) return null;

@@ -32,6 +32,7 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
 {
     private const int WatchedMax = 32;
     private readonly Dictionary<string, TypeTrack> types = [];
+    private volatile bool isOver;
 
     /// <summary>The state machine.</summary>
     public AdsSession Session { get; } = session;
@@ -57,7 +58,19 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     /// <summary>Some type was refused and has not changed since.</summary>
     public bool HasRefused => types.Values.Any(type => type.Error is not null);
 
+    /// <summary>It is to end as soon as its writer sees it. Read by the writer's thread.</summary>
+    public bool IsOver => isOver;
+
+    /// <summary>When it is to end so that its client chooses a replica anew; null for never.</summary>
+    public DateTimeOffset? EndsAt { get; internal set; }
+
     internal void Wake() => wake();
+
+    internal void End()
+    {
+        isOver = true;
+        wake();
+    }
 
     internal AdsReply Receive(IMessage request, DateTimeOffset now) => request switch
     {

@@ -15,6 +15,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     private int told;
     private DateTimeOffset changedAt;
     private DateTimeOffset? warmAt;
+    private DateTimeOffset? agedAt;
 
     /// <summary>Open streams, oldest first.</summary>
     public IEnumerable<AdsStream> Open => streams.Values;
@@ -37,8 +38,26 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     {
         AdsSession session = hub.Connect($"stream-{++opened}", now, identities);
         var stream = new AdsStream(session, peer, opened, wake);
+        // A tenth more or less, so that what connected at once does not come back at once: multiples of the golden ratio lie evenly between 0 and 1.
+        if (AgeMax is { } age) stream.EndsAt = now + (age * (0.9 + (0.2 * (opened * 0.6180339887498949 % 1))));
+        if (agedAt is null || stream.EndsAt < agedAt) agedAt = stream.EndsAt;
         streams.Add(session, stream);
+        if (IsDraining) stream.End();
         return stream;
+    }
+
+    /// <summary>How old a stream may become; null for any age. Clients of an old replica would never find a new one otherwise.</summary>
+    public TimeSpan? AgeMax { get; init; }
+
+    /// <summary>This replica goes away: who comes now is sent on at once.</summary>
+    public bool IsDraining { get; set; }
+
+    /// <summary>Ends the oldest stream that is not ending yet, so that its client goes to another replica; false when there is none.</summary>
+    public bool EndOldest()
+    {
+        if (streams.Values.FirstOrDefault(stream => !stream.IsOver) is not { } oldest) return false;
+        oldest.End();
+        return true;
     }
 
     /// <summary>The stream ended.</summary>
@@ -95,8 +114,23 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
         foreach (AdsStream stream in streams.Values) Settle(stream, now);
     }
 
-    /// <summary>When <see cref="EndWarming"/> has something to do; null for never.</summary>
-    public DateTimeOffset? DueAt => streams.Count > 0 ? warmAt : null;
+    /// <summary>When <see cref="EndWarming"/> or <see cref="EndAged"/> have something to do; null for never.</summary>
+    public DateTimeOffset? DueAt
+    {
+        get
+        {
+            if (streams.Count == 0) return null;
+            return warmAt is null || agedAt < warmAt ? agedAt : warmAt;
+        }
+    }
+
+    /// <summary>Streams that are old enough end.</summary>
+    public void EndAged(DateTimeOffset now)
+    {
+        if (agedAt is null || now < agedAt) return;
+        foreach (AdsStream stream in streams.Values.Where(stream => stream.EndsAt <= now && !stream.IsOver)) stream.End();
+        agedAt = streams.Values.Where(stream => !stream.IsOver).Min(stream => stream.EndsAt);
+    }
 
     /// <summary>What still waits for endpoints that a proxy never asked for is sent without them.</summary>
     public void EndWarming(DateTimeOffset now)

@@ -85,13 +85,20 @@ public sealed class ClusterConnection : IAsyncDisposable
     /// <param name="roots">The authority's certificates as they are now, PEM.</param>
     public void Register(Func<string> roots) => registration = new WebhookRegistration(Client, Revision, options.RootNamespace, roots, () => IsLeader, time, say);
 
+    /// <summary>Stops writing, and lets another replica lead at once.</summary>
+    public async Task ResignAsync()
+    {
+        if (writer is not null) await writer.DisposeAsync();
+        if (election is not null) await election.DisposeAsync();
+        (writer, election) = (null, null);
+    }
+
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
+        await ResignAsync();
         if (registration is not null) await registration.DisposeAsync();
         if (remotes is not null) await remotes.DisposeAsync();
-        if (writer is not null) await writer.DisposeAsync();
-        if (election is not null) await election.DisposeAsync();
         await source.DisposeAsync();
         Client.Dispose();
     }
@@ -100,6 +107,6 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private void Wish(ControlLoop loop)
     {
-        if (election?.IsLeader == true) writer!.Wish([.. StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses())]);
+        if (election?.IsLeader == true) writer?.Wish([.. StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses())]);
     }
 }
