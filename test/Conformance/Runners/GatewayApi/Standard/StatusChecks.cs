@@ -24,6 +24,13 @@ internal sealed class StatusChecks
         _statuses = made.Statuses(registry).ToDictionary(status => $"{status.Kind.Name} {status.Namespace}/{status.Name}", status => JsonNode.Parse(formatter.Format(status.Content))!);
     }
 
+    /// <summary>Whether all listeners that a check is about are accepted.</summary>
+    public bool Serves(JsonElement check)
+    {
+        string about = Key(check.GetProperty("args")[0]);
+        return ListenersOf("Gateway", about).Any() && ListenersOf("Gateway", about).All(listener => Says(listener, "Accepted", "True", ""));
+    }
+
     /// <summary>What does not hold; null where all is well, or where the record does not tell whom it is about.</summary>
     public string? Mistake(JsonElement check)
     {
@@ -42,7 +49,7 @@ internal sealed class StatusChecks
             "BackendTLSPolicyMustHaveAcceptedConditionTrue" => Parent(kind, about, args[1], "Accepted", "True", ""),
             "GatewayMustHaveCondition" or "ListenerSetMustHaveCondition" => Holds(kind, about, Status(kind, about), args[1]),
             _ when name.EndsWith("MustHaveCondition", StringComparison.Ordinal) => Parent(kind, about, args[1], args[2].Text("type"), args[2].Text("status"), args[2].Text("reason")),
-            _ when name.EndsWith("StatusMustHaveListeners", StringComparison.Ordinal) => Listeners(kind, about, args[1]),
+            _ when name.EndsWith("StatusMustHaveListeners", StringComparison.Ordinal) => args.Length > 1 ? Listeners(kind, about, args[1]) : null,
             "GatewayListenerMustHaveConditions" => Listener(kind, about, args[1].GetString()!, args[2]),
             "ListenerSetListenersMustHaveConditions" or "GatewayListenersMustHaveConditions" => args.Skip(2).Select(listener => Listener(kind, about, listener.GetString()!, args[1])).FirstOrDefault(m => m is not null),
             "GatewayMustHaveZeroRoutes" => ListenersOf(kind, about).Any(l => l["attachedRoutes"]?.GetValue<int>() > 0) ? $"{about} has routes" : null,
