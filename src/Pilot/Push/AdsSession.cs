@@ -130,6 +130,12 @@ public sealed class AdsSession
     /// <summary>Everything of the current scope was sent and answered.</summary>
     public bool InSync => Scope is not null && _inOrder.TrueForAll(watch => !watch.IsDirty && !watch.AwaitsAck && !watch.WithholdsRemovals);
 
+    /// <summary>Versions by name of what the proxy was sent of a type and holds, as far as it told us otherwise.</summary>
+    public IReadOnlyDictionary<string, string> Held(string typeUrl) => _watches.TryGetValue(typeUrl, out var watch) ? watch.Held() : ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>Names that the proxy asks for; null where it asks for all there are.</summary>
+    public IReadOnlySet<string>? Asked(string typeUrl) => !_watches.TryGetValue(typeUrl, out var watch) ? _hub.NoNames : watch.IsWildcard ? null : watch.Names;
+
     /// <summary>Where the proxy stands.</summary>
     public ProxyStatus Status() => new(
         Id, Node?.Id ?? "", ConnectedAt, Scope?.Snapshot.Revision ?? "", InSync,

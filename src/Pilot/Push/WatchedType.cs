@@ -61,6 +61,19 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
         }
     }
 
+    /// <summary>What the peer holds.</summary>
+    public Dictionary<string, string> Held()
+    {
+        var held = new Dictionary<string, string>(_sent.Count);
+        foreach (var resource in _sent) held[resource.Name] = resource.Version;
+        foreach (var (name, version) in _differs ?? [])
+        {
+            if (string.IsNullOrEmpty(version)) held.Remove(name);
+            else held[name] = version;
+        }
+        return held;
+    }
+
     public IEnumerable<NackedResource> Nacked => _nacked is null ? [] : _nacked.Values;
 
     public void Subscribe(IReadOnlyCollection<string> names)

@@ -41,6 +41,9 @@ internal sealed class Mesh
 
     public MemoryNetwork Network { get; }
 
+    /// <summary>Everything that is written.</summary>
+    public ResourceView Written => _store.Current;
+
     public MemoryHost ControlPlaneHost { get; }
 
     public ControlPlaneProcess ControlPlane { get; }
