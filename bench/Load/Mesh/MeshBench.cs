@@ -24,8 +24,10 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, st
         using MeshServer server = _server;
         await QuietAsync();
         Note("started and compiled", _server.CpuSeconds(), double.NaN, -1, 0, 0);
+        Note("resident MB after the start", _server.ResidentMegabytes, double.NaN, -1, 0, 0);
         _clients = [.. Enumerable.Range(0, proxies).Select(i => new MeshClient(i, world, _awaited))];
         await StepAsync(0, "all proxies connect at once", ConnectAsync);
+        Note("resident MB with all proxies", _server.ResidentMegabytes, double.NaN, -1, 0, 0);
         await StepAsync(1, "one endpoint changes", () => EndpointAsync(1));
         await StepAsync(1, "one endpoint changes, again", () => EndpointAsync(2));
         await StepAsync(2, "one VirtualService changes", () => ChangeAsync(world.VirtualService(10, 5), (MeshClient.Routes, "8080", "")));

@@ -47,7 +47,16 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
 {
     private readonly Dictionary<string, TypeWatch> _watches = new(StringComparer.Ordinal);
     private readonly List<TypeWatch> _order = [];
+    private readonly Queue<Waiting> _waiting = [];
     private bool _nodeSent, _taking;
+
+    /// <summary>A request that leaves when what it says has come true, and those that stand behind it.</summary>
+    private sealed class Waiting(IMessage message, bool isReady)
+    {
+        public IMessage Message => message;
+
+        public bool IsReady { get; set; } = isReady;
+    }
 
     /// <summary>What one type has: names asked for, versions accepted.</summary>
     private sealed class TypeWatch(string url)
@@ -76,6 +85,9 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
     /// <summary>Sends a request; null while there is no stream.</summary>
     public Action<IMessage>? Send { get; private set; }
 
+    /// <summary>Calls back when what was taken is in force on every worker: an acknowledgement says that, and waits for it. Null where taking is all there is.</summary>
+    public Action<Action>? InForce { get; set; }
+
     /// <summary>Hears how long a resource lives, in microseconds: 0 for ever. Null for nobody.</summary>
     public Action<string, string, long>? Lives { get; set; }
 
@@ -95,6 +107,7 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
     public void Open(Action<IMessage> send)
     {
         Send = send;
+        _waiting.Clear();
         _nodeSent = false;
         foreach (TypeWatch watch in _order)
         {
@@ -105,7 +118,11 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
     }
 
     /// <summary>The stream is gone; what was accepted stays in effect.</summary>
-    public void Close() => Send = null;
+    public void Close()
+    {
+        Send = null;
+        _waiting.Clear();
+    }
 
     /// <summary>Wants all resources of a type (CDS, LDS).</summary>
     public void WatchAll(string type)
@@ -196,7 +213,7 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
         var ack = new DeltaDiscoveryRequest { TypeUrl = watch.Url, ResponseNonce = response.Nonce };
         if (Note(watch, refused) is { } error)
             ack.ErrorDetail = error;
-        Out(ack);
+        Out(ack, isAcceptance: ack.ErrorDetail is null);
         Flush();
     }
 
@@ -222,7 +239,7 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
         watch.Nonce = response.Nonce;
         Google.Rpc.Status? error = Note(watch, refused);
         watch.Changed = false;
-        Out(Whole(watch, error));
+        Out(Whole(watch, error), isAcceptance: error is null);
         Flush();
     }
 
@@ -328,7 +345,7 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
         return request;
     }
 
-    private void Out(IMessage message)
+    private void Out(IMessage message, bool isAcceptance = false)
     {
         if (!_nodeSent)
         {
@@ -338,6 +355,30 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
             else
                 ((DiscoveryRequest)message).Node = node;
         }
-        Send?.Invoke(message);
+        if (isAcceptance && InForce is not null)
+        {
+            var waiting = new Waiting(message, isReady: false);
+            _waiting.Enqueue(waiting);
+            InForce(() =>
+            {
+                waiting.IsReady = true;
+                Leave();
+            });
+            return;
+        }
+        // Requests keep their order.
+        if (_waiting.Count > 0)
+            _waiting.Enqueue(new Waiting(message, isReady: true));
+        else
+            Send?.Invoke(message);
+    }
+
+    private void Leave()
+    {
+        while (_waiting.TryPeek(out Waiting? first) && first.IsReady)
+        {
+            _waiting.Dequeue();
+            Send?.Invoke(first.Message);
+        }
     }
 }

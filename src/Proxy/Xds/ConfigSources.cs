@@ -10,7 +10,7 @@ using Core = Envoy.Config.Core.V3;
 namespace Lateen.Proxy.Xds;
 
 /// <summary>All places that configuration comes from: the one stream that carries everything, streams of single types, and watched files. Main loop only.</summary>
-internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirectory clusters, Func<ResourceConsumer> consumer, Action<string> say) : Subscriptions
+internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirectory clusters, Func<ResourceConsumer> consumer, Action<string> say, Action<Action>? inForce = null) : Subscriptions
 {
     private readonly Dictionary<(string Type, string Name), AdsStream?> _subscribed = [];
     private readonly Dictionary<(string Cluster, string Type), AdsStream> _single = [];
@@ -39,7 +39,7 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
             rejections.Add("a gRPC configuration source needs grpc_services with envoy_grpc");
             return null;
         }
-        var stream = new AdsStream(delta, node, consumer()) { Lives = _lifetimes.Renew };
+        var stream = new AdsStream(delta, node, consumer()) { Lives = _lifetimes.Renew, InForce = inForce };
         var server = new ManagementServer(loop, clusters.Handle(grpc.ClusterName), path, [.. service.InitialMetadata.Select(m => KeyValuePair.Create(m.Key.ToLowerInvariant(), m.Value))], stream);
         Servers.Add(server);
         server.Start();

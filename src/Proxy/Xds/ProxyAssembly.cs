@@ -65,7 +65,7 @@ internal sealed class ProxyAssembly
         Translation.Logs.Translation = Translation;
         server.Statistics.Add("istio", Translation.Metrics);
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
-        Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say);
+        Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say, new WorkerFence(server.Main, server.Workers).Then);
         Resources.Subscriptions = Translation.Extensions.Subscriptions = Sources;
         tls.Watch = Sources.Watch;
         Resources.Noted = inputs.Say;

@@ -205,7 +205,7 @@ internal sealed class Mesh
         string[] refusals = [.. ControlPlane.Refusals];
         if (refusals.Length > 0) throw new ScenarioException(string.Join("\n", refusals));
         if (!done) throw new ScenarioException($"the proxies do not run the newest configuration after 60 s; they said: {string.Join("; ", _pods.SelectMany(pod => pod.Said.Select(said => $"{pod.Name}: {said}")).Take(5))}");
-        // The last answer to the control plane leaves before the workers have their letters.
+        // A proxy that has its clusters is settled for a moment, before it asks for listeners.
         Network.Advance(2_000);
     }
 
