@@ -89,6 +89,13 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
             OnRefused(Sys.Errno);
             return;
         }
+        if (descriptor >= DescriptorRoom.Max)
+        {
+            // The next ones wait in the kernel's queue until somebody leaves.
+            Sys.Close(descriptor);
+            _loop.Arm(_rest, RestMicros);
+            return;
+        }
         Address remote = from.ToAddress();
         // A connecting unix socket has no name of its own: it is known by the one it came to.
         if (remote.Kind == AddressKind.Unix && remote.Name.Length == 0)
