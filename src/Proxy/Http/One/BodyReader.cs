@@ -54,8 +54,11 @@ internal struct BodyReader
     /// <summary>True where the end of the connection is the end of the body.</summary>
     public readonly bool EndsWithConnection => _state == State.UntilClose;
 
+    /// <summary>The line of the last chunk is being read: the body itself was whole.</summary>
+    public readonly bool IsAtLastChunk => _left == 0 && _state is (State.SizeEnd or State.Extension or State.ExtensionReturn);
+
     /// <summary>Goes to the next piece. <paramref name="input"/> moves behind what was used; <paramref name="part"/> is a part of it.</summary>
-    public BodyStep Next(ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> part)
+    public BodyStep Next(scoped ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> part)
     {
         part = default;
         while (!input.IsEmpty)
@@ -90,7 +93,7 @@ internal struct BodyReader
         return BodyStep.NeedMore;
     }
 
-    private BodyStep Take(ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> part)
+    private BodyStep Take(scoped ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> part)
     {
         int n = (int)Math.Min(_left, (ulong)input.Length);
         part = input[..n];

@@ -212,29 +212,45 @@ public sealed class Http1ClientConnection : UpstreamConnection
 
     private void ReadBody(ref ReadOnlySpan<byte> rest)
     {
+        var parts = new GatheredParts();
+        ReadOnlySpan<byte> part = default;
         while (_phase == Phase.Body)
         {
             int before = rest.Length;
-            BodyStep step = _body.Next(ref rest, out ReadOnlySpan<byte> part);
+            BodyStep step = _body.Next(ref rest, out part);
             _stream.CountBody(before - rest.Length);
             switch (step)
             {
                 case BodyStep.NeedMore:
+                    Tell(ref parts);
                     return;
                 case BodyStep.Part:
-                    _receiver!.OnResponseBody(part, false);
+                    parts.Add(part);
                     break;
                 case BodyStep.Last:
                     Complete()?.OnResponseBody(part, true);
                     return;
                 case BodyStep.Trailers:
-                    _phase = Phase.Trailers;
+                    Tell(ref parts);
+                    if (_phase == Phase.Body)
+                        _phase = Phase.Trailers;
                     return;
                 default:
+                    // What lies in front of a malformed chunk is not told (as Envoy), unless the body was whole.
+                    if (_body.IsAtLastChunk)
+                        Tell(ref parts);
+                    parts.Clear();
                     Fail(ResetReason.ProtocolError, "http1.codec_error");
                     return;
             }
         }
+    }
+
+    private void Tell(ref GatheredParts parts)
+    {
+        if (!parts.All.IsEmpty)
+            _receiver!.OnResponseBody(parts.All, false);
+        parts.Clear();
     }
 
     private void ReadTrailers(ref ReadOnlySpan<byte> rest)

@@ -127,13 +127,20 @@ public sealed class AllocationTests
         var connection = new HttpConnection(new ExchangePool(worker, options), new ConnectionContext { Remote = Address.V4(3, 1000), Local = Address.V4(1, 80) });
         connection.Attach(new Http1ServerConnection(client, connection, options.Codec));
 
-        for (int i = 0; i < 200; i++)
-            One(client, loop, request);
+        // Warm is what allocates nothing any more: code is optimized in the background, on a busy machine later than after a number of requests.
+        int asked = 0;
+        for (long early = 1; early > 0 && asked < 20_000;)
+        {
+            early = -GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 200; i++, asked++)
+                One(client, loop, request);
+            early += GC.GetAllocatedBytesForCurrentThread();
+        }
         long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
+        for (int i = 0; i < 1000; i++, asked++)
             One(client, loop, request);
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.Equal(1200, recorder.Count);
+        Assert.Equal(asked, recorder.Count);
         Assert.EndsWith("web", client.LastSent, StringComparison.Ordinal);
         Assert.Equal(0, allocated);
     }
