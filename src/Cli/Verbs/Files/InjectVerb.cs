@@ -66,7 +66,21 @@ internal static class InjectVerb
         MeshConfig config = MeshConfigs.Overlay(MeshConfigs.Defaults(), "trustDomain: cluster.local", "", new DiagnosticBag());
         if (spec?["meshConfig"] is JsonObject written) config = MeshConfigs.Overlay(config, written.ToJsonString(), operators!, new DiagnosticBag());
         if (mesh is not null) config = MeshConfigs.Overlay(config, Read(mesh), mesh, new DiagnosticBag());
-        return new MeshInjection { Config = templates is null ? BuiltInInjection.With(settings) : InjectionConfig.Read(Read(templates), settings.ToJsonString()), Mesh = config };
+        return new MeshInjection { Config = templates is null ? BuiltInInjection.With(settings) : Templates(Read(templates), settings.ToJsonString()), Mesh = config };
     }
 
+    // The file may hold one template alone, which is then that of sidecars.
+    private static InjectionConfig Templates(string text, string values)
+    {
+        try
+        {
+            InjectionConfig config = InjectionConfig.Read(text, values);
+            if (config.TemplateNames.Any()) return config;
+        }
+        catch (TemplateException)
+        {
+            // As a template it need not be YAML.
+        }
+        return InjectionConfig.Read(new JsonObject { ["templates"] = new JsonObject { ["sidecar"] = text } }.ToJsonString(), values);
+    }
 }
