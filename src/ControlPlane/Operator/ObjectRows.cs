@@ -3,6 +3,7 @@ using Google.Protobuf;
 using Lateen.Api.Diagnostics;
 using Lateen.Api.Documents;
 using Lateen.Config.Resources;
+using Lateen.ControlPlane.Cluster;
 
 namespace Lateen.ControlPlane.Operator;
 
@@ -66,7 +67,7 @@ public static class ObjectRows
     private static JsonObject Json(Resource resource, IReadOnlyList<Diagnostic> diagnostics, IMessage? conditions)
     {
         JsonObject json = JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(resource), indented: false))!.AsObject();
-        if (conditions is not null) json["status"] = JsonNode.Parse(JsonFormatter.Default.Format(conditions));
+        if (conditions is not null) json["status"] = StatusForm.Complete(JsonNode.Parse(JsonFormatter.Default.Format(conditions))!.AsObject());
         if (diagnostics.Count == 0 || !resource.Kind.MessageIsSpec) return json;
         if (json["status"] is not JsonObject status) json["status"] = status = [];
         status["validationMessages"] = new JsonArray([.. diagnostics.Select(diagnostic => (JsonNode)new JsonObject
