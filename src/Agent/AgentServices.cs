@@ -39,7 +39,7 @@ public sealed class AgentServices
         _door = new ControlPlaneDoor(loop, target, target.IsSecure ? new DoorSecurity(DoorSecurity.ServerNameOf(target, identity.ServerName), () => Identity.RootsPem, () => Identity.Secret) : null);
         _secrets = new SecretServer(new SecretShelf(loop, Identity, places.Read));
         _relay = new XdsRelay(_door, CanCall);
-        _names = names is null ? null : new NameTableStream(loop, options, _door, names);
+        _names = names is null ? null : new NameTableStream(loop, options, _door, CanCall, names);
         Identity.Listen(_relay.Retry);
     }
 

@@ -48,6 +48,7 @@ public static class Commands
         RollbackVerb.Command(terminal),
 
         ProxyStatusVerb.Command(terminal),
+        ProxySecretsVerb.Command(terminal),
         ExplainVerb.Command(terminal),
         WhyVerb.Command(terminal),
         CompletionVerb.Command(terminal),

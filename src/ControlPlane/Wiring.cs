@@ -95,8 +95,9 @@ public static class Wiring
         host.Writer.Poke();
         cluster?.WriteStatus(host.Writer);
         var operators = new OperatorDoor(host.Writer, token);
-        var callers = new CallerAuthentication(Tokens(options, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? trustDomain), Networks(options));
-        var certificates = new CertificateService(keys.Authority, callers, Impersonation.Nobody);
+        var callers = new CallerAuthentication(Tokens(options, cluster, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? trustDomain), Setting(options, "TRUSTED_GATEWAY_CIDR"));
+        var impersonation = new Impersonation(Setting(options, "CA_TRUSTED_NODE_ACCOUNTS").ToHashSet(), (own, other) => NodeNeighbours.AreNeighbours(loop.Hub.Snapshot, own, other));
+        var certificates = new CertificateService(keys.Authority, callers, impersonation);
         var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace), time);
         var ads = new AdsDoor(host.Writer, options.RequestBytesMax);
         var secure = new SecureDoor(ads, certificates, callers, time, Said);
@@ -142,16 +143,21 @@ public static class Wiring
     // Where the authority keeps keys of its own.
     private const string AuthorityFolder = "ca";
 
-    private static List<TokenVerifier> Tokens(ControlPlaneOptions options, Func<string> trustDomain)
+    // Those of this machine's `lateen up`, whose keys are written before this process is started, and those of the cluster.
+    private static List<TokenVerifier> Tokens(ControlPlaneOptions options, ClusterConnection? cluster, Func<string> trustDomain)
     {
-        if (options.TokenKeysFile is not { } path) return [];
-        // Written once, before this process was started.
-        KeySet keys = KeySet.Read(File.ReadAllText(path)) ?? throw new IOException($"{path} is no set of keys");
-        return [new IssuedTokens(new TokenRule(TokenIssuer.Issuer, [TokenIssuer.Audience], trustDomain), () => keys)];
+        var verifiers = new List<TokenVerifier>();
+        if (options.TokenKeysFile is { } path)
+        {
+            KeySet keys = KeySet.Read(File.ReadAllText(path)) ?? throw new IOException($"{path} is no set of keys");
+            verifiers.Add(new IssuedTokens(new TokenRule(TokenIssuer.Issuer, [TokenIssuer.Audience], trustDomain), () => keys));
+        }
+        if (cluster is not null) verifiers.Add(new TokenReviews(cluster.Client, trustDomain));
+        return verifiers;
     }
 
-    private static string[] Networks(ControlPlaneOptions options) =>
-        options.Environment.GetValueOrDefault("TRUSTED_GATEWAY_CIDR", "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    private static string[] Setting(ControlPlaneOptions options, string name) =>
+        options.Environment.GetValueOrDefault(name, "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     // One journal, one writer. The lock goes with the process, however that ends.
     private static FileStream Claim(string stateFolder)

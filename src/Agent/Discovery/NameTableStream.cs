@@ -15,8 +15,9 @@ namespace Lateen.Agent.Discovery;
 /// <param name="loop">Where it lives.</param>
 /// <param name="options">Who we are.</param>
 /// <param name="door">The way to the control plane.</param>
+/// <param name="isReady">False while there is nothing to show at the door.</param>
 /// <param name="table">What is kept.</param>
-public sealed class NameTableStream(EventLoop loop, AgentOptions options, ControlPlaneDoor door, DnsTable table) : GrpcReceiver
+public sealed class NameTableStream(EventLoop loop, AgentOptions options, ControlPlaneDoor door, Func<bool> isReady, DnsTable table) : GrpcReceiver
 {
     private const string TypeUrl = "type.googleapis.com/istio.networking.nds.v1.NameTable";
     private const string Method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
@@ -52,7 +53,11 @@ public sealed class NameTableStream(EventLoop loop, AgentOptions options, Contro
     /// <inheritdoc/>
     public override void OnEnd(int status, string message) => Lost();
 
-    private void Connect() => door.Connect(new Opening(this));
+    private void Connect()
+    {
+        if (isReady()) door.Connect(new Opening(this));
+        else Lost();
+    }
 
     private void Opened(Transport transport)
     {

@@ -10,13 +10,26 @@ internal sealed record WorkloadKey(string KeyPem, string RequestPem)
 {
     private const int PemBytesMax = 32 << 10;
 
+    private const string Ed25519 = "ED25519";
+
+    /// <summary>Makes both for a workload.</summary>
+    public static WorkloadKey Make(IdentityOptions options, string identity) => options.Key == KeyKind.Rsa
+        ? Make("RSA", null, options.RsaBits, "URI:" + identity)
+        : Make("EC", options.Key == KeyKind.EllipticP384 ? "P-384" : "P-256", 0, "URI:" + identity);
+
     /// <summary>Makes both.</summary>
-    public static WorkloadKey Make(IdentityOptions options, string identity)
+    /// <param name="algorithm">As libcrypto calls it: EC, RSA, ED25519.</param>
+    /// <param name="curve">Of EC.</param>
+    /// <param name="bits">Of RSA.</param>
+    /// <param name="names">Names that are asked for, in libcrypto's form; may be empty.</param>
+    internal static WorkloadKey Make(string algorithm, string? curve, int bits, string names)
     {
-        nint key = Generate(options);
+        nint key = Generate(algorithm, curve, bits);
         try
         {
-            return new(Pem(bio => LibCrypto.PEM_write_bio_PKCS8PrivateKey(bio, key, 0, 0, 0, 0, 0)), Request(key, identity));
+            string pem = Pem(bio => LibCrypto.PEM_write_bio_PKCS8PrivateKey(bio, key, 0, 0, 0, 0, 0));
+            // Ed25519 hashes by itself.
+            return new(pem, Request(key, names, algorithm == Ed25519 ? 0 : LibCrypto.EVP_sha256()));
         }
         finally
         {
@@ -24,28 +37,28 @@ internal sealed record WorkloadKey(string KeyPem, string RequestPem)
         }
     }
 
-    private static unsafe nint Generate(IdentityOptions options)
+    private static unsafe nint Generate(string algorithm, string? curve, int bits)
     {
-        bool isRsa = options.Key == KeyKind.Rsa;
-        nint context = LibCrypto.EVP_PKEY_CTX_new_from_name(0, isRsa ? "RSA" : "EC", null), key = 0;
+        nint context = LibCrypto.EVP_PKEY_CTX_new_from_name(0, algorithm, null), key = 0;
         Check(LibCrypto.EVP_PKEY_keygen_init(context));
-        Check(isRsa ? LibCrypto.EVP_PKEY_CTX_set_rsa_keygen_bits(context, options.RsaBits) : LibCrypto.EVP_PKEY_CTX_set_group_name(context, options.Key == KeyKind.EllipticP384 ? "P-384" : "P-256"));
+        if (bits > 0) Check(LibCrypto.EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits));
+        if (curve is not null) Check(LibCrypto.EVP_PKEY_CTX_set_group_name(context, curve));
         Check(LibCrypto.EVP_PKEY_generate(context, &key));
         LibCrypto.EVP_PKEY_CTX_free(context);
         return key;
     }
 
-    private static string Request(nint key, string identity)
+    private static string Request(nint key, string wanted, nint digest)
     {
         nint request = LibCrypto.X509_REQ_new(), extensions = LibCrypto.OPENSSL_sk_new_null();
-        nint names = LibCrypto.X509V3_EXT_conf_nid(0, 0, LibCrypto.SubjectAltName, "critical,URI:" + identity);
+        nint names = wanted.Length == 0 ? 0 : LibCrypto.X509V3_EXT_conf_nid(0, 0, LibCrypto.SubjectAltName, "critical," + wanted);
         try
         {
             Check(LibCrypto.X509_REQ_set_version(request, 0));
             Check(LibCrypto.X509_REQ_set_pubkey(request, key));
             // A name that can't be written is left out: the authority writes the names.
             if (names != 0 && LibCrypto.OPENSSL_sk_push(extensions, names) > 0) Check(LibCrypto.X509_REQ_add_extensions(request, extensions));
-            if (LibCrypto.X509_REQ_sign(request, key, LibCrypto.EVP_sha256()) <= 0) Check(0);
+            if (LibCrypto.X509_REQ_sign(request, key, digest) <= 0) Check(0);
             return Pem(bio => LibCrypto.PEM_write_bio_X509_REQ(bio, request));
         }
         finally

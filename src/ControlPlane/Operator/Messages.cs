@@ -112,7 +112,8 @@ public sealed record ProxyList(long Revision, IReadOnlyList<ProxyRow> Items);
 /// <param name="Types">CDS, LDS, EDS, RDS ... and SYNCED, STALE, NOT SENT, ERROR, IGNORED each.</param>
 /// <param name="Admin">host:port of its admin pages, where known.</param>
 /// <param name="ConnectedAt">When its stream began.</param>
-public sealed record ProxyRow(string Name, string Cluster, string ControlPlane, string Version, long Revision, IReadOnlyDictionary<string, TypeState> Types, string? Admin, DateTimeOffset ConnectedAt);
+/// <param name="Identity">The SPIFFE identity that it has proved; null where its stream is in clear text and nothing was asked.</param>
+public sealed record ProxyRow(string Name, string Cluster, string ControlPlane, string Version, long Revision, IReadOnlyDictionary<string, TypeState> Types, string? Admin, DateTimeOffset ConnectedAt, string? Identity = null);
 
 /// <summary>How far one type of one proxy is.</summary>
 /// <param name="State">SYNCED, STALE, NOT SENT, ERROR or IGNORED.</param>

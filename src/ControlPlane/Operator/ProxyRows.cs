@@ -21,7 +21,7 @@ public static class ProxyRows
     {
         ProxyNode node = stream.Session.Node!;
         var types = stream.Types.ToDictionary(pair => AdsStreams.ShortName(pair.Key), pair => State(stream, pair.Key, pair.Value, now));
-        return new ProxyRow(node.WorkloadId, node.ClusterId, "lateen", node.Metadata.IstioVersion, stream.SettledRevision, types, Admin(node), stream.Session.ConnectedAt);
+        return new ProxyRow(node.WorkloadId, node.ClusterId, "lateen", node.Metadata.IstioVersion, stream.SettledRevision, types, Admin(node), stream.Session.ConnectedAt, node.VerifiedIdentity?.ToString());
     }
 
     private static TypeState State(AdsStream stream, string typeUrl, TypeTrack track, DateTimeOffset now)

@@ -24,6 +24,9 @@ public static class TypeUrls
     /// <summary>ECDS.</summary>
     public const string ExtensionConfig = Prefix + "envoy.config.core.v3.TypedExtensionConfig";
 
+    /// <summary>What istioctl asks over xDS; the page's name may follow.</summary>
+    public const string Debug = "istio.io/debug";
+
     /// <summary>DNS name table.</summary>
     public const string NameTable = Prefix + "istio.networking.nds.v1.NameTable";
 

@@ -195,6 +195,7 @@ public sealed class AdsSession
     {
         isNew = false;
         if (_watches.TryGetValue(typeUrl, out var known)) return known;
+        if (typeUrl.StartsWith(TypeUrls.Debug, StringComparison.Ordinal)) return RefuseDebug();
         // A type that nobody generates gets no answer: a proxy of another version may ask for what we never heard of.
         if (!_hub.Generates(typeUrl)) return null;
         if (_watches.Count >= _hub.Options.WatchedTypesMax)
@@ -208,6 +209,14 @@ public sealed class AdsSession
         var at = _inOrder.FindIndex(other => TypeUrls.PushOrder(other.TypeUrl) > TypeUrls.PushOrder(typeUrl));
         _inOrder.Insert(at < 0 ? _inOrder.Count : at, watch);
         return watch;
+    }
+
+    // What the control plane knows of others is for those of its own namespace. They find it on the debug pages.
+    private WatchedType? RefuseDebug()
+    {
+        if (Node?.VerifiedIdentity is not { } identity) (Rejection, RejectionStatus) = ("authentication required", GrpcStatus.Unauthenticated);
+        else if (identity.Namespace != Scope?.Snapshot.Settings.RootNamespace) (Rejection, RejectionStatus) = ($"the debug info is not available for current identity: \"{identity}\"", GrpcStatus.PermissionDenied);
+        return null;
     }
 
     private static void Begin(WatchedType watch, DeltaDiscoveryRequest request)

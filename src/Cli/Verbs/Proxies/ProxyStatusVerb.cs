@@ -35,12 +35,12 @@ internal static class ProxyStatusVerb
             terminal.Remark("No proxy is connected.");
             return;
         }
-        var table = new ColumnTable(["NAME", "CLUSTER", .. Columns, "REVISION", "VERSION"]);
+        var table = new ColumnTable(["NAME", "CLUSTER", .. Columns, "REVISION", "VERSION", "IDENTITY"]);
         foreach (ProxyRow row in rows)
         {
             Cell[] types = [.. Columns.Select(type => State(row.Types.GetValueOrDefault(type)))];
             Cell revision = new(row.Revision.ToString(), row.Revision == newest ? Tone.Plain : Tone.Doubtful);
-            table.Row([row.Name, row.Cluster, .. types, revision, row.Version]);
+            table.Row([row.Name, row.Cluster, .. types, revision, row.Version, Identity(row)]);
         }
         table.Print(terminal);
         foreach (ProxyRow row in rows)
@@ -51,6 +51,9 @@ internal static class ProxyStatusVerb
             }
         }
     }
+
+    // Who it has proved to be; a stream in clear text proves nothing.
+    private static Cell Identity(ProxyRow row) => row.Identity is { } proved ? new(proved["spiffe://".Length..], Tone.Good) : new("none (clear text)", Tone.Doubtful);
 
     private static Cell State(TypeState? state)
     {

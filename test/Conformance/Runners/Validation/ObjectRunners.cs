@@ -45,6 +45,7 @@ public sealed class IstiodLiveRunner : RowsRunner
     {
         Play("validate.json", Answer);
         Play("inject.json", Injection.LiveWebhook.Answer);
+        Play("ca.json", Security.CertificateRows.Verdict);
     }
 
     private static string? Answer(JsonElement row)
