@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Google.Protobuf;
 using Istio.V1.Auth;
@@ -85,7 +86,14 @@ public sealed class SecureDoorTests : IAsyncLifetime
 
     private HttpClient Client(X509Certificate2? shown = null)
     {
-        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = new SslClientAuthenticationOptions { TargetHost = "istiod.istio-system.svc", CertificateChainPolicy = Policy() } };
+        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = Policy() } };
+        // By name, as a workload calls it; nobody resolves that name here.
+        handler.ConnectCallback = async (_, cancel) =>
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            await socket.ConnectAsync(IPEndPoint.Parse(address), cancel);
+            return new NetworkStream(socket, ownsSocket: true);
+        };
         if (shown is not null) handler.SslOptions.ClientCertificates = [shown];
         return new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(60) };
     }
@@ -103,7 +111,7 @@ public sealed class SecureDoorTests : IAsyncLifetime
         byte[] frame = new byte[5 + message.CalculateSize()];
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), frame.Length - 5);
         message.WriteTo(frame.AsSpan(5));
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"https://{address}{path}") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent(frame) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"https://istiod.istio-system.svc{path}") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent(frame) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         request.Headers.TE.ParseAdd("trailers");
         if (token is not null) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
