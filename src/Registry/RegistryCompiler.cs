@@ -125,8 +125,8 @@ public sealed class RegistryCompiler(RegistryOptions options)
         var distributions = DistributionsOf(clusters[0]);
         var entries = clusters[0].ServiceEntries.SelectMany(entry => EntryServicesOf(entry, distributions.GetValueOrDefault(entry.Metadata.Namespace, "")));
         // A host that two entries of one namespace declare belongs to the older one.
-        var all = kubernetes.Concat(entries).ToList();
-        all.Sort(ByAge);
+        // Stable: what one entry declares in an order stays in it.
+        var all = kubernetes.Concat(entries).Order(Comparer<Service>.Create(ByAge));
         var distinct = all.GroupBy(service => (service.Key, service.Source)).Select(group => group.First()).ToList();
         return Aliases.Resolve(distinct, (service, aliases) =>
             _merged.GetOrMake([service, string.Join(',', aliases)], () => service.WithAliases(aliases)));

@@ -16,4 +16,7 @@ public static class OperatorCodes
 
     /// <summary>No proxy would take what was made of it.</summary>
     public static readonly DiagnosticCode Untenable = new("LTN2204", DiagnosticLevel.Error, "every proxy would refuse what is made of the object, so it is not sent", "correct the field that is named; what was in force before stays until then");
+
+    /// <summary>Two DestinationRules say something different of one host.</summary>
+    public static readonly DiagnosticCode RuleTaken = new("LTN2205", DiagnosticLevel.Warning, "two DestinationRules for one host say the same thing differently, and the older one counts", "say it in one of the two, or limit one to other workloads or namespaces");
 }

@@ -16,6 +16,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     private static readonly No ClusterWrites = new(StatusCodes.Status409Conflict, "configuration comes from a Kubernetes cluster, which alone may change it", "Write it with kubectl, or ask with --dry-run what would happen.");
 
     private readonly Conflicts conflicts = new(domain);
+    private readonly RuleConflicts ruleConflicts = new(domain);
     private readonly Dictionary<ResourceKey, (long Revision, DateTimeOffset At)> lastChange = LastChanges(store.Journal);
 
     private Dictionary<ResourceKey, Google.Protobuf.IMessage> conditions = [];
@@ -44,7 +45,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
         if (result.Accepted && !asked.DryRun) Remember(result, now);
         foreach (Resource resource in resources) metrics.Validated(resource.Kind, result.Accepted);
         ObjectOutcome[] outcomes = result.Accepted ? [.. resources.Select(resource => ObjectRows.Outcome(resource.Key, Outcome(resource.Key, before, result)))] : [];
-        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(resources.SelectMany(resource => conflicts.About(resource, result.View))).Concat(NoEffect(resources)).Select(ObjectRows.Finding)]);
+        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(resources.SelectMany(resource => conflicts.About(resource, result.View).Concat(ruleConflicts.About(resource, result.View)))).Concat(NoEffect(resources)).Select(ObjectRows.Finding)]);
     }
 
     /// <summary>Removes, all or nothing.</summary>
@@ -158,7 +159,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     {
         (long revision, DateTimeOffset at) = lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
         IEnumerable<Diagnostic> found = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad) ? bad.Diagnostics : Validator.Check(resource);
-        return ObjectRows.Of(resource, revision, at, [.. found, .. conflicts.About(resource, store.Current), .. refusals.About(resource), .. NoEffect([resource])], conditions.GetValueOrDefault(resource.Key));
+        return ObjectRows.Of(resource, revision, at, [.. found, .. conflicts.About(resource, store.Current), .. ruleConflicts.About(resource, store.Current), .. refusals.About(resource), .. NoEffect([resource])], conditions.GetValueOrDefault(resource.Key));
     }
 
     private static IEnumerable<Diagnostic> NoEffect(IReadOnlyList<Resource> resources) =>
