@@ -65,11 +65,11 @@ public sealed partial class PressureStand(ITestOutputHelper output) : IAsyncLife
         await LoadAsync(64, 1);
         long before = OneProxy.Resident(process);
         (double peak, double goodput, TimeSpan health, int refused) = (0, 0, TimeSpan.Zero, 0);
-        // In turns, and the best of each: what else the machine does should not be taken for the proxy's doing.
+        // In turns, and the best of each, by second of its own CPU: what else the machine does should not be taken for the proxy's doing.
         for (int round = 0; round < 3; round++)
         {
-            peak = Math.Max(peak, (await LoadAsync(64, seconds)).Good);
-            Task<(double Good, double All, int Refused)> storm = LoadAsync(192, seconds);
+            peak = Math.Max(peak, (await OnCpuAsync(process, 64, seconds)).Good);
+            Task<(double Good, int Refused)> storm = OnCpuAsync(process, 192, seconds);
             long asked = Stopwatch.GetTimestamp();
             Assert.Contains("LIVE", await _proxy.AskAsync("/ready"), StringComparison.Ordinal);
             health = TimeSpan.FromTicks(Math.Max(health.Ticks, Stopwatch.GetElapsedTime(asked).Ticks));
@@ -77,10 +77,10 @@ public sealed partial class PressureStand(ITestOutputHelper output) : IAsyncLife
             refused += (await storm).Refused;
         }
         long grown = OneProxy.Resident(process) - before;
-        output.WriteLine($"peak {peak:0}/s; at three times {goodput:0}/s ({goodput / peak:0.00}), {refused} refused; health in {health.TotalMilliseconds:0} ms; grew by {grown >> 20} MB");
+        output.WriteLine($"peak {peak:0} a CPU second; at three times {goodput:0} ({goodput / peak:0.00}), {refused} refused; health in {health.TotalMilliseconds:0} ms; grew by {grown >> 20} MB");
         Assert.True(health.TotalSeconds < 2, $"health took {health}");
         Assert.True(grown < GrowthBytesMax, $"grew by {grown >> 20} MB");
-        Assert.True(goodput >= 0.9 * peak, $"{goodput:0}/s of {peak:0}/s");
+        Assert.True(goodput >= (Lateen.IsLong ? 0.9 : 0.8) * peak, $"{goodput:0} of {peak:0} a CPU second");
         await ShedAsync(pressure);
     }
 
@@ -105,6 +105,16 @@ public sealed partial class PressureStand(ITestOutputHelper output) : IAsyncLife
             using HttpResponseMessage answer = await client.GetAsync(page);
             return answer.StatusCode == HttpStatusCode.OK;
         }));
+    }
+
+    // Good answers a second of the proxy's CPU, and what was refused.
+    private async Task<(double Good, int Refused)> OnCpuAsync(Process process, int connections, int seconds)
+    {
+        process.Refresh();
+        TimeSpan before = process.TotalProcessorTime;
+        (double good, _, int refused) = await LoadAsync(connections, seconds);
+        process.Refresh();
+        return (good * seconds / (process.TotalProcessorTime - before).TotalSeconds, refused);
     }
 
     // Good answers a second, all answers a second, and what was refused.

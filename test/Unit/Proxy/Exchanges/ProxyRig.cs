@@ -194,8 +194,14 @@ internal sealed class ScriptedUpstream(Func<int, string, string?> answer) : Acce
     public override void OnAccepted(Transport transport)
     {
         Connections++;
+        _open.Add(transport);
         transport.Handler = new Connection(this);
     }
+
+    private readonly List<Transport> _open = [];
+
+    /// <summary>It vanishes: all of its connections break.</summary>
+    public void BreakAll() => _open.ForEach(t => t.Close(abort: true));
 
     private sealed class Connection(ScriptedUpstream upstream) : TransportHandler
     {
