@@ -74,7 +74,7 @@ internal sealed class HttpTwoStream : IDisposable
             int length = (_in[at] << 16) | (_in[at + 1] << 8) | _in[at + 2];
             if (_filled - at < HeadBytes + length)
                 break;
-            isOpen = Take(_in[at + 3], _in[at + 4], _in.AsSpan(at + HeadBytes, length), take);
+            isOpen = Take(_in[at + 3], _in[at + 4], _in[at + 8] == 0, _in.AsSpan(at + HeadBytes, length), take);
             at += HeadBytes + length;
         }
         _in.AsSpan(at, _filled - at).CopyTo(_in);
@@ -85,7 +85,7 @@ internal sealed class HttpTwoStream : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _socket.Dispose();
 
-    private bool Take(byte type, byte flags, ReadOnlySpan<byte> payload, Action<ReadOnlyMemory<byte>> take)
+    private bool Take(byte type, byte flags, bool isOfConnection, ReadOnlySpan<byte> payload, Action<ReadOnlyMemory<byte>> take)
     {
         switch (type)
         {
@@ -111,9 +111,11 @@ internal sealed class HttpTwoStream : IDisposable
                 Frame(PingFrame, 1, 0, payload);
                 return true;
             case WindowFrame:
-                // Which of the two it was meant for does not matter here: both are far wider than what clients say.
                 uint more = BinaryPrimitives.ReadUInt32BigEndian(payload);
-                (_streamCredit, _connectionCredit) = (_streamCredit + more, _connectionCredit + more);
+                if (isOfConnection)
+                    _connectionCredit += more;
+                else
+                    _streamCredit += more;
                 return true;
             default:
                 return type is not (ResetFrame or GoAwayFrame);

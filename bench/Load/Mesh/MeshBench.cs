@@ -135,8 +135,13 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, st
 
     private string Name => $"{world.Services}×{world.Endpoints}, {proxies} proxies" + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "");
 
-    private void Note(string step, double used, double target, int number, double wall, long bytes, long messages = 0) => _rows.Add(string.Create(CultureInfo.InvariantCulture,
-        $"| {Name} | {step} | {used:0.###} | {(double.IsNaN(target) ? "" : target.ToString(CultureInfo.InvariantCulture))} | {(number < 0 ? "" : MeshFigures.Of(world, proxies, number).Istiod)} | {(wall > 0 ? wall.ToString("F0", CultureInfo.InvariantCulture) : "")} | {bytes / 1e6:0.#} | {messages} |"));
+    private void Note(string step, double used, double target, int number, double wall, long bytes, long messages = 0)
+    {
+        _rows.Add(string.Create(CultureInfo.InvariantCulture,
+            $"| {Name} | {step} | {used:0.###} | {(double.IsNaN(target) ? "" : target.ToString(CultureInfo.InvariantCulture))} | {(number < 0 ? "" : MeshFigures.Of(world, proxies, number).Istiod)} | {(wall > 0 ? wall.ToString("F0", CultureInfo.InvariantCulture) : "")} | {bytes / 1e6:0.#} | {messages} |"));
+        // Who waits sees how far it is; the table comes at the end.
+        Console.Error.WriteLine(_rows[^1]);
+    }
 
     // All proxies of one namespace and one kind end with the same shared resources.
     private void Check()
