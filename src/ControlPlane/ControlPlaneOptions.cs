@@ -38,6 +38,9 @@ public sealed record ControlPlaneOptions
     /// <summary>A folder of YAML files that is served and watched, or none.</summary>
     public string? ConfigFolder { get; init; }
 
+    /// <summary>host:port of another control plane whose configuration is taken over, or none.</summary>
+    public string? ConfigStream { get; init; }
+
     /// <summary>The API server whose objects are served, or none.</summary>
     public ClusterAccess? Kubernetes { get; init; }
 

@@ -6,6 +6,7 @@ using Lateen.Citadel.Callers;
 using Lateen.Citadel.Service;
 using Lateen.Citadel.Tokens;
 using Lateen.Config.Sources;
+using Lateen.Config.Sources.Discovery;
 using Lateen.Config.Store;
 using Lateen.Config.Validation;
 using Lateen.ControlPlane.Admission;
@@ -14,6 +15,7 @@ using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Cluster;
 using Lateen.ControlPlane.Hosting;
 using Lateen.ControlPlane.Keys;
+using Lateen.ControlPlane.Mcp;
 using Lateen.ControlPlane.Metrics;
 using Lateen.ControlPlane.Operator;
 using Lateen.Pilot.Generation;
@@ -81,6 +83,8 @@ public static class Wiring
         ResourceStore store = options.Kubernetes is null ? OpenStore(options, time) : new ResourceStore(Validator.Check, time);
         FolderSource? folder = options.ConfigFolder is { } path ? new FolderSource(path, store, time) : null;
         folder?.Start(rescan: TimeSpan.FromSeconds(5));
+        ConfigStreamSource? stream = options.ConfigStream is { } from ? new ConfigStreamSource(from, store, time, Random.Shared, say ?? (_ => { })) : null;
+        if (stream is not null) await stream.Synced.WaitAsync(cancel);
         // Ports open when all is known: a proxy that asked before would be told to forget what it has.
         ClusterConnection? cluster = options.Kubernetes is { } access ? await ClusterConnection.OpenAsync(access, options, store, time, say ?? (_ => { }), cancel) : null;
         var fetcher = new KeyFetcher(KeyFetcher.Networks(options.Environment.GetValueOrDefault("BLOCKED_CIDRS_IN_JWKS_URIS") ?? ""));
@@ -99,7 +103,7 @@ public static class Wiring
         var impersonation = new Impersonation(Setting(options, "CA_TRUSTED_NODE_ACCOUNTS").ToHashSet(), (own, other) => NodeNeighbours.AreNeighbours(loop.Hub.Snapshot, own, other));
         var certificates = new CertificateService(keys.Authority, callers, impersonation);
         var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace), time);
-        var ads = new AdsDoor(host.Writer, options.RequestBytesMax);
+        var ads = new AdsDoor(host.Writer, options.RequestBytesMax, new ConfigStreams(store, options.RootNamespace, options.RequestBytesMax));
         var secure = new SecureDoor(ads, certificates, callers, time, Said);
         Webhooks? webhooks = cluster is null ? null : new(new AdmissionDoor(host.Writer).AnswerAsync, new SecureConnections(serving, time, ofWorkloads: false));
         var http = new HttpDoors(host.Writer, operators, new CitadelMetrics(keys.Authority, certificates.Counts, time), time);
@@ -109,12 +113,13 @@ public static class Wiring
             ControlPlaneAddress address = await host.OpenAsync(options, new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync, webhooks), new SecureConnections(serving, time), token, cancel);
             address.Write(options.StateFolder);
             cluster?.Register(() => keys.Authority.Bundle.RootsPem);
-            return new RunningControlPlane(address, host, operators, keys, folder, cluster, fetcher, mine);
+            return new RunningControlPlane(address, host, operators, keys, folder, stream, cluster, fetcher, mine);
         }
         catch
         {
             folder?.Dispose();
             keys.Dispose();
+            if (stream is not null) await stream.DisposeAsync();
             if (cluster is not null) await cluster.DisposeAsync();
             await host.DisposeAsync();
             operators.Dispose();

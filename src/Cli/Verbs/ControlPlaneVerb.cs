@@ -19,6 +19,7 @@ internal static class ControlPlaneVerb
         var authority = new Option<string>("--ca-dir") { Description = "keys for the certificate authority: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem; without them it makes its own", DefaultValueFactory = _ => "etc/cacerts", HelpName = "folder" };
         var tokenKeys = new Option<string?>("--token-keys") { Description = "public keys (JWKS) of whoever issues tokens for workloads here", HelpName = "file" };
         var configFolder = new Option<string?>("--config-dir", "--configDir") { Description = "a folder of YAML files to serve and to watch", HelpName = "folder" };
+        var configSource = new Option<string?>("--config-source") { Description = "another control plane whose configuration is taken over: xds://host:port", HelpName = "address" };
         ClusterFlags cluster = new();
         var revision = new Option<string>("--revision") { Description = "this control plane's revision: leaves configuration alone whose label istio.io/rev names another", DefaultValueFactory = _ => Environment.GetEnvironmentVariable("REVISION") ?? "" };
         var domain = new Option<string>("--domain") { Description = "the DNS domain of services", DefaultValueFactory = _ => "cluster.local" };
@@ -29,7 +30,7 @@ internal static class ControlPlaneVerb
         var shutdown = new Option<int>("--shutdown-duration") { Description = "how long streams may take to go to other replicas when this one is told to stop, in s", DefaultValueFactory = _ => 10, HelpName = "s" };
         var connectionAge = new Option<int>("--max-connection-age") { Description = "age at which a proxy is sent to look for a replica anew, in minutes; 0 for none (30 where a cluster is followed)", DefaultValueFactory = _ => -1, HelpName = "min" };
         Option<string?> state = Shared.State();
-        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, https, socket, secureSocket, authority, tokenKeys, configFolder, cluster.KubeConfig, cluster.Context, revision, domain, clusterId, rootNamespace, debounce, debounceMax, shutdown, connectionAge, state };
+        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, https, socket, secureSocket, authority, tokenKeys, configFolder, configSource, cluster.KubeConfig, cluster.Context, revision, domain, clusterId, rootNamespace, debounce, debounceMax, shutdown, connectionAge, state };
         command.SetAction((parsed, cancel) => Wiring.RunAsync(new ControlPlaneOptions
         {
             HttpAddress = parsed.GetRequiredValue(http),
@@ -42,6 +43,7 @@ internal static class ControlPlaneVerb
             AuthorityFolder = parsed.GetRequiredValue(authority),
             TokenKeysFile = parsed.GetValue(tokenKeys),
             ConfigFolder = parsed.GetValue(configFolder),
+            ConfigStream = StreamOf(parsed.GetValue(configSource)),
             Kubernetes = cluster.Access(parsed, isWanted: parsed.GetValue(configFolder) is null),
             Revision = parsed.GetRequiredValue(revision),
             StateFolder = Remote.StateFolder.ForControlPlane(parsed.GetValue(state)),
@@ -56,6 +58,10 @@ internal static class ControlPlaneVerb
         }, terminal.Error, cancel));
         return command;
     }
+
+    private static string? StreamOf(string? address) => address is null ? null
+        : Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri is { Scheme: "xds", Port: > 0 } ? uri.Authority
+        : throw new CommandException($"--config-source {address} is no address of xDS", "Write xds://host:port; a folder is named with --config-dir, a cluster with --kubeconfig.", CommandException.Misuse);
 
     private static TimeSpan? Age(int minutes, bool hasReplicas) => (minutes, hasReplicas) switch
     {

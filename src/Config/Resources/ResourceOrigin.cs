@@ -15,6 +15,9 @@ public sealed record ResourceOrigin
     /// <summary>The source of what an API server of Kubernetes keeps.</summary>
     public const string FromCluster = "cluster";
 
+    /// <summary>The source of what another control plane serves.</summary>
+    public const string FromStream = "stream";
+
     public static readonly ResourceOrigin None = new();
 
     /// <summary>Which source brought it, like <c>file</c> or <c>cluster</c>; empty for what was made in memory.</summary>

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 namespace Lateen.ControlPlane.Ads;
 
 /// <summary>The aggregated discovery service: both of its methods, state of the world and delta.</summary>
-public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
+public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigStreams? configs = null)
 {
     // The loop has counted and told what it was; the client is told to come again.
     private static readonly GrpcEnding GoElsewhere = new(GrpcStatus.Unavailable, "connect again: another replica may be nearer");
@@ -41,7 +41,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
         try
         {
             Task<GrpcEnding?> sending = SendAsync(context, stream, wake.Reader, ended);
-            GrpcEnding received = await ReceiveAsync(context, stream, parser, ended.Token);
+            GrpcEnding received = await ReceiveAsync(context, stream, identities, parser, ended.Token);
             await ended.CancelAsync();
             GrpcEnding ending = await sending ?? received;
             if (!context.RequestAborted.IsCancellationRequested) ending.WriteTo(context.Response);
@@ -52,7 +52,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
         }
     }
 
-    private async Task<GrpcEnding> ReceiveAsync<TRequest>(HttpContext context, AdsStream stream, MessageParser<TRequest> parser, CancellationToken ended)
+    private async Task<GrpcEnding> ReceiveAsync<TRequest>(HttpContext context, AdsStream stream, IReadOnlyList<string>? identities, MessageParser<TRequest> parser, CancellationToken ended)
         where TRequest : class, IMessage<TRequest>
     {
         try
@@ -61,6 +61,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax)
             {
                 GrpcRead<TRequest> frame = await GrpcFrames.ReadAsync(context.Request.BodyReader, parser, requestBytesMax, ended);
                 if (frame.Message is null) return frame.Ended ? GrpcEnding.Ok : frame.Refusal;
+                if (configs is not null && stream.Session.Node is null && frame.Message is DiscoveryRequest first && Mcp.ConfigStreams.IsAsked(first)) return await configs.ServeAsync(context, first, identities, ended);
                 GrpcEnding? rejection = await writer.AskAsync((loop, now) => loop.Streams.Receive(stream, frame.Message, now) is { } text ? new GrpcEnding(stream.Session.RejectionStatus, text) : (GrpcEnding?)null, ended);
                 if (rejection is { } refused) return refused;
             }
