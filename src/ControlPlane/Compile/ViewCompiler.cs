@@ -19,6 +19,7 @@ namespace Lateen.ControlPlane.Compile;
 public sealed class ViewCompiler(string rootNamespace, string domain, string clusterId, Features features)
 {
     private readonly SnapshotCompiler snapshots = new();
+    private readonly EntryAddresses addresses = new();
     private static readonly Dictionary<string, ResourceView> NoRemotes = [];
     private RegistryCompiler registries = new(new RegistryOptions());
     private MeshSettings? settings;
@@ -41,7 +42,7 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
             Revision = revision,
             KeySets = keySets,
             Settings = current,
-            Registry = registries.Compile([Cluster(clusterId, view), .. (remotes ?? NoRemotes).Select(remote => Cluster(remote.Key, Discovered(remote.Value, current.Mesh)))]),
+            Registry = registries.Compile([Own(view), .. (remotes ?? NoRemotes).Select(remote => Cluster(remote.Key, Discovered(remote.Value, current.Mesh)))]),
             VirtualServices = view.All(Kinds.VirtualService),
             DestinationRules = view.All(Kinds.DestinationRule),
             Gateways = view.All(Kinds.Gateway),
@@ -85,6 +86,12 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
         Secrets = view.All(Kinds.Secret),
         ConfigMaps = view.All(Kinds.ConfigMap),
     };
+
+    private ClusterResources Own(ResourceView view)
+    {
+        ClusterResources own = Cluster(clusterId, view);
+        return features.Flag("PILOT_ENABLE_IP_AUTOALLOCATE", true) ? own with { ServiceEntries = addresses.Of(own.ServiceEntries) } : own;
+    }
 
     private static ClusterResources Cluster(string id, ResourceView view) => new()
     {
