@@ -10,7 +10,7 @@ using Google.Protobuf.WellKnownTypes;
 namespace Lateen.Bench.Load.Mesh;
 
 /// <summary>One proxy as the control plane sees it: asks for clusters, their endpoints, listeners, their routes, in Envoy's order, and accepts everything.</summary>
-internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited)
+internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited) : IDisposable
 {
     public const string Clusters = Prefix + "config.cluster.v3.Cluster", Endpoints = Prefix + "config.endpoint.v3.ClusterLoadAssignment",
         Listeners = Prefix + "config.listener.v3.Listener", Routes = Prefix + "config.route.v3.RouteConfiguration";
@@ -57,7 +57,10 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited)
         _ = RunAsync(_stream);
     }
 
-    /// <summary>Hangs up.</summary>
+    /// <inheritdoc/>
+    public void Dispose() => Disconnect();
+
+    /// <summary>Hangs up; it may connect again.</summary>
     public void Disconnect()
     {
         HttpTwoStream? stream = _stream;

@@ -51,7 +51,9 @@ public sealed class ApiServer : IAsyncLifetime
     {
         await RunToolAsync("start");
         client?.Dispose();
-        client = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } }) { BaseAddress = new Uri((await File.ReadAllTextAsync(Path.Combine(folder, "url"))).Trim()) };
+#pragma warning disable CA5359 // The server made its certificate itself a moment ago, and listens on loopback alone.
+        client = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true } }) { BaseAddress = new Uri((await File.ReadAllTextAsync(Path.Combine(folder, "url"))).Trim()) };
+#pragma warning restore CA5359
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(Path.Combine(folder, "admin.token"))).Trim());
     }
 
@@ -85,7 +87,7 @@ public sealed class ApiServer : IAsyncLifetime
     {
         (string version, string kind) = ((string)written["apiVersion"]!, (string)written["kind"]!);
         string root = version.Contains('/', StringComparison.Ordinal) ? $"/apis/{version}" : $"/api/{version}";
-        string plural = kind.EndsWith("y", StringComparison.Ordinal) && kind != "Gateway" ? kind[..^1].ToLowerInvariant() + "ies" : kind.EndsWith("s", StringComparison.Ordinal) && kind != "Endpoints" ? kind.ToLowerInvariant() + "es" : kind.ToLowerInvariant() + "s";
+        string plural = kind.EndsWith('y') && kind != "Gateway" ? kind[..^1].ToLowerInvariant() + "ies" : kind.EndsWith('s') && kind != "Endpoints" ? kind.ToLowerInvariant() + "es" : kind.ToLowerInvariant() + "s";
         if (kind is "Namespace" or "Node" or "CustomResourceDefinition" or "ValidatingWebhookConfiguration" or "GatewayClass") return $"{root}/{plural}";
         return $"{root}/namespaces/{(string?)written["metadata"]?["namespace"] ?? ns}/{plural}";
     }
