@@ -24,6 +24,12 @@ public sealed class ControlPlaneDoor(EventLoop loop, DoorTarget target, DoorSecu
     /// <summary>TLS of this door; null in clear text.</summary>
     public DoorSecurity? Security => security;
 
+    /// <summary>The control plane is on this machine: asking often costs nobody anything.</summary>
+    public bool IsLocal => target.Address is { Kind: AddressKind.Unix };
+
+    /// <summary>There is somebody to trust behind it, or no need to.</summary>
+    public bool CanOpen => security is null || security.Current is not null;
+
     /// <summary>Connects; <paramref name="handler"/> hears of success or failure on a later turn.</summary>
     public void Connect(TransportHandler handler)
     {

@@ -56,7 +56,7 @@ public sealed class NameTableStream(EventLoop loop, AgentOptions options, Contro
     private void Connect()
     {
         if (isReady()) door.Connect(new Opening(this));
-        else Lost();
+        else loop.Arm(_again, FirstWaitMicros);
     }
 
     private void Opened(Transport transport)

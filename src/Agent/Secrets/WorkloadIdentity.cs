@@ -10,7 +10,7 @@ namespace Lateen.Agent.Secrets;
 /// </summary>
 public sealed class WorkloadIdentity
 {
-    private const long FirstWaitMicros = 50_000, LongestWaitMicros = 30_000_000, LookMicros = 5_000_000;
+    private const long FirstWaitMicros = 50_000, LongestLocalWaitMicros = 200_000, LongestWaitMicros = 30_000_000, LookMicros = 5_000_000, NewsAfterMicros = 5_000_000;
     private readonly EventLoop _loop;
     private readonly IdentityOptions _options;
     private readonly string _identity;
@@ -20,6 +20,8 @@ public sealed class WorkloadIdentity
     private readonly Alarm _renewal, _look;
     private readonly List<Action> _listeners = [];
     private string _rootsOfFile = "", _rootsOfAuthority = "", _said = "";
+    private WorkloadKey? _asking;
+    private long? _failingSince;
     private long _wait = FirstWaitMicros;
 
     /// <summary>An identity that begins to be kept with <see cref="Start"/>.</summary>
@@ -90,7 +92,17 @@ public sealed class WorkloadIdentity
     private void Ask()
     {
         if (IsMounted || _authority is null) return;
-        WorkloadKey key = WorkloadKey.Make(_options, _identity);
+        if (!_authority.CanOpen)
+        {
+            // A laptop's mesh starts all at once: the roots are written while sidecars already wait for them.
+            if (LookAtRoots()) Publish();
+            if (!_authority.CanOpen)
+            {
+                Failed("there is nobody to trust yet: " + _options.RootsFile + " is not there, or can't be read");
+                return;
+            }
+        }
+        WorkloadKey key = _asking ??= WorkloadKey.Make(_options, _identity);
         var request = new IstioCertificateRequest { Csr = key.RequestPem, ValidityDuration = (long)_options.Life.TotalSeconds };
         List<KeyValuePair<string, string>> headers = [.. _options.Headers.Select(static h => KeyValuePair.Create(h.Key.ToLowerInvariant(), h.Value))];
         if (Token() is { } token) headers.Add(new("authorization", "Bearer " + token));
@@ -109,7 +121,7 @@ public sealed class WorkloadIdentity
             Failed(problem.Length > 0 ? problem : "the authority's certificates can't be read");
             return;
         }
-        (Secret, _rootsOfAuthority, Problem, _said, _wait) = (fresh, chain![^1], "", "", FirstWaitMicros);
+        (Secret, _rootsOfAuthority, Problem, _said, _wait, _asking, _failingSince) = (fresh, chain![^1], "", "", FirstWaitMicros, null, null);
         _loop.Arm(_renewal, Math.Max(LongestWaitMicros / 30, RenewalMicros(fresh)));
         Publish();
         Output();
@@ -127,10 +139,11 @@ public sealed class WorkloadIdentity
     private void Failed(string problem)
     {
         Problem = problem;
-        // Full jitter: an authority that comes back must not meet its whole mesh at once.
+        // Full jitter: an authority that comes back must not meet its whole mesh at once. One on this machine has but a handful to meet, and they wait to start.
         _loop.Arm(_renewal, FirstWaitMicros / 2 + _loop.Chance.Below((uint)_wait));
-        _wait = Math.Min(_wait * 2, LongestWaitMicros);
-        if (_wait < 10_000_000 || problem == _said) return; // a control plane that is just starting is no news
+        _wait = Math.Min(_wait * 2, _authority is { IsLocal: true } && Secret is null ? LongestLocalWaitMicros : LongestWaitMicros);
+        _failingSince ??= _loop.Now;
+        if (_loop.Now - _failingSince < NewsAfterMicros || problem == _said) return; // a control plane that is just starting is no news
         _said = problem;
         _say($"no certificate: {problem}");
     }
