@@ -5,6 +5,7 @@ using Lateen.Test.Fuzz.Targets;
 
 double seconds = 60;
 ulong seed = 1;
+long inputs = long.MaxValue;
 string[] only = [];
 string? play = null;
 for (int i = 0; i < args.Length; i++)
@@ -12,11 +13,12 @@ for (int i = 0; i < args.Length; i++)
     switch (args[i])
     {
         case "--seconds": seconds = double.Parse(args[++i], CultureInfo.InvariantCulture); break;
+        case "--inputs": inputs = long.Parse(args[++i], CultureInfo.InvariantCulture); break;
         case "--seed": seed = ulong.Parse(args[++i], CultureInfo.InvariantCulture); break;
         case "--only": only = args[++i].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries); break;
         case "--play": play = args[++i]; break;
         default:
-            Console.Error.WriteLine($"unknown argument {args[i]}; known are --seconds N (in all), --seed N, --only TARGET,..., --play FILE (with --only)");
+            Console.Error.WriteLine($"unknown argument {args[i]}; known are --seconds N (in all), --inputs N (of each target, at most), --seed N, --only TARGET,..., --play FILE (with --only)");
             return 2;
     }
 }
@@ -35,7 +37,7 @@ int failed = 0;
 string corpus = Path.Combine(Here(), "corpus"), state = Path.GetFullPath(Path.Combine(Here(), "..", "..", ".build", "fuzz"));
 foreach (FuzzTarget target in targets)
 {
-    CampaignResult result = new Campaign(target, corpus, state).Run(TimeSpan.FromSeconds(seconds / targets.Length), seed);
+    CampaignResult result = new Campaign(target, corpus, state).Run(TimeSpan.FromSeconds(seconds / targets.Length), inputs, seed);
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{target.Name}: {result.Inputs:N0} inputs, {result.Shapes} shapes"));
     foreach (string finding in result.Findings)
         Console.WriteLine("FOUND " + finding);

@@ -131,6 +131,9 @@ internal static class OverloadTranslator
     {
         try
         {
+            // No file has a name like that; the runtime would throw.
+            if (path.Length == 0 || path.Contains('\0'))
+                return null;
             return double.TryParse(File.ReadAllText(path).Trim(), System.Globalization.CultureInfo.InvariantCulture, out double share) ? share : null;
         }
         catch (IOException)

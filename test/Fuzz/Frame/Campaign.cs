@@ -22,8 +22,8 @@ internal sealed class Campaign(FuzzTarget target, string corpus, string state)
     private byte[] _input = [];
     private long _playing;
 
-    /// <summary>Plays the corpus as it is, then what is made of it, until <paramref name="time"/> is over or too much has broken.</summary>
-    public CampaignResult Run(TimeSpan time, ulong seed)
+    /// <summary>Plays the corpus as it is, then what is made of it, until <paramref name="time"/> is over, <paramref name="most"/> were played or too much has broken.</summary>
+    public CampaignResult Run(TimeSpan time, long most, ulong seed)
     {
         using var over = new CancellationTokenSource();
         var guard = new Thread(() => Guard(over.Token)) { IsBackground = true };
@@ -35,7 +35,7 @@ internal sealed class Campaign(FuzzTarget target, string corpus, string state)
             inputs++;
             Note(Try(input, seed));
         }
-        for (; _findings.Count < FindingsMax && Stopwatch.GetTimestamp() < end; seed++, inputs++)
+        for (; _findings.Count < FindingsMax && inputs < most && Stopwatch.GetTimestamp() < end; seed++, inputs++)
         {
             var chance = new Chance(seed);
             if (inputs % 1000 == 999)

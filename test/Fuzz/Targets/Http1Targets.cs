@@ -54,7 +54,10 @@ internal sealed class Http1ClientTarget : FuzzTarget
         connection.Begin(response).SendHead(head, true);
         Feed(input, cuts, transport.Show);
         transport.Finish(inOrder: (input.Length & 1) == 0);
-        return $"{response.Log}body {response.Body}\nreset {response.Reset}\nclosed {transport.IsClosed}";
+        string outcome = $"{response.Log}body {response.Body}\nreset {response.Reset}\nclosed {transport.IsClosed}";
+
+        // What lies in front of a malformed chunk is told or not, as it came before or with it (as Envoy).
+        return response.Reset == ResetReason.ProtocolError ? string.Join('\n', outcome.Split('\n').Where(static l => !l.StartsWith("body ", StringComparison.Ordinal))) : outcome;
     }
 }
 

@@ -30,7 +30,7 @@ internal sealed class StrictReader
             return false;
         string[] words = first.Split(' ');
         Check(words.Length == 3 && words[0].All(IsToken) && words[0].Length > 0 && words[1].Length > 0 && words[1].All(c => c is > ' ' and not '\x7f') && words[2] == "HTTP/1.1", $"request line {first}");
-        int? length = null;
+        long? length = null;
         bool chunked = false, ours = false;
         while (true)
         {
@@ -41,7 +41,7 @@ internal sealed class StrictReader
             (string name, string value) = Field(line);
             Check(name != "content-length" || length is null, "two lengths");
             if (name == "content-length")
-                length = int.Parse(value, NumberStyles.None, CultureInfo.InvariantCulture);
+                length = (long)Math.Min(ulong.Parse(value, NumberStyles.None, CultureInfo.InvariantCulture), long.MaxValue);
             Check(name != "transfer-encoding" || (value == "chunked" && !chunked), $"transfer-encoding {value}");
             chunked |= name == "transfer-encoding";
             ours |= name == "x-through";
@@ -64,7 +64,7 @@ internal sealed class StrictReader
         return (line[..colon].ToLowerInvariant(), value);
     }
 
-    private bool Body(ref int at, int length, bool chunked, out string body)
+    private bool Body(ref int at, long length, bool chunked, out string body)
     {
         var text = new StringBuilder();
         body = "";
@@ -73,7 +73,7 @@ internal sealed class StrictReader
             if (!Line(ref at, out string size))
                 return false;
             Check(size.Length is > 0 and < 9 && size.All(char.IsAsciiHexDigit), $"chunk size {size}");
-            int n = int.Parse(size, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            long n = (long)Math.Min(ulong.Parse(size, NumberStyles.HexNumber, CultureInfo.InvariantCulture), long.MaxValue);
             if (n == 0)
                 break;
             if (!Bytes(ref at, n, text) || !Line(ref at, out string end))
@@ -95,12 +95,12 @@ internal sealed class StrictReader
         return true;
     }
 
-    private bool Bytes(ref int at, int n, StringBuilder to)
+    private bool Bytes(ref int at, long n, StringBuilder to)
     {
         if (_bytes.Count - at < n)
             return false;
-        to.Append(Encoding.Latin1.GetString(_bytes.GetRange(at, n).ToArray()));
-        at += n;
+        to.Append(Encoding.Latin1.GetString(_bytes.GetRange(at, (int)n).ToArray()));
+        at += (int)n;
         return true;
     }
 
