@@ -4,7 +4,12 @@ using Xunit;
 
 namespace Lateen.Test.Scenarios;
 
+/// <summary>Tests that measure the memory of the process: nothing else may run beside them.</summary>
+[CollectionDefinition(nameof(AloneInTheProcess), DisableParallelization = true)]
+public sealed class AloneInTheProcess;
+
 /// <summary>A day of simulated time with configuration that never rests: what it leaves behind must not grow with it.</summary>
+[Collection(nameof(AloneInTheProcess))]
 public sealed class DayTests(ITestOutputHelper output)
 {
     private const long MicrosPerMinute = 60_000_000;
