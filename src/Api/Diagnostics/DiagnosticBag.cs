@@ -24,11 +24,7 @@ public sealed class DiagnosticBag : IReadOnlyList<Diagnostic>
     public void Add(Diagnostic diagnostic)
     {
         ArgumentNullException.ThrowIfNull(diagnostic);
-        if (diagnostic.IsError)
-        {
-            ErrorCount++;
-        }
-
+        if (diagnostic.IsError) ErrorCount++;
         if (_items.Count >= CountMax)
         {
             DroppedCount++;
@@ -53,10 +49,7 @@ public sealed class DiagnosticBag : IReadOnlyList<Diagnostic>
 
     public void AddRange(IEnumerable<Diagnostic> diagnostics)
     {
-        foreach (var diagnostic in diagnostics)
-        {
-            Add(diagnostic);
-        }
+        foreach (var diagnostic in diagnostics) Add(diagnostic);
     }
 
     public IEnumerator<Diagnostic> GetEnumerator() => _items.GetEnumerator();

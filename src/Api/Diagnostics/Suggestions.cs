@@ -9,20 +9,13 @@ public static class Suggestions
     /// <remarks>Case does not count. Up to a third of the letters may differ; a candidate that begins with the word is near, too.</remarks>
     public static string? Nearest(string word, IEnumerable<string> candidates)
     {
-        if (word.Length is 0 or > WordCharsMax)
-        {
-            return null;
-        }
-
+        if (word.Length is 0 or > WordCharsMax) return null;
         var best = (string?)null;
         var bestDistance = Math.Max(1, word.Length / 3) + 1;
         foreach (var candidate in candidates)
         {
             var distance = Distance(word, candidate, bestDistance);
-            if (distance < bestDistance)
-            {
-                (best, bestDistance) = (candidate, distance);
-            }
+            if (distance < bestDistance) (best, bestDistance) = (candidate, distance);
         }
 
         return best ?? candidates.FirstOrDefault(c => word.Length >= 3 && c.StartsWith(word, StringComparison.OrdinalIgnoreCase));
@@ -35,19 +28,11 @@ public static class Suggestions
     /// <summary>Optimal string alignment: insertions, deletions, substitutions and swapped neighbours cost one each.</summary>
     private static int Distance(string a, string b, int limit)
     {
-        if (Math.Abs(a.Length - b.Length) >= limit || b.Length > WordCharsMax)
-        {
-            return int.MaxValue;
-        }
-
+        if (Math.Abs(a.Length - b.Length) >= limit || b.Length > WordCharsMax) return int.MaxValue;
         Span<int> before = stackalloc int[WordCharsMax + 1];
         Span<int> previous = stackalloc int[WordCharsMax + 1];
         Span<int> current = stackalloc int[WordCharsMax + 1];
-        for (var j = 0; j <= b.Length; j++)
-        {
-            previous[j] = j;
-        }
-
+        for (var j = 0; j <= b.Length; j++) previous[j] = j;
         for (var i = 1; i <= a.Length; i++)
         {
             current[0] = i;

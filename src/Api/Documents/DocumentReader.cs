@@ -19,11 +19,7 @@ public static class DocumentReader
             return [];
         }
 
-        if (text.StartsWith('\uFEFF'))
-        {
-            text = text[1..];
-        }
-
+        if (text.StartsWith('\uFEFF')) text = text[1..];
         return LooksLikeJson(text) ? ReadJson(text, file, diagnostics, limits) : ReadYaml(text, file, diagnostics, limits);
     }
 
@@ -36,11 +32,7 @@ public static class DocumentReader
     {
         var jsonMistakes = new DiagnosticBag();
         var root = JsonNodes.Parse(text, file, jsonMistakes, limits);
-        if (!jsonMistakes.HasErrors)
-        {
-            return [new Document(root, text, file, 1)];
-        }
-
+        if (!jsonMistakes.HasErrors) return [new Document(root, text, file, 1)];
         if (jsonMistakes.Any(d => d.Code != DocumentCodes.Syntax))
         {
             diagnostics.AddRange(jsonMistakes);
@@ -63,10 +55,7 @@ public static class DocumentReader
             var (part, line) = WithoutBlankLines(text.AsSpan(start, length), firstLine);
             var before = diagnostics.ErrorCount;
             var root = YamlNodes.Parse(part, file, line, diagnostics, limits);
-            if (diagnostics.ErrorCount == before && root is not null)
-            {
-                documents.Add(new Document(root, part, file, line));
-            }
+            if (diagnostics.ErrorCount == before && root is not null) documents.Add(new Document(root, part, file, line));
         }
 
         return documents;
@@ -87,10 +76,7 @@ public static class DocumentReader
     {
         foreach (var c in text)
         {
-            if (!char.IsWhiteSpace(c))
-            {
-                return c is '{' or '[';
-            }
+            if (!char.IsWhiteSpace(c)) return c is '{' or '[';
         }
 
         return false;
@@ -124,17 +110,9 @@ public static class DocumentReader
     {
         contentAfter = false;
         var isStart = line.StartsWith("---");
-        if (!isStart && !line.StartsWith("..."))
-        {
-            return false;
-        }
-
+        if (!isStart && !line.StartsWith("...")) return false;
         var rest = line[3..];
-        if (rest.Length > 0 && !char.IsWhiteSpace(rest[0]))
-        {
-            return false;
-        }
-
+        if (rest.Length > 0 && !char.IsWhiteSpace(rest[0])) return false;
         rest = rest.Trim();
         contentAfter = isStart && rest.Length > 0 && rest[0] != '#';
         return true;

@@ -32,11 +32,7 @@ internal ref struct JsonNodes
         {
             nodes._reader.Read();
             var root = nodes.Value(0);
-            if (root is not null && nodes._reader.Read())
-            {
-                nodes.Add(DocumentCodes.Syntax, "something follows the JSON value");
-            }
-
+            if (root is not null && nodes._reader.Read()) nodes.Add(DocumentCodes.Syntax, "something follows the JSON value");
             return root;
         }
         catch (JsonException e)
@@ -87,11 +83,7 @@ internal ref struct JsonNodes
         var items = new List<Node>();
         while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
         {
-            if (Value(depth + 1) is not { } item)
-            {
-                return null;
-            }
-
+            if (Value(depth + 1) is not { } item) return null;
             items.Add(item);
         }
 
@@ -107,11 +99,7 @@ internal ref struct JsonNodes
             var name = _reader.GetString()!;
             var (nameLine, nameColumn) = Place();
             _reader.Read();
-            if (Value(depth + 1) is not { } value)
-            {
-                return null;
-            }
-
+            if (Value(depth + 1) is not { } value) return null;
             seen ??= [];
             if (!seen.Add(name))
             {
@@ -131,10 +119,7 @@ internal ref struct JsonNodes
         var index = (int)_reader.TokenStartIndex;
         for (; _scanned < index; _scanned++)
         {
-            if (_utf8[_scanned] == (byte)'\n')
-            {
-                (_line, _lineStart) = (_line + 1, _scanned + 1);
-            }
+            if (_utf8[_scanned] == (byte)'\n') (_line, _lineStart) = (_line + 1, _scanned + 1);
         }
 
         return (_line, index - _lineStart + 1);

@@ -65,10 +65,7 @@ public sealed class MappingNode(IReadOnlyList<NodeMember> members, int line, int
         {
             foreach (var member in Members)
             {
-                if (member.Name == name)
-                {
-                    return member.Value;
-                }
+                if (member.Name == name) return member.Value;
             }
 
             return null;

@@ -13,19 +13,9 @@ public static class NodePath
         var first = true;
         foreach (var (name, index) in segments)
         {
-            if (name is null)
-            {
-                path.Append('[').Append(index.ToString(CultureInfo.InvariantCulture)).Append(']');
-            }
-            else if (!first && name.AsSpan().ContainsAny(".[]\""))
-            {
-                path.Append("[\"").Append(name.Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\"]");
-            }
-            else
-            {
-                path.Append(path.Length > 0 ? "." : "").Append(name);
-            }
-
+            if (name is null) path.Append('[').Append(index.ToString(CultureInfo.InvariantCulture)).Append(']');
+            else if (!first && name.AsSpan().ContainsAny(".[]\"")) path.Append("[\"").Append(name.Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\"]");
+            else path.Append(path.Length > 0 ? "." : "").Append(name);
             first = false;
         }
 
@@ -48,10 +38,7 @@ public static class NodePath
                 node = member.Value;
                 (line, column) = (member.Line, member.Column);
             }
-            else
-            {
-                break;
-            }
+            else break;
         }
 
         return (line, column);
@@ -69,10 +56,7 @@ public static class NodePath
                 (not null, MappingNode mapping) => Member(mapping, name)?.Value,
                 _ => null,
             };
-            if (node is null)
-            {
-                return null;
-            }
+            if (node is null) return null;
         }
 
         return node;
@@ -83,10 +67,7 @@ public static class NodePath
         foreach (var member in mapping.Members)
         {
             // A path names fields in lowerCamelCase; the file may have the original name.
-            if (member.Name == name || (member.Name.Contains('_') && member.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase)))
-            {
-                return member;
-            }
+            if (member.Name == name || (member.Name.Contains('_') && member.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase))) return member;
         }
 
         return null;
@@ -97,10 +78,7 @@ public static class NodePath
         var at = 0;
         while (at < path.Length)
         {
-            if (path[at] == '.')
-            {
-                at++;
-            }
+            if (path[at] == '.') at++;
             else if (path[at] != '[')
             {
                 var end = path.AsSpan(at).IndexOfAny('.', '[');

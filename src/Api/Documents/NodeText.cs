@@ -46,11 +46,7 @@ public static class NodeText
                 break;
             case SequenceNode sequence:
                 writer.WriteStartArray();
-                foreach (var item in sequence.Items)
-                {
-                    Json(item, writer);
-                }
-
+                foreach (var item in sequence.Items) Json(item, writer);
                 writer.WriteEndArray();
                 break;
             case ScalarNode { Kind: ScalarKind.Text } scalar:
@@ -70,11 +66,7 @@ public static class NodeText
     /// <summary>YAML allows <c>.5</c> and <c>1.</c>; JSON does not.</summary>
     private static string JsonNumber(string value)
     {
-        if (value.StartsWith('.') || value.StartsWith("-.", StringComparison.Ordinal))
-        {
-            value = value.Replace(".", "0.", StringComparison.Ordinal);
-        }
-
+        if (value.StartsWith('.') || value.StartsWith("-.", StringComparison.Ordinal)) value = value.Replace(".", "0.", StringComparison.Ordinal);
         return value.EndsWith('.') ? value + "0" : value;
     }
 
@@ -137,10 +129,7 @@ public static class NodeText
 
         var body = scalar.Value.EndsWith('\n') ? scalar.Value[..^1] : scalar.Value;
         text.Append(scalar.Value.EndsWith('\n') ? "|\n" : "|-\n");
-        foreach (var line in body.Split('\n'))
-        {
-            text.Append(line.Length > 0 ? new string(' ', indent + 2) : "").Append(line).Append('\n');
-        }
+        foreach (var line in body.Split('\n')) text.Append(line.Length > 0 ? new string(' ', indent + 2) : "").Append(line).Append('\n');
     }
 
     /// <summary>Whether the text can be written as a literal block without a change.</summary>

@@ -25,11 +25,7 @@ internal sealed class YamlNodes
 
     public static Node? Parse(string text, string file, int firstLine, DiagnosticBag diagnostics, DocumentLimits limits)
     {
-        if (string.IsNullOrWhiteSpace(text))
-        {
-            return null;
-        }
-
+        if (string.IsNullOrWhiteSpace(text)) return null;
         var nodes = new YamlNodes(text, file, firstLine, diagnostics, limits);
         try
         {
@@ -52,11 +48,7 @@ internal sealed class YamlNodes
     private Node? Document()
     {
         _parser.Consume<StreamStart>();
-        if (!_parser.TryConsume<DocumentStart>(out _))
-        {
-            return null;
-        }
-
+        if (!_parser.TryConsume<DocumentStart>(out _)) return null;
         var root = Value(0, out _);
         if (root is not null && _parser.TryConsume<DocumentEnd>(out _) && !_parser.Accept<StreamEnd>(out _))
         {
@@ -78,21 +70,9 @@ internal sealed class YamlNodes
             return null;
         }
 
-        if (_parser.TryConsume<Scalar>(out var scalar))
-        {
-            return Remember(scalar.Anchor, ScalarOf(scalar), 1);
-        }
-
-        if (_parser.TryConsume<AnchorAlias>(out var alias))
-        {
-            return Alias(alias, out weight);
-        }
-
-        if (_parser.TryConsume<SequenceStart>(out var sequence))
-        {
-            return Remember(sequence.Anchor, Sequence(sequence, depth, ref weight), weight);
-        }
-
+        if (_parser.TryConsume<Scalar>(out var scalar)) return Remember(scalar.Anchor, ScalarOf(scalar), 1);
+        if (_parser.TryConsume<AnchorAlias>(out var alias)) return Alias(alias, out weight);
+        if (_parser.TryConsume<SequenceStart>(out var sequence)) return Remember(sequence.Anchor, Sequence(sequence, depth, ref weight), weight);
         var mapping = _parser.Consume<MappingStart>();
         return Remember(mapping.Anchor, Mapping(mapping, depth, ref weight), weight);
     }
@@ -133,11 +113,7 @@ internal sealed class YamlNodes
         var items = new List<Node>();
         while (!_parser.TryConsume<SequenceEnd>(out _))
         {
-            if (Value(depth + 1, out var itemWeight) is not { } item)
-            {
-                return null;
-            }
-
+            if (Value(depth + 1, out var itemWeight) is not { } item) return null;
             weight += itemWeight;
             items.Add(item);
         }
@@ -153,11 +129,7 @@ internal sealed class YamlNodes
         while (!_parser.TryConsume<MappingEnd>(out _))
         {
             var isPlain = _parser.Accept<Scalar>(out var name) && name.Style == ScalarStyle.Plain;
-            if (Value(depth + 1, out _) is not { } key || Value(depth + 1, out var valueWeight) is not { } value)
-            {
-                return null;
-            }
-
+            if (Value(depth + 1, out _) is not { } key || Value(depth + 1, out var valueWeight) is not { } value) return null;
             weight += valueWeight + 1;
             if (key is not ScalarNode scalar)
             {
@@ -165,25 +137,12 @@ internal sealed class YamlNodes
                 return null;
             }
 
-            if (isPlain && scalar.Value == "<<")
-            {
-                merges.Add(value);
-            }
-            else if (seen.Add(scalar.Value))
-            {
-                members.Add(new NodeMember(scalar.Value, value, key.Line, key.Column));
-            }
-            else
-            {
-                _diagnostics.Add(DocumentCodes.DuplicateKey, new SourcePosition(_file, key.Line, key.Column), scalar.Value, $"the key \"{scalar.Value}\" occurs twice");
-            }
+            if (isPlain && scalar.Value == "<<") merges.Add(value);
+            else if (seen.Add(scalar.Value)) members.Add(new NodeMember(scalar.Value, value, key.Line, key.Column));
+            else _diagnostics.Add(DocumentCodes.DuplicateKey, new SourcePosition(_file, key.Line, key.Column), scalar.Value, $"the key \"{scalar.Value}\" occurs twice");
         }
 
-        foreach (var merge in merges)
-        {
-            Merge(merge, members, seen);
-        }
-
+        foreach (var merge in merges) Merge(merge, members, seen);
         return new MappingNode(members, Line(start.Start), (int)start.Start.Column);
     }
 
@@ -201,21 +160,14 @@ internal sealed class YamlNodes
 
             foreach (var member in mapping.Members)
             {
-                if (seen.Add(member.Name))
-                {
-                    members.Add(member);
-                }
+                if (seen.Add(member.Name)) members.Add(member);
             }
         }
     }
 
     private Node? Remember(AnchorName anchor, Node? node, long weight)
     {
-        if (node is not null && !anchor.IsEmpty)
-        {
-            _anchors[anchor.Value] = new Anchored(node, weight);
-        }
-
+        if (node is not null && !anchor.IsEmpty) _anchors[anchor.Value] = new Anchored(node, weight);
         return node;
     }
 

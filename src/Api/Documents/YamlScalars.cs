@@ -31,22 +31,14 @@ internal static class YamlScalars
     private static ScalarKind Number(string value)
     {
         var digits = value[0] is '-' or '+' ? value.AsSpan(1) : value.AsSpan();
-        if (digits.Length == 0 || !(char.IsAsciiDigit(digits[0]) || digits[0] == '.'))
-        {
-            return ScalarKind.Text;
-        }
-
+        if (digits.Length == 0 || !(char.IsAsciiDigit(digits[0]) || digits[0] == '.')) return ScalarKind.Text;
         if (digits.StartsWith("0x") || digits.StartsWith("0o"))
         {
             var set = digits[1] == 'x' ? HexDigits : OctalDigits;
             return digits.Length > 2 && !digits[2..].ContainsAnyExcept(set) ? ScalarKind.Integer : ScalarKind.Text;
         }
 
-        if (digits.IndexOfAnyExceptInRange('0', '9') < 0)
-        {
-            return ScalarKind.Integer;
-        }
-
+        if (digits.IndexOfAnyExceptInRange('0', '9') < 0) return ScalarKind.Integer;
         var isFloat = !digits.ContainsAnyExcept(FloatChars)
             && double.TryParse(digits, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out _);
         return isFloat ? ScalarKind.Float : ScalarKind.Text;
@@ -60,11 +52,7 @@ internal static class YamlScalars
         {
             var radix = digits[1] == 'x' ? 16 : 8;
             var sum = System.Numerics.BigInteger.Zero;
-            foreach (var c in digits.AsSpan(2))
-            {
-                sum = (sum * radix) + Convert.ToInt32(c.ToString(), 16);
-            }
-
+            foreach (var c in digits.AsSpan(2)) sum = (sum * radix) + Convert.ToInt32(c.ToString(), 16);
             return sign + sum.ToString(CultureInfo.InvariantCulture);
         }
 

@@ -37,11 +37,7 @@ public sealed class GrpcFrameReader(int messageBytesMax)
         if (_count == 0 && input.Length >= GrpcFrame.PrefixBytes)
         {
             var result = Inspect(input, out var whole);
-            if (result != GrpcFrameResult.Message)
-            {
-                return result;
-            }
-
+            if (result != GrpcFrameResult.Message) return result;
             if (input.Length >= whole)
             {
                 message = input[GrpcFrame.PrefixBytes..whole];
@@ -57,23 +53,11 @@ public sealed class GrpcFrameReader(int messageBytesMax)
     {
         message = default;
         Take(ref input, GrpcFrame.PrefixBytes);
-        if (_count < GrpcFrame.PrefixBytes)
-        {
-            return GrpcFrameResult.NeedMore;
-        }
-
+        if (_count < GrpcFrame.PrefixBytes) return GrpcFrameResult.NeedMore;
         var result = Inspect(_partial, out var whole);
-        if (result != GrpcFrameResult.Message)
-        {
-            return result;
-        }
-
+        if (result != GrpcFrameResult.Message) return result;
         Take(ref input, whole);
-        if (_count < whole)
-        {
-            return GrpcFrameResult.NeedMore;
-        }
-
+        if (_count < whole) return GrpcFrameResult.NeedMore;
         _count = 0;
         message = _partial.AsSpan(GrpcFrame.PrefixBytes, whole - GrpcFrame.PrefixBytes);
         return GrpcFrameResult.Message;
@@ -90,11 +74,7 @@ public sealed class GrpcFrameReader(int messageBytesMax)
     private void Take(ref ReadOnlySpan<byte> input, int wanted)
     {
         var taken = Math.Min(Math.Max(wanted - _count, 0), input.Length);
-        if (_count + taken > _partial.Length)
-        {
-            Array.Resize(ref _partial, Math.Max(_count + taken, Math.Min(wanted, Math.Max(256, _partial.Length * 2))));
-        }
-
+        if (_count + taken > _partial.Length) Array.Resize(ref _partial, Math.Max(_count + taken, Math.Min(wanted, Math.Max(256, _partial.Length * 2))));
         input[..taken].CopyTo(_partial.AsSpan(_count));
         _count += taken;
         input = input[taken..];

@@ -8,22 +8,12 @@ public static class GrpcMessageText
 {
     public static string Encode(string text)
     {
-        if (!NeedsEncoding(text))
-        {
-            return text;
-        }
-
+        if (!NeedsEncoding(text)) return text;
         var encoded = new StringBuilder(text.Length + 16);
         foreach (var b in Encoding.UTF8.GetBytes(text))
         {
-            if (b is >= 0x20 and <= 0x7E and not (byte)'%')
-            {
-                encoded.Append((char)b);
-            }
-            else
-            {
-                encoded.Append('%').Append(b.ToString("X2", CultureInfo.InvariantCulture));
-            }
+            if (b is >= 0x20 and <= 0x7E and not (byte)'%') encoded.Append((char)b);
+            else encoded.Append('%').Append(b.ToString("X2", CultureInfo.InvariantCulture));
         }
 
         return encoded.ToString();
@@ -32,11 +22,7 @@ public static class GrpcMessageText
     /// <summary>The text; what is no valid escape stays as it is, since a broken message is better than none.</summary>
     public static string Decode(string encoded)
     {
-        if (!encoded.Contains('%'))
-        {
-            return encoded;
-        }
-
+        if (!encoded.Contains('%')) return encoded;
         var bytes = new List<byte>(encoded.Length);
         for (var i = 0; i < encoded.Length; i++)
         {
@@ -45,10 +31,7 @@ public static class GrpcMessageText
                 bytes.Add(Convert.ToByte(encoded.Substring(i + 1, 2), 16));
                 i += 2;
             }
-            else
-            {
-                bytes.AddRange(Encoding.UTF8.GetBytes(encoded[i].ToString()));
-            }
+            else bytes.AddRange(Encoding.UTF8.GetBytes(encoded[i].ToString()));
         }
 
         return Encoding.UTF8.GetString(bytes.ToArray());
@@ -58,10 +41,7 @@ public static class GrpcMessageText
     {
         foreach (var c in text)
         {
-            if (c is < ' ' or > '~' or '%')
-            {
-                return true;
-            }
+            if (c is < ' ' or > '~' or '%') return true;
         }
 
         return false;

@@ -25,11 +25,7 @@ public static class Addresses
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         address = slash < 0 ? text : text[..slash];
         prefixLength = 0;
-        if (!NameRules.IsAddress(address))
-        {
-            return false;
-        }
-
+        if (!NameRules.IsAddress(address)) return false;
         var bits = IPAddress.Parse(address).AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
         if (slash < 0)
         {

@@ -20,27 +20,16 @@ public readonly record struct ClusterName(string Direction, int Port, string Sub
         string direction, port, subset, host;
         if (isSni)
         {
-            if (!TryParseSni(text, out direction, out port, out subset, out host))
-            {
-                return false;
-            }
+            if (!TryParseSni(text, out direction, out port, out subset, out host)) return false;
         }
         else
         {
             var parts = text.Split('|');
-            if (parts.Length != 4)
-            {
-                return false;
-            }
-
+            if (parts.Length != 4) return false;
             (direction, port, subset, host) = (parts[0], parts[1], parts[2], parts[3]);
         }
 
-        if (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
-        {
-            return false;
-        }
-
+        if (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return false;
         name = new ClusterName(direction, number, subset, host);
         return true;
     }

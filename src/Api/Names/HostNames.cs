@@ -28,11 +28,7 @@ public static class HostNames
     /// <summary>Orders names: those without star first, then the longer, then by letters. The most specific comes first.</summary>
     public static int CompareSpecificity(string a, string b)
     {
-        if (a.Length == 0 || b.Length == 0)
-        {
-            return b.Length.CompareTo(a.Length);
-        }
-
+        if (a.Length == 0 || b.Length == 0) return b.Length.CompareTo(a.Length);
         var byStar = IsWildcard(a).CompareTo(IsWildcard(b));
         var byLength = b.Length.CompareTo(a.Length);
         return byStar != 0 ? byStar : byLength != 0 ? byLength : string.CompareOrdinal(a, b);
@@ -55,10 +51,7 @@ public static class HostNames
         var best = (string?)null;
         foreach (var candidate in candidates)
         {
-            if (IsSubsetOf(name, candidate) && (best is null || CompareSpecificity(candidate, best) < 0))
-            {
-                best = candidate;
-            }
+            if (IsSubsetOf(name, candidate) && (best is null || CompareSpecificity(candidate, best) < 0)) best = candidate;
         }
 
         return best;
@@ -73,10 +66,7 @@ public static class HostNames
             foreach (var right in b)
             {
                 var narrower = IsSubsetOf(left, right) ? left : IsSubsetOf(right, left) ? right : null;
-                if (narrower is not null && !common.Contains(narrower))
-                {
-                    common.Add(narrower);
-                }
+                if (narrower is not null && !common.Contains(narrower)) common.Add(narrower);
             }
         }
 
@@ -91,10 +81,7 @@ public static class HostNames
         {
             var slash = host.IndexOf('/', StringComparison.Ordinal);
             var scope = slash < 0 ? "*" : host[..slash];
-            if (scope == "*" || scope == ns)
-            {
-                found.Add(host[(slash + 1)..]);
-            }
+            if (scope == "*" || scope == ns) found.Add(host[(slash + 1)..]);
         }
 
         return found;
@@ -106,11 +93,7 @@ public static class HostNames
     /// <param name="domain">The cluster's domain, like <c>cluster.local</c>; may be empty.</param>
     public static string Resolve(string name, string ns, string domain)
     {
-        if (name.Length == 0 || name == "*" || name.Contains('.') || IPAddress.TryParse(name, out _))
-        {
-            return name;
-        }
-
+        if (name.Length == 0 || name == "*" || name.Contains('.') || IPAddress.TryParse(name, out _)) return name;
         return name + (ns.Length > 0 ? "." + ns : "") + (domain.Length > 0 ? ".svc." + domain : "");
     }
 

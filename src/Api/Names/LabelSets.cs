@@ -11,10 +11,7 @@ public static class LabelSets
     {
         foreach (var (key, value) in part ?? [])
         {
-            if (whole is null || !whole.TryGetValue(key, out var other) || other != value)
-            {
-                return false;
-            }
+            if (whole is null || !whole.TryGetValue(key, out var other) || other != value) return false;
         }
 
         return true;
@@ -25,10 +22,7 @@ public static class LabelSets
     {
         foreach (var (key, value) in part ?? [])
         {
-            if (!whole.TryGetValue(key, out var other) || other != value)
-            {
-                return false;
-            }
+            if (!whole.TryGetValue(key, out var other) || other != value) return false;
         }
 
         return true;
@@ -56,11 +50,7 @@ public static class LabelSets
             return $"invalid label key \"{key}\": the prefix before the slash must be a domain name";
         }
 
-        if (!IsQualifiedName(name))
-        {
-            return $"invalid label key \"{key}\": up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends";
-        }
-
+        if (!IsQualifiedName(name)) return $"invalid label key \"{key}\": up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends";
         return value.Length == 0 || IsQualifiedName(value) ? null : $"invalid label value \"{value}\" of \"{key}\"";
     }
 

@@ -12,17 +12,10 @@ public static class NameRules
     /// <summary>RFC 1123: letters, digits and hyphens inside, at most 63.</summary>
     public static bool IsLabel(ReadOnlySpan<char> label)
     {
-        if (label.Length is 0 or > LabelCharsMax || label[0] == '-' || label[^1] == '-')
-        {
-            return false;
-        }
-
+        if (label.Length is 0 or > LabelCharsMax || label[0] == '-' || label[^1] == '-') return false;
         foreach (var c in label)
         {
-            if (!char.IsAsciiLetterOrDigit(c) && c != '-')
-            {
-                return false;
-            }
+            if (!char.IsAsciiLetterOrDigit(c) && c != '-') return false;
         }
 
         return true;
@@ -31,11 +24,7 @@ public static class NameRules
     /// <summary>A label, a star, or a star with the end of a label (<c>*foo</c>, <c>*-foo</c>).</summary>
     public static bool IsWildcardLabel(ReadOnlySpan<char> label)
     {
-        if (label.Length > LabelCharsMax || !label.StartsWith("*"))
-        {
-            return IsLabel(label);
-        }
-
+        if (label.Length > LabelCharsMax || !label.StartsWith("*")) return IsLabel(label);
         var rest = label[1..];
         return rest.Length == 0 || IsLabel(rest) || (rest[0] == '-' && IsLabel(rest[1..]));
     }
@@ -46,11 +35,7 @@ public static class NameRules
     /// <summary>A domain whose first label may have a star.</summary>
     public static string? WildcardDomain(string domain)
     {
-        if (Bounds(domain) is { } reason)
-        {
-            return reason;
-        }
-
+        if (Bounds(domain) is { } reason) return reason;
         var dot = domain.IndexOf('.', StringComparison.Ordinal);
         var first = dot < 0 ? domain : domain[..dot];
         return !IsWildcardLabel(first) ? BadLabel(domain, first) : dot < 0 ? null : Labels(domain, domain[(dot + 1)..]);
@@ -62,16 +47,8 @@ public static class NameRules
     /// </summary>
     public static string? GatewayDomain(string domain, bool isSni)
     {
-        if (!isSni || !domain.StartsWith("outbound_", StringComparison.Ordinal) || !domain.Contains("_.", StringComparison.Ordinal))
-        {
-            return WildcardDomain(domain);
-        }
-
-        if (!ClusterName.TryParseSni(domain, out var direction, out var port, out _, out var host))
-        {
-            return $"domain name \"{domain}\" invalid: not of the form outbound_.PORT_.SUBSET_.HOST";
-        }
-
+        if (!isSni || !domain.StartsWith("outbound_", StringComparison.Ordinal) || !domain.Contains("_.", StringComparison.Ordinal)) return WildcardDomain(domain);
+        if (!ClusterName.TryParseSni(domain, out var direction, out var port, out _, out var host)) return $"domain name \"{domain}\" invalid: not of the form outbound_.PORT_.SUBSET_.HOST";
         var portIsValid = int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 65535;
         return direction != "outbound" || !portIsValid ? $"domain name \"{domain}\" invalid: bad direction or port" : Domain(host);
     }
@@ -83,29 +60,18 @@ public static class NameRules
     public static string? Subnet(string text)
     {
         var slash = text.IndexOf('/', StringComparison.Ordinal);
-        if (slash < 0)
-        {
-            return IsAddress(text) ? null : $"\"{text}\" is not a valid IP address";
-        }
-
+        if (slash < 0) return IsAddress(text) ? null : $"\"{text}\" is not a valid IP address";
         return Addresses.TryParseRange(text, out _, out _) ? null : $"\"{text}\" is not a valid CIDR block";
     }
 
     /// <summary>The trust domain of a mesh: labels with dots; the whole may end in a dot.</summary>
     public static string? TrustDomain(string domain)
     {
-        if (domain.Length == 0)
-        {
-            return "empty domain name not allowed";
-        }
-
+        if (domain.Length == 0) return "empty domain name not allowed";
         var labels = domain.Split('.');
         for (var i = 0; i < labels.Length; i++)
         {
-            if (!(i == labels.Length - 1 && i > 0 && labels[i].Length == 0) && !IsLabel(labels[i]))
-            {
-                return $"trust domain name \"{domain}\" invalid (label \"{labels[i]}\" invalid)";
-            }
+            if (!(i == labels.Length - 1 && i > 0 && labels[i].Length == 0) && !IsLabel(labels[i])) return $"trust domain name \"{domain}\" invalid (label \"{labels[i]}\" invalid)";
         }
 
         return null;
@@ -120,17 +86,10 @@ public static class NameRules
     {
         var labels = part.Split('.');
         var last = labels[^1];
-        if (last.Length > 0 && last.AsSpan().IndexOfAnyExceptInRange('0', '9') < 0)
-        {
-            return $"domain name \"{domain}\" invalid (top level domain \"{last}\" cannot be all-numeric)";
-        }
-
+        if (last.Length > 0 && last.AsSpan().IndexOfAnyExceptInRange('0', '9') < 0) return $"domain name \"{domain}\" invalid (top level domain \"{last}\" cannot be all-numeric)";
         for (var i = 0; i < labels.Length; i++)
         {
-            if (!(i == labels.Length - 1 && labels[i].Length == 0) && !IsLabel(labels[i]))
-            {
-                return BadLabel(domain, labels[i]);
-            }
+            if (!(i == labels.Length - 1 && labels[i].Length == 0) && !IsLabel(labels[i])) return BadLabel(domain, labels[i]);
         }
 
         return null;

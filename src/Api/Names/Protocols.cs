@@ -80,11 +80,7 @@ public static class Protocols
     /// <param name="appProtocol">Null when not given; when given, the name does not count.</param>
     public static Protocol OfServicePort(int port, string portName, string transport, string? appProtocol)
     {
-        if (transport == "UDP")
-        {
-            return Protocol.Udp;
-        }
-
+        if (transport == "UDP") return Protocol.Udp;
         switch (appProtocol)
         {
             case "kubernetes.io/h2c":
@@ -96,11 +92,7 @@ public static class Protocols
         }
 
         var name = appProtocol ?? portName;
-        if (name.StartsWith(GrpcWebPrefix, StringComparison.OrdinalIgnoreCase) && (name.Length == GrpcWebPrefix.Length || name[GrpcWebPrefix.Length] == '-'))
-        {
-            return Protocol.GrpcWeb;
-        }
-
+        if (name.StartsWith(GrpcWebPrefix, StringComparison.OrdinalIgnoreCase) && (name.Length == GrpcWebPrefix.Length || name[GrpcWebPrefix.Length] == '-')) return Protocol.GrpcWeb;
         var hyphen = name.IndexOf('-', StringComparison.Ordinal);
         var parsed = Parse(hyphen < 0 ? name : name[..hyphen]);
         return parsed == Protocol.Unsupported && IsServerFirst(port) ? Protocol.Tcp : parsed;

@@ -34,10 +34,7 @@ public sealed class CallerAuthentication(IReadOnlyList<TokenVerifier> tokens, IR
                 problems.Add($"{verifier.Name}: {verdict.Problem}");
             }
         }
-        else if (tokens.Count > 0)
-        {
-            problems.Add(missing!);
-        }
+        else if (tokens.Count > 0) problems.Add(missing!);
         if (trustedGateways.Count == 0) return (null, string.Join("; ", problems));
         string forwarded = evidence.Headers.TryGetValue(ForwardedCertificates.Header, out IReadOnlyList<string>? values) ? values[0] : "";
         if (ForwardedCallers.Authenticate(evidence.Peer, forwarded, trustedGateways, out string? why) is { } caller) return (caller, "");

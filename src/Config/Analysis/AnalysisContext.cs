@@ -23,11 +23,7 @@ public sealed class AnalysisContext(ResourceView view, AnalysisOptions options)
 
     public void Report(DiagnosticCode code, Resource resource, string path, string text)
     {
-        if (resource.Annotations.TryGetValue(Suppress, out var suppressed) && suppressed.Split(',').Select(s => s.Trim()).Any(s => s == "*" || s == code.Id))
-        {
-            return;
-        }
-
+        if (resource.Annotations.TryGetValue(Suppress, out var suppressed) && suppressed.Split(',').Select(s => s.Trim()).Any(s => s == "*" || s == code.Id)) return;
         _findings.Add(new Diagnostic
         {
             Code = code, Level = code.Level, Text = text, Path = path, Resource = resource.Key.ToString(), Position = resource.PositionOf(path), Remedy = code.Remedy,

@@ -83,11 +83,7 @@ public sealed record Analyzer(string Name, Action<AnalysisContext> Run)
             return context.Findings;
         }
 
-        foreach (var analyzer in All.Where(a => only is null || Is(a, only)))
-        {
-            analyzer.Run(context);
-        }
-
+        foreach (var analyzer in All.Where(a => only is null || Is(a, only))) analyzer.Run(context);
         return context.Findings;
     }
 

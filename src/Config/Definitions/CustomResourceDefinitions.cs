@@ -56,11 +56,7 @@ public static class CustomResourceDefinitions
         {
             ("kind", Text(kind.Name)), ("listKind", Text(kind.Name + "List")), ("plural", Text(kind.Plural)), ("singular", Text(kind.Name.ToLowerInvariant())),
         };
-        if (kind.ShortNames.Count > 0)
-        {
-            members.Add(("shortNames", List(kind.ShortNames.Select(Text))));
-        }
-
+        if (kind.ShortNames.Count > 0) members.Add(("shortNames", List(kind.ShortNames.Select(Text))));
         var family = kind.Group.EndsWith(".istio.io", StringComparison.Ordinal) ? "istio-io" : "gateway-api";
         members.Add(("categories", List([Text(family)])));
         return Map([.. members]);
@@ -84,11 +80,7 @@ public static class CustomResourceDefinitions
 
     private static Node Field(FieldShape field, int depth)
     {
-        if (field.IsMap)
-        {
-            return Map(("type", Text("object")), ("additionalProperties", Single(field.Message!.Field("value")!, depth)));
-        }
-
+        if (field.IsMap) return Map(("type", Text("object")), ("additionalProperties", Single(field.Message!.Field("value")!, depth)));
         return field.IsRepeated ? Map(("type", Text("array")), ("items", Single(field, depth))) : Single(field, depth);
     }
 

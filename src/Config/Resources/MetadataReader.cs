@@ -16,11 +16,7 @@ internal static class MetadataReader
         var node = root["metadata"];
         var read = new DiagnosticBag();
         var meta = new MessageReader(file, read, UnknownFields.Ignore).Read<ObjectMeta>(node, "metadata");
-        foreach (var mistake in read)
-        {
-            diagnostics.Add(mistake with { Code = ResourceCodes.BadMetadata, Remedy = ResourceCodes.BadMetadata.Remedy });
-        }
-
+        foreach (var mistake in read) diagnostics.Add(mistake with { Code = ResourceCodes.BadMetadata, Remedy = ResourceCodes.BadMetadata.Remedy });
         var place = new SourcePosition(file, (node ?? root).Line, (node ?? root).Column);
         if (meta.Name.Length == 0)
         {
@@ -48,18 +44,10 @@ internal static class MetadataReader
         var ns = meta.Namespace.Length > 0 ? meta.Namespace : defaultNamespace;
         if (!kind.IsNamespaced)
         {
-            if (meta.Namespace.Length > 0)
-            {
-                diagnostics.Add(ResourceCodes.NamespaceIgnored, place, "metadata.namespace", $"{kind.Name} has no namespaces");
-            }
-
+            if (meta.Namespace.Length > 0) diagnostics.Add(ResourceCodes.NamespaceIgnored, place, "metadata.namespace", $"{kind.Name} has no namespaces");
             ns = "";
         }
-        else if (!NameRules.IsLabel(ns) || ns.Any(char.IsAsciiLetterUpper))
-        {
-            diagnostics.Add(ResourceCodes.BadName, place, "metadata.namespace", $"\"{ns}\" is not a valid namespace");
-        }
-
+        else if (!NameRules.IsLabel(ns) || ns.Any(char.IsAsciiLetterUpper)) diagnostics.Add(ResourceCodes.BadName, place, "metadata.namespace", $"\"{ns}\" is not a valid namespace");
         return new ResourceMetadata
         {
             Name = meta.Name,

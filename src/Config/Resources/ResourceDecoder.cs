@@ -34,10 +34,7 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         var resources = new List<Resource>();
         foreach (var document in DocumentReader.Read(text, file, diagnostics))
         {
-            if (document.Root is not null)
-            {
-                Object(document, document.Root, "", resources, diagnostics);
-            }
+            if (document.Root is not null) Object(document, document.Root, "", resources, diagnostics);
         }
 
         return resources;
@@ -61,11 +58,7 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         }
 
         var (apiVersion, kindName) = (root.Text("apiVersion"), root.Text("kind"));
-        if (string.IsNullOrEmpty(kindName))
-        {
-            diagnostics.Add(ResourceCodes.NoKind, place, Join(path, "kind"), "kind is missing");
-        }
-
+        if (string.IsNullOrEmpty(kindName)) diagnostics.Add(ResourceCodes.NoKind, place, Join(path, "kind"), "kind is missing");
         if (string.IsNullOrEmpty(apiVersion) && Kinds.Find("", kindName ?? "") is { } core)
         {
             // Istio's own tools read such objects; an API server would not.
@@ -76,27 +69,13 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
                 Text = $"apiVersion is missing; {apiVersion} is assumed", Remedy = $"add apiVersion: {apiVersion}",
             });
         }
-        else if (string.IsNullOrEmpty(apiVersion))
-        {
-            diagnostics.Add(ResourceCodes.NoApiVersion, place, Join(path, "apiVersion"), "apiVersion is missing");
-        }
-
-        if (string.IsNullOrEmpty(kindName) || string.IsNullOrEmpty(apiVersion))
-        {
-            return;
-        }
-
+        else if (string.IsNullOrEmpty(apiVersion)) diagnostics.Add(ResourceCodes.NoApiVersion, place, Join(path, "apiVersion"), "apiVersion is missing");
+        if (string.IsNullOrEmpty(kindName) || string.IsNullOrEmpty(apiVersion)) return;
         if (kindName.EndsWith("List", StringComparison.Ordinal) && root["items"] is SequenceNode items)
         {
-            for (var i = 0; i < items.Items.Count; i++)
-            {
-                Object(document, items.Items[i], Join(path, string.Create(CultureInfo.InvariantCulture, $"items[{i}]")), resources, diagnostics);
-            }
+            for (var i = 0; i < items.Items.Count; i++) Object(document, items.Items[i], Join(path, string.Create(CultureInfo.InvariantCulture, $"items[{i}]")), resources, diagnostics);
         }
-        else if (KindOf(root, apiVersion, kindName, document.File, diagnostics) is { } kind && Envelope(document, root, kind, path, diagnostics) is { } resource)
-        {
-            resources.Add(resource);
-        }
+        else if (KindOf(root, apiVersion, kindName, document.File, diagnostics) is { } kind && Envelope(document, root, kind, path, diagnostics) is { } resource) resources.Add(resource);
     }
 
     private ResourceKind? KindOf(MappingNode root, string apiVersion, string name, string file, DiagnosticBag diagnostics)
@@ -105,11 +84,7 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         var (group, version) = slash < 0 ? ("", apiVersion) : (apiVersion[..slash], apiVersion[(slash + 1)..]);
         if (Kinds.Find(group, name) is { } kind)
         {
-            if (kind.Versions.Contains(version))
-            {
-                return kind;
-            }
-
+            if (kind.Versions.Contains(version)) return kind;
             diagnostics.Add(ResourceCodes.UnknownVersion, At("apiVersion"), "apiVersion", $"{name} has no version \"{version}\"", $"use {string.Join(" or ", kind.Versions)}");
             return null;
         }
@@ -128,11 +103,7 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         {
             diagnostics.Add(ResourceCodes.UnknownKind, At("apiVersion"), "apiVersion", $"there is no group \"{group}\"; did you mean \"{nearest}\"?");
         }
-        else if (_options.TellUnused)
-        {
-            diagnostics.Add(ResourceCodes.NotUsed, At("kind"), "", $"{apiVersion} {name} is nothing that a mesh reads");
-        }
-
+        else if (_options.TellUnused) diagnostics.Add(ResourceCodes.NotUsed, At("kind"), "", $"{apiVersion} {name} is nothing that a mesh reads");
         return null;
 
         SourcePosition At(string member)
@@ -159,17 +130,9 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
                 status = empty;
             }
         }
-        else
-        {
-            ReadWhole(root, kind, message, document.File, found);
-        }
-
+        else ReadWhole(root, kind, message, document.File, found);
         var label = metadata is null ? kind.Name : new ResourceKey(kind, metadata.Namespace, metadata.Name).ToString();
-        foreach (var diagnostic in found)
-        {
-            diagnostics.Add(diagnostic with { Resource = label });
-        }
-
+        foreach (var diagnostic in found) diagnostics.Add(diagnostic with { Resource = label });
         var origin = new ResourceOrigin
         {
             Source = _options.Source, File = document.File, Line = root.Line, Column = root.Column, Text = document.Text, TextLine = document.FirstLine, TextPath = path,

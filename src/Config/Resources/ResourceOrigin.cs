@@ -44,11 +44,7 @@ public sealed record ResourceOrigin
     /// <summary>The place of a path of the object, like <c>spec.http[3]</c>; of the deepest part that is written. Reads the text again: for diagnostics and explanations.</summary>
     public SourcePosition PositionOf(string path)
     {
-        if (Text.Length == 0 || DocumentReader.ReadSingle(Text, File, []) is not { } root)
-        {
-            return Position;
-        }
-
+        if (Text.Length == 0 || DocumentReader.ReadSingle(Text, File, []) is not { } root) return Position;
         var whole = TextPath.Length > 0 && path.Length > 0 ? $"{TextPath}.{path}" : TextPath + path;
         var (line, column) = NodePath.Locate(root, whole);
         return new SourcePosition(File, line + TextLine - 1, column);

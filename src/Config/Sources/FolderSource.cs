@@ -55,11 +55,7 @@ public sealed class FolderSource : IDisposable
             var change = Difference(before is null && !found.HasErrors ? KnownFromBefore() : Objects(before ?? []), Objects(_files));
             var result = _store.Apply(change);
             var all = result with { Diagnostics = [.. Diagnostics, .. result.Diagnostics] };
-            if (!change.IsEmpty || !ReferenceEquals(before, _files))
-            {
-                Scanned?.Invoke(all);
-            }
-
+            if (!change.IsEmpty || !ReferenceEquals(before, _files)) Scanned?.Invoke(all);
             return all;
         }
     }
@@ -114,11 +110,7 @@ public sealed class FolderSource : IDisposable
 
     private IEnumerable<string> Paths(DiagnosticBag found)
     {
-        if (File.Exists(_path))
-        {
-            return [_path];
-        }
-
+        if (File.Exists(_path)) return [_path];
         try
         {
             return Directory.EnumerateFiles(_path, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = false, MaxRecursionDepth = 32 })
@@ -196,10 +188,7 @@ public sealed class FolderSource : IDisposable
         var objects = new Dictionary<ResourceKey, Resource>();
         foreach (var (_, file) in files.OrderBy(f => f.Key, StringComparer.Ordinal))
         {
-            foreach (var resource in file.Resources)
-            {
-                objects.TryAdd(resource.Key, resource);
-            }
+            foreach (var resource in file.Resources) objects.TryAdd(resource.Key, resource);
         }
 
         return objects;

@@ -26,11 +26,7 @@ public sealed class Journal
         try
         {
             Directory.CreateDirectory(folder);
-            foreach (var leftover in Directory.EnumerateFiles(folder, "*.tmp"))
-            {
-                File.Delete(leftover);
-            }
-
+            foreach (var leftover in Directory.EnumerateFiles(folder, "*.tmp")) File.Delete(leftover);
             return new Journal(folder, [.. Directory.EnumerateFiles(folder, "*" + Extension).Select(NumberOf).Where(n => n > 0)]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -74,10 +70,7 @@ public sealed class Journal
         {
             foreach (var entry in entryOf.Entries)
             {
-                if (entry.After is null)
-                {
-                    texts.Remove(entry.Key);
-                }
+                if (entry.After is null) texts.Remove(entry.Key);
                 else
                 {
                     var created = texts.TryGetValue(entry.Key, out var present) ? present.Created : entryOf.Time;
@@ -92,10 +85,7 @@ public sealed class Journal
             var source = entry.IsWatched ? ResourceOrigin.FromFile : ResourceOrigin.FromJournal;
             var options = new DecoderOptions { Source = source, DefaultNamespace = key.Namespace.Length > 0 ? key.Namespace : "default" };
             var decoded = new ResourceDecoder(options).Decode(new string('\n', entry.Line - 1) + entry.After, entry.File, diagnostics);
-            if (decoded.FirstOrDefault(r => r.Key == key) is { } resource)
-            {
-                state[key] = resource.With(resource.Metadata with { CreationTime = resource.Metadata.CreationTime ?? created });
-            }
+            if (decoded.FirstOrDefault(r => r.Key == key) is { } resource) state[key] = resource.With(resource.Metadata with { CreationTime = resource.Metadata.CreationTime ?? created });
         }
 
         return state;

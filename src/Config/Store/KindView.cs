@@ -31,14 +31,8 @@ internal sealed class KindView
         foreach (var (ns, name, resource) in changes)
         {
             order = order is null || left-- == 0 ? null : Ordered(order, next.GetValueOrDefault((ns, name)), resource);
-            if (resource is null)
-            {
-                next.Remove((ns, name));
-            }
-            else
-            {
-                next[(ns, name)] = resource;
-            }
+            if (resource is null) next.Remove((ns, name));
+            else next[(ns, name)] = resource;
         }
 
         return new KindView(next) { _sorted = order };
@@ -55,11 +49,7 @@ internal sealed class KindView
         }
 
         var list = order.ToList();
-        if (from >= 0)
-        {
-            list.RemoveAt(from);
-        }
-
+        if (from >= 0) list.RemoveAt(from);
         if (after is not null)
         {
             var to = list.BinarySearch(after, Oldest.First);

@@ -27,11 +27,7 @@ public sealed class ResourceStore(Func<Resource, IReadOnlyList<Diagnostic>> chec
         {
             var before = _current;
             var step = new StoreStep(before, change, check, time.GetUtcNow());
-            if (step.IsRefused)
-            {
-                return new ApplyResult(false, before, 0, step.Diagnostics, []);
-            }
-
+            if (step.IsRefused) return new ApplyResult(false, before, 0, step.Diagnostics, []);
             if (step.Changes.Count == 0 && step.Held.Count == 0)
             {
                 _current = before.Moved(step.Moved);
@@ -44,11 +40,7 @@ public sealed class ResourceStore(Func<Resource, IReadOnlyList<Diagnostic>> chec
             if (journal is not null && kept.Count > 0)
             {
                 var written = journal.Append(time.GetUtcNow(), change.Author, change.Reason, before, kept);
-                if (written.Failure is { } failure)
-                {
-                    return new ApplyResult(false, before, 0, [.. step.Diagnostics, failure], []);
-                }
-
+                if (written.Failure is { } failure) return new ApplyResult(false, before, 0, [.. step.Diagnostics, failure], []);
                 revision = written.Number;
             }
 
@@ -69,11 +61,7 @@ public sealed class ResourceStore(Func<Resource, IReadOnlyList<Diagnostic>> chec
     /// <summary>Makes the objects that the journal knows the content of this store, without writing a revision. For start-up.</summary>
     public ApplyResult Restore()
     {
-        if (journal is null)
-        {
-            return new ApplyResult(true, _current, 0, [], []);
-        }
-
+        if (journal is null) return new ApplyResult(true, _current, 0, [], []);
         var diagnostics = new DiagnosticBag();
         var resources = journal.StateAt(journal.LastNumber, diagnostics);
         lock (_writing)
@@ -96,11 +84,7 @@ public sealed class ResourceStore(Func<Resource, IReadOnlyList<Diagnostic>> chec
         }
 
         var then = journal.StateAt(number, diagnostics);
-        if (diagnostics.HasErrors)
-        {
-            return new ApplyResult(false, _current, 0, [.. diagnostics], []);
-        }
-
+        if (diagnostics.HasErrors) return new ApplyResult(false, _current, 0, [.. diagnostics], []);
         var now = journal.StateAt(journal.LastNumber, diagnostics);
         return Apply(new ChangeSet
         {

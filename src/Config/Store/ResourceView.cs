@@ -60,14 +60,8 @@ public sealed class ResourceView
             var changed = Held.ToDictionary();
             foreach (var (key, value) in held)
             {
-                if (value is null)
-                {
-                    changed.Remove(key);
-                }
-                else
-                {
-                    changed[key] = value;
-                }
+                if (value is null) changed.Remove(key);
+                else changed[key] = value;
             }
 
             nextHeld = changed;

@@ -42,16 +42,8 @@ internal static class RevisionText
             members.Add(("line", Number(entry.Line)));
         }
 
-        if (entry.Before is { } before)
-        {
-            members.Add(("before", Text(before)));
-        }
-
-        if (entry.After is { } after)
-        {
-            members.Add(("after", Text(after)));
-        }
-
+        if (entry.Before is { } before) members.Add(("before", Text(before)));
+        if (entry.After is { } after) members.Add(("after", Text(after)));
         return Mapping(members.ToArray());
     }
 

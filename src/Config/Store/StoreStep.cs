@@ -15,11 +15,7 @@ internal sealed class StoreStep
     public StoreStep(ResourceView before, ChangeSet change, Func<Resource, IReadOnlyList<Diagnostic>> check, DateTimeOffset now)
     {
         (_before, _isObserved, _now) = (before, change.IsObserved, now);
-        foreach (var key in change.Delete)
-        {
-            Delete(key);
-        }
-
+        foreach (var key in change.Delete) Delete(key);
         var seen = new HashSet<ResourceKey>();
         foreach (var resource in change.Put)
         {
@@ -48,15 +44,8 @@ internal sealed class StoreStep
 
     private void Delete(ResourceKey key)
     {
-        if (_before.Held.ContainsKey(key))
-        {
-            Held[key] = null;
-        }
-
-        if (_before.Find(key) is not null)
-        {
-            Changes[key] = null;
-        }
+        if (_before.Held.ContainsKey(key)) Held[key] = null;
+        if (_before.Find(key) is not null) Changes[key] = null;
         else if (!_isObserved)
         {
             IsRefused = true;
@@ -79,21 +68,13 @@ internal sealed class StoreStep
             return;
         }
 
-        if (_before.Held.ContainsKey(resource.Key))
-        {
-            Held[resource.Key] = null;
-        }
-
+        if (_before.Held.ContainsKey(resource.Key)) Held[resource.Key] = null;
         var present = _before.Find(resource.Key);
         if (present is not null && present.SaysTheSameAs(resource))
         {
             // A delete of the same key earlier in this change is undone by it.
             Changes.Remove(resource.Key);
-            if (present.Origin != resource.Origin)
-            {
-                Moved[resource.Key] = present.With(resource.Origin);
-            }
-
+            if (present.Origin != resource.Origin) Moved[resource.Key] = present.With(resource.Origin);
             return;
         }
 

@@ -37,26 +37,17 @@ public sealed class Findings
     /// <summary>An error when there is a reason for one.</summary>
     public void ErrorIf(string? reason, DiagnosticCode code, string path)
     {
-        if (reason is not null)
-        {
-            Error(code, path, reason);
-        }
+        if (reason is not null) Error(code, path, reason);
     }
 
     public void ErrorIf(bool isWrong, DiagnosticCode code, string path, string text)
     {
-        if (isWrong)
-        {
-            Error(code, path, text);
-        }
+        if (isWrong) Error(code, path, text);
     }
 
     public void WarnIf(bool isOdd, DiagnosticCode code, string path, string text)
     {
-        if (isOdd)
-        {
-            Warn(code, path, text);
-        }
+        if (isOdd) Warn(code, path, text);
     }
 }
 

@@ -12,11 +12,7 @@ public static partial class RegexSyntax
     /// <summary>Why the expression cannot be used, or null.</summary>
     public static string? Problem(string regex)
     {
-        if (regex.Length > CharsMax)
-        {
-            return $"regex is too large, max length allowed is {CharsMax}";
-        }
-
+        if (regex.Length > CharsMax) return $"regex is too large, max length allowed is {CharsMax}";
         foreach (Match repeat in Repeat().Matches(regex))
         {
             if (!repeat.Groups[1].Value.All(char.IsAsciiDigit) || Over(repeat.Groups[1].Value) || Over(repeat.Groups[2].Value))

@@ -21,19 +21,9 @@ internal static class Rules
     /// <summary>At least 1 ms and whole milliseconds; zero only where it switches something off.</summary>
     public static void Duration(Findings f, string path, Duration? duration, bool zeroAllowed = false)
     {
-        if (duration is null || (zeroAllowed && duration.Seconds == 0 && duration.Nanos == 0))
-        {
-            return;
-        }
-
-        if (duration.Seconds < 0 || duration.Nanos < 0 || (duration.Seconds == 0 && duration.Nanos < 1_000_000))
-        {
-            f.Error(Codes.BadDuration, path, "duration must be greater than 1ms");
-        }
-        else if (duration.Nanos % 1_000_000 != 0)
-        {
-            f.Error(Codes.BadDuration, path, "only durations to ms precision are supported");
-        }
+        if (duration is null || (zeroAllowed && duration.Seconds == 0 && duration.Nanos == 0)) return;
+        if (duration.Seconds < 0 || duration.Nanos < 0 || (duration.Seconds == 0 && duration.Nanos < 1_000_000)) f.Error(Codes.BadDuration, path, "duration must be greater than 1ms");
+        else if (duration.Nanos % 1_000_000 != 0) f.Error(Codes.BadDuration, path, "only durations to ms precision are supported");
     }
 
     public static void Percent(Findings f, string path, double value) =>
@@ -49,32 +39,19 @@ internal static class Rules
 
     public static void Regex(Findings f, string path, string regex, string where)
     {
-        if (regex.Length == 0)
-        {
-            f.Error(Codes.BadRegex, path, $"\"{where}\": regex string match should not be empty");
-        }
-        else
-        {
-            f.ErrorIf(RegexSyntax.Problem(regex), Codes.BadRegex, path);
-        }
+        if (regex.Length == 0) f.Error(Codes.BadRegex, path, $"\"{where}\": regex string match should not be empty");
+        else f.ErrorIf(RegexSyntax.Problem(regex), Codes.BadRegex, path);
     }
 
     public static void Labels(Findings f, string path, IEnumerable<KeyValuePair<string, string>> labels)
     {
-        foreach (var (key, value) in labels)
-        {
-            f.ErrorIf(LabelSets.Validate(key, value), Codes.BadLabel, path);
-        }
+        foreach (var (key, value) in labels) f.ErrorIf(LabelSets.Validate(key, value), Codes.BadLabel, path);
     }
 
     /// <summary>The selector of a policy.</summary>
     public static void Selector(Findings f, string path, WorkloadSelector? selector)
     {
-        if (selector is null)
-        {
-            return;
-        }
-
+        if (selector is null) return;
         SelectorLabels(f, path + ".matchLabels", selector.MatchLabels);
         f.WarnIf(selector.MatchLabels.Count == 0, Codes.EmptySelector, path, "workload selector specified without labels");
     }
@@ -97,15 +74,8 @@ internal static class Rules
         var ways = (selector is null ? 0 : 1) + (single is null ? 0 : 1) + (many.Count == 0 ? 0 : 1);
         f.ErrorIf(ways > 1, Codes.Exclusive, "spec", "only one of targetRefs or workloadSelector can be set");
         f.ErrorIf(many.Count > 16, Codes.OutOfRange, "spec.targetRefs", $"{many.Count} references; 16 are allowed");
-        if (single is not null)
-        {
-            Target(f, "spec.targetRef", single);
-        }
-
-        for (var i = 0; i < many.Count; i++)
-        {
-            Target(f, $"spec.targetRefs[{i}]", many[i]);
-        }
+        if (single is not null) Target(f, "spec.targetRef", single);
+        for (var i = 0; i < many.Count; i++) Target(f, $"spec.targetRefs[{i}]", many[i]);
     }
 
     public static void Target(Findings f, string path, PolicyTargetReference target)
@@ -127,10 +97,7 @@ internal static class Rules
             {
                 f.Error(Codes.BadExport, Path, entry == "." || key == ns ? $"duplicate entries in exportTo: . and current namespace {ns}" : $"duplicate entries in exportTo for entry {entry}");
             }
-            else if (key is not ("*" or "~") && key.Length > 0 && !NameRules.IsLabel(key))
-            {
-                f.Error(Codes.BadExport, Path, $"\"{entry}\" is neither *, ., nor the name of a namespace");
-            }
+            else if (key is not ("*" or "~") && key.Length > 0 && !NameRules.IsLabel(key)) f.Error(Codes.BadExport, Path, $"\"{entry}\" is neither *, ., nor the name of a namespace");
         }
 
         f.ErrorIf(isRuleWithSelector && seen.Count > 0 && !(seen.Count == 1 && seen.Contains(ns)), Codes.BadExport, Path, "a destination rule with workload selector cannot be exported beyond its namespace");
@@ -144,11 +111,7 @@ internal static class Rules
     {
         foreach (var name in names)
         {
-            if (name == MeshGateway)
-            {
-                continue;
-            }
-
+            if (name == MeshGateway) continue;
             var slash = name.IndexOf('/', StringComparison.Ordinal);
             if (slash < 0)
             {
@@ -212,11 +175,7 @@ internal static class Rules
             }
 
             var end = OperatorEnd(value, at + 1);
-            if (end < 0)
-            {
-                return $"\"{value}\" has a % that begins no command operator; write %% for a percent sign";
-            }
-
+            if (end < 0) return $"\"{value}\" has a % that begins no command operator; write %% for a percent sign";
             at = end;
         }
 
@@ -226,32 +185,18 @@ internal static class Rules
     private static int OperatorEnd(string value, int at)
     {
         var start = at;
-        while (at < value.Length && (char.IsAsciiLetterUpper(value[at]) || char.IsAsciiDigit(value[at]) || value[at] == '_'))
-        {
-            at++;
-        }
-
-        if (at == start || char.IsAsciiDigit(value[start]))
-        {
-            return -1;
-        }
-
+        while (at < value.Length && (char.IsAsciiLetterUpper(value[at]) || char.IsAsciiDigit(value[at]) || value[at] == '_')) at++;
+        if (at == start || char.IsAsciiDigit(value[start])) return -1;
         if (at < value.Length && value[at] == '(')
         {
             at = value.IndexOf(')', at) + 1;
-            if (at == 0)
-            {
-                return -1;
-            }
+            if (at == 0) return -1;
         }
 
         if (at < value.Length && value[at] == ':')
         {
             at++;
-            while (at < value.Length && char.IsAsciiDigit(value[at]))
-            {
-                at++;
-            }
+            while (at < value.Length && char.IsAsciiDigit(value[at])) at++;
         }
 
         return at < value.Length && value[at] == '%' ? at + 1 : -1;

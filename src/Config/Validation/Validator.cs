@@ -30,11 +30,7 @@ public static class Validator
     {
         var findings = new Findings();
         Check(findings, resource);
-        if (resource.Message is Kubernetes.Core.V1.Service service)
-        {
-            ServicePortRules.Check(findings, service);
-        }
-
+        if (resource.Message is Kubernetes.Core.V1.Service service) ServicePortRules.Check(findings, service);
         return findings.Items.Select(f => Place(f, resource)).ToArray();
     }
 

@@ -26,25 +26,14 @@ internal static class WrittenEmpty
 
     public static void Check(Findings f, Resource resource)
     {
-        if (!resource.Kind.MessageIsSpec || resource.Origin.Text.Length == 0)
-        {
-            return;
-        }
-
+        if (!resource.Kind.MessageIsSpec || resource.Origin.Text.Length == 0) return;
         var hasRules = NotEmpty.TryGetValue(resource.Kind.Name, out var paths);
-        if (!hasRules && !NeedsSpec.Contains(resource.Kind.Name))
-        {
-            return;
-        }
-
+        if (!hasRules && !NeedsSpec.Contains(resource.Kind.Name)) return;
         var document = DocumentReader.ReadSingle(resource.Origin.Text, "", []);
         var root = document is null ? null : resource.Origin.TextPath.Length == 0 ? document : NodePath.Find(document, resource.Origin.TextPath);
         var spec = (root as MappingNode)?["spec"];
         f.ErrorIf(NeedsSpec.Contains(resource.Kind.Name) && spec is null or { IsNull: true }, Codes.Required, "spec", "spec is required");
-        foreach (var path in paths ?? [])
-        {
-            Walk(f, spec, path, 0, "spec");
-        }
+        foreach (var path in paths ?? []) Walk(f, spec, path, 0, "spec");
     }
 
     private static void Walk(Findings f, Node? node, string[] path, int at, string where)
@@ -56,16 +45,10 @@ internal static class WrittenEmpty
             return;
         }
 
-        if (path[at] != "*")
-        {
-            Walk(f, (node as MappingNode)?[path[at]], path, at + 1, $"{where}.{path[at]}");
-        }
+        if (path[at] != "*") Walk(f, (node as MappingNode)?[path[at]], path, at + 1, $"{where}.{path[at]}");
         else if (node is SequenceNode sequence)
         {
-            for (var i = 0; i < sequence.Items.Count; i++)
-            {
-                Walk(f, sequence.Items[i], path, at + 1, $"{where}[{i}]");
-            }
+            for (var i = 0; i < sequence.Items.Count; i++) Walk(f, sequence.Items[i], path, at + 1, $"{where}[{i}]");
         }
     }
 }

@@ -20,37 +20,17 @@ public static class Durations
         duration = new Duration();
         var rest = text.AsSpan();
         var negative = rest.StartsWith("-");
-        if (negative || rest.StartsWith("+"))
-        {
-            rest = rest[1..];
-        }
-
-        if (rest.SequenceEqual("0"))
-        {
-            return true;
-        }
-
-        if (rest.Length is 0 or > 64)
-        {
-            return false;
-        }
-
+        if (negative || rest.StartsWith("+")) rest = rest[1..];
+        if (rest.SequenceEqual("0")) return true;
+        if (rest.Length is 0 or > 64) return false;
         var nanos = 0m;
         while (rest.Length > 0)
         {
-            if (!TakeTerm(ref rest, out var term))
-            {
-                return false;
-            }
-
+            if (!TakeTerm(ref rest, out var term)) return false;
             nanos += term;
         }
 
-        if (nanos > SecondsMax * NanosInSecond)
-        {
-            return false;
-        }
-
+        if (nanos > SecondsMax * NanosInSecond) return false;
         nanos = decimal.Truncate(negative ? -nanos : nanos);
         var seconds = decimal.Truncate(nanos / NanosInSecond);
         duration = new Duration { Seconds = (long)seconds, Nanos = (int)(nanos - (seconds * NanosInSecond)) };
@@ -76,23 +56,11 @@ public static class Durations
     {
         nanos = 0;
         var digits = 0;
-        while (digits < rest.Length && (char.IsAsciiDigit(rest[digits]) || rest[digits] == '.'))
-        {
-            digits++;
-        }
-
-        if (!decimal.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count) || count > SecondsMax * NanosInSecond)
-        {
-            return false;
-        }
-
+        while (digits < rest.Length && (char.IsAsciiDigit(rest[digits]) || rest[digits] == '.')) digits++;
+        if (!decimal.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count) || count > SecondsMax * NanosInSecond) return false;
         rest = rest[digits..];
         var unitLength = 0;
-        while (unitLength < rest.Length && !char.IsAsciiDigit(rest[unitLength]) && rest[unitLength] != '.')
-        {
-            unitLength++;
-        }
-
+        while (unitLength < rest.Length && !char.IsAsciiDigit(rest[unitLength]) && rest[unitLength] != '.') unitLength++;
         foreach (var (unit, size) in Units)
         {
             if (rest[..unitLength].SequenceEqual(unit))

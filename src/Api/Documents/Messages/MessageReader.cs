@@ -65,16 +65,8 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
     private void Write(Node? node, MessageShape shape, string path)
     {
         _out.Rewind(0);
-        if (path.Length > 0)
-        {
-            _path.Push(new Segment(path, 0));
-        }
-
-        if (node is { IsNull: false })
-        {
-            Fill(node, shape);
-        }
-
+        if (path.Length > 0) _path.Push(new Segment(path, 0));
+        if (node is { IsNull: false }) Fill(node, shape);
         _path.Clear();
     }
 
@@ -88,19 +80,9 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
         }
 
         _depth++;
-        if (shape.Form != SpecialForm.None)
-        {
-            WellKnownReader.Fill(this, node, shape);
-        }
-        else if (node is MappingNode mapping)
-        {
-            FillFields(mapping, shape, skip: null);
-        }
-        else
-        {
-            Add(DocumentCodes.WrongType, node, $"expected an object ({shape.Name}), found {node.Describe()}");
-        }
-
+        if (shape.Form != SpecialForm.None) WellKnownReader.Fill(this, node, shape);
+        else if (node is MappingNode mapping) FillFields(mapping, shape, skip: null);
+        else Add(DocumentCodes.WrongType, node, $"expected an object ({shape.Name}), found {node.Describe()}");
         _depth--;
     }
 
@@ -111,29 +93,15 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
         var chosen = new Dictionary<int, FieldShape>();
         foreach (var member in mapping.Members)
         {
-            if (member.Name == skip)
-            {
-                continue;
-            }
-
+            if (member.Name == skip) continue;
             _path.Push(new Segment(member.Name, 0));
-            if (shape.Field(member.Name) is not { } field)
-            {
-                Unknown(member, shape);
-            }
-            else if (!given.Add(field.Number))
-            {
-                Add(DocumentCodes.FieldTwice, member.Value, $"the field is also given as \"{(member.Name == field.JsonName ? field.Name : field.JsonName)}\"");
-            }
+            if (shape.Field(member.Name) is not { } field) Unknown(member, shape);
+            else if (!given.Add(field.Number)) Add(DocumentCodes.FieldTwice, member.Value, $"the field is also given as \"{(member.Name == field.JsonName ? field.Name : field.JsonName)}\"");
             else if (field.Oneof >= 0 && chosen.TryGetValue(field.Oneof, out var other))
             {
                 Add(DocumentCodes.OneofTwice, member.Value, $"only one of \"{other.JsonName}\" and \"{field.JsonName}\" may be set");
             }
-            else if ((!member.Value.IsNull || (!field.IsRepeated && TakesNull(field))) && Field(member.Value, field) && field.Oneof >= 0)
-            {
-                chosen.Add(field.Oneof, field);
-            }
-
+            else if ((!member.Value.IsNull || (!field.IsRepeated && TakesNull(field))) && Field(member.Value, field) && field.Oneof >= 0) chosen.Add(field.Oneof, field);
             _path.Pop();
         }
 
@@ -147,24 +115,13 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
         if (!field.IsRepeated)
         {
             var start = _out.Length;
-            if (!Single(node, field, always: field.HasPresence))
-            {
-                return false;
-            }
-
+            if (!Single(node, field, always: field.HasPresence)) return false;
             _out.EndField(field.Number, start);
             return true;
         }
 
-        if (field.IsMap)
-        {
-            Map(node, field);
-        }
-        else
-        {
-            List(node, field);
-        }
-
+        if (field.IsMap) Map(node, field);
+        else List(node, field);
         return true;
     }
 
@@ -178,11 +135,7 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
 
         var isPacked = field.Type is not (FieldType.Message or FieldType.Group or FieldType.String or FieldType.Bytes);
         var start = _out.Length;
-        if (isPacked)
-        {
-            _out.Tag(field.Number, 2);
-        }
-
+        if (isPacked) _out.Tag(field.Number, 2);
         var first = _out.Length;
         for (var i = 0; i < sequence.Items.Count; i++)
         {
@@ -191,10 +144,7 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
             _path.Pop();
         }
 
-        if (isPacked && _out.Length == first)
-        {
-            _out.Rewind(start);
-        }
+        if (isPacked && _out.Length == first) _out.Rewind(start);
         else if (isPacked)
         {
             _out.PrefixLength(first);
@@ -205,18 +155,9 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
     private void Item(Node item, FieldShape field, bool isPacked)
     {
         var start = _out.Length;
-        if (item.IsNull && !TakesNull(field))
-        {
-            Add(DocumentCodes.WrongType, item, "a list cannot hold null");
-        }
-        else if (isPacked)
-        {
-            Scalar(item, field)?.Write(_out, field.Type);
-        }
-        else if (Single(item, field, always: true))
-        {
-            _out.EndField(field.Number, start);
-        }
+        if (item.IsNull && !TakesNull(field)) Add(DocumentCodes.WrongType, item, "a list cannot hold null");
+        else if (isPacked) Scalar(item, field)?.Write(_out, field.Type);
+        else if (Single(item, field, always: true)) _out.EndField(field.Number, start);
     }
 
     private void Map(Node node, FieldShape field)
@@ -243,11 +184,7 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
         var content = _out.Length;
         var kind = keyField.Type == FieldType.String ? ScalarKind.Text : ScalarKind.Integer;
         var key = Scalar(new ScalarNode(member.Name, kind, member.Line, member.Column), keyField);
-        if (key is { IsDefault: false } written)
-        {
-            written.WriteField(_out, 1, keyField.Type);
-        }
-
+        if (key is { IsDefault: false } written) written.WriteField(_out, 1, keyField.Type);
         if (member.Value.IsNull && !TakesNull(valueField))
         {
             // Kubernetes reads a null in a map of texts as the empty text.
@@ -257,11 +194,7 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
                 key = null;
             }
         }
-        else if (!Single(member.Value, valueField, always: valueField.HasPresence))
-        {
-            key = null;
-        }
-
+        else if (!Single(member.Value, valueField, always: valueField.HasPresence)) key = null;
         if (key is not { } whole)
         {
             _out.Rewind(start);
@@ -275,21 +208,9 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
     // A field of one value with its tag; false where nothing came of it. A value that may go without saying is written only where it must be.
     private bool Single(Node node, FieldShape field, bool always)
     {
-        if (field.Message is { } message)
-        {
-            return Nested(node, field.Number, message);
-        }
-
-        if (Scalar(node, field) is not { } value)
-        {
-            return false;
-        }
-
-        if (always || !value.IsDefault)
-        {
-            value.WriteField(_out, field.Number, field.Type);
-        }
-
+        if (field.Message is { } message) return Nested(node, field.Number, message);
+        if (Scalar(node, field) is not { } value) return false;
+        if (always || !value.IsDefault) value.WriteField(_out, field.Number, field.Type);
         return true;
     }
 
@@ -306,11 +227,7 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
                 return false;
             }
         }
-        else
-        {
-            Fill(node, shape);
-        }
-
+        else Fill(node, shape);
         _out.PrefixLength(content);
         return true;
     }
@@ -324,27 +241,16 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
         }
 
         var value = ScalarReader.Read(scalar, field, out var mistake, out var text);
-        if (mistake is not null)
-        {
-            Add(mistake, scalar, text);
-        }
-
+        if (mistake is not null) Add(mistake, scalar, text);
         return value;
     }
 
     /// <summary>Writes a field of the message that is being filled, read from a part of its node.</summary>
     internal void FillNested(Node node, int number, MessageShape shape, string? name = null)
     {
-        if (name is not null)
-        {
-            _path.Push(new Segment(name, 0));
-        }
-
+        if (name is not null) _path.Push(new Segment(name, 0));
         Nested(node, number, shape);
-        if (name is not null)
-        {
-            _path.Pop();
-        }
+        if (name is not null) _path.Pop();
     }
 
     /// <summary>Writes the content of a message that has a form of its own, read from a part of its node.</summary>
@@ -360,11 +266,7 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
 
     private void Unknown(NodeMember member, MessageShape shape)
     {
-        if (unknownFields == UnknownFields.Ignore)
-        {
-            return;
-        }
-
+        if (unknownFields == UnknownFields.Ignore) return;
         var names = shape.Fields.SelectMany(f => new[] { f.JsonName, f.Name });
         diagnostics.Add(new Diagnostic
         {

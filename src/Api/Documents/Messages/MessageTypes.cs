@@ -47,11 +47,7 @@ public static class MessageTypes
     private static MessageDescriptor? Load(string fullName)
     {
         // What is no name at all must not reach reflection, which has a syntax of its own for brackets, commas and the like.
-        if (fullName.Length is 0 or > 512 || fullName.Split('.').Any(part => part.Length == 0 || !part.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')))
-        {
-            return null;
-        }
-
+        if (fullName.Length is 0 or > 512 || fullName.Split('.').Any(part => part.Length == 0 || !part.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))) return null;
         var wellKnown = fullName.StartsWith("google.protobuf.", StringComparison.Ordinal);
         var type = wellKnown
             ? WellKnown.GetType("Google.Protobuf.WellKnownTypes." + fullName["google.protobuf.".Length..])
@@ -73,11 +69,7 @@ public static class MessageTypes
         var inMessage = false;
         foreach (var segment in fullName.Split('.'))
         {
-            if (name.Length > 0)
-            {
-                name.Append(inMessage ? "+Types+" : ".");
-            }
-
+            if (name.Length > 0) name.Append(inMessage ? "+Types+" : ".");
             inMessage |= segment.Length > 0 && char.IsAsciiLetterUpper(segment[0]);
             AppendPascal(name, segment, inMessage);
         }
@@ -96,11 +88,7 @@ public static class MessageTypes
                 continue;
             }
 
-            if (char.IsAsciiLetterOrDigit(c))
-            {
-                name.Append(capital ? char.ToUpperInvariant(c) : c);
-            }
-
+            if (char.IsAsciiLetterOrDigit(c)) name.Append(capital ? char.ToUpperInvariant(c) : c);
             capital = !char.IsAsciiLetter(c);
         }
     }

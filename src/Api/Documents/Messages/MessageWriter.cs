@@ -57,10 +57,7 @@ public static class MessageWriter
         foreach (var field in message.Descriptor.Fields.InDeclarationOrder())
         {
             var value = field.Accessor.GetValue(message);
-            if (IsSet(field, message, value) || (options.Defaults && IsPlain(field)))
-            {
-                yield return (options.OriginalNames ? field.Name : field.JsonName, FieldValue(field, value, options));
-            }
+            if (IsSet(field, message, value) || (options.Defaults && IsPlain(field))) yield return (options.OriginalNames ? field.Name : field.JsonName, FieldValue(field, value, options));
         }
     }
 
@@ -68,11 +65,7 @@ public static class MessageWriter
 
     private static bool IsSet(FieldDescriptor field, IMessage message, object? value)
     {
-        if (field.IsRepeated)
-        {
-            return ((ICollection)value!).Count > 0;
-        }
-
+        if (field.IsRepeated) return ((ICollection)value!).Count > 0;
         return field.HasPresence ? field.Accessor.HasValue(message) : !IsDefault(value);
     }
 
@@ -98,11 +91,7 @@ public static class MessageWriter
         {
             var valueField = field.MessageType.FindFieldByNumber(2);
             var entries = new List<(string Key, Node Value)>();
-            for (var entry = ((IDictionary)value!).GetEnumerator(); entry.MoveNext();)
-            {
-                entries.Add((KeyText(entry.Key), Single(valueField, entry.Value, options)));
-            }
-
+            for (var entry = ((IDictionary)value!).GetEnumerator(); entry.MoveNext();) entries.Add((KeyText(entry.Key), Single(valueField, entry.Value, options)));
             return Mapping(entries.OrderBy(e => e.Key, StringComparer.Ordinal));
         }
 
@@ -131,11 +120,7 @@ public static class MessageWriter
 
     private static ScalarNode Float(double number, string text)
     {
-        if (double.IsFinite(number))
-        {
-            return new ScalarNode(text, text.AsSpan().ContainsAny(".eE") ? ScalarKind.Float : ScalarKind.Integer, 0, 0);
-        }
-
+        if (double.IsFinite(number)) return new ScalarNode(text, text.AsSpan().ContainsAny(".eE") ? ScalarKind.Float : ScalarKind.Integer, 0, 0);
         return Text(double.IsNaN(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity");
     }
 
@@ -151,11 +136,7 @@ public static class MessageWriter
 
     private static MappingNode Expanded(Any any, WriterOptions options)
     {
-        if (any.TypeUrl.Length == 0)
-        {
-            return Mapping([]);
-        }
-
+        if (any.TypeUrl.Length == 0) return Mapping([]);
         var type = ("@type", (Node)Text(any.TypeUrl));
         return MessageTypes.Unpack(any) switch
         {

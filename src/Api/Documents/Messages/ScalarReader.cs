@@ -61,11 +61,7 @@ internal static class ScalarReader
 
     private static ScalarValue? Bytes(ScalarNode node)
     {
-        if (node.Kind != ScalarKind.Text)
-        {
-            return null;
-        }
-
+        if (node.Kind != ScalarKind.Text) return null;
         var text = node.Value.Replace('-', '+').Replace('_', '/');
         text = text.PadRight(text.Length + ((4 - (text.Length % 4)) % 4), '=');
         var bytes = new byte[text.Length];
@@ -86,21 +82,9 @@ internal static class ScalarReader
     {
         var isNumber = node.Kind is ScalarKind.Integer or ScalarKind.Float or ScalarKind.Text;
         const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-        if (!isNumber || !double.TryParse(node.Value, Style, CultureInfo.InvariantCulture, out var value))
-        {
-            return null;
-        }
-
-        if (double.IsInfinity(value) && !node.Value.EndsWith("Infinity", StringComparison.Ordinal))
-        {
-            return null;
-        }
-
-        if (type == FieldType.Double)
-        {
-            return new ScalarValue(BitConverter.DoubleToUInt64Bits(value));
-        }
-
+        if (!isNumber || !double.TryParse(node.Value, Style, CultureInfo.InvariantCulture, out var value)) return null;
+        if (double.IsInfinity(value) && !node.Value.EndsWith("Infinity", StringComparison.Ordinal)) return null;
+        if (type == FieldType.Double) return new ScalarValue(BitConverter.DoubleToUInt64Bits(value));
         var single = (float)value;
         return float.IsInfinity(single) && !double.IsInfinity(value) ? null : new ScalarValue(BitConverter.SingleToUInt32Bits(single));
     }
@@ -108,17 +92,9 @@ internal static class ScalarReader
     /// <summary>Whole numbers come as numbers or as texts (proto-JSON writes 64 bits as texts), and may be written as 1.0 or 1e3.</summary>
     private static ScalarValue? Integer(ScalarNode node, FieldType type)
     {
-        if (node.Kind is ScalarKind.Boolean or ScalarKind.Null)
-        {
-            return null;
-        }
-
+        if (node.Kind is ScalarKind.Boolean or ScalarKind.Null) return null;
         const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-        if (!decimal.TryParse(node.Value, Style, CultureInfo.InvariantCulture, out var value) || value != decimal.Truncate(value))
-        {
-            return null;
-        }
-
+        if (!decimal.TryParse(node.Value, Style, CultureInfo.InvariantCulture, out var value) || value != decimal.Truncate(value)) return null;
         var (least, most) = type switch
         {
             FieldType.Int32 or FieldType.SInt32 or FieldType.SFixed32 => (int.MinValue, int.MaxValue),

@@ -48,14 +48,8 @@ internal static class WellKnownReader
             var hint = node is ScalarNode { Kind: ScalarKind.Integer } number ? $"; write \"{number.Value}s\" for seconds" : "";
             reader.Add(DocumentCodes.WrongType, node, $"expected a duration such as 10s, found {node.Describe()}{hint}");
         }
-        else if (Durations.TryParse(scalar.Value, out var parsed))
-        {
-            Time(reader, parsed.Seconds, parsed.Nanos);
-        }
-        else
-        {
-            reader.Add(DocumentCodes.BadValue, node, $"\"{scalar.Value}\" is no duration", "write a number with a unit, such as 10s, 1m30s or 250ms");
-        }
+        else if (Durations.TryParse(scalar.Value, out var parsed)) Time(reader, parsed.Seconds, parsed.Nanos);
+        else reader.Add(DocumentCodes.BadValue, node, $"\"{scalar.Value}\" is no duration", "write a number with a unit, such as 10s, 1m30s or 250ms");
     }
 
     private static void Timestamp(MessageReader reader, Node node)
@@ -66,10 +60,7 @@ internal static class WellKnownReader
         {
             Time(reader, time.ToUnixTimeSeconds(), Nanos(text));
         }
-        else
-        {
-            reader.Add(DocumentCodes.BadValue, node, $"expected a time such as 2026-01-31T12:00:00Z, found {node.Describe()}");
-        }
+        else reader.Add(DocumentCodes.BadValue, node, $"expected a time such as 2026-01-31T12:00:00Z, found {node.Describe()}");
     }
 
     private static void Time(MessageReader reader, long seconds, int nanos)
@@ -96,18 +87,10 @@ internal static class WellKnownReader
     private static int Nanos(string text)
     {
         var dot = text.IndexOf('.', StringComparison.Ordinal);
-        if (dot < 0)
-        {
-            return 0;
-        }
-
+        if (dot < 0) return 0;
         var digits = text[(dot + 1)..];
         var count = 0;
-        while (count < digits.Length && count < 9 && char.IsAsciiDigit(digits[count]))
-        {
-            count++;
-        }
-
+        while (count < digits.Length && count < 9 && char.IsAsciiDigit(digits[count])) count++;
         return int.Parse(digits[..count].PadRight(9, '0'), CultureInfo.InvariantCulture);
     }
 
@@ -143,10 +126,7 @@ internal static class WellKnownReader
             return;
         }
 
-        foreach (var item in sequence.Items)
-        {
-            reader.FillNested(item, 1, ValueShape);
-        }
+        foreach (var item in sequence.Items) reader.FillNested(item, 1, ValueShape);
     }
 
     private static void Value(MessageReader reader, Node node)
@@ -204,11 +184,7 @@ internal static class WellKnownReader
 
         if (mapping.Text("@type") is not { } url)
         {
-            if (mapping.Members.Count > 0)
-            {
-                reader.Add(DocumentCodes.UnknownType, node, "the object needs \"@type\"");
-            }
-
+            if (mapping.Members.Count > 0) reader.Add(DocumentCodes.UnknownType, node, "the object needs \"@type\"");
             return;
         }
 
@@ -223,15 +199,8 @@ internal static class WellKnownReader
         var start = reader.Out.Length;
         reader.Out.Tag(2, 2);
         var content = reader.Out.Length;
-        if (shape.Form == SpecialForm.None)
-        {
-            reader.FillFields(mapping, shape, skip: "@type");
-        }
-        else if (mapping["value"] is { } value)
-        {
-            reader.FillContent(value, shape, "value");
-        }
-
+        if (shape.Form == SpecialForm.None) reader.FillFields(mapping, shape, skip: "@type");
+        else if (mapping["value"] is { } value) reader.FillContent(value, shape, "value");
         if (reader.Out.Length == content)
             reader.Out.Rewind(start);
         else

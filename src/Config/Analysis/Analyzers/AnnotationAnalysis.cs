@@ -49,15 +49,8 @@ internal static class AnnotationAnalysis
             context.Report(Codes.MisplacedAnnotation, resource, path, $"{name} can only be applied to {string.Join(", ", known.Kinds)}");
         }
 
-        if (known.IsDeprecated)
-        {
-            context.Report(Codes.DeprecatedAnnotation, resource, path, $"{name} is deprecated");
-        }
-
-        if (Problem(value, known.Form) is { } reason)
-        {
-            context.Report(Codes.InvalidAnnotation, resource, path, $"{name}: {reason}");
-        }
+        if (known.IsDeprecated) context.Report(Codes.DeprecatedAnnotation, resource, path, $"{name} is deprecated");
+        if (Problem(value, known.Form) is { } reason) context.Report(Codes.InvalidAnnotation, resource, path, $"{name}: {reason}");
     }
 
     public static void Alpha(AnalysisContext context)
@@ -67,10 +60,7 @@ internal static class AnnotationAnalysis
             foreach (var (name, value) in annotations.Where(a => !NotTheUsers.Contains(a.Key)))
             {
                 var isInjectors = InjectorDefaults.GetValueOrDefault(name) == value && UsesPlugin(resource);
-                if (AnnotationTable.All.TryGetValue(name, out var known) && known.IsAlpha && !isInjectors)
-                {
-                    context.Report(Codes.AlphaAnnotation, resource, path, $"{name} is alpha");
-                }
+                if (AnnotationTable.All.TryGetValue(name, out var known) && known.IsAlpha && !isInjectors) context.Report(Codes.AlphaAnnotation, resource, path, $"{name} is alpha");
             }
         }
     }

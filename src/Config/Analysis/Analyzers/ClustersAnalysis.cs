@@ -30,20 +30,9 @@ internal static class ClustersAnalysis
 
     private static IEnumerable<string> Differences(ServiceSpec a, ServiceSpec b)
     {
-        if ((a.ClusterIp == Headless) != (b.ClusterIp == Headless))
-        {
-            yield return "whether it is headless";
-        }
-
-        if (a.Type != b.Type)
-        {
-            yield return "its type";
-        }
-
-        if (!Ordered(a).SequenceEqual(Ordered(b)))
-        {
-            yield return "its ports";
-        }
+        if ((a.ClusterIp == Headless) != (b.ClusterIp == Headless)) yield return "whether it is headless";
+        if (a.Type != b.Type) yield return "its type";
+        if (!Ordered(a).SequenceEqual(Ordered(b))) yield return "its ports";
     }
 
     // Node ports are each cluster's own.

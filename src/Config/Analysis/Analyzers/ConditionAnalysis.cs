@@ -30,11 +30,7 @@ internal static class ConditionAnalysis
     private static IEnumerable<(string Type, string Status, string Reason, string Message)> Conditions(Resource resource)
     {
         var message = resource.Kind.MessageIsSpec ? resource.Status : resource.Message;
-        if (message is null || (resource.Kind.MessageIsSpec is false && SchemaSet.Of(message.GetType()).Field("status") is null))
-        {
-            return [];
-        }
-
+        if (message is null || (resource.Kind.MessageIsSpec is false && SchemaSet.Of(message.GetType()).Field("status") is null)) return [];
         var root = MessageWriter.ToNode(message) as MappingNode;
         var status = resource.Kind.MessageIsSpec ? root : root?["status"] as MappingNode;
         var lists = new[] { status?["conditions"] }

@@ -41,11 +41,7 @@ internal static class DestinationRuleAnalysis
     {
         foreach (var rule in context.View.All(Kinds.DestinationRule))
         {
-            if (context.Service(context.HostOf(rule.Spec.Host, rule.Namespace)) is not { Spec.Spec: { Selector.Count: > 0 } service } found)
-            {
-                continue;
-            }
-
+            if (context.Service(context.HostOf(rule.Spec.Host, rule.Namespace)) is not { Spec.Spec: { Selector.Count: > 0 } service } found) continue;
             var workloads = context.Pods(service.Selector, found.Namespace).Select(p => WithTopology(context, p)).ToArray();
             for (var i = 0; i < rule.Spec.Subsets.Count; i++)
             {
@@ -61,18 +57,11 @@ internal static class DestinationRuleAnalysis
     /// <summary>A pod has the place of its node.</summary>
     private static IReadOnlyDictionary<string, string> WithTopology(AnalysisContext context, Resource<Kubernetes.Core.V1.Pod> pod)
     {
-        if (pod.Spec.Spec?.NodeName is not { Length: > 0 } name || context.View.Find(Kinds.Node, "", name) is not { } node)
-        {
-            return pod.Labels;
-        }
-
+        if (pod.Spec.Spec?.NodeName is not { Length: > 0 } name || context.View.Find(Kinds.Node, "", name) is not { } node) return pod.Labels;
         var labels = pod.Labels.ToDictionary();
         foreach (var label in Topology)
         {
-            if (node.Labels.TryGetValue(label, out var value) && value.Length > 0)
-            {
-                labels.TryAdd(label, value);
-            }
+            if (node.Labels.TryGetValue(label, out var value) && value.Length > 0) labels.TryAdd(label, value);
         }
 
         return labels;

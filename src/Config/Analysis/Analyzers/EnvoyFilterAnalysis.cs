@@ -49,13 +49,7 @@ internal static class EnvoyFilterAnalysis
         {
             context.Report(Codes.EnvoyFilterUsesReplaceOperationIncorrectly, filter, path, $"REPLACE on {applyTo}");
         }
-        else if (operation == Operation.Add && isRoute)
-        {
-            context.Report(Codes.EnvoyFilterUsesAddOperationIncorrectly, filter, path, $"ADD on {applyTo}");
-        }
-        else if (operation == Operation.Remove && isRoute)
-        {
-            context.Report(Codes.EnvoyFilterUsesRemoveOperationIncorrectly, filter, path, $"REMOVE on {applyTo}");
-        }
+        else if (operation == Operation.Add && isRoute) context.Report(Codes.EnvoyFilterUsesAddOperationIncorrectly, filter, path, $"ADD on {applyTo}");
+        else if (operation == Operation.Remove && isRoute) context.Report(Codes.EnvoyFilterUsesRemoveOperationIncorrectly, filter, path, $"REMOVE on {applyTo}");
     }
 }

@@ -48,11 +48,7 @@ internal static class GatewayAnalysis
         foreach (var gateway in context.View.All(Kinds.Gateway))
         {
             var namespaces = context.Pods(gateway.Spec.Selector).Select(p => p.Namespace).ToHashSet();
-            if (namespaces.Count == 0 && IsInstalled(gateway.Spec))
-            {
-                namespaces.Add(context.Options.RootNamespace);
-            }
-
+            if (namespaces.Count == 0 && IsInstalled(gateway.Spec)) namespaces.Add(context.Options.RootNamespace);
             if (namespaces.Count == 0)
             {
                 context.Report(Codes.ReferencedResourceNotFound, gateway, "spec.selector", $"no pod has the labels {LabelSets.Format(gateway.Spec.Selector)}");
@@ -68,31 +64,17 @@ internal static class GatewayAnalysis
 
     private static void Credential(AnalysisContext context, Resource gateway, string path, string name, HashSet<string> namespaces)
     {
-        if (name.Length == 0 || name.Contains("://", StringComparison.Ordinal))
-        {
-            return;
-        }
-
+        if (name.Length == 0 || name.Contains("://", StringComparison.Ordinal)) return;
         var secret = namespaces.Select(ns => context.View.Find(Kinds.Secret, ns, name)).FirstOrDefault(s => s is not null);
-        if (secret is null)
-        {
-            context.Report(Codes.ReferencedResourceNotFound, gateway, path, $"there is no secret {name} in {string.Join(", ", namespaces)}");
-        }
-        else if (Problem(secret.Spec, context.Options.Now) is { } reason)
-        {
-            context.Report(Codes.InvalidGatewayCredential, gateway, path, $"the secret {secret.Namespace}/{name} {reason}");
-        }
+        if (secret is null) context.Report(Codes.ReferencedResourceNotFound, gateway, path, $"there is no secret {name} in {string.Join(", ", namespaces)}");
+        else if (Problem(secret.Spec, context.Options.Now) is { } reason) context.Report(Codes.InvalidGatewayCredential, gateway, path, $"the secret {secret.Namespace}/{name} {reason}");
     }
 
     private static string? Problem(Kubernetes.Core.V1.Secret secret, DateTimeOffset now)
     {
         var pem = secret.Data.TryGetValue("tls.crt", out var tls) ? tls : secret.Data.GetValueOrDefault("cert");
         var key = secret.Data.TryGetValue("tls.key", out var tlsKey) ? tlsKey : secret.Data.GetValueOrDefault("key");
-        if (pem is null || key is null || pem.Length == 0 || key.Length == 0)
-        {
-            return "has neither tls.crt and tls.key nor cert and key";
-        }
-
+        if (pem is null || key is null || pem.Length == 0 || key.Length == 0) return "has neither tls.crt and tls.key nor cert and key";
         try
         {
             using var certificate = X509Certificate2.CreateFromPem(pem.ToStringUtf8());
@@ -110,10 +92,7 @@ internal static class GatewayAnalysis
         foreach (var use in uses.DistinctBy(u => (u.Gateway.Key, u.Certificate)))
         {
             var other = uses.FirstOrDefault(u => u.Gateway.Key != use.Gateway.Key && u.Certificate == use.Certificate && LabelSets.IsSubset(use.Gateway.Spec.Selector, u.Gateway.Spec.Selector));
-            if (other.Gateway is not null)
-            {
-                context.Report(Codes.GatewayDuplicateCertificate, use.Gateway, use.Path, $"{other.Gateway.Key} uses the same certificate on the same workloads");
-            }
+            if (other.Gateway is not null) context.Report(Codes.GatewayDuplicateCertificate, use.Gateway, use.Path, $"{other.Gateway.Key} uses the same certificate on the same workloads");
         }
     }
 
@@ -125,10 +104,7 @@ internal static class GatewayAnalysis
         foreach (var gateway in gateways)
         {
             var others = gateways.Where(o => o.Key != gateway.Key && SelectsTheSame(o.Spec, gateway.Spec) && o.Spec.Servers.Any(a => gateway.Spec.Servers.Any(b => Collide(a, o.Namespace, b, gateway.Namespace)))).ToArray();
-            if (others.Length > 0)
-            {
-                context.Report(Codes.ConflictingGateways, gateway, "spec.servers", $"conflicts with {string.Join(", ", others.Select(o => o.Key))}");
-            }
+            if (others.Length > 0) context.Report(Codes.ConflictingGateways, gateway, "spec.servers", $"conflicts with {string.Join(", ", others.Select(o => o.Key))}");
         }
     }
 

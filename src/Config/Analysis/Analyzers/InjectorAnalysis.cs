@@ -63,10 +63,7 @@ internal static class InjectorAnalysis
             var (hasUrl, url) = (webhook.ClientConfig?.HasUrl == true, webhook.ClientConfig?.Url ?? "");
             if (!hasUrl)
             {
-                if (webhook.ClientConfig?.Service is null)
-                {
-                    context.Report(Codes.InvalidExternalControlPlaneConfig, owner, "webhooks", $"{webhook.Name} has neither a URL nor a service");
-                }
+                if (webhook.ClientConfig?.Service is null) context.Report(Codes.InvalidExternalControlPlaneConfig, owner, "webhooks", $"{webhook.Name} has neither a URL nor a service");
             }
             else if (!Uri.TryCreate(url, UriKind.Absolute, out var parsed) || parsed.IdnHost.Length == 0)
             {
@@ -106,16 +103,9 @@ internal static class InjectorAnalysis
         foreach (var ns in images.Count > 0 ? context.View.All(Kinds.Namespace) : [])
         {
             var revision = ns.Labels.GetValueOrDefault(Revision) ?? (ns.Labels.GetValueOrDefault(InjectionLabel) == "enabled" ? "default" : null);
-            if (revision is null || !images.TryGetValue(revision is "" or "default" ? Injector : $"{Injector}-{revision}", out var image))
-            {
-                continue;
-            }
-
+            if (revision is null || !images.TryGetValue(revision is "" or "default" ? Injector : $"{Injector}-{revision}", out var image)) continue;
             var old = context.View.In(Kinds.Pod, ns.Name).Where(p => !p.Annotations.ContainsKey("sidecar.istio.io/proxyImage") && Runs(p, image, ImageType(context, p)) == false).Select(p => p.Name).ToArray();
-            if (old.Length > 0)
-            {
-                context.Report(Codes.PodsIstioProxyImageMismatchInNamespace, ns, "", $"the pods {string.Join(", ", old)} do not run {image}");
-            }
+            if (old.Length > 0) context.Report(Codes.PodsIstioProxyImageMismatchInNamespace, ns, "", $"the pods {string.Join(", ", old)} do not run {image}");
         }
     }
 
@@ -155,22 +145,11 @@ internal static class InjectorAnalysis
 
     private static IEnumerable<string> Revisions(Resource<MutatingWebhookConfiguration> webhooks)
     {
-        if (webhooks.Labels.TryGetValue(Revision, out var own))
-        {
-            yield return own;
-        }
-
+        if (webhooks.Labels.TryGetValue(Revision, out var own)) yield return own;
         foreach (var selector in webhooks.Spec.Webhooks.SelectMany(w => new[] { w.NamespaceSelector, w.ObjectSelector }).OfType<Kubernetes.Meta.V1.LabelSelector>())
         {
-            if (selector.MatchLabels.TryGetValue(Revision, out var matched))
-            {
-                yield return matched;
-            }
-
-            foreach (var named in selector.MatchExpressions.Where(e => e.Key == Revision).SelectMany(e => e.Values))
-            {
-                yield return named;
-            }
+            if (selector.MatchLabels.TryGetValue(Revision, out var matched)) yield return matched;
+            foreach (var named in selector.MatchExpressions.Where(e => e.Key == Revision).SelectMany(e => e.Values)) yield return named;
         }
     }
 

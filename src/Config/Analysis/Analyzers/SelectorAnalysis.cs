@@ -44,16 +44,9 @@ internal static class SelectorAnalysis
         var selected = context.View.All(kind).Where(r => selector(r.Spec) is { Count: > 0 }).Select(r => (Resource: r, Pods: context.Pods(selector(r.Spec)!, r.Namespace).Select(p => p.Key).ToHashSet())).ToArray();
         foreach (var (resource, pods) in selected)
         {
-            if (pods.Count == 0)
-            {
-                context.Report(Codes.ReferencedResourceNotFound, resource, path, $"no pod has the labels {LabelSets.Format(selector(resource.Spec)!)}");
-            }
-
+            if (pods.Count == 0) context.Report(Codes.ReferencedResourceNotFound, resource, path, $"no pod has the labels {LabelSets.Format(selector(resource.Spec)!)}");
             var others = selected.Where(o => o.Resource.Key != resource.Key && o.Pods.Overlaps(pods)).Select(o => o.Resource.Key).ToArray();
-            if (others.Length > 0)
-            {
-                context.Report(conflict, resource, path, $"{string.Join(", ", others)} selects the same pods");
-            }
+            if (others.Length > 0) context.Report(conflict, resource, path, $"{string.Join(", ", others)} selects the same pods");
         }
     }
 
@@ -77,10 +70,7 @@ internal static class SelectorAnalysis
             for (var i = 0; i < telemetry.Spec.AccessLogging.Count; i++)
             {
                 var logging = telemetry.Spec.AccessLogging[i];
-                if (logging.Providers.Count == 0 && logging.Disabled != true)
-                {
-                    context.Report(Codes.InvalidTelemetryProvider, telemetry, $"spec.accessLogging[{i}]", "names no provider");
-                }
+                if (logging.Providers.Count == 0 && logging.Disabled != true) context.Report(Codes.InvalidTelemetryProvider, telemetry, $"spec.accessLogging[{i}]", "names no provider");
             }
         }
     }
@@ -100,10 +90,7 @@ internal static class SelectorAnalysis
         {
             var (selector, hasTargets) = attachment(policy.Spec);
             var gateway = selector is null || hasTargets ? null : context.Pods(selector.MatchLabels, policy.Namespace).FirstOrDefault(p => p.Labels.ContainsKey(GatewayName));
-            if (gateway is not null)
-            {
-                context.Report(Codes.IneffectiveSelector, policy, "spec.selector", $"it selects pods of the gateway {gateway.Labels[GatewayName]}");
-            }
+            if (gateway is not null) context.Report(Codes.IneffectiveSelector, policy, "spec.selector", $"it selects pods of the gateway {gateway.Labels[GatewayName]}");
         }
     }
 
@@ -117,10 +104,7 @@ internal static class SelectorAnalysis
                 context.Report(Codes.NoMatchingWorkloadsFound, policy, "spec.selector", $"no pod has the labels {LabelSets.Format(selector.MatchLabels)}");
             }
 
-            for (var i = 0; i < policy.Spec.Rules.Count; i++)
-            {
-                Namespaces(context, policy, policy.Spec.Rules[i], i);
-            }
+            for (var i = 0; i < policy.Spec.Rules.Count; i++) Namespaces(context, policy, policy.Spec.Rules[i], i);
         }
     }
 

@@ -62,11 +62,7 @@ internal static class ServiceAnalysis
     {
         foreach (var entry in context.View.All(Kinds.ServiceEntry).Where(e => e.Spec.Addresses.Count == 0 && !context.Options.AllocatesAddresses))
         {
-            if (entry.Status is Istio.Networking.V1Alpha3.ServiceEntryStatus { Addresses.Count: > 0 })
-            {
-                continue;
-            }
-
+            if (entry.Status is Istio.Networking.V1Alpha3.ServiceEntryStatus { Addresses.Count: > 0 }) continue;
             for (var i = 0; i < entry.Spec.Ports.Count; i++)
             {
                 if (Protocols.Parse(entry.Spec.Ports[i].Protocol) is Protocol.Tcp or Protocol.Unsupported)

@@ -23,26 +23,16 @@ internal static class WorkloadAnalysis
         {
             var injection = ns.Labels.GetValueOrDefault(InjectionLabel);
             var ways = new[] { injection == "enabled", ns.Labels.ContainsKey(Revision), ns.Labels.GetValueOrDefault(Mode) == "ambient" };
-            if (injection == "disabled")
-            {
-                continue;
-            }
-
+            if (injection == "disabled") continue;
             if (ways.Count(w => w) > 1)
             {
                 context.Report(Codes.NamespaceMultipleInjectionLabels, ns, "metadata.labels", "it has more than one of the labels istio-injection, istio.io/rev and istio.io/dataplane-mode");
             }
-            else if (ways[2])
-            {
-                continue;
-            }
+            else if (ways[2]) continue;
             else if (!ways[0] && !ways[1])
             {
                 context.Report(byDefault ? Codes.NamespaceInjectionEnabledByDefault : Codes.NamespaceNotInjected, ns, "metadata.labels", $"the namespace {ns.Name} has no label that asks for injection");
-                if (!byDefault)
-                {
-                    continue;
-                }
+                if (!byDefault) continue;
             }
 
             injected.Add(ns.Name);
@@ -67,29 +57,15 @@ internal static class WorkloadAnalysis
 
     public static void ApplicationUid(AnalysisContext context)
     {
-        foreach (var pod in context.View.All(Kinds.Pod))
-        {
-            Uid(context, pod, pod.Spec.Spec, "spec");
-        }
-
-        foreach (var deployment in context.View.All(Kinds.Deployment))
-        {
-            Uid(context, deployment, deployment.Spec.Spec?.Template?.Spec, "spec.template.spec");
-        }
+        foreach (var pod in context.View.All(Kinds.Pod)) Uid(context, pod, pod.Spec.Spec, "spec");
+        foreach (var deployment in context.View.All(Kinds.Deployment)) Uid(context, deployment, deployment.Spec.Spec?.Template?.Spec, "spec.template.spec");
     }
 
     private static void Uid(AnalysisContext context, Resource resource, PodSpec? spec, string path)
     {
-        if (spec is null)
-        {
-            return;
-        }
-
+        if (spec is null) return;
         var own = spec.Containers.Where(c => !ProxyContainers.Contains(c.Name)).ToArray();
         var byPod = spec.SecurityContext is { HasRunAsUser: true, RunAsUser: ProxyUid } && own.Any(c => c.SecurityContext is not { HasRunAsUser: true });
-        if (byPod || own.Any(c => c.SecurityContext is { HasRunAsUser: true, RunAsUser: ProxyUid }))
-        {
-            context.Report(Codes.InvalidApplicationUid, resource, path, "it runs as user 1337");
-        }
+        if (byPod || own.Any(c => c.SecurityContext is { HasRunAsUser: true, RunAsUser: ProxyUid })) context.Report(Codes.InvalidApplicationUid, resource, path, "it runs as user 1337");
     }
 }

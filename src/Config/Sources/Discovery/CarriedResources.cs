@@ -33,11 +33,7 @@ public static class CarriedResources
         var metadata = new Metadata { Name = resource.Namespace.Length > 0 ? $"{resource.Namespace}/{resource.Name}" : resource.Name, Version = resource.Metadata.ResourceVersion };
         metadata.Labels.Add(resource.Labels.ToDictionary());
         metadata.Annotations.Add(resource.Annotations.ToDictionary());
-        if (resource.Metadata.CreationTime is { } created)
-        {
-            metadata.CreateTime = Timestamp.FromDateTimeOffset(created);
-        }
-
+        if (resource.Metadata.CreationTime is { } created) metadata.CreateTime = Timestamp.FromDateTimeOffset(created);
         var carried = new Istio.Mcp.V1Alpha1.Resource { Metadata = metadata, Body = Packed(resource.Message) };
         return Packed(carried);
     }
@@ -50,11 +46,7 @@ public static class CarriedResources
             var carried = Istio.Mcp.V1Alpha1.Resource.Parser.ParseFrom(any.Value);
             var name = carried.Metadata?.Name ?? "";
             var slash = name.IndexOf('/', StringComparison.Ordinal);
-            if (carried.Body is null || name.Length == slash + 1)
-            {
-                return null;
-            }
-
+            if (carried.Body is null || name.Length == slash + 1) return null;
             var message = kind.NewMessage();
             message.MergeFrom(carried.Body.Value);
             var metadata = new ResourceMetadata

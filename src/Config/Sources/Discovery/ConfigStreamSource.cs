@@ -76,11 +76,7 @@ public sealed class ConfigStreamSource : IAsyncDisposable
         var requests = Channel.CreateUnbounded<IMessage>();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{_address}{Method}") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new Frames(requests.Reader) };
         request.Headers.TE.ParseAdd("trailers");
-        foreach (var kind in CarriedResources.Carried)
-        {
-            requests.Writer.TryWrite(new DiscoveryRequest { Node = Node(), TypeUrl = CarriedResources.TypeOf(kind) });
-        }
-
+        foreach (var kind in CarriedResources.Carried) requests.Writer.TryWrite(new DiscoveryRequest { Node = Node(), TypeUrl = CarriedResources.TypeOf(kind) });
         using var answer = await _http.SendAsync(request, stop).ConfigureAwait(false);
         var body = await answer.Content.ReadAsStreamAsync(stop).ConfigureAwait(false);
         var frames = new GrpcFrameReader(MessageBytesMax);
@@ -96,10 +92,7 @@ public sealed class ConfigStreamSource : IAsyncDisposable
         }
 
         requests.Writer.TryComplete();
-        if (answer.TrailingHeaders.TryGetValues("grpc-message", out var said))
-        {
-            _say($"warn\txds\t{_address} says: {GrpcMessageText.Decode(said.First())}");
-        }
+        if (answer.TrailingHeaders.TryGetValues("grpc-message", out var said)) _say($"warn\txds\t{_address} says: {GrpcMessageText.Decode(said.First())}");
     }
 
     private static List<DiscoveryResponse> Messages(GrpcFrameReader frames, ReadOnlyMemory<byte> bytes)
@@ -109,38 +102,22 @@ public sealed class ConfigStreamSource : IAsyncDisposable
         while (true)
         {
             var result = frames.Read(ref input, out var message);
-            if (result == GrpcFrameResult.Message)
-            {
-                all.Add(DiscoveryResponse.Parser.ParseFrom(message));
-            }
-            else if (result == GrpcFrameResult.NeedMore)
-            {
-                return all;
-            }
-            else
-            {
-                throw new IOException($"what came is no gRPC ({result})");
-            }
+            if (result == GrpcFrameResult.Message) all.Add(DiscoveryResponse.Parser.ParseFrom(message));
+            else if (result == GrpcFrameResult.NeedMore) return all;
+            else throw new IOException($"what came is no gRPC ({result})");
         }
     }
 
     /// <summary>All objects of a kind: what was there before and is not now is gone.</summary>
     private void Take(DiscoveryResponse response)
     {
-        if (CarriedResources.KindOf(response.TypeUrl) is not { } kind)
-        {
-            return;
-        }
-
+        if (CarriedResources.KindOf(response.TypeUrl) is not { } kind) return;
         Resource[] put = [.. response.Resources.Select(any => CarriedResources.Read(kind, any)).OfType<Resource>()];
         var keys = put.Select(r => r.Key).ToHashSet();
         var before = _known.GetValueOrDefault(kind) ?? [];
         _store.Apply(new ChangeSet { Put = put, Delete = [.. before.Where(k => !keys.Contains(k))], Author = $"xds://{_address}", IsObserved = true });
         _known[kind] = keys;
-        if (_known.Count == CarriedResources.Carried.Count && _synced.TrySetResult())
-        {
-            _say($"info\txds\tconfiguration from {_address}: {_known.Values.Sum(k => k.Count)} objects");
-        }
+        if (_known.Count == CarriedResources.Carried.Count && _synced.TrySetResult()) _say($"info\txds\tconfiguration from {_address}: {_known.Values.Sum(k => k.Count)} objects");
     }
 
     private static Node Node() => new()

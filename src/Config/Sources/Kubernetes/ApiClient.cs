@@ -51,11 +51,7 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
             using var request = Request(method, path, accept);
             request.Content = body is null ? null : new StringContent(body, Encoding.UTF8, new MediaTypeHeaderValue(contentType));
             using var answer = await _http.SendAsync(request, patience.Token).ConfigureAwait(false);
-            if (!answer.IsSuccessStatusCode)
-            {
-                return await FailureAsync(answer, patience.Token).ConfigureAwait(false);
-            }
-
+            if (!answer.IsSuccessStatusCode) return await FailureAsync(answer, patience.Token).ConfigureAwait(false);
             var stream = await answer.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false);
             return await JsonDocument.ParseAsync(stream, default, patience.Token).ConfigureAwait(false);
         }
@@ -73,11 +69,7 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
         {
             using var request = Request(HttpMethod.Get, path, accept);
             answer = await _http.SendAsync(request, cancel).ConfigureAwait(false);
-            if (answer.IsSuccessStatusCode)
-            {
-                return new WatchStream(answer, await answer.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false));
-            }
-
+            if (answer.IsSuccessStatusCode) return new WatchStream(answer, await answer.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false));
             var failure = await FailureAsync(answer, cancel).ConfigureAwait(false);
             answer.Dispose();
             return failure;
@@ -97,10 +89,7 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
         var text = new StringBuilder(e is OperationCanceledException ? $"no answer within {Patience.TotalSeconds:0} s" : e.Message);
         for (var inner = e.InnerException; inner is not null; inner = inner.InnerException)
         {
-            if (!text.ToString().Contains(inner.Message, StringComparison.Ordinal))
-            {
-                text.Append(": ").Append(inner.Message);
-            }
+            if (!text.ToString().Contains(inner.Message, StringComparison.Ordinal)) text.Append(": ").Append(inner.Message);
         }
 
         return new ApiFailure(0, "", text.ToString());
@@ -139,11 +128,7 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
     /// <summary>A Status object as a failure.</summary>
     internal static ApiFailure OfStatus(JsonElement status, int code)
     {
-        if (status.ValueKind != JsonValueKind.Object)
-        {
-            return new ApiFailure(code, "", "");
-        }
-
+        if (status.ValueKind != JsonValueKind.Object) return new ApiFailure(code, "", "");
         var said = status.TryGetProperty("code", out var number) && number.TryGetInt32(out var value) ? value : code;
         return new ApiFailure(said, Text("reason"), Text("message"));
 

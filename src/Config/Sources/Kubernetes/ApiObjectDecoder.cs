@@ -26,14 +26,8 @@ public sealed class ApiObjectDecoder(string source)
         var members = new List<NodeMember> { Text("apiVersion", served.ApiVersion), Text("kind", served.Kind.Name) };
         foreach (var member in found.Json.EnumerateObject())
         {
-            if (member.NameEquals("metadata"))
-            {
-                members.Add(new NodeMember("metadata", Metadata(member.Value), 0, 0));
-            }
-            else if (!member.NameEquals("apiVersion") && !member.NameEquals("kind"))
-            {
-                members.Add(new NodeMember(member.Name, Of(member.Value), 0, 0));
-            }
+            if (member.NameEquals("metadata")) members.Add(new NodeMember("metadata", Metadata(member.Value), 0, 0));
+            else if (!member.NameEquals("apiVersion") && !member.NameEquals("kind")) members.Add(new NodeMember(member.Name, Of(member.Value), 0, 0));
         }
 
         var root = new MappingNode(members, 0, 0);
@@ -61,11 +55,7 @@ public sealed class ApiObjectDecoder(string source)
 
     private static Node Endpoint(Node node)
     {
-        if (node is not MappingNode endpoint || endpoint["topology"] is not MappingNode topology)
-        {
-            return node;
-        }
-
+        if (node is not MappingNode endpoint || endpoint["topology"] is not MappingNode topology) return node;
         var members = endpoint.Members.Where(m => m.Name != "topology").ToList();
         Move("nodeName", HostnameLabel);
         Move("zone", ZoneLabel);
@@ -73,10 +63,7 @@ public sealed class ApiObjectDecoder(string source)
 
         void Move(string field, string label)
         {
-            if (endpoint[field] is null && topology.Text(label) is { Length: > 0 } value)
-            {
-                members.Add(Text(field, value));
-            }
+            if (endpoint[field] is null && topology.Text(label) is { Length: > 0 } value) members.Add(Text(field, value));
         }
     }
 

@@ -35,10 +35,7 @@ public sealed class ApiResources(ApiClient client, TimeProvider time)
     public Task<ApiResult<ServedKind>> FindAsync(ResourceKind kind, CancellationToken cancel)
     {
         // One after another: the first asks the server, the others find its answers.
-        lock (_asking)
-        {
-            return _last = AfterAsync(_last, kind, cancel);
-        }
+        lock (_asking) return _last = AfterAsync(_last, kind, cancel);
     }
 
     private async Task<ApiResult<ServedKind>> AfterAsync(Task before, ResourceKind kind, CancellationToken cancel)
@@ -55,23 +52,12 @@ public sealed class ApiResources(ApiClient client, TimeProvider time)
 
     private async Task<ApiResult<ServedKind>> AskAsync(ResourceKind kind, CancellationToken cancel)
     {
-        if (kind.Group.Length > 0 && _groups is null && await ReadGroupsAsync(cancel).ConfigureAwait(false) is { } refused)
-        {
-            return refused;
-        }
-
+        if (kind.Group.Length > 0 && _groups is null && await ReadGroupsAsync(cancel).ConfigureAwait(false) is { } refused) return refused;
         foreach (var version in kind.Versions.Where(v => kind.Group.Length == 0 || (_groups!.TryGetValue(kind.Group, out var served) && served.Contains(v))))
         {
             var plurals = await PluralsAsync(ServedKind.Root(kind, version), cancel).ConfigureAwait(false);
-            if (plurals.Failure is { IsAbsent: false } failure)
-            {
-                return failure;
-            }
-
-            if (plurals.Value?.Contains(kind.Plural) == true)
-            {
-                return new ServedKind(kind, version);
-            }
+            if (plurals.Failure is { IsAbsent: false } failure) return failure;
+            if (plurals.Value?.Contains(kind.Plural) == true) return new ServedKind(kind, version);
         }
 
         return default;
@@ -81,34 +67,18 @@ public sealed class ApiResources(ApiClient client, TimeProvider time)
     {
         var answer = await client.GetAsync("/apis", cancel).ConfigureAwait(false);
         using var list = answer.Value;
-        if (list is null)
-        {
-            return answer.Failure;
-        }
-
+        if (list is null) return answer.Failure;
         _groups = [];
-        foreach (var group in Items(list.RootElement, "groups"))
-        {
-            _groups[ApiObject.Text(group, "name")] = [.. Items(group, "versions").Select(v => ApiObject.Text(v, "version"))];
-        }
-
+        foreach (var group in Items(list.RootElement, "groups")) _groups[ApiObject.Text(group, "name")] = [.. Items(group, "versions").Select(v => ApiObject.Text(v, "version"))];
         return null;
     }
 
     private async Task<ApiResult<IReadOnlyList<string>>> PluralsAsync(string root, CancellationToken cancel)
     {
-        if (_plurals.TryGetValue(root, out var known))
-        {
-            return new(known, null);
-        }
-
+        if (_plurals.TryGetValue(root, out var known)) return new(known, null);
         var answer = await client.GetAsync(root, cancel).ConfigureAwait(false);
         using var list = answer.Value;
-        if (list is null)
-        {
-            return answer.Failure!;
-        }
-
+        if (list is null) return answer.Failure!;
         string[] plurals = [.. Items(list.RootElement, "resources").Select(r => ApiObject.Text(r, "name"))];
         return new(_plurals[root] = plurals, null);
     }

@@ -64,34 +64,16 @@ public sealed class KubernetesSource : IAsyncDisposable
         while (await _news.Reader.WaitToReadAsync(stop).ConfigureAwait(false))
         {
             // All that waits becomes one change: a rollout of a thousand pods is not a thousand generations.
-            for (var taken = 0; taken < WaitingMax && _news.Reader.TryRead(out var news); taken++)
-            {
-                Take(news);
-            }
-
-            if (_unsynced.Count == 0)
-            {
-                Apply();
-            }
+            for (var taken = 0; taken < WaitingMax && _news.Reader.TryRead(out var news); taken++) Take(news);
+            if (_unsynced.Count == 0) Apply();
         }
     }
 
     private void Take(KindNews news)
     {
-        foreach (var (ns, name) in news.Change.Deleted)
-        {
-            Delete(new ResourceKey(news.Kind, ns, name));
-        }
-
-        foreach (var found in news.Change.Put)
-        {
-            Put(news.Served!, found);
-        }
-
-        if (news.Change.IsList)
-        {
-            _unsynced.Remove(news.Kind);
-        }
+        foreach (var (ns, name) in news.Change.Deleted) Delete(new ResourceKey(news.Kind, ns, name));
+        foreach (var found in news.Change.Put) Put(news.Served!, found);
+        if (news.Change.IsList) _unsynced.Remove(news.Kind);
     }
 
     private void Put(ServedKind served, ApiObject found)
@@ -110,20 +92,13 @@ public sealed class KubernetesSource : IAsyncDisposable
         }
 
         _unreadable.Remove(key);
-        if (_revision.Note(key, resource))
-        {
-            JudgeAgain();
-        }
-
+        if (_revision.Note(key, resource)) JudgeAgain();
         if (_revision.Takes(resource))
         {
             _put[key] = resource;
             _deleted.Remove(key);
         }
-        else
-        {
-            LeaveOut(key);
-        }
+        else LeaveOut(key);
     }
 
     private void Delete(ResourceKey key)
@@ -131,10 +106,7 @@ public sealed class KubernetesSource : IAsyncDisposable
         _unreadable.Remove(key);
         _revision.Forget(key);
         LeaveOut(key);
-        if (_revision.Note(key, null))
-        {
-            JudgeAgain();
-        }
+        if (_revision.Note(key, null)) JudgeAgain();
     }
 
     private void LeaveOut(ResourceKey key)
@@ -152,20 +124,13 @@ public sealed class KubernetesSource : IAsyncDisposable
                 _put[resource.Key] = resource;
                 _deleted.Remove(resource.Key);
             }
-            else
-            {
-                LeaveOut(resource.Key);
-            }
+            else LeaveOut(resource.Key);
         }
     }
 
     private void Apply()
     {
-        if (_synced.Task.IsCompleted && _put.Count == 0 && _deleted.Count == 0)
-        {
-            return;
-        }
-
+        if (_synced.Task.IsCompleted && _put.Count == 0 && _deleted.Count == 0) return;
         var result = _store.Apply(new ChangeSet { Put = [.. _put.Values], Delete = [.. _deleted], Author = _options.Server, IsObserved = true });
         _put.Clear();
         _deleted.Clear();
@@ -174,9 +139,6 @@ public sealed class KubernetesSource : IAsyncDisposable
             _say($"warn\tkube\t{held.Resource} {held.Text}: {string.Join("; ", result.Diagnostics.Where(d => d.IsError && d.Resource == held.Resource).Select(d => $"{d.Path}: {d.Text}"))}");
         }
 
-        if (_synced.TrySetResult())
-        {
-            _say($"info\tkube\t{_options.Server}: {result.View.Count} objects of {_options.Kinds.Count} kinds are known");
-        }
+        if (_synced.TrySetResult()) _say($"info\tkube\t{_options.Server}: {result.View.Count} objects of {_options.Kinds.Count} kinds are known");
     }
 }

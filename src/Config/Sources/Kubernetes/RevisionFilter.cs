@@ -32,26 +32,11 @@ internal sealed class RevisionFilter(string revision)
     /// <summary>Takes note of a webhook, or of its end; true when the tags of this revision are others now.</summary>
     public bool Note(ResourceKey key, Resource? webhook)
     {
-        if (key.Kind != Kinds.MutatingWebhookConfiguration)
-        {
-            return false;
-        }
-
+        if (key.Kind != Kinds.MutatingWebhookConfiguration) return false;
         var tag = webhook?.Labels.GetValueOrDefault(RevisionLabel) == revision ? webhook.Labels.GetValueOrDefault(TagLabel) : null;
-        if (_tags.GetValueOrDefault(key) == tag)
-        {
-            return false;
-        }
-
-        if (tag is null)
-        {
-            _tags.Remove(key);
-        }
-        else
-        {
-            _tags[key] = tag;
-        }
-
+        if (_tags.GetValueOrDefault(key) == tag) return false;
+        if (tag is null) _tags.Remove(key);
+        else _tags[key] = tag;
         return true;
     }
 

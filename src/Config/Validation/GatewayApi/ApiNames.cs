@@ -42,11 +42,7 @@ internal static partial class ApiNames
     public static bool TryDuration(string text, out TimeSpan duration)
     {
         duration = default;
-        if (!DurationForm().IsMatch(text) || !Durations.TryParse(text, out var parsed))
-        {
-            return false;
-        }
-
+        if (!DurationForm().IsMatch(text) || !Durations.TryParse(text, out var parsed)) return false;
         duration = parsed.ToTimeSpan();
         return true;
     }

@@ -22,10 +22,7 @@ internal static class BackendPolicyRules
         }
 
         f.ErrorIf(spec.Validation is null, Codes.Required, "spec.validation", "validation is required");
-        if (spec.Validation is { } validation)
-        {
-            Validation(f, "spec.validation", validation);
-        }
+        if (spec.Validation is { } validation) Validation(f, "spec.validation", validation);
     }
 
     private static void Validation(Findings f, string path, BackendTLSPolicyValidation validation)
@@ -38,10 +35,7 @@ internal static class BackendPolicyRules
         f.ErrorIf(validation.CaCertificateRefs.Any(r => r.Name.Length == 0 || r.Kind.Length == 0), Codes.Reference, path + ".caCertificateRefs", "kind and name are required");
         f.ErrorIf(!ApiNames.IsPreciseHostname(validation.Hostname), Codes.BadHost, path + ".hostname", $"\"{validation.Hostname}\" is not a valid hostname");
         f.ErrorIf(validation.SubjectAltNames.Count > 5, Codes.OutOfRange, path + ".subjectAltNames", "must have at most 5 items");
-        foreach (var name in validation.SubjectAltNames)
-        {
-            SubjectAltName(f, path + ".subjectAltNames", name);
-        }
+        foreach (var name in validation.SubjectAltNames) SubjectAltName(f, path + ".subjectAltNames", name);
     }
 
     private static void SubjectAltName(Findings f, string path, BackendTLSPolicyValidation.Types.SubjectAltName name)

@@ -19,10 +19,7 @@ internal static class FilterRules
         }
 
         f.ErrorIf(filters.Any(x => x.Type == "RequestRedirect") && filters.Any(x => x.Type == "URLRewrite"), Codes.Filter, path, "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both");
-        for (var i = 0; i < filters.Count; i++)
-        {
-            Filter(f, $"{path}[{i}]", filters[i], isGrpc);
-        }
+        for (var i = 0; i < filters.Count; i++) Filter(f, $"{path}[{i}]", filters[i], isGrpc);
     }
 
     private static void Filter(Findings f, string path, HTTPRouteFilter filter, bool isGrpc)
@@ -57,11 +54,7 @@ internal static class FilterRules
 
     private static void Headers(Findings f, string path, HTTPHeaderFilter? headers)
     {
-        if (headers is null)
-        {
-            return;
-        }
-
+        if (headers is null) return;
         foreach (var (list, where) in new[] { (headers.Set, ".set"), (headers.Add, ".add") })
         {
             f.ErrorIf(list.Count > 16, Codes.OutOfRange, path + where, "more than 16 headers");
@@ -76,11 +69,7 @@ internal static class FilterRules
 
     private static void Mirror(Findings f, string path, HTTPRequestMirrorFilter? mirror)
     {
-        if (mirror is null)
-        {
-            return;
-        }
-
+        if (mirror is null) return;
         RouteParts.Backend(f, path + ".backendRef", mirror.BackendRef);
         f.ErrorIf(mirror.HasPercent && mirror.Fraction is not null, Codes.Exclusive, path, "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter");
         f.ErrorIf(mirror.HasPercent && mirror.Percent is < 0 or > 100, Codes.BadPercent, path + ".percent", "percent must be from 0 to 100");
@@ -94,29 +83,17 @@ internal static class FilterRules
 
     private static void Redirect(Findings f, string path, HTTPRequestRedirectFilter? redirect)
     {
-        if (redirect is null)
-        {
-            return;
-        }
-
+        if (redirect is null) return;
         f.ErrorIf(redirect.HasScheme && redirect.Scheme is not ("http" or "https"), Codes.Filter, path + ".scheme", "scheme is http or https");
         f.ErrorIf(redirect.HasHostname && !ApiNames.IsPreciseHostname(redirect.Hostname), Codes.BadHost, path + ".hostname", "hostname is not valid");
         f.ErrorIf(redirect.HasStatusCode && redirect.StatusCode is not (301 or 302 or 303 or 307 or 308), Codes.Filter, path + ".statusCode", $"{redirect.StatusCode} is no redirect");
-        if (redirect.HasPort)
-        {
-            Rules.Port(f, path + ".port", redirect.Port);
-        }
-
+        if (redirect.HasPort) Rules.Port(f, path + ".port", redirect.Port);
         Modifier(f, path + ".path", redirect.Path);
     }
 
     private static void Modifier(Findings f, string path, HTTPPathModifier? modifier)
     {
-        if (modifier is null)
-        {
-            return;
-        }
-
+        if (modifier is null) return;
         f.ErrorIf(modifier.Type is not ("ReplaceFullPath" or "ReplacePrefixMatch"), Codes.Filter, path + ".type", $"\"{modifier.Type}\" is neither ReplaceFullPath nor ReplacePrefixMatch");
         f.ErrorIf(modifier.Type == "ReplaceFullPath" && !modifier.HasReplaceFullPath, Codes.Filter, path, "replaceFullPath must be specified when type is set to 'ReplaceFullPath'");
         f.ErrorIf(modifier.Type != "ReplaceFullPath" && modifier.HasReplaceFullPath, Codes.Filter, path, "type must be 'ReplaceFullPath' when replaceFullPath is set");
@@ -126,11 +103,7 @@ internal static class FilterRules
 
     private static void Cors(Findings f, string path, HTTPCORSFilter? cors)
     {
-        if (cors is null)
-        {
-            return;
-        }
-
+        if (cors is null) return;
         foreach (var (list, where, what) in new[] { (cors.AllowOrigins, ".allowOrigins", "AllowOrigins"), (cors.AllowMethods, ".allowMethods", "AllowMethods"), (cors.AllowHeaders, ".allowHeaders", "AllowHeaders") })
         {
             f.ErrorIf(list.Contains("*") && list.Count > 1, Codes.Cors, path + where, $"{what} cannot contain '*' alongside other entries");
@@ -145,11 +118,7 @@ internal static class FilterRules
 
     private static void ExternalAuth(Findings f, string path, HTTPExternalAuthFilter? auth)
     {
-        if (auth is null)
-        {
-            return;
-        }
-
+        if (auth is null) return;
         RouteParts.Backend(f, path + ".backendRef", auth.BackendRef);
         f.ErrorIf(auth.Protocol is not ("HTTP" or "GRPC"), Codes.Filter, path + ".protocol", "protocol is HTTP or GRPC");
         f.ErrorIf(auth.Protocol == "GRPC" && auth.Grpc is null, Codes.Filter, path, "grpc must be specified when protocol is set to 'GRPC'");

@@ -14,10 +14,7 @@ internal static partial class GrpcRouteApiRules
         RouteParts.RuleNames(f, spec.Rules.Select(r => r.Name));
         f.ErrorIf(spec.Rules.Count > 16, Codes.OutOfRange, "spec.rules", "more than 16 rules");
         f.ErrorIf(spec.Rules.Sum(r => r.Matches.Count) > 128, Codes.OutOfRange, "spec.rules", "the total number of matches across all rules in a route must be less than 128");
-        for (var i = 0; i < spec.Rules.Count; i++)
-        {
-            Rule(f, $"spec.rules[{i}]", spec.Rules[i]);
-        }
+        for (var i = 0; i < spec.Rules.Count; i++) Rule(f, $"spec.rules[{i}]", spec.Rules[i]);
     }
 
     private static void Rule(Findings f, string path, GRPCRouteRule rule)
@@ -42,11 +39,7 @@ internal static partial class GrpcRouteApiRules
 
     private static void Method(Findings f, string path, GRPCMethodMatch? method)
     {
-        if (method is null)
-        {
-            return;
-        }
-
+        if (method is null) return;
         f.ErrorIf(!method.HasService && !method.HasMethod, Codes.Route, path, "One or both of 'service' or 'method' must be specified");
         var isExact = !method.HasType || method.Type == "Exact";
         f.ErrorIf(isExact && method.HasService && !ServiceForm().IsMatch(method.Service), Codes.Route, path + ".service", "service must only contain valid characters");

@@ -17,20 +17,13 @@ internal static class HttpRouteApiRules
         RouteParts.RuleNames(f, spec.Rules.Select(r => r.Name));
         f.ErrorIf(spec.Rules.Count > 16, Codes.OutOfRange, "spec.rules", "more than 16 rules");
         f.ErrorIf(spec.Rules.Sum(r => r.Matches.Count) > MatchesMax, Codes.OutOfRange, "spec.rules", $"the total number of matches across all rules in a route must be less than {MatchesMax}");
-        for (var i = 0; i < spec.Rules.Count; i++)
-        {
-            Rule(f, $"spec.rules[{i}]", spec.Rules[i]);
-        }
+        for (var i = 0; i < spec.Rules.Count; i++) Rule(f, $"spec.rules[{i}]", spec.Rules[i]);
     }
 
     private static void Rule(Findings f, string path, HTTPRouteRule rule)
     {
         f.ErrorIf(rule.Matches.Count > 64, Codes.OutOfRange, path + ".matches", "more than 64 matches");
-        for (var i = 0; i < rule.Matches.Count; i++)
-        {
-            Match(f, $"{path}.matches[{i}]", rule.Matches[i]);
-        }
-
+        for (var i = 0; i < rule.Matches.Count; i++) Match(f, $"{path}.matches[{i}]", rule.Matches[i]);
         FilterRules.Check(f, path + ".filters", rule.Filters, isGrpc: false);
         f.ErrorIf(rule.BackendRefs.Count > 0 && rule.Filters.Any(x => x.RequestRedirect is not null), Codes.Route, path, "RequestRedirect filter must not be used together with backendRefs");
         PrefixNeedsPrefix(f, path, rule, rule.Filters, "");
@@ -67,10 +60,7 @@ internal static class HttpRouteApiRules
             var (type, value) = (uri.HasType ? uri.Type : "PathPrefix", uri.HasValue ? uri.Value : "/");
             f.ErrorIf(type is not ("Exact" or "PathPrefix" or "RegularExpression"), Codes.Route, path + ".path.type", "type must be one of ['Exact', 'PathPrefix', 'RegularExpression']");
             f.ErrorIf(value.Length > 1024, Codes.OutOfRange, path + ".path.value", "more than 1024 characters");
-            if (type is "Exact" or "PathPrefix")
-            {
-                f.ErrorIf(PathProblem(value), Codes.Route, path + ".path.value");
-            }
+            if (type is "Exact" or "PathPrefix") f.ErrorIf(PathProblem(value), Codes.Route, path + ".path.value");
         }
 
         f.ErrorIf(match.HasMethod && !Methods.Contains(match.Method), Codes.Route, path + ".method", $"\"{match.Method}\" is no method");
@@ -80,11 +70,7 @@ internal static class HttpRouteApiRules
 
     private static string? PathProblem(string value)
     {
-        if (!value.StartsWith('/'))
-        {
-            return "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']";
-        }
-
+        if (!value.StartsWith('/')) return "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']";
         if (ForbiddenInPaths.FirstOrDefault(part => value.Contains(part, StringComparison.Ordinal)) is { } forbidden)
         {
             return $"must not contain '{forbidden}' when type one of ['Exact', 'PathPrefix']";
@@ -97,11 +83,7 @@ internal static class HttpRouteApiRules
 
     private static void Timeouts(Findings f, string path, HTTPRouteTimeouts? timeouts)
     {
-        if (timeouts is null)
-        {
-            return;
-        }
-
+        if (timeouts is null) return;
         var (request, backend) = (TimeSpan.Zero, TimeSpan.Zero);
         f.ErrorIf(timeouts.HasRequest && !ApiNames.TryDuration(timeouts.Request, out request), Codes.BadDuration, path + ".request", $"\"{timeouts.Request}\" is no duration");
         f.ErrorIf(timeouts.HasBackendRequest && !ApiNames.TryDuration(timeouts.BackendRequest, out backend), Codes.BadDuration, path + ".backendRequest", $"\"{timeouts.BackendRequest}\" is no duration");
@@ -110,11 +92,7 @@ internal static class HttpRouteApiRules
 
     private static void Retry(Findings f, string path, HTTPRouteRetry? retry)
     {
-        if (retry is null)
-        {
-            return;
-        }
-
+        if (retry is null) return;
         f.ErrorIf(retry.Codes.Any(c => c is < 400 or > 599), Codes.OutOfRange, path + ".codes", "a code is from 400 to 599");
         f.ErrorIf(retry.HasAttempts && retry.Attempts < 1, Codes.OutOfRange, path + ".attempts", "should be greater than or equal to 1");
         f.ErrorIf(retry.HasBackoff && !ApiNames.TryDuration(retry.Backoff, out _), Codes.BadDuration, path + ".backoff", $"\"{retry.Backoff}\" is no duration");

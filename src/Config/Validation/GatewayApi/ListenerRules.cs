@@ -82,11 +82,7 @@ internal static class ListenerRules
 
     private static void Infrastructure(Findings f, GatewayInfrastructure? infrastructure)
     {
-        if (infrastructure is null)
-        {
-            return;
-        }
-
+        if (infrastructure is null) return;
         const string Path = "spec.infrastructure";
         f.ErrorIf(infrastructure.Labels.Count > 8, Codes.OutOfRange, Path + ".labels", "must have at most 8 items");
         f.ErrorIf(infrastructure.Annotations.Count > 16, Codes.OutOfRange, Path + ".annotations", "must have at most 16 items");

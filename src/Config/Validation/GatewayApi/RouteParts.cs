@@ -31,10 +31,7 @@ internal static class RouteParts
     {
         f.ErrorIf(name.Length == 0, Codes.Required, path, "name is required");
         f.ErrorIf(group.Length == 0 && (!hasKind || kind == "Service") && !hasPort, Codes.Reference, path, "Must have port for Service reference");
-        if (hasPort)
-        {
-            Rules.Port(f, path + ".port", port);
-        }
+        if (hasPort) Rules.Port(f, path + ".port", port);
     }
 
     public static void Backend(Findings f, string path, BackendObjectReference? backend)
@@ -84,11 +81,7 @@ internal static class RouteParts
 
     public static void SessionPersistence(Findings f, string path, SessionPersistence? session)
     {
-        if (session is null)
-        {
-            return;
-        }
-
+        if (session is null) return;
         var lifetime = session.Cookie?.LifetimeType is { Length: > 0 } direct ? direct : session.CookieConfig?.LifetimeType ?? "";
         f.ErrorIf(lifetime == "Permanent" && session.AbsoluteTimeout.Length == 0, Codes.Policy, path, "AbsoluteTimeout must be specified when cookie lifetimeType is Permanent");
         var type = session.HasType ? session.Type : "Cookie";

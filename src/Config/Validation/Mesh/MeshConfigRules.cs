@@ -25,26 +25,14 @@ public static class MeshConfigRules
         Rules.Duration(f, "hboneIdleTimeout", mesh.HboneIdleTimeout, zeroAllowed: true);
         Rules.Duration(f, "dnsRefreshRate", mesh.DnsRefreshRate);
         f.ErrorIf(mesh.TrustDomain.Length > 0 ? NameRules.TrustDomain(mesh.TrustDomain) : null, Codes.Mesh, "trustDomain");
-        foreach (var alias in mesh.TrustDomainAliases)
-        {
-            f.ErrorIf(NameRules.TrustDomain(alias), Codes.Mesh, "trustDomainAliases");
-        }
-
-        if (mesh.DefaultConfig is { } proxy)
-        {
-            ProxyConfigRules.Check(f, "defaultConfig", proxy);
-        }
-
+        foreach (var alias in mesh.TrustDomainAliases) f.ErrorIf(NameRules.TrustDomain(alias), Codes.Mesh, "trustDomainAliases");
+        if (mesh.DefaultConfig is { } proxy) ProxyConfigRules.Check(f, "defaultConfig", proxy);
         LoadBalancerRules.Locality(f, "localityLbSetting", mesh.LocalityLbSetting, new OutlierDetection());
         LoadBalancerRules.ZoneAware(f, "zoneAwareLbSetting", mesh.ZoneAwareLbSetting, new OutlierDetection());
         HttpPolicyRules.Retries(f, "defaultHttpRetryPolicy", mesh.DefaultHttpRetryPolicy);
         InboundRetries(f, "defaultInboundHttpRetryPolicy", mesh.DefaultInboundHttpRetryPolicy);
         DefaultTrafficPolicy(f, "defaultTrafficPolicy", mesh.DefaultTrafficPolicy);
-        foreach (var settings in mesh.ServiceSettings)
-        {
-            ServiceHosts(f, "serviceSettings", settings.Hosts);
-        }
-
+        foreach (var settings in mesh.ServiceSettings) ServiceHosts(f, "serviceSettings", settings.Hosts);
         ProviderRules.Check(f, mesh);
         return f;
     }
@@ -66,10 +54,7 @@ public static class MeshConfigRules
 
     public static void ServiceHosts(Findings f, string path, IEnumerable<string> hosts)
     {
-        foreach (var host in hosts)
-        {
-            f.ErrorIf(NameRules.WildcardDomain(host), Codes.BadHost, path + ".hosts");
-        }
+        foreach (var host in hosts) f.ErrorIf(NameRules.WildcardDomain(host), Codes.BadHost, path + ".hosts");
     }
 
     /// <summary>Everything that is wrong with the networks.</summary>
@@ -84,10 +69,7 @@ public static class MeshConfigRules
                 f.ErrorIf(endpoint.NeCase == Network.Types.NetworkEndpoints.NeOneofCase.FromRegistry && endpoint.FromRegistry.Length == 0, Codes.Mesh, $"networks.{name}.endpoints", "fromRegistry must not be empty");
             }
 
-            foreach (var gateway in network.Gateways)
-            {
-                Gateway(f, $"networks.{name}.gateways", gateway);
-            }
+            foreach (var gateway in network.Gateways) Gateway(f, $"networks.{name}.gateways", gateway);
         }
 
         return f;

@@ -46,11 +46,7 @@ internal static class ProxyConfigRules
 
     public static void ConnectionSettingsAre(Findings f, string path, ConnectionSettings? settings)
     {
-        if (settings is null)
-        {
-            return;
-        }
-
+        if (settings is null) return;
         Positive(f, path + ".listenerPerConnectionBufferLimitBytes", settings.ListenerPerConnectionBufferLimitBytes);
         Positive(f, path + ".clusterPerConnectionBufferLimitBytes", settings.ClusterPerConnectionBufferLimitBytes);
         Positive(f, path + ".httpMaxConcurrentStreams", settings.HttpMaxConcurrentStreams);

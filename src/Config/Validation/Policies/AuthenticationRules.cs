@@ -15,20 +15,14 @@ internal static class AuthenticationRules
     {
         Rules.Selector(f, "spec.selector", policy.Selector);
         f.ErrorIf(policy.PortLevelMtls.Count > 0 && (policy.Selector is null || policy.Selector.MatchLabels.Count == 0), Codes.PortMtls, "spec.portLevelMtls", "mTLS per port needs a selector with labels");
-        foreach (var port in policy.PortLevelMtls.Keys)
-        {
-            Rules.Port(f, "spec.portLevelMtls", port);
-        }
+        foreach (var port in policy.PortLevelMtls.Keys) Rules.Port(f, "spec.portLevelMtls", port);
     }
 
     public static void CheckRequest(Findings f, RequestAuthentication policy, IReadOnlyDictionary<string, string> annotations)
     {
         Rules.Attachment(f, policy.Selector, policy.TargetRef, policy.TargetRefs);
         f.ErrorIf(annotations.ContainsKey("istio.io/dry-run"), Codes.BadAnnotation, "metadata.annotations", "istio.io/dry-run is not supported here");
-        for (var i = 0; i < policy.JwtRules.Count; i++)
-        {
-            Jwt(f, $"spec.jwtRules[{i}]", policy.JwtRules[i]);
-        }
+        for (var i = 0; i < policy.JwtRules.Count; i++) Jwt(f, $"spec.jwtRules[{i}]", policy.JwtRules[i]);
     }
 
     private static void Jwt(Findings f, string path, JWTRule rule)
@@ -37,16 +31,8 @@ internal static class AuthenticationRules
         f.ErrorIf(rule.Jwks.Length > 0 && rule.JwksUri.Length > 0, Codes.Exclusive, path, "only one of jwks or jwksUri can be set");
         f.ErrorIf(rule.Audiences.Any(a => a.Length == 0), Codes.JwtRule, path + ".audiences", "audience must be non-empty string");
         f.ErrorIf(rule.JwksUri.Length > 0 && !IsHttpUri(rule.JwksUri), Codes.JwtRule, path + ".jwksUri", $"\"{rule.JwksUri}\" is no http or https URI");
-        if (rule.Jwks.Length > 0)
-        {
-            Jwks(f, path + ".jwks", rule.Jwks);
-        }
-
-        foreach (var header in rule.FromHeaders)
-        {
-            f.ErrorIf(header.Name.Length == 0, Codes.JwtRule, path + ".fromHeaders", "location header name must be non-empty string");
-        }
-
+        if (rule.Jwks.Length > 0) Jwks(f, path + ".jwks", rule.Jwks);
+        foreach (var header in rule.FromHeaders) f.ErrorIf(header.Name.Length == 0, Codes.JwtRule, path + ".fromHeaders", "location header name must be non-empty string");
         f.ErrorIf(rule.FromParams.Any(p => p.Length == 0), Codes.JwtRule, path + ".fromParams", "location query must be non-empty string");
         f.ErrorIf(rule.FromCookies.Any(c => c.Length == 0), Codes.JwtRule, path + ".fromCookies", "location cookie must be non-empty string");
         f.ErrorIf(rule.SpaceDelimitedClaims.Any(c => c.Length == 0), Codes.JwtRule, path + ".spaceDelimitedClaims", "claim must be non-empty string");

@@ -21,10 +21,7 @@ internal static class AuthorizationRules
 
         ActionFits(f, policy);
         f.ErrorIf(policy.Rules.Count > 512, Codes.OutOfRange, "spec.rules", "more than 512 rules");
-        for (var i = 0; i < policy.Rules.Count; i++)
-        {
-            Rule(f, $"spec.rules[{i}]", policy.Rules[i], policy.Action);
-        }
+        for (var i = 0; i < policy.Rules.Count; i++) Rule(f, $"spec.rules[{i}]", policy.Rules[i], policy.Action);
     }
 
     private static void ActionFits(Findings f, AuthorizationPolicy policy)
@@ -44,25 +41,10 @@ internal static class AuthorizationRules
 
     private static void Rule(Findings f, string path, Rule rule, Action action)
     {
-        for (var i = 0; i < rule.From.Count; i++)
-        {
-            SourceRules.Check(f, $"{path}.from[{i}].source", rule.From[i].Source, action == Action.Custom);
-        }
-
-        for (var i = 0; i < rule.To.Count; i++)
-        {
-            Operation(f, $"{path}.to[{i}].operation", rule.To[i].Operation);
-        }
-
-        for (var i = 0; i < rule.When.Count; i++)
-        {
-            ConditionRules.Check(f, $"{path}.when[{i}]", rule.When[i], action == Action.Custom);
-        }
-
-        if (action == Action.Deny)
-        {
-            OnlyHttp(f, path, rule);
-        }
+        for (var i = 0; i < rule.From.Count; i++) SourceRules.Check(f, $"{path}.from[{i}].source", rule.From[i].Source, action == Action.Custom);
+        for (var i = 0; i < rule.To.Count; i++) Operation(f, $"{path}.to[{i}].operation", rule.To[i].Operation);
+        for (var i = 0; i < rule.When.Count; i++) ConditionRules.Check(f, $"{path}.when[{i}]", rule.When[i], action == Action.Custom);
+        if (action == Action.Deny) OnlyHttp(f, path, rule);
     }
 
     private static void Operation(Findings f, string path, Operation? operation)
@@ -84,10 +66,7 @@ internal static class AuthorizationRules
             f.ErrorIf(!isPort, Codes.BadPort, path + ".ports", $"invalid port \"{port}\"");
         }
 
-        foreach (var template in operation.Paths.Concat(operation.NotPaths))
-        {
-            f.ErrorIf(PathTemplates.Problem(template), Codes.Rule, path + ".paths");
-        }
+        foreach (var template in operation.Paths.Concat(operation.NotPaths)) f.ErrorIf(PathTemplates.Problem(template), Codes.Rule, path + ".paths");
     }
 
     public static void Values(Findings f, string path, IReadOnlyList<string> values, IReadOnlyList<string> notValues) =>

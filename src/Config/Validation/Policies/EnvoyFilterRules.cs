@@ -16,16 +16,9 @@ internal static class EnvoyFilterRules
     {
         Rules.SelectorLabels(f, "spec.workloadSelector.labels", filter.WorkloadSelector?.Labels ?? []);
         f.ErrorIf(filter.WorkloadSelector is not null && filter.TargetRefs.Count > 0, Codes.Exclusive, "spec", "only one of targetRefs or workloadSelector can be set");
-        for (var i = 0; i < filter.TargetRefs.Count; i++)
-        {
-            Rules.Target(f, $"spec.targetRefs[{i}]", filter.TargetRefs[i]);
-        }
-
+        for (var i = 0; i < filter.TargetRefs.Count; i++) Rules.Target(f, $"spec.targetRefs[{i}]", filter.TargetRefs[i]);
         f.WarnIf(filter.ConfigPatches.Count > 0, Codes.PatchInternals, "spec", "EnvoyFilter exposes internal implementation details that may change at any time; prefer other kinds where one can say it");
-        for (var i = 0; i < filter.ConfigPatches.Count; i++)
-        {
-            Patch(f, $"spec.configPatches[{i}]", filter.ConfigPatches[i]);
-        }
+        for (var i = 0; i < filter.ConfigPatches.Count; i++) Patch(f, $"spec.configPatches[{i}]", filter.ConfigPatches[i]);
     }
 
     private static void Patch(Findings f, string path, EnvoyFilter.Types.EnvoyConfigObjectPatch patch)
@@ -42,32 +35,19 @@ internal static class EnvoyFilterRules
         ProxyVersion(f, path + ".match.proxy.proxyVersion", patch.Match?.Proxy?.ProxyVersion ?? "");
         MatchFits(f, path + ".match", patch.ApplyTo, patch.Match);
         OperationFits(f, path + ".patch.operation", patch.ApplyTo, change.Operation);
-        if (change.Value is not null && change.Operation != Operation.Remove)
-        {
-            Value(f, path + ".patch.value", patch.ApplyTo, change.Value);
-        }
+        if (change.Value is not null && change.Operation != Operation.Remove) Value(f, path + ".patch.value", patch.ApplyTo, change.Value);
     }
 
     private static void ProxyVersion(Findings f, string path, string regex)
     {
-        if (regex.Length > RegexSyntax.CharsMax)
-        {
-            f.Warn(Codes.PatchDoubtful, path, $"Envoy filter: proxyVersion match exceeds {RegexSyntax.CharsMax} characters and will be ignored");
-        }
-        else if (regex.Length > 0 && RegexSyntax.Problem(regex) is { } reason)
-        {
-            f.Error(Codes.Patch, path, $"Envoy filter: invalid regex for proxy version, [{reason}]");
-        }
+        if (regex.Length > RegexSyntax.CharsMax) f.Warn(Codes.PatchDoubtful, path, $"Envoy filter: proxyVersion match exceeds {RegexSyntax.CharsMax} characters and will be ignored");
+        else if (regex.Length > 0 && RegexSyntax.Problem(regex) is { } reason) f.Error(Codes.Patch, path, $"Envoy filter: invalid regex for proxy version, [{reason}]");
     }
 
     private static void MatchFits(Findings f, string path, ApplyTo applyTo, Match? match)
     {
         var kind = match?.ObjectTypesCase ?? Match.ObjectTypesOneofCase.None;
-        if (match is null || kind == Match.ObjectTypesOneofCase.None)
-        {
-            return;
-        }
-
+        if (match is null || kind == Match.ObjectTypesOneofCase.None) return;
         if (kind == Match.ObjectTypesOneofCase.Waypoint)
         {
             f.ErrorIf(match.Context != EnvoyFilter.Types.PatchContext.Waypoint, Codes.Patch, path, "Envoy filter: only support waypointMatch when context is WAYPOINT");
@@ -106,28 +86,15 @@ internal static class EnvoyFilterRules
     /// <summary>The value must be readable as the message that it becomes part of.</summary>
     private static void Value(Findings f, string path, ApplyTo applyTo, Google.Protobuf.WellKnownTypes.Struct value)
     {
-        if (Target(applyTo) is not { } target)
-        {
-            return;
-        }
-
+        if (Target(applyTo) is not { } target) return;
         var found = new DiagnosticBag();
         new MessageReader("", found, UnknownFields.Warning).ReadInto(StructNodes.ToNode(value), target);
         foreach (var finding in found)
         {
             var at = finding.Path.Length > 0 ? $"{path}.{finding.Path}" : path;
-            if (finding.Code == DocumentCodes.UnknownType)
-            {
-                UnknownType(f, at, finding.Text);
-            }
-            else if (finding.IsError)
-            {
-                f.Error(Codes.Patch, at, $"Envoy filter: {finding.Text}");
-            }
-            else
-            {
-                f.Warn(Codes.PatchDoubtful, at, $"unknown field: {finding.Text}");
-            }
+            if (finding.Code == DocumentCodes.UnknownType) UnknownType(f, at, finding.Text);
+            else if (finding.IsError) f.Error(Codes.Patch, at, $"Envoy filter: {finding.Text}");
+            else f.Warn(Codes.PatchDoubtful, at, $"unknown field: {finding.Text}");
         }
     }
 

@@ -14,20 +14,13 @@ internal static class ExtensionRules
     {
         Rules.Attachment(f, plugin.Selector, plugin.TargetRef, plugin.TargetRefs);
         Module(f, "spec", plugin.Url, plugin.Sha256, plugin.ImagePullSecret, plugin.PluginName, plugin.VmConfig);
-        for (var i = 0; i < plugin.Match.Count; i++)
-        {
-            Ports(f, $"spec.match[{i}].ports", plugin.Match[i].Ports);
-        }
+        for (var i = 0; i < plugin.Match.Count; i++) Ports(f, $"spec.match[{i}].ports", plugin.Match[i].Ports);
     }
 
     public static void CheckTraffic(Findings f, TrafficExtension extension)
     {
         Rules.Attachment(f, extension.Selector, null, extension.TargetRefs);
-        for (var i = 0; i < extension.Match.Count; i++)
-        {
-            Ports(f, $"spec.match[{i}].ports", extension.Match[i].Ports);
-        }
-
+        for (var i = 0; i < extension.Match.Count; i++) Ports(f, $"spec.match[{i}].ports", extension.Match[i].Ports);
         switch (extension.FilterConfigCase)
         {
             case TrafficExtension.FilterConfigOneofCase.Wasm:
@@ -61,11 +54,7 @@ internal static class ExtensionRules
 
     private static string? UrlProblem(string url)
     {
-        if (url.Length == 0)
-        {
-            return "url field needs to be set";
-        }
-
+        if (url.Length == 0) return "url field needs to be set";
         var colon = url.IndexOf("://", StringComparison.Ordinal);
         var scheme = colon < 0 ? "" : url[..colon];
         var rest = colon < 0 ? url : url[(colon + 3)..];
@@ -87,9 +76,6 @@ internal static class ExtensionRules
 
     private static void Ports(Findings f, string path, IEnumerable<PortSelector> ports)
     {
-        foreach (var port in ports)
-        {
-            Rules.Port(f, path, port.Number);
-        }
+        foreach (var port in ports) Rules.Port(f, path, port.Number);
     }
 }

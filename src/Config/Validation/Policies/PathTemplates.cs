@@ -16,31 +16,17 @@ public static class PathTemplates
     /// <summary>Why the template is not valid, or null.</summary>
     public static string? Problem(string path)
     {
-        if (!path.Contains('{') && !path.Contains('}'))
-        {
-            return null;
-        }
-
+        if (!path.Contains('{') && !path.Contains('}')) return null;
         var seenAny = false;
         foreach (var segment in path.Trim('/').Split('/'))
         {
             if (segment is One or Any)
             {
-                if (seenAny)
-                {
-                    return segment == One ? $"invalid path {path}: {One} is not supported after {Any}" : $"invalid path {path}: {Any} may occur once";
-                }
-
+                if (seenAny) return segment == One ? $"invalid path {path}: {One} is not supported after {Any}" : $"invalid path {path}: {Any} may occur once";
                 seenAny |= segment == Any;
             }
-            else if (segment.Contains('{') || segment.Contains('}'))
-            {
-                return $"invalid path {path}: {{ and }} are not supported in a segment other than as {One} and {Any}";
-            }
-            else if (IsTemplate(path) && !IsLiteral(segment))
-            {
-                return $"invalid path {path}: \"{segment}\" beside {One} and {Any} is not a literal text";
-            }
+            else if (segment.Contains('{') || segment.Contains('}')) return $"invalid path {path}: {{ and }} are not supported in a segment other than as {One} and {Any}";
+            else if (IsTemplate(path) && !IsLiteral(segment)) return $"invalid path {path}: \"{segment}\" beside {One} and {Any} is not a literal text";
         }
 
         return null;

@@ -78,9 +78,6 @@ internal static class SourceRules
 
     private static void Addresses(Findings f, string path, IEnumerable<string> blocks)
     {
-        foreach (var block in blocks)
-        {
-            f.ErrorIf(block.Length == 0 ? "empty value not allowed" : NameRules.Subnet(block), Codes.BadAddress, path);
-        }
+        foreach (var block in blocks) f.ErrorIf(block.Length == 0 ? "empty value not allowed" : NameRules.Subnet(block), Codes.BadAddress, path);
     }
 }

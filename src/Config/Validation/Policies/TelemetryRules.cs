@@ -11,16 +11,8 @@ internal static class TelemetryRules
     {
         Rules.Attachment(f, telemetry.Selector, telemetry.TargetRef, telemetry.TargetRefs);
         f.WarnIf(telemetry.Tracing.Count > 1, Codes.OnlyOneProvider, "spec.tracing", "multiple tracing is not currently supported");
-        for (var i = 0; i < telemetry.Tracing.Count; i++)
-        {
-            Tracing(f, $"spec.tracing[{i}]", telemetry.Tracing[i]);
-        }
-
-        for (var i = 0; i < telemetry.Metrics.Count; i++)
-        {
-            Metrics(f, $"spec.metrics[{i}]", telemetry.Metrics[i]);
-        }
-
+        for (var i = 0; i < telemetry.Tracing.Count; i++) Tracing(f, $"spec.tracing[{i}]", telemetry.Tracing[i]);
+        for (var i = 0; i < telemetry.Metrics.Count; i++) Metrics(f, $"spec.metrics[{i}]", telemetry.Metrics[i]);
         for (var i = 0; i < telemetry.AccessLogging.Count; i++)
         {
             var (logging, path) = (telemetry.AccessLogging[i], $"spec.accessLogging[{i}]");

@@ -22,11 +22,7 @@ internal static class HttpPolicyRules
 
     public static void Abort(Findings f, string path, HTTPFaultInjection.Types.Abort? abort)
     {
-        if (abort is null)
-        {
-            return;
-        }
-
+        if (abort is null) return;
         Rules.Percent(f, path + ".percentage", abort.Percentage?.Value ?? 0);
         switch (abort.ErrorTypeCase)
         {
@@ -47,11 +43,7 @@ internal static class HttpPolicyRules
 
     public static void Delay(Findings f, string path, HTTPFaultInjection.Types.Delay? delay)
     {
-        if (delay is null)
-        {
-            return;
-        }
-
+        if (delay is null) return;
         Rules.IntegerPercent(f, path + ".percent", delay.Percent);
         f.WarnIf(delay.Percent > 0, Codes.Deprecated, path + ".percent", "\"percent\" is deprecated, use \"percentage\"");
         Rules.Percent(f, path + ".percentage", delay.Percentage?.Value ?? 0);
@@ -61,11 +53,7 @@ internal static class HttpPolicyRules
 
     public static void Retries(Findings f, string path, HTTPRetry? retries)
     {
-        if (retries is null)
-        {
-            return;
-        }
-
+        if (retries is null) return;
         f.ErrorIf(retries.Attempts < 0, Codes.Retries, path + ".attempts", "attempts cannot be negative");
         var configured = retries.PerTryTimeout is not null || retries.RetryOn.Length > 0 || retries.RetryRemoteLocalities is not null || retries.Backoff is not null;
         f.ErrorIf(retries.Attempts == 0 && configured, Codes.Retries, path, "http retry policy configured when attempts are set to 0 (disabled)");
@@ -87,32 +75,12 @@ internal static class HttpPolicyRules
 
     public static void Cors(Findings f, string path, CorsPolicy? policy)
     {
-        if (policy is null)
-        {
-            return;
-        }
-
+        if (policy is null) return;
         f.WarnIf(policy.AllowOrigin.Count > 0, Codes.Deprecated, path + ".allowOrigin", "\"allowOrigin\" is deprecated, use \"allowOrigins\"");
-        for (var i = 0; i < policy.AllowOrigins.Count; i++)
-        {
-            Origin(f, $"{path}.allowOrigins[{i}]", policy.AllowOrigins[i]);
-        }
-
-        foreach (var method in policy.AllowMethods)
-        {
-            f.ErrorIf(!Methods.Contains(method), Codes.Cors, path + ".allowMethods", $"\"{method}\" is not a supported HTTP method");
-        }
-
-        foreach (var name in policy.AllowHeaders)
-        {
-            Rules.HeaderName(f, path + ".allowHeaders", name);
-        }
-
-        foreach (var name in policy.ExposeHeaders)
-        {
-            Rules.HeaderName(f, path + ".exposeHeaders", name);
-        }
-
+        for (var i = 0; i < policy.AllowOrigins.Count; i++) Origin(f, $"{path}.allowOrigins[{i}]", policy.AllowOrigins[i]);
+        foreach (var method in policy.AllowMethods) f.ErrorIf(!Methods.Contains(method), Codes.Cors, path + ".allowMethods", $"\"{method}\" is not a supported HTTP method");
+        foreach (var name in policy.AllowHeaders) Rules.HeaderName(f, path + ".allowHeaders", name);
+        foreach (var name in policy.ExposeHeaders) Rules.HeaderName(f, path + ".exposeHeaders", name);
         Rules.Duration(f, path + ".maxAge", policy.MaxAge);
         f.ErrorIf(policy.MaxAge is { Nanos: not 0 }, Codes.Cors, path + ".maxAge", "max_age duration is accurate only to seconds precision");
     }
@@ -127,10 +95,7 @@ internal static class HttpPolicyRules
             _ => ("", "origin"),
         };
         f.ErrorIf(text.Length == 0, Codes.Cors, path, $"the {kind} of an allowed origin must not be empty");
-        if (kind == "regex" && text.Length > 0)
-        {
-            Rules.Regex(f, path, text, "corsPolicy");
-        }
+        if (kind == "regex" && text.Length > 0) Rules.Regex(f, path, text, "corsPolicy");
     }
 
     public static void Redirect(Findings f, string path, HTTPRedirect redirect)
@@ -141,19 +106,12 @@ internal static class HttpPolicyRules
         f.ErrorIf(redirect.Uri.Length > 0 && redirect.PrefixRewrite.Length > 0, Codes.Exclusive, path, "redirect cannot have both uri and prefixRewrite");
         f.ErrorIf(redirect.RedirectCode is not 0 and (< 300 or > 399), Codes.Redirect, path + ".redirectCode", $"redirect code {redirect.RedirectCode} is not 3xx");
         f.ErrorIf(redirect.Scheme is not ("" or "http" or "https"), Codes.Redirect, path + ".scheme", $"redirect scheme must be http or https, not \"{redirect.Scheme}\"");
-        if (redirect.RedirectPortCase == HTTPRedirect.RedirectPortOneofCase.Port)
-        {
-            Rules.Port(f, path + ".port", redirect.Port);
-        }
+        if (redirect.RedirectPortCase == HTTPRedirect.RedirectPortOneofCase.Port) Rules.Port(f, path + ".port", redirect.Port);
     }
 
     public static void Rewrite(Findings f, string path, HTTPRewrite? rewrite)
     {
-        if (rewrite is null)
-        {
-            return;
-        }
-
+        if (rewrite is null) return;
         f.ErrorIf(rewrite.Uri.Length > 0 && rewrite.UriRegexRewrite is not null, Codes.Exclusive, path, "rewrite may only contain one of uri or uri_regex_rewrite");
         f.ErrorIf(rewrite.Uri.Length == 0 && rewrite.Authority.Length == 0 && rewrite.UriRegexRewrite is null, Codes.Redirect, path, "rewrite must specify uri, uri_regex_rewrite or authority");
         RegexRewrite(f, path + ".uriRegexRewrite", rewrite.UriRegexRewrite);
@@ -161,15 +119,8 @@ internal static class HttpPolicyRules
 
     public static void RegexRewrite(Findings f, string path, RegexRewrite? rewrite)
     {
-        if (rewrite is null)
-        {
-            return;
-        }
-
+        if (rewrite is null) return;
         f.ErrorIf(rewrite.Match.Length == 0 || rewrite.Rewrite.Length == 0, Codes.Redirect, path, "uri_regex_rewrite requires both rewrite and match fields to be specified");
-        if (rewrite.Match.Length > 0)
-        {
-            Rules.Regex(f, path + ".match", rewrite.Match, "uriRegexRewrite");
-        }
+        if (rewrite.Match.Length > 0) Rules.Regex(f, path + ".match", rewrite.Match, "uriRegexRewrite");
     }
 }

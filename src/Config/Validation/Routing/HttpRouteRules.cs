@@ -11,20 +11,9 @@ internal static class HttpRouteRules
 
     public static void Check(Findings f, string path, HTTPRoute route, bool isDelegate, bool forGateway)
     {
-        if (route.Delegate is not null)
-        {
-            Root(f, path, route, isDelegate);
-        }
-        else
-        {
-            Action(f, path, route);
-        }
-
-        for (var i = 0; i < route.Match.Count; i++)
-        {
-            Match(f, $"{path}.match[{i}]", route.Match[i], forGateway);
-        }
-
+        if (route.Delegate is not null) Root(f, path, route, isDelegate);
+        else Action(f, path, route);
+        for (var i = 0; i < route.Match.Count; i++) Match(f, $"{path}.match[{i}]", route.Match[i], forGateway);
         Headers(f, path + ".headers", route.Headers);
         Mirror(f, path, route);
         Fault(f, path + ".fault", route.Fault);
@@ -84,22 +73,14 @@ internal static class HttpRouteRules
     /// <summary>A prefix can be replaced only where a prefix was matched; a match without path matches the prefix /.</summary>
     private static void PrefixRewrite(Findings f, string path, HTTPRoute route)
     {
-        if (route.Redirect.PrefixRewrite.Length == 0)
-        {
-            return;
-        }
-
+        if (route.Redirect.PrefixRewrite.Length == 0) return;
         var exact = route.Match.Any(m => m.Uri is not null && m.Uri.MatchTypeCase != StringMatch.MatchTypeOneofCase.Prefix);
         f.ErrorIf(exact, Codes.Redirect, path + ".redirect.prefixRewrite", "prefixRewrite needs a prefix match in every match");
     }
 
     public static void DirectResponse(Findings f, string path, HTTPDirectResponse? response)
     {
-        if (response is null)
-        {
-            return;
-        }
-
+        if (response is null) return;
         var size = response.Body?.SpecifierCase switch
         {
             HTTPBody.SpecifierOneofCase.String => System.Text.Encoding.UTF8.GetByteCount(response.Body.String),
@@ -114,11 +95,7 @@ internal static class HttpRouteRules
     private static void Match(Findings f, string path, HTTPMatchRequest match, bool forGateway)
     {
         // An empty prefix of a path is everything, which is what its writer means.
-        if (match.Uri is { MatchTypeCase: StringMatch.MatchTypeOneofCase.Regex } uri)
-        {
-            Rules.Regex(f, path + ".uri", uri.Regex, "uri");
-        }
-
+        if (match.Uri is { MatchTypeCase: StringMatch.MatchTypeOneofCase.Regex } uri) Rules.Regex(f, path + ".uri", uri.Regex, "uri");
         StringMatches(f, path + ".scheme", match.Scheme, "scheme");
         StringMatches(f, path + ".method", match.Method, "method");
         StringMatches(f, path + ".authority", match.Authority, "authority");
@@ -136,16 +113,8 @@ internal static class HttpRouteRules
             StringMatches(f, path + ".queryParams", value, name);
         }
 
-        foreach (var name in match.WithoutHeaders.Keys)
-        {
-            Rules.HeaderName(f, path + ".withoutHeaders", name);
-        }
-
-        if (match.Port != 0)
-        {
-            Rules.Port(f, path + ".port", match.Port);
-        }
-
+        foreach (var name in match.WithoutHeaders.Keys) Rules.HeaderName(f, path + ".withoutHeaders", name);
+        if (match.Port != 0) Rules.Port(f, path + ".port", match.Port);
         Rules.Labels(f, path + ".sourceLabels", match.SourceLabels);
         Rules.GatewayNames(f, path + ".gateways", match.Gateways);
     }
@@ -172,11 +141,7 @@ internal static class HttpRouteRules
 
     private static void Operations(Findings f, string path, Headers.Types.HeaderOperations? operations, bool isRequest)
     {
-        if (operations is null)
-        {
-            return;
-        }
-
+        if (operations is null) return;
         foreach (var (name, value) in operations.Set)
         {
             Rules.HeaderOperationName(f, path + ".set", name, authorityAllowed: isRequest);
@@ -189,32 +154,18 @@ internal static class HttpRouteRules
             f.ErrorIf(Rules.HeaderValue(value), Codes.BadHeader, path + ".add");
         }
 
-        foreach (var name in operations.Remove)
-        {
-            Rules.HeaderOperationName(f, path + ".remove", name, authorityAllowed: false);
-        }
+        foreach (var name in operations.Remove) Rules.HeaderOperationName(f, path + ".remove", name, authorityAllowed: false);
     }
 
     private static void Mirror(Findings f, string path, HTTPRoute route)
     {
         f.ErrorIf(route.Mirror is not null && route.Mirrors.Count > 0, Codes.Exclusive, path, "HTTP route cannot contain both mirror and mirrors");
-        if (route.Mirror is not null)
-        {
-            VirtualServiceRules.Destination(f, path + ".mirror", route.Mirror);
-        }
-
+        if (route.Mirror is not null) VirtualServiceRules.Destination(f, path + ".mirror", route.Mirror);
         for (var i = 0; i < route.Mirrors.Count; i++)
         {
             var (mirror, at) = (route.Mirrors[i], $"{path}.mirrors[{i}]");
-            if (mirror.Destination is null)
-            {
-                f.Error(Codes.Required, at, "destination is required for mirrors");
-            }
-            else
-            {
-                VirtualServiceRules.Destination(f, at + ".destination", mirror.Destination);
-            }
-
+            if (mirror.Destination is null) f.Error(Codes.Required, at, "destination is required for mirrors");
+            else VirtualServiceRules.Destination(f, at + ".destination", mirror.Destination);
             Rules.Percent(f, at + ".percentage", mirror.Percentage?.Value ?? 0);
         }
 
@@ -229,11 +180,7 @@ internal static class HttpRouteRules
 
     private static void Fault(Findings f, string path, HTTPFaultInjection? fault)
     {
-        if (fault is null)
-        {
-            return;
-        }
-
+        if (fault is null) return;
         f.ErrorIf(fault.Abort is null && fault.Delay is null, Codes.Fault, path, "HTTP fault injection must have an abort and/or a delay");
         HttpPolicyRules.Abort(f, path + ".abort", fault.Abort);
         HttpPolicyRules.Delay(f, path + ".delay", fault.Delay);

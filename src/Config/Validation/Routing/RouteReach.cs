@@ -22,10 +22,7 @@ internal static class RouteReach
                 continue;
             }
 
-            for (var j = 0; j < route.Match.Count; j++)
-            {
-                Match(f, $"{path}.match[{j}]", route.Match[j], seen, prefixes);
-            }
+            for (var j = 0; j < route.Match.Count; j++) Match(f, $"{path}.match[{j}]", route.Match[j], seen, prefixes);
         }
     }
 
@@ -49,10 +46,7 @@ internal static class RouteReach
             }
         }
 
-        if (match.Uri?.MatchTypeCase == StringMatch.MatchTypeOneofCase.Prefix && IsPathOnly(match))
-        {
-            prefixes.Add((match, path));
-        }
+        if (match.Uri?.MatchTypeCase == StringMatch.MatchTypeOneofCase.Prefix && IsPathOnly(match)) prefixes.Add((match, path));
     }
 
     private static bool IsPathOnly(HTTPMatchRequest match) =>

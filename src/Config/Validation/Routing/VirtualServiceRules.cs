@@ -22,21 +22,9 @@ internal static class VirtualServiceRules
         Rules.GatewayNames(f, "spec.gateways", service.Gateways);
         Hosts(f, service, ns, forMesh);
         f.ErrorIf(service.Http.Count + service.Tcp.Count + service.Tls.Count == 0, Codes.Required, "spec", "http, tcp or tls must be provided in virtual service");
-        for (var i = 0; i < service.Http.Count; i++)
-        {
-            HttpRouteRules.Check(f, $"spec.http[{i}]", service.Http[i], isDelegate, forGateway);
-        }
-
-        for (var i = 0; i < service.Tls.Count; i++)
-        {
-            TlsRoute(f, $"spec.tls[{i}]", service.Tls[i], service.Hosts);
-        }
-
-        for (var i = 0; i < service.Tcp.Count; i++)
-        {
-            TcpRoute(f, $"spec.tcp[{i}]", service.Tcp[i]);
-        }
-
+        for (var i = 0; i < service.Http.Count; i++) HttpRouteRules.Check(f, $"spec.http[{i}]", service.Http[i], isDelegate, forGateway);
+        for (var i = 0; i < service.Tls.Count; i++) TlsRoute(f, $"spec.tls[{i}]", service.Tls[i], service.Hosts);
+        for (var i = 0; i < service.Tcp.Count; i++) TcpRoute(f, $"spec.tcp[{i}]", service.Tcp[i]);
         Rules.ExportTo(f, service.ExportTo, ns);
         RouteReach.Check(f, service);
     }
@@ -48,14 +36,8 @@ internal static class VirtualServiceRules
         {
             var (host, path) = (service.Hosts[i], $"spec.hosts[{i}]");
             var reason = forGateway ? NameRules.GatewayDomain(host, isSni: service.Tls.Count > 0) : NameRules.WildcardDomain(host);
-            if (reason is not null)
-            {
-                f.ErrorIf(!NameRules.IsAddress(host), Codes.BadHost, path, reason);
-            }
-            else
-            {
-                f.ErrorIf(host == "*" && forMesh, Codes.BadHost, path, "wildcard host * is not allowed for virtual services bound to the mesh gateway");
-            }
+            if (reason is not null) f.ErrorIf(!NameRules.IsAddress(host), Codes.BadHost, path, reason);
+            else f.ErrorIf(host == "*" && forMesh, Codes.BadHost, path, "wildcard host * is not allowed for virtual services bound to the mesh gateway");
 
             // One host inside another would make two virtual hosts of which one can never be reached.
             var resolved = HostNames.Resolve(host, ns, "cluster.local");
@@ -74,11 +56,7 @@ internal static class VirtualServiceRules
         {
             var (match, at) = (route.Match[i], $"{path}.match[{i}]");
             f.ErrorIf(match.SniHosts.Count == 0, Codes.Sni, at, "TLS match must have at least one SNI host");
-            foreach (var sni in match.SniHosts)
-            {
-                SniHost(f, at + ".sniHosts", sni, hosts);
-            }
-
+            foreach (var sni in match.SniHosts) SniHost(f, at + ".sniHosts", sni, hosts);
             L4Match(f, at, match.DestinationSubnets, match.Port, match.SourceLabels, match.Gateways);
         }
 
@@ -104,10 +82,7 @@ internal static class VirtualServiceRules
         {
             var (match, at) = (route.Match[i], $"{path}.match[{i}]");
             L4Match(f, at, match.DestinationSubnets, match.Port, match.SourceLabels, match.Gateways);
-            if (match.SourceSubnet.Length > 0)
-            {
-                f.ErrorIf(NameRules.Subnet(match.SourceSubnet), Codes.BadAddress, at + ".sourceSubnet");
-            }
+            if (match.SourceSubnet.Length > 0) f.ErrorIf(NameRules.Subnet(match.SourceSubnet), Codes.BadAddress, at + ".sourceSubnet");
         }
 
         f.ErrorIf(route.Route.Count == 0, Codes.Required, path, "TCP route is required");
@@ -116,16 +91,8 @@ internal static class VirtualServiceRules
 
     private static void L4Match(Findings f, string path, IEnumerable<string> subnets, uint port, IEnumerable<KeyValuePair<string, string>> labels, IReadOnlyList<string> gateways)
     {
-        foreach (var subnet in subnets)
-        {
-            f.ErrorIf(NameRules.Subnet(subnet), Codes.BadAddress, path + ".destinationSubnets");
-        }
-
-        if (port != 0)
-        {
-            Rules.Port(f, path + ".port", port);
-        }
-
+        foreach (var subnet in subnets) f.ErrorIf(NameRules.Subnet(subnet), Codes.BadAddress, path + ".destinationSubnets");
+        if (port != 0) Rules.Port(f, path + ".port", port);
         Rules.Labels(f, path + ".sourceLabels", labels);
         Rules.GatewayNames(f, path + ".gateways", gateways);
     }
@@ -133,25 +100,14 @@ internal static class VirtualServiceRules
     /// <summary>The destinations of a TCP or TLS route.</summary>
     public static void Destinations(Findings f, string path, IReadOnlyList<RouteDestination> destinations)
     {
-        for (var i = 0; i < destinations.Count; i++)
-        {
-            Weighted(f, $"{path}.route[{i}]", destinations[i].Destination, destinations[i].Weight);
-        }
-
+        for (var i = 0; i < destinations.Count; i++) Weighted(f, $"{path}.route[{i}]", destinations[i].Destination, destinations[i].Weight);
         TotalWeight(f, path, destinations.Count, destinations.Sum(d => (long)Math.Max(d.Weight, 0)));
     }
 
     public static void Weighted(Findings f, string path, Destination? destination, int weight)
     {
-        if (destination is null)
-        {
-            f.Error(Codes.Required, path, "destination is required");
-        }
-        else
-        {
-            Destination(f, path + ".destination", destination);
-        }
-
+        if (destination is null) f.Error(Codes.Required, path, "destination is required");
+        else Destination(f, path + ".destination", destination);
         f.ErrorIf(weight < 0, Codes.Weights, path + ".weight", $"weight {weight} < 0");
     }
 
@@ -161,19 +117,9 @@ internal static class VirtualServiceRules
     /// <summary>Host, subset and port of a destination.</summary>
     public static void Destination(Findings f, string path, Destination destination)
     {
-        if (destination.Host == "*")
-        {
-            f.Error(Codes.BadHost, path + ".host", $"invalid destination host {destination.Host}");
-        }
-        else
-        {
-            f.ErrorIf(NameRules.WildcardDomain(destination.Host), Codes.BadHost, path + ".host");
-        }
-
+        if (destination.Host == "*") f.Error(Codes.BadHost, path + ".host", $"invalid destination host {destination.Host}");
+        else f.ErrorIf(NameRules.WildcardDomain(destination.Host), Codes.BadHost, path + ".host");
         f.ErrorIf(destination.Subset.Length > 0 && !NameRules.IsLabel(destination.Subset), Codes.BadLabel, path + ".subset", $"subset name is invalid: {destination.Subset}");
-        if (destination.Port is { } port)
-        {
-            Rules.Port(f, path + ".port.number", port.Number);
-        }
+        if (destination.Port is { } port) Rules.Port(f, path + ".port.number", port.Number);
     }
 }

@@ -14,11 +14,7 @@ internal static class DestinationRuleRules
     public static void Check(Findings f, DestinationRule rule, string ns)
     {
         f.ErrorIf(NameRules.WildcardDomain(rule.Host), Codes.BadHost, "spec.host");
-        if (rule.TrafficPolicy is not null)
-        {
-            TrafficPolicyRules.Check(f, "spec.trafficPolicy", rule.TrafficPolicy);
-        }
-
+        if (rule.TrafficPolicy is not null) TrafficPolicyRules.Check(f, "spec.trafficPolicy", rule.TrafficPolicy);
         var names = new HashSet<string>();
         for (var i = 0; i < rule.Subsets.Count; i++)
         {
@@ -27,10 +23,7 @@ internal static class DestinationRuleRules
             f.ErrorIf(subset.Name.Length > 0 && !NameRules.IsLabel(subset.Name), Codes.BadLabel, path + ".name", $"subset name is invalid: {subset.Name}");
             f.ErrorIf(!names.Add(subset.Name), Codes.Duplicate, path + ".name", $"duplicate subset names: {subset.Name}");
             Rules.Labels(f, path + ".labels", subset.Labels);
-            if (subset.TrafficPolicy is not null)
-            {
-                TrafficPolicyRules.Check(f, path + ".trafficPolicy", subset.TrafficPolicy);
-            }
+            if (subset.TrafficPolicy is not null) TrafficPolicyRules.Check(f, path + ".trafficPolicy", subset.TrafficPolicy);
         }
 
         Rules.Selector(f, "spec.workloadSelector", rule.WorkloadSelector);

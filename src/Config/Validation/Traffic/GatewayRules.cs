@@ -25,18 +25,10 @@ internal static class GatewayRules
     public static void Server(Findings f, string path, Server server)
     {
         f.ErrorIf(server.Hosts.Count == 0, Codes.Required, path + ".hosts", "server config must contain at least one host");
-        foreach (var host in server.Hosts)
-        {
-            Host(f, path + ".hosts", host);
-        }
-
+        foreach (var host in server.Hosts) Host(f, path + ".hosts", host);
         Port(f, path, server.Port, server.Bind);
         Bind(f, path, server);
-        if (server.Tls is not null)
-        {
-            ServerTlsRules.Check(f, path + ".tls", server.Tls);
-        }
-
+        if (server.Tls is not null) ServerTlsRules.Check(f, path + ".tls", server.Tls);
         var protocol = Protocols.Parse(server.Port?.Protocol ?? "");
         if (protocol.IsTls())
         {
@@ -61,14 +53,8 @@ internal static class GatewayRules
             f.ErrorIf(ns is not ("*" or ".") && !NameRules.IsLabel(ns), Codes.BadHost, path, $"invalid namespace value \"{ns}\" in \"{host}\"");
         }
 
-        if (NameRules.WildcardDomain(name) is { } reason)
-        {
-            f.ErrorIf(!NameRules.IsAddress(name), Codes.BadHost, path, reason);
-        }
-        else
-        {
-            f.ErrorIf(name.Length > 1 && name[0] == '*' && name[1] != '.', Codes.BadHost, path, $"partial wildcard \"{name}\" not allowed");
-        }
+        if (NameRules.WildcardDomain(name) is { } reason) f.ErrorIf(!NameRules.IsAddress(name), Codes.BadHost, path, reason);
+        else f.ErrorIf(name.Length > 1 && name[0] == '*' && name[1] != '.', Codes.BadHost, path, $"partial wildcard \"{name}\" not allowed");
     }
 
     public static void Port(Findings f, string path, Port? port, string bind)
@@ -82,22 +68,14 @@ internal static class GatewayRules
         var protocol = Protocols.Parse(port.Protocol);
         f.ErrorIf(protocol is Protocol.Unsupported or Protocol.Udp, Codes.BadPort, path + ".port.protocol",
             $"invalid protocol \"{port.Protocol}\", supported protocols are HTTP, HTTP2, HTTPS, GRPC, GRPC-WEB, MONGO, REDIS, MYSQL, TCP, TLS");
-        if (port.Number > 0 || !Rules.IsUnix(bind))
-        {
-            Rules.Port(f, path + ".port.number", port.Number);
-        }
-
+        if (port.Number > 0 || !Rules.IsUnix(bind)) Rules.Port(f, path + ".port.number", port.Number);
         f.ErrorIf(port.Name.Length == 0, Codes.BadPort, path + ".port.name", "port name must be set");
         f.ErrorIf(port.TargetPort > 0, Codes.BadPort, path + ".port.targetPort", "targetPort has no effect on a gateway");
     }
 
     private static void Bind(Findings f, string path, Server server)
     {
-        if (server.Bind.Length == 0)
-        {
-            return;
-        }
-
+        if (server.Bind.Length == 0) return;
         if (!Rules.IsUnix(server.Bind))
         {
             f.ErrorIf(!NameRules.IsAddress(server.Bind), Codes.BadAddress, path + ".bind", $"\"{server.Bind}\" is not a valid IP address");

@@ -12,18 +12,10 @@ internal static class LoadBalancerRules
 
     public static void Check(Findings f, string path, LoadBalancerSettings? settings, OutlierDetection? outlier)
     {
-        if (settings is null)
-        {
-            return;
-        }
-
+        if (settings is null) return;
         f.WarnIf(settings is { LbPolicyCase: LoadBalancerSettings.LbPolicyOneofCase.Simple, Simple: LoadBalancerSettings.Types.SimpleLB.LeastConn },
             Codes.Deprecated, path + ".simple", "LEAST_CONN is deprecated, use LEAST_REQUEST");
-        if (settings.ConsistentHash is { } hash)
-        {
-            ConsistentHash(f, path + ".consistentHash", hash);
-        }
-
+        if (settings.ConsistentHash is { } hash) ConsistentHash(f, path + ".consistentHash", hash);
         Warmup(f, path, settings);
         f.ErrorIf(settings.LocalityLbSetting is not null && settings.ZoneAwareLbSetting is not null, Codes.Exclusive, path, "localityLbSetting and zoneAwareLbSetting must not be set together");
         Locality(f, path + ".localityLbSetting", settings.LocalityLbSetting, outlier);
@@ -68,11 +60,7 @@ internal static class LoadBalancerRules
 
     public static void Locality(Findings f, string path, LocalityLoadBalancerSetting? setting, OutlierDetection? outlier)
     {
-        if (setting is null)
-        {
-            return;
-        }
-
+        if (setting is null) return;
         f.ErrorIf(setting.Distribute.Count > 0 && setting.Failover.Count > 0, Codes.Exclusive, path, "can not simultaneously specify 'distribute' and 'failover'");
         f.ErrorIf(setting.Failover.Count > 0 && setting.FailoverPriority.Count > 0, Codes.Exclusive, path, "can not simultaneously specify 'failoverPriority' and 'failover'");
         Localities(f, path + ".distribute", setting.Distribute.Select(d => d.From).ToArray());
@@ -91,11 +79,7 @@ internal static class LoadBalancerRules
 
     public static void ZoneAware(Findings f, string path, ZoneAwareLoadBalancerSetting? setting, OutlierDetection? outlier)
     {
-        if (setting is null)
-        {
-            return;
-        }
-
+        if (setting is null) return;
         f.ErrorIf(setting.Failover.Count > 0 && setting.FailoverPriority.Count > 0, Codes.Exclusive, path, "can not simultaneously specify 'failoverPriority' and 'failover'");
         Failover(f, path, setting.Failover.Select(o => (o.From, o.To)).ToArray());
         foreach (var priority in setting.FailoverPriority)
@@ -116,10 +100,7 @@ internal static class LoadBalancerRules
             var star = localities[i].IndexOf('*', StringComparison.Ordinal);
             f.ErrorIf(parts[0].Length == 0 || parts.Length > 3, Codes.Locality, path, $"locality \"{localities[i]}\" is not of the form region/zone/subzone");
             f.ErrorIf(star >= 0 && star != localities[i].Length - 1, Codes.Locality, path, $"locality \"{localities[i]}\": the wildcard '*' must stand once and at the end");
-            for (var j = 0; j < i; j++)
-            {
-                f.ErrorIf(Overlap(parts, localities[j].Split('/')), Codes.Locality, path, $"locality {localities[i]} overlaps with {localities[j]}");
-            }
+            for (var j = 0; j < i; j++) f.ErrorIf(Overlap(parts, localities[j].Split('/')), Codes.Locality, path, $"locality {localities[i]} overlaps with {localities[j]}");
         }
     }
 
@@ -127,15 +108,8 @@ internal static class LoadBalancerRules
     {
         for (var i = 0; i < Math.Min(a.Length, b.Length); i++)
         {
-            if (a[i] == "*" || b[i] == "*")
-            {
-                return true;
-            }
-
-            if (a[i] != b[i])
-            {
-                return false;
-            }
+            if (a[i] == "*" || b[i] == "*") return true;
+            if (a[i] != b[i]) return false;
         }
 
         return true;
@@ -157,10 +131,7 @@ internal static class LoadBalancerRules
     {
         for (var divisor = 2UL; divisor * divisor <= number; divisor++)
         {
-            if (number % divisor == 0)
-            {
-                return false;
-            }
+            if (number % divisor == 0) return false;
         }
 
         return number > 1;

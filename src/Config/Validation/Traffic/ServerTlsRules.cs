@@ -37,10 +37,7 @@ internal static class ServerTlsRules
         var hasCredential = tls.CredentialName.Length > 0 || tls.CredentialNames.Count > 0;
         f.ErrorIf(tls.CaCrl.Length > 0 && hasCredential, Codes.ServerTls, path + ".caCrl", "CRL is not supported with credentialName. CRL has to be specified in the secret");
         f.ErrorIf(tls.CaCrl.Length > 0 && tls.Mode == Mode.Simple, Codes.ServerTls, path + ".caCrl", "CRL is not supported with SIMPLE TLS");
-        if (!hasCredential)
-        {
-            Certificates(f, path, tls);
-        }
+        if (!hasCredential) Certificates(f, path, tls);
     }
 
     private static void IstioMutual(Findings f, string path, ServerTLSSettings tls)

@@ -21,11 +21,7 @@ internal static class ServiceEntryRules
         Hosts(f, entry);
         Addresses(f, entry);
         Ports(f, entry);
-        for (var i = 0; i < entry.Endpoints.Count; i++)
-        {
-            Endpoint(f, $"spec.endpoints[{i}]", entry, entry.Endpoints[i]);
-        }
-
+        for (var i = 0; i < entry.Endpoints.Count; i++) Endpoint(f, $"spec.endpoints[{i}]", entry, entry.Endpoints[i]);
         ByResolution(f, entry, usesWaypoint);
         var canTellApart = entry.Ports.All(p => Protocols.Parse(p.Protocol) is var protocol && (protocol.IsHttp() || protocol.IsTls()));
         f.ErrorIf(entry.Hosts.Count > 1 && entry.Resolution != How.None && !canTellApart, Codes.Resolution, "spec.hosts", "multiple hosts not allowed with non-HTTP, non-TLS ports");

@@ -12,11 +12,7 @@ internal static class ServicePortRules
         for (var i = 0; i < (service.Spec?.Ports.Count ?? 0); i++)
         {
             var (port, path) = (service.Spec!.Ports[i], $"spec.ports[{i}]");
-            if (port.Protocol.Equals("udp", StringComparison.OrdinalIgnoreCase))
-            {
-                continue;
-            }
-
+            if (port.Protocol.Equals("udp", StringComparison.OrdinalIgnoreCase)) continue;
             var named = port.AppProtocol.Length > 0 ? port.AppProtocol : port.Name;
             f.ErrorIf(named.Length == 0, Codes.PortConvention, path, "the port has neither appProtocol nor name");
             var isKnown = Protocols.OfServicePort(0, port.Name, port.Protocol, port.AppProtocol.Length > 0 ? port.AppProtocol : null) != Protocol.Unsupported;

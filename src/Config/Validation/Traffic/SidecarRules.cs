@@ -17,11 +17,7 @@ internal static class SidecarRules
         var isEmpty = sidecar.Egress.Count == 0 && sidecar.Ingress.Count == 0 && sidecar.OutboundTrafficPolicy is null && sidecar.InboundConnectionPool is null;
         f.ErrorIf(isEmpty, Codes.Empty, "spec", "sidecar: empty configuration provided");
         var ports = new HashSet<uint>();
-        for (var i = 0; i < sidecar.Ingress.Count; i++)
-        {
-            Ingress(f, $"spec.ingress[{i}]", sidecar.Ingress[i], ports);
-        }
-
+        for (var i = 0; i < sidecar.Ingress.Count; i++) Ingress(f, $"spec.ingress[{i}]", sidecar.Ingress[i], ports);
         TrafficPolicyRules.ConnectionPool(f, "spec.inboundConnectionPool", sidecar.InboundConnectionPool);
         Egress(f, sidecar);
         SidecarHostRules.Redundant(f, sidecar, ns);
@@ -42,10 +38,7 @@ internal static class SidecarRules
         f.ErrorIf(listener.Bind.Length > 0 && !NameRules.IsAddress(listener.Bind), Codes.BadAddress, path + ".bind", $"\"{listener.Bind}\" is not a valid IP address");
         DefaultEndpoint(f, path + ".defaultEndpoint", listener.DefaultEndpoint);
         TrafficPolicyRules.ConnectionPool(f, path + ".connectionPool", listener.ConnectionPool);
-        if (listener.Tls is not null)
-        {
-            IngressTls(f, path + ".tls", listener.Tls, Protocols.Parse(port.Protocol));
-        }
+        if (listener.Tls is not null) IngressTls(f, path + ".tls", listener.Tls, Protocols.Parse(port.Protocol));
     }
 
     private static void PortNameAndProtocol(Findings f, string path, SidecarPort port)
@@ -57,11 +50,7 @@ internal static class SidecarRules
     /// <summary>Where the application listens: on this host, or on a unix socket.</summary>
     private static void DefaultEndpoint(Findings f, string path, string endpoint)
     {
-        if (endpoint.Length == 0)
-        {
-            return;
-        }
-
+        if (endpoint.Length == 0) return;
         if (Rules.IsUnix(endpoint))
         {
             f.ErrorIf(Rules.UnixAddress(endpoint), Codes.BadAddress, path);
@@ -94,11 +83,7 @@ internal static class SidecarRules
         {
             var (listener, path) = (sidecar.Egress[i], $"spec.egress[{i}]");
             f.ErrorIf(listener.Hosts.Count == 0, Codes.Required, path + ".hosts", "sidecar: egress listener must contain at least one host");
-            foreach (var host in listener.Hosts)
-            {
-                SidecarHostRules.Check(f, path + ".hosts", host);
-            }
-
+            foreach (var host in listener.Hosts) SidecarHostRules.Check(f, path + ".hosts", host);
             if (listener.Port is null)
             {
                 f.ErrorIf(i != sidecar.Egress.Count - 1, Codes.SidecarListener, path, "sidecar: the egress listener with empty port should be the last listener in the list");
@@ -121,10 +106,7 @@ internal static class SidecarRules
             f.ErrorIf(Rules.IsUnix(listener.Bind), Codes.SidecarListener, path, "sidecar: port number must be 0 for a unix socket");
             f.ErrorIf(listener.Bind.Length > 0 && !Rules.IsUnix(listener.Bind) && !NameRules.IsAddress(listener.Bind), Codes.BadAddress, path + ".bind", $"\"{listener.Bind}\" is not a valid IP address");
         }
-        else if (!Rules.IsUnix(listener.Bind))
-        {
-            f.Error(Codes.BadAddress, path + ".bind", "sidecar: port number 0 needs a unix socket to bind to");
-        }
+        else if (!Rules.IsUnix(listener.Bind)) f.Error(Codes.BadAddress, path + ".bind", "sidecar: port number 0 needs a unix socket to bind to");
         else
         {
             f.ErrorIf(Rules.UnixAddress(listener.Bind), Codes.BadAddress, path + ".bind");
@@ -134,21 +116,14 @@ internal static class SidecarRules
 
     private static void Outbound(Findings f, string path, OutboundTrafficPolicy? policy)
     {
-        if (policy is null)
-        {
-            return;
-        }
-
+        if (policy is null) return;
         f.ErrorIf(policy.Mode == Mode.AllowAnyDynamicDns, Codes.SidecarListener, path + ".mode", "ALLOW_ANY_DYNAMIC_DNS is a setting of the mesh, not of a Sidecar");
         if (policy.EgressProxy is { } proxy)
         {
             f.ErrorIf(policy.Mode != Mode.AllowAny, Codes.SidecarListener, path + ".egressProxy", "sidecar: egress_proxy must be set only with ALLOW_ANY outbound_traffic_policy mode");
             f.ErrorIf(NameRules.Domain(proxy.Host), Codes.BadHost, path + ".egressProxy.host");
             f.ErrorIf(proxy.Port is null, Codes.Required, path + ".egressProxy.port", "sidecar: egress_proxy port must be set");
-            if (proxy.Port is { } port)
-            {
-                Rules.Port(f, path + ".egressProxy.port.number", port.Number);
-            }
+            if (proxy.Port is { } port) Rules.Port(f, path + ".egressProxy.port.number", port.Number);
         }
     }
 }

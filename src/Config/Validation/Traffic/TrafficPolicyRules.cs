@@ -20,15 +20,8 @@ internal static class TrafficPolicyRules
             var (port, at) = (policy.PortLevelSettings[i], $"{path}.portLevelSettings[{i}]");
             var portIsEmpty = port.LoadBalancer is null && port.ConnectionPool is null && port.OutlierDetection is null && port.Tls is null;
             f.ErrorIf(portIsEmpty, Codes.Empty, at, "port traffic policy must have at least one field");
-            if (port.Port is null)
-            {
-                f.Error(Codes.Required, at, "portTrafficPolicy must have valid port");
-            }
-            else
-            {
-                Rules.Port(f, at + ".port.number", port.Port.Number);
-            }
-
+            if (port.Port is null) f.Error(Codes.Required, at, "portTrafficPolicy must have valid port");
+            else Rules.Port(f, at + ".port.number", port.Port.Number);
             Parts(f, at, port.LoadBalancer, port.ConnectionPool, port.OutlierDetection, port.Tls);
         }
 
@@ -46,11 +39,7 @@ internal static class TrafficPolicyRules
 
     public static void Outlier(Findings f, string path, OutlierDetection? outlier)
     {
-        if (outlier is null)
-        {
-            return;
-        }
-
+        if (outlier is null) return;
         Rules.Duration(f, path + ".interval", outlier.Interval);
         Rules.Duration(f, path + ".baseEjectionTime", outlier.BaseEjectionTime);
         Rules.IntegerPercent(f, path + ".maxEjectionPercent", outlier.MaxEjectionPercent);
@@ -67,11 +56,7 @@ internal static class TrafficPolicyRules
 
     public static void ConnectionPool(Findings f, string path, ConnectionPoolSettings? pool)
     {
-        if (pool is null)
-        {
-            return;
-        }
-
+        if (pool is null) return;
         f.ErrorIf(pool.Http is null && pool.Tcp is null, Codes.Empty, path, "connection pool must have at least one field");
         if (pool.Http is { } http)
         {
@@ -104,11 +89,7 @@ internal static class TrafficPolicyRules
 
     public static void ClientTls(Findings f, string path, ClientTLSSettings? tls)
     {
-        if (tls is null)
-        {
-            return;
-        }
-
+        if (tls is null) return;
         var files = tls.ClientCertificate.Length > 0 || tls.PrivateKey.Length > 0 || tls.CaCertificates.Length > 0 || tls.CaCrl.Length > 0;
         switch (tls.Mode)
         {
@@ -122,10 +103,7 @@ internal static class TrafficPolicyRules
                 return;
         }
 
-        if (tls.CredentialName.Length > 0)
-        {
-            f.ErrorIf(files, Codes.ClientTls, path, "cannot specify client certificates, CA certificates or CA CRL if credentialName is set");
-        }
+        if (tls.CredentialName.Length > 0) f.ErrorIf(files, Codes.ClientTls, path, "cannot specify client certificates, CA certificates or CA CRL if credentialName is set");
         else if (tls.Mode == ClientTLSSettings.Types.TLSmode.Mutual)
         {
             f.ErrorIf(tls.ClientCertificate.Length == 0, Codes.ClientTls, path + ".clientCertificate", "client certificate required for mutual tls");
@@ -135,11 +113,7 @@ internal static class TrafficPolicyRules
 
     private static void SkipVerify(Findings f, string path, ClientTLSSettings tls)
     {
-        if (tls.InsecureSkipVerify != true)
-        {
-            return;
-        }
-
+        if (tls.InsecureSkipVerify != true) return;
         var hasAuthority = tls.CaCertificates.Length > 0 || (tls.Mode == ClientTLSSettings.Types.TLSmode.Simple && tls.CredentialName.Length > 0);
         f.ErrorIf(hasAuthority, Codes.ClientTls, path, "cannot specify a certificate authority when insecureSkipVerify is set true");
         f.ErrorIf(tls.SubjectAltNames.Count > 0, Codes.ClientTls, path + ".subjectAltNames", "cannot specify subjectAltNames when insecureSkipVerify is set true");
@@ -147,11 +121,7 @@ internal static class TrafficPolicyRules
 
     private static void Tunnel(Findings f, string path, TrafficPolicy.Types.TunnelSettings? tunnel)
     {
-        if (tunnel is null)
-        {
-            return;
-        }
-
+        if (tunnel is null) return;
         f.ErrorIf(tunnel.Protocol is not ("" or "CONNECT" or "POST"), Codes.Tunnel, path + ".protocol", $"tunnel protocol must be CONNECT or POST, not \"{tunnel.Protocol}\"");
         f.ErrorIf(tunnel.TargetHost.Length == 0 || (NameRules.Domain(tunnel.TargetHost) is not null && !NameRules.IsAddress(tunnel.TargetHost)), Codes.Tunnel, path + ".targetHost",
             $"tunnel target host is not valid: \"{tunnel.TargetHost}\"");

@@ -36,20 +36,10 @@ internal static class WorkloadRules
 
     public static void CheckGroup(Findings f, WorkloadGroup group)
     {
-        if (group.Template is null)
-        {
-            f.Error(Codes.Required, "spec.template", "template is required");
-        }
-        else
-        {
-            CheckEntry(f, "spec.template", group.Template, isTemplate: true);
-        }
-
+        if (group.Template is null) f.Error(Codes.Required, "spec.template", "template is required");
+        else CheckEntry(f, "spec.template", group.Template, isTemplate: true);
         Rules.Labels(f, "spec.metadata.labels", group.Metadata?.Labels ?? []);
-        if (group.Probe is not null)
-        {
-            Probe(f, "spec.probe", group.Probe);
-        }
+        if (group.Probe is not null) Probe(f, "spec.probe", group.Probe);
     }
 
     public static void Probe(Findings f, string path, ReadinessProbe probe)
@@ -64,11 +54,7 @@ internal static class WorkloadRules
             case ReadinessProbe.HealthCheckMethodOneofCase.HttpGet:
                 Rules.Port(f, path + ".httpGet.port", probe.HttpGet.Port);
                 f.ErrorIf(probe.HttpGet.Scheme is not ("" or "HTTP" or "HTTPS"), Codes.Probe, path + ".httpGet.scheme", "httpGet.scheme must be one of HTTPS, HTTP");
-                foreach (var header in probe.HttpGet.HttpHeaders)
-                {
-                    Rules.StrictHeaderName(f, path + ".httpGet.httpHeaders", header.Name);
-                }
-
+                foreach (var header in probe.HttpGet.HttpHeaders) Rules.StrictHeaderName(f, path + ".httpGet.httpHeaders", header.Name);
                 break;
             case ReadinessProbe.HealthCheckMethodOneofCase.TcpSocket:
                 Rules.Port(f, path + ".tcpSocket.port", probe.TcpSocket.Port);

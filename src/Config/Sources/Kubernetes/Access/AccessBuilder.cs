@@ -53,16 +53,8 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
 
     private Uri? Proxy(KubeEntry cluster)
     {
-        if (cluster.Node.Text("proxy-url") is not { Length: > 0 } text || !Allowed(KubeConfigReader.Allow.Proxy, cluster, "proxy-url"))
-        {
-            return null;
-        }
-
-        if (Uri.TryCreate(text, UriKind.Absolute, out var proxy) && proxy.Scheme is "http" or "https" or "socks5")
-        {
-            return proxy;
-        }
-
+        if (cluster.Node.Text("proxy-url") is not { Length: > 0 } text || !Allowed(KubeConfigReader.Allow.Proxy, cluster, "proxy-url")) return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var proxy) && proxy.Scheme is "http" or "https" or "socks5") return proxy;
         Add(AccessCodes.Unusable, cluster, "proxy-url", $"the proxy of cluster \"{cluster.Name}\" is no http, https or socks5 address");
         return null;
     }
@@ -83,40 +75,24 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
             return new TokenFile(Path.Combine(user.Folder, file), time, certificate);
         }
 
-        if (user.Node.Text("token") is { Length: > 0 } token)
-        {
-            return new FixedCredential(new Credential("Bearer " + token, certificate));
-        }
-
+        if (user.Node.Text("token") is { Length: > 0 } token) return new FixedCredential(new Credential("Bearer " + token, certificate));
         if (user.Node.Text("username") is { Length: > 0 } name)
         {
             var pair = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{name}:{user.Node.Text("password")}"));
             return new FixedCredential(new Credential("Basic " + pair, certificate));
         }
 
-        if (user.Node["exec"] is MappingNode exec && Allowed(KubeConfigReader.Allow.Exec, user, "exec") && Plugin(user, exec, cluster) is { } plugin)
-        {
-            return new ExecCredential(plugin, time);
-        }
-
+        if (user.Node["exec"] is MappingNode exec && Allowed(KubeConfigReader.Allow.Exec, user, "exec") && Plugin(user, exec, cluster) is { } plugin) return new ExecCredential(plugin, time);
         return new FixedCredential(new Credential(null, certificate));
     }
 
     private X509Certificate2? ClientCertificate(KubeEntry user)
     {
         var (certificate, key) = (Material(user, "client-certificate"), Material(user, "client-key"));
-        if (certificate is null && key is null)
-        {
-            return null;
-        }
-
+        if (certificate is null && key is null) return null;
         try
         {
-            if (certificate is not null && key is not null)
-            {
-                return Pem.WithKey(certificate, key);
-            }
-
+            if (certificate is not null && key is not null) return Pem.WithKey(certificate, key);
             Add(AccessCodes.Unusable, user, certificate is null ? "client-certificate" : "client-key", $"user \"{user.Name}\" has only one of client-certificate and client-key");
         }
         catch (CryptographicException e)
@@ -132,15 +108,8 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
     {
         try
         {
-            if (entry.Node.Text(name + "-data") is { Length: > 0 } data)
-            {
-                return Encoding.UTF8.GetString(Convert.FromBase64String(data));
-            }
-
-            if (entry.Node.Text(name) is { Length: > 0 } file && Allowed(KubeConfigReader.Allow.Files, entry, name))
-            {
-                return File.ReadAllText(Path.Combine(entry.Folder, file));
-            }
+            if (entry.Node.Text(name + "-data") is { Length: > 0 } data) return Encoding.UTF8.GetString(Convert.FromBase64String(data));
+            if (entry.Node.Text(name) is { Length: > 0 } file && Allowed(KubeConfigReader.Allow.Files, entry, name)) return File.ReadAllText(Path.Combine(entry.Folder, file));
         }
         catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
         {
@@ -182,17 +151,10 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
         var told = new JsonObject { ["server"] = cluster.Node.Text("server") };
         foreach (var name in new[] { "tls-server-name", "certificate-authority-data", "proxy-url" })
         {
-            if (cluster.Node.Text(name) is { Length: > 0 } value)
-            {
-                told[name] = value;
-            }
+            if (cluster.Node.Text(name) is { Length: > 0 } value) told[name] = value;
         }
 
-        if (IsTrue(cluster, "insecure-skip-tls-verify"))
-        {
-            told["insecure-skip-tls-verify"] = true;
-        }
-
+        if (IsTrue(cluster, "insecure-skip-tls-verify")) told["insecure-skip-tls-verify"] = true;
         foreach (var extension in ((cluster.Node["extensions"] as SequenceNode)?.Items ?? []).OfType<MappingNode>())
         {
             if (extension.Text("name") == "client.authentication.k8s.io/exec" && extension["extension"] is { } content)
@@ -206,22 +168,10 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
 
     private static IEnumerable<KeyValuePair<string, string>> Impersonation(MappingNode user)
     {
-        if (user.Text("as") is not { Length: > 0 } name)
-        {
-            yield break;
-        }
-
+        if (user.Text("as") is not { Length: > 0 } name) yield break;
         yield return KeyValuePair.Create("Impersonate-User", name);
-        if (user.Text("as-uid") is { Length: > 0 } uid)
-        {
-            yield return KeyValuePair.Create("Impersonate-Uid", uid);
-        }
-
-        foreach (var group in ((user["as-groups"] as SequenceNode)?.Items ?? []).OfType<ScalarNode>())
-        {
-            yield return KeyValuePair.Create("Impersonate-Group", group.Value);
-        }
-
+        if (user.Text("as-uid") is { Length: > 0 } uid) yield return KeyValuePair.Create("Impersonate-Uid", uid);
+        foreach (var group in ((user["as-groups"] as SequenceNode)?.Items ?? []).OfType<ScalarNode>()) yield return KeyValuePair.Create("Impersonate-Group", group.Value);
         foreach (var extra in (user["as-user-extra"] as MappingNode)?.Members ?? [])
         {
             foreach (var value in ((extra.Value as SequenceNode)?.Items ?? []).OfType<ScalarNode>())
@@ -235,11 +185,7 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
 
     private bool Allowed(KubeConfigReader.Allow what, KubeEntry entry, string name)
     {
-        if (allow.HasFlag(what))
-        {
-            return true;
-        }
-
+        if (allow.HasFlag(what)) return true;
         Add(AccessCodes.Refused, entry, name, $"\"{entry.Name}\" has {name}, which is not taken from a kubeconfig that lies in a secret");
         return false;
     }

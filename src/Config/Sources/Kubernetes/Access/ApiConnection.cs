@@ -21,25 +21,10 @@ public static class ApiConnection
             UseCookies = false,
             AllowAutoRedirect = false,
         };
-        if (access.Proxy is { } proxy)
-        {
-            sockets.Proxy = new WebProxy(proxy);
-        }
-
-        if (access.TlsServerName.Length > 0)
-        {
-            sockets.SslOptions.TargetHost = access.TlsServerName;
-        }
-
-        if (access.IsInsecure)
-        {
-            sockets.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => access.IsInsecure;
-        }
-        else if (access.Authorities is { } authorities)
-        {
-            sockets.SslOptions.CertificateChainPolicy = OnlyThese(authorities);
-        }
-
+        if (access.Proxy is { } proxy) sockets.Proxy = new WebProxy(proxy);
+        if (access.TlsServerName.Length > 0) sockets.SslOptions.TargetHost = access.TlsServerName;
+        if (access.IsInsecure) sockets.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => access.IsInsecure;
+        else if (access.Authorities is { } authorities) sockets.SslOptions.CertificateChainPolicy = OnlyThese(authorities);
         return new CredentialHandler(access, sockets);
     }
 
@@ -67,11 +52,7 @@ public static class ApiConnection
         {
             await SignAsync(request, refused: false, cancellationToken).ConfigureAwait(false);
             var answer = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
-            if (answer.StatusCode != HttpStatusCode.Unauthorized || request.Content is not null)
-            {
-                return answer;
-            }
-
+            if (answer.StatusCode != HttpStatusCode.Unauthorized || request.Content is not null) return answer;
             answer.Dispose();
             await SignAsync(request, refused: true, cancellationToken).ConfigureAwait(false);
             return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
@@ -82,15 +63,8 @@ public static class ApiConnection
             var credential = await _access.Credentials.CurrentAsync(refused, cancel).ConfigureAwait(false);
             _certificate = credential.Certificate;
             request.Headers.Remove("Authorization");
-            if (credential.Authorization is { } authorization)
-            {
-                request.Headers.TryAddWithoutValidation("Authorization", authorization);
-            }
-
-            foreach (var (name, value) in refused ? [] : _access.Impersonation)
-            {
-                request.Headers.TryAddWithoutValidation(name, value);
-            }
+            if (credential.Authorization is { } authorization) request.Headers.TryAddWithoutValidation("Authorization", authorization);
+            foreach (var (name, value) in refused ? [] : _access.Impersonation) request.Headers.TryAddWithoutValidation(name, value);
         }
     }
 }

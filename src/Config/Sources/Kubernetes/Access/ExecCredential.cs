@@ -54,11 +54,7 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
 
     private bool IsOver(Task<Issued> run, bool refused)
     {
-        if (!run.IsCompleted)
-        {
-            return false;
-        }
-
+        if (!run.IsCompleted) return false;
         var now = time.GetUtcNow();
         return !run.IsCompletedSuccessfully || run.Result.Expires <= now + Early || (refused && now - run.Result.At >= TimeSpan.FromSeconds(1));
     }
@@ -67,11 +63,7 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
     internal static string Question(ExecPlugin plugin)
     {
         var spec = new JsonObject { ["interactive"] = false };
-        if (plugin.Cluster is { } cluster)
-        {
-            spec["cluster"] = cluster.DeepClone();
-        }
-
+        if (plugin.Cluster is { } cluster) spec["cluster"] = cluster.DeepClone();
         return new JsonObject { ["apiVersion"] = plugin.ApiVersion, ["kind"] = "ExecCredential", ["spec"] = spec }.ToJsonString();
     }
 
@@ -94,11 +86,7 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
 
             var token = status["token"]?.GetValue<string>();
             var certificate = CertificateOf(status["clientCertificateData"]?.GetValue<string>(), status["clientKeyData"]?.GetValue<string>());
-            if (token is null && certificate is null)
-            {
-                throw new CredentialException($"{plugin.Command} printed neither a token nor a client certificate");
-            }
-
+            if (token is null && certificate is null) throw new CredentialException($"{plugin.Command} printed neither a token nor a client certificate");
             var until = status["expirationTimestamp"]?.GetValue<string>();
             return (new Credential(token is null ? null : "Bearer " + token, certificate), until is null ? null : DateTimeOffset.Parse(until, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal));
         }
@@ -120,11 +108,7 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
     private async Task<string> PrintedAsync()
     {
         var start = new ProcessStartInfo(Program(), plugin.Arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
-        foreach (var (name, value) in plugin.Environment)
-        {
-            start.Environment[name] = value;
-        }
-
+        foreach (var (name, value) in plugin.Environment) start.Environment[name] = value;
         start.Environment["KUBERNETES_EXEC_INFO"] = Question(plugin);
         using var patience = new CancellationTokenSource(Patience);
         try

@@ -16,11 +16,7 @@ public static class InCluster
     public static ClusterAccess? Find(Func<string, string?> environment, string folder, TimeProvider time)
     {
         var (host, port, token) = (environment("KUBERNETES_SERVICE_HOST"), environment("KUBERNETES_SERVICE_PORT"), Path.Combine(folder, "token"));
-        if (string.IsNullOrEmpty(host) || string.IsNullOrEmpty(port) || !File.Exists(token))
-        {
-            return null;
-        }
-
+        if (string.IsNullOrEmpty(host) || string.IsNullOrEmpty(port) || !File.Exists(token)) return null;
         try
         {
             return new ClusterAccess

@@ -50,11 +50,7 @@ public sealed class KubeConfigReader(TimeProvider time)
     private ClusterAccess? Read(IReadOnlyList<(string File, string Text)> texts, string? context, Allow allow, DiagnosticBag diagnostics)
     {
         var config = Merge(texts, diagnostics);
-        if (diagnostics.HasErrors)
-        {
-            return null;
-        }
-
+        if (diagnostics.HasErrors) return null;
         var name = context ?? config.CurrentContext;
         var at = new SourcePosition(texts.Count > 0 ? texts[0].File : "", 0, 0);
         if (name.Length == 0)
@@ -63,11 +59,7 @@ public sealed class KubeConfigReader(TimeProvider time)
             return null;
         }
 
-        if (Find(config.Contexts, name, "context", at, diagnostics) is not { } chosen)
-        {
-            return null;
-        }
-
+        if (Find(config.Contexts, name, "context", at, diagnostics) is not { } chosen) return null;
         var cluster = Find(config.Clusters, chosen.Node.Text("cluster") ?? "", "cluster", at, diagnostics);
         var userName = chosen.Node.Text("user") ?? "";
         var user = userName.Length == 0 ? null : Find(config.Users, userName, "user", at, diagnostics);
@@ -79,11 +71,7 @@ public sealed class KubeConfigReader(TimeProvider time)
         var (clusters, users, contexts, current) = (new Dictionary<string, KubeEntry>(), new Dictionary<string, KubeEntry>(), new Dictionary<string, KubeEntry>(), "");
         foreach (var (file, text) in texts)
         {
-            if (DocumentReader.ReadSingle(text, file, diagnostics) is not MappingNode root)
-            {
-                continue;
-            }
-
+            if (DocumentReader.ReadSingle(text, file, diagnostics) is not MappingNode root) continue;
             current = current.Length > 0 ? current : root.Text("current-context") ?? "";
             Collect(root, "clusters", "cluster", file, clusters);
             Collect(root, "users", "user", file, users);
@@ -98,20 +86,13 @@ public sealed class KubeConfigReader(TimeProvider time)
         foreach (var item in (root[list] as SequenceNode)?.Items.OfType<MappingNode>() ?? [])
         {
             // Names may look like numbers.
-            if (item["name"] is ScalarNode name)
-            {
-                into.TryAdd(name.Value, new KubeEntry(name.Value, item[member] as MappingNode ?? new MappingNode([], item.Line, item.Column), file));
-            }
+            if (item["name"] is ScalarNode name) into.TryAdd(name.Value, new KubeEntry(name.Value, item[member] as MappingNode ?? new MappingNode([], item.Line, item.Column), file));
         }
     }
 
     private static KubeEntry? Find(IReadOnlyDictionary<string, KubeEntry> entries, string name, string what, SourcePosition at, DiagnosticBag diagnostics)
     {
-        if (entries.TryGetValue(name, out var entry))
-        {
-            return entry;
-        }
-
+        if (entries.TryGetValue(name, out var entry)) return entry;
         diagnostics.Add(AccessCodes.NoContext, at, what + "s", $"there is no {what} \"{name}\"{Suggestions.DidYouMean(name, entries.Keys)}");
         return null;
     }

@@ -16,11 +16,7 @@ public sealed class TokenFile(string path, TimeProvider time, X509Certificate2? 
         lock (_reading)
         {
             var now = time.GetUtcNow();
-            if (_credential is null || refused || now - _readAt >= Keep)
-            {
-                Read(now);
-            }
-
+            if (_credential is null || refused || now - _readAt >= Keep) Read(now);
             return ValueTask.FromResult(_credential!);
         }
     }
@@ -30,20 +26,13 @@ public sealed class TokenFile(string path, TimeProvider time, X509Certificate2? 
         try
         {
             var token = File.ReadAllText(path).Trim();
-            if (token.Length == 0)
-            {
-                throw new IOException("it is empty");
-            }
-
+            if (token.Length == 0) throw new IOException("it is empty");
             (_credential, _readAt) = (new Credential("Bearer " + token, certificate), now);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // A file that is away for a moment does not end a token that is still good.
-            if (_credential is null)
-            {
-                throw new CredentialException($"the token file {path} cannot be read: {e.Message}", e);
-            }
+            if (_credential is null) throw new CredentialException($"the token file {path} cannot be read: {e.Message}", e);
         }
     }
 }

@@ -32,10 +32,7 @@ internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvi
                 WatchStep.Watch watch => await WatchAsync(path, watch.Version, stop).ConfigureAwait(false),
                 _ => throw new Lateen.Api.InvariantException("a step that nobody knows"),
             };
-            if (!isServed)
-            {
-                return;
-            }
+            if (!isServed) return;
         }
     }
 
@@ -44,10 +41,7 @@ internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvi
     {
         machine.Failed(failure, time.GetUtcNow());
         failed(failure);
-        if (machine.Next(time.GetUtcNow()) is WatchStep.Wait wait)
-        {
-            await WaitAsync(wait.Until - time.GetUtcNow(), stop).ConfigureAwait(false);
-        }
+        if (machine.Next(time.GetUtcNow()) is WatchStep.Wait wait) await WaitAsync(wait.Until - time.GetUtcNow(), stop).ConfigureAwait(false);
     }
 
     private async Task<bool> WaitAsync(TimeSpan span, CancellationToken stop)
@@ -61,18 +55,10 @@ internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvi
         var query = (step.InPages ? string.Create(CultureInfo.InvariantCulture, $"?limit={PageItems}") : "?limit=0")
             + (step.Continue.Length > 0 ? "&continue=" + Uri.EscapeDataString(step.Continue) : "") + Selector(path);
         var answer = await client.GetAsync(path.Path + query, stop, path.Accept).ConfigureAwait(false);
-        if (answer.Failure is { } failure)
-        {
-            return Failed(failure);
-        }
-
+        if (answer.Failure is { } failure) return Failed(failure);
         failed(null);
         // Not disposed: the objects live in it until they are decoded.
-        if (machine.Listed(ListPage.Of(answer.Value!.RootElement)) is { } change)
-        {
-            await told(change).ConfigureAwait(false);
-        }
-
+        if (machine.Listed(ListPage.Of(answer.Value!.RootElement)) is { } change) await told(change).ConfigureAwait(false);
         return true;
     }
 
@@ -81,46 +67,27 @@ internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvi
         // As Kubernetes' own clients: five to ten minutes, so that watches move over to another server and not all at once.
         var query = string.Create(CultureInfo.InvariantCulture, $"?watch=1&allowWatchBookmarks=true&resourceVersion={Uri.EscapeDataString(version)}&timeoutSeconds={chance.Next(300, 600)}");
         var answer = await client.WatchAsync(path.Path + query + Selector(path), stop, path.Accept.Replace("MetadataList", "Metadata", StringComparison.Ordinal)).ConfigureAwait(false);
-        if (answer.Failure is { } refused)
-        {
-            return Failed(refused);
-        }
-
+        if (answer.Failure is { } refused) return Failed(refused);
         failed(null);
         using var lines = answer.Value!;
         while (true)
         {
             var read = await lines.NextAsync(stop).ConfigureAwait(false);
-            if (read.Failure is { } failure)
-            {
-                return Failed(failure);
-            }
-
+            if (read.Failure is { } failure) return Failed(failure);
             if (read.Value is not { } said)
             {
                 machine.Ended(time.GetUtcNow());
                 return true;
             }
 
-            if (machine.Told(said, time.GetUtcNow()) is { } change)
-            {
-                await told(change).ConfigureAwait(false);
-            }
-
-            if (said.Failure is not null)
-            {
-                return true;
-            }
+            if (machine.Told(said, time.GetUtcNow()) is { } change) await told(change).ConfigureAwait(false);
+            if (said.Failure is not null) return true;
         }
     }
 
     private bool Failed(ApiFailure failure)
     {
-        if (failure.IsAbsent)
-        {
-            return false;
-        }
-
+        if (failure.IsAbsent) return false;
         machine.Failed(failure, time.GetUtcNow());
         failed(failure);
         return true;

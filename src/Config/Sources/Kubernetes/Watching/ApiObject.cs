@@ -12,11 +12,7 @@ public sealed record ApiObject(string Namespace, string Name, string Version, Js
     /// <summary>The object, or null when it has no name.</summary>
     public static ApiObject? Of(JsonElement json)
     {
-        if (json.ValueKind != JsonValueKind.Object || !json.TryGetProperty("metadata", out var metadata))
-        {
-            return null;
-        }
-
+        if (json.ValueKind != JsonValueKind.Object || !json.TryGetProperty("metadata", out var metadata)) return null;
         var name = Text(metadata, "name");
         return name.Length == 0 ? null : new ApiObject(Text(metadata, "namespace"), name, Text(metadata, "resourceVersion"), json);
     }

@@ -50,11 +50,7 @@ internal sealed class KindWatcher
                 asked = 0;
             }
 
-            if (_served is null || _machine.Count > 0 || !_machine.HasSynced)
-            {
-                await Tell(_machine.Absent()).ConfigureAwait(false);
-            }
-
+            if (_served is null || _machine.Count > 0 || !_machine.HasSynced) await Tell(_machine.Absent()).ConfigureAwait(false);
             _served = null;
             await Task.WhenAny(changed, Task.Delay(asked < SoonTimes ? AskSoon : AskLater, _time, stop)).ConfigureAwait(false);
             stop.ThrowIfCancellationRequested();
@@ -68,10 +64,7 @@ internal sealed class KindWatcher
     private void Heard(ServerHealth health, ApiFailure? failure)
     {
         health.Heard(_kind.Plural, failure);
-        if (failure is { IsForbidden: true } && !_machine.HasSynced && _kind.IsConfiguration)
-        {
-            _news.TryWrite(new KindNews(_kind, null, _machine.Absent()));
-        }
+        if (failure is { IsForbidden: true } && !_machine.HasSynced && _kind.IsConfiguration) _news.TryWrite(new KindNews(_kind, null, _machine.Absent()));
     }
 }
 

@@ -45,16 +45,8 @@ public sealed class ListWatch(Random chance)
 
     public WatchStep Next(DateTimeOffset now)
     {
-        if (now < _waitUntil)
-        {
-            return new WatchStep.Wait(_waitUntil);
-        }
-
-        if (_version.Length == 0)
-        {
-            return new WatchStep.List(_continue, _inPages);
-        }
-
+        if (now < _waitUntil) return new WatchStep.Wait(_waitUntil);
+        if (_version.Length == 0) return new WatchStep.List(_continue, _inPages);
         (_watchingSince, _watchSaidSomething) = (now, false);
         return new WatchStep.Watch(_version);
     }
@@ -86,11 +78,7 @@ public sealed class ListWatch(Random chance)
         }
 
         _backoff.Succeeded();
-        if (said.Version.Length > 0)
-        {
-            _version = said.Version;
-        }
-
+        if (said.Version.Length > 0) _version = said.Version;
         return said.Kind switch
         {
             WatchEventKind.Put => Put(said.Object!),
@@ -102,10 +90,7 @@ public sealed class ListWatch(Random chance)
     /// <summary>The server ended the watch in order. One that ends at once, again and again, is treated as a failure.</summary>
     public void Ended(DateTimeOffset now)
     {
-        if (!_watchSaidSomething && now - _watchingSince < TimeSpan.FromSeconds(1))
-        {
-            _waitUntil = now + _backoff.Next();
-        }
+        if (!_watchSaidSomething && now - _watchingSince < TimeSpan.FromSeconds(1)) _waitUntil = now + _backoff.Next();
     }
 
     /// <summary>A request failed, or a watch broke.</summary>
@@ -142,11 +127,7 @@ public sealed class ListWatch(Random chance)
     private KindChange? Put(ApiObject put)
     {
         var key = (put.Namespace, put.Name);
-        if (_known.TryGetValue(key, out var version) && version == put.Version && version.Length > 0)
-        {
-            return null;
-        }
-
+        if (_known.TryGetValue(key, out var version) && version == put.Version && version.Length > 0) return null;
         _known[key] = put.Version;
         return new KindChange([put], [], false);
     }
@@ -158,17 +139,10 @@ public sealed class ListWatch(Random chance)
         foreach (var item in now)
         {
             gone.Remove((item.Namespace, item.Name));
-            if (Put(item) is not null)
-            {
-                put.Add(item);
-            }
+            if (Put(item) is not null) put.Add(item);
         }
 
-        foreach (var key in gone)
-        {
-            _known.Remove(key);
-        }
-
+        foreach (var key in gone) _known.Remove(key);
         return new KindChange(put, [.. gone], true);
     }
 }

@@ -12,23 +12,13 @@ internal sealed class ServerHealth(string server, TimeProvider time, Action<stri
     {
         lock (_lock)
         {
-            if (failure is { IsUnreachable: true } or { Status: >= 500 })
-            {
-                Away(failure);
-            }
-            else if (failure is null or { IsGone: false })
-            {
-                Back();
-            }
-
+            if (failure is { IsUnreachable: true } or { Status: >= 500 }) Away(failure);
+            else if (failure is null or { IsGone: false }) Back();
             if (failure is { IsForbidden: true } && _refusals.Add(about))
             {
                 say($"warn\tkube\t{server} does not let this account read {about}: {failure.Text}; it is asked again until it does");
             }
-            else if (failure is null && _refusals.Remove(about))
-            {
-                say($"info\tkube\t{server} lets this account read {about} now");
-            }
+            else if (failure is null && _refusals.Remove(about)) say($"info\tkube\t{server} lets this account read {about} now");
         }
     }
 

@@ -24,24 +24,12 @@ public sealed class WatchStream(HttpResponseMessage answer, Stream body) : IDisp
                 {
                     var said = WatchEvent.Of(Parse(line.Value));
                     _lines.AdvanceTo(rest);
-                    if (said is not null)
-                    {
-                        return said;
-                    }
-
+                    if (said is not null) return said;
                     continue;
                 }
 
-                if (read.IsCompleted)
-                {
-                    return default;
-                }
-
-                if (read.Buffer.Length > LineBytesMax)
-                {
-                    return new ApiFailure(0, "", $"an event of the watch is larger than {LineBytesMax} bytes");
-                }
-
+                if (read.IsCompleted) return default;
+                if (read.Buffer.Length > LineBytesMax) return new ApiFailure(0, "", $"an event of the watch is larger than {LineBytesMax} bytes");
                 _lines.AdvanceTo(read.Buffer.Start, read.Buffer.End);
             }
         }
