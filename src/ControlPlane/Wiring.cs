@@ -94,10 +94,12 @@ public static class Wiring
         var host = new ProcessHost(loop, time);
         writer.SetResult(host.Writer);
         void Said(string line) => _ = host.Writer.PostAsync((_, _) => say?.Invoke(line)).AsTask();
-        AuthorityKeys keys = AuthorityKeys.Open(options.AuthorityFolder, Path.Combine(options.StateFolder, AuthorityFolder), trustDomain, AuthorityOptions.From(options.Environment), time, Said);
+        (string ownKeys, AuthorityOptions bounds) = (Path.Combine(options.StateFolder, AuthorityFolder), AuthorityOptions.From(options.Environment));
+        if (cluster is not null) await cluster.ShareKeysAsync(ownKeys, trustDomain, bounds, cancel);
+        AuthorityKeys keys = AuthorityKeys.Open(cluster?.SharesKeys == true ? ownKeys : options.AuthorityFolder, ownKeys, trustDomain, bounds, time, Said);
         store.Changed += _ => host.Writer.Poke();
         host.Writer.Poke();
-        cluster?.WriteStatus(host.Writer);
+        if (cluster is not null) await cluster.WriteAsync(host.Writer, store, keys.Authority, cancel);
         var operators = new OperatorDoor(host.Writer, token);
         var callers = new CallerAuthentication(Tokens(options, cluster, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? trustDomain), Setting(options, "TRUSTED_GATEWAY_CIDR"));
         var impersonation = new Impersonation(Setting(options, "CA_TRUSTED_NODE_ACCOUNTS").ToHashSet(), (own, other) => NodeNeighbours.AreNeighbours(loop.Hub.Snapshot, own, other));

@@ -1,11 +1,15 @@
-// Cluster: what a control plane does in and for a Kubernetes cluster, beside taking configuration from it: it writes status back, and among
+// Cluster: what a control plane does in and for a Kubernetes cluster, beside taking configuration from it: it writes status back, runs what Gateways need, keeps the authority's keys, and among
 // several replicas one leads. Config/Sources/Kubernetes has the client and the source; here stands who uses them, and when.
 //
 // Nothing of this is needed to serve proxies: without an API server the mesh goes on with what it knows. All writes are the leader's, each at
 // most once for a state, at a bounded rate. No state is kept here that a restart would lose.
+using System.Globalization;
+using System.Text.Json;
+using Lateen.Citadel.Authorities;
 using Lateen.Config.Sources.Kubernetes;
 using Lateen.Config.Sources.Kubernetes.Access;
 using Lateen.Config.Store;
+using Lateen.ControlPlane.Cluster.Gateways;
 using Lateen.ControlPlane.Hosting;
 
 namespace Lateen.ControlPlane.Cluster;
@@ -14,16 +18,20 @@ namespace Lateen.ControlPlane.Cluster;
 public sealed class ClusterConnection : IAsyncDisposable
 {
     // Istio's names, so that an istiod of the same revision and this never write both.
-    private const string StatusLease = "istio-gateway-status-leader-";
+    private const string StatusLease = "istio-gateway-status-leader-", DeploymentLease = "istio-gateway-deployment-";
 
-    private static readonly TimeSpan RemotePatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RemotePatience = TimeSpan.FromSeconds(30), LookAgain = TimeSpan.FromMinutes(1);
 
     private readonly ControlPlaneOptions options;
     private readonly KubernetesSource source;
     private readonly TimeProvider time;
     private readonly Action<string> say;
-    private LeaseElection? election;
-    private StatusWriter? writer;
+    private LedWrites? status;
+    private LedWrites? deployments;
+    private DeployedGateways? gateways;
+    private AuthoritySecret? secret;
+    private Authority? authority;
+    private ITimer? again;
     private WebhookRegistration? registration;
     private RemoteClusters? remotes;
 
@@ -37,7 +45,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     public Task Completion => source.Completion;
 
     /// <summary>Whether this replica writes status.</summary>
-    public bool IsLeader => election?.IsLeader == true;
+    public bool IsLeader => status?.IsLeader == true;
 
     /// <summary>Connects, and waits until everything that the mesh reads is in the store, however long that takes.</summary>
     public static async Task<ClusterConnection> OpenAsync(ClusterAccess access, ControlPlaneOptions options, ResourceStore store, TimeProvider time, Action<string> say, CancellationToken cancel)
@@ -64,14 +72,32 @@ public sealed class ClusterConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes part in the election, and writes status after each compilation while this leads.</summary>
-    public void WriteStatus(WriterLoop loop)
+    /// <summary>Brings the keys that all replicas share into the folder of this replica's authority; nothing where an administrator plugged keys in.</summary>
+    /// <exception cref="IOException">The shared keys can't be used.</exception>
+    public async Task ShareKeysAsync(string folder, string trustDomain, AuthorityOptions bounds, CancellationToken cancel)
     {
-        var won = new LeaseElection(Client, options.RootNamespace, StatusLease + Revision, options.Instance, time, say);
-        writer = new StatusWriter(Client, () => won.IsLeader, time, say);
-        won.Won += () => _ = loop.PostAsync((now, _) => Wish(now)).AsTask();
-        _ = loop.PostAsync((control, _) => control.Compiled += () => Wish(control)).AsTask();
-        election = won;
+        if (new KeyFolder(options.AuthorityFolder).HasKeys) return;
+        secret = await AuthoritySecret.OpenAsync(new ClusterObjects(Client, time), options.RootNamespace, new KeyFolder(folder), trustDomain, bounds, say, cancel);
+    }
+
+    /// <summary>True where the authority's keys are those of all replicas, so that none may renew them for itself.</summary>
+    public bool SharesKeys => secret is not null;
+
+    /// <summary>Takes part in the elections, and writes after each compilation while this leads.</summary>
+    /// <param name="loop">The control loop.</param>
+    /// <param name="store">What is read.</param>
+    /// <param name="signing">The authority whose certificates pods are told.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    public async Task WriteAsync(WriterLoop loop, ResourceStore store, Authority signing, CancellationToken cancel)
+    {
+        authority = signing;
+        gateways = new DeployedGateways(options, await VersionAsync(cancel), say);
+        status = new LedWrites(Client, options, StatusLease + Revision, () => _ = loop.PostAsync((now, _) => WishStatus(now)).AsTask(), time, say);
+        deployments = new LedWrites(Client, options, DeploymentLease + Revision, () => Again(loop), time, say);
+        secret?.Follow(store, () => IsLeader, time);
+        signing.Replaced += _ => Again(loop);
+        again = time.CreateTimer(_ => Again(loop), null, LookAgain, LookAgain);
+        await loop.PostAsync((control, _) => control.Compiled += () => Wish(control), cancel);
     }
 
     /// <summary>Follows the other clusters that secrets name; returns when they have told what they have, or after half a minute.</summary>
@@ -81,16 +107,18 @@ public sealed class ClusterConnection : IAsyncDisposable
         return remotes.StartAsync(RemotePatience, cancel);
     }
 
-    /// <summary>Keeps the webhooks' registration right.</summary>
+    /// <summary>Keeps the webhooks' registrations right.</summary>
     /// <param name="roots">The authority's certificates as they are now, PEM.</param>
     public void Register(Func<string> roots) => registration = new WebhookRegistration(Client, Revision, options.RootNamespace, roots, () => IsLeader, time, say);
 
     /// <summary>Stops writing, and lets another replica lead at once.</summary>
     public async Task ResignAsync()
     {
-        if (writer is not null) await writer.DisposeAsync();
-        if (election is not null) await election.DisposeAsync();
-        (writer, election) = (null, null);
+        if (again is not null) await again.DisposeAsync();
+        secret?.Dispose();
+        if (deployments is not null) await deployments.DisposeAsync();
+        if (status is not null) await status.DisposeAsync();
+        (deployments, status) = (null, null);
     }
 
     /// <inheritdoc />
@@ -107,6 +135,37 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private void Wish(ControlLoop loop)
     {
-        if (election?.IsLeader == true) writer?.Wish([.. StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses())]);
+        WishStatus(loop);
+        WishDeployments(loop);
+    }
+
+    private void WishStatus(ControlLoop loop)
+    {
+        if (IsLeader) status?.Wish(StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses()));
+    }
+
+    private void WishDeployments(ControlLoop loop)
+    {
+        if (deployments?.IsLeader != true || loop.Hub.Snapshot is not { } snapshot) return;
+        ResourceView view = loop.Configuration.View;
+        deployments.Wish(ClassWish.Of(view, snapshot.Settings.Features));
+        deployments.Wish(RootCertificates.Of(view, snapshot, authority!.Bundle.RootsPem));
+        deployments.Wish(gateways!.Wishes(view, snapshot, loop.Configuration.GatewayApiStatuses()));
+    }
+
+    // What was written may have been deleted by somebody.
+    private void Again(WriterLoop loop) => _ = loop.PostAsync((control, _) =>
+    {
+        gateways!.Forget();
+        WishDeployments(control);
+    }).AsTask();
+
+    // 128 for 1.28; a server that does not say is taken for a new one.
+    private async Task<int> VersionAsync(CancellationToken cancel)
+    {
+        ApiResult<JsonDocument> read = await Client.GetAsync("/version", cancel);
+        using JsonDocument? version = read.Value;
+        string minor = version is not null && version.RootElement.TryGetProperty("minor", out JsonElement told) ? told.GetString() ?? "" : "";
+        return int.TryParse(string.Concat(minor.TakeWhile(char.IsAsciiDigit)), CultureInfo.InvariantCulture, out int number) ? 100 + number : 128;
     }
 }

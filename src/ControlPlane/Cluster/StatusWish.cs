@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Lateen.Api.Documents;
 using Lateen.Config.Resources;
+using Lateen.Config.Sources.Kubernetes;
 using Lateen.Config.Store;
 using Lateen.Pilot.Meaning.GatewayApi.Status;
 
@@ -9,9 +10,12 @@ namespace Lateen.ControlPlane.Cluster;
 /// <summary>What an object's status should say. Members that it does not name are others', and stay.</summary>
 /// <param name="Key">The object.</param>
 /// <param name="Status">The members that are ours.</param>
-public sealed record StatusWish(ResourceKey Key, JsonObject Status)
+public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWish(Key)
 {
     private const string Messages = "validationMessages";
+
+    /// <inheritdoc />
+    public override string Subject => $"the status of {Key}";
 
     /// <summary>Everything that should be said about the objects of a view, as far as it is not said already.</summary>
     /// <param name="view">The objects, with the status that they have.</param>
@@ -37,6 +41,24 @@ public sealed record StatusWish(ResourceKey Key, JsonObject Status)
 
     /// <summary>Whether a status says all of this; times, on which nobody depends, are not compared.</summary>
     public bool IsSaid(JsonObject present) => Status.All(member => StatusForm.SaysTheSame(member.Value, present[member.Key]));
+
+    /// <inheritdoc />
+    public override async Task<WishEnd> FulfilAsync(ClusterObjects objects, CancellationToken cancel)
+    {
+        ApiResult<ServedKind> served = await objects.FindAsync(Key.Kind, cancel);
+        if (served.Value is not { } kind) return new WishEnd(false, served.Failure);
+        string path = kind.PathOf(Key.Namespace, Key.Name);
+        ApiResult<JsonObject> read = await objects.ReadAsync(path, cancel);
+        if (read.Value is not { } present) return new WishEnd(false, read.Failure);
+        JsonObject status = present["status"] as JsonObject ?? [];
+        if (IsSaid(StatusForm.Complete(status.DeepClone().AsObject()))) return WishEnd.Nothing;
+        JsonObject next = Status.DeepClone().AsObject();
+        StatusForm.SetTimes(next, status, objects.Now);
+        // The version makes it fail when somebody wrote meanwhile: then it is read again.
+        var patch = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = present["metadata"]!["resourceVersion"]!.DeepClone() }, ["status"] = next };
+        WishEnd end = WishEnd.Of(await objects.MergeAsync(path + "/status", patch, cancel));
+        return end.Failure is { IsAbsent: true } ? WishEnd.Nothing : end;
+    }
 
     private static bool IsIstios(ResourceKind kind) => kind.Group.EndsWith(".istio.io", StringComparison.Ordinal);
 

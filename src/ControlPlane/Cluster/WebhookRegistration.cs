@@ -6,14 +6,16 @@ using Lateen.Config.Sources.Kubernetes;
 
 namespace Lateen.ControlPlane.Cluster;
 
-/// <summary>Keeps the registration of the validating webhook right: the authority that signed our certificate, and `Fail` in place of `Ignore` once it is seen to work.</summary>
+/// <summary>Keeps the registrations of the webhooks right: in both kinds the authority that signed our certificate, and in the validating one `Fail` in place of `Ignore` once it is seen to work.</summary>
 /// <remarks>
-/// The registration itself is the installation's, as with Istio: a ValidatingWebhookConfiguration labelled `istio.io/rev`. Until a wrong object was really
-/// refused its policy stays as it is, so that a door that nobody reaches does not close a cluster.
+/// The registrations themselves are the installation's, as with Istio: configurations labelled `istio.io/rev`. Until a wrong object was really
+/// refused the policy stays as it is, so that a door that nobody reaches does not close a cluster.
 /// </remarks>
 public sealed class WebhookRegistration : IAsyncDisposable
 {
-    private const string Path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+    private const string Root = "/apis/admissionregistration.k8s.io/v1/", Validating = "validatingwebhookconfigurations", Mutating = "mutatingwebhookconfigurations";
+    // Of the mutating webhooks those that inject; others may stand under the same label.
+    private const string Injector = "sidecar-injector.istio.io";
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
     private readonly ApiClient client;
     private readonly string revision;
@@ -53,25 +55,32 @@ public sealed class WebhookRegistration : IAsyncDisposable
         {
             // Soon after the start: the first leader is known within seconds.
             bool isLeader = mayWrite();
-            if (isLeader) await LookAsync(cancel);
+            if (isLeader)
+            {
+                await LookAsync(Validating, cancel);
+                await LookAsync(Mutating, cancel);
+            }
             await Task.Delay(isLeader ? LookEvery : TimeSpan.FromSeconds(1), time, cancel);
         }
     }
 
-    private async Task LookAsync(CancellationToken cancel)
+    private async Task LookAsync(string plural, CancellationToken cancel)
     {
-        ApiResult<JsonDocument> read = await client.GetAsync($"{Path}?labelSelector={Uri.EscapeDataString("istio.io/rev=" + revision)}", cancel);
+        ApiResult<JsonDocument> read = await client.GetAsync($"{Root}{plural}?labelSelector={Uri.EscapeDataString("istio.io/rev=" + revision)}", cancel);
         using JsonDocument? list = read.Value;
         if (list is null) return;
         foreach (JsonElement item in list.RootElement.GetProperty("items").EnumerateArray())
         {
             JsonObject present = JsonObject.Create(item.Clone())!;
             JsonObject wanted = present.DeepClone().AsObject();
-            bool refuses = await RefusesAsync(cancel);
-            foreach (JsonObject webhook in (wanted["webhooks"] as JsonArray ?? []).OfType<JsonObject>()) Correct(webhook, refuses);
+            bool refuses = plural == Validating && await RefusesAsync(cancel);
+            foreach (JsonObject webhook in (wanted["webhooks"] as JsonArray ?? []).OfType<JsonObject>())
+            {
+                if (plural == Validating || ((string?)webhook["name"])?.EndsWith(Injector, StringComparison.Ordinal) == true) Correct(webhook, refuses);
+            }
             if (JsonNode.DeepEquals(present["webhooks"], wanted["webhooks"])) continue;
             string name = (string?)present["metadata"]!["name"] ?? "";
-            ApiResult<JsonDocument> written = await client.SendAsync(HttpMethod.Put, $"{Path}/{name}", wanted.ToJsonString(), ApiClient.Json, cancel);
+            ApiResult<JsonDocument> written = await client.SendAsync(HttpMethod.Put, $"{Root}{plural}/{name}", wanted.ToJsonString(), ApiClient.Json, cancel);
             written.Value?.Dispose();
             say(written.Failure is { } failure ? $"warn\twebhook\tthe registration {name} cannot be written: {failure}" : $"info\twebhook\tthe registration {name} has this authority{(refuses ? ", and refuses what it cannot ask about" : "")}");
         }

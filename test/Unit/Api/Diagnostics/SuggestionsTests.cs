@@ -22,11 +22,7 @@ public sealed class SuggestionsTests
     {
         var bag = new DiagnosticBag();
         var code = new DiagnosticCode("LTN0000", DiagnosticLevel.Error, "t", "r");
-        for (var i = 0; i < DiagnosticBag.CountMax + 5; i++)
-        {
-            bag.Add(code, SourcePosition.None, "", "x");
-        }
-
+        for (var i = 0; i < DiagnosticBag.CountMax + 5; i++) bag.Add(code, SourcePosition.None, "", "x");
         Assert.Equal((DiagnosticBag.CountMax, 5, DiagnosticBag.CountMax + 5), (bag.Count, bag.DroppedCount, bag.ErrorCount));
     }
 }

@@ -61,11 +61,7 @@ public sealed class DocumentReaderTests
     public void A_bomb_of_aliases_is_refused()
     {
         var text = new StringBuilder("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
-        for (var i = 1; i < 12; i++)
-        {
-            text.Append($"a{i}: &a{i} [{string.Join(',', Enumerable.Repeat($"*a{i - 1}", 10))}]\n");
-        }
-
+        for (var i = 1; i < 12; i++) text.Append($"a{i}: &a{i} [{string.Join(',', Enumerable.Repeat($"*a{i - 1}", 10))}]\n");
         var (documents, bag) = Read(text.ToString());
         Assert.Empty(documents);
         Assert.Equal("LTN1003", Assert.Single(bag).Code.Id);

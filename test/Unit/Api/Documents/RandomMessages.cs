@@ -43,10 +43,7 @@ internal sealed class RandomMessages(int seed)
         foreach (var field in type.Fields.InDeclarationOrder())
         {
             var oneof = field.RealContainingOneof;
-            if (_random.Next(depth + 1) == 0 && (oneof is null || oneof.Accessor.GetCaseFieldDescriptor(message) is null) && depth < 6)
-            {
-                Set(message, field, depth);
-            }
+            if (_random.Next(depth + 1) == 0 && (oneof is null || oneof.Accessor.GetCaseFieldDescriptor(message) is null) && depth < 6) Set(message, field, depth);
         }
 
         return message;
@@ -57,22 +54,13 @@ internal sealed class RandomMessages(int seed)
         if (field.IsMap)
         {
             var (key, value) = (field.MessageType.FindFieldByNumber(1), field.MessageType.FindFieldByNumber(2));
-            for (var i = _random.Next(3); i > 0; i--)
-            {
-                ((IDictionary)field.Accessor.GetValue(message))[Single(key, depth)] = Single(value, depth);
-            }
+            for (var i = _random.Next(3); i > 0; i--) ((IDictionary)field.Accessor.GetValue(message))[Single(key, depth)] = Single(value, depth);
         }
         else if (field.IsRepeated)
         {
-            for (var i = _random.Next(3); i > 0; i--)
-            {
-                ((IList)field.Accessor.GetValue(message)).Add(Single(field, depth));
-            }
+            for (var i = _random.Next(3); i > 0; i--) ((IList)field.Accessor.GetValue(message)).Add(Single(field, depth));
         }
-        else
-        {
-            field.Accessor.SetValue(message, Single(field, depth));
-        }
+        else field.Accessor.SetValue(message, Single(field, depth));
     }
 
     private object Single(FieldDescriptor field, int depth) => field.FieldType switch

@@ -24,10 +24,7 @@ public sealed class GrpcTests
             do
             {
                 result = reader.Read(ref input, out var message);
-                if (result == GrpcFrameResult.Message)
-                {
-                    found.Add(StringValue.Parser.ParseFrom(message).Value);
-                }
+                if (result == GrpcFrameResult.Message) found.Add(StringValue.Parser.ParseFrom(message).Value);
             }
             while (result == GrpcFrameResult.Message && input.Length > 0);
         }

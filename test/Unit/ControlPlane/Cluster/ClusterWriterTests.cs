@@ -8,17 +8,17 @@ using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane.Cluster;
 
-public sealed class StatusWriterTests : IAsyncDisposable
+public sealed class ClusterWriterTests : IAsyncDisposable
 {
     private static readonly ResourceKey Route = new(Kinds.HTTPRoute, "shop", "web");
     private readonly MemoryApiServer server = new(Kinds.HTTPRoute, Kinds.VirtualService);
     private readonly ConcurrentQueue<string> said = [];
-    private readonly StatusWriter writer;
+    private readonly ClusterWriter writer;
     private bool leads = true;
 
-    public StatusWriterTests()
+    public ClusterWriterTests()
     {
-        writer = new StatusWriter(new ApiClient(server, MemoryApiServer.Address), () => leads, new FastTime(), said.Enqueue);
+        writer = new ClusterWriter(new ApiClient(server, MemoryApiServer.Address), () => leads, new FastTime(), said.Enqueue);
         server.Put(Kinds.HTTPRoute, "shop", "web", """{"spec": {}, "status": {"parents": [{"controllerName": "other", "parentRef": {"name": "x"}, "conditions": [{"type": "Accepted", "status": "True", "reason": "r", "message": "", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}]}}""");
     }
 

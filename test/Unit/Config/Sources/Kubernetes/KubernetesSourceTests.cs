@@ -17,10 +17,7 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_source is not null)
-        {
-            await _source.DisposeAsync();
-        }
+        if (_source is not null) await _source.DisposeAsync();
     }
 
     private Task StartAsync(string revision = "", params ResourceKind[] kinds)
@@ -32,18 +29,12 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
 
     private void Say(string line)
     {
-        lock (_said)
-        {
-            _said.Add(line);
-        }
+        lock (_said) _said.Add(line);
     }
 
     private bool Said(string words)
     {
-        lock (_said)
-        {
-            return _said.Any(l => l.Contains(words, StringComparison.Ordinal));
-        }
+        lock (_said) return _said.Any(l => l.Contains(words, StringComparison.Ordinal));
     }
 
     private static string Entry(string host) => $$$"""{"spec": {"hosts": ["{{{host}}}"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}], "resolution": "DNS"}}""";
@@ -93,10 +84,7 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
         await UntilAsync(() => Hosts == "a.com c.com", "what happened meanwhile is seen");
         await UntilAsync(() => Said("answers again"), "its return is told");
         // A request that was under way when it came back may still have failed; five kinds were followed, and each failed several times.
-        lock (_said)
-        {
-            Assert.InRange(_said.Count(l => l.Contains("does not answer", StringComparison.Ordinal)), 1, 2);
-        }
+        lock (_said) Assert.InRange(_said.Count(l => l.Contains("does not answer", StringComparison.Ordinal)), 1, 2);
     }
 
     [Fact]
@@ -130,11 +118,7 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
     [Fact]
     public async Task Five_thousand_objects_come_in_pages_and_as_one_generation()
     {
-        for (var i = 0; i < 5000; i++)
-        {
-            _server.Put(Kinds.ServiceEntry, "shop", $"e{i}", Entry($"e{i}.com"));
-        }
-
+        for (var i = 0; i < 5000; i++) _server.Put(Kinds.ServiceEntry, "shop", $"e{i}", Entry($"e{i}.com"));
         await StartAsync("", Kinds.ServiceEntry);
         Assert.Equal((5000, 1L), (_store.Current.All(Kinds.ServiceEntry).Count, _store.Current.Generation));
         Assert.Equal(10, _server.Requests.Count(r => r == "GET /apis/networking.istio.io/v1/serviceentries") - 1);

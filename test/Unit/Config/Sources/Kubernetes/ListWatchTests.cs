@@ -109,21 +109,14 @@ public sealed class ListWatchTests
     public void After_an_outage_versions_are_not_trusted()
     {
         var machine = Synced(Thing("a", 1));
-        for (var i = 0; i < 3; i++)
-        {
-            machine.Failed(new ApiFailure(0, "", "refused"), _now);
-        }
-
+        for (var i = 0; i < 3; i++) machine.Failed(new ApiFailure(0, "", "refused"), _now);
         Assert.Equal(new WatchStep.List("", true), machine.Next(_now.AddMinutes(1)));
     }
 
     [Fact]
     public void Whatever_happens_on_the_way_the_objects_are_those_of_the_server()
     {
-        for (var seed = 0; seed < 2000; seed++)
-        {
-            new Trial(seed).Run();
-        }
+        for (var seed = 0; seed < 2000; seed++) new Trial(seed).Run();
     }
 
     /// <summary>A server with a history and a network that does what it likes.</summary>
@@ -146,11 +139,7 @@ public sealed class ListWatchTests
                 Drive(fair: false);
             }
 
-            for (var step = 0; step < 12; step++)
-            {
-                Drive(fair: true);
-            }
-
+            for (var step = 0; step < 12; step++) Drive(fair: true);
             Assert.True(_server.OrderBy(p => p.Key).SequenceEqual(_seen.OrderBy(p => p.Key)), $"seed {seed}: the server has {string.Join(' ', _server)}, known is {string.Join(' ', _seen)}");
         }
 
@@ -160,27 +149,14 @@ public sealed class ListWatchTests
             {
                 var name = $"{(char)('a' + _chance.Next(6))}";
                 var isGone = _chance.Next(3) == 0;
-                if (isGone && !_server.ContainsKey(name))
-                {
-                    continue;
-                }
-
+                if (isGone && !_server.ContainsKey(name)) continue;
                 _version++;
                 _history.Add((_version, Event(isGone ? WatchEventKind.Deleted : WatchEventKind.Put, name, _version)));
-                if (isGone)
-                {
-                    _server.Remove(name);
-                }
-                else
-                {
-                    _server[name] = _version;
-                }
+                if (isGone) _server.Remove(name);
+                else _server[name] = _version;
             }
 
-            if (_chance.Next(10) == 0)
-            {
-                _oldest = _version;
-            }
+            if (_chance.Next(10) == 0) _oldest = _version;
         }
 
         private void Drive(bool fair)
@@ -218,11 +194,7 @@ public sealed class ListWatchTests
             foreach (var (version, said) in _history.Where(h => h.Version > from).ToArray())
             {
                 Take(_machine.Told(said, _now));
-                if (!fair && _chance.Next(5) == 0)
-                {
-                    Take(_machine.Told(said, _now));
-                }
-
+                if (!fair && _chance.Next(5) == 0) Take(_machine.Told(said, _now));
                 if (!fair && _chance.Next(6) == 0)
                 {
                     _machine.Failed(new ApiFailure(0, "", "cut"), _now);
@@ -235,15 +207,8 @@ public sealed class ListWatchTests
 
         private void Take(KindChange? change)
         {
-            foreach (var (_, name) in change?.Deleted ?? [])
-            {
-                _seen.Remove(name);
-            }
-
-            foreach (var put in change?.Put ?? [])
-            {
-                _seen[put.Name] = long.Parse(put.Version);
-            }
+            foreach (var (_, name) in change?.Deleted ?? []) _seen.Remove(name);
+            foreach (var put in change?.Put ?? []) _seen[put.Name] = long.Parse(put.Version);
         }
     }
 }
