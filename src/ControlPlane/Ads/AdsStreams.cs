@@ -96,6 +96,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
         TellHeldOut();
         if (response is null) Settle(stream, now);
         else metrics.Pushed(response.TypeUrl, response.Size);
+        if (stream.Session.Unasked.Any()) warmAt ??= now + hub.Options.WarmingMax;
         return response;
     }
 
@@ -132,7 +133,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
         agedAt = streams.Values.Where(stream => !stream.IsOver).Min(stream => stream.EndsAt);
     }
 
-    /// <summary>What still waits for endpoints that a proxy never asked for is sent without them.</summary>
+    /// <summary>What still waits for endpoints or routes that a proxy never asked for waits no longer.</summary>
     public void EndWarming(DateTimeOffset now)
     {
         if (warmAt is null || now < warmAt) return;
@@ -141,6 +142,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
         {
             stream.Session.EndWarming();
             if (stream.Session.HasWork) stream.Wake();
+            Settle(stream, now);
         }
     }
 

@@ -7,6 +7,7 @@ public sealed class RevisionWaits(AdsStreams streams)
 {
     private sealed record Wait(long Revision, long Generation, DateTimeOffset Deadline, Action<WaitAnswer> Done);
 
+    private const int UnaskedShown = 3;
     private readonly List<Wait> waits = [];
 
     /// <summary>When the first of them gives up.</summary>
@@ -48,13 +49,13 @@ public sealed class RevisionWaits(AdsStreams streams)
         return new WaitAnswer(wait.Revision, behind.Length == 0 && streams.Generation >= wait.Generation, known.Count(stream => stream.IsProxy), behind);
     }
 
+    // Everything that is missing: a refusal of one type says nothing of the others.
     private static string Reason(AdsStream stream)
     {
-        foreach ((string typeUrl, TypeTrack track) in stream.Types)
-        {
-            if (track.Error is not null) return $"refused {AdsStreams.ShortName(typeUrl)}: {track.Error}";
-        }
-        string[] waiting = [.. stream.Types.Where(pair => pair.Value.SentNonce != pair.Value.AckedNonce).Select(pair => AdsStreams.ShortName(pair.Key))];
-        return waiting.Length > 0 ? $"has not answered {string.Join(", ", waiting)} yet" : "was not sent it yet";
+        string[] refused = [.. stream.Types.Where(pair => pair.Value.Error is not null).Select(pair => $"refused {AdsStreams.ShortName(pair.Key)}: {pair.Value.Error}")];
+        string[] waiting = [.. stream.Types.Where(pair => pair.Value.SentNonce != pair.Value.AckedNonce && pair.Value.Error is null).Select(pair => AdsStreams.ShortName(pair.Key))];
+        string[] unasked = [.. stream.Session.Unasked.Order(StringComparer.Ordinal).Take(UnaskedShown)];
+        string[] reasons = [.. refused, .. waiting.Length > 0 ? [$"has not answered {string.Join(", ", waiting)} yet"] : Array.Empty<string>(), .. unasked.Length > 0 ? [$"has not asked for {string.Join(", ", unasked)} yet"] : Array.Empty<string>()];
+        return reasons.Length > 0 ? string.Join("; ", reasons) : "was not sent it yet";
     }
 }

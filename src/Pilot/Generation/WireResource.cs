@@ -16,6 +16,7 @@ public sealed class WireResource
     private const byte VersionTag = 0x0A, BodyTag = 0x12, NameTag = 0x1A, AliasTag = 0x22, EntryTag = 0x12, TypeTag = 0x0A, ValueTag = 0x12;
     private readonly System.Type _type;
     private readonly int _bodyAt, _bodyBytes, _valueAt, _valueBytes;
+    private IReadOnlyCollection<string>? _routeNames;
 
     private WireResource(string name, IReadOnlyList<string> aliases, IMessage message, bool isChecked = true)
     {
@@ -72,6 +73,9 @@ public sealed class WireResource
 
     /// <summary>Of a cluster whose endpoints are discovered: the name they are asked for by; null for everything else.</summary>
     public string? EndpointsName { get; }
+
+    /// <summary>Of a listener: the names of the route configurations that it asks for; none for everything else.</summary>
+    public IReadOnlyCollection<string> RouteNames => _routeNames ??= _type == typeof(Envoy.Config.Listener.V3.Listener) ? RouteReferences.In(Entry.Span.Slice(_valueAt, _valueBytes)) : [];
 
     /// <summary>The serialized message with its type.</summary>
     public Any Body => new() { TypeUrl = TypeUrl, Value = UnsafeByteOperations.UnsafeWrap(Entry.Slice(_valueAt, _valueBytes)) };

@@ -30,6 +30,7 @@ public sealed class AdsSession
     private readonly Dictionary<string, WatchedType> _watches = [];
     private readonly List<WatchedType> _inOrder = [];
     private readonly HashSet<string> _unwarmed = [];
+    private readonly HashSet<string> _unrouted = [];
     private readonly IReadOnlyList<string>? _identities;
     private bool _incremental;
     private long _responses;
@@ -127,8 +128,11 @@ public sealed class AdsSession
         return false;
     }
 
-    /// <summary>Everything of the current scope was sent and answered.</summary>
-    public bool InSync => Scope is not null && _inOrder.TrueForAll(watch => !watch.IsDirty && !watch.AwaitsAck && !watch.WithholdsRemovals);
+    /// <summary>Everything of the current scope was sent and answered, and what was sent waits for nothing: a new listener serves from the moment that it has its routes, a new cluster when it has its endpoints.</summary>
+    public bool InSync => Scope is not null && _unwarmed.Count == 0 && _unrouted.Count == 0 && _inOrder.TrueForAll(watch => !watch.IsDirty && !watch.AwaitsAck && !watch.WithholdsRemovals);
+
+    /// <summary>Clusters and route configurations that were named to the proxy, and for which it has not asked yet.</summary>
+    public IEnumerable<string> Unasked => _unwarmed.Concat(_unrouted);
 
     /// <summary>Versions by name of what the proxy was sent of a type and holds, as far as it told us otherwise.</summary>
     public IReadOnlyDictionary<string, string> Held(string typeUrl) => _watches.TryGetValue(typeUrl, out var watch) ? watch.Held() : ImmutableDictionary<string, string>.Empty;
@@ -148,8 +152,12 @@ public sealed class AdsSession
         foreach (var watch in _inOrder) watch.IsDirty = true;
     }
 
-    /// <summary>Listeners and routes wait no longer for endpoints that nobody asked for.</summary>
-    public void EndWarming() => _unwarmed.Clear();
+    /// <summary>Nothing waits any longer for endpoints and routes that nobody asked for.</summary>
+    public void EndWarming()
+    {
+        _unwarmed.Clear();
+        _unrouted.Clear();
+    }
 
     // A dirty type waits for the answer to what is under way, unless the proxy itself asked for more: then it is waiting for us.
     private bool IsTakeable(WatchedType watch) => watch.IsDirty
@@ -242,11 +250,12 @@ public sealed class AdsSession
         watch.OwesAnswer = true;
     }
 
-    // Clusters that were refused ask for no endpoints: nobody waits for theirs.
+    // Clusters that were refused ask for no endpoints, and listeners for no routes: nobody waits for theirs.
     private void Answered(WatchedType watch, string nonce, string? error)
     {
         watch.Answered(nonce, error);
         if (error is not null && watch.TypeUrl is TypeUrls.Cluster or TypeUrls.Endpoint) _unwarmed.Clear();
+        if (error is not null && watch.TypeUrl is TypeUrls.Listener or TypeUrls.Route) _unrouted.Clear();
     }
 
     private AdsResponse? Render(WatchedType watch, ProxyScope scope)
@@ -303,11 +312,21 @@ public sealed class AdsSession
             foreach (var endpoints in change.News) _unwarmed.Remove(endpoints.Name);
             foreach (var name in change.Gone) _unwarmed.Remove(name);
         }
+        if (watch.TypeUrl == TypeUrls.Listener) NoteRouting(watch, change);
+        if (watch.TypeUrl == TypeUrls.Route && _unrouted.Count > 0) _unrouted.ExceptWith(watch.Names);
         if (watch.TypeUrl != TypeUrls.Cluster || watch.SentCount == 0) return;
         foreach (var resource in change.News)
         {
             if (!watch.IsHeld(resource.Name) && resource.EndpointsName is { } name) _unwarmed.Add(name);
         }
+    }
+
+    // A listener asks for its routes when it was taken; until then its acknowledgement says little. Who just came asks for everything anyway, and who watches no routes asks for none.
+    private void NoteRouting(WatchedType watch, SetChange change)
+    {
+        if (watch.SentCount == 0 || !_watches.TryGetValue(TypeUrls.Route, out var routes) || routes.IsWildcard) return;
+        foreach (var resource in change.News) _unrouted.UnionWith(resource.RouteNames);
+        _unrouted.ExceptWith(routes.Names);
     }
 
     private string NextNonce(ProxyScope scope) =>

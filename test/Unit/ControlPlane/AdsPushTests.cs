@@ -78,6 +78,33 @@ public sealed class AdsPushTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Waiting_for_a_new_listener_goes_on_until_it_has_its_routes()
+    {
+        await ApplyAsync(Service("reviews"));
+        await WaitAsync();
+        await using AdsClient client = await AdsClient.OpenAsync(running.Address.Grpc, AdsClient.Delta);
+        client.Send(new DeltaDiscoveryRequest { Node = AdsClient.Sidecar("a", "default"), TypeUrl = TypeUrls.Listener });
+        client.Send(Ack((await client.ReadAsync(DeltaDiscoveryResponse.Parser))!));
+        client.Send(new DeltaDiscoveryRequest { TypeUrl = TypeUrls.Route, ResourceNamesSubscribe = { "9080" } });
+        client.Send(Ack((await client.ReadAsync(DeltaDiscoveryResponse.Parser))!));
+
+        await ApplyAsync(Service("ratings").Replace("port: 9080", "port: 9099", StringComparison.Ordinal));
+        Task<WaitAnswer> waiting = WaitAsync();
+        DeltaDiscoveryResponse listeners = (await client.ReadAsync(DeltaDiscoveryResponse.Parser))!;
+        Assert.Contains(listeners.Resources, resource => resource.Name == "0.0.0.0_9099");
+        client.Send(Ack(listeners));
+        // What the stream says next is behind the acknowledgement: when it was taken, that was, too.
+        client.Send(new DeltaDiscoveryRequest { TypeUrl = TypeUrls.Cluster });
+        client.Send(Ack((await client.ReadAsync(DeltaDiscoveryResponse.Parser))!));
+        client.Send(new DeltaDiscoveryRequest { TypeUrl = TypeUrls.ExtensionConfig });
+        client.Send(Ack((await client.ReadAsync(DeltaDiscoveryResponse.Parser))!));
+        Assert.False(waiting.IsCompleted);
+        client.Send(new DeltaDiscoveryRequest { TypeUrl = TypeUrls.Route, ResourceNamesSubscribe = { "9099" } });
+        client.Send(Ack((await client.ReadAsync(DeltaDiscoveryResponse.Parser))!));
+        Assert.True((await waiting).Converged);
+    }
+
+    [Fact]
     public async Task A_client_that_does_not_read_holds_nobody_else()
     {
         await ApplyAsync(string.Join("\n---\n", Enumerable.Range(0, 400).Select(i => Service($"s{i}"))));
