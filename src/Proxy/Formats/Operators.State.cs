@@ -21,13 +21,21 @@ internal static partial class Operators
                 string kind = colon < 0 ? argument : argument[..colon];
                 return OfMetadata(op, colon < 0 ? "" : argument[(colon + 1)..], Source(kind));
             case "FILTER_STATE" or "UPSTREAM_FILTER_STATE":
-                string[] words = Required(op).Split(':');
-                string key = words[0];
-                bool quoted = words.Length < 2 || words[1] == "TYPED";
-                return new FilterStatePart(key, quoted, op.LengthMax);
+                return OfFilterState(op, Required(op).Split(':', 3));
             default:
                 return null;
         }
+    }
+
+    // Envoy's words for what is wrong.
+    private static FilterStatePart OfFilterState(OperatorText op, string[] words)
+    {
+        string form = words.Length < 2 ? "TYPED" : words[1], field = words.Length < 3 ? "" : words[2];
+        if (form is not ("PLAIN" or "TYPED" or "FIELD"))
+            throw new FormatException("Invalid filter state serialize type, only support PLAIN/TYPED/FIELD.");
+        if (form == "FIELD" && field.Length == 0)
+            throw new FormatException("Invalid filter state serialize type, FIELD should be used with the field name.");
+        return new FilterStatePart(words[0], form == "TYPED", form == "FIELD" ? field : "", op.LengthMax);
     }
 
     private static Func<IStreamFacts, Metadata?> Source(string kind) => kind switch
@@ -110,8 +118,11 @@ internal sealed class MetadataPart(Func<IStreamFacts, Metadata?> source, string 
     }
 }
 
-/// <summary>A value of the filter state: a text in quotes where it is printed as what it is (TYPED), bare where it is printed as text (PLAIN).</summary>
-internal sealed class FilterStatePart(string key, bool typed, int lengthMax) : FormatPart
+/// <summary>
+/// A value of the filter state: a text in quotes where it is printed as what it is (TYPED), bare where it is printed as text (PLAIN), or a part of it (FIELD). An object prints itself by the formats
+/// "T" and "F:NAME".
+/// </summary>
+internal sealed class FilterStatePart(string key, bool typed, string field, int lengthMax) : FormatPart
 {
     public override bool Write(IStreamFacts facts, ByteBuffer to)
     {
@@ -126,7 +137,7 @@ internal sealed class FilterStatePart(string key, bool typed, int lengthMax) : F
 
     public override JsonForm WriteJson(IStreamFacts facts, ByteBuffer to)
     {
-        if (facts.FilterState(key) is not { } value || value.ToString() is not { Length: > 0 } text)
+        if (facts.FilterState(key) is not { } value || TextOf(value) is not { Length: > 0 } text)
             return JsonForm.None;
         if (!typed)
         {
@@ -137,4 +148,6 @@ internal sealed class FilterStatePart(string key, bool typed, int lengthMax) : F
         to.Append(text[0] is '{' or '[' ? text : JsonSerializer.Serialize(text));
         return JsonForm.Value;
     }
+
+    private string? TextOf(object value) => value is IFormattable parts && (typed || field.Length > 0) ? parts.ToString(typed ? "T" : "F:" + field, null) : field.Length > 0 ? null : value.ToString();
 }

@@ -238,4 +238,19 @@ public class ConnectionStream : IStreamFacts
         all[ns] = JsonSerializer.SerializeToElement(merged);
         DynamicMetadata = Metadata.Of(all);
     }
+
+    /// <summary>Adds one more text to the list under a key of a namespace of the dynamic metadata.</summary>
+    public void AppendMetadata(string ns, string key, string value)
+    {
+        string[] list = DynamicMetadata is { } known && known.TryGet(ns, [key], out JsonElement before) && before.ValueKind == JsonValueKind.Array
+            ? [.. before.EnumerateArray().Select(static e => e.GetString() ?? ""), value] : [value];
+        DynamicMetadata = Metadata.With(DynamicMetadata, ns, JsonSerializer.SerializeToElement(new Dictionary<string, string[]> { [key] = list }));
+    }
+
+    /// <summary>Empties a namespace of the dynamic metadata.</summary>
+    public void ClearMetadata(string ns)
+    {
+        if (DynamicMetadata is { } known && known.Namespaces.ContainsKey(ns))
+            DynamicMetadata = Metadata.Of(known.Namespaces.Where(n => n.Key != ns));
+    }
 }

@@ -34,6 +34,11 @@ public abstract class NetworkFilter
     {
     }
 
+    /// <summary>Bytes of the upstream on their way to the client; they pass whatever the filter makes of them.</summary>
+    public virtual void OnUpstreamData(TcpSession session, ReadOnlySpan<byte> bytes)
+    {
+    }
+
     /// <summary>It is over; all numbers are final.</summary>
     public virtual void OnEnd(TcpSession session)
     {

@@ -124,6 +124,8 @@ public sealed partial class TcpSession
         _lastByteAt = Loop.Now;
         if (_over)
             return;
+        foreach (NetworkFilter? filter in _filters)
+            filter?.OnUpstreamData(this, bytes);
         SendDownstream(bytes);
         if (_down.IsAboveWatermark)
             _up!.Reading = false;
@@ -221,6 +223,7 @@ public sealed partial class TcpSession
         if (reason == CloseReason.Reset)
             Facts.DownstreamCloseType = "RemoteReset";
         _over = true;
+        EndedByPeer = _downEnded || reason != CloseReason.Local;
         Loop.Disarm(_clock);
         _unseen.Clear(Loop.Chunks);
         _ready.Clear(Loop.Chunks);

@@ -54,6 +54,9 @@ public sealed partial class TcpSession
     /// <summary>The upstream's transport; null until it is connected.</summary>
     public Transport? Upstream => _connected ? _up : null;
 
+    /// <summary>The client ended the connection; known once it is over.</summary>
+    public bool EndedByPeer { get; private set; }
+
     /// <summary>The upstream has agreed to tell who it is, and has not yet done so.</summary>
     public bool AwaitsPeer => _link.Prologue is not null;
 

@@ -10,6 +10,9 @@ namespace Lateen.Proxy.Tracing;
 /// <summary>A Zipkin collector: JSON of its second version.</summary>
 public sealed class ZipkinReporter(SideTarget target, string host, string path, string service, RuntimeValues runtime, StatGroup stats, int workers) : SpanReporter(target, stats, workers)
 {
+    /// <summary>Headers of each report.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+
     /// <summary>Its counters' names.</summary>
     public static readonly StatSchema Schema = StatSchema.Of<ReportStat>();
 
@@ -32,6 +35,8 @@ public sealed class ZipkinReporter(SideTarget target, string host, string path, 
         head.Add(KnownHeader.Path, _path);
         head.Add(KnownHeader.Authority, _host);
         head.Add(KnownHeader.ContentType, "application/json"u8);
+        foreach ((string name, string value) in Headers)
+            head.Add(System.Text.Encoding.Latin1.GetBytes(name), System.Text.Encoding.UTF8.GetBytes(value));
         call.RequestBody.Append(spans);
         call.RequestBody.Append((byte)']');
     }

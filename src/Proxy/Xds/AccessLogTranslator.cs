@@ -90,8 +90,7 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
         string prefix = "access_logs.open_telemetry_access_log." + (c.StatPrefix.Length > 0 ? c.StatPrefix + "." : "");
         if (Common(c.CommonConfig, OtelLog.Path, prefix, rejections) is not { } options)
             return null;
-        if (c.Formatters.Count > 0)
-            rejections.Note("formatters have no effect beyond the commands that are built in");
+        LocalReplyTranslator.Formatters(c.Formatters, rejections);
         var resource = new Resource();
         void Add(string key, AnyValue value) => resource.Attributes.Add(new KeyValue { Key = key, Value = value });
         if (!c.DisableBuiltinLabels)
@@ -114,6 +113,9 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
             return null;
         }
     }
+
+    /// <summary>The sink of a path; the same path is the same sink.</summary>
+    public LogSink Sink(string path) => sink(path);
 
     /// <summary>What logs of services need besides; set before the first is translated.</summary>
     public Translation? Translation { get; set; }
@@ -141,6 +143,8 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
 
     private Telemetry.AccessLog? Stream(string path, Core.SubstitutionFormatString? format, LogFilter? filter, Rejections rejections)
     {
+        if (!LocalReplyTranslator.Formatters(format?.Formatters ?? [], rejections))
+            return null;
         switch (format?.FormatCase)
         {
             case null:

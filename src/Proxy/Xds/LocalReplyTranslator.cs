@@ -27,10 +27,25 @@ internal static class LocalReplyTranslator
         return new ReplyRules(mappers, Body(config.BodyFormat, rejections));
     }
 
+    /// <summary>Whether the operators of further formatters are among those that are built in; others are refused by name.</summary>
+    public static bool Formatters(IEnumerable<Core.TypedExtensionConfig> formatters, Rejections rejections)
+    {
+        bool all = true;
+        foreach (Core.TypedExtensionConfig formatter in formatters)
+        {
+            if (formatter.TypedConfig is { } config && ValueTranslator.TypeName(config) is "envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery"
+                or "envoy.extensions.formatter.metadata.v3.Metadata" or "envoy.extensions.formatter.cel.v3.Cel" or "envoy.extensions.formatter.xfcc_value.v3.XfccValue")
+                continue;
+            rejections.Add($"Formatter not found: {formatter.Name}");
+            all = false;
+        }
+        return all;
+    }
+
     /// <summary>A body made by a format.</summary>
     public static ReplyBody? Body(Core.SubstitutionFormatString? format, Rejections rejections)
     {
-        if (format is null)
+        if (format is null || !Formatters(format.Formatters, rejections))
             return null;
         try
         {

@@ -29,9 +29,6 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
 {
     private const string Prefix = "envoy.extensions.filters.network.";
 
-    // They only watch: a connection goes the same way without them.
-    private static readonly HashSet<string> Watchers = [Prefix + "mongo_proxy.v3.MongoProxy", Prefix + "mysql_proxy.v3.MySQLProxy", Prefix + "zookeeper_proxy.v3.ZooKeeperProxy"];
-
     private readonly Translation _translation;
     private readonly Dictionary<string, NetworkFilterMaker> _makers = new(StringComparer.Ordinal);
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, ConnectionBucket> _buckets = new(StringComparer.Ordinal);
@@ -47,6 +44,9 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         Add(Prefix + "local_ratelimit.v3.LocalRateLimit", ConnectionRates);
         Add(Prefix + "set_filter_state.v3.Config", FilterStateTranslator.Filter);
         Add(Prefix + "sni_dynamic_forward_proxy.v3.FilterConfig", SniForward);
+        Add(Prefix + "mongo_proxy.v3.MongoProxy", (any, r) => WatchTranslators.Mongo(any, translation, r));
+        Add(Prefix + "mysql_proxy.v3.MySQLProxy", (any, r) => WatchTranslators.MySql(any, translation, r));
+        Add(Prefix + "zookeeper_proxy.v3.ZooKeeperProxy", (any, r) => WatchTranslators.ZooKeeper(any, translation, r));
         Add(Prefix + "redis_proxy.v3.RedisProxy", (any, r) => RedisTranslator.Filter(any, translation, r));
         Add(Prefix + "rbac.v3.RBAC", (any, r) => Rbac(any, translation, r));
         Add(ExtAuthzTranslator.NetworkType, (any, r) => ExtAuthzTranslator.Network(any, translation, r));
@@ -97,8 +97,8 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         if (HasHeader(rbac.Rules) || HasHeader(rbac.ShadowRules))
             rejections.Add("Found header(s) rules in RBAC network filter, not supported");
         var settings = new RbacSettings(
-            RbacTranslator.Judge(rbac.Matcher, rbac.Rules, "matcher", translation, rejections, ofConnections: true),
-            RbacTranslator.Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", translation, rejections, ofConnections: true), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
+            RbacTranslator.Judge(rbac.Matcher, rbac.Rules, "matcher", rbac.StatPrefix, translation, rejections, ofConnections: true),
+            RbacTranslator.Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", rbac.StatPrefix, translation, rejections, ofConnections: true), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
         return new RbacNetworkFilter(settings, rbac.EnforcementType == RbacMessage.Types.EnforcementType.Continuous, ValueTranslator.Micros(rbac.DelayDeny), RbacStats.In(translation.Statistics, rbac.StatPrefix, "", rbac.ShadowRulesStatPrefix));
     }
 
@@ -168,17 +168,14 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         return rejections.None ? made : null;
     }
 
-    // Null for one that only watches, and for one that was refused.
+    // Null for one that was refused.
     private NetworkFilterFactory? One(string name, Any? config, Rejections rejections)
     {
         string type = "";
         Any body = config is null ? new Any() : FilterRegistry.Unwrap(config, out type, rejections);
-        if (Watchers.Contains(type))
-            rejections.Note($"network filter {name} has no effect");
-        else if (_makers.TryGetValue(type, out NetworkFilterMaker? maker))
+        if (_makers.TryGetValue(type, out NetworkFilterMaker? maker))
             return maker(body, rejections);
-        else
-            rejections.Add($"Didn't find a registered implementation for '{name}' with type URL: '{type}'");
+        rejections.Add($"Didn't find a registered implementation for '{name}' with type URL: '{type}'");
         return null;
     }
 

@@ -89,8 +89,6 @@ internal static class TracingTranslator
             cluster = uri.Cluster;
             (host, path) = SideTranslator.Split(uri.Uri);
             timeout = ValueTranslator.Micros(uri.Timeout, timeout);
-            if (service.RequestHeadersToAdd.Count > 0)
-                rejections.Note("collector_service.request_headers_to_add has no effect");
         }
         if (cluster.Length == 0 || path.Length == 0)
             rejections.Add("collector_cluster and collector_endpoint must be specified when not using collector_service");
@@ -99,10 +97,18 @@ internal static class TracingTranslator
         if (!rejections.None)
             return null;
         var reporter = new ZipkinReporter(
-            SideTranslator.Target(cluster, timeout, translation), host, path, translation.Node.Cluster, translation.Runtime, translation.Statistics.Group("tracing.zipkin.", ZipkinReporter.Schema), translation.Workers);
+            SideTranslator.Target(cluster, timeout, translation), host, path, translation.Node.Cluster, translation.Runtime, translation.Statistics.Group("tracing.zipkin.", ZipkinReporter.Schema), translation.Workers)
+        {
+            Headers = Headers(c.CollectorService),
+        };
         var context = new B3(c.TraceId128Bit, c.SharedSpanContext ?? true, c.TraceContextOption == ZipkinConfig.Types.TraceContextOption.UseB3WithW3CPropagation);
-        return new Tracer(options, context, reporter, namesHost: true, null, translation.Workers);
+#pragma warning disable CS0612 // the older place of spawn_upstream_span
+        return new Tracer(c.SplitSpansForRequest ? options with { SpawnUpstream = true } : options, context, reporter, namesHost: true, null, translation.Workers);
+#pragma warning restore CS0612
     }
+
+    private static List<KeyValuePair<string, string>> Headers(Core.HttpService? service) =>
+        [.. (service?.RequestHeadersToAdd ?? []).Where(static h => h.Header is not null).Select(static h => KeyValuePair.Create(h.Header.Key.ToLowerInvariant(), h.Header.Value))];
 
     // ---- Datadog, SkyWalking
 
@@ -155,7 +161,7 @@ internal static class TracingTranslator
             using Rejections.Scope scope = rejections.In("http_service");
             (string host, string path) = SideTranslator.Split(uri.Uri);
             if (SideTranslator.Target(uri, translation, rejections) is { } target)
-                reporter = New(target, host, path, [.. http.RequestHeadersToAdd.Select(static h => KeyValuePair.Create(h.Header.Key.ToLowerInvariant(), h.Header.Value))], grpc: false);
+                reporter = New(target, host, path, Headers(http), grpc: false);
         }
         else if (c.GrpcService is { } grpc)
         {

@@ -176,10 +176,14 @@ internal static class ValueTranslator
         try
         {
             T message = parser.ParseFrom(any.Value);
-            if (MessageRules.FirstViolation(SchemaSet.Of(typeof(T)), any.Value.Span) is not { } violation)
-                return message;
-            rejections.Add($"Proto constraint validation failed ({violation})");
-            return null;
+            MessageShape shape = SchemaSet.Of(typeof(T));
+            if (MessageRules.FirstViolation(shape, any.Value.Span) is { } violation)
+            {
+                rejections.Add($"Proto constraint validation failed ({violation})");
+                return null;
+            }
+            UnservedFields.Check(shape, any.Value.Span, rejections);
+            return message;
         }
         catch (Exception e) when (BrokenBytes.Shown(e))
         {

@@ -32,6 +32,9 @@ public sealed record CorsPolicy
     /// <summary>Share of requests for which the policy holds.</summary>
     public Fraction Enabled { get; init; } = Fraction.All;
 
+    /// <summary>Share of requests that are judged and counted without more, where the policy does not hold.</summary>
+    public Fraction Shadow { get; init; } = new(0, 100);
+
     /// <summary>Requests from public to private networks are allowed.</summary>
     public bool PrivateNetwork { get; init; }
 
@@ -58,13 +61,19 @@ public sealed class CorsFilter(string name, StatGroup? stats = null) : HttpFilte
     {
         Exchange exchange = slot.Exchange;
         HeaderMap head = exchange.RequestHead;
-        if (slot.Settings is not CorsPolicy policy || exchange.Route?.Action is not ForwardAction || !policy.Enabled.Includes(exchange.Random))
+        if (slot.Settings is not CorsPolicy policy || exchange.Route?.Action is not ForwardAction)
+            return FilterVerdict.Continue;
+        bool enforced = policy.Enabled.Includes(exchange.Random);
+        if (!enforced && !policy.Shadow.Includes(exchange.Random))
             return FilterVerdict.Continue;
         if (!head.TryGet(KnownHeader.Origin, out ReadOnlySpan<byte> origin) || origin.IsEmpty)
             return FilterVerdict.Continue;
         var own = (CorsSlot)slot;
-        own.Allowed = IsAllowed(policy, head, origin);
-        stats?.Of(exchange.Worker.Index).Count(own.Allowed ? 0 : 1);
+        bool allowed = IsAllowed(policy, head, origin);
+        stats?.Of(exchange.Worker.Index).Count(allowed ? 0 : 1);
+        if (!enforced)
+            return FilterVerdict.Continue;
+        own.Allowed = allowed;
         if (own.Allowed)
             own.Origin.Append(origin);
         ReadOnlySpan<byte> wanted = head[KnownHeader.AccessControlRequestMethod];

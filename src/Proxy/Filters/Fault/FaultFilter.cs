@@ -1,4 +1,4 @@
-// Fault: delays and aborts requests on purpose (envoy.extensions.filters.http.fault.v3). A route's settings replace the filter's. The delay comes first, then the abort; each has its own
+// Fault: delays and aborts requests, and slows responses, on purpose (envoy.extensions.filters.http.fault.v3). A route's settings replace the filter's. The delay comes first, then the abort; each has its own
 // chance. Headers of the request may ask for faults where the settings allow it, and can only lower a percentage. Owns no state but the count of running faults of one filter.
 using System.Buffers.Text;
 using Lateen.Proxy.Exchanges;
@@ -9,78 +9,6 @@ using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.Fault;
 
-/// <summary>What is done to requests.</summary>
-public sealed record FaultSettings
-{
-    /// <summary>The delay in microseconds; 0 for none.</summary>
-    public long DelayMicros { get; init; }
-
-    /// <summary>x-envoy-fault-delay-request tells the delay.</summary>
-    public bool DelayByHeader { get; init; }
-
-    /// <summary>Share of requests delayed.</summary>
-    public Fraction DelayShare { get; init; }
-
-    /// <summary>The abort's status; 0 for none.</summary>
-    public int AbortStatus { get; init; }
-
-    /// <summary>The abort's gRPC status; null for none.</summary>
-    public int? AbortGrpcStatus { get; init; }
-
-    /// <summary>x-envoy-fault-abort-request or -abort-grpc-request tell the abort.</summary>
-    public bool AbortByHeader { get; init; }
-
-    /// <summary>Share of requests aborted.</summary>
-    public Fraction AbortShare { get; init; }
-
-    /// <summary>Only requests to this cluster; empty for all.</summary>
-    public string Cluster { get; init; } = "";
-
-    /// <summary>Only requests with these headers.</summary>
-    public IReadOnlyList<HeaderMatch> Headers { get; init; } = [];
-
-    /// <summary>Only from these nodes (x-envoy-downstream-service-node); empty for all.</summary>
-    public IReadOnlyList<string> Nodes { get; init; } = [];
-
-    /// <summary>Faults at once; null for any number.</summary>
-    public uint? ActiveMax { get; init; }
-
-    /// <summary>Callers that say who they are have no counters of their own.</summary>
-    public bool NoCallerStats { get; init; }
-
-    /// <summary>Runtime values that may say otherwise.</summary>
-    public FaultKeys Keys { get; init; } = new(RuntimeValues.None);
-
-    internal Fraction DelayShareNow => Keys.Values.Share(Keys.DelayPercent, DelayShare);
-
-    internal Fraction AbortShareNow => Keys.Values.Share(Keys.AbortPercent, AbortShare);
-
-    internal uint? ActiveMaxNow => Keys.Values.ContainsKey(Keys.ActiveMax) ? (uint)Keys.Values.Number(Keys.ActiveMax, 0) : ActiveMax;
-}
-
-/// <summary>Under which keys the runtime may change faults; Envoy's names where none are configured.</summary>
-/// <param name="Values">The runtime.</param>
-public sealed record FaultKeys(RuntimeValues Values)
-{
-    /// <summary>Share of requests delayed.</summary>
-    public string DelayPercent { get; init; } = "fault.http.delay.fixed_delay_percent";
-
-    /// <summary>The delay in milliseconds.</summary>
-    public string DelayMillis { get; init; } = "fault.http.delay.fixed_duration_ms";
-
-    /// <summary>Share of requests aborted.</summary>
-    public string AbortPercent { get; init; } = "fault.http.abort.abort_percent";
-
-    /// <summary>The abort's status.</summary>
-    public string AbortStatus { get; init; } = "fault.http.abort.http_status";
-
-    /// <summary>The abort's gRPC status.</summary>
-    public string AbortGrpcStatus { get; init; } = "fault.http.abort.grpc_status";
-
-    /// <summary>Faults at once.</summary>
-    public string ActiveMax { get; init; } = "fault.http.max_active_faults";
-}
-
 /// <summary>The filter.</summary>
 /// <param name="name">Its name.</param>
 /// <param name="settings">Where no route has its own.</param>
@@ -88,7 +16,7 @@ public sealed record FaultKeys(RuntimeValues Values)
 /// <param name="store">Where callers that say who they are get counters of their own; null for nowhere.</param>
 public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? stats = null, StatStore? store = null) : HttpFilter(name)
 {
-    private const int Aborts = 0, Delays = 1, Overflow = 2, Active = 4;
+    private const int Aborts = 0, Delays = 1, Overflow = 2, Slowed = 3, Active = 4;
 
     /// <summary>What is counted.</summary>
     public static readonly StatSchema Counted = new(
@@ -97,7 +25,7 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
     private int _active;
 
     /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.End;
+    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.ResponseBody | FilterPhases.End;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new FaultSlot();
@@ -109,6 +37,11 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
         Exchange exchange = slot.Exchange;
         if (!Concerns(s, exchange))
             return FilterVerdict.Continue;
+        if (RateOf(s, exchange) is > 0 and var rate && Begin(s, slot))
+        {
+            stats?.Of(exchange.Worker.Index).Count(Slowed);
+            ((FaultSlot)slot).Pace.Begin(rate);
+        }
         long delay = DelayOf(s, exchange);
         if (delay > 0 && Begin(s, slot))
         {
@@ -119,6 +52,10 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
         }
         return Abort(s, slot) ? FilterVerdict.Stop : FilterVerdict.Continue;
     }
+
+    /// <inheritdoc/>
+    public override FilterVerdict OnResponseBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
+        ((FaultSlot)slot).Pace is { IsOn: true } pace && !body.IsEmpty ? pace.OnBody(body.Length) : FilterVerdict.Continue;
 
     /// <inheritdoc/>
     public override void OnEnd(FilterSlot slot)
@@ -154,6 +91,8 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
         if (limit is null)
             Interlocked.Increment(ref _active);
         stats?.Of(slot.Exchange.Worker.Index).Move(Active, 1);
+        if (s.Traces is not null)
+            slot.Exchange.SetMetadata(s.Traces);
         return own.Counted = true;
     }
 
@@ -204,6 +143,20 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
         return delay > 0 && share.Includes(exchange.Worker.Loop.Chance.NextULong()) ? delay : 0;
     }
 
+    private static long RateOf(FaultSettings s, Exchange exchange)
+    {
+        if (s.RateKilobytes == 0 && !s.RateByHeader)
+            return 0;
+        long rate = s.RateKilobytes;
+        Fraction share = s.RateShareNow;
+        if (s.RateByHeader)
+        {
+            rate = Number(Header(exchange.RequestHead, "x-envoy-fault-throughput-response"u8), out long asked) ? asked : 0;
+            share = Lowered(share, Header(exchange.RequestHead, "x-envoy-fault-throughput-response-percentage"u8));
+        }
+        return rate > 0 && share.Includes(exchange.Worker.Loop.Chance.NextULong()) ? rate : 0;
+    }
+
     private static Fraction Lowered(Fraction share, ReadOnlySpan<byte> header) =>
         Number(header, out long percent) ? share with { Numerator = (uint)Math.Min(share.Numerator, percent) } : share;
 
@@ -213,7 +166,7 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
 
     private static bool Concerns(FaultSettings s, Exchange exchange)
     {
-        if (s.DelayShareNow.Numerator == 0 && s.AbortShareNow.Numerator == 0)
+        if (s.DelayShareNow.Numerator == 0 && s.AbortShareNow.Numerator == 0 && s.RateShareNow.Numerator == 0)
             return false;
         if (s.Cluster.Length > 0 && exchange.Decision.Cluster?.Name != s.Cluster)
             return false;
@@ -231,7 +184,14 @@ internal sealed class FaultSlot : FilterSlot
 {
     private readonly Delay _delay;
 
-    public FaultSlot() => _delay = new Delay(this);
+    public FaultSlot()
+    {
+        _delay = new Delay(this);
+        Pace = new ResponsePace(this);
+    }
+
+    /// <summary>The rate of the response.</summary>
+    public ResponsePace Pace { get; }
 
     /// <summary>It counts among the running faults.</summary>
     public bool Counted { get; set; }
@@ -242,6 +202,7 @@ internal sealed class FaultSlot : FilterSlot
     {
         if (_delay.IsArmed)
             Exchange.Worker.Loop.Disarm(_delay);
+        Pace.End();
     }
 
     private sealed class Delay(FaultSlot slot) : Deadline

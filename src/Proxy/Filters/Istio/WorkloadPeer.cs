@@ -6,7 +6,7 @@ using System.Collections.Concurrent;
 namespace Lateen.Proxy.Filters.Istio;
 
 /// <summary>A workload as labels of metrics name it.</summary>
-public sealed record WorkloadPeer
+public sealed record WorkloadPeer : IFormattable
 {
     /// <summary>A workload of which nothing is known.</summary>
     public static readonly WorkloadPeer Unknown = new();
@@ -38,6 +38,23 @@ public sealed record WorkloadPeer
 
     /// <summary>Its SPIFFE name, where it is told.</summary>
     public string Identity { get; init; } = None;
+
+    // The words by which logs ask for its parts (%FILTER_STATE(downstream_peer:FIELD:workload)%), in the order of texts.
+    private IEnumerable<KeyValuePair<string, string>> Parts => new (string Name, string Value)[]
+    {
+        ("workload", Workload), ("cluster", Cluster), ("namespace", Namespace), ("service", CanonicalService), ("revision", CanonicalRevision), ("app", App), ("version", Version), ("identity", Identity),
+    }.Where(static p => p.Value.Length > 0 && p.Value != None).Select(static p => KeyValuePair.Create(p.Name, p.Value));
+
+    /// <summary>Its parts as logs print them: <c>workload=x,namespace=y</c>.</summary>
+    public override string ToString() => string.Join(',', Parts.Select(static p => $"{p.Key}={p.Value}"));
+
+    /// <summary>As an object (<c>T</c>), or one part (<c>F:namespace</c>; empty where it is not known).</summary>
+    public string ToString(string? format, IFormatProvider? formatProvider) => format switch
+    {
+        "T" => System.Text.Json.JsonSerializer.Serialize(Parts.OrderBy(static p => p.Key, StringComparer.Ordinal).ToDictionary()),
+        { } one when one.StartsWith("F:", StringComparison.Ordinal) => Parts.FirstOrDefault(p => p.Key == one[2..]).Value ?? "",
+        _ => ToString(),
+    };
 
     /// <inheritdoc/>
     public bool Equals(WorkloadPeer? other) =>

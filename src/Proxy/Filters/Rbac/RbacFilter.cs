@@ -37,6 +37,7 @@ public sealed class RbacFilter(string name, RbacSettings settings, RbacStats sta
             exchange.SetMetadata(matched is { Action: RbacAction.Log } ? Hint : NoHint);
         exchange.SetMetadata(s.RuleTraces!.Of(allowed, matched));
         stats.Count(exchange.Worker.Index, allowed);
+        rules.Audit?.Decided(exchange.Worker, exchange.Facts, matched, allowed);
         if (s.CountsPolicies && matched is not null)
             stats.CountPolicy(exchange.Worker, matched.Name, allowed, shadow: false);
         if (allowed)

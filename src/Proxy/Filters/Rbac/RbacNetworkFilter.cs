@@ -27,12 +27,12 @@ public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, lo
             if (!_judged && settings.Shadow is { } shadow)
                 Note(session, shadow);
             _judged = true;
-            if (settings.Rules is not { } rules || rules.Allows(session.Facts, out RbacPolicy? policy))
-            {
-                stats.Count(session.Connection.Worker.Index, true);
+            RbacPolicy? policy = null;
+            bool allowed = settings.Rules?.Allows(session.Facts, out policy) ?? true;
+            stats.Count(session.Connection.Worker.Index, allowed);
+            settings.Rules?.Audit?.Decided(session.Connection.Worker, session.Facts, policy, allowed);
+            if (allowed)
                 return NetworkVerdict.Continue;
-            }
-            stats.Count(session.Connection.Worker.Index, false);
             if (delayMicros <= 0)
             {
                 session.Deny(policy?.DeniedDetails ?? RbacJudge.NoneDetails, "rbac_deny_close");

@@ -54,6 +54,9 @@ public abstract class RbacJudge
     /// <summary>All that can match, by their places.</summary>
     public abstract IReadOnlyList<RbacPolicy> All { get; }
 
+    /// <summary>Where decisions are written down besides; null for nowhere.</summary>
+    public AuditLog? Audit { get; init; }
+
     /// <summary>Some match asks for a line in the log: it is told of every stream whether its own does.</summary>
     public abstract bool Logs { get; }
 

@@ -30,6 +30,7 @@ internal sealed class CorsTranslator : FilterTranslator
             MaxAge = Encoding.UTF8.GetBytes(policy.MaxAge),
             Credentials = policy.AllowCredentials ?? false,
             Enabled = policy.FilterEnabled is null ? Fraction.All : ValueTranslator.Fraction(policy.FilterEnabled, Fraction.All),
+            Shadow = ValueTranslator.Fraction(policy.ShadowEnabled, new Fraction(0, 100)),
             PrivateNetwork = policy.AllowPrivateNetworkAccess ?? false,
             ForwardOthers = policy.ForwardNotMatchingPreflights ?? true,
         };

@@ -23,8 +23,6 @@ internal sealed class FaultTranslator : FilterTranslator
     {
         if (ValueTranslator.Unpack(config, HTTPFault.Parser, rejections) is not { } fault)
             return null;
-        if (fault.ResponseRateLimit is { HeaderLimit: null })
-            rejections.Note("response_rate_limit has no effect");
         Fraction none = new(0, 100);
         return new FaultSettings
         {
@@ -35,6 +33,10 @@ internal sealed class FaultTranslator : FilterTranslator
             AbortGrpcStatus = fault.Abort is { ErrorTypeCase: FaultAbort.ErrorTypeOneofCase.GrpcStatus } ? (int)fault.Abort.GrpcStatus : null,
             AbortByHeader = fault.Abort?.HeaderAbort is not null,
             AbortShare = fault.Abort is null ? none : ValueTranslator.Fraction(fault.Abort.Percentage, none),
+            RateKilobytes = (long)Math.Min(fault.ResponseRateLimit?.FixedLimit?.LimitKbps ?? 0, int.MaxValue),
+            RateByHeader = fault.ResponseRateLimit?.HeaderLimit is not null,
+            RateShare = fault.ResponseRateLimit is null ? none : ValueTranslator.Fraction(fault.ResponseRateLimit.Percentage, none),
+            Traces = fault.FilterMetadata is { Fields.Count: > 0 } told ? new MetadataFragment("envoy.filters.http.fault", ValueTranslator.Json(told)) : null,
             Cluster = fault.UpstreamCluster,
             Headers = [.. fault.Headers.Select(h => MatcherTranslator.Header(h, rejections))],
             Nodes = [.. fault.DownstreamNodes],
@@ -54,6 +56,7 @@ internal sealed class FaultTranslator : FilterTranslator
             AbortPercent = Or(fault.AbortPercentRuntime, named.AbortPercent),
             AbortStatus = Or(fault.AbortHttpStatusRuntime, named.AbortStatus),
             AbortGrpcStatus = Or(fault.AbortGrpcStatusRuntime, named.AbortGrpcStatus),
+            RatePercent = Or(fault.ResponseRateLimitPercentRuntime, named.RatePercent),
             ActiveMax = Or(fault.MaxActiveFaultsRuntime, named.ActiveMax),
         };
     }

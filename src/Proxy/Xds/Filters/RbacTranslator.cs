@@ -21,24 +21,24 @@ internal sealed class RbacTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        ValueTranslator.Unpack(config, HttpRbac.RBAC.Parser, rejections) is { } rbac ? new RbacFilter(name, Of(rbac, translation, rejections), RbacStats.In(translation.Statistics, translation.HttpStatPrefix, rbac.RulesStatPrefix, rbac.ShadowRulesStatPrefix)) { DisabledByDefault = disabled } : null;
+        ValueTranslator.Unpack(config, HttpRbac.RBAC.Parser, rejections) is { } rbac ? new RbacFilter(name, Of(rbac, name, translation, rejections), RbacStats.In(translation.Statistics, translation.HttpStatPrefix, rbac.RulesStatPrefix, rbac.ShadowRulesStatPrefix)) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) =>
         ValueTranslator.Unpack(config, HttpRbac.RBACPerRoute.Parser, rejections) is not { } route ? null
-            : route.Rbac is null ? new RbacSettings(null, null, "", "") : Of(route.Rbac, translation, rejections);
+            : route.Rbac is null ? new RbacSettings(null, null, "", "") : Of(route.Rbac, "", translation, rejections);
 
-    private static RbacSettings Of(HttpRbac.RBAC rbac, Translation translation, Rejections rejections) =>
-        new(Judge(rbac.Matcher, rbac.Rules, "matcher", translation, rejections), Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", translation, rejections), rbac.ShadowRulesStatPrefix, rbac.RulesStatPrefix)
+    private static RbacSettings Of(HttpRbac.RBAC rbac, string name, Translation translation, Rejections rejections) =>
+        new(Judge(rbac.Matcher, rbac.Rules, "matcher", name, translation, rejections), Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", name, translation, rejections), rbac.ShadowRulesStatPrefix, rbac.RulesStatPrefix)
         {
             CountsPolicies = rbac.TrackPerRuleStats,
         };
 
     /// <summary>Who decides: the tree, where there is one, before the rules (as Envoy); null for nobody.</summary>
-    public static RbacJudge? Judge(Matcher? matcher, RBAC? rules, string field, Translation translation, Rejections rejections, bool ofConnections = false)
+    public static RbacJudge? Judge(Matcher? matcher, RBAC? rules, string field, string name, Translation translation, Rejections rejections, bool ofConnections = false)
     {
         if (matcher is null)
-            return Policies(rules, translation, rejections);
+            return Policies(rules, name, translation, rejections);
         using Rejections.Scope scope = rejections.In(field);
         var words = new RbacVocabulary(translation, ofConnections);
         return new MatchTreeTranslator<IStreamFacts, RbacPolicy>(words, rejections).Tree(matcher) is { } tree ? new RbacTree(tree, words.Leaves) : null;
@@ -73,13 +73,24 @@ internal sealed class RbacTranslator : FilterTranslator
         }
     }
 
-    private static RbacPolicies? Policies(RBAC? rules, Translation translation, Rejections rejections)
+    private static RbacPolicies? Policies(RBAC? rules, string name, Translation translation, Rejections rejections) => rules is null ? null
+        : new RbacPolicies((RbacAction)rules.Action, rules.Policies.Select(p => OnePolicy(p.Key, p.Value, translation, rejections))) { Audit = Audit(rules.AuditLoggingOptions, name, translation, rejections) };
+
+    private static AuditLog? Audit(RBAC.Types.AuditLoggingOptions? options, string name, Translation translation, Rejections rejections)
     {
-        if (rules is null)
-            return null;
-        if (rules.AuditLoggingOptions is { AuditCondition: not RBAC.Types.AuditLoggingOptions.Types.AuditCondition.None })
-            rejections.Add("audit_logging_options are not served");
-        return new RbacPolicies((RbacAction)rules.Action, rules.Policies.Select(p => OnePolicy(p.Key, p.Value, translation, rejections)));
+        AuditLog? log = null;
+        using Rejections.Scope scope = rejections.In("audit_logging_options");
+        foreach (RBAC.Types.AuditLoggingOptions.Types.AuditLoggerConfig config in options?.LoggerConfigs ?? [])
+        {
+            string type = config.AuditLogger?.TypedConfig is { } any ? ValueTranslator.TypeName(any) : "";
+            if (type == "envoy.extensions.rbac.audit_loggers.stream.v3.StdoutAuditLog")
+                log = new AuditLog((AuditCondition)options!.AuditCondition, name, translation.Logs.Sink("/dev/stdout"), translation.Workers);
+            else if (config.IsOptional)
+                rejections.Note($"optional audit logger {config.AuditLogger?.Name} ({type}) is not served and left out");
+            else
+                rejections.Add($"Didn't find a registered implementation for audit logger '{config.AuditLogger?.Name}' with type URL: '{config.AuditLogger?.TypedConfig?.TypeUrl}'");
+        }
+        return log;
     }
 
     private static RbacPolicy OnePolicy(string name, Policy policy, Translation translation, Rejections rejections)
