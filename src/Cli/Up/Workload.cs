@@ -134,6 +134,8 @@ internal sealed class Workload
             // A sidecar is small: one heap, small steps, no background compiler threads that outlive its start.
             ["DOTNET_GCgen0size"] = "0x200000",
             ["DOTNET_TieredPGO"] = "0",
+            // No door for debuggers and profilers: three threads, and files in /tmp that a killed process leaves behind.
+            ["DOTNET_EnableDiagnostics"] = "0",
             ["LATEEN_CONCURRENCY"] = Plan.IsGateway ? "2" : "1",
         };
         foreach ((string name, string value) in ProxyPorts.Environment()) environment[name] = value;

@@ -14,6 +14,8 @@ internal static class PeerExchangeTranslator
     /// <summary>The type of its configuration.</summary>
     public const string Type = "envoy.tcp.metadataexchange.config.MetadataExchange";
 
+    // Any.Pack and Any.Is would ask for the message's descriptor: all of the library's reflection for one word.
+    private const string StructUrl = "type.googleapis.com/google.protobuf.Struct", StructType = "/google.protobuf.Struct";
     private const string IdKey = "x-envoy-peer-metadata-id", PeerKey = "x-envoy-peer-metadata";
 
     /// <summary>The exchange; null where <paramref name="rejections"/> tells why not.</summary>
@@ -24,7 +26,7 @@ internal static class PeerExchangeTranslator
         var own = new Struct();
         own.Fields[IdKey] = Value.ForString(Encoding.UTF8.GetString(peers.OwnId));
         own.Fields[PeerKey] = Value.ForStruct(Decoded(peers.OwnText) ?? new Struct());
-        return new Codec(message.Protocol, Any.Pack(own).ToByteArray(), peers);
+        return new Codec(message.Protocol, new Any { TypeUrl = StructUrl, Value = own.ToByteString() }.ToByteArray(), peers);
     }
 
     private static Struct? Decoded(ReadOnlySpan<byte> base64)
@@ -46,9 +48,9 @@ internal static class PeerExchangeTranslator
             try
             {
                 Any any = Any.Parser.ParseFrom(payload);
-                if (!any.Is(Struct.Descriptor))
+                if (!any.TypeUrl.EndsWith(StructType, StringComparison.Ordinal))
                     return null;
-                Struct told = any.Unpack<Struct>();
+                Struct told = Struct.Parser.ParseFrom(any.Value);
                 if (!told.Fields.TryGetValue(IdKey, out Value? id) || !told.Fields.TryGetValue(PeerKey, out Value? peer) || peer.StructValue is null)
                     return null;
                 return peers.Find(Encoding.UTF8.GetBytes(id.StringValue), Encoding.ASCII.GetBytes(Convert.ToBase64String(peer.StructValue.ToByteArray())));
