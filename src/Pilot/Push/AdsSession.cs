@@ -98,9 +98,9 @@ public sealed class AdsSession
         }
         if (!isNew)
         {
-            // A nonce that is not the last one answers something older: what it says was overtaken.
-            if (request.ResponseNonce.Length > 0 && request.ResponseNonce != watch.LastNonce) return;
             if (request.ResponseNonce.Length > 0) Answered(watch, request.ResponseNonce, request.ErrorDetail?.Message);
+            // A nonce that is not the last one answers something older: the names that it has were overtaken.
+            if (request.ResponseNonce.Length > 0 && request.ResponseNonce != watch.LastNonce) return;
         }
         var changed = watch.Replace(request.ResourceNames);
         if (isNew) watch.IsWildcard = request.ResourceNames.Count == 0;

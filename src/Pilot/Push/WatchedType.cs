@@ -177,6 +177,8 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
     public bool Answered(string nonce, string? error)
     {
         if (!_outstanding.Remove(nonce, out var resources)) return false;
+        // Answers keep the order of responses, and some clients answer the last of several alone: what came before is answered with it.
+        if (nonce == LastNonce) _outstanding.Clear();
         if (error is null)
         {
             if (nonce == LastNonce) AckedRevision = SentRevision;

@@ -149,6 +149,26 @@ public sealed class AdsSessionTests
         Assert.Equal(first.Whole.Resources.Count + 1, second.Whole!.Resources.Count);
     }
 
+    [Theory]
+    [InlineData(true)] // as gRPC for Node.js: each response is answered
+    [InlineData(false)] // as gRPC's C core: of two that wait, the last one
+    public void Names_asked_for_one_after_another_do_not_hold_up_what_comes_later(bool answersEach)
+    {
+        _hub.Publish(_mesh.Apply(TestMesh.Service("other", "10.0.0.2", "10.1.0.2")));
+        const string Other = "outbound|80||other.default.svc.cluster.local";
+        DiscoveryRequest Request(string nonce, params string[] names) => new() { Node = TestMesh.NodeOf("client", "10.1.0.9"), TypeUrl = TypeUrls.Endpoint, ResponseNonce = nonce, ResourceNames = { names } };
+        _session.Receive(Request("", Web), Now);
+        Assert.True(_session.TryTake(out var first));
+        _session.Receive(Request("", Web, Other), Now);
+        Assert.True(_session.TryTake(out var second));
+        if (answersEach) _session.Receive(Request(first.Nonce, Web, Other), Now);
+        _session.Receive(Request(second.Nonce, Web, Other), Now);
+        Assert.True(_session.InSync);
+        _hub.Publish(_mesh.Apply(TestMesh.Service("other", "10.0.0.2", "10.1.0.3")));
+        Assert.True(_session.TryTake(out var third));
+        Assert.Contains(third.Whole!.Resources, resource => resource.Unpack<Envoy.Config.Endpoint.V3.ClusterLoadAssignment>().ClusterName == Other);
+    }
+
     [Fact]
     public void A_stream_without_node_is_rejected()
     {
