@@ -46,7 +46,8 @@ internal sealed class MeshServer : IDisposable
         foreach (JsonObject[] objects in world.Objects().Chunk(500))
             await File.WriteAllTextAsync(Path.Combine(config, string.Create(CultureInfo.InvariantCulture, $"world-{file++:d4}.yaml")), string.Join("\n---\n", objects.Select(o => o.ToJsonString())));
         string[] command = program.EndsWith(".dll", StringComparison.Ordinal) ? ["dotnet", program] : [program];
-        var start = new ProcessStartInfo("taskset", ["-c", ServerCore.ToString(CultureInfo.InvariantCulture), .. command, "controlplane", "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--monitoring-addr", "127.0.0.1:0", "--config-dir", config, "--state", state, .. options])
+        var start = new ProcessStartInfo("taskset", ["-c", ServerCore.ToString(CultureInfo.InvariantCulture), .. command, "controlplane", "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--secure-grpc-addr", "127.0.0.1:0",
+            "--monitoring-addr", "127.0.0.1:0", "--config-dir", config, "--state", state, .. options])
         {
             RedirectStandardError = true, RedirectStandardOutput = true,
         };
