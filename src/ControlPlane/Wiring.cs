@@ -145,7 +145,15 @@ public static class Wiring
     }
 
     /// <summary>One generator for each xDS type that is served.</summary>
-    public static IReadOnlyList<IResourceGenerator> Generators() => [new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), new RouteGenerator(), new ExtensionConfigGenerator(), new NameTableGenerator(), new AddressGenerator(), new WorkloadGenerator(), new AuthorizationGenerator(), new SecretGenerator()];
+    public static IReadOnlyList<IResourceGenerator> Generators()
+    {
+        var routes = new RouteGenerator();
+        return
+        [
+            new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), routes, new VirtualHostGenerator(routes), new ExtensionConfigGenerator(), new NameTableGenerator(),
+            new AddressGenerator(), new WorkloadGenerator(), new AuthorizationGenerator(), new SecretGenerator(),
+        ];
+    }
 
     // Where the authority keeps keys of its own.
     private const string AuthorityFolder = "ca";

@@ -202,7 +202,7 @@ internal sealed class OrderHistory
         {
             if (stream.Session.Node is not { } node) continue;
             ProxyScope scope = new ScopeBuilder(fresh.Hub.Snapshot!).ScopeOf(node);
-            foreach (string type in (string[])[TypeUrls.Cluster, TypeUrls.Endpoint, TypeUrls.Listener, TypeUrls.Route]) Compare(stream, type, fresh.Hub.Generate(type, scope, stream.Session.Asked(type)));
+            foreach (string type in (string[])[TypeUrls.Cluster, TypeUrls.Endpoint, TypeUrls.Listener, TypeUrls.Route, TypeUrls.VirtualHost]) Compare(stream, type, fresh.Hub.Generate(type, scope, stream.Session.Asked(type)));
         }
     }
 

@@ -53,6 +53,8 @@ public static class BootstrapText
         metadata["SERVICE_ACCOUNT"] = options.ServiceAccount;
         metadata["INSTANCE_IPS"] = options.Address;
         metadata["ISTIO_VERSION"] ??= "1.32.0";
+        // This proxy puts its route tables together from virtual hosts that travel one by one; a control plane that knows nothing of it sends whole tables.
+        metadata["LATEEN_VIRTUAL_HOSTS"] ??= "true";
         metadata["ENVOY_STATUS_PORT"] = options.StatusPort;
         metadata["ENVOY_PROMETHEUS_PORT"] = options.MetricsPort;
         return metadata;

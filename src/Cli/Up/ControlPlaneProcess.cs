@@ -54,7 +54,7 @@ internal sealed class ControlPlaneProcess
             // The socket's name is relative: a unix socket's path has 107 bytes, and a state folder may lie deep.
             Arguments =
             [
-                .. first, "controlplane", "--state", _state.Folder, "--config-dir", _state.Cluster, "--grpc-socket", Path.GetFileName(_state.XdsSocket),
+                .. first, "controlplane", "--debounce", "20", "--state", _state.Folder, "--config-dir", _state.Cluster, "--grpc-socket", Path.GetFileName(_state.XdsSocket),
                 "--http-addr", $"127.0.0.1:{_ports[0]}", "--grpc-addr", $"127.0.0.1:{_ports[1]}", "--monitoring-addr", $"127.0.0.1:{_ports[2]}",
                 "--secure-grpc-socket", Path.GetFileName(_state.SecureSocket), "--secure-grpc-addr", $"127.0.0.1:{_ports[3]}", "--token-keys", TokenIssuer.KeySetPath(_state.Authority),
             ],

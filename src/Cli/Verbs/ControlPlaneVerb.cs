@@ -25,7 +25,7 @@ internal static class ControlPlaneVerb
         var domain = new Option<string>("--domain") { Description = "the DNS domain of services", DefaultValueFactory = _ => "cluster.local" };
         var clusterId = new Option<string>("--cluster-id", "--clusterID") { Description = "the name of the cluster that configuration comes from", DefaultValueFactory = _ => "Kubernetes" };
         var rootNamespace = new Option<string>("--namespace", "-n") { Description = "the root namespace of the mesh", DefaultValueFactory = _ => "istio-system" };
-        var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms", DefaultValueFactory = _ => 20, HelpName = "ms" };
+        var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms", DefaultValueFactory = _ => 100, HelpName = "ms" };
         var debounceMax = new Option<int>("--debounce-max") { Description = "longest wait for that quiet, in ms", DefaultValueFactory = _ => 10_000, HelpName = "ms" };
         var shutdown = new Option<int>("--shutdown-duration") { Description = "how long streams may take to go to other replicas when this one is told to stop, in s", DefaultValueFactory = _ => 10, HelpName = "s" };
         var connectionAge = new Option<int>("--max-connection-age") { Description = "age at which a proxy is sent to look for a replica anew, in minutes; 0 for none (30 where a cluster is followed)", DefaultValueFactory = _ => -1, HelpName = "min" };

@@ -162,6 +162,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
         TypeUrls.Endpoint => "EDS",
         TypeUrls.Listener => "LDS",
         TypeUrls.Route => "RDS",
+        TypeUrls.VirtualHost => "VHDS",
         TypeUrls.Secret => "SDS",
         TypeUrls.ExtensionConfig => "ECDS",
         TypeUrls.NameTable => "NDS",

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Envoy.Admin.V3;
+using Envoy.Config.Route.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Documents;
@@ -23,7 +24,7 @@ internal static class ProxyPages
         foreach (WireResource listener in Of(loop, stream, TypeUrls.Listener))
             listeners.DynamicListeners.Add(new ListenersConfigDump.Types.DynamicListener { Name = listener.Name, ActiveState = new() { VersionInfo = version, Listener = listener.Body } });
         var routes = new RoutesConfigDump();
-        foreach (WireResource route in Of(loop, stream, TypeUrls.Route)) routes.DynamicRouteConfigs.Add(new RoutesConfigDump.Types.DynamicRouteConfig { VersionInfo = version, RouteConfig = route.Body });
+        foreach (WireResource route in Of(loop, stream, TypeUrls.Route)) routes.DynamicRouteConfigs.Add(new RoutesConfigDump.Types.DynamicRouteConfig { VersionInfo = version, RouteConfig = Whole(loop, stream, route) });
         var dump = new ConfigDump();
         foreach (IMessage part in new IMessage[] { clusters, listeners, routes }) dump.Configs.Add(Any.Pack(part));
         return DebugPage.Json(MessageWriter.ToJson(dump, pretty));
@@ -46,6 +47,16 @@ internal static class ProxyPages
         var dump = new ConfigDump();
         dump.Configs.AddRange(Of(loop, stream, typeUrl).Select(resource => resource.Body));
         return DebugPage.Json(MessageWriter.ToJson(dump, pretty));
+    }
+
+    // With the virtual hosts that the proxy gets apart from it.
+    private static Any Whole(ControlLoop loop, AdsStream stream, WireResource route)
+    {
+        IReadOnlyList<WireResource> hosts = loop.Hub.Generate(TypeUrls.VirtualHost, stream.Session.Scope!, new HashSet<string> { route.Name });
+        if (hosts.Count == 0) return route.Body;
+        var whole = (RouteConfiguration)route.Message;
+        whole.VirtualHosts.Add(hosts.Select(host => (VirtualHost)host.Message));
+        return Any.Pack(whole);
     }
 
     // Types that are asked for by name are shown as far as the proxy asked for them.

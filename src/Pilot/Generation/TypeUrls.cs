@@ -18,6 +18,9 @@ public static class TypeUrls
     /// <summary>RDS.</summary>
     public const string Route = Prefix + "envoy.config.route.v3.RouteConfiguration";
 
+    /// <summary>VHDS.</summary>
+    public const string VirtualHost = Prefix + "envoy.config.route.v3.VirtualHost";
+
     /// <summary>SDS.</summary>
     public const string Secret = Prefix + "envoy.extensions.transport_sockets.tls.v3.Secret";
 
@@ -42,18 +45,19 @@ public static class TypeUrls
     /// <summary>Workload API: policies.</summary>
     public const string Authorization = Prefix + "istio.security.Authorization";
 
-    /// <summary>A cluster before its endpoints, both before the listeners that use them, listeners before their routes.</summary>
+    /// <summary>A cluster before its endpoints, both before the listeners that use them, listeners before their routes, routes before their hosts.</summary>
     public static int PushOrder(string typeUrl) => typeUrl switch
     {
         Cluster => 0,
         Endpoint => 1,
         Listener => 2,
         Route => 3,
-        Secret => 4,
-        Address => 5,
-        Workload => 6,
-        Authorization => 7,
-        _ => 8,
+        VirtualHost => 4,
+        Secret => 5,
+        Address => 6,
+        Workload => 7,
+        Authorization => 8,
+        _ => 9,
     };
 
     /// <summary>Types whose state-of-the-world answer must always be complete: what is missing is deleted.</summary>

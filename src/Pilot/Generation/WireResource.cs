@@ -80,19 +80,22 @@ public sealed class WireResource
     /// <summary>The serialized message with its type.</summary>
     public Any Body => new() { TypeUrl = TypeUrl, Value = UnsafeByteOperations.UnsafeWrap(Entry.Slice(_valueAt, _valueBytes)) };
 
+    /// <summary>The serialized message.</summary>
+    public ReadOnlySpan<byte> Value => Entry.Span.Slice(_valueAt, _valueBytes);
+
     /// <summary>The message, read out of the bytes: for those who look into it now and then. Objects cost ten times the bytes, so none are kept.</summary>
     public IMessage Message
     {
         get
         {
             var made = (IMessage)Activator.CreateInstance(_type)!;
-            made.MergeFrom(Entry.Span.Slice(_valueAt, _valueBytes));
+            made.MergeFrom(Value);
             return made;
         }
     }
 
     /// <summary>A rule of the definitions that it breaks, so that no proxy would take it: it is not sent. Null when it breaks none.</summary>
-    public string? Fault { get; }
+    public string? Fault { get; private set; }
 
     /// <summary>EnvoyFilters that were left out of it, and of what was made with it.</summary>
     public IReadOnlyList<RefusedFilter> LeftOut { get; private set; } = [];
@@ -106,6 +109,14 @@ public sealed class WireResource
         var telling = (WireResource)MemberwiseClone();
         telling.LeftOut = leftOut;
         return telling;
+    }
+
+    /// <summary>The same resource, which no proxy would take beside the others.</summary>
+    public WireResource Broken(string fault)
+    {
+        var broken = (WireResource)MemberwiseClone();
+        broken.Fault ??= fault;
+        return broken;
     }
 
     /// <summary>The same for a resource that Envoy does not get as it is: it goes to a library of gRPC, which asks less, or an agent completes it on its way.</summary>

@@ -19,6 +19,7 @@ using System.Globalization;
 using Envoy.Service.Discovery.V3;
 using Lateen.Api.Grpc;
 using Lateen.Pilot.Generation;
+using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Scope;
 
 namespace Lateen.Pilot.Push;
@@ -164,12 +165,12 @@ public sealed class AdsSession
         ? (watch.OwesAnswer && !(watch.IsResumed && NamesClusters(watch))) || (!watch.AwaitsAck && (!NamesClusters(watch) || ClustersAreWarm))
         : watch.WithholdsRemovals && !watch.AwaitsAck && !NamesMayChange;
 
-    private static bool NamesClusters(WatchedType watch) => watch.TypeUrl is TypeUrls.Listener or TypeUrls.Route;
+    private static bool NamesClusters(WatchedType watch) => watch.TypeUrl is TypeUrls.Listener or TypeUrls.Route or TypeUrls.VirtualHost;
 
     private bool ClustersAreWarm => _unwarmed.Count == 0 && !IsBusy(TypeUrls.Cluster) && !IsBusy(TypeUrls.Endpoint);
 
     // What the proxy serves now may still name clusters that the newest configuration does not have.
-    private bool NamesMayChange => IsBusy(TypeUrls.Listener) || IsBusy(TypeUrls.Route);
+    private bool NamesMayChange => IsBusy(TypeUrls.Listener) || IsBusy(TypeUrls.Route) || IsBusy(TypeUrls.VirtualHost);
 
     private bool IsBusy(string typeUrl) => _watches.TryGetValue(typeUrl, out var watch) && (watch.IsDirty || watch.AwaitsAck);
 
@@ -194,7 +195,7 @@ public sealed class AdsSession
             RejectionStatus = GrpcStatus.PermissionDenied;
             return false;
         }
-        Node = verified;
+        Node = _incremental ? verified : SplitRoutes.WithWholeTables(verified);
         _hub.Introduced(this, now);
         return true;
     }

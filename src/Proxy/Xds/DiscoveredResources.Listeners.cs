@@ -136,8 +136,8 @@ internal sealed partial class DiscoveredResources
             }
             if (Routes.TryGetValue(message.Name, out (RouteConfiguration Message, string Version) known) && known.Message.Equals(message))
                 continue;
-            if (message.Vhds is not null)
-                Subscriptions?.Subscribe(message.Vhds.ConfigSource, ResourceTypes.VirtualHost, message.Name);
+            if (message.Vhds is not null && AwaitsHosts(message, resource.Version))
+                continue;
             Routing.RouteTable table = _translation.Routes.Table(_virtualHosts.Complete(message), rejections, resource.Version);
             SayNotes(rejections);
             if (!rejections.None)
@@ -153,6 +153,40 @@ internal sealed partial class DiscoveredResources
         return refused;
     }
 
+    // ---- Virtual hosts that come apart from their configuration
+
+    // A configuration that is new waits for its hosts; what served until now goes on meanwhile.
+    private bool AwaitsHosts(RouteConfiguration message, string version)
+    {
+        Subscriptions?.Subscribe(message.Vhds.ConfigSource, ResourceTypes.VirtualHost, message.Name);
+        if (_virtualHosts.HasAnswered(message.Name) || _givenUp.Contains((ResourceTypes.VirtualHost, message.Name)))
+            return false;
+        Routes[message.Name] = (message, version);
+        Await(ResourceTypes.VirtualHost, message.Name, ValueTranslator.Micros(message.Vhds.ConfigSource?.InitialFetchTimeout, 15_000_000));
+        return true;
+    }
+
+    private List<(string, string)> TakeVirtualHosts(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed)
+    {
+        var refused = new List<(string, string)>();
+        foreach (string name in _virtualHosts.Take(resources, removed, refused))
+            PutTogether(name, refused);
+        return refused;
+    }
+
+    private void PutTogether(string name, List<(string, string)> refused)
+    {
+        if (!Routes.TryGetValue(name, out (RouteConfiguration Message, string Version) known))
+            return;
+        var rejections = new Rejections();
+        Routing.RouteTable table = _translation.Routes.Table(_virtualHosts.Complete(known.Message), rejections, known.Version);
+        SayNotes(rejections);
+        if (rejections.None)
+            _translation.RouteSource(name).Current = table;
+        else
+            refused.Add((name, rejections.ToString()));
+    }
+
     // Route configurations that no listener names any more are forgotten.
     private void DropRoutes()
     {
@@ -162,6 +196,7 @@ internal sealed partial class DiscoveredResources
             Routes.Remove(name);
             _translation.RouteSource(name).Current = null;
             Subscriptions?.Unsubscribe(ResourceTypes.Routes, name);
+            Subscriptions?.Unsubscribe(ResourceTypes.VirtualHost, name);
         }
     }
 }

@@ -270,6 +270,8 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
     {
         if (!_givenUp.Add((type, name)))
             return;
+        if (type == ResourceTypes.VirtualHost && _translation.RouteSource(name).Current is null)
+            PutTogether(name, []);
         WarmAll();
         Progress?.Invoke();
     }
@@ -277,22 +279,8 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
     private readonly HashSet<(string Type, string Name)> _givenUp = [];
     private readonly Discovery.VirtualHostSources _virtualHosts = new();
 
-    private List<(string, string)> TakeVirtualHosts(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed)
-    {
-        var refused = new List<(string, string)>();
-        foreach (string name in _virtualHosts.Take(resources, removed, refused))
-        {
-            if (!Routes.TryGetValue(name, out (RouteConfiguration Message, string Version) known))
-                continue;
-            var rejections = new Rejections();
-            Routing.RouteTable table = _translation.Routes.Table(_virtualHosts.Complete(known.Message), rejections, known.Version);
-            if (rejections.None)
-                _translation.RouteSource(name).Current = table;
-            else
-                refused.Add((name, rejections.ToString()));
-        }
-        return refused;
-    }
+    /// <summary>A route configuration with the virtual hosts that came apart from it.</summary>
+    public RouteConfiguration Whole(RouteConfiguration routes) => _virtualHosts.Complete(routes);
 
     private void WarmAll()
     {

@@ -113,6 +113,7 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
                     ["CLUSTER_ID"] = "Kubernetes",
                     ["INSTANCE_IPS"] = host.Ip.Host,
                     ["ISTIO_VERSION"] = "1.32.0",
+                    ["LATEEN_VIRTUAL_HOSTS"] = "true",
                     ["LABELS"] = own,
                 },
             },

@@ -12,7 +12,8 @@ namespace Lateen.Pilot.Generation.Routes;
 /// <summary>RDS: the route configurations that a proxy's listeners name.</summary>
 public sealed class RouteGenerator : IResourceGenerator
 {
-    private readonly GenerationCache<(ProxyScope Scope, string Name), WireResource> made = new();
+    private readonly GenerationCache<(ProxyScope Scope, string Name), SplitRoutes> made = new();
+    private readonly WirePool hosts = new();
     private readonly GenerationCache<(ProxyScope Scope, IReadOnlySet<string> Names), ResourceSet> sets = new();
 
     /// <inheritdoc/>
@@ -23,6 +24,7 @@ public sealed class RouteGenerator : IResourceGenerator
     {
         made.Turn();
         sets.Turn();
+        hosts.Turn();
     }
 
     /// <inheritdoc/>
@@ -37,17 +39,21 @@ public sealed class RouteGenerator : IResourceGenerator
     {
         ProxyInputs? inputs = null;
         return new ResourceSet(asked.Names.Order(StringComparer.Ordinal)
-            .Select(name => made.GetOrMake((asked.Scope, name), key => Make(inputs ??= new ProxyInputs(key.Scope), key.Name)))
+            .Select(name => made.GetOrMake((asked.Scope, name), key => Make(inputs ??= new ProxyInputs(key.Scope), key.Name)).Shell)
             .ToList(), []);
     }
 
-    private static WireResource Make(ProxyInputs inputs, string name)
+    /// <summary>The virtual hosts of a configuration, for a client that gets them one by one.</summary>
+    internal IReadOnlyList<WireResource> HostsOf(ProxyScope client, string name) => made.GetOrMake((client, name), key => Make(new ProxyInputs(key.Scope), key.Name)).Hosts;
+
+    private SplitRoutes Make(ProxyInputs inputs, string name)
     {
         var routes = inputs.Node.Type == ProxyType.Router ? GatewayRoutes.Generate(inputs, name) : Sidecar(inputs, name) ?? DefaultRoutes.Empty(name);
         // Patches are about Envoy.
-        if (inputs.IsProxylessGrpc) return WireResource.Unchecked(name, routes);
+        if (inputs.IsProxylessGrpc) return SplitRoutes.Whole(WireResource.Unchecked(name, routes));
         var patches = ProxyPatches.Of(inputs.Scope);
-        return patches.IsEmpty ? WireResource.Of(name, routes) : patches.Sound(some => [WireResource.Of(name, some.Routes(routes.Clone()))])[0];
+        if (SplitRoutes.IsWanted(inputs.Node)) return patches.IsEmpty ? SplitRoutes.Of(routes, hosts) : SplitRoutes.From(patches.Sound(some => SplitRoutes.Of(some.Routes(routes.Clone()), hosts).All));
+        return SplitRoutes.Whole(patches.IsEmpty ? WireResource.Of(name, routes) : patches.Sound(some => [WireResource.Of(name, some.Routes(routes.Clone()))])[0]);
     }
 
     private static RouteConfiguration? Sidecar(ProxyInputs inputs, string name)

@@ -83,7 +83,7 @@ internal sealed class DumpSections(ProxyServer server, ProxyAssembly assembly)
                 dump.StaticRouteConfigs.Add(new RoutesConfigDump.Types.StaticRouteConfig { RouteConfig = Any.Pack(inline), LastUpdated = Stamp(held.At) });
         }
         foreach ((RouteConfiguration message, string version) in assembly.Resources.Routes.Values.Where(r => named(r.Message.Name)))
-            dump.DynamicRouteConfigs.Add(new RoutesConfigDump.Types.DynamicRouteConfig { VersionInfo = version, RouteConfig = Any.Pack(message), LastUpdated = Began });
+            dump.DynamicRouteConfigs.Add(new RoutesConfigDump.Types.DynamicRouteConfig { VersionInfo = version, RouteConfig = Any.Pack(assembly.Resources.Whole(message)), LastUpdated = Began });
         return dump;
     }
 

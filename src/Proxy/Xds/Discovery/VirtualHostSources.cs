@@ -17,6 +17,9 @@ internal sealed class VirtualHostSources
         return whole;
     }
 
+    /// <summary>Hosts have come for a configuration, or word that it has none.</summary>
+    public bool HasAnswered(string name) => _hosts.ContainsKey(name);
+
     /// <summary>Takes hosts up; the names of the configurations that changed.</summary>
     public HashSet<string> Take(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, List<(string, string)> refused)
     {
@@ -37,7 +40,7 @@ internal sealed class VirtualHostSources
         }
         foreach (string name in removed)
         {
-            if (_hosts.TryGetValue(OwnerOf(name), out SortedDictionary<string, VirtualHost>? hosts) && hosts.Remove(name))
+            if (_hosts.TryGetValue(OwnerOf(name), out SortedDictionary<string, VirtualHost>? hosts) ? hosts.Remove(name) : OwnerOf(name) == name && _hosts.TryAdd(name, new SortedDictionary<string, VirtualHost>(StringComparer.Ordinal)))
                 changed.Add(OwnerOf(name));
         }
         return changed;
