@@ -62,7 +62,7 @@ public sealed class ControlLoop
         Metrics = new PilotMetrics(HttpDoors.Version, now);
         Streams = new AdsStreams(Hub, Metrics, this.say) { AgeMax = options.ConnectionAgeMax };
         Waits = new RevisionWaits(Streams);
-        Configuration = new Configuration(store, Metrics, options.Domain, () => compiler.GatewayApiStatuses(), new Refusals(() => Hub.HeldOut), options.Kubernetes is not null);
+        Configuration = new Configuration(store, Metrics, new ResourceFindings(options.Domain, options.RootNamespace, new Refusals(() => Hub.HeldOut)), () => compiler.GatewayApiStatuses(), options.Kubernetes is not null);
         store.Changed += changes.Enqueue;
         seen = store.Current;
         firstChange = now;

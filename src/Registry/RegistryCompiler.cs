@@ -124,11 +124,9 @@ public sealed class RegistryCompiler(RegistryOptions options)
             .Select(group => group.Count == 1 ? group[0] : _merged.GetOrMake(group.ToArray<object>(), () => KubernetesServices.Merge(group)));
         var distributions = DistributionsOf(clusters[0]);
         var entries = clusters[0].ServiceEntries.SelectMany(entry => EntryServicesOf(entry, distributions.GetValueOrDefault(entry.Metadata.Namespace, "")));
-        // A host that two entries of one namespace declare belongs to the older one.
-        // Stable: what one entry declares in an order stays in it.
-        var all = kubernetes.Concat(entries).Order(Comparer<Service>.Create(ByAge));
-        var distinct = all.GroupBy(service => (service.Key, service.Source)).Select(group => group.First()).ToList();
-        return Aliases.Resolve(distinct, (service, aliases) =>
+        // A host may be declared by several entries: who imports them adds up their ports. Stable: what one entry declares in an order stays in it.
+        var all = kubernetes.Concat(entries).Order(Comparer<Service>.Create(ByAge)).ToList();
+        return Aliases.Resolve(all, (service, aliases) =>
             _merged.GetOrMake([service, string.Join(',', aliases)], () => service.WithAliases(aliases)));
     }
 

@@ -1,65 +1,52 @@
-using Istio.Networking.V1Alpha3;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
+using Lateen.ControlPlane.Findings.Rivals;
 
 namespace Lateen.ControlPlane.Findings;
 
-/// <summary>Resources of which another takes the place: Istio lets the older one win and says nothing; we say it on both.</summary>
-/// <remarks>Only rivals that no merging reconciles: VirtualServices for one host in sidecars. Those on one gateway are merged, DestinationRules, too.</remarks>
-public sealed class Conflicts(string domain)
+/// <summary>Resources of which another takes the place, told on both.</summary>
+public sealed class Conflicts(string domain, string rootNamespace)
 {
-    private IReadOnlyList<Resource<VirtualService>>? of;
-    private Dictionary<ResourceKey, List<Diagnostic>> found = [];
+    private readonly Dictionary<string, (object[] Of, ILookup<ResourceKey, Diagnostic> Found)> known = [];
 
     /// <summary>What is to be said about a resource of this view.</summary>
-    public IEnumerable<Diagnostic> About(Resource resource, ResourceView view)
+    public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) => Of(view).SelectMany(found => found[resource.Key]);
+
+    private IEnumerable<ILookup<ResourceKey, Diagnostic>> Of(ResourceView view)
     {
-        // A view has the list of the one before as long as no VirtualService changed.
-        IReadOnlyList<Resource<VirtualService>> rivals = view.All(Kinds.VirtualService);
-        if (!ReferenceEquals(of, rivals)) (of, found) = (rivals, Find(rivals));
-        return found.GetValueOrDefault(resource.Key) ?? [];
+        var (routes, entries) = (view.All(Kinds.VirtualService), view.All(Kinds.ServiceEntry));
+        yield return Known("hosts", [routes], () => RivalHosts.Find(routes, domain).Concat(RivalMatches.Find(routes, domain)));
+        yield return Known("rules", [view.All(Kinds.DestinationRule)], () => RivalRules.Find(view.All(Kinds.DestinationRule), domain));
+        yield return Known("servers", [view.All(Kinds.Gateway)], () => RivalServers.Find(view.All(Kinds.Gateway)));
+        yield return Known("entries", [entries, view.All(Kinds.Service)], () => RivalEntries.Find(entries, view.All(Kinds.Service), domain));
+        yield return Known("settings", [view.All(Kinds.Sidecar), view.All(Kinds.PeerAuthentication), view.All(Kinds.Telemetry), view.All(Kinds.ProxyConfig)], () => RivalSettings.Find(view));
+        yield return Known("routes", [view.All(Kinds.HTTPRoute), view.All(Kinds.GRPCRoute)], () => RivalRoutes.Find(view.All(Kinds.HTTPRoute), view.All(Kinds.GRPCRoute)));
+        yield return Known("patches", [view.All(Kinds.EnvoyFilter)], () => RivalPatches.Find(view.All(Kinds.EnvoyFilter), rootNamespace));
+        yield return Known("paths", [view.All(Kinds.Ingress)], () => RivalPaths.Find(view.All(Kinds.Ingress)));
+        yield return Known("addresses", [view.All(Kinds.WorkloadEntry)], () => RivalAddresses.Find(view.All(Kinds.WorkloadEntry)));
     }
 
-    private Dictionary<ResourceKey, List<Diagnostic>> Find(IReadOnlyList<Resource<VirtualService>> rivals)
+    // A view has the list of the one before as long as nothing of the kind changed.
+    private ILookup<ResourceKey, Diagnostic> Known(string what, object[] of, Func<IEnumerable<Rivalry>> find)
     {
-        var said = new Dictionary<ResourceKey, List<Diagnostic>>();
-        var owners = new Dictionary<(string Audience, string Host), Resource<VirtualService>>();
-        // Oldest first, then by name: the order in which Istio lets one win.
-        foreach (Resource<VirtualService> service in rivals.Where(IsForSidecars))
-        {
-            foreach (string host in service.Spec.Hosts.Distinct())
-            {
-                var key = (Audience(service), Qualified(host, service.Namespace));
-                if (!owners.TryGetValue(key, out Resource<VirtualService>? owner)) owners.Add(key, service);
-                else Tell(said, owner, service, host);
-            }
-        }
-        return said;
+        if (known.TryGetValue(what, out var before) && before.Of.AsSpan().SequenceEqual(of)) return before.Found;
+        ILookup<ResourceKey, Diagnostic> found = find().SelectMany(Said).ToLookup(said => said.Key, said => said.Diagnostic);
+        known[what] = (of, found);
+        return found;
     }
 
-    private void Tell(Dictionary<ResourceKey, List<Diagnostic>> said, Resource<VirtualService> owner, Resource<VirtualService> loser, string host)
+    private static IEnumerable<(ResourceKey Key, Diagnostic Diagnostic)> Said(Rivalry rivalry) =>
+        [Say(rivalry, rivalry.Winner, rivalry.ToWinner, DiagnosticLevel.Info), Say(rivalry, rivalry.Loser, rivalry.ToLoser, rivalry.Level)];
+
+    private static (ResourceKey, Diagnostic) Say(Rivalry rivalry, Claim claim, string text, DiagnosticLevel level) => (claim.Resource.Key, new Diagnostic
     {
-        Say(said, loser, OperatorCodes.HostTaken, DiagnosticLevel.Warning, loser, host, $"host \"{host}\" is routed by the older {owner.Key}{Place(owner)}, so these routes are not used for it in sidecars");
-        Say(said, owner, OperatorCodes.HostTaken, DiagnosticLevel.Info, loser, host, $"host \"{host}\" is also claimed by the younger {loser.Key}{Place(loser)}, whose routes are not used");
-    }
-
-    private void Say(Dictionary<ResourceKey, List<Diagnostic>> said, Resource<VirtualService> about, DiagnosticCode code, DiagnosticLevel level, Resource named, string host, string text)
-    {
-        if (!said.TryGetValue(about.Key, out List<Diagnostic>? list)) said.Add(about.Key, list = []);
-        // The two may have written one host in different words.
-        string meant = Qualified(host, named.Namespace);
-        int index = Math.Max(0, about.Spec.Hosts.ToList().FindIndex(own => Qualified(own, about.Namespace) == meant));
-        list.Add(new Diagnostic { Code = code, Level = level, Text = text, Path = $"spec.hosts[{index}]", Position = about.PositionOf($"spec.hosts[{index}]"), Resource = about.Key.ToString(), Remedy = code.Remedy });
-    }
-
-    // A delegate has no hosts of its own; one that names only real gateways is not seen by sidecars.
-    private static bool IsForSidecars(Resource<VirtualService> service) => service.Spec.Gateways.Count == 0 || service.Spec.Gateways.Contains("mesh");
-
-    // Rules that only their own namespace sees do not meet those of others.
-    private static string Audience(Resource<VirtualService> service) => service.Spec.ExportTo.Count == 1 && service.Spec.ExportTo[0] is "." ? service.Namespace : "*";
-
-    private string Qualified(string host, string inNamespace) => host.Contains('.') || host == "*" ? host : $"{host}.{inNamespace}.svc.{domain}";
-
-    private static string Place(Resource resource) => resource.Origin.Position is { File.Length: > 0 } place ? $" ({place.File}:{place.Line})" : "";
+        Code = rivalry.Code,
+        Level = level,
+        Text = text,
+        Path = claim.Path,
+        Position = claim.Resource.PositionOf(claim.Path),
+        Resource = claim.Resource.Key.ToString(),
+        Remedy = rivalry.Code.Remedy,
+    });
 }

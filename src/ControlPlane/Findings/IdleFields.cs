@@ -1,56 +1,62 @@
-using Istio.Networking.V1Alpha3;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using Lateen.Config.Resources;
 
 namespace Lateen.ControlPlane.Findings;
 
-/// <summary>Fields that a resource may have and that change nothing, here or in Istio: whoever wrote one is told so instead of wondering.</summary>
+/// <summary>A field that is written and changes nothing.</summary>
+/// <param name="Path">Its place, such as <c>spec.http[0].fault.delay.exponentialDelay</c>; empty for the resource as a whole.</param>
+/// <param name="Text">What to tell about it.</param>
+public readonly record struct IdleField(string Path, string Text);
+
+/// <summary>Fields that a resource has and that change nothing: whoever wrote one is told so instead of wondering.</summary>
+/// <remarks>Found by walking the message: what is written is looked up in <see cref="IdleTable"/>, which a test keeps complete.</remarks>
 public static class IdleFields
 {
-    /// <summary>The paths of those that are written in a resource.</summary>
-    public static IEnumerable<string> Of(Resource resource) => resource switch
+    private const string Said = "is kept, but has no effect";
+
+    /// <summary>Those of a resource.</summary>
+    public static IEnumerable<IdleField> Of(Resource resource) => !resource.Kind.HasEffect
+        ? [new IdleField("", $"{resource.Kind.Name} is kept, but not in effect yet")]
+        : !resource.Kind.IsConfiguration ? [] : In(resource.Message, resource.Kind.MessageIsSpec ? "spec" : "");
+
+    private static IEnumerable<IdleField> In(IMessage message, string path)
     {
-        Resource<DestinationRule> { Spec: var rule } => Of(rule),
-        Resource<VirtualService> { Spec: var service } => Of(service),
-        Resource<EnvoyFilter> { Spec: var filter } => filter.ConfigPatches.Select((patch, i) => (patch, i))
-            .Where(at => at.patch.Patch?.FilterClass is not (null or EnvoyFilter.Types.Patch.Types.FilterClass.Unspecified)).Select(at => $"spec.configPatches[{at.i}].patch.filterClass"),
-        _ => [],
+        foreach (FieldDescriptor field in message.Descriptor.Fields.InDeclarationOrder())
+        {
+            if (!IsWritten(message, field)) continue;
+            string place = path.Length == 0 ? field.JsonName : $"{path}.{field.JsonName}";
+            if (IdleTable.Reason(field) is { } reason) yield return new IdleField(place, reason.Length == 0 ? Said : $"{Said}: {reason}");
+            else if (field.FieldType == FieldType.Message && !IsWellKnown(field)) foreach (IdleField idle in Inside(message, field, place)) yield return idle;
+        }
+    }
+
+    private static IEnumerable<IdleField> Inside(IMessage message, FieldDescriptor field, string path)
+    {
+        object value = field.Accessor.GetValue(message);
+        if (field.IsMap) return ((System.Collections.IDictionary)value).Keys.Cast<object>().SelectMany(key => ((System.Collections.IDictionary)value)[key] is IMessage inner && inner.Descriptor.File.Package != "google.protobuf" ? In(inner, $"{path}.{key}") : []);
+        if (field.IsRepeated) return ((System.Collections.IList)value).Cast<IMessage>().SelectMany((inner, i) => In(inner, $"{path}[{i}]"));
+        return In((IMessage)value, path);
+    }
+
+    // Wrappers, durations and free-form values: wrapped ones are not even messages here.
+    private static bool IsWellKnown(FieldDescriptor field) => !field.IsMap && field.MessageType.File.Package == "google.protobuf";
+
+    private static bool IsWritten(IMessage message, FieldDescriptor field) => field.IsRepeated || field.IsMap
+        ? field.Accessor.GetValue(message) is System.Collections.ICollection { Count: > 0 }
+        : field.HasPresence ? field.Accessor.HasValue(message) : !field.Accessor.GetValue(message).Equals(Default(field));
+
+    private static object Default(FieldDescriptor field) => field.FieldType switch
+    {
+        FieldType.String => "",
+        FieldType.Bool => false,
+        FieldType.Bytes => ByteString.Empty,
+        FieldType.Double => 0d,
+        FieldType.Float => 0f,
+        FieldType.Int64 or FieldType.SInt64 or FieldType.SFixed64 => 0L,
+        FieldType.UInt64 or FieldType.Fixed64 => 0UL,
+        FieldType.UInt32 or FieldType.Fixed32 => 0U,
+        FieldType.Enum => Enum.ToObject(field.EnumType.ClrType, 0),
+        _ => 0,
     };
-
-    private static IEnumerable<string> Of(DestinationRule rule)
-    {
-        IEnumerable<(TrafficPolicy? Policy, string Path)> policies = rule.Subsets.Select((subset, i) => ((TrafficPolicy?)subset.TrafficPolicy, $"spec.subsets[{i}].trafficPolicy")).Prepend((rule.TrafficPolicy, "spec.trafficPolicy"));
-        foreach ((TrafficPolicy? policy, string path) in policies)
-        {
-            if (policy is null) continue;
-            foreach (string idle in Of(policy.LoadBalancer, policy.OutlierDetection, path)) yield return idle;
-            for (int i = 0; i < policy.PortLevelSettings.Count; i++)
-            {
-                foreach (string idle in Of(policy.PortLevelSettings[i].LoadBalancer, policy.PortLevelSettings[i].OutlierDetection, $"{path}.portLevelSettings[{i}]")) yield return idle;
-            }
-        }
-    }
-
-    private static IEnumerable<string> Of(LoadBalancerSettings? balancer, OutlierDetection? outliers, string path)
-    {
-        if (balancer?.BackendUtilization is not null) yield return $"{path}.loadBalancer.backendUtilization";
-        // Replaced by consecutive5xxErrors long ago; Istio reads it no more.
-        if (outliers is { ConsecutiveErrors: not 0 }) yield return $"{path}.outlierDetection.consecutiveErrors";
-    }
-
-    private static IEnumerable<string> Of(VirtualService service)
-    {
-        for (int i = 0; i < service.Http.Count; i++)
-        {
-            if (service.Http[i].Fault is not { } fault) continue;
-            if (fault.Delay is { HttpDelayTypeCase: HTTPFaultInjection.Types.Delay.HttpDelayTypeOneofCase.ExponentialDelay }) yield return $"spec.http[{i}].fault.delay.exponentialDelay";
-            if (fault.Abort is { ErrorTypeCase: HTTPFaultInjection.Types.Abort.ErrorTypeOneofCase.Http2Error }) yield return $"spec.http[{i}].fault.abort.http2Error";
-        }
-        for (int i = 0; i < service.Tcp.Count; i++)
-        {
-            for (int j = 0; j < service.Tcp[i].Match.Count; j++)
-            {
-                if (service.Tcp[i].Match[j].SourceSubnet.Length > 0) yield return $"spec.tcp[{i}].match[{j}].sourceSubnet";
-            }
-        }
-    }
 }

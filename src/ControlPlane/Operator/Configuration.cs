@@ -10,13 +10,11 @@ using Microsoft.AspNetCore.Http;
 namespace Lateen.ControlPlane.Operator;
 
 /// <summary>The written configuration as the operator changes and asks for it. Driven by the control loop alone.</summary>
-public sealed class Configuration(ResourceStore store, PilotMetrics metrics, string domain, Func<IReadOnlyList<GatewayApiStatus>> statuses, Refusals refusals, bool isFromCluster = false)
+public sealed class Configuration(ResourceStore store, PilotMetrics metrics, ResourceFindings findings, Func<IReadOnlyList<GatewayApiStatus>> statuses, bool isFromCluster = false)
 {
     // What an operator wrote here would be gone with the next word of the cluster, or, worse, stay beside it.
     private static readonly No ClusterWrites = new(StatusCodes.Status409Conflict, "configuration comes from a Kubernetes cluster, which alone may change it", "Write it with kubectl, or ask with --dry-run what would happen.");
 
-    private readonly Conflicts conflicts = new(domain);
-    private readonly RuleConflicts ruleConflicts = new(domain);
     private readonly Dictionary<ResourceKey, (long Revision, DateTimeOffset At)> lastChange = LastChanges(store.Journal);
 
     private Dictionary<ResourceKey, Google.Protobuf.IMessage> conditions = [];
@@ -45,7 +43,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
         if (result.Accepted && !asked.DryRun) Remember(result, now);
         foreach (Resource resource in resources) metrics.Validated(resource.Kind, result.Accepted);
         ObjectOutcome[] outcomes = result.Accepted ? [.. resources.Select(resource => ObjectRows.Outcome(resource.Key, Outcome(resource.Key, before, result)))] : [];
-        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(resources.SelectMany(resource => conflicts.About(resource, result.View).Concat(ruleConflicts.About(resource, result.View)))).Concat(NoEffect(resources)).Select(ObjectRows.Finding)]);
+        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(resources.SelectMany(resource => findings.AtOnce(resource, result.View))).Select(ObjectRows.Finding)]);
     }
 
     /// <summary>Removes, all or nothing.</summary>
@@ -159,22 +157,8 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, str
     {
         (long revision, DateTimeOffset at) = lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
         IEnumerable<Diagnostic> found = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad) ? bad.Diagnostics : Validator.Check(resource);
-        return ObjectRows.Of(resource, revision, at, [.. found, .. conflicts.About(resource, store.Current), .. ruleConflicts.About(resource, store.Current), .. refusals.About(resource), .. NoEffect([resource])], conditions.GetValueOrDefault(resource.Key));
+        return ObjectRows.Of(resource, revision, at, [.. found, .. findings.About(resource, store.Current)], conditions.GetValueOrDefault(resource.Key));
     }
-
-    private static IEnumerable<Diagnostic> NoEffect(IReadOnlyList<Resource> resources) =>
-        resources.Where(resource => !resource.Kind.HasEffect).Select(resource => Idle(resource, "", $"{resource.Kind.Name} is kept, but not in effect yet"))
-            .Concat(resources.SelectMany(resource => IdleFields.Of(resource).Select(path => Idle(resource, path, "is kept, but has no effect"))));
-
-    private static Diagnostic Idle(Resource resource, string path, string text) => new()
-    {
-        Code = OperatorCodes.NotInEffect,
-        Level = DiagnosticLevel.Info,
-        Text = text,
-        Path = path,
-        Resource = resource.Key.ToString(),
-        Position = resource.PositionOf(path),
-    };
 
     private static string Outcome(ResourceKey key, ResourceView before, ApplyResult result) =>
         !result.Changed.Contains(key) ? "unchanged" : before.Find(key) is null ? "created" : "configured";

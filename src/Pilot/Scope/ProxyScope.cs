@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Lateen.Pilot.Meaning;
+using Lateen.Pilot.Scope.Gateways;
 using Lateen.Registry;
 
 namespace Lateen.Pilot.Scope;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Istio.Networking.V1Alpha3;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope.Clients;
+using Lateen.Pilot.Scope.Gateways;
 using Lateen.Registry;
 
 namespace Lateen.Pilot.Scope;

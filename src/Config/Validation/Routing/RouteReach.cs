@@ -53,19 +53,8 @@ internal static class RouteReach
         match.Method is null && match.Scheme is null && match.Authority is null && match.Headers.Count == 0 && match.WithoutHeaders.Count == 0
         && match.QueryParams.Count == 0 && match.SourceLabels.Count == 0 && match.SourceNamespace.Length == 0;
 
-    /// <summary>Whether everything that <paramref name="later"/> matches was matched before: port and gateways must be no narrower.</summary>
-    private static bool Hides(HTTPMatchRequest earlier, HTTPMatchRequest later)
-    {
-        var path = later.Uri?.MatchTypeCase switch
-        {
-            StringMatch.MatchTypeOneofCase.Prefix => later.Uri.Prefix,
-            StringMatch.MatchTypeOneofCase.Exact => later.Uri.Exact,
-            _ => null,
-        };
-        return path is not null
-            && path.StartsWith(earlier.Uri.Prefix, StringComparison.Ordinal)
-            && (earlier.Port == 0 || earlier.Port == later.Port)
-            && (earlier.Gateways.Count == 0 || earlier.Gateways.SequenceEqual(later.Gateways))
-            && (!later.IgnoreUriCase || earlier.IgnoreUriCase);
-    }
+    // Istio's webhook looks at paths that begin alike, and at nothing else; what is dead beyond that is told on the object.
+    private static bool Hides(HTTPMatchRequest earlier, HTTPMatchRequest later) =>
+        later.Uri?.MatchTypeCase is StringMatch.MatchTypeOneofCase.Prefix or StringMatch.MatchTypeOneofCase.Exact
+        && (earlier.Gateways.Count == 0 || earlier.Gateways.SequenceEqual(later.Gateways)) && MatchCover.Covers(earlier, later);
 }

@@ -7,6 +7,7 @@ using Lateen.Pilot.Generation.Proxyless;
 using Lateen.Pilot.Generation.Waypoints;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope;
+using Lateen.Pilot.Scope.Gateways;
 using Lateen.Registry;
 using PatchContext = Istio.Networking.V1Alpha3.EnvoyFilter.Types.PatchContext;
 

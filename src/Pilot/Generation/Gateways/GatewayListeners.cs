@@ -9,6 +9,7 @@ using Lateen.Pilot.Generation.Listeners;
 using Lateen.Pilot.Generation.Security;
 using Lateen.Pilot.Generation.Telemetry;
 using Lateen.Pilot.Scope;
+using Lateen.Pilot.Scope.Gateways;
 using Lateen.Registry;
 using Listener = Envoy.Config.Listener.V3.Listener;
 using Mode = Istio.Networking.V1Alpha3.ServerTLSSettings.Types.TLSmode;

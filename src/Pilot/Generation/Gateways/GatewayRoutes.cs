@@ -11,6 +11,7 @@ using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
 using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Scope;
+using Lateen.Pilot.Scope.Gateways;
 using EnvoyRoute = Envoy.Config.Route.V3.Route;
 using Service = Lateen.Registry.Service;
 

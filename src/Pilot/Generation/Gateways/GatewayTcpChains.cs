@@ -5,6 +5,7 @@ using Lateen.Pilot.Generation.Listeners;
 using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Generation.Security;
 using Lateen.Pilot.Scope;
+using Lateen.Pilot.Scope.Gateways;
 using Lateen.Registry;
 using Mode = Istio.Networking.V1Alpha3.ServerTLSSettings.Types.TLSmode;
 using ServicePort = Lateen.Registry.ServicePort;

@@ -68,6 +68,7 @@ internal static class PatchMatches
     /// <summary>By the conditions of the chain itself.</summary>
     public static bool Chain(Patch patch, Listener listener, FilterChain chain)
     {
+        if (patch.Match.Waypoint is { } waypoint) return waypoint.PortNumber == 0 || PortOf(chain.Name) == waypoint.PortNumber;
         if (patch.Match.Listener is not { } match) return true;
         var own = chain.FilterChainMatch;
         if (IsVirtual(listener) && match.PortNumber > 0 && own?.DestinationPort != match.PortNumber) return false;
@@ -80,10 +81,10 @@ internal static class PatchMatches
     }
 
     /// <summary>Name of the network filter that the patch is about; empty for none.</summary>
-    public static string NetworkFilter(Patch patch) => patch.Match.Listener?.FilterChain?.Filter?.Name ?? "";
+    public static string NetworkFilter(Patch patch) => patch.Match.Waypoint?.Filter?.Name ?? patch.Match.Listener?.FilterChain?.Filter?.Name ?? "";
 
     /// <summary>Name of the HTTP filter that the patch is about; empty for none.</summary>
-    public static string HttpFilter(Patch patch) => patch.Match.Listener?.FilterChain?.Filter?.SubFilter?.Name ?? "";
+    public static string HttpFilter(Patch patch) => patch.Match.Waypoint?.Filter?.SubFilter?.Name ?? patch.Match.Listener?.FilterChain?.Filter?.SubFilter?.Name ?? "";
 
     /// <summary>Name of the listener filter that the patch is about; empty for none.</summary>
     public static string ListenerFilter(Patch patch) => patch.Match.Listener?.ListenerFilter ?? "";
@@ -96,15 +97,14 @@ internal static class PatchMatches
     /// <summary>By name; of sidecars also by port, of gateways by what the name says about the server.</summary>
     public static bool Routes(Patch patch, RouteConfiguration routes, PatchContext context, IReadOnlyDictionary<int, System.Collections.Immutable.ImmutableArray<int>>? gatewayPorts)
     {
+        if (patch.Match.Waypoint is { } waypoint) return waypoint.PortNumber == 0 || PortOf(routes.Name) == waypoint.PortNumber;
         if (patch.Match.RouteConfiguration is not { } match) return true;
         if (match.Name.Length > 0 && match.Name != routes.Name) return false;
         if (context != PatchContext.Gateway) return match.PortNumber == 0 || PortOf(routes.Name) == match.PortNumber;
         var (port, portName, gateway) = ServerOf(routes.Name);
-        if (match.PortNumber != 0 && match.PortNumber != port)
-        {
-            if (gatewayPorts is null || !gatewayPorts.TryGetValue(port, out var declared) || !declared.Contains((int)match.PortNumber)) return false;
-        }
-        return (match.PortName.Length == 0 || match.PortName == portName) && (match.Gateway.Length == 0 || match.Gateway == gateway);
+        // Where a service maps ports, the declared one is meant and not the one that is listened on.
+        var isPort = match.PortNumber == 0 || (gatewayPorts is not null && gatewayPorts.TryGetValue(port, out var declared) ? declared.Contains((int)match.PortNumber) : match.PortNumber == port);
+        return isPort && (match.PortName.Length == 0 || match.PortName == portName) && (match.Gateway.Length == 0 || match.Gateway == gateway);
     }
 
     private static int PortOf(string name)
@@ -130,11 +130,12 @@ internal static class PatchMatches
     }
 
     /// <summary>The patch names routes.</summary>
-    public static bool NamesRoute(Patch patch) => patch.Match.RouteConfiguration?.Vhost?.Route is not null;
+    public static bool NamesRoute(Patch patch) => patch.Match.RouteConfiguration?.Vhost?.Route is not null || patch.Match.Waypoint?.Route is not null;
 
     /// <summary>By name and kind of action.</summary>
     public static bool Route(Patch patch, Route route)
     {
+        if (patch.Match.Waypoint?.Route is { } named) return named.Name.Length == 0 || named.Name == route.Name;
         if (patch.Match.RouteConfiguration?.Vhost?.Route is not { } match) return true;
         if (match.Name.Length > 0 && match.Name != route.Name) return false;
         return match.Action switch

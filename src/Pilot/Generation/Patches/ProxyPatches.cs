@@ -136,6 +136,10 @@ public sealed class ProxyPatches
     public RouteConfiguration InboundRoutes(RouteConfiguration routes) =>
         IsEmpty ? routes : new RoutePatches(patches, PatchContext.SidecarInbound, null).Apply(routes);
 
+    /// <summary>Patches the route configuration of a waypoint's chain, which is the patch's own by the port of the chain.</summary>
+    public RouteConfiguration WaypointRoutes(RouteConfiguration routes) =>
+        IsEmpty ? routes : new RoutePatches(patches, PatchContext.Waypoint, null).Apply(routes);
+
     /// <summary>The patches of clusters.</summary>
     public ClusterPatches Clusters(PatchContext context) => new(patches, context);
 

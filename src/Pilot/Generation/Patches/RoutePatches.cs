@@ -53,9 +53,9 @@ internal sealed class RoutePatches(IReadOnlyList<Patch> patches, PatchContext co
         }
         foreach (var patch in own.Where(static p => !IsMerge(p) && p.Operation is not (Operation.Remove or Operation.Replace)))
         {
-            // The first of all makes no difference to the first of those that match: nothing before them does.
-            var operation = patch.Operation == Operation.InsertFirst ? Operation.InsertBefore : patch.Operation;
-            ListEdits.Apply(host.Routes, operation, PatchMatches.NamesRoute(patch), r => PatchMatches.Route(patch, r), patch.Copy<Route>);
+            // At the top of all routes, but only where the one that is named is there.
+            if (patch.Operation == Operation.InsertFirst && PatchMatches.NamesRoute(patch) && !host.Routes.Any(route => PatchMatches.Route(patch, route))) continue;
+            ListEdits.Apply(host.Routes, patch.Operation, PatchMatches.NamesRoute(patch), r => PatchMatches.Route(patch, r), patch.Copy<Route>);
         }
     }
 

@@ -129,7 +129,7 @@ internal sealed class WaypointListeners(ListenerParts parts)
             },
             MarksMirroredHosts = !inputs.Features.DisableShadowHostSuffix,
         });
-        return routes.Count == 0 ? DefaultRoute(service, port.Number, cluster) : Configuration(cluster, port.Number, routes);
+        return routes.Count == 0 ? DefaultRoute(service, port.Number, cluster) : parts.Patches.WaypointRoutes(Configuration(cluster, port.Number, routes));
     }
 
     // What the waypoint serves itself it reaches by its own clusters.
@@ -147,7 +147,7 @@ internal sealed class WaypointListeners(ListenerParts parts)
         if (HashPolicies.Of(hash) is { } policy) route.Route_.HashPolicy.Add(policy);
         var configuration = Configuration(cluster, port, [route]);
         configuration.MaxDirectResponseBodySizeBytes = DefaultRoutes.DirectResponseBytesMax;
-        return configuration;
+        return parts.Patches.WaypointRoutes(configuration);
     }
 
     private RouteConfiguration Configuration(string cluster, int port, IEnumerable<Envoy.Config.Route.V3.Route> routes)

@@ -11,6 +11,7 @@ using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Meaning.Compile;
 using Lateen.Pilot.Meaning.Settings;
 using Lateen.Pilot.Scope;
+using Lateen.Pilot.Scope.Gateways;
 using Lateen.Registry;
 using Lateen.Test.Conformance.Runners.Traffic;
 using Gateway = Istio.Networking.V1Alpha3.Gateway;

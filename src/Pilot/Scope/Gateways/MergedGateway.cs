@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 using Istio.Networking.V1Alpha3;
 using Lateen.Pilot.Meaning;
 
-namespace Lateen.Pilot.Scope;
+namespace Lateen.Pilot.Scope.Gateways;
 
 /// <summary>The servers of all Gateways that select one proxy, merged by port.</summary>
 public sealed class MergedGateway
@@ -20,9 +20,18 @@ public sealed class MergedGateway
     /// <summary>Credentials of its servers that the proxy may be given: of the Gateway's own namespace, which must be the proxy's, or granted to it.</summary>
     public required FrozenSet<string> Credentials { get; init; }
 
+    /// <summary>Servers that are not served, since an older one has their place.</summary>
+    public ImmutableArray<ServerConflict> Conflicts { get; init; } = [];
+
     /// <summary>Workload port to Gateway ports, for services that map one to another.</summary>
     public required FrozenDictionary<int, ImmutableArray<int>> PortsByTarget { get; init; }
 }
+
+/// <summary>A server that another has left no place.</summary>
+/// <param name="Winner">The one that is served.</param>
+/// <param name="Loser">The one that is not.</param>
+/// <param name="Reason">What the winner has, for a person: continues "since".</param>
+public sealed record ServerConflict(GatewayServer Winner, GatewayServer Loser, string Reason);
 
 /// <summary>One port and bind address of a gateway.</summary>
 /// <param name="Number">Port to listen on: of the workload, where a service maps the Gateway's port.</param>
@@ -51,4 +60,7 @@ public sealed record GatewayServer(
 
     /// <summary><c>namespace/name</c> of the Gateway, as VirtualServices name it.</summary>
     public string GatewayName => Gateway.Origin.FullName;
+
+    /// <summary>Its place among the servers of its Gateway. Two may say the same: it is the object that is looked for.</summary>
+    public int Index => Enumerable.Range(0, Gateway.Spec.Servers.Count).First(i => ReferenceEquals(Gateway.Spec.Servers[i], Server));
 }

@@ -3,7 +3,7 @@ using Lateen.Pilot.Meaning;
 using Lateen.Registry;
 using TlsMode = Istio.Networking.V1Alpha3.ServerTLSSettings.Types.TLSmode;
 
-namespace Lateen.Pilot.Scope;
+namespace Lateen.Pilot.Scope.Gateways;
 
 /// <summary>Which credentials a Gateway lets a proxy have.</summary>
 internal static class GatewayCredentials

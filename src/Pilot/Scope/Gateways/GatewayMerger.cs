@@ -5,7 +5,7 @@ using Lateen.Pilot.Meaning;
 using Lateen.Registry;
 using TlsMode = Istio.Networking.V1Alpha3.ServerTLSSettings.Types.TLSmode;
 
-namespace Lateen.Pilot.Scope;
+namespace Lateen.Pilot.Scope.Gateways;
 
 /// <summary>Merges the servers of all Gateways that select a proxy; where two can't share a port the older one stays.</summary>
 internal sealed class GatewayMerger
@@ -23,7 +23,8 @@ internal sealed class GatewayMerger
     private readonly HashSet<int> _taken = [];
     private readonly HashSet<(int Number, string Bind)> _securedBinds = [];
     private readonly Dictionary<string, List<GatewayServer>> _byRoute = [];
-    private readonly Dictionary<(int Number, string Host), string> _sniOwners = [];
+    private readonly Dictionary<(int Number, string Host), GatewayServer> _sniOwners = [];
+    private readonly List<ServerConflict> _conflicts = [];
 
     public static MergedGateway? Merge(MeshSnapshot snapshot, Identity? proxy, IReadOnlyDictionary<string, string> labels, ImmutableArray<ServiceTarget> targets)
     {
@@ -41,6 +42,17 @@ internal sealed class GatewayMerger
             }
         }
         return merger.Finish();
+    }
+
+    /// <summary>Conflicts that a workload sees which all of these select.</summary>
+    public static IReadOnlyList<ServerConflict> Conflicts(IReadOnlyList<Meant<Gateway>> selecting)
+    {
+        var merger = new GatewayMerger();
+        foreach (var gateway in selecting)
+        {
+            foreach (var server in gateway.Spec.Servers.Where(server => server.Port is not null)) merger.Add(gateway, server, (int)server.Port.Number, hasUdp: false);
+        }
+        return merger._conflicts;
     }
 
     /// <summary>Beside Gateways that were generated with their deployment, hand-written ones count in the namespaces of those alone.</summary>
@@ -87,12 +99,12 @@ internal sealed class GatewayMerger
     {
         var protocol = Protocols.Parse(server.Port.Protocol);
         var hosts = HostsOf(server, gateway.Origin.Namespace);
-        if (server.Tls is not null && !ClaimSni(server, hosts, number)) return;
         var routeName = RouteName(gateway.Origin, server, number, protocol);
         var made = new GatewayServer(gateway, server, hosts, number, routeName, SniOf(server, hosts))
         {
             OffersHttp3 = hasUdp && IsHttp(server, protocol) && IsTls(server, protocol) && server.Tls?.Mode is not (TlsMode.Passthrough or TlsMode.AutoPassthrough),
         };
+        if (server.Tls is not null && !ClaimSni(made)) return;
         var port = (number, server.Port.Protocol, server.Bind);
         if (_taken.Add(number)) First(made, port, protocol);
         else if (_plaintext.TryGetValue(number, out var current)) AlongPlaintext(made, port, current, protocol);
@@ -112,7 +124,11 @@ internal sealed class GatewayMerger
         var present = Protocols.Parse(current.Protocol);
         var canShare = (protocol.IsHttp() || protocol == present) && present.IsHttp();
         var isSameBind = current.Bind == port.Bind;
-        if (isSameBind && (!canShare || made.RouteName.Length == 0)) return;
+        if (isSameBind && (!canShare || made.RouteName.Length == 0))
+        {
+            Refuse(made, _ports[current][0], $"port {made.Number} speaks {current.Protocol}");
+            return;
+        }
         Put(made, isSameBind ? current : port);
         Route(made);
     }
@@ -122,13 +138,26 @@ internal sealed class GatewayMerger
         if (IsHttp(made.Server, protocol))
         {
             // Each terminating server has routes of its own, so that its certificate opens only its own hosts.
-            if (made.RouteName.Length == 0 || _byRoute.ContainsKey(made.RouteName)) return;
+            var named = _byRoute.GetValueOrDefault(made.RouteName);
+            if (made.RouteName.Length == 0 || named is not null)
+            {
+                Refuse(made, named?[0] ?? FirstOn(made.Number), $"port {made.Number} has a server of this name, or one with TLS of its own");
+                return;
+            }
             Route(made);
         }
         var isNewBind = _securedBinds.Add((made.Number, port.Bind));
-        if (made.Server.Tls is null && !isNewBind) return;
+        if (made.Server.Tls is null && !isNewBind)
+        {
+            Refuse(made, FirstOn(made.Number), $"port {made.Number} speaks TLS");
+            return;
+        }
         Put(made, port);
     }
+
+    private void Refuse(GatewayServer loser, GatewayServer winner, string reason) => _conflicts.Add(new ServerConflict(winner, loser, reason));
+
+    private GatewayServer FirstOn(int number) => _ports[_order.First(port => port.Number == number)][0];
 
     private void Put(GatewayServer made, (int Number, string Protocol, string Bind) port)
     {
@@ -147,13 +176,19 @@ internal sealed class GatewayMerger
     }
 
     // Envoy refuses two chains for one SNI host: a server with one host that is taken is left out whole.
-    private bool ClaimSni(Server server, ImmutableArray<(string Namespace, string Host)> hosts, int number)
+    private bool ClaimSni(GatewayServer made)
     {
-        var names = hosts.Select(host => host.Namespace == "*" ? host.Host : $"{host.Namespace}/{host.Host}").ToList();
-        if (names.Exists(name => _sniOwners.TryGetValue((number, name), out var bind) && bind == server.Bind)) return false;
-        foreach (var name in names) _sniOwners[(number, name)] = server.Bind;
+        foreach (var name in SniNames(made))
+        {
+            if (!_sniOwners.TryGetValue((made.Number, name), out var owner) || owner.Server.Bind != made.Server.Bind) continue;
+            Refuse(made, owner, $"TLS clients that ask for \"{name}\" on port {made.Number} are its");
+            return false;
+        }
+        foreach (var name in SniNames(made)) _sniOwners[(made.Number, name)] = made;
         return true;
     }
+
+    private static IEnumerable<string> SniNames(GatewayServer made) => made.Hosts.Select(host => host.Namespace == "*" ? host.Host : $"{host.Namespace}/{host.Host}");
 
     private static ImmutableArray<(string Namespace, string Host)> HostsOf(Server server, string ownNamespace)
     {
@@ -202,6 +237,7 @@ internal sealed class GatewayMerger
             Ports = [.. _order.Select(port => new GatewayPort(port.Number, port.Bind, Protocols.Parse(port.Protocol), [.. _ports[port]]))],
             ByRouteName = _byRoute.ToFrozenDictionary(pair => pair.Key, pair => pair.Value.ToImmutableArray()),
             Credentials = _credentials.ToFrozenSet(),
+            Conflicts = [.. _conflicts],
             HasAutoPassthrough = servers.Exists(server => server.Server.Tls?.Mode == TlsMode.AutoPassthrough),
             PortsByTarget = servers.GroupBy(server => server.Number)
                 .ToFrozenDictionary(group => group.Key, group => group.Select(server => (int)server.Server.Port.Number).Distinct().Order().ToImmutableArray()),

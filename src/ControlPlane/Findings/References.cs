@@ -1,0 +1,26 @@
+using Lateen.Api.Diagnostics;
+using Lateen.Config.Analysis;
+using Lateen.Config.Resources;
+using Lateen.Config.Store;
+
+namespace Lateen.ControlPlane.Findings;
+
+/// <summary>What a resource names and is not there: hosts, gateways, subsets, ports. Found by the analyzers that `lateen analyze` runs.</summary>
+public sealed class References(string domain, string rootNamespace)
+{
+    private static readonly string[] Analyzers =
+    [
+        "virtualservice.GatewayAnalyzer", "virtualservice.DestinationHostAnalyzer", "virtualservice.DestinationRuleAnalyzer", "destinationrule.HostAnalyzer", "telemetry.ProviderAnalyzer",
+    ];
+
+    private readonly AnalysisOptions options = new() { RootNamespace = rootNamespace, ClusterDomain = domain };
+    private ResourceView? of;
+    private ILookup<string, Diagnostic> found = Array.Empty<Diagnostic>().ToLookup(_ => "");
+
+    /// <summary>What is to be said about a resource of this view.</summary>
+    public IEnumerable<Diagnostic> About(Resource resource, ResourceView view)
+    {
+        if (!ReferenceEquals(of, view)) (of, found) = (view, Analyzers.SelectMany(name => Analyzer.Analyze(view, options, name)).ToLookup(said => said.Resource));
+        return found[resource.Key.ToString()];
+    }
+}

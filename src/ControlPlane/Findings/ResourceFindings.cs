@@ -1,0 +1,42 @@
+using Lateen.Api.Diagnostics;
+using Lateen.Config.Resources;
+using Lateen.Config.Store;
+using Lateen.Config.Validation;
+
+namespace Lateen.ControlPlane.Findings;
+
+/// <summary>All that is to be said about a resource beyond what is wrong in its own text.</summary>
+/// <param name="domain">The cluster's domain.</param>
+/// <param name="rootNamespace">The namespace whose resources hold for the whole mesh.</param>
+/// <param name="refusals">What proxies would not take.</param>
+public sealed class ResourceFindings(string domain, string rootNamespace, Refusals refusals)
+{
+    private readonly Conflicts conflicts = new(domain, rootNamespace);
+    private readonly References references = new(domain, rootNamespace);
+
+    /// <summary>What its author is told at once: conflicts, what is never reached, what changes nothing.</summary>
+    public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) => conflicts.About(resource, view).Concat(Unreached(resource)).Concat(Idle(resource));
+
+    /// <summary>What its status says: that, what it names and is not there, and what of it no proxy would take.</summary>
+    /// <remarks>Names are not asked for at once: who applies a whole application may well write the route before the service.</remarks>
+    public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) => AtOnce(resource, view).Concat(references.About(resource, view)).Concat(refusals.About(resource));
+
+    // Validation has told of some already, with Istio's rules.
+    private static IEnumerable<Diagnostic> Unreached(Resource resource)
+    {
+        Diagnostic[] found = [.. DeadRoutes.Of(resource)];
+        if (found.Length == 0) return found;
+        HashSet<string> told = [.. Validator.Check(resource).Where(said => said.Code == ValidationCodes.Unreachable).Select(said => said.Path)];
+        return found.Where(dead => !told.Contains(dead.Path) && !told.Any(path => dead.Path.StartsWith(path + ".", StringComparison.Ordinal)));
+    }
+
+    private static IEnumerable<Diagnostic> Idle(Resource resource) => IdleFields.Of(resource).Select(idle => new Diagnostic
+    {
+        Code = OperatorCodes.NotInEffect,
+        Level = DiagnosticLevel.Info,
+        Text = idle.Text,
+        Path = idle.Path,
+        Resource = resource.Key.ToString(),
+        Position = resource.PositionOf(idle.Path),
+    });
+}
