@@ -14,8 +14,8 @@ namespace Lateen.ControlPlane.Findings.Rivals;
 /// <param name="Path">The place, such as <c>spec.hosts[0]</c>.</param>
 public readonly record struct Claim(Resource Resource, string Path)
 {
-    /// <summary>The resource as it is told to a person, with file and line where there are any.</summary>
-    public override string ToString() => Resource.Origin.Position is { File.Length: > 0 } at ? $"{Resource.Key} ({at.File}:{at.Line})" : Resource.Key.ToString();
+    /// <summary>The resource as it is told to a person, with file and line of the place where there are any.</summary>
+    public override string ToString() => Resource.PositionOf(Path) is { File.Length: > 0 } at ? $"{Resource.Key} ({at.File}:{at.Line})" : Resource.Key.ToString();
 }
 
 /// <summary>Two claims of which one counts.</summary>
