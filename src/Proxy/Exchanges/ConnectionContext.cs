@@ -36,6 +36,9 @@ public sealed class ConnectionContext
     /// <summary>The filter chain's name.</summary>
     public string FilterChain { get; init; } = "";
 
+    /// <summary>The resource that asked for the chain, as the control plane names it; empty where none did.</summary>
+    public string ChainOrigin { get; init; } = "";
+
     /// <summary>The listener's metadata.</summary>
     public Metadata? ListenerMetadata { get; init; }
 

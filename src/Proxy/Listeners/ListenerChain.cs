@@ -65,6 +65,9 @@ public sealed class ListenerChain
     /// <summary>The chain's metadata.</summary>
     public Metadata Metadata { get; init; } = Metadata.Empty;
 
+    /// <summary>The resource that asked for it, as the control plane names it; empty where none did.</summary>
+    public string Origin { get; init; } = "";
+
     /// <summary>Stands for the chain in comparisons of updates: the same key, the same chain.</summary>
     public string Fingerprint { get; init; } = "";
 }

@@ -117,6 +117,7 @@ public sealed class HttpChainHandler : ChainHandler
             Tls = connection.Tls,
             Listener = connection.Listener.Name,
             FilterChain = connection.Chain.Name,
+            ChainOrigin = connection.Chain.Origin,
             ListenerMetadata = connection.Listener.Metadata,
             IsInbound = connection.Listener.IsInbound,
             AcceptedAt = connection.AcceptedAt,

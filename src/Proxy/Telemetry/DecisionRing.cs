@@ -29,6 +29,9 @@ public sealed class Decision
     /// <summary>The filter chain's name.</summary>
     public string Chain { get; private set; } = "";
 
+    /// <summary>The resource that asked for the chain; empty where none did.</summary>
+    public string ChainOrigin { get; private set; } = "";
+
     /// <summary>The client's identity; empty without one.</summary>
     public string Peer { get; private set; } = "";
 
@@ -84,6 +87,7 @@ public sealed class Decision
         Micros = x.Worker.Loop.Now - x.Times.RequestBegin;
         Listener = x.Connection.Context.Listener;
         Chain = x.Connection.Context.FilterChain;
+        ChainOrigin = x.Connection.Context.ChainOrigin;
         Peer = x.Connection.Context.Tls is { PeerPresented: true, PeerUris: [string first, ..] } ? first : "";
         Host = x.Decision.Host;
         Route = x.Route;

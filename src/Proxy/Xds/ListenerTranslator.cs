@@ -169,6 +169,7 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         DownstreamSecurity? security = translation.Security.Downstream(chain.TransportSocket, rejections);
         if (handler is null)
             return null;
+        Metadata metadata = ValueTranslator.Metadata(chain.Metadata);
         return new ListenerChain
         {
             Name = chain.Name,
@@ -176,7 +177,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             Security = security,
             HandshakeMicros = ValueTranslator.Micros(chain.TransportSocketConnectTimeout),
             Handler = handler,
-            Metadata = ValueTranslator.Metadata(chain.Metadata),
+            Metadata = metadata,
+            Origin = metadata.Text("istio", "config") ?? "",
             Fingerprint = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(chain.ToByteArray())),
         };
     }

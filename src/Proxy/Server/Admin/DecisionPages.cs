@@ -51,7 +51,7 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
         var stations = new List<ExplainedStation>
         {
             new("Capture", $"listener {d.Listener}"),
-            new("Sniff", $"filter chain {(d.Chain.Length > 0 ? d.Chain : "(default)")}"),
+            new("Sniff", $"filter chain {(d.Chain.Length > 0 ? d.Chain : "(default)")}", d.ChainOrigin),
             new("Secure", d.Peer.Length > 0 ? $"peer {d.Peer}" : "no peer certificate"),
             new("Decode", $"{d.Method} {d.Authority}{d.Path} request id {d.Id}"),
             DecisionWords.Of(d),
@@ -113,7 +113,7 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
             stations.Add(new ExplainedStation("Sniff", "no filter chain"));
             return "the connection is closed";
         }
-        stations.Add(new ExplainedStation("Sniff", $"filter chain {(chain.Name.Length > 0 ? chain.Name : "(default)")}{(chain.Security is null ? "" : ", TLS")}"));
+        stations.Add(new ExplainedStation("Sniff", $"filter chain {(chain.Name.Length > 0 ? chain.Name : "(default)")}{(chain.Security is null ? "" : ", TLS")}", chain.Origin));
         if (chain.Handler is not HttpChainHandler http)
         {
             stations.Add(new ExplainedStation("Filter", "opaque TCP"));
