@@ -136,12 +136,31 @@ public sealed record SecurityMatch(string Name, IReadOnlyDictionary<string, Syst
 /// <param name="SourceV4">Own address for IPv4 peers.</param>
 /// <param name="SourceV6">Own address for IPv6 peers.</param>
 /// <param name="Mark">SO_MARK, 0 for none.</param>
-/// <param name="KeepAlive">TCP keep-alive.</param>
-public sealed record UpstreamBind(Net.Address SourceV4, Net.Address SourceV6, uint Mark, bool KeepAlive)
+/// <param name="KeepAlive">TCP keep-alive; null for none.</param>
+public sealed record UpstreamBind(Net.Address SourceV4, Net.Address SourceV6, uint Mark, KeepAliveOptions? KeepAlive)
 {
     /// <summary>Nothing special.</summary>
-    public static readonly UpstreamBind None = new(default, default, 0, false);
+    public static readonly UpstreamBind None = new(default, default, 0, null);
+
+    /// <summary>How to connect to a host.</summary>
+    /// <param name="to">Its address.</param>
+    /// <param name="timeoutMicros">Until the attempt is over; 0 for the kernel's own patience.</param>
+    public Net.ConnectOptions To(in Net.Address to, long timeoutMicros = 0) => new(
+        to,
+        to.Kind == Net.AddressKind.V6 ? SourceV6 : SourceV4,
+        Mark,
+        timeoutMicros,
+        KeepAlive is not null,
+        KeepAlive?.Seconds ?? 0,
+        KeepAlive?.Interval ?? 0,
+        KeepAlive?.Probes ?? 0);
 }
+
+/// <summary>TCP keep-alive; 0 takes the kernel's value.</summary>
+/// <param name="Seconds">Silence before the first probe.</param>
+/// <param name="Interval">Seconds between probes.</param>
+/// <param name="Probes">Unanswered probes before the end.</param>
+public sealed record KeepAliveOptions(int Seconds, int Interval, int Probes);
 
 /// <summary>DNS settings of a cluster.</summary>
 public sealed record DnsOptions

@@ -32,6 +32,22 @@ public sealed record Inspector(InspectorKind Kind, IReadOnlyList<(int From, int 
     }
 }
 
+/// <summary>What the socket of one address needs.</summary>
+/// <param name="BothFamilies">On an IPv6 address, IPv4 is taken too.</param>
+/// <param name="Mode">Access bits of a unix socket's file; 0 for the default.</param>
+/// <param name="Options">Options by their numbers.</param>
+public sealed record DoorOptions(bool BothFamilies, int Mode, IReadOnlyList<SocketOption> Options)
+{
+    /// <summary>Nothing.</summary>
+    public static DoorOptions None { get; } = new(false, 0, []);
+
+    /// <inheritdoc/>
+    public bool Equals(DoorOptions? other) => other is not null && BothFamilies == other.BothFamilies && Mode == other.Mode && Options.SequenceEqual(other.Options);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(BothFamilies, Mode, Options.Count);
+}
+
 /// <summary>A listener as published (envoy.config.listener.v3.Listener).</summary>
 public sealed class Listener
 {
@@ -77,8 +93,29 @@ public sealed class Listener
     /// <summary>Connections at a time over all workers; 0 for any number.</summary>
     public long ConnectionsMax { get; init; }
 
+    /// <summary>What the sockets of its addresses need beside the address, by address; what is not in here needs nothing.</summary>
+    public IReadOnlyDictionary<Address, DoorOptions> Doors { get; init; } = new Dictionary<Address, DoorOptions>();
+
+    /// <summary>Its addresses.</summary>
+    public IEnumerable<Address> Addresses => AdditionalAddresses.Prepend(Address);
+
+    /// <summary>Whether it serves on the very sockets of another form of it.</summary>
+    public bool SharesSocketsWith(Listener other) => Binds == other.Binds && Addresses.SequenceEqual(other.Addresses) && Addresses.All(a => Door(a).Equals(other.Door(a)));
+
+    private DoorOptions Door(in Address address) => Doors.GetValueOrDefault(address) ?? DoorOptions.None;
+
+    /// <summary>How to listen on one of its addresses.</summary>
+    public ListenOptions Listening(in Address address)
+    {
+        DoorOptions door = Door(address);
+        return new ListenOptions(address, ReusePort, Transparent, FreeBind, !door.BothFamilies, Backlog, door.Mode, FastOpen, door.Options);
+    }
+
     /// <summary>SO_REUSEPORT, one socket a worker.</summary>
     public bool ReusePort { get; init; } = true;
+
+    /// <summary>Length of the queue of TCP Fast Open; 0 switches it off.</summary>
+    public int FastOpen { get; init; }
 
     /// <summary>IP_TRANSPARENT.</summary>
     public bool Transparent { get; init; }

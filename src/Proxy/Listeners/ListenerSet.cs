@@ -53,10 +53,12 @@ public sealed class ListenerSet(Worker worker)
     public IEnumerable<Listener> All => _byName.Values.Select(e => e.Listener);
 
     /// <summary>Takes up a listener: binds it, or (where it is there with the same addresses) puts it in the old one's place without touching sockets or connections.</summary>
+    /// <param name="listener">The listener.</param>
+    /// <param name="bound">Its addresses, as far as they were bound before.</param>
     /// <exception cref="ListenException">An address can't be bound; nothing has changed then.</exception>
-    public void Put(Listener listener)
+    public void Put(Listener listener, IReadOnlyDictionary<Address, BoundSocket>? bound = null)
     {
-        if (_byName.TryGetValue(listener.Name, out Entry? old) && old.Listener.Address == listener.Address && old.Listener.Binds == listener.Binds && old.Listener.AdditionalAddresses.SequenceEqual(listener.AdditionalAddresses))
+        if (_byName.TryGetValue(listener.Name, out Entry? old) && listener.SharesSocketsWith(old.Listener))
         {
             HashSet<string> kept = [.. listener.Chains.Chains.Append(listener.Chains.Otherwise).OfType<ListenerChain>().Select(c => c.Fingerprint)];
             Listener before = old.Listener;
@@ -69,7 +71,7 @@ public sealed class ListenerSet(Worker worker)
         try
         {
             if (listener.Binds)
-                Bind(entry);
+                Bind(entry, bound);
         }
         catch (ListenException)
         {
@@ -79,7 +81,7 @@ public sealed class ListenerSet(Worker worker)
         if (old is not null)
             Remove(listener.Name);
         _byName[listener.Name] = entry;
-        foreach (Address address in Addresses(listener))
+        foreach (Address address in listener.Addresses)
             _byAddress[address] = entry;
     }
 
@@ -128,19 +130,15 @@ public sealed class ListenerSet(Worker worker)
             chain.Handler.Drain(worker, Pace);
     }
 
-    private void Bind(Entry entry)
+    private void Bind(Entry entry, IReadOnlyDictionary<Address, BoundSocket>? bound)
     {
-        foreach (Address address in Addresses(entry.Listener))
+        foreach (Address address in entry.Listener.Addresses)
         {
-            Listener l = entry.Listener;
-            var options = new ListenOptions(address, l.ReusePort, l.Transparent, l.FreeBind, Backlog: l.Backlog);
-            entry.Sockets.Add(worker.Loop.Listen(options, new Door(this, entry)));
+            entry.Sockets.Add(worker.Loop.Listen(entry.Listener.Listening(address) with { Bound = bound?.GetValueOrDefault(address) }, new Door(this, entry)));
             if (_paused)
                 entry.Sockets[^1].Accepting = false;
         }
     }
-
-    private static IEnumerable<Address> Addresses(Listener listener) => listener.AdditionalAddresses.Prepend(listener.Address);
 
     /// <summary>The listener for the address that a client meant: of exactly that address, else of its port on any address; null for none (RFC-less: Envoy's use_original_dst).</summary>
     public Listener? ForDestination(in Address address)

@@ -51,7 +51,20 @@ public abstract class Letter
 /// <param name="V6Only">For ::, whether IPv4 is left out.</param>
 /// <param name="Backlog">Length of the kernel's queue.</param>
 /// <param name="Mode">Access bits of a unix socket's file; 0 for the default.</param>
-public readonly record struct ListenOptions(Address Address, bool ReusePort = true, bool Transparent = false, bool FreeBind = false, bool V6Only = true, int Backlog = 1024, int Mode = 0);
+/// <param name="FastOpen">Length of the queue of TCP Fast Open; 0 switches it off.</param>
+/// <param name="Options">Further options of the socket, as they were asked for; null for none.</param>
+/// <param name="Bound">The address, where it was bound before (<see cref="EventLoop.Bind"/>); null binds it now.</param>
+public readonly record struct ListenOptions(
+    Address Address,
+    bool ReusePort = true,
+    bool Transparent = false,
+    bool FreeBind = false,
+    bool V6Only = true,
+    int Backlog = 1024,
+    int Mode = 0,
+    int FastOpen = 0,
+    IReadOnlyList<SocketOption>? Options = null,
+    BoundSocket? Bound = null);
 
 /// <summary>How to connect.</summary>
 /// <param name="Remote">Where to.</param>
@@ -94,6 +107,19 @@ public abstract class ListeningSocket
     public abstract void Close();
 }
 
+/// <summary>An address that is bound and not listened on yet: no connection waits behind it.</summary>
+public abstract class BoundSocket : IDisposable
+{
+    /// <summary>Where it is bound, with the port that was picked.</summary>
+    public abstract Address Address { get; }
+
+    /// <summary>All who listen on it share one queue of connections, and one socket; else each has its own (SO_REUSEPORT).</summary>
+    public abstract bool IsShared { get; }
+
+    /// <summary>Gives it back; whoever listens on it goes on.</summary>
+    public abstract void Dispose();
+}
+
 /// <summary>A datagram socket of one loop (DNS).</summary>
 public abstract class DatagramSocket
 {
@@ -128,6 +154,16 @@ public abstract class EventLoop
     /// <summary>Begins to listen.</summary>
     /// <exception cref="ListenException">The address is taken, forbidden or unknown; the message is one clear sentence.</exception>
     public abstract ListeningSocket Listen(in ListenOptions options, Acceptor acceptor);
+
+    /// <summary>
+    /// Takes an address before anybody listens on it, so that who asked for it hears at once whether it is to be had. Workers listen on it by <see cref="ListenOptions.Bound"/>. Null where
+    /// only listening tells.
+    /// </summary>
+    /// <exception cref="ListenException">As <see cref="Listen"/>.</exception>
+    public virtual BoundSocket? Bind(in ListenOptions options) => null;
+
+    /// <summary>Whether a process before this one handed its sockets of an address over: they are taken, nothing is bound. Any thread.</summary>
+    public virtual bool Inherits(in Address address) => false;
 
     /// <summary>Begins to connect; <paramref name="handler"/> hears of success or failure on a later turn, never inside this call.</summary>
     public abstract Transport Connect(in ConnectOptions options, TransportHandler handler);

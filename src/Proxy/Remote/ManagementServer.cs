@@ -80,7 +80,7 @@ public sealed class ManagementServer : GrpcReceiver
         }
         Host host = hosts[(int)_loop.Chance.Below((uint)hosts.Length)];
         Cluster cluster = _cluster.Current!.Cluster;
-        var options = new ConnectOptions(host.Address, Mark: cluster.Bind.Mark, TimeoutMicros: cluster.ConnectTimeoutMicros, KeepAlive: cluster.Bind.KeepAlive);
+        ConnectOptions options = cluster.Bind.To(host.Address, cluster.ConnectTimeoutMicros);
         if (host.Security is { } security)
             security.Connect(_loop, options, default, new Opening(this));
         else

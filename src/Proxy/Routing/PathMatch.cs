@@ -36,6 +36,9 @@ public sealed class PathMatch
     /// <summary>ASCII case is no matter.</summary>
     public bool IgnoreCase { get; }
 
+    /// <summary>What stands behind a semicolon takes no part (ignore_path_parameters_in_path_matching).</summary>
+    public bool CutsParameters { get; init; }
+
     /// <summary>The compiled pattern of <see cref="PathMatchKind.Regex"/>.</summary>
     public SafeRegex? Regex { get; }
 
@@ -57,6 +60,8 @@ public sealed class PathMatch
         // A CONNECT without :path matches no path route (RFC 9110 9.3.6); extended CONNECT has one.
         if (path.IsEmpty)
             return false;
+        if (CutsParameters && path.IndexOf((byte)';') is >= 0 and var semicolon)
+            path = path[..semicolon];
         switch (Kind)
         {
             case PathMatchKind.Prefix:

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Lateen.Proxy.Xds;
 
 namespace Lateen.Proxy.Server;
 
@@ -14,7 +15,7 @@ public sealed record EnvoyArguments
 
     private static readonly HashSet<string> IgnoredSwitches =
     [
-        "--allow-unknown-static-fields", "--allow-unknown-fields", "--reject-unknown-dynamic-fields", "--ignore-unknown-dynamic-fields", "--enable-fine-grain-logging",
+        "--enable-fine-grain-logging",
         "--enable-core-dump", "--cpuset-threads", "--enable-mutex-tracing", "--use-dynamic-base-id", "--log-format-escaped", "--skip-deprecated-logs", "--hot-restart-version", "--skip-hot-restart-parent-stats",
     ];
 
@@ -63,6 +64,12 @@ public sealed record EnvoyArguments
     /// <summary>How often log buffers leave.</summary>
     public long FlushMicros { get; private set; } = 10_000_000;
 
+    /// <summary>What becomes of a bootstrap with fields that the schema does not know.</summary>
+    public UnknownFieldChoice UnknownStatic { get; private set; } = UnknownFieldChoice.Refused;
+
+    /// <summary>What becomes of discovered resources with such fields.</summary>
+    public UnknownFieldChoice UnknownDynamic { get; private set; } = UnknownFieldChoice.Said;
+
     /// <summary>Only checks the configuration.</summary>
     public bool ValidateOnly { get; private set; }
 
@@ -110,7 +117,18 @@ public sealed record EnvoyArguments
         Help |= name is "--help" or "-h";
         DisableHotRestart |= name == "--disable-hot-restart";
         SkipMissingParent |= name == "--skip-hot-restart-on-no-parent";
-        return name is "--version" or "--help" or "-h" or "--disable-hot-restart" or "--skip-hot-restart-on-no-parent";
+        return name is "--version" or "--help" or "-h" or "--disable-hot-restart" or "--skip-hot-restart-on-no-parent" || UnknownFields(name);
+    }
+
+    private bool UnknownFields(string name)
+    {
+        switch (name)
+        {
+            case "--allow-unknown-static-fields" or "--allow-unknown-fields": UnknownStatic = UnknownFieldChoice.Said; return true;
+            case "--reject-unknown-dynamic-fields": UnknownDynamic = UnknownFieldChoice.Refused; return true;
+            case "--ignore-unknown-dynamic-fields": UnknownDynamic = UnknownFieldChoice.Ignored; return true;
+            default: return false;
+        }
     }
 
     private string Take(string name, string value)
@@ -156,7 +174,10 @@ public sealed record EnvoyArguments
               --parent-shutdown-time-s N    how long the process before may go on (900)
               --disable-hot-restart         hands no sockets over
               --file-flush-interval-msec N  how often log buffers leave (10000)
-              --mode serve|validate         validate: only checks the bootstrap
+              --mode serve|validate         validate: only checks the bootstrap and what is in it
+              --allow-unknown-static-fields     says fields of the bootstrap that are not known, in place of refusing them
+              --reject-unknown-dynamic-fields   refuses discovered resources with such fields, in place of saying them
+              --ignore-unknown-dynamic-fields   says nothing of them
               --version
 
         Taken for compatibility, without effect: {string.Join(' ', Ignored.Concat(IgnoredSwitches).Order(StringComparer.Ordinal))}

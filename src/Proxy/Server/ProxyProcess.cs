@@ -55,6 +55,8 @@ public static class ProxyProcess
             NodeId = arguments.ServiceNode,
             NodeCluster = arguments.ServiceCluster,
             LogFlushMicros = arguments.FlushMicros,
+            UnknownStatic = arguments.UnknownStatic,
+            UnknownDynamic = arguments.UnknownDynamic,
             DrainPace = new Listeners.DrainPace(arguments.DrainSeconds * 1_000_000L, !arguments.DrainAtOnce),
             Say = line =>
             {
@@ -64,6 +66,7 @@ public static class ProxyProcess
         }, ground);
         if (arguments.ValidateOnly)
         {
+            server.Validate();
             Console.WriteLine($"configuration '{arguments.ConfigPath}' OK");
             return 0;
         }

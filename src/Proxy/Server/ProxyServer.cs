@@ -31,6 +31,12 @@ public sealed record ProxyInputs
     /// <summary>How connections end whose listener or chain is gone (--drain-time-s, --drain-strategy).</summary>
     public Listeners.DrainPace DrainPace { get; init; } = Lateen.Proxy.Listeners.DrainPace.Default;
 
+    /// <summary>What becomes of a bootstrap with fields that the schema does not know.</summary>
+    public UnknownFieldChoice UnknownStatic { get; init; } = UnknownFieldChoice.Said;
+
+    /// <summary>What becomes of discovered resources with such fields.</summary>
+    public UnknownFieldChoice UnknownDynamic { get; init; } = UnknownFieldChoice.Said;
+
     /// <summary>Gives the sink of a log's path; null writes files.</summary>
     public Func<string, LogSink>? Sinks { get; init; }
 
@@ -144,6 +150,14 @@ public sealed class ProxyServer : IDisposable
 
     /// <summary>Log lines that were lost.</summary>
     public long LostLogLines => _sinks.Values.Sum(s => s.Lost);
+
+    /// <summary>Takes up what the bootstrap holds, without binding or connecting anything; it can't be started afterwards.</summary>
+    /// <exception cref="BootstrapException">Something in it can't be served.</exception>
+    public void Validate()
+    {
+        Listeners.OnlyChecks = true;
+        _assembly.Begin();
+    }
 
     /// <summary>Begins to serve.</summary>
     public void Start()

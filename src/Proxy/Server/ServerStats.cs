@@ -28,7 +28,7 @@ internal static class ServerStats
         Gauge("server.seconds_until_first_ocsp_response_expiring", () => null);
         Counter("server.debug_assertion_failures", () => 0);
         Counter("server.envoy_bug_failures", () => 0);
-        Counter("server.dynamic_unknown_fields", () => 0);
+        Counter("server.dynamic_unknown_fields", () => server.Assembly.Resources.UnknownFields);
         Counter("server.static_unknown_fields", () => 0);
         Counter("server.wip_protos", () => 0);
         Counter("server.dropped_stat_flushes", () => 0);
@@ -46,7 +46,7 @@ internal static class ServerStats
         foreach ((string name, Func<long> read) in server.Assembly.Resources.Counts)
             Counter(name, () => read());
         Counter("listener_manager.listener_create_success", () => server.Listeners.Created);
-        Counter("listener_manager.listener_create_failure", () => server.Listeners.Failures.Count);
+        Counter("listener_manager.listener_create_failure", () => server.Listeners.Failures.Count + server.Listeners.Refused);
         Counter("listener_manager.listener_stopped", () => server.Listeners.EverDrained);
         Counter("listener_manager.listener_in_place_updated", () => 0);
         Counter("filesystem.flushed_by_timer", () => 0);

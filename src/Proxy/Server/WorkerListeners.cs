@@ -12,16 +12,22 @@ public sealed class WorkerListeners : ListenerHost
     private readonly ListenerSet[] _sets;
     private readonly Dictionary<string, Listener> _listeners = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _awaited = new(StringComparer.Ordinal);
+    private readonly HeldAddresses _held;
+    private Func<Listener, bool> _stopped = static _ => false;
 
     /// <summary>For the workers of a proxy.</summary>
     public WorkerListeners(EventLoop main, IReadOnlyList<Worker> workers, OverloadSwitches overload)
     {
         _main = main;
+        _held = new HeldAddresses(main, workers);
         _sets = [.. workers.Select(w => new ListenerSet(w) { Overload = overload })];
     }
 
     /// <summary>Listeners that came into service on a worker; listeners whose connections were told to end, ever and not over yet.</summary>
     public long Created { get; private set; }
+
+    /// <summary>Listeners whose addresses could not be bound.</summary>
+    public long Refused { get; private set; }
 
     /// <summary>Listeners that were drained.</summary>
     public long EverDrained { get; private set; }
@@ -41,13 +47,30 @@ public sealed class WorkerListeners : ListenerHost
     /// <summary>Called on the main loop when a listener is in service on all workers, or could not be bound.</summary>
     public Action? Settled { get; set; }
 
+    /// <summary>No address is taken (--mode validate).</summary>
+    public bool OnlyChecks { get; set; }
+
+    /// <inheritdoc/>
+    public override string? Reserve(Listener listener)
+    {
+        if (OnlyChecks || !listener.Binds || _stopped(listener) || (_listeners.TryGetValue(listener.Name, out Listener? known) && listener.SharesSocketsWith(known)))
+            return null;
+        string? reason = _held.Take(listener);
+        if (reason is not null)
+            Refused++;
+        return reason;
+    }
+
     /// <inheritdoc/>
     public override void Put(Listener listener)
     {
+        // As Envoy: once traffic of its direction was stopped, a listener is accepted and does not serve.
+        if (_stopped(listener))
+            return;
         _listeners[listener.Name] = listener;
         _awaited[listener.Name] = _sets.Length;
         foreach (ListenerSet set in _sets)
-            set.Worker.Loop.Post(new Putting(this, set, listener));
+            set.Worker.Loop.Post(new Putting(this, set, listener, _held.Of(listener.Name)));
     }
 
     /// <inheritdoc/>
@@ -56,6 +79,7 @@ public sealed class WorkerListeners : ListenerHost
         _listeners.Remove(name);
         foreach (ListenerSet set in _sets)
             set.Worker.Loop.Post(new Acting(set, s => s.Remove(name)));
+        _held.Leave(name);
     }
 
     /// <summary>How connections end whose listener or chain is gone.</summary>
@@ -76,7 +100,11 @@ public sealed class WorkerListeners : ListenerHost
     public void Stop(Func<Listener, bool> which)
     {
         EverDrained += _listeners.Values.Count(which);
+        Func<Listener, bool> before = _stopped;
+        _stopped = l => which(l) || before(l);
         OnEach(s => s.Stop(which));
+        foreach (Listener listener in _listeners.Values.Where(which))
+            _held.Leave(listener.Name);
     }
 
     /// <summary>Nothing is accepted for a while, on all workers.</summary>
@@ -103,17 +131,18 @@ public sealed class WorkerListeners : ListenerHost
             return;
         }
         _awaited.Remove(name);
+        _held.Settle(name);
         Settled?.Invoke();
     }
 
-    private sealed class Putting(WorkerListeners owner, ListenerSet set, Listener listener) : Letter
+    private sealed class Putting(WorkerListeners owner, ListenerSet set, Listener listener, IReadOnlyDictionary<Address, BoundSocket> bound) : Letter
     {
         protected internal override void Deliver()
         {
             string? failure = null;
             try
             {
-                set.Put(listener);
+                set.Put(listener, bound);
             }
             catch (ListenException e)
             {

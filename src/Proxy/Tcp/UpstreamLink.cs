@@ -154,7 +154,7 @@ internal sealed class UpstreamLink : PickInputs
         host.CountConnection(1);
         host.Counters.CountConnection();
         Address to = host.Address;
-        var connect = new ConnectOptions(to, to.Kind == AddressKind.V6 ? cluster.Bind.SourceV6 : cluster.Bind.SourceV4, cluster.Bind.Mark, 0, cluster.Bind.KeepAlive);
+        ConnectOptions connect = cluster.Bind.To(to);
         Worker.Loop.Arm(_clock, Math.Max(1, cluster.ConnectTimeoutMicros));
         Transport = host.Security is { } security
             ? security.Connect(Worker.Loop, connect, new SecurityWishes(_session.ServerName, _session.Alpn, null, HostName: host.Endpoint.Hostname, HostMetadata: host.Endpoint.Metadata, ClusterMetadata: cluster.Metadata), handler)

@@ -34,7 +34,7 @@ internal sealed class ForwardHosts
         {
             if (entry.Host is not null)
                 Forget(entry.Host);
-            var endpoint = new Endpoint { Address = address, Hostname = found.Name, AdditionalAddresses = [.. found.Addresses.Skip(1).Select(a => a.WithPort(port))] };
+            var endpoint = new Endpoint { Address = address, Hostname = found.Name, AdditionalAddresses = Clusters.Resolution.HappyEyeballs.Order([.. found.Addresses.Select(a => a.WithPort(port))])[1..] };
             entry.Host = new Host(endpoint, Locality.None, 0, _cluster.Handle.Counters.Length, Loop.Now) { Security = ClusterDirectory.SecurityOf(_cluster.Cluster, endpoint, null) };
             if (_cluster.Cluster.Outlier is not null)
                 entry.Host.Outlier = new OutlierRecord();

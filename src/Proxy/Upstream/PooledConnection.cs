@@ -91,7 +91,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     private void ConnectTo(Address address)
     {
         Cluster cluster = Cluster;
-        var options = new ConnectOptions(address, address.Kind == AddressKind.V6 ? cluster.Bind.SourceV6 : cluster.Bind.SourceV4, cluster.Bind.Mark, 0, cluster.Bind.KeepAlive);
+        ConnectOptions options = cluster.Bind.To(address);
         var handler = new Connecting(this);
         SecurityWishes wishes = _pool.Key.Wishes with
         {

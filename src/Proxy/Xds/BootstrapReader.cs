@@ -16,12 +16,19 @@ internal static class BootstrapReader
     /// <exception cref="BootstrapException">The text is no bootstrap; the message has a line for each mistake.</exception>
     public static Bootstrap Read(ProxyInputs inputs)
     {
-        Bootstrap bootstrap = inputs.Bootstrap.Length > 0 ? One(inputs.Bootstrap, inputs.BootstrapFile, inputs.Say)
+        Bootstrap bootstrap = inputs.Bootstrap.Length > 0 ? One(inputs.Bootstrap, inputs.BootstrapFile, inputs)
             : new Bootstrap();
         if (inputs.Overlay.Length > 0)
-            bootstrap.MergeFrom(One(inputs.Overlay, "--config-yaml", inputs.Say));
-        if (MessageRules.FirstViolation(SchemaSet.Of(typeof(Bootstrap)), bootstrap.ToByteArray()) is { } violation)
+            bootstrap.MergeFrom(One(inputs.Overlay, "--config-yaml", inputs));
+        byte[] bytes = bootstrap.ToByteArray();
+        if (MessageRules.FirstViolation(SchemaSet.Of(typeof(Bootstrap)), bytes) is { } violation)
             throw new BootstrapException($"Proto constraint validation failed ({violation})");
+        var unserved = new Rejections();
+        Bounds.UnservedFields.Check(SchemaSet.Of(typeof(Bootstrap)), bytes, unserved);
+        if (!unserved.None)
+            throw new BootstrapException(string.Join('\n', unserved.Reasons));
+        foreach (string note in unserved.Notes)
+            inputs.Say(note);
         bootstrap.Node ??= new Envoy.Config.Core.V3.Node();
         if (inputs.NodeId.Length > 0)
             bootstrap.Node.Id = inputs.NodeId;
@@ -32,14 +39,14 @@ internal static class BootstrapReader
         return bootstrap;
     }
 
-    private static Bootstrap One(string text, string file, Action<string> say)
+    private static Bootstrap One(string text, string file, ProxyInputs inputs)
     {
         var mistakes = new DiagnosticBag();
-        Bootstrap bootstrap = new MessageReader(file, mistakes, UnknownFields.Warning).Read<Bootstrap>(DocumentReader.ReadSingle(text, file, mistakes));
+        Bootstrap bootstrap = new MessageReader(file, mistakes, inputs.UnknownStatic.ForReading()).Read<Bootstrap>(DocumentReader.ReadSingle(text, file, mistakes));
         if (mistakes.HasErrors)
             throw new BootstrapException(string.Join('\n', mistakes.Where(m => m.IsError)));
         foreach (Diagnostic warning in mistakes)
-            say(warning.ToString());
+            inputs.Say(warning.ToString());
         return bootstrap;
     }
 

@@ -201,12 +201,13 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
             MaxRequestsPerConnection = maxRequests,
             Codec = UpstreamProtocol.Http1Default.Codec with
             {
+                HeadBytesMax = shared?.MaxResponseHeadersKb is { } kb ? (int)kb * 1024 : UpstreamProtocol.Http1Default.Codec.HeadBytesMax,
                 HeaderCountMax = (int)(shared?.MaxHeadersCount ?? 100),
                 BufferLimit = (int)Math.Min(cluster.PerConnectionBufferLimitBytes ?? 1024 * 1024, int.MaxValue),
                 Underscores = (UnderscoreAction)(shared?.HeadersWithUnderscoresAction ?? 0),
                 StreamErrorOnInvalidMessage = (choice == ProtocolChoice.Http2 ? h2?.OverrideStreamErrorOnInvalidHttpMessage : h1?.OverrideStreamErrorOnInvalidHttpMessage) ?? false,
                 One = CodecTranslator.Http1(h1, rejections),
-                Two = CodecTranslator.Http2(h2, rejections) with { HeadBytesMax = 60 * 1024 },
+                Two = CodecTranslator.Http2(h2, rejections) with { HeadBytesMax = (int)(shared?.MaxResponseHeadersKb ?? 60) * 1024 },
             },
             AutoSni = options.UpstreamHttpProtocolOptions?.AutoSni ?? forwards,
             AutoSniHeader = options.UpstreamHttpProtocolOptions?.OverrideAutoSniHeader.ToLowerInvariant() ?? "",
@@ -230,9 +231,10 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
     private static UpstreamBind Bind(Message cluster, Rejections rejections)
     {
         Core.BindConfig? bind = cluster.UpstreamBindConfig;
-        bool keepAlive = cluster.UpstreamConnectionOptions?.TcpKeepalive is not null;
+        KeepAliveOptions? keepAlive = cluster.UpstreamConnectionOptions?.TcpKeepalive is { } k
+            ? new KeepAliveOptions((int)(k.KeepaliveTime ?? 0), (int)(k.KeepaliveInterval ?? 0), (int)(k.KeepaliveProbes ?? 0)) : null;
         if (bind is null)
-            return keepAlive ? UpstreamBind.None with { KeepAlive = true } : UpstreamBind.None;
+            return keepAlive is null ? UpstreamBind.None : UpstreamBind.None with { KeepAlive = keepAlive };
         Net.Address v4 = default, v6 = default;
         foreach (Core.SocketAddress? address in bind.ExtraSourceAddresses.Select(e => e.Address).Prepend(bind.SourceAddress))
         {
@@ -250,6 +252,9 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
         return new UpstreamBind(v4, v6, (uint)mark, keepAlive);
     }
 
+    // Resolvers of the system: ours asks the same servers.
+    private static readonly HashSet<string> SystemResolvers = ["envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig", "envoy.extensions.network.dns_resolver.apple.v3.AppleDnsResolverConfig"];
+
     private static DnsOptions Dns(Message cluster, Rejections rejections)
     {
         var resolvers = new List<Net.Address>();
@@ -258,6 +263,8 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
 #pragma warning restore CS0612
         if (cluster.TypedDnsResolverConfig is { TypedConfig: { } any } && ValueTranslator.TypeName(any) == "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig")
             given = ValueTranslator.Unpack(any, Envoy.Extensions.Network.DnsResolver.Cares.V3.CaresDnsResolverConfig.Parser, rejections)?.Resolvers ?? given;
+        else if (cluster.TypedDnsResolverConfig is { } other && !SystemResolvers.Contains(ValueTranslator.TypeName(other.TypedConfig ?? new Any())))
+            rejections.Add($"Didn't find a registered implementation for '{other.Name}' with type URL: '{ValueTranslator.TypeName(other.TypedConfig ?? new Any())}'");
         foreach (Core.Address address in given)
             resolvers.Add(ValueTranslator.Address(address, rejections));
         return new DnsOptions
@@ -267,6 +274,7 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
             FailureRefreshMicros = ValueTranslator.Micros(cluster.DnsFailureRefreshRate?.BaseInterval),
             FailureRefreshMaxMicros = ValueTranslator.Micros(cluster.DnsFailureRefreshRate?.MaxInterval),
             RespectTtl = cluster.RespectDnsTtl,
+            JitterMicros = ValueTranslator.Micros(cluster.DnsJitter),
             Resolvers = resolvers,
         };
     }

@@ -21,6 +21,9 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
     /// <summary>The stream that carries everything; null where the bootstrap has none.</summary>
     public AdsStream? Ads { get; private set; }
 
+    /// <summary>What becomes of files with fields that the schema does not know.</summary>
+    public UnknownFieldChoice UnknownDynamic { get; init; } = UnknownFieldChoice.Said;
+
     /// <summary>Connections to management servers.</summary>
     public List<ManagementServer> Servers { get; } = [];
 
@@ -156,7 +159,7 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
             return;
         }
         var mistakes = new DiagnosticBag();
-        DiscoveryResponse response = new MessageReader(path, mistakes, UnknownFields.Warning).Read<DiscoveryResponse>(DocumentReader.ReadSingle(text, path, mistakes));
+        DiscoveryResponse response = new MessageReader(path, mistakes, UnknownDynamic.ForReading()).Read<DiscoveryResponse>(DocumentReader.ReadSingle(text, path, mistakes));
         foreach (Diagnostic mistake in mistakes)
             say(mistake.ToString());
         if (mistakes.HasErrors)

@@ -15,6 +15,9 @@ internal sealed partial class DiscoveredResources
     /// <summary>Takes a cluster of the bootstrap.</summary>
     public void AddStatic(ClusterMessage message, Rejections rejections) => TakeCluster(message, "", isStatic: true, rejections);
 
+    /// <summary>Whether there is a cluster of that name, warm or not.</summary>
+    public bool HasCluster(string name) => _clusterEntries.ContainsKey(name);
+
     private List<(string, string)> TakeClusters(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole)
     {
         var refused = new List<(string, string)>();
@@ -49,6 +52,7 @@ internal sealed partial class DiscoveredResources
         Clusters.Cluster running = _clusters.Cluster(message, rejections);
         EndpointSet? own = message.LoadAssignment is null ? null
             : EndpointTranslator.Endpoints(message.LoadAssignment, running.Type is ClusterType.StrictDns or ClusterType.LogicalDns, rejections);
+        JudgeUnknown(rejections, isStatic);
         if (!rejections.None)
             return;
         known?.Clock?.Stop();
@@ -135,6 +139,8 @@ internal sealed partial class DiscoveredResources
             }
             bool same = _endpoints.TryGetValue(message.ClusterName, out (ByteString Bytes, EndpointSet Set) known) && known.Bytes.Equals(resource.Body.Value);
             EndpointSet set = same ? known.Set : EndpointTranslator.Endpoints(message, names: false, rejections);
+            JudgeUnknown(rejections);
+            SayNotes(rejections);
             if (!rejections.None)
             {
                 refused.Add((resource.Name, rejections.ToString()));

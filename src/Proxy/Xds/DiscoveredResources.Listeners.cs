@@ -45,6 +45,11 @@ internal sealed partial class DiscoveredResources
             return;
         RefuseTaken(name, message, rejections);
         TranslatedListener? translated = _listeners.Translate(message, rejections);
+        JudgeUnknown(rejections, isStatic);
+        if (translated is not null && (known?.Warming ?? known?.Active)?.Listener is { Binds: true } before && before.ReusePort != translated.Listener.ReusePort)
+            rejections.Add($"Listener {name}: reuse port cannot be changed during an update");
+        if (translated is not null && rejections.None && _host.Reserve(translated.Listener) is { } taken)
+            rejections.Add(taken);
         if (translated is null || !rejections.None)
             return;
         if (known is null)
@@ -139,6 +144,7 @@ internal sealed partial class DiscoveredResources
             if (message.Vhds is not null && AwaitsHosts(message, resource.Version))
                 continue;
             Routing.RouteTable table = _translation.Routes.Table(_virtualHosts.Complete(message), rejections, resource.Version);
+            JudgeUnknown(rejections);
             SayNotes(rejections);
             if (!rejections.None)
             {

@@ -12,6 +12,9 @@ namespace Lateen.Proxy.Xds;
 /// <summary>Takes listeners into service and out of it, on all workers.</summary>
 public abstract class ListenerHost
 {
+    /// <summary>Takes a listener's addresses before it is put: null, or in one sentence why they are not to be had.</summary>
+    public abstract string? Reserve(Listeners.Listener listener);
+
     /// <summary>Puts a listener in place of the one of its name.</summary>
     public abstract void Put(Listeners.Listener listener);
 
@@ -142,6 +145,9 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
 
     private void Remember(string type, IReadOnlyList<IncomingResource> resources, IReadOnlyList<(string Name, string Reason)> refused)
     {
+        // What an update of listeners failed for is told until the next one.
+        if (type == ResourceTypes.Listener)
+            Forget(type);
         foreach (IncomingResource resource in resources)
         {
             string? reason = refused.FirstOrDefault(r => r.Name == resource.Name).Reason;
@@ -152,6 +158,12 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
         }
         if (refused.Count == 0 && resources.Count > 0)
             _versions[type] = resources[0].Version;
+    }
+
+    private void Forget(string type)
+    {
+        foreach ((string, string) key in _refused.Keys.Where(k => k.Type == type).ToArray())
+            _refused.Remove(key);
     }
 
     /// <summary>Route configurations as they came, by name.</summary>
@@ -173,6 +185,21 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
             if (_noted.Count < 1000 && _noted.Add(note[(note.IndexOf(": ", StringComparison.Ordinal) + 1)..].Trim()))
                 Noted?.Invoke(note);
         }
+    }
+
+    /// <summary>What becomes of resources with fields that the schema does not know.</summary>
+    public UnknownFieldChoice UnknownDynamic { get; set; } = UnknownFieldChoice.Said;
+
+    /// <summary>Such fields met so far.</summary>
+    public long UnknownFields { get; private set; }
+
+    // What is static was judged by whoever takes the bootstrap.
+    private void JudgeUnknown(Rejections rejections, bool isStatic = false)
+    {
+        if (isStatic)
+            return;
+        UnknownFields += rejections.Unknown.Count;
+        rejections.JudgeUnknown(UnknownDynamic);
     }
 
     /// <summary>Called when something of a type was answered.</summary>

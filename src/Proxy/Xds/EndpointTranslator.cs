@@ -61,11 +61,12 @@ internal static class EndpointTranslator
     {
         Envoy.Config.Endpoint.V3.Endpoint e = endpoint.Endpoint;
         string name = names && e.Address?.SocketAddress is { } socket && !Net.Address.TryParse(socket.Address, 0, out _) ? $"{socket.Address}:{socket.PortValue}" : "";
+        Net.Address address = name.Length > 0 ? default : ValueTranslator.Address(e.Address, rejections);
         return new Clusters.Endpoint
         {
-            Address = name.Length > 0 ? default : ValueTranslator.Address(e.Address, rejections),
+            Address = address,
             DnsName = name,
-            AdditionalAddresses = [.. e.AdditionalAddresses.Select(a => ValueTranslator.Address(a.Address, rejections))],
+            AdditionalAddresses = Clusters.Resolution.HappyEyeballs.Order([address, .. e.AdditionalAddresses.Select(a => ValueTranslator.Address(a.Address, rejections))])[1..],
             Hostname = e.Hostname.Length > 0 || !names ? e.Hostname : e.Address?.SocketAddress?.Address ?? "",
             Weight = endpoint.LoadBalancingWeight ?? 1,
             Health = (EndpointHealth)endpoint.HealthStatus,

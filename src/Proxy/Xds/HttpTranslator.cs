@@ -172,7 +172,7 @@ internal static class HttpTranslator
         {
             case Message.RouteSpecifierOneofCase.RouteConfig:
                 using (rejections.In("route_config"))
-                    return new RouteSource(m.RouteConfig.Name, translation.Routes.Table(m.RouteConfig, rejections));
+                    return new RouteSource(m.RouteConfig.Name, translation.Routes.Table(m.RouteConfig, rejections, isInline: true));
             case Message.RouteSpecifierOneofCase.Rds:
                 translation.RoutesPrefix(m.Rds.RouteConfigName);
                 return translation.RouteSource(m.Rds.RouteConfigName);

@@ -70,8 +70,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
 
     private Listeners.Listener Listener(Message message, Address address, ChainTable table, Rejections rejections)
     {
-#pragma warning disable CS0612 // deprecated_v1.bind_to_port is gone upstream; bind_to_port is its heir
-        bool binds = message.BindToPort ?? true;
+#pragma warning disable CS0612 // older control planes say it by deprecated_v1
+        bool binds = message.BindToPort ?? message.DeprecatedV1?.BindToPort ?? true;
 #pragma warning restore CS0612
         return new Listeners.Listener
         {
@@ -79,6 +79,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             Address = address,
             AdditionalAddresses = [.. message.AdditionalAddresses.Select(a => ValueTranslator.Address(a.Address, rejections))],
             Binds = binds,
+            Doors = Doors(message, address, rejections),
+            FastOpen = (int)Math.Min(message.TcpFastOpenQueueLength ?? 0, int.MaxValue),
             IgnoresConnectionLimit = message.IgnoreGlobalConnLimit,
             BypassesOverload = message.BypassOverloadManager,
             HandsOver = message.UseOriginalDst ?? false,
@@ -96,6 +98,22 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             Recorder = network.Recorder(message, rejections),
             Counters = translation.ListenerCounters((message.StatPrefix.Length > 0 ? message.StatPrefix : address.ToString()).Replace(':', '_')),
         };
+    }
+
+    // A further address has the listener's options of sockets unless it brings its own.
+    private static Dictionary<Address, DoorOptions> Doors(Message message, Address address, Rejections rejections)
+    {
+        var doors = new Dictionary<Address, DoorOptions>();
+        Add(address, message.Address, message.SocketOptions);
+        foreach (AdditionalAddress further in message.AdditionalAddresses)
+            Add(ValueTranslator.Address(further.Address, rejections), further.Address, further.SocketOptions?.SocketOptions ?? message.SocketOptions);
+        return doors;
+
+        void Add(Address at, Core.Address? asked, IReadOnlyList<Core.SocketOption> options)
+        {
+            if (options.Count > 0 || asked?.Pipe?.Mode is > 0 || asked?.SocketAddress?.Ipv4Compat is true)
+                doors[at] = new DoorOptions(asked?.SocketAddress?.Ipv4Compat ?? false, (int)(asked?.Pipe?.Mode ?? 0), [.. options.Select(ValueTranslator.Option)]);
+        }
     }
 
     private static Inspector? Inspector(ListenerFilter filter, Rejections rejections)
@@ -140,6 +158,9 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
                 return [(predicate.DestinationPortRange.Start, predicate.DestinationPortRange.End)];
             case ListenerFilterChainMatchPredicate.RuleOneofCase.OrMatch:
                 return [.. predicate.OrMatch.Rules.SelectMany(r => Disabled(r, rejections))];
+            case ListenerFilterChainMatchPredicate.RuleOneofCase.AndMatch:
+                // Ports at which all rules hold are those at which none of their opposites does.
+                return Complement([.. predicate.AndMatch.Rules.SelectMany(r => Complement(Disabled(r, rejections)))]);
             case ListenerFilterChainMatchPredicate.RuleOneofCase.NotMatch:
                 return Complement(Disabled(predicate.NotMatch, rejections));
             default:

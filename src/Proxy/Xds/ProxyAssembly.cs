@@ -65,7 +65,9 @@ internal sealed class ProxyAssembly
         Translation.Logs.Translation = Translation;
         server.Statistics.Add("istio", Translation.Metrics);
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
-        Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say, new WorkerFence(server.Main, server.Workers).Then);
+        Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say, new WorkerFence(server.Main, server.Workers).Then) { UnknownDynamic = inputs.UnknownDynamic };
+        Translation.Routes.KnowsCluster = Resources.HasCluster;
+        Resources.UnknownDynamic = inputs.UnknownDynamic;
         Resources.Subscriptions = Translation.Extensions.Subscriptions = Sources;
         tls.Watch = Sources.Watch;
         Resources.Noted = inputs.Say;
@@ -153,6 +155,7 @@ internal sealed class ProxyAssembly
     {
         var rejections = new Rejections();
         take(rejections);
+        rejections.JudgeUnknown(_inputs.UnknownStatic);
         reasons.AddRange(rejections.Reasons.Select(r => $"{what}: {r}"));
         foreach (string note in rejections.Notes)
             _inputs.Say($"{what}: {note}");

@@ -13,10 +13,19 @@ namespace Lateen.Proxy.Xds;
 internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTranslator filters)
 {
     private uint _bodyBytesMax = 4096;
+    private bool _cutsParameters;
+
+    /// <summary>Whether there is a cluster of a name, warm or not; null knows them all.</summary>
+    public Func<string, bool>? KnowsCluster { get; set; }
 
     /// <summary>The table; what must not be accepted is in <paramref name="rejections"/>.</summary>
-    public RouteTable Table(RouteConfiguration config, Rejections rejections, string version = "")
+    /// <param name="config">The message.</param>
+    /// <param name="rejections">What is wrong with it.</param>
+    /// <param name="version">Its version.</param>
+    /// <param name="isInline">It stands in its connection manager: its clusters must be there, unless it says otherwise (validate_clusters).</param>
+    public RouteTable Table(RouteConfiguration config, Rejections rejections, string version = "", bool isInline = false)
     {
+        _cutsParameters = config.IgnorePathParametersInPathMatching;
         _bodyBytesMax = config.MaxDirectResponseBodySizeBytes ?? 4096;
         List<MirrorPolicy> mirrors = Mirrors(config.RequestMirrorPolicies, rejections);
         Dictionary<string, object> inherited = filters.Settings(config.TypedPerFilterConfig, rejections);
@@ -27,6 +36,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             hosts.Add(Host(config.VirtualHosts[i], mirrors, inherited, rejections));
         }
         CheckDomains(config, rejections);
+        if (config.ValidateClusters ?? isInline)
+            CheckClusters(config, rejections);
         if (config.ClusterSpecifierPlugins.Count > 0)
             rejections.Add("cluster_specifier_plugins are not served");
         return new RouteTable(config.Name, hosts)
@@ -38,6 +49,19 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             InternalOnlyHeaders = [.. config.InternalOnlyHeaders.Select(Bytes)],
             Version = version,
         };
+    }
+
+    private void CheckClusters(RouteConfiguration config, Rejections rejections)
+    {
+        if (KnowsCluster is not { } knows)
+            return;
+        foreach (RouteMessage route in config.VirtualHosts.SelectMany(h => h.Routes).Where(r => r.Route_ is not null))
+        {
+            foreach (string name in (route.Route_.WeightedClusters?.Clusters.Select(c => c.Name) ?? []).Append(route.Route_.Cluster).Where(n => n.Length > 0 && !knows(n)))
+                rejections.Add($"route: unknown cluster '{name}'");
+            foreach (string name in route.Route_.RequestMirrorPolicies.Select(m => m.Cluster).Where(n => n.Length > 0 && !knows(n)))
+                rejections.Add($"route: unknown shadow cluster '{name}'");
+        }
     }
 
     private static void CheckDomains(RouteConfiguration config, Rejections rejections)
@@ -112,7 +136,7 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             return null;
         }
         Dictionary<string, object> settings = Merge(level.Settings, filters.Settings(route.TypedPerFilterConfig, rejections));
-        PathMatch? path = Path(route.Match, rejections);
+        PathMatch? path = Path(route.Match, rejections, _cutsParameters);
         Routing.RouteAction? action = Action(route, level, settings, rejections);
         if (path is null || action is null)
             return null;
@@ -148,7 +172,7 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
         tracing.OverallSampling is null ? null : ValueTranslator.Fraction(tracing.OverallSampling, Fraction.All)) { Tags = TracingTranslator.Tags(tracing.CustomTags, rejections) };
 
     /// <summary>The test of a path; null with a rejection.</summary>
-    internal static PathMatch? Path(RouteMatch match, Rejections rejections)
+    internal static PathMatch? Path(RouteMatch match, Rejections rejections, bool cutsParameters = false)
     {
         bool ignoreCase = !(match.CaseSensitive ?? true);
         try
@@ -156,18 +180,18 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             switch (match.PathSpecifierCase)
             {
                 case RouteMatch.PathSpecifierOneofCase.Prefix:
-                    return new PathMatch(PathMatchKind.Prefix, match.Prefix, ignoreCase);
+                    return new PathMatch(PathMatchKind.Prefix, match.Prefix, ignoreCase) { CutsParameters = cutsParameters };
                 case RouteMatch.PathSpecifierOneofCase.Path:
-                    return new PathMatch(PathMatchKind.Exact, match.Path, ignoreCase);
+                    return new PathMatch(PathMatchKind.Exact, match.Path, ignoreCase) { CutsParameters = cutsParameters };
                 case RouteMatch.PathSpecifierOneofCase.PathSeparatedPrefix:
-                    return new PathMatch(PathMatchKind.SeparatedPrefix, match.PathSeparatedPrefix, ignoreCase);
+                    return new PathMatch(PathMatchKind.SeparatedPrefix, match.PathSeparatedPrefix, ignoreCase) { CutsParameters = cutsParameters };
                 case RouteMatch.PathSpecifierOneofCase.SafeRegex:
-                    return new PathMatch(PathMatchKind.Regex, match.SafeRegex.Regex);
+                    return new PathMatch(PathMatchKind.Regex, match.SafeRegex.Regex) { CutsParameters = cutsParameters };
                 case RouteMatch.PathSpecifierOneofCase.ConnectMatcher:
                     return new PathMatch(PathMatchKind.Connect, "");
                 case RouteMatch.PathSpecifierOneofCase.PathMatchPolicy when ValueTranslator.TypeName(match.PathMatchPolicy.TypedConfig) == "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig":
                     var template = ValueTranslator.Unpack(match.PathMatchPolicy.TypedConfig, Envoy.Extensions.Path.Match.UriTemplate.V3.UriTemplateMatchConfig.Parser, rejections);
-                    return template is null ? null : new PathMatch(PathMatchKind.Template, template.PathTemplate);
+                    return template is null ? null : new PathMatch(PathMatchKind.Template, template.PathTemplate) { CutsParameters = cutsParameters };
                 default:
                     rejections.Add($"path specifier {match.PathSpecifierCase} is not served");
                     return null;

@@ -62,6 +62,13 @@ internal static class ValueTranslator
         return default;
     }
 
+    /// <summary>An option of a socket.</summary>
+    public static SocketOption Option(Core.SocketOption option)
+    {
+        byte[] value = option.ValueCase == Core.SocketOption.ValueOneofCase.BufValue ? option.BufValue.ToByteArray() : BitConverter.GetBytes((int)option.IntValue);
+        return new SocketOption((int)option.Level, (int)option.Name, value, (SocketPhase)option.State);
+    }
+
     /// <summary>A header's name as it is looked up.</summary>
     public static byte[] HeaderName(string name) => System.Text.Encoding.Latin1.GetBytes(name.ToLowerInvariant());
 
@@ -182,7 +189,7 @@ internal static class ValueTranslator
                 rejections.Add($"Proto constraint validation failed ({violation})");
                 return null;
             }
-            UnservedFields.Check(shape, any.Value.Span, rejections);
+            Bounds.UnservedFields.Check(shape, any.Value.Span, rejections);
             return message;
         }
         catch (Exception e) when (BrokenBytes.Shown(e))

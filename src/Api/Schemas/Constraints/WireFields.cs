@@ -7,7 +7,7 @@ using System.Buffers.Binary;
 namespace Lateen.Api.Schemas.Constraints;
 
 /// <summary>Walks the fields of a message's bytes.</summary>
-internal ref struct WireFields(ReadOnlySpan<byte> bytes)
+public ref struct WireFields(ReadOnlySpan<byte> bytes)
 {
     private ReadOnlySpan<byte> _rest = bytes;
 

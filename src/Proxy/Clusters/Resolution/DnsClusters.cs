@@ -81,7 +81,7 @@ internal sealed class DnsClusters
             Localities = [.. _written.Localities.Select(l => l with { Endpoints = [.. l.Endpoints.SelectMany(Expand)] })],
         };
 
-        // A strict cluster has a host for each address; a logical one has one host, the first address of the moment.
+        // A strict cluster has a host for each address; a logical one has one host, which is tried at one address after the other.
         private IEnumerable<Endpoint> Expand(Endpoint endpoint)
         {
             if (endpoint.DnsName.Length == 0)
@@ -90,8 +90,10 @@ internal sealed class DnsClusters
                 return [];
             int port = int.TryParse(endpoint.DnsName.AsSpan(endpoint.DnsName.LastIndexOf(':') + 1), out int p) ? p : 0;
             string hostname = endpoint.Hostname.Length > 0 ? endpoint.Hostname : HostOf(endpoint.DnsName);
-            IEnumerable<Address> addresses = _cluster.Type == ClusterType.LogicalDns ? name.Addresses.Take(1) : name.Addresses;
-            return addresses.Select(a => endpoint with { Address = a.WithPort(port), Hostname = hostname, DnsName = "" });
+            if (_cluster.Type != ClusterType.LogicalDns || name.Addresses.Count == 0)
+                return name.Addresses.Select(a => endpoint with { Address = a.WithPort(port), Hostname = hostname, DnsName = "" });
+            List<Address> tried = HappyEyeballs.Order([.. name.Addresses.Select(a => a.WithPort(port))]);
+            return [endpoint with { Address = tried[0], AdditionalAddresses = tried[1..], Hostname = hostname, DnsName = "" }];
         }
 
         private static string HostOf(string dnsName) => dnsName[..dnsName.LastIndexOf(':')];
@@ -138,7 +140,7 @@ internal sealed class DnsClusters
         {
             watch.Count(found.Count == 0 ? ClusterCounter.UpdateEmpty : ClusterCounter.UpdateSuccess);
             _failureWait = 0;
-            bool changed = !found.ToHashSet().SetEquals(Addresses) || (watch.Cluster.Type == ClusterType.LogicalDns && found.Count > 0 && (Addresses.Count == 0 || found[0] != Addresses[0]));
+            bool changed = !found.ToHashSet().SetEquals(Addresses) || (watch.Cluster.Type == ClusterType.LogicalDns && !found.Distinct().SequenceEqual(Addresses));
             Addresses = [.. found.Distinct()];
             if (changed)
                 watch.OnChanged();

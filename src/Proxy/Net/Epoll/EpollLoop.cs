@@ -268,10 +268,16 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     {
         if (options.Address.Kind == AddressKind.Internal)
             return _internal.Listen(options.Address, acceptor);
-        if (Inherited.Remove(options.Address, out List<int>? handed))
+        if (Inherited.TryRemove(options.Address, out List<int>? handed))
             return Continue(handed, options, acceptor);
-        return Open(Sockets.Listen(options), options, acceptor);
+        return Open(options.Bound is EpollBound bound ? bound.Listen(options) : Sockets.Listen(options), options, acceptor);
     }
+
+    /// <inheritdoc/>
+    public override BoundSocket? Bind(in ListenOptions options) => options.Address.Kind == AddressKind.Internal ? null : new EpollBound(options);
+
+    /// <inheritdoc/>
+    public override bool Inherits(in Address address) => Inherited.ContainsKey(address);
 
     private EpollListener Open(int descriptor, in ListenOptions options, Acceptor acceptor)
     {
@@ -288,7 +294,7 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     }
 
     /// <summary>Listening sockets that a process before this one handed over, by address: taken instead of binding anew. Filled before the loop runs.</summary>
-    internal Dictionary<Address, List<int>> Inherited { get; } = [];
+    internal System.Collections.Concurrent.ConcurrentDictionary<Address, List<int>> Inherited { get; } = new();
 
     /// <summary>Listening sockets by the address that was asked for; read by the thread that hands them over.</summary>
     internal System.Collections.Concurrent.ConcurrentDictionary<EpollListener, Address> Listening { get; } = new();

@@ -37,25 +37,63 @@ internal static unsafe class Sockets
 
     /// <summary>Opens, binds and listens.</summary>
     /// <exception cref="ListenException">With one clear sentence.</exception>
-    public static int Listen(in ListenOptions options)
+    public static int Listen(in ListenOptions options) => Listen(Bind(options), options);
+
+    /// <summary>Listens on a bound socket, which is closed where that fails.</summary>
+    /// <exception cref="ListenException">With one clear sentence.</exception>
+    public static int Listen(int fd, in ListenOptions options)
+    {
+        if (Sys.Listen(fd, options.Backlog) != 0)
+            throw Failed(fd, options.Address);
+        SetAll(fd, options, SocketPhase.Listening);
+        return fd;
+    }
+
+    /// <summary>Opens and binds.</summary>
+    /// <exception cref="ListenException">With one clear sentence.</exception>
+    public static int Bind(in ListenOptions options)
     {
         Address address = options.Address;
         if (!SocketAddress.TryFrom(address, out SocketAddress at))
-            throw new ListenException($"cannot listen on {address}: no such socket address");
+            throw new ListenException($"cannot bind '{address}': no such socket address");
         int fd = Open(at.Family, Sys.SockStream);
         if (fd < 0)
             throw Refusal(address, Sys.Errno);
         if (address.Kind == AddressKind.Unix && !address.Name.StartsWith('@'))
             Sys.Unlink(address.Name);
-        if (!Prepare(fd, options) || Sys.Bind(fd, at.Bytes, at.Length) != 0 || Sys.Listen(fd, options.Backlog) != 0)
-        {
-            int error = Sys.Errno;
-            Sys.Close(fd);
-            throw Refusal(address, error);
-        }
+        if (!Prepare(fd, options))
+            throw Failed(fd, address);
+        SetAll(fd, options, SocketPhase.BeforeBind);
+        if (Sys.Bind(fd, at.Bytes, at.Length) != 0)
+            throw Failed(fd, address);
+        SetAll(fd, options, SocketPhase.Bound);
         if (address.Kind == AddressKind.Unix && options.Mode != 0)
             Sys.ChangeMode(address.Name, (uint)options.Mode);
         return fd;
+    }
+
+    private static ListenException Failed(int fd, in Address address)
+    {
+        int error = Sys.Errno;
+        Sys.Close(fd);
+        return Refusal(address, error);
+    }
+
+    private static void SetAll(int fd, in ListenOptions options, SocketPhase phase)
+    {
+        foreach (SocketOption option in options.Options ?? [])
+        {
+            if (option.Phase != phase)
+                continue;
+            fixed (byte* value = option.Value.Span)
+            {
+                if (Sys.SetOption(fd, option.Level, option.Name, value, option.Value.Length) == 0)
+                    continue;
+            }
+            int error = Sys.Errno;
+            Sys.Close(fd);
+            throw new ListenException($"cannot bind '{options.Address}': socket option level {option.Level} name {option.Name}: {Describe(error)}");
+        }
     }
 
     private static bool Prepare(int fd, in ListenOptions options)
@@ -69,6 +107,8 @@ internal static unsafe class Sockets
             good = good && Set(fd, Sys.SolSocket, Sys.SoReusePort, 1);
         if (six)
             good = good && Set(fd, Sys.SolIpv6, Sys.Ipv6V6Only, options.V6Only ? 1 : 0);
+        if (options.FastOpen > 0)
+            good = good && Set(fd, Sys.SolTcp, Sys.TcpFastOpen, options.FastOpen);
         if (options.Transparent)
             good = good && Set(fd, six ? Sys.SolIpv6 : Sys.SolIp, six ? Sys.Ipv6Transparent : Sys.IpTransparent, 1);
         if (options.FreeBind)
@@ -81,7 +121,7 @@ internal static unsafe class Sockets
     public static int OpenDatagram(in Address local)
     {
         if (!SocketAddress.TryFrom(local, out SocketAddress at))
-            throw new ListenException($"cannot open a datagram socket on {local}: no such socket address");
+            throw new ListenException($"cannot bind '{local}': no such socket address");
         int fd = Open(at.Family, Sys.SockDatagram);
         if (fd >= 0 && Sys.Bind(fd, at.Bytes, at.Length) == 0)
             return fd;
@@ -169,15 +209,8 @@ internal static unsafe class Sockets
         _ => CloseReason.Environment,
     };
 
-    private static ListenException Refusal(in Address address, int error) => new(error switch
-    {
-        Sys.EAddrInUse => $"cannot listen on {address}: the address is in use",
-        Sys.EAcces => $"cannot listen on {address}: permission denied",
-        Sys.EPerm => $"cannot listen on {address}: an option needs CAP_NET_ADMIN",
-        Sys.EAddrNotAvail => $"cannot listen on {address}: this host has no such address",
-        Sys.EMFile or Sys.ENFile => $"cannot listen on {address}: out of file descriptors",
-        _ => $"cannot listen on {address}: error {error} ({new System.ComponentModel.Win32Exception(error).Message})",
-    });
+    /// <summary>What an address could not be bound for, in Envoy's words, and what to do where that is not plain.</summary>
+    public static ListenException Refusal(in Address address, int error) => new($"cannot bind '{address}': {Describe(error)}{(error == Sys.EPerm ? " (an option of the socket needs CAP_NET_ADMIN)" : "")}");
 }
 
 /// <summary>How far a connect came.</summary>

@@ -15,11 +15,11 @@ internal static unsafe partial class Sys
     public const int SockStream = 1, SockDatagram = 2, SockSequence = 5, NonBlock = 0x800, CloseOnExec = 0x80000;
     public const int SolSocket = 1, SolIp = 0, SolIpv6 = 41, SolTcp = 6;
     public const int ReuseAddr = 2, SoError = 4, SoKeepAlive = 9, SoLinger = 13, SoReusePort = 15, SoPeerCredentials = 17, SoMark = 36, ScmRights = 1;
-    public const int TcpNoDelay = 1, TcpKeepIdle = 4, TcpKeepInterval = 5, TcpKeepCount = 6;
+    public const int TcpNoDelay = 1, TcpKeepIdle = 4, TcpKeepInterval = 5, TcpKeepCount = 6, TcpFastOpen = 23;
     public const int IpFreeBind = 15, IpTransparent = 19, Ipv6V6Only = 26, Ipv6Transparent = 75, Ipv6FreeBind = 78, OriginalDestination = 80;
     public const int MsgNoSignal = 0x4000, CloseOnExecMessage = 0x40000000;
     public const int ShutWrite = 1;
-    public const int SetFlags = 4;
+    public const int SetFlags = 4, DuplicateCloseOnExec = 1030;
     public const int EpollAdd = 1, EpollDelete = 2;
     public const uint In = 1, Out = 4, Error = 8, HangUp = 0x10, ReadHangUp = 0x2000, EdgeTriggered = 1u << 31;
     public const int ENoEntry = 2, EIntr = 4, EAgain = 11, ENoMem = 12, EAcces = 13, EPerm = 1, ENFile = 23, EMFile = 24, EPipe = 32, EAddrInUse = 98, EAddrNotAvail = 99,

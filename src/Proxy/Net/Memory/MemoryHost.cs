@@ -74,9 +74,19 @@ public sealed class MemoryHost
 
     internal void Add(MemoryListener listener)
     {
-        if (_listeners.Exists(l => l.Address == listener.Address && !(l.ReusePort && listener.ReusePort)))
-            throw new ListenException($"cannot listen on {listener.Address}: the address is in use");
         _listeners.Add(listener);
+    }
+
+    /// <summary>Whether the address is here and nobody has it, or all who have it share it.</summary>
+    /// <exception cref="ListenException">It can't be listened on.</exception>
+    internal void CheckFree(in ListenOptions options)
+    {
+        Address asked = options.Address;
+        bool reuses = options.ReusePort;
+        if (asked.IsIp && !options.FreeBind && !options.Transparent && !Owns(asked))
+            throw new ListenException($"cannot bind '{asked}': Cannot assign requested address");
+        if (options.Bound is null && _listeners.Exists(l => l.Address == asked && !(l.ReusePort && reuses)))
+            throw new ListenException($"cannot bind '{asked}': Address already in use");
     }
 
     internal void Remove(MemoryListener listener) => _listeners.Remove(listener);
@@ -101,7 +111,7 @@ public sealed class MemoryHost
     internal void Add(MemoryDatagram socket)
     {
         if (!_datagrams.TryAdd(socket.Address, socket))
-            throw new ListenException($"cannot listen on {socket.Address}: the address is in use");
+            throw new ListenException($"cannot bind '{socket.Address}': Address already in use");
     }
 
     internal void Remove(MemoryDatagram socket) => _datagrams.Remove(socket.Address);

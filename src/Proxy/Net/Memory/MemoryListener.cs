@@ -18,9 +18,8 @@ internal sealed class MemoryListener : ListeningSocket, IMemorySource
         Transparent = options.Transparent;
         ReusePort = options.ReusePort;
         V6Only = options.V6Only;
-        Address asked = options.Address;
-        if (asked.IsIp && !options.FreeBind && !options.Transparent && !loop.Host.Owns(asked))
-            throw new ListenException($"cannot listen on {asked}: this host has no such address");
+        loop.Host.CheckFree(options);
+        Address asked = options.Bound?.Address ?? options.Address;
         Address = asked.IsIp && asked.Port == 0 ? asked.WithPort(loop.Host.NextPort()) : asked;
         loop.Host.Add(this);
     }

@@ -99,6 +99,9 @@ public sealed class MemoryLoop : EventLoop
     }
 
     /// <inheritdoc/>
+    public override BoundSocket? Bind(in ListenOptions options) => options.Address.Kind == AddressKind.Internal ? null : new MemoryBound(Host, options);
+
+    /// <inheritdoc/>
     public override Transport Connect(in ConnectOptions options, TransportHandler handler) =>
         options.Remote.Kind == AddressKind.Internal ? _internal.Connect(options.Remote, options.Passed, handler) : MemoryTransport.Connect(this, options, handler);
 

@@ -28,7 +28,7 @@ internal sealed class RedisUpstream : TransportHandler
     {
         _timeout = timeoutMicros;
         _clock = new Clock(this);
-        var options = new ConnectOptions(host.Address, TimeoutMicros: cluster.Cluster.ConnectTimeoutMicros, KeepAlive: cluster.Cluster.Bind.KeepAlive);
+        ConnectOptions options = cluster.Cluster.Bind.To(host.Address, cluster.Cluster.ConnectTimeoutMicros);
         _transport = host.Security is { } security
             ? security.Connect(worker.Loop, options, new SecurityWishes(null, null, null, HostName: host.Endpoint.Hostname), this)
             : worker.Loop.Connect(options, this);

@@ -69,8 +69,11 @@ internal sealed class DumpSections(ProxyServer server, ProxyAssembly assembly)
             ListenersConfigDump.Types.DynamicListener? known = dump.DynamicListeners.FirstOrDefault(l => l.Name == refused.Name);
             if (known is null)
                 dump.DynamicListeners.Add(known = new ListenersConfigDump.Types.DynamicListener { Name = refused.Name });
-            known.ErrorState = new UpdateFailureState { FailedConfiguration = refused.Body, LastUpdateAttempt = Stamp(refused.At), Details = refused.Reason, VersionInfo = refused.Version };
+            known.ErrorState = new UpdateFailureState { FailedConfiguration = refused.Body, LastUpdateAttempt = Stamp(refused.At), Details = refused.Reason };
         }
+        // As Envoy, once more without a name: what the last update as a whole failed for.
+        foreach (RefusedResource refused in assembly.Resources.Refused(ResourceTypes.Listener))
+            dump.DynamicListeners.Add(new ListenersConfigDump.Types.DynamicListener { ErrorState = new UpdateFailureState { FailedConfiguration = refused.Body, Details = refused.Reason } });
         return dump;
     }
 
