@@ -44,6 +44,9 @@ public sealed class MemorySink : LogSink
 public sealed class FileSink : LogSink
 {
     private const int BufferBytes = 64 * 1024;
+
+    // With little traffic a line is seen soon, whatever the interval; with much, buffers are full before.
+    private const long FreshMicros = 10_000;
     private const int BuffersMax = 64;
 
     private readonly string _path;
@@ -132,7 +135,7 @@ public sealed class FileSink : LogSink
                 Leave();
             _buffer.Append(line);
             if (!IsArmed)
-                worker.Loop.Arm(this, sink._intervalMicros);
+                worker.Loop.Arm(this, Math.Min(sink._intervalMicros, FreshMicros));
         }
 
         protected internal override void OnDue(long now)

@@ -200,6 +200,24 @@ public sealed class Http2AttackTests
         Assert.Equal(ResetReason.ProtocolError, Assert.Single(acceptor.Requests).Reset);
     }
 
+    [Theory]
+    [InlineData("empty DATA")]
+    [InlineData("empty heads")]
+    [InlineData("PRIORITY")]
+    [InlineData("WINDOW_UPDATE")]
+    public void Floods_of_frames_that_carry_nothing_end_the_connection(string kind)
+    {
+        (Wire wire, RecordingAcceptor acceptor) = Serve();
+        int taken = Flood(wire, acceptor, 20_000, i => kind switch
+        {
+            "empty DATA" => i == 0 ? Open(0) : Frame(0, 0, 1, []),
+            "empty heads" => i == 0 ? Request(1, 0) : Frame(9, 0, 1, []),
+            "PRIORITY" => i == 0 ? Open(0) : Frame(2, 0, 1, [0, 0, 0, 0, 16]),
+            _ => i == 0 ? Open(0) : Frame(8, 0, 1, [0, 0, 0, 1]),
+        });
+        Assert.InRange(taken, 1, 2_000);
+    }
+
     [Fact]
     public void Unknown_frames_without_end_cost_nothing()
     {

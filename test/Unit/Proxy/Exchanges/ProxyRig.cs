@@ -203,6 +203,12 @@ internal sealed class ScriptedUpstream(Func<int, string, string?> answer) : Acce
     /// <summary>It vanishes: all of its connections break.</summary>
     public void BreakAll() => _open.ForEach(t => t.Close(abort: true));
 
+    /// <summary>Bytes of its answers that wait to leave.</summary>
+    public long Pending => _open.Sum(t => (long)t.PendingBytes);
+
+    /// <summary>Says more on all of its connections.</summary>
+    public void SendAll(string text) => _open.ForEach(t => t.Send(Encoding.Latin1.GetBytes(text)));
+
     private sealed class Connection(ScriptedUpstream upstream) : TransportHandler
     {
         private readonly StringBuilder _text = new();
