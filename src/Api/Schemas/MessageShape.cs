@@ -46,7 +46,6 @@ public sealed record OneofShape(string Name, bool IsRequired);
 public sealed class MessageShape
 {
     private readonly Dictionary<string, FieldShape> _byName = [];
-    private Dictionary<int, FieldShape>? _byNumber;
 
     internal MessageShape(string fullName, bool isExplicit, DescriptorBytes descriptor)
     {
@@ -96,9 +95,6 @@ public sealed class MessageShape
 
     /// <summary>The field by either of the names that proto-JSON accepts.</summary>
     public FieldShape? Field(string name) => _byName.GetValueOrDefault(name);
-
-    /// <summary>The field of a number; null for none.</summary>
-    public FieldShape? FieldAt(int number) => (_byNumber ??= Fields.ToDictionary(f => f.Number)).GetValueOrDefault(number);
 
     private static bool Says(DescriptorBytes options, int option)
     {

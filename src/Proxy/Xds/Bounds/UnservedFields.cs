@@ -2,6 +2,7 @@
 // each message is walked once more, by its shape: a field of the tables here is refused by its name and path, or said to be without effect, and a field that the schema does not know is told
 // by its number. What a field of a message means is the translators' matter; test/Tidy checks that every field of the messages that they read is named in a translator or in a table here.
 // Refused: trusting each translator to name what it leaves out (every one forgets another field), and reflection over messages (descriptors at start).
+using System.Collections.Concurrent;
 using Lateen.Api.Schemas;
 using Lateen.Api.Schemas.Constraints;
 
@@ -19,24 +20,47 @@ internal static class UnservedFields
         "envoy.extensions.filters.http.ext_authz.", "envoy.extensions.filters.network.ext_authz.", "envoy.extensions.transport_sockets.tls.",
     ];
 
-    /// <summary>Notes what is set in a message and not served; what an Any holds is looked at when it is unpacked.</summary>
-    public static void Check(MessageShape shape, ReadOnlySpan<byte> message, Rejections rejections) => Check(shape, message, rejections, 0);
+    private static readonly ConcurrentDictionary<MessageShape, Dictionary<int, Slot>> Plans = new();
 
-    private static void Check(MessageShape shape, ReadOnlySpan<byte> message, Rejections rejections, int depth)
+    private readonly record struct Slot(FieldShape Field, ServedVerdict Verdict, MessageShape? Inside);
+
+    /// <summary>Notes what is set in a message and not served; what an Any holds is looked at when it is unpacked.</summary>
+    public static void Check(MessageShape shape, ReadOnlySpan<byte> message, Rejections rejections)
     {
-        if (depth > DepthMax || shape.Form != SpecialForm.None)
-            return;
+        // Nearly always there is nothing: paths are put together only where there is.
+        if (Finds(shape, message, 0))
+            Check(shape, message, "", rejections, 0);
+    }
+
+    private static bool Finds(MessageShape shape, ReadOnlySpan<byte> message, int depth)
+    {
+        Dictionary<int, Slot> plan = Plans.GetOrAdd(shape, PlanOf);
+        var fields = new WireFields(message);
+        while (fields.Next())
+        {
+            if (!plan.TryGetValue(fields.Number, out Slot slot) || slot.Verdict != ServedVerdict.Served
+                || (slot.Inside is not null && fields.IsBytes && depth < DepthMax && Finds(slot.Inside, fields.Bytes, depth + 1)))
+                return true;
+        }
+        return false;
+    }
+
+    private static Dictionary<int, Slot> PlanOf(MessageShape shape) =>
+        shape.Fields.ToDictionary(static f => f.Number, f => new Slot(f, UnservedTable.Of(shape.FullName, f.Name), f.Message is { Form: SpecialForm.None } inside ? inside : null));
+
+    private static void Check(MessageShape shape, ReadOnlySpan<byte> message, string path, Rejections rejections, int depth)
+    {
+        Dictionary<int, Slot> plan = Plans.GetOrAdd(shape, PlanOf);
         var fields = new WireFields(message);
         Dictionary<int, int>? items = null;
         while (fields.Next())
         {
-            FieldShape? field = shape.FieldAt(fields.Number);
-            if (field is null)
+            if (!plan.TryGetValue(fields.Number, out Slot slot))
                 Unknown(shape, fields.Number, rejections);
-            else if (UnservedTable.Of(shape.FullName, field.Name) is var verdict && verdict != ServedVerdict.Served)
-                Tell(verdict, field, fields, rejections);
-            else if (fields.IsBytes && field.Type == Google.Protobuf.Reflection.FieldType.Message && field.Message is { Form: SpecialForm.None } inside)
-                Inside(field.IsRepeated ? $"{field.Name}[{Next(ref items, field)}]" : field.Name, inside, fields.Bytes, rejections, depth);
+            else if (slot.Verdict != ServedVerdict.Served)
+                Tell(slot.Verdict, shape, slot.Field, fields, path, rejections);
+            else if (slot.Inside is not null && fields.IsBytes && depth < DepthMax)
+                Check(slot.Inside, fields.Bytes, shape.IsMapEntry ? path : $"{path}{slot.Field.Name}{(slot.Field.IsRepeated ? $"[{Next(ref items, slot.Field)}]" : "")}.", rejections, depth + 1);
         }
     }
 
@@ -47,20 +71,15 @@ internal static class UnservedFields
         return item;
     }
 
-    private static void Inside(string field, MessageShape inside, ReadOnlySpan<byte> bytes, Rejections rejections, int depth)
-    {
-        using Rejections.Scope scope = rejections.In(field);
-        Check(inside, bytes, rejections, depth + 1);
-    }
-
-    private static void Tell(ServedVerdict verdict, FieldShape field, in WireFields value, Rejections rejections)
+    private static void Tell(ServedVerdict verdict, MessageShape shape, FieldShape field, in WireFields value, string path, Rejections rejections)
     {
         if (IsUnset(field, value))
             return;
+        string why = UnservedTable.Why.TryGetValue($"{shape.FullName}.{field.Name}", out string? reason) ? $": {reason}" : "";
         if (verdict == ServedVerdict.Refused)
-            rejections.Add($"{field.Name} is not served");
+            rejections.Add($"{path}{field.Name} is not served{why}");
         else if (verdict == ServedVerdict.Said)
-            rejections.Note($"{field.Name} has no effect");
+            rejections.Note($"{path}{field.Name} has no effect{why}");
     }
 
     // A wrapper with its zero is the same as none, as far as these fields go.

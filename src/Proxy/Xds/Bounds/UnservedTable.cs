@@ -6,7 +6,7 @@ namespace Lateen.Proxy.Xds.Bounds;
 /// The fields that no translator reads, by message. Refused is what would change where traffic goes, who may pass or what is on the wire; said is what only costs comfort: hints, reports, limits that
 /// are kept otherwise; moot is what is so anyway.
 /// </summary>
-internal static class UnservedTable
+public static class UnservedTable
 {
     private const string Core = "envoy.config.core.v3.", Listener = "envoy.config.listener.v3.", Cluster = "envoy.config.cluster.v3.", Route = "envoy.config.route.v3.",
         Endpoint = "envoy.config.endpoint.v3.", Bootstrap = "envoy.config.bootstrap.v3.", Tls = "envoy.extensions.transport_sockets.tls.v3.", Http = "envoy.extensions.filters.http.",
@@ -43,9 +43,10 @@ internal static class UnservedTable
         [Route + "RouteAction.UpgradeConfig.ConnectConfig"] = "proxy_protocol_config",
         [Route + "RetryPolicy"] = "retry_options_predicates",
         [Route + "RateLimit.Override"] = "dynamic_metadata",
-        [Manager] = "scoped_routes path_normalization_options represent_ipv4_remote_address_as_ipv4_mapped_ipv6 http3_protocol_options",
+        [Manager] = "scoped_routes",
         [Manager + ".UpgradeConfig"] = "filters",
-        [Network + "tcp_proxy.v3.TcpProxy"] = "downstream_idle_timeout upstream_idle_timeout",
+        [Network + "mongo_proxy.v3.MongoProxy"] = "access_log",
+        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings"] = "connection_rate_limit dns_cache_config",
         [Tls + "TlsParameters"] = "signature_algorithms",
         [Tls + "SubjectAltNameMatcher"] = "oid",
         [Tls + "CertificateValidationContext"] = "ca_certificate_provider_instance require_signed_certificate_timestamp",
@@ -56,9 +57,7 @@ internal static class UnservedTable
         [Upstreams + "HttpProtocolOptions"] = "header_validation_config",
         [Upstreams + "HttpProtocolOptions.OutlierDetection"] = "error_matcher",
         [Http + "composite.v3.ExecuteFilterAction"] = "dynamic_config sample_percent",
-        [Http + "ext_proc.v3.ExtProcOverrides"] = "async_mode",
-        [Http + "ext_proc.v3.MetadataOptions.MetadataNamespaces"] = "typed",
-        [Http + "ratelimit.v3.RateLimitPerRoute"] = "override_option",
+        [Http + "dynamic_forward_proxy.v3.FilterConfig"] = "sub_cluster_config",
         ["envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest"] = "enable_full_scan",
     };
 
@@ -81,22 +80,32 @@ internal static class UnservedTable
         [Core + "DnsResolutionConfig"] = "dns_resolver_options",
         [Core + "DnsResolverOptions"] = "use_tcp_for_dns_lookups no_default_search_domain",
         [Listener + "Listener"] = "connection_balance_config",
-        [Manager] = "typed_header_validation_config append_local_overload",
+        [Manager] = "typed_header_validation_config append_local_overload add_proxy_protocol_connection_state path_normalization_options represent_ipv4_remote_address_as_ipv4_mapped_ipv6 http3_protocol_options",
         [Manager + ".HcmAccessLogOptions"] = "flush_log_on_tunnel_successfully_established",
-        [Route + "CorsPolicy"] = "shadow_enabled",
         [Tls + "CommonTlsContext"] = "key_log",
         [Tls + "TlsCertificate"] = "ocsp_staple signed_certificate_timestamp",
         [Tls + "DownstreamTlsContext"] = "session_ticket_keys session_ticket_keys_sds_secret_config session_timeout ocsp_staple_policy",
         [Tls + "Secret"] = "session_ticket_keys",
         [Upstreams + "HttpProtocolOptions.AutoHttpConfig"] = "alternate_protocols_cache_options",
-        [Http + "fault.v3.HTTPFault"] = "response_rate_limit_percent_runtime",
+        [Http + "ext_proc.v3.ExternalProcessor"] = "deferred_close_timeout",
+        [Http + "ext_proc.v3.ExtProcOverrides"] = "async_mode",
+        [Http + "ext_proc.v3.MetadataOptions.MetadataNamespaces"] = "typed",
+        [Http + "jwt_authn.v3.JwksAsyncFetch"] = "fast_listener",
+        [Http + "ratelimit.v3.RateLimitConfig"] = "disable_key",
+        [Http + "ratelimit.v3.RateLimitPerRoute"] = "override_option",
         [Http + "router.v3.Router"] = "dynamic_stats",
         ["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue"] = "read_only shared_with_upstream",
+        [Network + "mysql_proxy.v3.MySQLProxy"] = "access_log",
+        [Network + "redis_proxy.v3.RedisProxy"] = "latency_in_micros",
+        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings"] = "max_buffer_size_before_flush buffer_flush_timeout max_upstream_unknown_connections enable_command_stats",
+        [Network + "tcp_proxy.v3.TcpProxy"] = "downstream_idle_timeout upstream_idle_timeout",
+        [Network + "zookeeper_proxy.v3.ZooKeeperProxy"] = "access_log",
+        ["envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig"] = "use_tcp_for_dns_lookups",
+        ["envoy.extensions.compression.brotli.decompressor.v3.Brotli"] = "disable_ring_buffer_reallocation",
         ["envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"] = "enable_ja3_fingerprinting",
         ["envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"] = "use_resolvers_as_fallback filter_unroutable_families udp_max_queries",
         ["envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig"] = "use_request_id_for_trace_sampling",
         ["envoy.config.overload.v3.OverloadManager"] = "buffer_factory_config",
-        ["envoy.config.trace.v3.ZipkinConfig"] = "split_spans_for_request",
     };
 
     /// <summary>These need nothing done: they ask for what is so anyway, or speak of what is not here to be set.</summary>
@@ -117,7 +126,6 @@ internal static class UnservedTable
         [Core + "RemoteDataSource"] = "sha256",
         [Endpoint + "LocalityLbEndpoints"] = "proximity",
         [Listener + "Listener"] = "max_connections_to_accept_per_socket_event",
-        [Manager] = "add_proxy_protocol_connection_state",
         [Network + "tcp_proxy.v3.TcpProxy.OnDemand"] = "odcds_config resources_locator timeout",
         [Route + "WeightedCluster"] = "runtime_key_prefix",
         [Route + "RouteAction"] = "early_data_policy",
@@ -133,12 +141,52 @@ internal static class UnservedTable
         [Tls + "DownstreamTlsContext"] = "disable_stateful_session_resumption full_scan_certs_on_sni_mismatch",
     };
 
-    private static readonly FrozenDictionary<(string, string), ServedVerdict> Verdicts = All().ToFrozenDictionary();
+    /// <summary>Why, or what holds in its place, where that is worth a word; by the field's full name.</summary>
+    public static IReadOnlyDictionary<string, string> Why { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        [Core + "GrpcService.google_grpc"] = "use envoy_grpc with a cluster",
+        [Listener + "Listener.connection_balance_config"] = "the kernel spreads connections over workers",
+        [Manager + ".add_proxy_protocol_connection_state"] = "addresses of PROXY protocol headers are those of the connection",
+        [Manager + ".append_local_overload"] = "overload is told by its details",
+        [Manager + ".http3_protocol_options"] = "HTTP/3 is not served",
+        [Manager + ".path_normalization_options"] = "nor has it in Envoy",
+        [Manager + ".represent_ipv4_remote_address_as_ipv4_mapped_ipv6"] = "addresses are written as they are",
+        [Manager + ".typed_header_validation_config"] = "nor has it in Envoy as it is built",
+        [Manager + ".HcmAccessLogOptions.flush_log_on_tunnel_successfully_established"] = "tunnels are logged at their start, at intervals and at their end",
+        [Http + "dynamic_forward_proxy.v3.FilterConfig.sub_cluster_config"] = "names are looked up in one cluster",
+        [Http + "ext_proc.v3.ExternalProcessor.deferred_close_timeout"] = "streams that only observe end with their exchange",
+        [Http + "ext_proc.v3.MetadataOptions.MetadataNamespaces.typed"] = "typed metadata is not had",
+        [Http + "ext_proc.v3.ExtProcOverrides.async_mode"] = "nor has it in Envoy",
+        [Http + "jwt_authn.v3.JwksAsyncFetch.fast_listener"] = "listeners never wait for keys, requests do",
+        [Http + "ratelimit.v3.RateLimitConfig.disable_key"] = "runtime keys of single limits are not read",
+        [Http + "router.v3.Router.dynamic_stats"] = "counters of clusters are always kept",
+        [Network + "mongo_proxy.v3.MongoProxy.access_log"] = "write access logs of the TCP proxy",
+        [Network + "mysql_proxy.v3.MySQLProxy.access_log"] = "nor has it in Envoy",
+        [Network + "redis_proxy.v3.RedisProxy.latency_in_micros"] = "commands are not counted by name",
+        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings.buffer_flush_timeout"] = "commands go at once",
+        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings.connection_rate_limit"] = "connections to Redis servers are few",
+        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings.dns_cache_config"] = "redirections are not followed",
+        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings.enable_command_stats"] = "commands are not counted by name",
+        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings.max_buffer_size_before_flush"] = "commands go at once",
+        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings.max_upstream_unknown_connections"] = "redirections are not followed",
+        [Network + "tcp_proxy.v3.TcpProxy.downstream_idle_timeout"] = "nor has it in Envoy: idle_timeout has",
+        [Network + "tcp_proxy.v3.TcpProxy.upstream_idle_timeout"] = "nor has it in Envoy: idle_timeout has",
+        [Network + "zookeeper_proxy.v3.ZooKeeperProxy.access_log"] = "nor has it in Envoy",
+        ["envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig.use_tcp_for_dns_lookups"] = "truncated answers are asked for over TCP",
+        ["envoy.extensions.compression.brotli.decompressor.v3.Brotli.disable_ring_buffer_reallocation"] = "the runtime's decoder keeps its own window",
+        ["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.read_only"] = "values of filter state may be set again",
+        ["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.shared_with_upstream"] = "what upstream connections ask for is always shared",
+    };
+
+    /// <summary>Every field of the tables: its message, and its name.</summary>
+    public static IEnumerable<(string Message, string Field)> All => new[] { Refused, Said, Moot }.SelectMany(t => t).SelectMany(e => e.Value.Split(' ').Select(f => (e.Key, f)));
+
+    private static readonly FrozenDictionary<(string, string), ServedVerdict> Verdicts = Listed().ToFrozenDictionary();
 
     /// <summary>What happens to a field.</summary>
-    public static ServedVerdict Of(string message, string field) => Verdicts.GetValueOrDefault((message, field));
+    internal static ServedVerdict Of(string message, string field) => Verdicts.GetValueOrDefault((message, field));
 
-    private static Dictionary<(string, string), ServedVerdict> All()
+    private static Dictionary<(string, string), ServedVerdict> Listed()
     {
         var all = new Dictionary<(string, string), ServedVerdict>();
         foreach ((IReadOnlyDictionary<string, string> table, ServedVerdict verdict) in new[] { (Refused, ServedVerdict.Refused), (Said, ServedVerdict.Said) })

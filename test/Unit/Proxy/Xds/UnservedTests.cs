@@ -1,4 +1,5 @@
 using Lateen.Api.Schemas;
+using Lateen.Proxy.Xds.Bounds;
 using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Xds;
@@ -54,11 +55,9 @@ public sealed class UnservedTests
     [Fact]
     public void Each_name_of_the_list_is_a_field()
     {
-        foreach ((string name, string why) in Lateen.Proxy.Xds.UnservedFields.All)
-        {
-            int dot = name.LastIndexOf('.');
-            Assert.True(SchemaSet.Find(name[..dot])?.Field(name[(dot + 1)..]) is not null, name);
-            Assert.NotEmpty(why);
-        }
+        foreach ((string message, string field) in UnservedTable.All)
+            Assert.True(SchemaSet.Find(message)?.Field(field) is not null, $"{message}.{field}");
+        HashSet<string> all = [.. UnservedTable.All.Select(static a => $"{a.Message}.{a.Field}")];
+        Assert.Empty(UnservedTable.Why.Keys.Where(k => !all.Contains(k)));
     }
 }
