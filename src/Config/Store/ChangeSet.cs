@@ -18,6 +18,9 @@ public sealed record ChangeSet
 
     public IReadOnlyList<ResourceKey> Delete { get; init; } = [];
 
+    /// <summary>Objects of a watched source whose present form cannot even be read, and why; of the object itself there is no more than its metadata.</summary>
+    public IReadOnlyList<HeldResource> Unreadable { get; init; } = [];
+
     /// <summary>Who asks for it, like <c>alice</c> or <c>folder ./config</c>.</summary>
     public string Author { get; init; } = "";
 
@@ -30,7 +33,7 @@ public sealed record ChangeSet
     /// </summary>
     public bool IsObserved { get; init; }
 
-    public bool IsEmpty => Put.Count == 0 && Delete.Count == 0;
+    public bool IsEmpty => Put.Count == 0 && Delete.Count == 0 && Unreadable.Count == 0;
 }
 
 /// <summary>What became of a change.</summary>

@@ -27,6 +27,12 @@ internal sealed class StoreStep
 
             Put(resource, check(resource));
         }
+
+        foreach (var unreadable in change.Unreadable)
+        {
+            _diagnostics.AddRange(unreadable.Diagnostics);
+            Hold(unreadable.Resource, unreadable.Diagnostics);
+        }
     }
 
     /// <summary>The objects that become others; null for deleted ones.</summary>

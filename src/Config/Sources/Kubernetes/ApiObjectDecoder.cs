@@ -21,10 +21,16 @@ public sealed class ApiObjectDecoder(string source)
     });
 
     /// <summary>The resource, or null when a part of it has the wrong form; the bag tells which.</summary>
-    public Resource? Decode(ServedKind served, ApiObject found, DiagnosticBag diagnostics)
+    public Resource? Decode(ServedKind served, ApiObject found, DiagnosticBag diagnostics) => Decode(served, found, diagnostics, static _ => true);
+
+    /// <summary>What names an object that cannot be read: its metadata and, where that is of the right form, its status; null where not even that can be read.</summary>
+    public Resource? Envelope(ServedKind served, ApiObject found) =>
+        Decode(served, found, [], static name => name is "metadata" or "status") ?? Decode(served, found, [], static name => name == "metadata");
+
+    private Resource? Decode(ServedKind served, ApiObject found, DiagnosticBag diagnostics, Func<string, bool> isRead)
     {
         var members = new List<NodeMember> { Text("apiVersion", served.ApiVersion), Text("kind", served.Kind.Name) };
-        foreach (var member in found.Json.EnumerateObject())
+        foreach (var member in found.Json.EnumerateObject().Where(member => isRead(member.Name)))
         {
             if (member.NameEquals("metadata")) members.Add(new NodeMember("metadata", Metadata(member.Value), 0, 0));
             else if (!member.NameEquals("apiVersion") && !member.NameEquals("kind")) members.Add(new NodeMember(member.Name, Of(member.Value), 0, 0));

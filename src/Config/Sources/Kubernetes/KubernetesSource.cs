@@ -23,6 +23,7 @@ public sealed class KubernetesSource : IAsyncDisposable
     private readonly HashSet<ResourceKind> _unsynced;
     private readonly Dictionary<ResourceKey, IReadOnlyList<Diagnostic>> _unreadable = [];
     private readonly Dictionary<ResourceKey, Resource> _put = [];
+    private readonly Dictionary<ResourceKey, HeldResource> _held = [];
     private readonly HashSet<ResourceKey> _deleted = [];
     private readonly Task _running;
 
@@ -88,10 +89,12 @@ public sealed class KubernetesSource : IAsyncDisposable
             }
 
             _unreadable[key] = [.. diagnostics];
+            if (_decoder.Envelope(served, found) is { } envelope && _revision.Takes(envelope)) _held[key] = new HeldResource(envelope, _unreadable[key]);
             return;
         }
 
         _unreadable.Remove(key);
+        _held.Remove(key);
         if (_revision.Note(key, resource)) JudgeAgain();
         if (_revision.Takes(resource))
         {
@@ -112,6 +115,7 @@ public sealed class KubernetesSource : IAsyncDisposable
     private void LeaveOut(ResourceKey key)
     {
         _put.Remove(key);
+        _held.Remove(key);
         _deleted.Add(key);
     }
 
@@ -130,11 +134,14 @@ public sealed class KubernetesSource : IAsyncDisposable
 
     private void Apply()
     {
-        if (_synced.Task.IsCompleted && _put.Count == 0 && _deleted.Count == 0) return;
-        var result = _store.Apply(new ChangeSet { Put = [.. _put.Values], Delete = [.. _deleted], Author = _options.Server, IsObserved = true });
+        if (_synced.Task.IsCompleted && _put.Count == 0 && _deleted.Count == 0 && _held.Count == 0) return;
+        var result = _store.Apply(new ChangeSet { Put = [.. _put.Values], Delete = [.. _deleted], Unreadable = [.. _held.Values], Author = _options.Server, IsObserved = true });
         _put.Clear();
+        _held.Clear();
         _deleted.Clear();
-        foreach (var held in result.Diagnostics.Where(d => d.Code == StoreCodes.HeldOut))
+        // What can't be read has been told.
+        var told = _unreadable.Keys.Select(key => key.ToString()).ToHashSet();
+        foreach (var held in result.Diagnostics.Where(d => d.Code == StoreCodes.HeldOut && !told.Contains(d.Resource)))
         {
             _say($"warn\tkube\t{held.Resource} {held.Text}: {string.Join("; ", result.Diagnostics.Where(d => d.IsError && d.Resource == held.Resource).Select(d => $"{d.Path}: {d.Text}"))}");
         }
