@@ -152,7 +152,8 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
         _server.Put(Kinds.VirtualService, "shop", "no-rule", """{"spec": {"hosts": ["c"]}}""");
         await StartAsync();
         Assert.Equal(["good", "newer"], _store.Current.All(Kinds.VirtualService).Select(v => v.Name).Order(StringComparer.Ordinal));
-        Assert.Equal(["no-rule"], _store.Current.Held.Keys.Select(k => k.Name));
+        Assert.Equal(["no-rule", "wrong-type"], _store.Current.Held.Keys.Select(k => k.Name).Order(StringComparer.Ordinal));
+        Assert.Contains(_store.Current.Held[new ResourceKey(Kinds.VirtualService, "shop", "wrong-type")].Diagnostics, d => d.IsError && d.Path == "spec.hosts");
         Assert.True(Said("VirtualService shop/wrong-type cannot be read"));
         _server.Put(Kinds.VirtualService, "shop", "good", """{"spec": {"hosts": 5}}""");
         await UntilAsync(() => Said("VirtualService shop/good cannot be read"), "the mistake is told");
