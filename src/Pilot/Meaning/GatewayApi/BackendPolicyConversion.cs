@@ -231,7 +231,7 @@ internal sealed class BackendPolicyConversion(GatewayApiWorld world)
 
     private static PolicyAncestorStatus Ancestor(ParentReference reference, string controller, ConditionDrafts conditions, ResourceMetadata metadata, PolicyStatus? before)
     {
-        var old = before?.Ancestors.FirstOrDefault(ancestor => ancestor.AncestorRef.Equals(reference) && ancestor.ControllerName == controller);
+        var old = before?.Ancestors.FirstOrDefault(ancestor => Equals(ancestor.AncestorRef, reference) && ancestor.ControllerName == controller);
         var ancestor = new PolicyAncestorStatus { AncestorRef = reference, ControllerName = controller };
         ancestor.Conditions.Add(conditions.Render(metadata.Generation, old?.Conditions));
         return ancestor;

@@ -3,6 +3,7 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
+using Lateen.ControlPlane.Compile;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Generation.Listeners;
 using Lateen.Pilot.Generation.Routes;
@@ -31,6 +32,12 @@ internal sealed class World
 
     public static World Of(IReadOnlyList<Resource> resources, ProxyNode node, MeshSettings settings)
     {
+        // Addresses are given to entries where the proxy's own DNS tells them.
+        if (node.Metadata is { DnsCapture: true, DnsAutoAllocate: true })
+        {
+            var entries = resources.OfType<Resource<Istio.Networking.V1Alpha3.ServiceEntry>>().ToList();
+            resources = [.. resources.Except(entries), .. new EntryAddresses().Of(entries)];
+        }
         var registry = new RegistryCompiler(new RegistryOptions { TrustDomain = settings.TrustDomain, SystemNamespace = settings.RootNamespace })
             .Compile([ClusterResources.Of("Kubernetes", resources)]);
         var snapshot = new SnapshotCompiler().Compile(SnapshotResources.Of("row", registry, settings, resources));
@@ -56,6 +63,8 @@ internal sealed class World
                 ["ISTIO_VERSION"] = Value.ForString("1.32.0"),
             },
         };
+        if (metadata.Flag("dnsCapture")) sent.Fields["DNS_CAPTURE"] = Value.ForString("true");
+        if (metadata.Flag("dnsAutoAllocate")) sent.Fields["DNS_AUTO_ALLOCATE"] = Value.ForString("true");
         if (metadata.Flag("unprivilegedPod")) sent.Fields["UNPRIVILEGED_POD"] = Value.ForString("true");
         if (metadata.Text("interceptionMode") is { Length: > 0 } mode) sent.Fields["INTERCEPTION_MODE"] = Value.ForString(mode);
         var labels = metadata.Labels("labels");

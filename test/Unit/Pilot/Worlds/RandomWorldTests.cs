@@ -5,6 +5,8 @@ using FsCheck.Fluent;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
+using Lateen.Config.Store;
+using Lateen.ControlPlane.Findings;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Generation.Endpoints;
@@ -21,8 +23,8 @@ public sealed class RandomWorldTests
 {
     private const int Worlds = 20;
 
-    // Every field of a mesh's own kinds, and what a cluster adds to them.
-    private static readonly ResourceKind[] Drawn = [.. Kinds.All.Where(kind => kind.Group.EndsWith("istio.io", StringComparison.Ordinal) || kind.Name is "Ingress" or "Service" or "EndpointSlice" or "Pod" or "Node" or "Namespace")];
+    // Every field of the kinds that configure a mesh, Istio's and the Gateway API's, and what a cluster adds to them.
+    private static readonly ResourceKind[] Drawn = [.. Kinds.All.Where(kind => kind.IsConfiguration || kind.Name is "Service" or "EndpointSlice" or "Pod" or "Node" or "Namespace" or "Secret" or "ConfigMap")];
 
     private static readonly string[] Types = ["sidecar", "router", "waypoint"];
 
@@ -47,6 +49,20 @@ public sealed class RandomWorldTests
         if (kind.Group == "security.istio.io" || kind == Kinds.EnvoyFilter || kind == Kinds.ProxyConfig || kind == Kinds.Telemetry || kind == Kinds.Sidecar) Assert.Equal(before, after);
         else Assert.All(before, one => Assert.Contains(one.Name, after.Select(other => other.Name)));
     });
+
+    [Fact]
+    public void What_is_said_about_the_objects_of_a_world_does_not_depend_on_their_order() => ForAll(seed =>
+    {
+        var random = new RandomWorld(seed);
+        var world = Stage().Concat(random.Of(Drawn)).DistinctBy(resource => resource.Key).ToList();
+        Assert.Equal(Said(world), Said(random.Shuffled(world)));
+    });
+
+    private static List<string> Said(IReadOnlyList<Resource> world)
+    {
+        var (view, findings) = (ResourceView.Of(world), new ResourceFindings("cluster.local", "istio-system", new Refusals(() => [])));
+        return [.. world.SelectMany(resource => findings.About(resource, view)).Select(said => said.ToString()).Order(StringComparer.Ordinal)];
+    }
 
     private static void ForAll(Action<int> holds) => Prop.ForAll(ArbMap.Default.ArbFor<int>(), holds).Check(FsCheck.Config.QuickThrowOnFailure.WithMaxTest(Worlds));
 

@@ -33,6 +33,6 @@ internal static class PoolStatuses
         from route in world.Inputs.HttpRoutes
         where route.Spec.Spec?.Rules.Any(rule => rule.BackendRefs.Any(to => to.Kind == "InferencePool" && to.Name == pool.Name && (to.HasNamespace ? to.Namespace : route.Namespace) == pool.Namespace)) == true
         from parent in route.Spec.Status?.Parents ?? []
-        where parent.ControllerName == GatewayClasses.GatewayController && parent.Conditions.Any(condition => condition is { Type: "Accepted", Status: "True" })
+        where parent.ParentRef is not null && parent.ControllerName == GatewayClasses.GatewayController && parent.Conditions.Any(condition => condition is { Type: "Accepted", Status: "True" })
         select (parent.ParentRef.HasNamespace ? parent.ParentRef.Namespace : route.Namespace, parent.ParentRef.Name);
 }

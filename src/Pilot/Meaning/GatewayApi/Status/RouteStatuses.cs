@@ -20,10 +20,11 @@ internal static class RouteStatuses
     public static GatewayApiStatus Of(ResourceKind kind, ResourceMetadata metadata, RouteStatus? before, IReadOnlyList<RouteParent> parents, Problem? atGateways, Problem? inMesh)
     {
         var status = new RouteStatus();
-        var foreign = before?.Parents.Where(parent => parent.ControllerName != GatewayClasses.GatewayController) ?? [];
+        // What others said stays, if it says of what.
+        var foreign = before?.Parents.Where(parent => parent.ControllerName != GatewayClasses.GatewayController && parent.ParentRef is not null) ?? [];
         var own = parents.GroupBy(parent => parent.Reference).Select(group =>
         {
-            var old = before?.Parents.FirstOrDefault(parent => parent.ControllerName == GatewayClasses.GatewayController && parent.ParentRef.Equals(group.Key));
+            var old = before?.Parents.FirstOrDefault(parent => parent.ControllerName == GatewayClasses.GatewayController && Equals(parent.ParentRef, group.Key));
             var entry = new RouteParentStatus { ParentRef = group.Key, ControllerName = GatewayClasses.GatewayController };
             entry.Conditions.Add(Conditions([.. group], group.First().IsMesh ? inMesh : atGateways).Render(metadata.Generation, old?.Conditions));
             return entry;
