@@ -2,8 +2,8 @@ using System.Threading.Channels;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
 using Lateen.Api.Grpc;
+using Lateen.ControlPlane.Grpc;
 using Lateen.ControlPlane.Hosting;
-using Microsoft.AspNetCore.Http;
 
 namespace Lateen.ControlPlane.Ads;
 
@@ -16,35 +16,37 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
     /// <summary>Serves one gRPC call of somebody who was not asked who he is.</summary>
-    public Task AnswerAsync(HttpContext context) => AnswerAsync(context, identities: null);
+    public Task AnswerAsync(GrpcCall call) => AnswerAsync(call, identities: null);
 
     /// <summary>Serves one gRPC call.</summary>
-    /// <param name="context">The call.</param>
+    /// <param name="call">The call.</param>
     /// <param name="identities">Names that the caller has proved; null where nothing was asked of it.</param>
-    public Task AnswerAsync(HttpContext context, IReadOnlyList<string>? identities) => context.Request.Path.Value switch
+    public Task AnswerAsync(GrpcCall call, IReadOnlyList<string>? identities) => call.Path switch
     {
-        _ when !IsGrpc(context.Request) => NotGrpcAsync(context),
-        Service + "StreamAggregatedResources" => ServeAsync(context, identities, DiscoveryRequest.Parser),
-        Service + "DeltaAggregatedResources" => ServeAsync(context, identities, DeltaDiscoveryRequest.Parser),
-        var path => GrpcCalls.RefuseAsync(context, Unknown(path ?? "")),
+        Service + "StreamAggregatedResources" => ServeAsync(call, identities, DiscoveryRequest.Parser),
+        Service + "DeltaAggregatedResources" => ServeAsync(call, identities, DeltaDiscoveryRequest.Parser),
+        var path => Refuse(call, Unknown(path)),
     };
 
-    private async Task ServeAsync<TRequest>(HttpContext context, IReadOnlyList<string>? identities, MessageParser<TRequest> parser) where TRequest : class, IMessage<TRequest>
+    private static Task Refuse(GrpcCall call, GrpcEnding ending)
     {
-        // Headers go out before the first read: a client that waits for them before it sends would wait for ever. StartAsync alone keeps them back.
-        context.Response.ContentType = "application/grpc";
-        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        call.End(ending);
+        return Task.CompletedTask;
+    }
 
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+    private async Task ServeAsync<TRequest>(GrpcCall call, IReadOnlyList<string>? identities, MessageParser<TRequest> parser) where TRequest : class, IMessage<TRequest>
+    {
+        // Headers go out before the first read: a client that waits for them before it sends would wait for ever.
+        call.Start();
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(call.Aborted);
         var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        AdsStream stream = await writer.AskAsync((loop, now) => loop.Streams.Connect(GrpcCalls.PeerOf(context), () => wake.Writer.TryWrite(true), now, identities), ended.Token);
+        AdsStream stream = await writer.AskAsync((loop, now) => loop.Streams.Connect(call.Peer, () => wake.Writer.TryWrite(true), now, identities), ended.Token);
         try
         {
-            Task<GrpcEnding?> sending = SendAsync(context, stream, wake.Reader, ended);
-            GrpcEnding received = await ReceiveAsync(context, stream, identities, parser, ended.Token);
+            Task<GrpcEnding?> sending = SendAsync(call, stream, wake.Reader, ended);
+            GrpcEnding received = await ReceiveAsync(call, stream, identities, parser, ended.Token);
             await ended.CancelAsync();
-            GrpcEnding ending = await sending ?? received;
-            if (!context.RequestAborted.IsCancellationRequested) ending.WriteTo(context.Response);
+            call.End(await sending ?? received);
         }
         finally
         {
@@ -52,16 +54,16 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         }
     }
 
-    private async Task<GrpcEnding> ReceiveAsync<TRequest>(HttpContext context, AdsStream stream, IReadOnlyList<string>? identities, MessageParser<TRequest> parser, CancellationToken ended)
+    private async Task<GrpcEnding> ReceiveAsync<TRequest>(GrpcCall call, AdsStream stream, IReadOnlyList<string>? identities, MessageParser<TRequest> parser, CancellationToken ended)
         where TRequest : class, IMessage<TRequest>
     {
         try
         {
             while (true)
             {
-                GrpcRead<TRequest> frame = await GrpcFrames.ReadAsync(context.Request.BodyReader, parser, requestBytesMax, ended);
+                GrpcRead<TRequest> frame = await call.ReadAsync(parser, requestBytesMax, ended);
                 if (frame.Message is null) return frame.Ended ? GrpcEnding.Ok : frame.Refusal;
-                if (configs is not null && stream.Session.Node is null && frame.Message is DiscoveryRequest first && Mcp.ConfigStreams.IsAsked(first)) return await configs.ServeAsync(context, first, identities, ended);
+                if (configs is not null && stream.Session.Node is null && frame.Message is DiscoveryRequest first && Mcp.ConfigStreams.IsAsked(first)) return await configs.ServeAsync(call, first, identities, ended);
                 GrpcEnding? rejection = await writer.AskAsync((loop, now) => loop.Streams.Receive(stream, frame.Message, now) is { } text ? new GrpcEnding(stream.Session.RejectionStatus, text) : (GrpcEnding?)null, ended);
                 if (rejection is { } refused) return refused;
             }
@@ -76,7 +78,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         }
     }
 
-    private async Task<GrpcEnding?> SendAsync(HttpContext context, AdsStream stream, ChannelReader<bool> wake, CancellationTokenSource ended)
+    private async Task<GrpcEnding?> SendAsync(GrpcCall call, AdsStream stream, ChannelReader<bool> wake, CancellationTokenSource ended)
     {
         try
         {
@@ -86,7 +88,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
                 if (stream.IsOver) return GoElsewhere;
                 while (await writer.AskAsync((loop, now) => loop.Streams.Next(stream, now), ended.Token) is { } response)
                 {
-                    if (!await GrpcFrames.WriteAsync(context.Response.BodyWriter, response, ended.Token)) return null;
+                    if (!await call.WriteAsync(response, ended.Token)) return null;
                 }
             }
             return null;
@@ -105,8 +107,6 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         }
     }
 
-    private static bool IsGrpc(HttpRequest request) => request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true;
-
     private static GrpcEnding Unknown(string path)
     {
         int slash = path.LastIndexOf('/');
@@ -114,11 +114,5 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         return new(GrpcStatus.Unimplemented, path.StartsWith(Service, StringComparison.Ordinal)
             ? $"unknown method {path[(slash + 1)..]} for service {service}"
             : $"unknown service {service}");
-    }
-
-    private static Task NotGrpcAsync(HttpContext context)
-    {
-        context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
-        return context.Response.WriteAsync("This port speaks gRPC.\n");
     }
 }

@@ -3,8 +3,7 @@ using Lateen.Api.Grpc;
 using Lateen.Citadel.Callers;
 using Lateen.Citadel.Service;
 using Lateen.ControlPlane.Ads;
-using Lateen.ControlPlane.Hosting;
-using Microsoft.AspNetCore.Http;
+using Lateen.ControlPlane.Grpc;
 
 namespace Lateen.ControlPlane.Certificates;
 
@@ -19,38 +18,36 @@ public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, Cal
     private int waiting;
 
     /// <summary>Serves one gRPC call.</summary>
-    public async Task AnswerAsync(HttpContext context)
+    public async Task AnswerAsync(GrpcCall call)
     {
-        CallerEvidence evidence = EvidenceOf(context);
-        if (context.Request.Path.Value == CertificateService.Path)
+        CallerEvidence evidence = EvidenceOf(call);
+        if (call.Path == CertificateService.Path)
         {
-            await CertifyAsync(context, evidence);
+            await CertifyAsync(call, evidence);
             return;
         }
-        (Caller? caller, string problem) = await callers.AuthenticateAsync(evidence, time.GetUtcNow(), context.RequestAborted);
+        (Caller? caller, string problem) = await callers.AuthenticateAsync(evidence, time.GetUtcNow(), call.Aborted);
         if (caller is null)
         {
             say($"warn\tads\t{evidence.Peer} is refused: {problem}");
-            await GrpcCalls.RefuseAsync(context, new(GrpcStatus.Unauthenticated, "authentication failure"));
+            call.End(new(GrpcStatus.Unauthenticated, "authentication failure"));
             return;
         }
-        await ads.AnswerAsync(context, caller.Identities);
+        await ads.AnswerAsync(call, caller.Identities);
     }
 
-    private async Task CertifyAsync(HttpContext context, CallerEvidence evidence)
+    private async Task CertifyAsync(GrpcCall call, CallerEvidence evidence)
     {
-        GrpcRead<IstioCertificateRequest> read = await GrpcFrames.ReadAsync(context.Request.BodyReader, IstioCertificateRequest.Parser, RequestBytesMax, context.RequestAborted);
+        GrpcRead<IstioCertificateRequest> read = await call.ReadAsync(IstioCertificateRequest.Parser, RequestBytesMax, call.Aborted);
         if (read.Message is not { } request)
         {
-            await GrpcCalls.RefuseAsync(context, read.Ended ? new(GrpcStatus.Internal, "the call has no message") : read.Refusal);
+            call.End(read.Ended ? new(GrpcStatus.Internal, "the call has no message") : read.Refusal);
             return;
         }
-        CertificateAnswer answer = await InTurnAsync(request, evidence, context.RequestAborted);
+        CertificateAnswer answer = await InTurnAsync(request, evidence, call.Aborted);
         if (answer.Told.Length > 0) say($"warn\tcitadel\t{answer.Told}");
-        context.Response.ContentType = "application/grpc";
-        if (answer.Response is { } response) await GrpcFrames.WriteAsync(context.Response.BodyWriter, response, context.RequestAborted);
-        new GrpcEnding(answer.Status, answer.Message).WriteTo(context.Response);
-        await context.Response.CompleteAsync();
+        if (answer.Response is { } response) await call.WriteAsync(response, call.Aborted);
+        call.End(new(answer.Status, answer.Message));
     }
 
     private async Task<CertificateAnswer> InTurnAsync(IstioCertificateRequest request, CallerEvidence evidence, CancellationToken cancel)
@@ -78,8 +75,5 @@ public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, Cal
         }
     }
 
-    private static CallerEvidence EvidenceOf(HttpContext context) => new(
-        GrpcCalls.PeerOf(context),
-        context.Features.Get<ProvenNames>()?.Uris ?? [],
-        context.Request.Headers.ToDictionary(static h => h.Key.ToLowerInvariant(), static h => (IReadOnlyList<string>)[.. h.Value.Select(static v => v ?? "")]));
+    private static CallerEvidence EvidenceOf(GrpcCall call) => new(call.Peer, call.ProvenNames, call.Headers);
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Lateen.ControlPlane.Grpc;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
@@ -14,9 +15,16 @@ namespace Lateen.ControlPlane.Hosting;
 /// <param name="Flag">The option that set the address, for messages.</param>
 /// <param name="Address">Where: an <see cref="IPEndPoint"/> or a unix socket.</param>
 /// <param name="Protocols">What is spoken there.</param>
-/// <param name="Answer">Serves one request.</param>
+/// <param name="Answer">Serves one request; null where <see cref="Calls"/> does.</param>
 /// <param name="Security">Shakes hands with whoever connects; null for clear text.</param>
-public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols, RequestDelegate Answer, SecureConnections? Security = null);
+public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols, RequestDelegate? Answer, SecureConnections? Security = null)
+{
+    /// <summary>Serves calls instead, where only gRPC is spoken.</summary>
+    public Func<GrpcCall, Task>? Calls { get; init; }
+
+    /// <summary>A door where only gRPC is spoken.</summary>
+    public static Door OfCalls(string flag, EndPoint address, Func<GrpcCall, Task> answer, SecureConnections? security = null) => new(flag, address, HttpProtocols.Http2, null, security) { Calls = answer };
+}
 
 /// <summary>Kestrel without a web host round it: listening addresses, each with one function that serves its requests.</summary>
 public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposable
@@ -37,7 +45,7 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
     public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
 
     /// <inheritdoc />
-    public Task ProcessRequestAsync(HttpContext context) => context.Features.GetRequiredFeature<Door>().Answer(context);
+    public Task ProcessRequestAsync(HttpContext context) => context.Features.GetRequiredFeature<Door>().Answer!(context);
 
     /// <inheritdoc />
     public void DisposeContext(HttpContext context, Exception? exception)
@@ -67,7 +75,8 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
             listen.Use(next => connection =>
             {
                 connection.Features.Set(door);
-                return door.Security is { } security ? security.ServeAsync(connection, next) : next(connection);
+                ConnectionDelegate serve = door.Calls is { } calls ? inside => Http2Connection.ServeAsync(inside, calls, TimeProvider.System) : next;
+                return door.Security is { } security ? security.ServeAsync(connection, serve) : serve(connection);
             });
             listening = listen;
         });

@@ -1,4 +1,5 @@
 using System.Net;
+using Lateen.ControlPlane.Grpc;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -10,7 +11,7 @@ namespace Lateen.ControlPlane.Hosting;
 /// <param name="SecureGrpc">xDS and certificates over TLS.</param>
 /// <param name="Monitoring">Metrics and version.</param>
 /// <param name="Webhooks">What an API server calls; null where there is none.</param>
-public sealed record DoorAnswers(RequestDelegate Http, RequestDelegate Grpc, RequestDelegate SecureGrpc, RequestDelegate Monitoring, Webhooks? Webhooks = null);
+public sealed record DoorAnswers(RequestDelegate Http, Func<GrpcCall, Task> Grpc, Func<GrpcCall, Task> SecureGrpc, RequestDelegate Monitoring, Webhooks? Webhooks = null);
 
 /// <summary>The door of an API server.</summary>
 /// <param name="Answer">Serves one request.</param>
@@ -37,13 +38,13 @@ public sealed class ProcessHost : IAsyncDisposable
         var wanted = new List<Door>
         {
             new("--http-addr", Endpoint("--http-addr", options.HttpAddress), HttpProtocols.Http1AndHttp2, answers.Http),
-            new("--grpc-addr", Endpoint("--grpc-addr", options.GrpcAddress), HttpProtocols.Http2, answers.Grpc),
-            new("--secure-grpc-addr", Endpoint("--secure-grpc-addr", options.SecureGrpcAddress), HttpProtocols.Http2, answers.SecureGrpc, security),
+            Door.OfCalls("--grpc-addr", Endpoint("--grpc-addr", options.GrpcAddress), answers.Grpc),
+            Door.OfCalls("--secure-grpc-addr", Endpoint("--secure-grpc-addr", options.SecureGrpcAddress), answers.SecureGrpc, security),
             new("--monitoring-addr", Endpoint("--monitoring-addr", options.MonitoringAddress), HttpProtocols.Http1AndHttp2, answers.Monitoring),
         };
         if (answers.Webhooks is { } webhooks) wanted.Add(new("--https-addr", Endpoint("--https-addr", options.HttpsAddress), HttpProtocols.Http1, webhooks.Answer, webhooks.Security));
-        if (options.GrpcSocket is { } path) wanted.Add(new("--grpc-socket", Fresh(path), HttpProtocols.Http2, answers.Grpc));
-        if (options.SecureGrpcSocket is { } secure) wanted.Add(new("--secure-grpc-socket", Fresh(secure), HttpProtocols.Http2, answers.SecureGrpc, security));
+        if (options.GrpcSocket is { } path) wanted.Add(Door.OfCalls("--grpc-socket", Fresh(path), answers.Grpc));
+        if (options.SecureGrpcSocket is { } secure) wanted.Add(Door.OfCalls("--secure-grpc-socket", Fresh(secure), answers.SecureGrpc, security));
         IReadOnlyList<EndPoint> bound = await doors.OpenAsync(wanted, cancel);
         return new ControlPlaneAddress(Reachable(bound[0]), Reachable(bound[1]), Reachable(bound[2]), Reachable(bound[3]), token, Environment.ProcessId) { Https = answers.Webhooks is null ? null : Reachable(bound[4]) };
     }

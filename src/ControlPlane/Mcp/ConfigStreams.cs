@@ -10,8 +10,7 @@ using Lateen.Api.Grpc;
 using Lateen.Config.Resources;
 using Lateen.Config.Sources.Discovery;
 using Lateen.Config.Store;
-using Lateen.ControlPlane.Ads;
-using Microsoft.AspNetCore.Http;
+using Lateen.ControlPlane.Grpc;
 
 namespace Lateen.ControlPlane.Mcp;
 
@@ -31,13 +30,13 @@ public sealed class ConfigStreams(ResourceStore store, string rootNamespace, int
     public static bool IsAsked(DiscoveryRequest first) => first.Node?.Metadata?.Fields.TryGetValue("GENERATOR", out Google.Protobuf.WellKnownTypes.Value? generator) == true && generator.StringValue == "api";
 
     /// <summary>Serves one stream until it ends.</summary>
-    /// <param name="context">The call, its headers sent.</param>
+    /// <param name="call">The call, its headers sent.</param>
     /// <param name="first">Its first request.</param>
     /// <param name="identities">What the other side has proved; null on a door that asks nobody.</param>
     /// <param name="ended">The call is over.</param>
-    public async Task<GrpcEnding> ServeAsync(HttpContext context, DiscoveryRequest first, IReadOnlyList<string>? identities, CancellationToken ended)
+    public async Task<GrpcEnding> ServeAsync(GrpcCall call, DiscoveryRequest first, IReadOnlyList<string>? identities, CancellationToken ended)
     {
-        if (!MayRead(context, identities)) return Stranger;
+        if (!MayRead(call, identities)) return Stranger;
         Channel<DiscoveryRequest?> inbox = Channel.CreateBounded<DiscoveryRequest?>(64);
         var changed = new ConcurrentDictionary<ResourceKind, bool>();
         void Note(StoreChange change)
@@ -49,12 +48,12 @@ public sealed class ConfigStreams(ResourceStore store, string rootNamespace, int
         try
         {
             await inbox.Writer.WriteAsync(first, ended);
-            Task reading = ReadAsync(context, inbox.Writer, ended);
+            Task reading = ReadAsync(call, inbox.Writer, ended);
             var asked = new Dictionary<string, Asked>();
             await foreach (DiscoveryRequest? request in inbox.Reader.ReadAllAsync(ended))
             {
-                if (request is not null) await ReceiveAsync(context, asked, request, ended);
-                await PushAsync(context, asked, changed, ended);
+                if (request is not null) await ReceiveAsync(call, asked, request, ended);
+                await PushAsync(call, asked, changed, ended);
             }
             await reading;
             return GrpcEnding.Ok;
@@ -70,15 +69,15 @@ public sealed class ConfigStreams(ResourceStore store, string rootNamespace, int
     }
 
     // Names of services are no secret inside of a machine; over a network they are told to the mesh's own namespace alone.
-    private bool MayRead(HttpContext context, IReadOnlyList<string>? identities) => identities is null
-        ? context.Connection.RemoteIpAddress is null || IPAddress.IsLoopback(context.Connection.RemoteIpAddress.IsIPv4MappedToIPv6 ? context.Connection.RemoteIpAddress.MapToIPv4() : context.Connection.RemoteIpAddress)
+    private bool MayRead(GrpcCall call, IReadOnlyList<string>? identities) => identities is null
+        ? call.Peer == "unix" || IPEndPoint.TryParse(call.Peer, out IPEndPoint? peer) && IPAddress.IsLoopback(peer.Address)
         : identities.Any(identity => identity.Contains($"/ns/{rootNamespace}/", StringComparison.Ordinal));
 
-    private async Task ReadAsync(HttpContext context, ChannelWriter<DiscoveryRequest?> inbox, CancellationToken ended)
+    private async Task ReadAsync(GrpcCall call, ChannelWriter<DiscoveryRequest?> inbox, CancellationToken ended)
     {
         try
         {
-            while ((await GrpcFrames.ReadAsync(context.Request.BodyReader, DiscoveryRequest.Parser, requestBytesMax, ended)).Message is { } request) await inbox.WriteAsync(request, ended);
+            while ((await call.ReadAsync(DiscoveryRequest.Parser, requestBytesMax, ended)).Message is { } request) await inbox.WriteAsync(request, ended);
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException)
         {
@@ -87,34 +86,34 @@ public sealed class ConfigStreams(ResourceStore store, string rootNamespace, int
         inbox.TryComplete();
     }
 
-    private async Task ReceiveAsync(HttpContext context, Dictionary<string, Asked> asked, DiscoveryRequest request, CancellationToken ended)
+    private async Task ReceiveAsync(GrpcCall call, Dictionary<string, Asked> asked, DiscoveryRequest request, CancellationToken ended)
     {
         // Answers to what was sent, good or bad, change nothing: there is nothing else to send.
         if (request.ResponseNonce.Length > 0 && asked.ContainsKey(request.TypeUrl)) return;
         if (asked.Count > 256) return;
         var type = new Asked(CarriedResources.KindOf(request.TypeUrl));
         asked[request.TypeUrl] = type;
-        await SendAsync(context, request.TypeUrl, type, ended);
+        await SendAsync(call, request.TypeUrl, type, ended);
     }
 
-    private async Task PushAsync(HttpContext context, Dictionary<string, Asked> asked, ConcurrentDictionary<ResourceKind, bool> changed, CancellationToken ended)
+    private async Task PushAsync(GrpcCall call, Dictionary<string, Asked> asked, ConcurrentDictionary<ResourceKind, bool> changed, CancellationToken ended)
     {
         // Two versions of one kind may be asked for.
         HashSet<ResourceKind> now = [.. changed.Keys.Where(kind => changed.TryRemove(kind, out _))];
         foreach ((string typeUrl, Asked type) in asked)
         {
-            if (type.Kind is { } kind && now.Contains(kind)) await SendAsync(context, typeUrl, type, ended);
+            if (type.Kind is { } kind && now.Contains(kind)) await SendAsync(call, typeUrl, type, ended);
         }
     }
 
     // A type that nobody knows is answered with nothing, so that who waits for all of his types does not wait for ever.
-    private async Task SendAsync(HttpContext context, string typeUrl, Asked type, CancellationToken ended)
+    private async Task SendAsync(GrpcCall call, string typeUrl, Asked type, CancellationToken ended)
     {
         ResourceView view = store.Current;
         string version = view.Generation.ToString(CultureInfo.InvariantCulture);
         type.Nonce = $"{version}/{typeUrl}";
         var response = new DiscoveryResponse { TypeUrl = typeUrl, VersionInfo = version, Nonce = type.Nonce };
         if (type.Kind is { } kind) response.Resources.Add(view.Untyped(kind).OrderBy(resource => resource.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Name, StringComparer.Ordinal).Select(CarriedResources.Of));
-        await GrpcFrames.WriteAsync(context.Response.BodyWriter, response, ended);
+        await call.WriteAsync(response, ended);
     }
 }

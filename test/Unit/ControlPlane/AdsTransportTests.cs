@@ -86,6 +86,6 @@ public sealed class AdsTransportTests : IAsyncDisposable
         var ads = new AdsDoor(host.Writer, options.RequestBytesMax);
         var authority = new Authority(RootRotation.First("cluster.local", new AuthorityOptions(), TimeProvider.System.GetUtcNow()), new AuthorityOptions());
         var security = new SecureConnections(new ServingCertificates(authority, ["istiod.istio-system.svc"], TimeProvider.System), TimeProvider.System);
-        return host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, none, none), security, "token", TestContext.Current.CancellationToken);
+        return host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, _ => Task.CompletedTask, none), security, "token", TestContext.Current.CancellationToken);
     }
 }

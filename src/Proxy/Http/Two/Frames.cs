@@ -1,3 +1,8 @@
+// Two: HTTP/2 of both roles (RFC 9113) with its own HPACK (RFC 7541). A session owns what both roles share: frames, settings, windows, the stream table and the
+// order in which bodies leave; a server or client connection around it turns header blocks into requests or responses. Streams belong to their session, the
+// session to its transport. Nothing here blocks, logs or reads a clock; whatever a peer may send is bounded by CodecOptions and ends in a value. Priorities are
+// read and ignored, as RFC 9113 5.3 allows. Bodies wait in their stream only while a window is closed; everything else goes to the transport at once, which sends
+// it when the turn ends. Refused: one task or channel per stream (a switch for each frame), a priority tree (CVE-2019-9513), a shared encoder table lock.
 using System.Buffers.Binary;
 
 namespace Lateen.Proxy.Http.Two;

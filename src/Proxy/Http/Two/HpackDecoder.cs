@@ -1,3 +1,5 @@
+using Lateen.Api.Http;
+
 namespace Lateen.Proxy.Http.Two;
 
 /// <summary>Decodes header blocks (RFC 7541 3). One a connection; what it hands to the <see cref="HeadBuilder"/> holds for that call.</summary>

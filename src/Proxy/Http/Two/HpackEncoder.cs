@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Lateen.Api.Http;
 
 namespace Lateen.Proxy.Http.Two;
 

@@ -1,3 +1,4 @@
+using Lateen.Api.Http;
 using Lateen.Proxy.Http;
 using Lateen.Test.Unit.Proxy.Http;
 using Xunit;

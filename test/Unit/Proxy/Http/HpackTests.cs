@@ -1,3 +1,4 @@
+using Lateen.Api.Http;
 using System.Text;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.Two;

@@ -1,4 +1,4 @@
-namespace Lateen.Proxy.Http.Two;
+namespace Lateen.Api.Http;
 
 /// <summary>
 /// The Huffman code of HPACK. Decoding takes four bits a step through a table of states (the inner nodes of the code's tree); encoding collects bits in a word.

@@ -1,12 +1,11 @@
-// Two: HTTP/2 of both roles (RFC 9113) with its own HPACK (RFC 7541). A session owns what both roles share: frames, settings, windows, the stream table and the
-// order in which bodies leave; a server or client connection around it turns header blocks into requests or responses. Streams belong to their session, the
-// session to its transport. Nothing here blocks, logs or reads a clock; whatever a peer may send is bounded by CodecOptions and ends in a value. Priorities are
-// read and ignored, as RFC 9113 5.3 allows. Bodies wait in their stream only while a window is closed; everything else goes to the transport at once, which sends
-// it when the turn ends. Refused: one task or channel per stream (a switch for each frame), a priority tree (CVE-2019-9513), a shared encoder table lock.
-namespace Lateen.Proxy.Http.Two;
+// HTTP without connections: what RFC 7541 fixes for every HTTP/2 peer, shared by the proxy's codec and the control plane's server. The dynamic tables and what is done with a header
+// are theirs, since a proxy must not allocate for one and a server of few calls may.
+//
+// State: none. Refused: a second copy of the code's tables in each of the two.
+namespace Lateen.Api.Http;
 
 /// <summary>The constants of RFC 7541: the static table (appendix A) and the Huffman code (appendix B).</summary>
-internal static class HpackTables
+public static class HpackTables
 {
     /// <summary>The static table; index 1 is the first.</summary>
     public static readonly (string Name, string Value)[] Static =

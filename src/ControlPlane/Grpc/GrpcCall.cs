@@ -1,0 +1,240 @@
+using System.Text;
+using System.Threading.Channels;
+using Google.Protobuf;
+using Lateen.Api.Documents;
+using Lateen.Api.Grpc;
+using Lateen.Pilot.Push;
+
+namespace Lateen.ControlPlane.Grpc;
+
+/// <summary>What reading one message came to: a message, the clean end of the stream, or the status to refuse it with.</summary>
+public readonly record struct GrpcRead<T>(T? Message, bool Ended, GrpcEnding Refusal) where T : class;
+
+/// <summary>One gRPC call: messages of the client in, messages to it out, and how it ends.</summary>
+public sealed class GrpcCall
+{
+    // What arrived and is not yet read, before the client must wait.
+    private const int UnreadBytesMax = 256 << 10, MessageBytesMax = 4 << 20, GiveBackBytes = 256 << 10;
+    private readonly Http2Connection connection;
+    private readonly Http2Output output;
+    private readonly int stream;
+    private readonly Channel<byte[]> arrived = Channel.CreateUnbounded<byte[]>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly GrpcFrameReader messages = new(MessageBytesMax);
+    private readonly CancellationTokenSource aborted = new();
+    private readonly SemaphoreSlim room = new(0, 1);
+    private int unread, held, owed;
+    private bool isStarted, isEnded, isInputOver;
+    private GrpcEnding? fault;
+
+    internal GrpcCall(Http2Connection connection, Http2Output output, int stream, List<(string Name, string Value)> fields, string peer, IReadOnlyList<string> names)
+    {
+        (this.connection, this.output, this.stream, Peer, ProvenNames) = (connection, output, stream, peer, names);
+        Headers = fields.GroupBy(field => field.Name).ToDictionary(group => group.Key, group => (IReadOnlyList<string>)[.. group.Select(field => field.Value)]);
+    }
+
+    /// <summary>What is called: /SERVICE/METHOD.</summary>
+    public string Path => Headers.GetValueOrDefault(":path")?[0] ?? "";
+
+    /// <summary>By name, in small letters.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> Headers { get; }
+
+    /// <summary>address:port of the other side; "unix" for a socket of this machine.</summary>
+    public string Peer { get; }
+
+    /// <summary>URI names that the other side proved in the handshake.</summary>
+    public IReadOnlyList<string> ProvenNames { get; }
+
+    /// <summary>Cancelled when the other side is gone.</summary>
+    public CancellationToken Aborted => aborted.Token;
+
+    /// <summary>How much may be sent; guarded by the connection.</summary>
+    internal long Credit { get; set; }
+
+    // ---- what the handler does
+
+    /// <summary>Sends the headers, which some clients wait for before they say anything.</summary>
+    public void Start()
+    {
+        if (isStarted) return;
+        isStarted = true;
+        // :status 200 is entry 8 of the static table, content-type the name of entry 31.
+        output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders, stream, [0x88, 0x0f, 0x10, 16, .. "application/grpc"u8]);
+    }
+
+    /// <summary>Reads the next message.</summary>
+    /// <param name="parser">Of its type.</param>
+    /// <param name="bytesMax">Longest that is accepted.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    public async ValueTask<GrpcRead<T>> ReadAsync<T>(MessageParser<T> parser, int bytesMax, CancellationToken cancel) where T : class, IMessage<T>
+    {
+        if (!await arrived.Reader.WaitToReadAsync(cancel) || !arrived.Reader.TryRead(out byte[]? bytes))
+        {
+            if (Aborted.IsCancellationRequested) throw new OperationCanceledException(Aborted);
+            return fault is { } refusal ? new(null, false, refusal) : new(null, true, default);
+        }
+        Taken(bytes.Length);
+        if (bytes.Length > bytesMax) return new(null, false, new(GrpcStatus.ResourceExhausted, $"message of {bytes.Length} bytes, the limit is {bytesMax}"));
+        try
+        {
+            return new(parser.ParseFrom(bytes), false, default);
+        }
+        catch (Exception malformed) when (BrokenBytes.Shown(malformed))
+        {
+            return new(null, false, new(GrpcStatus.Internal, "the message is not a " + typeof(T).Name + ": " + malformed.Message));
+        }
+    }
+
+    /// <summary>Sends a message as the windows allow, and returns when it has left. False when the call is over.</summary>
+    public ValueTask<bool> WriteAsync(AdsResponse response, CancellationToken cancel) => WriteAsync(new OutgoingMessage(response), cancel);
+
+    /// <summary>Sends a message as the windows allow, and returns when it has left. False when the call is over.</summary>
+    public ValueTask<bool> WriteAsync(IMessage message, CancellationToken cancel) => WriteAsync(new OutgoingMessage(message), cancel);
+
+    private async ValueTask<bool> WriteAsync(OutgoingMessage message, CancellationToken cancel)
+    {
+        Start();
+        while (message.Left > 0)
+        {
+            int now = connection.Reserve(this, Math.Min(message.Left, Http2Output.PortionMax));
+            if (now == 0) await room.WaitAsync(cancel);
+            else if (!await output.SendAsync(stream, message, now)) return false;
+        }
+        return true;
+    }
+
+    /// <summary>Ends the call.</summary>
+    public void End(GrpcEnding ending)
+    {
+        if (isEnded || Aborted.IsCancellationRequested) return;
+        Start();
+        isEnded = true;
+        var trailers = new List<byte>();
+        Add(trailers, "grpc-status", ((int)ending.Status).ToString(System.Globalization.CultureInfo.InvariantCulture));
+        if (!string.IsNullOrEmpty(ending.Message)) Add(trailers, "grpc-message", GrpcMessageText.Encode(ending.Message));
+        byte[] block = [.. trailers];
+        output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, stream, block.AsSpan(0, Math.Min(block.Length, Http2Frames.PayloadMax)));
+        // The rest of a request that is answered is not wanted (RFC 9113 8.1).
+        if (!isInputOver) output.Post(Http2FrameType.Reset, stream, (int)Http2Error.None);
+    }
+
+    private bool IsGrpc => Headers.GetValueOrDefault("content-type")?[0].StartsWith("application/grpc", StringComparison.Ordinal) == true;
+
+    private void RefuseMedia()
+    {
+        (isStarted, isEnded) = (true, true);
+        // :status with the name of entry 8 and a value of its own.
+        output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, stream, [0x08, 3, .. "415"u8]);
+        if (!isInputOver) output.Post(Http2FrameType.Reset, stream, (int)Http2Error.None);
+    }
+
+    // A literal without indexing and with a new name (RFC 7541 6.2.2).
+    private static void Add(List<byte> block, string name, string value)
+    {
+        block.Add(0);
+        AddText(block, name);
+        AddText(block, value.Length > 4096 ? value[..4096] : value);
+    }
+
+    private static void AddText(List<byte> block, string text)
+    {
+        if (text.Length < 127) block.Add((byte)text.Length);
+        else
+        {
+            block.Add(127);
+            int left = text.Length - 127;
+            for (; left > 127; left >>= 7) block.Add((byte)((left & 127) | 128));
+            block.Add((byte)left);
+        }
+        block.AddRange(Encoding.ASCII.GetBytes(text));
+    }
+
+    // ---- what the connection does
+
+    internal async Task RunAsync(Func<GrpcCall, Task> serve)
+    {
+        try
+        {
+            if (IsGrpc) await serve(this);
+            else RefuseMedia();
+        }
+        catch (OperationCanceledException) when (Aborted.IsCancellationRequested)
+        {
+            // The other side is gone.
+        }
+        catch (Exception)
+        {
+            // What fails here is a fault of ours, told where it arose; the client is told that it was.
+            End(new(GrpcStatus.Internal, "internal error"));
+        }
+        if (!isEnded && !Aborted.IsCancellationRequested) output.Post(Http2FrameType.Reset, stream, (int)Http2Error.Internal);
+        connection.Forget(stream);
+    }
+
+    /// <summary>Bytes of the client. False when nobody wants them.</summary>
+    internal bool Receive(ReadOnlySpan<byte> bytes, int received, bool isOver)
+    {
+        if (isInputOver || isEnded || fault is not null) return false;
+        int whole = 0;
+        while (!bytes.IsEmpty)
+        {
+            GrpcFrameResult result = messages.Read(ref bytes, out ReadOnlySpan<byte> message);
+            if (result == GrpcFrameResult.NeedMore) break;
+            if (result != GrpcFrameResult.Message) return Fail(result);
+            whole += message.Length;
+            arrived.Writer.TryWrite(message.ToArray());
+        }
+        Arrived(whole, received);
+        if (!isOver) return true;
+        isInputOver = true;
+        if (!messages.IsAtBoundary) fault = new(GrpcStatus.Internal, "the stream ended inside a message");
+        arrived.Writer.TryComplete();
+        return true;
+    }
+
+    private bool Fail(GrpcFrameResult result)
+    {
+        fault = result == GrpcFrameResult.Compressed
+            ? new(GrpcStatus.Unimplemented, "compressed messages are not accepted: send grpc-encoding identity")
+            : new(GrpcStatus.ResourceExhausted, $"a message is longer than the limit of {MessageBytesMax}");
+        arrived.Writer.TryComplete();
+        return false;
+    }
+
+    // Who reads slowly holds back the windows of this call and of the connection, not the connection itself.
+    private void Arrived(int whole, int received)
+    {
+        if (Interlocked.Add(ref unread, whole) > UnreadBytesMax) Interlocked.Add(ref held, received);
+        else GiveBack(received);
+    }
+
+    private void Taken(int bytes)
+    {
+        if (Interlocked.Add(ref unread, -bytes) <= UnreadBytesMax && Interlocked.Exchange(ref held, 0) is > 0 and var later) GiveBack(later);
+    }
+
+    private void GiveBack(int bytes)
+    {
+        connection.GiveBack(bytes);
+        if (Interlocked.Add(ref owed, bytes) < GiveBackBytes) return;
+        int now = Interlocked.Exchange(ref owed, 0);
+        if (now > 0 && !isInputOver) output.Post(Http2FrameType.WindowUpdate, stream, now);
+    }
+
+    /// <summary>There may be room in the windows.</summary>
+    internal void Wake()
+    {
+        lock (room)
+        {
+            if (room.CurrentCount == 0) room.Release();
+        }
+    }
+
+    /// <summary>The other side gave the call up, or is gone.</summary>
+    internal void Cut()
+    {
+        aborted.Cancel();
+        arrived.Writer.TryComplete();
+        Wake();
+        connection.Forget(stream);
+    }
+}

@@ -1,0 +1,147 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Net.Sockets;
+
+namespace Lateen.ControlPlane.Grpc;
+
+/// <summary>What leaves on a connection: one turn at a time, through one borrowed buffer.</summary>
+/// <param name="send">Gives bytes to the transport; completes when it has them all.</param>
+/// <param name="fail">Called when the transport takes no more, or the peer asks for more answers than it reads.</param>
+internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Action fail)
+{
+    /// <summary>Most bytes of a message that leave in one turn.</summary>
+    public const int PortionMax = (32 << 10) - 256;
+
+    // Rented arrays have sizes that are powers of two; this one is full.
+    private const int BufferBytes = 32 << 10;
+    private const int WaitingBytesMax = 64 << 10;
+    private readonly Lock gate = new();
+    private readonly SemaphoreSlim turn = new(1, 1);
+    private byte[] waiting = [];
+    private int waitingBytes;
+    private bool isBroken;
+
+    /// <summary>Queues a small frame and never waits. It precedes all data that is sent later.</summary>
+    public void Post(Http2FrameType type, byte flags, int stream, ReadOnlySpan<byte> payload)
+    {
+        lock (gate)
+        {
+            int after = waitingBytes + Http2Frames.HeadBytes + payload.Length;
+            if (isBroken || after > WaitingBytesMax)
+            {
+                Break();
+                return;
+            }
+            if (after > waiting.Length) Array.Resize(ref waiting, Math.Max(after, Math.Max(64, waiting.Length * 2)));
+            Http2Frames.WriteHead(waiting.AsSpan(waitingBytes), type, flags, stream, payload.Length);
+            payload.CopyTo(waiting.AsSpan(waitingBytes + Http2Frames.HeadBytes));
+            waitingBytes = after;
+        }
+        Kick();
+    }
+
+    /// <summary>A frame of one number (window, reset).</summary>
+    public void Post(Http2FrameType type, int stream, int number)
+    {
+        Span<byte> payload = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(payload, number);
+        Post(type, 0, stream, payload);
+    }
+
+    /// <summary>Sends the next bytes of a message, which the windows have room for. False when the connection is over.</summary>
+    public async ValueTask<bool> SendAsync(int stream, OutgoingMessage message, int bytes)
+    {
+        await turn.WaitAsync();
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        try
+        {
+            if (!await FlushAsync()) return false;
+            return await SendAsync(buffer.AsMemory(0, Fill(buffer, stream, message, bytes)));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            Leave();
+        }
+    }
+
+    private static int Fill(Span<byte> buffer, int stream, OutgoingMessage message, int bytes)
+    {
+        int at = 0;
+        while (bytes > 0)
+        {
+            int length = Math.Min(bytes, Http2Frames.PayloadMax);
+            Http2Frames.WriteHead(buffer[at..], Http2FrameType.Data, 0, stream, length);
+            message.Take(buffer.Slice(at + Http2Frames.HeadBytes, length));
+            at += Http2Frames.HeadBytes + length;
+            bytes -= length;
+        }
+        return at;
+    }
+
+    /// <summary>Waits until what was queued has left.</summary>
+    public async ValueTask DrainAsync()
+    {
+        await turn.WaitAsync();
+        await FlushAsync();
+        Leave();
+    }
+
+    private void Kick()
+    {
+        if (turn.Wait(0)) _ = RunAsync();
+    }
+
+    private async Task RunAsync()
+    {
+        await FlushAsync();
+        Leave();
+    }
+
+    // Who posted between the last look and the end of the turn found it taken.
+    private void Leave()
+    {
+        turn.Release();
+        bool more;
+        lock (gate) more = waitingBytes > 0 && !isBroken;
+        if (more) Kick();
+    }
+
+    private async ValueTask<bool> FlushAsync()
+    {
+        while (true)
+        {
+            byte[] bytes;
+            int count;
+            lock (gate)
+            {
+                if (isBroken) return false;
+                (bytes, count) = (waiting, waitingBytes);
+                if (count == 0) return true;
+                (waiting, waitingBytes) = ([], 0);
+            }
+            if (!await SendAsync(bytes.AsMemory(0, count))) return false;
+        }
+    }
+
+    private async ValueTask<bool> SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            await send(bytes);
+            return true;
+        }
+        catch (Exception gone) when (gone is IOException or SocketException or ObjectDisposedException or OperationCanceledException or InvalidOperationException)
+        {
+            lock (gate) Break();
+            return false;
+        }
+    }
+
+    private void Break()
+    {
+        if (isBroken) return;
+        isBroken = true;
+        fail();
+    }
+}
