@@ -36,12 +36,13 @@ public static class Wiring
     /// <param name="options">What it is told from outside.</param>
     /// <param name="log">Where it writes its lines.</param>
     /// <param name="stop">Ends it.</param>
+    /// <param name="beforeOpening">Done when all configuration was read and compiled, and nobody is served yet.</param>
     /// <returns>The exit code of the process.</returns>
-    public static async Task<int> RunAsync(ControlPlaneOptions options, TextWriter log, CancellationToken stop)
+    public static async Task<int> RunAsync(ControlPlaneOptions options, TextWriter log, CancellationToken stop, Action? beforeOpening = null)
     {
         try
         {
-            await using RunningControlPlane running = await StartAsync(options, TimeProvider.System, stop, Lines(log));
+            await using RunningControlPlane running = await StartAsync(options, TimeProvider.System, stop, Lines(log), beforeOpening);
             ControlPlaneAddress at = running.Address;
             await log.WriteLineAsync($"control plane ready: xDS on {at.Grpc}, xDS and certificates over TLS on {at.SecureGrpc}, operator's API and debug pages on http://{at.Http}, metrics on http://{at.Monitoring}/metrics, state in {options.StateFolder}");
             await running.Completion.WaitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -76,7 +77,7 @@ public static class Wiring
 
     /// <summary>Starts a control plane with real ports.</summary>
     /// <exception cref="IOException">A port or the state folder cannot be used; the message says which and what to do.</exception>
-    public static async Task<RunningControlPlane> StartAsync(ControlPlaneOptions options, TimeProvider time, CancellationToken cancel, Action<string>? say = null)
+    public static async Task<RunningControlPlane> StartAsync(ControlPlaneOptions options, TimeProvider time, CancellationToken cancel, Action<string>? say = null, Action? beforeOpening = null)
     {
         string token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         FileStream mine = Claim(options.StateFolder);
@@ -112,6 +113,7 @@ public static class Wiring
         try
         {
             if (cluster is not null) await cluster.JoinOthersAsync(host.Writer, store, cancel);
+            beforeOpening?.Invoke();
             ControlPlaneAddress address = await host.OpenAsync(options, new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync, webhooks), new SecureConnections(serving, time), token, cancel);
             address.Write(options.StateFolder);
             cluster?.Register(() => keys.Authority.Bundle.RootsPem);

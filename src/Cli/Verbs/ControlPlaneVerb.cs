@@ -55,7 +55,7 @@ internal static class ControlPlaneVerb
             ConnectionAgeMax = Age(parsed.GetRequiredValue(connectionAge), hasReplicas: parsed.GetValue(cluster.KubeConfig) is not null),
             DebounceAfter = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounce)),
             DebounceMax = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounceMax)),
-        }, terminal.Error, cancel));
+        }, terminal.Error, cancel, Proxy.Server.StartMemory.GiveBackAll));
         return command;
     }
 

@@ -13,6 +13,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
     // The loop has counted and told what it was; the client is told to come again.
     private static readonly GrpcEnding GoElsewhere = new(GrpcStatus.Unavailable, "connect again: another replica may be nearer");
     private static readonly GrpcEnding OurFault = new(GrpcStatus.Internal, "internal error");
+    private static readonly SemaphoreSlim Reading = new(Math.Max(2, Environment.ProcessorCount));
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
     /// <summary>Serves one gRPC call of somebody who was not asked who he is.</summary>
@@ -61,11 +62,27 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         {
             while (true)
             {
-                GrpcRead<TRequest> frame = await call.ReadAsync(parser, requestBytesMax, ended);
-                if (frame.Message is null) return frame.Ended ? GrpcEnding.Ok : frame.Refusal;
-                if (configs is not null && stream.Session.Node is null && frame.Message is DiscoveryRequest first && Mcp.ConfigStreams.IsAsked(first)) return await configs.ServeAsync(call, first, identities, ended);
-                GrpcEnding? rejection = await writer.AskAsync((loop, now) => loop.Streams.Receive(stream, frame.Message, now) is { } text ? new GrpcEnding(stream.Session.RejectionStatus, text) : (GrpcEnding?)null, ended);
-                if (rejection is { } refused) return refused;
+                await call.ArrivedAsync(ended);
+                // A thousand proxies that come back at once tell all that they hold: as bytes they may wait, as messages few at a time.
+                await Reading.WaitAsync(ended);
+                TRequest? request;
+                try
+                {
+                    GrpcRead<TRequest> read = await call.ReadAsync(parser, requestBytesMax, ended);
+                    if (read.Message is null) return read.Ended ? GrpcEnding.Ok : read.Refusal;
+                    request = read.Message;
+                    if (!IsForConfigs(stream, request))
+                    {
+                        GrpcEnding? rejection = await writer.AskAsync((loop, now) => loop.Streams.Receive(stream, request, now) is { } text ? new GrpcEnding(stream.Session.RejectionStatus, text) : (GrpcEnding?)null, ended);
+                        if (rejection is { } refused) return refused;
+                        continue;
+                    }
+                }
+                finally
+                {
+                    Reading.Release();
+                }
+                return await configs!.ServeAsync(call, (DiscoveryRequest)(object)request, identities, ended);
             }
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException)
@@ -77,6 +94,8 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
             return OurFault;
         }
     }
+
+    private bool IsForConfigs(AdsStream stream, IMessage request) => configs is not null && stream.Session.Node is null && request is DiscoveryRequest first && Mcp.ConfigStreams.IsAsked(first);
 
     private async Task<GrpcEnding?> SendAsync(GrpcCall call, AdsStream stream, ChannelReader<bool> wake, CancellationTokenSource ended)
     {

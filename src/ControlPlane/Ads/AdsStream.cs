@@ -22,9 +22,6 @@ public sealed class TypeTrack
 
     /// <summary>What the proxy said when it refused the last response; null while it did not.</summary>
     public string? Error { get; internal set; }
-
-    /// <summary>Names asked for, in the order of the last request; empty for all.</summary>
-    public IReadOnlyCollection<string> Names { get; internal set; } = [];
 }
 
 /// <summary>One open discovery stream: its session, its times and nonces for those who watch, and how to wake its writer.</summary>
@@ -91,7 +88,7 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     {
         AdsReply reply = Answered(request.TypeUrl, request.ResponseNonce, request.ErrorDetail?.Message, now);
         Session.Receive(request, now);
-        if (request.ResourceNamesSubscribe.Count > 0) Track(request.TypeUrl).Names = [.. request.ResourceNamesSubscribe];
+        if (request.ResourceNamesSubscribe.Count > 0) Track(request.TypeUrl);
         return reply;
     }
 
@@ -99,7 +96,7 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     {
         AdsReply reply = Answered(request.TypeUrl, request.ResponseNonce, request.ErrorDetail?.Message, now);
         Session.Receive(request, now);
-        if (request.ResourceNames.Count > 0) Track(request.TypeUrl).Names = [.. request.ResourceNames];
+        if (request.ResourceNames.Count > 0) Track(request.TypeUrl);
         return reply;
     }
 

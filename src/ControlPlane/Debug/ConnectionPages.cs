@@ -58,8 +58,11 @@ internal static class ConnectionPages
         row["labels"] = new JsonObject([.. node.Labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => KeyValuePair.Create(label.Key, (JsonNode?)label.Value))]);
         row["metadata"] = JsonNode.Parse(MessageWriter.ToJson(node.Metadata.Raw, indented: false));
         row["locality"] = Locality(node.Locality);
-        row["watches"] = new JsonObject([.. stream.Types.Select(type => KeyValuePair.Create(type.Key, (JsonNode?)new JsonArray([.. type.Value.Names.Select(name => (JsonNode)name)])))]);
+        row["watches"] = new JsonObject([.. stream.Types.Select(type => KeyValuePair.Create(type.Key, (JsonNode?)new JsonArray([.. (stream.Session.Asked(type.Key) ?? Everything).Select(name => (JsonNode)name)])))]);
     }
+
+    // A type of which all is asked for names nothing.
+    private static readonly IReadOnlySet<string> Everything = new HashSet<string>();
 
     private static JsonObject Locality(Registry.Locality locality)
     {

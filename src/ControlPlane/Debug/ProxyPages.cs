@@ -65,7 +65,7 @@ internal static class ProxyPages
         if (stream.Session.Scope is not { } scope) return [];
         bool wildcard = typeUrl is TypeUrls.Cluster or TypeUrls.Listener or TypeUrls.NameTable;
         if (wildcard) return loop.Hub.Generate(typeUrl, scope, null);
-        return stream.Types.TryGetValue(typeUrl, out TypeTrack? track) ? loop.Hub.Generate(typeUrl, scope, track.Names.ToHashSet()) : [];
+        return loop.Hub.Generate(typeUrl, scope, stream.Session.Asked(typeUrl));
     }
 
     private static AdsStream? Find(ControlLoop loop, QueryFields query, out DebugPage refusal)

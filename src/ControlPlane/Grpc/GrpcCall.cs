@@ -61,6 +61,9 @@ public sealed class GrpcCall
         output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders, stream, [0x88, 0x0f, 0x10, 16, .. "application/grpc"u8]);
     }
 
+    /// <summary>Waits until a message, or the end, is there to be read.</summary>
+    public async ValueTask ArrivedAsync(CancellationToken cancel) => await arrived.Reader.WaitToReadAsync(cancel);
+
     /// <summary>Reads the next message.</summary>
     /// <param name="parser">Of its type.</param>
     /// <param name="bytesMax">Longest that is accepted.</param>

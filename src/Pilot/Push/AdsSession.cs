@@ -228,15 +228,14 @@ public sealed class AdsSession
         return null;
     }
 
-    private static void Begin(WatchedType watch, DeltaDiscoveryRequest request)
+    private void Begin(WatchedType watch, DeltaDiscoveryRequest request)
     {
         // An empty first subscription, or "*", is the wildcard (xDS protocol, "How the client specifies what resources to return").
         watch.IsWildcard = request.ResourceNamesSubscribe.Count == 0 || request.ResourceNamesSubscribe.Contains("*");
         watch.Subscribe(request.ResourceNamesSubscribe);
-        foreach (var (name, version) in request.InitialResourceVersions) watch.Holds(name, version);
-        watch.IsResumed = request.InitialResourceVersions.Count > 0;
         watch.IsDirty = true;
         watch.OwesAnswer = true;
+        if (request.InitialResourceVersions.Count > 0) watch.Resume(request.InitialResourceVersions, Scope is null ? null : Now(watch, Scope));
     }
 
     private void Continue(WatchedType watch, DeltaDiscoveryRequest request)

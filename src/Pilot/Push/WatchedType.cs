@@ -103,8 +103,29 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
         return true;
     }
 
-    /// <summary>The peer holds this version already, from an earlier stream.</summary>
-    public void Holds(string name, string version) => Differ(name, version);
+    /// <summary>The peer holds these versions already, from an earlier stream. Only where they are others than those of <paramref name="now"/> something is remembered about them.</summary>
+    /// <param name="held">Versions by name.</param>
+    /// <param name="now">What the peer is to have; null where it is not known yet.</param>
+    public void Resume(IDictionary<string, string> held, ResourceSet? now)
+    {
+        IsResumed = held.Count > 0;
+        if (!IsResumed) return;
+        _sent = now ?? ResourceSet.Empty;
+        var known = 0;
+        foreach (var resource in _sent)
+        {
+            var isHeld = held.TryGetValue(resource.Name, out var version);
+            if (isHeld) known++;
+            if (version != resource.Version) Differ(resource.Name, version);
+        }
+        // Nobody has said yet that these do not exist.
+        foreach (var name in _sent.Shared.Missing) Differ(name, null);
+        if (known == held.Count) return;
+        foreach (var (name, version) in held)
+        {
+            if (_sent.Find(name) is null) Differ(name, version);
+        }
+    }
 
     /// <summary>The peer has some version of it.</summary>
     public bool IsHeld(string name) => _differs is not null && _differs.TryGetValue(name, out var version) ? !string.IsNullOrEmpty(version) : _sent.Find(name) is not null;

@@ -27,6 +27,14 @@ public static partial class StartMemory
         _later!.Change(_done < Moments.Length ? Moments[_done] : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }, null, Moments[0], Timeout.InfiniteTimeSpan);
 
+    /// <summary>Does it now with all that there is to gain, while nothing waits for the program.</summary>
+    public static void GiveBackAll()
+    {
+        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        _ = malloc_trim(0);
+        FilePages.GiveBack();
+    }
+
     // Stops the workers for some milliseconds per ten megabytes that live: at these moments alone, and only where there is much to gain.
     private static void Compact()
     {
