@@ -46,6 +46,24 @@ public abstract class TlsFacts
     /// <summary>IP names of the peer's certificate.</summary>
     public abstract IReadOnlyList<string> PeerIps { get; }
 
+    /// <summary>E-mail names of the peer's certificate.</summary>
+    public virtual IReadOnlyList<string> PeerEmails => [];
+
+    /// <summary>IP addresses of our own certificate.</summary>
+    public virtual IReadOnlyList<string> LocalIps => [];
+
+    /// <summary>E-mail names of our own certificate.</summary>
+    public virtual IReadOnlyList<string> LocalEmails => [];
+
+    /// <summary>SHA-256 of each certificate that the peer presented, its own first, in hexadecimal.</summary>
+    public virtual IReadOnlyList<string> PeerChainSha256 => [];
+
+    /// <summary>SHA-1 of the same.</summary>
+    public virtual IReadOnlyList<string> PeerChainSha1 => [];
+
+    /// <summary>Serial numbers of the same.</summary>
+    public virtual IReadOnlyList<string> PeerChainSerials => [];
+
     /// <summary>URI names of our certificate.</summary>
     public abstract IReadOnlyList<string> LocalUris { get; }
 

@@ -75,7 +75,12 @@ internal sealed class MetadataPart(Func<IStreamFacts, Metadata?> source, string 
             return JsonForm.None;
         if (value.ValueKind == JsonValueKind.String)
         {
-            to.Append(value.GetString()!);
+            // A text without escapes stands in the document as it is.
+            ReadOnlySpan<byte> raw = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(value);
+            if (raw.Contains((byte)'\\'))
+                to.Append(value.GetString()!);
+            else
+                to.Append(raw[1..^1]);
             return JsonForm.Text;
         }
         Put(value, to);

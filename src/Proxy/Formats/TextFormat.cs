@@ -63,6 +63,44 @@ public sealed class TextFormat
     /// <summary>A text that is no format: percent signs stand for themselves.</summary>
     public static TextFormat Literal(string text) => new(text, text.Length == 0 ? [] : [new LiteralPart(text)]);
 
+    // What ends a line, moves a terminal's cursor or rings its bell; a tab does neither.
+    private static readonly System.Buffers.SearchValues<byte> Controls = System.Buffers.SearchValues.Create([.. Enumerable.Range(0, 32).Where(static b => b != '\t').Append(127).Select(static b => (byte)b)]);
+
+    /// <summary>Writes it as a line of a log: values can't begin lines of their own, their control bytes are written as <c>\x0a</c>.</summary>
+    public void WriteLine(IStreamFacts facts, ByteBuffer to, bool omitEmpty = false)
+    {
+        foreach (FormatPart part in _parts)
+        {
+            int from = to.Length;
+            if (!part.Write(facts, to))
+            {
+                if (!omitEmpty)
+                    to.Append((byte)'-');
+            }
+            else if (part is not LiteralPart && to.Written[from..].ContainsAny(Controls))
+            {
+                Escape(to, from);
+            }
+        }
+    }
+
+    private static void Escape(ByteBuffer to, int from)
+    {
+        byte[] value = to.Written[from..].ToArray();
+        to.Truncate(from);
+        foreach (byte b in value)
+        {
+            if (!Controls.Contains(b))
+            {
+                to.Append(b);
+                continue;
+            }
+            to.Append("\\x"u8);
+            to.Append("0123456789abcdef"u8[b >> 4]);
+            to.Append("0123456789abcdef"u8[b & 15]);
+        }
+    }
+
     /// <summary>Writes it; a value that the stream lacks is written as <c>-</c>, or as nothing with <paramref name="omitEmpty"/>.</summary>
     public void Write(IStreamFacts facts, ByteBuffer to, bool omitEmpty = false)
     {

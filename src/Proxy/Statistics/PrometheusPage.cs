@@ -15,13 +15,13 @@ internal sealed class PrometheusPage
     private readonly long[] _values;
     private readonly bool[] _wanted;
 
-    public PrometheusPage(ReadOnlySpan<StatSeries> all, int generation)
+    public PrometheusPage(ReadOnlySpan<StatSeries> all, int families, int generation)
     {
         Generation = generation;
-        int[] order = [.. Enumerable.Range(0, all.Length)];
-        StatSeries[] byName = all.ToArray();
-        Array.Sort(order, (a, b) => Compare(byName[a], byName[b]));
-        _series = [.. order.Select(i => byName[i])];
+        int[] order = Order(all, families);
+        _series = new StatSeries[all.Length];
+        for (int rank = 0; rank < order.Length; rank++)
+            _series[rank] = all[order[rank]];
         _rankOf = new int[order.Length];
         for (int rank = 0; rank < order.Length; rank++)
             _rankOf[order[rank]] = rank;
@@ -39,12 +39,23 @@ internal sealed class PrometheusPage
     // Envoy's order of kinds is not that of the enum.
     private static int PlaceOf(StatKind kind) => kind switch { StatKind.Counter => 0, StatKind.Gauge => 1, StatKind.Text => 2, _ => 3 };
 
-    private static int Compare(StatSeries a, StatSeries b)
+    // Kinds, then families, then names. Names come in their order but for what dots make different, so that families are filled from front to back and hardly sorted.
+    private static int[] Order(ReadOnlySpan<StatSeries> all, int families)
     {
-        int order = PlaceOf(a.Kind) - PlaceOf(b.Kind);
-        if (order == 0)
-            order = ByParts(a.Tagged!.Extracted, b.Tagged!.Extracted);
-        return order != 0 ? order : ByParts(a.Name, b.Name);
+        const int Kinds = 4;
+        var byFamily = new List<int>?[families * Kinds];
+        for (int i = 0; i < all.Length; i++)
+            (byFamily[(all[i].TextFamily!.Place * Kinds) + PlaceOf(all[i].Kind)] ??= []).Add(i);
+        StatSeries[] series = all.ToArray();
+        List<int>[] filled = [.. byFamily.OfType<List<int>>()];
+        Array.Sort(filled, (a, b) => PlaceOf(series[a[0]].Kind) - PlaceOf(series[b[0]].Kind) is var kind and not 0 ? kind : ByParts(series[a[0]].TextFamily!.Extracted, series[b[0]].TextFamily!.Extracted));
+        var order = new List<int>(all.Length);
+        foreach (List<int> members in filled)
+        {
+            RunSort.Sort(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(members), (a, b) => ByParts(series[a].Name, series[b].Name));
+            order.AddRange(members);
+        }
+        return [.. order];
     }
 
     // Names are compared part by part: the dot comes before any other character.
@@ -63,8 +74,8 @@ internal sealed class PrometheusPage
         for (int i = 0; i < _series.Length; i++)
         {
             StatSeries series = _series[i];
-            if (last is null || last.Kind != series.Kind || !ReferenceEquals(last.Tagged!.Family, series.Tagged!.Family))
-                heads.Add(System.Text.Encoding.ASCII.GetBytes($"# TYPE {series.Tagged!.Family} {series.Kind switch { StatKind.Counter => "counter", StatKind.Histogram => "histogram", _ => "gauge" }}\n"));
+            if (last is null || last.Kind != series.Kind || last.TextFamily!.Name != series.TextFamily!.Name)
+                heads.Add(System.Text.Encoding.ASCII.GetBytes($"# TYPE {series.TextFamily!.Name} {series.Kind switch { StatKind.Counter => "counter", StatKind.Histogram => "histogram", _ => "gauge" }}\n"));
             _familyOf[i] = heads.Count - 1;
             last = series;
         }
@@ -73,19 +84,26 @@ internal sealed class PrometheusPage
 
     private byte[] Lines()
     {
-        var lines = new ByteBuffer(_series.Length * 64);
+        int length = 0;
         for (int i = 0; i < _series.Length; i++)
         {
             if (_series[i].Kind is StatKind.Counter or StatKind.Gauge)
-            {
-                lines.Append(_series[i].Tagged!.FamilyText);
-                lines.Append((byte)'{');
-                lines.Append(_series[i].Tagged!.Labels);
-                lines.Append("} "u8);
-            }
-            _ends[i] = lines.Length;
+                length += _series[i].TextFamily!.Text.Length + _series[i].TextLabels.Length + "{} "u8.Length;
+            _ends[i] = length;
         }
-        return lines.Written.ToArray();
+        byte[] lines = GC.AllocateUninitializedArray<byte>(length);
+        for (int i = 0, from = 0; i < _series.Length; from = _ends[i], i++)
+        {
+            if (_ends[i] == from)
+                continue;
+            byte[] name = _series[i].TextFamily!.Text;
+            Span<byte> line = lines.AsSpan(from, _ends[i] - from);
+            name.CopyTo(line);
+            line[name.Length] = (byte)'{';
+            _series[i].TextLabels.CopyTo(line[(name.Length + 1)..]);
+            "} "u8.CopyTo(line[^2..]);
+        }
+        return lines;
     }
 
     /// <summary>Reads what is asked for, in the order of names: members of a group lie together in memory.</summary>
@@ -95,7 +113,7 @@ internal sealed class PrometheusPage
         {
             StatSeries series = all[i];
             int rank = _rankOf[i];
-            bool wanted = series.Tagged!.Family.Length > 0 && (series.Kind != StatKind.Text || query.TextReadouts) && query.Wants(series);
+            bool wanted = series.TextFamily!.Name.Length > 0 && (series.Kind != StatKind.Text || query.TextReadouts) && query.Wants(series);
             _wanted[rank] = wanted;
             if (wanted)
                 _values[rank] = series.Value;

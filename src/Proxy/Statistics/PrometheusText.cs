@@ -1,5 +1,6 @@
 using System.Globalization;
 using Lateen.Proxy.Formats;
+using Lateen.Proxy.Statistics.Tags;
 
 namespace Lateen.Proxy.Statistics;
 
@@ -10,7 +11,7 @@ namespace Lateen.Proxy.Statistics;
 public sealed class PrometheusText(StatStore store)
 {
     private readonly Dictionary<string, byte[]> _labels = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, (string Name, byte[] Text)> _families = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Extracted, StatSchema Schema), StatFamily[]> _byPrefix = [];
     private PrometheusPage? _page;
 
     /// <summary>Writes it. Main loop.</summary>
@@ -19,9 +20,8 @@ public sealed class PrometheusText(StatStore store)
         ReadOnlySpan<StatSeries> all = store.All();
         if (_page is null || _page.Generation != store.Generation)
         {
-            foreach (StatSeries series in all)
-                series.Tagged ??= Tag(series);
-            _page = new PrometheusPage(all, store.Generation);
+            TagAll(all);
+            _page = new PrometheusPage(all, store.Families.Count, store.Generation);
         }
         _page.Read(all, query);
         _page.Write(to, One);
@@ -31,63 +31,102 @@ public sealed class PrometheusText(StatStore store)
 
     private void One(StatSeries series, ByteBuffer to)
     {
-        TaggedName tagged = series.Tagged!;
         if (series is HistogramSeries histogram)
         {
-            Histogram(histogram, tagged, to);
+            Histogram(histogram, to);
             return;
         }
         string text = $"text_value=\"{Escape(((TextReadout)series).Text)}\"";
-        Line(tagged, "", tagged.Labels.Length > 0 ? "," + text : text, to);
+        Line(series, "", series.TextLabels.Length > 0 ? "," + text : text, to);
         to.Append("1\n"u8);
     }
 
-    private void Histogram(HistogramSeries h, TaggedName tagged, ByteBuffer to)
+    private void Histogram(HistogramSeries h, ByteBuffer to)
     {
-        string comma = tagged.Labels.Length > 0 ? "," : "";
+        string comma = h.TextLabels.Length > 0 ? "," : "";
         foreach (double bound in store.Rules.BucketsOf(h.Name))
         {
-            Line(tagged, "_bucket", $"{comma}le=\"{StatText.Number(bound)}\"", to);
+            Line(h, "_bucket", $"{comma}le=\"{StatText.Number(bound)}\"", to);
             to.Append(h.All.CountBelow(bound));
             to.Append((byte)'\n');
         }
-        Line(tagged, "_bucket", $"{comma}le=\"+Inf\"", to);
+        Line(h, "_bucket", $"{comma}le=\"+Inf\"", to);
         to.Append(h.All.Count);
         to.Append((byte)'\n');
-        Line(tagged, "_sum", "", to);
+        Line(h, "_sum", "", to);
         to.Append(h.All.Sum.ToString("R", CultureInfo.InvariantCulture));
         to.Append((byte)'\n');
-        Line(tagged, "_count", "", to);
+        Line(h, "_count", "", to);
         to.Append(h.All.Count);
         to.Append((byte)'\n');
     }
 
-    private static void Line(TaggedName tagged, string suffix, string label, ByteBuffer to)
+    private static void Line(StatSeries series, string suffix, string label, ByteBuffer to)
     {
-        to.Append(tagged.FamilyText);
+        to.Append(series.TextFamily!.Text);
         to.Append(suffix);
         to.Append((byte)'{');
-        to.Append(tagged.Labels);
+        to.Append(series.TextLabels);
         to.Append(label);
         to.Append("} "u8);
     }
 
     // ---- names and labels
 
-    private TaggedName Tag(StatSeries series)
+    private void TagAll(ReadOnlySpan<StatSeries> all)
     {
-        if (series is ITaggedSeries own)
-            return Named(own.Family, own.Family, own.Tags);
-        var tags = new List<(string, string)>();
-        string extracted = store.Rules.Tags.Extract(series.Name, tags);
-        return Named("envoy_" + Sanitize(extracted), extracted, tags);
+        Names? names = null;
+        foreach (StatSeries series in all)
+        {
+            if (series.TextFamily is not null)
+                continue;
+            if (series.Group is { } group && series is not ITaggedSeries)
+            {
+                if (names?.Group != group)
+                    names = NamesOf(group);
+                if (names.Tags?.Covers(series.Name) == true)
+                {
+                    (series.TextFamily, series.TextLabels) = (names.Families[series.Place], names.Labels);
+                    continue;
+                }
+            }
+            Tag(series);
+        }
     }
 
-    private TaggedName Named(string family, string extracted, IReadOnlyList<(string, string)> tags)
+    // What the series of a group share.
+    private sealed record Names(StatGroup Group, PrefixTags? Tags, byte[] Labels, StatFamily[] Families);
+
+    private Names NamesOf(StatGroup group)
     {
-        if (!_families.TryGetValue(family, out (string Name, byte[] Text) kept))
-            _families[family] = kept = (family, System.Text.Encoding.ASCII.GetBytes(family));
-        return new TaggedName(kept.Name, extracted, Labels(tags)) { FamilyText = kept.Text };
+        PrefixTags? tags = store.Rules.Tags.OfPrefix(group.Prefix, group.Schema.Text);
+        if (tags is null)
+            return new Names(group, null, [], []);
+        if (!_byPrefix.TryGetValue((tags.Extracted, group.Schema), out StatFamily[]? families))
+        {
+            families = [.. group.Schema.Members.Select(m => FamilyOf("envoy_" + Sanitize(tags.Extracted + m.Name), tags.Extracted + m.Name))];
+            _byPrefix[(tags.Extracted, group.Schema)] = families;
+        }
+        return new Names(group, tags, Labels(tags.Tags), families);
+    }
+
+    private void Tag(StatSeries series)
+    {
+        if (series is ITaggedSeries own)
+        {
+            (series.TextFamily, series.TextLabels) = (FamilyOf(own.Family, own.Family), Labels(own.Tags));
+            return;
+        }
+        var tags = new List<(string, string)>();
+        string extracted = store.Rules.Tags.Extract(series.Name, tags);
+        (series.TextFamily, series.TextLabels) = (FamilyOf("envoy_" + Sanitize(extracted), extracted), Labels(tags));
+    }
+
+    private StatFamily FamilyOf(string name, string extracted)
+    {
+        if (!store.Families.TryGetValue((name, extracted), out StatFamily? family))
+            store.Families[(name, extracted)] = family = new StatFamily(store.Families.Count, name, extracted);
+        return family;
     }
 
     private byte[] Labels(IReadOnlyList<(string Tag, string Value)> tags)

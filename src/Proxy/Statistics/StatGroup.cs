@@ -15,6 +15,12 @@ public sealed class StatSchema(IReadOnlyList<(string Name, StatKind Kind)> membe
     /// <summary>The members; a cell's number is its place here.</summary>
     public IReadOnlyList<(string Name, StatKind Kind)> Members { get; } = members;
 
+    /// <summary>Places of the members in the order of their names.</summary>
+    internal int[] ByName { get; } = [.. Enumerable.Range(0, members.Count).OrderBy(i => members[i].Name, StringComparer.Ordinal)];
+
+    /// <summary>The names, each with a zero in front and behind.</summary>
+    internal string Text { get; } = $"\0{string.Join('\0', members.Select(static m => m.Name))}\0";
+
     /// <summary>Counters.</summary>
     public static StatSchema Counters(params string[] names) => new([.. names.Select(n => (n, StatKind.Counter))]);
 
@@ -80,11 +86,19 @@ public sealed class StatGroup : StatSource
 
     internal override void Collect(List<StatSeries> to)
     {
-        _series ??= [.. Schema.Members.Select((m, i) => m.Kind == StatKind.Histogram
-            ? (StatSeries)new HistogramSeries(Prefix + m.Name, into => MergeHistogram(i, into))
-            : new CellSeries(this, i, Prefix + m.Name, m.Kind))];
+        _series ??= [.. Schema.ByName.Select(Series)];
         to.AddRange(_series);
     }
+
+    private StatSeries Series(int place)
+    {
+        (string name, StatKind kind) = Schema.Members[place];
+        return kind == StatKind.Histogram
+            ? new HistogramSeries(Prefix + name, into => MergeHistogram(place, into)) { Group = this, Place = place }
+            : new CellSeries(this, place, Prefix + name, kind) { Group = this, Place = place };
+    }
+
+    internal override string FirstName => Prefix;
 
     /// <summary>The group gets (another) name: a cluster's is known when it is published.</summary>
     internal void Rename(string prefix)
@@ -208,6 +222,8 @@ public sealed class Counter : StatSource
     public void CountMain() => _cells[^Stride]++;
 
     internal override int Version => 0;
+
+    internal override string FirstName => _series.Name;
 
     internal override void Collect(List<StatSeries> to) => to.Add(_series);
 

@@ -1,4 +1,5 @@
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Statistics.Tags;
 
 namespace Lateen.Proxy.Statistics;
 
@@ -31,6 +32,9 @@ public sealed record StatRules
 
     /// <summary>A reader's request flushes; there is no timer.</summary>
     public bool FlushOnRead { get; init; }
+
+    /// <summary>True where some name may not exist.</summary>
+    internal bool HasLists => RejectsAll || Included is not null || Excluded.Count > 0;
 
     /// <summary>True where a name exists.</summary>
     public bool Keeps(string name)

@@ -23,8 +23,17 @@ public abstract class StatSeries(string name, StatKind kind)
     {
     }
 
-    /// <summary>The name without its tags, and the tags; made when Prometheus is first asked for.</summary>
-    internal TaggedName? Tagged { get; set; }
+    /// <summary>The group that it belongs to; null for none.</summary>
+    internal StatGroup? Group { get; init; }
+
+    /// <summary>Its place in its group.</summary>
+    internal int Place { get; init; }
+
+    /// <summary>The name without its tags; known when Prometheus was first asked for.</summary>
+    internal StatFamily? TextFamily { get; set; }
+
+    /// <summary>The tags as Prometheus writes them: <c>name="value"</c> and commas. One array for all series with the same.</summary>
+    internal byte[] TextLabels { get; set; } = [];
 }
 
 /// <summary>A cell of a group.</summary>
@@ -106,12 +115,21 @@ public class HistogramSeries(string name, Action<HistogramBins> merge) : StatSer
     }
 }
 
-/// <summary>A name with its tags taken out.</summary>
-/// <param name="Family">As Prometheus has it: <c>envoy_cluster_upstream_rq_total</c>; empty where it has no name there.</param>
-/// <param name="Extracted">With its dots, for the order of families.</param>
-/// <param name="Labels"><c>name="value"</c> and commas.</param>
-public sealed record TaggedName(string Family, string Extracted, byte[] Labels)
+/// <summary>A name with its tags taken out: one object for all series that have it.</summary>
+/// <param name="place">Among all families of its store.</param>
+/// <param name="name">As Prometheus has it: <c>envoy_cluster_upstream_rq_total</c>; empty where it has no name there.</param>
+/// <param name="extracted">With its dots, for the order of families.</param>
+internal sealed class StatFamily(int place, string name, string extracted)
 {
-    /// <summary>The family as it is written; one array for all series of it.</summary>
-    public byte[] FamilyText { get; init; } = [];
+    /// <summary>Its place among all families of its store.</summary>
+    public int Place => place;
+
+    /// <summary>As Prometheus has it.</summary>
+    public string Name => name;
+
+    /// <summary>With its dots.</summary>
+    public string Extracted => extracted;
+
+    /// <summary>The name as it is written.</summary>
+    public byte[] Text { get; } = System.Text.Encoding.ASCII.GetBytes(name);
 }

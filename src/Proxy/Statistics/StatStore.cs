@@ -94,23 +94,28 @@ public sealed class StatStore
         return source;
     }
 
+    /// <summary>Families that series belong to, each by its name and its name with dots. Main loop.</summary>
+    internal Dictionary<(string Name, string Extracted), StatFamily> Families { get; } = [];
+
     /// <summary>Changes with the set of series that <see cref="All"/> gave last.</summary>
     internal int Generation { get; private set; }
 
     /// <summary>All series that exist, by name. Main loop.</summary>
     public ReadOnlySpan<StatSeries> All()
     {
-        IEnumerable<StatSource> sources = _sources.Values.Concat(_counters.Values).Concat(_readings.Values);
+        List<StatSource> sources = [.. _sources.Values, .. _counters.Values, .. _readings.Values];
         long version = Volatile.Read(ref _changes);
         foreach (StatSource source in sources)
             version += source.Version;
         if (version == _sortedVersion)
             return _sorted;
+        sources.Sort(static (a, b) => string.CompareOrdinal(a.FirstName, b.FirstName));
         var all = new List<StatSeries>(_sorted.Length + 64);
         foreach (StatSource source in sources)
             source.Collect(all);
-        all.RemoveAll(s => !Rules.Keeps(s.Name));
-        all.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        if (Rules.HasLists)
+            all.RemoveAll(s => !Rules.Keeps(s.Name));
+        RunSort.Sort(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all), static (a, b) => string.CompareOrdinal(a.Name, b.Name));
         _sortedVersion = version;
         Generation++;
         _sorted = [.. all];
@@ -151,6 +156,8 @@ public sealed class StatStore
     {
         internal override int Version => 0;
 
+        internal override string FirstName => series.Name;
+
         internal override void Collect(List<StatSeries> to) => to.Add(series);
     }
 }
@@ -160,6 +167,9 @@ public abstract class StatSource
 {
     /// <summary>Grows when series were added.</summary>
     internal abstract int Version { get; }
+
+    /// <summary>The name of its first series, or what all of its names begin with: sources in the order of these are nearly in the order of all names.</summary>
+    internal virtual string FirstName => "";
 
     /// <summary>Adds all series it has.</summary>
     internal abstract void Collect(List<StatSeries> to);

@@ -17,7 +17,7 @@ public sealed class LineLog(TextFormat? text, JsonFormat?[]? json, LogFilter? fi
         line.Clear();
         if (text is not null)
         {
-            text.Write(facts, line, omitEmpty);
+            text.WriteLine(facts, line, omitEmpty);
         }
         else
         {

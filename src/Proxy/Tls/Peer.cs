@@ -60,8 +60,23 @@ public sealed unsafe class Peer : TlsFacts
     /// <inheritdoc/>
     public override IReadOnlyList<string> PeerIps => Names.Of(SanKind.Ip);
 
-    /// <summary>E-mail names of the peer's certificate.</summary>
-    public IReadOnlyList<string> PeerEmails => Names.Of(SanKind.Email);
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> PeerEmails => Names.Of(SanKind.Email);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> LocalIps => LocalNames.Of(SanKind.Ip);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> LocalEmails => LocalNames.Of(SanKind.Email);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> PeerChainSha256 => [.. _chain.Select(static c => Convert.ToHexStringLower(SHA256.HashData(c)))];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> PeerChainSha1 => [.. _chain.Select(static c => Sha1(c))];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> PeerChainSerials => [.. _chain.Select(static c => CertificateNames.Read(c).Serial)];
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> LocalUris => LocalNames.Of(SanKind.Uri);

@@ -2,6 +2,7 @@ using Envoy.Config.Bootstrap.V3;
 using Envoy.Config.Metrics.V3;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Statistics;
+using Lateen.Proxy.Statistics.Tags;
 
 namespace Lateen.Proxy.Xds;
 

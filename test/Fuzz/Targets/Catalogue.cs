@@ -16,6 +16,10 @@ internal static class Catalogue
         new ProxyHeaderTarget(),
         new BootstrapTarget(),
         new DiscoveryTarget(),
+        new TokenTarget(),
+        new KeySetTarget(),
+        new ExpressionTarget(),
+        new FormatTarget(),
         new WholeProxyTarget("forward-h1", http2: false),
         new WholeProxyTarget("forward-h2", http2: true),
     ];

@@ -19,6 +19,9 @@ public sealed record VerifiedToken(Token Token, KeySet Keys, int Hash)
 /// </summary>
 internal sealed class VerifiedTokens(int size)
 {
+    // Longer ones are verified each time: a cache's memory follows from its number of places.
+    private const int TokenMax = 16 * 1024;
+
     private readonly (VerifiedToken? Entry, uint UsedAt)[] _places = new (VerifiedToken?, uint)[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(2, size))];
     private uint _clock;
 
@@ -44,6 +47,8 @@ internal sealed class VerifiedTokens(int size)
 
     public void Keep(VerifiedToken token)
     {
+        if (token.Token.Text.Length > TokenMax)
+            return;
         int a = PlaceOf(token.Hash, 0), b = PlaceOf(token.Hash, 1);
         int at = _places[a].Entry is null ? a : _places[b].Entry is null ? b : _clock - _places[a].UsedAt > _clock - _places[b].UsedAt ? a : b;
         _places[at] = (token, ++_clock);

@@ -28,7 +28,14 @@ internal sealed class LuaRun(LuaSlot slot, bool isResponse)
     private LuaMachine? _machine;
     private (nint State, int Reference) _thread;
     private long _instructions;
+    private int _metadata;
     private bool _routeCleared, _replaced, _hasBuffer;
+
+    // Each value is joined to those that are there.
+    private const int MetadataMax = 1_000;
+
+    /// <summary>True as long as the run has set few values of dynamic metadata.</summary>
+    public bool MayAddMetadata() => _metadata++ < MetadataMax;
 
     /// <summary>The filter's slot.</summary>
     public LuaSlot Slot => slot;
@@ -107,6 +114,7 @@ internal sealed class LuaRun(LuaSlot slot, bool isResponse)
         _machine = machine;
         Number = Interlocked.Increment(ref s_numbers);
         _instructions = machine.Bounds.Instructions;
+        _metadata = 0;
         _thread = machine.NewThread();
         Ended = end;
         slot.CountExecution();

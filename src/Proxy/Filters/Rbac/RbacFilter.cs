@@ -9,7 +9,7 @@ namespace Lateen.Proxy.Filters.Rbac;
 /// <param name="stats">Its counters.</param>
 public sealed class RbacFilter(string name, RbacSettings settings, RbacStats stats) : HttpFilter(name)
 {
-    private static readonly MetadataFragment Hint = HintOf(true), NoHint = HintOf(false);
+    internal static readonly MetadataFragment Hint = HintOf(true), NoHint = HintOf(false);
 
     /// <summary>Its own settings.</summary>
     public RbacSettings Configured => settings;

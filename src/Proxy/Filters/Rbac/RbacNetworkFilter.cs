@@ -30,6 +30,8 @@ public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, lo
             RbacPolicy? policy = null;
             bool allowed = settings.Rules?.Allows(session.Facts, out policy) ?? true;
             stats.Count(session.Connection.Worker.Index, allowed);
+            if (settings.Rules is { Logs: true })
+                session.Facts.DynamicMetadata = (policy is { Action: RbacAction.Log } ? RbacFilter.Hint : RbacFilter.NoHint).Over(session.Facts.DynamicMetadata);
             settings.Rules?.Audit?.Decided(session.Connection.Worker, session.Facts, policy, allowed);
             if (allowed)
                 return NetworkVerdict.Continue;

@@ -51,6 +51,31 @@ public sealed class AllocationTests
     }
 
     [Fact]
+    public void A_warm_request_with_everything_on_allocates_nothing()
+    {
+        using var tokens = new Filters.Tokens();
+        JwtProvider provider = Filters.JwtTests.Provider(tokens.Keys());
+        var jwt = new JwtFilter("jwt", new JwtSettings(1)
+        {
+            Providers = [provider],
+            Rules = [new JwtRule(new PathMatch(PathMatchKind.Prefix, "/"), [], [], new ProviderRequirement(provider, null))],
+            Named = new Dictionary<string, JwtRequirement>(),
+        });
+        var path = new UrlPathRule(StringMatch.Of(StringMatchKind.Prefix, "/reviews"));
+        var many = new RbacPolicies(RbacAction.Allow, Enumerable.Range(0, 500).Select(i => new RbacPolicy($"p{i}", [new UrlPathRule(StringMatch.Of(StringMatchKind.Prefix, i == 400 ? "/reviews" : $"/other{i}"))], [new AnyRule()])));
+        var shadow = new RbacPolicies(RbacAction.Deny, [new RbacPolicy("d", [path], [new AnyRule()])]);
+        var limiter = new LocalLimiter(new TokenBucket(1_000_000, 1_000_000, 1_000_000), [], takeFromAllToo: true, madeMax: 0);
+        var limit = new LocalRateLimitFilter("limit", new LocalRateLimitSettings { Limiter = limiter, Enabled = Fraction.All, Enforced = Fraction.All, Stats = new StatStore(1).Group("limit.", LocalRateLimitFilter.Counted) });
+        IstioMetric[] metrics = [new("istio_requests_total", IstioScope.Request, StatKind.Counter, IstioValue.One), new("istio_request_duration_milliseconds", IstioScope.Request, StatKind.Histogram, IstioValue.Duration)];
+        var counted = new IstioSettings(new WorkloadPeer { Workload = "reviews-v1", Namespace = "default", CanonicalService = "reviews" }, metrics, [CelProgram.Parse("request.host")]) { Reporter = IstioReporter.Destination, HostFallback = true };
+        JsonElement template = JsonSerializer.SerializeToElement(new { method = "%REQ(:METHOD)%", status = "%RESPONSE_CODE%", who = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%" });
+        string token = tokens.Sign(new { iss = "iss", sub = "me" });
+        byte[] request = Encoding.ASCII.GetBytes($"POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nX-Some: thing\r\nAuthorization: Bearer {token}\r\nContent-Length: 5\r\n\r\nhello");
+        Warm([jwt, new RbacFilter("allow", new RbacSettings(many, shadow, "", ""), RbacStats.Unread(1)), limit, new IstioStatsFilter("istio.stats", new IstioMetrics(1), counted)], request,
+            new LineLog(TextFormat.Parse(AccessLog.EnvoyDefault), null, null, new Swallowing(), false, 1), new LineLog(null, [new JsonFormat(template, false)], null, new Swallowing(), false, 1), new DecisionRing(1, 64));
+    }
+
+    [Fact]
     public void A_warm_request_under_a_limit_allocates_nothing()
     {
         var limiter = new LocalLimiter(new TokenBucket(1_000_000, 1_000_000, 1_000_000), [], takeFromAllToo: true, madeMax: 0);

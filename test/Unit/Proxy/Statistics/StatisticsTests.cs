@@ -87,6 +87,55 @@ public sealed class StatisticsTests
     }
 
     [Theory]
+    [InlineData("cluster.outbound|80||a.default.svc.cluster.local.")]
+    [InlineData("cluster.x.")]
+    [InlineData("cluster.x.grpc.")]
+    [InlineData("cluster.x.ext_authz.one.")]
+    [InlineData("http.web.")]
+    [InlineData("http.web.rds.")]
+    [InlineData("http.web.rbac.")]
+    [InlineData("http.web.rbac.policy.")]
+    [InlineData("http.web.fault.")]
+    [InlineData("listener.0.0.0.0_80.")]
+    [InlineData("listener.0.0.0.0_80.http.web.")]
+    [InlineData("listener.")]
+    [InlineData("mongo.m.collection.users.")]
+    [InlineData("vhost.v.vcluster.c.")]
+    [InlineData("p.http_local_rate_limit.")]
+    [InlineData("worker_0.")]
+    [InlineData("odd")]
+    public void Names_of_a_group_have_the_tags_that_each_has_alone(string prefix)
+    {
+        string[] members = ["upstream_rq_200", "upstream_rq_2xx", "upstream_rq_total", "grpc.svc.method.0", "policy.p.allowed", "a.b.c", "rbac.policy.x.shadow_denied", "worker_0.rq", "default.config_reload",
+            "ssl.ciphers.AES128", "x_rq_404", "ext_authz.ok", "http.inner.rq", "query.total", "collection.c.callsite.s.query.total", "admin.x", "total"];
+        StatSchema schema = StatSchema.Counters(members);
+        StatStore grouped = new(1), alone = new(1);
+        grouped.Group(prefix, schema);
+        foreach (string member in members)
+            alone.Counter(prefix + member);
+        Assert.Equal(Prometheus(alone), Prometheus(grouped));
+    }
+
+    [Fact]
+    public void Runs_that_overlap_are_sorted()
+    {
+        var random = new Random(3);
+        for (int round = 0; round < 200; round++)
+        {
+            var store = new StatStore(1);
+            var names = new List<string> { "server.stats_overflow" };
+            for (int g = random.Next(1, 12); g > 0; g--)
+            {
+                string prefix = string.Concat(Enumerable.Range(0, random.Next(1, 4)).Select(_ => $"{"a-b.c|d"[random.Next(7)]}{random.Next(3)}."));
+                string[] members = [.. Enumerable.Range(0, random.Next(1, 6)).Select(_ => $"{"xyz-."[random.Next(5)]}{random.Next(20)}").Distinct()];
+                store.Group(prefix + g + ".", StatSchema.Counters(members));
+                names.AddRange(members.Select(m => prefix + g + "." + m));
+            }
+            Assert.Equal(names.Order(StringComparer.Ordinal), store.All().ToArray().Select(static s => s.Name));
+        }
+    }
+
+    [Theory]
     [InlineData("a\"} 1\nfake{x=\"")]
     [InlineData("back\\slash")]
     [InlineData("line\nend")]

@@ -98,6 +98,8 @@ internal static class MetadataCalls
             return f.Expected(3, "set", "string");
         if (!LuaValues.TryRead(f, f.TextOf(3), 4, out JsonElement value, out string error))
             return f.Fail(error);
+        if (!f.Run.MayAddMetadata())
+            return f.Fail("too many values of dynamic metadata");
         f.Run.Exchange.SetMetadata(f.TextOf(2), value);
         return f.Nothing();
     }

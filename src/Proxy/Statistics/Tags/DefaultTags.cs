@@ -1,4 +1,4 @@
-namespace Lateen.Proxy.Statistics;
+namespace Lateen.Proxy.Statistics.Tags;
 
 /// <summary>The tags that Envoy finds in its own names (envoy.* tag names), in its order.</summary>
 public static class DefaultTags
@@ -8,8 +8,8 @@ public static class DefaultTags
     /// <summary>Envoy's own.</summary>
     public static IReadOnlyList<TagExtractor> All { get; } =
     [
-        new RegexTag("envoy.response_code", @"_rq(_(\d{3}))$", "_rq_"),
-        new RegexTag("envoy.response_code_class", @"_rq_((\d))xx$", "_rq_"),
+        new RegexTag("envoy.response_code", @"_rq(_(\d{3}))$", "_rq_", may: static n => char.IsDigit(n[^1])),
+        new RegexTag("envoy.response_code_class", @"_rq_((\d))xx$", "_rq_", may: static n => n.EndsWith("xx", StringComparison.Ordinal)),
         new RegexTag("envoy.dynamo_partition_id", $@"^http\.{Part}\.dynamodb\.table\.{Part}\.capacity\.{Part}(\.__partition_id=(\w{{7}}))$", ".dynamodb.table."),
         new RegexTag("envoy.dynamo_operation", $@"^http\.{Part}\.dynamodb.(?:operation|table\.{Part}\.capacity)(\.({Part}))(?:\.|$)", ".dynamodb."),
         new PartTag("envoy.mongo_callsite", "mongo.*.collection.*.callsite.$.query.**"),
@@ -35,7 +35,7 @@ public static class DefaultTags
         new PartTag("envoy.ext_authz_prefix", "cluster.*.ext_authz.$.**"),
         new PartTag("envoy.ext_authz_prefix", "http.*.ext_authz.$.**"),
         new PartTag("envoy.http_conn_manager_prefix", "http.$.**"),
-        new RegexTag("envoy.worker_id", $@"^(?:listener\.(?:{Address}|{Part})\.|server\.|listener_manager\.)worker_((\d+)\.)"),
+        new RegexTag("envoy.worker_id", $@"^(?:listener\.(?:{Address}|{Part})\.|server\.|listener_manager\.)worker_((\d+)\.)", "worker_"),
         new RegexTag("envoy.listener_address", $@"^listener\.(({Address}|{Part})\.)", "", "admin"),
         new PartTag("envoy.virtual_host", "vhost.$.**"),
         new PartTag("envoy.mongo_prefix", "mongo.$.**"),
