@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Lateen.Agent.Bootstrap;
 using Lateen.Agent.Loopback;
+using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Server;
 
@@ -9,6 +10,9 @@ namespace Lateen.Agent;
 /// <summary>The proxy inside this process: starts it with its bootstrap, ends it on SIGTERM or when asked.</summary>
 internal sealed class ProxyHost : IDisposable
 {
+    // As Istio's agent starts Envoy: --drain-time-s 45 --drain-strategy immediate.
+    private static readonly DrainPace Drain = new(45_000_000, Gradual: false);
+
     private readonly ManualResetEventSlim _ended = new();
     private readonly PosixSignalRegistration _terminate, _interrupt;
     private readonly ProxyServer _server;
@@ -21,7 +25,8 @@ internal sealed class ProxyHost : IDisposable
         Ground ground = LoopbackMap.Of(options) is { } map
             ? new LoopbackGround(map, OnDefect)
             : new ThreadGround(options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount, seed: 0, OnDefect, (uint)options.Mark);
-        _server = new ProxyServer(new ProxyInputs { Bootstrap = BootstrapText.Compose(options), BootstrapFile = AgentProcess.BootstrapFile, LogFlushMicros = 1_000_000, Say = Say }, ground) { Live = TellReady, Quit = Stop };
+        var inputs = new ProxyInputs { Bootstrap = BootstrapText.Compose(options), BootstrapFile = AgentProcess.BootstrapFile, DrainPace = Drain, HandsOver = true, LogFlushMicros = 1_000_000, Say = Say };
+        _server = new ProxyServer(inputs, ground) { Live = TellReady, Quit = Stop };
     }
 
     /// <summary>The proxy's loop for everything but traffic.</summary>

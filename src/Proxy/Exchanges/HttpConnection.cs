@@ -60,6 +60,7 @@ public sealed class HttpConnection : RequestAcceptor
 {
     private readonly ExchangePool _pool;
     private readonly ConnectionClock _idle, _age, _drain;
+    private ExchangePool _next;
     private DownstreamConnection? _codec;
     private byte[]? _certificate;
     private uint _requests;
@@ -69,7 +70,7 @@ public sealed class HttpConnection : RequestAcceptor
     /// <summary>A connection whose exchanges come from a pool.</summary>
     public HttpConnection(ExchangePool pool, ConnectionContext context)
     {
-        _pool = pool;
+        _pool = _next = pool;
         Context = context;
         _idle = new ConnectionClock(this, 0);
         _age = new ConnectionClock(this, 1);
@@ -131,6 +132,9 @@ public sealed class HttpConnection : RequestAcceptor
         Stats.Move(_isTwo ? HttpStat.DownstreamCxHttp2Active : HttpStat.DownstreamCxHttp1Active, 1);
     }
 
+    /// <summary>Its next requests are served as another connection manager says: the listener's configuration has changed. Codec, clocks and counters stay.</summary>
+    public void ContinueBy(ExchangePool pool) => _next = pool;
+
     /// <inheritdoc/>
     public override RequestReceiver OnRequest(DownstreamStream stream)
     {
@@ -140,7 +144,7 @@ public sealed class HttpConnection : RequestAcceptor
         Stats.Count(_isTwo ? HttpStat.DownstreamRqHttp2Total : HttpStat.DownstreamRqHttp1Total);
         Stats.Move(HttpStat.DownstreamRqActive, 1);
         Loop.Disarm(_idle);
-        Exchange exchange = _pool.Take();
+        Exchange exchange = _next.Take();
         exchange.Begin(this, stream);
         return exchange;
     }
@@ -243,7 +247,9 @@ public sealed class HttpConnection : RequestAcceptor
         Stats.Move(HttpStat.DownstreamRqActive, -1);
         if (_active == 0 && _codec is not null && Options.ConnectionIdleMicros > 0)
             Loop.Arm(_idle, Options.Overload.Micros(OverloadTimer.ConnectionIdle, Options.ConnectionIdleMicros));
-        _pool.Give(exchange);
+        // One that began before the configuration changed is left to the collector.
+        if (ReferenceEquals(exchange.Options, _next.Options))
+            _next.Give(exchange);
     }
 
     private void OnDue(int kind)

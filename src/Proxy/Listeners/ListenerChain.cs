@@ -70,6 +70,9 @@ public sealed class ListenerChain
 
     /// <summary>Stands for the chain in comparisons of updates: the same key, the same chain.</summary>
     public string Fingerprint { get; init; } = "";
+
+    /// <summary>The same of its network filters in front of the last.</summary>
+    public string FrontFingerprint { get; init; } = "";
 }
 
 /// <summary>TLS of accepted connections as a chain refers to it. Tls implements it; plain text is null.</summary>
@@ -96,6 +99,16 @@ public abstract class ChainHandler
 {
     /// <summary>Takes over an accepted connection (its TLS done). Bytes that were read while it was looked at are given once, at once.</summary>
     public abstract void Serve(AcceptedConnection connection, ReadOnlySpan<byte> early);
+
+    /// <summary>What follows network filters that serve no connection themselves; else this.</summary>
+    public virtual ChainHandler Last => this;
+
+    /// <summary>The listener's configuration has changed: requests that connections of this chain bring from now on are served as the new one says, where the filters in front are the same.</summary>
+    /// <remarks>Envoy answers such requests by the old configuration for as long as connections drain: a policy that was just applied would not hold for clients that stay connected. Who takes
+    /// Envoy's place gets Envoy's manner, sidecars ask for this one.</remarks>
+    public virtual void HandOver(Worker worker, ListenerChain gone, Listener successor)
+    {
+    }
 
     /// <summary>The chain serves no new connections: those it has end in order, at this pace.</summary>
     public virtual void Drain(Worker worker, DrainPace pace)

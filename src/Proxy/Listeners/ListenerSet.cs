@@ -29,6 +29,9 @@ public sealed class ListenerSet(Worker worker)
     /// <summary>How connections end whose listener or chain is gone.</summary>
     public DrainPace Pace { get; set; } = DrainPace.Default;
 
+    /// <summary>Open connections of a chain that was changed are served by the new one from their next request on, see <see cref="ChainHandler.HandOver"/>.</summary>
+    public bool HandsOver { get; set; }
+
     /// <summary>What the overload manager wants.</summary>
     public OverloadSwitches Overload { get; init; } = OverloadSwitches.None;
 
@@ -64,7 +67,11 @@ public sealed class ListenerSet(Worker worker)
             Listener before = old.Listener;
             old.Listener = listener;
             foreach (ListenerChain gone in before.Chains.Chains.Append(before.Chains.Otherwise).OfType<ListenerChain>().Where(c => !kept.Contains(c.Fingerprint)))
+            {
+                if (HandsOver)
+                    gone.Handler.HandOver(worker, gone, listener);
                 gone.Handler.Drain(worker, Pace);
+            }
             return;
         }
         var entry = new Entry(listener);

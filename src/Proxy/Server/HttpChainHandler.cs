@@ -32,7 +32,7 @@ public sealed class HttpChainHandler : ChainHandler
     {
         public ExchangePool Pool { get; } = new(worker, options);
 
-        public HashSet<HttpConnection> Live { get; } = [];
+        public Dictionary<HttpConnection, Served> Live { get; } = [];
 
         private long _drainBegin, _drainEnd;
         private bool _gradual;
@@ -51,8 +51,24 @@ public sealed class HttpChainHandler : ChainHandler
 
         public void End()
         {
-            foreach (HttpConnection connection in Live.ToArray())
+            foreach (HttpConnection connection in Live.Keys.ToArray())
                 connection.Drain();
+        }
+    }
+
+    /// <summary>A connection that is served: what it was chosen by, and where it is known.</summary>
+    private sealed class Served(ConnectionFacts facts, Place first)
+    {
+        private List<Place>? _later;
+
+        public ConnectionFacts Facts => facts;
+
+        public void Also(Place place) => (_later ??= []).Add(place);
+
+        public void Forget(HttpConnection connection)
+        {
+            first.Live.Remove(connection);
+            _later?.ForEach(place => place.Live.Remove(connection));
         }
     }
 
@@ -64,18 +80,19 @@ public sealed class HttpChainHandler : ChainHandler
     /// <inheritdoc/>
     public override void Serve(AcceptedConnection connection, ReadOnlySpan<byte> early)
     {
-        Place place = _places[connection.Worker.Index] ??= new Place(connection.Worker, _options);
+        Place place = PlaceOf(connection.Worker);
+        var served = new Served(connection.Facts, place);
         var http = new HttpConnection(place.Pool, Context(connection))
         {
             Transport = connection.Transport,
             ShallEnd = () => place.ShallEnd() || (Failing?.Invoke() ?? false),
             Closed = ended =>
             {
-                place.Live.Remove(ended);
+                served.Forget(ended);
                 connection.Ended();
             },
         };
-        place.Live.Add(http);
+        place.Live.Add(http, served);
         HttpVersion? version = _options.OnlyVersion ?? connection.Alpn switch
         {
             "h2" => HttpVersion.Http2,
@@ -89,7 +106,26 @@ public sealed class HttpChainHandler : ChainHandler
     }
 
     /// <inheritdoc/>
+    public override void HandOver(Worker worker, ListenerChain gone, Listener successor)
+    {
+        if (_places[worker.Index] is not { } place)
+            return;
+        foreach ((HttpConnection connection, Served served) in place.Live)
+        {
+            if (successor.Chains.Find(served.Facts) is not { } chain || chain.FrontFingerprint != gone.FrontFingerprint || chain.Handler.Last is not HttpChainHandler next || next == this)
+                continue;
+            Place there = next.PlaceOf(worker);
+            connection.ContinueBy(there.Pool);
+            // A further change is heard of there, the end of this drain here.
+            if (there.Live.TryAdd(connection, served))
+                served.Also(there);
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Drain(Worker worker, DrainPace pace) => _places[worker.Index]?.Drain(pace);
+
+    private Place PlaceOf(Worker worker) => _places[worker.Index] ??= new Place(worker, _options);
 
     private void Begin(HttpConnection http, Transport transport, HttpVersion version, ReadOnlySpan<byte> early)
     {

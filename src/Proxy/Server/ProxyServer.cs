@@ -31,6 +31,9 @@ public sealed record ProxyInputs
     /// <summary>How connections end whose listener or chain is gone (--drain-time-s, --drain-strategy).</summary>
     public Listeners.DrainPace DrainPace { get; init; } = Lateen.Proxy.Listeners.DrainPace.Default;
 
+    /// <summary>What was applied holds for open connections, too, from their next request on; false for Envoy's manner, which answers them by the old configuration until they have drained.</summary>
+    public bool HandsOver { get; init; }
+
     /// <summary>What becomes of a bootstrap with fields that the schema does not know.</summary>
     public UnknownFieldChoice UnknownStatic { get; init; } = UnknownFieldChoice.Said;
 
@@ -87,7 +90,7 @@ public sealed class ProxyServer : IDisposable
         Statistics = new StatStore(Workers.Count);
         Clusters = new ClusterDirectory(ground.Main, Workers.Count, Statistics);
         Upstreams = new Upstreams(Clusters, Workers);
-        Listeners = new WorkerListeners(ground.Main, Workers, Overload) { Pace = inputs.DrainPace };
+        Listeners = new WorkerListeners(ground.Main, Workers, Overload) { Pace = inputs.DrainPace, HandsOver = inputs.HandsOver };
         _logWriter = inputs.Sinks is null ? new FileWriter() : null;
         Decisions = new DecisionRing(Workers.Count);
         _assembly = new ProxyAssembly(this, inputs);

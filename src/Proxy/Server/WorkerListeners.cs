@@ -89,6 +89,12 @@ public sealed class WorkerListeners : ListenerHost
         set => Array.ForEach(_sets, s => s.Pace = value);
     }
 
+    /// <summary>Open connections of a chain that was changed are served by the new one.</summary>
+    public bool HandsOver
+    {
+        init => Array.ForEach(_sets, s => s.HandsOver = value);
+    }
+
     /// <summary>Ends connections of the listeners chosen in order, on all workers.</summary>
     public void Drain(Func<Listener, bool> which)
     {

@@ -1,3 +1,4 @@
+using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Upstream;
 
@@ -74,6 +75,12 @@ public sealed class TcpChainHandler : ChainHandler
         place.Add(session);
         session.Begin(early);
     }
+
+    /// <inheritdoc/>
+    public override ChainHandler Last => Next?.Last ?? this;
+
+    /// <inheritdoc/>
+    public override void HandOver(Worker worker, ListenerChain gone, Listener successor) => Next?.HandOver(worker, gone, successor);
 
     /// <inheritdoc/>
     public override void Drain(Worker worker, DrainPace pace)

@@ -200,9 +200,12 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             Handler = handler,
             Metadata = metadata,
             Origin = metadata.Text("istio", "config") ?? "",
-            Fingerprint = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(chain.ToByteArray())),
+            Fingerprint = Fingerprint(chain),
+            FrontFingerprint = Fingerprint(new Chain { Filters = { chain.Filters.SkipLast(1) } }),
         };
     }
+
+    private static string Fingerprint(Chain chain) => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(chain.ToByteArray()));
 
     private ChainHandler? Handler(Chain chain, Message message, List<RouteReference> routes, Rejections rejections)
     {

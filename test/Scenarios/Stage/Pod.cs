@@ -54,7 +54,7 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
     {
         if (Proxy is not null) return;
         if (secure is not null) StartAgent();
-        Proxy = new ProxyServer(new ProxyInputs { Bootstrap = Bootstrap(), Sinks = _ => Log, Say = Said.Add }, new MemoryGround(host));
+        Proxy = new ProxyServer(new ProxyInputs { Bootstrap = Bootstrap(), DrainPace = new(45_000_000, Gradual: false), HandsOver = true, Sinks = _ => Log, Say = Said.Add }, new MemoryGround(host));
         if (application is not null) host.Capture = Captured;
         Proxy.Start();
     }
