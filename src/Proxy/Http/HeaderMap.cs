@@ -16,9 +16,6 @@ public sealed class HeaderMap
     private const int BytesKeptMax = 64 * 1024;
     private const int EntriesKeptMax = 256;
 
-    // The number behind which a line's place no longer fits the table of first lines: such a header is looked for from here on.
-    private const int FirstMax = byte.MaxValue;
-
     private struct Entry
     {
         public int NameAt, NameLength, ValueAt, ValueLength;
@@ -26,9 +23,9 @@ public sealed class HeaderMap
         public byte Flags;
     }
 
-    // Place plus one of each known header's first line. Bytes, and arrays that come with the first line: hundreds of requests are on their way at once, each with
-    // several maps of which most stay empty, and what a worker touches decides how much of it stays in its cache.
-    private readonly byte[] _firstOf = new byte[KnownHeaders.Count];
+    // Which known headers are there, in place of a table of where: hundreds of requests are on their way at once, most questions are for headers that are absent, and what
+    // a worker touches decides how much of it stays in its cache. The one that is there is found among the few lines. The arrays come with the first line.
+    private KnownHeaderSet _present;
     private byte[] _bytes = [];
     private Entry[] _entries = [];
     private int _used, _entryCount;
@@ -51,7 +48,7 @@ public sealed class HeaderMap
         Case = null;
         if (_entryCount == 0)
             return;
-        Array.Clear(_firstOf);
+        _present = default;
         _used = _entryCount = Count = ByteSize = 0;
         if (_bytes.Length > BytesKeptMax)
             _bytes = [];
@@ -69,26 +66,35 @@ public sealed class HeaderMap
         return (e.Flags & Removed) == 0;
     }
 
+    /// <summary>The line at an index below <see cref="End"/> without its name, which <see cref="NameAt"/> tells; false for a hole.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool At(int index, out KnownHeader known, out ReadOnlySpan<byte> value)
+    {
+        ref Entry e = ref _entries[index];
+        known = e.Known;
+        value = _bytes.AsSpan(e.ValueAt, e.ValueLength);
+        return (e.Flags & Removed) == 0;
+    }
+
+    /// <summary>The name of the line at an index below <see cref="End"/>.</summary>
+    public ReadOnlySpan<byte> NameAt(int index) => NameOf(_entries[index]);
+
     /// <summary>The first line of a known header.</summary>
     public bool TryGet(KnownHeader header, out ReadOnlySpan<byte> value)
     {
-        int at = FirstOf(header);
+        int at = IndexOf(header, 0);
         value = at < 0 ? default : _bytes.AsSpan(_entries[at].ValueAt, _entries[at].ValueLength);
         return at >= 0;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int FirstOf(KnownHeader header)
-    {
-        int first = _firstOf[(int)header];
-        return first < FirstMax ? first - 1 : IndexOf(header, 0);
     }
 
     /// <summary>The first line of a known header; empty where it is absent.</summary>
     public ReadOnlySpan<byte> this[KnownHeader header] => TryGet(header, out ReadOnlySpan<byte> value) ? value : default;
 
     /// <summary>True where at least one line has this name.</summary>
-    public bool Has(KnownHeader header) => _firstOf[(int)header] != 0;
+    public bool Has(KnownHeader header) => _present.Has(header);
+
+    /// <summary>True where at least one line has one of these names.</summary>
+    public bool HasAny(in KnownHeaderSet headers) => _present.Overlaps(headers);
 
     /// <summary>The first line of a lower-case name.</summary>
     public bool TryGet(ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
@@ -114,14 +120,14 @@ public sealed class HeaderMap
     }
 
     /// <summary>The index of the first line of a known header at or behind <paramref name="from"/>; -1 for none.</summary>
-    public int IndexOf(KnownHeader known, int from)
+    public int IndexOf(KnownHeader known, int from) => _present.Has(known) ? Search(known, from) : -1;
+
+    private int Search(KnownHeader known, int from)
     {
-        int first = _firstOf[(int)known] - 1;
-        if (first < 0)
-            return -1;
-        for (int i = Math.Max(first, from); i < _entryCount; i++)
+        ReadOnlySpan<Entry> entries = _entries.AsSpan(0, _entryCount);
+        for (int i = from; i < entries.Length; i++)
         {
-            if (_entries[i].Known == known && (_entries[i].Flags & Removed) == 0)
+            if (entries[i].Known == known && (entries[i].Flags & Removed) == 0)
                 return i;
         }
         return -1;
@@ -130,8 +136,24 @@ public sealed class HeaderMap
     /// <summary>Adds a line; the name must be in lower case.</summary>
     public void Add(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => Append(KnownHeaders.Find(name), name, value);
 
+    /// <summary>Adds a line whose lower-case name is none of the known ones.</summary>
+    public void AddOther(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        int nameAt = Store(name);
+        AppendEntry(KnownHeader.None, nameAt, name.Length, Store(value), value.Length);
+    }
+
     /// <summary>Adds a line of a known header.</summary>
-    public void Add(KnownHeader header, ReadOnlySpan<byte> value) => Append(header, default, value);
+    public void Add(KnownHeader header, ReadOnlySpan<byte> value)
+    {
+        if (_present.Has(header) && KnownHeaders.IsList(header))
+        {
+            Join(Search(header, 0), value);
+            return;
+        }
+        _present.Add(header);
+        AppendEntry(header, 0, KnownHeaders.NameLength(header), Store(value), value.Length);
+    }
 
     /// <summary>Adds a line whose name comes from an HTTP/1 peer: it is checked to be a token (RFC 9110 5.6.2) and turned to lower case. False, and nothing added, where it is none.</summary>
     public bool TryAddToken(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
@@ -149,7 +171,7 @@ public sealed class HeaderMap
         {
             if (place[0] == ':')
                 return false;
-            Append(known, default, value);
+            Add(known, value);
             return true;
         }
         if (!HeaderRules.IsLowerToken(place))
@@ -163,9 +185,9 @@ public sealed class HeaderMap
     /// <summary>Makes this the only line of the header; it keeps the place of the first.</summary>
     public void Set(KnownHeader header, ReadOnlySpan<byte> value)
     {
-        int at = FirstOf(header);
+        int at = IndexOf(header, 0);
         if (at < 0)
-            Append(header, default, value);
+            Add(header, value);
         else
             Replace(at, value);
     }
@@ -192,12 +214,22 @@ public sealed class HeaderMap
     /// <summary>Removes every line of a known header; true where there was one.</summary>
     public bool Remove(KnownHeader header)
     {
-        if (_firstOf[(int)header] == 0)
+        if (!_present.Has(header))
             return false;
-        for (int at = IndexOf(header, 0); at >= 0; at = IndexOf(header, at + 1))
+        for (int at = Search(header, 0); at >= 0; at = Search(header, at + 1))
             Drop(at);
-        _firstOf[(int)header] = 0;
+        _present.Remove(header);
         return true;
+    }
+
+    /// <summary>Removes every line of some known headers.</summary>
+    public void Remove(in KnownHeaderSet headers)
+    {
+        if (!_present.Overlaps(headers))
+            return;
+        KnownHeaderSet found = _present.And(headers);
+        for (KnownHeader header = found.Take(); header != KnownHeader.None; header = found.Take())
+            Remove(header);
     }
 
     /// <summary>Removes every line of a lower-case name; true where there was one.</summary>
@@ -217,8 +249,8 @@ public sealed class HeaderMap
     {
         KnownHeader known = _entries[index].Known;
         Drop(index);
-        if (known != KnownHeader.None && _firstOf[(int)known] == Math.Min(index + 1, FirstMax))
-            _firstOf[(int)known] = (byte)Math.Min(IndexOf(known, 0) + 1, FirstMax);
+        if (known != KnownHeader.None && Search(known, 0) < 0)
+            _present.Remove(known);
     }
 
     /// <summary>Adds all lines of another map.</summary>
@@ -239,15 +271,9 @@ public sealed class HeaderMap
     private void Append(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         if (known != KnownHeader.None)
-        {
-            if (_firstOf[(int)known] != 0 && KnownHeaders.IsList(known))
-                Join(FirstOf(known), value);
-            else
-                AppendEntry(known, 0, KnownHeaders.Name(known).Length, Store(value), value.Length);
-            return;
-        }
-        int nameAt = Store(name);
-        AppendEntry(known, nameAt, name.Length, Store(value), value.Length);
+            Add(known, value);
+        else
+            AddOther(name, value);
     }
 
     // A further line of a list goes on with the first (RFC 9110 5.3): who reads such a header reads one line. As in Envoy, no space behind the comma.
@@ -278,8 +304,6 @@ public sealed class HeaderMap
         e.NameLength = nameLength;
         e.ValueAt = valueAt;
         e.ValueLength = valueLength;
-        if (known != KnownHeader.None && _firstOf[(int)known] == 0)
-            _firstOf[(int)known] = (byte)Math.Min(_entryCount, FirstMax);
         Count++;
         ByteSize += nameLength + valueLength;
     }

@@ -8,11 +8,11 @@ namespace Lateen.Proxy.Telemetry;
 /// <summary>What became of one exchange, station by station, as it was decided: references to what decided it, and a short copy of what identifies it. No header but these is kept.</summary>
 public sealed class Decision
 {
-    private const int IdMax = 64;
-    private const int PathMax = 160;
+    private const int MethodMax = 16, IdMax = 64, AuthorityMax = 96, PathMax = 160;
 
-    private readonly byte[] _id = new byte[IdMax], _path = new byte[PathMax], _method = new byte[16], _authority = new byte[96];
-    private int _idLength, _pathLength, _methodLength, _authorityLength;
+    // Method, id, authority and path behind one another, in the record itself: a record is written for every request and seldom read, so it shall touch few lines of the cache.
+    private Texts _texts;
+    private byte _methodLength, _idLength, _authorityLength, _pathLength;
 
     /// <summary>Odd while it is being written: a reader on another thread tries again.</summary>
     internal int Sequence;
@@ -63,26 +63,27 @@ public sealed class Decision
     public string TransportFailure { get; private set; } = "";
 
     /// <summary>x-request-id.</summary>
-    public string Id => Text(_id, _idLength);
+    public string Id => Text(_methodLength, _idLength);
 
     /// <summary>The method.</summary>
-    public string Method => Text(_method, _methodLength);
+    public string Method => Text(0, _methodLength);
 
     /// <summary>The authority, cut where it is long.</summary>
-    public string Authority => Text(_authority, _authorityLength);
+    public string Authority => Text(_methodLength + _idLength, _authorityLength);
 
     /// <summary>The path without its query, cut where it is long.</summary>
-    public string Path => Text(_path, _pathLength);
+    public string Path => Text(_methodLength + _idLength + _authorityLength, _pathLength);
 
-    internal bool HasId(ReadOnlySpan<byte> id) => _id.AsSpan(0, _idLength).SequenceEqual(id);
+    internal bool HasId(ReadOnlySpan<byte> id) => ((ReadOnlySpan<byte>)_texts).Slice(_methodLength, _idLength).SequenceEqual(id);
 
     internal void Take(Exchange x)
     {
         HeaderMap head = x.RequestHead;
-        _idLength = Copy(head[KnownHeader.XRequestId], _id);
-        _methodLength = Copy(head[KnownHeader.Method], _method);
-        _authorityLength = Copy(head[KnownHeader.Authority], _authority);
-        _pathLength = Copy(Routing.Text.WithoutQuery(head[KnownHeader.Path]), _path);
+        Span<byte> free = _texts;
+        _methodLength = Copy(head[KnownHeader.Method], ref free, MethodMax);
+        _idLength = Copy(head[KnownHeader.XRequestId], ref free, IdMax);
+        _authorityLength = Copy(head[KnownHeader.Authority], ref free, AuthorityMax);
+        _pathLength = Copy(Routing.Text.WithoutQuery(head[KnownHeader.Path]), ref free, PathMax);
         StartedAt = x.StartedAt;
         Micros = x.Worker.Loop.Now - x.Times.RequestBegin;
         Listener = x.Connection.Context.Listener;
@@ -100,27 +101,34 @@ public sealed class Decision
         TransportFailure = x.Upstream.TransportFailure ?? "";
     }
 
-    private static int Copy(ReadOnlySpan<byte> from, byte[] to)
+    private static byte Copy(ReadOnlySpan<byte> from, ref Span<byte> to, int most)
     {
-        int n = Math.Min(from.Length, to.Length);
+        int n = Math.Min(from.Length, most);
         from[..n].CopyTo(to);
-        return n;
+        to = to[n..];
+        return (byte)n;
     }
 
-    private static string Text(byte[] bytes, int length) => System.Text.Encoding.Latin1.GetString(bytes, 0, length);
+    private string Text(int from, int length) => System.Text.Encoding.Latin1.GetString(((ReadOnlySpan<byte>)_texts).Slice(from, length));
+
+    [System.Runtime.CompilerServices.InlineArray(MethodMax + IdMax + AuthorityMax + PathMax)]
+    private struct Texts
+    {
+        private byte _first;
+    }
 }
 
 /// <summary>The last decisions of each worker, in rings of fixed size: written on the worker without a lock, read from the admin page by trying until a record held still.</summary>
 public sealed class DecisionRing : ExchangeRecorder
 {
     private readonly Decision[][] _rings;
-    private readonly long[] _next;
+    private readonly int[] _next;
 
     /// <summary>Rings for some workers.</summary>
     public DecisionRing(int workers, int size = 512)
     {
         _rings = [.. Enumerable.Range(0, workers).Select(_ => Enumerable.Range(0, size).Select(_ => new Decision()).ToArray())];
-        _next = new long[workers];
+        _next = new int[workers];
     }
 
     /// <inheritdoc/>
@@ -128,7 +136,9 @@ public sealed class DecisionRing : ExchangeRecorder
     {
         int worker = exchange.Worker.Index;
         Decision[] ring = _rings[worker];
-        Decision decision = ring[(int)(_next[worker]++ % ring.Length)];
+        ref int next = ref _next[worker];
+        Decision decision = ring[next];
+        next = next + 1 == ring.Length ? 0 : next + 1;
         Volatile.Write(ref decision.Sequence, decision.Sequence + 1);
         decision.Take(exchange);
         Volatile.Write(ref decision.Sequence, decision.Sequence + 1);

@@ -7,15 +7,14 @@ namespace Lateen.Proxy.Exchanges.Heads;
 /// <summary>Who the client is: x-forwarded-for and -proto, internal or external, and which headers an external one may not bring.</summary>
 internal static class ClientIdentity
 {
-    private static readonly KnownHeader[] EdgeOnly =
-        [KnownHeader.XEnvoyDecoratorOperation, KnownHeader.XEnvoyDownstreamServiceCluster, KnownHeader.XEnvoyDownstreamServiceNode, KnownHeader.XEnvoyOriginalHost, KnownHeader.XEnvoyOriginalPath];
+    private static readonly KnownHeaderSet EdgeOnly = KnownHeaderSet.Of(
+        KnownHeader.XEnvoyDecoratorOperation, KnownHeader.XEnvoyDownstreamServiceCluster, KnownHeader.XEnvoyDownstreamServiceNode, KnownHeader.XEnvoyOriginalHost, KnownHeader.XEnvoyOriginalPath);
 
-    private static readonly KnownHeader[] External =
-    [
+    private static readonly KnownHeaderSet External = KnownHeaderSet.Of(
         KnownHeader.XEnvoyRetriableStatusCodes, KnownHeader.XEnvoyRetriableHeaderNames, KnownHeader.XEnvoyRetryOn, KnownHeader.XEnvoyRetryGrpcOn, KnownHeader.XEnvoyMaxRetries,
         KnownHeader.XEnvoyUpstreamAltStatName, KnownHeader.XEnvoyUpstreamRqTimeoutMs, KnownHeader.XEnvoyUpstreamRqPerTryTimeoutMs, KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse,
         KnownHeader.XEnvoyExpectedRqTimeoutMs, KnownHeader.XEnvoyForceTrace, KnownHeader.XEnvoyHedgeOnPerTryTimeout,
-    ];
+        KnownHeader.XEnvoyIpTags, KnownHeader.XEnvoyOriginalUrl);
 
     /// <summary>Decides, and writes it to the head. False where the request was answered: its address could not be detected.</summary>
     public static bool Establish(Exchange exchange)
@@ -147,15 +146,11 @@ internal static class ClientIdentity
         }
         if (options.UseRemoteAddress)
         {
-            foreach (KnownHeader header in EdgeOnly)
-                head.Remove(header);
+            head.Remove(EdgeOnly);
             if (exchange.ClientAddress.IsIp)
                 SetIp(head, KnownHeader.XEnvoyExternalAddress, exchange.ClientAddress);
         }
-        foreach (KnownHeader header in External)
-            head.Remove(header);
-        head.Remove("x-envoy-ip-tags"u8);
-        head.Remove("x-envoy-original-url"u8);
+        head.Remove(External);
         if (options.Routes.Current is { } table)
         {
             for (int i = 0; i < table.InternalOnlyHeaders.Count; i++)

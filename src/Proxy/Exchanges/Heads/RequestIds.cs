@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 
@@ -30,24 +31,12 @@ public static class RequestIds
     /// <summary>Writes a new UUID.</summary>
     public static void Write(Chance chance, Span<byte> to)
     {
-        ReadOnlySpan<byte> digits = "0123456789abcdef"u8;
-        UInt128 bits = new(chance.NextULong(), chance.NextULong());
-        for (int i = 0; i < 36; i++)
-        {
-            if (i is 8 or 13 or 18 or 23)
-            {
-                to[i] = (byte)'-';
-                continue;
-            }
-            int digit = (int)(ulong)bits & 15;
-            bits >>= 4;
-            to[i] = i switch
-            {
-                14 => (byte)'4',
-                19 => digits[8 | digit & 3],
-                _ => digits[digit],
-            };
-        }
+        Span<byte> bits = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64LittleEndian(bits, chance.NextULong());
+        BinaryPrimitives.WriteUInt64LittleEndian(bits[8..], chance.NextULong());
+        bits[6] = (byte)(0x40 | bits[6] & 0x0f);
+        bits[8] = (byte)(0x80 | bits[8] & 0x3f);
+        new Guid(bits, bigEndian: true).TryFormat(to, out _);
     }
 
     /// <summary>Writes the trace decision into the id: 4 none, 9 sampled, a forced by the service, b asked by the client.</summary>

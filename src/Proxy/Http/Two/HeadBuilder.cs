@@ -41,9 +41,15 @@ public sealed class HeadBuilder(CodecOptions options)
     private static readonly SearchValues<byte> BadInPath = SearchValues.Create(
         Enumerable.Range(0, 0x21).Append(0x7f).Select(b => (byte)b).ToArray());
 
+    // Names with rules of their own.
+    private static readonly KnownHeaderSet Special = KnownHeaderSet.Of(
+        KnownHeader.Connection, KnownHeader.KeepAlive, KnownHeader.ProxyConnection, KnownHeader.TransferEncoding, KnownHeader.Upgrade,
+        KnownHeader.Te, KnownHeader.ContentLength, KnownHeader.Host, KnownHeader.Cookie);
+
     private HeaderMap _map = null!;
     private RequestAcceptor? _counts;
     private byte[] _cookie = [];
+    private readonly int _countMax = options.HeaderCountMax, _bytesMax = options.Two.HeadBytesMax ?? options.HeadBytesMax;
     private int _count, _size, _cookieLength;
     private BlockKind _kind;
     private bool _regular;
@@ -84,20 +90,26 @@ public sealed class HeadBuilder(CodecOptions options)
         map.Clear();
     }
 
-    /// <summary>A field of the block.</summary>
-    public void Add(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    /// <summary>What can be said of a field whatever its block: a table remembers it, so that a field that is sent again is not looked through again.</summary>
+    public static bool IsSound(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
+        known is >= KnownHeader.Method and <= KnownHeader.Status
+            ? !value.IsEmpty && IsPseudoValue(known, value)
+            : (known != KnownHeader.None || HeaderRules.IsLowerToken(name)) && HeaderRules.IsValue(value);
+
+    /// <summary>A field of the block. <paramref name="sound"/> is what <see cref="IsSound"/> said of it.</summary>
+    public void Add(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, bool sound)
     {
         if (_kind == BlockKind.Ignored || Fault != BlockFault.None)
             return;
         _size += name.Length + value.Length;
-        if (++_count > options.HeaderCountMax)
+        if (++_count > _countMax)
             Fail(BlockFault.TooMany);
-        else if (_size > (options.Two.HeadBytesMax ?? options.HeadBytesMax))
+        else if (_size > _bytesMax)
             Fail(BlockFault.TooLarge);
         else if (known is >= KnownHeader.Method and <= KnownHeader.Status)
-            AddPseudo(known, value);
+            AddPseudo(known, value, sound);
         else
-            AddRegular(known, name, value);
+            AddRegular(known, name, value, sound);
     }
 
     private void Fail(BlockFault fault)
@@ -109,43 +121,47 @@ public sealed class HeadBuilder(CodecOptions options)
 
     // ---- Fields ----
 
-    private void AddPseudo(KnownHeader known, ReadOnlySpan<byte> value)
+    private void AddPseudo(KnownHeader known, ReadOnlySpan<byte> value, bool sound)
     {
         bool fits = _kind switch
         {
-            BlockKind.Request => known != KnownHeader.Status,
+            BlockKind.Request => known != KnownHeader.Status && (known != KnownHeader.Protocol || options.Two.AllowConnect),
             BlockKind.Response => known == KnownHeader.Status,
             _ => false,
         };
-        if (!fits || _regular || _map.Has(known) || value.IsEmpty || !IsPseudoValue(known, value))
+        if (!fits || !sound || _regular || _map.Has(known))
             Fail(BlockFault.Field);
         else
             _map.Add(known, value);
     }
 
-    private bool IsPseudoValue(KnownHeader known, ReadOnlySpan<byte> value) => known switch
+    private static bool IsPseudoValue(KnownHeader known, ReadOnlySpan<byte> value) => known switch
     {
         KnownHeader.Method => HeaderRules.IsToken(value),
         KnownHeader.Path => value.IndexOfAny(BadInPath) < 0,
         KnownHeader.Authority => HeaderRules.IsAuthority(value),
         KnownHeader.Scheme => HeaderRules.IsToken(value),
-        KnownHeader.Protocol => options.Two.AllowConnect && HeaderRules.IsValue(value),
+        KnownHeader.Protocol => HeaderRules.IsValue(value),
         _ => value.Length == 3 && value[0] is >= (byte)'1' and <= (byte)'9' && HeaderRules.TryParseLength(value, out _),
     };
 
-    private void AddRegular(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    private void AddRegular(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, bool sound)
     {
         _regular = true;
-        if ((known == KnownHeader.None && !HeaderRules.IsLowerToken(name)) || !HeaderRules.IsValue(value))
-        {
+        if (!sound)
             Fail(BlockFault.Field);
-            return;
-        }
+        else if (known == KnownHeader.None)
+            AddUnknown(name, value);
+        else if (Special.Has(known))
+            AddSpecial(known, value);
+        else
+            _map.Add(known, value);
+    }
+
+    private void AddSpecial(KnownHeader known, ReadOnlySpan<byte> value)
+    {
         switch (known)
         {
-            case KnownHeader.None:
-                AddUnknown(name, value);
-                return;
             case KnownHeader.Connection or KnownHeader.KeepAlive or KnownHeader.ProxyConnection or KnownHeader.TransferEncoding or KnownHeader.Upgrade:
                 Fail(BlockFault.Field);
                 return;
@@ -177,7 +193,7 @@ public sealed class HeadBuilder(CodecOptions options)
                 Fail(BlockFault.Underscore);
             return;
         }
-        _map.Add(name, value);
+        _map.AddOther(name, value);
     }
 
     private void AddLength(ReadOnlySpan<byte> value)

@@ -5,11 +5,9 @@ namespace Lateen.Proxy.Http.Two;
 /// <summary>Decodes header blocks (RFC 7541 3). One a connection; what it hands to the <see cref="HeadBuilder"/> holds for that call.</summary>
 public sealed class HpackDecoder(int tableMax)
 {
-    private static readonly KnownHeader[] StaticKnown =
-        [KnownHeader.None, .. HpackTables.Static.Select(e => KnownHeaders.Find(System.Text.Encoding.ASCII.GetBytes(e.Name)))];
+    private readonly record struct Field(KnownHeader Known, byte[] Name, byte[] Value, bool Sound);
 
-    private static readonly byte[][] StaticNames = [[], .. HpackTables.Static.Select(e => System.Text.Encoding.ASCII.GetBytes(e.Name))];
-    private static readonly byte[][] StaticValues = [[], .. HpackTables.Static.Select(e => System.Text.Encoding.ASCII.GetBytes(e.Value))];
+    private static readonly Field[] Static = [default, .. HpackTables.Static.Select(e => FieldOf(System.Text.Encoding.ASCII.GetBytes(e.Name), System.Text.Encoding.ASCII.GetBytes(e.Value)))];
 
     private readonly HpackTable _table = new();
     private byte[] _scratch = new byte[256];
@@ -18,96 +16,118 @@ public sealed class HpackDecoder(int tableMax)
     /// <summary>The table, for tests.</summary>
     public HpackTable Table => _table;
 
+    private static Field FieldOf(byte[] name, byte[] value)
+    {
+        KnownHeader known = KnownHeaders.Find(name);
+        return new Field(known, name, value, HeadBuilder.IsSound(known, name, value));
+    }
+
     /// <summary>Decodes a whole block into the builder, which may refuse fields but sees all of them: the table must stay in step. False: COMPRESSION_ERROR.</summary>
     public bool Decode(ReadOnlySpan<byte> block, HeadBuilder builder)
     {
-        bool first = true;
-        while (!block.IsEmpty)
+        int at = 0;
+        // RFC 7541 4.2: size updates come first in a block.
+        while (at < block.Length && (block[at] & 0xe0) == 0x20)
         {
-            _scratchUsed = 0;
-            byte b = block[0];
-            if ((b & 0xe0) == 0x20)
+            if (!ReadInteger(block, ref at, 5, out int size) || size > tableMax)
+                return false;
+            _table.Resize(size);
+        }
+        while (at < block.Length)
+        {
+            byte b = block[at];
+            bool done;
+            if (b > 0x80 && b < 0xff)
             {
-                // RFC 7541 4.2: size updates come first in a block.
-                if (!first || !ReadInteger(ref block, 5, out int size) || size > tableMax)
-                    return false;
-                _table.Resize(size);
-                continue;
+                // Nearly every field of a connection that has been in use for a while.
+                at++;
+                done = Indexed(b & 0x7f, builder);
             }
-            first = false;
-            bool done = (b & 0x80) != 0 ? Indexed(ref block, builder) : Literal(ref block, b, builder);
+            else if ((b & 0x80) != 0)
+                done = ReadInteger(block, ref at, 7, out int index) && Indexed(index, builder);
+            else
+                done = (b & 0xe0) != 0x20 && Literal(block, ref at, b, builder);
             if (!done)
                 return false;
         }
         return true;
     }
 
-    private bool Indexed(ref ReadOnlySpan<byte> block, HeadBuilder builder)
+    private bool Indexed(int index, HeadBuilder builder)
     {
-        if (!ReadInteger(ref block, 7, out int index) || !Find(index, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
+        int own = index - Static.Length;
+        if (own >= 0)
+        {
+            if (own >= _table.Count)
+                return false;
+            bool isSound = _table.Get(own, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value);
+            builder.Add(known, name, value, isSound);
+            return true;
+        }
+        if (index == 0)
             return false;
-        builder.Add(known, name, value);
+        ref readonly Field field = ref Static[index];
+        builder.Add(field.Known, field.Name, field.Value, field.Sound);
         return true;
     }
 
-    private bool Literal(ref ReadOnlySpan<byte> block, byte b, HeadBuilder builder)
+    private bool Literal(ReadOnlySpan<byte> block, scoped ref int at, byte b, HeadBuilder builder)
     {
+        _scratchUsed = 0;
         bool insert = (b & 0x40) != 0;
-        if (!ReadInteger(ref block, insert ? 6 : 4, out int index))
+        if (!ReadInteger(block, ref at, insert ? 6 : 4, out int index))
             return false;
         KnownHeader known;
         ReadOnlySpan<byte> name;
         if (index > 0)
         {
-            if (!Find(index, out known, out name, out _))
+            if (!FindName(index, out known, out name))
                 return false;
         }
         else
         {
-            if (!ReadText(ref block, out name))
+            if (!ReadText(block, ref at, out name))
                 return false;
             known = KnownHeaders.Find(name);
         }
-        if (!ReadText(ref block, out ReadOnlySpan<byte> value))
+        if (!ReadText(block, ref at, out ReadOnlySpan<byte> value))
             return false;
-        builder.Add(known, name, value);
+        bool sound = HeadBuilder.IsSound(known, name, value);
+        builder.Add(known, name, value, sound);
         if (insert)
-            _table.Insert(known, name, value);
+            _table.Insert(known, name, value, sound);
         return true;
     }
 
-    private bool Find(int index, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+    private bool FindName(int index, out KnownHeader known, out ReadOnlySpan<byte> name)
     {
-        known = KnownHeader.None;
-        name = value = default;
-        if (index <= 0)
-            return false;
-        if (index < StaticNames.Length)
+        int own = index - Static.Length;
+        if (own >= _table.Count)
         {
-            known = StaticKnown[index];
-            name = StaticNames[index];
-            value = StaticValues[index];
+            known = KnownHeader.None;
+            name = default;
+            return false;
+        }
+        if (own >= 0)
+        {
+            _table.Get(own, out known, out name, out _);
             return true;
         }
-        index -= StaticNames.Length;
-        if (index >= _table.Count)
-            return false;
-        _table.Get(index, out known, out name, out value);
+        known = Static[index].Known;
+        name = Static[index].Name;
         return true;
     }
 
     // RFC 7541 5.1; more than 2^28 is nobody's index or length.
-    private static bool ReadInteger(scoped ref ReadOnlySpan<byte> block, int bits, out int value)
+    private static bool ReadInteger(ReadOnlySpan<byte> block, ref int at, int bits, out int value)
     {
         int mask = (1 << bits) - 1;
-        value = block[0] & mask;
-        block = block[1..];
+        value = block[at++] & mask;
         if (value < mask)
             return true;
-        for (int shift = 0; shift <= 21 && !block.IsEmpty; shift += 7)
+        for (int shift = 0; shift <= 21 && at < block.Length; shift += 7)
         {
-            byte b = block[0];
-            block = block[1..];
+            byte b = block[at++];
             value += (b & 0x7f) << shift;
             if ((b & 0x80) == 0)
                 return true;
@@ -115,16 +135,16 @@ public sealed class HpackDecoder(int tableMax)
         return false;
     }
 
-    private bool ReadText(scoped ref ReadOnlySpan<byte> block, out ReadOnlySpan<byte> text)
+    private bool ReadText(ReadOnlySpan<byte> block, scoped ref int at, out ReadOnlySpan<byte> text)
     {
         text = default;
-        if (block.IsEmpty)
+        if (at >= block.Length)
             return false;
-        bool huffman = (block[0] & 0x80) != 0;
-        if (!ReadInteger(ref block, 7, out int length) || length > block.Length)
+        bool huffman = (block[at] & 0x80) != 0;
+        if (!ReadInteger(block, ref at, 7, out int length) || length > block.Length - at)
             return false;
-        ReadOnlySpan<byte> raw = block[..length];
-        block = block[length..];
+        ReadOnlySpan<byte> raw = block.Slice(at, length);
+        at += length;
         if (!huffman)
         {
             text = raw;

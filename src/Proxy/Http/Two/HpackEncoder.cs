@@ -20,6 +20,9 @@ public sealed class HpackEncoder
     // By hash of a field: the number of its insertion, in sets of four so that two fields of each request don't push each other out; and the hashes met once.
     private readonly (uint Hash, int Insertion)[] _slots = new (uint, int)[Sets * Ways];
     private readonly uint[] _met = new uint[MetCount];
+
+    // By known name: the number of the insertion that was sent last. Most names say the same thing again, and a comparison is cheaper than a hash.
+    private readonly int[] _latest = new int[KnownHeaders.Count];
     private readonly int _sizeMax;
     private int _announce = -1, _announceLeast = int.MaxValue;
     private byte[] _bytes = new byte[1024];
@@ -58,32 +61,64 @@ public sealed class HpackEncoder
             _bytes = new byte[1024];
         if (_announce < 0)
             return;
+        Reserve(12);
         if (_announceLeast < _announce)
             PutInteger(0x20, 5, _announceLeast);
         PutInteger(0x20, 5, _announce);
         (_announce, _announceLeast) = (-1, int.MaxValue);
     }
 
+    /// <summary>Adds a field with a known name.</summary>
+    public void Add(KnownHeader known, ReadOnlySpan<byte> value)
+    {
+        int index = _table.Inserted - _latest[(int)known];
+        if ((uint)index < (uint)_table.Count && _table.ValueAt(index).SequenceEqual(value))
+        {
+            PutIndex(HpackTables.Static.Length + 1 + index);
+            return;
+        }
+        if (known <= KnownHeader.Status && StaticField(known, value) is > 0 and int fixedIndex)
+        {
+            PutIndex(fixedIndex);
+            return;
+        }
+        switch (known)
+        {
+            // A length differs with each answer, an id with each request: neither is worth a place. A secret must not have one.
+            case KnownHeader.ContentLength or KnownHeader.XRequestId:
+                PutLiteral(0, 4, StaticName[(int)known], KnownHeaders.Name(known), value);
+                break;
+            case KnownHeader.Authorization:
+                PutLiteral(0x10, 4, StaticName[(int)known], default, value);
+                break;
+            default:
+                AddHashed(known, KnownHeaders.Name(known), value);
+                break;
+        }
+    }
+
     /// <summary>Adds a field.</summary>
     public void Add(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
-        int fixedIndex = StaticField(known, value);
-        if (fixedIndex > 0)
-        {
-            Reserve(1);
-            _bytes[_used++] = (byte)(0x80 | fixedIndex);
-            return;
-        }
+        if (known == KnownHeader.None)
+            AddHashed(known, name, value);
+        else
+            Add(known, value);
+    }
+
+    private void AddHashed(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
         int nameIndex = StaticName[(int)known];
-        if (_table.SizeMax == 0 || value.Length > 1024 || known is KnownHeader.ContentLength or KnownHeader.Authorization)
+        if (_table.SizeMax == 0 || value.Length > 1024)
         {
-            PutLiteral(known == KnownHeader.Authorization ? (byte)0x10 : (byte)0, 4, nameIndex, name, value);
+            PutLiteral(0, 4, nameIndex, name, value);
             return;
         }
         uint hash = Hash(known, name, value);
         if (IsInserted(hash, name, value, out int index))
         {
-            PutInteger(0x80, 7, HpackTables.Static.Length + 1 + index);
+            _latest[(int)known] = _table.Inserted - index;
+            PutIndex(HpackTables.Static.Length + 1 + index);
             return;
         }
         ref uint met = ref _met[(hash >> 8) % MetCount];
@@ -95,6 +130,7 @@ public sealed class HpackEncoder
         }
         PutLiteral(0x40, 6, nameIndex, name, value, huffman: true);
         _table.Insert(known, name, value);
+        _latest[(int)known] = _table.Inserted;
         Remember(hash);
     }
 
@@ -127,6 +163,7 @@ public sealed class HpackEncoder
         set[oldest] = (hash, _table.Inserted);
     }
 
+    // Zero for a field that the static table has not whole.
     private static int StaticField(KnownHeader known, ReadOnlySpan<byte> value) => known switch
     {
         KnownHeader.Method => value.SequenceEqual("GET"u8) ? 2 : value.SequenceEqual("POST"u8) ? 3 : 0,
@@ -156,6 +193,8 @@ public sealed class HpackEncoder
 
     private void PutLiteral(byte pattern, int bits, int nameIndex, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, bool huffman = false)
     {
+        // Three integers of at most six bytes each.
+        Reserve(name.Length + value.Length + 18);
         PutInteger(pattern, bits, nameIndex);
         if (nameIndex == 0)
             PutText(name, huffman);
@@ -168,19 +207,27 @@ public sealed class HpackEncoder
         if (coded < text.Length)
         {
             PutInteger(0x80, 7, coded);
-            Reserve(coded);
             _used += Huffman.Encode(text, _bytes.AsSpan(_used));
             return;
         }
         PutInteger(0, 7, text.Length);
-        Reserve(text.Length);
         text.CopyTo(_bytes.AsSpan(_used));
         _used += text.Length;
     }
 
-    private void PutInteger(byte pattern, int bits, int value)
+    // The static table and the newest of ours fit one byte.
+    private void PutIndex(int index)
     {
         Reserve(6);
+        if (index < 0x7f)
+            _bytes[_used++] = (byte)(0x80 | index);
+        else
+            PutInteger(0x80, 7, index);
+    }
+
+    // The caller has reserved.
+    private void PutInteger(byte pattern, int bits, int value)
+    {
         int mask = (1 << bits) - 1;
         if (value < mask)
         {

@@ -13,6 +13,7 @@ public sealed class HpackTable
         public long At;
         public int NameLength, ValueLength;
         public KnownHeader Known;
+        public bool Sound;
     }
 
     private Entry[] _entries = new Entry[8];
@@ -42,18 +43,26 @@ public sealed class HpackTable
             Evict();
     }
 
-    /// <summary>The entry at an index, 0 for the newest. The spans hold until the next insertion.</summary>
-    public void Get(int index, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+    /// <summary>The entry at an index, 0 for the newest. The spans hold until the next insertion. True where it was found sound when it was inserted.</summary>
+    public bool Get(int index, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
         ref Entry e = ref _entries[(_inserted - 1 - index) & (_entries.Length - 1)];
         known = e.Known;
         int at = (int)(e.At - _base);
         name = _bytes.AsSpan(at, e.NameLength);
         value = _bytes.AsSpan(at + e.NameLength, e.ValueLength);
+        return e.Sound;
     }
 
-    /// <summary>Inserts; the texts may lie in this table. An entry larger than the bound empties it (RFC 7541 4.4).</summary>
-    public void Insert(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    /// <summary>The value at an index; it holds until the next insertion.</summary>
+    public ReadOnlySpan<byte> ValueAt(int index)
+    {
+        ref Entry e = ref _entries[(_inserted - 1 - index) & (_entries.Length - 1)];
+        return _bytes.AsSpan((int)(e.At - _base) + e.NameLength, e.ValueLength);
+    }
+
+    /// <summary>Inserts, with what is remembered of its soundness; the texts may lie in this table. An entry larger than the bound empties it (RFC 7541 4.4).</summary>
+    public void Insert(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, bool sound = false)
     {
         int bytes = name.Length + value.Length, size = bytes + Overhead;
         while (Count > 0 && Size + size > SizeMax)
@@ -68,7 +77,7 @@ public sealed class HpackTable
         int at = (int)(_end - _base);
         name.CopyTo(_bytes.AsSpan(at));
         value.CopyTo(_bytes.AsSpan(at + name.Length));
-        _entries[_inserted & (_entries.Length - 1)] = new Entry { At = _end, NameLength = name.Length, ValueLength = value.Length, Known = known };
+        _entries[_inserted & (_entries.Length - 1)] = new Entry { At = _end, NameLength = name.Length, ValueLength = value.Length, Known = known, Sound = sound };
         _end += bytes;
         _inserted++;
         Count++;

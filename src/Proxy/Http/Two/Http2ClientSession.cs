@@ -76,21 +76,17 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
         ReadOnlySpan<byte> method = face.Extended ? "CONNECT"u8 : head[KnownHeader.Method];
         bool tunnel = !face.Extended && method.SequenceEqual("CONNECT"u8);
         Encoder.Begin();
-        Encoder.Add(KnownHeader.Method, ":method"u8, method);
+        Encoder.Add(KnownHeader.Method, method);
         if (face.Extended)
-            Encoder.Add(KnownHeader.Protocol, ":protocol"u8, head[KnownHeader.Upgrade]);
+            Encoder.Add(KnownHeader.Protocol, head[KnownHeader.Upgrade]);
         if (!tunnel)
         {
-            Encoder.Add(KnownHeader.Scheme, ":scheme"u8, head.TryGet(KnownHeader.Scheme, out ReadOnlySpan<byte> scheme) ? scheme : "http"u8);
-            Encoder.Add(KnownHeader.Path, ":path"u8, head[KnownHeader.Path]);
+            Encoder.Add(KnownHeader.Scheme, head.TryGet(KnownHeader.Scheme, out ReadOnlySpan<byte> scheme) ? scheme : "http"u8);
+            Encoder.Add(KnownHeader.Path, head[KnownHeader.Path]);
         }
         if (head.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> authority))
-            Encoder.Add(KnownHeader.Authority, ":authority"u8, authority);
-        for (int i = 0; i < head.End; i++)
-        {
-            if (head.At(i, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value) && Http2Fields.MayPass(known))
-                Encoder.Add(known, name, value);
-        }
+            Encoder.Add(KnownHeader.Authority, authority);
+        Http2Fields.Encode(head, Encoder);
     }
 
     // ---- Responses ----

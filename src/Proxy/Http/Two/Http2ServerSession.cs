@@ -185,7 +185,7 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
     public void SendContinue(Http2Stream core)
     {
         Encoder.Begin();
-        Encoder.Add(KnownHeader.Status, ":status"u8, "100"u8);
+        Encoder.Add(KnownHeader.Status, "100"u8);
         SendBlock(core, false);
     }
 
@@ -193,12 +193,8 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
     {
         ReadOnlySpan<byte> status = head[KnownHeader.Status];
         Encoder.Begin();
-        Encoder.Add(KnownHeader.Status, ":status"u8, extended && status.SequenceEqual("101"u8) ? "200"u8 : status);
-        for (int i = 0; i < head.End; i++)
-        {
-            if (head.At(i, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value) && Http2Fields.MayPass(known))
-                Encoder.Add(known, name, value);
-        }
+        Encoder.Add(KnownHeader.Status, extended && status.SequenceEqual("101"u8) ? "200"u8 : status);
+        Http2Fields.Encode(head, Encoder);
         SendBlock(core, end);
         if (!end || core.Id == 0)
             return;
@@ -381,8 +377,22 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
 /// <summary>Which fields of a <see cref="HeaderMap"/> an HTTP/2 header block may have besides its pseudo-headers.</summary>
 internal static class Http2Fields
 {
-    /// <summary>False for pseudo-headers and for what belongs to an HTTP/1 connection (RFC 9113 8.2.2).</summary>
-    public static bool MayPass(KnownHeader known) => known is not (
-        (>= KnownHeader.Method and <= KnownHeader.Status)
-        or KnownHeader.Connection or KnownHeader.KeepAlive or KnownHeader.ProxyConnection or KnownHeader.TransferEncoding or KnownHeader.Upgrade or KnownHeader.Http2Settings);
+    // Pseudo-headers, which have their place in front, and what belongs to an HTTP/1 connection (RFC 9113 8.2.2).
+    private static readonly KnownHeaderSet Barred = KnownHeaderSet.Of(
+        KnownHeader.Method, KnownHeader.Path, KnownHeader.Scheme, KnownHeader.Authority, KnownHeader.Protocol, KnownHeader.Status,
+        KnownHeader.Connection, KnownHeader.KeepAlive, KnownHeader.ProxyConnection, KnownHeader.TransferEncoding, KnownHeader.Upgrade, KnownHeader.Http2Settings);
+
+    /// <summary>Encodes the fields that an HTTP/2 header block has behind its pseudo-headers.</summary>
+    public static void Encode(HeaderMap head, HpackEncoder encoder)
+    {
+        for (int i = 0; i < head.End; i++)
+        {
+            if (!head.At(i, out KnownHeader known, out ReadOnlySpan<byte> value) || Barred.Has(known))
+                continue;
+            if (known != KnownHeader.None)
+                encoder.Add(known, value);
+            else
+                encoder.Add(known, head.NameAt(i), value);
+        }
+    }
 }
