@@ -22,7 +22,8 @@ internal sealed class StreamsLab
     private readonly Loop _loop;
     private readonly Client[] _clients;
     private readonly Queue<(Pipe Upstream, uint Id)> _asked = new();
-    private readonly byte[] _answerHead, _answers;
+    private readonly byte[][] _answerHead;
+    private readonly byte[] _answers;
     private int _turn;
 
     /// <summary>Clients enough for so many requests on their way.</summary>
@@ -32,8 +33,8 @@ internal sealed class StreamsLab
         HttpOptions options = Proxy(new Worker(0, _loop));
         var pool = new ExchangePool(new Worker(0, _loop), options);
         _clients = [.. Enumerable.Range(0, Math.Max(1, inFlight / StreamsAConnection)).Select(_ => new Client(_loop, pool, options, Math.Min(inFlight, StreamsAConnection)))];
-        _answerHead = Block((":status", "200"), ("server", "nghttpd nghttp2/1.52.0"), ("cache-control", "max-age=3600"), ("date", "Sat, 21 Nov 2026 10:00:00 GMT"), ("content-length", "880"), ("last-modified", "Sat, 21 Nov 2026 09:00:00 GMT"))[1];
-        _answers = new byte[AnswersARead * (9 + _answerHead.Length + 9 + BodyBytes)];
+        _answerHead = Block((":status", "200"), ("server", "nghttpd nghttp2/1.52.0"), ("cache-control", "max-age=3600"), ("date", "Sat, 21 Nov 2026 10:00:00 GMT"), ("content-length", "880"), ("last-modified", "Sat, 21 Nov 2026 09:00:00 GMT"));
+        _answers = new byte[AnswersARead * (9 + _answerHead[0].Length + 9 + BodyBytes)];
         foreach (Client client in _clients)
             client.Ask();
     }
@@ -79,7 +80,8 @@ internal sealed class StreamsLab
         while (n < most && _asked.TryPeek(out (Pipe Upstream, uint Id) asked) && ReferenceEquals(asked.Upstream, upstream))
         {
             _asked.Dequeue();
-            at += Frame(_answers.AsSpan(at), 1, 4, asked.Id, _answerHead);
+            at += Frame(_answers.AsSpan(at), 1, 4, asked.Id, upstream.HasAnswered ? _answerHead[1] : _answerHead[0]);
+            upstream.HasAnswered = true;
             at += Frame(_answers.AsSpan(at), 0, 1, asked.Id, _answers.AsSpan(0, 0), BodyBytes);
             n++;
         }
@@ -111,7 +113,7 @@ internal sealed class StreamsLab
             }
             return encoder.Block.ToArray();
         })];
-        return [blocks[1], blocks[0], blocks[2]];
+        return [blocks[1], blocks[2]];
     }
 
     private sealed class Client
@@ -136,7 +138,7 @@ internal sealed class StreamsLab
             _next += 2;
             codec.OnData(_transport, first);
             loop.FinishConnects();
-            _block = blocks[2];
+            _block = blocks[1];
             _input = new byte[13 + (streams * (9 + _block.Length))];
         }
 
@@ -157,6 +159,9 @@ internal sealed class StreamsLab
     {
         private uint _headersOf;
         private bool _started;
+
+        /// <summary>The proxy knows the fields of answers by now.</summary>
+        public bool HasAnswered { get; set; }
 
         public override EventLoop Loop => loop;
 

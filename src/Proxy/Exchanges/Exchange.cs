@@ -5,6 +5,7 @@ using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Upstream;
 
 namespace Lateen.Proxy.Exchanges;
 
@@ -342,6 +343,12 @@ public sealed partial class Exchange : RequestReceiver
         }
     }
 
+    /// <summary>The one behind it among those that wait to be used again.</summary>
+    internal Exchange? NextFree { get; set; }
+
+    /// <summary>It will not be used again.</summary>
+    internal void Drop() => _timers.Drop();
+
     /// <summary>Ready for the next request; called by the pool.</summary>
     internal void Recycle()
     {
@@ -392,27 +399,12 @@ public struct UpstreamOutcome
     /// <summary>Attempts begun.</summary>
     public int Attempts;
 
-    /// <summary>Our end of the connection.</summary>
-    public Address Local;
-
-    /// <summary>The host's end of the connection.</summary>
-    public Address Remote;
-
-    /// <summary>The protocol spoken; null where no connection was had.</summary>
-    public HttpVersion? Version;
+    /// <summary>The connection of the last attempt that had one: addresses, protocol and TLS are asked of it; null where none was had.</summary>
+    public PooledConnection? Connection;
 
     /// <summary>Why the transport failed; null where it did not.</summary>
     public string? TransportFailure;
 
-    /// <summary>TLS with the host; null for plain text.</summary>
-    public TlsFacts? Tls;
-
-    /// <summary>Number of the connection; 0 for none.</summary>
-    public long ConnectionId;
-
     /// <summary>Bytes of the last attempt.</summary>
     public StreamBytes Bytes;
-
-    /// <summary>The failure of the last attempt.</summary>
-    public Failure Failure;
 }

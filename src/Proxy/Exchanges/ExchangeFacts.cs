@@ -48,7 +48,7 @@ public sealed class ExchangeFacts : IStreamFacts
     public HttpVersion? Protocol => _x.Stream.Version;
 
     /// <inheritdoc/>
-    public HttpVersion? UpstreamProtocol => _x.Upstream.Version;
+    public HttpVersion? UpstreamProtocol => _x.Upstream.Connection?.Version;
 
     /// <inheritdoc/>
     public int Status => _x.LogMoment == "UpstreamEnd" ? _x.Upstream.Status : _x.Status;
@@ -112,13 +112,13 @@ public sealed class ExchangeFacts : IStreamFacts
 
     /// <inheritdoc/>
     public Address UpstreamRemote =>
-        _x.Upstream.Remote.Kind != AddressKind.None ? _x.Upstream.Remote : _x.Upstream.Host is { Endpoint.AdditionalAddresses.Count: > 0 } ? default : UpstreamHost;
+        _x.Upstream.Host is { Endpoint.AdditionalAddresses.Count: > 0 } ? _x.Upstream.Connection?.Transport.Remote ?? default : UpstreamHost;
 
     /// <inheritdoc/>
     public string UpstreamHostName => _x.Upstream.Host?.Endpoint.Hostname ?? "";
 
     /// <inheritdoc/>
-    public Address UpstreamLocal => _x.Upstream.Local;
+    public Address UpstreamLocal => _x.Upstream.Connection?.Transport.Local ?? default;
 
     /// <inheritdoc/>
     public Address DownstreamRemote => _x.ClientAddress;
@@ -139,7 +139,7 @@ public sealed class ExchangeFacts : IStreamFacts
     public long ConnectionId => Context.Id;
 
     /// <inheritdoc/>
-    public long UpstreamConnectionId => _x.Upstream.ConnectionId;
+    public long UpstreamConnectionId => _x.Upstream.Connection?.Id ?? 0;
 
     /// <inheritdoc/>
     public ulong StreamId => _x.Random;
@@ -148,7 +148,7 @@ public sealed class ExchangeFacts : IStreamFacts
     public TlsFacts? DownstreamTls => Context.Tls;
 
     /// <inheritdoc/>
-    public TlsFacts? UpstreamTls => _x.Upstream.Tls;
+    public TlsFacts? UpstreamTls => _x.Upstream.Connection?.Tls;
 
     /// <inheritdoc/>
     public Metadata? DynamicMetadata => _x.DynamicMetadata;

@@ -13,6 +13,7 @@ internal sealed class ExchangeTimers(Exchange exchange)
     // Made when first armed: most listeners use one or none of them.
     private Clock? _idle, _request, _duration, _periodic;
     private long _idleMicros, _lastProgress;
+    private bool _isOver;
 
     private enum Kind : byte
     {
@@ -30,14 +31,22 @@ internal sealed class ExchangeTimers(Exchange exchange)
     {
         _idleMicros = Options.Overload.Micros(OverloadTimer.StreamIdle, Options.StreamIdleMicros);
         _lastProgress = Loop.Now;
-        if (_idleMicros > 0)
-            Loop.Arm(_idle ??= new Clock(this, Kind.Idle), _idleMicros);
+        _isOver = false;
+        ArmIdle(_idleMicros);
         if (Options.RequestTimeoutMicros > 0)
             Loop.Arm(_request ??= new Clock(this, Kind.Request), Options.RequestTimeoutMicros);
         if (Options.MaxStreamMicros > 0)
             Loop.Arm(_duration ??= new Clock(this, Kind.Duration), Options.MaxStreamMicros);
         if (Options.LogIntervalMicros > 0)
             Loop.Arm(_periodic ??= new Clock(this, Kind.Periodic), Options.LogIntervalMicros);
+    }
+
+    // The clock that an earlier exchange of the pooled object left armed serves this one, too: it looks how long ago the last progress was. Only one that would be due
+    // too late is moved. So the wheel, where neighbours are the clocks of other exchanges, is touched once in a while instead of twice a request.
+    private void ArmIdle(long micros)
+    {
+        if (micros > 0 && !(_idle is { IsArmed: true } armed && armed.DueAt <= Loop.Now + micros))
+            Loop.Arm(_idle ??= new Clock(this, Kind.Idle), micros);
     }
 
     public void OnHead(bool end) => OnProgress(end);
@@ -57,10 +66,7 @@ internal sealed class ExchangeTimers(Exchange exchange)
         if (forward.Timeouts.IdleMicros is { } idle && idle != _idleMicros)
         {
             _idleMicros = idle;
-            if (idle > 0)
-                Loop.Arm(_idle ??= new Clock(this, Kind.Idle), idle);
-            else
-                Loop.Disarm(_idle);
+            ArmIdle(idle);
         }
         ArmDuration(forward.Timeouts);
     }
@@ -108,17 +114,22 @@ internal sealed class ExchangeTimers(Exchange exchange)
 
     public void End()
     {
-        Loop.Disarm(_idle);
+        _isOver = true;
         Loop.Disarm(_request);
         Loop.Disarm(_duration);
         Loop.Disarm(_periodic);
     }
+
+    /// <summary>The exchange leaves its pool.</summary>
+    public void Drop() => Loop.Disarm(_idle);
 
     private void OnDue(Kind kind, long now)
     {
         switch (kind)
         {
             case Kind.Idle:
+                if (_isOver || _idleMicros == 0)
+                    break;
                 long rest = _lastProgress + _idleMicros - now;
                 if (rest > 0)
                     Loop.Arm(_idle ??= new Clock(this, Kind.Idle), rest);

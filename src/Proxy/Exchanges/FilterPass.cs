@@ -408,7 +408,7 @@ internal sealed class ResponsePass(Exchange exchange, FilterSlot[] slots, Filter
 
     private protected override void FinishTrailers() => Exchange.SendTrailers();
 
-    private protected override bool EndsApart => Exchange.Upstream.Version is Http.HttpVersion.Http11 or Http.HttpVersion.Http10;
+    private protected override bool EndsApart => Exchange.Upstream.Connection?.Version is Http.HttpVersion.Http11 or Http.HttpVersion.Http10;
 
     private protected override void OnOverLimit(bool buffering) => Exchange.OnResponseHoldFull(buffering);
 

@@ -12,7 +12,9 @@ public sealed class ExchangePool(Worker worker, HttpOptions options)
     // More than this many idle exchanges are left to the collector: a burst does not cost memory for ever.
     private const int Kept = 1024;
 
-    private readonly Stack<Exchange> _free = new();
+    // A chain through Exchange.NextFree, the one used last in front: it is the warmest.
+    private Exchange? _free;
+    private int _freeCount;
 
     /// <summary>The worker.</summary>
     public Worker Worker { get; } = worker;
@@ -38,17 +40,25 @@ public sealed class ExchangePool(Worker worker, HttpOptions options)
     // Cleaned when it is taken, not when it is given: whoever ended it may still be on the stack, and must find it ended.
     internal Exchange Take()
     {
-        if (_free.Count == 0)
+        if (_free is not { } exchange)
             return new Exchange(Worker, Options);
-        Exchange exchange = _free.Pop();
+        _free = exchange.NextFree;
+        _freeCount--;
+        exchange.NextFree = null;
         exchange.Recycle();
         return exchange;
     }
 
     internal void Give(Exchange exchange)
     {
-        if (_free.Count < Kept)
-            _free.Push(exchange);
+        if (_freeCount >= Kept)
+        {
+            exchange.Drop();
+            return;
+        }
+        exchange.NextFree = _free;
+        _free = exchange;
+        _freeCount++;
     }
 }
 
@@ -63,6 +73,7 @@ public sealed class HttpConnection : RequestAcceptor
     private ExchangePool _next;
     private DownstreamConnection? _codec;
     private byte[]? _certificate;
+    private long _idleSince;
     private uint _requests;
     private int _active;
     private bool _draining, _isTwo, _attached, _counted, _activeAtEnd;
@@ -75,8 +86,7 @@ public sealed class HttpConnection : RequestAcceptor
         _idle = new ConnectionClock(this, 0);
         _age = new ConnectionClock(this, 1);
         _drain = new ConnectionClock(this, 2);
-        if (Options.ConnectionIdleMicros > 0)
-            Loop.Arm(_idle, Options.Overload.Micros(OverloadTimer.ConnectionIdle, Options.ConnectionIdleMicros));
+        BeginIdle();
         if (Options.MaxConnectionMicros > 0)
             Loop.Arm(_age, Options.MaxConnectionMicros);
         Stats.Count(HttpStat.DownstreamCxTotal);
@@ -143,7 +153,6 @@ public sealed class HttpConnection : RequestAcceptor
         Stats.Count(HttpStat.DownstreamRqTotal);
         Stats.Count(_isTwo ? HttpStat.DownstreamRqHttp2Total : HttpStat.DownstreamRqHttp1Total);
         Stats.Move(HttpStat.DownstreamRqActive, 1);
-        Loop.Disarm(_idle);
         Exchange exchange = _next.Take();
         exchange.Begin(this, stream);
         return exchange;
@@ -245,17 +254,42 @@ public sealed class HttpConnection : RequestAcceptor
     {
         _active--;
         Stats.Move(HttpStat.DownstreamRqActive, -1);
-        if (_active == 0 && _codec is not null && Options.ConnectionIdleMicros > 0)
-            Loop.Arm(_idle, Options.Overload.Micros(OverloadTimer.ConnectionIdle, Options.ConnectionIdleMicros));
+        if (_active == 0 && _codec is not null)
+            BeginIdle();
         // One that began before the configuration changed is left to the collector.
         if (ReferenceEquals(exchange.Options, _next.Options))
             _next.Give(exchange);
+        else
+            exchange.Drop();
+    }
+
+    // The clock is not stopped by each request and started again: when it is due it looks since when the connection is idle. Only one that would be due too late is moved.
+    private void BeginIdle()
+    {
+        if (Options.ConnectionIdleMicros <= 0)
+            return;
+        _idleSince = Loop.Now;
+        long micros = Options.Overload.Micros(OverloadTimer.ConnectionIdle, Options.ConnectionIdleMicros);
+        if (!_idle.IsArmed || _idle.DueAt > _idleSince + micros)
+            Loop.Arm(_idle, micros);
+    }
+
+    private bool IsIdleYet()
+    {
+        if (_active > 0 || Options.ConnectionIdleMicros <= 0)
+            return false;
+        long rest = _idleSince + Options.Overload.Micros(OverloadTimer.ConnectionIdle, Options.ConnectionIdleMicros) - Loop.Now;
+        if (rest > 0)
+            Loop.Arm(_idle, rest);
+        return rest <= 0;
     }
 
     private void OnDue(int kind)
     {
         switch (kind)
         {
+            case 0 when !IsIdleYet():
+                break;
             case 0:
                 Noticed?.Invoke(this, "idle");
                 Stats.Count(HttpStat.DownstreamCxIdleTimeout);

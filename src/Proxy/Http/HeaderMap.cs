@@ -314,6 +314,9 @@ public sealed class HeaderMap
         KnownHeader known = _entries[at].Known;
         if (known != KnownHeader.None)
         {
+            // A list has one line always.
+            if (KnownHeaders.IsList(known))
+                return;
             for (int i = IndexOf(known, at + 1); i >= 0; i = IndexOf(known, i + 1))
                 Drop(i);
             return;

@@ -77,7 +77,7 @@ public static class HeaderRules
         foreach (byte b in text)
         {
             uint digit = (uint)b - '0';
-            if (digit > 9 || value > (ulong.MaxValue - digit) / 10)
+            if (digit > 9 || (value >= ulong.MaxValue / 10 && (value > ulong.MaxValue / 10 || digit > ulong.MaxValue % 10)))
                 return false;
             value = (value * 10) + digit;
         }
@@ -88,6 +88,11 @@ public static class HeaderRules
     public static int Status(HeaderMap head)
     {
         ReadOnlySpan<byte> text = head[KnownHeader.Status];
+        if (text.Length == 3)
+        {
+            int hundreds = text[0] - '0', tens = text[1] - '0', ones = text[2] - '0';
+            return (uint)hundreds <= 9 && (uint)tens <= 9 && (uint)ones <= 9 ? (hundreds * 100) + (tens * 10) + ones : 0;
+        }
         return text.Length <= 4 && TryParseLength(text, out ulong value) ? (int)value : 0;
     }
 

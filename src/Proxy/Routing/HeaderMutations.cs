@@ -31,5 +31,5 @@ public sealed record HeaderMutations(IReadOnlyList<byte[]> Remove, IReadOnlyList
     public static HeaderMutations None { get; } = new([], []);
 
     /// <summary>True where nothing is to be done.</summary>
-    public bool IsEmpty => Remove.Count == 0 && Add.Count == 0;
+    public bool IsEmpty { get; } = Remove.Count == 0 && Add.Count == 0;
 }

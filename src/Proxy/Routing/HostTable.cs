@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+
 namespace Lateen.Proxy.Routing;
 
 /// <summary>
@@ -10,6 +13,10 @@ public sealed class HostTable<T> where T : class
     private readonly Dictionary<string, T> _suffixes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, T> _prefixes = new(StringComparer.Ordinal);
     private int[] _suffixLengths = [], _prefixLengths = [];
+
+    private const int LengthMax = 512;
+
+    private bool IsOneForAll => _exact.Count == 0 && _suffixLengths.Length == 0 && _prefixLengths.Length == 0;
 
     /// <summary>The one for <c>*</c>.</summary>
     public T? Any { get; private set; }
@@ -40,13 +47,18 @@ public sealed class HostTable<T> where T : class
     }
 
     /// <summary>The value of the most specific domain that matches; null where none does.</summary>
+    [SkipLocalsInit]
     public T? Find(ReadOnlySpan<byte> host)
     {
-        if (host.Length > 512)
+        if (host.Length > LengthMax || IsOneForAll)
             return Any;
-        Span<char> name = stackalloc char[host.Length];
-        for (int i = 0; i < host.Length; i++)
-            name[i] = (char)Text.Lower(host[i]);
+        Span<char> name = stackalloc char[LengthMax];
+        name = name[..host.Length];
+        if (System.Text.Ascii.ToLower(host, name, out int lowered) != OperationStatus.Done)
+        {
+            for (; lowered < host.Length; lowered++)
+                name[lowered] = (char)Text.Lower(host[lowered]);
+        }
         if (_exact.Count > 0 && _exact.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out T? found))
             return found;
         // A wildcard stands for at least one character.

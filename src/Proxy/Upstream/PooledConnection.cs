@@ -23,6 +23,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     private readonly NextClock _next;
     private Transport? _transport;
     private UpstreamConnection? _codec;
+    private long _idleSince;
     private uint _requests;
     private int _active, _addresses, _trying;
     private bool _draining, _closed, _timedOut, _broken;
@@ -45,6 +46,12 @@ public sealed class PooledConnection : UpstreamConnectionOwner
 
     /// <summary>The codec's side, once connected.</summary>
     public UpstreamConnection Codec => _codec ?? throw new InvariantException("a stream on a connection that is not connected");
+
+    /// <summary>The protocol spoken, once connected.</summary>
+    public HttpVersion Version => _version;
+
+    /// <summary>The transport of a connection that is or was connected.</summary>
+    public Transport Transport => _transport ?? throw new InvariantException("the transport of a connection that is not connected");
 
     /// <summary>When the connect began and ended; microseconds of the loop.</summary>
     public long ConnectBegin { get; private set; }
@@ -188,7 +195,6 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     {
         _active++;
         _requests++;
-        Loop.Disarm(_clock);
         Counters.Count(ClusterCounter.UpstreamRqTotal);
         Counters.Move(ClusterGauge.UpstreamRqActive, 1);
         _broken = false;
@@ -235,8 +241,23 @@ public sealed class PooledConnection : UpstreamConnectionOwner
 
     private void ArmIdle()
     {
-        if (Cluster.Protocol.IdleTimeoutMicros > 0 && _active == 0)
-            Loop.Arm(_clock, Cluster.Protocol.IdleTimeoutMicros);
+        long micros = Cluster.Protocol.IdleTimeoutMicros;
+        if (micros <= 0 || _active > 0)
+            return;
+        // A clock that runs already is left: when it is due it looks since when the connection is idle.
+        _idleSince = Loop.Now;
+        if (!_clock.IsArmed || _clock.DueAt > _idleSince + micros)
+            Loop.Arm(_clock, micros);
+    }
+
+    private bool IsIdleYet()
+    {
+        if (_active > 0 || Cluster.Protocol.IdleTimeoutMicros <= 0)
+            return false;
+        long rest = _idleSince + Cluster.Protocol.IdleTimeoutMicros - Loop.Now;
+        if (rest > 0)
+            Loop.Arm(_clock, rest);
+        return rest <= 0;
     }
 
     // ---- from the codec
@@ -292,6 +313,8 @@ public sealed class PooledConnection : UpstreamConnectionOwner
             OnConnectFailed(CloseReason.Timeout);
             return;
         }
+        if (!age && !IsIdleYet())
+            return;
         Counters.Count(age ? ClusterCounter.UpstreamCxMaxDurationReached : ClusterCounter.UpstreamCxIdleTimeout);
         _draining = true;
         _codec.Drain();

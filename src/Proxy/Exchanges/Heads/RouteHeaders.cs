@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
@@ -59,7 +60,12 @@ public static class RouteHeaders
     }
 
     /// <summary>One level: removals, then all values are evaluated, then all are written.</summary>
-    public static void Apply(HeaderMutations? changes, HeaderMap head, Exchange exchange) => Apply(changes, head, exchange.Facts);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Apply(HeaderMutations? changes, HeaderMap head, Exchange exchange)
+    {
+        if (changes is { IsEmpty: false })
+            Apply(changes, head, exchange.Facts);
+    }
 
     /// <summary>The same for anything that formats can be asked of.</summary>
     public static void Apply(HeaderMutations? changes, HeaderMap head, IStreamFacts facts)

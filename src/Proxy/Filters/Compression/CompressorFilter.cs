@@ -108,7 +108,7 @@ public sealed class CompressorFilter(string name, TransformPool pool, Compressed
     {
         var own = (CompressorSlot)slot;
         if (own.Response is { } running)
-            body = Run(running, own.Output, body, end, slot.Exchange.Upstream.Version ?? HttpVersion.Http11);
+            body = Run(running, own.Output, body, end, slot.Exchange.Upstream.Connection?.Version ?? HttpVersion.Http11);
         return FilterVerdict.Continue;
     }
 

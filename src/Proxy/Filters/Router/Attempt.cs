@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
@@ -185,7 +184,7 @@ internal sealed class Attempt : ResponseReceiver
     {
         _lastProgress = Loop.Now;
         Loop.Disarm(_try);
-        Status = Utf8Parser.TryParse(ResponseHead[KnownHeader.Status], out int status, out _) ? status : 0;
+        Status = HeaderRules.Status(ResponseHead);
         if (end)
             End();
         _slot.OnAttemptHead(this, end);

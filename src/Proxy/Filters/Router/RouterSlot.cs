@@ -239,12 +239,7 @@ internal sealed partial class RouterSlot : FilterSlot
     {
         HeaderMap head = Exchange.RequestHead;
         PooledConnection connection = attempt.Connection!;
-        ref UpstreamOutcome upstream = ref Exchange.Upstream;
-        upstream.Version = attempt.Stream!.Version;
-        upstream.Local = attempt.Stream.Transport.Local;
-        upstream.Remote = attempt.Host.Endpoint.AdditionalAddresses.Count > 0 ? attempt.Stream.Transport.Remote : default;
-        upstream.Tls = connection.Tls;
-        upstream.ConnectionId = connection.Id;
+        Exchange.Upstream.Connection = connection;
         Exchange.Times.UpstreamConnectBegin = connection.ConnectBegin;
         Exchange.Times.UpstreamConnectEnd = connection.ConnectEnd;
         Exchange.Times.UpstreamPoolReady = Exchange.Times.UpstreamSendBegin = Loop.Now;
@@ -252,7 +247,7 @@ internal sealed partial class RouterSlot : FilterSlot
             RouteRewrite.RewriteHostTo(head, attempt.Host.Endpoint.HostnameBytes, _action.AppendForwardedHost, !Router.Options.SuppressEnvoyHeaders);
         Exchange.Options.Tracer?.OnAttemptHead(Exchange, attempt.TraceSpan, head);
         bool more = !RequestComplete || _hasTrailers || _kept.Length > 0;
-        attempt.Stream.SendHead(head, !more);
+        attempt.Stream!.SendHead(head, !more);
         if (!attempt.IsOver && _kept.Length > 0)
             attempt.Send(_kept.Written, RequestComplete && !_hasTrailers);
         if (!attempt.IsOver && _hasTrailers)

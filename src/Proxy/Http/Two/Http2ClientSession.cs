@@ -6,9 +6,6 @@ namespace Lateen.Proxy.Http.Two;
 internal sealed class Http2ClientSession(Http2ClientConnection connection, Transport transport, UpstreamConnectionOwner owner, CodecOptions options)
     : Http2Session(transport, options)
 {
-    private const int SparesMax = 64;
-
-    private readonly Stack<Http2ClientStream> _spareFaces = new();
     private HeaderMap? _ignored;
     private uint _nextId = 1;
     private int _begun;
@@ -39,7 +36,9 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
     {
         if (Free == 0)
             throw new InvariantException("a request was begun on a connection without a free stream");
-        Http2ClientStream face = _spareFaces.TryPop(out Http2ClientStream? spare) ? spare : new Http2ClientStream(this);
+        Http2Stream core = TakeSpare();
+        core.ForgetCounts();
+        Http2ClientStream face = core.Client ??= new Http2ClientStream(this, core);
         face.Begin(receiver);
         _begun++;
         PingIfSilent();
@@ -57,11 +56,10 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
             receiver.OnResponseReset(ResetReason.ConnectionTerminated, "connection_termination");
             return;
         }
-        Http2Stream core = OpenStream(_nextId);
+        Http2Stream core = face.Core;
+        OpenStream(core, _nextId);
         _nextId += 2;
-        core.Client = face;
         core.Paused = face.BodyPaused;
-        face.Core = core;
         face.IsHead = head[KnownHeader.Method].SequenceEqual("HEAD"u8);
         face.Extended = head.Has(KnownHeader.Upgrade) && HeaderRules.HasToken(head[KnownHeader.Connection], "upgrade"u8);
         if (face.Extended)
@@ -218,26 +216,22 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
             return Unlink(core);
         }
 
-        // All of the request is here and waits for a window: it may still leave, with nobody who cares.
-        Http2ClientStream face = core.Client!;
-        face.Detach();
-        core.Client = null;
-        return face;
+        // All of the request is here and waits for a window: it may still leave.
+        core.Orphan = true;
+        return core.Client!;
     }
 
     private Http2ClientStream Unlink(Http2Stream core)
     {
-        Http2ClientStream face = core.Client!;
-        face.Detach();
         CloseStream(core);
-        return face;
+        return core.Client!;
     }
 
     private void Finish(Http2ClientStream face)
     {
         face.Receiver = null;
-        if (_spareFaces.Count < SparesMax)
-            _spareFaces.Push(face);
+        if (face.Core.Id == 0)
+            Spare(face.Core);
         Settle();
     }
 
@@ -259,8 +253,14 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
     protected override void OnLocalEnd(Http2Stream stream)
     {
         // The stream lives until its response ends, or until now where that was earlier.
-        if (stream.Client is null)
-            CloseStream(stream);
+        if (stream.Orphan)
+            CloseOrphan(stream);
+    }
+
+    private void CloseOrphan(Http2Stream stream)
+    {
+        CloseStream(stream);
+        Spare(stream);
     }
 
     public void Reset(Http2ClientStream face, ResetReason reason)
@@ -286,9 +286,9 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
 
     protected override void OnReset(Http2Stream stream, ErrorCode code)
     {
-        if (stream.Client is null)
+        if (stream.Orphan)
         {
-            CloseStream(stream);
+            CloseOrphan(stream);
             return;
         }
         ResetReason reason = code switch
@@ -302,13 +302,13 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
 
     protected override void OnStreamError(Http2Stream stream, ResetReason reason, string detail) 
     {
-        if (stream.Client is null)
-            CloseStream(stream);
+        if (stream.Orphan)
+            CloseOrphan(stream);
         else
             EndByReset(stream, reason, detail);
     }
 
-    protected override void OnSendable(Http2Stream stream) => stream.Client?.Receiver?.OnSendable();
+    protected override void OnSendable(Http2Stream stream) => stream.Client!.Receiver?.OnSendable();
 
     // ---- Ends of the connection ----
 
@@ -334,9 +334,9 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
             _told = true;
             owner.OnDraining(connection);
         }
-        foreach (Http2Stream stream in Streams.Where(s => s.Id > lastStream).ToArray())
+        foreach (Http2Stream stream in Streams.All())
         {
-            if (stream.Id != 0)
+            if (stream.Id > lastStream)
                 OnStreamError(stream, ResetReason.RemoteRefused, "http2.goaway");
         }
         if (InFlight == 0)
@@ -361,16 +361,16 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
     private void TellAll(ResetReason reason, string detail)
     {
         _draining = true;
-        while (AnyStream() is { } stream)
+        while (Active > 0)
         {
-            if (stream.Client is null)
+            foreach (Http2Stream stream in Streams.All())
             {
-                CloseStream(stream);
-                continue;
+                if (stream.Id == 0)
+                    continue;
+                Http2ClientStream face = Unlink(stream);
+                face.Receiver?.OnResponseReset(reason, detail);
+                face.Receiver = null;
             }
-            Http2ClientStream face = Unlink(stream);
-            face.Receiver!.OnResponseReset(reason, detail);
-            face.Receiver = null;
         }
     }
 

@@ -3,13 +3,10 @@ using Lateen.Proxy.Net;
 namespace Lateen.Proxy.Http.Two;
 
 /// <summary>One request to an HTTP/2 upstream: how it is sent.</summary>
-internal sealed class Http2ClientStream(Http2ClientSession session) : UpstreamStream
+internal sealed class Http2ClientStream(Http2ClientSession session, Http2Stream core) : UpstreamStream
 {
-    // Stands in before the head is sent and after the end: its number is 0, so nothing done to it does anything.
-    private static readonly Http2Stream None = new();
-
-    /// <summary>The stream below.</summary>
-    public Http2Stream Core = None;
+    /// <summary>The stream below; its number is 0 before the head is sent and after the end, so that nothing done to it does anything.</summary>
+    public Http2Stream Core => core;
 
     /// <summary>Who receives the response; null when the stream is over.</summary>
     public ResponseReceiver? Receiver;
@@ -26,7 +23,6 @@ internal sealed class Http2ClientStream(Http2ClientSession session) : UpstreamSt
     /// <summary>The head went.</summary>
     public bool HeadSent;
 
-    private StreamBytes _last;
     private bool _paused;
 
     /// <inheritdoc/>
@@ -36,10 +32,10 @@ internal sealed class Http2ClientStream(Http2ClientSession session) : UpstreamSt
     public override Transport Transport => session.Transport;
 
     /// <inheritdoc/>
-    public override bool CanSend => session.CanSend(Core);
+    public override bool CanSend => session.CanSend(core);
 
     /// <inheritdoc/>
-    public override StreamBytes Bytes => Core.Id != 0 ? Core.Bytes : _last;
+    public override StreamBytes Bytes => core.Bytes;
 
     /// <inheritdoc/>
     public override bool BodyPaused
@@ -48,24 +44,15 @@ internal sealed class Http2ClientStream(Http2ClientSession session) : UpstreamSt
         set
         {
             _paused = value;
-            if (Core.Id != 0)
-                session.Pause(Core, value);
+            if (core.Id != 0)
+                session.Pause(core, value);
         }
     }
 
     public void Begin(ResponseReceiver receiver)
     {
-        Core = None;
         Receiver = receiver;
         IsHead = Extended = HeadSent = _paused = false;
-        _last = default;
-    }
-
-    /// <summary>Keeps the counts before the stream below is used again.</summary>
-    public void Detach()
-    {
-        _last = Core.Bytes;
-        Core = None;
     }
 
     /// <inheritdoc/>
@@ -78,10 +65,10 @@ internal sealed class Http2ClientStream(Http2ClientSession session) : UpstreamSt
     }
 
     /// <inheritdoc/>
-    public override void SendBody(ReadOnlySpan<byte> body, bool end) => session.SendBody(Core, body, end);
+    public override void SendBody(ReadOnlySpan<byte> body, bool end) => session.SendBody(core, body, end);
 
     /// <inheritdoc/>
-    public override void SendTrailers(HeaderMap trailers) => session.SendTrailers(Core, trailers);
+    public override void SendTrailers(HeaderMap trailers) => session.SendTrailers(core, trailers);
 
     /// <inheritdoc/>
     public override void Reset(ResetReason reason)

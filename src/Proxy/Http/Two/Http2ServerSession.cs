@@ -10,7 +10,6 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
     private const int PrematureWindow = 500;
     private const long PrematureMicros = 1_000_000;
 
-    private readonly Stack<Http2ServerStream> _spareFaces = new();
     private DelayedClose? _lingering;
     private HeaderMap? _ignored;
 
@@ -125,8 +124,10 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
 
     private Http2ServerStream Accept(uint id)
     {
-        Http2ServerStream face = _spareFaces.TryPop(out Http2ServerStream? spare) ? spare : new Http2ServerStream(this);
-        face.Begin(OpenStream(id));
+        Http2Stream core = TakeSpare();
+        OpenStream(core, id);
+        Http2ServerStream face = core.Server ??= new Http2ServerStream(this, core);
+        face.Begin();
         face.Receiver = acceptor.OnRequest(face);
         return face;
     }
@@ -213,7 +214,7 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
             OnReceived();
         Release(stream, byReset: false);
         face.Receiver.OnStreamDone();
-        Recycle(face);
+        Spare(stream);
         EndIfDrained();
     }
 
@@ -239,7 +240,7 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
         });
         Http2ServerStream face = stream.Server!;
         Release(stream, byReset: false);
-        Recycle(face);
+        Spare(stream);
         EndIfDrained();
     }
 
@@ -250,7 +251,7 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
         Http2ServerStream face = stream.Server!;
         Release(stream, byReset: true);
         face.Receiver.OnRequestReset(code == ErrorCode.RefusedStream ? ResetReason.RemoteRefused : ResetReason.RemoteReset, "http2.remote_reset");
-        Recycle(face);
+        Spare(stream);
         EndIfDrained();
     }
 
@@ -259,7 +260,7 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
         Http2ServerStream face = stream.Server!;
         Release(stream, byReset: true);
         face.Receiver.OnRequestReset(reason, detail);
-        Recycle(face);
+        Spare(stream);
         EndIfDrained();
     }
 
@@ -277,12 +278,6 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
             return;
         acceptor.OnCodecEvent(CodecEvent.TooManyPrematureResets);
         Close("too_many_premature_resets", FailureKind.Overloaded);
-    }
-
-    private void Recycle(Http2ServerStream face)
-    {
-        if (_spareFaces.Count < 64 && !Ended)
-            _spareFaces.Push(face);
     }
 
     protected override void OnSendable(Http2Stream stream) => stream.Server!.Receiver.OnSendable();
@@ -355,11 +350,15 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
 
     private void TellAll(ResetReason reason, string detail)
     {
-        while (AnyStream() is { } stream)
+        while (Active > 0)
         {
-            Http2ServerStream face = stream.Server!;
-            CloseStream(stream);
-            face.Receiver.OnRequestReset(reason, detail);
+            foreach (Http2Stream stream in Streams.All())
+            {
+                if (stream.Id == 0)
+                    continue;
+                CloseStream(stream);
+                stream.Server!.Receiver.OnRequestReset(reason, detail);
+            }
         }
     }
 

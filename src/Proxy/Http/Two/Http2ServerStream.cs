@@ -3,12 +3,12 @@ using Lateen.Proxy.Net;
 namespace Lateen.Proxy.Http.Two;
 
 /// <summary>One request of an HTTP/2 client: how it is answered.</summary>
-internal sealed class Http2ServerStream(Http2ServerSession session) : DownstreamStream
+internal sealed class Http2ServerStream(Http2ServerSession session, Http2Stream core) : DownstreamStream
 {
     private bool _informed;
 
     /// <summary>The stream below; its number is 0 when it is over.</summary>
-    public Http2Stream Core = null!;
+    public Http2Stream Core => core;
 
     /// <summary>Who handles the request.</summary>
     public RequestReceiver Receiver = null!;
@@ -34,22 +34,20 @@ internal sealed class Http2ServerStream(Http2ServerSession session) : Downstream
     public override uint StreamId => _id;
 
     /// <inheritdoc/>
-    public override bool CanSend => session.CanSend(Core);
+    public override bool CanSend => session.CanSend(core);
 
     /// <inheritdoc/>
-    public override StreamBytes Bytes => Core.Bytes;
+    public override StreamBytes Bytes => core.Bytes;
 
     /// <inheritdoc/>
     public override bool BodyPaused
     {
-        get => Core.Paused;
-        set => session.Pause(Core, value);
+        get => core.Paused;
+        set => session.Pause(core, value);
     }
 
-    public void Begin(Http2Stream core)
+    public void Begin()
     {
-        Core = core;
-        core.Server = this;
         _id = core.Id;
         _informed = Extended = Tunnel = HeadSent = false;
     }
@@ -58,38 +56,38 @@ internal sealed class Http2ServerStream(Http2ServerSession session) : Downstream
     public void SendContinue()
     {
         _informed = true;
-        session.SendContinue(Core);
+        session.SendContinue(core);
     }
 
     /// <inheritdoc/>
     public override void SendInformational(HeaderMap head)
     {
-        if (_informed || HeadSent || Core.Id == 0)
+        if (_informed || HeadSent || core.Id == 0)
             return;
         _informed = true;
-        session.SendHead(Core, head, false, false);
+        session.SendHead(core, head, false, false);
     }
 
     /// <inheritdoc/>
     public override void SendHead(HeaderMap head, bool end)
     {
-        if (HeadSent || Core.Id == 0)
+        if (HeadSent || core.Id == 0)
             return;
         HeadSent = true;
-        session.SendHead(Core, head, end, Extended);
+        session.SendHead(core, head, end, Extended);
     }
 
     /// <inheritdoc/>
-    public override void SendBody(ReadOnlySpan<byte> body, bool end) => session.SendBody(Core, body, end);
+    public override void SendBody(ReadOnlySpan<byte> body, bool end) => session.SendBody(core, body, end);
 
     /// <inheritdoc/>
-    public override void SendTrailers(HeaderMap trailers) => session.SendTrailers(Core, trailers);
+    public override void SendTrailers(HeaderMap trailers) => session.SendTrailers(core, trailers);
 
     /// <inheritdoc/>
     public override void Reset(ResetReason reason)
     {
-        if (Core.Id != 0)
-            session.Reset(Core, Tunnel && reason == ResetReason.LocalFailure ? ResetReason.ConnectError : reason);
+        if (core.Id != 0)
+            session.Reset(core, Tunnel && reason == ResetReason.LocalFailure ? ResetReason.ConnectError : reason);
     }
 
     /// <summary>The connection's drain begins: new requests are still taken until the manager's second word (<see cref="DownstreamConnection.GoAway"/>).</summary>

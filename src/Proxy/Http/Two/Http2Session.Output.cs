@@ -289,7 +289,7 @@ internal abstract partial class Http2Session
             return;
 
         // Owners may end streams from inside their call: the list of those to tell is made first. Rare: only behind a full transport.
-        foreach (Http2Stream stream in Streams.Where(s => s.Blocked).ToArray())
+        foreach (Http2Stream stream in Streams.All())
             Unblock(stream);
     }
 
@@ -299,7 +299,7 @@ internal abstract partial class Http2Session
     {
         long change = (long)size - _peerInitialWindow;
         _peerInitialWindow = size;
-        foreach (Http2Stream stream in Streams)
+        foreach (Http2Stream stream in Streams.All())
         {
             stream.SendWindow += change;
             _overflow |= stream.SendWindow > WindowMax;
@@ -317,8 +317,11 @@ internal abstract partial class Http2Session
         if (!_overflow)
             return;
         _overflow = false;
-        foreach (Http2Stream stream in Streams.Where(s => s.SendWindow > WindowMax).ToArray())
-            StreamError(stream, ErrorCode.FlowControlError, ResetReason.ProtocolError, "http2.remote_reset");
+        foreach (Http2Stream stream in Streams.All())
+        {
+            if (stream.Id != 0 && stream.SendWindow > WindowMax)
+                StreamError(stream, ErrorCode.FlowControlError, ResetReason.ProtocolError, "http2.remote_reset");
+        }
     }
 
     private bool WidenConnection(int increment)

@@ -14,8 +14,10 @@ internal abstract partial class Http2Session
     private const int SettingsPerFrameMax = 32;
     private const int ContinuationsMax = 256;
 
-    private readonly Dictionary<uint, Http2Stream> _streams = [];
-    private readonly Stack<Http2Stream> _spare = new();
+    private const int SparesMax = 64;
+
+    private Http2Stream? _spare;
+    private int _spares;
     private InputHold _hold, _block;
     private FrameHead _blockHead;
     private Http2Stream? _dataStream;
@@ -46,7 +48,7 @@ internal abstract partial class Http2Session
     public uint LastPeerStream { get; protected set; }
 
     /// <summary>Open streams.</summary>
-    public int Active => _streams.Count;
+    public int Active => Streams.Count;
 
     protected HpackDecoder Decoder { get; }
 
@@ -96,45 +98,51 @@ internal abstract partial class Http2Session
 
     // ---- Streams ----
 
-    protected Http2Stream OpenStream(uint id)
+    /// <summary>A stream that is not open, the one used last if there is one: it is the warmest.</summary>
+    protected Http2Stream TakeSpare()
     {
-        Http2Stream stream = _spare.TryPop(out Http2Stream? spare) ? spare : new Http2Stream();
-
-        // Until the peer has answered our SETTINGS it may count with the protocol's own window.
-        int window = _settingsUnanswered > 0 ? Math.Max(FirstWindow, Options.Two.StreamWindow) : Options.Two.StreamWindow;
-        stream.Open(id, _peerInitialWindow, window, Transport.Loop.Now);
-        _streams.Add(id, stream);
-        _streamsOpened++;
+        if (_spare is not { } stream)
+            return new Http2Stream();
+        _spare = stream.NextInSlot;
+        _spares--;
+        stream.NextInSlot = null;
         return stream;
     }
 
-    protected Http2Stream? Find(uint id) => _streams.GetValueOrDefault(id);
+    /// <summary>Keeps a closed stream, which nobody holds any more, for reuse. One that stands in the queue is found there as closed and thrown away.</summary>
+    protected void Spare(Http2Stream stream)
+    {
+        if (stream.Queued || _spares == SparesMax || Ended)
+            return;
+        stream.NextInSlot = _spare;
+        _spare = stream;
+        _spares++;
+    }
+
+    protected void OpenStream(Http2Stream stream, uint id)
+    {
+        // Until the peer has answered our SETTINGS it may count with the protocol's own window.
+        int window = _settingsUnanswered > 0 ? Math.Max(FirstWindow, Options.Two.StreamWindow) : Options.Two.StreamWindow;
+        stream.Open(id, _peerInitialWindow, window, Transport.Loop.Now);
+        Streams.Add(stream);
+        _streamsOpened++;
+    }
+
+    protected Http2Stream? Find(uint id) => Streams.Find(id);
 
     /// <summary>Takes the stream out of the table. Whoever still holds it finds the number 0.</summary>
     protected void CloseStream(Http2Stream stream)
     {
-        if (stream.Id == 0 || !_streams.Remove(stream.Id))
+        if (stream.Id == 0 || !Streams.Remove(stream))
             return;
         ReturnConnectionBytes(stream);
         if (_dataStream == stream)
             _dataStream = null;
         stream.Id = 0;
         stream.Pending.Release();
-
-        // One that stands in the queue is found there as closed and thrown away.
-        if (!stream.Queued && _spare.Count < 64)
-            _spare.Push(stream);
     }
 
-    protected Dictionary<uint, Http2Stream>.ValueCollection Streams => _streams.Values;
-
-    /// <summary>Takes any stream out of the table; null when there is none.</summary>
-    protected Http2Stream? AnyStream()
-    {
-        foreach (Http2Stream stream in _streams.Values)
-            return stream;
-        return null;
-    }
+    protected StreamTable Streams { get; } = new();
 
     // ---- Input ----
 

@@ -6,11 +6,17 @@ internal sealed class Http2Stream
     /// <summary>Its number; 0 where the object is spare.</summary>
     public uint Id;
 
-    /// <summary>The server's view of it; null for a client's stream.</summary>
+    /// <summary>The server's view of it, for life; null for a client's stream.</summary>
     public Http2ServerStream? Server;
 
-    /// <summary>The client's view of it; null for a server's stream.</summary>
+    /// <summary>The client's view of it, for life; null for a server's stream.</summary>
     public Http2ClientStream? Client;
+
+    /// <summary>The next behind it in its slot of the table, or among the spare ones.</summary>
+    public Http2Stream? NextInSlot;
+
+    /// <summary>A client's stream whose response is complete: it lives on until its request has left, and nobody cares.</summary>
+    public bool Orphan;
 
     /// <summary>What the peer lets us send; below zero after a SETTINGS that took back.</summary>
     public long SendWindow;
@@ -72,6 +78,13 @@ internal sealed class Http2Stream
     /// <summary>For logs.</summary>
     public StreamBytes Bytes => new(HeadReceivedBytes, (long)Received, HeadSentBytes, BodySentBytes);
 
+    /// <summary>Nothing came and nothing went: for a stream that is taken and not opened yet.</summary>
+    public void ForgetCounts()
+    {
+        Received = 0;
+        HeadReceivedBytes = HeadSentBytes = BodySentBytes = 0;
+    }
+
     /// <summary>Starts a new life.</summary>
     public void Open(uint id, long sendWindow, long receiveWindow, long now)
     {
@@ -79,7 +92,7 @@ internal sealed class Http2Stream
         SendWindow = sendWindow;
         ReceiveWindow = receiveWindow;
         Unreturned = Credited = 0;
-        PendingEnd = Queued = Blocked = Paused = RemoteEnded = LocalEnded = HeadReceived = HasLength = false;
+        PendingEnd = Orphan = Queued = Blocked = Paused = RemoteEnded = LocalEnded = HeadReceived = HasLength = false;
         PendingTrailers = null;
         Length = Received = 0;
         HeadReceivedBytes = HeadSentBytes = BodySentBytes = 0;
