@@ -16,6 +16,12 @@ public sealed class HeaderMap
     private const int BytesKeptMax = 64 * 1024;
     private const int EntriesKeptMax = 256;
 
+    [InlineArray((int)KnownHeader.Status + 1)]
+    private struct PseudoPlaces
+    {
+        private byte _first;
+    }
+
     private struct Entry
     {
         public int NameAt, NameLength, ValueAt, ValueLength;
@@ -26,6 +32,9 @@ public sealed class HeaderMap
     // Which known headers are there, in place of a table of where: hundreds of requests are on their way at once, most questions are for headers that are absent, and what
     // a worker touches decides how much of it stays in its cache. The one that is there is found among the few lines. The arrays come with the first line.
     private KnownHeaderSet _present;
+
+    // Place plus one of each pseudo-header, which are asked for again and again; the last value stands for a place that does not fit.
+    private PseudoPlaces _pseudo;
     private byte[] _bytes = [];
     private Entry[] _entries = [];
     private int _used, _entryCount;
@@ -49,6 +58,7 @@ public sealed class HeaderMap
         if (_entryCount == 0)
             return;
         _present = default;
+        _pseudo = default;
         _used = _entryCount = Count = ByteSize = 0;
         if (_bytes.Length > BytesKeptMax)
             _bytes = [];
@@ -82,7 +92,7 @@ public sealed class HeaderMap
     /// <summary>The first line of a known header.</summary>
     public bool TryGet(KnownHeader header, out ReadOnlySpan<byte> value)
     {
-        int at = IndexOf(header, 0);
+        int at = FirstOf(header);
         value = at < 0 ? default : _bytes.AsSpan(_entries[at].ValueAt, _entries[at].ValueLength);
         return at >= 0;
     }
@@ -122,6 +132,22 @@ public sealed class HeaderMap
     /// <summary>The index of the first line of a known header at or behind <paramref name="from"/>; -1 for none.</summary>
     public int IndexOf(KnownHeader known, int from) => _present.Has(known) ? Search(known, from) : -1;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int FirstOf(KnownHeader header)
+    {
+        if (header > KnownHeader.Status)
+            return IndexOf(header, 0);
+        int place = _pseudo[(int)header];
+        return place < byte.MaxValue ? place - 1 : Search(header, 0);
+    }
+
+    // After a line of it came or went.
+    private void Place(KnownHeader known, int first)
+    {
+        if (known <= KnownHeader.Status)
+            _pseudo[(int)known] = (byte)Math.Min(first + 1, byte.MaxValue);
+    }
+
     private int Search(KnownHeader known, int from)
     {
         ReadOnlySpan<Entry> entries = _entries.AsSpan(0, _entryCount);
@@ -151,7 +177,11 @@ public sealed class HeaderMap
             Join(Search(header, 0), value);
             return;
         }
-        _present.Add(header);
+        if (!_present.Has(header))
+        {
+            _present.Add(header);
+            Place(header, _entryCount);
+        }
         AppendEntry(header, 0, KnownHeaders.NameLength(header), Store(value), value.Length);
     }
 
@@ -185,7 +215,7 @@ public sealed class HeaderMap
     /// <summary>Makes this the only line of the header; it keeps the place of the first.</summary>
     public void Set(KnownHeader header, ReadOnlySpan<byte> value)
     {
-        int at = IndexOf(header, 0);
+        int at = FirstOf(header);
         if (at < 0)
             Add(header, value);
         else
@@ -219,6 +249,7 @@ public sealed class HeaderMap
         for (int at = Search(header, 0); at >= 0; at = Search(header, at + 1))
             Drop(at);
         _present.Remove(header);
+        Place(header, -1);
         return true;
     }
 
@@ -249,8 +280,12 @@ public sealed class HeaderMap
     {
         KnownHeader known = _entries[index].Known;
         Drop(index);
-        if (known != KnownHeader.None && Search(known, 0) < 0)
+        if (known == KnownHeader.None)
+            return;
+        int first = Search(known, 0);
+        if (first < 0)
             _present.Remove(known);
+        Place(known, first);
     }
 
     /// <summary>Adds all lines of another map.</summary>
@@ -343,17 +378,11 @@ public sealed class HeaderMap
     private int Store(ReadOnlySpan<byte> text)
     {
         int at = _used;
-        if (at + text.Length <= _bytes.Length)
-        {
-            text.CopyTo(_bytes.AsSpan(at));
-        }
-        else
-        {
-            // The text may lie in our own array (a value copied to another name): it is read from the old array, which lives on under the span.
+        // The text may lie in our own array (a value copied to another name): it is read from the old array, which lives on under the span.
+        if (at + text.Length > _bytes.Length)
             Grow(text.Length);
-            text.CopyTo(_bytes.AsSpan(at));
-        }
-        _used += text.Length;
+        text.To(_bytes.AsSpan(at));
+        _used = at + text.Length;
         return at;
     }
 
@@ -366,7 +395,7 @@ public sealed class HeaderMap
 
     private int Overwrite(int at, ReadOnlySpan<byte> text)
     {
-        text.CopyTo(_bytes.AsSpan(at));
+        text.To(_bytes.AsSpan(at));
         return at;
     }
 }

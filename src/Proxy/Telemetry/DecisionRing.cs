@@ -104,7 +104,7 @@ public sealed class Decision
     private static byte Copy(ReadOnlySpan<byte> from, ref Span<byte> to, int most)
     {
         int n = Math.Min(from.Length, most);
-        from[..n].CopyTo(to);
+        from[..n].To(to);
         to = to[n..];
         return (byte)n;
     }

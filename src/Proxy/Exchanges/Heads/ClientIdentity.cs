@@ -43,9 +43,9 @@ internal static class ClientIdentity
             SetNumber(head, KnownHeader.XForwardedPort, connection.Local.Port);
         SetScheme(head, options, connection.Tls is not null);
         exchange.IsInternal = single && (client.IsIp ? IsInternal(client, options) : client.Kind == AddressKind.Unix && options.UnixSocketsInternal);
-        if (client.Kind == AddressKind.None)
-            client = connection.Remote;
-        exchange.ClientAddress = client;
+        // Without a word of anybody else it stays the connection's.
+        if (client.Kind != AddressKind.None)
+            exchange.ClientAddress = client;
         Mark(exchange, head, options);
         if (options.UserAgent is { } agent)
             Name(head, agent, options.NodeId);

@@ -211,7 +211,7 @@ public sealed class HpackEncoder
             return;
         }
         PutInteger(0, 7, text.Length);
-        text.CopyTo(_bytes.AsSpan(_used));
+        text.To(_bytes.AsSpan(_used));
         _used += text.Length;
     }
 
