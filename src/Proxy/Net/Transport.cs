@@ -69,6 +69,14 @@ public abstract class Transport
     /// <summary>Takes all of <paramref name="bytes"/>. Never fails: a broken peer shows in <see cref="TransportHandler.OnClosed"/>. Ignored after the close.</summary>
     public abstract void Send(ReadOnlySpan<byte> bytes);
 
+    /// <summary>Takes two pieces that follow each other, a frame's head and what is in it: as two calls of <see cref="Send(ReadOnlySpan{byte})"/>.</summary>
+    public virtual void Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest)
+    {
+        Send(head);
+        if (!rest.IsEmpty)
+            Send(rest);
+    }
+
     /// <summary>Lets what was gathered leave now rather than at the end of the turn.</summary>
     public abstract void Flush();
 

@@ -51,18 +51,9 @@ internal abstract partial class Http2Session
 
     private void SendFrame(FrameType type, byte flags, uint stream, ReadOnlySpan<byte> payload)
     {
-        Span<byte> frame = stackalloc byte[FrameHead.Size + 64];
-        FrameHead.Write(frame, payload.Length, type, flags, stream);
-        if (payload.Length <= 64)
-        {
-            payload.CopyTo(frame[FrameHead.Size..]);
-            Transport.Send(frame[..(FrameHead.Size + payload.Length)]);
-        }
-        else
-        {
-            Transport.Send(frame[..FrameHead.Size]);
-            Transport.Send(payload);
-        }
+        Span<byte> head = stackalloc byte[FrameHead.Size];
+        FrameHead.Write(head, payload.Length, type, flags, stream);
+        Transport.Send(head, payload);
         if (++_framesWaiting > Options.Two.OutboundFramesMax && !Drained())
             Flood(CodecEvent.OutboundFlood, "http2.outbound_frames_flood");
     }

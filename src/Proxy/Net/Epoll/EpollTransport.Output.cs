@@ -21,6 +21,22 @@ internal sealed unsafe partial class EpollTransport
         MarkDirty();
     }
 
+    /// <inheritdoc/>
+    public override void Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest)
+    {
+        if (rest.Length >= DirectBytes || _output.Length + head.Length + rest.Length >= GatherBytes || IsClosed || Has(State.EndRequested))
+        {
+            Send(head);
+            Send(rest);
+            return;
+        }
+        _output.Append(head, _loop.Chunks);
+        _output.Append(rest, _loop.Chunks);
+        if (_output.Length > HighWatermark)
+            _state |= State.AboveWatermark;
+        MarkDirty();
+    }
+
     private int SendNow(ReadOnlySpan<byte> bytes)
     {
         fixed (byte* start = bytes)
