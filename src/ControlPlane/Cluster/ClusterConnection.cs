@@ -141,7 +141,7 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private void WishStatus(ControlLoop loop)
     {
-        if (IsLeader) status?.Wish(StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses()));
+        if (IsLeader) status?.Wish(StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses(), loop.Configuration.FindingsOf));
     }
 
     private void WishDeployments(ControlLoop loop)

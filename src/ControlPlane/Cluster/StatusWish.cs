@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Lateen.Api.Diagnostics;
 using Lateen.Api.Documents;
 using Lateen.Config.Resources;
 using Lateen.Config.Sources.Kubernetes;
@@ -20,7 +21,8 @@ public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWis
     /// <summary>Everything that should be said about the objects of a view, as far as it is not said already.</summary>
     /// <param name="view">The objects, with the status that they have.</param>
     /// <param name="gatewayApi">What became of the objects of the Gateway API.</param>
-    public static IEnumerable<StatusWish> Of(ResourceView view, IReadOnlyList<GatewayApiStatus> gatewayApi)
+    /// <param name="findings">What is to be said about an object that is in force: who took its place, what of it changes nothing.</param>
+    public static IEnumerable<StatusWish> Of(ResourceView view, IReadOnlyList<GatewayApiStatus> gatewayApi, Func<Resource, IEnumerable<Diagnostic>>? findings = null)
     {
         foreach (GatewayApiStatus status in gatewayApi)
         {
@@ -32,11 +34,16 @@ public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWis
         foreach ((ResourceKey key, HeldResource held) in view.Held)
         {
             if (!IsIstios(key.Kind) || held.Resource.Origin.Source != ResourceOrigin.FromCluster) continue;
-            var wish = new StatusWish(key, new JsonObject { [Messages] = Told(held), ["observedGeneration"] = held.Resource.Metadata.Generation });
+            var wish = new StatusWish(key, new JsonObject { [Messages] = Told(held.Diagnostics.Where(found => found.IsError)), ["observedGeneration"] = held.Resource.Metadata.Generation });
             if (!wish.IsSaid(Present(held.Resource))) yield return wish;
         }
-        foreach (Resource mended in view.Everything().Where(resource => IsIstios(resource.Kind) && resource.Status is Istio.Meta.V1Alpha1.IstioStatus { ValidationMessages.Count: > 0 } && !view.Held.ContainsKey(resource.Key)))
-            yield return new StatusWish(mended.Key, new JsonObject { [Messages] = new JsonArray(), ["observedGeneration"] = mended.Metadata.Generation });
+        foreach (Resource taken in view.Everything().Where(resource => IsIstios(resource.Kind) && resource.Origin.Source == ResourceOrigin.FromCluster && !view.Held.ContainsKey(resource.Key)))
+        {
+            Diagnostic[] found = [.. findings?.Invoke(taken) ?? []];
+            if (found.Length == 0 && !SaysSomething(taken.Status)) continue;
+            var wish = new StatusWish(taken.Key, new JsonObject { [Messages] = Told(found), ["observedGeneration"] = taken.Metadata.Generation });
+            if (!wish.IsSaid(Present(taken))) yield return wish;
+        }
     }
 
     /// <summary>Whether a status says all of this; times, on which nobody depends, are not compared.</summary>
@@ -70,10 +77,13 @@ public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWis
 
     private static JsonObject Json(Node node) => JsonNode.Parse(NodeText.ToJson(node, indented: false)) as JsonObject ?? [];
 
-    private static JsonArray Told(HeldResource held) => new([.. held.Diagnostics.Where(found => found.IsError).Select(found => (JsonNode)new JsonObject
+    private static bool SaysSomething(Google.Protobuf.IMessage? status) =>
+        status is Istio.Meta.V1Alpha1.IstioStatus { ValidationMessages.Count: > 0 } or Istio.Networking.V1Alpha3.ServiceEntryStatus { ValidationMessages.Count: > 0 };
+
+    private static JsonArray Told(IEnumerable<Diagnostic> said) => new([.. said.Select(found => (JsonNode)new JsonObject
     {
         ["type"] = new JsonObject { ["code"] = found.Code.Id },
-        ["level"] = "ERROR",
+        ["level"] = found.Level.ToString().ToUpperInvariant(),
         ["message"] = found.Path.Length > 0 ? $"{found.Path}: {found.Text}" : found.Text,
     })]);
 }

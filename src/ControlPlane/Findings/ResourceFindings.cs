@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
@@ -13,13 +14,17 @@ public sealed class ResourceFindings(string domain, string rootNamespace, Refusa
 {
     private readonly Conflicts conflicts = new(domain, rootNamespace);
     private readonly References references = new(domain, rootNamespace);
+    private readonly ConditionalWeakTable<Resource, Diagnostic[]> ofItself = [];
 
     /// <summary>What its author is told at once: conflicts, what is never reached, what changes nothing.</summary>
-    public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) => conflicts.About(resource, view).Concat(Unreached(resource)).Concat(Idle(resource));
+    public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) => conflicts.About(resource, view).Concat(OfItself(resource));
 
     /// <summary>What its status says: that, what it names and is not there, and what of it no proxy would take.</summary>
     /// <remarks>Names are not asked for at once: who applies a whole application may well write the route before the service.</remarks>
     public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) => AtOnce(resource, view).Concat(references.About(resource, view)).Concat(refusals.About(resource));
+
+    // It is asked with every change of anything, and stays what it is as long as the resource is the same object.
+    private Diagnostic[] OfItself(Resource resource) => ofItself.GetValue(resource, static own => [.. Unreached(own), .. Idle(own)]);
 
     // Validation has told of some already, with Istio's rules.
     private static IEnumerable<Diagnostic> Unreached(Resource resource)

@@ -91,6 +91,9 @@ public sealed record Features
     /// <summary>PILOT_ENABLE_STRICT_GATEWAY_MERGING: Gateways that were generated with their deployment share it with hand-written ones of their namespace alone.</summary>
     public bool StrictGatewayMerging => Flag("PILOT_ENABLE_STRICT_GATEWAY_MERGING", true);
 
+    /// <summary>PILOT_SCOPE_GATEWAY_TO_NAMESPACE: a Gateway selects workloads of its own namespace alone.</summary>
+    public bool ScopesGatewaysToNamespace => Flag("PILOT_SCOPE_GATEWAY_TO_NAMESPACE", false);
+
     /// <summary>DISABLE_SHADOW_HOST_SUFFIX: mirrored requests keep their host.</summary>
     public bool DisableShadowHostSuffix => Flag("DISABLE_SHADOW_HOST_SUFFIX", true);
 

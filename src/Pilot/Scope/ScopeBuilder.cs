@@ -59,7 +59,7 @@ public sealed class ScopeBuilder
             Imports = ImportsOf(node.Namespace, isGateway ? null : SidecarOf(node.Namespace, labels), isGateway),
             AllTargets = targets,
             Targets = [.. targets.Where(target => target.Port.Protocol != Protocol.Udp)],
-            Gateway = node.Type == ProxyType.Router ? GatewayMerger.Merge(Snapshot, node.VerifiedIdentity, labels, targets) : null,
+            Gateway = node.Type == ProxyType.Router ? GatewayMerger.Merge(Snapshot, node.VerifiedIdentity, labels, targets, node.Namespace) : null,
             Locality = locality,
             Labels = TopologyLabels.Add(labels, node.ClusterId, locality, node.Metadata.NodeName, network),
             Network = network,

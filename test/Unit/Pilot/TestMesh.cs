@@ -19,7 +19,7 @@ internal sealed class TestMesh
     private readonly Dictionary<ResourceKey, Resource> _resources = [];
     private int _revision;
 
-    public MeshSettings Settings { get; } = new()
+    public MeshSettings Settings { get; init; } = new()
     {
         Mesh = MeshConfigs.Defaults(),
         Networks = new(),

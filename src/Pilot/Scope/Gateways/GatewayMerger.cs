@@ -26,10 +26,11 @@ internal sealed class GatewayMerger
     private readonly Dictionary<(int Number, string Host), GatewayServer> _sniOwners = [];
     private readonly List<ServerConflict> _conflicts = [];
 
-    public static MergedGateway? Merge(MeshSnapshot snapshot, Identity? proxy, IReadOnlyDictionary<string, string> labels, ImmutableArray<ServiceTarget> targets)
+    public static MergedGateway? Merge(MeshSnapshot snapshot, Identity? proxy, IReadOnlyDictionary<string, string> labels, ImmutableArray<ServiceTarget> targets, string proxyNamespace = "")
     {
         var features = snapshot.Settings.Features;
-        var selecting = snapshot.Gateways.All.Where(gateway => TargetsOf(gateway, labels, targets) is not null).ToList();
+        var selecting = snapshot.Gateways.All
+            .Where(gateway => (!features.ScopesGatewaysToNamespace || gateway.Origin.Namespace == proxyNamespace) && TargetsOf(gateway, labels, targets) is not null).ToList();
         var merger = new GatewayMerger();
         foreach (var gateway in features.StrictGatewayMerging ? Strict(selecting) : selecting)
         {
