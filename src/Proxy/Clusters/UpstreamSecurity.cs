@@ -26,6 +26,9 @@ public abstract class UpstreamSecurity
     /// <summary>Connects and shakes hands; <paramref name="handler"/> hears OnConnected when both are done, OnClosed where either failed.</summary>
     public abstract Transport Connect(EventLoop loop, in ConnectOptions options, in SecurityWishes wishes, TransportHandler handler);
 
+    /// <summary>What it is, for a person: who we show ourselves as, and who the other side must be.</summary>
+    public abstract string Words { get; }
+
     /// <summary>The protocol agreed on by ALPN; empty for none.</summary>
     public abstract string AgreedProtocol(Transport transport);
 

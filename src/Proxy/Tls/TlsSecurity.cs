@@ -55,6 +55,23 @@ public sealed class TlsUpstream(TlsSource source) : UpstreamSecurity
     }
 
     /// <inheritdoc/>
+    public override string Words
+    {
+        get
+        {
+            if (source.Current is not { Options: var options })
+                return "TLS whose secrets have not come";
+            string peer = options.Validation switch
+            {
+                null => "the peer is not verified",
+                { Sans.Count: > 0 } asked => $"the peer must be {string.Join(" or ", asked.Sans.Select(san => san.Match.ToString()))}",
+                _ => "the peer may be anyone whom the roots vouch for",
+            };
+            return $"{(options.Certificates.Count > 0 ? "mutual TLS" : "TLS")}, {peer}";
+        }
+    }
+
+    /// <inheritdoc/>
     public override string AgreedProtocol(Transport transport) => (transport as TlsTransport)?.Peer?.Alpn ?? "";
 
     /// <inheritdoc/>

@@ -21,6 +21,9 @@ public sealed class InternalSecurity(UpstreamSecurity? inner, IReadOnlyList<stri
         return inner is null ? loop.Connect(told, handler) : inner.Connect(loop, told, wishes, handler);
     }
 
+    /// <inheritdoc/>
+    public override string Words => inner?.Words ?? "plain text inside of this proxy";
+
     private static void Take(Metadata? from, IReadOnlyList<string> names, Dictionary<string, JsonElement> to)
     {
         foreach (string name in names)

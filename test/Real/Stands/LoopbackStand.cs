@@ -98,6 +98,18 @@ public sealed class LoopbackStand : IAsyncLifetime
         await ExplainedAsync(line);
     }
 
+    [Fact]
+    public async Task An_explanation_tells_how_a_connection_is_secured_and_what_is_not_HTTP()
+    {
+        CommandEnd http = await _mesh.VerbAsync("explain", "--from", "details", "GET", "http://ratings:9080/ratings/0");
+        Assert.Matches(@"Connect +mutual TLS, the peer must be exact ""spiffe://cluster\.local/ns/default/sa/\S+"" \(by what the endpoint takes\)", http.Out);
+        await _mesh.ApplyAsync("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: db\nspec:\n  hosts: [db.test]\n  addresses: [240.1.1.1]\n  ports:\n  - number: 27017\n    name: tcp\n    protocol: TCP\n  resolution: STATIC\n  endpoints:\n  - address: 127.0.0.9\n");
+        CommandEnd tcp = await _mesh.VerbAsync("explain", "--from", "details", "tcp://db.test:27017");
+        Assert.Contains("opaque TCP", tcp.Out, StringComparison.Ordinal);
+        Assert.Matches(@"cluster outbound\|27017\|\|db\.test.*127\.0\.0\.9:27017", tcp.Out);
+        Assert.Matches(@"Connect +plain text", tcp.Out);
+    }
+
     private async Task ExplainedAsync(int line)
     {
         CommandEnd end = await _mesh.VerbAsync("explain", "--from", "istio-ingressgateway", "GET", $"http://any.test:{_mesh.Port}/ratings/0");

@@ -7,6 +7,7 @@ using Lateen.Proxy.Http;
 using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
+using Lateen.Proxy.Tcp;
 using Lateen.Proxy.Telemetry;
 
 namespace Lateen.Proxy.Server;
@@ -93,20 +94,30 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
         }
         Address.TryParse(request.Query.GetValueOrDefault("address") ?? uri.Host, uri.Port, out Address meant);
         var stations = new List<ExplainedStation>();
-        string outcome = Walk(head, meant.Kind == AddressKind.None ? Address.V4(0, uri.Port) : meant, stations);
+        string outcome = Walk(head, FactsOf(uri, meant.Kind == AddressKind.None ? Address.V4(0, uri.Port) : meant), stations);
         return AdminAnswer.Json(Json(stations, outcome));
     }
 
-    private string Walk(HeaderMap head, Address meant, List<ExplainedStation> stations)
+    // tcp: is a protocol that nobody here knows; https: and tls: show a server name, and nothing of what is inside.
+    private static ConnectionFacts FactsOf(Uri uri, Address meant)
     {
-        Listener? listener = Find(meant);
+        var facts = new ConnectionFacts { Local = meant, DirectLocal = meant, Remote = Address.V4(0x7f000001, 1), DirectRemote = Address.V4(0x7f000001, 1) };
+        if (uri.Scheme is "https" or "tls")
+            (facts.TransportProtocol, facts.ServerName) = ("tls", uri.Host);
+        if (uri.Scheme is not ("tcp" or "tls"))
+            facts.ApplicationProtocols = uri.Scheme == "https" ? ["h2", "http/1.1"] : ["http/1.1"];
+        return facts;
+    }
+
+    private string Walk(HeaderMap head, ConnectionFacts facts, List<ExplainedStation> stations)
+    {
+        Listener? listener = Find(facts.Local);
         if (listener is null)
         {
-            stations.Add(new ExplainedStation("Capture", $"no listener for {meant}"));
+            stations.Add(new ExplainedStation("Capture", $"no listener for {facts.Local}"));
             return "the connection goes to no listener";
         }
         stations.Add(new ExplainedStation("Capture", $"listener {listener.Name}"));
-        var facts = new ConnectionFacts { Local = meant, DirectLocal = meant, Remote = Address.V4(0x7f000001, 1), DirectRemote = Address.V4(0x7f000001, 1), ApplicationProtocols = ["http/1.1"] };
         ListenerChain? chain = listener.Chains.Find(facts);
         if (chain is null)
         {
@@ -114,13 +125,21 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
             return "the connection is closed";
         }
         stations.Add(new ExplainedStation("Sniff", $"filter chain {(chain.Name.Length > 0 ? chain.Name : "(default)")}{(chain.Security is null ? "" : ", TLS")}", chain.Origin));
-        if (chain.Handler is not HttpChainHandler http)
-        {
-            stations.Add(new ExplainedStation("Filter", "opaque TCP"));
-            return "relayed as opaque bytes";
-        }
+        if (chain.Handler.Last is not HttpChainHandler http)
+            return Opaque(chain, stations);
         stations.Add(new ExplainedStation("Filter", string.Join(", ", http.Options.Filters.Filters.Select(f => f.Name))));
         return Route(head, http.Options, stations);
+    }
+
+    private static string Opaque(ListenerChain chain, List<ExplainedStation> stations)
+    {
+        stations.Add(new ExplainedStation("Filter", "opaque TCP"));
+        if (chain.Handler is not TcpChainHandler { Upstreams: not null } tcp)
+            return "answered by a network filter";
+        long all = tcp.Options.Targets.Sum(target => (long)target.Weight);
+        foreach (TcpTarget target in tcp.Options.Targets)
+            Endpoints(target.Cluster, tcp.Options.Targets.Count > 1 ? $" (weight {target.Weight} of {all})" : "", stations);
+        return $"relayed as opaque bytes to {string.Join(", ", tcp.Options.Targets.Select(target => target.Cluster.Name))}";
     }
 
     private string Route(HeaderMap head, HttpOptions options, List<ExplainedStation> stations)
@@ -163,9 +182,30 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
             stations.Add(new ExplainedStation("Balance", $"cluster {handle.Name}{share} is unknown", OriginOf(handle)));
             return $"{forward.ClusterNotFoundStatus} NC cluster_not_found";
         }
-        string hosts = string.Join(", ", view.Hosts.All.Take(10).Select(h => $"{h.Address}{(h.Health == HostHealth.Healthy ? "" : $" ({h.Health})")}"));
-        stations.Add(new ExplainedStation("Balance", $"cluster {handle.Name}{share}, {view.Cluster.Balancer.Kind}, endpoints: {(hosts.Length > 0 ? hosts : "none")}", OriginOf(handle)));
+        Endpoints(handle, share, stations);
         return view.Hosts.All.Length > 0 || view.Cluster.Type == ClusterType.OriginalDestination ? $"forwarded to {handle.Name}" : "503 UH no_healthy_upstream";
+    }
+
+    private static void Endpoints(ClusterHandle handle, string share, List<ExplainedStation> stations)
+    {
+        if (handle.Current is not { } view)
+        {
+            stations.Add(new ExplainedStation("Balance", $"cluster {handle.Name}{share} is unknown", OriginOf(handle)));
+            return;
+        }
+        Host[] hosts = [.. view.Hosts.All.Take(10)];
+        string named = string.Join(", ", hosts.Select(h => $"{h.Address}{(h.Health == HostHealth.Healthy ? "" : $" ({h.Health})")}"));
+        stations.Add(new ExplainedStation("Balance", $"cluster {handle.Name}{share}, {view.Cluster.Balancer.Kind}, endpoints: {(named.Length > 0 ? named : "none")}", OriginOf(handle)));
+        if (hosts.Length > 0)
+            stations.Add(new ExplainedStation("Connect", Security(view.Cluster, hosts)));
+    }
+
+    // Who decided: the cluster's own settings (a DestinationRule), or what each endpoint is said to take (its sidecar, and its PeerAuthentication).
+    private static string Security(Cluster cluster, Host[] hosts)
+    {
+        string why = cluster.SecurityMatches.Count > 0 ? "by what the endpoint takes" : cluster.Security is not null ? "as the cluster says" : "nothing asks for TLS";
+        ILookup<string, Host> kinds = hosts.ToLookup(host => host.Security?.Words ?? "plain text");
+        return kinds.Count == 1 ? $"{kinds.First().Key} ({why})" : $"{string.Join("; ", kinds.Select(kind => $"{kind.Key}: {string.Join(", ", kind.Select(host => host.Address))}"))} ({why})";
     }
 
     // As ListenerSet.ForDestination: the address itself, its port on any address, else the listener that takes all.
