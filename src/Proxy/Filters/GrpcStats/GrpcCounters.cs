@@ -6,8 +6,14 @@ using Lateen.Proxy.Statistics;
 namespace Lateen.Proxy.Filters.GrpcStats;
 
 /// <summary>What is counted of one cluster, or of one method of it.</summary>
-public sealed class GrpcCounters(Func<string, Counter> counter)
+/// <param name="counter">Makes a counter by the last part of its name.</param>
+/// <param name="times">Makes the group of the upstream's times, when the first is known.</param>
+public sealed class GrpcCounters(Func<string, Counter> counter, Func<StatGroup> times)
 {
+    /// <summary>Times of the upstream.</summary>
+    internal static readonly StatSchema Times = new([("upstream_rq_time", StatKind.Histogram)]);
+
+    private StatGroup? _times;
     private readonly Counter?[] _codes = new Counter?[17];
     private Counter? _success, _failure, _total, _requests, _responses;
 
@@ -22,6 +28,9 @@ public sealed class GrpcCounters(Func<string, Counter> counter)
             (_failure ??= counter("failure")).Count(worker);
         (_total ??= counter("total")).Count(worker);
     }
+
+    /// <summary>Milliseconds from the request's last byte to the response's.</summary>
+    public void RecordTime(Worker worker, long millis) => (_times ??= times()).Of(worker.Index).Record(0, millis);
 
     /// <summary>Messages of requests.</summary>
     public void CountRequests(Worker worker, long messages)
@@ -66,7 +75,7 @@ public sealed class GrpcCounterTable(StatStore store, string protocol, bool repl
         if (!table.TryGetValue(cluster, out OfCluster? found))
         {
             string prefix = $"cluster.{cluster.Replace(':', '_')}.{protocol}.";
-            table[cluster] = found = new OfCluster(new GrpcCounters(n => store.Counter(prefix + n)));
+            table[cluster] = found = new OfCluster(new GrpcCounters(n => store.Counter(prefix + n), () => store.Group(prefix, GrpcCounters.Times)));
         }
         return byMethod && TrySplit(exchange.RequestHead[KnownHeader.Path], out int service, out int end) ? OfMethod(found, cluster, exchange.RequestHead[KnownHeader.Path], service, end) : found.All;
     }
@@ -81,7 +90,7 @@ public sealed class GrpcCounterTable(StatStore store, string protocol, bool repl
             return cluster.All;
         string serviceName = new(text[1..service]), method = new(text[(service + 1)..]);
         string prefix = $"cluster.{name.Replace(':', '_')}.{protocol}.{(replaceDots ? serviceName.Replace('.', '_') : serviceName)}.{method}.";
-        return cluster.Methods[new string(text)] = new GrpcCounters(n => store.DynamicCounter(prefix + n));
+        return cluster.Methods[new string(text)] = new GrpcCounters(n => store.DynamicCounter(prefix + n), () => store.Group(prefix, GrpcCounters.Times));
     }
 
     /// <summary>The places of the second slash and of the end in /service/method; false where a path is none.</summary>

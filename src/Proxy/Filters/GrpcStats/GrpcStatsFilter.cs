@@ -32,6 +32,9 @@ public sealed record GrpcStatsOptions
     /// <summary>Every method has counters of its own.</summary>
     public bool AllMethods { get; init; }
 
+    /// <summary>How long upstreams take is counted, too.</summary>
+    public bool UpstreamTimes { get; init; }
+
     /// <summary>Methods (as paths) with counters of their own.</summary>
     public IReadOnlyList<byte[]> Methods { get; init; } = [];
 }
@@ -119,10 +122,17 @@ public sealed class GrpcStatsFilter(string name, GrpcStatsOptions options, GrpcC
         return FilterVerdict.Continue;
     }
 
-    private static void CountStatus(CountingSlot own, HeaderMap map)
+    private void CountStatus(CountingSlot own, HeaderMap map)
     {
-        if (own.Counters is { } counters && map.Has(KnownHeader.GrpcStatus))
-            counters.CountStatus(own.Exchange.Worker, Formats.GrpcStatus.Read(map, out int code) ? code : 2);
+        if (own.Counters is not { } counters)
+            return;
+        Worker worker = own.Exchange.Worker;
+        if (map.Has(KnownHeader.GrpcStatus))
+            counters.CountStatus(worker, Formats.GrpcStatus.Read(map, out int code) ? code : 2);
+
+        // The response ends with what is being shown: that its end was noted is not sure yet.
+        if (options.UpstreamTimes && own.Exchange.Facts.Times.UpstreamSendEnd is > 0 and var sent)
+            counters.RecordTime(worker, Math.Max(0, worker.Loop.Now - sent) / 1000);
     }
 
     private sealed class CountingSlot : FilterSlot

@@ -21,11 +21,10 @@ internal sealed class GrpcStatsTranslator : FilterTranslator
     {
         if (ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.GrpcStats.V3.FilterConfig.Parser, rejections) is not { } stats)
             return null;
-        if (stats.EnableUpstreamStats)
-            rejections.Note("grpc_stats: enable_upstream_stats has no effect");
         return new GrpcStatsFilter(name, new GrpcStatsOptions
         {
             EmitFilterState = stats.EmitFilterState,
+            UpstreamTimes = stats.EnableUpstreamStats,
             AllMethods = stats.StatsForAllMethods ?? false,
             Methods = [.. (stats.IndividualMethodStatsAllowlist?.Services ?? []).SelectMany(s => s.MethodNames.Select(m => System.Text.Encoding.UTF8.GetBytes($"/{s.Name}/{m}")))],
         }, new GrpcCounterTable(translation.Statistics, "grpc", stats.ReplaceDotsInGrpcServiceName)) { DisabledByDefault = disabled };
