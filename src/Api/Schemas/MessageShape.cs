@@ -84,6 +84,9 @@ public sealed class MessageShape
     /// <summary>In the order of their declaration; those that protoc made for optional fields come last.</summary>
     public IReadOnlyList<OneofShape> Oneofs { get; }
 
+    /// <summary>The rules of its fields, once somebody has asked for them; made twice where two threads ask first, which harms nobody.</summary>
+    internal Constraints.MessageRules? Rules { get; set; }
+
     /// <summary>Whether the rules of its fields are switched off.</summary>
     internal bool IsFreeOfRules { get; }
 

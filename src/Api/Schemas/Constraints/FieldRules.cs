@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -12,6 +13,11 @@ internal sealed class FieldRules
     private const string StrictName = "^:?[0-9a-zA-Z!#$%&'*+-.^_|~`]+$", LooseName = "^[^\\u0000\\u000A\\u000D]+$";
     private const string StrictValue = "^[^\\u0000-\\u0008\\u000A-\\u001F\\u007F]*$", LooseValue = "^[^\\u0000\\u000A\\u000D]*$";
 
+    // The same read by bytes: they are met in most resources, and the framework's expressions cost more to load than all of them to check.
+    private static readonly SearchValues<byte> NameBytes = SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+,-.^_|~`"u8);
+    private static readonly SearchValues<byte> StrictBarred = SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(b => b != '\t').Append(0x7f).Select(b => (byte)b)]);
+    private static readonly SearchValues<byte> LooseBarred = SearchValues.Create("\0\n\r"u8);
+
     private readonly List<ulong> _numbers = [], _refusedNumbers = [];
     private readonly List<string> _texts = [], _refusedTexts = [];
     private readonly bool _isBytes;
@@ -20,9 +26,10 @@ internal sealed class FieldRules
     private ulong _lengthMin, _bytesMin;
     private ulong _lengthMax = ulong.MaxValue, _bytesMax = ulong.MaxValue;
     private ulong _known;
-    private bool _strict = true, _definedOnly, _ignoreEmpty, _isEmptyFine;
+    private bool _strict = true, _definedOnly, _ignoreEmpty;
     private string _prefix = "", _suffix = "", _patternText = "";
-    private Regex? _pattern;
+    // Made by the first text that is checked by it: most never are.
+    private Lazy<Regex?>? _pattern;
 
     public FieldRules(ReadOnlySpan<byte> bytes, FieldShape field)
     {
@@ -33,11 +40,12 @@ internal sealed class FieldRules
         if (_known is 1 or 2)
         {
             // A header that is not named at all is named rightly: who needs one says min_len beside it.
-            _isEmptyFine = true;
             _patternText = _known == 1 ? (_strict ? StrictName : LooseName) : _strict ? StrictValue : LooseValue;
         }
-        if (_patternText.Length > 0)
-            _pattern = Compile(_patternText);
+        else if (_patternText.Length > 0)
+        {
+            _pattern = new Lazy<Regex?>(() => Compile(_patternText));
+        }
     }
 
     /// <summary>Must be set.</summary>
@@ -274,20 +282,47 @@ internal sealed class FieldRules
             return $"value length must be at least {_bytesMin} bytes";
         if ((ulong)bytes.Length > _bytesMax)
             return $"value length must be at most {_bytesMax} bytes";
-        if (_isBytes || (_lengthMin == 0 && _lengthMax == ulong.MaxValue && _prefix.Length + _suffix.Length + _texts.Count + _refusedTexts.Count == 0 && _pattern is null))
+        return _isBytes ? null : CheckLength(bytes) ?? CheckForm(bytes) ?? CheckText(bytes);
+    }
+
+    private string? CheckLength(ReadOnlySpan<byte> bytes)
+    {
+        // A character has at most four bytes: nearly always the length says it without counting.
+        if ((ulong)bytes.Length >= _lengthMin * 4 && (ulong)bytes.Length <= _lengthMax)
             return null;
-        string text = Encoding.UTF8.GetString(bytes);
-        ulong length = (ulong)text.EnumerateRunes().Count();
+        ulong length = Ascii.IsValid(bytes) ? (ulong)bytes.Length : (ulong)Encoding.UTF8.GetString(bytes).EnumerateRunes().Count();
         if (length < _lengthMin)
             return $"value length must be at least {_lengthMin} characters";
-        if (length > _lengthMax)
-            return $"value length must be at most {_lengthMax} characters";
+        return length > _lengthMax ? $"value length must be at most {_lengthMax} characters" : null;
+    }
+
+    // A name or a value of an HTTP field.
+    private string? CheckForm(ReadOnlySpan<byte> bytes)
+    {
+        if (_known is not (1 or 2) || bytes.IsEmpty)
+            return null;
+        bool isFine = (_known == 1, _strict) switch
+        {
+            (true, true) => bytes[(bytes[0] == ':' ? 1 : 0)..] is { IsEmpty: false } name && name.IndexOfAnyExcept(NameBytes) < 0,
+            (false, true) => bytes.IndexOfAny(StrictBarred) < 0,
+            _ => bytes.IndexOfAny(LooseBarred) < 0,
+        };
+        return isFine ? null : Unlike();
+    }
+
+    private string Unlike() => $"value does not match regex pattern \"{_patternText}\"";
+
+    private string? CheckText(ReadOnlySpan<byte> bytes)
+    {
+        if (_prefix.Length + _suffix.Length + _texts.Count + _refusedTexts.Count == 0 && _pattern is null)
+            return null;
+        string text = Encoding.UTF8.GetString(bytes);
         if (!text.StartsWith(_prefix, StringComparison.Ordinal))
             return $"value does not have prefix \"{_prefix}\"";
         if (!text.EndsWith(_suffix, StringComparison.Ordinal))
             return $"value does not have suffix \"{_suffix}\"";
         if ((_texts.Count > 0 && !_texts.Contains(text)) || _refusedTexts.Contains(text))
             return "value must be in list";
-        return _pattern is null || (_isEmptyFine && text.Length == 0) || _pattern.IsMatch(text) ? null : $"value does not match regex pattern \"{_patternText}\"";
+        return _pattern?.Value is { } pattern && !pattern.IsMatch(text) ? Unlike() : null;
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 using Google.Protobuf.Reflection;
 
@@ -9,11 +8,12 @@ public sealed class MessageRules
 {
     private const int DepthMax = 100;
 
-    private static readonly ConcurrentDictionary<MessageShape, MessageRules> ByShape = new();
-
     private readonly MessageShape _shape;
     private readonly Slot[] _slots;
-    private readonly Dictionary<int, int> _byNumber = [];
+
+    // Place plus one of the slot of a field's number, for the numbers that nearly all fields have; and of the others.
+    private readonly byte[] _byNumber = new byte[128];
+    private readonly Dictionary<int, int> _byLargeNumber = [];
 
     private readonly record struct Slot(FieldShape Field, FieldRules? Rules, string Name);
 
@@ -22,7 +22,19 @@ public sealed class MessageRules
         _shape = shape;
         _slots = [.. shape.Fields.Select(f => new Slot(f, f.Rules, Pascal(f.Name))).Where(s => s.Rules is not null || s.Field.Type == FieldType.Message || s.Field.Oneof >= 0)];
         for (int i = 0; i < _slots.Length; i++)
-            _byNumber[_slots[i].Field.Number] = i;
+        {
+            int number = _slots[i].Field.Number;
+            if (number < _byNumber.Length && i < byte.MaxValue)
+                _byNumber[number] = (byte)(i + 1);
+            else
+                _byLargeNumber[number] = i;
+        }
+    }
+
+    private bool TryFind(int number, out int at)
+    {
+        at = (uint)number < (uint)_byNumber.Length ? _byNumber[number] - 1 : -1;
+        return at >= 0 || _byLargeNumber.TryGetValue(number, out at);
     }
 
     /// <summary>The first rule that the message breaks, as "ClusterValidationError.Name: value length must be at least 1 characters"; null where it keeps all. Broken bytes are the parser's matter.</summary>
@@ -31,7 +43,7 @@ public sealed class MessageRules
     /// <param name="intoAnys">Looks into what each Any holds, too; a receiver leaves that to whoever unpacks it.</param>
     public static string? FirstViolation(MessageShape shape, ReadOnlySpan<byte> message, bool intoAnys = false) => Of(shape).Check(message, 0, intoAnys);
 
-    private static MessageRules Of(MessageShape shape) => ByShape.GetOrAdd(shape, static s => new MessageRules(s));
+    private static MessageRules Of(MessageShape shape) => shape.Rules ??= new MessageRules(shape);
 
     private string? Check(ReadOnlySpan<byte> message, int depth, bool intoAnys)
     {
@@ -42,7 +54,7 @@ public sealed class MessageRules
         var fields = new WireFields(message);
         while (fields.Next())
         {
-            if (!_byNumber.TryGetValue(fields.Number, out int at))
+            if (!TryFind(fields.Number, out int at))
                 continue;
             ref readonly Slot slot = ref _slots[at];
             string? wrong = fields.IsBytes ? CheckBytes(slot, fields.Bytes, depth, intoAnys) : (slot.Field.IsRepeated ? slot.Rules?.Items : slot.Rules)?.Check(fields.Value, slot.Field);
