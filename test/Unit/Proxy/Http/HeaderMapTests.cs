@@ -64,6 +64,25 @@ public sealed class HeaderMapTests
     }
 
     [Fact]
+    public void What_was_removed_is_absent_until_it_is_added_again()
+    {
+        var map = new HeaderMap();
+        map.Add(KnownHeader.Path, "/a"u8);
+        map.Add(KnownHeader.SetCookie, "a"u8);
+        map.Add(KnownHeader.SetCookie, "b"u8);
+        map.Add(KnownHeader.EndUser, "me"u8);
+        map.RemoveAt(map.IndexOf(KnownHeader.SetCookie, 0));
+        Assert.Equal("b", Encoding.ASCII.GetString(map[KnownHeader.SetCookie]));
+        map.Remove(KnownHeaderSet.Of(KnownHeader.Path, KnownHeader.EndUser, KnownHeader.Via));
+        Assert.False(map.Has(KnownHeader.Path));
+        Assert.True(map[KnownHeader.Path].IsEmpty);
+        Assert.False(map.HasAny(KnownHeaderSet.Of(KnownHeader.EndUser, KnownHeader.Via)));
+        map.Add(KnownHeader.Path, "/b"u8);
+        Assert.Equal("set-cookie=b\n:path=/b\n", RecordedRequest.Show(map));
+        Assert.Equal("/b", Encoding.ASCII.GetString(map[KnownHeader.Path]));
+    }
+
+    [Fact]
     public void A_value_of_the_map_can_be_copied_to_another_name_though_the_map_grows()
     {
         var map = new HeaderMap();

@@ -23,6 +23,20 @@ public sealed class HpackTests
         return RecordedRequest.Show(map);
     }
 
+    [Fact]
+    public void A_field_that_was_unsound_when_it_came_is_unsound_from_the_table()
+    {
+        // x-a: a line break, into the table; then the same by its index, in a block of its own.
+        var decoder = new HpackDecoder(4096);
+        foreach (string block in (string[])["4003782d61010a", "be"])
+        {
+            var builder = new HeadBuilder(Options);
+            builder.Begin(BlockKind.RequestTrailers, new HeaderMap(), null);
+            Assert.True(decoder.Decode(Hex(block), builder));
+            Assert.Equal(BlockFault.Field, builder.Fault);
+        }
+    }
+
     /// <summary>RFC 7541 C.3 (plain) and C.4 (Huffman): the same three requests.</summary>
     [Theory]
     [InlineData("828684410f7777772e6578616d706c652e636f6d", "828684be58086e6f2d6361636865", "828785bf400a637573746f6d2d6b65790c637573746f6d2d76616c7565")]
