@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace Lateen.Bench.Load.Mesh;
 
 /// <summary>The steps of a mesh's life, each with the CPU it costs the control plane and the time until the last proxy has it.</summary>
-internal sealed class MeshBench(string program, MeshWorld world, int proxies, string[] options)
+internal sealed class MeshBench(string program, MeshWorld world, int proxies, bool areOurs, string[] options)
 {
     private const int ChangesASecond = 100;
     private readonly List<string> _rows = [];
@@ -25,13 +25,14 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, st
         await QuietAsync();
         Note("started and compiled", _server.CpuSeconds(), double.NaN, -1, 0, 0);
         Note("resident MB after the start", _server.ResidentMegabytes, double.NaN, -1, 0, 0);
-        _clients = [.. Enumerable.Range(0, proxies).Select(i => new MeshClient(i, world, _awaited))];
+        _clients = [.. Enumerable.Range(0, proxies).Select(i => new MeshClient(i, world, _awaited, areOurs))];
         await StepAsync(0, "all proxies connect at once", ConnectAsync);
         Note("resident MB with all proxies", _server.ResidentMegabytes, double.NaN, -1, 0, 0);
         await StepAsync(1, "one endpoint changes", () => EndpointAsync(1));
         await StepAsync(1, "one endpoint changes, again", () => EndpointAsync(2));
-        await StepAsync(2, "one VirtualService changes", () => ChangeAsync(world.VirtualService(10, 5), (MeshClient.Routes, "8080", "")));
-        await StepAsync(2, "one VirtualService changes, again", () => ChangeAsync(world.VirtualService(20, 5), (MeshClient.Routes, "8080", "")));
+        await StepAsync(-1, "twenty endpoints, one after another", () => SinglesAsync(20));
+        await StepAsync(2, "one VirtualService changes", () => ChangeAsync(world.VirtualService(10, 5), RuleOf(world, 10)));
+        await StepAsync(2, "one VirtualService changes, again", () => ChangeAsync(world.VirtualService(20, 5), RuleOf(world, 20)));
         await StepAsync(3, "one DestinationRule changes", () => ChangeAsync(world.DestinationRule(30, 77), (MeshClient.Clusters, world.ClusterOf(30), ""), (MeshClient.Endpoints, world.ClusterOf(30), "")));
         await StepAsync(4, "one service is added", AddServiceAsync);
         await StepAsync(5, $"{ChangesASecond} endpoint changes a second for {churnSeconds} s", () => ChurnAsync(churnSeconds));
@@ -52,7 +53,7 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, st
         await act();
         double wall = watch.Elapsed.TotalMilliseconds;
         await QuietAsync();
-        Note(name, _server.CpuSeconds() - cpu, MeshFigures.Of(world, proxies, step).Target, step, wall, _clients.Sum(c => c.Bytes) - bytes, _clients.Sum(c => c.Messages) - messages);
+        Note(name, _server.CpuSeconds() - cpu, step < 0 ? double.NaN : MeshFigures.Of(world, proxies, step).Target, step, wall, _clients.Sum(c => c.Bytes) - bytes, _clients.Sum(c => c.Messages) - messages);
         if (_clients.FirstOrDefault(c => c.Trouble is not null) is { } troubled)
             throw new InvalidOperationException(troubled.Trouble);
     }
@@ -89,14 +90,39 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, st
         MeshWorld larger = world with { Services = world.Services + 1 };
         int added = world.Services;
         // Its tail of numbers is nobody else's, whatever the addresses of the others.
-        Task all = Task.WhenAll(_awaited.Add(MeshClient.Endpoints, larger.ClusterOf(added)), _awaited.Add(MeshClient.Routes, "8080", larger.HostOf(added)));
+        Task all = Task.WhenAll(_awaited.Add(MeshClient.Endpoints, larger.ClusterOf(added)), Awaited(RuleOf(larger, added)));
         await _server.ApplyAsync([.. larger.ServiceWithPods(added)]);
         await all.WaitAsync(TimeSpan.FromMinutes(2));
+    }
+
+    // Where the rules of a service are seen: in its own virtual host, or in the table of all.
+    private (string Type, string Name, string Inside) RuleOf(MeshWorld of, int service) =>
+        areOurs ? (MeshClient.VirtualHosts, $"8080/{of.HostOf(service)}:8080", "") : (MeshClient.Routes, "8080", of.HostOf(service));
+
+    private Task Awaited((string Type, string Name, string Inside) seen) => _awaited.Add(seen.Type, seen.Name, seen.Inside);
+
+    // One endpoint after another, each seen by all before the next.
+    private async Task SinglesAsync(int count)
+    {
+        for (int i = 0; i < count; i++)
+            await EndpointAsync(3 + i);
+        double[] late = [.. _awaited.Milliseconds.Order()];
+        _rows.Add(string.Create(CultureInfo.InvariantCulture, $"| {Name} | {count} single endpoints | | | | until all have it, debounce included: median {At(late, 0.5):F0}, p99 {At(late, 0.99):F0}, worst {At(late, 1):F0} | | |"));
+    }
+
+    private async Task RuleAmidChurnAsync()
+    {
+        var watch = Stopwatch.StartNew();
+        Task seen = Awaited(RuleOf(world, 40));
+        await _server.ApplyAsync(world.VirtualService(40, 7));
+        await seen;
+        _rows.Add(string.Create(CultureInfo.InvariantCulture, $"| {Name} | one VirtualService amid churn | | | | {watch.ElapsedMilliseconds} | | |"));
     }
 
     private async Task ChurnAsync(int seconds)
     {
         var random = new Random(7);
+        Task amid = Task.CompletedTask;
         var pending = new List<Task>();
         var watch = Stopwatch.StartNew();
         for (int i = 0; i < seconds * ChangesASecond; i++)
@@ -106,10 +132,13 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, st
             // A service that changes again before all have seen it is waited for in its newest form.
             pending.Add(_awaited.Add(MeshClient.Endpoints, world.ClusterOf(service), address));
             await _server.ApplyAsync(world.Slice(service, address));
+            if (i == seconds * ChangesASecond / 2)
+                amid = RuleAmidChurnAsync();
             TimeSpan ahead = TimeSpan.FromSeconds((i + 1.0) / ChangesASecond) - watch.Elapsed;
             if (ahead > TimeSpan.Zero)
                 await Task.Delay(ahead);
         }
+        await amid;
         double took = watch.Elapsed.TotalSeconds;
         while (_awaited.Open > 0 && watch.Elapsed < TimeSpan.FromMinutes(2))
             await Task.Delay(20);
@@ -133,7 +162,7 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, st
         }
     }
 
-    private string Name => $"{world.Services}×{world.Endpoints}, {proxies} proxies" + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "");
+    private string Name => $"{world.Services}×{world.Endpoints}, {proxies} proxies" + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "") + (areOurs ? " of ours" : "");
 
     private void Note(string step, double used, double target, int number, double wall, long bytes, long messages = 0)
     {

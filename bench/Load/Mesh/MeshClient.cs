@@ -3,24 +3,27 @@ using System.Net;
 using Envoy.Config.Cluster.V3;
 using Envoy.Config.Core.V3;
 using Envoy.Config.Listener.V3;
+using Envoy.Config.Route.V3;
 using Envoy.Extensions.Filters.Network.HttpConnectionManager.V3;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Lateen.Bench.Load.Mesh;
 
-/// <summary>One proxy as the control plane sees it: asks for clusters, their endpoints, listeners, their routes, in Envoy's order, and accepts everything.</summary>
-internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited) : IDisposable
+/// <summary>
+/// One proxy as the control plane sees it: asks for clusters, their endpoints, listeners, their routes, in Envoy's order, and accepts everything. One of ours gets virtual hosts one by one.
+/// </summary>
+internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited, bool isOurs) : IDisposable
 {
     public const string Clusters = Prefix + "config.cluster.v3.Cluster", Endpoints = Prefix + "config.endpoint.v3.ClusterLoadAssignment",
-        Listeners = Prefix + "config.listener.v3.Listener", Routes = Prefix + "config.route.v3.RouteConfiguration";
+        Listeners = Prefix + "config.listener.v3.Listener", Routes = Prefix + "config.route.v3.RouteConfiguration", VirtualHosts = Prefix + "config.route.v3.VirtualHost";
     private const string Prefix = "type.googleapis.com/envoy.", Path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
 
     // What a resource refers to, by its version, which is a hash of its bytes: looked into once for all clients.
     private static readonly ConcurrentDictionary<(string, string, string), string[]> References = new();
     private static readonly ConcurrentDictionary<string, string> Texts = new();
-    private readonly Dictionary<string, Dictionary<string, string>> _held = new() { [Clusters] = [], [Endpoints] = [], [Listeners] = [], [Routes] = [] };
-    private readonly Dictionary<string, HashSet<string>> _wanted = new() { [Endpoints] = [], [Routes] = [] };
+    private readonly Dictionary<string, Dictionary<string, string>> _held = new() { [Clusters] = [], [Endpoints] = [], [Listeners] = [], [Routes] = [], [VirtualHosts] = [] };
+    private readonly Dictionary<string, HashSet<string>> _wanted = new() { [Endpoints] = [], [Routes] = [], [VirtualHosts] = [] };
     private readonly HashSet<string> _asked = [];
     private HttpTwoStream? _stream;
     private TaskCompletionSource _complete = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -52,6 +55,8 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited) :
             Ask(Endpoints, _wanted[Endpoints]);
             Ask(Listeners, []);
             Ask(Routes, _wanted[Routes]);
+            if (isOurs)
+                Ask(VirtualHosts, _wanted[VirtualHosts]);
         }
         await _stream.FlushAsync();
         _ = RunAsync(_stream);
@@ -114,11 +119,11 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited) :
 
     private void Follow(string type, List<string> added, List<string> dropped)
     {
-        if (type is Clusters or Listeners && (added.Count > 0 || dropped.Count > 0))
+        if (type is Clusters or Listeners or Routes && (added.Count > 0 || dropped.Count > 0))
             Ask(Referred(type), added, null, dropped);
         if (type == Endpoints && !_asked.Contains(Listeners) && _held[Endpoints].Count >= _wanted[Endpoints].Count)
             Ask(Listeners, []);
-        if (_asked.Contains(Routes) && _held[Routes].Count >= _wanted[Routes].Count && _held[Endpoints].Count >= _wanted[Endpoints].Count && _held[Listeners].Count > 0)
+        if (_asked.Contains(Routes) && _held[Routes].Count >= _wanted[Routes].Count && _held[Endpoints].Count >= _wanted[Endpoints].Count && _held[Listeners].Count > 0 && (!isOurs || _held[VirtualHosts].Count > 0))
             _complete.TrySetResult();
     }
 
@@ -132,10 +137,16 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited) :
         _stream?.Add(request);
     }
 
-    private static string Referred(string type) => type == Clusters ? Endpoints : Routes;
+    private static string Referred(string type) => type switch { Clusters => Endpoints, Listeners => Routes, _ => VirtualHosts };
 
-    private static string[] ReferencesOf(string type, DeltaResource resource) => type is not (Clusters or Listeners) ? []
-        : References.GetOrAdd((type, resource.Name, resource.Version), static (key, body) => key.Item1 == Clusters ? OfCluster(body) : OfListener(body), resource.Body);
+    private static string[] ReferencesOf(string type, DeltaResource resource) => type is not (Clusters or Listeners or Routes) ? []
+        : References.GetOrAdd((type, resource.Name, resource.Version), static (key, body) => key.Item1 switch { Clusters => OfCluster(body), Listeners => OfListener(body), _ => OfRoutes(body) }, resource.Body);
+
+    private static string[] OfRoutes(ReadOnlyMemory<byte> body)
+    {
+        RouteConfiguration routes = RouteConfiguration.Parser.ParseFrom(body.Span);
+        return routes.Vhds is null ? [] : [routes.Name];
+    }
 
     private static string[] OfCluster(ReadOnlyMemory<byte> body)
     {
@@ -161,6 +172,8 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited) :
               "LABELS": { "app": "svc-{{service}}", "version": "v{{(endpoint % 2) + 1}}", "security.istio.io/tlsMode": "istio", "service.istio.io/canonical-name": "svc-{{service}}" },
               "PROXY_CONFIG": { "discoveryAddress": "istiod.istio-system.svc:15012", "serviceCluster": "istio-proxy", "drainDuration": "45s", "concurrency": 2, "statNameLength": 189, "proxyAdminPort": 15000, "controlPlaneAuthPolicy": "MUTUAL_TLS", "binaryPath": "/usr/local/bin/envoy", "configPath": "./etc/istio/proxy" } }
             """);
+        if (isOurs)
+            metadata.Fields["LATEEN_VIRTUAL_HOSTS"] = Value.ForString("true");
         return new Node { Id = $"sidecar~{address}~{pod}.{ns}~{ns}.svc.cluster.local", Cluster = $"svc-{service}.{ns}", Metadata = metadata };
     }
 }

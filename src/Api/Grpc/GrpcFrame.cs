@@ -1,5 +1,5 @@
 // gRPC over HTTP/2 without sockets: status codes, the five-byte prefix of messages, and the percent-encoding of grpc-message. Streams,
-// headers and flow control belong to who owns the connection (Kestrel in ControlPlane, Http/Two in Proxy); the frames are theirs, the
+// headers and flow control belong to who owns the connection (Grpc in ControlPlane, Http/Two in Proxy); the frames are theirs, the
 // bytes inside are read and written here.
 //
 // Nothing here allocates beyond the messages themselves, and nothing throws for what a peer can send.

@@ -18,8 +18,8 @@ public sealed class GrpcCall
     private readonly Http2Connection connection;
     private readonly Http2Output output;
     private readonly int stream;
-    private readonly Channel<byte[]> arrived = Channel.CreateUnbounded<byte[]>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly GrpcFrameReader messages = new(MessageBytesMax);
+    private readonly Channel<BorrowedMessage> arrived = Channel.CreateUnbounded<BorrowedMessage>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly IncomingMessages messages = new(MessageBytesMax);
     private readonly CancellationTokenSource aborted = new();
     private readonly SemaphoreSlim room = new(0, 1);
     private int unread, held, owed;
@@ -70,20 +70,24 @@ public sealed class GrpcCall
     /// <param name="cancel">Ends the wait.</param>
     public async ValueTask<GrpcRead<T>> ReadAsync<T>(MessageParser<T> parser, int bytesMax, CancellationToken cancel) where T : class, IMessage<T>
     {
-        if (!await arrived.Reader.WaitToReadAsync(cancel) || !arrived.Reader.TryRead(out byte[]? bytes))
+        if (!await arrived.Reader.WaitToReadAsync(cancel) || !arrived.Reader.TryRead(out BorrowedMessage message))
         {
             if (Aborted.IsCancellationRequested) throw new OperationCanceledException(Aborted);
             return fault is { } refusal ? new(null, false, refusal) : new(null, true, default);
         }
-        Taken(bytes.Length);
-        if (bytes.Length > bytesMax) return new(null, false, new(GrpcStatus.ResourceExhausted, $"message of {bytes.Length} bytes, the limit is {bytesMax}"));
+        Taken(message.Length);
         try
         {
-            return new(parser.ParseFrom(bytes), false, default);
+            if (message.Length > bytesMax) return new(null, false, new(GrpcStatus.ResourceExhausted, $"message of {message.Length} bytes, the limit is {bytesMax}"));
+            return new(parser.ParseFrom(message.Bytes), false, default);
         }
         catch (Exception malformed) when (BrokenBytes.Shown(malformed))
         {
             return new(null, false, new(GrpcStatus.Internal, "the message is not a " + typeof(T).Name + ": " + malformed.Message));
+        }
+        finally
+        {
+            message.Return();
         }
     }
 
@@ -180,16 +184,18 @@ public sealed class GrpcCall
         int whole = 0;
         while (!bytes.IsEmpty)
         {
-            GrpcFrameResult result = messages.Read(ref bytes, out ReadOnlySpan<byte> message);
+            GrpcFrameResult result = messages.Read(ref bytes, out BorrowedMessage message);
             if (result == GrpcFrameResult.NeedMore) break;
             if (result != GrpcFrameResult.Message) return Fail(result);
             whole += message.Length;
-            arrived.Writer.TryWrite(message.ToArray());
+            // A call that was cut meanwhile takes none.
+            if (!arrived.Writer.TryWrite(message)) message.Return();
         }
         Arrived(whole, received);
         if (!isOver) return true;
         isInputOver = true;
         if (!messages.IsAtBoundary) fault = new(GrpcStatus.Internal, "the stream ended inside a message");
+        messages.Drop();
         arrived.Writer.TryComplete();
         return true;
     }
