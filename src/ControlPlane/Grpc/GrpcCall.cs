@@ -72,7 +72,7 @@ public sealed class GrpcCall
     {
         if (!await arrived.Reader.WaitToReadAsync(cancel) || !arrived.Reader.TryRead(out BorrowedMessage message))
         {
-            if (Aborted.IsCancellationRequested) throw new OperationCanceledException(Aborted);
+            Aborted.ThrowIfCancellationRequested();
             return fault is { } refusal ? new(null, false, refusal) : new(null, true, default);
         }
         Taken(message.Length);

@@ -58,6 +58,6 @@ public sealed class UnservedTests
         foreach ((string message, string field) in UnservedTable.All)
             Assert.True(SchemaSet.Find(message)?.Field(field) is not null, $"{message}.{field}");
         HashSet<string> all = [.. UnservedTable.All.Select(static a => $"{a.Message}.{a.Field}")];
-        Assert.Empty(UnservedTable.Why.Keys.Where(k => !all.Contains(k)));
+        Assert.DoesNotContain(UnservedTable.Why.Keys, k => !all.Contains(k));
     }
 }
