@@ -49,8 +49,8 @@ internal sealed partial class Contestant(string name, int port, Process process,
         return Requests().Match(said) is { Success: true } found ? long.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : throw new InvalidOperationException($"{name}: wrk says {said}");
     }
 
-    // User and system time of all processes, threads that ended included (proc(5): fields 14 and 15 of stat, in hundredths of a second).
-    private double CpuMicros() => Tree(process.Id).Select(p => File.ReadAllText($"/proc/{p}/stat")).Sum(stat =>
+    /// <summary>User and system time of all processes, threads that ended included (proc(5): fields 14 and 15 of stat, in hundredths of a second).</summary>
+    public double CpuMicros() => Tree(process.Id).Select(p => File.ReadAllText($"/proc/{p}/stat")).Sum(stat =>
     {
         string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
         return (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) * 10_000;

@@ -8,7 +8,9 @@ namespace Lateen.Bench.Load;
 /// <summary>Processes on chosen cores, and a folder for their files. All end with it.</summary>
 internal sealed class Lab : IDisposable
 {
-    private const int ProxyCore = 0, LoadCore = 1;
+    /// <summary>Where proxies run, and where clients and backends do.</summary>
+    public const int ProxyCore = 0, LoadCore = 1;
+
     private readonly List<Process> _processes = [];
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("lateen-load-");
 
@@ -18,6 +20,17 @@ internal sealed class Lab : IDisposable
         int port = FreePort();
         Launch(LoadCore, ["nginx", "-c", Write("backend.conf", PeerConfigurations.Backend(_folder.FullName, port))], port);
         return port;
+    }
+
+    /// <summary>The folder of their files.</summary>
+    public string Folder => _folder.FullName;
+
+    /// <summary>Starts ours before the backend with some workers, on both cores.</summary>
+    public Contestant StartLateen(string name, Work work, int backend, string program, int workers)
+    {
+        int port = FreePort();
+        string[] command = [program, "proxy", "-c", Write($"lateen-{workers}.json", Bootstrap.Text(_folder.FullName, work, port, backend, FreePort())), "--concurrency", workers.ToString(CultureInfo.InvariantCulture)];
+        return new Contestant(name, port, Launch(-1, command, port), LoadCore);
     }
 
     /// <summary>Starts a proxy before the backend.</summary>
@@ -46,9 +59,10 @@ internal sealed class Lab : IDisposable
         _folder.Delete(recursive: true);
     }
 
-    private Process Launch(int core, string[] command, int port)
+    /// <summary>Starts a program on a core (-1: on all) and waits until it listens.</summary>
+    public Process Launch(int core, string[] command, int port)
     {
-        var start = new ProcessStartInfo("taskset", ["-c", core.ToString(CultureInfo.InvariantCulture), .. command]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("taskset", ["-c", core < 0 ? "0-63" : core.ToString(CultureInfo.InvariantCulture), .. command]) { RedirectStandardError = true, RedirectStandardOutput = true };
         start.Environment["PATH"] += ":/usr/sbin";
         Process process = Process.Start(start)!;
         _processes.Add(process);
@@ -63,7 +77,8 @@ internal sealed class Lab : IDisposable
         return process;
     }
 
-    private string Write(string name, string text)
+    /// <summary>Writes a file; returns its path.</summary>
+    public string Write(string name, string text)
     {
         string path = Path.Combine(_folder.FullName, name);
         File.WriteAllText(path, text);
@@ -84,7 +99,8 @@ internal sealed class Lab : IDisposable
         }
     }
 
-    private static int FreePort()
+    /// <summary>A port that nobody has.</summary>
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -2,12 +2,14 @@
 // own with the load on another, and they take turns: a machine that is slower in one round is slower for all. Compare inside one table only.
 //   dotnet run -c Release --project bench/Load -- [--lateen PATH] [--rounds N] [--seconds N] [--only http1,http1-full,tcp] [--results FILE]
 //   … -- mesh [--world SxE] [--proxies P] [--namespaces N] [--churn SECONDS] [--clients envoy|ours] [--results FILE] [-- OPTIONS OF THE CONTROL PLANE]: what the control plane costs (folder Mesh)
+//   … -- handshakes | workers | publish [--lateen PATH] [--rounds N] [--seconds N]: connections that begin, a second core, configuration that changes (folder Moments)
 // Needs wrk and nginx (also the backend); HAProxy where it is there. The proxy is the published one (./lateen publish) unless told otherwise.
 //
 // Refused: a load generator of our own (its cost would be measured with ours), and requests a second as the figure (it measures the neighbours, too).
 using System.Globalization;
 using Lateen.Bench.Load;
 using Lateen.Bench.Load.Mesh;
+using Lateen.Bench.Load.Moments;
 
 string Option(string name, string otherwise) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : otherwise;
 
@@ -15,6 +17,18 @@ int rounds = int.Parse(Option("--rounds", "5"), CultureInfo.InvariantCulture), s
 string lateen = Path.GetFullPath(Option("--lateen", ".build/lateen/lateen")), results = Option("--results", "");
 if (args is ["mesh", ..])
     return await MeshAsync();
+if (args is [var moment and ("handshakes" or "workers" or "publish"), ..] && File.Exists(lateen))
+{
+    IEnumerable<string> rows = moment switch
+    {
+        "handshakes" => HandshakeBench.Run(lateen, rounds, seconds),
+        "workers" => WorkersBench.Run(lateen, rounds, seconds),
+        _ => PublishBench.Run(lateen, rounds, seconds),
+    };
+    foreach (string row in rows)
+        Console.WriteLine(row);
+    return 0;
+}
 if (Missing("wrk", "nginx") is { Length: > 0 } missing || !File.Exists(lateen))
 {
     Console.Error.WriteLine(!File.Exists(lateen) ? $"error: {lateen} is not there; ./lateen publish makes it" : "error: not on the PATH: " + string.Join(", ", Missing("wrk", "nginx")));

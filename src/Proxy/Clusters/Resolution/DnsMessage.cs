@@ -78,7 +78,8 @@ public static class DnsMessage
             3 => DnsOutcome.NoName,
             _ => DnsOutcome.Failure,
         };
-        for (int i = 0; i < count && i < AnswersMax; i++)
+        // Records beside an error are not an answer, whatever they hold.
+        for (int i = 0; outcome == DnsOutcome.Answer && i < count && i < AnswersMax; i++)
         {
             if (!SkipName(message, ref at) || at + 10 > message.Length)
                 break;
