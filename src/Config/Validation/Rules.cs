@@ -150,6 +150,9 @@ internal static class Rules
         f.ErrorIf(name.Length > 0 && (plain.Length == 0 || plain.Contains(':') || plain.Any(c => c <= ' ' || c > '~')), Codes.BadHeader, path, $"header name \"{name}\" is not valid");
     }
 
+    /// <summary>What ends up in a header: no proxy takes these (envoy/type/matcher, well_known_regex of header names and values).</summary>
+    public static void NoControls(Findings f, string path, string text) => f.ErrorIf(text.AsSpan().IndexOfAny('\0', '\r', '\n') >= 0, Codes.BadHeader, path, "may not hold line ends or a zero character");
+
     /// <summary>Letters, digits, hyphens and underscores.</summary>
     public static void StrictHeaderName(Findings f, string path, string name) =>
         f.ErrorIf(name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), Codes.BadHeader, path, $"header name \"{name}\" is not valid");

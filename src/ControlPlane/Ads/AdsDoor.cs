@@ -41,7 +41,8 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         call.Start();
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(call.Aborted);
         var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        AdsStream stream = await writer.AskAsync((loop, now) => loop.Streams.Connect(call.Peer, () => wake.Writer.TryWrite(true), now, identities), ended.Token);
+        // Not to be given up half-way: a stream that is connected and that nobody disconnects would stay for ever.
+        AdsStream stream = await writer.AskAsync((loop, now) => loop.Streams.Connect(call.Peer, () => wake.Writer.TryWrite(true), now, identities), CancellationToken.None);
         try
         {
             Task<GrpcEnding?> sending = SendAsync(call, stream, wake.Reader, ended);

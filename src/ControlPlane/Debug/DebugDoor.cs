@@ -22,9 +22,9 @@ public readonly record struct DebugPage(int Status, string ContentType, string T
 /// <summary>Serves /debug and what is below.</summary>
 public sealed class DebugDoor(WriterLoop writer)
 {
-    private delegate DebugPage Page(ControlLoop loop, QueryFields query, bool pretty, DateTimeOffset now);
+    private delegate DebugPage Maker(ControlLoop loop, QueryFields query, bool pretty, DateTimeOffset now);
 
-    private static readonly SortedDictionary<string, (string About, Page Make)> Pages = new(StringComparer.Ordinal)
+    private static readonly SortedDictionary<string, (string About, Maker Make)> Pages = new(StringComparer.Ordinal)
     {
         ["adsz"] = ("Connected proxies, with what they watch", ConnectionPages.Adsz),
         ["authorizationz"] = ("AuthorizationPolicies by namespace", (loop, query, pretty, _) => ConfigPages.Authorizationz(loop, query, pretty)),
@@ -65,11 +65,13 @@ public sealed class DebugDoor(WriterLoop writer)
         if (context.Connection.RemoteIpAddress is { } peer && !IPAddress.IsLoopback(peer)) return Task.FromResult(DebugPage.Refusal(StatusCodes.Status401Unauthorized, "debug pages are served to this machine only"));
         string name = context.Request.Path.Value!["/debug".Length..].Trim('/');
         if (name.Length == 0) return Task.FromResult(new DebugPage(StatusCodes.Status200OK, "text/html; charset=utf-8", Contents()));
-        if (!Pages.TryGetValue(name, out var page)) return Task.FromResult(DebugPage.Refusal(StatusCodes.Status404NotFound, "404 page not found"));
-        var query = new QueryFields(context.Request.Query);
-        bool pretty = context.Request.Query.ContainsKey("pretty");
-        return writer.AskAsync((loop, now) => page.Make(loop, query, pretty, now), context.RequestAborted);
+        IQueryCollection query = context.Request.Query;
+        return writer.AskAsync((loop, now) => Page(loop, name, query, now) ?? DebugPage.Refusal(StatusCodes.Status404NotFound, "404 page not found"), context.RequestAborted);
     }
+
+    /// <summary>A page by its name; null where there is none.</summary>
+    public static DebugPage? Page(ControlLoop loop, string name, IQueryCollection query, DateTimeOffset now) =>
+        Pages.TryGetValue(name, out var page) ? page.Make(loop, new QueryFields(query), query.ContainsKey("pretty"), now) : null;
 
     private static string Names() => "[" + string.Join(",", Pages.Keys.Select(name => $"\"{name}\"")) + "]";
 

@@ -16,11 +16,11 @@ internal sealed class AdsClient : IAsyncDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly HttpClient http;
-    private readonly Channel<IMessage> requests = Channel.CreateUnbounded<IMessage>();
+    private readonly Channel<byte[]> requests = Channel.CreateUnbounded<byte[]>();
     private readonly HttpResponseMessage response;
     private readonly Stream body;
 
-    private AdsClient(HttpClient http, HttpResponseMessage response, Stream body, Channel<IMessage> requests) =>
+    private AdsClient(HttpClient http, HttpResponseMessage response, Stream body, Channel<byte[]> requests) =>
         (this.http, this.response, this.body, this.requests) = (http, response, body, requests);
 
     public static Node Sidecar(string workload, string inNamespace) => new()
@@ -42,7 +42,7 @@ internal sealed class AdsClient : IAsyncDisposable
             };
         }
         var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
-        var requests = Channel.CreateUnbounded<IMessage>();
+        var requests = Channel.CreateUnbounded<byte[]>();
         var request = new HttpRequestMessage(HttpMethod.Post, $"http://{authority}/{service}/{method}")
         {
             Version = HttpVersion.Version20,
@@ -54,7 +54,16 @@ internal sealed class AdsClient : IAsyncDisposable
         return new AdsClient(http, response, await response.Content.ReadAsStreamAsync(), requests);
     }
 
-    public void Send(IMessage request) => Assert.True(requests.Writer.TryWrite(request));
+    public void Send(IMessage request)
+    {
+        var frame = new byte[5 + request.CalculateSize()];
+        BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), frame.Length - 5);
+        request.WriteTo(frame.AsSpan(5));
+        SendBytes(frame);
+    }
+
+    /// <summary>Sends what may be no frame at all.</summary>
+    public void SendBytes(byte[] bytes) => Assert.True(requests.Writer.TryWrite(bytes));
 
     public void Complete() => requests.Writer.Complete();
 
@@ -85,9 +94,9 @@ internal sealed class AdsClient : IAsyncDisposable
 
     private sealed class Frames : HttpContent
     {
-        private readonly ChannelReader<IMessage> messages;
+        private readonly ChannelReader<byte[]> messages;
 
-        public Frames(ChannelReader<IMessage> messages)
+        public Frames(ChannelReader<byte[]> messages)
         {
             this.messages = messages;
             Headers.ContentType = new("application/grpc");
@@ -96,11 +105,8 @@ internal sealed class AdsClient : IAsyncDisposable
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
             await stream.FlushAsync();
-            await foreach (IMessage message in messages.ReadAllAsync())
+            await foreach (byte[] frame in messages.ReadAllAsync())
             {
-                var frame = new byte[5 + message.CalculateSize()];
-                BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), frame.Length - 5);
-                message.WriteTo(frame.AsSpan(5));
                 await stream.WriteAsync(frame);
                 await stream.FlushAsync();
             }

@@ -32,7 +32,13 @@ internal static class AuthenticationRules
         f.ErrorIf(rule.Audiences.Any(a => a.Length == 0), Codes.JwtRule, path + ".audiences", "audience must be non-empty string");
         f.ErrorIf(rule.JwksUri.Length > 0 && !IsHttpUri(rule.JwksUri), Codes.JwtRule, path + ".jwksUri", $"\"{rule.JwksUri}\" is no http or https URI");
         if (rule.Jwks.Length > 0) Jwks(f, path + ".jwks", rule.Jwks);
-        foreach (var header in rule.FromHeaders) f.ErrorIf(header.Name.Length == 0, Codes.JwtRule, path + ".fromHeaders", "location header name must be non-empty string");
+        foreach (var header in rule.FromHeaders)
+        {
+            f.ErrorIf(header.Name.Length == 0, Codes.JwtRule, path + ".fromHeaders", "location header name must be non-empty string");
+            Rules.NoControls(f, path + ".fromHeaders", header.Name);
+            Rules.NoControls(f, path + ".fromHeaders", header.Prefix);
+        }
+        Rules.NoControls(f, path + ".outputPayloadToHeader", rule.OutputPayloadToHeader);
         f.ErrorIf(rule.FromParams.Any(p => p.Length == 0), Codes.JwtRule, path + ".fromParams", "location query must be non-empty string");
         f.ErrorIf(rule.FromCookies.Any(c => c.Length == 0), Codes.JwtRule, path + ".fromCookies", "location cookie must be non-empty string");
         f.ErrorIf(rule.SpaceDelimitedClaims.Any(c => c.Length == 0), Codes.JwtRule, path + ".spaceDelimitedClaims", "claim must be non-empty string");

@@ -37,8 +37,17 @@ public sealed class GatewayApiValidationRunner : RowsRunner
 /// <summary>Plays the webhook's part of <c>istiod-live</c>: admission reviews and what a live istiod answered.</summary>
 public sealed class IstiodLiveRunner : RowsRunner
 {
+    private string _path = "";
+
     /// <inheritdoc/>
     public override string Folder => "istiod-live";
+
+    /// <inheritdoc/>
+    public override IEnumerable<Frame.CaseResult> Run(string path)
+    {
+        _path = path;
+        return base.Run(path);
+    }
 
     /// <inheritdoc/>
     protected override void PlayAll()
@@ -46,6 +55,9 @@ public sealed class IstiodLiveRunner : RowsRunner
         Play("validate.json", Answer);
         Play("inject.json", Injection.LiveWebhook.Answer);
         Play("ca.json", Security.CertificateRows.Verdict);
+        var pages = new LivePages(_path);
+        Play("debug.json", pages.Page);
+        Play("metrics.json", pages.Family);
     }
 
     private static string? Answer(JsonElement row)
