@@ -11,7 +11,9 @@ namespace Lateen.ControlPlane.Grpc;
 public readonly record struct GrpcRead<T>(T? Message, bool Ended, GrpcEnding Refusal) where T : class;
 
 /// <summary>One gRPC call: messages of the client in, messages to it out, and how it ends.</summary>
+#pragma warning disable CA1001 // neither field has a handle behind it as it is used here: there is nothing to free, and a late wake must find them whole
 public sealed class GrpcCall
+#pragma warning restore CA1001
 {
     // What arrived and is not yet read, before the client must wait.
     private const int UnreadBytesMax = 256 << 10, MessageBytesMax = 4 << 20, GiveBackBytes = 256 << 10;

@@ -7,7 +7,9 @@ namespace Lateen.ControlPlane.Grpc;
 /// <summary>What leaves on a connection: one turn at a time, through one borrowed buffer.</summary>
 /// <param name="send">Gives bytes to the transport; completes when it has them all.</param>
 /// <param name="fail">Called when the transport takes no more, or the peer asks for more answers than it reads.</param>
+#pragma warning disable CA1001 // the semaphore has no handle behind it as it is used here: there is nothing to free, and a late sender must find it whole
 internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Action fail)
+#pragma warning restore CA1001
 {
     /// <summary>Most bytes of a message that leave in one turn.</summary>
     public const int PortionMax = (32 << 10) - 256;
