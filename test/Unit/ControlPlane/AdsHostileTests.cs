@@ -93,7 +93,7 @@ public sealed class AdsHostileTests : IAsyncLifetime
             odd.Send(request);
         }
         await ServesAsync(good);
-        string metrics = await running.Writer.AskAsync((loop, now) => loop.Metrics.Text(loop.Streams, now));
+        string metrics = await running.Writer.AskAsync((loop, now) => loop.Metrics.Text(loop.Streams, now), TestContext.Current.CancellationToken);
         Assert.DoesNotMatch("(?m)^pilot_total_xds_internal_errors [1-9]", metrics);
     }
 
