@@ -21,21 +21,21 @@ namespace Lateen.Console;
 /// <summary>A running console.</summary>
 public sealed class ConsoleServer : IHttpApplication<HttpContext>, IAsyncDisposable
 {
-    private readonly MeshApi mesh;
-    private readonly TrafficReadings traffic;
-    private readonly PageDirectory pages;
-    private readonly KestrelServer server;
+    private readonly MeshApi _mesh;
+    private readonly TrafficReadings _traffic;
+    private readonly PageDirectory _pages;
+    private readonly KestrelServer _server;
 
     private ConsoleServer(MeshApi mesh, IPEndPoint listen, TimeProvider time)
     {
-        this.mesh = mesh;
-        traffic = new TrafficReadings(mesh, time);
+        this._mesh = mesh;
+        _traffic = new TrafficReadings(mesh, time);
         string secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-        pages = new PageDirectory(mesh, traffic, secret, time);
+        _pages = new PageDirectory(mesh, _traffic, secret, time);
         var options = new KestrelServerOptions { AddServerHeader = false };
         options.Limits.MaxRequestBodySize = 1 << 20;
         options.Listen(listen, door => Address = door);
-        server = new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), NullLoggerFactory.Instance);
+        _server = new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), NullLoggerFactory.Instance);
     }
 
     /// <summary>Where it listens, once it does.</summary>
@@ -55,7 +55,7 @@ public sealed class ConsoleServer : IHttpApplication<HttpContext>, IAsyncDisposa
         var console = new ConsoleServer(new MeshApi(controlPlane, token), listen, time);
         try
         {
-            await console.server.StartAsync(console, cancel);
+            await console._server.StartAsync(console, cancel);
             return console;
         }
         catch
@@ -79,7 +79,7 @@ public sealed class ConsoleServer : IHttpApplication<HttpContext>, IAsyncDisposa
         }
         context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; img-src data:";
         context.Response.Headers.CacheControl = "no-store";
-        await pages.AnswerAsync(context);
+        await _pages.AnswerAsync(context);
     }
 
     /// <inheritdoc />
@@ -91,9 +91,9 @@ public sealed class ConsoleServer : IHttpApplication<HttpContext>, IAsyncDisposa
     public async ValueTask DisposeAsync()
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
-        await server.StopAsync(patience.Token);
-        server.Dispose();
-        traffic.Dispose();
-        mesh.Dispose();
+        await _server.StopAsync(patience.Token);
+        _server.Dispose();
+        _traffic.Dispose();
+        _mesh.Dispose();
     }
 }

@@ -26,18 +26,18 @@ namespace Lateen.ControlPlane;
 /// <summary>The control plane as a value: configuration goes in, responses come out, time is told. One caller at a time.</summary>
 public sealed class ControlLoop
 {
-    private readonly ResourceStore store;
-    private readonly Func<ViewCompiler> fresh;
-    private readonly Action<string> say;
-    private readonly Debounce debounce;
-    private readonly TimeProvider stopwatch;
-    private readonly ConcurrentQueue<StoreChange> changes = new();
-    private readonly SortedDictionary<string, ResourceView> remotes = new(StringComparer.Ordinal);
-    private readonly KeySets keys;
-    private ViewCompiler compiler;
-    private ResourceView seen;
-    private DateTimeOffset firstChange;
-    private string cause = "global";
+    private readonly ResourceStore _store;
+    private readonly Func<ViewCompiler> _fresh;
+    private readonly Action<string> _say;
+    private readonly Debounce _debounce;
+    private readonly TimeProvider _stopwatch;
+    private readonly ConcurrentQueue<StoreChange> _changes = new();
+    private readonly SortedDictionary<string, ResourceView> _remotes = new(StringComparer.Ordinal);
+    private readonly KeySets _keys;
+    private ViewCompiler _compiler;
+    private ResourceView _seen;
+    private DateTimeOffset _firstChange;
+    private string _cause = "global";
 
     /// <summary>Puts a control plane together and compiles what the store holds.</summary>
     /// <param name="options">Names, bounds and delays; addresses and folders are not looked at.</param>
@@ -49,28 +49,28 @@ public sealed class ControlLoop
     /// <param name="fetchKeys">Begins to fetch a key set of tokens, whose answer goes to <see cref="KeysArrived"/>; null where nobody can.</param>
     public ControlLoop(ControlPlaneOptions options, ResourceStore store, IEnumerable<IResourceGenerator> generators, DateTimeOffset now, TimeProvider stopwatch, Action<string>? say = null, Action<KeySetRequest>? fetchKeys = null)
     {
-        this.store = store;
-        this.stopwatch = stopwatch;
-        this.say = say ?? (_ => { });
+        this._store = store;
+        this._stopwatch = stopwatch;
+        this._say = say ?? (_ => { });
         RootNamespace = options.RootNamespace;
         ClusterId = options.ClusterId;
         var push = new PushOptions { DebounceQuiet = options.DebounceAfter, DebounceMax = options.DebounceMax };
-        fresh = () => new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, new Features(options.Environment));
-        compiler = fresh();
-        debounce = new Debounce(push);
+        _fresh = () => new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, new Features(options.Environment));
+        _compiler = _fresh();
+        _debounce = new Debounce(push);
         Hub = new PushHub(push, generators);
         Metrics = new PilotMetrics(HttpDoors.Version, now);
-        Streams = new AdsStreams(Hub, Metrics, this.say) { AgeMax = options.ConnectionAgeMax };
+        Streams = new AdsStreams(Hub, Metrics, this._say) { AgeMax = options.ConnectionAgeMax };
         Waits = new RevisionWaits(Streams);
-        Configuration = new Configuration(store, Metrics, new ResourceFindings(options.Domain, options.RootNamespace, new Refusals(() => Hub.HeldOut)), () => compiler.GatewayApiStatuses(), options.Kubernetes is not null);
-        store.Changed += changes.Enqueue;
-        seen = store.Current;
-        firstChange = now;
-        keys = new KeySets(fetchKeys);
-        keys.Want(seen, now);
+        Configuration = new Configuration(store, Metrics, new ResourceFindings(options.Domain, options.RootNamespace, new Refusals(() => Hub.HeldOut)), () => _compiler.GatewayApiStatuses(), options.Kubernetes is not null);
+        store.Changed += _changes.Enqueue;
+        _seen = store.Current;
+        _firstChange = now;
+        _keys = new KeySets(fetchKeys);
+        _keys.Want(_seen, now);
         // What would refuse good tokens is not served: the first tick asks for the keys, and compiles when they are there.
-        if (keys.AwaitsFirst) debounce.Note(now);
-        else Compile(now, cause);
+        if (_keys.AwaitsFirst) _debounce.Note(now);
+        else Compile(now, _cause);
     }
 
     /// <summary>The namespace whose resources hold for the whole mesh.</summary>
@@ -80,7 +80,7 @@ public sealed class ControlLoop
     public string ClusterId { get; }
 
     /// <summary>The trust domain of the mesh as its settings are written now.</summary>
-    public string TrustDomain => compiler.SettingsOf(seen).TrustDomain;
+    public string TrustDomain => _compiler.SettingsOf(_seen).TrustDomain;
 
     /// <summary>Sessions and the newest snapshot.</summary>
     public PushHub Hub { get; }
@@ -104,36 +104,36 @@ public sealed class ControlLoop
     public bool IsReady => Hub.Snapshot is not null && !Streams.IsDraining;
 
     /// <summary>Generation of the view that is written now, pushed or not.</summary>
-    public long Generation => store.Current.Generation;
+    public long Generation => _store.Current.Generation;
 
     /// <summary>Compiles anew although nothing changed, so that every proxy is looked at again.</summary>
     public void PushAgain(DateTimeOffset now)
     {
-        if (debounce.DueAt is null) (firstChange, cause) = (now, "debug");
-        debounce.Note(now);
+        if (_debounce.DueAt is null) (_firstChange, _cause) = (now, "debug");
+        _debounce.Note(now);
     }
 
     /// <summary>Another cluster's services and workloads changed, or it is no longer part of the mesh (null).</summary>
     public void SetRemote(string clusterId, ResourceView? view, DateTimeOffset now)
     {
-        if (debounce.DueAt is null) (firstChange, cause) = (now, "endpoint");
-        if (view is null) remotes.Remove(clusterId);
-        else remotes[clusterId] = view;
-        debounce.Note(now);
+        if (_debounce.DueAt is null) (_firstChange, _cause) = (now, "endpoint");
+        if (view is null) _remotes.Remove(clusterId);
+        else _remotes[clusterId] = view;
+        _debounce.Note(now);
     }
 
     /// <summary>Does what is due.</summary>
     /// <returns>When to be called next, if nothing happens before; null for never.</returns>
     public DateTimeOffset? Tick(DateTimeOffset now)
     {
-        while (changes.TryDequeue(out StoreChange? change)) Note(change, now);
-        keys.Want(seen, now);
-        keys.Ask(now);
-        if (!keys.AwaitsFirst && debounce.TryFire(now)) Compile(now, cause);
+        while (_changes.TryDequeue(out StoreChange? change)) Note(change, now);
+        _keys.Want(_seen, now);
+        _keys.Ask(now);
+        if (!_keys.AwaitsFirst && _debounce.TryFire(now)) Compile(now, _cause);
         Streams.EndWarming(now);
         Streams.EndAged(now);
         Waits.Check(now);
-        return Earlier(Earlier(keys.AwaitsFirst ? null : debounce.DueAt, Waits.DueAt), Earlier(Streams.DueAt, keys.DueAt));
+        return Earlier(Earlier(_keys.AwaitsFirst ? null : _debounce.DueAt, Waits.DueAt), Earlier(Streams.DueAt, _keys.DueAt));
     }
 
     /// <summary>A key set that was asked for arrived, or could not be had.</summary>
@@ -143,30 +143,30 @@ public sealed class ControlLoop
     /// <param name="now">The time.</param>
     public void KeysArrived(KeySetName name, string? text, string error, DateTimeOffset now)
     {
-        if (text is null) say($"warn\tkeys\tkeys of {name.Issuer} ({name.Address}) could not be fetched, so that its tokens are refused unless they were fetched before: {error}");
-        if (keys.Arrived(name, text, now)) PushAgain(now);
+        if (text is null) _say($"warn\tkeys\tkeys of {name.Issuer} ({name.Address}) could not be fetched, so that its tokens are refused unless they were fetched before: {error}");
+        if (_keys.Arrived(name, text, now)) PushAgain(now);
     }
 
     /// <summary>A fault of ours, contained: counted and told.</summary>
     public void Faulted(string where, Exception fault)
     {
         Metrics.Faulted();
-        say($"error\tfault\tin {where}: {fault}");
+        _say($"error\tfault\tin {where}: {fault}");
     }
 
     private void Note(StoreChange change, DateTimeOffset now)
     {
-        if (debounce.DueAt is null) (firstChange, cause) = (now, "endpoint");
-        seen = change.After;
-        if (change.Keys.All(key => IsEndpoint(key.Kind))) debounce.NoteEndpoints(now);
-        else debounce.Note(now);
+        if (_debounce.DueAt is null) (_firstChange, _cause) = (now, "endpoint");
+        _seen = change.After;
+        if (change.Keys.All(key => IsEndpoint(key.Kind))) _debounce.NoteEndpoints(now);
+        else _debounce.Note(now);
         foreach (ResourceKey key in change.Keys)
         {
             bool isNew = change.Before.Find(key) is null, isGone = change.After.Find(key) is null;
             Metrics.Changed(key.Kind.Name, isNew ? "add" : isGone ? "delete" : "update");
             // What is compiled together is named after the weightiest change in it.
-            if (key.Kind == Kinds.Service && cause == "endpoint") cause = "service";
-            else if (key.Kind.IsConfiguration) cause = "config";
+            if (key.Kind == Kinds.Service && _cause == "endpoint") _cause = "service";
+            else if (key.Kind.IsConfiguration) _cause = "config";
         }
     }
 
@@ -174,22 +174,22 @@ public sealed class ControlLoop
 
     private void Compile(DateTimeOffset now, string why)
     {
-        long started = stopwatch.GetTimestamp();
+        long started = _stopwatch.GetTimestamp();
         MeshSnapshot snapshot;
         try
         {
-            snapshot = compiler.Compile(seen, keys.Current, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{seen.Generation}", remotes);
+            snapshot = _compiler.Compile(_seen, _keys.Current, $"{now.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}/{_seen.Generation}", _remotes);
         }
         catch (Exception fault)
         {
             // The proxies keep what they have; the next change is compiled from nothing, since what this one left behind cannot be trusted.
-            compiler = fresh();
-            Faulted($"compiling generation {seen.Generation}", fault);
+            _compiler = _fresh();
+            Faulted($"compiling generation {_seen.Generation}", fault);
             return;
         }
-        Metrics.Compiled(why, now - firstChange, stopwatch.GetElapsedTime(started), snapshot.Registry.Services.Length, seen.All(Kinds.VirtualService).Count);
-        Streams.Publish(snapshot, seen.Generation, Configuration.Revision, firstChange, now);
-        say($"info\tads\tpush {snapshot.Revision} for {why}: revision {Configuration.Revision}, {snapshot.Registry.Services.Length} services, {Streams.Count} proxies");
+        Metrics.Compiled(why, now - _firstChange, _stopwatch.GetElapsedTime(started), snapshot.Registry.Services.Length, _seen.All(Kinds.VirtualService).Count);
+        Streams.Publish(snapshot, _seen.Generation, Configuration.Revision, _firstChange, now);
+        _say($"info\tads\tpush {snapshot.Revision} for {why}: revision {Configuration.Revision}, {snapshot.Registry.Services.Length} services, {Streams.Count} proxies");
         Compiled?.Invoke();
     }
 

@@ -19,18 +19,18 @@ public sealed class Authority
     internal static readonly TimeSpan Backdating = TimeSpan.FromMinutes(2);
 
     private const int SerialBytes = 16;
-    private readonly Lock signing = new();
-    private readonly AuthorityOptions options;
-    private volatile SigningBundle bundle;
+    private readonly Lock _signing = new();
+    private readonly AuthorityOptions _options;
+    private volatile SigningBundle _bundle;
 
     /// <summary>An authority that signs with a bundle.</summary>
-    public Authority(SigningBundle bundle, AuthorityOptions options) => (this.bundle, this.options) = (bundle, options);
+    public Authority(SigningBundle bundle, AuthorityOptions options) => (this._bundle, this._options) = (bundle, options);
 
     /// <summary>What is signed with now.</summary>
-    public SigningBundle Bundle => bundle;
+    public SigningBundle Bundle => _bundle;
 
     /// <summary>Bounds of what is signed.</summary>
-    public AuthorityOptions Options => options;
+    public AuthorityOptions Options => _options;
 
     /// <summary>Called with the new bundle after each replacement; on the replacing thread.</summary>
     public event Action<SigningBundle>? Replaced;
@@ -38,7 +38,7 @@ public sealed class Authority
     /// <summary>Signs with another bundle from now on.</summary>
     public void Replace(SigningBundle fresh)
     {
-        bundle = fresh;
+        _bundle = fresh;
         Replaced?.Invoke(fresh);
     }
 
@@ -51,11 +51,11 @@ public sealed class Authority
     /// <returns>PEM of leaf, intermediates where there are any, and roots; null where nothing was signed.</returns>
     public IReadOnlyList<string>? Sign(string requestPem, IReadOnlyList<string> identities, TimeSpan asked, DateTimeOffset now, out SigningProblem? problem)
     {
-        SigningBundle with = bundle;
-        TimeSpan life = asked > TimeSpan.Zero ? asked : options.WorkloadLife;
+        SigningBundle with = _bundle;
+        TimeSpan life = asked > TimeSpan.Zero ? asked : _options.WorkloadLife;
         if (SigningRequest.Read(requestPem, out problem) is not { } key) return null;
-        if (life > options.WorkloadLifeMax)
-            problem = new(SigningFault.Life, $"requested TTL {GoDurations.Of(life)} is greater than the max allowed TTL {GoDurations.Of(options.WorkloadLifeMax)}");
+        if (life > _options.WorkloadLifeMax)
+            problem = new(SigningFault.Life, $"requested TTL {GoDurations.Of(life)} is greater than the max allowed TTL {GoDurations.Of(_options.WorkloadLifeMax)}");
         else if (with.Signer.NotAfter <= now.UtcDateTime)
             problem = new(SigningFault.NotReady, "the signing certificate has expired");
         if (problem is not null) return null;
@@ -69,8 +69,8 @@ public sealed class Authority
     /// <param name="now">The time.</param>
     public X509Certificate2 Serving(IEnumerable<string> hosts, DateTimeOffset now)
     {
-        SigningBundle with = bundle;
-        using RSA key = RSA.Create(options.KeyBits);
+        SigningBundle with = _bundle;
+        using RSA key = RSA.Create(_options.KeyBits);
         using X509Certificate2 leaf = Issue(with, new PublicKey(key), SubjectNames.Of(hosts), with.Signer.NotAfter - now.UtcDateTime, now);
         return leaf.CopyWithPrivateKey(key);
     }
@@ -86,7 +86,7 @@ public sealed class Authority
         request.CertificateExtensions.Add(names);
         DateTimeOffset end = now + life < with.Signer.NotAfter.ToUniversalTime() ? now + life : with.Signer.NotAfter.ToUniversalTime();
         // One key, one signature at a time: .NET promises nothing of several.
-        lock (signing) return request.Create(with.Signer.SubjectName, with.Generator(), now - Backdating, end, Serial());
+        lock (_signing) return request.Create(with.Signer.SubjectName, with.Generator(), now - Backdating, end, Serial());
     }
 
     internal static byte[] Serial()

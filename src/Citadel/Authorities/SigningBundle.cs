@@ -6,10 +6,10 @@ namespace Lateen.Citadel.Authorities;
 /// <summary>What an authority signs with, and what others trust it by. Immutable.</summary>
 public sealed class SigningBundle
 {
-    private readonly AsymmetricAlgorithm key;
+    private readonly AsymmetricAlgorithm _key;
 
     private SigningBundle(X509Certificate2 signer, AsymmetricAlgorithm key, string chainPem, string rootsPem, IReadOnlyList<X509Certificate2> roots) =>
-        (Signer, this.key, ChainPem, RootsPem, Roots) = (signer, key, chainPem, rootsPem, roots);
+        (Signer, this._key, ChainPem, RootsPem, Roots) = (signer, key, chainPem, rootsPem, roots);
 
     /// <summary>The certificate whose key signs: a root, or an intermediate.</summary>
     public X509Certificate2 Signer { get; }
@@ -24,7 +24,7 @@ public sealed class SigningBundle
     public IReadOnlyList<X509Certificate2> Roots { get; }
 
     /// <summary>PEM of the private key (PKCS #8).</summary>
-    public string KeyPem => key.ExportPkcs8PrivateKeyPem();
+    public string KeyPem => _key.ExportPkcs8PrivateKeyPem();
 
     /// <summary>Puts a bundle together and looks whether its parts fit.</summary>
     /// <param name="signerPem">The signing certificate.</param>
@@ -53,10 +53,10 @@ public sealed class SigningBundle
     }
 
     /// <summary>The same signer, and other roots to trust.</summary>
-    internal SigningBundle Trusting(IReadOnlyList<X509Certificate2> roots) => new(Signer, key, ChainPem, Pem(roots), roots);
+    internal SigningBundle Trusting(IReadOnlyList<X509Certificate2> roots) => new(Signer, _key, ChainPem, Pem(roots), roots);
 
     /// <summary>Makes signatures. Not for two threads at once.</summary>
-    internal X509SignatureGenerator Generator() => key switch
+    internal X509SignatureGenerator Generator() => _key switch
     {
         RSA rsa => X509SignatureGenerator.CreateForRSA(rsa, RSASignaturePadding.Pkcs1),
         ECDsa elliptic => X509SignatureGenerator.CreateForECDsa(elliptic),

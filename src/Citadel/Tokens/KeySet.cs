@@ -8,9 +8,9 @@ namespace Lateen.Citadel.Tokens;
 /// <summary>Public keys of an issuer (JSON Web Key Set, RFC 7517).</summary>
 public sealed class KeySet
 {
-    private readonly IReadOnlyList<(string Id, AsymmetricAlgorithm Key)> keys;
+    private readonly IReadOnlyList<(string Id, AsymmetricAlgorithm Key)> _keys;
 
-    private KeySet(IReadOnlyList<(string Id, AsymmetricAlgorithm Key)> keys) => this.keys = keys;
+    private KeySet(IReadOnlyList<(string Id, AsymmetricAlgorithm Key)> keys) => this._keys = keys;
 
     /// <summary>No key at all: no token is good.</summary>
     public static KeySet None { get; } = new([]);
@@ -48,9 +48,9 @@ public sealed class KeySet
         }
         byte[] content = Encoding.ASCII.GetBytes($"{head}.{payload}");
         // One lock for all: keys are shared, and .NET promises nothing of several threads on one.
-        lock (keys)
+        lock (_keys)
         {
-            foreach ((string keyId, AsymmetricAlgorithm key) in keys)
+            foreach ((string keyId, AsymmetricAlgorithm key) in _keys)
             {
                 if ((id.Length == 0 || keyId.Length == 0 || id == keyId) && Verifies(key, algorithm, content, signed)) return true;
             }

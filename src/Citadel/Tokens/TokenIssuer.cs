@@ -18,17 +18,17 @@ public sealed class TokenIssuer : IDisposable
     public static readonly TimeSpan Life = TimeSpan.FromSeconds(43_200);
 
     private const string KeyFile = "token-key.pem", KeySetFile = "token-keys.json";
-    private readonly ECDsa key;
-    private readonly string keyId;
+    private readonly ECDsa _key;
+    private readonly string _keyId;
 
     private TokenIssuer(ECDsa key)
     {
-        this.key = key;
-        keyId = Convert.ToHexStringLower(SHA256.HashData(key.ExportSubjectPublicKeyInfo()).AsSpan(0, 8));
+        this._key = key;
+        _keyId = Convert.ToHexStringLower(SHA256.HashData(key.ExportSubjectPublicKeyInfo()).AsSpan(0, 8));
     }
 
     /// <summary>The public half, for those who check.</summary>
-    public string KeySetText => KeySet.Write(key, keyId);
+    public string KeySetText => KeySet.Write(_key, _keyId);
 
     /// <summary>Where the public half of a folder's key is.</summary>
     public static string KeySetPath(string folder) => Path.Combine(folder, KeySetFile);
@@ -65,7 +65,7 @@ public sealed class TokenIssuer : IDisposable
     /// <summary>A token of an account, in the form of Kubernetes' projected ones.</summary>
     public string Issue(string ns, string account, string pod, DateTimeOffset now, string audience = Audience)
     {
-        var head = new JsonObject { ["alg"] = "ES256", ["kid"] = keyId };
+        var head = new JsonObject { ["alg"] = "ES256", ["kid"] = _keyId };
         var claims = new JsonObject
         {
             ["aud"] = new JsonArray(audience),
@@ -77,11 +77,11 @@ public sealed class TokenIssuer : IDisposable
             ["sub"] = $"system:serviceaccount:{ns}:{account}",
         };
         string content = $"{Encoded(head)}.{Encoded(claims)}";
-        return $"{content}.{Base64Url.EncodeToString(key.SignData(Encoding.ASCII.GetBytes(content), HashAlgorithmName.SHA256))}";
+        return $"{content}.{Base64Url.EncodeToString(_key.SignData(Encoding.ASCII.GetBytes(content), HashAlgorithmName.SHA256))}";
     }
 
     /// <inheritdoc/>
-    public void Dispose() => key.Dispose();
+    public void Dispose() => _key.Dispose();
 
     private static string Encoded(JsonObject part) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(part.ToJsonString()));
 }

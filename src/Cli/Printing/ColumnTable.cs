@@ -13,20 +13,20 @@ public readonly record struct Cell(string Text, Tone Tone = Tone.Plain)
 public sealed class ColumnTable(params string[] columns)
 {
     private const int Gap = 3;
-    private readonly List<Cell[]> rows = [];
+    private readonly List<Cell[]> _rows = [];
 
     /// <summary>Number of rows so far.</summary>
-    public int Count => rows.Count;
+    public int Count => _rows.Count;
 
     /// <summary>Adds a row; it has as many cells as there are columns.</summary>
-    public void Row(params Cell[] cells) => rows.Add(cells);
+    public void Row(params Cell[] cells) => _rows.Add(cells);
 
     /// <summary>Prints the table.</summary>
     public void Print(Terminal terminal, bool headings = true)
     {
-        int[] widths = [.. columns.Select((column, i) => rows.Select(row => row[i].Text.Length).Append(headings ? column.Length : 0).Max() + Gap)];
+        int[] widths = [.. columns.Select((column, i) => _rows.Select(row => row[i].Text.Length).Append(headings ? column.Length : 0).Max() + Gap)];
         if (headings) terminal.Line(Joined(terminal, [.. columns.Select(column => (Cell)column)], widths));
-        foreach (Cell[] row in rows) terminal.Line(Joined(terminal, row, widths));
+        foreach (Cell[] row in _rows) terminal.Line(Joined(terminal, row, widths));
     }
 
     private static string Joined(Terminal terminal, Cell[] cells, int[] widths)

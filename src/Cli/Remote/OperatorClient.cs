@@ -12,8 +12,8 @@ namespace Lateen.Cli.Remote;
 /// <summary>Asks the control plane's operator API; every "no" becomes a <see cref="CommandException"/> with its remedy.</summary>
 public sealed class OperatorClient : IDisposable
 {
-    private readonly HttpClient http;
-    private readonly ControlPlaneAddress address;
+    private readonly HttpClient _http;
+    private readonly ControlPlaneAddress _address;
 
     /// <summary>A client of the control plane that the state folder names.</summary>
     /// <exception cref="CommandException">There is none.</exception>
@@ -22,13 +22,13 @@ public sealed class OperatorClient : IDisposable
     /// <summary>A client of one control plane.</summary>
     public OperatorClient(ControlPlaneAddress address)
     {
-        this.address = address;
-        http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(5) })
+        this._address = address;
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(5) })
         {
             BaseAddress = new Uri($"http://{address.Http}/lateen/v1/"),
             Timeout = Timeout.InfiniteTimeSpan,
         };
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", address.Token);
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", address.Token);
     }
 
     /// <summary>Creates or changes resources.</summary>
@@ -78,7 +78,7 @@ public sealed class OperatorClient : IDisposable
     }
 
     /// <inheritdoc />
-    public void Dispose() => http.Dispose();
+    public void Dispose() => _http.Dispose();
 
     private async Task<TAnswer> PostAsync<TRequest, TAnswer>(string path, TRequest request, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TAnswer> answerType, CancellationToken cancel)
     {
@@ -97,12 +97,12 @@ public sealed class OperatorClient : IDisposable
         HttpResponseMessage response;
         try
         {
-            response = await http.SendAsync(request, cancel);
+            response = await _http.SendAsync(request, cancel);
         }
         catch (HttpRequestException unreachable)
         {
             string why = unreachable.InnerException is SocketException socket ? socket.SocketErrorCode == SocketError.ConnectionRefused ? "nothing listens there" : socket.Message : unreachable.Message;
-            throw new CommandException($"the control plane at {address.Http} cannot be reached: {why}", "Is it running? Start a mesh with `lateen up`.", CommandException.Unreachable);
+            throw new CommandException($"the control plane at {_address.Http} cannot be reached: {why}", "Is it running? Start a mesh with `lateen up`.", CommandException.Unreachable);
         }
         if (response.IsSuccessStatusCode) return response;
         using (response) throw await RefusedAsync(response, cancel);
@@ -111,7 +111,7 @@ public sealed class OperatorClient : IDisposable
     private async Task<CommandException> RefusedAsync(HttpResponseMessage response, CancellationToken cancel)
     {
         if (response.StatusCode == HttpStatusCode.Unauthorized)
-            return new CommandException($"the control plane at {address.Http} is not the one that wrote this state folder", "It was started with another --state folder: name that one.", CommandException.Unreachable);
+            return new CommandException($"the control plane at {_address.Http} is not the one that wrote this state folder", "It was started with another --state folder: name that one.", CommandException.Unreachable);
         string body = await response.Content.ReadAsStringAsync(cancel);
         try
         {

@@ -11,9 +11,9 @@ namespace Lateen.Console.Html;
 /// <summary>A piece of a page, already encoded.</summary>
 public readonly struct Markup
 {
-    private readonly string? text;
+    private readonly string? _text;
 
-    private Markup(string text) => this.text = text;
+    private Markup(string text) => this._text = text;
 
     /// <summary>Nothing.</summary>
     public static Markup Empty => default;
@@ -31,25 +31,25 @@ public readonly struct Markup
     public static Markup Each<T>(IEnumerable<T> items, Func<T, Markup> piece) => Join(items.Select(piece));
 
     /// <inheritdoc />
-    public override string ToString() => text ?? "";
+    public override string ToString() => _text ?? "";
 }
 
 /// <summary>Builds <see cref="Markup"/> out of an interpolated string.</summary>
 [InterpolatedStringHandler]
 public readonly struct MarkupBuilder(int literalLength, int holes)
 {
-    private readonly StringBuilder text = new(literalLength + (holes * 16));
+    private readonly StringBuilder _text = new(literalLength + (holes * 16));
 
     /// <summary>A part of the literal: trusted.</summary>
-    public void AppendLiteral(string literal) => text.Append(literal);
+    public void AppendLiteral(string literal) => _text.Append(literal);
 
     /// <summary>A piece that is encoded already.</summary>
-    public void AppendFormatted(Markup piece) => text.Append(piece);
+    public void AppendFormatted(Markup piece) => _text.Append(piece);
 
     /// <summary>Text: encoded.</summary>
     public void AppendFormatted(string? value)
     {
-        if (value is not null) text.Append(HtmlEncoder.Default.Encode(value));
+        if (value is not null) _text.Append(HtmlEncoder.Default.Encode(value));
     }
 
     /// <summary>A value: its text in the invariant culture, encoded.</summary>
@@ -57,5 +57,5 @@ public readonly struct MarkupBuilder(int literalLength, int holes)
         AppendFormatted(value.ToString(format, System.Globalization.CultureInfo.InvariantCulture));
 
     /// <inheritdoc />
-    public override string ToString() => text.ToString();
+    public override string ToString() => _text.ToString();
 }

@@ -8,11 +8,11 @@ namespace Lateen.Console.Pages;
 /// <summary>Which path is which page.</summary>
 internal sealed class PageDirectory(MeshApi mesh, TrafficReadings traffic, string secret, TimeProvider time)
 {
-    private readonly OverviewPage overview = new(mesh, traffic, time);
-    private readonly ProxiesPage proxies = new(mesh, time);
-    private readonly ConfigurationPage configuration = new(mesh, time);
-    private readonly HistoryPage history = new(mesh, secret, time);
-    private readonly ExplainPage explain = new(mesh);
+    private readonly OverviewPage _overview = new(mesh, traffic, time);
+    private readonly ProxiesPage _proxies = new(mesh, time);
+    private readonly ConfigurationPage _configuration = new(mesh, time);
+    private readonly HistoryPage _history = new(mesh, secret, time);
+    private readonly ExplainPage _explain = new(mesh);
 
     public async Task AnswerAsync(HttpContext context)
     {
@@ -25,14 +25,14 @@ internal sealed class PageDirectory(MeshApi mesh, TrafficReadings traffic, strin
         }
         Markup? page = path switch
         {
-            [] => Layout.Page("Overview", await overview.RenderAsync(cancel), live: true),
-            ["live"] => await overview.LiveAsync(cancel),
-            ["proxies"] => Layout.Page("Proxies", await proxies.RenderAsync(cancel)),
-            ["configuration"] => Layout.Page("Configuration", await configuration.ListAsync(cancel)),
-            ["configuration", var kind, var inNamespace, var name] => Layout.Page(name, await configuration.OneAsync(kind, inNamespace, name, cancel)),
-            ["history"] => Layout.Page("History", await history.ListAsync(cancel)),
-            ["history", var number] when long.TryParse(number, out long revision) => Layout.Page($"Revision {revision}", await history.OneAsync(revision, cancel)),
-            ["explain"] => Layout.Page("Explain", await explain.RenderAsync(context.Request.Query, cancel)),
+            [] => Layout.Page("Overview", await _overview.RenderAsync(cancel), live: true),
+            ["live"] => await _overview.LiveAsync(cancel),
+            ["proxies"] => Layout.Page("Proxies", await _proxies.RenderAsync(cancel)),
+            ["configuration"] => Layout.Page("Configuration", await _configuration.ListAsync(cancel)),
+            ["configuration", var kind, var inNamespace, var name] => Layout.Page(name, await _configuration.OneAsync(kind, inNamespace, name, cancel)),
+            ["history"] => Layout.Page("History", await _history.ListAsync(cancel)),
+            ["history", var number] when long.TryParse(number, out long revision) => Layout.Page($"Revision {revision}", await _history.OneAsync(revision, cancel)),
+            ["explain"] => Layout.Page("Explain", await _explain.RenderAsync(context.Request.Query, cancel)),
             _ => null,
         };
         if (page is null) context.Response.StatusCode = StatusCodes.Status404NotFound;
@@ -48,7 +48,7 @@ internal sealed class PageDirectory(MeshApi mesh, TrafficReadings traffic, strin
             context.Response.StatusCode = StatusCodes.Status403Forbidden;
             return;
         }
-        string? problem = await history.RollbackAsync(revision, context.RequestAborted);
+        string? problem = await _history.RollbackAsync(revision, context.RequestAborted);
         context.Response.Redirect(problem is null ? "/history" : $"/history/{revision}?problem={Uri.EscapeDataString(problem)}");
         // 303: the browser asks for the page, and a reload does not press the button again.
         context.Response.StatusCode = StatusCodes.Status303SeeOther;

@@ -17,17 +17,17 @@ public readonly record struct Told(JsonNode? Json, string Text, string? Problem)
 /// <summary>Asks the operator's API of one control plane.</summary>
 public sealed class MeshApi : IDisposable
 {
-    private readonly HttpClient http;
+    private readonly HttpClient _http;
 
     /// <summary>A client of the API at host:port, with the token of its state folder.</summary>
     public MeshApi(string address, string token)
     {
-        http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(2) })
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(2) })
         {
             BaseAddress = new Uri($"http://{address}/lateen/v1/"),
             Timeout = TimeSpan.FromSeconds(10),
         };
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
 
     /// <summary>Reads.</summary>
@@ -38,13 +38,13 @@ public sealed class MeshApi : IDisposable
         SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") }, cancel);
 
     /// <inheritdoc />
-    public void Dispose() => http.Dispose();
+    public void Dispose() => _http.Dispose();
 
     private async Task<Told> SendAsync(HttpRequestMessage request, CancellationToken cancel)
     {
         try
         {
-            using HttpResponseMessage response = await http.SendAsync(request, cancel);
+            using HttpResponseMessage response = await _http.SendAsync(request, cancel);
             string text = await response.Content.ReadAsStringAsync(cancel);
             JsonNode? json = response.Content.Headers.ContentType?.MediaType == "application/json" ? JsonNode.Parse(text) : null;
             string? problem = response.IsSuccessStatusCode ? null : (json as JsonObject)?["message"]?.ToString() ?? $"the control plane answered {(int)response.StatusCode}";

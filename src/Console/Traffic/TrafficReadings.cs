@@ -21,38 +21,38 @@ public sealed class TrafficReadings(MeshApi mesh, TimeProvider time) : IDisposab
 
     private sealed record Reading(DateTimeOffset At, Dictionary<(string From, string To), Count> Counts);
 
-    private readonly SemaphoreSlim single = new(1);
-    private Reading? last;
-    private Reading? before;
+    private readonly SemaphoreSlim _single = new(1);
+    private Reading? _last;
+    private Reading? _before;
 
     /// <summary>The arrows as of now; a reading younger than a second serves all who look.</summary>
     public async Task<IReadOnlyList<TrafficEdge>> EdgesAsync(CancellationToken cancel)
     {
-        await single.WaitAsync(cancel);
+        await _single.WaitAsync(cancel);
         try
         {
-            if (last is null || time.GetUtcNow() - last.At > Fresh)
+            if (_last is null || time.GetUtcNow() - _last.At > Fresh)
             {
                 Reading now = await ReadAsync(cancel);
-                (before, last) = (last, now);
+                (_before, _last) = (_last, now);
             }
-            return [.. last!.Counts.Select(pair => Edge(pair.Key, pair.Value)).OrderBy(edge => edge.From, StringComparer.Ordinal).ThenBy(edge => edge.To, StringComparer.Ordinal)];
+            return [.. _last!.Counts.Select(pair => Edge(pair.Key, pair.Value)).OrderBy(edge => edge.From, StringComparer.Ordinal).ThenBy(edge => edge.To, StringComparer.Ordinal)];
         }
         finally
         {
-            single.Release();
+            _single.Release();
         }
     }
 
     /// <inheritdoc />
-    public void Dispose() => single.Dispose();
+    public void Dispose() => _single.Dispose();
 
     private TrafficEdge Edge((string From, string To) key, Count count)
     {
-        Count? earlier = before?.Counts.GetValueOrDefault(key);
+        Count? earlier = _before?.Counts.GetValueOrDefault(key);
         // A counter that fell began anew: its proxy was restarted.
         if (earlier is null || earlier.All > count.All) return new(key.From, key.To, count.All, null, Share(count.Failed, count.All), count.Secured);
-        double seconds = (last!.At - before!.At).TotalSeconds;
+        double seconds = (_last!.At - _before!.At).TotalSeconds;
         double requests = count.All - earlier.All;
         return new(key.From, key.To, count.All, seconds > 0 ? requests / seconds : null, Share(count.Failed - earlier.Failed, requests), count.Secured);
     }

@@ -13,7 +13,7 @@ public sealed class AdmissionDoor(WriterLoop writer)
     // The API server sends objects of at most 3 MiB, twice when they change.
     private const int ReviewBytesMax = 8 << 20;
 
-    private InjectorConfigMap? injector;
+    private InjectorConfigMap? _injector;
 
     /// <summary>Serves one request.</summary>
     public Task AnswerAsync(HttpContext context) => context.Request.Path.Value switch
@@ -57,7 +57,7 @@ public sealed class AdmissionDoor(WriterLoop writer)
         if (loop.Hub.Snapshot is not { } snapshot) return (null, Annotations, "the control plane is starting");
         try
         {
-            return ((injector ??= new InjectorConfigMap(loop.RootNamespace)).Injection(view, snapshot), Annotations, "");
+            return ((_injector ??= new InjectorConfigMap(loop.RootNamespace)).Injection(view, snapshot), Annotations, "");
         }
         catch (TemplateException malformed)
         {

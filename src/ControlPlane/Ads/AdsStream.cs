@@ -28,8 +28,8 @@ public sealed class TypeTrack
 public sealed class AdsStream(AdsSession session, string peer, long number, Action wake)
 {
     private const int WatchedMax = 32;
-    private readonly Dictionary<string, TypeTrack> types = [];
-    private volatile bool isOver;
+    private readonly Dictionary<string, TypeTrack> _types = [];
+    private volatile bool _isOver;
 
     /// <summary>The state machine.</summary>
     public AdsSession Session { get; } = session;
@@ -41,7 +41,7 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     public string ConnectionId => $"{Session.Node?.WorkloadId ?? "unknown"}-{number}";
 
     /// <summary>By type URL.</summary>
-    public IReadOnlyDictionary<string, TypeTrack> Types => types;
+    public IReadOnlyDictionary<string, TypeTrack> Types => _types;
 
     /// <summary>The newest revision of which everything was sent and answered; 0 before.</summary>
     public long SettledRevision { get; internal set; }
@@ -50,13 +50,13 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     public long SettledGeneration { get; internal set; }
 
     /// <summary>False before the other side has introduced itself, and for the stream on which an agent asks for names alone, under its proxy's name.</summary>
-    public bool IsProxy => Session.Node is not null && !(types.Count > 0 && types.Keys.All(type => type == TypeUrls.NameTable));
+    public bool IsProxy => Session.Node is not null && !(_types.Count > 0 && _types.Keys.All(type => type == TypeUrls.NameTable));
 
     /// <summary>Some type was refused and has not changed since.</summary>
-    public bool HasRefused => types.Values.Any(type => type.Error is not null);
+    public bool HasRefused => _types.Values.Any(type => type.Error is not null);
 
     /// <summary>It is to end as soon as its writer sees it. Read by the writer's thread.</summary>
-    public bool IsOver => isOver;
+    public bool IsOver => _isOver;
 
     /// <summary>When it is to end so that its client chooses a replica anew; null for never.</summary>
     public DateTimeOffset? EndsAt { get; internal set; }
@@ -65,7 +65,7 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
 
     internal void End()
     {
-        isOver = true;
+        _isOver = true;
         wake();
     }
 
@@ -113,10 +113,10 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
 
     private TypeTrack Track(string typeUrl)
     {
-        if (types.TryGetValue(typeUrl, out TypeTrack? track)) return track;
+        if (_types.TryGetValue(typeUrl, out TypeTrack? track)) return track;
         // A stream may name any number of types; those that nobody generates are not remembered.
         track = new TypeTrack();
-        if (types.Count < WatchedMax) types.Add(typeUrl, track);
+        if (_types.Count < WatchedMax) _types.Add(typeUrl, track);
         return track;
     }
 

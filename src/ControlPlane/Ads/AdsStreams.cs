@@ -10,18 +10,18 @@ namespace Lateen.ControlPlane.Ads;
 /// <summary>The open streams of a control loop, and how far each is. Driven by the loop alone.</summary>
 public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string> say)
 {
-    private readonly Dictionary<AdsSession, AdsStream> streams = [];
-    private long opened;
-    private int told;
-    private DateTimeOffset changedAt;
-    private DateTimeOffset? warmAt;
-    private DateTimeOffset? agedAt;
+    private readonly Dictionary<AdsSession, AdsStream> _streams = [];
+    private long _opened;
+    private int _told;
+    private DateTimeOffset _changedAt;
+    private DateTimeOffset? _warmAt;
+    private DateTimeOffset? _agedAt;
 
     /// <summary>Open streams, oldest first.</summary>
-    public IEnumerable<AdsStream> Open => streams.Values;
+    public IEnumerable<AdsStream> Open => _streams.Values;
 
     /// <summary>Number of open streams.</summary>
-    public int Count => streams.Count;
+    public int Count => _streams.Count;
 
     /// <summary>The revision that <see cref="PushHub.Snapshot"/> was compiled from.</summary>
     public long Revision { get; private set; }
@@ -36,12 +36,12 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     /// <param name="identities">Names that the other side has proved; null where nothing was asked of it.</param>
     public AdsStream Connect(string peer, Action wake, DateTimeOffset now, IReadOnlyList<string>? identities = null)
     {
-        AdsSession session = hub.Connect($"stream-{++opened}", now, identities);
-        var stream = new AdsStream(session, peer, opened, wake);
+        AdsSession session = hub.Connect($"stream-{++_opened}", now, identities);
+        var stream = new AdsStream(session, peer, _opened, wake);
         // A tenth more or less, so that what connected at once does not come back at once: multiples of the golden ratio lie evenly between 0 and 1.
-        if (AgeMax is { } age) stream.EndsAt = now + (age * (0.9 + (0.2 * (opened * 0.6180339887498949 % 1))));
-        if (agedAt is null || stream.EndsAt < agedAt) agedAt = stream.EndsAt;
-        streams.Add(session, stream);
+        if (AgeMax is { } age) stream.EndsAt = now + (age * (0.9 + (0.2 * (_opened * 0.6180339887498949 % 1))));
+        if (_agedAt is null || stream.EndsAt < _agedAt) _agedAt = stream.EndsAt;
+        _streams.Add(session, stream);
         if (IsDraining) stream.End();
         return stream;
     }
@@ -55,7 +55,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     /// <summary>Ends the oldest stream that is not ending yet, so that its client goes to another replica; false when there is none.</summary>
     public bool EndOldest()
     {
-        if (streams.Values.FirstOrDefault(stream => !stream.IsOver) is not { } oldest) return false;
+        if (_streams.Values.FirstOrDefault(stream => !stream.IsOver) is not { } oldest) return false;
         oldest.End();
         return true;
     }
@@ -65,7 +65,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     {
         hub.Disconnect(stream.Session);
         if (stream.Session.Node is not null) say($"info\tads\t{stream.ConnectionId} disconnected");
-        streams.Remove(stream.Session);
+        _streams.Remove(stream.Session);
     }
 
     /// <summary>Takes in a request.</summary>
@@ -96,7 +96,7 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
         TellHeldOut();
         if (response is null) Settle(stream, now);
         else metrics.Pushed(response.TypeUrl, response.Size);
-        if (stream.Session.Unasked.Any()) warmAt ??= now + hub.Options.WarmingMax;
+        if (stream.Session.Unasked.Any()) _warmAt ??= now + hub.Options.WarmingMax;
         return response;
     }
 
@@ -108,11 +108,11 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     /// <param name="now">The time.</param>
     public void Publish(MeshSnapshot snapshot, long generation, long revision, DateTimeOffset since, DateTimeOffset now)
     {
-        (Generation, Revision, changedAt) = (generation, revision, since);
-        told = 0;
-        warmAt ??= now + hub.Options.WarmingMax;
-        foreach (AdsSession session in hub.Publish(snapshot)) streams[session].Wake();
-        foreach (AdsStream stream in streams.Values) Settle(stream, now);
+        (Generation, Revision, _changedAt) = (generation, revision, since);
+        _told = 0;
+        _warmAt ??= now + hub.Options.WarmingMax;
+        foreach (AdsSession session in hub.Publish(snapshot)) _streams[session].Wake();
+        foreach (AdsStream stream in _streams.Values) Settle(stream, now);
     }
 
     /// <summary>When <see cref="EndWarming"/> or <see cref="EndAged"/> have something to do; null for never.</summary>
@@ -120,25 +120,25 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
     {
         get
         {
-            if (streams.Count == 0) return null;
-            return warmAt is null || agedAt < warmAt ? agedAt : warmAt;
+            if (_streams.Count == 0) return null;
+            return _warmAt is null || _agedAt < _warmAt ? _agedAt : _warmAt;
         }
     }
 
     /// <summary>Streams that are old enough end.</summary>
     public void EndAged(DateTimeOffset now)
     {
-        if (agedAt is null || now < agedAt) return;
-        foreach (AdsStream stream in streams.Values.Where(stream => stream.EndsAt <= now && !stream.IsOver)) stream.End();
-        agedAt = streams.Values.Where(stream => !stream.IsOver).Min(stream => stream.EndsAt);
+        if (_agedAt is null || now < _agedAt) return;
+        foreach (AdsStream stream in _streams.Values.Where(stream => stream.EndsAt <= now && !stream.IsOver)) stream.End();
+        _agedAt = _streams.Values.Where(stream => !stream.IsOver).Min(stream => stream.EndsAt);
     }
 
     /// <summary>What still waits for endpoints or routes that a proxy never asked for waits no longer.</summary>
     public void EndWarming(DateTimeOffset now)
     {
-        if (warmAt is null || now < warmAt) return;
-        warmAt = null;
-        foreach (AdsStream stream in streams.Values)
+        if (_warmAt is null || now < _warmAt) return;
+        _warmAt = null;
+        foreach (AdsStream stream in _streams.Values)
         {
             stream.Session.EndWarming();
             if (stream.Session.HasWork) stream.Wake();
@@ -175,19 +175,19 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
 
     private void TellHeldOut()
     {
-        if (hub.HeldOut.Count <= told) return;
-        foreach (HeldOutResource held in hub.HeldOut.Skip(told))
+        if (hub.HeldOut.Count <= _told) return;
+        foreach (HeldOutResource held in hub.HeldOut.Skip(_told))
         {
             string what = held.Filter is { } filter ? $"EnvoyFilter {filter.FullName} is left out of {ShortName(held.TypeUrl)}, since every proxy would refuse {held.Name} with it" : $"{ShortName(held.TypeUrl)} {held.Name} is not sent, since every proxy would refuse it";
             say($"error\tads\t{what}: {held.Fault}");
         }
-        told = hub.HeldOut.Count;
+        _told = hub.HeldOut.Count;
     }
 
     private void Settle(AdsStream stream, DateTimeOffset now)
     {
         if (!stream.Session.InSync || !ReferenceEquals(stream.Session.Scope?.Snapshot, hub.Snapshot)) return;
-        if (stream.SettledGeneration > 0 && stream.SettledGeneration < Generation) metrics.Converged(now - changedAt);
+        if (stream.SettledGeneration > 0 && stream.SettledGeneration < Generation) metrics.Converged(now - _changedAt);
         (stream.SettledGeneration, stream.SettledRevision) = (Generation, Revision);
     }
 }

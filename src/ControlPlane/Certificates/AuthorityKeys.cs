@@ -8,27 +8,27 @@ namespace Lateen.ControlPlane.Certificates;
 public sealed class AuthorityKeys : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
-    private readonly KeyFolder folder;
-    private readonly bool isPlugged;
-    private readonly TimeProvider time;
-    private readonly Action<string> say;
-    private readonly ITimer timer;
-    private string lastProblem = "";
+    private readonly KeyFolder _folder;
+    private readonly bool _isPlugged;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _say;
+    private readonly ITimer _timer;
+    private string _lastProblem = "";
 
     private AuthorityKeys(Authority authority, KeyFolder folder, bool isPlugged, TimeProvider time, Action<string> say)
     {
-        (Authority, this.folder, this.isPlugged, this.time, this.say) = (authority, folder, isPlugged, time, say);
+        (Authority, this._folder, this._isPlugged, this._time, this._say) = (authority, folder, isPlugged, time, say);
         TimeSpan every = isPlugged ? Look : authority.Options.RootCheck;
         // Replicas that began together must not rotate together.
         TimeSpan first = isPlugged ? every : every * (0.5 + Random.Shared.NextDouble());
-        timer = time.CreateTimer(_ => Check(), null, first, every);
+        _timer = time.CreateTimer(_ => Check(), null, first, every);
     }
 
     /// <summary>Signs with these keys.</summary>
     public Authority Authority { get; }
 
     /// <summary>A file with the roots that workloads trust.</summary>
-    public string RootsPath => folder.RootsPath;
+    public string RootsPath => _folder.RootsPath;
 
     /// <summary>Opens the plugged-in keys where there are some, else our own.</summary>
     /// <param name="plugged">The folder for plugged-in keys (Istio's `cacerts`); null for none.</param>
@@ -52,8 +52,8 @@ public sealed class AuthorityKeys : IDisposable
     {
         try
         {
-            if (isPlugged) Reload();
-            else if (RootRotation.IsDue(Authority.Bundle, Authority.Options, time.GetUtcNow())) Rotate();
+            if (_isPlugged) Reload();
+            else if (RootRotation.IsDue(Authority.Bundle, Authority.Options, _time.GetUtcNow())) Rotate();
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
@@ -62,41 +62,41 @@ public sealed class AuthorityKeys : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => timer.Dispose();
+    public void Dispose() => _timer.Dispose();
 
     private void Rotate()
     {
-        SigningBundle next = RootRotation.Next(Authority.Bundle, Authority.Options, time.GetUtcNow());
+        SigningBundle next = RootRotation.Next(Authority.Bundle, Authority.Options, _time.GetUtcNow());
         // Written first: who reads the file trusts the new root before anything is signed with it.
-        folder.Write(next);
+        _folder.Write(next);
         Authority.Replace(next);
-        say($"info\tcitadel\tthe root certificate was rotated; {next.Roots.Count} are trusted, the newest until {next.Signer.NotAfter.ToUniversalTime():u}");
+        _say($"info\tcitadel\tthe root certificate was rotated; {next.Roots.Count} are trusted, the newest until {next.Signer.NotAfter.ToUniversalTime():u}");
     }
 
     private void Reload()
     {
-        if (folder.Read(out string? problem) is not { } fresh)
+        if (_folder.Read(out string? problem) is not { } fresh)
         {
             Say($"the plugged-in keys can't be used, the last good ones stay: {problem}");
             return;
         }
         if (!KeyReload.IsChange(Authority.Bundle, fresh)) return;
-        if (KeyReload.Problem(Authority.Bundle, fresh, time.GetUtcNow()) is { } unfit)
+        if (KeyReload.Problem(Authority.Bundle, fresh, _time.GetUtcNow()) is { } unfit)
         {
             Say($"the plugged-in keys are not taken up: {unfit}");
             return;
         }
-        lastProblem = "";
+        _lastProblem = "";
         Authority.Replace(fresh);
-        say($"info\tcitadel\tplugged-in keys were read again; {fresh.Roots.Count} roots are trusted");
+        _say($"info\tcitadel\tplugged-in keys were read again; {fresh.Roots.Count} roots are trusted");
     }
 
     // Looked at every few seconds: said once.
     private void Say(string problem)
     {
-        if (problem == lastProblem) return;
-        lastProblem = problem;
-        say($"error\tcitadel\t{problem}");
+        if (problem == _lastProblem) return;
+        _lastProblem = problem;
+        _say($"error\tcitadel\t{problem}");
     }
 
     private static SigningBundle Read(KeyFolder folder, string path) =>

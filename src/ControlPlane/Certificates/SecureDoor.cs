@@ -15,7 +15,7 @@ public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, Cal
     // Signing takes a processor for a millisecond: as many at a time as there are processors, and a bounded crowd before the door.
     private const int WaitingMax = 5000;
     private static readonly SemaphoreSlim Signing = new(Environment.ProcessorCount);
-    private int waiting;
+    private int _waiting;
 
     /// <summary>Serves one gRPC call.</summary>
     public async Task AnswerAsync(GrpcCall call)
@@ -52,9 +52,9 @@ public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, Cal
 
     private async Task<CertificateAnswer> InTurnAsync(IstioCertificateRequest request, CallerEvidence evidence, CancellationToken cancel)
     {
-        if (Interlocked.Increment(ref waiting) > WaitingMax)
+        if (Interlocked.Increment(ref _waiting) > WaitingMax)
         {
-            Interlocked.Decrement(ref waiting);
+            Interlocked.Decrement(ref _waiting);
             return new(null, GrpcStatus.ResourceExhausted, "too many certificates are asked for at once", $"{evidence.Peer}: {WaitingMax} requests wait already");
         }
         try
@@ -71,7 +71,7 @@ public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, Cal
         }
         finally
         {
-            Interlocked.Decrement(ref waiting);
+            Interlocked.Decrement(ref _waiting);
         }
     }
 

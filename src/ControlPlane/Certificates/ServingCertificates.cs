@@ -9,24 +9,24 @@ namespace Lateen.ControlPlane.Certificates;
 /// <summary>The control plane's own certificate, made anew whenever the authority signs with something else. Shared by all connections.</summary>
 public sealed class ServingCertificates
 {
-    private readonly Authority authority;
-    private readonly IReadOnlyList<string> hosts;
-    private readonly TimeProvider time;
-    private volatile SslStreamCertificateContext current;
+    private readonly Authority _authority;
+    private readonly IReadOnlyList<string> _hosts;
+    private readonly TimeProvider _time;
+    private volatile SslStreamCertificateContext _current;
 
     /// <summary>Makes the first one.</summary>
     public ServingCertificates(Authority authority, IReadOnlyList<string> hosts, TimeProvider time)
     {
-        (this.authority, this.hosts, this.time) = (authority, hosts, time);
-        current = Make();
-        authority.Replaced += _ => current = Make();
+        (this._authority, this._hosts, this._time) = (authority, hosts, time);
+        _current = Make();
+        authority.Replaced += _ => _current = Make();
     }
 
     /// <summary>What new connections are shown.</summary>
-    public SslStreamCertificateContext Current => current;
+    public SslStreamCertificateContext Current => _current;
 
     /// <summary>What clients' certificates are judged by.</summary>
-    public SigningBundle Bundle => authority.Bundle;
+    public SigningBundle Bundle => _authority.Bundle;
 
     /// <summary>The names under which workloads know istiod.</summary>
     public static IReadOnlyList<string> HostsOf(string ns) => [.. new[] { $"istio-pilot.{ns}.svc", $"istiod-remote.{ns}.svc", $"istiod.{ns}.svc" }.Distinct()];
@@ -34,7 +34,7 @@ public sealed class ServingCertificates
     private SslStreamCertificateContext Make()
     {
         var between = new X509Certificate2Collection();
-        if (authority.Bundle.ChainPem.Length > 0) between.ImportFromPem(authority.Bundle.ChainPem);
-        return SslStreamCertificateContext.Create(authority.Serving(hosts, time.GetUtcNow()), between, offline: true);
+        if (_authority.Bundle.ChainPem.Length > 0) between.ImportFromPem(_authority.Bundle.ChainPem);
+        return SslStreamCertificateContext.Create(_authority.Serving(_hosts, _time.GetUtcNow()), between, offline: true);
     }
 }

@@ -18,17 +18,17 @@ public sealed class AuthoritySecret : IDisposable
     private const string Name = "istio-ca-secret", Type = "istio.io/ca-root";
     private const string SignerMember = "ca-cert.pem", KeyMember = "ca-key.pem", RootsMember = "root-cert.pem", ChainMember = "cert-chain.pem", Unused = "key.pem";
 
-    private readonly ClusterObjects objects;
-    private readonly ResourceKey key;
-    private readonly KeyFolder folder;
-    private readonly AuthorityOptions options;
-    private readonly Action<string> say;
-    private ResourceStore? store;
-    private ITimer? timer;
-    private Func<bool> mayWrite = () => false;
+    private readonly ClusterObjects _objects;
+    private readonly ResourceKey _key;
+    private readonly KeyFolder _folder;
+    private readonly AuthorityOptions _options;
+    private readonly Action<string> _say;
+    private ResourceStore? _store;
+    private ITimer? _timer;
+    private Func<bool> _mayWrite = () => false;
 
     private AuthoritySecret(ClusterObjects objects, string ns, KeyFolder folder, AuthorityOptions options, Action<string> say) =>
-        (this.objects, key, this.folder, this.options, this.say) = (objects, new ResourceKey(Kinds.Secret, ns, Name), folder, options, say);
+        (this._objects, _key, this._folder, this._options, this._say) = (objects, new ResourceKey(Kinds.Secret, ns, Name), folder, options, say);
 
     /// <summary>Brings the shared keys into a folder; where there are none, those of the folder or new ones are shared.</summary>
     /// <param name="objects">The cluster.</param>
@@ -63,40 +63,40 @@ public sealed class AuthoritySecret : IDisposable
     /// <summary>Follows the Secret, and renews the root in it while this replica leads.</summary>
     public void Follow(ResourceStore from, Func<bool> leads, TimeProvider time)
     {
-        (store, mayWrite) = (from, leads);
-        store.Changed += OnChanged;
-        timer = time.CreateTimer(_ => _ = RotateAsync(), null, options.RootCheck, options.RootCheck);
+        (_store, _mayWrite) = (from, leads);
+        _store.Changed += OnChanged;
+        _timer = time.CreateTimer(_ => _ = RotateAsync(), null, _options.RootCheck, _options.RootCheck);
     }
 
     /// <inheritdoc />
     public void Dispose()
     {
-        timer?.Dispose();
-        if (store is not null) store.Changed -= OnChanged;
+        _timer?.Dispose();
+        if (_store is not null) _store.Changed -= OnChanged;
     }
 
     /// <summary>Makes a new root where it is time for one.</summary>
     public async Task RotateAsync()
     {
-        if (!mayWrite()) return;
-        ApiResult<JsonObject> read = await objects.ReadAsync(Path, CancellationToken.None);
-        if (read.Value is not { } present || Bundle(present["data"] as JsonObject, out _) is not { } now || !RootRotation.IsDue(now, options, objects.Now)) return;
-        present["data"] = Written(RootRotation.Next(now, options, objects.Now))["data"]!.DeepClone();
-        WishEnd end = WishEnd.Of(await objects.ReplaceAsync(Path, present, CancellationToken.None));
-        say(end.Failure is { } failure ? $"warn\tcitadel\tthe root certificate can't be renewed: {failure}" : $"info\tcitadel\tthe root certificate in {key} was renewed");
+        if (!_mayWrite()) return;
+        ApiResult<JsonObject> read = await _objects.ReadAsync(Path, CancellationToken.None);
+        if (read.Value is not { } present || Bundle(present["data"] as JsonObject, out _) is not { } now || !RootRotation.IsDue(now, _options, _objects.Now)) return;
+        present["data"] = Written(RootRotation.Next(now, _options, _objects.Now))["data"]!.DeepClone();
+        WishEnd end = WishEnd.Of(await _objects.ReplaceAsync(Path, present, CancellationToken.None));
+        _say(end.Failure is { } failure ? $"warn\tcitadel\tthe root certificate can't be renewed: {failure}" : $"info\tcitadel\tthe root certificate in {_key} was renewed");
     }
 
-    private string Collection => $"/api/v1/namespaces/{key.Namespace}/secrets";
+    private string Collection => $"/api/v1/namespaces/{_key.Namespace}/secrets";
 
     private string Path => $"{Collection}/{Name}";
 
     // The authority looks at its folder every few seconds, and takes up what may follow what it has.
     private void OnChanged(StoreChange change)
     {
-        if (!change.Keys.Contains(key) || change.After.Find(key) is not Resource<Secret> { Spec: var secret }) return;
+        if (!change.Keys.Contains(_key) || change.After.Find(_key) is not Resource<Secret> { Spec: var secret }) return;
         string Text(string name) => secret.Data.TryGetValue(name, out var bytes) ? bytes.ToStringUtf8() : "";
-        if (SigningBundle.Create(Text(SignerMember), Text(KeyMember), Text(ChainMember), Text(RootsMember), out string? problem) is { } bundle) folder.Write(bundle);
-        else say($"error\tcitadel\tthe keys in {key} can't be used, the last good ones stay: {problem}");
+        if (SigningBundle.Create(Text(SignerMember), Text(KeyMember), Text(ChainMember), Text(RootsMember), out string? problem) is { } bundle) _folder.Write(bundle);
+        else _say($"error\tcitadel\tthe keys in {_key} can't be used, the last good ones stay: {problem}");
     }
 
     private static SigningBundle? Bundle(JsonObject? data, out string? problem)

@@ -22,30 +22,30 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private static readonly TimeSpan RemotePatience = TimeSpan.FromSeconds(30), LookAgain = TimeSpan.FromMinutes(1);
 
-    private readonly ControlPlaneOptions options;
-    private readonly KubernetesSource source;
-    private readonly TimeProvider time;
-    private readonly Action<string> say;
-    private LedWrites? status;
-    private LedWrites? deployments;
-    private DeployedGateways? gateways;
-    private AuthoritySecret? secret;
-    private Authority? authority;
-    private ITimer? again;
-    private WebhookRegistration? registration;
-    private RemoteClusters? remotes;
+    private readonly ControlPlaneOptions _options;
+    private readonly KubernetesSource _source;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _say;
+    private LedWrites? _status;
+    private LedWrites? _deployments;
+    private DeployedGateways? _gateways;
+    private AuthoritySecret? _secret;
+    private Authority? _authority;
+    private ITimer? _again;
+    private WebhookRegistration? _registration;
+    private RemoteClusters? _remotes;
 
     private ClusterConnection(ApiClient client, KubernetesSource source, ControlPlaneOptions options, TimeProvider time, Action<string> say) =>
-        (Client, this.source, this.options, this.time, this.say) = (client, source, options, time, say);
+        (Client, this._source, this._options, this._time, this._say) = (client, source, options, time, say);
 
     /// <summary>Requests to it.</summary>
     public ApiClient Client { get; }
 
     /// <summary>Faults when following the cluster broke down.</summary>
-    public Task Completion => source.Completion;
+    public Task Completion => _source.Completion;
 
     /// <summary>Whether this replica writes status.</summary>
-    public bool IsLeader => status?.IsLeader == true;
+    public bool IsLeader => _status?.IsLeader == true;
 
     /// <summary>Connects, and waits until everything that the mesh reads is in the store, however long that takes.</summary>
     public static async Task<ClusterConnection> OpenAsync(ClusterAccess access, ControlPlaneOptions options, ResourceStore store, TimeProvider time, Action<string> say, CancellationToken cancel)
@@ -76,12 +76,12 @@ public sealed class ClusterConnection : IAsyncDisposable
     /// <exception cref="IOException">The shared keys can't be used.</exception>
     public async Task ShareKeysAsync(string folder, string trustDomain, AuthorityOptions bounds, CancellationToken cancel)
     {
-        if (new KeyFolder(options.AuthorityFolder).HasKeys) return;
-        secret = await AuthoritySecret.OpenAsync(new ClusterObjects(Client, time), options.RootNamespace, new KeyFolder(folder), trustDomain, bounds, say, cancel);
+        if (new KeyFolder(_options.AuthorityFolder).HasKeys) return;
+        _secret = await AuthoritySecret.OpenAsync(new ClusterObjects(Client, _time), _options.RootNamespace, new KeyFolder(folder), trustDomain, bounds, _say, cancel);
     }
 
     /// <summary>True where the authority's keys are those of all replicas, so that none may renew them for itself.</summary>
-    public bool SharesKeys => secret is not null;
+    public bool SharesKeys => _secret is not null;
 
     /// <summary>Takes part in the elections, and writes after each compilation while this leads.</summary>
     /// <param name="loop">The control loop.</param>
@@ -90,48 +90,48 @@ public sealed class ClusterConnection : IAsyncDisposable
     /// <param name="cancel">Ends the wait.</param>
     public async Task WriteAsync(WriterLoop loop, ResourceStore store, Authority signing, CancellationToken cancel)
     {
-        authority = signing;
-        gateways = new DeployedGateways(options, await VersionAsync(cancel), say);
-        status = new LedWrites(Client, options, StatusLease + Revision, () => _ = loop.PostAsync((now, _) => WishStatus(now)).AsTask(), time, say);
-        deployments = new LedWrites(Client, options, DeploymentLease + Revision, () => Again(loop), time, say);
-        secret?.Follow(store, () => IsLeader, time);
+        _authority = signing;
+        _gateways = new DeployedGateways(_options, await VersionAsync(cancel), _say);
+        _status = new LedWrites(Client, _options, StatusLease + Revision, () => _ = loop.PostAsync((now, _) => WishStatus(now)).AsTask(), _time, _say);
+        _deployments = new LedWrites(Client, _options, DeploymentLease + Revision, () => Again(loop), _time, _say);
+        _secret?.Follow(store, () => IsLeader, _time);
         signing.Replaced += _ => Again(loop);
-        again = time.CreateTimer(_ => Again(loop), null, LookAgain, LookAgain);
+        _again = _time.CreateTimer(_ => Again(loop), null, LookAgain, LookAgain);
         await loop.PostAsync((control, _) => control.Compiled += () => Wish(control), cancel);
     }
 
     /// <summary>Follows the other clusters that secrets name; returns when they have told what they have, or after half a minute.</summary>
     public Task JoinOthersAsync(WriterLoop loop, ResourceStore store, CancellationToken cancel)
     {
-        remotes = new RemoteClusters(options, store, loop, time, say);
-        return remotes.StartAsync(RemotePatience, cancel);
+        _remotes = new RemoteClusters(_options, store, loop, _time, _say);
+        return _remotes.StartAsync(RemotePatience, cancel);
     }
 
     /// <summary>Keeps the webhooks' registrations right.</summary>
     /// <param name="roots">The authority's certificates as they are now, PEM.</param>
-    public void Register(Func<string> roots) => registration = new WebhookRegistration(Client, Revision, options.RootNamespace, roots, () => IsLeader, time, say);
+    public void Register(Func<string> roots) => _registration = new WebhookRegistration(Client, Revision, _options.RootNamespace, roots, () => IsLeader, _time, _say);
 
     /// <summary>Stops writing, and lets another replica lead at once.</summary>
     public async Task ResignAsync()
     {
-        if (again is not null) await again.DisposeAsync();
-        secret?.Dispose();
-        if (deployments is not null) await deployments.DisposeAsync();
-        if (status is not null) await status.DisposeAsync();
-        (deployments, status) = (null, null);
+        if (_again is not null) await _again.DisposeAsync();
+        _secret?.Dispose();
+        if (_deployments is not null) await _deployments.DisposeAsync();
+        if (_status is not null) await _status.DisposeAsync();
+        (_deployments, _status) = (null, null);
     }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
         await ResignAsync();
-        if (registration is not null) await registration.DisposeAsync();
-        if (remotes is not null) await remotes.DisposeAsync();
-        await source.DisposeAsync();
+        if (_registration is not null) await _registration.DisposeAsync();
+        if (_remotes is not null) await _remotes.DisposeAsync();
+        await _source.DisposeAsync();
         Client.Dispose();
     }
 
-    private string Revision => options.Revision.Length == 0 ? "default" : options.Revision;
+    private string Revision => _options.Revision.Length == 0 ? "default" : _options.Revision;
 
     private void Wish(ControlLoop loop)
     {
@@ -141,22 +141,22 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private void WishStatus(ControlLoop loop)
     {
-        if (IsLeader) status?.Wish(StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses(), loop.Configuration.FindingsOf));
+        if (IsLeader) _status?.Wish(StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses(), loop.Configuration.FindingsOf));
     }
 
     private void WishDeployments(ControlLoop loop)
     {
-        if (deployments?.IsLeader != true || loop.Hub.Snapshot is not { } snapshot) return;
+        if (_deployments?.IsLeader != true || loop.Hub.Snapshot is not { } snapshot) return;
         ResourceView view = loop.Configuration.View;
-        deployments.Wish(ClassWish.Of(view, snapshot.Settings.Features));
-        deployments.Wish(RootCertificates.Of(view, snapshot, authority!.Bundle.RootsPem));
-        deployments.Wish(gateways!.Wishes(view, snapshot, loop.Configuration.GatewayApiStatuses()));
+        _deployments.Wish(ClassWish.Of(view, snapshot.Settings.Features));
+        _deployments.Wish(RootCertificates.Of(view, snapshot, _authority!.Bundle.RootsPem));
+        _deployments.Wish(_gateways!.Wishes(view, snapshot, loop.Configuration.GatewayApiStatuses()));
     }
 
     // What was written may have been deleted by somebody.
     private void Again(WriterLoop loop) => _ = loop.PostAsync((control, _) =>
     {
-        gateways!.Forget();
+        _gateways!.Forget();
         WishDeployments(control);
     }).AsTask();
 

@@ -36,13 +36,13 @@ public readonly record struct WishEnd(bool HasWritten, ApiFailure? Failure = nul
 /// <summary>The cluster's objects as those who write see them: single reads and writes, by path.</summary>
 public sealed class ClusterObjects(ApiClient client, TimeProvider time)
 {
-    private readonly ApiResources resources = new(client, time);
+    private readonly ApiResources _resources = new(client, time);
 
     /// <summary>The time.</summary>
     public DateTimeOffset Now => time.GetUtcNow();
 
     /// <summary>The version in which a kind is served; neither value nor failure where it is not.</summary>
-    public Task<ApiResult<ServedKind>> FindAsync(ResourceKind kind, CancellationToken cancel) => resources.FindAsync(kind, cancel);
+    public Task<ApiResult<ServedKind>> FindAsync(ResourceKind kind, CancellationToken cancel) => _resources.FindAsync(kind, cancel);
 
     /// <summary>The object at a path; neither value nor failure where there is none.</summary>
     public async Task<ApiResult<JsonObject>> ReadAsync(string path, CancellationToken cancel)

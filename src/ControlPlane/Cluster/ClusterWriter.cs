@@ -19,16 +19,16 @@ public sealed class ClusterWriter : IAsyncDisposable
 
     private sealed record Writes(int Count, DateTimeOffset Since, DateTimeOffset NotBefore);
 
-    private readonly ClusterObjects objects;
-    private readonly TimeProvider time;
-    private readonly Action<string> say;
-    private readonly Lock waiting = new();
-    private readonly Dictionary<ResourceKey, ClusterWish> wishes = [];
-    private readonly Dictionary<ResourceKey, Writes> writes = [];
-    private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-    private readonly CancellationTokenSource stop = new();
-    private readonly Task running;
-    private readonly Func<bool> mayWrite;
+    private readonly ClusterObjects _objects;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _say;
+    private readonly Lock _waiting = new();
+    private readonly Dictionary<ResourceKey, ClusterWish> _wishes = [];
+    private readonly Dictionary<ResourceKey, Writes> _writes = [];
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _running;
+    private readonly Func<bool> _mayWrite;
 
     /// <summary>Begins to write.</summary>
     /// <param name="client">The API server.</param>
@@ -37,8 +37,8 @@ public sealed class ClusterWriter : IAsyncDisposable
     /// <param name="say">Takes a line for the log.</param>
     public ClusterWriter(ApiClient client, Func<bool> mayWrite, TimeProvider time, Action<string> say)
     {
-        (objects, this.mayWrite, this.time, this.say) = (new ClusterObjects(client, time), mayWrite, time, say);
-        running = RunAsync(stop.Token);
+        (_objects, this._mayWrite, this._time, this._say) = (new ClusterObjects(client, time), mayWrite, time, say);
+        _running = RunAsync(_stop.Token);
     }
 
     /// <summary>Writes since the start.</summary>
@@ -47,27 +47,27 @@ public sealed class ClusterWriter : IAsyncDisposable
     /// <summary>Takes wishes; never waits.</summary>
     public void Wish(IEnumerable<ClusterWish> wished)
     {
-        lock (waiting)
+        lock (_waiting)
         {
-            foreach (ClusterWish wish in wished) wishes[wish.Key] = wish;
+            foreach (ClusterWish wish in wished) _wishes[wish.Key] = wish;
         }
-        wake.Writer.TryWrite(true);
+        _wake.Writer.TryWrite(true);
     }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        stop.Dispose();
+        await _stop.CancelAsync();
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
     }
 
     private async Task RunAsync(CancellationToken cancel)
     {
-        while (await wake.Reader.WaitToReadAsync(cancel))
+        while (await _wake.Reader.WaitToReadAsync(cancel))
         {
-            wake.Reader.TryRead(out _);
-            while (mayWrite())
+            _wake.Reader.TryRead(out _);
+            while (_mayWrite())
             {
                 if (Take(out TimeSpan until) is not { } wish)
                 {
@@ -76,30 +76,30 @@ public sealed class ClusterWriter : IAsyncDisposable
                 }
                 ApiFailure? failure = await WriteAsync(wish, cancel);
                 if (failure is not null) await PutBackAsync(wish, failure, cancel);
-                await Task.Delay(Between, time, cancel);
+                await Task.Delay(Between, _time, cancel);
             }
         }
     }
 
     private async Task WakeLaterAsync(TimeSpan span, CancellationToken cancel)
     {
-        await Task.Delay(span, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        wake.Writer.TryWrite(true);
+        await Task.Delay(span, _time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _wake.Writer.TryWrite(true);
     }
 
     // The next wish that may be written; else how long until one may.
     private ClusterWish? Take(out TimeSpan until)
     {
-        DateTimeOffset now = time.GetUtcNow(), first = DateTimeOffset.MaxValue;
-        lock (waiting)
+        DateTimeOffset now = _time.GetUtcNow(), first = DateTimeOffset.MaxValue;
+        lock (_waiting)
         {
-            foreach ((ResourceKey key, ClusterWish wish) in wishes)
+            foreach ((ResourceKey key, ClusterWish wish) in _wishes)
             {
-                DateTimeOffset notBefore = writes.TryGetValue(key, out Writes? known) ? known.NotBefore : default;
+                DateTimeOffset notBefore = _writes.TryGetValue(key, out Writes? known) ? known.NotBefore : default;
                 if (notBefore <= now)
                 {
                     until = TimeSpan.Zero;
-                    wishes.Remove(key);
+                    _wishes.Remove(key);
                     return wish;
                 }
                 if (notBefore < first) first = notBefore;
@@ -111,7 +111,7 @@ public sealed class ClusterWriter : IAsyncDisposable
 
     private async Task<ApiFailure?> WriteAsync(ClusterWish wish, CancellationToken cancel)
     {
-        WishEnd end = await wish.FulfilAsync(objects, cancel);
+        WishEnd end = await wish.FulfilAsync(_objects, cancel);
         if (end.HasWritten) Count(wish);
         return end.Failure;
     }
@@ -120,28 +120,28 @@ public sealed class ClusterWriter : IAsyncDisposable
     {
         ResourceKey key = wish.Key;
         WriteCount++;
-        DateTimeOffset now = time.GetUtcNow();
-        lock (waiting)
+        DateTimeOffset now = _time.GetUtcNow();
+        lock (_waiting)
         {
-            Writes last = writes.TryGetValue(key, out Writes? known) && now - known.Since < QuarrelWindow + (known.NotBefore - known.Since) ? known : new Writes(0, now, default);
+            Writes last = _writes.TryGetValue(key, out Writes? known) && now - known.Since < QuarrelWindow + (known.NotBefore - known.Since) ? known : new Writes(0, now, default);
             int count = last.Count + 1;
-            if (count == QuarrelWrites + 1) say($"warn\tcluster\tsomebody else writes {wish.Subject}, too: it is written less often from now on");
+            if (count == QuarrelWrites + 1) _say($"warn\tcluster\tsomebody else writes {wish.Subject}, too: it is written less often from now on");
             TimeSpan wait = count <= QuarrelWrites ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(QuarrelWaitMax.TotalSeconds, Math.Pow(2, Math.Min(count - QuarrelWrites, 20))));
-            writes[key] = new Writes(count, last.Since, now + wait);
+            _writes[key] = new Writes(count, last.Since, now + wait);
         }
     }
 
     private async Task PutBackAsync(ClusterWish wish, ApiFailure failure, CancellationToken cancel)
     {
-        lock (waiting) wishes.TryAdd(wish.Key, wish);
+        lock (_waiting) _wishes.TryAdd(wish.Key, wish);
         if (failure.IsConflict) return;
-        say($"warn\tcluster\t{wish.Subject} cannot be written: {failure}");
+        _say($"warn\tcluster\t{wish.Subject} cannot be written: {failure}");
         if (failure.Status is >= 400 and < 500 && failure.Status != 429)
         {
             // Refused for what it says: it would be refused again.
-            lock (waiting) wishes.Remove(wish.Key);
+            lock (_waiting) _wishes.Remove(wish.Key);
             return;
         }
-        await Task.Delay(failure.RetryAfter ?? TimeSpan.FromSeconds(5), time, cancel);
+        await Task.Delay(failure.RetryAfter ?? TimeSpan.FromSeconds(5), _time, cancel);
     }
 }

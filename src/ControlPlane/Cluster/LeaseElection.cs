@@ -17,18 +17,18 @@ public sealed class LeaseElection : IAsyncDisposable
     private static readonly TimeSpan RenewWithin = TimeSpan.FromSeconds(15);
     private const int LeaseSeconds = 30;
 
-    private readonly ApiClient client;
-    private readonly string path;
-    private readonly string name;
-    private readonly string identity;
-    private readonly TimeProvider time;
-    private readonly Action<string> say;
-    private readonly CancellationTokenSource stop = new();
-    private readonly Task running;
-    private (string Holder, string Renewed) seen;
-    private DateTimeOffset seenAt;
-    private DateTimeOffset renewedAt = DateTimeOffset.MinValue;
-    private volatile bool holds;
+    private readonly ApiClient _client;
+    private readonly string _path;
+    private readonly string _name;
+    private readonly string _identity;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _say;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _running;
+    private (string Holder, string Renewed) _seen;
+    private DateTimeOffset _seenAt;
+    private DateTimeOffset _renewedAt = DateTimeOffset.MinValue;
+    private volatile bool _holds;
 
     /// <summary>Takes part in an election.</summary>
     /// <param name="client">The API server.</param>
@@ -39,71 +39,71 @@ public sealed class LeaseElection : IAsyncDisposable
     /// <param name="say">Takes a line for the log.</param>
     public LeaseElection(ApiClient client, string ns, string name, string identity, TimeProvider time, Action<string> say)
     {
-        (this.client, this.name, this.identity, this.time, this.say) = (client, name, identity, time, say);
-        path = $"/apis/coordination.k8s.io/v1/namespaces/{ns}/leases";
-        running = RunAsync(stop.Token);
+        (this._client, this._name, this._identity, this._time, this._say) = (client, name, identity, time, say);
+        _path = $"/apis/coordination.k8s.io/v1/namespaces/{ns}/leases";
+        _running = RunAsync(_stop.Token);
     }
 
     /// <summary>Raised when this became the leader; by any thread.</summary>
     public event Action? Won;
 
     /// <summary>Whether this leads now.</summary>
-    public bool IsLeader => holds && time.GetUtcNow() - renewedAt < RenewWithin;
+    public bool IsLeader => _holds && _time.GetUtcNow() - _renewedAt < RenewWithin;
 
     /// <summary>Leaves, and lets go of the lease so that another can lead at once.</summary>
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _stop.CancelAsync();
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (IsLeader) await ReleaseAsync();
-        stop.Dispose();
+        _stop.Dispose();
     }
 
     private async Task RunAsync(CancellationToken cancel)
     {
         while (true)
         {
-            bool led = holds;
+            bool led = _holds;
             bool took = await TryAsync(cancel);
-            if (took) renewedAt = time.GetUtcNow();
-            holds = took || (holds && time.GetUtcNow() - renewedAt < RenewWithin);
-            if (led != holds) say(holds ? $"info\tleader\t{identity} leads {name}" : $"warn\tleader\tleader election lock lost: {name}");
-            if (!led && holds) Won?.Invoke();
-            await Task.Delay(RetryEvery, time, cancel);
+            if (took) _renewedAt = _time.GetUtcNow();
+            _holds = took || (_holds && _time.GetUtcNow() - _renewedAt < RenewWithin);
+            if (led != _holds) _say(_holds ? $"info\tleader\t{_identity} leads {_name}" : $"warn\tleader\tleader election lock lost: {_name}");
+            if (!led && _holds) Won?.Invoke();
+            await Task.Delay(RetryEvery, _time, cancel);
         }
     }
 
     // True when the lease is ours from now on.
     private async Task<bool> TryAsync(CancellationToken cancel)
     {
-        ApiResult<JsonDocument> read = await client.GetAsync($"{path}/{name}", cancel);
+        ApiResult<JsonDocument> read = await _client.GetAsync($"{_path}/{_name}", cancel);
         if (read.Failure is { } failure) return failure.IsAbsent && await CreateAsync(cancel);
         using JsonDocument document = read.Value!;
         JsonObject lease = JsonObject.Create(document.RootElement.Clone())!;
         JsonObject spec = lease["spec"] as JsonObject ?? [];
         (string Holder, string Renewed) now = ((string?)spec["holderIdentity"] ?? "", (string?)spec["renewTime"] ?? "");
-        if (now != seen) (seen, seenAt) = (now, time.GetUtcNow());
-        bool isOurs = now.Holder == identity;
+        if (now != _seen) (_seen, _seenAt) = (now, _time.GetUtcNow());
+        bool isOurs = now.Holder == _identity;
         var lasts = TimeSpan.FromSeconds((int?)spec["leaseDurationSeconds"] ?? LeaseSeconds);
-        if (!isOurs && now.Holder.Length > 0 && time.GetUtcNow() - seenAt < lasts) return false;
+        if (!isOurs && now.Holder.Length > 0 && _time.GetUtcNow() - _seenAt < lasts) return false;
         lease["spec"] = Spec(isOurs ? (string?)spec["acquireTime"] : null, ((int?)spec["leaseTransitions"] ?? 0) + (isOurs ? 0 : 1));
-        ApiResult<JsonDocument> written = await client.SendAsync(HttpMethod.Put, $"{path}/{name}", lease.ToJsonString(), ApiClient.Json, cancel);
+        ApiResult<JsonDocument> written = await _client.SendAsync(HttpMethod.Put, $"{_path}/{_name}", lease.ToJsonString(), ApiClient.Json, cancel);
         written.Value?.Dispose();
         return written.Value is not null;
     }
 
     private async Task<bool> CreateAsync(CancellationToken cancel)
     {
-        var lease = new JsonObject { ["apiVersion"] = "coordination.k8s.io/v1", ["kind"] = "Lease", ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = Spec(null, 0) };
-        ApiResult<JsonDocument> written = await client.SendAsync(HttpMethod.Post, path, lease.ToJsonString(), ApiClient.Json, cancel);
+        var lease = new JsonObject { ["apiVersion"] = "coordination.k8s.io/v1", ["kind"] = "Lease", ["metadata"] = new JsonObject { ["name"] = _name }, ["spec"] = Spec(null, 0) };
+        ApiResult<JsonDocument> written = await _client.SendAsync(HttpMethod.Post, _path, lease.ToJsonString(), ApiClient.Json, cancel);
         written.Value?.Dispose();
         return written.Value is not null;
     }
 
     private JsonObject Spec(string? acquired, int transitions)
     {
-        string now = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
-        return new JsonObject { ["holderIdentity"] = identity, ["leaseDurationSeconds"] = LeaseSeconds, ["acquireTime"] = acquired ?? now, ["renewTime"] = now, ["leaseTransitions"] = transitions };
+        string now = _time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+        return new JsonObject { ["holderIdentity"] = _identity, ["leaseDurationSeconds"] = LeaseSeconds, ["acquireTime"] = acquired ?? now, ["renewTime"] = now, ["leaseTransitions"] = transitions };
     }
 
     private async Task ReleaseAsync()
@@ -112,7 +112,7 @@ public sealed class LeaseElection : IAsyncDisposable
         try
         {
             string body = """{"spec":{"holderIdentity":"","leaseDurationSeconds":1}}""";
-            (await client.SendAsync(HttpMethod.Patch, $"{path}/{name}", body, ApiClient.MergePatch, patience.Token)).Value?.Dispose();
+            (await _client.SendAsync(HttpMethod.Patch, $"{_path}/{_name}", body, ApiClient.MergePatch, patience.Token)).Value?.Dispose();
         }
         catch (OperationCanceledException)
         {

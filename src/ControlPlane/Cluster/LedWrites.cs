@@ -5,8 +5,8 @@ namespace Lateen.ControlPlane.Cluster;
 /// <summary>One kind of writing that one of all replicas does: the lease by which it is chosen, and its writer.</summary>
 public sealed class LedWrites : IAsyncDisposable
 {
-    private readonly LeaseElection election;
-    private readonly ClusterWriter writer;
+    private readonly LeaseElection _election;
+    private readonly ClusterWriter _writer;
 
     /// <summary>Takes part in the election.</summary>
     /// <param name="client">The API server.</param>
@@ -18,20 +18,20 @@ public sealed class LedWrites : IAsyncDisposable
     public LedWrites(ApiClient client, ControlPlaneOptions options, string lease, Action won, TimeProvider time, Action<string> say)
     {
         var election = new LeaseElection(client, options.RootNamespace, lease, options.Instance, time, say);
-        (this.election, writer) = (election, new ClusterWriter(client, () => election.IsLeader, time, say));
+        (this._election, _writer) = (election, new ClusterWriter(client, () => election.IsLeader, time, say));
         election.Won += won;
     }
 
     /// <summary>Whether this replica writes.</summary>
-    public bool IsLeader => election.IsLeader;
+    public bool IsLeader => _election.IsLeader;
 
     /// <summary>Takes wishes; never waits.</summary>
-    public void Wish(IEnumerable<ClusterWish> wishes) => writer.Wish(wishes);
+    public void Wish(IEnumerable<ClusterWish> wishes) => _writer.Wish(wishes);
 
     /// <summary>Stops writing, then lets another replica lead at once.</summary>
     public async ValueTask DisposeAsync()
     {
-        await writer.DisposeAsync();
-        await election.DisposeAsync();
+        await _writer.DisposeAsync();
+        await _election.DisposeAsync();
     }
 }

@@ -26,15 +26,15 @@ public sealed class RemoteClusters : IAsyncDisposable
         }
     }
 
-    private readonly ControlPlaneOptions options;
-    private readonly ResourceStore store;
-    private readonly WriterLoop loop;
-    private readonly TimeProvider time;
-    private readonly Action<string> say;
-    private readonly Func<ClusterAccess, ApiClient> open;
-    private readonly Dictionary<string, Remote> remotes = [];
-    private readonly Dictionary<string, string> refused = [];
-    private readonly SemaphoreSlim one = new(1, 1);
+    private readonly ControlPlaneOptions _options;
+    private readonly ResourceStore _store;
+    private readonly WriterLoop _loop;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _say;
+    private readonly Func<ClusterAccess, ApiClient> _open;
+    private readonly Dictionary<string, Remote> _remotes = [];
+    private readonly Dictionary<string, string> _refused = [];
+    private readonly SemaphoreSlim _one = new(1, 1);
 
     /// <summary>Begins to follow the secrets of a store.</summary>
     /// <param name="options">The root namespace, and what kubeconfigs may hold.</param>
@@ -45,57 +45,57 @@ public sealed class RemoteClusters : IAsyncDisposable
     /// <param name="open">Makes a client; for tests.</param>
     public RemoteClusters(ControlPlaneOptions options, ResourceStore store, WriterLoop loop, TimeProvider time, Action<string> say, Func<ClusterAccess, ApiClient>? open = null)
     {
-        (this.options, this.store, this.loop, this.time, this.say) = (options, store, loop, time, say);
-        this.open = open ?? ApiClient.Open;
+        (this._options, this._store, this._loop, this._time, this._say) = (options, store, loop, time, say);
+        this._open = open ?? ApiClient.Open;
         store.Changed += OnChanged;
     }
 
     /// <summary>Clusters that are followed.</summary>
-    public IReadOnlyCollection<string> Names => remotes.Keys;
+    public IReadOnlyCollection<string> Names => _remotes.Keys;
 
     /// <summary>Joins the clusters that are named now and waits until they have told what they have, as long as patience lasts: a restart must not make endpoints vanish for a while.</summary>
     public async Task StartAsync(TimeSpan patience, CancellationToken cancel)
     {
         await FollowAsync();
-        foreach ((string name, Remote remote) in remotes.ToArray())
+        foreach ((string name, Remote remote) in _remotes.ToArray())
         {
             using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             bounded.CancelAfter(patience);
             await remote.Source.Synced.WaitAsync(bounded.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancel.ThrowIfCancellationRequested();
-            if (!remote.Source.Synced.IsCompletedSuccessfully) say($"warn\tclusters\tcluster {name} has not told what it has within {patience.TotalSeconds:0} s; going on without it");
+            if (!remote.Source.Synced.IsCompletedSuccessfully) _say($"warn\tclusters\tcluster {name} has not told what it has within {patience.TotalSeconds:0} s; going on without it");
         }
     }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
-        store.Changed -= OnChanged;
-        await one.WaitAsync();
-        foreach (Remote remote in remotes.Values) await remote.DisposeAsync();
-        remotes.Clear();
+        _store.Changed -= OnChanged;
+        await _one.WaitAsync();
+        foreach (Remote remote in _remotes.Values) await remote.DisposeAsync();
+        _remotes.Clear();
     }
 
     private void OnChanged(StoreChange change)
     {
-        if (change.Keys.Any(key => key.Kind == Kinds.Secret && key.Namespace == options.RootNamespace)) _ = FollowAsync();
+        if (change.Keys.Any(key => key.Kind == Kinds.Secret && key.Namespace == _options.RootNamespace)) _ = FollowAsync();
     }
 
     private async Task FollowAsync()
     {
-        await one.WaitAsync();
+        await _one.WaitAsync();
         try
         {
             Dictionary<string, string> wanted = Wanted();
-            foreach (string gone in remotes.Where(remote => wanted.GetValueOrDefault(remote.Key) != remote.Value.Text).Select(remote => remote.Key).ToArray()) await LeaveAsync(gone, isReplaced: wanted.ContainsKey(gone));
+            foreach (string gone in _remotes.Where(remote => wanted.GetValueOrDefault(remote.Key) != remote.Value.Text).Select(remote => remote.Key).ToArray()) await LeaveAsync(gone, isReplaced: wanted.ContainsKey(gone));
             foreach ((string name, string text) in wanted)
             {
-                if (!remotes.ContainsKey(name) && refused.GetValueOrDefault(name) != text) Join(name, text);
+                if (!_remotes.ContainsKey(name) && _refused.GetValueOrDefault(name) != text) Join(name, text);
             }
         }
         finally
         {
-            one.Release();
+            _one.Release();
         }
     }
 
@@ -103,12 +103,12 @@ public sealed class RemoteClusters : IAsyncDisposable
     private Dictionary<string, string> Wanted()
     {
         var wanted = new Dictionary<string, string>();
-        foreach (Resource<Kubernetes.Core.V1.Secret> secret in store.Current.In(Kinds.Secret, options.RootNamespace).Where(secret => secret.Labels.GetValueOrDefault(Label) == "true").OrderBy(secret => secret.Name, StringComparer.Ordinal))
+        foreach (Resource<Kubernetes.Core.V1.Secret> secret in _store.Current.In(Kinds.Secret, _options.RootNamespace).Where(secret => secret.Labels.GetValueOrDefault(Label) == "true").OrderBy(secret => secret.Name, StringComparer.Ordinal))
         {
             foreach ((string name, Google.Protobuf.ByteString bytes) in secret.Spec.Data)
             {
-                if (name == options.ClusterId) say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which is this one");
-                else if (!wanted.TryAdd(name, bytes.ToStringUtf8())) say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which another one names already");
+                if (name == _options.ClusterId) _say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which is this one");
+                else if (!wanted.TryAdd(name, bytes.ToStringUtf8())) _say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which another one names already");
             }
         }
         return wanted;
@@ -117,35 +117,35 @@ public sealed class RemoteClusters : IAsyncDisposable
     private void Join(string name, string text)
     {
         var found = new DiagnosticBag();
-        ClusterAccess? access = new KubeConfigReader(time).Read(text, $"the kubeconfig of {name}", null, Allowed(), found);
+        ClusterAccess? access = new KubeConfigReader(_time).Read(text, $"the kubeconfig of {name}", null, Allowed(), found);
         if (access is null)
         {
-            refused[name] = text;
-            say($"error\tclusters\tcluster {name} is left out: {string.Join("; ", found.Where(mistake => mistake.IsError).Select(mistake => mistake.Text))}");
+            _refused[name] = text;
+            _say($"error\tclusters\tcluster {name} is left out: {string.Join("; ", found.Where(mistake => mistake.IsError).Select(mistake => mistake.Text))}");
             return;
         }
-        refused.Remove(name);
-        ApiClient client = open(access);
-        var held = new ResourceStore(_ => [], time);
-        held.Changed += change => _ = loop.PostAsync((control, now) => control.SetRemote(name, change.After, now)).AsTask();
+        _refused.Remove(name);
+        ApiClient client = _open(access);
+        var held = new ResourceStore(_ => [], _time);
+        held.Changed += change => _ = _loop.PostAsync((control, now) => control.SetRemote(name, change.After, now)).AsTask();
         var wanted = new KubernetesSourceOptions { Server = $"cluster {name} ({access.Server.Authority})", Kinds = KubernetesSourceOptions.WorkloadKinds };
-        remotes[name] = new Remote(text, client, new KubernetesSource(client, wanted, held, time, Random.Shared, say));
-        say($"info\tclusters\tcluster {name} at {access.Server.Authority} is followed");
+        _remotes[name] = new Remote(text, client, new KubernetesSource(client, wanted, held, _time, Random.Shared, _say));
+        _say($"info\tclusters\tcluster {name} at {access.Server.Authority} is followed");
     }
 
     private async Task LeaveAsync(string name, bool isReplaced)
     {
-        remotes.Remove(name, out Remote? remote);
+        _remotes.Remove(name, out Remote? remote);
         await remote!.DisposeAsync();
         // With a new kubeconfig it is the same cluster: what it had stays until the new one has told what it has.
         if (isReplaced) return;
-        await loop.PostAsync((control, now) => control.SetRemote(name, null, now));
-        say($"info\tclusters\tcluster {name} is no longer followed");
+        await _loop.PostAsync((control, now) => control.SetRemote(name, null, now));
+        _say($"info\tclusters\tcluster {name} is no longer followed");
     }
 
     private KubeConfigReader.Allow Allowed()
     {
-        string[] named = options.Environment.GetValueOrDefault(InsecureOptions, "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] named = _options.Environment.GetValueOrDefault(InsecureOptions, "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var allowed = KubeConfigReader.Allow.Proxy;
         foreach (string option in named)
         {

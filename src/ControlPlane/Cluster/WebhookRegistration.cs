@@ -17,15 +17,15 @@ public sealed class WebhookRegistration : IAsyncDisposable
     // Of the mutating webhooks those that inject; others may stand under the same label.
     private const string Injector = "sidecar-injector.istio.io";
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
-    private readonly ApiClient client;
-    private readonly string revision;
-    private readonly string rootNamespace;
-    private readonly Func<string> roots;
-    private readonly Func<bool> mayWrite;
-    private readonly TimeProvider time;
-    private readonly Action<string> say;
-    private readonly CancellationTokenSource stop = new();
-    private readonly Task running;
+    private readonly ApiClient _client;
+    private readonly string _revision;
+    private readonly string _rootNamespace;
+    private readonly Func<string> _roots;
+    private readonly Func<bool> _mayWrite;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _say;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _running;
 
     /// <summary>Begins to look.</summary>
     /// <param name="client">The API server.</param>
@@ -37,16 +37,16 @@ public sealed class WebhookRegistration : IAsyncDisposable
     /// <param name="say">Takes a line for the log.</param>
     public WebhookRegistration(ApiClient client, string revision, string rootNamespace, Func<string> roots, Func<bool> mayWrite, TimeProvider time, Action<string> say)
     {
-        (this.client, this.revision, this.rootNamespace, this.roots, this.mayWrite, this.time, this.say) = (client, revision, rootNamespace, roots, mayWrite, time, say);
-        running = RunAsync(stop.Token);
+        (this._client, this._revision, this._rootNamespace, this._roots, this._mayWrite, this._time, this._say) = (client, revision, rootNamespace, roots, mayWrite, time, say);
+        _running = RunAsync(_stop.Token);
     }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        stop.Dispose();
+        await _stop.CancelAsync();
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
     }
 
     private async Task RunAsync(CancellationToken cancel)
@@ -54,19 +54,19 @@ public sealed class WebhookRegistration : IAsyncDisposable
         while (true)
         {
             // Soon after the start: the first leader is known within seconds.
-            bool isLeader = mayWrite();
+            bool isLeader = _mayWrite();
             if (isLeader)
             {
                 await LookAsync(Validating, cancel);
                 await LookAsync(Mutating, cancel);
             }
-            await Task.Delay(isLeader ? LookEvery : TimeSpan.FromSeconds(1), time, cancel);
+            await Task.Delay(isLeader ? LookEvery : TimeSpan.FromSeconds(1), _time, cancel);
         }
     }
 
     private async Task LookAsync(string plural, CancellationToken cancel)
     {
-        ApiResult<JsonDocument> read = await client.GetAsync($"{Root}{plural}?labelSelector={Uri.EscapeDataString("istio.io/rev=" + revision)}", cancel);
+        ApiResult<JsonDocument> read = await _client.GetAsync($"{Root}{plural}?labelSelector={Uri.EscapeDataString("istio.io/rev=" + _revision)}", cancel);
         using JsonDocument? list = read.Value;
         if (list is null) return;
         foreach (JsonElement item in list.RootElement.GetProperty("items").EnumerateArray())
@@ -80,15 +80,15 @@ public sealed class WebhookRegistration : IAsyncDisposable
             }
             if (JsonNode.DeepEquals(present["webhooks"], wanted["webhooks"])) continue;
             string name = (string?)present["metadata"]!["name"] ?? "";
-            ApiResult<JsonDocument> written = await client.SendAsync(HttpMethod.Put, $"{Root}{plural}/{name}", wanted.ToJsonString(), ApiClient.Json, cancel);
+            ApiResult<JsonDocument> written = await _client.SendAsync(HttpMethod.Put, $"{Root}{plural}/{name}", wanted.ToJsonString(), ApiClient.Json, cancel);
             written.Value?.Dispose();
-            say(written.Failure is { } failure ? $"warn\twebhook\tthe registration {name} cannot be written: {failure}" : $"info\twebhook\tthe registration {name} has this authority{(refuses ? ", and refuses what it cannot ask about" : "")}");
+            _say(written.Failure is { } failure ? $"warn\twebhook\tthe registration {name} cannot be written: {failure}" : $"info\twebhook\tthe registration {name} has this authority{(refuses ? ", and refuses what it cannot ask about" : "")}");
         }
     }
 
     private void Correct(JsonObject webhook, bool refuses)
     {
-        if (webhook["clientConfig"] is JsonObject client) client["caBundle"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(roots()));
+        if (webhook["clientConfig"] is JsonObject client) client["caBundle"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(_roots()));
         if (refuses) webhook["failurePolicy"] = "Fail";
     }
 
@@ -96,7 +96,7 @@ public sealed class WebhookRegistration : IAsyncDisposable
     private async Task<bool> RefusesAsync(CancellationToken cancel)
     {
         const string Wrong = """{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":"invalid-gateway"},"spec":{}}""";
-        ApiResult<JsonDocument> tried = await client.SendAsync(HttpMethod.Post, $"/apis/networking.istio.io/v1/namespaces/{rootNamespace}/gateways?dryRun=All", Wrong, ApiClient.Json, cancel);
+        ApiResult<JsonDocument> tried = await _client.SendAsync(HttpMethod.Post, $"/apis/networking.istio.io/v1/namespaces/{_rootNamespace}/gateways?dryRun=All", Wrong, ApiClient.Json, cancel);
         tried.Value?.Dispose();
         return tried.Failure is { } failure && failure.Text.Contains("denied the request", StringComparison.Ordinal);
     }

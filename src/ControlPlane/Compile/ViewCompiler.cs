@@ -18,12 +18,12 @@ namespace Lateen.ControlPlane.Compile;
 /// <summary>Makes snapshots out of views, one after another; what did not change is taken over from the last.</summary>
 public sealed class ViewCompiler(string rootNamespace, string domain, string clusterId, Features features)
 {
-    private readonly SnapshotCompiler snapshots = new();
-    private readonly EntryAddresses addresses = new();
+    private readonly SnapshotCompiler _snapshots = new();
+    private readonly EntryAddresses _addresses = new();
     private static readonly Dictionary<string, ResourceView> NoRemotes = [];
-    private RegistryCompiler registries = new(new RegistryOptions());
-    private MeshSettings? settings;
-    private Resource? settingsFrom;
+    private RegistryCompiler _registries = new(new RegistryOptions());
+    private MeshSettings? _settings;
+    private Resource? _settingsFrom;
 
     /// <summary>What is wrong in the mesh's settings as they were last read.</summary>
     public IReadOnlyList<Diagnostic> Diagnostics { get; private set; } = [];
@@ -37,12 +37,12 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     {
         MeshSettings current = SettingsOf(view);
         view = Discovered(view, current.Mesh);
-        return snapshots.Compile(new SnapshotInputs
+        return _snapshots.Compile(new SnapshotInputs
         {
             Revision = revision,
             KeySets = keySets,
             Settings = current,
-            Registry = registries.Compile([Own(view), .. (remotes ?? NoRemotes).Select(remote => Cluster(remote.Key, Discovered(remote.Value, current.Mesh)))]),
+            Registry = _registries.Compile([Own(view), .. (remotes ?? NoRemotes).Select(remote => Cluster(remote.Key, Discovered(remote.Value, current.Mesh)))]),
             VirtualServices = view.All(Kinds.VirtualService),
             DestinationRules = view.All(Kinds.DestinationRule),
             Gateways = view.All(Kinds.Gateway),
@@ -62,7 +62,7 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     }
 
     /// <summary>What became of the objects of the Gateway API in the last snapshot.</summary>
-    public IReadOnlyList<GatewayApiStatus> GatewayApiStatuses() => snapshots.GatewayApiStatuses();
+    public IReadOnlyList<GatewayApiStatus> GatewayApiStatuses() => _snapshots.GatewayApiStatuses();
 
     // The objects of namespaces that the mesh looks into.
     private static ResourceView Discovered(ResourceView view, MeshConfig mesh) =>
@@ -90,7 +90,7 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     private ClusterResources Own(ResourceView view)
     {
         ClusterResources own = Cluster(clusterId, view);
-        return features.Flag("PILOT_ENABLE_IP_AUTOALLOCATE", true) ? own with { ServiceEntries = addresses.Of(own.ServiceEntries) } : own;
+        return features.Flag("PILOT_ENABLE_IP_AUTOALLOCATE", true) ? own with { ServiceEntries = _addresses.Of(own.ServiceEntries) } : own;
     }
 
     private static ClusterResources Cluster(string id, ResourceView view) => new()
@@ -110,16 +110,16 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     public MeshSettings SettingsOf(ResourceView view)
     {
         Resource? from = view.Find(new ResourceKey(Kinds.ConfigMap, rootNamespace, "istio"));
-        if (settings is not null && ReferenceEquals(from, settingsFrom)) return settings;
-        settingsFrom = from;
+        if (_settings is not null && ReferenceEquals(from, _settingsFrom)) return _settings;
+        _settingsFrom = from;
         var found = new DiagnosticBag();
         string text = (from as Resource<Kubernetes.Core.V1.ConfigMap>)?.Spec.Data.GetValueOrDefault("mesh") ?? "";
         MeshConfig mesh = MeshConfigs.Overlay(MetricsOn(), text, from?.Key.ToString() ?? "", found);
         Diagnostics = [.. found];
-        if (found.HasErrors && settings is not null) return settings;
-        settings = new MeshSettings { Mesh = found.HasErrors ? MetricsOn() : mesh, Networks = new MeshNetworks(), Features = features, DomainSuffix = domain, ClusterId = clusterId };
-        registries = new RegistryCompiler(new RegistryOptions { DomainSuffix = domain, TrustDomain = settings.TrustDomain, SystemNamespace = rootNamespace });
-        return settings;
+        if (found.HasErrors && _settings is not null) return _settings;
+        _settings = new MeshSettings { Mesh = found.HasErrors ? MetricsOn() : mesh, Networks = new MeshNetworks(), Features = features, DomainSuffix = domain, ClusterId = clusterId };
+        _registries = new RegistryCompiler(new RegistryOptions { DomainSuffix = domain, TrustDomain = _settings.TrustDomain, SystemNamespace = rootNamespace });
+        return _settings;
     }
 
     // Istio's chart turns the standard metrics on, its code does not. Who runs without a chart wants them, too.

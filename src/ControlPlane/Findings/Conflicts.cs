@@ -8,7 +8,7 @@ namespace Lateen.ControlPlane.Findings;
 /// <summary>Resources of which another takes the place, told on both.</summary>
 public sealed class Conflicts(string domain, string rootNamespace)
 {
-    private readonly Dictionary<string, (object[] Of, ILookup<ResourceKey, Diagnostic> Found)> known = [];
+    private readonly Dictionary<string, (object[] Of, ILookup<ResourceKey, Diagnostic> Found)> _known = [];
 
     /// <summary>What is to be said about a resource of this view.</summary>
     public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) => Of(view).SelectMany(found => found[resource.Key]);
@@ -30,9 +30,9 @@ public sealed class Conflicts(string domain, string rootNamespace)
     // A view has the list of the one before as long as nothing of the kind changed.
     private ILookup<ResourceKey, Diagnostic> Known(string what, object[] of, Func<IEnumerable<Rivalry>> find)
     {
-        if (known.TryGetValue(what, out var before) && before.Of.AsSpan().SequenceEqual(of)) return before.Found;
+        if (_known.TryGetValue(what, out var before) && before.Of.AsSpan().SequenceEqual(of)) return before.Found;
         ILookup<ResourceKey, Diagnostic> found = find().SelectMany(Said).ToLookup(said => said.Key, said => said.Diagnostic);
-        known[what] = (of, found);
+        _known[what] = (of, found);
         return found;
     }
 

@@ -13,14 +13,14 @@ public sealed class References(string domain, string rootNamespace)
         "virtualservice.GatewayAnalyzer", "virtualservice.DestinationHostAnalyzer", "virtualservice.DestinationRuleAnalyzer", "destinationrule.HostAnalyzer", "telemetry.ProviderAnalyzer",
     ];
 
-    private readonly AnalysisOptions options = new() { RootNamespace = rootNamespace, ClusterDomain = domain };
-    private ResourceView? of;
-    private ILookup<string, Diagnostic> found = Array.Empty<Diagnostic>().ToLookup(_ => "");
+    private readonly AnalysisOptions _options = new() { RootNamespace = rootNamespace, ClusterDomain = domain };
+    private ResourceView? _of;
+    private ILookup<string, Diagnostic> _found = Array.Empty<Diagnostic>().ToLookup(_ => "");
 
     /// <summary>What is to be said about a resource of this view.</summary>
     public IEnumerable<Diagnostic> About(Resource resource, ResourceView view)
     {
-        if (!ReferenceEquals(of, view)) (of, found) = (view, Analyzers.SelectMany(name => Analyzer.Analyze(view, options, name)).ToLookup(said => said.Resource));
-        return found[resource.Key.ToString()];
+        if (!ReferenceEquals(_of, view)) (_of, _found) = (view, Analyzers.SelectMany(name => Analyzer.Analyze(view, _options, name)).ToLookup(said => said.Resource));
+        return _found[resource.Key.ToString()];
     }
 }

@@ -12,19 +12,19 @@ namespace Lateen.ControlPlane.Findings;
 /// <param name="refusals">What proxies would not take.</param>
 public sealed class ResourceFindings(string domain, string rootNamespace, Refusals refusals)
 {
-    private readonly Conflicts conflicts = new(domain, rootNamespace);
-    private readonly References references = new(domain, rootNamespace);
-    private readonly ConditionalWeakTable<Resource, Diagnostic[]> ofItself = [];
+    private readonly Conflicts _conflicts = new(domain, rootNamespace);
+    private readonly References _references = new(domain, rootNamespace);
+    private readonly ConditionalWeakTable<Resource, Diagnostic[]> _ofItself = [];
 
     /// <summary>What its author is told at once: conflicts, what is never reached, what changes nothing.</summary>
-    public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) => conflicts.About(resource, view).Concat(OfItself(resource));
+    public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) => _conflicts.About(resource, view).Concat(OfItself(resource));
 
     /// <summary>What its status says: that, what it names and is not there, and what of it no proxy would take.</summary>
     /// <remarks>Names are not asked for at once: who applies a whole application may well write the route before the service.</remarks>
-    public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) => AtOnce(resource, view).Concat(references.About(resource, view)).Concat(refusals.About(resource));
+    public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) => AtOnce(resource, view).Concat(_references.About(resource, view)).Concat(refusals.About(resource));
 
     // It is asked with every change of anything, and stays what it is as long as the resource is the same object.
-    private Diagnostic[] OfItself(Resource resource) => ofItself.GetValue(resource, static own => [.. Unreached(own), .. Idle(own)]);
+    private Diagnostic[] OfItself(Resource resource) => _ofItself.GetValue(resource, static own => [.. Unreached(own), .. Idle(own)]);
 
     // Validation has told of some already, with Istio's rules.
     private static IEnumerable<Diagnostic> Unreached(Resource resource)

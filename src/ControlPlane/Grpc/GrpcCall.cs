@@ -17,20 +17,20 @@ public sealed class GrpcCall
 {
     // What arrived and is not yet read, before the client must wait.
     private const int UnreadBytesMax = 256 << 10, MessageBytesMax = 4 << 20, GiveBackBytes = 256 << 10;
-    private readonly Http2Connection connection;
-    private readonly Http2Output output;
-    private readonly int stream;
-    private readonly Channel<BorrowedMessage> arrived = Channel.CreateUnbounded<BorrowedMessage>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly IncomingMessages messages = new(MessageBytesMax);
-    private readonly CancellationTokenSource aborted = new();
-    private readonly SemaphoreSlim room = new(0, 1);
-    private int unread, held, owed;
-    private bool isStarted, isEnded, isInputOver;
-    private GrpcEnding? fault;
+    private readonly Http2Connection _connection;
+    private readonly Http2Output _output;
+    private readonly int _stream;
+    private readonly Channel<BorrowedMessage> _arrived = Channel.CreateUnbounded<BorrowedMessage>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly IncomingMessages _messages = new(MessageBytesMax);
+    private readonly CancellationTokenSource _aborted = new();
+    private readonly SemaphoreSlim _room = new(0, 1);
+    private int _unread, _held, _owed;
+    private bool _isStarted, _isEnded, _isInputOver;
+    private GrpcEnding? _fault;
 
     internal GrpcCall(Http2Connection connection, Http2Output output, int stream, List<(string Name, string Value)> fields, string peer, IReadOnlyList<string> names)
     {
-        (this.connection, this.output, this.stream, Peer, ProvenNames) = (connection, output, stream, peer, names);
+        (this._connection, this._output, this._stream, Peer, ProvenNames) = (connection, output, stream, peer, names);
         Headers = fields.GroupBy(field => field.Name).ToDictionary(group => group.Key, group => (IReadOnlyList<string>)[.. group.Select(field => field.Value)]);
     }
 
@@ -47,7 +47,7 @@ public sealed class GrpcCall
     public IReadOnlyList<string> ProvenNames { get; }
 
     /// <summary>Cancelled when the other side is gone.</summary>
-    public CancellationToken Aborted => aborted.Token;
+    public CancellationToken Aborted => _aborted.Token;
 
     /// <summary>How much may be sent; guarded by the connection.</summary>
     internal long Credit { get; set; }
@@ -57,14 +57,14 @@ public sealed class GrpcCall
     /// <summary>Sends the headers, which some clients wait for before they say anything.</summary>
     public void Start()
     {
-        if (isStarted) return;
-        isStarted = true;
+        if (_isStarted) return;
+        _isStarted = true;
         // :status 200 is entry 8 of the static table, content-type the name of entry 31.
-        output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders, stream, [0x88, 0x0f, 0x10, 16, .. "application/grpc"u8]);
+        _output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders, _stream, [0x88, 0x0f, 0x10, 16, .. "application/grpc"u8]);
     }
 
     /// <summary>Waits until a message, or the end, is there to be read.</summary>
-    public async ValueTask ArrivedAsync(CancellationToken cancel) => await arrived.Reader.WaitToReadAsync(cancel);
+    public async ValueTask ArrivedAsync(CancellationToken cancel) => await _arrived.Reader.WaitToReadAsync(cancel);
 
     /// <summary>Reads the next message.</summary>
     /// <param name="parser">Of its type.</param>
@@ -72,10 +72,10 @@ public sealed class GrpcCall
     /// <param name="cancel">Ends the wait.</param>
     public async ValueTask<GrpcRead<T>> ReadAsync<T>(MessageParser<T> parser, int bytesMax, CancellationToken cancel) where T : class, IMessage<T>
     {
-        if (!await arrived.Reader.WaitToReadAsync(cancel) || !arrived.Reader.TryRead(out BorrowedMessage message))
+        if (!await _arrived.Reader.WaitToReadAsync(cancel) || !_arrived.Reader.TryRead(out BorrowedMessage message))
         {
             Aborted.ThrowIfCancellationRequested();
-            return fault is { } refusal ? new(null, false, refusal) : new(null, true, default);
+            return _fault is { } refusal ? new(null, false, refusal) : new(null, true, default);
         }
         Taken(message.Length);
         try
@@ -104,9 +104,9 @@ public sealed class GrpcCall
         Start();
         while (message.Left > 0)
         {
-            int now = connection.Reserve(this, Math.Min(message.Left, Http2Output.PortionMax));
-            if (now == 0) await room.WaitAsync(cancel);
-            else if (!await output.SendAsync(stream, message, now)) return false;
+            int now = _connection.Reserve(this, Math.Min(message.Left, Http2Output.PortionMax));
+            if (now == 0) await _room.WaitAsync(cancel);
+            else if (!await _output.SendAsync(_stream, message, now)) return false;
         }
         return true;
     }
@@ -114,26 +114,26 @@ public sealed class GrpcCall
     /// <summary>Ends the call.</summary>
     public void End(GrpcEnding ending)
     {
-        if (isEnded || Aborted.IsCancellationRequested) return;
+        if (_isEnded || Aborted.IsCancellationRequested) return;
         Start();
-        isEnded = true;
+        _isEnded = true;
         var trailers = new List<byte>();
         Add(trailers, "grpc-status", ((int)ending.Status).ToString(System.Globalization.CultureInfo.InvariantCulture));
         if (!string.IsNullOrEmpty(ending.Message)) Add(trailers, "grpc-message", GrpcMessageText.Encode(ending.Message));
         byte[] block = [.. trailers];
-        output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, stream, block.AsSpan(0, Math.Min(block.Length, Http2Frames.PayloadMax)));
+        _output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, _stream, block.AsSpan(0, Math.Min(block.Length, Http2Frames.PayloadMax)));
         // The rest of a request that is answered is not wanted (RFC 9113 8.1).
-        if (!isInputOver) output.Post(Http2FrameType.Reset, stream, (int)Http2Error.None);
+        if (!_isInputOver) _output.Post(Http2FrameType.Reset, _stream, (int)Http2Error.None);
     }
 
     private bool IsGrpc => Headers.GetValueOrDefault("content-type")?[0].StartsWith("application/grpc", StringComparison.Ordinal) == true;
 
     private void RefuseMedia()
     {
-        (isStarted, isEnded) = (true, true);
+        (_isStarted, _isEnded) = (true, true);
         // :status with the name of entry 8 and a value of its own.
-        output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, stream, [0x08, 3, .. "415"u8]);
-        if (!isInputOver) output.Post(Http2FrameType.Reset, stream, (int)Http2Error.None);
+        _output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, _stream, [0x08, 3, .. "415"u8]);
+        if (!_isInputOver) _output.Post(Http2FrameType.Reset, _stream, (int)Http2Error.None);
     }
 
     // A literal without indexing and with a new name (RFC 7541 6.2.2).
@@ -175,77 +175,77 @@ public sealed class GrpcCall
             // What fails here is a fault of ours, told where it arose; the client is told that it was.
             End(new(GrpcStatus.Internal, "internal error"));
         }
-        if (!isEnded && !Aborted.IsCancellationRequested) output.Post(Http2FrameType.Reset, stream, (int)Http2Error.Internal);
-        connection.Forget(stream);
+        if (!_isEnded && !Aborted.IsCancellationRequested) _output.Post(Http2FrameType.Reset, _stream, (int)Http2Error.Internal);
+        _connection.Forget(_stream);
     }
 
     /// <summary>Bytes of the client. False when nobody wants them.</summary>
     internal bool Receive(ReadOnlySpan<byte> bytes, int received, bool isOver)
     {
-        if (isInputOver || isEnded || fault is not null) return false;
+        if (_isInputOver || _isEnded || _fault is not null) return false;
         int whole = 0;
         while (!bytes.IsEmpty)
         {
-            GrpcFrameResult result = messages.Read(ref bytes, out BorrowedMessage message);
+            GrpcFrameResult result = _messages.Read(ref bytes, out BorrowedMessage message);
             if (result == GrpcFrameResult.NeedMore) break;
             if (result != GrpcFrameResult.Message) return Fail(result);
             whole += message.Length;
             // A call that was cut meanwhile takes none.
-            if (!arrived.Writer.TryWrite(message)) message.Return();
+            if (!_arrived.Writer.TryWrite(message)) message.Return();
         }
         Arrived(whole, received);
         if (!isOver) return true;
-        isInputOver = true;
-        if (!messages.IsAtBoundary) fault = new(GrpcStatus.Internal, "the stream ended inside a message");
-        messages.Drop();
-        arrived.Writer.TryComplete();
+        _isInputOver = true;
+        if (!_messages.IsAtBoundary) _fault = new(GrpcStatus.Internal, "the stream ended inside a message");
+        _messages.Drop();
+        _arrived.Writer.TryComplete();
         return true;
     }
 
     private bool Fail(GrpcFrameResult result)
     {
-        fault = result == GrpcFrameResult.Compressed
+        _fault = result == GrpcFrameResult.Compressed
             ? new(GrpcStatus.Unimplemented, "compressed messages are not accepted: send grpc-encoding identity")
             : new(GrpcStatus.ResourceExhausted, $"a message is longer than the limit of {MessageBytesMax}");
-        arrived.Writer.TryComplete();
+        _arrived.Writer.TryComplete();
         return false;
     }
 
     // Who reads slowly holds back the windows of this call and of the connection, not the connection itself.
     private void Arrived(int whole, int received)
     {
-        if (Interlocked.Add(ref unread, whole) > UnreadBytesMax) Interlocked.Add(ref held, received);
+        if (Interlocked.Add(ref _unread, whole) > UnreadBytesMax) Interlocked.Add(ref _held, received);
         else GiveBack(received);
     }
 
     private void Taken(int bytes)
     {
-        if (Interlocked.Add(ref unread, -bytes) <= UnreadBytesMax && Interlocked.Exchange(ref held, 0) is > 0 and var later) GiveBack(later);
+        if (Interlocked.Add(ref _unread, -bytes) <= UnreadBytesMax && Interlocked.Exchange(ref _held, 0) is > 0 and var later) GiveBack(later);
     }
 
     private void GiveBack(int bytes)
     {
-        connection.GiveBack(bytes);
-        if (Interlocked.Add(ref owed, bytes) < GiveBackBytes) return;
-        int now = Interlocked.Exchange(ref owed, 0);
-        if (now > 0 && !isInputOver) output.Post(Http2FrameType.WindowUpdate, stream, now);
+        _connection.GiveBack(bytes);
+        if (Interlocked.Add(ref _owed, bytes) < GiveBackBytes) return;
+        int now = Interlocked.Exchange(ref _owed, 0);
+        if (now > 0 && !_isInputOver) _output.Post(Http2FrameType.WindowUpdate, _stream, now);
     }
 
     /// <summary>There may be room in the windows.</summary>
     internal void Wake()
     {
-        lock (room)
+        lock (_room)
         {
-            if (room.CurrentCount == 0) room.Release();
+            if (_room.CurrentCount == 0) _room.Release();
         }
     }
 
     /// <summary>The other side gave the call up, or is gone.</summary>
     internal void Cut()
     {
-        aborted.Cancel();
-        arrived.Writer.TryComplete();
+        _aborted.Cancel();
+        _arrived.Writer.TryComplete();
         Wake();
-        connection.Forget(stream);
+        _connection.Forget(_stream);
     }
 }

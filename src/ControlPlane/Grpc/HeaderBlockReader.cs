@@ -9,8 +9,8 @@ internal sealed class HeaderBlockReader
     private const int EntryOverhead = 32, TableBytesMax = 4096, TextBytesMax = 64 << 10;
 
     // The newest is the last.
-    private readonly List<(string Name, string Value)> table = [];
-    private int bytes, limit = TableBytesMax;
+    private readonly List<(string Name, string Value)> _table = [];
+    private int _bytes, _limit = TableBytesMax;
 
     /// <summary>Reads a whole block. False: COMPRESSION_ERROR, and the connection is of no more use.</summary>
     public bool Read(ReadOnlySpan<byte> block, List<(string Name, string Value)> fields)
@@ -22,7 +22,7 @@ internal sealed class HeaderBlockReader
             if ((first & 0xe0) == 0x20)
             {
                 if (!Integer(ref block, 5, out int size) || size > TableBytesMax) return false;
-                limit = size;
+                _limit = size;
                 Evict(0);
                 continue;
             }
@@ -56,8 +56,8 @@ internal sealed class HeaderBlockReader
             return true;
         }
         int back = index - HpackTables.Static.Length;
-        if (back > table.Count) return false;
-        field = table[^back];
+        if (back > _table.Count) return false;
+        field = _table[^back];
         return true;
     }
 
@@ -66,20 +66,20 @@ internal sealed class HeaderBlockReader
         int size = field.Name.Length + field.Value.Length + EntryOverhead;
         Evict(size);
         // An entry larger than the table empties it (RFC 7541 4.4).
-        if (size > limit) return;
-        table.Add(field);
-        bytes += size;
+        if (size > _limit) return;
+        _table.Add(field);
+        _bytes += size;
     }
 
     private void Evict(int wanted)
     {
         int gone = 0;
-        while (gone < table.Count && bytes + wanted > limit)
+        while (gone < _table.Count && _bytes + wanted > _limit)
         {
-            bytes -= table[gone].Name.Length + table[gone].Value.Length + EntryOverhead;
+            _bytes -= _table[gone].Name.Length + _table[gone].Value.Length + EntryOverhead;
             gone++;
         }
-        table.RemoveRange(0, gone);
+        _table.RemoveRange(0, gone);
     }
 
     // RFC 7541 5.1; more than 2^28 is nobody's index or length.

@@ -17,32 +17,32 @@ internal sealed class Http2Connection : IAsyncDisposable
     private const int CallsMax = 10_000, HeaderBlockBytesMax = 64 << 10, FirstWindow = 65535;
     private static readonly TimeSpan IdleMax = TimeSpan.FromSeconds(30), PingMax = TimeSpan.FromSeconds(10);
 
-    private readonly ConnectionContext connection;
-    private readonly Func<GrpcCall, Task> serve;
-    private readonly Http2Output output;
-    private readonly HeaderBlockReader headers = new();
-    private readonly Dictionary<int, GrpcCall> calls = [];
-    private readonly Lock gate = new();
-    private readonly ITimer heart;
-    private readonly string peer;
-    private readonly IReadOnlyList<string> names;
-    private ArrayBufferWriter<byte>? block;
-    private (int Stream, byte Flags) blockOf;
-    private long credit = FirstWindow;
-    private int peersCallWindow = FirstWindow, newest, owed;
-    private bool isGreeted, isPinged, isClosing;
-    private volatile bool isHeard;
+    private readonly ConnectionContext _connection;
+    private readonly Func<GrpcCall, Task> _serve;
+    private readonly Http2Output _output;
+    private readonly HeaderBlockReader _headers = new();
+    private readonly Dictionary<int, GrpcCall> _calls = [];
+    private readonly Lock _gate = new();
+    private readonly ITimer _heart;
+    private readonly string _peer;
+    private readonly IReadOnlyList<string> _names;
+    private ArrayBufferWriter<byte>? _block;
+    private (int Stream, byte Flags) _blockOf;
+    private long _credit = FirstWindow;
+    private int _peersCallWindow = FirstWindow, _newest, _owed;
+    private bool _isGreeted, _isPinged, _isClosing;
+    private volatile bool _isHeard;
 
     private Http2Connection(ConnectionContext connection, Func<GrpcCall, Task> serve, TimeProvider time)
     {
-        (this.connection, this.serve) = (connection, serve);
+        (this._connection, this._serve) = (connection, serve);
         ProvenNames? proven = connection.Features.Get<ProvenNames>();
-        names = proven?.Uris ?? [];
-        peer = connection.RemoteEndPoint is IPEndPoint at ? new IPEndPoint(at.Address.IsIPv4MappedToIPv6 ? at.Address.MapToIPv4() : at.Address, at.Port).ToString() : "unix";
+        _names = proven?.Uris ?? [];
+        _peer = connection.RemoteEndPoint is IPEndPoint at ? new IPEndPoint(at.Address.IsIPv4MappedToIPv6 ? at.Address.MapToIPv4() : at.Address, at.Port).ToString() : "unix";
         // Clear text goes to the socket itself: the pipe in front of it would copy once more.
         Socket? socket = proven is null ? connection.Features.Get<IConnectionSocketFeature>()?.Socket : null;
-        output = new Http2Output(socket is null ? PipeAsync : bytes => SocketAsync(socket, bytes), Abort);
-        heart = time.CreateTimer(_ => Beat(), null, IdleMax, Timeout.InfiniteTimeSpan);
+        _output = new Http2Output(socket is null ? PipeAsync : bytes => SocketAsync(socket, bytes), Abort);
+        _heart = time.CreateTimer(_ => Beat(), null, IdleMax, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Serves a connection until it ends.</summary>
@@ -60,10 +60,10 @@ internal sealed class Http2Connection : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        isClosing = true;
-        await heart.DisposeAsync();
+        _isClosing = true;
+        await _heart.DisposeAsync();
         GrpcCall[] open;
-        lock (gate) open = [.. calls.Values];
+        lock (_gate) open = [.. _calls.Values];
         foreach (GrpcCall call in open) call.Cut();
     }
 
@@ -76,15 +76,15 @@ internal sealed class Http2Connection : IAsyncDisposable
         {
             while (true)
             {
-                ReadResult read = await input.ReadAsync(connection.ConnectionClosed);
-                isHeard = true;
+                ReadResult read = await input.ReadAsync(_connection.ConnectionClosed);
+                _isHeard = true;
                 ReadOnlySequence<byte> buffer = read.Buffer;
                 Http2Error error = Take(ref buffer);
                 input.AdvanceTo(buffer.Start, buffer.End);
                 if (error != Http2Error.None)
                 {
                     GoAway(error);
-                    await output.DrainAsync();
+                    await _output.DrainAsync();
                     return;
                 }
                 if (read.IsCompleted) return;
@@ -98,14 +98,14 @@ internal sealed class Http2Connection : IAsyncDisposable
 
     private Http2Error Take(ref ReadOnlySequence<byte> buffer)
     {
-        if (!isGreeted)
+        if (!_isGreeted)
         {
             if (buffer.Length < Http2Frames.Preface.Length) return Http2Error.None;
             Span<byte> preface = stackalloc byte[Http2Frames.Preface.Length];
             buffer.Slice(0, preface.Length).CopyTo(preface);
             if (!preface.SequenceEqual(Http2Frames.Preface)) return Http2Error.Protocol;
             buffer = buffer.Slice(preface.Length);
-            isGreeted = true;
+            _isGreeted = true;
         }
         Span<byte> head = stackalloc byte[Http2Frames.HeadBytes];
         while (buffer.Length >= head.Length)
@@ -135,12 +135,12 @@ internal sealed class Http2Connection : IAsyncDisposable
     private Http2Error Frame(Http2FrameType type, byte flags, int stream, ReadOnlySpan<byte> payload)
     {
         // Nothing may come between the parts of a header block (RFC 9113 6.10).
-        if (block is not null && (type != Http2FrameType.Continuation || stream != blockOf.Stream)) return Http2Error.Protocol;
+        if (_block is not null && (type != Http2FrameType.Continuation || stream != _blockOf.Stream)) return Http2Error.Protocol;
         return type switch
         {
             Http2FrameType.Data => Data(flags, stream, payload),
             Http2FrameType.Headers => Headers(flags, stream, payload),
-            Http2FrameType.Continuation => block is null ? Http2Error.Protocol : Block(flags, payload),
+            Http2FrameType.Continuation => _block is null ? Http2Error.Protocol : Block(flags, payload),
             Http2FrameType.Settings => Settings(flags, stream, payload),
             Http2FrameType.WindowUpdate => Window(stream, payload),
             Http2FrameType.Ping => Ping(flags, stream, payload),
@@ -155,7 +155,7 @@ internal sealed class Http2Connection : IAsyncDisposable
     private Http2Error Data(byte flags, int stream, ReadOnlySpan<byte> payload)
     {
         int received = payload.Length;
-        if (stream == 0 || stream > newest || !Unpad(flags, ref payload)) return Http2Error.Protocol;
+        if (stream == 0 || stream > _newest || !Unpad(flags, ref payload)) return Http2Error.Protocol;
         // Of a call that is over: on its way while it ended.
         if (CallOf(stream) is not { } call || !call.Receive(payload, received, (flags & Http2Frames.EndStream) != 0)) GiveBack(received);
         return Http2Error.None;
@@ -169,41 +169,41 @@ internal sealed class Http2Connection : IAsyncDisposable
             if (payload.Length < 5) return Http2Error.FrameSize;
             payload = payload[5..];
         }
-        (block, blockOf) = (new ArrayBufferWriter<byte>(Math.Max(payload.Length, 1)), (stream, flags));
+        (_block, _blockOf) = (new ArrayBufferWriter<byte>(Math.Max(payload.Length, 1)), (stream, flags));
         return Block(flags, payload);
     }
 
     private Http2Error Block(byte flags, ReadOnlySpan<byte> part)
     {
-        if (block!.WrittenCount + part.Length > HeaderBlockBytesMax) return Http2Error.EnhanceYourCalm;
-        block.Write(part);
+        if (_block!.WrittenCount + part.Length > HeaderBlockBytesMax) return Http2Error.EnhanceYourCalm;
+        _block.Write(part);
         if ((flags & Http2Frames.EndHeaders) == 0) return Http2Error.None;
-        (ArrayBufferWriter<byte> whole, block) = (block, null);
+        (ArrayBufferWriter<byte> whole, _block) = (_block, null);
         var fields = new List<(string Name, string Value)>();
-        if (!headers.Read(whole.WrittenSpan, fields)) return Http2Error.Compression;
-        bool isOver = (blockOf.Flags & Http2Frames.EndStream) != 0;
-        if (blockOf.Stream > newest) Open(blockOf.Stream, fields, isOver);
+        if (!_headers.Read(whole.WrittenSpan, fields)) return Http2Error.Compression;
+        bool isOver = (_blockOf.Flags & Http2Frames.EndStream) != 0;
+        if (_blockOf.Stream > _newest) Open(_blockOf.Stream, fields, isOver);
         // Trailers of a request say nothing to gRPC.
-        else if (isOver) CallOf(blockOf.Stream)?.Receive([], 0, isOver);
+        else if (isOver) CallOf(_blockOf.Stream)?.Receive([], 0, isOver);
         return Http2Error.None;
     }
 
     private void Open(int stream, List<(string Name, string Value)> fields, bool isOver)
     {
-        newest = stream;
-        var call = new GrpcCall(this, output, stream, fields, peer, names);
-        lock (gate)
+        _newest = stream;
+        var call = new GrpcCall(this, _output, stream, fields, _peer, _names);
+        lock (_gate)
         {
-            if (calls.Count >= CallsMax || isClosing)
+            if (_calls.Count >= CallsMax || _isClosing)
             {
-                output.Post(Http2FrameType.Reset, stream, (int)Http2Error.RefusedStream);
+                _output.Post(Http2FrameType.Reset, stream, (int)Http2Error.RefusedStream);
                 return;
             }
-            call.Credit = peersCallWindow;
-            calls.Add(stream, call);
+            call.Credit = _peersCallWindow;
+            _calls.Add(stream, call);
         }
         if (isOver) call.Receive([], 0, isOver);
-        _ = Task.Run(() => call.RunAsync(serve));
+        _ = Task.Run(() => call.RunAsync(_serve));
     }
 
     private Http2Error Settings(byte flags, int stream, ReadOnlySpan<byte> payload)
@@ -217,13 +217,13 @@ internal sealed class Http2Connection : IAsyncDisposable
             if (BinaryPrimitives.ReadUInt16BigEndian(payload) != 4) continue;
             uint window = BinaryPrimitives.ReadUInt32BigEndian(payload[2..]);
             if (window > int.MaxValue) return Http2Error.FlowControl;
-            lock (gate)
+            lock (_gate)
             {
-                foreach (GrpcCall call in calls.Values) call.Credit += (int)window - peersCallWindow;
-                peersCallWindow = (int)window;
+                foreach (GrpcCall call in _calls.Values) call.Credit += (int)window - _peersCallWindow;
+                _peersCallWindow = (int)window;
             }
         }
-        output.Post(Http2FrameType.Settings, Http2Frames.Ack, 0, []);
+        _output.Post(Http2FrameType.Settings, Http2Frames.Ack, 0, []);
         WakeAll();
         return Http2Error.None;
     }
@@ -235,17 +235,17 @@ internal sealed class Http2Connection : IAsyncDisposable
         if (more == 0) return Http2Error.Protocol;
         if (stream == 0)
         {
-            lock (gate)
+            lock (_gate)
             {
-                credit += more;
-                if (credit > int.MaxValue) return Http2Error.FlowControl;
+                _credit += more;
+                if (_credit > int.MaxValue) return Http2Error.FlowControl;
             }
             WakeAll();
             return Http2Error.None;
         }
-        if (stream > newest) return Http2Error.Protocol;
+        if (stream > _newest) return Http2Error.Protocol;
         if (CallOf(stream) is not { } call) return Http2Error.None;
-        lock (gate)
+        lock (_gate)
         {
             call.Credit += more;
             if (call.Credit > int.MaxValue) return Http2Error.FlowControl;
@@ -258,14 +258,14 @@ internal sealed class Http2Connection : IAsyncDisposable
     {
         if (stream != 0) return Http2Error.Protocol;
         if (payload.Length != 8) return Http2Error.FrameSize;
-        if ((flags & Http2Frames.Ack) == 0) output.Post(Http2FrameType.Ping, Http2Frames.Ack, 0, payload);
+        if ((flags & Http2Frames.Ack) == 0) _output.Post(Http2FrameType.Ping, Http2Frames.Ack, 0, payload);
         return Http2Error.None;
     }
 
     private Http2Error Reset(int stream, ReadOnlySpan<byte> payload)
     {
         if (payload.Length != 4) return Http2Error.FrameSize;
-        if (stream == 0 || stream > newest) return Http2Error.Protocol;
+        if (stream == 0 || stream > _newest) return Http2Error.Protocol;
         CallOf(stream)?.Cut();
         return Http2Error.None;
     }
@@ -283,10 +283,10 @@ internal sealed class Http2Connection : IAsyncDisposable
     /// <summary>Takes room for bytes of a call out of both windows; 0 when there is none now.</summary>
     internal int Reserve(GrpcCall call, int wanted)
     {
-        lock (gate)
+        lock (_gate)
         {
-            int now = (int)Math.Max(0, Math.Min(wanted, Math.Min(credit, call.Credit)));
-            credit -= now;
+            int now = (int)Math.Max(0, Math.Min(wanted, Math.Min(_credit, call.Credit)));
+            _credit -= now;
             call.Credit -= now;
             return now;
         }
@@ -296,30 +296,30 @@ internal sealed class Http2Connection : IAsyncDisposable
     internal void GiveBack(int bytes)
     {
         int now;
-        lock (gate)
+        lock (_gate)
         {
-            owed += bytes;
-            if (owed < ConnectionWindow / 4) return;
-            (now, owed) = (owed, 0);
+            _owed += bytes;
+            if (_owed < ConnectionWindow / 4) return;
+            (now, _owed) = (_owed, 0);
         }
-        output.Post(Http2FrameType.WindowUpdate, 0, now);
+        _output.Post(Http2FrameType.WindowUpdate, 0, now);
     }
 
     /// <summary>A call is over.</summary>
     internal void Forget(int stream)
     {
-        lock (gate) calls.Remove(stream);
+        lock (_gate) _calls.Remove(stream);
     }
 
     private GrpcCall? CallOf(int stream)
     {
-        lock (gate) return calls.GetValueOrDefault(stream);
+        lock (_gate) return _calls.GetValueOrDefault(stream);
     }
 
     private void WakeAll()
     {
         GrpcCall[] open;
-        lock (gate) open = [.. calls.Values];
+        lock (_gate) open = [.. _calls.Values];
         foreach (GrpcCall call in open) call.Wake();
     }
 
@@ -332,16 +332,16 @@ internal sealed class Http2Connection : IAsyncDisposable
         BinaryPrimitives.WriteInt32BigEndian(settings[2..], CallsMax);
         BinaryPrimitives.WriteUInt16BigEndian(settings[6..], 4); // SETTINGS_INITIAL_WINDOW_SIZE
         BinaryPrimitives.WriteInt32BigEndian(settings[8..], CallWindow);
-        output.Post(Http2FrameType.Settings, 0, 0, settings);
-        output.Post(Http2FrameType.WindowUpdate, 0, ConnectionWindow - FirstWindow);
+        _output.Post(Http2FrameType.Settings, 0, 0, settings);
+        _output.Post(Http2FrameType.WindowUpdate, 0, ConnectionWindow - FirstWindow);
     }
 
     private void GoAway(Http2Error error)
     {
         Span<byte> payload = stackalloc byte[8];
-        BinaryPrimitives.WriteInt32BigEndian(payload, newest);
+        BinaryPrimitives.WriteInt32BigEndian(payload, _newest);
         BinaryPrimitives.WriteInt32BigEndian(payload[4..], (int)error);
-        output.Post(Http2FrameType.GoAway, 0, 0, payload);
+        _output.Post(Http2FrameType.GoAway, 0, 0, payload);
     }
 
     // The process stops: the client is told, and its calls are cut so that it goes elsewhere.
@@ -349,28 +349,28 @@ internal sealed class Http2Connection : IAsyncDisposable
     {
         GoAway(Http2Error.None);
         _ = DisposeAsync().AsTask();
-        connection.Transport.Input.CancelPendingRead();
+        _connection.Transport.Input.CancelPendingRead();
         _ = AbortDrainedAsync();
     }
 
     private async Task AbortDrainedAsync()
     {
-        await output.DrainAsync();
+        await _output.DrainAsync();
         Abort();
     }
 
-    private void Abort() => connection.Abort();
+    private void Abort() => _connection.Abort();
 
     // Who says nothing for a while is asked whether it is still there, and has a little time to say so.
     private void Beat()
     {
-        if (isClosing) return;
-        if (isHeard || !isPinged)
+        if (_isClosing) return;
+        if (_isHeard || !_isPinged)
         {
-            isPinged = !isHeard;
-            isHeard = false;
-            if (isPinged) output.Post(Http2FrameType.Ping, 0, 0, stackalloc byte[8]);
-            heart.Change(isPinged ? PingMax : IdleMax, Timeout.InfiniteTimeSpan);
+            _isPinged = !_isHeard;
+            _isHeard = false;
+            if (_isPinged) _output.Post(Http2FrameType.Ping, 0, 0, stackalloc byte[8]);
+            _heart.Change(_isPinged ? PingMax : IdleMax, Timeout.InfiniteTimeSpan);
             return;
         }
         Abort();
@@ -383,7 +383,7 @@ internal sealed class Http2Connection : IAsyncDisposable
 
     private async ValueTask PipeAsync(ReadOnlyMemory<byte> bytes)
     {
-        FlushResult flushed = await connection.Transport.Output.WriteAsync(bytes);
+        FlushResult flushed = await _connection.Transport.Output.WriteAsync(bytes);
         if (flushed.IsCompleted) throw new IOException("the connection is closed");
     }
 }

@@ -17,27 +17,27 @@ internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Ac
     // Rented arrays have sizes that are powers of two; this one is full.
     private const int BufferBytes = 32 << 10;
     private const int WaitingBytesMax = 64 << 10;
-    private readonly Lock gate = new();
-    private readonly SemaphoreSlim turn = new(1, 1);
-    private byte[] waiting = [];
-    private int waitingBytes;
-    private bool isBroken;
+    private readonly Lock _gate = new();
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private byte[] _waiting = [];
+    private int _waitingBytes;
+    private bool _isBroken;
 
     /// <summary>Queues a small frame and never waits. It precedes all data that is sent later.</summary>
     public void Post(Http2FrameType type, byte flags, int stream, ReadOnlySpan<byte> payload)
     {
-        lock (gate)
+        lock (_gate)
         {
-            int after = waitingBytes + Http2Frames.HeadBytes + payload.Length;
-            if (isBroken || after > WaitingBytesMax)
+            int after = _waitingBytes + Http2Frames.HeadBytes + payload.Length;
+            if (_isBroken || after > WaitingBytesMax)
             {
                 Break();
                 return;
             }
-            if (after > waiting.Length) Array.Resize(ref waiting, Math.Max(after, Math.Max(64, waiting.Length * 2)));
-            Http2Frames.WriteHead(waiting.AsSpan(waitingBytes), type, flags, stream, payload.Length);
-            payload.CopyTo(waiting.AsSpan(waitingBytes + Http2Frames.HeadBytes));
-            waitingBytes = after;
+            if (after > _waiting.Length) Array.Resize(ref _waiting, Math.Max(after, Math.Max(64, _waiting.Length * 2)));
+            Http2Frames.WriteHead(_waiting.AsSpan(_waitingBytes), type, flags, stream, payload.Length);
+            payload.CopyTo(_waiting.AsSpan(_waitingBytes + Http2Frames.HeadBytes));
+            _waitingBytes = after;
         }
         Kick();
     }
@@ -53,7 +53,7 @@ internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Ac
     /// <summary>Sends the next bytes of a message, which the windows have room for. False when the connection is over.</summary>
     public async ValueTask<bool> SendAsync(int stream, OutgoingMessage message, int bytes)
     {
-        await turn.WaitAsync();
+        await _turn.WaitAsync();
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
         try
         {
@@ -84,14 +84,14 @@ internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Ac
     /// <summary>Waits until what was queued has left.</summary>
     public async ValueTask DrainAsync()
     {
-        await turn.WaitAsync();
+        await _turn.WaitAsync();
         await FlushAsync();
         Leave();
     }
 
     private void Kick()
     {
-        if (turn.Wait(0)) _ = RunAsync();
+        if (_turn.Wait(0)) _ = RunAsync();
     }
 
     private async Task RunAsync()
@@ -103,9 +103,9 @@ internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Ac
     // Who posted between the last look and the end of the turn found it taken.
     private void Leave()
     {
-        turn.Release();
+        _turn.Release();
         bool more;
-        lock (gate) more = waitingBytes > 0 && !isBroken;
+        lock (_gate) more = _waitingBytes > 0 && !_isBroken;
         if (more) Kick();
     }
 
@@ -115,12 +115,12 @@ internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Ac
         {
             byte[] bytes;
             int count;
-            lock (gate)
+            lock (_gate)
             {
-                if (isBroken) return false;
-                (bytes, count) = (waiting, waitingBytes);
+                if (_isBroken) return false;
+                (bytes, count) = (_waiting, _waitingBytes);
                 if (count == 0) return true;
-                (waiting, waitingBytes) = ([], 0);
+                (_waiting, _waitingBytes) = ([], 0);
             }
             if (!await SendAsync(bytes.AsMemory(0, count))) return false;
         }
@@ -135,15 +135,15 @@ internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Ac
         }
         catch (Exception gone) when (gone is IOException or SocketException or ObjectDisposedException or OperationCanceledException or InvalidOperationException)
         {
-            lock (gate) Break();
+            lock (_gate) Break();
             return false;
         }
     }
 
     private void Break()
     {
-        if (isBroken) return;
-        isBroken = true;
+        if (_isBroken) return;
+        _isBroken = true;
         fail();
     }
 }

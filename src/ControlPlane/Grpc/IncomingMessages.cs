@@ -20,56 +20,56 @@ internal sealed class IncomingMessages(int messageBytesMax)
 {
     // What a prefix promises is not believed: memory grows with what has arrived.
     private const int FirstBytes = 16 << 10;
-    private readonly byte[] prefix = new byte[GrpcFrame.PrefixBytes];
-    private byte[]? memory;
-    private int prefixed, length, filled;
+    private readonly byte[] _prefix = new byte[GrpcFrame.PrefixBytes];
+    private byte[]? _memory;
+    private int _prefixed, _length, _filled;
 
     /// <summary>Whether the stream may end here without cutting a message.</summary>
-    public bool IsAtBoundary => prefixed == 0;
+    public bool IsAtBoundary => _prefixed == 0;
 
     /// <summary>Takes bytes from the front of <paramref name="input"/> until a message is whole or nothing is left.</summary>
     public GrpcFrameResult Read(ref ReadOnlySpan<byte> input, out BorrowedMessage message)
     {
         message = default;
-        if (prefixed < prefix.Length)
+        if (_prefixed < _prefix.Length)
         {
-            int now = Math.Min(prefix.Length - prefixed, input.Length);
-            input[..now].CopyTo(prefix.AsSpan(prefixed));
+            int now = Math.Min(_prefix.Length - _prefixed, input.Length);
+            input[..now].CopyTo(_prefix.AsSpan(_prefixed));
             input = input[now..];
-            prefixed += now;
-            if (prefixed < prefix.Length) return GrpcFrameResult.NeedMore;
-            uint promised = BinaryPrimitives.ReadUInt32BigEndian(prefix.AsSpan(1));
-            if (prefix[0] != 0) return GrpcFrameResult.Compressed;
+            _prefixed += now;
+            if (_prefixed < _prefix.Length) return GrpcFrameResult.NeedMore;
+            uint promised = BinaryPrimitives.ReadUInt32BigEndian(_prefix.AsSpan(1));
+            if (_prefix[0] != 0) return GrpcFrameResult.Compressed;
             if (promised > messageBytesMax) return GrpcFrameResult.TooLarge;
-            (length, filled) = ((int)promised, 0);
+            (_length, _filled) = ((int)promised, 0);
         }
         Take(ref input);
-        if (filled < length) return GrpcFrameResult.NeedMore;
-        message = new BorrowedMessage(memory ?? ArrayPool<byte>.Shared.Rent(1), length);
-        (memory, prefixed) = (null, 0);
+        if (_filled < _length) return GrpcFrameResult.NeedMore;
+        message = new BorrowedMessage(_memory ?? ArrayPool<byte>.Shared.Rent(1), _length);
+        (_memory, _prefixed) = (null, 0);
         return GrpcFrameResult.Message;
     }
 
     /// <summary>Nothing more comes.</summary>
     public void Drop()
     {
-        if (memory is not null) ArrayPool<byte>.Shared.Return(memory);
-        memory = null;
+        if (_memory is not null) ArrayPool<byte>.Shared.Return(_memory);
+        _memory = null;
     }
 
     private void Take(ref ReadOnlySpan<byte> input)
     {
-        int now = Math.Min(length - filled, input.Length);
+        int now = Math.Min(_length - _filled, input.Length);
         if (now == 0) return;
-        if (memory is null || memory.Length < filled + now)
+        if (_memory is null || _memory.Length < _filled + now)
         {
-            byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(filled + now, Math.Min(length, Math.Max(FirstBytes, filled * 2))));
-            memory?.AsSpan(0, filled).CopyTo(larger);
+            byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(_filled + now, Math.Min(_length, Math.Max(FirstBytes, _filled * 2))));
+            _memory?.AsSpan(0, _filled).CopyTo(larger);
             Drop();
-            memory = larger;
+            _memory = larger;
         }
-        input[..now].CopyTo(memory.AsSpan(filled));
+        input[..now].CopyTo(_memory.AsSpan(_filled));
         input = input[now..];
-        filled += now;
+        _filled += now;
     }
 }

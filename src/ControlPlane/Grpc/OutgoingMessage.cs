@@ -7,24 +7,24 @@ namespace Lateen.ControlPlane.Grpc;
 /// <summary>A gRPC message on its way out, and how far it is. What it is made of is shared with everybody who gets the same.</summary>
 internal sealed class OutgoingMessage
 {
-    private readonly byte[] head;
-    private readonly AdsResponse? response;
-    private int piece = -1, from;
+    private readonly byte[] _head;
+    private readonly AdsResponse? _response;
+    private int _piece = -1, _from;
 
     /// <summary>A response, in its pieces.</summary>
     public OutgoingMessage(AdsResponse response)
     {
-        this.response = response;
-        head = new byte[GrpcFrame.PrefixBytes];
-        GrpcFrame.WritePrefix(head, response.Size);
+        this._response = response;
+        _head = new byte[GrpcFrame.PrefixBytes];
+        GrpcFrame.WritePrefix(_head, response.Size);
         Left = GrpcFrame.PrefixBytes + response.Size;
     }
 
     /// <summary>Any other message.</summary>
     public OutgoingMessage(IMessage message)
     {
-        head = GrpcFrame.ToArray(message);
-        Left = head.Length;
+        _head = GrpcFrame.ToArray(message);
+        Left = _head.Length;
     }
 
     /// <summary>Bytes that have not left.</summary>
@@ -36,12 +36,12 @@ internal sealed class OutgoingMessage
         Left -= to.Length;
         while (!to.IsEmpty)
         {
-            ReadOnlySpan<byte> bytes = piece < 0 ? head : response!.Piece(piece);
-            int now = Math.Min(bytes.Length - from, to.Length);
-            bytes.Slice(from, now).CopyTo(to);
+            ReadOnlySpan<byte> bytes = _piece < 0 ? _head : _response!.Piece(_piece);
+            int now = Math.Min(bytes.Length - _from, to.Length);
+            bytes.Slice(_from, now).CopyTo(to);
             to = to[now..];
-            from += now;
-            if (from == bytes.Length) (piece, from) = (piece + 1, 0);
+            _from += now;
+            if (_from == bytes.Length) (_piece, _from) = (_piece + 1, 0);
         }
     }
 }

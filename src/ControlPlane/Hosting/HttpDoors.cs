@@ -8,7 +8,7 @@ namespace Lateen.ControlPlane.Hosting;
 /// <summary>Who answers which path on the two HTTP addresses.</summary>
 public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, CitadelMetrics citadel, TimeProvider time)
 {
-    private readonly DebugDoor debug = new(writer);
+    private readonly DebugDoor _debug = new(writer);
 
     /// <summary>Version of this build, as `/version` and the metrics have it.</summary>
     public static string Version { get; } = typeof(HttpDoors).Assembly.GetName().Version?.ToString(3) ?? "unknown";
@@ -19,7 +19,7 @@ public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, Citadel
         string path = context.Request.Path.Value ?? "";
         if (path.StartsWith(OperatorDoor.Root, StringComparison.Ordinal)) return operators.AnswerAsync(context);
         if (path == "/ready") return ReadyAsync(context);
-        if (IsDebug(path)) return debug.AnswerAsync(context);
+        if (IsDebug(path)) return _debug.AnswerAsync(context);
         return path == "/version" ? VersionAsync(context) : NotFoundAsync(context);
     }
 
@@ -28,7 +28,7 @@ public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, Citadel
     {
         "/metrics" => MetricsAsync(context),
         "/version" => VersionAsync(context),
-        { } path when IsDebug(path) => debug.AnswerAsync(context),
+        { } path when IsDebug(path) => _debug.AnswerAsync(context),
         _ => NotFoundAsync(context),
     };
 

@@ -29,7 +29,7 @@ public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols
 /// <summary>Kestrel without a web host round it: listening addresses, each with one function that serves its requests.</summary>
 public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposable
 {
-    private readonly List<KestrelServer> servers = [];
+    private readonly List<KestrelServer> _servers = [];
 
     /// <summary>Binds every door, in order.</summary>
     /// <returns>The addresses as bound (a port 0 has become a number).</returns>
@@ -56,7 +56,7 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
     public async ValueTask DisposeAsync()
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(500));
-        foreach (KestrelServer server in servers)
+        foreach (KestrelServer server in _servers)
         {
             await server.StopAsync(patience.Token);
             server.Dispose();
@@ -91,7 +91,7 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
             server.Dispose();
             throw new IOException($"cannot listen on {door.Address}: {Reason(refused)}; choose another address with {door.Flag}", refused);
         }
-        servers.Add(server);
+        _servers.Add(server);
         return listening!.EndPoint;
     }
 

@@ -21,14 +21,14 @@ public sealed record Webhooks(RequestDelegate Answer, SecureConnections Security
 /// <summary>A control loop behind its ports: what `lateen controlplane` is, and what a test with real sockets holds.</summary>
 public sealed class ProcessHost : IAsyncDisposable
 {
-    private readonly WriterLoop writer;
-    private readonly KestrelDoors doors = new();
+    private readonly WriterLoop _writer;
+    private readonly KestrelDoors _doors = new();
 
     /// <summary>Begins to run <paramref name="loop"/>; ports open with <see cref="OpenAsync"/>.</summary>
-    public ProcessHost(ControlLoop loop, TimeProvider time) => writer = new WriterLoop(loop, time);
+    public ProcessHost(ControlLoop loop, TimeProvider time) => _writer = new WriterLoop(loop, time);
 
     /// <summary>The loop's single writer.</summary>
-    public WriterLoop Writer => writer;
+    public WriterLoop Writer => _writer;
 
     /// <summary>Opens every port.</summary>
     /// <returns>Where they are, ports chosen.</returns>
@@ -45,15 +45,15 @@ public sealed class ProcessHost : IAsyncDisposable
         if (answers.Webhooks is { } webhooks) wanted.Add(new("--https-addr", Endpoint("--https-addr", options.HttpsAddress), HttpProtocols.Http1, webhooks.Answer, webhooks.Security));
         if (options.GrpcSocket is { } path) wanted.Add(Door.OfCalls("--grpc-socket", Fresh(path), answers.Grpc));
         if (options.SecureGrpcSocket is { } secure) wanted.Add(Door.OfCalls("--secure-grpc-socket", Fresh(secure), answers.SecureGrpc, security));
-        IReadOnlyList<EndPoint> bound = await doors.OpenAsync(wanted, cancel);
+        IReadOnlyList<EndPoint> bound = await _doors.OpenAsync(wanted, cancel);
         return new ControlPlaneAddress(Reachable(bound[0]), Reachable(bound[1]), Reachable(bound[2]), Reachable(bound[3]), token, Environment.ProcessId) { Https = answers.Webhooks is null ? null : Reachable(bound[4]) };
     }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
-        await doors.DisposeAsync();
-        await writer.DisposeAsync();
+        await _doors.DisposeAsync();
+        await _writer.DisposeAsync();
     }
 
     private static System.Net.Sockets.UnixDomainSocketEndPoint Fresh(string path)

@@ -74,7 +74,7 @@ public sealed class SecureConnections(Certificates.ServingCertificates authority
     // Reads from the one pipe, writes to the other.
     private sealed class DuplexStream(IDuplexPipe pipes) : Stream
     {
-        private readonly Stream input = pipes.Input.AsStream(leaveOpen: true), output = pipes.Output.AsStream(leaveOpen: true);
+        private readonly Stream _input = pipes.Input.AsStream(leaveOpen: true), _output = pipes.Output.AsStream(leaveOpen: true);
 
         public override bool CanRead => true;
 
@@ -86,17 +86,17 @@ public sealed class SecureConnections(Certificates.ServingCertificates authority
 
         public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-        public override int Read(byte[] buffer, int offset, int count) => input.Read(buffer, offset, count);
+        public override int Read(byte[] buffer, int offset, int count) => _input.Read(buffer, offset, count);
 
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => input.ReadAsync(buffer, cancellationToken);
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _input.ReadAsync(buffer, cancellationToken);
 
-        public override void Write(byte[] buffer, int offset, int count) => output.Write(buffer, offset, count);
+        public override void Write(byte[] buffer, int offset, int count) => _output.Write(buffer, offset, count);
 
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => output.WriteAsync(buffer, cancellationToken);
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => _output.WriteAsync(buffer, cancellationToken);
 
-        public override void Flush() => output.Flush();
+        public override void Flush() => _output.Flush();
 
-        public override Task FlushAsync(CancellationToken cancellationToken) => output.FlushAsync(cancellationToken);
+        public override Task FlushAsync(CancellationToken cancellationToken) => _output.FlushAsync(cancellationToken);
 
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 

@@ -12,57 +12,57 @@ public sealed class WriterLoop : IAsyncDisposable
 
     // After so many requests the loop looks at the time, however many are waiting.
     private const int BatchMax = 256;
-    private readonly Channel<Action> mailbox = Channel.CreateBounded<Action>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
-    private readonly ControlLoop loop;
-    private readonly TimeProvider time;
-    private readonly ITimer alarm;
-    private readonly Task running;
+    private readonly Channel<Action> _mailbox = Channel.CreateBounded<Action>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
+    private readonly ControlLoop _loop;
+    private readonly TimeProvider _time;
+    private readonly ITimer _alarm;
+    private readonly Task _running;
 
     /// <summary>Starts to run <paramref name="loop"/>; from here on nobody else touches it.</summary>
     public WriterLoop(ControlLoop loop, TimeProvider time)
     {
-        this.loop = loop;
-        this.time = time;
-        alarm = time.CreateTimer(_ => Poke(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        running = Task.Run(RunAsync);
+        this._loop = loop;
+        this._time = time;
+        _alarm = time.CreateTimer(_ => Poke(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _running = Task.Run(RunAsync);
     }
 
     /// <summary>Completes when the loop has ended; faults with the broken invariant that ended it.</summary>
-    public Task Completion => running;
+    public Task Completion => _running;
 
     /// <summary>Runs <paramref name="work"/> on the loop and gives its result.</summary>
     public async Task<T> AskAsync<T>(Func<ControlLoop, DateTimeOffset, T> work, CancellationToken cancel = default)
     {
         // Continuations run elsewhere: a reader that takes its time must not hold the writer.
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await mailbox.Writer.WriteAsync(() => Answer(answer, work), cancel);
+        await _mailbox.Writer.WriteAsync(() => Answer(answer, work), cancel);
         return await answer.Task.WaitAsync(cancel);
     }
 
     /// <summary>Runs <paramref name="work"/> on the loop, some time soon.</summary>
-    public ValueTask PostAsync(Action<ControlLoop, DateTimeOffset> work, CancellationToken cancel = default) => mailbox.Writer.WriteAsync(() => Contained(work), cancel);
+    public ValueTask PostAsync(Action<ControlLoop, DateTimeOffset> work, CancellationToken cancel = default) => _mailbox.Writer.WriteAsync(() => Contained(work), cancel);
 
     /// <summary>Lets the loop look whether something changed; from any thread, never waits. A full queue is about to look anyway.</summary>
-    public void Poke() => mailbox.Writer.TryWrite(static () => { });
+    public void Poke() => _mailbox.Writer.TryWrite(static () => { });
 
     /// <summary>Lets what was posted run, then ends the loop.</summary>
     public async ValueTask DisposeAsync()
     {
-        mailbox.Writer.TryComplete();
-        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await alarm.DisposeAsync();
+        _mailbox.Writer.TryComplete();
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _alarm.DisposeAsync();
     }
 
     private void Answer<T>(TaskCompletionSource<T> answer, Func<ControlLoop, DateTimeOffset, T> work)
     {
         try
         {
-            answer.SetResult(work(loop, time.GetUtcNow()));
+            answer.SetResult(work(_loop, _time.GetUtcNow()));
         }
         catch (Exception fault)
         {
             answer.SetException(fault);
-            loop.Faulted("a request", fault);
+            _loop.Faulted("a request", fault);
         }
     }
 
@@ -71,11 +71,11 @@ public sealed class WriterLoop : IAsyncDisposable
     {
         try
         {
-            work(loop, time.GetUtcNow());
+            work(_loop, _time.GetUtcNow());
         }
         catch (Exception fault)
         {
-            loop.Faulted("a stream", fault);
+            _loop.Faulted("a stream", fault);
         }
     }
 
@@ -85,21 +85,21 @@ public sealed class WriterLoop : IAsyncDisposable
         {
             do
             {
-                for (int i = 0; i < BatchMax && mailbox.Reader.TryRead(out Action? work); i++) work();
-                SetAlarm(loop.Tick(time.GetUtcNow()));
+                for (int i = 0; i < BatchMax && _mailbox.Reader.TryRead(out Action? work); i++) work();
+                SetAlarm(_loop.Tick(_time.GetUtcNow()));
             }
-            while (await mailbox.Reader.WaitToReadAsync());
+            while (await _mailbox.Reader.WaitToReadAsync());
         }
         catch (Exception fault)
         {
-            mailbox.Writer.TryComplete(fault);
+            _mailbox.Writer.TryComplete(fault);
             throw;
         }
     }
 
     private void SetAlarm(DateTimeOffset? due)
     {
-        TimeSpan wait = due is { } at ? at - time.GetUtcNow() : Timeout.InfiniteTimeSpan;
-        alarm.Change(due is null ? Timeout.InfiniteTimeSpan : wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        TimeSpan wait = due is { } at ? at - _time.GetUtcNow() : Timeout.InfiniteTimeSpan;
+        _alarm.Change(due is null ? Timeout.InfiniteTimeSpan : wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 }

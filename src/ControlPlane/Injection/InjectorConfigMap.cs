@@ -11,9 +11,9 @@ namespace Lateen.ControlPlane.Injection;
 public sealed class InjectorConfigMap(string rootNamespace)
 {
     private const string Name = "istio-sidecar-injector";
-    private readonly Lock gate = new();
-    private Resource<ConfigMap>? readFrom;
-    private InjectionConfig? read;
+    private readonly Lock _gate = new();
+    private Resource<ConfigMap>? _readFrom;
+    private InjectionConfig? _read;
 
     /// <summary>The injection of a moment.</summary>
     /// <param name="view">What is written.</param>
@@ -28,12 +28,12 @@ public sealed class InjectorConfigMap(string rootNamespace)
 
     private InjectionConfig Config(Resource<ConfigMap>? map)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (read is not null && ReferenceEquals(map, readFrom)) return read;
-            read = map is null ? BuiltInInjection.With([]) : InjectionConfig.Read(map.Spec.Data.GetValueOrDefault("config", ""), map.Spec.Data.GetValueOrDefault("values", "{}"));
-            readFrom = map;
-            return read;
+            if (_read is not null && ReferenceEquals(map, _readFrom)) return _read;
+            _read = map is null ? BuiltInInjection.With([]) : InjectionConfig.Read(map.Spec.Data.GetValueOrDefault("config", ""), map.Spec.Data.GetValueOrDefault("values", "{}"));
+            _readFrom = map;
+            return _read;
         }
     }
 }

@@ -57,46 +57,46 @@ public abstract class MetricFamily(string name, string help, params string[] lab
 /// <summary>Counters: they only rise.</summary>
 public sealed class CounterFamily(string name, string help, params string[] labels) : MetricFamily(name, help, labels)
 {
-    private readonly LabelMap<double> series = new(labels.Length == 0);
+    private readonly LabelMap<double> _series = new(labels.Length == 0);
 
     /// <inheritdoc />
     protected override string Type => "counter";
 
     /// <inheritdoc />
-    protected override bool HasSeries => series.Count > 0;
+    protected override bool HasSeries => _series.Count > 0;
 
     /// <summary>Adds to the series of these label values.</summary>
-    public void Add(double amount, params string[] values) => series.Of(values) += amount;
+    public void Add(double amount, params string[] values) => _series.Of(values) += amount;
 
     /// <inheritdoc />
-    protected override void WriteSeries(StringBuilder text) => series.Each((values, value) => WriteLine(text, "", values, value));
+    protected override void WriteSeries(StringBuilder text) => _series.Each((values, value) => WriteLine(text, "", values, value));
 }
 
 /// <summary>Gauges: they are what they are now.</summary>
 public sealed class GaugeFamily(string name, string help, params string[] labels) : MetricFamily(name, help, labels)
 {
-    private readonly LabelMap<double> series = new(labels.Length == 0);
+    private readonly LabelMap<double> _series = new(labels.Length == 0);
 
     /// <inheritdoc />
     protected override string Type => "gauge";
 
     /// <inheritdoc />
-    protected override bool HasSeries => series.Count > 0;
+    protected override bool HasSeries => _series.Count > 0;
 
     /// <summary>Sets the series of these label values.</summary>
-    public void Set(double value, params string[] values) => series.Of(values) = value;
+    public void Set(double value, params string[] values) => _series.Of(values) = value;
 
     /// <summary>Forgets every series.</summary>
-    public void Clear() => series.Clear();
+    public void Clear() => _series.Clear();
 
     /// <inheritdoc />
-    protected override void WriteSeries(StringBuilder text) => series.Each((values, value) => WriteLine(text, "", values, value));
+    protected override void WriteSeries(StringBuilder text) => _series.Each((values, value) => WriteLine(text, "", values, value));
 }
 
 /// <summary>Histograms with fixed upper bounds.</summary>
 public sealed class HistogramFamily(string name, string help, double[] bounds, params string[] labels) : MetricFamily(name, help, labels)
 {
-    private readonly LabelMap<Buckets?> series = new(false);
+    private readonly LabelMap<Buckets?> _series = new(false);
 
     private sealed class Buckets(int count)
     {
@@ -109,19 +109,19 @@ public sealed class HistogramFamily(string name, string help, double[] bounds, p
     protected override string Type => "histogram";
 
     /// <inheritdoc />
-    protected override bool HasSeries => series.Count > 0;
+    protected override bool HasSeries => _series.Count > 0;
 
     /// <summary>Records one value.</summary>
     public void Record(double value, params string[] values)
     {
-        Buckets buckets = series.Of(values) ??= new Buckets(bounds.Length + 1);
+        Buckets buckets = _series.Of(values) ??= new Buckets(bounds.Length + 1);
         int at = Array.FindIndex(bounds, bound => value <= bound);
         buckets.Counts[at < 0 ? bounds.Length : at]++;
         buckets.Sum += value;
     }
 
     /// <inheritdoc />
-    protected override void WriteSeries(StringBuilder text) => series.Each((values, buckets) =>
+    protected override void WriteSeries(StringBuilder text) => _series.Each((values, buckets) =>
     {
         long below = 0;
         for (int i = 0; i <= bounds.Length; i++)
@@ -137,34 +137,34 @@ public sealed class HistogramFamily(string name, string help, double[] bounds, p
 /// <summary>Values by label values, in the order first seen.</summary>
 internal sealed class LabelMap<T>(bool startsAtZero)
 {
-    private readonly Dictionary<string, int> index = startsAtZero ? new() { [""] = 0 } : [];
-    private readonly List<string[]> keys = startsAtZero ? [[]] : [];
-    private T[] values = new T[4];
+    private readonly Dictionary<string, int> _index = startsAtZero ? new() { [""] = 0 } : [];
+    private readonly List<string[]> _keys = startsAtZero ? [[]] : [];
+    private T[] _values = new T[4];
 
-    public int Count => keys.Count;
+    public int Count => _keys.Count;
 
     public ref T Of(string[] labels)
     {
         string key = string.Join('\0', labels);
-        if (!index.TryGetValue(key, out int at))
+        if (!_index.TryGetValue(key, out int at))
         {
-            at = keys.Count;
-            index.Add(key, at);
-            keys.Add(labels);
-            if (at == values.Length) Array.Resize(ref values, at * 2);
-            values[at] = default!;
+            at = _keys.Count;
+            _index.Add(key, at);
+            _keys.Add(labels);
+            if (at == _values.Length) Array.Resize(ref _values, at * 2);
+            _values[at] = default!;
         }
-        return ref values[at];
+        return ref _values[at];
     }
 
     public void Clear()
     {
-        index.Clear();
-        keys.Clear();
+        _index.Clear();
+        _keys.Clear();
     }
 
     public void Each(Action<string[], T> visit)
     {
-        for (int i = 0; i < keys.Count; i++) visit(keys[i], values[i]);
+        for (int i = 0; i < _keys.Count; i++) visit(_keys[i], _values[i]);
     }
 }

@@ -14,83 +14,83 @@ public sealed class PilotMetrics
     private static readonly double[] ShortSeconds = [0.01, 0.1, 0.5, 1, 3, 5];
     private static readonly double[] Bytes = [1, 10_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000];
 
-    private readonly CounterFamily pushes = new("pilot_xds_pushes", "Responses sent, by type.", "type");
-    private readonly CounterFamily rejects = new("pilot_total_xds_rejects", "Responses that proxies refused, by type.", "type");
-    private readonly CounterFamily cdsReject = new("pilot_xds_cds_reject", "Cluster responses that proxies refused.");
-    private readonly CounterFamily edsReject = new("pilot_xds_eds_reject", "Endpoint responses that proxies refused.");
-    private readonly CounterFamily ldsReject = new("pilot_xds_lds_reject", "Listener responses that proxies refused.");
-    private readonly CounterFamily rdsReject = new("pilot_xds_rds_reject", "Route responses that proxies refused.");
-    private readonly CounterFamily faults = new("pilot_total_xds_internal_errors", "Faults of the control plane itself.");
-    private readonly CounterFamily expired = new("pilot_xds_expired_nonce", "Answers to a response that was not the last one, by type.", "type");
-    private readonly GaugeFamily connected = new("pilot_xds", "Proxies connected, by their version.", "version");
-    private readonly HistogramFamily size = new("pilot_xds_config_size_bytes", "Size of responses.", Bytes, "type");
-    private readonly GaugeFamily largest = new("pilot_xds_recv_max", "Largest request received, in bytes.");
-    private readonly CounterFamily triggers = new("pilot_push_triggers", "What made configuration be compiled anew, by cause.", "type");
-    private readonly CounterFamily inbound = new("pilot_inbound_updates", "Changes taken in, by kind.", "type");
-    private readonly HistogramFamily compile = new("pilot_pushcontext_init_seconds", "Time to compile a snapshot.", ShortSeconds);
-    private readonly HistogramFamily debounce = new("pilot_debounce_time", "Time from the first change to its compilation.", Seconds);
-    private readonly HistogramFamily convergence = new("pilot_proxy_convergence_time", "Time from a change to the moment a proxy was sent it and answered.", Seconds);
-    private readonly GaugeFamily services = new("pilot_services", "Services known.");
-    private readonly GaugeFamily virtualServices = new("pilot_virt_services", "VirtualServices known.");
-    private readonly CounterFamily cfgEvents = new("pilot_k8s_cfg_events", "Resources that changed, by kind.", "event", "type");
-    private readonly CounterFamily validationPassed = new("galley_validation_passed", "Resources that were accepted.", "group", "version", "resource");
-    private readonly CounterFamily validationFailed = new("galley_validation_failed", "Resources that were refused.", "group", "version", "resource", "reason");
-    private readonly GaugeFamily build = new("istio_build", "Component and version.", "component", "tag");
-    private readonly GaugeFamily info = new("pilot_info", "Version of the control plane.", "version");
-    private readonly GaugeFamily uptime = new("istiod_uptime_seconds", "Seconds since the start.");
-    private readonly DateTimeOffset started;
-    private long largestRequest;
+    private readonly CounterFamily _pushes = new("pilot_xds_pushes", "Responses sent, by type.", "type");
+    private readonly CounterFamily _rejects = new("pilot_total_xds_rejects", "Responses that proxies refused, by type.", "type");
+    private readonly CounterFamily _cdsReject = new("pilot_xds_cds_reject", "Cluster responses that proxies refused.");
+    private readonly CounterFamily _edsReject = new("pilot_xds_eds_reject", "Endpoint responses that proxies refused.");
+    private readonly CounterFamily _ldsReject = new("pilot_xds_lds_reject", "Listener responses that proxies refused.");
+    private readonly CounterFamily _rdsReject = new("pilot_xds_rds_reject", "Route responses that proxies refused.");
+    private readonly CounterFamily _faults = new("pilot_total_xds_internal_errors", "Faults of the control plane itself.");
+    private readonly CounterFamily _expired = new("pilot_xds_expired_nonce", "Answers to a response that was not the last one, by type.", "type");
+    private readonly GaugeFamily _connected = new("pilot_xds", "Proxies connected, by their version.", "version");
+    private readonly HistogramFamily _size = new("pilot_xds_config_size_bytes", "Size of responses.", Bytes, "type");
+    private readonly GaugeFamily _largest = new("pilot_xds_recv_max", "Largest request received, in bytes.");
+    private readonly CounterFamily _triggers = new("pilot_push_triggers", "What made configuration be compiled anew, by cause.", "type");
+    private readonly CounterFamily _inbound = new("pilot_inbound_updates", "Changes taken in, by kind.", "type");
+    private readonly HistogramFamily _compile = new("pilot_pushcontext_init_seconds", "Time to compile a snapshot.", ShortSeconds);
+    private readonly HistogramFamily _debounce = new("pilot_debounce_time", "Time from the first change to its compilation.", Seconds);
+    private readonly HistogramFamily _convergence = new("pilot_proxy_convergence_time", "Time from a change to the moment a proxy was sent it and answered.", Seconds);
+    private readonly GaugeFamily _services = new("pilot_services", "Services known.");
+    private readonly GaugeFamily _virtualServices = new("pilot_virt_services", "VirtualServices known.");
+    private readonly CounterFamily _cfgEvents = new("pilot_k8s_cfg_events", "Resources that changed, by kind.", "event", "type");
+    private readonly CounterFamily _validationPassed = new("galley_validation_passed", "Resources that were accepted.", "group", "version", "resource");
+    private readonly CounterFamily _validationFailed = new("galley_validation_failed", "Resources that were refused.", "group", "version", "resource", "reason");
+    private readonly GaugeFamily _build = new("istio_build", "Component and version.", "component", "tag");
+    private readonly GaugeFamily _info = new("pilot_info", "Version of the control plane.", "version");
+    private readonly GaugeFamily _uptime = new("istiod_uptime_seconds", "Seconds since the start.");
+    private readonly DateTimeOffset _started;
+    private long _largestRequest;
 
     /// <summary>Begins to count.</summary>
     public PilotMetrics(string version, DateTimeOffset now)
     {
-        started = now;
-        build.Set(1, "pilot", version);
-        info.Set(1, version);
+        _started = now;
+        _build.Set(1, "pilot", version);
+        _info.Set(1, version);
     }
 
     /// <summary>A response went out.</summary>
     public void Pushed(string typeUrl, int bytes)
     {
         string type = AdsStreams.ShortName(typeUrl).ToLowerInvariant();
-        pushes.Add(1, type);
-        size.Record(bytes, type);
+        _pushes.Add(1, type);
+        _size.Record(bytes, type);
     }
 
     /// <summary>A request came in.</summary>
     public void Received(int bytes)
     {
-        if (bytes <= largestRequest) return;
-        largestRequest = bytes;
-        largest.Set(bytes);
+        if (bytes <= _largestRequest) return;
+        _largestRequest = bytes;
+        _largest.Set(bytes);
     }
 
     /// <summary>A proxy refused a response.</summary>
     public void Rejected(string typeUrl)
     {
-        rejects.Add(1, AdsStreams.ShortName(typeUrl).ToLowerInvariant());
+        _rejects.Add(1, AdsStreams.ShortName(typeUrl).ToLowerInvariant());
         CounterFamily? own = typeUrl switch
         {
-            TypeUrls.Cluster => cdsReject,
-            TypeUrls.Endpoint => edsReject,
-            TypeUrls.Listener => ldsReject,
-            TypeUrls.Route => rdsReject,
+            TypeUrls.Cluster => _cdsReject,
+            TypeUrls.Endpoint => _edsReject,
+            TypeUrls.Listener => _ldsReject,
+            TypeUrls.Route => _rdsReject,
             _ => null,
         };
         own?.Add(1);
     }
 
     /// <summary>A fault of ours was contained.</summary>
-    public void Faulted() => faults.Add(1);
+    public void Faulted() => _faults.Add(1);
 
     /// <summary>A proxy answered something older than the last response.</summary>
-    public void NonceExpired(string typeUrl) => expired.Add(1, AdsStreams.ShortName(typeUrl).ToLowerInvariant());
+    public void NonceExpired(string typeUrl) => _expired.Add(1, AdsStreams.ShortName(typeUrl).ToLowerInvariant());
 
     /// <summary>A resource changed.</summary>
     public void Changed(string kind, string action)
     {
-        cfgEvents.Add(1, action, kind);
-        inbound.Add(1, kind switch { "EndpointSlice" or "Endpoints" => "eds", "Service" => "svc", _ => "config" });
+        _cfgEvents.Add(1, action, kind);
+        _inbound.Add(1, kind switch { "EndpointSlice" or "Endpoints" => "eds", "Service" => "svc", _ => "config" });
     }
 
     /// <summary>A resource was accepted or refused.</summary>
@@ -98,34 +98,34 @@ public sealed class PilotMetrics
     {
         // istiod's plural is naive, and dashboards know it so.
         string resource = kind.Name.ToLowerInvariant() + "s";
-        if (accepted) validationPassed.Add(1, kind.Group, kind.Versions[0], resource);
-        else validationFailed.Add(1, kind.Group, kind.Versions[0], resource, "invalid_resource");
+        if (accepted) _validationPassed.Add(1, kind.Group, kind.Versions[0], resource);
+        else _validationFailed.Add(1, kind.Group, kind.Versions[0], resource, "invalid_resource");
     }
 
     /// <summary>A snapshot was compiled.</summary>
     public void Compiled(string cause, TimeSpan waited, TimeSpan took, int serviceCount, int virtualServiceCount)
     {
-        triggers.Add(1, cause);
-        debounce.Record(waited.TotalSeconds);
-        compile.Record(took.TotalSeconds);
-        services.Set(serviceCount);
-        virtualServices.Set(virtualServiceCount);
+        _triggers.Add(1, cause);
+        _debounce.Record(waited.TotalSeconds);
+        _compile.Record(took.TotalSeconds);
+        _services.Set(serviceCount);
+        _virtualServices.Set(virtualServiceCount);
     }
 
     /// <summary>A proxy has settled on a change.</summary>
-    public void Converged(TimeSpan took) => convergence.Record(took.TotalSeconds);
+    public void Converged(TimeSpan took) => _convergence.Record(took.TotalSeconds);
 
     /// <summary>Everything in Prometheus' text form.</summary>
     public string Text(AdsStreams streams, DateTimeOffset now)
     {
-        connected.Clear();
-        foreach (var group in streams.Open.GroupBy(stream => stream.Session.Node?.Metadata.IstioVersion ?? "")) connected.Set(group.Count(), group.Key);
-        uptime.Set((now - started).TotalSeconds);
+        _connected.Clear();
+        foreach (var group in streams.Open.GroupBy(stream => stream.Session.Node?.Metadata.IstioVersion ?? "")) _connected.Set(group.Count(), group.Key);
+        _uptime.Set((now - _started).TotalSeconds);
         var text = new StringBuilder(8192);
         MetricFamily[] families =
         [
-            validationFailed, validationPassed, build, uptime, debounce, inbound, info, cfgEvents, convergence, triggers, compile, services, faults, rejects, virtualServices,
-            connected, cdsReject, size, edsReject, expired, ldsReject, pushes, rdsReject, largest,
+            _validationFailed, _validationPassed, _build, _uptime, _debounce, _inbound, _info, _cfgEvents, _convergence, _triggers, _compile, _services, _faults, _rejects, _virtualServices,
+            _connected, _cdsReject, _size, _edsReject, _expired, _ldsReject, _pushes, _rdsReject, _largest,
         ];
         foreach (MetricFamily family in families) family.WriteTo(text);
         return text.ToString();

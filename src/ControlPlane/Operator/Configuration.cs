@@ -15,9 +15,9 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
     // What an operator wrote here would be gone with the next word of the cluster, or, worse, stay beside it.
     private static readonly No ClusterWrites = new(StatusCodes.Status409Conflict, "configuration comes from a Kubernetes cluster, which alone may change it", "Write it with kubectl, or ask with --dry-run what would happen.");
 
-    private readonly Dictionary<ResourceKey, (long Revision, DateTimeOffset At)> lastChange = LastChanges(store.Journal);
+    private readonly Dictionary<ResourceKey, (long Revision, DateTimeOffset At)> _lastChange = LastChanges(store.Journal);
 
-    private Dictionary<ResourceKey, Google.Protobuf.IMessage> conditions = [];
+    private Dictionary<ResourceKey, Google.Protobuf.IMessage> _conditions = [];
 
     /// <summary>The newest revision; 0 before the first.</summary>
     public long Revision => store.Journal?.LastNumber ?? store.Current.Generation;
@@ -93,7 +93,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
             .Where(resource => selector is null || ObjectRows.Matches(resource, selector))
             .OrderBy(resource => resource.Kind.Name, StringComparer.Ordinal).ThenBy(resource => resource.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Name, StringComparer.Ordinal);
         // Conditions of the Gateway API are those of the last snapshot; they are made anew for who asks, since endpoints count in them.
-        conditions = statuses().ToDictionary(status => new ResourceKey(status.Kind, status.Namespace, status.Name), status => status.Content);
+        _conditions = statuses().ToDictionary(status => new ResourceKey(status.Kind, status.Namespace, status.Name), status => status.Content);
         StoredObject[] rows = [.. found.Select(Row), .. HeldOnly(kind, inNamespace, name)];
         if (rows.Length == 0 && name is not null) return NotThere(kind!, inNamespace, name);
         return new ObjectList(Revision, rows);
@@ -158,9 +158,9 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
 
     private StoredObject Row(Resource resource)
     {
-        (long revision, DateTimeOffset at) = lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
+        (long revision, DateTimeOffset at) = _lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
         IEnumerable<Diagnostic> found = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad) ? bad.Diagnostics : Validator.Check(resource);
-        return ObjectRows.Of(resource, revision, at, [.. found, .. findings.About(resource, store.Current)], conditions.GetValueOrDefault(resource.Key));
+        return ObjectRows.Of(resource, revision, at, [.. found, .. findings.About(resource, store.Current)], _conditions.GetValueOrDefault(resource.Key));
     }
 
     private static string Outcome(ResourceKey key, ResourceView before, ApplyResult result) =>
@@ -180,7 +180,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
 
     private void Remember(ApplyResult result, DateTimeOffset now)
     {
-        foreach (ResourceKey key in result.Changed) lastChange[key] = (result.Revision, now);
+        foreach (ResourceKey key in result.Changed) _lastChange[key] = (result.Revision, now);
     }
 
     private static long Absolute(long said, Journal journal) => said < 0 ? journal.LastNumber + said : said;

@@ -14,7 +14,7 @@ public sealed class OperatorDoor(WriterLoop writer, string token) : IDisposable
     public const string Root = "/lateen/v1/";
 
     private const int RequestBytesMax = 64 << 20;
-    private readonly ProxyAdmin admin = new();
+    private readonly ProxyAdmin _admin = new();
 
     /// <summary>Serves one request whose path begins with <see cref="Root"/>.</summary>
     public Task AnswerAsync(HttpContext context)
@@ -40,7 +40,7 @@ public sealed class OperatorDoor(WriterLoop writer, string token) : IDisposable
     }
 
     /// <inheritdoc />
-    public void Dispose() => admin.Dispose();
+    public void Dispose() => _admin.Dispose();
 
     private async Task ChangeAsync<TRequest, TAnswer>(HttpContext context, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TAnswer> answerType, Func<ControlLoop, TRequest, DateTimeOffset, Answer<TAnswer>> work)
         where TRequest : class where TAnswer : class
@@ -74,7 +74,7 @@ public sealed class OperatorDoor(WriterLoop writer, string token) : IDisposable
         string? address = await writer.AskAsync((loop, _) => ProxyRows.AdminOf(loop, Uri.UnescapeDataString(name)), context.RequestAborted);
         Answer<AdminPage> answer = address is null
             ? No.NotFound($"proxy {name} is not connected, or did not say where its admin pages are", "`lateen proxy-status` lists the proxies that are connected.")
-            : await admin.GetAsync(address, page + context.Request.QueryString, context.RequestAborted);
+            : await _admin.GetAsync(address, page + context.Request.QueryString, context.RequestAborted);
         if (answer.Value is not { } found)
         {
             await RefuseAsync(context, answer.HttpStatus, answer.Refusal!);

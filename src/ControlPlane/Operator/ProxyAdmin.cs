@@ -8,7 +8,7 @@ public sealed record AdminPage(string ContentType, string Text);
 /// <summary>Fetches admin pages of proxies: the explanations, which only the proxy that serves can give.</summary>
 public sealed class ProxyAdmin : IDisposable
 {
-    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(2), AllowAutoRedirect = false })
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(2), AllowAutoRedirect = false })
     {
         Timeout = TimeSpan.FromSeconds(10),
         MaxResponseContentBufferSize = 16 << 20,
@@ -19,7 +19,7 @@ public sealed class ProxyAdmin : IDisposable
     {
         try
         {
-            using HttpResponseMessage response = await http.GetAsync(new Uri($"http://{address}/{pageAndQuery}"), cancel);
+            using HttpResponseMessage response = await _http.GetAsync(new Uri($"http://{address}/{pageAndQuery}"), cancel);
             string text = await response.Content.ReadAsStringAsync(cancel);
             if (!response.IsSuccessStatusCode) return new No((int)response.StatusCode, text.Trim() is { Length: > 0 } said ? said : $"the proxy at {address} answered {(int)response.StatusCode}", null);
             return new AdminPage(response.Content.Headers.ContentType?.MediaType ?? "text/plain", text);
@@ -31,5 +31,5 @@ public sealed class ProxyAdmin : IDisposable
     }
 
     /// <inheritdoc />
-    public void Dispose() => http.Dispose();
+    public void Dispose() => _http.Dispose();
 }

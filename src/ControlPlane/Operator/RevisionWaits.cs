@@ -8,10 +8,10 @@ public sealed class RevisionWaits(AdsStreams streams)
     private sealed record Wait(long Revision, long Generation, DateTimeOffset Deadline, Action<WaitAnswer> Done);
 
     private const int UnaskedShown = 3;
-    private readonly List<Wait> waits = [];
+    private readonly List<Wait> _waits = [];
 
     /// <summary>When the first of them gives up.</summary>
-    public DateTimeOffset? DueAt => waits.Count == 0 ? null : waits.Min(wait => wait.Deadline);
+    public DateTimeOffset? DueAt => _waits.Count == 0 ? null : _waits.Min(wait => wait.Deadline);
 
     /// <summary>Calls <paramref name="done"/> when every connected proxy has settled on a generation, or some refused it, or at the deadline.</summary>
     /// <param name="revision">The revision asked for, as it is told.</param>
@@ -21,21 +21,21 @@ public sealed class RevisionWaits(AdsStreams streams)
     /// <param name="now">The time.</param>
     public void Add(long revision, long generation, DateTimeOffset deadline, Action<WaitAnswer> done, DateTimeOffset now)
     {
-        waits.Add(new Wait(revision, generation, deadline, done));
+        _waits.Add(new Wait(revision, generation, deadline, done));
         Check(now);
     }
 
     /// <summary>Ends the waits that have come to an end.</summary>
     public void Check(DateTimeOffset now)
     {
-        for (int i = waits.Count - 1; i >= 0; i--)
+        for (int i = _waits.Count - 1; i >= 0; i--)
         {
-            Wait wait = waits[i];
+            Wait wait = _waits[i];
             WaitAnswer answer = Answer(wait);
             // A refusal does not mend itself: waiting on would only hide it.
             bool refused = answer.Behind.Count > 0 && streams.Open.All(stream => stream.Session.Node is null || stream.SettledGeneration >= wait.Generation);
             if (!answer.Converged && !refused && now < wait.Deadline) continue;
-            waits.RemoveAt(i);
+            _waits.RemoveAt(i);
             wait.Done(answer);
         }
     }

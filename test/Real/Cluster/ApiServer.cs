@@ -13,13 +13,13 @@ namespace Lateen.Test.Real.Cluster;
 /// <summary>An API server of its own for one class of tests.</summary>
 public sealed class ApiServer : IAsyncLifetime
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("lateen-kube-").FullName;
-    private HttpClient client = null!;
+    private readonly string _folder = Directory.CreateTempSubdirectory("lateen-kube-").FullName;
+    private HttpClient _client = null!;
 
     /// <summary>Why there is none; null where there is.</summary>
     public string? Obstacle { get; private set; }
 
-    public string KubeConfig => Path.Combine(folder, "kubeconfig");
+    public string KubeConfig => Path.Combine(_folder, "kubeconfig");
 
     private static string Tool => Environment.GetEnvironmentVariable("LATEEN_KUBE_TOOL") ?? Path.GetFullPath(Path.Combine(Stands.Lateen.Root, "..", "shared", "tools", "kube-apiserver"));
 
@@ -41,20 +41,20 @@ public sealed class ApiServer : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        client?.Dispose();
+        _client?.Dispose();
         if (Obstacle is null) await RunToolAsync("stop");
-        Directory.Delete(folder, recursive: true);
+        Directory.Delete(_folder, recursive: true);
     }
 
     /// <summary>Starts it, or starts it again where it was.</summary>
     public async Task StartAsync()
     {
         await RunToolAsync("start");
-        client?.Dispose();
+        _client?.Dispose();
 #pragma warning disable CA5359 // The server made its certificate itself a moment ago, and listens on loopback alone.
-        client = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true } }) { BaseAddress = new Uri((await File.ReadAllTextAsync(Path.Combine(folder, "url"))).Trim()) };
+        _client = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true } }) { BaseAddress = new Uri((await File.ReadAllTextAsync(Path.Combine(_folder, "url"))).Trim()) };
 #pragma warning restore CA5359
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(Path.Combine(folder, "admin.token"))).Trim());
+        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(Path.Combine(_folder, "admin.token"))).Trim());
     }
 
     /// <summary>Ends it; what it keeps stays.</summary>
@@ -64,7 +64,7 @@ public sealed class ApiServer : IAsyncLifetime
     public async Task<JsonObject> AskAsync(HttpMethod method, string path, string? json = null, string type = "application/json")
     {
         using var request = new HttpRequestMessage(method, path) { Content = json is null ? null : new StringContent(json, Encoding.UTF8, type) };
-        using HttpResponseMessage answer = await client.SendAsync(request, TestContext.Current.CancellationToken);
+        using HttpResponseMessage answer = await _client.SendAsync(request, TestContext.Current.CancellationToken);
         string text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         if (!answer.IsSuccessStatusCode) throw new HttpRequestException($"{method} {path}: {(int)answer.StatusCode} {text}", null, answer.StatusCode);
         return JsonNode.Parse(text)!.AsObject();
@@ -112,7 +112,7 @@ public sealed class ApiServer : IAsyncLifetime
 
     private async Task RunToolAsync(string verb)
     {
-        Stands.CommandEnd end = await Stands.Lateen.RunAsync(new ProcessStartInfo(Tool, [verb, folder]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true }, withinSeconds: 300);
+        Stands.CommandEnd end = await Stands.Lateen.RunAsync(new ProcessStartInfo(Tool, [verb, _folder]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true }, withinSeconds: 300);
         if (end.Code != 0) throw new InvalidOperationException($"kube-apiserver {verb}: {end}");
     }
 }

@@ -8,9 +8,9 @@ namespace Lateen.Test.Real.Cluster;
 /// <summary>One `lateen controlplane` on free ports.</summary>
 internal sealed class ControlPlaneProcess : IAsyncDisposable
 {
-    private readonly string state = Directory.CreateTempSubdirectory("lateen-plane-").FullName;
-    private readonly StringBuilder said = new();
-    private Process process = null!;
+    private readonly string _state = Directory.CreateTempSubdirectory("lateen-plane-").FullName;
+    private readonly StringBuilder _said = new();
+    private Process _process = null!;
 
     public string Grpc => At("grpc");
 
@@ -18,13 +18,13 @@ internal sealed class ControlPlaneProcess : IAsyncDisposable
 
     public string Https => At("https");
 
-    public int Id => process.Id;
+    public int Id => _process.Id;
 
     public string Said
     {
         get
         {
-            lock (said) return said.ToString();
+            lock (_said) return _said.ToString();
         }
     }
 
@@ -33,13 +33,13 @@ internal sealed class ControlPlaneProcess : IAsyncDisposable
     {
         var plane = new ControlPlaneProcess();
         ProcessStartInfo start = Stands.Lateen.Start(null, [
-            "controlplane", "--state", plane.state, "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--secure-grpc-addr", "127.0.0.1:0", "--https-addr", "127.0.0.1:0", "--monitoring-addr", "127.0.0.1:0", .. arguments]);
+            "controlplane", "--state", plane._state, "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--secure-grpc-addr", "127.0.0.1:0", "--https-addr", "127.0.0.1:0", "--monitoring-addr", "127.0.0.1:0", .. arguments]);
         start.Environment["POD_NAME"] = name;
-        plane.process = Process.Start(start)!;
-        plane.process.OutputDataReceived += (_, line) => plane.Note(line.Data);
-        plane.process.ErrorDataReceived += (_, line) => plane.Note(line.Data);
-        plane.process.BeginOutputReadLine();
-        plane.process.BeginErrorReadLine();
+        plane._process = Process.Start(start)!;
+        plane._process.OutputDataReceived += (_, line) => plane.Note(line.Data);
+        plane._process.ErrorDataReceived += (_, line) => plane.Note(line.Data);
+        plane._process.BeginOutputReadLine();
+        plane._process.BeginErrorReadLine();
         await plane.UntilSaidAsync("control plane ready", 60);
         return plane;
     }
@@ -50,24 +50,24 @@ internal sealed class ControlPlaneProcess : IAsyncDisposable
     /// <summary>Ends it as nobody should.</summary>
     public async Task KillAsync()
     {
-        Stands.Lateen.Signal(process.Id, 9);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Stands.Lateen.Signal(_process.Id, 9);
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (!process.HasExited) Stands.Lateen.Signal(process.Id, 15);
+        if (!_process.HasExited) Stands.Lateen.Signal(_process.Id, 15);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        await process.WaitForExitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!process.HasExited) process.Kill();
-        process.Dispose();
-        Directory.Delete(state, recursive: true);
+        await _process.WaitForExitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!_process.HasExited) _process.Kill();
+        _process.Dispose();
+        Directory.Delete(_state, recursive: true);
     }
 
-    private string At(string door) => (string)JsonNode.Parse(File.ReadAllText(Path.Combine(state, "controlplane.json")))![door]!;
+    private string At(string door) => (string)JsonNode.Parse(File.ReadAllText(Path.Combine(_state, "controlplane.json")))![door]!;
 
     private void Note(string? line)
     {
-        lock (said) said.AppendLine(line);
+        lock (_said) _said.AppendLine(line);
     }
 }

@@ -18,11 +18,11 @@ public sealed class NodeClientTests() : GrpcClientTests(GrpcLibrary.Node);
 public abstract class GrpcClientTests(GrpcLibrary library) : IAsyncDisposable
 {
     private const string Host = ProxylessMesh.Host;
-    private readonly ProxylessMesh mesh = new(library);
+    private readonly ProxylessMesh _mesh = new(library);
 
     public async ValueTask DisposeAsync()
     {
-        await mesh.DisposeAsync();
+        await _mesh.DisposeAsync();
         GC.SuppressFinalize(this);
     }
 
@@ -30,12 +30,12 @@ public abstract class GrpcClientTests(GrpcLibrary library) : IAsyncDisposable
     public async Task Calls_follow_weights_and_new_weights_without_a_failure()
     {
         await SkipWithoutLibraryAsync();
-        Process client = await mesh.StartAsync(Routes(80, 20));
+        Process client = await _mesh.StartAsync(Routes(80, 20));
         JsonNode told = (await ProxylessMesh.CallAsync(client, """{"method": "Say", "times": 300, "wait": true}"""))["told"]!;
         // 300 calls at 80 %: six standard deviations are 42.
         Assert.InRange((int)told["v1"]!, 198, 282);
         Assert.Equal(300, (int)told["v1"]! + (int)told["v2"]!);
-        await mesh.WriteAsync("routes.yaml", Routes(0, 100));
+        await _mesh.WriteAsync("routes.yaml", Routes(0, 100));
         JsonObject all = [];
         Assert.True(await Stands.Lateen.UntilAsync(async () => (all = (await ProxylessMesh.CallAsync(client, """{"method": "Say", "times": 20}"""))["told"]!.AsObject()).Count == 1 && all.ContainsKey("v2")), all.ToJsonString());
         Assert.DoesNotContain(all, pair => pair.Key.Contains(':', StringComparison.Ordinal));
@@ -45,7 +45,7 @@ public abstract class GrpcClientTests(GrpcLibrary library) : IAsyncDisposable
     public async Task Faults_are_injected_by_the_client_itself()
     {
         await SkipWithoutLibraryAsync();
-        Process client = await mesh.StartAsync($$"""
+        Process client = await _mesh.StartAsync($$"""
             apiVersion: networking.istio.io/v1
             kind: VirtualService
             metadata: {name: echo}
@@ -72,7 +72,7 @@ public abstract class GrpcClientTests(GrpcLibrary library) : IAsyncDisposable
     public async Task Calls_are_retried_as_the_route_says()
     {
         await SkipWithoutLibraryAsync();
-        Process client = await mesh.StartAsync($$"""
+        Process client = await _mesh.StartAsync($$"""
             apiVersion: networking.istio.io/v1
             kind: VirtualService
             metadata: {name: echo}

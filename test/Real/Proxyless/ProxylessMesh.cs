@@ -10,13 +10,13 @@ namespace Lateen.Test.Real.Proxyless;
 internal sealed class ProxylessMesh(GrpcLibrary library) : IAsyncDisposable
 {
     public const string Host = "echo.default.svc.cluster.local";
-    private readonly string folder = Directory.CreateTempSubdirectory("lateen-grpc-").FullName;
-    private readonly List<Process> started = [];
-    private ControlPlaneProcess? plane;
+    private readonly string _folder = Directory.CreateTempSubdirectory("lateen-grpc-").FullName;
+    private readonly List<Process> _started = [];
+    private ControlPlaneProcess? _plane;
 
     public async ValueTask DisposeAsync()
     {
-        foreach (Process process in started)
+        foreach (Process process in _started)
         {
             process.StandardInput.Close();
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
@@ -24,8 +24,8 @@ internal sealed class ProxylessMesh(GrpcLibrary library) : IAsyncDisposable
             if (!process.HasExited) process.Kill();
             process.Dispose();
         }
-        if (plane is not null) await plane.DisposeAsync();
-        Directory.Delete(folder, recursive: true);
+        if (_plane is not null) await _plane.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 
     /// <summary>Starts all of it.</summary>
@@ -52,10 +52,10 @@ internal sealed class ProxylessMesh(GrpcLibrary library) : IAsyncDisposable
             spec: {host: {{Host}}, subsets: [{name: v1, labels: {version: v1} }, {name: v2, labels: {version: v2} }] }
             """);
         await WriteAsync("routes.yaml", routes);
-        plane = await ControlPlaneProcess.StartAsync("grpc", "--config-dir", Path.Combine(folder, "mesh"));
-        string bootstrap = Path.Combine(folder, "bootstrap.json");
+        _plane = await ControlPlaneProcess.StartAsync("grpc", "--config-dir", Path.Combine(_folder, "mesh"));
+        string bootstrap = Path.Combine(_folder, "bootstrap.json");
         await File.WriteAllTextAsync(bootstrap, $$"""
-            {"xds_servers": [{"server_uri": "{{plane.Grpc}}", "channel_creds": [{"type": "insecure"}], "server_features": ["xds_v3"]}],
+            {"xds_servers": [{"server_uri": "{{_plane.Grpc}}", "channel_creds": [{"type": "insecure"}], "server_features": ["xds_v3"]}],
              "node": {"id": "sidecar~127.0.0.1~client.default~default.svc.cluster.local", "locality": {}, "metadata": {"GENERATOR": "grpc", "NAMESPACE": "default", "CLUSTER_ID": "Kubernetes", "ISTIO_VERSION": "1.30.0"} } }
             """);
         return Run(bootstrap, "call", $"xds:///{Host}:7070");
@@ -64,8 +64,8 @@ internal sealed class ProxylessMesh(GrpcLibrary library) : IAsyncDisposable
     /// <summary>Writes a file of the mesh's folder.</summary>
     public async Task WriteAsync(string name, string text)
     {
-        Directory.CreateDirectory(Path.Combine(folder, "mesh"));
-        await File.WriteAllTextAsync(Path.Combine(folder, "mesh", name), text);
+        Directory.CreateDirectory(Path.Combine(_folder, "mesh"));
+        await File.WriteAllTextAsync(Path.Combine(_folder, "mesh", name), text);
     }
 
     /// <summary>Lets a client call, and tells what came of it.</summary>
@@ -80,7 +80,7 @@ internal sealed class ProxylessMesh(GrpcLibrary library) : IAsyncDisposable
     {
         Process process = library.Start(bootstrap, arguments);
         process.BeginErrorReadLine(); // nobody reads it, and a full pipe would hold the process
-        started.Add(process);
+        _started.Add(process);
         return process;
     }
 

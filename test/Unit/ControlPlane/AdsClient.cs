@@ -15,13 +15,13 @@ internal sealed class AdsClient : IAsyncDisposable
     public const string StateOfTheWorld = "StreamAggregatedResources", Delta = "DeltaAggregatedResources";
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly HttpClient http;
-    private readonly Channel<byte[]> requests = Channel.CreateUnbounded<byte[]>();
-    private readonly HttpResponseMessage response;
-    private readonly Stream body;
+    private readonly HttpClient _http;
+    private readonly Channel<byte[]> _requests = Channel.CreateUnbounded<byte[]>();
+    private readonly HttpResponseMessage _response;
+    private readonly Stream _body;
 
     private AdsClient(HttpClient http, HttpResponseMessage response, Stream body, Channel<byte[]> requests) =>
-        (this.http, this.response, this.body, this.requests) = (http, response, body, requests);
+        (this._http, this._response, this._body, this._requests) = (http, response, body, requests);
 
     public static Node Sidecar(string workload, string inNamespace) => new()
     {
@@ -63,49 +63,49 @@ internal sealed class AdsClient : IAsyncDisposable
     }
 
     /// <summary>Sends what may be no frame at all.</summary>
-    public void SendBytes(byte[] bytes) => Assert.True(requests.Writer.TryWrite(bytes));
+    public void SendBytes(byte[] bytes) => Assert.True(_requests.Writer.TryWrite(bytes));
 
-    public void Complete() => requests.Writer.Complete();
+    public void Complete() => _requests.Writer.Complete();
 
     /// <summary>The next message, or null when the server ended the stream.</summary>
     public async Task<T?> ReadAsync<T>(MessageParser<T> parser) where T : class, IMessage<T>
     {
         var prefix = new byte[5];
-        if (await body.ReadAtLeastAsync(prefix, 5, throwOnEndOfStream: false).AsTask().WaitAsync(Patience) == 0) return null;
+        if (await _body.ReadAtLeastAsync(prefix, 5, throwOnEndOfStream: false).AsTask().WaitAsync(Patience) == 0) return null;
         var message = new byte[BinaryPrimitives.ReadInt32BigEndian(prefix.AsSpan(1))];
-        await body.ReadExactlyAsync(message).AsTask().WaitAsync(Patience);
+        await _body.ReadExactlyAsync(message).AsTask().WaitAsync(Patience);
         return parser.ParseFrom(message);
     }
 
     /// <summary>grpc-status and grpc-message of an ended stream.</summary>
     public (string Status, string Message) Ending()
     {
-        string Of(string name) => response.TrailingHeaders.TryGetValues(name, out var values) || response.Headers.TryGetValues(name, out values) ? values.First() : "";
+        string Of(string name) => _response.TrailingHeaders.TryGetValues(name, out var values) || _response.Headers.TryGetValues(name, out values) ? values.First() : "";
         return (Of("grpc-status"), Of("grpc-message"));
     }
 
     public ValueTask DisposeAsync()
     {
-        requests.Writer.TryComplete();
-        response.Dispose();
-        http.Dispose();
+        _requests.Writer.TryComplete();
+        _response.Dispose();
+        _http.Dispose();
         return ValueTask.CompletedTask;
     }
 
     private sealed class Frames : HttpContent
     {
-        private readonly ChannelReader<byte[]> messages;
+        private readonly ChannelReader<byte[]> _messages;
 
         public Frames(ChannelReader<byte[]> messages)
         {
-            this.messages = messages;
+            this._messages = messages;
             Headers.ContentType = new("application/grpc");
         }
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
             await stream.FlushAsync();
-            await foreach (byte[] frame in messages.ReadAllAsync())
+            await foreach (byte[] frame in _messages.ReadAllAsync())
             {
                 await stream.WriteAsync(frame);
                 await stream.FlushAsync();

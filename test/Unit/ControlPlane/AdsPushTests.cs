@@ -11,17 +11,17 @@ namespace Lateen.Test.Unit.ControlPlane;
 /// <summary>Configuration going in at one end and clusters coming out at the other, over real sockets.</summary>
 public sealed class AdsPushTests : IAsyncLifetime
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("lateen").FullName;
-    private RunningControlPlane running = null!;
+    private readonly string _folder = Directory.CreateTempSubdirectory("lateen").FullName;
+    private RunningControlPlane _running = null!;
 
-    public async ValueTask InitializeAsync() => running = await Wiring.StartAsync(
-        new ControlPlaneOptions { StateFolder = folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", DebounceAfter = TimeSpan.FromMilliseconds(10) },
+    public async ValueTask InitializeAsync() => _running = await Wiring.StartAsync(
+        new ControlPlaneOptions { StateFolder = _folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", DebounceAfter = TimeSpan.FromMilliseconds(10) },
         TimeProvider.System, TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        await running.DisposeAsync();
-        Directory.Delete(folder, recursive: true);
+        await _running.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public sealed class AdsPushTests : IAsyncLifetime
     {
         await ApplyAsync(Service("reviews"));
         await WaitAsync();
-        await using AdsClient client = await AdsClient.OpenAsync(running.Address.Grpc, AdsClient.StateOfTheWorld);
+        await using AdsClient client = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.StateOfTheWorld);
         client.Send(new DiscoveryRequest { Node = AdsClient.Sidecar("a", "default"), TypeUrl = TypeUrls.Cluster });
         DiscoveryResponse first = (await client.ReadAsync(DiscoveryResponse.Parser))!;
         client.Send(new DiscoveryRequest { TypeUrl = TypeUrls.Cluster, ResponseNonce = first.Nonce, VersionInfo = first.VersionInfo });
@@ -82,7 +82,7 @@ public sealed class AdsPushTests : IAsyncLifetime
     {
         await ApplyAsync(Service("reviews"));
         await WaitAsync();
-        await using AdsClient client = await AdsClient.OpenAsync(running.Address.Grpc, AdsClient.Delta);
+        await using AdsClient client = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
         client.Send(new DeltaDiscoveryRequest { Node = AdsClient.Sidecar("a", "default"), TypeUrl = TypeUrls.Listener });
         client.Send(Ack((await client.ReadAsync(DeltaDiscoveryResponse.Parser))!));
         client.Send(new DeltaDiscoveryRequest { TypeUrl = TypeUrls.Route, ResourceNamesSubscribe = { "9080" } });
@@ -147,21 +147,21 @@ public sealed class AdsPushTests : IAsyncLifetime
 
     private async Task<AdsClient> ConnectAsync(string name)
     {
-        AdsClient client = await AdsClient.OpenAsync(running.Address.Grpc, AdsClient.Delta);
+        AdsClient client = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
         client.Send(new DeltaDiscoveryRequest { Node = AdsClient.Sidecar(name, "default"), TypeUrl = TypeUrls.Cluster });
         return client;
     }
 
     private async Task ApplyAsync(string text)
     {
-        Answer<ChangeAnswer> answer = await running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
+        Answer<ChangeAnswer> answer = await _running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
         Assert.True(answer.Value!.Accepted, string.Join("\n", answer.Value.Findings));
     }
 
     private async Task<WaitAnswer> WaitAsync()
     {
         var answer = new TaskCompletionSource<WaitAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await running.Writer.PostAsync((loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, answer.SetResult, now));
+        await _running.Writer.PostAsync((loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, answer.SetResult, now));
         return await answer.Task.WaitAsync(AdsClient.Patience);
     }
 

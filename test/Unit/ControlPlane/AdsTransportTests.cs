@@ -12,7 +12,7 @@ namespace Lateen.Test.Unit.ControlPlane;
 
 public sealed class AdsTransportTests : IAsyncDisposable
 {
-    private readonly ProcessHost host = new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [], DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
+    private readonly ProcessHost _host = new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [], DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
 
     [Theory]
     [InlineData(AdsClient.StateOfTheWorld)]
@@ -77,15 +77,15 @@ public sealed class AdsTransportTests : IAsyncDisposable
         Assert.Equal($"cannot listen on {at.Grpc}: another process listens there; choose another address with --grpc-addr", refused.Message);
     }
 
-    public ValueTask DisposeAsync() => host.DisposeAsync();
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
 
     private Task<ControlPlaneAddress> OpenAsync(string? socket = null)
     {
         var options = new ControlPlaneOptions { StateFolder = "", HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", GrpcSocket = socket };
         RequestDelegate none = _ => Task.CompletedTask;
-        var ads = new AdsDoor(host.Writer, options.RequestBytesMax);
+        var ads = new AdsDoor(_host.Writer, options.RequestBytesMax);
         var authority = new Authority(RootRotation.First("cluster.local", new AuthorityOptions(), TimeProvider.System.GetUtcNow()), new AuthorityOptions());
         var security = new SecureConnections(new ServingCertificates(authority, ["istiod.istio-system.svc"], TimeProvider.System), TimeProvider.System);
-        return host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, _ => Task.CompletedTask, none), security, "token", TestContext.Current.CancellationToken);
+        return _host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, _ => Task.CompletedTask, none), security, "token", TestContext.Current.CancellationToken);
     }
 }

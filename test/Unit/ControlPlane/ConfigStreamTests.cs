@@ -12,66 +12,66 @@ namespace Lateen.Test.Unit.ControlPlane;
 /// <summary>One control plane's configuration as the source of another, over real sockets.</summary>
 public sealed class ConfigStreamTests : IAsyncLifetime
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("lateen").FullName;
-    private readonly ResourceStore copy = new(_ => [], TimeProvider.System);
-    private RunningControlPlane running = null!;
-    private int writes;
+    private readonly string _folder = Directory.CreateTempSubdirectory("lateen").FullName;
+    private readonly ResourceStore _copy = new(_ => [], TimeProvider.System);
+    private RunningControlPlane _running = null!;
+    private int _writes;
 
     public async ValueTask InitializeAsync()
     {
-        Directory.CreateDirectory(Path.Combine(folder, "mesh"));
+        Directory.CreateDirectory(Path.Combine(_folder, "mesh"));
         Write("a", "a.com");
-        running = await StartAsync("127.0.0.1:0");
+        _running = await StartAsync("127.0.0.1:0");
     }
 
     public async ValueTask DisposeAsync()
     {
-        await running.DisposeAsync();
-        Directory.Delete(folder, recursive: true);
+        await _running.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 
     private Task<RunningControlPlane> StartAsync(string grpc) => Wiring.StartAsync(new ControlPlaneOptions
     {
-        StateFolder = Path.Combine(folder, "state"), ConfigFolder = Path.Combine(folder, "mesh"), HttpAddress = "127.0.0.1:0", GrpcAddress = grpc, SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0",
+        StateFolder = Path.Combine(_folder, "state"), ConfigFolder = Path.Combine(_folder, "mesh"), HttpAddress = "127.0.0.1:0", GrpcAddress = grpc, SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0",
     }, TimeProvider.System, TestContext.Current.CancellationToken);
 
     private void Write(string name, string? host)
     {
-        string path = Path.Combine(folder, "mesh", name + ".yaml");
+        string path = Path.Combine(_folder, "mesh", name + ".yaml");
         if (host is null) File.Delete(path);
-        else File.WriteAllText(path, $"apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}, labels: {{n: \"{++writes}\"}}}}\nspec: {{hosts: [{host}], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: DNS}}\n");
+        else File.WriteAllText(path, $"apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}, labels: {{n: \"{++_writes}\"}}}}\nspec: {{hosts: [{host}], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: DNS}}\n");
     }
 
     private async Task UntilAsync(string hosts)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
-        string Now() => string.Join(' ', copy.Current.All(Kinds.ServiceEntry).Select(entry => entry.Spec.Hosts[0]).Order(StringComparer.Ordinal));
+        string Now() => string.Join(' ', _copy.Current.All(Kinds.ServiceEntry).Select(entry => entry.Spec.Hosts[0]).Order(StringComparer.Ordinal));
         for (DateTime until = DateTime.UtcNow.AddSeconds(20); Now() != hosts; await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"\"{Now()}\" is not \"{hosts}\"");
     }
 
     [Fact]
     public async Task Objects_come_change_and_go_and_stay_while_the_other_is_away()
     {
-        await using var source = new ConfigStreamSource(running.Address.Grpc, copy, new FastTime(20), Random.Shared, _ => { });
+        await using var source = new ConfigStreamSource(_running.Address.Grpc, _copy, new FastTime(20), Random.Shared, _ => { });
         await source.Synced.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
-        Resource entry = copy.Current.Find(Kinds.ServiceEntry, "default", "a")!;
+        Resource entry = _copy.Current.Find(Kinds.ServiceEntry, "default", "a")!;
         Assert.Equal(("1", ResourceOrigin.FromStream), (entry.Labels["n"], entry.Origin.Source));
         Write("b", "b.com");
         await UntilAsync("a.com b.com");
         Write("a", null);
         await UntilAsync("b.com");
-        string grpc = running.Address.Grpc;
-        await running.DisposeAsync();
+        string grpc = _running.Address.Grpc;
+        await _running.DisposeAsync();
         Write("c", "c.com");
         await UntilAsync("b.com");
-        running = await StartAsync(grpc);
+        _running = await StartAsync(grpc);
         await UntilAsync("b.com c.com");
     }
 
     [Fact]
     public async Task A_type_that_nobody_knows_is_answered_with_nothing()
     {
-        await using AdsClient client = await AdsClient.OpenAsync(running.Address.Grpc, AdsClient.StateOfTheWorld);
+        await using AdsClient client = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.StateOfTheWorld);
         Envoy.Config.Core.V3.Node node = AdsClient.Sidecar("tool", "istio-system");
         node.Metadata.Fields["GENERATOR"] = Google.Protobuf.WellKnownTypes.Value.ForString("api");
         client.Send(new DiscoveryRequest { Node = node, TypeUrl = "networking.istio.io/v9/Nothing" });

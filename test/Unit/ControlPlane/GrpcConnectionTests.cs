@@ -15,17 +15,17 @@ namespace Lateen.Test.Unit.ControlPlane;
 public sealed class GrpcConnectionTests : IAsyncLifetime
 {
     private const byte Data = 0, Headers = 1, Settings = 4, Ping = 6, GoAway = 7, Window = 8, Continuation = 9;
-    private readonly string folder = Directory.CreateTempSubdirectory("lateen").FullName;
-    private RunningControlPlane running = null!;
+    private readonly string _folder = Directory.CreateTempSubdirectory("lateen").FullName;
+    private RunningControlPlane _running = null!;
 
-    public async ValueTask InitializeAsync() => running = await Wiring.StartAsync(
-        new ControlPlaneOptions { StateFolder = folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", DebounceAfter = TimeSpan.FromMilliseconds(10) },
+    public async ValueTask InitializeAsync() => _running = await Wiring.StartAsync(
+        new ControlPlaneOptions { StateFolder = _folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", DebounceAfter = TimeSpan.FromMilliseconds(10) },
         TimeProvider.System, TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        await running.DisposeAsync();
-        Directory.Delete(folder, recursive: true);
+        await _running.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
@@ -35,7 +35,7 @@ public sealed class GrpcConnectionTests : IAsyncLifetime
         await SendAsync(narrow, [.. Greeting(window: 0), .. Frame(Headers, 4, 1, Call()), .. Frame(Data, 0, 1, GrpcFrame.ToArray(Asked("narrow")))]);
         Assert.Equal(Headers, (await NextAsync(narrow, Headers, Data)).Type);
 
-        await using AdsClient other = await AdsClient.OpenAsync(running.Address.Grpc, AdsClient.Delta);
+        await using AdsClient other = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
         other.Send(Asked("other"));
         Assert.NotEmpty((await other.ReadAsync(DeltaDiscoveryResponse.Parser))!.Resources);
 
@@ -80,7 +80,7 @@ public sealed class GrpcConnectionTests : IAsyncLifetime
         using Socket client = await ConnectAsync();
         await SendAsync(client, sent);
         Assert.True((await NextAsync(client, GoAway)).Type == GoAway, what);
-        await using AdsClient other = await AdsClient.OpenAsync(running.Address.Grpc, AdsClient.Delta);
+        await using AdsClient other = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
         other.Send(Asked("other"));
         Assert.NotEmpty((await other.ReadAsync(DeltaDiscoveryResponse.Parser))!.Resources);
     }
@@ -90,7 +90,7 @@ public sealed class GrpcConnectionTests : IAsyncLifetime
     private async Task<Socket> ConnectAsync()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPEndPoint.Parse(running.Address.Grpc));
+        await socket.ConnectAsync(IPEndPoint.Parse(_running.Address.Grpc));
         return socket;
     }
 

@@ -20,15 +20,15 @@ public sealed class OperatorTests : IAsyncLifetime
             - destination: {host: reviews, subset: v1}
         """;
 
-    private readonly string folder = Directory.CreateTempSubdirectory("lateen").FullName;
-    private RunningControlPlane? running;
+    private readonly string _folder = Directory.CreateTempSubdirectory("lateen").FullName;
+    private RunningControlPlane? _running;
 
-    public async ValueTask InitializeAsync() => running = await StartAsync();
+    public async ValueTask InitializeAsync() => _running = await StartAsync();
 
     public async ValueTask DisposeAsync()
     {
-        if (running is not null) await running.DisposeAsync();
-        Directory.Delete(folder, recursive: true);
+        if (_running is not null) await _running.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
@@ -111,8 +111,8 @@ public sealed class OperatorTests : IAsyncLifetime
     {
         await RunAsync("apply", "-f", File(Reviews));
         // Nothing is written at the end, so the next control plane on the folder sees what one after a crash would see.
-        await running!.DisposeAsync();
-        running = await StartAsync();
+        await _running!.DisposeAsync();
+        _running = await StartAsync();
         Assert.Equal((0, "virtualservice.networking.istio.io/reviews\n", ""), await RunAsync("get", "virtualservices", "-o", "name"));
     }
 
@@ -120,7 +120,7 @@ public sealed class OperatorTests : IAsyncLifetime
     public async Task Two_control_planes_cannot_share_a_state_folder()
     {
         IOException refused = await Assert.ThrowsAsync<IOException>(StartAsync);
-        Assert.Equal($"another control plane uses the state folder {folder}; stop it, or name another folder with --state", refused.Message);
+        Assert.Equal($"another control plane uses the state folder {_folder}; stop it, or name another folder with --state", refused.Message);
     }
 
     [Fact]
@@ -146,16 +146,16 @@ public sealed class OperatorTests : IAsyncLifetime
     public async Task The_operators_api_wants_the_token_of_the_state_folder()
     {
         using var http = new HttpClient();
-        using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://{running!.Address.Http}/lateen/v1/objects"), TestContext.Current.CancellationToken);
+        using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://{_running!.Address.Http}/lateen/v1/objects"), TestContext.Current.CancellationToken);
         Assert.Equal(System.Net.HttpStatusCode.Unauthorized, answer.StatusCode);
     }
 
     private Task<RunningControlPlane> StartAsync() => Wiring.StartAsync(
-        new ControlPlaneOptions { StateFolder = folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" }, TimeProvider.System, TestContext.Current.CancellationToken);
+        new ControlPlaneOptions { StateFolder = _folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" }, TimeProvider.System, TestContext.Current.CancellationToken);
 
     private string File(string text)
     {
-        string file = Path.Combine(folder, "given.yaml");
+        string file = Path.Combine(_folder, "given.yaml");
         System.IO.File.WriteAllText(file, text);
         return file;
     }
@@ -164,7 +164,7 @@ public sealed class OperatorTests : IAsyncLifetime
     {
         var output = new StringWriter { NewLine = "\n" };
         var errors = new StringWriter { NewLine = "\n" };
-        int code = await Commands.RunAsync([.. arguments, "--state", folder], new Terminal(output, errors, TextReader.Null));
+        int code = await Commands.RunAsync([.. arguments, "--state", _folder], new Terminal(output, errors, TextReader.Null));
         return (code, output.ToString(), errors.ToString());
     }
 }

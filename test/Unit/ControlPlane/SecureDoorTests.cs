@@ -24,49 +24,49 @@ namespace Lateen.Test.Unit.ControlPlane;
 public sealed class SecureDoorTests : IAsyncLifetime
 {
     private static readonly AuthorityOptions Options = new();
-    private readonly ProcessHost host = new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [], DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
-    private readonly Authority authority = new(RootRotation.First("cluster.local", Options, TimeProvider.System.GetUtcNow()), Options);
-    private readonly TokenIssuer issuer = TokenIssuer.Create();
-    private readonly List<string> said = [];
-    private CertificateService certificates = null!;
-    private string address = "";
+    private readonly ProcessHost _host = new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [], DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
+    private readonly Authority _authority = new(RootRotation.First("cluster.local", Options, TimeProvider.System.GetUtcNow()), Options);
+    private readonly TokenIssuer _issuer = TokenIssuer.Create();
+    private readonly List<string> _said = [];
+    private CertificateService _certificates = null!;
+    private string _address = "";
 
     public async ValueTask InitializeAsync()
     {
-        KeySet keys = KeySet.Read(issuer.KeySetText)!;
+        KeySet keys = KeySet.Read(_issuer.KeySetText)!;
         var callers = new CallerAuthentication([new IssuedTokens(new TokenRule(TokenIssuer.Issuer, [TokenIssuer.Audience], static () => "cluster.local"), () => keys)], []);
-        certificates = new CertificateService(authority, callers, Impersonation.Nobody);
-        var ads = new AdsDoor(host.Writer, 4 << 20);
-        var secure = new SecureDoor(ads, certificates, callers, TimeProvider.System, said.Add);
+        _certificates = new CertificateService(_authority, callers, Impersonation.Nobody);
+        var ads = new AdsDoor(_host.Writer, 4 << 20);
+        var secure = new SecureDoor(ads, _certificates, callers, TimeProvider.System, _said.Add);
         RequestDelegate none = _ => Task.CompletedTask;
         var options = new ControlPlaneOptions { StateFolder = "", HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" };
-        var security = new SecureConnections(new ServingCertificates(authority, ServingCertificates.HostsOf("istio-system"), TimeProvider.System), TimeProvider.System);
-        address = (await host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, secure.AnswerAsync, none), security, "token", TestContext.Current.CancellationToken)).SecureGrpc;
+        var security = new SecureConnections(new ServingCertificates(_authority, ServingCertificates.HostsOf("istio-system"), TimeProvider.System), TimeProvider.System);
+        _address = (await _host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, secure.AnswerAsync, none), security, "token", TestContext.Current.CancellationToken)).SecureGrpc;
     }
 
     public async ValueTask DisposeAsync()
     {
-        await host.DisposeAsync();
-        issuer.Dispose();
+        await _host.DisposeAsync();
+        _issuer.Dispose();
     }
 
     [Fact]
     public async Task A_thousand_workloads_at_once_get_their_certificates()
     {
         using HttpClient client = Client();
-        (string Status, IstioCertificateResponse? Response)[] answers = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i => AskAsync(client, issuer.Issue("default", $"account-{i}", "p", TimeProvider.System.GetUtcNow()))));
+        (string Status, IstioCertificateResponse? Response)[] answers = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i => AskAsync(client, _issuer.Issue("default", $"account-{i}", "p", TimeProvider.System.GetUtcNow()))));
         Assert.All(answers, answer => Assert.Equal("0", answer.Status));
         Assert.Equal(1000, answers.Select(answer => NamesOf(answer.Response!)).Distinct().Count());
-        Assert.Equal(1000, certificates.Counts.IssuedCount);
+        Assert.Equal(1000, _certificates.Counts.IssuedCount);
     }
 
     [Fact]
     public async Task A_certificate_renews_itself_and_a_strangers_ends_the_handshake()
     {
         using HttpClient first = Client();
-        (_, IstioCertificateResponse? response) = await AskAsync(first, issuer.Issue("default", "reviews", "p", TimeProvider.System.GetUtcNow()));
+        (_, IstioCertificateResponse? response) = await AskAsync(first, _issuer.Issue("default", "reviews", "p", TimeProvider.System.GetUtcNow()));
         Assert.Equal("spiffe://cluster.local/ns/default/sa/reviews", NamesOf(response!));
-        using HttpClient again = Client(Shown(authority, ["spiffe://cluster.local/ns/default/sa/reviews"]));
+        using HttpClient again = Client(Shown(_authority, ["spiffe://cluster.local/ns/default/sa/reviews"]));
         Assert.Equal("0", (await AskAsync(again, token: null)).Status);
         var stranger = new Authority(RootRotation.First("cluster.local", Options, TimeProvider.System.GetUtcNow()), Options);
         using HttpClient other = Client(Shown(stranger, ["spiffe://cluster.local/ns/default/sa/reviews"]));
@@ -79,7 +79,7 @@ public sealed class SecureDoorTests : IAsyncLifetime
         using HttpClient client = Client();
         Assert.Equal("16", (await AskAsync(client, token: null)).Status);
         Assert.Equal("16", (await AskAsync(client, token: null, path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources")).Status);
-        Assert.Equal(2, said.Count);
+        Assert.Equal(2, _said.Count);
     }
 
     private static X509Certificate2 Shown(Authority by, string[] names) => X509CertificateLoader.LoadPkcs12(by.Serving(names, TimeProvider.System.GetUtcNow()).Export(X509ContentType.Pkcs12), null);
@@ -91,7 +91,7 @@ public sealed class SecureDoorTests : IAsyncLifetime
         handler.ConnectCallback = async (_, cancel) =>
         {
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            await socket.ConnectAsync(IPEndPoint.Parse(address), cancel);
+            await socket.ConnectAsync(IPEndPoint.Parse(_address), cancel);
             return new NetworkStream(socket, ownsSocket: true);
         };
         if (shown is not null) handler.SslOptions.ClientCertificates = [shown];
@@ -101,7 +101,7 @@ public sealed class SecureDoorTests : IAsyncLifetime
     private X509ChainPolicy Policy()
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.AddRange(authority.Bundle.Roots.ToArray());
+        policy.CustomTrustStore.AddRange(_authority.Bundle.Roots.ToArray());
         return policy;
     }
 

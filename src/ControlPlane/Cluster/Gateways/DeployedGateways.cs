@@ -27,14 +27,14 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
 {
     private const string ClassDefaults = "gateway.istio.io/defaults-for-class";
 
-    private readonly Features features = new(options.Environment);
-    private readonly InjectorConfigMap injector = new(options.RootNamespace);
-    private readonly Dictionary<ResourceKey, object?[]> wished = [];
+    private readonly Features _features = new(options.Environment);
+    private readonly InjectorConfigMap _injector = new(options.RootNamespace);
+    private readonly Dictionary<ResourceKey, object?[]> _wished = [];
 
     /// <summary>What is to be written for a snapshot; nothing for Gateways of which nothing changed.</summary>
     public IReadOnlyList<ClusterWish> Wishes(ResourceView view, MeshSnapshot snapshot, IReadOnlyList<GatewayApiStatus> statuses)
     {
-        if (!features.Flag("PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER", true) || Settings(view, snapshot) is not { } settings) return [];
+        if (!_features.Flag("PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER", true) || Settings(view, snapshot) is not { } settings) return [];
         var wishes = new List<ClusterWish>();
         // Those that have a status are in namespaces that the mesh looks into.
         ResourceKey[] keys = [.. statuses.Where(status => status.Kind == Kinds.KubernetesGateway).Select(status => new ResourceKey(status.Kind, status.Namespace, status.Name))];
@@ -42,16 +42,16 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
         {
             if (view.Find(key) is not WrittenGateway { Origin.Source: ResourceOrigin.FromCluster, Spec.Spec: { } spec } gateway || ClassOf(view, spec.GatewayClassName) is not { } kind) continue;
             object?[] inputs = Inputs(view, snapshot, settings, gateway, spec.GatewayClassName);
-            if (wished.TryGetValue(key, out object?[]? last) && inputs.SequenceEqual(last)) continue;
-            wished[key] = inputs;
+            if (_wished.TryGetValue(key, out object?[]? last) && inputs.SequenceEqual(last)) continue;
+            _wished[key] = inputs;
             wishes.Add(new DeploymentWish(key, new GatewayDeployment(settings), Request(view, snapshot, gateway, kind)));
         }
-        foreach (ResourceKey gone in wished.Keys.Except(keys).ToArray()) wished.Remove(gone);
+        foreach (ResourceKey gone in _wished.Keys.Except(keys).ToArray()) _wished.Remove(gone);
         return wishes;
     }
 
     /// <summary>Lets everything be looked at again.</summary>
-    public void Forget() => wished.Clear();
+    public void Forget() => _wished.Clear();
 
     /// <summary>How the gateways of a class are deployed; null where they are not ours to deploy.</summary>
     private static DeploymentClass? ClassOf(ResourceView view, string className) =>
@@ -62,7 +62,7 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
     {
         try
         {
-            return injector.Injection(view, snapshot).Config;
+            return _injector.Injection(view, snapshot).Config;
         }
         catch (TemplateException malformed)
         {
@@ -95,8 +95,8 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
             ClusterId = options.ClusterId,
             KubeVersion = kubeVersion,
             Revision = options.Revision,
-            IsAmbient = features.Ambient,
-            CopiesMetadata = features.Flag("PILOT_ENABLE_GATEWAY_API_COPY_LABELS_ANNOTATIONS", true),
+            IsAmbient = _features.Ambient,
+            CopiesMetadata = _features.Flag("PILOT_ENABLE_GATEWAY_API_COPY_LABELS_ANNOTATIONS", true),
         };
     }
 

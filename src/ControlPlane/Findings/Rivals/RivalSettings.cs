@@ -36,21 +36,21 @@ internal static class RivalSettings
     /// <summary>The workloads that a resource is for.</summary>
     private sealed record Reach(string Path, IEnumerable<KeyValuePair<string, string>>? Selector, IReadOnlyList<PolicyTargetReference> Refs)
     {
-        private readonly IReadOnlyDictionary<string, string> labels = Selector?.ToDictionary(pair => pair.Key, pair => pair.Value) ?? Everything;
+        private readonly IReadOnlyDictionary<string, string> _labels = Selector?.ToDictionary(pair => pair.Key, pair => pair.Value) ?? Everything;
 
         /// <summary>The place that says so; the object as a whole where it is for all.</summary>
-        public string Place => Refs.Count > 0 ? "spec.targetRefs" : labels.Count > 0 ? Path : "spec";
+        public string Place => Refs.Count > 0 ? "spec.targetRefs" : _labels.Count > 0 ? Path : "spec";
 
-        private bool IsForAll => Refs.Count == 0 && labels.Count == 0;
+        private bool IsForAll => Refs.Count == 0 && _labels.Count == 0;
 
         // One for all of a namespace and one for some of it stand on two levels: the narrower is heard beside the wider.
         public bool Meets(Reach other)
         {
             if (IsForAll || other.IsForAll) return IsForAll && other.IsForAll;
             if (Refs.Count > 0 || other.Refs.Count > 0) return Refs.Any(reference => other.Refs.Contains(reference));
-            return LabelSets.IsSubset(labels, other.labels) || LabelSets.IsSubset(other.labels, labels);
+            return LabelSets.IsSubset(_labels, other._labels) || LabelSets.IsSubset(other._labels, _labels);
         }
 
-        public string Shared(Reach other) => IsForAll ? "the namespace" : Refs.Count > 0 ? "a target that both name" : $"workloads with {LabelSets.Format(labels.Count > other.labels.Count ? labels : other.labels)}";
+        public string Shared(Reach other) => IsForAll ? "the namespace" : Refs.Count > 0 ? "a target that both name" : $"workloads with {LabelSets.Format(_labels.Count > other._labels.Count ? _labels : other._labels)}";
     }
 }

@@ -20,30 +20,30 @@ namespace Lateen.Pilot.Generation.Gateways;
 internal sealed class GatewayListeners
 {
     private const int UnprivilegedMin = 1024;
-    private readonly ListenerParts parts;
-    private readonly ProxyInputs inputs;
-    private readonly GatewayTcpChains tcp;
+    private readonly ListenerParts _parts;
+    private readonly ProxyInputs _inputs;
+    private readonly GatewayTcpChains _tcp;
 
     public GatewayListeners(ListenerParts parts)
     {
-        this.parts = parts;
-        inputs = parts.Inputs;
-        tcp = new GatewayTcpChains(parts);
+        this._parts = parts;
+        _inputs = parts.Inputs;
+        _tcp = new GatewayTcpChains(parts);
     }
 
     /// <summary>One listener for each port and address; a port for which nothing can be routed has none.</summary>
     public IReadOnlyList<Listener> Build()
     {
-        if (inputs.Scope.Gateway is not { } gateway) return [];
+        if (_inputs.Scope.Gateway is not { } gateway) return [];
         var listeners = new List<Listener>();
         var names = new HashSet<string>(StringComparer.Ordinal);
         var sniTaken = new HashSet<(int Port, string Bind, string Host)>();
         foreach (var port in gateway.Ports)
         {
-            if (inputs.Node.Metadata.UnprivilegedPod && port.Number < UnprivilegedMin) continue;
+            if (_inputs.Node.Metadata.UnprivilegedPod && port.Number < UnprivilegedMin) continue;
             var chains = Chains(port, sniTaken);
             if (chains.Count == 0) continue;
-            var binds = port.Bind.Length > 0 ? [port.Bind] : inputs.Node.Wildcards();
+            var binds = port.Bind.Length > 0 ? [port.Bind] : _inputs.Node.Wildcards();
             var name = ListenerRenderer.NameOf(binds[0], port.Number);
             if (names.Add(name)) listeners.Add(Listener(name, binds, port.Number, chains));
             var quic = QuicChains(port);
@@ -63,7 +63,7 @@ internal sealed class GatewayListeners
         {
             if (port.Protocol.IsHttp() && Protocols.Parse(server.Server.Port.Protocol).IsHttp()) continue;
             if (IsTerminatedHttp(server)) plans.Add(Https(server, TlsUse.Http));
-            else plans.AddRange(tcp.For(server, sniTaken));
+            else plans.AddRange(_tcp.For(server, sniTaken));
         }
         return plans;
     }
@@ -79,7 +79,7 @@ internal sealed class GatewayListeners
     private FilterChainPlan Https(GatewayServer server, TlsUse use) => new()
     {
         SniHosts = server.SniHosts,
-        Tls = TlsContexts.Server(server.Server.Tls, GatewayTcpChains.TlsInputs(inputs, use)),
+        Tls = TlsContexts.Server(server.Server.Tls, GatewayTcpChains.TlsInputs(_inputs, use)),
         Http = Http(server, HttpBase()) with { IsQuic = use == TlsUse.Quic, StatPrefix = server.Server.Name },
     };
 
@@ -96,16 +96,16 @@ internal sealed class GatewayListeners
     // A gateway is where the outside ends: what a client claims about certificates is replaced by what is known.
     private HttpConnectionManager HttpBase()
     {
-        var manager = HttpPlan.WithHeaders(inputs.Config, ListenerClass.Gateway);
-        var topology = inputs.Config.GatewayTopology;
-        var written = inputs.Config.ProxyHeaders?.ForwardedClientCert ?? default;
+        var manager = HttpPlan.WithHeaders(_inputs.Config, ListenerClass.Gateway);
+        var topology = _inputs.Config.GatewayTopology;
+        var written = _inputs.Config.ProxyHeaders?.ForwardedClientCert ?? default;
         if (topology is { ForwardClientCertDetails: not ForwardClientCertDetails.Undefined }) written = topology.ForwardClientCertDetails;
         var forwarding = HttpPlan.Forwarding(written) ?? HttpConnectionManager.Types.ForwardClientCertDetails.SanitizeSet;
         manager.ForwardClientCertDetails = forwarding;
         manager.XffNumTrustedHops = topology?.NumTrustedProxies ?? 0;
         if (forwarding is HttpConnectionManager.Types.ForwardClientCertDetails.AppendForward or HttpConnectionManager.Types.ForwardClientCertDetails.SanitizeSet)
         {
-            var current = inputs.Config.ProxyHeaders?.SetCurrentClientCertDetails;
+            var current = _inputs.Config.ProxyHeaders?.SetCurrentClientCertDetails;
             manager.SetCurrentClientCertDetails = new HttpConnectionManager.Types.SetCurrentClientCertDetails
             {
                 Subject = current?.Subject ?? true,
@@ -115,7 +115,7 @@ internal sealed class GatewayListeners
                 Chain = current?.Chain ?? false,
             };
         }
-        manager.HttpProtocolOptions = new Http1ProtocolOptions { AcceptHttp10 = OutboundListeners.AcceptsHttp10(inputs) };
+        manager.HttpProtocolOptions = new Http1ProtocolOptions { AcceptHttp10 = OutboundListeners.AcceptsHttp10(_inputs) };
         return manager;
     }
 
@@ -128,10 +128,10 @@ internal sealed class GatewayListeners
             Name = name,
             Address = ListenerRenderer.AddressOf(binds[0], port),
             TrafficDirection = TrafficDirection.Outbound,
-            MaxConnectionsToAcceptPerSocketEvent = OutboundListeners.AcceptsPerEvent(inputs),
+            MaxConnectionsToAcceptPerSocketEvent = OutboundListeners.AcceptsPerEvent(_inputs),
         };
-        if (inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(binds.Skip(1), port));
-        if (inputs.Config.GatewayTopology?.ProxyProtocol is not null) listener.ListenerFilters.Add(ListenerFilters.ProxyProtocol());
+        if (_inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(binds.Skip(1), port));
+        if (_inputs.Config.GatewayTopology?.ProxyProtocol is not null) listener.ListenerFilters.Add(ListenerFilters.ProxyProtocol());
         if (plans.Any(static p => p.NeedsTlsInspector)) listener.ListenerFilters.Add(ListenerFilters.TlsInspector());
         return Finish(listener, name, plans);
     }
@@ -148,9 +148,9 @@ internal sealed class GatewayListeners
                 QuicOptions = new Envoy.Config.Listener.V3.QuicProtocolOptions(),
                 DownstreamSocketConfig = new UdpSocketConfig(),
             },
-            MaxConnectionsToAcceptPerSocketEvent = OutboundListeners.AcceptsPerEvent(inputs),
+            MaxConnectionsToAcceptPerSocketEvent = OutboundListeners.AcceptsPerEvent(_inputs),
         };
-        if (inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(binds.Skip(1), port, SocketAddress.Types.Protocol.Udp));
+        if (_inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(binds.Skip(1), port, SocketAddress.Types.Protocol.Udp));
         return Finish(listener, name, plans);
     }
 
@@ -162,13 +162,13 @@ internal sealed class GatewayListeners
                 ? plan with
                 {
                     Http = http.StatPrefix.Length > 0 ? http : http with { StatPrefix = ListenerRenderer.StatPrefix(name) },
-                    Filters = [.. parts.Extensions.Network(ListenerClass.Gateway, http.Port).All],
+                    Filters = [.. _parts.Extensions.Network(ListenerClass.Gateway, http.Port).All],
                 }
                 : plan;
-            listener.FilterChains.Add(ListenerRenderer.Chain(parts, complete));
+            listener.FilterChains.Add(ListenerRenderer.Chain(_parts, complete));
         }
-        listener.AccessLog.Add(parts.Logs.For(LogPlace.Listener, ListenerClass.Gateway));
-        if (ConnectionLimits.BufferBytes(inputs) is { } bytes) listener.PerConnectionBufferLimitBytes = bytes;
+        listener.AccessLog.Add(_parts.Logs.For(LogPlace.Listener, ListenerClass.Gateway));
+        if (ConnectionLimits.BufferBytes(_inputs) is { } bytes) listener.PerConnectionBufferLimitBytes = bytes;
         return listener;
     }
 

@@ -20,15 +20,15 @@ namespace Lateen.Pilot.Generation.Gateways;
 /// <summary>Route configurations of routers.</summary>
 internal sealed class GatewayRoutes
 {
-    private readonly ProxyInputs inputs;
-    private readonly bool countsAttempts;
-    private readonly Dictionary<(string Gateway, RouteRules Rules), IReadOnlyList<EnvoyRoute>> translated = [];
-    private readonly Dictionary<string, HostEntry> hosts = new(StringComparer.Ordinal);
+    private readonly ProxyInputs _inputs;
+    private readonly bool _countsAttempts;
+    private readonly Dictionary<(string Gateway, RouteRules Rules), IReadOnlyList<EnvoyRoute>> _translated = [];
+    private readonly Dictionary<string, HostEntry> _hosts = new(StringComparer.Ordinal);
 
     private GatewayRoutes(ProxyInputs inputs)
     {
-        this.inputs = inputs;
-        countsAttempts = inputs.Config.ProxyHeaders?.AttemptCount?.Disabled != true;
+        this._inputs = inputs;
+        _countsAttempts = inputs.Config.ProxyHeaders?.AttemptCount?.Disabled != true;
     }
 
     /// <summary>Makes the route configuration of a name.</summary>
@@ -58,7 +58,7 @@ internal sealed class GatewayRoutes
             AddRules(server);
             if (server.Server.Tls?.HttpsRedirect == true) AddRedirects(server);
         }
-        var built = hosts.Count == 0 ? [Blackhole((int)servers[0].Server.Port.Number)] : Collapsed();
+        var built = _hosts.Count == 0 ? [Blackhole((int)servers[0].Server.Port.Number)] : Collapsed();
         built.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
         return DefaultRoutes.Configuration(name, built, false);
     }
@@ -66,7 +66,7 @@ internal sealed class GatewayRoutes
     // A host of a rule counts where the server has it too; a server may take only hosts of certain namespaces.
     private void AddRules(GatewayServer server)
     {
-        foreach (var meant in inputs.Scope.Snapshot.VirtualServices.VisibleTo(inputs.Node.Namespace, server.GatewayName))
+        foreach (var meant in _inputs.Scope.Snapshot.VirtualServices.VisibleTo(_inputs.Node.Namespace, server.GatewayName))
         {
             var rules = RouteRules.Of(meant);
             var allowed = server.Hosts.Where(h => h.Namespace == "*" || h.Namespace == rules.Namespace).Select(static h => h.Host);
@@ -86,41 +86,41 @@ internal sealed class GatewayRoutes
 
     private IReadOnlyList<EnvoyRoute> Translate(GatewayServer server, RouteRules rules)
     {
-        if (translated.TryGetValue((server.GatewayName, rules), out var known)) return known;
-        return translated[(server.GatewayName, rules)] = RouteTranslator.Translate(new RouteRulesInputs
+        if (_translated.TryGetValue((server.GatewayName, rules), out var known)) return known;
+        return _translated[(server.GatewayName, rules)] = RouteTranslator.Translate(new RouteRulesInputs
         {
             Rules = rules,
-            ProxyLabels = inputs.Scope.Labels,
-            ProxyNamespace = inputs.Node.Namespace,
+            ProxyLabels = _inputs.Scope.Labels,
+            ProxyNamespace = _inputs.Node.Namespace,
             ListenPort = (int)server.Server.Port.Number,
             Gateways = new HashSet<string>([server.GatewayName], StringComparer.Ordinal),
-            Mesh = inputs.Mesh,
-            Config = inputs.Config,
+            Mesh = _inputs.Mesh,
+            Config = _inputs.Config,
             Lookups = new RouteLookups
             {
                 Service = host => Find(host, rules.Namespace),
-                Hash = d => HashPolicies.ForDestination(inputs.DestinationRule(d.Host), d),
-                Picker = rule => inputs.Features.InferencePools
-                    ? rule.Route.Select(d => EndpointPickers.Of(Find(d.Destination?.Host ?? "", rules.Namespace), inputs.Scope.Snapshot.Settings.DomainSuffix)).FirstOrDefault(static picker => picker is not null)
+                Hash = d => HashPolicies.ForDestination(_inputs.DestinationRule(d.Host), d),
+                Picker = rule => _inputs.Features.InferencePools
+                    ? rule.Route.Select(d => EndpointPickers.Of(Find(d.Destination?.Host ?? "", rules.Namespace), _inputs.Scope.Snapshot.Settings.DomainSuffix)).FirstOrDefault(static picker => picker is not null)
                     : null,
             },
             IsTls = server.Server.Tls is not null,
             AdvertisesHttp3 = server.OffersHttp3,
-            MarksMirroredHosts = !inputs.Features.DisableShadowHostSuffix,
+            MarksMirroredHosts = !_inputs.Features.DisableShadowHostSuffix,
         });
     }
 
     // What a rule means by a host is first of all what its own namespace has under that name.
     private Service? Find(string host, string ns)
     {
-        if (inputs.Scope.Snapshot.Registry.ByHost.TryGetValue(host, out var all))
+        if (_inputs.Scope.Snapshot.Registry.ByHost.TryGetValue(host, out var all))
         {
             foreach (var service in all)
             {
                 if (service.Namespace == ns) return service;
             }
         }
-        return inputs.Service(host);
+        return _inputs.Service(host);
     }
 
     private void AddRedirects(GatewayServer server)
@@ -131,7 +131,7 @@ internal sealed class GatewayRoutes
     private HostEntry Entry(string host, GatewayServer server)
     {
         host = host.ToLowerInvariant();
-        if (!hosts.TryGetValue(host, out var entry)) hosts[host] = entry = new HostEntry(host, (int)server.Server.Port.Number);
+        if (!_hosts.TryGetValue(host, out var entry)) _hosts[host] = entry = new HostEntry(host, (int)server.Server.Port.Number);
         return entry;
     }
 
@@ -139,7 +139,7 @@ internal sealed class GatewayRoutes
     private List<VirtualHost> Collapsed()
     {
         var groups = new List<(HostEntry First, VirtualHost Host)>();
-        foreach (var entry in hosts.Values.OrderBy(static e => e.Name, Comparer<string>.Create(ByLength)))
+        foreach (var entry in _hosts.Values.OrderBy(static e => e.Name, Comparer<string>.Create(ByLength)))
         {
             var same = groups.FirstOrDefault(g => entry.Rules.Count > 0 && g.First.RequiresTls == entry.RequiresTls && g.First.Rules.SequenceEqual(entry.Rules));
             if (same.Host is not null) same.Host.Domains.Add(Wire.HostText(entry.Name));
@@ -160,7 +160,7 @@ internal sealed class GatewayRoutes
         {
             Name = Wire.HostPort(entry.Name, entry.Port),
             Domains = { Wire.HostText(entry.Name) },
-            IncludeRequestAttemptCount = countsAttempts,
+            IncludeRequestAttemptCount = _countsAttempts,
         };
         if (entry.RequiresTls) host.RequireTls = VirtualHost.Types.TlsRequirementType.All;
         host.Routes.Add(RouteTranslator.CatchAllsLast(entry.Routes).Select(static r => r.Clone()));

@@ -16,9 +16,9 @@ namespace Lateen.Pilot.Generation.Gateways;
 internal sealed class GatewayTcpChains(ListenerParts parts)
 {
     private static readonly string[] MeshAlpn = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
-    private readonly ProxyInputs inputs = parts.Inputs;
-    private readonly TcpProxies proxies = new(parts);
-    private readonly TcpProxies unguarded = new(parts, false);
+    private readonly ProxyInputs _inputs = parts.Inputs;
+    private readonly TcpProxies _proxies = new(parts);
+    private readonly TcpProxies _unguarded = new(parts, false);
 
     /// <summary>What TLS contexts of gateway servers depend on.</summary>
     public static ServerTlsInputs TlsInputs(ProxyInputs inputs, TlsUse use) => new(inputs.Node, inputs.Mesh, use)
@@ -44,7 +44,7 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
                 return ToEveryCluster(server);
             default:
                 return (FromTcpRules(server) ?? FromTlsRoutes(server)) is { } terminated
-                    ? [new FilterChainPlan { SniHosts = server.SniHosts, Tls = TlsContexts.Server(server.Server.Tls, TlsInputs(inputs, TlsUse.Tcp)), Filters = terminated }]
+                    ? [new FilterChainPlan { SniHosts = server.SniHosts, Tls = TlsContexts.Server(server.Server.Tls, TlsInputs(_inputs, TlsUse.Tcp)), Filters = terminated }]
                     : [];
         }
     }
@@ -54,7 +54,7 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
 
     private IEnumerable<RouteRules> RulesOf(GatewayServer server)
     {
-        foreach (var meant in inputs.Scope.Snapshot.VirtualServices.VisibleTo(inputs.Node.Namespace, server.GatewayName))
+        foreach (var meant in _inputs.Scope.Snapshot.VirtualServices.VisibleTo(_inputs.Node.Namespace, server.GatewayName))
         {
             var ns = meant.Origin.Namespace;
             if (server.Hosts.Any(own => (own.Namespace == "*" || own.Namespace == ns) && meant.Spec.Hosts.Any(h => Hostnames.Overlap(own.Host, h)))) yield return RouteRules.Of(meant);
@@ -70,7 +70,7 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
             foreach (var rule in rules.Rules.Tcp)
             {
                 if (rule.Match.Count > 0 && !rule.Match.Any(m => Holds(m.Gateways, m.Port, server))) continue;
-                var filters = proxies.ForRoutes(rule.Route, PortOf(server), rules, exchanges);
+                var filters = _proxies.ForRoutes(rule.Route, PortOf(server), rules, exchanges);
                 return filters.Count > 0 ? filters : null;
             }
         }
@@ -85,7 +85,7 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
             {
                 if (rule.Route.Count > 0 && rule.Match.Any(m => Holds(m.Gateways, m.Port, server)))
                 {
-                    return proxies.ForRoutes(rule.Route, PortOf(server), rules, server.Server.Tls?.Mode == Mode.IstioMutual);
+                    return _proxies.ForRoutes(rule.Route, PortOf(server), rules, server.Server.Tls?.Mode == Mode.IstioMutual);
                 }
             }
         }
@@ -105,7 +105,7 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
                     var keys = match.SniHosts.Select(h => (server.Number, server.Server.Bind, h)).ToList();
                     if (keys.Any(sniTaken.Contains)) continue;
                     sniTaken.UnionWith(keys);
-                    plans.Add(new FilterChainPlan { SniHosts = match.SniHosts, Filters = proxies.ForRoutes(rule.Route, PortOf(server), rules, false) });
+                    plans.Add(new FilterChainPlan { SniHosts = match.SniHosts, Filters = _proxies.ForRoutes(rule.Route, PortOf(server), rules, false) });
                 }
             }
         }
@@ -119,10 +119,10 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
     private List<FilterChainPlan> ToEveryCluster(GatewayServer server)
     {
         var plans = new List<FilterChainPlan>();
-        foreach (var service in inputs.Scope.Imports.Services.Where(static s => !s.MeshExternal))
+        foreach (var service in _inputs.Scope.Imports.Services.Where(static s => !s.MeshExternal))
         {
             if (!server.Hosts.Any(h => (h.Namespace == "*" || h.Namespace == service.Namespace) && Hostnames.IsSubset(service.Hostname, h.Host))) continue;
-            var policy = inputs.DestinationRule(service.Hostname);
+            var policy = _inputs.DestinationRule(service.Hostname);
             foreach (var port in service.Ports.Where(static p => p.Protocol != Protocol.Udp))
             {
                 plans.Add(ToCluster($"outbound_.{port.Number}_._.{service.Hostname}", "", port, policy));
@@ -137,6 +137,6 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
     {
         SniHosts = [cluster],
         ApplicationProtocols = MeshAlpn,
-        Filters = unguarded.Single(cluster, cluster, subset, port, policy, false),
+        Filters = _unguarded.Single(cluster, cluster, subset, port, policy, false),
     };
 }

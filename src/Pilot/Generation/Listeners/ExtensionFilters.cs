@@ -28,14 +28,14 @@ internal sealed class ExtensionFilters
     // What a proxy gets that can't load the module and must not let anything through.
     private const string HttpRefusal = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
     private const string NetworkRefusal = "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC";
-    private readonly List<Meant<TrafficExtension>> extensions;
+    private readonly List<Meant<TrafficExtension>> _extensions;
 
     public ExtensionFilters(ProxyInputs inputs, PolicyTarget target)
     {
         var snapshot = inputs.Scope.Snapshot;
         var root = snapshot.Settings.RootNamespace;
         var byNamespace = snapshot.Extensions.TrafficExtensions;
-        extensions = new[] { target.Namespace, root }.Concat(target.Services.Select(static s => s.Namespace)).Where(static n => n.Length > 0).Distinct()
+        _extensions = new[] { target.Namespace, root }.Concat(target.Services.Select(static s => s.Namespace)).Where(static n => n.Length > 0).Distinct()
             .SelectMany(ns => byNamespace.TryGetValue(ns, out var found) ? found : [])
             .Where(e => WorkloadPolicies.Attaches(target, e.Origin, e.Spec.Selector, e.Spec.TargetRefs, root))
             .OrderByDescending(static e => e.Spec.Priority ?? int.MinValue)
@@ -43,7 +43,7 @@ internal sealed class ExtensionFilters
     }
 
     /// <summary>All extensions that are fetched by name.</summary>
-    public IEnumerable<Meant<TrafficExtension>> Fetched => extensions.Where(static e => e.Spec.Wasm is not null);
+    public IEnumerable<Meant<TrafficExtension>> Fetched => _extensions.Where(static e => e.Spec.Wasm is not null);
 
     /// <summary>Name under which an extension is fetched.</summary>
     public static string NameOf(Meant<TrafficExtension> extension) => $"{NamePrefix}{extension.Origin.Namespace}.{extension.Origin.Name}";
@@ -65,7 +65,7 @@ internal sealed class ExtensionFilters
     {
         return new PhasedFilters<T>(In(Phase.Authn), In(Phase.Authz), In(Phase.Stats), In(Phase.Unspecified));
 
-        List<T> In(Phase phase) => extensions.Where(e => e.Spec.Phase == phase).Select(filter).OfType<T>().ToList();
+        List<T> In(Phase phase) => _extensions.Where(e => e.Spec.Phase == phase).Select(filter).OfType<T>().ToList();
     }
 
     private static HttpFilter? Http(Meant<TrafficExtension> extension, ListenerClass listenerClass, int port)

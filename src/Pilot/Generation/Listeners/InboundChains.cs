@@ -65,7 +65,7 @@ internal sealed class InboundChains(ListenerParts parts)
     private static readonly string[] MeshAlpn = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
     private static readonly string[] MeshHttpAlpn = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
     private static readonly string[] MeshTcpAlpn = ["istio-peer-exchange", "istio"];
-    private readonly ProxyInputs inputs = parts.Inputs;
+    private readonly ProxyInputs _inputs = parts.Inputs;
 
     private enum Shape
     {
@@ -100,7 +100,7 @@ internal sealed class InboundChains(ListenerParts parts)
         {
             var match = new FilterChainMatch();
             match.ApplicationProtocols.Add(way.Alpn);
-            match.PrefixRanges.Add(inputs.Node.Addresses.Select(FilterChainPlan.CidrOf));
+            match.PrefixRanges.Add(_inputs.Node.Addresses.Select(FilterChainPlan.CidrOf));
             if (isDeclared) match.DestinationPort = (uint)target.TargetPort;
             var filters = way.IsHttp ? HttpFilters(target, isDeclared) : new TcpProxies(parts).Inbound(TcpStatName(target), target.Cluster, Listening(target));
             return new FilterChain { Name = isDeclared ? target.Name : NameOfPassthrough(way), FilterChainMatch = match, Metadata = target.Provenance?.Clone(), Filters = { filters } };
@@ -121,7 +121,7 @@ internal sealed class InboundChains(ListenerParts parts)
 
     private IEnumerable<Way> Ways(Shape shape, MtlsMode mode, bool isCustom)
     {
-        var plaintext = OutboundListeners.PlaintextHttp(inputs);
+        var plaintext = OutboundListeners.PlaintextHttp(_inputs);
         return (mode, shape) switch
         {
             (MtlsMode.Disable, Shape.Http) => [new("raw_buffer", [], true, false)],
@@ -145,7 +145,7 @@ internal sealed class InboundChains(ListenerParts parts)
     {
         if (target.Tls is null || mtls.Mode != MtlsMode.Disable) return null;
         var use = ShapeOf(AfterTermination(target.Port.Protocol)) == Shape.Tcp ? TlsUse.Tcp : TlsUse.Http;
-        return TlsContexts.Server(target.Tls, new ServerTlsInputs(inputs.Node, inputs.Mesh, use) { Compliance = inputs.Features.CompliancePolicy });
+        return TlsContexts.Server(target.Tls, new ServerTlsInputs(_inputs.Node, _inputs.Mesh, use) { Compliance = _inputs.Features.CompliancePolicy });
     }
 
     private FilterChain Chain(InboundTarget target, Way way, PortMtls mtls, DownstreamTlsContext? custom)
@@ -178,7 +178,7 @@ internal sealed class InboundChains(ListenerParts parts)
             IsTunneled = isTunneled,
         };
         var filters = new List<Filter>();
-        if (inputs.Features.MetadataExchange && !isTunneled) filters.Add(NetworkFilters.PeerExchange());
+        if (_inputs.Features.MetadataExchange && !isTunneled) filters.Add(NetworkFilters.PeerExchange());
         filters.AddRange(parts.Extensions.Network(ListenerClass.SidecarInbound, target.TargetPort).All);
         filters.Add(NetworkFilters.Http(ConnectionManagers.Build(parts, plan)));
         return filters;
@@ -189,14 +189,14 @@ internal sealed class InboundChains(ListenerParts parts)
     {
         var isGrpc = target.Port.Protocol is Protocol.Grpc or Protocol.GrpcWeb;
         var host = new VirtualHost { Name = $"inbound|http|{target.Port.Number}", Domains = { "*" } };
-        host.Routes.Add(DefaultRoutes.Inbound(target.Cluster, $"{target.Hostname}:{target.Port.Number}/*", inputs.Mesh.DefaultInboundHttpRetryPolicy, isGrpc));
+        host.Routes.Add(DefaultRoutes.Inbound(target.Cluster, $"{target.Hostname}:{target.Port.Number}/*", _inputs.Mesh.DefaultInboundHttpRetryPolicy, isGrpc));
         return parts.Patches.InboundRoutes(new RouteConfiguration { Name = target.Cluster, VirtualHosts = { host }, ValidateClusters = false });
     }
 
     private HttpConnectionManager Base(InboundTarget target)
     {
-        var manager = HttpPlan.WithHeaders(inputs.Config, ListenerClass.SidecarInbound);
-        var headers = inputs.Config.ProxyHeaders;
+        var manager = HttpPlan.WithHeaders(_inputs.Config, ListenerClass.SidecarInbound);
+        var headers = _inputs.Config.ProxyHeaders;
         var current = headers?.SetCurrentClientCertDetails;
         manager.ForwardClientCertDetails = HttpPlan.Forwarding(headers?.ForwardedClientCert ?? ForwardClientCertDetails.Undefined)
             ?? HttpConnectionManager.Types.ForwardClientCertDetails.AppendForward;
@@ -208,14 +208,14 @@ internal sealed class InboundChains(ListenerParts parts)
             Cert = current?.Cert ?? false,
             Chain = current?.Chain ?? false,
         };
-        manager.XffNumTrustedHops = inputs.Config.GatewayTopology?.NumTrustedProxies ?? 0;
+        manager.XffNumTrustedHops = _inputs.Config.GatewayTopology?.NumTrustedProxies ?? 0;
         if (target.Port.Protocol.IsHttp2()) manager.Http2ProtocolOptions = new Http2ProtocolOptions();
-        if (OutboundListeners.AcceptsHttp10(inputs)) manager.HttpProtocolOptions = new Http1ProtocolOptions { AcceptHttp10 = true };
+        if (OutboundListeners.AcceptsHttp10(_inputs)) manager.HttpProtocolOptions = new Http1ProtocolOptions { AcceptHttp10 = true };
         return manager;
     }
 
     private string TcpStatName(InboundTarget target) => StatNames.Inbound(
-        inputs.Mesh.InboundClusterStatName, target.Hostname, target.Service?.Name ?? "", target.Service?.Namespace ?? "", "", target.Port.Number, target.Port.Name, target.Cluster);
+        _inputs.Mesh.InboundClusterStatName, target.Hostname, target.Service?.Name ?? "", target.Service?.Namespace ?? "", "", target.Port.Number, target.Port.Name, target.Cluster);
 
     private static ServicePort Listening(InboundTarget target) => target.Port with { Number = target.TargetPort };
 }

@@ -18,15 +18,15 @@ internal sealed class InboundListeners
 
     private const string MergeFeature = "PILOT_ALLOW_SIDECAR_SERVICE_INBOUND_LISTENER_MERGE";
     private const string IngressTlsFeature = "ENABLE_TLS_ON_SIDECAR_INGRESS";
-    private readonly ListenerParts parts;
-    private readonly ProxyInputs inputs;
-    private readonly InboundChains chains;
+    private readonly ListenerParts _parts;
+    private readonly ProxyInputs _inputs;
+    private readonly InboundChains _chains;
 
     public InboundListeners(ListenerParts parts)
     {
-        this.parts = parts;
-        inputs = parts.Inputs;
-        chains = new InboundChains(parts);
+        this._parts = parts;
+        _inputs = parts.Inputs;
+        _chains = new InboundChains(parts);
     }
 
     /// <summary>All inbound listeners.</summary>
@@ -37,19 +37,19 @@ internal sealed class InboundListeners
         var listeners = new List<Listener>();
         foreach (var target in targets)
         {
-            var built = chains.Build(target, parts.Peers.For(target.TargetPort));
+            var built = _chains.Build(target, _parts.Peers.For(target.TargetPort));
             if (target.BindsToPort) listeners.Add(Real(target, built));
             else captured.Add((target.TargetPort, built));
         }
-        if (!inputs.BindsEverything) listeners.Insert(0, Virtual(targets, captured));
+        if (!_inputs.BindsEverything) listeners.Insert(0, Virtual(targets, captured));
         return listeners;
     }
 
     /// <summary>The same chains for connections out of tunnels, where the tunnel has told who the peer is.</summary>
     public Listener Tunneled()
     {
-        var captured = Targets().Where(static t => !t.BindsToPort).Select(target => (Port: target.TargetPort, Chains: chains.Tunneled(target))).ToList();
-        var others = chains.Tunneled(Passthrough(0));
+        var captured = Targets().Where(static t => !t.BindsToPort).Select(target => (Port: target.TargetPort, Chains: _chains.Tunneled(target))).ToList();
+        var others = _chains.Tunneled(Passthrough(0));
         var listener = new Listener
         {
             Name = Waypoints.TunnelListeners.MainInternal,
@@ -69,21 +69,21 @@ internal sealed class InboundListeners
     private List<InboundTarget> Targets()
     {
         var byPort = new SortedDictionary<int, InboundTarget>();
-        var ingress = inputs.Scope.Imports.Sidecar?.Spec.Ingress;
+        var ingress = _inputs.Scope.Imports.Sidecar?.Spec.Ingress;
         if (ingress is { Count: > 0 }) AddIngress(byPort, ingress);
-        if (ingress is not { Count: > 0 } || inputs.Features.Flag(MergeFeature, false)) AddServices(byPort);
+        if (ingress is not { Count: > 0 } || _inputs.Features.Flag(MergeFeature, false)) AddServices(byPort);
         return [.. byPort.Values];
     }
 
     // One workload port has one listener, whichever services use it; the oldest one names it.
     private void AddServices(SortedDictionary<int, InboundTarget> byPort)
     {
-        if (inputs.BindsEverything) return;
-        foreach (var target in inputs.Scope.AllTargets)
+        if (_inputs.BindsEverything) return;
+        foreach (var target in _inputs.Scope.AllTargets)
         {
             if (byPort.ContainsKey(target.TargetPort)) continue;
-            var binds = inputs.Node.Wildcards();
-            if (ReservedPorts.Conflicts(inputs, binds[0], target.TargetPort, target.Port.Protocol)) continue;
+            var binds = _inputs.Node.Wildcards();
+            if (ReservedPorts.Conflicts(_inputs, binds[0], target.TargetPort, target.Port.Protocol)) continue;
             byPort[target.TargetPort] = new InboundTarget
             {
                 TargetPort = target.TargetPort,
@@ -98,15 +98,15 @@ internal sealed class InboundListeners
 
     private void AddIngress(SortedDictionary<int, InboundTarget> byPort, IReadOnlyList<IstioIngressListener> ingress)
     {
-        var origin = inputs.Scope.Imports.Sidecar!.Origin;
+        var origin = _inputs.Scope.Imports.Sidecar!.Origin;
         foreach (var listener in ingress)
         {
             var number = (int)(listener.Port?.Number ?? 0);
             var binds = BindsOf(listener);
-            var isReal = inputs.BindsEverything || listener.CaptureMode == CaptureMode.None;
+            var isReal = _inputs.BindsEverything || listener.CaptureMode == CaptureMode.None;
             var protocol = Protocols.Parse(listener.Port?.Protocol ?? "");
-            if (byPort.ContainsKey(number) || ReservedPorts.Conflicts(inputs, binds[0], number, protocol)) continue;
-            if (isReal && inputs.Node.Metadata.UnprivilegedPod && number is > 0 and < 1024) continue;
+            if (byPort.ContainsKey(number) || ReservedPorts.Conflicts(_inputs, binds[0], number, protocol)) continue;
+            if (isReal && _inputs.Node.Metadata.UnprivilegedPod && number is > 0 and < 1024) continue;
             byPort[number] = new InboundTarget
             {
                 TargetPort = number,
@@ -116,7 +116,7 @@ internal sealed class InboundListeners
                 BindsToPort = isReal,
                 Hostname = $"{origin.Name}.{origin.Namespace}",
                 Provenance = Wire.Provenance("networking.istio.io", "sidecar", origin.Namespace, origin.Name),
-                Tls = inputs.Features.Flag(IngressTlsFeature, false) ? listener.Tls : null,
+                Tls = _inputs.Features.Flag(IngressTlsFeature, false) ? listener.Tls : null,
             };
         }
     }
@@ -125,8 +125,8 @@ internal sealed class InboundListeners
     private IReadOnlyList<string> BindsOf(IstioIngressListener listener)
     {
         if (listener.Bind.Length > 0) return [listener.Bind];
-        if (inputs.BindsEverything || inputs.Node.Addresses.IsEmpty) return inputs.Node.Wildcards();
-        return inputs.Features.DualStack ? inputs.Node.Addresses : [inputs.Node.Addresses[0]];
+        if (_inputs.BindsEverything || _inputs.Node.Addresses.IsEmpty) return _inputs.Node.Wildcards();
+        return _inputs.Features.DualStack ? _inputs.Node.Addresses : [_inputs.Node.Addresses[0]];
     }
 
     // ---- the listeners
@@ -141,11 +141,11 @@ internal sealed class InboundListeners
 
     private Listener Virtual(IReadOnlyList<InboundTarget> targets, List<(int Port, IReadOnlyList<FilterChain> Chains)> captured)
     {
-        var binds = inputs.Node.Wildcards();
-        var port = inputs.Mesh.ProxyInboundListenPort;
+        var binds = _inputs.Node.Wildcards();
+        var port = _inputs.Mesh.ProxyInboundListenPort;
         var listener = Start(VirtualName, binds[0], [.. binds.Skip(1)], port);
         listener.ListenerFilters.Add(ListenerFilters.OriginalDestination());
-        if (inputs.Node.Metadata.Interception == Scope.InterceptionMode.Tproxy)
+        if (_inputs.Node.Metadata.Interception == Scope.InterceptionMode.Tproxy)
         {
             listener.Transparent = true;
             listener.ListenerFilters.Add(ListenerFilters.OriginalSource());
@@ -154,16 +154,16 @@ internal sealed class InboundListeners
         var undeclared = new List<FilterChain>();
         var named = new List<(int, IReadOnlyList<FilterChain>)>();
         IReadOnlyList<FilterChain> others = [];
-        foreach (var mtls in parts.Peers.ForUndeclared(declared))
+        foreach (var mtls in _parts.Peers.ForUndeclared(declared))
         {
-            var built = chains.Build(Passthrough(mtls.Port), mtls);
+            var built = _chains.Build(Passthrough(mtls.Port), mtls);
             undeclared.AddRange(built);
             if (mtls.Port == 0) others = built;
             else named.Add((mtls.Port, built));
         }
         AddInspectors(listener, [.. named, .. captured], others);
         Finish(listener, [Blackhole(port), .. undeclared, .. captured.SelectMany(static c => c.Chains)]);
-        listener.AccessLog.Add(parts.Logs.For(LogPlace.Listener, ListenerClass.SidecarInbound));
+        listener.AccessLog.Add(_parts.Logs.For(LogPlace.Listener, ListenerClass.SidecarInbound));
         return listener;
     }
 
@@ -171,7 +171,7 @@ internal sealed class InboundListeners
     {
         TargetPort = port,
         Port = new ServicePort("virtualInbound", 0, Protocol.Unsupported),
-        Bind = inputs.Node.Wildcards()[0],
+        Bind = _inputs.Node.Wildcards()[0],
         IsPassthrough = true,
     };
 
@@ -179,8 +179,8 @@ internal sealed class InboundListeners
     private FilterChain Blackhole(int port)
     {
         var chain = new FilterChain { Name = "virtualInbound-blackhole", FilterChainMatch = new FilterChainMatch { DestinationPort = (uint)port } };
-        if (inputs.Features.MetadataExchange) chain.Filters.Add(NetworkFilters.PeerExchange());
-        chain.Filters.Add(new TcpProxies(parts).Closed(ListenerClass.SidecarInbound));
+        if (_inputs.Features.MetadataExchange) chain.Filters.Add(NetworkFilters.PeerExchange());
+        chain.Filters.Add(new TcpProxies(_parts).Closed(ListenerClass.SidecarInbound));
         return chain;
     }
 
@@ -192,25 +192,25 @@ internal sealed class InboundListeners
             Address = ListenerRenderer.AddressOf(bind, port),
             TrafficDirection = TrafficDirection.Inbound,
             ContinueOnListenerFiltersTimeout = true,
-            MaxConnectionsToAcceptPerSocketEvent = OutboundListeners.AcceptsPerEvent(inputs),
+            MaxConnectionsToAcceptPerSocketEvent = OutboundListeners.AcceptsPerEvent(_inputs),
         };
-        if (inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(extra, port));
-        if (inputs.Node.Metadata.Flag("INBOUND_LISTENER_EXACT_BALANCE")) listener.ConnectionBalanceConfig = OutboundListeners.ExactBalance();
+        if (_inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(extra, port));
+        if (_inputs.Node.Metadata.Flag("INBOUND_LISTENER_EXACT_BALANCE")) listener.ConnectionBalanceConfig = OutboundListeners.ExactBalance();
         return listener;
     }
 
     private void Finish(Listener listener, IEnumerable<FilterChain> built)
     {
         listener.FilterChains.Add(built);
-        listener.ListenerFiltersTimeout = inputs.Mesh.ProtocolDetectionTimeout ?? Wire.Zero;
-        if (ConnectionLimits.BufferBytes(inputs) is { } bytes) listener.PerConnectionBufferLimitBytes = bytes;
+        listener.ListenerFiltersTimeout = _inputs.Mesh.ProtocolDetectionTimeout ?? Wire.Zero;
+        if (ConnectionLimits.BufferBytes(_inputs) is { } bytes) listener.PerConnectionBufferLimitBytes = bytes;
     }
 
     // Looking into a connection delays protocols in which the server speaks first; ports that don't need it are spared.
     private void AddInspectors(Listener listener, IReadOnlyList<(int Port, IReadOnlyList<FilterChain> Chains)> ports, IReadOnlyList<FilterChain>? others)
     {
         var tls = ports.Where(static p => InboundChains.NeedsTlsInspector(p.Chains)).Select(static p => p.Port).ToList();
-        var own = others is null ? [] : new[] { inputs.Mesh.ProxyInboundListenPort };
+        var own = others is null ? [] : new[] { _inputs.Mesh.ProxyInboundListenPort };
         if (others is not null && InboundChains.NeedsTlsInspector(others))
         {
             listener.ListenerFilters.Add(ListenerFilters.TlsInspector().ExceptOn([.. ports.Select(static p => p.Port).Except(tls), .. own]));

@@ -15,9 +15,9 @@ namespace Lateen.Pilot.Generation.Listeners;
 /// </remarks>
 public sealed class ListenerGenerator : IResourceGenerator
 {
-    private readonly GenerationCache<ProxyScope, IReadOnlyList<WireResource>> made = new();
-    private readonly GenerationCache<ProxyScope, SharedListeners> shared = new();
-    private readonly ConditionalWeakTable<ProxyNode, OwnListeners> own = [];
+    private readonly GenerationCache<ProxyScope, IReadOnlyList<WireResource>> _made = new();
+    private readonly GenerationCache<ProxyScope, SharedListeners> _shared = new();
+    private readonly ConditionalWeakTable<ProxyNode, OwnListeners> _own = [];
 
     private sealed record SharedListeners(SharedResources Bytes, IReadOnlyList<OutboundEntry> Http, string HttpVersions);
 
@@ -29,8 +29,8 @@ public sealed class ListenerGenerator : IResourceGenerator
     /// <inheritdoc/>
     public void BeginSnapshot()
     {
-        made.Turn();
-        shared.Turn();
+        _made.Turn();
+        _shared.Turn();
     }
 
     /// <inheritdoc/>
@@ -39,18 +39,18 @@ public sealed class ListenerGenerator : IResourceGenerator
         if (scope.Node.IsProxylessGrpc()) return ProxylessListeners.Build(new ProxyInputs(scope), names).Select(static l => WireResource.Unchecked(l.Name, l)).ToList();
         // Patches may do anything with the listeners of one proxy.
         var isShared = scope.Node.Type == ProxyType.Sidecar && !ReferenceEquals(scope.Client, scope) && ProxyPatches.Of(scope).IsEmpty;
-        var all = isShared ? OfSidecar(scope) : made.GetOrMake(scope, Make);
+        var all = isShared ? OfSidecar(scope) : _made.GetOrMake(scope, Make);
         return names is null ? all : all.Where(r => names.Contains(r.Name)).ToList();
     }
 
     private ResourceSet OfSidecar(ProxyScope scope)
     {
-        var common = shared.GetOrMake(scope.Client, MakeShared);
+        var common = _shared.GetOrMake(scope.Client, MakeShared);
         var inputs = OwnInputs.Of(scope) with { Shared = common.HttpVersions };
-        var known = own.TryGetValue(scope.Node, out var before) && before.Inputs.Equals(inputs) ? before.All.Own : null;
+        var known = _own.TryGetValue(scope.Node, out var before) && before.Inputs.Equals(inputs) ? before.All.Own : null;
         if (known is not null && ReferenceEquals(before!.All.Shared, common.Bytes)) return before.All;
         var set = ResourceSet.Of(common.Bytes, known ?? MakeOwn(scope, common));
-        own.AddOrUpdate(scope.Node, new OwnListeners(inputs, set));
+        _own.AddOrUpdate(scope.Node, new OwnListeners(inputs, set));
         return set;
     }
 

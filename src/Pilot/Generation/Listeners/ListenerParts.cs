@@ -11,7 +11,7 @@ namespace Lateen.Pilot.Generation.Listeners;
 /// <summary>What all listeners of one proxy share: its security, its telemetry, its extensions. Made once for a proxy and a snapshot.</summary>
 internal sealed class ListenerParts
 {
-    private readonly Dictionary<Service, ListenerParts> byService = new(ReferenceEqualityComparer.Instance as IEqualityComparer<Service>);
+    private readonly Dictionary<Service, ListenerParts> _byService = new(ReferenceEqualityComparer.Instance as IEqualityComparer<Service>);
 
     public ListenerParts(ProxyInputs inputs, Patches.ProxyPatches? patches = null, Service? policyService = null)
     {
@@ -60,7 +60,7 @@ internal sealed class ListenerParts
     public ListenerParts ForService(Service? service)
     {
         if (service is null) return this;
-        if (!byService.TryGetValue(service, out var parts)) byService[service] = parts = new ListenerParts(Inputs, Patches, service);
+        if (!_byService.TryGetValue(service, out var parts)) _byService[service] = parts = new ListenerParts(Inputs, Patches, service);
         return parts;
     }
 

@@ -15,19 +15,19 @@ namespace Lateen.Pilot.Generation.Listeners;
 /// <summary>Outbound listeners of a sidecar: one for each port and address that the imported services need, shared where they meet.</summary>
 internal sealed class OutboundListeners
 {
-    private readonly ListenerParts parts;
-    private readonly ProxyInputs inputs;
-    private readonly OutboundTcpChains tcp;
-    private readonly Dictionary<(string Bind, int Port), OutboundEntry> entries = [];
-    private readonly List<OutboundEntry> order = [];
-    private readonly IReadOnlyList<string> wildcards;
+    private readonly ListenerParts _parts;
+    private readonly ProxyInputs _inputs;
+    private readonly OutboundTcpChains _tcp;
+    private readonly Dictionary<(string Bind, int Port), OutboundEntry> _entries = [];
+    private readonly List<OutboundEntry> _order = [];
+    private readonly IReadOnlyList<string> _wildcards;
 
     public OutboundListeners(ListenerParts parts)
     {
-        this.parts = parts;
-        inputs = parts.Inputs;
-        tcp = new OutboundTcpChains(parts);
-        wildcards = inputs.Node.Wildcards();
+        this._parts = parts;
+        _inputs = parts.Inputs;
+        _tcp = new OutboundTcpChains(parts);
+        _wildcards = _inputs.Node.Wildcards();
     }
 
     /// <summary>All outbound listeners.</summary>
@@ -36,8 +36,8 @@ internal sealed class OutboundListeners
     /// <summary>What listeners there must be; to be asked once.</summary>
     public IReadOnlyList<OutboundEntry> Entries()
     {
-        foreach (var egress in inputs.Scope.Imports.EgressListeners) Add(egress);
-        return order;
+        foreach (var egress in _inputs.Scope.Imports.EgressListeners) Add(egress);
+        return _order;
     }
 
     // ---- which listeners are wanted
@@ -55,7 +55,7 @@ internal sealed class OutboundListeners
             return;
         }
         // Ports that an earlier listener declares are complete: the catch-all adds nothing to them.
-        foreach (var entry in order) entry.IsLocked = true;
+        foreach (var entry in _order) entry.IsLocked = true;
         foreach (var service in egress.Services)
         {
             foreach (var servicePort in service.Ports)
@@ -68,28 +68,28 @@ internal sealed class OutboundListeners
     private Binding BindingOf(IstioEgressListener? declared)
     {
         var isUnix = declared?.Bind.StartsWith(ListenerRenderer.UnixPrefix, StringComparison.Ordinal) == true;
-        var real = inputs.BindsEverything || declared?.CaptureMode == CaptureMode.None || isUnix;
+        var real = _inputs.BindsEverything || declared?.CaptureMode == CaptureMode.None || isUnix;
         if (declared is { Bind.Length: > 0 }) return new Binding([declared.Bind], real);
-        return new Binding(real ? inputs.Node.Loopbacks() : [], real);
+        return new Binding(real ? _inputs.Node.Loopbacks() : [], real);
     }
 
     private bool CanBind(Binding binding, ServicePort port)
     {
-        if (binding.IsReal && inputs.Node.Metadata.UnprivilegedPod && port.Number is > 0 and < 1024) return false;
-        return !ReservedPorts.Conflicts(inputs, binding.Primary, port.Number, port.Protocol);
+        if (binding.IsReal && _inputs.Node.Metadata.UnprivilegedPod && port.Number is > 0 and < 1024) return false;
+        return !ReservedPorts.Conflicts(_inputs, binding.Primary, port.Number, port.Protocol);
     }
 
     // Headless services that speak bytes can only be told apart by the addresses of their endpoints.
     private void AddServicePort(Service service, ServicePort port, Binding binds, IReadOnlyList<RouteRules> rules)
     {
         var perEndpoint = binds.Primary.Length == 0 && service.Resolution == ServiceResolution.Passthrough
-            && ServiceAddresses.Primary(service, inputs.Node) == Service.UnspecifiedAddress && (port.Protocol.IsTcp() || port.Protocol.IsUnsupported());
+            && ServiceAddresses.Primary(service, _inputs.Node) == Service.UnspecifiedAddress && (port.Protocol.IsTcp() || port.Protocol.IsUnsupported());
         if (!perEndpoint)
         {
             foreach (var address in OwnListenersOf(service, port, binds)) Add(new Wanted(service, port, address, [], rules));
             return;
         }
-        var endpoints = inputs.Scope.Snapshot.Registry.EndpointsOf(service.Key).All.Where(e => e.PortName == port.Name).ToList();
+        var endpoints = _inputs.Scope.Snapshot.Registry.EndpointsOf(service.Key).All.Where(e => e.PortName == port.Name).ToList();
         if (service.Source != ServiceSource.Kubernetes && endpoints.Count == 0 && service.Selector.Count == 0)
         {
             Add(new Wanted(service, port, binds, [], rules));
@@ -98,10 +98,10 @@ internal sealed class OutboundListeners
         foreach (var endpoint in endpoints)
         {
             // To itself a workload talks without its proxy.
-            if (!IPAddress.TryParse(endpoint.Address, out _) || inputs.Node.Addresses.Contains(endpoint.Address)) continue;
-            var addresses = inputs.Features.DualStack ? endpoint.Addresses : [endpoint.Address];
-            Add(inputs.Features.HeadlessFilterChains
-                ? new Wanted(service, port, binds with { Addresses = wildcards }, addresses, rules)
+            if (!IPAddress.TryParse(endpoint.Address, out _) || _inputs.Node.Addresses.Contains(endpoint.Address)) continue;
+            var addresses = _inputs.Features.DualStack ? endpoint.Addresses : [endpoint.Address];
+            Add(_inputs.Features.HeadlessFilterChains
+                ? new Wanted(service, port, binds with { Addresses = _wildcards }, addresses, rules)
                 : new Wanted(service, port, binds with { Addresses = addresses }, [], rules));
         }
     }
@@ -109,8 +109,8 @@ internal sealed class OutboundListeners
     // Of a ServiceEntry with several addresses each is listened on by itself; HTTP needs none of them.
     private IEnumerable<Binding> OwnListenersOf(Service service, ServicePort port, Binding binds)
     {
-        if (binds.Primary.Length > 0 || service.Source != ServiceSource.ServiceEntry || port.Protocol.IsHttp() || inputs.Features.DualStack) return [binds];
-        var addresses = ServiceAddresses.Each(service, inputs.Node, inputs.Features);
+        if (binds.Primary.Length > 0 || service.Source != ServiceSource.ServiceEntry || port.Protocol.IsHttp() || _inputs.Features.DualStack) return [binds];
+        var addresses = ServiceAddresses.Each(service, _inputs.Node, _inputs.Features);
         return addresses.Count < 2 ? [binds] : addresses.Select(a => binds with { Only = a });
     }
 
@@ -143,7 +143,7 @@ internal sealed class OutboundListeners
         var kind = KindOf(wanted.Port.Protocol);
         if (kind == Kind.None) return;
         wanted = kind == Kind.Http ? OnWildcard(wanted) : OnServiceAddress(wanted);
-        var current = entries.GetValueOrDefault((wanted.Binding.Primary, wanted.Port.Number));
+        var current = _entries.GetValueOrDefault((wanted.Binding.Primary, wanted.Port.Number));
         if (current is { IsLocked: true }) return;
         if (current is null)
         {
@@ -157,30 +157,30 @@ internal sealed class OutboundListeners
         Merge(current, wanted, kind);
     }
 
-    private Wanted OnWildcard(Wanted wanted) => wanted.Binding.Primary.Length > 0 ? wanted : wanted with { Binding = wanted.Binding with { Addresses = wildcards } };
+    private Wanted OnWildcard(Wanted wanted) => wanted.Binding.Primary.Length > 0 ? wanted : wanted with { Binding = wanted.Binding with { Addresses = _wildcards } };
 
     // A service is listened for at its address; ranges become matches on the address that stands for all.
     private Wanted OnServiceAddress(Wanted wanted)
     {
         if (wanted.Binding.Primary.Length > 0) return wanted;
-        var node = inputs.Node;
+        var node = _inputs.Node;
         var address = wanted.Binding.Only ?? ServiceAddresses.Primary(wanted.Service, node);
-        var extra = ServiceAddresses.Extra(wanted.Service, node, inputs.Features).ToList();
+        var extra = ServiceAddresses.Extra(wanted.Service, node, _inputs.Features).ToList();
         var isForeign = wanted.Service.Source == ServiceSource.ServiceEntry;
         if (isForeign && node.IsIPv6Only && address == Service.UnspecifiedAddress) address = ServiceAddresses.UnspecifiedIPv6;
         if (isForeign && node.IsDualStack && address == Service.UnspecifiedAddress) extra.Add(ServiceAddresses.UnspecifiedIPv6);
         if (!address.Contains('/')) return wanted with { Binding = wanted.Binding with { Addresses = [address, .. extra] } };
-        return wanted with { Binding = wanted.Binding with { Addresses = wildcards }, Destinations = [address, .. extra] };
+        return wanted with { Binding = wanted.Binding with { Addresses = _wildcards }, Destinations = [address, .. extra] };
     }
 
     private void Create(Wanted wanted, Kind kind)
     {
         // HTTP on the wildcard address shares its port with whatever else the application may reach there, so it is told by sniffing.
-        var isShared = kind == Kind.Http && wanted.Binding.Primary == wildcards[0] && wanted.Port.Protocol != Protocol.HttpProxy;
+        var isShared = kind == Kind.Http && wanted.Binding.Primary == _wildcards[0] && wanted.Port.Protocol != Protocol.HttpProxy;
         var entry = new OutboundEntry(wanted.Binding.Addresses, wanted.Binding.IsReal, wanted.Port, isShared ? Protocol.Unsupported : wanted.Port.Protocol);
         entry.Chains.AddRange(Chains(wanted, kind));
-        entries[(wanted.Binding.Primary, wanted.Port.Number)] = entry;
-        order.Add(entry);
+        _entries[(wanted.Binding.Primary, wanted.Port.Number)] = entry;
+        _order.Add(entry);
     }
 
     private void Merge(OutboundEntry current, Wanted wanted, Kind kind)
@@ -205,30 +205,30 @@ internal sealed class OutboundListeners
 
     private List<FilterChainPlan> Chains(Wanted wanted, Kind kind)
     {
-        var chains = kind == Kind.Http ? [] : tcp.For(new TcpChainInputs(wanted.Service, wanted.Port, wanted.Binding.Primary, wanted.Destinations, wanted.Rules));
+        var chains = kind == Kind.Http ? [] : _tcp.For(new TcpChainInputs(wanted.Service, wanted.Port, wanted.Binding.Primary, wanted.Destinations, wanted.Rules));
         if (kind != Kind.Tcp) chains.Add(HttpChain(wanted, kind));
         return chains;
     }
 
     private FilterChainPlan HttpChain(Wanted wanted, Kind kind)
     {
-        var isShared = wanted.Binding.Primary == wildcards[0];
+        var isShared = wanted.Binding.Primary == _wildcards[0];
         var sniffs = kind == Kind.Sniffed || (isShared && wanted.Port.Protocol != Protocol.HttpProxy);
-        var manager = HttpPlan.WithHeaders(inputs.Config, ListenerClass.SidecarOutbound);
-        if (AcceptsHttp10(inputs)) manager.HttpProtocolOptions = new Http1ProtocolOptions { AcceptHttp10 = true };
+        var manager = HttpPlan.WithHeaders(_inputs.Config, ListenerClass.SidecarOutbound);
+        if (AcceptsHttp10(_inputs)) manager.HttpProtocolOptions = new Http1ProtocolOptions { AcceptHttp10 = true };
         return new FilterChainPlan
         {
-            ApplicationProtocols = sniffs ? PlaintextHttp(inputs) : [],
+            ApplicationProtocols = sniffs ? PlaintextHttp(_inputs) : [],
             TransportProtocol = sniffs ? "raw_buffer" : "",
             Http = new HttpPlan
             {
                 Class = ListenerClass.SidecarOutbound,
                 Protocol = wanted.Port.Protocol,
                 RouteName = RouteName(wanted, kind, isShared),
-                UsesRemoteAddress = inputs.Features.UseRemoteAddress,
+                UsesRemoteAddress = _inputs.Features.UseRemoteAddress,
                 Base = manager,
-                DnsCache = wanted.Service.Resolution == ServiceResolution.DynamicDns ? DynamicDns.CacheOf(wanted.Service.Hostname, inputs.Node)
-                    : inputs.Fallback == OutboundFallback.DynamicDns ? DynamicDns.CacheOfUnknown(inputs) : null,
+                DnsCache = wanted.Service.Resolution == ServiceResolution.DynamicDns ? DynamicDns.CacheOf(wanted.Service.Hostname, _inputs.Node)
+                    : _inputs.Fallback == OutboundFallback.DynamicDns ? DynamicDns.CacheOfUnknown(_inputs) : null,
             },
         };
     }
@@ -249,7 +249,7 @@ internal sealed class OutboundListeners
     // ---- rendering
 
     /// <summary>Renders one of the entries.</summary>
-    public Listener Render(OutboundEntry entry) => Render(parts, entry, () => new TcpProxies(parts).Unknown());
+    public Listener Render(OutboundEntry entry) => Render(_parts, entry, () => new TcpProxies(_parts).Unknown());
 
     /// <summary>Renders one outbound listener.</summary>
     /// <param name="parts">Shared parts.</param>

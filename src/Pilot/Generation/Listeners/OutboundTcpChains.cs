@@ -21,13 +21,13 @@ internal sealed record TcpChainInputs(Service Service, ServicePort Port, string 
 internal sealed class OutboundTcpChains
 {
     private static readonly HashSet<string> MeshGateway = new(["mesh"], StringComparer.Ordinal);
-    private readonly ProxyInputs inputs;
-    private readonly TcpProxies proxies;
+    private readonly ProxyInputs _inputs;
+    private readonly TcpProxies _proxies;
 
     public OutboundTcpChains(ListenerParts parts)
     {
-        inputs = parts.Inputs;
-        proxies = new TcpProxies(parts);
+        _inputs = parts.Inputs;
+        _proxies = new TcpProxies(parts);
     }
 
     /// <summary>The chains of a service and port.</summary>
@@ -67,7 +67,7 @@ internal sealed class OutboundTcpChains
                         Provenance = Wire.ProvenanceOfVirtualService(owner.Namespace, owner.Name),
                         SniHosts = match.SniHosts,
                         Destinations = destinations,
-                        Filters = proxies.ForRoutes(rule.Route, wanted.Port, owner, false),
+                        Filters = _proxies.ForRoutes(rule.Route, wanted.Port, owner, false),
                     });
                 }
             }
@@ -80,17 +80,17 @@ internal sealed class OutboundTcpChains
     private List<string> ServerNames(TcpChainInputs wanted)
     {
         var service = wanted.Service;
-        var address = ServiceAddresses.Primary(service, inputs.Node);
+        var address = ServiceAddresses.Primary(service, _inputs.Node);
         if (address.Contains('/')) address = "";
-        var wildcard = inputs.Node.Wildcards()[0];
-        if (service.Source == ServiceSource.ServiceEntry && inputs.Node.IsIPv6Only && address == Service.UnspecifiedAddress) address = ServiceAddresses.UnspecifiedIPv6;
+        var wildcard = _inputs.Node.Wildcards()[0];
+        if (service.Source == ServiceSource.ServiceEntry && _inputs.Node.IsIPv6Only && address == Service.UnspecifiedAddress) address = ServiceAddresses.UnspecifiedIPv6;
         if (wanted.Destinations.Count == 0 && address.Length > 0 && (address != wildcard || wanted.Bind != wildcard)) return [];
         var names = new List<string> { service.Hostname };
         foreach (var alias in service.Aliases)
         {
             names.Add(alias.Hostname);
-            if (inputs.Features.Flag("PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN", true)) names.Add(alias.Hostname + ".");
-            names.AddRange(VirtualHostDomains.ShortForms(alias.Hostname, 0, inputs.Node.DnsDomain));
+            if (_inputs.Features.Flag("PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN", true)) names.Add(alias.Hostname + ".");
+            names.AddRange(VirtualHostDomains.ShortForms(alias.Hostname, 0, _inputs.Node.DnsDomain));
         }
         return names;
     }
@@ -125,7 +125,7 @@ internal sealed class OutboundTcpChains
         {
             Provenance = named ? Wire.ProvenanceOfVirtualService(owner.Namespace, owner.Name) : null,
             Destinations = destinations,
-            Filters = proxies.ForRoutes(rule.Route, wanted.Port, owner, false),
+            Filters = _proxies.ForRoutes(rule.Route, wanted.Port, owner, false),
         };
     }
 
@@ -135,15 +135,15 @@ internal sealed class OutboundTcpChains
         var service = wanted.Service;
         var port = service.Ports.Length == 1 ? service.Ports[0].Number : wanted.Port.Number;
         var cluster = $"outbound|{port}||{service.Hostname}";
-        var statName = StatNames.Outbound(inputs.Mesh.OutboundClusterStatName, service.Hostname, "", new ServicePort("", port, Protocol.Tcp), 0, service, cluster);
-        var filters = proxies.Single(statName, cluster, "", wanted.Port, inputs.DestinationRule(service.Hostname), true);
-        if (service.Resolution == ServiceResolution.DynamicDns) filters.Insert(filters.Count - 1, DynamicDns.SniFilter(DynamicDns.CacheOf(service.Hostname, inputs.Node), port));
+        var statName = StatNames.Outbound(_inputs.Mesh.OutboundClusterStatName, service.Hostname, "", new ServicePort("", port, Protocol.Tcp), 0, service, cluster);
+        var filters = _proxies.Single(statName, cluster, "", wanted.Port, _inputs.DestinationRule(service.Hostname), true);
+        if (service.Resolution == ServiceResolution.DynamicDns) filters.Insert(filters.Count - 1, DynamicDns.SniFilter(DynamicDns.CacheOf(service.Hostname, _inputs.Node), port));
         return new FilterChainPlan { SniHosts = names, Destinations = destinations, Filters = filters };
     }
 
     private bool Holds(TLSMatchAttributes match, int port) =>
-        AppliesTo(match.Gateways, match.Port, match.SourceLabels, match.SourceNamespace, MeshGateway, port, inputs.Scope.Labels, inputs.Node.Namespace);
+        AppliesTo(match.Gateways, match.Port, match.SourceLabels, match.SourceNamespace, MeshGateway, port, _inputs.Scope.Labels, _inputs.Node.Namespace);
 
     private bool Holds(L4MatchAttributes match, int port) =>
-        AppliesTo(match.Gateways, match.Port, match.SourceLabels, match.SourceNamespace, MeshGateway, port, inputs.Scope.Labels, inputs.Node.Namespace);
+        AppliesTo(match.Gateways, match.Port, match.SourceLabels, match.SourceNamespace, MeshGateway, port, _inputs.Scope.Labels, _inputs.Node.Namespace);
 }

@@ -19,21 +19,21 @@ internal sealed class TcpProxies
 {
     private const string BlackHole = "BlackHoleCluster";
     private const int RedisTimeoutSeconds = 5;
-    private readonly ListenerParts parts;
-    private readonly ListenerClass outboundClass;
+    private readonly ListenerParts _parts;
+    private readonly ListenerClass _outboundClass;
 
     /// <param name="parts">Shared parts of the proxy.</param>
     /// <param name="isGuarded">Policies of the proxy apply; not where foreign mTLS is passed on.</param>
     public TcpProxies(ListenerParts parts, bool isGuarded = true)
     {
-        this.parts = parts;
+        this._parts = parts;
         IsGuarded = isGuarded;
-        outboundClass = parts.OutboundClass;
+        _outboundClass = parts.OutboundClass;
     }
 
     private bool IsGuarded { get; }
 
-    private ProxyInputs Inputs => parts.Inputs;
+    private ProxyInputs Inputs => _parts.Inputs;
 
     /// <summary>Filters for the destinations of a tls or tcp rule; none when it names no destination.</summary>
     public List<Filter> ForRoutes(IReadOnlyList<RouteDestination> routes, ServicePort port, RouteRules rules, bool exchangesPeers)
@@ -62,14 +62,14 @@ internal sealed class TcpProxies
     {
         var proxy = new TcpProxy { StatPrefix = statName, Cluster = cluster };
         ApplyPolicy(proxy, policy, subset, tunnels);
-        proxy.AccessLog.Add(parts.Logs.For(LogPlace.Tcp, outboundClass));
-        return parts.Tcp(outboundClass, port.Number, exchangesPeers, IsGuarded, ProtocolFilters(port.Protocol, proxy, cluster));
+        proxy.AccessLog.Add(_parts.Logs.For(LogPlace.Tcp, _outboundClass));
+        return _parts.Tcp(_outboundClass, port.Number, exchangesPeers, IsGuarded, ProtocolFilters(port.Protocol, proxy, cluster));
     }
 
     /// <summary>Filters of an inbound chain.</summary>
     public List<Filter> Inbound(string statName, string cluster, ServicePort port, Service? policyService = null)
     {
-        var own = parts.ForService(policyService);
+        var own = _parts.ForService(policyService);
         var proxy = new TcpProxy { StatPrefix = statName, Cluster = cluster, IdleTimeout = Inputs.IdleTimeout };
         proxy.AccessLog.Add(own.Logs.For(LogPlace.Tcp, ListenerClass.SidecarInbound));
         return own.Tcp(ListenerClass.SidecarInbound, port.Number, true, true, ProtocolFilters(port.Protocol, proxy, cluster));
@@ -79,13 +79,13 @@ internal sealed class TcpProxies
     public List<Filter> Unknown()
     {
         var proxy = new TcpProxy { StatPrefix = Inputs.Fallback.TcpCluster, Cluster = Inputs.Fallback.TcpCluster, IdleTimeout = Inputs.IdleTimeout };
-        proxy.AccessLog.Add(parts.Logs.For(LogPlace.Tcp, ListenerClass.SidecarOutbound));
-        return [.. parts.Stats.Tcp(ListenerClass.SidecarOutbound), NetworkFilters.Tcp(proxy)];
+        proxy.AccessLog.Add(_parts.Logs.For(LogPlace.Tcp, ListenerClass.SidecarOutbound));
+        return [.. _parts.Stats.Tcp(ListenerClass.SidecarOutbound), NetworkFilters.Tcp(proxy)];
     }
 
     /// <summary>Filters that close whatever comes.</summary>
     public List<Filter> Closed(ListenerClass listenerClass) =>
-        [.. parts.Stats.Tcp(listenerClass), NetworkFilters.Tcp(new TcpProxy { StatPrefix = BlackHole, Cluster = BlackHole })];
+        [.. _parts.Stats.Tcp(listenerClass), NetworkFilters.Tcp(new TcpProxy { StatPrefix = BlackHole, Cluster = BlackHole })];
 
     private List<Filter> Weighted(IReadOnlyList<RouteDestination> routes, ServicePort port, RouteRules rules, DestinationRule? policy, bool exchangesPeers)
     {
@@ -99,9 +99,9 @@ internal sealed class TcpProxies
             });
         }
         ApplyPolicy(proxy, policy, "", true);
-        proxy.AccessLog.Add(parts.Logs.For(LogPlace.Tcp, outboundClass));
+        proxy.AccessLog.Add(_parts.Logs.For(LogPlace.Tcp, _outboundClass));
         var first = proxy.WeightedClusters.Clusters.Count > 0 ? proxy.WeightedClusters.Clusters[0].Name : BlackHole;
-        return parts.Tcp(outboundClass, port.Number, exchangesPeers, IsGuarded, ProtocolFilters(port.Protocol, proxy, first));
+        return _parts.Tcp(_outboundClass, port.Number, exchangesPeers, IsGuarded, ProtocolFilters(port.Protocol, proxy, first));
     }
 
     // ---- what a DestinationRule says about a TCP proxy

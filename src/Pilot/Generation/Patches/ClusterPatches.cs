@@ -9,20 +9,20 @@ namespace Lateen.Pilot.Generation.Patches;
 /// <summary>Patches of clusters of one kind of traffic; equal when they are the same patches in the same order, so that their results can be shared.</summary>
 public sealed class ClusterPatches : IEquatable<ClusterPatches>
 {
-    private readonly IReadOnlyList<Patch> own;
+    private readonly IReadOnlyList<Patch> _own;
 
     internal ClusterPatches(IReadOnlyList<Patch> patches, PatchContext context) =>
-        own = patches.Where(p => p.ApplyTo == ApplyTo.Cluster && PatchMatches.Context(p, context)).ToList();
+        _own = patches.Where(p => p.ApplyTo == ApplyTo.Cluster && PatchMatches.Context(p, context)).ToList();
 
     /// <summary>No patch is about clusters of this kind of traffic: what was made before may be shared.</summary>
-    public bool IsEmpty => own.Count == 0;
+    public bool IsEmpty => _own.Count == 0;
 
     /// <summary>Patches a cluster in place; false when it is removed.</summary>
     /// <param name="cluster">Cluster; not shared with anyone.</param>
     /// <param name="hosts">Hosts of an inbound cluster, whose name tells none.</param>
     public bool Apply(Cluster cluster, IReadOnlyCollection<string> hosts)
     {
-        foreach (var patch in own)
+        foreach (var patch in _own)
         {
             if (patch.Operation is not (Operation.Remove or Operation.Merge or Operation.MergeAndReplaceList) || !PatchMatches.Cluster(patch, cluster, hosts)) continue;
             if (patch.Operation == Operation.Remove) return false;
@@ -33,16 +33,16 @@ public sealed class ClusterPatches : IEquatable<ClusterPatches>
     }
 
     /// <summary>Clusters that patches add.</summary>
-    public IEnumerable<Cluster> Added() => own.Where(static p => p.Operation == Operation.Add).Select(static p => p.Copy<Cluster>());
+    public IEnumerable<Cluster> Added() => _own.Where(static p => p.Operation == Operation.Add).Select(static p => p.Copy<Cluster>());
 
     /// <inheritdoc/>
-    public bool Equals(ClusterPatches? other) => other is not null && own.SequenceEqual(other.own, ReferenceEqualityComparer.Instance);
+    public bool Equals(ClusterPatches? other) => other is not null && _own.SequenceEqual(other._own, ReferenceEqualityComparer.Instance);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as ClusterPatches);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => own.Count == 0 ? 0 : HashCode.Combine(own.Count, System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(own[0]));
+    public override int GetHashCode() => _own.Count == 0 ? 0 : HashCode.Combine(_own.Count, System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(_own[0]));
 
     // Settings of sockets are packed; they are merged inside, in every alternative that has the same socket.
     private static bool MergedTransportSocket(Cluster cluster, Cluster change, bool replaceLists)

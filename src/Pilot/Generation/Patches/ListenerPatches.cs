@@ -14,25 +14,25 @@ namespace Lateen.Pilot.Generation.Patches;
 /// <param name="context">Kind of traffic of the listeners.</param>
 internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext context)
 {
-    private readonly ILookup<ApplyTo, Patch> byKind = patches.Where(p => PatchMatches.Context(p, context)).ToLookup(static p => p.ApplyTo);
+    private readonly ILookup<ApplyTo, Patch> _byKind = patches.Where(p => PatchMatches.Context(p, context)).ToLookup(static p => p.ApplyTo);
 
     /// <summary>Patches listeners in place; answers which remain, and the added ones.</summary>
     public List<Listener> Apply(IEnumerable<Listener> listeners, bool adds)
     {
         var result = listeners.Where(Patched).ToList();
-        if (adds) result.AddRange(byKind[ApplyTo.Listener].Where(static p => p.Operation == Operation.Add).Select(static p => p.Copy<Listener>()));
+        if (adds) result.AddRange(_byKind[ApplyTo.Listener].Where(static p => p.Operation == Operation.Add).Select(static p => p.Copy<Listener>()));
         return result;
     }
 
     // False when the listener is removed.
     private bool Patched(Listener listener)
     {
-        foreach (var patch in byKind[ApplyTo.Listener].Where(p => PatchMatches.Listener(p, listener)))
+        foreach (var patch in _byKind[ApplyTo.Listener].Where(p => PatchMatches.Listener(p, listener)))
         {
             if (patch.Operation == Operation.Remove) return false;
             if (IsMerge(patch)) Merge(listener, patch);
         }
-        foreach (var patch in byKind[ApplyTo.ListenerFilter].Where(p => PatchMatches.Listener(p, listener)))
+        foreach (var patch in _byKind[ApplyTo.ListenerFilter].Where(p => PatchMatches.Listener(p, listener)))
         {
             var name = PatchMatches.ListenerFilter(patch);
             if (IsMerge(patch)) MergeListenerFilters(listener, patch, name);
@@ -63,7 +63,7 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
             if (!Patched(listener, listener.FilterChains[i])) listener.FilterChains.RemoveAt(i);
         }
         if (listener.DefaultFilterChain is { } rest && !Patched(listener, rest)) listener.DefaultFilterChain = null;
-        foreach (var patch in byKind[ApplyTo.FilterChain].Where(p => p.Operation == Operation.Add && PatchMatches.Listener(p, listener)))
+        foreach (var patch in _byKind[ApplyTo.FilterChain].Where(p => p.Operation == Operation.Add && PatchMatches.Listener(p, listener)))
         {
             listener.FilterChains.Add(patch.Copy<FilterChain>());
         }
@@ -71,12 +71,12 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
 
     private bool Patched(Listener listener, FilterChain chain)
     {
-        foreach (var patch in byKind[ApplyTo.FilterChain].Where(p => PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain)))
+        foreach (var patch in _byKind[ApplyTo.FilterChain].Where(p => PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain)))
         {
             if (patch.Operation == Operation.Remove) return false;
             if (IsMerge(patch) && !MergedTransportSocket(chain, patch)) Merge(chain, patch);
         }
-        var own = byKind[ApplyTo.NetworkFilter].Where(p => PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain)).ToList();
+        var own = _byKind[ApplyTo.NetworkFilter].Where(p => PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain)).ToList();
         foreach (var patch in own)
         {
             var name = PatchMatches.NetworkFilter(patch);
@@ -109,7 +109,7 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
 
     private void PatchHttp(Listener listener, FilterChain chain, Filter filter)
     {
-        var own = byKind[ApplyTo.HttpFilter].Where(p =>
+        var own = _byKind[ApplyTo.HttpFilter].Where(p =>
             PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain) && PatchMatches.Name(PatchMatches.NetworkFilter(p), filter.Name)).ToList();
         if (own.Count == 0) return;
         var manager = filter.TypedConfig.Unpack<HttpConnectionManager>();

@@ -26,19 +26,19 @@ namespace Lateen.Pilot.Generation.Patches;
 /// <summary>The patches of EnvoyFilters that concern one proxy.</summary>
 public sealed class ProxyPatches
 {
-    private readonly ProxyScope scope;
-    private readonly IReadOnlyList<Meant<EnvoyFilter>> filters;
-    private readonly List<Patch> patches;
+    private readonly ProxyScope _scope;
+    private readonly IReadOnlyList<Meant<EnvoyFilter>> _filters;
+    private readonly List<Patch> _patches;
 
     private ProxyPatches(ProxyScope scope, IReadOnlyList<Meant<EnvoyFilter>> filters)
     {
-        this.scope = scope;
-        this.filters = filters;
-        patches = filters.SelectMany(static f => PatchValues.Of(f.Spec)).Where(p => IsForProxy(p.Match.Proxy, scope.Node)).ToList();
+        this._scope = scope;
+        this._filters = filters;
+        _patches = filters.SelectMany(static f => PatchValues.Of(f.Spec)).Where(p => IsForProxy(p.Match.Proxy, scope.Node)).ToList();
     }
 
     /// <summary>No EnvoyFilter concerns the proxy.</summary>
-    public bool IsEmpty => patches.Count == 0;
+    public bool IsEmpty => _patches.Count == 0;
 
     /// <summary>Chooses the patches: EnvoyFilters of the root namespace and the proxy's own, by priority; of equal priority those of the root first.</summary>
     public static ProxyPatches Of(ProxyScope scope)
@@ -62,13 +62,13 @@ public sealed class ProxyPatches
     {
         var whole = make(this);
         if (IsEmpty || !whole.Any(static resource => resource.Fault is not null)) return whole;
-        var kept = new ProxyPatches(scope, []);
+        var kept = new ProxyPatches(_scope, []);
         var made = make(kept);
         var anyway = made.Where(static resource => resource.Fault is not null).Select(static resource => resource.Name).ToHashSet();
         var leftOut = new List<RefusedFilter>();
-        foreach (var filter in filters)
+        foreach (var filter in _filters)
         {
-            var more = new ProxyPatches(scope, [.. kept.filters, filter]);
+            var more = new ProxyPatches(_scope, [.. kept._filters, filter]);
             var tried = make(more);
             if (tried.FirstOrDefault(resource => resource.Fault is not null && !anyway.Contains(resource.Name)) is { } broken) leftOut.Add(new RefusedFilter(filter.Origin, broken.Name, broken.Fault!));
             else (kept, made) = (more, tried);
@@ -105,21 +105,21 @@ public sealed class ProxyPatches
     }
 
     /// <summary>How many patches of a kind concern the proxy.</summary>
-    public int Count(ApplyTo kind) => patches.Count(p => p.ApplyTo == kind);
+    public int Count(ApplyTo kind) => _patches.Count(p => p.ApplyTo == kind);
 
     /// <summary>Patches the listeners of the proxy.</summary>
     public IReadOnlyList<Listener> Listeners(IReadOnlyList<Listener> listeners)
     {
         ArgumentNullException.ThrowIfNull(listeners);
         if (IsEmpty) return listeners;
-        if (scope.Node.Type == ProxyType.Router) return new ListenerPatches(patches, PatchContext.Gateway).Apply(listeners, true);
-        if (scope.Node.Type == ProxyType.Waypoint) return new ListenerPatches(patches, PatchContext.Waypoint).Apply(listeners, true);
+        if (_scope.Node.Type == ProxyType.Router) return new ListenerPatches(_patches, PatchContext.Gateway).Apply(listeners, true);
+        if (_scope.Node.Type == ProxyType.Waypoint) return new ListenerPatches(_patches, PatchContext.Waypoint).Apply(listeners, true);
         var outbound = listeners.Where(static l => l.TrafficDirection == TrafficDirection.Outbound);
         var inbound = listeners.Where(static l => l.TrafficDirection == TrafficDirection.Inbound);
         return
         [
-            .. new ListenerPatches(patches, PatchContext.SidecarOutbound).Apply(outbound, true),
-            .. new ListenerPatches(patches, PatchContext.SidecarInbound).Apply(inbound, true),
+            .. new ListenerPatches(_patches, PatchContext.SidecarOutbound).Apply(outbound, true),
+            .. new ListenerPatches(_patches, PatchContext.SidecarInbound).Apply(inbound, true),
             .. listeners.Where(static l => l.TrafficDirection == TrafficDirection.Unspecified),
         ];
     }
@@ -128,22 +128,22 @@ public sealed class ProxyPatches
     public RouteConfiguration Routes(RouteConfiguration routes)
     {
         if (IsEmpty) return routes;
-        var context = scope.Node.Type == ProxyType.Router ? PatchContext.Gateway : PatchContext.SidecarOutbound;
-        return new RoutePatches(patches, context, scope.Gateway?.PortsByTarget).Apply(routes);
+        var context = _scope.Node.Type == ProxyType.Router ? PatchContext.Gateway : PatchContext.SidecarOutbound;
+        return new RoutePatches(_patches, context, _scope.Gateway?.PortsByTarget).Apply(routes);
     }
 
     /// <summary>Patches the route configuration of an inbound chain.</summary>
     public RouteConfiguration InboundRoutes(RouteConfiguration routes) =>
-        IsEmpty ? routes : new RoutePatches(patches, PatchContext.SidecarInbound, null).Apply(routes);
+        IsEmpty ? routes : new RoutePatches(_patches, PatchContext.SidecarInbound, null).Apply(routes);
 
     /// <summary>Patches the route configuration of a waypoint's chain, which is the patch's own by the port of the chain.</summary>
     public RouteConfiguration WaypointRoutes(RouteConfiguration routes) =>
-        IsEmpty ? routes : new RoutePatches(patches, PatchContext.Waypoint, null).Apply(routes);
+        IsEmpty ? routes : new RoutePatches(_patches, PatchContext.Waypoint, null).Apply(routes);
 
     /// <summary>The patches of clusters.</summary>
-    public ClusterPatches Clusters(PatchContext context) => new(patches, context);
+    public ClusterPatches Clusters(PatchContext context) => new(_patches, context);
 
     /// <summary>Extension configurations that patches add, by name.</summary>
     public IEnumerable<TypedExtensionConfig> ExtensionConfigs() =>
-        patches.Where(static p => p is { ApplyTo: ApplyTo.ExtensionConfig, Operation: Operation.Add }).Select(static p => p.Copy<TypedExtensionConfig>());
+        _patches.Where(static p => p is { ApplyTo: ApplyTo.ExtensionConfig, Operation: Operation.Add }).Select(static p => p.Copy<TypedExtensionConfig>());
 }

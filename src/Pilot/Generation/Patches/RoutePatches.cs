@@ -12,28 +12,28 @@ namespace Lateen.Pilot.Generation.Patches;
 /// <param name="gatewayPorts">Of a gateway: declared ports by the port listened on.</param>
 internal sealed class RoutePatches(IReadOnlyList<Patch> patches, PatchContext context, IReadOnlyDictionary<int, ImmutableArray<int>>? gatewayPorts)
 {
-    private readonly ILookup<ApplyTo, Patch> byKind = patches.Where(p => PatchMatches.Context(p, context)).ToLookup(static p => p.ApplyTo);
+    private readonly ILookup<ApplyTo, Patch> _byKind = patches.Where(p => PatchMatches.Context(p, context)).ToLookup(static p => p.ApplyTo);
 
     /// <summary>No patch is about routes.</summary>
-    public bool IsEmpty => !byKind[ApplyTo.RouteConfiguration].Any() && !byKind[ApplyTo.VirtualHost].Any() && !byKind[ApplyTo.HttpRoute].Any();
+    public bool IsEmpty => !_byKind[ApplyTo.RouteConfiguration].Any() && !_byKind[ApplyTo.VirtualHost].Any() && !_byKind[ApplyTo.HttpRoute].Any();
 
     /// <summary>Patches a route configuration in place.</summary>
     public RouteConfiguration Apply(RouteConfiguration routes)
     {
-        foreach (var patch in byKind[ApplyTo.RouteConfiguration].Where(p => IsMerge(p) && IsMeant(p, routes))) Merge(routes, patch);
+        foreach (var patch in _byKind[ApplyTo.RouteConfiguration].Where(p => IsMerge(p) && IsMeant(p, routes))) Merge(routes, patch);
         for (var i = routes.VirtualHosts.Count - 1; i >= 0; i--)
         {
             if (Patched(routes, routes.VirtualHosts[i]) is { } host) routes.VirtualHosts[i] = host;
             else routes.VirtualHosts.RemoveAt(i);
         }
-        foreach (var patch in byKind[ApplyTo.VirtualHost].Where(p => p.Operation == Operation.Add && IsMeant(p, routes))) routes.VirtualHosts.Add(patch.Copy<VirtualHost>());
+        foreach (var patch in _byKind[ApplyTo.VirtualHost].Where(p => p.Operation == Operation.Add && IsMeant(p, routes))) routes.VirtualHosts.Add(patch.Copy<VirtualHost>());
         return routes;
     }
 
     // Null when the host is removed.
     private VirtualHost? Patched(RouteConfiguration routes, VirtualHost host)
     {
-        foreach (var patch in byKind[ApplyTo.VirtualHost].Where(p => IsMeant(p, routes)))
+        foreach (var patch in _byKind[ApplyTo.VirtualHost].Where(p => IsMeant(p, routes)))
         {
             if (!PatchMatches.Host(patch, host)) continue;
             if (patch.Operation == Operation.Remove) return null;
@@ -46,7 +46,7 @@ internal sealed class RoutePatches(IReadOnlyList<Patch> patches, PatchContext co
 
     private void PatchRoutes(RouteConfiguration routes, VirtualHost host)
     {
-        var own = byKind[ApplyTo.HttpRoute].Where(p => IsMeant(p, routes) && PatchMatches.Host(p, host)).ToList();
+        var own = _byKind[ApplyTo.HttpRoute].Where(p => IsMeant(p, routes) && PatchMatches.Host(p, host)).ToList();
         for (var i = host.Routes.Count - 1; i >= 0; i--)
         {
             if (!Patched(own, host.Routes[i])) host.Routes.RemoveAt(i);

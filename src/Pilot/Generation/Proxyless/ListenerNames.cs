@@ -15,7 +15,7 @@ internal sealed class ListenerNames
     /// <summary>In front of the address that a server listens at.</summary>
     public const string Inbound = "xds.istio.io/grpc/lds/inbound/";
 
-    private readonly Dictionary<string, Asked> byHost = [];
+    private readonly Dictionary<string, Asked> _byHost = [];
 
     private sealed class Asked
     {
@@ -38,10 +38,10 @@ internal sealed class ListenerNames
     public SortedSet<string> Servers { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The names by which a host was asked for.</summary>
-    public IEnumerable<string> NamesOf(string host) => byHost.TryGetValue(host, out var asked) ? asked.Names : [];
+    public IEnumerable<string> NamesOf(string host) => _byHost.TryGetValue(host, out var asked) ? asked.Names : [];
 
     /// <summary>Whether a port of a host was asked for: one of those named, or any where none was.</summary>
-    public bool Includes(string host, int port) => byHost.TryGetValue(host, out var asked) && asked.Ports?.Contains(port) != false;
+    public bool Includes(string host, int port) => _byHost.TryGetValue(host, out var asked) && asked.Ports?.Contains(port) != false;
 
     /// <summary>Parts "host:port"; the port is null where there is none.</summary>
     public static (string Host, int? Port) Split(string name)
@@ -58,8 +58,8 @@ internal sealed class ListenerNames
         var (host, port) = Split(name);
         foreach (var meant in new[] { host, Qualified(host, node) }.OfType<string>().Distinct())
         {
-            var isNew = !byHost.TryGetValue(meant, out var asked);
-            if (asked is null) byHost.Add(meant, asked = new Asked());
+            var isNew = !_byHost.TryGetValue(meant, out var asked);
+            if (asked is null) _byHost.Add(meant, asked = new Asked());
             asked.Names.Add(host);
             if (port is not { } number) asked.Ports = null;
             else if (isNew) asked.Ports = [number];

@@ -12,9 +12,9 @@ namespace Lateen.Pilot.Generation.Routes;
 /// <summary>RDS: the route configurations that a proxy's listeners name.</summary>
 public sealed class RouteGenerator : IResourceGenerator
 {
-    private readonly GenerationCache<(ProxyScope Scope, string Name), SplitRoutes> made = new();
-    private readonly WirePool hosts = new();
-    private readonly GenerationCache<(ProxyScope Scope, IReadOnlySet<string> Names), ResourceSet> sets = new();
+    private readonly GenerationCache<(ProxyScope Scope, string Name), SplitRoutes> _made = new();
+    private readonly WirePool _hosts = new();
+    private readonly GenerationCache<(ProxyScope Scope, IReadOnlySet<string> Names), ResourceSet> _sets = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Route;
@@ -22,9 +22,9 @@ public sealed class RouteGenerator : IResourceGenerator
     /// <inheritdoc/>
     public void BeginSnapshot()
     {
-        made.Turn();
-        sets.Turn();
-        hosts.Turn();
+        _made.Turn();
+        _sets.Turn();
+        _hosts.Turn();
     }
 
     /// <inheritdoc/>
@@ -32,19 +32,19 @@ public sealed class RouteGenerator : IResourceGenerator
     {
         if (names is null) return [];
         // Who asks is a client here and nothing else: all clients of its kind are told the same.
-        return sets.GetOrMake((scope.Client, names), OfNames);
+        return _sets.GetOrMake((scope.Client, names), OfNames);
     }
 
     private ResourceSet OfNames((ProxyScope Scope, IReadOnlySet<string> Names) asked)
     {
         ProxyInputs? inputs = null;
         return new ResourceSet(asked.Names.Order(StringComparer.Ordinal)
-            .Select(name => made.GetOrMake((asked.Scope, name), key => Make(inputs ??= new ProxyInputs(key.Scope), key.Name)).Shell)
+            .Select(name => _made.GetOrMake((asked.Scope, name), key => Make(inputs ??= new ProxyInputs(key.Scope), key.Name)).Shell)
             .ToList(), []);
     }
 
     /// <summary>The virtual hosts of a configuration, for a client that gets them one by one.</summary>
-    internal IReadOnlyList<WireResource> HostsOf(ProxyScope client, string name) => made.GetOrMake((client, name), key => Make(new ProxyInputs(key.Scope), key.Name)).Hosts;
+    internal IReadOnlyList<WireResource> HostsOf(ProxyScope client, string name) => _made.GetOrMake((client, name), key => Make(new ProxyInputs(key.Scope), key.Name)).Hosts;
 
     private SplitRoutes Make(ProxyInputs inputs, string name)
     {
@@ -52,7 +52,7 @@ public sealed class RouteGenerator : IResourceGenerator
         // Patches are about Envoy.
         if (inputs.IsProxylessGrpc) return SplitRoutes.Whole(WireResource.Unchecked(name, routes));
         var patches = ProxyPatches.Of(inputs.Scope);
-        if (SplitRoutes.IsWanted(inputs.Node)) return patches.IsEmpty ? SplitRoutes.Of(routes, hosts) : SplitRoutes.From(patches.Sound(some => SplitRoutes.Of(some.Routes(routes.Clone()), hosts).All));
+        if (SplitRoutes.IsWanted(inputs.Node)) return patches.IsEmpty ? SplitRoutes.Of(routes, _hosts) : SplitRoutes.From(patches.Sound(some => SplitRoutes.Of(some.Routes(routes.Clone()), _hosts).All));
         return SplitRoutes.Whole(patches.IsEmpty ? WireResource.Of(name, routes) : patches.Sound(some => [WireResource.Of(name, some.Routes(routes.Clone()))])[0]);
     }
 

@@ -59,17 +59,17 @@ public sealed class SidecarRoutes
     /// <summary>Route name of the explicit HTTP proxy port.</summary>
     public const string HttpProxyName = "http_proxy";
 
-    private readonly SidecarRouteInputs inputs;
-    private readonly int port;
-    private readonly bool isSniffed;
-    private readonly Dictionary<string, Service> services = new(StringComparer.Ordinal);
-    private readonly List<string> order = [];
+    private readonly SidecarRouteInputs _inputs;
+    private readonly int _port;
+    private readonly bool _isSniffed;
+    private readonly Dictionary<string, Service> _services = new(StringComparer.Ordinal);
+    private readonly List<string> _order = [];
 
     private SidecarRoutes(SidecarRouteInputs inputs, int port, bool isSniffed)
     {
-        this.inputs = inputs;
-        this.port = inputs.IsHttpProxy ? 0 : port;
-        this.isSniffed = isSniffed;
+        this._inputs = inputs;
+        this._port = inputs.IsHttpProxy ? 0 : port;
+        this._isSniffed = isSniffed;
         foreach (var service in inputs.Services) AddOnPort(service);
     }
 
@@ -93,13 +93,13 @@ public sealed class SidecarRoutes
     private RouteConfiguration Generate()
     {
         var hosts = VirtualHosts();
-        if (isSniffed) hosts = OnlyTheSniffed(hosts);
+        if (_isSniffed) hosts = OnlyTheSniffed(hosts);
         hosts.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
-        if (!isSniffed) hosts.Add(DefaultRoutes.CatchAll(inputs.Fallback, inputs.IncludeAttemptCount));
-        RouteConfiguration configuration = DefaultRoutes.Configuration(inputs.RouteName, hosts, inputs.Node.IsProxylessGrpc());
+        if (!_isSniffed) hosts.Add(DefaultRoutes.CatchAll(_inputs.Fallback, _inputs.IncludeAttemptCount));
+        RouteConfiguration configuration = DefaultRoutes.Configuration(_inputs.RouteName, hosts, _inputs.Node.IsProxylessGrpc());
         // An explicit proxy serves all ports at one: it is the port in the host that tells services apart there. Istio says that ports are
         // ignored all the same, which leaves every request to the catch-all; a node that lives by its explicit proxy asks for the other.
-        if (inputs.IsHttpProxy && inputs.Node.Metadata.Flag("LATEEN_EXPLICIT_PROXY")) configuration.IgnorePortInHostMatching = false;
+        if (_inputs.IsHttpProxy && _inputs.Node.Metadata.Flag("LATEEN_EXPLICIT_PROXY")) configuration.IgnorePortInHostMatching = false;
         return configuration;
     }
 
@@ -107,14 +107,14 @@ public sealed class SidecarRoutes
     private void AddOnPort(Service service)
     {
         var name = service.Hostname.ToLowerInvariant();
-        if (port != 0)
+        if (_port != 0)
         {
-            if (service.Ports.FirstOrDefault(p => p.Number == port && p.Protocol != Protocol.Udp) is not { } own) return;
+            if (service.Ports.FirstOrDefault(p => p.Number == _port && p.Protocol != Protocol.Udp) is not { } own) return;
             service = service.WithOnlyPort(own);
         }
         else name = service.Hostname;
-        if (services.TryAdd(name, service)) order.Add(name);
-        else services[name] = service;
+        if (_services.TryAdd(name, service)) _order.Add(name);
+        else _services[name] = service;
     }
 
     // ---- which hosts exist, and their routes
@@ -126,13 +126,13 @@ public sealed class SidecarRoutes
         var groups = new List<HostGroup>();
         foreach (var rules in Selected()) groups.AddRange(GroupsOf(rules));
         var ruled = groups.SelectMany(static g => g.Services).ToHashSet();
-        foreach (var service in order.Select(name => services[name]))
+        foreach (var service in _order.Select(name => _services[name]))
         {
             if (ruled.Contains(service) || service.Resolution == ServiceResolution.Alias) continue;
             groups.AddRange(service.Ports.Where(static p => IsHttpOrSniffed(p.Protocol)).Select(p => DefaultGroup(service, p)));
         }
-        var hosts = new VirtualHostNames(inputs, port).Build(groups.Select(static g => (g.Port, g.Services, g.OtherHosts, g.Routes)).ToList(), inputs.IncludeAttemptCount);
-        if (port != 0) return hosts.Where(h => h.Port == port).Select(static h => h.Host).ToList();
+        var hosts = new VirtualHostNames(_inputs, _port).Build(groups.Select(static g => (g.Port, g.Services, g.OtherHosts, g.Routes)).ToList(), _inputs.IncludeAttemptCount);
+        if (_port != 0) return hosts.Where(h => h.Port == _port).Select(static h => h.Host).ToList();
         return ExplicitProxyHosts(hosts);
     }
 
@@ -149,44 +149,44 @@ public sealed class SidecarRoutes
     }
 
     // On port 80 rules for hosts outside the registry count as well: that is where such requests arrive.
-    private IEnumerable<RouteRules> Selected() => port == 80 ? inputs.VirtualServices : inputs.VirtualServices.Where(IsForSomeService);
+    private IEnumerable<RouteRules> Selected() => _port == 80 ? _inputs.VirtualServices : _inputs.VirtualServices.Where(IsForSomeService);
 
     private bool IsForSomeService(RouteRules rules) => rules.Rules.Hosts.Select(static h => h.ToLowerInvariant()).Any(host =>
-        services.ContainsKey(host) || order.Any(name => (Hostnames.IsWildcard(host) || Hostnames.IsWildcard(name)) && Hostnames.Overlap(host, name)));
+        _services.ContainsKey(host) || _order.Any(name => (Hostnames.IsWildcard(host) || Hostnames.IsWildcard(name)) && Hostnames.Overlap(host, name)));
 
     private IEnumerable<HostGroup> GroupsOf(RouteRules rules)
     {
         var routes = RouteTranslator.Translate(new RouteRulesInputs
         {
             Rules = rules,
-            ProxyLabels = inputs.Labels,
-            ProxyNamespace = inputs.Node.Namespace,
-            ListenPort = port,
+            ProxyLabels = _inputs.Labels,
+            ProxyNamespace = _inputs.Node.Namespace,
+            ListenPort = _port,
             Gateways = MeshGateway,
-            Mesh = inputs.Mesh,
-            Config = inputs.Config,
-            Lookups = new RouteLookups { Service = Find, Hash = d => HashPolicies.ForDestination(inputs.DestinationRule(d.Host), d) },
-            IsProxylessGrpc = inputs.Node.IsProxylessGrpc(),
-            MarksMirroredHosts = !inputs.Features.DisableShadowHostSuffix,
+            Mesh = _inputs.Mesh,
+            Config = _inputs.Config,
+            Lookups = new RouteLookups { Service = Find, Hash = d => HashPolicies.ForDestination(_inputs.DestinationRule(d.Host), d) },
+            IsProxylessGrpc = _inputs.Node.IsProxylessGrpc(),
+            MarksMirroredHosts = !_inputs.Features.DisableShadowHostSuffix,
         });
         if (routes.Count == 0) return [];
         var (others, matching) = SplitHosts(rules);
         if (rules.IsGatewayApi)
         {
             // Producer or consumer routes only.
-            matching = matching.Where(s => s.Namespace == rules.Namespace || inputs.Node.Namespace == rules.Namespace).ToList();
+            matching = matching.Where(s => s.Namespace == rules.Namespace || _inputs.Node.Namespace == rules.Namespace).ToList();
             if (matching.Count == 0) return [];
         }
         var byPort = matching.SelectMany(static s => s.Ports.Where(static p => IsHttpOrSniffed(p.Protocol)).Select(p => (Port: p.Number, Service: s)))
             .GroupBy(static x => x.Port, static x => x.Service)
             .Select(g => new HostGroup(g.Key, g.ToList(), others, routes)).ToList();
-        if (byPort.Count == 0 && port == 80) byPort.Add(new HostGroup(80, [], others, routes));
+        if (byPort.Count == 0 && _port == 80) byPort.Add(new HostGroup(80, [], others, routes));
         return byPort;
     }
 
     private static readonly HashSet<string> MeshGateway = new(["mesh"], StringComparer.Ordinal);
 
-    private Service? Find(string host) => services.GetValueOrDefault(host);
+    private Service? Find(string host) => _services.GetValueOrDefault(host);
 
     private (List<string> Others, List<Service> Matching) SplitHosts(RouteRules rules)
     {
@@ -194,15 +194,15 @@ public sealed class SidecarRoutes
         var matching = new List<Service>();
         foreach (var host in rules.Rules.Hosts.Where(static h => !Hostnames.IsWildcard(h)))
         {
-            if (services.TryGetValue(host.ToLowerInvariant(), out var service)) matching.Add(service);
+            if (_services.TryGetValue(host.ToLowerInvariant(), out var service)) matching.Add(service);
             else others.Add(host);
         }
         foreach (var host in rules.Rules.Hosts.Where(Hostnames.IsWildcard).Select(static h => h.ToLowerInvariant()))
         {
             // A route of the Gateway API is for the services that it names, be their own host a wildcard.
-            var covered = order.Where(name => rules.IsGatewayApi ? name == host : Hostnames.Overlap(name, host)).ToList();
+            var covered = _order.Where(name => rules.IsGatewayApi ? name == host : Hostnames.Overlap(name, host)).ToList();
             if (covered.Count == 0) others.Add(host);
-            matching.AddRange(covered.Where(name => MostSpecific(name) == rules).Select(name => services[name]));
+            matching.AddRange(covered.Where(name => MostSpecific(name) == rules).Select(name => _services[name]));
         }
         return (others, matching);
     }
@@ -212,7 +212,7 @@ public sealed class SidecarRoutes
     {
         RouteRules? best = null;
         var bestHost = "";
-        foreach (var rules in inputs.VirtualServices)
+        foreach (var rules in _inputs.VirtualServices)
         {
             foreach (var host in rules.Rules.Hosts.Select(static h => h.ToLowerInvariant()))
             {
@@ -227,9 +227,9 @@ public sealed class SidecarRoutes
 
     private HostGroup DefaultGroup(Service service, ServicePort own)
     {
-        var hash = HashPolicies.ForService(inputs.DestinationRule(service.Hostname), own.Number);
+        var hash = HashPolicies.ForService(_inputs.DestinationRule(service.Hostname), own.Number);
         var route = DefaultRoutes.Outbound(
-            $"outbound|{own.Number}||{service.Hostname}", $"{service.Hostname}:{own.Number}/*", inputs.Mesh.DefaultHttpRetryPolicy, false);
+            $"outbound|{own.Number}||{service.Hostname}", $"{service.Hostname}:{own.Number}/*", _inputs.Mesh.DefaultHttpRetryPolicy, false);
         if (HashPolicies.Of(hash) is { } policy) route.Route_.HashPolicy.Add(policy);
         return new HostGroup(own.Number, [service], [], [route]);
     }
@@ -239,8 +239,8 @@ public sealed class SidecarRoutes
     // A sniffed service has a listener of its own, whose routes know nothing but that service under any name.
     private List<VirtualHost> OnlyTheSniffed(List<VirtualHost> hosts)
     {
-        var bare = inputs.RouteName[..inputs.RouteName.LastIndexOf(':')];
-        var own = hosts.Where(h => h.Domains.Contains(inputs.RouteName) || h.Domains.Contains(bare)).ToList();
+        var bare = _inputs.RouteName[.._inputs.RouteName.LastIndexOf(':')];
+        var own = hosts.Where(h => h.Domains.Contains(_inputs.RouteName) || h.Domains.Contains(bare)).ToList();
         if (own.Count != 1) return own;
         own[0].Domains.Clear();
         own[0].Domains.Add("*");

@@ -9,19 +9,19 @@ namespace Lateen.Pilot.Generation.Routes;
 /// <param name="routes">Makes the configurations and their hosts.</param>
 public sealed class VirtualHostGenerator(RouteGenerator routes) : IResourceGenerator
 {
-    private readonly GenerationCache<(ProxyScope Scope, IReadOnlySet<string> Names), ResourceSet> sets = new();
+    private readonly GenerationCache<(ProxyScope Scope, IReadOnlySet<string> Names), ResourceSet> _sets = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.VirtualHost;
 
     /// <inheritdoc/>
-    public void BeginSnapshot() => sets.Turn();
+    public void BeginSnapshot() => _sets.Turn();
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (names is null || !SplitRoutes.IsWanted(scope.Node)) return [];
-        return sets.GetOrMake((scope.Client, names), OfNames);
+        return _sets.GetOrMake((scope.Client, names), OfNames);
     }
 
     // Who asked for a configuration without hosts is told that it has none, and waits no longer.

@@ -9,13 +9,13 @@ namespace Lateen.Pilot.Generation.Routes;
 /// <summary>Gives virtual hosts their names and domains so that no domain occurs twice: the first that asks gets it.</summary>
 internal sealed class VirtualHostNames
 {
-    private readonly SidecarRouteInputs inputs;
-    private readonly int listenPort;
-    private readonly HashSet<string> names = new(StringComparer.Ordinal);
-    private readonly HashSet<string> taken = new(StringComparer.OrdinalIgnoreCase);
-    private readonly HashSet<string> fullNames = new(StringComparer.Ordinal);
+    private readonly SidecarRouteInputs _inputs;
+    private readonly int _listenPort;
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _taken = new(StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> _fullNames = new(StringComparer.Ordinal);
 
-    public VirtualHostNames(SidecarRouteInputs inputs, int listenPort) => (this.inputs, this.listenPort) = (inputs, listenPort);
+    public VirtualHostNames(SidecarRouteInputs inputs, int listenPort) => (this._inputs, this._listenPort) = (inputs, listenPort);
 
     /// <summary>Builds the virtual hosts of all groups, with the port that each is for.</summary>
     public List<(int Port, VirtualHost Host)> Build(
@@ -25,8 +25,8 @@ internal sealed class VirtualHostNames
         {
             foreach (var service in services)
             {
-                fullNames.Add(Wire.HostPort(service.Hostname, port));
-                fullNames.Add(service.Hostname);
+                _fullNames.Add(Wire.HostPort(service.Hostname, port));
+                _fullNames.Add(service.Hostname);
             }
         }
         var result = new List<(int, VirtualHost)>();
@@ -40,7 +40,7 @@ internal sealed class VirtualHostNames
         void Add(string host, int port, Service? service, IReadOnlyList<EnvoyRoute> routes)
         {
             var name = Wire.HostPort(host, port);
-            if (!names.Add(name)) return;
+            if (!_names.Add(name)) return;
             var domains = service is null ? OfUnknown(host, name) : OfService(service, port);
             if (domains.Count == 0) return;
             var built = new VirtualHost { Name = name, Domains = { domains }, IncludeRequestAttemptCount = includeAttemptCount };
@@ -53,16 +53,16 @@ internal sealed class VirtualHostNames
 
     private List<string> OfUnknown(string host, string nameWithPort)
     {
-        List<string> domains = inputs.Node.IsProxylessGrpc() ? [Wire.HostText(host), nameWithPort] : [Wire.HostText(host)];
-        return domains.Where(taken.Add).ToList();
+        List<string> domains = _inputs.Node.IsProxylessGrpc() ? [Wire.HostText(host), nameWithPort] : [Wire.HostText(host)];
+        return domains.Where(_taken.Add).ToList();
     }
 
     // A short form gives way to a service that has it as its full name.
     private List<string> OfService(Service service, int port)
     {
-        var ignorePort = !inputs.Node.IsProxylessGrpc() && listenPort != 0;
-        var set = VirtualHostDomains.Of(service, ignorePort ? 0 : port, inputs.Node.DnsDomain, ServiceAddresses.Reachable(service, inputs.Node, inputs.Features),
-            inputs.Features.Flag("PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN", true));
-        return set.Names.Where(d => !taken.Contains(d) && !(set.ShortForms.Contains(d) && fullNames.Contains(d)) && taken.Add(d)).ToList();
+        var ignorePort = !_inputs.Node.IsProxylessGrpc() && _listenPort != 0;
+        var set = VirtualHostDomains.Of(service, ignorePort ? 0 : port, _inputs.Node.DnsDomain, ServiceAddresses.Reachable(service, _inputs.Node, _inputs.Features),
+            _inputs.Features.Flag("PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN", true));
+        return set.Names.Where(d => !_taken.Contains(d) && !(set.ShortForms.Contains(d) && _fullNames.Contains(d)) && _taken.Add(d)).ToList();
     }
 }

@@ -26,12 +26,12 @@ internal sealed class AccessSecurity
     private const string BadProviderSuffix = "-deny-due-to-bad-CUSTOM-action";
     private const string MultipleProviders = "PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS";
 
-    private readonly IReadOnlyList<Meant<AuthorizationPolicy>> policies;
-    private readonly IReadOnlyList<string> trustDomains;
-    private readonly bool fromFilterState;
-    private readonly bool manyProviders;
-    private readonly MeshConfig mesh;
-    private readonly RegistryView registry;
+    private readonly IReadOnlyList<Meant<AuthorizationPolicy>> _policies;
+    private readonly IReadOnlyList<string> _trustDomains;
+    private readonly bool _fromFilterState;
+    private readonly bool _manyProviders;
+    private readonly MeshConfig _mesh;
+    private readonly RegistryView _registry;
 
     public AccessSecurity(ProxyInputs inputs, PolicyTarget target)
         : this(
@@ -50,8 +50,8 @@ internal sealed class AccessSecurity
         IEnumerable<Meant<AuthorizationPolicy>> policies, MeshConfig mesh, RegistryView registry, IReadOnlyList<string> trustDomains,
         bool fromFilterState = false, bool manyProviders = false)
     {
-        this.policies = policies.ToList();
-        (this.mesh, this.registry, this.trustDomains, this.fromFilterState, this.manyProviders) = (mesh, registry, trustDomains, fromFilterState, manyProviders);
+        this._policies = policies.ToList();
+        (this._mesh, this._registry, this._trustDomains, this._fromFilterState, this._manyProviders) = (mesh, registry, trustDomains, fromFilterState, manyProviders);
     }
 
     /// <summary>Filters of an HTTP chain.</summary>
@@ -96,7 +96,7 @@ internal sealed class AccessSecurity
         foreach (var (written, action) in order)
         {
             RBAC? rules = null, shadow = null;
-            foreach (var policy in policies.Where(p => p.Spec.Action == written))
+            foreach (var policy in _policies.Where(p => p.Spec.Action == written))
             {
                 var isDryRun = bool.TryParse(policy.Origin.Annotations.GetValueOrDefault(DryRunAnnotation), out var dry) && dry;
                 Add(isDryRun ? shadow ??= new RBAC { Action = action } : rules ??= new RBAC { Action = action }, policy, forTcp, "", "");
@@ -119,7 +119,7 @@ internal sealed class AccessSecurity
             rbac.Policies[$"{name}[0]{suffix}"] = RbacRules.Never();
             return;
         }
-        var inputs = new RbacRuleInputs(policy.Origin.Namespace, forTcp, rbac.Action, fromFilterState, trustDomains);
+        var inputs = new RbacRuleInputs(policy.Origin.Namespace, forTcp, rbac.Action, _fromFilterState, _trustDomains);
         for (var i = 0; i < policy.Spec.Rules.Count; i++)
         {
             if (RbacRules.Build(policy.Spec.Rules[i] ?? new Rule(), inputs) is { } built) rbac.Policies[$"{name}[{i}]{suffix}"] = built;
@@ -133,12 +133,12 @@ internal sealed class AccessSecurity
     // The rules run as shadow rules: their only effect is a note for the filter behind, which asks the provider when it finds its name in it.
     private IEnumerable<Custom> Customs(bool forTcp)
     {
-        var byProvider = policies.Where(static p => p.Spec.Action == PolicyAction.Custom)
+        var byProvider = _policies.Where(static p => p.Spec.Action == PolicyAction.Custom)
             .GroupBy(static p => p.Spec.Provider?.Name ?? "").OrderBy(static g => g.Key, StringComparer.Ordinal).ToList();
-        var tooMany = byProvider.Count > 1 && !manyProviders;
+        var tooMany = byProvider.Count > 1 && !_manyProviders;
         foreach (var group in byProvider)
         {
-            var provider = tooMany ? null : ExternalAuthorization.Resolve(mesh, registry, group.Key);
+            var provider = tooMany ? null : ExternalAuthorization.Resolve(_mesh, _registry, group.Key);
             var rules = new RBAC { Action = RbacAction.Deny };
             foreach (var policy in group) Add(rules, policy, forTcp, $"{ExternalAuthorization.PolicyPrefix}-{group.Key}-", provider is null ? BadProviderSuffix : "");
             // Whoever can't be asked has not agreed.

@@ -67,39 +67,39 @@ internal sealed record PortMtls(int Port, MtlsMode Mode, DownstreamTlsContext? T
 /// <summary>Mutual TLS of one proxy.</summary>
 internal sealed class PeerSecurity
 {
-    private readonly ProxyInputs inputs;
-    private readonly PeerDemands demands;
-    private readonly IReadOnlyList<string> trustDomains;
+    private readonly ProxyInputs _inputs;
+    private readonly PeerDemands _demands;
+    private readonly IReadOnlyList<string> _trustDomains;
 
     public PeerSecurity(ProxyInputs inputs)
     {
-        this.inputs = inputs;
+        this._inputs = inputs;
         var settings = inputs.Scope.Snapshot.Settings;
         var policies = WorkloadPolicies.PeerAuthentications(inputs.Scope.Snapshot.Policies, inputs.Node.Namespace, settings.RootNamespace, inputs.Scope.Labels);
-        demands = PeerDemands.Compose(policies, settings.RootNamespace);
+        _demands = PeerDemands.Compose(policies, settings.RootNamespace);
         var skips = inputs.Features.Flag("PILOT_SKIP_VALIDATE_TRUST_DOMAIN", false);
-        trustDomains = skips ? [] : TrustDomains.Accepted(inputs.Mesh);
+        _trustDomains = skips ? [] : TrustDomains.Accepted(inputs.Mesh);
     }
 
     /// <summary>Settings of a workload port.</summary>
-    public PortMtls For(int port) => Of(port, demands.For(port));
+    public PortMtls For(int port) => Of(port, _demands.For(port));
 
     /// <summary>Settings of the chains for ports that no service declares: the default, then the ports that differ from it in being named.</summary>
     public IEnumerable<PortMtls> ForUndeclared(IReadOnlySet<int> declared)
     {
-        yield return Of(0, demands.Default);
-        foreach (var port in demands.Ports.Keys.Where(p => !declared.Contains(p)).Order()) yield return Of(port, demands.Ports[port]);
+        yield return Of(0, _demands.Default);
+        foreach (var port in _demands.Ports.Keys.Where(p => !declared.Contains(p)).Order()) yield return Of(port, _demands.Ports[port]);
     }
 
     private PortMtls Of(int port, MtlsMode mode)
     {
         if (mode == MtlsMode.Disable) return new PortMtls(port, mode, null, null);
-        var compliance = inputs.Features.CompliancePolicy;
-        var exchanges = inputs.Features.MetadataExchange && !inputs.Features.DisableMetadataExchangeAlpn;
+        var compliance = _inputs.Features.CompliancePolicy;
+        var exchanges = _inputs.Features.MetadataExchange && !_inputs.Features.DisableMetadataExchangeAlpn;
         return new PortMtls(
             port, mode,
-            TlsContexts.Inbound(inputs.Node, inputs.Mesh, trustDomains, TlsUse.Tcp, compliance, exchanges),
-            TlsContexts.Inbound(inputs.Node, inputs.Mesh, trustDomains, TlsUse.Http, compliance));
+            TlsContexts.Inbound(_inputs.Node, _inputs.Mesh, _trustDomains, TlsUse.Tcp, compliance, exchanges),
+            TlsContexts.Inbound(_inputs.Node, _inputs.Mesh, _trustDomains, TlsUse.Http, compliance));
     }
 }
 

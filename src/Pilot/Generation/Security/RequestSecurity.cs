@@ -16,8 +16,8 @@ internal sealed class RequestSecurity
 {
     private const long DefaultFetchSeconds = 5;
     private const long CacheSeconds = 300;
-    private readonly RequestSecurityInputs inputs;
-    private readonly IReadOnlyList<JWTRule> rules;
+    private readonly RequestSecurityInputs _inputs;
+    private readonly IReadOnlyList<JWTRule> _rules;
 
     public RequestSecurity(ProxyInputs inputs, PolicyTarget target)
         : this(
@@ -32,8 +32,8 @@ internal sealed class RequestSecurity
 
     public RequestSecurity(IEnumerable<JWTRule> rules, RequestSecurityInputs inputs)
     {
-        this.inputs = inputs;
-        this.rules = rules.ToList();
+        this._inputs = inputs;
+        this._rules = rules.ToList();
     }
 
     /// <summary>The rules of policies in an order that does not depend on that of the policies.</summary>
@@ -43,9 +43,9 @@ internal sealed class RequestSecurity
     /// <summary>The filter; none without rules.</summary>
     public IEnumerable<HttpFilter> Http(ListenerClass listenerClass)
     {
-        if (listenerClass == ListenerClass.SidecarOutbound || rules.Count == 0) yield break;
+        if (listenerClass == ListenerClass.SidecarOutbound || _rules.Count == 0) yield break;
         var config = new JwtAuthentication { BypassCorsPreflight = true };
-        for (var i = 0; i < rules.Count; i++) config.Providers[Name(i)] = Provider(rules[i]);
+        for (var i = 0; i < _rules.Count; i++) config.Providers[Name(i)] = Provider(_rules[i]);
         config.Rules.Add(new RequirementRule { Match = new RouteMatch { Prefix = "/" }, Requires = Requirement() });
         yield return HttpFilters.Named(ClaimMatches.FilterName, config);
     }
@@ -56,10 +56,10 @@ internal sealed class RequestSecurity
     // is enough, and the absence of all is no error.
     private JwtRequirement Requirement()
     {
-        if (rules.Count == 1) return Optional(0);
+        if (_rules.Count == 1) return Optional(0);
         var any = new JwtRequirementOrList();
         var all = new JwtRequirementAndList();
-        for (var i = 0; i < rules.Count; i++)
+        for (var i = 0; i < _rules.Count; i++)
         {
             any.Requirements.Add(new JwtRequirement { ProviderName = Name(i) });
             all.Requirements.Add(Optional(i));
@@ -71,7 +71,7 @@ internal sealed class RequestSecurity
     private JwtRequirement Optional(int index)
     {
         var provider = new JwtRequirement { ProviderName = Name(index) };
-        if (rules[index].Presence == JWTRule.Types.Presence.Required) return provider;
+        if (_rules[index].Presence == JWTRule.Types.Presence.Required) return provider;
         var either = new JwtRequirementOrList();
         either.Requirements.Add(provider);
         either.Requirements.Add(new JwtRequirement { AllowMissing = new Empty() });
@@ -86,7 +86,7 @@ internal sealed class RequestSecurity
             Forward = rule.ForwardOriginalToken,
             ForwardPayloadHeader = rule.OutputPayloadToHeader,
             PayloadInMetadata = "payload",
-            ClearRouteCache = inputs.ClearsRouteCache,
+            ClearRouteCache = _inputs.ClearsRouteCache,
             NormalizePayloadInMetadata = new JwtProvider.Types.NormalizePayload(),
         };
         provider.Audiences.Add(rule.Audiences);
@@ -103,15 +103,15 @@ internal sealed class RequestSecurity
     private void ApplyKeys(JwtProvider provider, JWTRule rule)
     {
         if (rule.Jwks.Length == 0 && rule.JwksUri.Length > 0 && Remote(rule) is { } remote) provider.RemoteJwks = remote;
-        else provider.LocalJwks = new DataSource { InlineString = rule.Jwks.Length > 0 ? rule.Jwks : inputs.Keys(rule.Issuer, rule.JwksUri) };
+        else provider.LocalJwks = new DataSource { InlineString = rule.Jwks.Length > 0 ? rule.Jwks : _inputs.Keys(rule.Issuer, rule.JwksUri) };
     }
 
     // The mode decides who fetches the keys: the control plane, the proxy, or the proxy where it has a cluster for it.
     private RemoteJwks? Remote(JWTRule rule)
     {
-        var mode = inputs.Mode.ToLowerInvariant();
+        var mode = _inputs.Mode.ToLowerInvariant();
         if (mode is not ("true" or "envoy" or "hybrid") || JwksAddress.Parse(rule.JwksUri) is not { } address) return null;
-        var known = Providers.Cluster(inputs.Registry, address.Host, (uint)address.Port);
+        var known = Providers.Cluster(_inputs.Registry, address.Host, (uint)address.Port);
         if (known is null && mode == "hybrid") return null;
         return new RemoteJwks
         {

@@ -43,24 +43,24 @@ public sealed class AccessLogs
     private static readonly string[] LongPeerState =
         [.. PeerState, "wasm.upstream_peer", "wasm.upstream_peer_id", "wasm.downstream_peer", "wasm.downstream_peer_id"];
 
-    private readonly MeshConfig mesh;
-    private readonly RegistryView registry;
-    private readonly TelemetryScope scope;
+    private readonly MeshConfig _mesh;
+    private readonly RegistryView _registry;
+    private readonly TelemetryScope _scope;
 
     /// <summary>Access logs as the scope asks for them.</summary>
-    public AccessLogs(MeshConfig mesh, RegistryView registry, TelemetryScope scope) => (this.mesh, this.registry, this.scope) = (mesh, registry, scope);
+    public AccessLogs(MeshConfig mesh, RegistryView registry, TelemetryScope scope) => (this._mesh, this._registry, this._scope) = (mesh, registry, scope);
 
     /// <summary>The logs of one place.</summary>
     public IReadOnlyList<AccessLog> For(LogPlace place, ListenerClass listenerClass)
     {
-        if (place == LogPlace.Listener && mesh.DisableEnvoyListenerLog) return [];
-        var choices = AccessLogSelection.Of(scope, mesh, listenerClass);
+        if (place == LogPlace.Listener && _mesh.DisableEnvoyListenerLog) return [];
+        var choices = AccessLogSelection.Of(_scope, _mesh, listenerClass);
         // Without a usable provider the older mesh settings count, unless logging was switched off on purpose.
         if (choices is null) return FromMesh(place);
         var logs = new List<AccessLog>();
         foreach (var choice in choices)
         {
-            if (Providers.Find(mesh, choice.Name) is not { } provider || Log(provider) is not { } log) continue;
+            if (Providers.Find(_mesh, choice.Name) is not { } provider || Log(provider) is not { } log) continue;
             log.Filter = And(PlaceFilter(place), choice.Filter.Length > 0 ? Cel(choice.Filter) : null);
             logs.Add(log);
         }
@@ -72,17 +72,17 @@ public sealed class AccessLogs
     private List<AccessLog> FromMesh(LogPlace place)
     {
         var logs = new List<AccessLog>();
-        if (mesh.AccessLogFile.Length > 0) logs.Add(MeshFile(mesh.AccessLogFile));
-        if (mesh.EnableEnvoyAccessLogService) logs.Add(MeshService(place));
+        if (_mesh.AccessLogFile.Length > 0) logs.Add(MeshFile(_mesh.AccessLogFile));
+        if (_mesh.EnableEnvoyAccessLogService) logs.Add(MeshService(place));
         foreach (var log in logs) log.Filter = PlaceFilter(place);
         return logs;
     }
 
     private AccessLog MeshFile(string path)
     {
-        var format = mesh.AccessLogEncoding == MeshConfig.Types.AccessLogEncoding.Json
-            ? LogFormats.Json(LogFormats.Parse(mesh.AccessLogFormat))
-            : LogFormats.Text(LogFormats.TextOrDefault(mesh.AccessLogFormat));
+        var format = _mesh.AccessLogEncoding == MeshConfig.Types.AccessLogEncoding.Json
+            ? LogFormats.Json(LogFormats.Parse(_mesh.AccessLogFormat))
+            : LogFormats.Text(LogFormats.TextOrDefault(_mesh.AccessLogFormat));
         return Named(FileName, new FileAccessLog { Path = path, LogFormat = format });
     }
 
@@ -120,7 +120,7 @@ public sealed class AccessLogs
 
     private AccessLog? Http(Provider.Types.EnvoyHttpGrpcV3LogProvider als)
     {
-        if (Providers.Cluster(registry, als.Service, als.Port) is not var (host, cluster)) return null;
+        if (Providers.Cluster(_registry, als.Service, als.Port) is not var (host, cluster)) return null;
         var config = new HttpGrpcAccessLogConfig { CommonConfig = Grpc(Or(als.LogName, "http_envoy_accesslog"), cluster, host, State(als.FilterStateObjectsToLog)) };
         config.AdditionalRequestHeadersToLog.Add(als.AdditionalRequestHeadersToLog);
         config.AdditionalResponseHeadersToLog.Add(als.AdditionalResponseHeadersToLog);
@@ -129,13 +129,13 @@ public sealed class AccessLogs
     }
 
     private AccessLog? Tcp(Provider.Types.EnvoyTcpGrpcV3LogProvider als) =>
-        Providers.Cluster(registry, als.Service, als.Port) is not var (host, cluster)
+        Providers.Cluster(_registry, als.Service, als.Port) is not var (host, cluster)
             ? null
             : Named(TcpGrpcName, new TcpGrpcAccessLogConfig { CommonConfig = Grpc(Or(als.LogName, "tcp_envoy_accesslog"), cluster, host, State(als.FilterStateObjectsToLog)) });
 
     private AccessLog? Otel(Provider.Types.EnvoyOpenTelemetryLogProvider als)
     {
-        if (Providers.Cluster(registry, als.Service, als.Port) is not var (host, cluster)) return null;
+        if (Providers.Cluster(_registry, als.Service, als.Port) is not var (host, cluster)) return null;
         var text = als.LogFormat is { Text.Length: > 0 } format ? format.Text : LogFormats.DefaultText;
         var config = new OpenTelemetryAccessLogConfig
         {

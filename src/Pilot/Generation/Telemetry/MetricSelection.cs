@@ -61,25 +61,25 @@ public static class MetricSelection
 
     private sealed class Merge
     {
-        private readonly Side client = new();
-        private readonly Side server = new();
+        private readonly Side _client = new();
+        private readonly Side _server = new();
 
         public Duration? Interval { get; set; }
 
         public void Apply(MetricsOverrides change)
         {
             var mode = change.Match?.Mode ?? WorkloadMode.ClientAndServer;
-            if (mode != WorkloadMode.Server) client.Apply(change);
-            if (mode != WorkloadMode.Client) server.Apply(change);
+            if (mode != WorkloadMode.Server) _client.Apply(change);
+            if (mode != WorkloadMode.Client) _server.Apply(change);
         }
 
-        public ProviderMetrics Result() => new(client.Result(), server.Result(), Interval);
+        public ProviderMetrics Result() => new(_client.Result(), _server.Result(), Interval);
     }
 
     private sealed class Side
     {
-        private readonly SortedDictionary<string, (bool Disabled, SortedDictionary<string, string?> Tags)> metrics = new(StringComparer.Ordinal);
-        private bool disabled;
+        private readonly SortedDictionary<string, (bool Disabled, SortedDictionary<string, string?> Tags)> _metrics = new(StringComparer.Ordinal);
+        private bool _disabled;
 
         // Switching off everything drops the whole filter; any later word about a metric brings it back.
         public void Apply(MetricsOverrides change)
@@ -87,19 +87,19 @@ public static class MetricSelection
             var names = Names(change.Match).ToList();
             if (names.Count == All.Length && change.Disabled == true)
             {
-                disabled = true;
+                _disabled = true;
                 return;
             }
-            disabled = false;
+            _disabled = false;
             foreach (var name in names)
             {
-                var (isDisabled, tags) = metrics.TryGetValue(name, out var known) ? known : (false, new SortedDictionary<string, string?>(StringComparer.Ordinal));
+                var (isDisabled, tags) = _metrics.TryGetValue(name, out var known) ? known : (false, new SortedDictionary<string, string?>(StringComparer.Ordinal));
                 foreach (var (tag, value) in change.TagOverrides) tags[tag] = value.Operation == TagOperation.Remove ? null : value.Value;
-                metrics[name] = (change.Disabled ?? isDisabled, tags);
+                _metrics[name] = (change.Disabled ?? isDisabled, tags);
             }
         }
 
-        public MetricSide Result() => new(disabled, metrics.Select(static m => new MetricOverride(m.Key, m.Value.Disabled, m.Value.Tags)).ToList());
+        public MetricSide Result() => new(_disabled, _metrics.Select(static m => new MetricOverride(m.Key, m.Value.Disabled, m.Value.Tags)).ToList());
     }
 
     private static IEnumerable<string> Names(MetricSelector? match)

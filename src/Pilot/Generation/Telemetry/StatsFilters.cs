@@ -31,19 +31,19 @@ public sealed class StatsFilters
         ["GRPC_RESPONSE_MESSAGES"] = "response_messages_total",
     };
 
-    private readonly IReadOnlyList<ProviderMetrics> metrics;
-    private readonly bool isWaypoint;
-    private readonly Duration? rotation;
-    private readonly Duration? deletion;
+    private readonly IReadOnlyList<ProviderMetrics> _metrics;
+    private readonly bool _isWaypoint;
+    private readonly Duration? _rotation;
+    private readonly Duration? _deletion;
 
     /// <summary>Filters as the scope asks for them. Prometheus is the only provider that reports metrics from the proxy.</summary>
     public StatsFilters(MeshConfig mesh, TelemetryScope scope, bool isWaypoint, Features? features = null)
     {
         ArgumentNullException.ThrowIfNull(scope);
-        this.isWaypoint = isWaypoint;
-        rotation = Interval(features?.Text("METRIC_ROTATION_INTERVAL", "") ?? "", TimeSpan.Zero);
-        deletion = Interval(features?.Text("METRIC_GRACEFUL_DELETION_INTERVAL", "") ?? "", DefaultDeletion);
-        metrics = MetricSelection.Of(scope.Levels.SelectMany(static l => l.Metrics), mesh)
+        this._isWaypoint = isWaypoint;
+        _rotation = Interval(features?.Text("METRIC_ROTATION_INTERVAL", "") ?? "", TimeSpan.Zero);
+        _deletion = Interval(features?.Text("METRIC_GRACEFUL_DELETION_INTERVAL", "") ?? "", DefaultDeletion);
+        _metrics = MetricSelection.Of(scope.Levels.SelectMany(static l => l.Metrics), mesh)
             .Where(m => Providers.Find(mesh, m.Key)?.ProviderCase == Provider.ProviderOneofCase.Prometheus)
             .Select(static m => m.Value).ToList();
     }
@@ -59,7 +59,7 @@ public sealed class StatsFilters
     /// <summary>The settings of each filter.</summary>
     public IEnumerable<PluginConfig> Configs(ListenerClass listenerClass)
     {
-        foreach (var provider in metrics)
+        foreach (var provider in _metrics)
         {
             var side = listenerClass == ListenerClass.SidecarInbound ? provider.Server : provider.Client;
             if (side.IsDisabled) continue;
@@ -68,9 +68,9 @@ public sealed class StatsFilters
                 // A server or gateway must not let the caller choose the service name that is reported.
                 DisableHostHeaderFallback = listenerClass != ListenerClass.SidecarOutbound,
                 TcpReportingDuration = provider.ReportingInterval,
-                RotationInterval = rotation,
-                GracefulDeletionInterval = deletion,
-                Reporter = isWaypoint ? Reporter.ServerGateway : Reporter.Unspecified,
+                RotationInterval = _rotation,
+                GracefulDeletionInterval = _deletion,
+                Reporter = _isWaypoint ? Reporter.ServerGateway : Reporter.Unspecified,
             };
             config.Metrics.Add(side.Overrides.Select(Metric));
             yield return config;

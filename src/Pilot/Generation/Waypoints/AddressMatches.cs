@@ -13,7 +13,7 @@ namespace Lateen.Pilot.Generation.Waypoints;
 /// <summary>Chooses filter chains by the address meant, then by port, then by what the first bytes look like.</summary>
 internal sealed class AddressMatches
 {
-    private readonly IPMatcher matcher = new();
+    private readonly IPMatcher _matcher = new();
 
     /// <summary>Chains by port for the addresses of a service; where both are named the first bytes decide.</summary>
     public void AddPorts(IEnumerable<string> addresses, IReadOnlyList<(int Port, string? Http, string? Tcp)> ports)
@@ -31,7 +31,7 @@ internal sealed class AddressMatches
     /// <summary>The whole matcher.</summary>
     public Matcher Build() => new()
     {
-        MatcherTree = new Tree { Input = Input("ip", new DestinationIPInput()), CustomMatch = Input("ip", matcher) },
+        MatcherTree = new Tree { Input = Input("ip", new DestinationIPInput()), CustomMatch = Input("ip", _matcher) },
     };
 
     private void Add(IEnumerable<string> addresses, Matcher inner)
@@ -41,7 +41,7 @@ internal sealed class AddressMatches
         {
             if (Listeners.FilterChainPlan.CidrOf(address) is { } cidr) range.Ranges.Add(new CidrRange { AddressPrefix = cidr.AddressPrefix, PrefixLen = cidr.PrefixLen });
         }
-        if (range.Ranges.Count > 0) matcher.RangeMatchers.Add(range);
+        if (range.Ranges.Count > 0) _matcher.RangeMatchers.Add(range);
     }
 
     private static Matcher Sniffed(string http, string tcp)

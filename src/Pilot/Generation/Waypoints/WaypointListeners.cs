@@ -24,13 +24,13 @@ internal sealed class WaypointListeners(ListenerParts parts)
     private const string DirectTcp = "direct-tcp";
     private const string DirectHttp = "direct-http";
 
-    private readonly ProxyInputs inputs = parts.Inputs;
-    private readonly WaypointScope scope = WaypointScope.Of(parts.Inputs.Scope);
+    private readonly ProxyInputs _inputs = parts.Inputs;
+    private readonly WaypointScope _scope = WaypointScope.Of(parts.Inputs.Scope);
 
     /// <summary>Makes them.</summary>
     public IReadOnlyList<Listener> Build() =>
     [
-        Main(), TunnelListeners.TakesTunnels(inputs), TunnelListeners.OpensTunnels(), TunnelListeners.OpensInnerTunnels(inputs.Scope.Network), TunnelListeners.OpensOuterTunnels(),
+        Main(), TunnelListeners.TakesTunnels(_inputs), TunnelListeners.OpensTunnels(), TunnelListeners.OpensInnerTunnels(_inputs.Scope.Network), TunnelListeners.OpensOuterTunnels(),
     ];
 
     /// <summary>Whether the workload asks that requests carry who the client is.</summary>
@@ -41,8 +41,8 @@ internal sealed class WaypointListeners(ListenerParts parts)
         var byAddress = new AddressMatches();
         var chains = new List<FilterChain>();
         var spared = new List<int>();
-        foreach (var service in scope.Services) chains.AddRange(OfService(service, byAddress, spared));
-        byAddress.AddSniffed(scope.Workloads.SelectMany(static w => w.Addresses).Select(static bytes => new System.Net.IPAddress(bytes.Span).ToString()), DirectHttp, DirectTcp);
+        foreach (var service in _scope.Services) chains.AddRange(OfService(service, byAddress, spared));
+        byAddress.AddSniffed(_scope.Workloads.SelectMany(static w => w.Addresses).Select(static bytes => new System.Net.IPAddress(bytes.Span).ToString()), DirectHttp, DirectTcp);
         chains.Add(new FilterChain { Name = DirectTcp, Filters = { StateFilters.OfDirect(), Tcp(null, Encapsulate, new ServicePort("unknown", 0, Protocol.Tcp)) } });
         chains.Add(new FilterChain { Name = DirectHttp, Filters = { StateFilters.OfDirect(), Http(null, new ServicePort("unknown", 0, Protocol.Http), Encapsulate, DefaultRoute(null, 0, Encapsulate)) } });
         var listener = new Listener
@@ -55,8 +55,8 @@ internal sealed class WaypointListeners(ListenerParts parts)
             FilterChains = { chains },
         };
         // Workloads are reached on any port, so that none of them is known to need no look.
-        listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn(scope.Workloads.Count > 0 ? [] : spared.Distinct().ToList()));
-        var ports = scope.Services.SelectMany(static service => service.Ports).Where(static port => port.Protocol != Protocol.Udp).ToList();
+        listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn(_scope.Workloads.Count > 0 ? [] : spared.Distinct().ToList()));
+        var ports = _scope.Services.SelectMany(static service => service.Ports).Where(static port => port.Protocol != Protocol.Udp).ToList();
         var plain = ports.Where(static port => !port.Protocol.IsTls()).Select(static port => port.Number).Distinct().ToList();
         if (ports.Exists(static port => port.Protocol.IsTls())) listener.ListenerFilters.Add(ListenerFilters.TlsInspector().ExceptOn(plain));
         return listener;
@@ -83,7 +83,7 @@ internal sealed class WaypointListeners(ListenerParts parts)
             if (http is null || tcp is null) spared.Add(port.Number);
             byPort.Add((port.Number, http, tcp));
         }
-        byAddress.AddPorts(WaypointAddresses.Of(service, scope.Messages.GetValueOrDefault($"{service.Namespace}/{service.Hostname}"), inputs), byPort);
+        byAddress.AddPorts(WaypointAddresses.Of(service, _scope.Messages.GetValueOrDefault($"{service.Namespace}/{service.Hostname}"), _inputs), byPort);
         return chains;
     }
 
@@ -96,9 +96,9 @@ internal sealed class WaypointListeners(ListenerParts parts)
             Class = ListenerClass.SidecarInbound,
             Protocol = port.Protocol,
             Routes = routes,
-            StatPrefix = $"inbound_{inputs.Node.Wildcards()[0]}_{port.Number};",
+            StatPrefix = $"inbound_{_inputs.Node.Wildcards()[0]}_{port.Number};",
             Port = port.Number,
-            Base = HttpPlan.WithHeaders(inputs.Config, ListenerClass.SidecarInbound),
+            Base = HttpPlan.WithHeaders(_inputs.Config, ListenerClass.SidecarInbound),
             IsTunneled = true,
             IsWaypoint = true,
             PolicyService = service,
@@ -111,23 +111,23 @@ internal sealed class WaypointListeners(ListenerParts parts)
     /// <summary>Routes of a port: by the rules for the host, else all to the service.</summary>
     public RouteConfiguration RoutesOf(Service service, ServicePort port, string cluster)
     {
-        if (scope.RuleOf(service.Hostname) is not { } meant) return DefaultRoute(service, port.Number, cluster);
+        if (_scope.RuleOf(service.Hostname) is not { } meant) return DefaultRoute(service, port.Number, cluster);
         var routes = RouteTranslator.Translate(new RouteRulesInputs
         {
             Rules = RouteRules.Of(meant),
-            ProxyLabels = inputs.Scope.Labels,
-            ProxyNamespace = inputs.Node.Namespace,
+            ProxyLabels = _inputs.Scope.Labels,
+            ProxyNamespace = _inputs.Node.Namespace,
             ListenPort = port.Number,
             Gateways = new HashSet<string>(["mesh"], StringComparer.Ordinal),
-            Mesh = inputs.Mesh,
-            Config = inputs.Config,
+            Mesh = _inputs.Mesh,
+            Config = _inputs.Config,
             Lookups = new RouteLookups
             {
-                Service = inputs.Service,
-                Hash = d => HashPolicies.ForDestination(inputs.DestinationRule(d.Host), d),
+                Service = _inputs.Service,
+                Hash = d => HashPolicies.ForDestination(_inputs.DestinationRule(d.Host), d),
                 Cluster = ClusterOf,
             },
-            MarksMirroredHosts = !inputs.Features.DisableShadowHostSuffix,
+            MarksMirroredHosts = !_inputs.Features.DisableShadowHostSuffix,
         });
         return routes.Count == 0 ? DefaultRoute(service, port.Number, cluster) : parts.Patches.WaypointRoutes(Configuration(cluster, port.Number, routes));
     }
@@ -135,15 +135,15 @@ internal sealed class WaypointListeners(ListenerParts parts)
     // What the waypoint serves itself it reaches by its own clusters.
     private string ClusterOf(Istio.Networking.V1Alpha3.Destination destination, Service? service, int listenPort)
     {
-        if (service is null || !scope.Serves(service.Hostname) || destination.Host.Length == 0) return DestinationClusters.Outbound(destination, service, listenPort);
+        if (service is null || !_scope.Serves(service.Hostname) || destination.Host.Length == 0) return DestinationClusters.Outbound(destination, service, listenPort);
         var port = destination.Port is { } named ? (int)named.Number : service.Ports.Length == 1 ? service.Ports[0].Number : listenPort;
         return ClusterNames.InboundVip(port, WaypointScope.Http, destination.Subset, service.Hostname);
     }
 
     private RouteConfiguration DefaultRoute(Service? service, int port, string cluster)
     {
-        var hash = service is null ? null : HashPolicies.ForService(inputs.DestinationRule(service.Hostname), port);
-        var route = DefaultRoutes.Outbound(cluster, $"{service?.Hostname}:{port}/*", inputs.Mesh.DefaultHttpRetryPolicy, hash is not null);
+        var hash = service is null ? null : HashPolicies.ForService(_inputs.DestinationRule(service.Hostname), port);
+        var route = DefaultRoutes.Outbound(cluster, $"{service?.Hostname}:{port}/*", _inputs.Mesh.DefaultHttpRetryPolicy, hash is not null);
         if (HashPolicies.Of(hash) is { } policy) route.Route_.HashPolicy.Add(policy);
         var configuration = Configuration(cluster, port, [route]);
         configuration.MaxDirectResponseBodySizeBytes = DefaultRoutes.DirectResponseBytesMax;
@@ -158,7 +158,7 @@ internal sealed class WaypointListeners(ListenerParts parts)
             ValidateClusters = false,
             VirtualHosts = { new VirtualHost { Name = $"inbound|http|{port}", Domains = { "*" }, Routes = { routes } } },
         };
-        if (!ShowsClients(inputs.Node)) return configuration;
+        if (!ShowsClients(_inputs.Node)) return configuration;
         configuration.RequestHeadersToAdd.Add(new HeaderValueOption
         {
             Header = new HeaderValue { Key = ClientCertificateHeader, Value = "By=%FILTER_STATE(io.istio.local_principal:PLAIN)%;URI=%FILTER_STATE(io.istio.peer_principal:PLAIN)%" },

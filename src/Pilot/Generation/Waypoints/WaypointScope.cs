@@ -24,18 +24,18 @@ internal sealed class WaypointScope
     public const string Tcp = "tcp";
 
     private static readonly ConditionalWeakTable<ProxyScope, WaypointScope> Made = [];
-    private readonly ProxyScope scope;
-    private readonly Dictionary<string, Service> byHost;
+    private readonly ProxyScope _scope;
+    private readonly Dictionary<string, Service> _byHost;
 
     private WaypointScope(ProxyScope scope)
     {
-        this.scope = scope;
+        this._scope = scope;
         var view = AmbientView.Of(scope.Snapshot);
         var name = $"{scope.Node.Namespace}/{scope.Node.Labels.GetValueOrDefault(WaypointBindings.InstanceLabel, "")}";
         var bound = view.Services.Where(service => service.Waypoint == name).ToDictionary(static service => service.Key);
         Services = scope.Imports.Services.Where(service => bound.ContainsKey($"{service.Namespace}/{service.Hostname}")).ToList();
         Workloads = view.Waypoints.TryGetValue(name, out var own) ? view.Workloads.Where(workload => own.Address.Equals(workload.Waypoint)).ToList() : [];
-        byHost = Services.DistinctBy(static service => service.Hostname).ToDictionary(static service => service.Hostname);
+        _byHost = Services.DistinctBy(static service => service.Hostname).ToDictionary(static service => service.Hostname);
         Messages = bound;
     }
 
@@ -56,12 +56,12 @@ internal sealed class WaypointScope
         protocol == Protocol.Udp ? [] : protocol.IsUnsupported() ? [Tcp, Http] : [protocol.IsHttp() ? Http : Tcp];
 
     /// <summary>Whether the waypoint stands in front of a host.</summary>
-    public bool Serves(string host) => byHost.ContainsKey(host);
+    public bool Serves(string host) => _byHost.ContainsKey(host);
 
     /// <summary>The rules for a host: of the most specific name.</summary>
     public Meant<VirtualService>? RuleOf(string host)
     {
-        var rules = scope.Imports.EgressListeners.SelectMany(static listener => listener.VirtualServices).ToList();
+        var rules = _scope.Imports.EgressListeners.SelectMany(static listener => listener.VirtualServices).ToList();
         return rules.Find(rule => rule.Spec.Hosts.Contains(host))
             ?? rules.Where(rule => rule.Spec.Hosts.Any(pattern => pattern.StartsWith('*') && Meaning.Compile.Hosts.Matches(host, pattern)))
                 .MaxBy(rule => rule.Spec.Hosts.Where(pattern => Meaning.Compile.Hosts.Matches(host, pattern)).Max(static pattern => pattern.Length));
@@ -71,6 +71,6 @@ internal sealed class WaypointScope
     public IEnumerable<Service> Outbound()
     {
         var hosts = Services.Select(service => RuleOf(service.Hostname)).OfType<Meant<VirtualService>>().SelectMany(static rule => Destinations.Of(rule.Spec)).Select(static d => d.Host).ToHashSet();
-        return scope.Imports.Services.Where(service => hosts.Contains(service.Hostname) && (!byHost.TryGetValue(service.Hostname, out var own) || own.MeshExternal));
+        return _scope.Imports.Services.Where(service => hosts.Contains(service.Hostname) && (!_byHost.TryGetValue(service.Hostname, out var own) || own.MeshExternal));
     }
 }

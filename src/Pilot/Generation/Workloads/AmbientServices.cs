@@ -26,7 +26,7 @@ namespace Lateen.Pilot.Generation.Workloads;
 internal sealed class AmbientServices(AmbientWorld world)
 {
     private const string AllocateLabel = "networking.istio.io/enable-autoallocate-ip";
-    private readonly WaypointBindings bindings = new(world);
+    private readonly WaypointBindings _bindings = new(world);
 
     // ---- Kubernetes
 
@@ -36,7 +36,7 @@ internal sealed class AmbientServices(AmbientWorld world)
         var spec = resource.Spec.Spec ?? new();
         if (spec.Type == "ExternalName") return null;
         var marks = ObjectMarks.Of(resource.Metadata);
-        var (waypoint, problem) = bindings.OfService(marks);
+        var (waypoint, problem) = _bindings.OfService(marks);
         var message = new Service
         {
             Name = resource.Name,
@@ -109,7 +109,7 @@ internal sealed class AmbientServices(AmbientWorld world)
     {
         var entry = resource.Spec;
         var marks = ObjectMarks.Of(resource.Metadata);
-        var (waypoint, problem) = bindings.OfService(marks);
+        var (waypoint, problem) = _bindings.OfService(marks);
         // What other namespaces may not see can't be served by a waypoint of theirs.
         if (isHidden && waypoint is { } foreign && foreign.Namespace != resource.Namespace)
         {
@@ -165,7 +165,7 @@ internal sealed class AmbientServices(AmbientWorld world)
     private BindingProblem? Bind(Service message, ObjectMarks marks, Waypoint? waypoint)
     {
         message.IngressUseWaypoint = waypoint is not null && WaypointBindings.FromIngress(marks.Labels, world.LabelsOf(marks.Namespace)).Uses;
-        var (shares, problem) = bindings.Shares(marks, waypoint);
+        var (shares, problem) = _bindings.Shares(marks, waypoint);
         message.WeightedWaypoints.Add(shares);
         return problem;
     }

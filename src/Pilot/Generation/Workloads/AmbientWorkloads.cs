@@ -25,7 +25,7 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
     private const string WorkloadLabel = "service.istio.io/workload-name";
     private const string ServiceLabel = "kubernetes.io/service-name";
 
-    private readonly WaypointBindings bindings = new(world);
+    private readonly WaypointBindings _bindings = new(world);
 
     // ---- pods
 
@@ -237,7 +237,7 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
         if (world.PeerPolicies is { } peers) made.AuthorizationPolicies.Add(NodePeerPolicies.NamesFor(peers, marks.Namespace, marks.Labels));
         if (world.AdmitsWaypoints)
         {
-            var own = binding is null || bindings.InstanceOf(binding) is not null ? null : bindings.OfWorkload(binding).Waypoint?.FullName;
+            var own = binding is null || _bindings.InstanceOf(binding) is not null ? null : _bindings.OfWorkload(binding).Waypoint?.FullName;
             var all = world.Services.Where(s => made.Services.ContainsKey(s.Key)).Select(static s => s.Waypoint).Append(own ?? "");
             made.AuthorizationPolicies.Add(WaypointPolicies.NamesFor(world, all));
         }
@@ -248,7 +248,7 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
 
     private void Bind(WorkloadMessage made, ObjectMarks marks)
     {
-        if (bindings.InstanceOf(marks) is not { } own) made.Waypoint = bindings.OfWorkload(marks).Waypoint?.Address;
+        if (_bindings.InstanceOf(marks) is not { } own) made.Waypoint = _bindings.OfWorkload(marks).Waypoint?.Address;
         else if (own.Binding is { } binding) made.ApplicationTunnel = new ApplicationTunnel { Protocol = binding.Protocol, Port = binding.Port };
     }
 

@@ -9,19 +9,19 @@ namespace Lateen.Pilot.Generation.Workloads;
 /// <summary>WDS: services and workloads of the ambient mode, for those who ask; the same for all.</summary>
 public sealed class AddressGenerator : IResourceGenerator
 {
-    private readonly GenerationCache<MeshSnapshot, IReadOnlyList<WireResource>> made = new();
+    private readonly GenerationCache<MeshSnapshot, IReadOnlyList<WireResource>> _made = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Address;
 
     /// <inheritdoc/>
-    public void BeginSnapshot() => made.Turn();
+    public void BeginSnapshot() => _made.Turn();
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (!scope.Snapshot.Settings.Features.Ambient) return [];
-        return WorkloadMessages.Asked(made.GetOrMake(scope.Snapshot, Make), names);
+        return WorkloadMessages.Asked(_made.GetOrMake(scope.Snapshot, Make), names);
     }
 
     private static List<WireResource> Make(MeshSnapshot snapshot)
@@ -38,19 +38,19 @@ public sealed class AddressGenerator : IResourceGenerator
 /// <summary>WDS for clients that want workloads only.</summary>
 public sealed class WorkloadGenerator : IResourceGenerator
 {
-    private readonly GenerationCache<MeshSnapshot, IReadOnlyList<WireResource>> made = new();
+    private readonly GenerationCache<MeshSnapshot, IReadOnlyList<WireResource>> _made = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Workload;
 
     /// <inheritdoc/>
-    public void BeginSnapshot() => made.Turn();
+    public void BeginSnapshot() => _made.Turn();
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (!scope.Snapshot.Settings.Features.Ambient) return [];
-        var all = made.GetOrMake(scope.Snapshot, static snapshot => AmbientView.Of(snapshot).Workloads.Select(static w => WireResource.Of(w.Uid, w, WorkloadMessages.AliasesOf(w))).ToList());
+        var all = _made.GetOrMake(scope.Snapshot, static snapshot => AmbientView.Of(snapshot).Workloads.Select(static w => WireResource.Of(w.Uid, w, WorkloadMessages.AliasesOf(w))).ToList());
         return WorkloadMessages.Asked(all, names);
     }
 }
@@ -58,19 +58,19 @@ public sealed class WorkloadGenerator : IResourceGenerator
 /// <summary>Policies that node proxies enforce.</summary>
 public sealed class AuthorizationGenerator : IResourceGenerator
 {
-    private readonly GenerationCache<MeshSnapshot, IReadOnlyList<WireResource>> made = new();
+    private readonly GenerationCache<MeshSnapshot, IReadOnlyList<WireResource>> _made = new();
 
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Authorization;
 
     /// <inheritdoc/>
-    public void BeginSnapshot() => made.Turn();
+    public void BeginSnapshot() => _made.Turn();
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (!scope.Snapshot.Settings.Features.Ambient) return [];
-        var all = made.GetOrMake(scope.Snapshot, static snapshot => AmbientView.Of(snapshot).Policies.Select(static p => WireResource.Of($"{p.Namespace}/{p.Name}", p)).ToList());
+        var all = _made.GetOrMake(scope.Snapshot, static snapshot => AmbientView.Of(snapshot).Policies.Select(static p => WireResource.Of($"{p.Namespace}/{p.Name}", p)).ToList());
         return WorkloadMessages.Asked(all, names);
     }
 }

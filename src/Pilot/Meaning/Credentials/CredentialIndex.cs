@@ -21,8 +21,8 @@ public sealed class CredentialIndex
 {
     private const string CaSuffix = "-cacert";
 
-    private readonly FrozenDictionary<(string Namespace, string Name), Secret> secrets;
-    private readonly FrozenDictionary<(string Namespace, string Name), ConfigMap> maps;
+    private readonly FrozenDictionary<(string Namespace, string Name), Secret> _secrets;
+    private readonly FrozenDictionary<(string Namespace, string Name), ConfigMap> _maps;
 
     /// <summary>Nothing.</summary>
     public static readonly CredentialIndex Empty = new([], []);
@@ -30,15 +30,15 @@ public sealed class CredentialIndex
     /// <summary>An index over these objects.</summary>
     public CredentialIndex(IEnumerable<Resource<Secret>> secrets, IEnumerable<Resource<ConfigMap>> maps)
     {
-        this.secrets = secrets.ToFrozenDictionary(static secret => (secret.Namespace, secret.Name), static secret => secret.Spec);
-        this.maps = maps.ToFrozenDictionary(static map => (map.Namespace, map.Name), static map => map.Spec);
+        this._secrets = secrets.ToFrozenDictionary(static secret => (secret.Namespace, secret.Name), static secret => secret.Spec);
+        this._maps = maps.ToFrozenDictionary(static map => (map.Namespace, map.Name), static map => map.Spec);
     }
 
     /// <summary>The pair of a credential; null where there is none, or where half of it is missing.</summary>
     public KeyPair? PairOf(CredentialName name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        if (name.Source == CredentialSource.ConfigMap || !secrets.TryGetValue((name.Namespace, name.Name), out var secret)) return null;
+        if (name.Source == CredentialSource.ConfigMap || !_secrets.TryGetValue((name.Namespace, name.Name), out var secret)) return null;
         // Secrets without a type of Kubernetes' use shorter names.
         var (chain, key) = (Value(secret, "cert"), Value(secret, "key"));
         if (chain.IsEmpty || key.IsEmpty) (chain, key) = (Value(secret, "tls.crt"), Value(secret, "tls.key"));
@@ -51,8 +51,8 @@ public sealed class CredentialIndex
         ArgumentNullException.ThrowIfNull(name);
         var bare = name.Name.EndsWith(CaSuffix, StringComparison.Ordinal) ? name.Name[..^CaSuffix.Length] : name.Name;
         if (name.Source == CredentialSource.ConfigMap)
-            return maps.TryGetValue((name.Namespace, bare), out var map) ? Anchors(Text(map, "ca.crt"), Text(map, "ca.crl")) : null;
-        if (!secrets.TryGetValue((name.Namespace, name.Name), out var secret) && !secrets.TryGetValue((name.Namespace, bare), out secret)) return null;
+            return _maps.TryGetValue((name.Namespace, bare), out var map) ? Anchors(Text(map, "ca.crt"), Text(map, "ca.crl")) : null;
+        if (!_secrets.TryGetValue((name.Namespace, name.Name), out var secret) && !_secrets.TryGetValue((name.Namespace, bare), out secret)) return null;
         var certificates = Value(secret, "cacert");
         return Anchors(certificates.IsEmpty ? Value(secret, "ca.crt") : certificates, Value(secret, "ca.crl"));
     }

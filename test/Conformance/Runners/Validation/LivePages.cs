@@ -23,32 +23,32 @@ namespace Lateen.Test.Conformance.Runners.Validation;
 internal sealed class LivePages
 {
     private static readonly string[] Watched = [TypeUrls.Cluster, TypeUrls.Listener];
-    private readonly ControlLoop loop;
-    private readonly Lazy<string> metrics;
-    private DateTimeOffset now = TimeProvider.System.GetUtcNow();
+    private readonly ControlLoop _loop;
+    private readonly Lazy<string> _metrics;
+    private DateTimeOffset _now = TimeProvider.System.GetUtcNow();
 
     public LivePages(string folder)
     {
         var store = new ResourceStore(Validator.Check, TimeProvider.System);
-        loop = new ControlLoop(new ControlPlaneOptions { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1) }, store, Wiring.Generators(), now, TimeProvider.System);
+        _loop = new ControlLoop(new ControlPlaneOptions { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1) }, store, Wiring.Generators(), _now, TimeProvider.System);
         var decoder = new ResourceDecoder(new DecoderOptions { Unknown = Api.Documents.UnknownFields.Warning, TellUnused = false, Source = ResourceOrigin.FromCluster });
         string pods = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "pods.json"))) is JsonObject list ? new JsonObject { ["apiVersion"] = "v1", ["kind"] = "List", ["items"] = list["items"]!.DeepClone() }.ToJsonString() : "";
         var mistakes = new DiagnosticBag();
         store.Apply(new ChangeSet { Put = [.. decoder.Decode(File.ReadAllText(Path.Combine(folder, "world.yaml")), "", mistakes), .. decoder.Decode(pods, "", mistakes)], IsObserved = true });
-        for (int i = 0; i < 2; i++) loop.Tick(now += TimeSpan.FromSeconds(10));
+        for (int i = 0; i < 2; i++) _loop.Tick(_now += TimeSpan.FromSeconds(10));
         using JsonDocument debug = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "debug.json")));
         JsonElement clients = debug.RootElement.GetProperty("cases").EnumerateArray().First(row => row.Text("path") == "/debug/adsz").GetProperty("body").GetProperty("clients");
         foreach (JsonElement client in clients.EnumerateArray().OrderBy(client => client.Text("connectionId").Split('-')[^1], StringComparer.Ordinal)) Connect(client);
         var bounds = new AuthorityOptions();
-        var authority = new CitadelMetrics(new Authority(RootRotation.First("cluster.local", bounds, now), bounds), new CertificateCounts(), TimeProvider.System);
-        metrics = new(() => loop.Metrics.Text(loop.Streams, now) + authority.Text());
+        var authority = new CitadelMetrics(new Authority(RootRotation.First("cluster.local", bounds, _now), bounds), new CertificateCounts(), TimeProvider.System);
+        _metrics = new(() => _loop.Metrics.Text(_loop.Streams, _now) + authority.Text());
     }
 
     /// <summary>A page: the same status and kind of text, and every name of the recorded one's shape.</summary>
     public string? Page(JsonElement row)
     {
         string[] parts = row.Text("path")["/debug/".Length..].Split('?', 2);
-        if (DebugDoor.Page(loop, parts[0], new QueryCollection(QueryHelpers.ParseQuery(parts.Length > 1 ? parts[1] : "")), now) is not { } page) return "there is no such page";
+        if (DebugDoor.Page(_loop, parts[0], new QueryCollection(QueryHelpers.ParseQuery(parts.Length > 1 ? parts[1] : "")), _now) is not { } page) return "there is no such page";
         if (page.Status != row.Number("status") || page.ContentType != row.Text("contentType")) return $"status {page.Status}, {page.ContentType}";
         if (row.TextOrNull("text") is { } text) return text == page.Text ? null : $"expected {text}, found {page.Text}";
         return Missing(row.GetProperty("body"), JsonDocument.Parse(page.Text).RootElement, "");
@@ -57,7 +57,7 @@ internal sealed class LivePages
     /// <summary>A family of metrics: its type and the names of its labels, where it has series.</summary>
     public string? Family(JsonElement row)
     {
-        string name = row.Text("name"), all = metrics.Value;
+        string name = row.Text("name"), all = _metrics.Value;
         if (!all.Contains($"# TYPE {name} {row.Text("type")}\n", StringComparison.Ordinal)) return "the family is not there";
         string? series = all.Split('\n').FirstOrDefault(line => line.StartsWith(name + "{", StringComparison.Ordinal) || line.StartsWith(name + "_bucket{", StringComparison.Ordinal));
         string[] missing = [.. row.Texts("labels").Where(label => series is not null && !series.Contains(label + "=\"", StringComparison.Ordinal))];
@@ -92,7 +92,7 @@ internal sealed class LivePages
 
     private void Connect(JsonElement client)
     {
-        AdsStream stream = loop.Streams.Connect("127.0.0.1:1", () => { }, now);
+        AdsStream stream = _loop.Streams.Connect("127.0.0.1:1", () => { }, _now);
         string id = client.Text("connectionId"), workload = id[..id.LastIndexOf('-')];
         JsonElement metadata = client.GetProperty("metadata");
         var node = new Envoy.Config.Core.V3.Node
@@ -100,13 +100,13 @@ internal sealed class LivePages
             Id = $"{(workload.Contains("gateway", StringComparison.Ordinal) ? "router" : "sidecar")}~{metadata.Text("INSTANCE_IPS")}~{workload}~{metadata.Text("NAMESPACE")}.svc.cluster.local",
             Metadata = Struct.Parser.ParseJson(metadata.GetRawText()),
         };
-        foreach (string type in Watched) loop.Streams.Receive(stream, new DeltaDiscoveryRequest { Node = node, TypeUrl = type }, now);
+        foreach (string type in Watched) _loop.Streams.Receive(stream, new DeltaDiscoveryRequest { Node = node, TypeUrl = type }, _now);
         foreach (string type in new[] { TypeUrls.Endpoint, TypeUrls.Route })
         {
             var asked = new DeltaDiscoveryRequest { TypeUrl = type };
             if (client.GetProperty("watches").TryGetProperty(type, out JsonElement names)) asked.ResourceNamesSubscribe.Add(names.EnumerateArray().Select(name => name.GetString()!));
-            loop.Streams.Receive(stream, asked, now);
+            _loop.Streams.Receive(stream, asked, _now);
         }
-        while (loop.Streams.Next(stream, now) is { } response) loop.Streams.Receive(stream, new DeltaDiscoveryRequest { TypeUrl = response.TypeUrl, ResponseNonce = response.Nonce }, now);
+        while (_loop.Streams.Next(stream, _now) is { } response) _loop.Streams.Receive(stream, new DeltaDiscoveryRequest { TypeUrl = response.TypeUrl, ResponseNonce = response.Nonce }, _now);
     }
 }

@@ -14,16 +14,16 @@ namespace Lateen.Test.Unit.ControlPlane.Cluster;
 public sealed class AuthoritySecretTests : IDisposable
 {
     private const string Ns = "istio-system", Name = "istio-ca-secret";
-    private readonly MemoryApiServer server = new(Kinds.Secret);
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("lateen");
-    private readonly List<string> said = [];
+    private readonly MemoryApiServer _server = new(Kinds.Secret);
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("lateen");
+    private readonly List<string> _said = [];
 
-    public void Dispose() => folder.Delete(recursive: true);
+    public void Dispose() => _folder.Delete(recursive: true);
 
-    private KeyFolder Folder(string replica) => new(Path.Combine(folder.FullName, replica));
+    private KeyFolder Folder(string replica) => new(Path.Combine(_folder.FullName, replica));
 
     private Task<AuthoritySecret?> OpenAsync(string replica, AuthorityOptions? options = null) =>
-        AuthoritySecret.OpenAsync(new ClusterObjects(new ApiClient(server, MemoryApiServer.Address), TimeProvider.System), Ns, Folder(replica), "cluster.local", options ?? new AuthorityOptions(), said.Add, CancellationToken.None);
+        AuthoritySecret.OpenAsync(new ClusterObjects(new ApiClient(_server, MemoryApiServer.Address), TimeProvider.System), Ns, Folder(replica), "cluster.local", options ?? new AuthorityOptions(), _said.Add, CancellationToken.None);
 
     [Fact]
     public async Task Two_replicas_sign_with_one_root_and_so_does_a_third_after_both_are_gone()
@@ -34,7 +34,7 @@ public sealed class AuthoritySecretTests : IDisposable
         Assert.Equal(one.KeyPem.Trim(), two.KeyPem.Trim());
         Assert.NotNull(await OpenAsync("three"));
         Assert.Equal(one.RootsPem, Folder("three").Read(out _)!.RootsPem);
-        JsonObject secret = server.Get(Kinds.Secret, Ns, Name)!;
+        JsonObject secret = _server.Get(Kinds.Secret, Ns, Name)!;
         Assert.Equal("istio.io/ca-root", (string?)secret["type"]);
         Assert.Equal(["ca-cert.pem", "ca-key.pem", "cert-chain.pem", "key.pem", "root-cert.pem"], secret["data"]!.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal));
     }
@@ -57,7 +57,7 @@ public sealed class AuthoritySecretTests : IDisposable
         leads = true;
         await one.RotateAsync();
         // The watch of each replica brings the Secret into its store.
-        var data = server.Get(Kinds.Secret, Ns, Name)!["data"]!.AsObject();
+        var data = _server.Get(Kinds.Secret, Ns, Name)!["data"]!.AsObject();
         var told = new Kubernetes.Core.V1.Secret();
         foreach ((string name, JsonNode? coded) in data) told.Data[name] = Google.Protobuf.ByteString.CopyFrom(Convert.FromBase64String((string)coded!));
         store.Apply(new ChangeSet { Put = [Kinds.Secret.Create(Ns, Name, told)], IsObserved = true });
@@ -72,15 +72,15 @@ public sealed class AuthoritySecretTests : IDisposable
     [Fact]
     public async Task Who_may_not_read_the_secret_goes_on_with_keys_of_its_own_and_says_so()
     {
-        server.Forbidden.Add("secrets");
+        _server.Forbidden.Add("secrets");
         Assert.Null(await OpenAsync("one"));
-        Assert.Contains("can't be had", Assert.Single(said), StringComparison.Ordinal);
+        Assert.Contains("can't be had", Assert.Single(_said), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_secret_without_good_keys_is_refused_by_name()
     {
-        server.Put(Kinds.Secret, Ns, Name, new JsonObject { ["data"] = new JsonObject { ["ca-cert.pem"] = Convert.ToBase64String(Encoding.UTF8.GetBytes("no")) } }.ToJsonString());
+        _server.Put(Kinds.Secret, Ns, Name, new JsonObject { ["data"] = new JsonObject { ["ca-cert.pem"] = Convert.ToBase64String(Encoding.UTF8.GetBytes("no")) } }.ToJsonString());
         Assert.Contains("istio-system/istio-ca-secret", (await Assert.ThrowsAsync<IOException>(() => OpenAsync("one"))).Message, StringComparison.Ordinal);
     }
 }

@@ -18,106 +18,106 @@ public sealed class DeployedGatewaysTests : IAsyncLifetime
 {
     private const string Deployments = "/apis/apps/v1/deployments", Services = "/api/v1/services", Accounts = "/api/v1/serviceaccounts", Leases = "/apis/coordination.k8s.io/v1/leases";
 
-    private readonly MemoryApiServer server = new([.. KubernetesSourceOptions.WorkloadKinds, Kinds.ConfigMap, Kinds.Secret, Kinds.GatewayClass, Kinds.KubernetesGateway, Kinds.HTTPRoute]);
+    private readonly MemoryApiServer _server = new([.. KubernetesSourceOptions.WorkloadKinds, Kinds.ConfigMap, Kinds.Secret, Kinds.GatewayClass, Kinds.KubernetesGateway, Kinds.HTTPRoute]);
 
     // A lease of 15 s lasts 150 ms here: a busy machine must not lose it.
-    private readonly FastTime time = new(100);
-    private readonly ConcurrentQueue<string> said = [];
-    private readonly ControlPlaneOptions options = new() { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1), Instance = "one" };
-    private readonly SigningBundle keys = RootRotation.First("cluster.local", new AuthorityOptions(), TimeProvider.System.GetUtcNow());
-    private ClusterConnection connection = null!;
-    private WriterLoop loop = null!;
+    private readonly FastTime _time = new(100);
+    private readonly ConcurrentQueue<string> _said = [];
+    private readonly ControlPlaneOptions _options = new() { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1), Instance = "one" };
+    private readonly SigningBundle _keys = RootRotation.First("cluster.local", new AuthorityOptions(), TimeProvider.System.GetUtcNow());
+    private ClusterConnection _connection = null!;
+    private WriterLoop _loop = null!;
 
     public async ValueTask InitializeAsync()
     {
-        foreach (string collection in new[] { Deployments, Accounts, Leases }) server.Serve(collection);
-        server.Put(Kinds.Namespace, "", "shop", "{}");
-        server.Put(Kinds.Namespace, "", "kube-public", "{}");
-        var store = new ResourceStore(Validator.Check, time);
-        connection = await ClusterConnection.OpenAsync(new ApiClient(server, MemoryApiServer.Address), "memory", options, store, time, said.Enqueue, CancellationToken.None);
-        loop = new WriterLoop(new ControlLoop(options, store, Wiring.Generators(), time.GetUtcNow(), time), time);
-        store.Changed += _ => loop.Poke();
-        await connection.WriteAsync(loop, store, new Authority(keys, new AuthorityOptions()), CancellationToken.None);
+        foreach (string collection in new[] { Deployments, Accounts, Leases }) _server.Serve(collection);
+        _server.Put(Kinds.Namespace, "", "shop", "{}");
+        _server.Put(Kinds.Namespace, "", "kube-public", "{}");
+        var store = new ResourceStore(Validator.Check, _time);
+        _connection = await ClusterConnection.OpenAsync(new ApiClient(_server, MemoryApiServer.Address), "memory", _options, store, _time, _said.Enqueue, CancellationToken.None);
+        _loop = new WriterLoop(new ControlLoop(_options, store, Wiring.Generators(), _time.GetUtcNow(), _time), _time);
+        store.Changed += _ => _loop.Poke();
+        await _connection.WriteAsync(_loop, store, new Authority(_keys, new AuthorityOptions()), CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()
     {
-        await connection.DisposeAsync();
-        await loop.DisposeAsync();
+        await _connection.DisposeAsync();
+        await _loop.DisposeAsync();
     }
 
-    private void Gateway(string annotations = "{}") => server.Put(Kinds.KubernetesGateway, "shop", "edge", $$"""
+    private void Gateway(string annotations = "{}") => _server.Put(Kinds.KubernetesGateway, "shop", "edge", $$"""
         {"metadata": {"uid": "u-1", "annotations": {{annotations}} }, "spec": {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}] } }
         """);
 
     private async Task UntilAsync(Func<bool> condition, string what)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
-        for (DateTime until = DateTime.UtcNow.AddSeconds(30); !condition(); await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"{what}; said was {string.Join('\n', said)}");
+        for (DateTime until = DateTime.UtcNow.AddSeconds(30); !condition(); await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"{what}; said was {string.Join('\n', _said)}");
     }
 
     [Fact]
     public async Task A_gateway_gets_its_account_deployment_and_service_and_they_are_its_own()
     {
         Gateway();
-        await UntilAsync(() => server.Get(Services, "shop", "edge-istio") is not null && server.Get(Deployments, "shop", "edge-istio") is not null && server.Get(Accounts, "shop", "edge-istio") is not null, "all three are there");
-        JsonObject deployment = server.Get(Deployments, "shop", "edge-istio")!;
+        await UntilAsync(() => _server.Get(Services, "shop", "edge-istio") is not null && _server.Get(Deployments, "shop", "edge-istio") is not null && _server.Get(Accounts, "shop", "edge-istio") is not null, "all three are there");
+        JsonObject deployment = _server.Get(Deployments, "shop", "edge-istio")!;
         JsonNode owner = Assert.Single(deployment["metadata"]!["ownerReferences"]!.AsArray())!;
         Assert.Equal(("Gateway", "edge", "u-1"), ((string?)owner["kind"], (string?)owner["name"], (string?)owner["uid"]));
         Assert.Equal("istio.io-gateway-controller", (string?)deployment["metadata"]!["labels"]!["gateway.istio.io/managed"]);
         Assert.Equal("istio.io/gateway-controller", (string?)deployment["metadata"]!["managedFields"]![0]!["manager"]);
-        Assert.Equal([15021, 80], server.Get(Services, "shop", "edge-istio")!["spec"]!["ports"]!.AsArray().Select(port => (int)port!["port"]!));
-        await UntilAsync(() => (string?)server.Get(Kinds.KubernetesGateway, "shop", "edge")!["metadata"]!["annotations"]?["gateway.istio.io/controller-version"] == "5", "the gateway is signed");
+        Assert.Equal([15021, 80], _server.Get(Services, "shop", "edge-istio")!["spec"]!["ports"]!.AsArray().Select(port => (int)port!["port"]!));
+        await UntilAsync(() => (string?)_server.Get(Kinds.KubernetesGateway, "shop", "edge")!["metadata"]!["annotations"]?["gateway.istio.io/controller-version"] == "5", "the gateway is signed");
     }
 
     [Fact]
     public async Task What_somebody_deletes_is_made_again()
     {
         Gateway();
-        await UntilAsync(() => server.Get(Deployments, "shop", "edge-istio") is not null, "it is deployed");
-        server.Delete(Deployments, "shop", "edge-istio");
-        await UntilAsync(() => server.Get(Deployments, "shop", "edge-istio") is not null, "it is deployed again");
+        await UntilAsync(() => _server.Get(Deployments, "shop", "edge-istio") is not null, "it is deployed");
+        _server.Delete(Deployments, "shop", "edge-istio");
+        await UntilAsync(() => _server.Get(Deployments, "shop", "edge-istio") is not null, "it is deployed again");
     }
 
     [Fact]
     public async Task A_deployment_of_somebody_elses_is_left_alone_and_so_is_a_gateway_that_a_newer_one_signed()
     {
-        server.Put(Deployments, "shop", "edge-istio", new JsonObject { ["spec"] = new JsonObject { ["replicas"] = 3 } });
+        _server.Put(Deployments, "shop", "edge-istio", new JsonObject { ["spec"] = new JsonObject { ["replicas"] = 3 } });
         Gateway();
-        await UntilAsync(() => server.Get(Services, "shop", "edge-istio") is not null, "the service is there");
-        Assert.Null(server.Get(Deployments, "shop", "edge-istio")!["spec"]!["template"]);
+        await UntilAsync(() => _server.Get(Services, "shop", "edge-istio") is not null, "the service is there");
+        Assert.Null(_server.Get(Deployments, "shop", "edge-istio")!["spec"]!["template"]);
         Gateway("""{"gateway.istio.io/controller-version": "99"}""");
-        server.Put(Kinds.KubernetesGateway, "shop", "other", """{"metadata": {"uid": "u-2"}, "spec": {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}""");
+        _server.Put(Kinds.KubernetesGateway, "shop", "other", """{"metadata": {"uid": "u-2"}, "spec": {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}""");
         // The other's service, twice: by then everything that was wished for before is over.
         for (int round = 0; round < 2; round++)
         {
-            await UntilAsync(() => server.Get(Services, "shop", "other-istio") is not null, "the other is deployed");
-            server.Delete(Services, "shop", "edge-istio");
-            server.Delete(Services, "shop", "other-istio");
+            await UntilAsync(() => _server.Get(Services, "shop", "other-istio") is not null, "the other is deployed");
+            _server.Delete(Services, "shop", "edge-istio");
+            _server.Delete(Services, "shop", "other-istio");
         }
-        await UntilAsync(() => server.Get(Services, "shop", "other-istio") is not null, "the other is deployed again");
-        Assert.Null(server.Get(Services, "shop", "edge-istio"));
+        await UntilAsync(() => _server.Get(Services, "shop", "other-istio") is not null, "the other is deployed again");
+        Assert.Null(_server.Get(Services, "shop", "edge-istio"));
     }
 
     [Fact]
     public async Task An_overlay_that_is_not_there_is_said_and_one_that_is_there_is_laid_over()
     {
         const string Named = """{"metadata": {"uid": "u-3"}, "spec": {"gatewayClassName": "istio", "infrastructure": {"parametersRef": {"group": "", "kind": "ConfigMap", "name": "more"}}, "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}""";
-        server.Put(Kinds.KubernetesGateway, "shop", "edge", Named);
-        await UntilAsync(() => said.Any(line => line.Contains("ConfigMap shop/more", StringComparison.Ordinal)), "it is said");
-        Assert.Null(server.Get(Deployments, "shop", "edge-istio"));
-        server.Put(Kinds.ConfigMap, "shop", "more", """{"data": {"deployment": "spec: {replicas: 4}"}}""");
-        await UntilAsync(() => (int?)server.Get(Deployments, "shop", "edge-istio")?["spec"]?["replicas"] == 4, "it is laid over");
+        _server.Put(Kinds.KubernetesGateway, "shop", "edge", Named);
+        await UntilAsync(() => _said.Any(line => line.Contains("ConfigMap shop/more", StringComparison.Ordinal)), "it is said");
+        Assert.Null(_server.Get(Deployments, "shop", "edge-istio"));
+        _server.Put(Kinds.ConfigMap, "shop", "more", """{"data": {"deployment": "spec: {replicas: 4}"}}""");
+        await UntilAsync(() => (int?)_server.Get(Deployments, "shop", "edge-istio")?["spec"]?["replicas"] == 4, "it is laid over");
     }
 
     [Fact]
     public async Task Classes_are_there_and_namespaces_know_whom_to_trust()
     {
-        await UntilAsync(() => server.Get(Kinds.GatewayClass, "", "istio") is not null && server.Get(Kinds.GatewayClass, "", "istio-remote") is not null, "the classes are there");
-        await UntilAsync(() => (string?)server.Get(Kinds.ConfigMap, "shop", "istio-ca-root-cert")?["data"]?["root-cert.pem"] == keys.RootsPem, "the namespace has the certificates");
-        Assert.Equal("true", (string?)server.Get(Kinds.ConfigMap, "shop", "istio-ca-root-cert")!["metadata"]!["labels"]!["istio.io/config"]);
-        server.Put(Kinds.ConfigMap, "shop", "istio-ca-root-cert", """{"data": {"root-cert.pem": "mine"}}""");
-        await UntilAsync(() => (string?)server.Get(Kinds.ConfigMap, "shop", "istio-ca-root-cert")?["data"]?["root-cert.pem"] == keys.RootsPem, "it has them again");
-        Assert.Null(server.Get(Kinds.ConfigMap, "kube-public", "istio-ca-root-cert"));
+        await UntilAsync(() => _server.Get(Kinds.GatewayClass, "", "istio") is not null && _server.Get(Kinds.GatewayClass, "", "istio-remote") is not null, "the classes are there");
+        await UntilAsync(() => (string?)_server.Get(Kinds.ConfigMap, "shop", "istio-ca-root-cert")?["data"]?["root-cert.pem"] == _keys.RootsPem, "the namespace has the certificates");
+        Assert.Equal("true", (string?)_server.Get(Kinds.ConfigMap, "shop", "istio-ca-root-cert")!["metadata"]!["labels"]!["istio.io/config"]);
+        _server.Put(Kinds.ConfigMap, "shop", "istio-ca-root-cert", """{"data": {"root-cert.pem": "mine"}}""");
+        await UntilAsync(() => (string?)_server.Get(Kinds.ConfigMap, "shop", "istio-ca-root-cert")?["data"]?["root-cert.pem"] == _keys.RootsPem, "it has them again");
+        Assert.Null(_server.Get(Kinds.ConfigMap, "kube-public", "istio-ca-root-cert"));
     }
 }

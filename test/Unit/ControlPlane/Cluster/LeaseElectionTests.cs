@@ -9,32 +9,32 @@ namespace Lateen.Test.Unit.ControlPlane.Cluster;
 public sealed class LeaseElectionTests : IAsyncDisposable
 {
     private const string Leases = "/apis/coordination.k8s.io/v1/leases";
-    private readonly MemoryApiServer server = new();
+    private readonly MemoryApiServer _server = new();
     // 15 s to renew within are 150 ms here: a busy machine must not lose the lease.
-    private readonly FastTime time = new(100);
-    private readonly ConcurrentQueue<string> said = [];
-    private readonly List<LeaseElection> replicas = [];
+    private readonly FastTime _time = new(100);
+    private readonly ConcurrentQueue<string> _said = [];
+    private readonly List<LeaseElection> _replicas = [];
 
-    public LeaseElectionTests() => server.Serve(Leases);
+    public LeaseElectionTests() => _server.Serve(Leases);
 
     public async ValueTask DisposeAsync()
     {
-        foreach (LeaseElection replica in replicas) await replica.DisposeAsync();
+        foreach (LeaseElection replica in _replicas) await replica.DisposeAsync();
     }
 
     private LeaseElection Replica(string name)
     {
-        var replica = new LeaseElection(new ApiClient(server, MemoryApiServer.Address), "istio-system", "lock", name, time, said.Enqueue);
-        replicas.Add(replica);
+        var replica = new LeaseElection(new ApiClient(_server, MemoryApiServer.Address), "istio-system", "lock", name, _time, _said.Enqueue);
+        _replicas.Add(replica);
         return replica;
     }
 
-    private string Holder => (string?)server.Get(Leases, "istio-system", "lock")?["spec"]?["holderIdentity"] ?? "";
+    private string Holder => (string?)_server.Get(Leases, "istio-system", "lock")?["spec"]?["holderIdentity"] ?? "";
 
     private async Task UntilAsync(Func<bool> condition, string what)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
-        for (DateTime until = DateTime.UtcNow.AddSeconds(20); !condition(); await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"{what}; said was {string.Join('\n', said)}");
+        for (DateTime until = DateTime.UtcNow.AddSeconds(20); !condition(); await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"{what}; said was {string.Join('\n', _said)}");
     }
 
     [Fact]
@@ -44,9 +44,9 @@ public sealed class LeaseElectionTests : IAsyncDisposable
         await UntilAsync(() => first.IsLeader, "the first leads");
         LeaseElection second = Replica("two"), third = Replica("three");
         Assert.False(second.IsLeader || third.IsLeader);
-        replicas.Remove(first);
+        _replicas.Remove(first);
         await first.DisposeAsync();
-        DateTimeOffset left = time.GetUtcNow();
+        DateTimeOffset left = _time.GetUtcNow();
         await UntilAsync(() => second.IsLeader || third.IsLeader, "another leads");
         Assert.False(second.IsLeader && third.IsLeader);
         Assert.Contains(Holder, new[] { "two", "three" });
@@ -57,11 +57,11 @@ public sealed class LeaseElectionTests : IAsyncDisposable
     {
         LeaseElection first = Replica("one");
         await UntilAsync(() => first.IsLeader, "the first leads");
-        server.GoAway();
+        _server.GoAway();
         await UntilAsync(() => !first.IsLeader, "it stops");
-        Assert.Contains(said, line => line.Contains("one leads", StringComparison.Ordinal));
-        await UntilAsync(() => said.Any(line => line.Contains("lock lost", StringComparison.Ordinal)), "and says so");
-        server.Return();
+        Assert.Contains(_said, line => line.Contains("one leads", StringComparison.Ordinal));
+        await UntilAsync(() => _said.Any(line => line.Contains("lock lost", StringComparison.Ordinal)), "and says so");
+        _server.Return();
         await UntilAsync(() => first.IsLeader, "it leads again");
     }
 
@@ -70,14 +70,14 @@ public sealed class LeaseElectionTests : IAsyncDisposable
     {
         LeaseElection dead = Replica("dead");
         await UntilAsync(() => dead.IsLeader, "it leads");
-        replicas.Remove(dead);
+        _replicas.Remove(dead);
         // As with kill -9: nothing is let go of.
-        server.GoAway();
+        _server.GoAway();
         await dead.DisposeAsync();
-        server.Return();
+        _server.Return();
         Assert.Equal("dead", Holder);
         LeaseElection heir = Replica("heir");
         await UntilAsync(() => heir.IsLeader, "the heir leads");
-        Assert.Equal(("heir", 1), (Holder, (int)server.Get(Leases, "istio-system", "lock")!["spec"]!["leaseTransitions"]!));
+        Assert.Equal(("heir", 1), (Holder, (int)_server.Get(Leases, "istio-system", "lock")!["spec"]!["leaseTransitions"]!));
     }
 }

@@ -14,20 +14,20 @@ namespace Lateen.Test.Unit.ControlPlane.Cluster;
 public sealed class RemoteClustersTests : IAsyncDisposable
 {
     private const string Slice = """{"metadata": {"labels": {"kubernetes.io/service-name": "web"}}, "addressType": "IPv4", "endpoints": [{"addresses": ["ADDRESS"], "conditions": {"ready": true}}], "ports": [{"name": "http", "port": 80}]}""";
-    private readonly MemoryApiServer east = new(KubernetesSourceOptions.WorkloadKinds), west = new(KubernetesSourceOptions.WorkloadKinds);
-    private readonly ConcurrentQueue<string> said = [];
-    private readonly ResourceStore store = new(_ => [], TimeProvider.System);
-    private readonly WriterLoop loop;
-    private readonly RemoteClusters remotes;
+    private readonly MemoryApiServer _east = new(KubernetesSourceOptions.WorkloadKinds), _west = new(KubernetesSourceOptions.WorkloadKinds);
+    private readonly ConcurrentQueue<string> _said = [];
+    private readonly ResourceStore _store = new(_ => [], TimeProvider.System);
+    private readonly WriterLoop _loop;
+    private readonly RemoteClusters _remotes;
 
     public RemoteClustersTests()
     {
         var options = new ControlPlaneOptions { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1) };
         Put(Kinds.Service.Create("shop", "web", new Kubernetes.Core.V1.Service { Spec = new() { ClusterIp = "10.0.0.1", Ports = { new Kubernetes.Core.V1.ServicePort { Name = "http", Port = 80 } } } }));
-        loop = new WriterLoop(new ControlLoop(options, store, Wiring.Generators(), TimeProvider.System.GetUtcNow(), TimeProvider.System), TimeProvider.System);
-        store.Changed += _ => loop.Poke();
-        remotes = new RemoteClusters(options, store, loop, new FastTime(), said.Enqueue, access => new ApiClient(access.Server.Host == "west" ? west : east, access.Server));
-        foreach ((MemoryApiServer server, string address) in new[] { (east, "10.1.0.1"), (west, "10.2.0.1") })
+        _loop = new WriterLoop(new ControlLoop(options, _store, Wiring.Generators(), TimeProvider.System.GetUtcNow(), TimeProvider.System), TimeProvider.System);
+        _store.Changed += _ => _loop.Poke();
+        _remotes = new RemoteClusters(options, _store, _loop, new FastTime(), _said.Enqueue, access => new ApiClient(access.Server.Host == "west" ? _west : _east, access.Server));
+        foreach ((MemoryApiServer server, string address) in new[] { (_east, "10.1.0.1"), (_west, "10.2.0.1") })
         {
             server.Put(Kinds.Service, "shop", "web", """{"spec": {"clusterIP": "10.0.0.2", "ports": [{"name": "http", "port": 80}]}}""");
             server.Put(Kinds.EndpointSlice, "shop", "web-1", Slice.Replace("ADDRESS", address, StringComparison.Ordinal));
@@ -36,11 +36,11 @@ public sealed class RemoteClustersTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await remotes.DisposeAsync();
-        await loop.DisposeAsync();
+        await _remotes.DisposeAsync();
+        await _loop.DisposeAsync();
     }
 
-    private void Put(Resource resource) => store.Apply(new ChangeSet { Put = [resource], IsObserved = true });
+    private void Put(Resource resource) => _store.Apply(new ChangeSet { Put = [resource], IsObserved = true });
 
     private void Secret(string server, string more = "")
     {
@@ -52,7 +52,7 @@ public sealed class RemoteClustersTests : IAsyncDisposable
         Put(Kinds.Secret.Create("istio-system", "istio-remote-secret-far", new Kubernetes.Core.V1.Secret { Data = { ["far"] = Google.Protobuf.ByteString.CopyFrom(Encoding.UTF8.GetBytes(config)) } }, metadata));
     }
 
-    private Task<string> EndpointsAsync() => loop.AskAsync((control, _) =>
+    private Task<string> EndpointsAsync() => _loop.AskAsync((control, _) =>
     {
         var registry = control.Hub.Snapshot!.Registry;
         return string.Join(' ', registry.Services.SelectMany(service => registry.EndpointsOf(service.Key).All).Select(endpoint => $"{endpoint.ClusterId}:{endpoint.Address}").Order(StringComparer.Ordinal));
@@ -62,20 +62,20 @@ public sealed class RemoteClustersTests : IAsyncDisposable
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
         string now = "";
-        for (DateTime until = DateTime.UtcNow.AddSeconds(20); (now = await EndpointsAsync()) != endpoints; await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"\"{now}\" is not \"{endpoints}\"; said was {string.Join('\n', said)}");
+        for (DateTime until = DateTime.UtcNow.AddSeconds(20); (now = await EndpointsAsync()) != endpoints; await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"\"{now}\" is not \"{endpoints}\"; said was {string.Join('\n', _said)}");
     }
 
     [Fact]
     public async Task A_cluster_gives_its_endpoints_while_its_secret_is_there()
     {
         Secret("east");
-        await remotes.StartAsync(TimeSpan.FromSeconds(20), CancellationToken.None);
+        await _remotes.StartAsync(TimeSpan.FromSeconds(20), CancellationToken.None);
         await UntilAsync("far:10.1.0.1");
-        east.Put(Kinds.EndpointSlice, "shop", "web-2", Slice.Replace("ADDRESS", "10.1.0.2", StringComparison.Ordinal));
+        _east.Put(Kinds.EndpointSlice, "shop", "web-2", Slice.Replace("ADDRESS", "10.1.0.2", StringComparison.Ordinal));
         await UntilAsync("far:10.1.0.1 far:10.1.0.2");
         Secret("west");
         await UntilAsync("far:10.2.0.1");
-        store.Apply(new ChangeSet { Delete = [new ResourceKey(Kinds.Secret, "istio-system", "istio-remote-secret-far")], IsObserved = true });
+        _store.Apply(new ChangeSet { Delete = [new ResourceKey(Kinds.Secret, "istio-system", "istio-remote-secret-far")], IsObserved = true });
         await UntilAsync("");
     }
 
@@ -83,8 +83,8 @@ public sealed class RemoteClustersTests : IAsyncDisposable
     public async Task A_kubeconfig_that_reads_this_machines_files_is_left_out_and_said()
     {
         Secret("east", """, "tokenFile": "/etc/passwd" """);
-        await remotes.StartAsync(TimeSpan.FromSeconds(1), CancellationToken.None);
-        Assert.Empty(remotes.Names);
-        Assert.Contains(said, line => line.Contains("cluster far is left out", StringComparison.Ordinal) && line.Contains("tokenFile", StringComparison.Ordinal));
+        await _remotes.StartAsync(TimeSpan.FromSeconds(1), CancellationToken.None);
+        Assert.Empty(_remotes.Names);
+        Assert.Contains(_said, line => line.Contains("cluster far is left out", StringComparison.Ordinal) && line.Contains("tokenFile", StringComparison.Ordinal));
     }
 }

@@ -24,35 +24,35 @@ internal sealed class FieldStand
 {
     private static readonly string[] Types = [TypeUrls.Cluster, TypeUrls.Listener, TypeUrls.ExtensionConfig, TypeUrls.NameTable];
 
-    private readonly ApiObjectDecoder decoder = new(ResourceOrigin.FromCluster);
-    private readonly ResourceStore store = new(Validator.Check, TimeProvider.System);
-    private readonly List<string> said = [];
-    private readonly ControlLoop loop;
-    private readonly AdsStream[] proxies;
-    private readonly Dictionary<ResourceKey, JsonObject> sound = [];
-    private readonly SortedDictionary<string, ByteString> canary;
-    private DateTimeOffset now = TimeProvider.System.GetUtcNow();
+    private readonly ApiObjectDecoder _decoder = new(ResourceOrigin.FromCluster);
+    private readonly ResourceStore _store = new(Validator.Check, TimeProvider.System);
+    private readonly List<string> _said = [];
+    private readonly ControlLoop _loop;
+    private readonly AdsStream[] _proxies;
+    private readonly Dictionary<ResourceKey, JsonObject> _sound = [];
+    private readonly SortedDictionary<string, ByteString> _canary;
+    private DateTimeOffset _now = TimeProvider.System.GetUtcNow();
 
     public FieldStand()
     {
-        loop = new ControlLoop(new ControlPlaneOptions { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1) }, store, Wiring.Generators(), now, TimeProvider.System, said.Add);
+        _loop = new ControlLoop(new ControlPlaneOptions { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1) }, _store, Wiring.Generators(), _now, TimeProvider.System, _said.Add);
         foreach (JsonObject written in Objects(FieldWorld.Canary)) Take(written);
-        foreach (JsonObject written in Objects(FieldWorld.Sound)) sound[Take(written)] = written;
-        Assert.Empty(store.Current.Held.Select(held => $"{held.Key}: {string.Join("; ", held.Value.Diagnostics)}"));
-        proxies = [Connect("sidecar", "client", "canary"), Connect("sidecar", "client", "shop"), Connect("router", "edge-own", "shop"), Connect("router", "gateway", "istio-system")];
+        foreach (JsonObject written in Objects(FieldWorld.Sound)) _sound[Take(written)] = written;
+        Assert.Empty(_store.Current.Held.Select(held => $"{held.Key}: {string.Join("; ", held.Value.Diagnostics)}"));
+        _proxies = [Connect("sidecar", "client", "canary"), Connect("sidecar", "client", "shop"), Connect("router", "edge-own", "shop"), Connect("router", "gateway", "istio-system")];
         Settle();
-        canary = Canary();
-        Assert.Contains(canary.Keys, name => name.StartsWith("host ", StringComparison.Ordinal));
+        _canary = Canary();
+        Assert.Contains(_canary.Keys, name => name.StartsWith("host ", StringComparison.Ordinal));
     }
 
     /// <summary>Kinds of which there is a sound object.</summary>
-    public IEnumerable<ResourceKind> Kinds => sound.Keys.Select(key => key.Kind);
+    public IEnumerable<ResourceKind> Kinds => _sound.Keys.Select(key => key.Kind);
 
     /// <summary>Plays a spoiled object, then the sound one again.</summary>
     /// <returns>What is wrong with what was seen; null for nothing.</returns>
     public string? Play(OddField odd)
     {
-        (ResourceKey key, JsonObject good) = sound.First(pair => pair.Key.Kind == odd.Kind);
+        (ResourceKey key, JsonObject good) = _sound.First(pair => pair.Key.Kind == odd.Kind);
         try
         {
             Take(OddFields.Spoiled(good, odd), key);
@@ -60,7 +60,7 @@ internal sealed class FieldStand
             string? wrong = Wrong(key);
             Take(good);
             Settle();
-            if (wrong is null && store.Current.Held.Count > 0) wrong = "the sound object is held out after the spoiled one";
+            if (wrong is null && _store.Current.Held.Count > 0) wrong = "the sound object is held out after the spoiled one";
             return wrong is null ? null : $"{odd}: {wrong}";
         }
         catch (Exception broken)
@@ -71,23 +71,23 @@ internal sealed class FieldStand
 
     private string? Wrong(ResourceKey key)
     {
-        if (said.Find(line => line.StartsWith("error\tfault", StringComparison.Ordinal)) is { } fault)
+        if (_said.Find(line => line.StartsWith("error\tfault", StringComparison.Ordinal)) is { } fault)
         {
-            said.Clear();
+            _said.Clear();
             return fault;
         }
-        if (store.Current.Held.Keys.Any(held => held != key)) return $"{store.Current.Held.Keys.First(held => held != key)} is held out for it";
-        if (store.Current.Held.TryGetValue(key, out HeldResource? held))
+        if (_store.Current.Held.Keys.Any(held => held != key)) return $"{_store.Current.Held.Keys.First(held => held != key)} is held out for it";
+        if (_store.Current.Held.TryGetValue(key, out HeldResource? held))
         {
             if (!held.Diagnostics.Any(found => found.IsError && found.Text.Length > 0)) return "it is held out, and nothing says why";
             bool isIstios = key.Kind.Group.EndsWith(".istio.io", StringComparison.Ordinal);
-            if (isIstios && !StatusWish.Of(store.Current, []).Any(wish => wish.Key == key && wish.Status["validationMessages"] is JsonArray { Count: > 0 })) return "it is held out, and its status does not say so";
+            if (isIstios && !StatusWish.Of(_store.Current, []).Any(wish => wish.Key == key && wish.Status["validationMessages"] is JsonArray { Count: > 0 })) return "it is held out, and its status does not say so";
         }
-        foreach (StatusWish wish in StatusWish.Of(store.Current, loop.Configuration.GatewayApiStatuses())) _ = wish.Status.ToJsonString();
-        if (loop.Hub.HeldOut.Count > 0 && loop.Configuration.Objects("all", null, null, null).Value is { } rows && !rows.Items.Any(row => row.Findings.Any(found => found.Code == "LTN2204")))
-            return $"resources are held out and no object says so: {string.Join("; ", loop.Hub.HeldOut.Select(out_ => $"{out_.Name}: {out_.Fault}"))}";
+        foreach (StatusWish wish in StatusWish.Of(_store.Current, _loop.Configuration.GatewayApiStatuses())) _ = wish.Status.ToJsonString();
+        if (_loop.Hub.HeldOut.Count > 0 && _loop.Configuration.Objects("all", null, null, null).Value is { } rows && !rows.Items.Any(row => row.Findings.Any(found => found.Code == "LTN2204")))
+            return $"resources are held out and no object says so: {string.Join("; ", _loop.Hub.HeldOut.Select(out_ => $"{out_.Name}: {out_.Fault}"))}";
         SortedDictionary<string, ByteString> now = Canary();
-        string[] harmed = [.. canary.Where(pair => !now.TryGetValue(pair.Key, out ByteString? bytes) || !bytes.Equals(pair.Value)).Select(pair => pair.Key)];
+        string[] harmed = [.. _canary.Where(pair => !now.TryGetValue(pair.Key, out ByteString? bytes) || !bytes.Equals(pair.Value)).Select(pair => pair.Key)];
         return harmed.Length == 0 ? null : $"another service is told otherwise: {string.Join(", ", harmed)}";
     }
 
@@ -99,22 +99,22 @@ internal sealed class FieldStand
         var served = new ServedKind(kind, ((string)written["apiVersion"]!).Split('/')[^1]);
         ApiObject found = ApiObject.Of(document.RootElement)!;
         var diagnostics = new DiagnosticBag();
-        if (decoder.Decode(served, found, diagnostics) is { } resource) store.Apply(new ChangeSet { Put = [resource], IsObserved = true });
-        else if (decoder.Envelope(served, found) is { } envelope) store.Apply(new ChangeSet { Unreadable = [new HeldResource(envelope, [.. diagnostics])], IsObserved = true });
+        if (_decoder.Decode(served, found, diagnostics) is { } resource) _store.Apply(new ChangeSet { Put = [resource], IsObserved = true });
+        else if (_decoder.Envelope(served, found) is { } envelope) _store.Apply(new ChangeSet { Unreadable = [new HeldResource(envelope, [.. diagnostics])], IsObserved = true });
         return known ?? new ResourceKey(kind, kind.IsNamespaced ? found.Namespace : "", found.Name);
     }
 
     private void Settle()
     {
         // The first notes what changed, the second finds that it has been quiet since.
-        for (int i = 0; i < 2; i++) loop.Tick(now += TimeSpan.FromSeconds(10));
-        foreach (AdsStream proxy in proxies) Told(proxy, (_, _) => { });
+        for (int i = 0; i < 2; i++) _loop.Tick(_now += TimeSpan.FromSeconds(10));
+        foreach (AdsStream proxy in _proxies) Told(proxy, (_, _) => { });
     }
 
     private SortedDictionary<string, ByteString> Canary()
     {
         var all = new SortedDictionary<string, ByteString>(StringComparer.Ordinal);
-        Told(proxies[0], (type, resource) =>
+        Told(_proxies[0], (type, resource) =>
         {
             if (type == TypeUrls.Route)
             {
@@ -130,7 +130,7 @@ internal sealed class FieldStand
         var (endpoints, routes) = (new HashSet<string>(), new HashSet<string> { "80" });
         foreach (string type in Types)
         {
-            foreach (WireResource resource in loop.Hub.Generate(type, proxy.Session.Scope!, null))
+            foreach (WireResource resource in _loop.Hub.Generate(type, proxy.Session.Scope!, null))
             {
                 see(type, resource);
                 if (resource.EndpointsName is { } name) endpoints.Add(name);
@@ -139,22 +139,22 @@ internal sealed class FieldStand
         }
         foreach ((string type, HashSet<string> names) in new[] { (TypeUrls.Endpoint, endpoints), (TypeUrls.Route, routes) })
         {
-            foreach (WireResource resource in loop.Hub.Generate(type, proxy.Session.Scope!, names)) see(type, resource);
+            foreach (WireResource resource in _loop.Hub.Generate(type, proxy.Session.Scope!, names)) see(type, resource);
         }
         // What is sent goes through the session, too: it is there that something is held out.
-        while (loop.Streams.Next(proxy, now) is { } response) loop.Streams.Receive(proxy, new DeltaDiscoveryRequest { TypeUrl = response.TypeUrl, ResponseNonce = response.Nonce }, now);
+        while (_loop.Streams.Next(proxy, _now) is { } response) _loop.Streams.Receive(proxy, new DeltaDiscoveryRequest { TypeUrl = response.TypeUrl, ResponseNonce = response.Nonce }, _now);
     }
 
     private AdsStream Connect(string type, string name, string ns)
     {
-        AdsStream stream = loop.Streams.Connect("peer", () => { }, now);
+        AdsStream stream = _loop.Streams.Connect("peer", () => { }, _now);
         var labels = new Struct { Fields = { ["app"] = Value.ForString("client"), ["istio"] = Value.ForString("ingressgateway"), ["gateway.networking.k8s.io/gateway-name"] = Value.ForString("edge") } };
         var node = new Envoy.Config.Core.V3.Node
         {
             Id = $"{type}~10.1.1.{(ns == "shop" ? 1 : 77)}~{name}.{ns}~{ns}.svc.cluster.local",
             Metadata = new Struct { Fields = { ["CLUSTER_ID"] = Value.ForString("Kubernetes"), ["NAMESPACE"] = Value.ForString(ns), ["LABELS"] = Value.ForStruct(labels) } },
         };
-        foreach (string watched in Types) Assert.Null(loop.Streams.Receive(stream, new DeltaDiscoveryRequest { Node = node, TypeUrl = watched }, now));
+        foreach (string watched in Types) Assert.Null(_loop.Streams.Receive(stream, new DeltaDiscoveryRequest { Node = node, TypeUrl = watched }, _now));
         return stream;
     }
 
