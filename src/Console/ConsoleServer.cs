@@ -28,7 +28,7 @@ public sealed class ConsoleServer : IHttpApplication<HttpContext>, IAsyncDisposa
 
     private ConsoleServer(MeshApi mesh, IPEndPoint listen, TimeProvider time)
     {
-        this._mesh = mesh;
+        _mesh = mesh;
         _traffic = new TrafficReadings(mesh, time);
         string secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         _pages = new PageDirectory(mesh, _traffic, secret, time);

@@ -49,9 +49,9 @@ public sealed class ControlLoop
     /// <param name="fetchKeys">Begins to fetch a key set of tokens, whose answer goes to <see cref="KeysArrived"/>; null where nobody can.</param>
     public ControlLoop(ControlPlaneOptions options, ResourceStore store, IEnumerable<IResourceGenerator> generators, DateTimeOffset now, TimeProvider stopwatch, Action<string>? say = null, Action<KeySetRequest>? fetchKeys = null)
     {
-        this._store = store;
-        this._stopwatch = stopwatch;
-        this._say = say ?? (_ => { });
+        _store = store;
+        _stopwatch = stopwatch;
+        _say = say ?? (_ => { });
         RootNamespace = options.RootNamespace;
         ClusterId = options.ClusterId;
         var push = new PushOptions { DebounceQuiet = options.DebounceAfter, DebounceMax = options.DebounceMax };
@@ -60,7 +60,7 @@ public sealed class ControlLoop
         _debounce = new Debounce(push);
         Hub = new PushHub(push, generators);
         Metrics = new PilotMetrics(HttpDoors.Version, now);
-        Streams = new AdsStreams(Hub, Metrics, this._say) { AgeMax = options.ConnectionAgeMax };
+        Streams = new AdsStreams(Hub, Metrics, _say) { AgeMax = options.ConnectionAgeMax };
         Waits = new RevisionWaits(Streams);
         Configuration = new Configuration(store, Metrics, new ResourceFindings(options.Domain, options.RootNamespace, new Refusals(() => Hub.HeldOut)), () => _compiler.GatewayApiStatuses(), options.Kubernetes is not null);
         store.Changed += _changes.Enqueue;

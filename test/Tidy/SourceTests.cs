@@ -64,7 +64,15 @@ public sealed partial class SourceTests
         Assert.Empty(now.Except(known));
     }
 
+    [Fact]
+    public void Private_fields_begin_with_an_underscore() =>
+        Assert.Equal([], Tree.Sources("src").SelectMany(file => Fields().Matches(Tree.Code(file)).Select(field => $"{file}: {field.Groups[1].Value}")));
+
     private static int Zone(string file) => Regex.IsMatch(file, "/(Http/One|Http/Two|Xds|Tls|Generation|Documents)/") ? CodecRedZone : RedZone;
+
+    // What is static to a thread or a process has Microsoft's prefixes, t_ and s_.
+    [GeneratedRegex(@"^ +private (?:readonly |volatile )*(?!static|const|partial|sealed|async)[\w<>,?.\[\]]+(?: [\w<>,?.\[\]]+>)? ([a-z]\w*)(?: =[^>=]|;)", RegexOptions.Multiline)]
+    private static partial Regex Fields();
 
     [GeneratedRegex(@"\b(Google\.Protobuf|Envoy\.(Config|Extensions|Service|Type|Data|Admin)|Istio\.[A-Z]\w+\.V)")]
     private static partial Regex Wire();

@@ -24,7 +24,7 @@ public sealed class Authority
     private volatile SigningBundle _bundle;
 
     /// <summary>An authority that signs with a bundle.</summary>
-    public Authority(SigningBundle bundle, AuthorityOptions options) => (this._bundle, this._options) = (bundle, options);
+    public Authority(SigningBundle bundle, AuthorityOptions options) => (_bundle, _options) = (bundle, options);
 
     /// <summary>What is signed with now.</summary>
     public SigningBundle Bundle => _bundle;

@@ -9,7 +9,7 @@ public sealed class SigningBundle
     private readonly AsymmetricAlgorithm _key;
 
     private SigningBundle(X509Certificate2 signer, AsymmetricAlgorithm key, string chainPem, string rootsPem, IReadOnlyList<X509Certificate2> roots) =>
-        (Signer, this._key, ChainPem, RootsPem, Roots) = (signer, key, chainPem, rootsPem, roots);
+        (Signer, _key, ChainPem, RootsPem, Roots) = (signer, key, chainPem, rootsPem, roots);
 
     /// <summary>The certificate whose key signs: a root, or an intermediate.</summary>
     public X509Certificate2 Signer { get; }

@@ -10,7 +10,7 @@ public sealed class KeySet
 {
     private readonly IReadOnlyList<(string Id, AsymmetricAlgorithm Key)> _keys;
 
-    private KeySet(IReadOnlyList<(string Id, AsymmetricAlgorithm Key)> keys) => this._keys = keys;
+    private KeySet(IReadOnlyList<(string Id, AsymmetricAlgorithm Key)> keys) => _keys = keys;
 
     /// <summary>No key at all: no token is good.</summary>
     public static KeySet None { get; } = new([]);

@@ -23,7 +23,7 @@ public sealed class TokenIssuer : IDisposable
 
     private TokenIssuer(ECDsa key)
     {
-        this._key = key;
+        _key = key;
         _keyId = Convert.ToHexStringLower(SHA256.HashData(key.ExportSubjectPublicKeyInfo()).AsSpan(0, 8));
     }
 

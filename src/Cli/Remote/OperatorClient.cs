@@ -22,7 +22,7 @@ public sealed class OperatorClient : IDisposable
     /// <summary>A client of one control plane.</summary>
     public OperatorClient(ControlPlaneAddress address)
     {
-        this._address = address;
+        _address = address;
         _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(5) })
         {
             BaseAddress = new Uri($"http://{address.Http}/lateen/v1/"),

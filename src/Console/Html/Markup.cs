@@ -13,7 +13,7 @@ public readonly struct Markup
 {
     private readonly string? _text;
 
-    private Markup(string text) => this._text = text;
+    private Markup(string text) => _text = text;
 
     /// <summary>Nothing.</summary>
     public static Markup Empty => default;

@@ -17,7 +17,7 @@ public sealed class AuthorityKeys : IDisposable
 
     private AuthorityKeys(Authority authority, KeyFolder folder, bool isPlugged, TimeProvider time, Action<string> say)
     {
-        (Authority, this._folder, this._isPlugged, this._time, this._say) = (authority, folder, isPlugged, time, say);
+        (Authority, _folder, _isPlugged, _time, _say) = (authority, folder, isPlugged, time, say);
         TimeSpan every = isPlugged ? Look : authority.Options.RootCheck;
         // Replicas that began together must not rotate together.
         TimeSpan first = isPlugged ? every : every * (0.5 + Random.Shared.NextDouble());

@@ -17,7 +17,7 @@ public sealed class ServingCertificates
     /// <summary>Makes the first one.</summary>
     public ServingCertificates(Authority authority, IReadOnlyList<string> hosts, TimeProvider time)
     {
-        (this._authority, this._hosts, this._time) = (authority, hosts, time);
+        (_authority, _hosts, _time) = (authority, hosts, time);
         _current = Make();
         authority.Replaced += _ => _current = Make();
     }

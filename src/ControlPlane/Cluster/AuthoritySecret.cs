@@ -28,7 +28,7 @@ public sealed class AuthoritySecret : IDisposable
     private Func<bool> _mayWrite = () => false;
 
     private AuthoritySecret(ClusterObjects objects, string ns, KeyFolder folder, AuthorityOptions options, Action<string> say) =>
-        (this._objects, _key, this._folder, this._options, this._say) = (objects, new ResourceKey(Kinds.Secret, ns, Name), folder, options, say);
+        (_objects, _key, _folder, _options, _say) = (objects, new ResourceKey(Kinds.Secret, ns, Name), folder, options, say);
 
     /// <summary>Brings the shared keys into a folder; where there are none, those of the folder or new ones are shared.</summary>
     /// <param name="objects">The cluster.</param>

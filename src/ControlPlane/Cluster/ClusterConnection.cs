@@ -36,7 +36,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     private RemoteClusters? _remotes;
 
     private ClusterConnection(ApiClient client, KubernetesSource source, ControlPlaneOptions options, TimeProvider time, Action<string> say) =>
-        (Client, this._source, this._options, this._time, this._say) = (client, source, options, time, say);
+        (Client, _source, _options, _time, _say) = (client, source, options, time, say);
 
     /// <summary>Requests to it.</summary>
     public ApiClient Client { get; }

@@ -37,7 +37,7 @@ public sealed class ClusterWriter : IAsyncDisposable
     /// <param name="say">Takes a line for the log.</param>
     public ClusterWriter(ApiClient client, Func<bool> mayWrite, TimeProvider time, Action<string> say)
     {
-        (_objects, this._mayWrite, this._time, this._say) = (new ClusterObjects(client, time), mayWrite, time, say);
+        (_objects, _mayWrite, _time, _say) = (new ClusterObjects(client, time), mayWrite, time, say);
         _running = RunAsync(_stop.Token);
     }
 

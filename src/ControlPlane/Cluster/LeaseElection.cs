@@ -39,7 +39,7 @@ public sealed class LeaseElection : IAsyncDisposable
     /// <param name="say">Takes a line for the log.</param>
     public LeaseElection(ApiClient client, string ns, string name, string identity, TimeProvider time, Action<string> say)
     {
-        (this._client, this._name, this._identity, this._time, this._say) = (client, name, identity, time, say);
+        (_client, _name, _identity, _time, _say) = (client, name, identity, time, say);
         _path = $"/apis/coordination.k8s.io/v1/namespaces/{ns}/leases";
         _running = RunAsync(_stop.Token);
     }

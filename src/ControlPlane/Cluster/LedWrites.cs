@@ -18,7 +18,7 @@ public sealed class LedWrites : IAsyncDisposable
     public LedWrites(ApiClient client, ControlPlaneOptions options, string lease, Action won, TimeProvider time, Action<string> say)
     {
         var election = new LeaseElection(client, options.RootNamespace, lease, options.Instance, time, say);
-        (this._election, _writer) = (election, new ClusterWriter(client, () => election.IsLeader, time, say));
+        (_election, _writer) = (election, new ClusterWriter(client, () => election.IsLeader, time, say));
         election.Won += won;
     }
 

@@ -45,8 +45,8 @@ public sealed class RemoteClusters : IAsyncDisposable
     /// <param name="open">Makes a client; for tests.</param>
     public RemoteClusters(ControlPlaneOptions options, ResourceStore store, WriterLoop loop, TimeProvider time, Action<string> say, Func<ClusterAccess, ApiClient>? open = null)
     {
-        (this._options, this._store, this._loop, this._time, this._say) = (options, store, loop, time, say);
-        this._open = open ?? ApiClient.Open;
+        (_options, _store, _loop, _time, _say) = (options, store, loop, time, say);
+        _open = open ?? ApiClient.Open;
         store.Changed += OnChanged;
     }
 

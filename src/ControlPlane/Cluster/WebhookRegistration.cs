@@ -37,7 +37,7 @@ public sealed class WebhookRegistration : IAsyncDisposable
     /// <param name="say">Takes a line for the log.</param>
     public WebhookRegistration(ApiClient client, string revision, string rootNamespace, Func<string> roots, Func<bool> mayWrite, TimeProvider time, Action<string> say)
     {
-        (this._client, this._revision, this._rootNamespace, this._roots, this._mayWrite, this._time, this._say) = (client, revision, rootNamespace, roots, mayWrite, time, say);
+        (_client, _revision, _rootNamespace, _roots, _mayWrite, _time, _say) = (client, revision, rootNamespace, roots, mayWrite, time, say);
         _running = RunAsync(_stop.Token);
     }
 

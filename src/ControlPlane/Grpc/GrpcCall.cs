@@ -30,7 +30,7 @@ public sealed class GrpcCall
 
     internal GrpcCall(Http2Connection connection, Http2Output output, int stream, List<(string Name, string Value)> fields, string peer, IReadOnlyList<string> names)
     {
-        (this._connection, this._output, this._stream, Peer, ProvenNames) = (connection, output, stream, peer, names);
+        (_connection, _output, _stream, Peer, ProvenNames) = (connection, output, stream, peer, names);
         Headers = fields.GroupBy(field => field.Name).ToDictionary(group => group.Key, group => (IReadOnlyList<string>)[.. group.Select(field => field.Value)]);
     }
 

@@ -35,7 +35,7 @@ internal sealed class Http2Connection : IAsyncDisposable
 
     private Http2Connection(ConnectionContext connection, Func<GrpcCall, Task> serve, TimeProvider time)
     {
-        (this._connection, this._serve) = (connection, serve);
+        (_connection, _serve) = (connection, serve);
         ProvenNames? proven = connection.Features.Get<ProvenNames>();
         _names = proven?.Uris ?? [];
         _peer = connection.RemoteEndPoint is IPEndPoint at ? new IPEndPoint(at.Address.IsIPv4MappedToIPv6 ? at.Address.MapToIPv4() : at.Address, at.Port).ToString() : "unix";

@@ -14,7 +14,7 @@ internal sealed class OutgoingMessage
     /// <summary>A response, in its pieces.</summary>
     public OutgoingMessage(AdsResponse response)
     {
-        this._response = response;
+        _response = response;
         _head = new byte[GrpcFrame.PrefixBytes];
         GrpcFrame.WritePrefix(_head, response.Size);
         Left = GrpcFrame.PrefixBytes + response.Size;

@@ -21,8 +21,8 @@ public sealed class WriterLoop : IAsyncDisposable
     /// <summary>Starts to run <paramref name="loop"/>; from here on nobody else touches it.</summary>
     public WriterLoop(ControlLoop loop, TimeProvider time)
     {
-        this._loop = loop;
-        this._time = time;
+        _loop = loop;
+        _time = time;
         _alarm = time.CreateTimer(_ => Poke(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _running = Task.Run(RunAsync);
     }

@@ -21,7 +21,7 @@ internal sealed class AdsClient : IAsyncDisposable
     private readonly Stream _body;
 
     private AdsClient(HttpClient http, HttpResponseMessage response, Stream body, Channel<byte[]> requests) =>
-        (this._http, this._response, this._body, this._requests) = (http, response, body, requests);
+        (_http, _response, _body, _requests) = (http, response, body, requests);
 
     public static Node Sidecar(string workload, string inNamespace) => new()
     {
@@ -98,7 +98,7 @@ internal sealed class AdsClient : IAsyncDisposable
 
         public Frames(ChannelReader<byte[]> messages)
         {
-            this._messages = messages;
+            _messages = messages;
             Headers.ContentType = new("application/grpc");
         }
 

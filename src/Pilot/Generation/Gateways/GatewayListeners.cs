@@ -26,7 +26,7 @@ internal sealed class GatewayListeners
 
     public GatewayListeners(ListenerParts parts)
     {
-        this._parts = parts;
+        _parts = parts;
         _inputs = parts.Inputs;
         _tcp = new GatewayTcpChains(parts);
     }

@@ -27,7 +27,7 @@ internal sealed class GatewayRoutes
 
     private GatewayRoutes(ProxyInputs inputs)
     {
-        this._inputs = inputs;
+        _inputs = inputs;
         _countsAttempts = inputs.Config.ProxyHeaders?.AttemptCount?.Disabled != true;
     }
 

@@ -24,7 +24,7 @@ internal sealed class InboundListeners
 
     public InboundListeners(ListenerParts parts)
     {
-        this._parts = parts;
+        _parts = parts;
         _inputs = parts.Inputs;
         _chains = new InboundChains(parts);
     }

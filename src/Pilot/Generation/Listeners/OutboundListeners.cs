@@ -24,7 +24,7 @@ internal sealed class OutboundListeners
 
     public OutboundListeners(ListenerParts parts)
     {
-        this._parts = parts;
+        _parts = parts;
         _inputs = parts.Inputs;
         _tcp = new OutboundTcpChains(parts);
         _wildcards = _inputs.Node.Wildcards();

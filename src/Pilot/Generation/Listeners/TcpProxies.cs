@@ -26,7 +26,7 @@ internal sealed class TcpProxies
     /// <param name="isGuarded">Policies of the proxy apply; not where foreign mTLS is passed on.</param>
     public TcpProxies(ListenerParts parts, bool isGuarded = true)
     {
-        this._parts = parts;
+        _parts = parts;
         IsGuarded = isGuarded;
         _outboundClass = parts.OutboundClass;
     }

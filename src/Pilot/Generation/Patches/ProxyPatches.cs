@@ -32,8 +32,8 @@ public sealed class ProxyPatches
 
     private ProxyPatches(ProxyScope scope, IReadOnlyList<Meant<EnvoyFilter>> filters)
     {
-        this._scope = scope;
-        this._filters = filters;
+        _scope = scope;
+        _filters = filters;
         _patches = filters.SelectMany(static f => PatchValues.Of(f.Spec)).Where(p => IsForProxy(p.Match.Proxy, scope.Node)).ToList();
     }
 

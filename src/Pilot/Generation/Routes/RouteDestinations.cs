@@ -15,7 +15,7 @@ internal sealed class RouteDestinations
     private readonly EnvoyRoute _route;
     private readonly RouteAction _action = new();
 
-    public RouteDestinations(RouteRulesInputs inputs, HTTPRoute rule, EnvoyRoute route) => (this._inputs, this._rule, this._route) = (inputs, rule, route);
+    public RouteDestinations(RouteRulesInputs inputs, HTTPRoute rule, EnvoyRoute route) => (_inputs, _rule, _route) = (inputs, rule, route);
 
     /// <summary>Fills the route's action.</summary>
     /// <param name="authority">Host that the rule's header changes ask for; a rewrite of the rule wins over it.</param>

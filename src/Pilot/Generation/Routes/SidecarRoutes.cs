@@ -67,9 +67,9 @@ public sealed class SidecarRoutes
 
     private SidecarRoutes(SidecarRouteInputs inputs, int port, bool isSniffed)
     {
-        this._inputs = inputs;
-        this._port = inputs.IsHttpProxy ? 0 : port;
-        this._isSniffed = isSniffed;
+        _inputs = inputs;
+        _port = inputs.IsHttpProxy ? 0 : port;
+        _isSniffed = isSniffed;
         foreach (var service in inputs.Services) AddOnPort(service);
     }
 

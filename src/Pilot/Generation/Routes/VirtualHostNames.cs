@@ -15,7 +15,7 @@ internal sealed class VirtualHostNames
     private readonly HashSet<string> _taken = new(StringComparer.OrdinalIgnoreCase);
     private readonly HashSet<string> _fullNames = new(StringComparer.Ordinal);
 
-    public VirtualHostNames(SidecarRouteInputs inputs, int listenPort) => (this._inputs, this._listenPort) = (inputs, listenPort);
+    public VirtualHostNames(SidecarRouteInputs inputs, int listenPort) => (_inputs, _listenPort) = (inputs, listenPort);
 
     /// <summary>Builds the virtual hosts of all groups, with the port that each is for.</summary>
     public List<(int Port, VirtualHost Host)> Build(

@@ -50,8 +50,8 @@ internal sealed class AccessSecurity
         IEnumerable<Meant<AuthorizationPolicy>> policies, MeshConfig mesh, RegistryView registry, IReadOnlyList<string> trustDomains,
         bool fromFilterState = false, bool manyProviders = false)
     {
-        this._policies = policies.ToList();
-        (this._mesh, this._registry, this._trustDomains, this._fromFilterState, this._manyProviders) = (mesh, registry, trustDomains, fromFilterState, manyProviders);
+        _policies = policies.ToList();
+        (_mesh, _registry, _trustDomains, _fromFilterState, _manyProviders) = (mesh, registry, trustDomains, fromFilterState, manyProviders);
     }
 
     /// <summary>Filters of an HTTP chain.</summary>

@@ -73,7 +73,7 @@ internal sealed class PeerSecurity
 
     public PeerSecurity(ProxyInputs inputs)
     {
-        this._inputs = inputs;
+        _inputs = inputs;
         var settings = inputs.Scope.Snapshot.Settings;
         var policies = WorkloadPolicies.PeerAuthentications(inputs.Scope.Snapshot.Policies, inputs.Node.Namespace, settings.RootNamespace, inputs.Scope.Labels);
         _demands = PeerDemands.Compose(policies, settings.RootNamespace);

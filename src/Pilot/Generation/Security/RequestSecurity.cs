@@ -32,8 +32,8 @@ internal sealed class RequestSecurity
 
     public RequestSecurity(IEnumerable<JWTRule> rules, RequestSecurityInputs inputs)
     {
-        this._inputs = inputs;
-        this._rules = rules.ToList();
+        _inputs = inputs;
+        _rules = rules.ToList();
     }
 
     /// <summary>The rules of policies in an order that does not depend on that of the policies.</summary>

@@ -48,7 +48,7 @@ public sealed class AccessLogs
     private readonly TelemetryScope _scope;
 
     /// <summary>Access logs as the scope asks for them.</summary>
-    public AccessLogs(MeshConfig mesh, RegistryView registry, TelemetryScope scope) => (this._mesh, this._registry, this._scope) = (mesh, registry, scope);
+    public AccessLogs(MeshConfig mesh, RegistryView registry, TelemetryScope scope) => (_mesh, _registry, _scope) = (mesh, registry, scope);
 
     /// <summary>The logs of one place.</summary>
     public IReadOnlyList<AccessLog> For(LogPlace place, ListenerClass listenerClass)

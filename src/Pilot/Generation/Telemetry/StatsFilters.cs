@@ -40,7 +40,7 @@ public sealed class StatsFilters
     public StatsFilters(MeshConfig mesh, TelemetryScope scope, bool isWaypoint, Features? features = null)
     {
         ArgumentNullException.ThrowIfNull(scope);
-        this._isWaypoint = isWaypoint;
+        _isWaypoint = isWaypoint;
         _rotation = Interval(features?.Text("METRIC_ROTATION_INTERVAL", "") ?? "", TimeSpan.Zero);
         _deletion = Interval(features?.Text("METRIC_GRACEFUL_DELETION_INTERVAL", "") ?? "", DefaultDeletion);
         _metrics = MetricSelection.Of(scope.Levels.SelectMany(static l => l.Metrics), mesh)

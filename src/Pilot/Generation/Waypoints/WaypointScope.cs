@@ -29,7 +29,7 @@ internal sealed class WaypointScope
 
     private WaypointScope(ProxyScope scope)
     {
-        this._scope = scope;
+        _scope = scope;
         var view = AmbientView.Of(scope.Snapshot);
         var name = $"{scope.Node.Namespace}/{scope.Node.Labels.GetValueOrDefault(WaypointBindings.InstanceLabel, "")}";
         var bound = view.Services.Where(service => service.Waypoint == name).ToDictionary(static service => service.Key);

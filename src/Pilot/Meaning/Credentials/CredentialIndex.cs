@@ -30,8 +30,8 @@ public sealed class CredentialIndex
     /// <summary>An index over these objects.</summary>
     public CredentialIndex(IEnumerable<Resource<Secret>> secrets, IEnumerable<Resource<ConfigMap>> maps)
     {
-        this._secrets = secrets.ToFrozenDictionary(static secret => (secret.Namespace, secret.Name), static secret => secret.Spec);
-        this._maps = maps.ToFrozenDictionary(static map => (map.Namespace, map.Name), static map => map.Spec);
+        _secrets = secrets.ToFrozenDictionary(static secret => (secret.Namespace, secret.Name), static secret => secret.Spec);
+        _maps = maps.ToFrozenDictionary(static map => (map.Namespace, map.Name), static map => map.Spec);
     }
 
     /// <summary>The pair of a credential; null where there is none, or where half of it is missing.</summary>
