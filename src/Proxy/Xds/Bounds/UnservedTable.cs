@@ -172,7 +172,7 @@ public static class UnservedTable
         [Network + "tcp_proxy.v3.TcpProxy.downstream_idle_timeout"] = "nor has it in Envoy: idle_timeout has",
         [Network + "tcp_proxy.v3.TcpProxy.upstream_idle_timeout"] = "nor has it in Envoy: idle_timeout has",
         [Network + "zookeeper_proxy.v3.ZooKeeperProxy.access_log"] = "nor has it in Envoy",
-        ["envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig.use_tcp_for_dns_lookups"] = "truncated answers are asked for over TCP",
+        ["envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig.use_tcp_for_dns_lookups"] = "names are asked over UDP, with room for large answers (EDNS)",
         ["envoy.extensions.compression.brotli.decompressor.v3.Brotli.disable_ring_buffer_reallocation"] = "the runtime's decoder keeps its own window",
         ["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.read_only"] = "values of filter state may be set again",
         ["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.shared_with_upstream"] = "what upstream connections ask for is always shared",
