@@ -16,12 +16,25 @@ public sealed class ResourceFindings(string domain, string rootNamespace, Refusa
     private readonly References _references = new(domain, rootNamespace);
     private readonly ConditionalWeakTable<Resource, Diagnostic[]> _ofItself = [];
 
-    /// <summary>What its author is told at once: conflicts, what is never reached, what changes nothing.</summary>
+    /// <summary>What follows from what is written alone: conflicts, what is never reached, what changes nothing.</summary>
     public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) => _conflicts.About(resource, view).Concat(OfItself(resource));
 
-    /// <summary>What its status says: that, what it names and is not there, and what of it no proxy would take.</summary>
-    /// <remarks>Names are not asked for at once: who applies a whole application may well write the route before the service.</remarks>
-    public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) => AtOnce(resource, view).Concat(_references.About(resource, view)).Concat(refusals.About(resource));
+    /// <summary>What the author of a change is told of what it wrote, and of what anybody wrote that now names what is not there.</summary>
+    /// <remarks>The latter as warnings: who applies an application in parts may well write the route before the service.</remarks>
+    /// <param name="written">What the change brought.</param>
+    /// <param name="before">All there was before it.</param>
+    /// <param name="after">All there is with it.</param>
+    public IEnumerable<Diagnostic> OfChange(IReadOnlyList<Resource> written, ResourceView before, ResourceView after)
+    {
+        // In this order: what is asked for last is kept for the next change.
+        Diagnostic[] broken = [.. _references.Newly(before, after)];
+        IEnumerable<Diagnostic> missing = broken.Concat(written.SelectMany(resource => _references.About(resource, after))).Distinct();
+        return written.SelectMany(resource => AtOnce(resource, after)).Concat(missing.Select(static said => said with { Level = DiagnosticLevel.Warning }));
+    }
+
+    /// <summary>What its status says: all of that, and what of it no proxy would take.</summary>
+    public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) =>
+        AtOnce(resource, view).Concat(_references.About(resource, view)).Concat(refusals.About(resource));
 
     // It is asked with every change of anything, and stays what it is as long as the resource is the same object.
     private Diagnostic[] OfItself(Resource resource) => _ofItself.GetValue(resource, static own => [.. Unreached(own), .. Idle(own)]);

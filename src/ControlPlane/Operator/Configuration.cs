@@ -46,13 +46,15 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
         if (result.Accepted && !asked.DryRun) Remember(result, now);
         foreach (Resource resource in resources) metrics.Validated(resource.Kind, result.Accepted);
         ObjectOutcome[] outcomes = result.Accepted ? [.. resources.Select(resource => ObjectRows.Outcome(resource.Key, Outcome(resource.Key, before, result)))] : [];
-        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(resources.SelectMany(resource => findings.AtOnce(resource, result.View))).Select(ObjectRows.Finding)]);
+        IEnumerable<Diagnostic> said = asked.Observed ? [] : result.Accepted ? findings.OfChange(resources, before, result.View) : resources.SelectMany(resource => findings.AtOnce(resource, before));
+        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(said).Select(ObjectRows.Finding)]);
     }
 
     /// <summary>Removes, all or nothing.</summary>
     public Answer<ChangeAnswer> Delete(DeleteRequest asked, DateTimeOffset now)
     {
         if (isFromCluster && !asked.DryRun) return ClusterWrites;
+        ResourceView before = store.Current;
         var keys = new List<ResourceKey>();
         var found = new DiagnosticBag();
         foreach (Target target in asked.Targets)
@@ -66,7 +68,8 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
         ApplyResult result = found.HasErrors ? new ApplyResult(false, store.Current, 0, [], []) : asked.DryRun ? store.Preview(change) : store.Apply(change);
         if (result.Accepted && !asked.DryRun) Remember(result, now);
         ObjectOutcome[] outcomes = result.Accepted ? [.. keys.Select(key => ObjectRows.Outcome(key, absent.Contains(key) ? "not found" : "deleted"))] : [];
-        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Select(ObjectRows.Finding)]);
+        IEnumerable<Diagnostic> said = result.Accepted ? findings.OfChange([], before, result.View) : [];
+        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(said).Select(ObjectRows.Finding)]);
     }
 
     /// <summary>Makes an earlier revision hold again; a negative number counts back from the newest.</summary>
@@ -80,7 +83,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
         ApplyResult result = store.Rollback(number, asked.Author ?? "");
         if (result.Accepted) Remember(result, now);
         ObjectOutcome[] outcomes = [.. result.Changed.Select(key => ObjectRows.Outcome(key, result.View.Find(key) is null ? "deleted" : before.Find(key) is null ? "created" : "configured"))];
-        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. result.Diagnostics.Select(ObjectRows.Finding)]);
+        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. result.Diagnostics.Concat(findings.OfChange([], before, result.View)).Select(ObjectRows.Finding)]);
     }
 
     /// <summary>Resources of a kind (or "all"), of a namespace (or, null, of all), of a name (or, null, of any), with the labels of a selector.</summary>
