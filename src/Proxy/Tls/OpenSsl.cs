@@ -3,7 +3,7 @@
 // all workers; rotation makes a new one for new connections. A TlsTransport belongs to its loop like any transport. libssl never sees a socket: its bytes pass
 // through one BIO of ours whose ends are buffers of the current call. The clock that certificates are judged by is the loop's.
 // Peers' failures are values with Envoy's words, so that logs and users' alerts go on working. Nothing here reads files or knows protobuf.
-// Refused: SslStream (a task per read, twice the memory), SSL_set_fd (would bind TLS to real sockets), session caches (tickets do, and are shared).
+// Refused: SslStream (a task per read, twice the memory), SSL_set_fd (would bind TLS to real sockets), a session cache of our own (tickets, or libssl's: decision 0017).
 using System.Runtime.InteropServices;
 
 namespace Lateen.Proxy.Tls;
@@ -14,10 +14,13 @@ internal static unsafe partial class OpenSsl
     private const string S = "libssl.so.3", C = "libcrypto.so.3";
 
     public const int WantRead = 2, WantWrite = 3, ErrorSsl = 1, ErrorSyscall = 5, ZeroReturn = 6;
+    // SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN.
+    public const int ShutdownBoth = 3;
+
     public const int VerifyPeer = 1, VerifyRequired = 2;
 
     // SSL_ctrl and SSL_CTX_ctrl commands (ssl.h).
-    public const int CtrlMode = 33, CtrlSessionCacheMode = 44, CtrlSetName = 55, CtrlSetGroups = 92, CtrlMinVersion = 123, CtrlMaxVersion = 124;
+    public const int CtrlMode = 33, CtrlSessionCacheSize = 42, CtrlSessionCacheMode = 44, CtrlSetName = 55, CtrlSetGroups = 92, CtrlMinVersion = 123, CtrlMaxVersion = 124;
 
     // ENABLE_PARTIAL_WRITE is off: a write takes everything, since our BIO does. ACCEPT_MOVING_WRITE_BUFFER | RELEASE_BUFFERS.
     public const int Mode = 0x2 | 0x10;
@@ -52,6 +55,7 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(S)] public static partial int SSL_read(nint ssl, byte* buffer, int length);
     [LibraryImport(S)] public static partial int SSL_write(nint ssl, byte* buffer, int length);
     [LibraryImport(S)] public static partial int SSL_shutdown(nint ssl);
+    [LibraryImport(S)] public static partial void SSL_set_shutdown(nint ssl, int mode);
     [LibraryImport(S)] public static partial int SSL_get_error(nint ssl, int result);
     [LibraryImport(S)] public static partial int SSL_session_reused(nint ssl);
     [LibraryImport(S)] public static partial int SSL_set_session(nint ssl, nint session);
@@ -101,6 +105,7 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(C, StringMarshalling = StringMarshalling.Utf8)] public static partial int X509_STORE_CTX_set_default(nint context, string name);
     [LibraryImport(C)] public static partial nint X509_STORE_CTX_get0_param(nint context);
     [LibraryImport(C)] public static partial nint X509_STORE_CTX_get0_cert(nint context);
+    [LibraryImport(C)] public static partial nint X509_STORE_CTX_get0_chain(nint context);
     [LibraryImport(C)] public static partial nint X509_STORE_CTX_get0_untrusted(nint context);
     [LibraryImport(C)] public static partial int X509_STORE_CTX_get_error(nint context);
     [LibraryImport(C)] public static partial void X509_STORE_CTX_set_error(nint context, int error);

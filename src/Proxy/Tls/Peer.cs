@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Lateen.Proxy.Formats;
+using Lateen.Proxy.Tls.Certificates;
 
 namespace Lateen.Proxy.Tls;
 
@@ -11,24 +13,20 @@ namespace Lateen.Proxy.Tls;
 /// </summary>
 public sealed unsafe class Peer : TlsFacts
 {
-    // XN_FLAG_RFC2253 (x509.h).
-    private const ulong Rfc2253 = 0x1110317;
+    // Names of versions and ciphers are constants of libssl: by their address each becomes a string once.
+    private static readonly ConcurrentDictionary<nint, string> s_constants = new();
 
-    private readonly byte[][] _chain;
-    private readonly byte[] _local;
-    private CertificateNames? _names, _localNames;
-    private string[]? _uris, _dnsNames;
-    private string? _subject;
+    private readonly PresentedChain _shown, _local;
 
-    private Peer(byte[][] chain, byte[] local, string version)
+    private Peer(PresentedChain shown, PresentedChain local, string version)
     {
-        _chain = chain;
+        _shown = shown;
         _local = local;
         Version = version;
     }
 
     /// <inheritdoc/>
-    public override bool PeerPresented => _chain.Length > 0;
+    public override bool PeerPresented => _shown.Certificates.Length > 0;
 
     /// <inheritdoc/>
     public override bool PeerValidated => Validated;
@@ -52,10 +50,10 @@ public sealed unsafe class Peer : TlsFacts
     public bool Resumed { get; private init; }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> PeerUris => _uris ??= Names.Of(SanKind.Uri);
+    public override IReadOnlyList<string> PeerUris => _shown.Uris;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> PeerDnsNames => _dnsNames ??= Names.Of(SanKind.Dns);
+    public override IReadOnlyList<string> PeerDnsNames => _shown.DnsNames;
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> PeerIps => Names.Of(SanKind.Ip);
@@ -64,49 +62,49 @@ public sealed unsafe class Peer : TlsFacts
     public override IReadOnlyList<string> PeerEmails => Names.Of(SanKind.Email);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> LocalIps => LocalNames.Of(SanKind.Ip);
+    public override IReadOnlyList<string> LocalIps => _local.Names.Of(SanKind.Ip);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> LocalEmails => LocalNames.Of(SanKind.Email);
+    public override IReadOnlyList<string> LocalEmails => _local.Names.Of(SanKind.Email);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> PeerChainSha256 => [.. _chain.Select(static c => Convert.ToHexStringLower(SHA256.HashData(c)))];
+    public override IReadOnlyList<string> PeerChainSha256 => [.. _shown.Certificates.Select(static c => Convert.ToHexStringLower(SHA256.HashData(c)))];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> PeerChainSha1 => [.. _chain.Select(static c => Sha1(c))];
+    public override IReadOnlyList<string> PeerChainSha1 => [.. _shown.Certificates.Select(static c => Sha1(c))];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> PeerChainSerials => [.. _chain.Select(static c => CertificateNames.Read(c).Serial)];
+    public override IReadOnlyList<string> PeerChainSerials => [.. _shown.Certificates.Select(static c => CertificateNames.Read(c).Serial)];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> LocalUris => LocalNames.Of(SanKind.Uri);
+    public override IReadOnlyList<string> LocalUris => _local.Names.Of(SanKind.Uri);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> LocalDnsNames => LocalNames.Of(SanKind.Dns);
+    public override IReadOnlyList<string> LocalDnsNames => _local.Names.Of(SanKind.Dns);
 
     /// <inheritdoc/>
-    public override string PeerSubject => _subject ??= PeerPresented ? NameOf(_chain[0], subject: true) : "";
+    public override string PeerSubject => _shown.Subject;
 
     /// <inheritdoc/>
-    public override string PeerIssuer => PeerPresented ? NameOf(_chain[0], subject: false) : "";
+    public override string PeerIssuer => NameText.Of(_shown.Leaf, subject: false);
 
     /// <inheritdoc/>
-    public override string LocalSubject => _local.Length > 0 ? NameOf(_local, subject: true) : "";
+    public override string LocalSubject => _local.Subject;
 
     /// <inheritdoc/>
     public override string PeerSerial => Names.Serial;
 
     /// <inheritdoc/>
-    public override string PeerSha256 => PeerPresented ? Convert.ToHexStringLower(SHA256.HashData(_chain[0])) : "";
+    public override string PeerSha256 => _shown.Sha256;
 
     /// <inheritdoc/>
-    public override string PeerSha1 => PeerPresented ? Sha1(_chain[0]) : "";
+    public override string PeerSha1 => PeerPresented ? Sha1(_shown.Leaf) : "";
 
     /// <inheritdoc/>
-    public override string PeerPem => PeerPresented ? Pem.Text(_chain[0]) : "";
+    public override string PeerPem => PeerPresented ? Pem.Text(_shown.Leaf) : "";
 
     /// <inheritdoc/>
-    public override string PeerChainPem => string.Concat(_chain.Select(Pem.Text));
+    public override string PeerChainPem => string.Concat(_shown.Certificates.Select(Pem.Text));
 
     /// <inheritdoc/>
     public override long PeerValidFrom => Names.ValidFrom;
@@ -120,12 +118,10 @@ public sealed unsafe class Peer : TlsFacts
 
     private string Session { get; init; } = "";
 
-    private CertificateNames Names => _names ??= CertificateNames.Read(PeerPresented ? _chain[0] : ReadOnlyMemory<byte>.Empty);
-
-    private CertificateNames LocalNames => _localNames ??= CertificateNames.Read(_local);
+    private CertificateNames Names => _shown.Names;
 
     /// <summary>Reads everything that libssl will not tell later.</summary>
-    internal static Peer Of(nint ssl, bool validated)
+    internal static Peer Of(nint ssl, TlsContext context, PresentedChain shown, bool validated)
     {
         byte* protocol;
         uint length;
@@ -134,51 +130,25 @@ public sealed unsafe class Peer : TlsFacts
         uint idLength = 0;
         nint session = OpenSsl.SSL_get_session(ssl);
         byte* id = session == 0 ? null : OpenSsl.SSL_SESSION_get_id(session, &idLength);
-        return new Peer(ChainOf(ssl), local == 0 ? [] : Pem.Der(local), Text(OpenSsl.SSL_get_version(ssl)))
+        string version = Constant(OpenSsl.SSL_get_version(ssl));
+        return new Peer(shown, local == 0 ? PresentedChain.None : context.Shelf.Shown(local), version)
         {
             Validated = validated,
-            CipherName = Text(OpenSsl.SSL_CIPHER_get_name(OpenSsl.SSL_get_current_cipher(ssl))),
-            Alpn = protocol is null ? "" : Encoding.Latin1.GetString(protocol, (int)length),
+            CipherName = Constant(OpenSsl.SSL_CIPHER_get_name(OpenSsl.SSL_get_current_cipher(ssl))),
+            Alpn = protocol is null ? "" : Known(new ReadOnlySpan<byte>(protocol, (int)length)),
             ServerName = Text(OpenSsl.SSL_get_servername(ssl, 0)),
             Resumed = OpenSsl.SSL_session_reused(ssl) == 1,
             // TLS 1.3 has tickets, and no session ids that would mean anything.
-            Session = id is null || Text(OpenSsl.SSL_get_version(ssl)) == "TLSv1.3" ? "" : Convert.ToHexStringLower(new ReadOnlySpan<byte>(id, (int)idLength)),
+            Session = id is null || version == "TLSv1.3" ? "" : Convert.ToHexStringLower(new ReadOnlySpan<byte>(id, (int)idLength)),
         };
     }
 
     private static string Text(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? "";
 
-    // A client's view of the chain has the leaf in it, a server's has not (SSL_get_peer_cert_chain).
-    private static byte[][] ChainOf(nint ssl)
-    {
-        nint leaf = OpenSsl.SSL_get0_peer_certificate(ssl);
-        if (leaf == 0)
-            return [];
-        var chain = new List<byte[]> { Pem.Der(leaf) };
-        nint stack = OpenSsl.SSL_get_peer_cert_chain(ssl);
-        int count = stack == 0 ? 0 : OpenSsl.OPENSSL_sk_num(stack);
-        for (int i = 0; i < count; i++)
-        {
-            byte[] der = Pem.Der(OpenSsl.OPENSSL_sk_value(stack, i));
-            if (i > 0 || !der.AsSpan().SequenceEqual(chain[0]))
-                chain.Add(der);
-        }
-        return [.. chain];
-    }
+    private static string Constant(byte* text) => text is null ? "" : s_constants.GetOrAdd((nint)text, static at => Text((byte*)at));
 
-    private static string NameOf(byte[] der, bool subject)
-    {
-        nint certificate = Pem.Certificate(der);
-        if (certificate == 0)
-            return "";
-        nint bio = OpenSsl.BIO_new(OpenSsl.BIO_s_mem());
-        OpenSsl.X509_NAME_print_ex(bio, subject ? OpenSsl.X509_get_subject_name(certificate) : OpenSsl.X509_get_issuer_name(certificate), 0, Rfc2253);
-        byte* buffer = stackalloc byte[2048];
-        int length = OpenSsl.BIO_read(bio, buffer, 2048);
-        OpenSsl.BIO_free(bio);
-        OpenSsl.X509_free(certificate);
-        return length <= 0 ? "" : Encoding.UTF8.GetString(buffer, length);
-    }
+    private static string Known(ReadOnlySpan<byte> protocol) =>
+        protocol.SequenceEqual("h2"u8) ? "h2" : protocol.SequenceEqual("http/1.1"u8) ? "http/1.1" : Encoding.Latin1.GetString(protocol);
 
     // A fingerprint that logs show, not a measure of trust.
 #pragma warning disable CA5350

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Lateen.Proxy.Tls.Certificates;
 
 namespace Lateen.Proxy.Tls;
 
@@ -13,8 +14,11 @@ public sealed unsafe class TlsContext
     private const string DefaultCiphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
         + "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
 
-    // SSL_SESS_CACHE_CLIENT | NO_INTERNAL; off for servers, which have tickets.
-    private const int CacheClient = 0x0001 | 0x0300, CacheOff = 0;
+    // SSL_SESS_CACHE_CLIENT | NO_INTERNAL; SSL_SESS_CACHE_SERVER.
+    private const int CacheClient = 0x0001 | 0x0300, CacheServer = 0x0002, CacheOff = 0;
+
+    // Sessions with a client's certificate, at three to six kilobytes each.
+    private const int SessionsMax = 1024;
 
     private readonly nint _context;
     private readonly CertificateShelf _shelf;
@@ -56,7 +60,7 @@ public sealed unsafe class TlsContext
         bool good = true;
         if (options.Validation is { } validation)
         {
-            verifier = Verifier.Create(validation, ca => { if (options.IsServer) OpenSsl.SSL_CTX_add_client_CA(context, ca); }, out error);
+            verifier = Verifier.Create(validation, options.IsServer, ca => { if (options.IsServer) OpenSsl.SSL_CTX_add_client_CA(context, ca); }, out error);
             good = verifier is not null;
         }
         good = good && Configure(context, options, shelf, out error);
@@ -80,10 +84,7 @@ public sealed unsafe class TlsContext
         SetVerification(context, options);
         if (options.IsServer)
         {
-            OpenSsl.SSL_CTX_ctrl(context, OpenSsl.CtrlSessionCacheMode, CacheOff, null);
-            // One ticket, not two: about 145 us of a handshake each, and one is enough for one resumption.
-            OpenSsl.SSL_CTX_set_num_tickets(context, options.Resumption ? 1u : 0u);
-            SetSessionContext(context, options);
+            SetResumption(context, options);
             if (shelf.HasChoice)
                 OpenSsl.SSL_CTX_set_cert_cb(context, &TlsCallbacks.ChooseCertificate, null);
             if (options.Alpn.Count > 0)
@@ -126,6 +127,21 @@ public sealed unsafe class TlsContext
         bool required = options.IsServer && options.RequireClientCertificate;
         OpenSsl.SSL_CTX_set_verify(context, OpenSsl.VerifyPeer | (required ? OpenSsl.VerifyRequired : 0), null);
         OpenSsl.SSL_CTX_set_cert_verify_callback(context, &TlsCallbacks.Verify, null);
+    }
+
+    // A ticket has the whole session in it, and with it the client's certificate, which libcrypto parses anew whenever a ticket is made or read: a third of a resumption. So sessions with certificates
+    // stay here, and the ticket (the session id before TLS 1.3) is only their name; without certificates tickets are cheaper than memory. One, not two: it is enough for one resumption.
+    private static void SetResumption(nint context, TlsOptions options)
+    {
+        bool keeps = options is { Resumption: true, Validation: not null };
+        if (keeps)
+        {
+            OpenSsl.SSL_CTX_set_options(context, OpenSsl.OptionNoTicket);
+            OpenSsl.SSL_CTX_ctrl(context, OpenSsl.CtrlSessionCacheSize, SessionsMax, null);
+        }
+        OpenSsl.SSL_CTX_ctrl(context, OpenSsl.CtrlSessionCacheMode, keeps ? CacheServer : CacheOff, null);
+        OpenSsl.SSL_CTX_set_num_tickets(context, options.Resumption ? 1u : 0u);
+        SetSessionContext(context, options);
     }
 
     // A ticket is good for the context whose name is in it. Keys differ by context anyway; this also holds should they ever be shared.

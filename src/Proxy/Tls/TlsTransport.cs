@@ -1,5 +1,6 @@
 using System.Text;
 using Lateen.Proxy.Net;
+using Lateen.Proxy.Tls.Certificates;
 
 namespace Lateen.Proxy.Tls;
 
@@ -7,7 +8,7 @@ namespace Lateen.Proxy.Tls;
 /// TLS around a transport. <see cref="TransportHandler.OnConnected"/> tells that the handshake is complete, on both sides. What is sent before that waits. Small writes of a turn become
 /// one record. A failed handshake ends with <see cref="CloseReason.Tls"/> and tells why in <see cref="FailureReason"/>.
 /// </summary>
-public sealed unsafe class TlsTransport : Transport
+public sealed unsafe partial class TlsTransport : Transport
 {
     private readonly Transport _inner;
     private readonly TlsConnectOptions _options;
@@ -18,9 +19,9 @@ public sealed unsafe class TlsTransport : Transport
     private OutputQueue _kept;
     private HandshakeClock? _clock;
     private Resumption? _resumption;
-    private string _verdict = "";
+    private Verdict _verdict = Verdict.None;
     private CloseReason? _reason;
-    private bool _complete, _validated, _reading = true, _ending, _endSent, _peerEnded, _closing;
+    private bool _complete, _reading = true, _ending, _endSent, _peerEnded, _closing;
 
     private TlsTransport(Transport inner, TlsContext context, TlsConnectOptions options)
     {
@@ -164,7 +165,7 @@ public sealed unsafe class TlsTransport : Transport
 
     /// <summary>libssl asks for the judgement of the peer's certificates.</summary>
     internal bool Judge(nint context) =>
-        Context.Verifier!.Judge(context, Context.Options.IsServer, Loop.WallClock, _options, out _validated, out _verdict);
+        Context.Verifier!.Judge(context, Context.Options.IsServer, Loop.WallClock, _options, out _verdict);
 
     /// <summary>libssl offers a session for resumption.</summary>
     internal bool KeepSession(nint session)
@@ -217,14 +218,15 @@ public sealed unsafe class TlsTransport : Transport
         if (result != 1)
         {
             if (error is not (OpenSsl.WantRead or OpenSsl.WantWrite))
-                Fail(TlsFailures.Take(_verdict));
+                Fail(TlsFailures.Take(_verdict.Detail));
             return false;
         }
         _complete = true;
         StopClock();
-        bool resumed = OpenSsl.SSL_session_reused(_ssl) == 1;
-        Peer = Peer.Of(_ssl, resumed ? OpenSsl.SSL_get_verify_result(_ssl) == 0 && Context.Verifier is not null : _validated);
-        if (resumed && HasExpired(Peer))
+        bool judged = _verdict.Shown != PresentedChain.None;
+        Peer = judged ? Peer.Of(_ssl, Context, _verdict.Shown, _verdict.Validated) : Peer.Of(_ssl, Context, Shown(), OpenSsl.SSL_session_reused(_ssl) == 1 && OpenSsl.SSL_get_verify_result(_ssl) == 0 && Context.Verifier is not null);
+        _verdict = Verdict.None;
+        if (Peer.Resumed && HasExpired(Peer))
         {
             Fail(TlsFailures.Resumed(TlsFailures.Chain(10, 0)));
             return false;
@@ -233,6 +235,16 @@ public sealed unsafe class TlsTransport : Transport
         Handler.OnConnected(this);
         Loop.Defer(_gathering);
         return !IsClosed;
+    }
+
+    // Of a session that was resumed, or where nobody judges.
+    private PresentedChain Shown()
+    {
+        nint leaf = OpenSsl.SSL_get0_peer_certificate(_ssl);
+        if (leaf == 0)
+            return PresentedChain.None;
+        nint stack = OpenSsl.SSL_get_peer_cert_chain(_ssl);
+        return Context.Verifier?.Find(leaf, stack) ?? PresentedChain.Of(leaf, stack);
     }
 
     // A ticket outlives neither the certificate that earned it nor the context (whose keys it needs).
@@ -303,6 +315,9 @@ public sealed unsafe class TlsTransport : Transport
         _closing = true;
         _plain.Clear(Loop.Chunks);
         _kept.Clear(Loop.Chunks);
+        // A session whose connection was cut is as good as before (RFC 5246 7.2.1); libssl would forget it. What failed it has forgotten already.
+        if (_complete && FailureReason.Length == 0)
+            OpenSsl.SSL_set_shutdown(_ssl, OpenSsl.ShutdownBoth);
         OpenSsl.SSL_free(_ssl);
         _ssl = 0;
         CloseReason told = _reason ?? (inHandshake ? CloseReason.Tls : reason);
@@ -326,127 +341,6 @@ public sealed unsafe class TlsTransport : Transport
             Loop.Disarm(_clock);
     }
 
-    // Leaving
-
-    /// <inheritdoc/>
-    public override void Send(ReadOnlySpan<byte> bytes)
-    {
-        if (IsClosed || _ending || bytes.IsEmpty)
-            return;
-        if (_complete && _plain.Length == 0 && bytes.Length >= TlsScratch.RecordMax)
-        {
-            Encrypt(bytes);
-            return;
-        }
-        _plain.Append(bytes, Loop.Chunks);
-        if (!_complete)
-            return;
-        if (_plain.Length >= 2 * TlsScratch.RecordMax)
-            EncryptGathered();
-        else
-            Loop.Defer(_gathering);
-    }
-
-    /// <inheritdoc/>
-    public override void Flush()
-    {
-        if (IsClosed || !_complete)
-            return;
-        EncryptGathered();
-        _inner.Flush();
-    }
-
-    private void EncryptGathered()
-    {
-        while (_plain.Head is { Length: > 0 } chunk && !IsClosed)
-        {
-            int count = chunk.Length;
-            Encrypt(new ReadOnlySpan<byte>(chunk.Filled, count));
-            _plain.Consume(count, Loop.Chunks);
-        }
-    }
-
-    private void Encrypt(ReadOnlySpan<byte> bytes)
-    {
-        TlsScratch scratch = TlsScratch.Enter(this);
-        OpenSsl.ERR_clear_error();
-        fixed (byte* start = bytes)
-        {
-            for (int done = 0; done < bytes.Length && !IsClosed;)
-            {
-                int count = Math.Min(bytes.Length - done, TlsScratch.RecordMax);
-                if (OpenSsl.SSL_write(_ssl, start + done, count) != count)
-                    Fail(TlsFailures.Take(""));
-                done += count;
-                Forward(scratch);
-            }
-        }
-        scratch.Leave();
-    }
-
-    /// <inheritdoc/>
-    public override void EndSend()
-    {
-        if (IsClosed || _ending)
-            return;
-        _ending = true;
-        if (_complete)
-            SendEnd();
-    }
-
-    private void SendEnd()
-    {
-        if (_endSent)
-            return;
-        EncryptGathered();
-        _endSent = true;
-        Notify();
-        _inner.EndSend();
-    }
-
-    // close_notify (RFC 8446 6.1): the other end learns that nothing was cut off.
-    private void Notify()
-    {
-        TlsScratch scratch = TlsScratch.Enter(this);
-        OpenSsl.SSL_shutdown(_ssl);
-        OpenSsl.ERR_clear_error();
-        Forward(scratch);
-        scratch.Leave();
-    }
-
-    /// <inheritdoc/>
-    public override void Close(bool abort = false)
-    {
-        if (_inner.IsClosed)
-        {
-            // It may have been closing in order: an abort still cuts that short.
-            if (abort)
-                _inner.Close(abort: true);
-            return;
-        }
-        if (_complete && !abort && !_closing)
-        {
-            EncryptGathered();
-            if (!_endSent)
-                Notify();
-        }
-        _closing = true;
-        StopClock();
-        _inner.Close(abort);
-    }
-
-    private void OnGathered()
-    {
-        if (IsClosed || !_complete)
-            return;
-        bool above = _plain.Length > HighWatermark;
-        EncryptGathered();
-        if (_ending)
-            SendEnd();
-        if (above && !IsAboveWatermark && !IsClosed)
-            Handler.OnWritable(this);
-    }
-
     // What carries it, its clock and its letters
 
     private sealed class Under(TlsTransport? over) : TransportHandler
@@ -466,11 +360,6 @@ public sealed unsafe class TlsTransport : Transport
         }
 
         public override void OnClosed(Transport transport, CloseReason reason) => Over!.OnInnerClosed(reason);
-    }
-
-    private sealed class Gathering(TlsTransport transport) : Letter
-    {
-        protected internal override void Deliver() => transport.OnGathered();
     }
 
     private sealed class Resumption(TlsTransport transport) : Letter

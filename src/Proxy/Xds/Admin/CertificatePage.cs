@@ -46,7 +46,7 @@ internal sealed class CertificatePage(ProxyServer server, ProxyAssembly assembly
 
     private CertificateDetails One(X509Certificate2 certificate, string path)
     {
-        Tls.CertificateNames names = Tls.CertificateNames.Read(certificate.RawData);
+        Tls.Certificates.CertificateNames names = Tls.Certificates.CertificateNames.Read(certificate.RawData);
         var details = new CertificateDetails
         {
             Path = path,
@@ -56,7 +56,7 @@ internal sealed class CertificatePage(ProxyServer server, ProxyAssembly assembly
             DaysUntilExpiration = (ulong)Math.Max(0, (names.ValidTo - server.Main.WallClock / 1_000_000) / 86_400),
         };
         // By kind: DNS names, then URIs, then addresses.
-        foreach (Tls.SubjectName name in names.Names.OrderBy(static n => n.Kind switch { Tls.SanKind.Dns => 0, Tls.SanKind.Uri => 1, _ => 2 }))
+        foreach (Tls.Certificates.SubjectName name in names.Names.OrderBy(static n => n.Kind switch { Tls.SanKind.Dns => 0, Tls.SanKind.Uri => 1, _ => 2 }))
         {
             SubjectAlternateName? told = name.Kind switch
             {

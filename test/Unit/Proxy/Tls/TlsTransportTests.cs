@@ -10,79 +10,9 @@ using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Tls;
 
-public sealed class TlsTransportTests
+public sealed class TlsTransportTests : TlsMeeting
 {
-    private const string ClientUri = "spiffe://cluster.local/ns/frontend/sa/client";
     private const string Verify = "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: ";
-
-    private static readonly Authority Root = new("Root"), OtherRoot = new("Other"), Middle = new("Middle", Root);
-    private static readonly TlsCertificate Web = Root.Issue("O=mesh", ["URI:spiffe://cluster.local/ns/default/sa/web"]);
-    private static readonly TlsCertificate Shop = Root.Issue("CN=shop.example", ["DNS:shop.example"]);
-    private static readonly TlsCertificate ShopRsa = Root.Issue("CN=shop.example", ["DNS:shop.example"], rsa: true);
-    private static readonly TlsCertificate Wild = Root.Issue("CN=wild", ["DNS:*.shop.example"]);
-    private static readonly TlsCertificate Client = Root.Issue("O=mesh", ["URI:" + ClientUri]);
-
-    private readonly MemoryNetwork _network = new(3);
-    private readonly MemoryLoop _near, _far;
-
-    public TlsTransportTests()
-    {
-        _near = _network.AddHost("near", Address.V4(1, 0)).AddLoop();
-        _far = _network.AddHost("far", Address.V4(2, 0)).AddLoop();
-    }
-
-    private static TlsValidation Trust(params SanMatch[] sans) => new() { TrustedCa = Root.Pem, Sans = sans };
-
-    private static SanMatch Uri(StringMatchKind kind, string text) => new(SanKind.Uri, StringMatch.Of(kind, text));
-
-    private static TlsContext Context(TlsOptions options)
-    {
-        TlsContext? context = TlsContext.Create(options, out string error);
-        Assert.True(context is not null, error);
-        return context;
-    }
-
-    private static TlsOptions Server(TlsValidation? validation = null, params TlsCertificate[] certificates) => new()
-    {
-        IsServer = true,
-        Certificates = certificates.Length == 0 ? [Web] : certificates,
-        Validation = validation,
-        RequireClientCertificate = validation is not null,
-    };
-
-    private static TlsOptions ClientSide(TlsCertificate? certificate = null) => new()
-    {
-        IsServer = false,
-        Certificates = certificate is null ? [] : [certificate],
-        Validation = Trust(),
-        VersionMax = TlsVersion.Tls13,
-    };
-
-    private sealed record Outcome(Probe Near, Probe Far, TlsTransport NearTls, TlsTransport FarTls);
-
-    /// <summary>Shakes hands and sends a word each way.</summary>
-    private Outcome Meet(TlsContext client, TlsContext server, TlsConnectOptions? connect = null, TlsConnectOptions? accept = null)
-    {
-        var far = new Probe { Echo = true };
-        TlsTransport farTls = null!;
-        var acceptor = new Accepting(inner =>
-        {
-            farTls = TlsTransport.Accept(inner, server, accept);
-            farTls.Handler = far;
-        });
-        ListeningSocket socket = _far.Listen(new ListenOptions(Address.V4(2, 0)), acceptor);
-        var near = new Probe();
-        TlsTransport nearTls = TlsTransport.Connect(_near, new ConnectOptions(socket.Address), client, connect ?? TlsConnectOptions.None, near);
-        nearTls.Send("word"u8);
-        _network.RunUntil(() => near.Text == "word" || (near.Closings == 1 && far.Closings == 1), 20_000_000);
-        socket.Close();
-        return new Outcome(near, far, nearTls, farTls);
-    }
-
-    private sealed class Accepting(Action<Transport> action) : Acceptor
-    {
-        public override void OnAccepted(Transport transport) => action(transport);
-    }
 
     [Fact]
     public void Both_sides_learn_who_the_other_is()

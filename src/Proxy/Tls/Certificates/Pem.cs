@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Lateen.Proxy.Tls;
+namespace Lateen.Proxy.Tls.Certificates;
 
 /// <summary>PEM blocks to libcrypto's objects.</summary>
 internal static unsafe class Pem
@@ -81,6 +81,20 @@ internal static unsafe class Pem
             OpenSsl.i2d_X509(certificate, &at);
         }
         return der;
+    }
+
+    /// <summary>A certificate's bytes, in the room that is given where they fit.</summary>
+    public static ReadOnlySpan<byte> Der(nint certificate, Span<byte> room)
+    {
+        int length = OpenSsl.i2d_X509(certificate, null);
+        if (length <= 0 || length > room.Length)
+            return Der(certificate);
+        fixed (byte* start = room)
+        {
+            byte* at = start;
+            OpenSsl.i2d_X509(certificate, &at);
+        }
+        return room[..length];
     }
 
     /// <summary>The PEM text of a certificate, with a line feed at its end.</summary>

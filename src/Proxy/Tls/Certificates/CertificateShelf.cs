@@ -1,4 +1,4 @@
-namespace Lateen.Proxy.Tls;
+namespace Lateen.Proxy.Tls.Certificates;
 
 /// <summary>
 /// Our certificates, parsed once, by the names they are for: an exact DNS name before a wildcard of one label, else those that share a name with the first. Of a name's
@@ -66,6 +66,9 @@ internal sealed unsafe class CertificateShelf
             OpenSsl.SSL_CTX_use_cert_and_key(context, _entries[0].Leaf, _entries[0].Key, _entries[0].Chain, 1);
     }
 
+    /// <summary>What a handshake showed of ours; nothing where it showed nothing.</summary>
+    public PresentedChain Shown(nint leaf) => _entries.Find(e => e.Leaf == leaf)?.Shown ?? PresentedChain.Of(leaf, 0);
+
     /// <summary>The certificates for a server name, into a handshake.</summary>
     public void UseFor(string name, nint ssl)
     {
@@ -93,6 +96,8 @@ internal sealed unsafe class CertificateShelf
 
         public int KeyType { get; private set; }
 
+        public PresentedChain Shown { get; private set; } = PresentedChain.None;
+
         /// <summary>DNS names; the common name where there are no names at all.</summary>
         public string[] ServerNames { get; private set; } = [];
 
@@ -119,7 +124,8 @@ internal sealed unsafe class CertificateShelf
             foreach (nint certificate in certificates.Skip(1))
                 OpenSsl.OPENSSL_sk_push(entry.Chain, certificate);
             entry.KeyType = OpenSsl.EVP_PKEY_get_base_id(entry.Key);
-            CertificateNames names = CertificateNames.Read(Pem.Der(entry.Leaf));
+            entry.Shown = PresentedChain.Of(entry.Leaf, 0);
+            CertificateNames names = entry.Shown.Names;
             entry.ServerNames = names.Of(SanKind.Dns);
             if (names.Names.Count == 0 && names.CommonName.Length > 0)
                 entry.ServerNames = [names.CommonName];
