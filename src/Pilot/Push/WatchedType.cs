@@ -82,15 +82,14 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
         Names = Names.With(names);
         if (_sent.Count == 0 && _sent.Shared.Missing.Count == 0 && _differs is null) return;
         // A name subscribed to again wants the resource again (xDS protocol, "Subscribing to resources").
-        foreach (var name in names) Differ(name, null);
+        ForgetAll(names);
     }
 
     public void Unsubscribe(IReadOnlyCollection<string> names)
     {
         if (names.Count == 0) return;
         Names = Names.Without(names);
-        if (IsWildcard) return;
-        foreach (var name in names) Differ(name, null);
+        if (!IsWildcard) ForgetAll(names);
     }
 
     /// <summary>Replaces the subscription (state of the world). True when it changed.</summary>
@@ -208,6 +207,18 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
         _nacked ??= new(StringComparer.Ordinal);
         foreach (var resource in resources) _nacked[resource.Name] = new NackedResource(resource.Name, resource.Version, error);
         return true;
+    }
+
+    // The peer has none of these, and need not be told. Who asks for a route configuration's hosts names the configuration: its hosts are named CONFIGURATION/HOST.
+    private void ForgetAll(IReadOnlyCollection<string> names)
+    {
+        foreach (var name in names) Differ(name, null);
+        if (TypeUrl != TypeUrls.VirtualHost) return;
+        foreach (var host in _sent)
+        {
+            var configuration = host.Name.LastIndexOf('/');
+            if (configuration > 0 && names.Contains(host.Name[..configuration])) Differ(host.Name, null);
+        }
     }
 
     private string? VersionOf(string name) => _differs is not null && _differs.TryGetValue(name, out var version) ? version : _sent.Find(name)?.Version;

@@ -110,6 +110,11 @@ public abstract class ChainHandler
     {
     }
 
+    /// <summary>The chain stayed as it is under a listener that has changed: connections of its former handler are this one's from now on, so that the next change finds them.</summary>
+    public virtual void Continue(Worker worker, ChainHandler former)
+    {
+    }
+
     /// <summary>The chain serves no new connections: those it has end in order, at this pace.</summary>
     public virtual void Drain(Worker worker, DrainPace pace)
     {

@@ -63,15 +63,9 @@ public sealed class ListenerSet(Worker worker)
     {
         if (_byName.TryGetValue(listener.Name, out Entry? old) && listener.SharesSocketsWith(old.Listener))
         {
-            HashSet<string> kept = [.. listener.Chains.Chains.Append(listener.Chains.Otherwise).OfType<ListenerChain>().Select(c => c.Fingerprint)];
             Listener before = old.Listener;
             old.Listener = listener;
-            foreach (ListenerChain gone in before.Chains.Chains.Append(before.Chains.Otherwise).OfType<ListenerChain>().Where(c => !kept.Contains(c.Fingerprint)))
-            {
-                if (HandsOver)
-                    gone.Handler.HandOver(worker, gone, listener);
-                gone.Handler.Drain(worker, Pace);
-            }
+            Succeed(before, listener);
             return;
         }
         var entry = new Entry(listener);
@@ -91,6 +85,27 @@ public sealed class ListenerSet(Worker worker)
         foreach (Address address in listener.Addresses)
             _byAddress[address] = entry;
     }
+
+    // What stayed goes on, what changed is drained.
+    private void Succeed(Listener before, Listener listener)
+    {
+        var kept = new Dictionary<string, ListenerChain>(StringComparer.Ordinal);
+        foreach (ListenerChain chain in ChainsOf(listener))
+            kept.TryAdd(chain.Fingerprint, chain);
+        foreach (ListenerChain chain in ChainsOf(before))
+        {
+            if (kept.TryGetValue(chain.Fingerprint, out ListenerChain? same))
+            {
+                same.Handler.Continue(worker, chain.Handler);
+                continue;
+            }
+            if (HandsOver)
+                chain.Handler.HandOver(worker, chain, listener);
+            chain.Handler.Drain(worker, Pace);
+        }
+    }
+
+    private static IEnumerable<ListenerChain> ChainsOf(Listener listener) => listener.Chains.Chains.Append(listener.Chains.Otherwise).OfType<ListenerChain>();
 
     /// <summary>Takes a listener away: no new connections, and those it has end in order.</summary>
     public void Remove(string name)
@@ -133,7 +148,7 @@ public sealed class ListenerSet(Worker worker)
     private void Drain(Entry entry)
     {
         entry.Drained = true;
-        foreach (ListenerChain chain in entry.Listener.Chains.Chains.Append(entry.Listener.Chains.Otherwise).OfType<ListenerChain>())
+        foreach (ListenerChain chain in ChainsOf(entry.Listener))
             chain.Handler.Drain(worker, Pace);
     }
 

@@ -38,6 +38,8 @@ public sealed class HttpChainHandler : ChainHandler
         private bool _gradual;
         private Ending? _ending;
 
+        public bool IsDraining => _drainEnd != 0;
+
         public void Drain(DrainPace pace)
         {
             (_drainBegin, _gradual) = (worker.Loop.Now, pace.Gradual);
@@ -59,16 +61,39 @@ public sealed class HttpChainHandler : ChainHandler
     /// <summary>A connection that is served: what it was chosen by, and where it is known.</summary>
     private sealed class Served(ConnectionFacts facts, Place first)
     {
-        private List<Place>? _later;
+        private Place _now = first;
+        private List<Place>? _draining;
 
         public ConnectionFacts Facts => facts;
 
-        public void Also(Place place) => (_later ??= []).Add(place);
+        public bool ShallEnd()
+        {
+            if (_now.ShallEnd())
+                return true;
+            for (int i = 0; i < (_draining?.Count ?? 0); i++)
+            {
+                if (_draining![i].ShallEnd())
+                    return true;
+            }
+            return false;
+        }
+
+        // The end of a drain is heard of where it began.
+        public void Move(HttpConnection connection, Place to, bool drains)
+        {
+            if (drains || _now.IsDraining)
+                (_draining ??= []).Add(_now);
+            else
+                _now.Live.Remove(connection);
+            _now = to;
+            to.Live[connection] = this;
+            connection.ContinueBy(to.Pool);
+        }
 
         public void Forget(HttpConnection connection)
         {
-            first.Live.Remove(connection);
-            _later?.ForEach(place => place.Live.Remove(connection));
+            _now.Live.Remove(connection);
+            _draining?.ForEach(place => place.Live.Remove(connection));
         }
     }
 
@@ -85,7 +110,7 @@ public sealed class HttpChainHandler : ChainHandler
         var http = new HttpConnection(place.Pool, Context(connection))
         {
             Transport = connection.Transport,
-            ShallEnd = () => place.ShallEnd() || (Failing?.Invoke() ?? false),
+            ShallEnd = () => served.ShallEnd() || (Failing?.Invoke() ?? false),
             Closed = ended =>
             {
                 served.Forget(ended);
@@ -114,12 +139,17 @@ public sealed class HttpChainHandler : ChainHandler
         {
             if (successor.Chains.Find(served.Facts) is not { } chain || chain.FrontFingerprint != gone.FrontFingerprint || chain.Handler.Last is not HttpChainHandler next || next == this)
                 continue;
-            Place there = next.PlaceOf(worker);
-            connection.ContinueBy(there.Pool);
-            // A further change is heard of there, the end of this drain here.
-            if (there.Live.TryAdd(connection, served))
-                served.Also(there);
+            served.Move(connection, next.PlaceOf(worker), drains: true);
         }
+    }
+
+    /// <inheritdoc/>
+    public override void Continue(Worker worker, ChainHandler former)
+    {
+        if (former == this || former is not HttpChainHandler before || before._places[worker.Index] is not { } place)
+            return;
+        foreach ((HttpConnection connection, Served served) in place.Live.ToArray())
+            served.Move(connection, PlaceOf(worker), drains: false);
     }
 
     /// <inheritdoc/>

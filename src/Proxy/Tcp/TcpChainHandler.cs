@@ -83,6 +83,16 @@ public sealed class TcpChainHandler : ChainHandler
     public override void HandOver(Worker worker, ListenerChain gone, Listener successor) => Next?.HandOver(worker, gone, successor);
 
     /// <inheritdoc/>
+    public override void Continue(Worker worker, ChainHandler former)
+    {
+        if (former == this || former is not TcpChainHandler before)
+            return;
+        _places[worker.Index] ??= before._places[worker.Index];
+        if (before.Next is { } next)
+            Next?.Continue(worker, next);
+    }
+
+    /// <inheritdoc/>
     public override void Drain(Worker worker, DrainPace pace)
     {
         for (TcpSession? session = _places[worker.Index]?.First; session is not null; session = session.Following)

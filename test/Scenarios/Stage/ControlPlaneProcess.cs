@@ -15,16 +15,25 @@ namespace Lateen.Test.Scenarios.Stage;
 /// <summary>The control plane as a process of the in-memory network: the real control loop behind a small gRPC server. It can die and come back; the store stays, as a disk would.</summary>
 internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, TimeProvider time) : Acceptor
 {
+    private readonly List<Transport> _accepted = [];
     private MemoryLoop _loop = null!;
     private Wake _wake = null!;
 
     public static int Port => 15010;
+
+    public MemoryHost Host => host;
 
     /// <summary>The port of those who prove who they are.</summary>
     public static int SecurePort => 15012;
 
     /// <summary>Signs, and tells who asks; it stays when the process dies, as its keys do.</summary>
     public SecureSide Secure { get; } = new(time);
+
+    /// <summary>What it is configured from; another one takes effect at its next start.</summary>
+    public ResourceStore Store { get; set; } = store;
+
+    /// <summary>Faults of its own that it contained, in its words.</summary>
+    public List<string> Faults { get; } = [];
 
     /// <summary>Null while it is away.</summary>
     public ControlLoop? Control { get; private set; }
@@ -37,7 +46,7 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
         if (Control is not null) return;
         _loop = host.AddLoop("controlplane");
         _wake = new Wake(this);
-        Control = new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, store, Wiring.Generators(), time.GetUtcNow(), time, fetchKeys: Fetch);
+        Control = new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, Store, Wiring.Generators(), time.GetUtcNow(), time, Say, Fetch);
         _loop.Listen(new ListenOptions(host.Ip.WithPort(Port)), this);
         _loop.Listen(new ListenOptions(host.Ip.WithPort(SecurePort)), Secure.Door(() => Control!));
         Tick();
@@ -52,7 +61,23 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
     {
         if (Control is null) return;
         _loop.Kill();
+        _accepted.Clear();
         Control = null;
+    }
+
+    /// <summary>The store changed by itself.</summary>
+    public void Look() => Tick();
+
+    /// <summary>Connections from a host break.</summary>
+    public void Break(MemoryHost from)
+    {
+        foreach (Transport transport in _accepted.Where(transport => transport.Remote.Ip == from.Ip.Ip).ToArray()) transport.Close(abort: true);
+        _accepted.RemoveAll(transport => transport.IsClosed);
+    }
+
+    private void Say(string line)
+    {
+        if (line.StartsWith("error\tfault", StringComparison.Ordinal)) Faults.Add(line);
     }
 
     public ChangeAnswer Apply(string name, string yaml, string? inNamespace = null)
@@ -84,7 +109,11 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
 
     private IEnumerable<string> NotSent() => Control!.Hub.HeldOut.Where(held => held.Filter is null).Select(held => $"{AdsStreams.ShortName(held.TypeUrl)} {held.Name} was not sent: {held.Fault}");
 
-    public override void OnAccepted(Transport transport) => _ = new Http2ServerConnection(transport, new Calls(this), new CodecOptions());
+    public override void OnAccepted(Transport transport)
+    {
+        _accepted.Add(transport);
+        _ = new Http2ServerConnection(transport, new Calls(this), new CodecOptions());
+    }
 
     private void Tick()
     {

@@ -56,6 +56,7 @@ internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream
     {
         while (!_over && stream.CanSend && control.Streams.Next(_ads!, time()) is { } response)
             stream.SendBody(GrpcFrames.ToArray(response), end: false);
+        if (_ads is { IsOver: true }) End("0", "");
     }
 
     private void End(string status, string message)

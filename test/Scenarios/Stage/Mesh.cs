@@ -2,6 +2,7 @@
 // callers and the gRPC server in front of the control loop is the product itself. The mesh owns the network and nothing else reads the machine's clock or makes a thread.
 using System.Globalization;
 using System.Text;
+using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.Config.Validation;
@@ -23,7 +24,6 @@ internal sealed class Mesh
     private readonly List<ServiceManifest> _services = [];
     private readonly List<Pod> _pods = [];
     private readonly Dictionary<string, Address> _names = [];
-    private readonly Address _controlPlaneAt = Address.V4(0x0a000002, ControlPlaneProcess.Port);
     private List<string>? _together;
     private int _nextPod = 10, _nextService = 10, _nextCall;
 
@@ -32,14 +32,24 @@ internal sealed class Mesh
         Network = new MemoryNetwork(seed);
         var time = new VirtualTime(Network);
         _store = new ResourceStore(Validator.Check, time);
-        ControlPlaneHost = Network.AddHost("istiod", _controlPlaneAt);
+        Discovery = new DiscoveryWay(ControlPlaneAt);
+        ControlPlaneHost = Network.AddHost("istiod", ControlPlaneAt);
         ControlPlane = new ControlPlaneProcess(ControlPlaneHost, _store, time);
         ControlPlane.Start();
         Outside = Network.AddHost("outside", Address.V4(0xc6336401, 0)).AddLoop("client");
         MeshConfig("");
     }
 
+    /// <summary>Where the control plane is.</summary>
+    public static Address ControlPlaneAt { get; } = Address.V4(0x0a000002, ControlPlaneProcess.Port);
+
     public MemoryNetwork Network { get; }
+
+    /// <summary>How proxies of pods that are added from now on ask for their configuration.</summary>
+    public DiscoveryWay Discovery { get; set; }
+
+    /// <summary>Everything that is written, as an API server has it. The control plane reads it there.</summary>
+    public ResourceStore Store => _store;
 
     /// <summary>Everything that is written.</summary>
     public ResourceView Written => _store.Current;
@@ -81,11 +91,14 @@ internal sealed class Mesh
     }
 
     /// <summary>Settings of the mesh on top of an access log that scenarios read.</summary>
-    public void MeshConfig(string yaml)
-    {
-        string text = $"accessLogFile: /dev/stdout\naccessLogFormat: \"{LogFormat}\"\n{yaml}";
-        ApplyOrFail("mesh", $"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: istio\n  namespace: istio-system\ndata:\n  mesh: |\n{Indented(text, 4)}");
-    }
+    public void MeshConfig(string yaml) =>
+        ApplyOrFail("mesh", $"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: istio\n  namespace: istio-system\ndata:\n  mesh: |\n{Indented(Settings(yaml), 4)}");
+
+    /// <summary>Settings of the mesh as they are written, with the access log that scenarios read.</summary>
+    public static string Settings(string yaml) => $"accessLogFile: /dev/stdout\naccessLogFormat: \"{LogFormat}\"\n{yaml}";
+
+    /// <summary>One more process of the control plane, which does not run yet.</summary>
+    public ControlPlaneProcess AddControlPlane(string name, Address at) => new(Network.AddHost(name, at), _store, new VirtualTime(Network));
 
     public void AddService(string name, string inNamespace, params PortManifest[] ports)
     {
@@ -111,18 +124,19 @@ internal sealed class Mesh
         var labels = new Dictionary<string, string> { ["app"] = app, ["version"] = version };
         if (account is not null || HasAgents) labels["security.istio.io/tlsMode"] = "istio";
         if (HasAgents) account ??= $"bookinfo-{app}";
-        var pod = new Pod(host, name, inNamespace, labels, application, _controlPlaneAt, account ?? "default", account is null || HasAgents ? null : Authority, HasAgents ? ControlPlane.Secure : null);
+        var pod = new Pod(host, name, inNamespace, labels, application, Discovery, account ?? "default", account is null || HasAgents ? null : Authority, HasAgents ? ControlPlane.Secure : null);
         Add(pod);
         application.Start();
         return pod;
     }
 
     /// <summary>A gateway's proxy behind the service of the same name.</summary>
-    public Pod AddGateway(string name, string inNamespace)
+    public Pod AddGateway(string name, string inNamespace, string? account = null)
     {
         int number = _nextPod++;
         MemoryHost host = Network.AddHost(name, Address.V4(0x0af40000u + (uint)number, 0));
-        var pod = new Pod(host, $"{name}-{number}", inNamespace, new Dictionary<string, string> { ["app"] = name, ["istio"] = name.Replace("istio-", "", StringComparison.Ordinal) }, null, _controlPlaneAt, secure: HasAgents ? ControlPlane.Secure : null);
+        var pod = new Pod(host, $"{name}-{number}", inNamespace, new Dictionary<string, string> { ["app"] = name, ["istio"] = name.Replace("istio-", "", StringComparison.Ordinal) }, null, Discovery,
+            account ?? "default", account is null || HasAgents ? null : Authority, HasAgents ? ControlPlane.Secure : null);
         Add(pod);
         return pod;
     }
@@ -139,7 +153,7 @@ internal sealed class Mesh
         int number = _nextPod++;
         MemoryHost host = Network.AddHost($"{name}-{number}", Address.V4(0x0af40000u + (uint)number, 0));
         Application? served = application is null ? null : new Application(host, application, ports);
-        var pod = new Pod(host, $"{name}-{number}", inNamespace, labels, served, _controlPlaneAt);
+        var pod = new Pod(host, $"{name}-{number}", inNamespace, labels, served, Discovery);
         Add(pod, hasProxy);
         served?.Start();
         return pod;
@@ -207,6 +221,16 @@ internal sealed class Mesh
         if (!done) throw new ScenarioException($"the proxies do not run the newest configuration after 60 s; they said: {string.Join("; ", _pods.SelectMany(pod => pod.Said.Select(said => $"{pod.Name}: {said}")).Take(5))}");
         // A proxy that has its clusters is settled for a moment, before it asks for listeners.
         Network.Advance(2_000);
+    }
+
+    /// <summary>Writes and deletes in one change, past the control plane, which may be away: as an API server takes it.</summary>
+    public void Write(string yaml, IReadOnlyList<ResourceKey> gone)
+    {
+        var found = new DiagnosticBag();
+        IReadOnlyList<Resource> resources = yaml.Length == 0 ? [] : new ResourceDecoder().Decode(yaml, "written", found);
+        ApplyResult result = _store.Apply(new ChangeSet { Put = resources, Delete = gone, Author = "scenario" });
+        if (found.HasErrors || !result.Accepted) throw new ScenarioException($"this was refused: {string.Join("; ", found.Concat(result.Diagnostics).Where(d => d.IsError))}\n{yaml}");
+        ControlPlane.Look();
     }
 
     // Calling

@@ -8,8 +8,19 @@ using Lateen.Proxy.Telemetry;
 
 namespace Lateen.Test.Scenarios.Stage;
 
+/// <summary>How a proxy asks for its configuration.</summary>
+/// <param name="ControlPlanes">Where: one after the other.</param>
+internal sealed record DiscoveryWay(params IReadOnlyList<Address> ControlPlanes)
+{
+    /// <summary>Asks for differences; otherwise for the state of the world.</summary>
+    public bool IsIncremental { get; init; } = true;
+
+    /// <summary>Takes virtual hosts one by one, as our own proxies do; otherwise tables as a whole.</summary>
+    public bool TakesVirtualHosts { get; init; } = true;
+}
+
 /// <summary>A pod: an application, its sidecar (or a gateway's proxy without an application), and rules that turn connections to the sidecar.</summary>
-internal sealed class Pod(MemoryHost host, string name, string inNamespace, IReadOnlyDictionary<string, string> labels, Application? application, Address controlPlane,
+internal sealed class Pod(MemoryHost host, string name, string inNamespace, IReadOnlyDictionary<string, string> labels, Application? application, DiscoveryWay discovery,
     string account = "default", Authority? authority = null, SecureSide? secure = null)
 {
     // Where its agent serves its proxy.
@@ -78,7 +89,7 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
             Namespace = inNamespace,
             Address = host.Ip.Host,
             ServiceAccount = account,
-            Discovery = $"{controlPlane.Host}:{ControlPlaneProcess.SecurePort}",
+            Discovery = $"{discovery.ControlPlanes[0].Host}:{ControlPlaneProcess.SecurePort}",
             Role = application is null ? "router" : "sidecar",
             Identity = new IdentityOptions { Life = CertificateLife },
         };
@@ -113,7 +124,7 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
                     ["CLUSTER_ID"] = "Kubernetes",
                     ["INSTANCE_IPS"] = host.Ip.Host,
                     ["ISTIO_VERSION"] = "1.32.0",
-                    ["LATEEN_VIRTUAL_HOSTS"] = "true",
+                    ["LATEEN_VIRTUAL_HOSTS"] = discovery.TakesVirtualHosts ? "true" : "false",
                     ["LABELS"] = own,
                 },
             },
@@ -128,7 +139,7 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
                 ["cds_config"] = Ads(),
                 ["ads_config"] = new JsonObject
                 {
-                    ["api_type"] = "DELTA_GRPC",
+                    ["api_type"] = discovery.IsIncremental ? "DELTA_GRPC" : "GRPC",
                     ["transport_api_version"] = "V3",
                     ["grpc_services"] = new JsonArray(new JsonObject { ["envoy_grpc"] = new JsonObject { ["cluster_name"] = "xds-grpc" } }),
                 },
@@ -140,9 +151,9 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
     private static JsonObject Ads() => new() { ["ads"] = new JsonObject(), ["initial_fetch_timeout"] = "0s", ["resource_api_version"] = "V3" };
 
     private IEnumerable<JsonObject> Clusters() =>
-        secure is null ? [At("xds-grpc", controlPlane)] : [At("xds-grpc", host.Ip.WithPort(RelayPort)), At("sds-grpc", host.Ip.WithPort(SecretsPort))];
+        secure is null ? [At("xds-grpc", [.. discovery.ControlPlanes])] : [At("xds-grpc", host.Ip.WithPort(RelayPort)), At("sds-grpc", host.Ip.WithPort(SecretsPort))];
 
-    private static JsonObject At(string cluster, Address address) => new()
+    private static JsonObject At(string cluster, params Address[] addresses) => new()
     {
         ["name"] = cluster,
         ["type"] = "STATIC",
@@ -152,10 +163,10 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
             ["cluster_name"] = cluster,
             ["endpoints"] = new JsonArray(new JsonObject
             {
-                ["lb_endpoints"] = new JsonArray(new JsonObject
+                ["lb_endpoints"] = new JsonArray([.. addresses.Select(address => new JsonObject
                 {
                     ["endpoint"] = new JsonObject { ["address"] = new JsonObject { ["socket_address"] = new JsonObject { ["address"] = address.Host, ["port_value"] = (int)address.Port } } },
-                }),
+                })]),
             }),
         },
     };
