@@ -25,6 +25,7 @@ public sealed class ManagementServer : GrpcReceiver
     private UpstreamConnection? _connection;
     private GrpcCall? _call;
     private long _wait = FirstWaitMicros;
+    private uint _turn;
     private bool _stopped;
 
     /// <summary>A client of a server; <see cref="Start"/> begins.</summary>
@@ -36,6 +37,7 @@ public sealed class ManagementServer : GrpcReceiver
         _metadata = metadata;
         _stream = stream;
         _again = new Again(this);
+        _turn = loop.Chance.Below(int.MaxValue);
     }
 
     /// <summary>The stream is open.</summary>
@@ -78,7 +80,8 @@ public sealed class ManagementServer : GrpcReceiver
             Lost($"cluster {_cluster.Name} has no host");
             return;
         }
-        Host host = hosts[(int)_loop.Chance.Below((uint)hosts.Length)];
+        // Each in its turn, from a first one by chance: of several that are away none is tried twice before the next.
+        Host host = hosts[(int)(_turn++ % (uint)hosts.Length)];
         Cluster cluster = _cluster.Current!.Cluster;
         ConnectOptions options = cluster.Bind.To(host.Address, cluster.ConnectTimeoutMicros);
         if (host.Security is { } security)
