@@ -25,6 +25,7 @@ public sealed class FolderSource : IDisposable
     private readonly ResourceDecoder _decoder;
     private readonly Lock _scanning = new();
     private Dictionary<string, ReadFile>? _files;
+    private bool _isAway;
     private FileSystemWatcher? _watcher;
     private ITimer? _timer;
 
@@ -51,6 +52,9 @@ public sealed class FolderSource : IDisposable
         {
             var (before, found) = (_files, new DiagnosticBag());
             _files = ReadFiles(before ?? [], found);
+            var wasAway = _isAway;
+            _isAway = found.HasErrors;
+            if (ReferenceEquals(before, _files) && !wasAway && !_isAway) return new ApplyResult(true, _store.Current, 0, Diagnostics, []);
             Diagnostics = [.. found, .. _files.Values.SelectMany(f => f.Diagnostics), .. WrittenTwice(_files)];
             var change = Difference(before is null && !found.HasErrors ? KnownFromBefore() : Objects(before ?? []), Objects(_files));
             var result = _store.Apply(change);
@@ -104,8 +108,9 @@ public sealed class FolderSource : IDisposable
                 : Read(path, written, length, known);
         }
 
-        // Nothing could be listed at all: the folder is away for a moment, which deletes nothing.
-        return found.HasErrors && files.Count == 0 ? before : files;
+        // Nothing could be listed at all: the folder is away for a moment, which deletes nothing. And where every file is the one that it was, so are its objects.
+        var isSame = files.Count == before.Count && before.Count > 0 && files.All(file => before.TryGetValue(file.Key, out var known) && ReferenceEquals(known, file.Value));
+        return isSame || (found.HasErrors && files.Count == 0) ? before : files;
     }
 
     private IEnumerable<string> Paths(DiagnosticBag found)

@@ -11,11 +11,12 @@ public sealed record HeldResource(Resource Resource, IReadOnlyList<Diagnostic> D
 /// <summary>All objects at one generation. Immutable.</summary>
 public sealed class ResourceView
 {
-    public static readonly ResourceView Empty = new(0, FrozenDictionary<ResourceKind, KindView>.Empty, FrozenDictionary<ResourceKey, HeldResource>.Empty);
+    public static readonly ResourceView Empty = new(0, [], FrozenDictionary<ResourceKey, HeldResource>.Empty);
 
-    private readonly FrozenDictionary<ResourceKind, KindView> _kinds;
+    // Never changed once it is here: freezing a dictionary costs more than a view is asked.
+    private readonly Dictionary<ResourceKind, KindView> _kinds;
 
-    private ResourceView(long generation, FrozenDictionary<ResourceKind, KindView> kinds, FrozenDictionary<ResourceKey, HeldResource> held) =>
+    private ResourceView(long generation, Dictionary<ResourceKind, KindView> kinds, FrozenDictionary<ResourceKey, HeldResource> held) =>
         (Generation, _kinds, Held) = (generation, kinds, held);
 
     /// <summary>Counts the changes of this store since it started, from 1; 0 is the empty view.</summary>
@@ -71,14 +72,14 @@ public sealed class ResourceView
     }
 
     /// <summary>Kinds that are not touched are shared.</summary>
-    private FrozenDictionary<ResourceKind, KindView> With(IReadOnlyDictionary<ResourceKey, Resource?> changes)
+    private Dictionary<ResourceKind, KindView> With(IReadOnlyDictionary<ResourceKey, Resource?> changes)
     {
-        var kinds = _kinds.ToDictionary();
+        var kinds = new Dictionary<ResourceKind, KindView>(_kinds);
         foreach (var group in changes.GroupBy(c => c.Key.Kind))
         {
             kinds[group.Key] = (kinds.GetValueOrDefault(group.Key) ?? KindView.Empty).Next(group.Select(c => (c.Key.Namespace, c.Key.Name, c.Value)));
         }
 
-        return kinds.ToFrozenDictionary();
+        return kinds;
     }
 }

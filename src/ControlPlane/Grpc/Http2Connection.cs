@@ -15,6 +15,9 @@ internal sealed class Http2Connection : IAsyncDisposable
     // What a client may send ahead on one call, and on all of them together.
     private const int CallWindow = 1 << 20, ConnectionWindow = 4 << 20;
     private const int CallsMax = 10_000, HeaderBlockBytesMax = 64 << 10, FirstWindow = 65535;
+
+    // IPPROTO_TCP and TCP_NOTSENT_LOWAT of tcp(7).
+    private const int TcpLevel = 6, TcpUnsentBytesMax = 25, UnsentBytesMax = 128 << 10;
     private static readonly TimeSpan IdleMax = TimeSpan.FromSeconds(30), PingMax = TimeSpan.FromSeconds(10);
 
     private readonly ConnectionContext _connection;
@@ -40,7 +43,9 @@ internal sealed class Http2Connection : IAsyncDisposable
         _names = proven?.Uris ?? [];
         _peer = connection.RemoteEndPoint is IPEndPoint at ? new IPEndPoint(at.Address.IsIPv4MappedToIPv6 ? at.Address.MapToIPv4() : at.Address, at.Port).ToString() : "unix";
         // Clear text goes to the socket itself: the pipe in front of it would copy once more.
-        Socket? socket = proven is null ? connection.Features.Get<IConnectionSocketFeature>()?.Socket : null;
+        Socket? socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+        LimitUnsent(socket);
+        if (proven is not null) socket = null;
         _output = new Http2Output(socket is null ? PipeAsync : bytes => SocketAsync(socket, bytes), Abort);
         _heart = time.CreateTimer(_ => Beat(), null, IdleMax, Timeout.InfiniteTimeSpan);
     }
@@ -374,6 +379,12 @@ internal sealed class Http2Connection : IAsyncDisposable
             return;
         }
         Abort();
+    }
+
+    // The kernel would take megabytes for each peer that reads slowly: memory that is copied into once and cold when its turn comes. What is not under way waits here, where it is shared.
+    private static void LimitUnsent(Socket? socket)
+    {
+        if (OperatingSystem.IsLinux() && socket?.ProtocolType == ProtocolType.Tcp) socket.SetRawSocketOption(TcpLevel, TcpUnsentBytesMax, BitConverter.GetBytes(UnsentBytesMax));
     }
 
     private static async ValueTask SocketAsync(Socket socket, ReadOnlyMemory<byte> bytes)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Lateen.Pilot.Generation.Endpoints;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope;
@@ -8,12 +9,22 @@ namespace Lateen.Pilot.Generation.Clusters;
 /// <summary>The outbound clusters of sidecars of one kind, kept from snapshot to snapshot: of a new one only those are made whose service, endpoints' identities or rule changed.</summary>
 internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<WireResource>> make)
 {
-    private Dictionary<Service, Part> _parts = [];
+    // One for each imported service, in their order.
+    private List<Part> _parts = [];
     private MeshSnapshot? _snapshot;
     private SidecarScope? _imports;
     private SharedResources _all = ResourceSet.Empty.Shared;
 
-    private sealed record Part(ServiceEndpoints Endpoints, MergedDestinationRule? Rule, IReadOnlyList<WireResource> Clusters);
+    private sealed class Part(Service service)
+    {
+        public Service Service => service;
+
+        public ServiceEndpoints? Endpoints { get; set; }
+
+        public MergedDestinationRule? Rule { get; set; }
+
+        public IReadOnlyList<WireResource>? Clusters { get; set; }
+    }
 
     /// <summary>The clusters for a scope of this kind.</summary>
     public SharedResources For(ProxyScope scope, ClusterClient client)
@@ -23,36 +34,45 @@ internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<Wire
         // What all of them depend on; the client's part of it is the same for the whole kind.
         var mayKeep = last is not null && ReferenceEquals(last.Settings, snapshot.Settings) && ReferenceEquals(last.Policies, snapshot.Policies)
             && last.Registry.NetworkGateways.AsSpan().SequenceEqual(snapshot.Registry.NetworkGateways.AsSpan());
-        var isSame = mayKeep && ReferenceEquals(_imports, scope.Imports) && ReferenceEquals(last!.Registry.Endpoints, snapshot.Registry.Endpoints);
+        var sameImports = mayKeep && ReferenceEquals(_imports, scope.Imports);
+        var isSame = sameImports && ReferenceEquals(last!.Registry.Endpoints, snapshot.Registry.Endpoints);
         (_snapshot, _imports) = (snapshot, scope.Imports);
-        if (!isSame) Renew(scope, client, mayKeep);
+        if (isSame) return _all;
+        if (!sameImports) _parts = PartsOf(scope.Imports.Services);
+        Renew(scope, client, mayKeep, sameImports);
         return _all;
     }
 
-    private void Renew(ProxyScope scope, ClusterClient client, bool mayKeep)
+    private List<Part> PartsOf(ImmutableArray<Service> services)
     {
-        var (parts, all) = (new Dictionary<Service, Part>(_parts.Count), new List<WireResource>(_all.All.Count + 8));
-        var isSame = mayKeep;
-        foreach (var service in scope.Imports.Services)
+        var known = _parts.ToDictionary(static part => part.Service);
+        var parts = new List<Part>(services.Length);
+        foreach (var service in services)
         {
-            if (service.Resolution == ServiceResolution.Alias) continue;
-            var endpoints = scope.Snapshot.Registry.EndpointsOf(service.Key);
-            var rule = scope.Imports.DestinationRule(service.Hostname, scope.Labels);
-            var part = _parts.GetValueOrDefault(service);
-            if (!mayKeep || part is null || !Same(part.Endpoints, endpoints) || !Equals(part.Rule, rule))
-            {
-                var made = Make(scope, client, service);
-                // Other endpoints rarely make another cluster.
-                var isOther = part is null || !SameVersions(made, part.Clusters);
-                isSame &= !isOther;
-                part = new Part(endpoints, rule, isOther ? made : part!.Clusters);
-            }
-            parts.Add(service, part);
-            all.AddRange(part.Clusters);
+            if (service.Resolution != ServiceResolution.Alias) parts.Add(known.GetValueOrDefault(service) ?? new Part(service));
         }
-        isSame &= parts.Count == _parts.Count && SameOrder(all);
-        _parts = parts;
-        if (!isSame) _all = new SharedResources(FirstOfEachName(all), []);
+        return parts;
+    }
+
+    private void Renew(ProxyScope scope, ClusterClient client, bool mayKeep, bool sameImports)
+    {
+        var isSame = sameImports;
+        foreach (var part in _parts)
+        {
+            var endpoints = scope.Snapshot.Registry.EndpointsOf(part.Service.Key);
+            var rule = sameImports ? part.Rule : scope.Imports.DestinationRule(part.Service.Hostname, scope.Labels);
+            if (mayKeep && part.Endpoints is { } before && Same(before, endpoints) && Equals(part.Rule, rule)) continue;
+            (part.Endpoints, part.Rule) = (endpoints, rule);
+            var made = Make(scope, client, part.Service);
+            // Other endpoints rarely make another cluster.
+            if (part.Clusters is not null && SameVersions(made, part.Clusters)) continue;
+            part.Clusters = made;
+            isSame = false;
+        }
+        if (isSame) return;
+        var all = new List<WireResource>(_all.All.Count + 8);
+        foreach (var part in _parts) all.AddRange(part.Clusters!);
+        if (!SameOrder(all)) _all = new SharedResources(FirstOfEachName(all), []);
     }
 
     private IReadOnlyList<WireResource> Make(ProxyScope scope, ClusterClient client, Service service)

@@ -12,6 +12,9 @@ public sealed class EndpointGenerator : IResourceGenerator
     private readonly GenerationCache<(ClientKind Kind, IReadOnlySet<string> Names), EndpointSet> _sets = new();
     private readonly GenerationCache<(ClientGroup Group, IReadOnlySet<string> Names), EndpointSet> _found = new();
 
+    // The set of each kind that was asked for last: who asks for one more cluster is given what there is of the others.
+    private readonly GenerationCache<ClientKind, EndpointSet> _newest = new();
+
     /// <inheritdoc/>
     public string TypeUrl => TypeUrls.Endpoint;
 
@@ -21,14 +24,22 @@ public sealed class EndpointGenerator : IResourceGenerator
         _cache.Turn();
         _sets.Turn();
         _found.Turn();
+        _newest.Turn();
     }
 
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (names is null) return [];
-        var set = _found.GetOrMake((ClientGroup.Of(scope), names), key => _sets.GetOrMake((ClientKind.Of(key.Group), key.Names), kind => new EndpointSet(kind.Names, Make)));
-        return set.For(scope);
+        return _found.GetOrMake((ClientGroup.Of(scope), names), SetOf).For(scope);
+    }
+
+    private EndpointSet SetOf((ClientGroup Group, IReadOnlySet<string> Names) asked)
+    {
+        var kind = ClientKind.Of(asked.Group);
+        var set = _sets.GetOrMake((kind, asked.Names), of => new EndpointSet(of.Names, Make, _newest.TryGet(of.Kind, out var like) ? like : null));
+        _newest.Put(kind, set);
+        return set;
     }
 
     /// <summary>What the endpoints of one cluster of a service depend on.</summary>

@@ -7,12 +7,25 @@ using Lateen.Registry;
 namespace Lateen.Pilot.Generation.Endpoints;
 
 /// <summary>The endpoints of the clusters that clients of one kind ask for, kept from snapshot to snapshot: of a new one only those are made whose service has changed.</summary>
-internal sealed class EndpointSet(IReadOnlySet<string> names, Func<EndpointInputs, WireResource> make)
+internal sealed class EndpointSet
 {
-    private readonly Entry[] _entries = [.. names.Select(name => new Entry(name, ClusterNames.Parse(name)))];
+    private readonly Func<EndpointInputs, WireResource> _make;
+    private readonly Entry[] _entries;
     private MeshSnapshot? _snapshot;
     private SidecarScope? _imports;
-    private ResourceSet _all = ResourceSet.Empty;
+    private ResourceSet? _all;
+
+    /// <summary>A set of which nothing is made yet.</summary>
+    /// <param name="names">Names of clusters.</param>
+    /// <param name="make">Makes the endpoints of one.</param>
+    /// <param name="like">A set for clients of the same kind, whose names are mostly the same: what it has made serves here, too. Null for none.</param>
+    public EndpointSet(IReadOnlySet<string> names, Func<EndpointInputs, WireResource> make, EndpointSet? like)
+    {
+        _make = make;
+        var known = like?._entries.ToDictionary(static entry => entry.Name);
+        _entries = [.. names.Select(name => known?.GetValueOrDefault(name)?.Copy() ?? new Entry(name, ClusterNames.Parse(name)))];
+        (_snapshot, _imports) = (like?._snapshot, like?._imports);
+    }
 
     private sealed class Entry(string name, (string Direction, int Port, string Subset, string Hostname, bool IsSni)? parsed)
     {
@@ -27,27 +40,30 @@ internal sealed class EndpointSet(IReadOnlySet<string> names, Func<EndpointInput
         public ServiceEndpoints? Endpoints { get; set; }
 
         public WireResource? Resource { get; set; }
+
+        public Entry Copy() => (Entry)MemberwiseClone();
     }
 
     /// <summary>The set for a scope of this kind.</summary>
     public ResourceSet For(ProxyScope scope)
     {
-        if (ReferenceEquals(scope.Snapshot, _snapshot)) return _all;
+        if (_all is not null && ReferenceEquals(scope.Snapshot, _snapshot)) return _all;
         var (snapshot, last) = (scope.Snapshot, _snapshot);
         // What all of them depend on; beyond it each depends on its service, that service's endpoints and the rule for it.
         // To a waypoint it matters besides which services clusters share.
         var mayKeep = last is not null && scope.Node.Type != ProxyType.Waypoint && ReferenceEquals(last.Settings, snapshot.Settings) && ReferenceEquals(last.Policies, snapshot.Policies)
             && last.Registry.NetworkGateways.AsSpan().SequenceEqual(snapshot.Registry.NetworkGateways.AsSpan());
-        var sameImports = mayKeep && ReferenceEquals(_imports, scope.Imports);
+        // What was taken over from another set stands beside names that nothing was looked up for.
+        var sameImports = mayKeep && _all is not null && ReferenceEquals(_imports, scope.Imports);
         if (!sameImports || !ReferenceEquals(last!.Registry.Endpoints, snapshot.Registry.Endpoints)) Renew(scope, mayKeep, sameImports);
         (_snapshot, _imports) = (snapshot, scope.Imports);
-        return _all;
+        return _all!;
     }
 
     private void Renew(ProxyScope scope, bool mayKeep, bool sameImports)
     {
         var news = new List<WireResource>();
-        var sameNames = _snapshot is not null;
+        var sameNames = _all is not null;
         foreach (var entry in _entries)
         {
             if (entry.Parsed is not { } parsed) continue;
@@ -56,7 +72,7 @@ internal sealed class EndpointSet(IReadOnlySet<string> names, Func<EndpointInput
             var endpoints = service is null ? null : scope.Snapshot.Registry.EndpointsOf(service.Key);
             if (mayKeep && ReferenceEquals(service, entry.Service) && Equals(rule, entry.Rule) && Same(endpoints, entry.Endpoints)) continue;
             (entry.Service, entry.Rule, entry.Endpoints) = (service, rule, endpoints);
-            var made = service is null ? null : make(EndpointGenerator.InputsOf(scope, service, parsed, entry.Name));
+            var made = service is null ? null : _make(EndpointGenerator.InputsOf(scope, service, parsed, entry.Name));
             if ((made is null) != (entry.Resource is null)) sameNames = false;
             if (made is not null && made.Version != entry.Resource?.Version) news.Add(made);
             // The same bytes again are the same object again: what was made before serves.
@@ -64,7 +80,7 @@ internal sealed class EndpointSet(IReadOnlySet<string> names, Func<EndpointInput
         }
         if (sameNames && news.Count == 0) return;
         var all = _entries.Where(entry => entry.Resource is not null).Select(entry => entry.Resource!).ToImmutableArray();
-        var shared = sameNames ? _all.Shared.With(all, news) : new SharedResources(all, [.. _entries.Where(entry => entry.Resource is null && entry.Name != "*").Select(entry => entry.Name)]);
+        var shared = sameNames ? _all!.Shared.With(all, news) : new SharedResources(all, [.. _entries.Where(entry => entry.Resource is null && entry.Name != "*").Select(entry => entry.Name)]);
         _all = ResourceSet.OfDistinct(shared, []);
     }
 
