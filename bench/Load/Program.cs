@@ -2,10 +2,10 @@
 // own with the load on another, and they take turns: a machine that is slower in one round is slower for all. Compare inside one table only.
 //   dotnet run -c Release --project bench/Load -- [--lateen PATH] [--rounds N] [--seconds N] [--only http1,http1-full,tcp] [--results FILE]
 //   … -- mesh [--world SxE] [--proxies P] [--namespaces N] [--churn SECONDS] [--clients envoy|ours] [--results FILE] [-- OPTIONS OF THE CONTROL PLANE]: what the control plane costs (folder Mesh)
-//   … -- handshakes | workers | publish [--lateen PATH] [--rounds N] [--seconds N]: connections that begin, a second core, configuration that changes (folder Moments)
+//   … -- handshakes | workers | publish | overload [--lateen PATH] [--rounds N] [--seconds N]: connections that begin, a second core, configuration that changes, three times too much (folder Moments)
 // Needs wrk and nginx (also the backend); HAProxy where it is there. The proxy is the published one (./lateen publish) unless told otherwise.
 //
-// Refused: a load generator of our own (its cost would be measured with ours), and requests a second as the figure (it measures the neighbours, too).
+// Refused: a load generator of our own for what a request costs (its cost would be measured with ours), and requests a second as the figure (it measures the neighbours, too).
 using System.Globalization;
 using Lateen.Bench.Load;
 using Lateen.Bench.Load.Mesh;
@@ -17,11 +17,12 @@ int rounds = int.Parse(Option("--rounds", "5"), CultureInfo.InvariantCulture), s
 string lateen = Path.GetFullPath(Option("--lateen", ".build/lateen/lateen")), results = Option("--results", "");
 if (args is ["mesh", ..])
     return await MeshAsync();
-if (args is [var moment and ("handshakes" or "workers" or "publish"), ..] && File.Exists(lateen))
+if (args is [var moment and ("handshakes" or "workers" or "publish" or "overload"), ..] && File.Exists(lateen))
 {
     IEnumerable<string> rows = moment switch
     {
         "handshakes" => HandshakeBench.Run(lateen, rounds, seconds),
+        "overload" => OverloadBench.Run(lateen, rounds, seconds),
         "workers" => WorkersBench.Run(lateen, rounds, seconds),
         _ => PublishBench.Run(lateen, rounds, seconds),
     };

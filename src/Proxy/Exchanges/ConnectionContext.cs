@@ -45,6 +45,9 @@ public sealed class ConnectionContext
     /// <summary>True for traffic towards the workload, false for traffic from it or of a gateway.</summary>
     public bool IsInbound { get; init; }
 
+    /// <summary>False where the listener's requests are served however far the worker is behind (bypass_overload_manager).</summary>
+    public bool GivesWay { get; init; } = true;
+
     /// <summary>When it was accepted, and its handshake complete: microseconds of the loop.</summary>
     public long AcceptedAt { get; init; }
 

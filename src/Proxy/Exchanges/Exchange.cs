@@ -145,14 +145,7 @@ public sealed partial class Exchange : RequestReceiver
         _timers.OnHead(end);
         IsHead = RequestHead[KnownHeader.Method].SequenceEqual("HEAD"u8);
         IsGrpc = Routing.Route.IsGrpc(RequestHead);
-        if (Options.Overload.Refuses(RequestHead, Worker))
-        {
-            Connection.Stats.Count(HttpStat.DownstreamRqOverloadClose);
-            CloseConnection();
-            Replies.Overload(this);
-            return;
-        }
-        if (!Admission.Admit(this))
+        if (Admission.GivesWay(this) || !Admission.Admit(this))
             return;
         SelectRoute();
         if (Options.LogAtStart)

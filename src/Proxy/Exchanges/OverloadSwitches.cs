@@ -42,7 +42,7 @@ public sealed class OverloadSwitches
         set => _end = value;
     }
 
-    /// <summary>New requests are answered at once that we are overloaded, when whole; by degrees where criticality is told.</summary>
+    /// <summary>A share of new requests is answered at once that we are overloaded.</summary>
     public int StopRequests
     {
         get => _stop;
@@ -119,12 +119,10 @@ public sealed class OverloadSwitches
         int stop = _stop, shed = _shed;
         if (_criticality is { } name)
             (stop, shed) = ByCriticality(head.TryGet(name, out ReadOnlySpan<byte> criticality) ? criticality : default, stop, shed);
-        else if (stop < Whole)
-            stop = 0;
         int share = Math.Max(stop, shed);
         if (share == 0 || (share < Whole && worker.Loop.Chance.NextULong() % Whole >= (ulong)share))
             return false;
-        if (stop < Whole)
+        if (shed >= stop)
             Shed?.Count(worker);
         return true;
     }

@@ -90,6 +90,10 @@ public static class Replies
     /// <summary>No new requests for now.</summary>
     public static void Overload(Exchange exchange) => exchange.Reply(new LocalReply(503, "overload") { Body = "envoy overloaded"u8 });
 
+    /// <summary>The worker is behind by more than it may be, and this request is of the share that gives way.</summary>
+    public static void TooLate(Exchange exchange) =>
+        exchange.Reply(new LocalReply(503, "overload") { Body = "envoy overloaded"u8, Flags = ResponseFlags.OverloadTerminated, Headers = Overloaded });
+
     /// <summary>A filter's settings have not come by discovery.</summary>
     public static void FilterMissing(Exchange exchange) => exchange.Reply(new LocalReply(500, "filter_config_not_found") { Flags = ResponseFlags.NoFilterConfigFound });
 

@@ -142,6 +142,9 @@ public abstract class EventLoop
     /// <summary>The loop's spare buffers for output that waits.</summary>
     internal ChunkPool Chunks { get; } = new();
 
+    /// <summary>How long what is ready waits for its turn.</summary>
+    public QueueAge Age { get; } = new();
+
     /// <summary>Microseconds of a clock that never goes back; read once a turn.</summary>
     public abstract long Now { get; }
 

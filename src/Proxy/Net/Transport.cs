@@ -60,6 +60,9 @@ public abstract class Transport
     /// <summary>False stops reading (back-pressure); arriving bytes stay in the kernel.</summary>
     public abstract bool Reading { get; set; }
 
+    /// <summary>The other end has said that nothing more will come, though not all that came before may have been read yet.</summary>
+    public virtual bool IsPeerLeaving => false;
+
     /// <summary>True from the moment of <see cref="Close"/> or of the end.</summary>
     public abstract bool IsClosed { get; }
 

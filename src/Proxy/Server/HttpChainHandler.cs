@@ -186,6 +186,7 @@ public sealed class HttpChainHandler : ChainHandler
             ChainOrigin = connection.Chain.Origin,
             ListenerMetadata = connection.Listener.Metadata,
             IsInbound = connection.Listener.IsInbound,
+            GivesWay = !connection.Listener.BypassesOverload,
             AcceptedAt = connection.AcceptedAt,
             HandshakeAt = connection.HandshakeAt,
             FilterState = connection.FilterState ?? new Dictionary<string, object>(StringComparer.Ordinal),

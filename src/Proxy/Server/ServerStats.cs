@@ -22,6 +22,7 @@ internal static class ServerStats
         Gauge("server.memory_allocated", () => GC.GetTotalMemory(false));
         Gauge("server.memory_heap_size", () => GC.GetGCMemoryInfo().HeapSizeBytes);
         Gauge("server.memory_physical_size", () => Environment.WorkingSet);
+        Gauge("server.queue_age_ms", () => server.Workers.Max(static w => w.Loop.Age.Micros) / 1000);
         Gauge("server.stats_recent_lookups", () => 0);
         Gauge("server.version", () => 0);
         Gauge("server.days_until_first_cert_expiring", () => null);

@@ -81,6 +81,9 @@ public sealed unsafe partial class TlsTransport : Transport
     public override bool IsAboveWatermark => _inner.IsAboveWatermark || _plain.Length > _inner.HighWatermark;
 
     /// <inheritdoc/>
+    public override bool IsPeerLeaving => _inner.IsPeerLeaving;
+
+    /// <inheritdoc/>
     public override bool IsClosed => _closing || _inner.IsClosed;
 
     /// <inheritdoc/>

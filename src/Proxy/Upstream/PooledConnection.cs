@@ -309,7 +309,8 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         if (_codec is null)
         {
             _timedOut = true;
-            _transport?.Close(true);
+            // In order: a peer whose handshake is slow reads the end, not a reset (as Envoy).
+            _transport?.Close();
             OnConnectFailed(CloseReason.Timeout);
             return;
         }

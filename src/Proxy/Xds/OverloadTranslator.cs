@@ -22,6 +22,14 @@ internal static class OverloadTranslator
     // A key of our runtime: it names the header by which requests are told apart under pressure.
     private const string CriticalityKey = "lateen.overload.criticality_header";
 
+    // How far a worker may be behind before it refuses requests, in milliseconds; 0 for as far as it comes.
+    private const string QueueAgeKey = "lateen.overload.queue_age_ms";
+
+    /// <summary>The age from which requests are refused, in microseconds; it holds without an overload manager, too.</summary>
+    public static long QueueAgeMicros(RuntimeValues runtime) =>
+        runtime.TryGetValue(QueueAgeKey, out string? value) && long.TryParse(value, System.Globalization.CultureInfo.InvariantCulture, out long millis) && millis is >= 0 and <= 3_600_000
+            ? millis * 1000 : Net.QueueAge.DefaultLimitMicros;
+
     /// <summary>The plan; null where none is configured, or with a rejection.</summary>
     public static OverloadPlan? Plan(Envoy.Config.Overload.V3.OverloadManager? m, ProxyServer server, RuntimeValues runtime, Rejections rejections)
     {

@@ -34,6 +34,8 @@ internal sealed class ProxyAssembly
         var overload = new Rejections();
         RuntimeValues runtime = BootstrapReader.Runtime(_bootstrap);
         Overload = OverloadTranslator.Plan(_bootstrap.OverloadManager, server, runtime, overload);
+        foreach (Worker worker in server.Workers)
+            worker.Loop.Age.LimitMicros = OverloadTranslator.QueueAgeMicros(runtime);
         if (!overload.None)
             throw new BootstrapException(overload.ToString());
         foreach (string note in overload.Notes)

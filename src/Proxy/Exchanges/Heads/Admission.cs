@@ -9,6 +9,26 @@ namespace Lateen.Proxy.Exchanges.Heads;
 /// <summary>Admits a request's head, or answers it.</summary>
 internal static class Admission
 {
+    /// <summary>Refuses a request in overload: as the overload manager says, or because the worker is behind by more than it may be. False where it is to be served.</summary>
+    public static bool GivesWay(Exchange exchange)
+    {
+        if (!exchange.Connection.Context.GivesWay)
+            return false;
+        bool switched = exchange.Options.Overload.Refuses(exchange.RequestHead, exchange.Worker);
+        Net.QueueAge age = exchange.Worker.Loop.Age;
+        // Who hung up while the request waited gets no answer: the work is better done for somebody else.
+        bool left = age.IsLate && exchange.Stream.Version != HttpVersion.Http2 && exchange.Connection.Transport is { IsPeerLeaving: true };
+        if (!switched && !left && !age.Refuses(exchange.Worker.Loop.Chance))
+            return false;
+        exchange.Connection.Stats.Count(HttpStat.DownstreamRqOverloadClose);
+        exchange.CloseConnection();
+        if (switched)
+            Replies.Overload(exchange);
+        else
+            Replies.TooLate(exchange);
+        return true;
+    }
+
     /// <summary>False where the request was answered.</summary>
     public static bool Admit(Exchange exchange)
     {

@@ -3,8 +3,6 @@ namespace Lateen.Proxy.Net.Epoll;
 /// <summary>A listening socket: accepts in bounded batches, and rests when descriptors or memory run out.</summary>
 internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
 {
-    private const int AcceptsMax = 64;
-
     // Out of descriptors or memory: no edge will come for those that wait, so the loop asks again after this.
     private const long RestMicros = 100_000;
 
@@ -69,7 +67,7 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     /// <inheritdoc/>
     public void OnReady()
     {
-        for (int i = 0; i < AcceptsMax; i++)
+        for (int left = _loop.Age.AcceptsMax; left > 0; left--)
         {
             if (!_accepting || !_mayAccept || Descriptor < 0 || _rest.IsArmed)
                 return;

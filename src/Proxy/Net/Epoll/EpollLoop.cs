@@ -46,6 +46,7 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     private readonly Mailbox _mailbox = new();
     private readonly LetterQueue _deferred = new();
     private readonly InternalListeners _internal;
+    private readonly ReadyMark _mark;
     private (IEpollSource? Source, uint Generation)[] _sources = new (IEpollSource?, uint)[1024];
     private List<IEpollSource> _ready = new(64), _serving = new(64);
     private List<EpollTransport> _dirty = new(64), _flushing = new(64);
@@ -71,6 +72,7 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
         _wheel = new TimingWheel(_now);
         _internal = new InternalListeners(this);
         Watch(_wakeup, ulong.MaxValue, Sys.In | Sys.EdgeTriggered);
+        _mark = new ReadyMark(this);
     }
 
     /// <inheritdoc/>
@@ -113,24 +115,26 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     /// <summary>One turn: waits at most <paramref name="maxMicros"/> for something to happen.</summary>
     public void Turn(long maxMicros)
     {
-        int count = Sys.EpollWait(_epoll, _events, EventsMax, WaitMillis(maxMicros));
+        long begun = _now, done = Clock();
+        int count = Sys.EpollWait(_epoll, _events, EventsMax, WaitMillis(maxMicros, done));
         ReadClock();
         for (int i = 0; i < count; i++)
         {
             byte* at = _events + (i * Sys.EventSize);
             Dispatch(Unsafe.ReadUnaligned<ulong>(at + Sys.CookieOffset), Unsafe.ReadUnaligned<uint>(at));
         }
+        _mark.OnTurn(done - begun, count == EventsMax);
         ServeReady();
         ServeDeadlines();
         DeliverLetters();
         Settle();
     }
 
-    private int WaitMillis(long maxMicros)
+    private int WaitMillis(long maxMicros, long clock)
     {
         if (_ready.Count != 0 || !_deferred.IsEmpty || !_mailbox.IsEmpty || _ended.Count != 0 || _dirty.Count != 0)
             return 0;
-        long until = _wheel.NextAt == long.MaxValue ? long.MaxValue : _wheel.NextAt - Clock();
+        long until = _wheel.NextAt == long.MaxValue ? long.MaxValue : _wheel.NextAt - clock;
         long wait = Math.Min(until, maxMicros);
         // Rounded up, so that the deadline's step has been reached when we wake.
         return wait == long.MaxValue ? -1 : (int)Math.Clamp((wait + 999) / 1000, 0, 60_000);

@@ -108,6 +108,9 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
     public override bool IsAboveWatermark => Has(State.AboveWatermark);
 
     /// <inheritdoc/>
+    public override bool IsPeerLeaving => Has(State.EndSeen);
+
+    /// <inheritdoc/>
     public override bool IsClosed => (_state & (State.Closed | State.CloseRequested)) != 0;
 
     /// <inheritdoc/>

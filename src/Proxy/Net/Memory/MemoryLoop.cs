@@ -13,6 +13,8 @@ public sealed class MemoryLoop : EventLoop
     private readonly List<ListeningSocket> _listening = [];
     private List<MemoryTransport> _dirty = [], _flushing = [];
     private List<MemoryTransport> _ended = [], _telling = [];
+    private readonly Queue<long> _readySince = new();
+    private long _busyUntil;
     private bool _killed;
 
     internal MemoryLoop(MemoryHost host, string name, ulong seed)
@@ -42,23 +44,39 @@ public sealed class MemoryLoop : EventLoop
     /// <inheritdoc/>
     public override Chance Chance { get; }
 
+    /// <summary>Virtual time that each source takes: one is served, and the loop is busy for so long. 0 serves all at once, for nothing.</summary>
+    public long WorkMicros { get; set; }
+
     internal bool IsActive { get; set; }
 
-    internal long NextDeadline => _killed ? long.MaxValue : _wheel.NextAt;
+    internal long NextDeadline => _killed ? long.MaxValue : WorkMicros == 0 ? _wheel.NextAt : Math.Max(_busyUntil, HasWork ? 0 : _wheel.NextAt);
+
+    private bool HasWork => _ready.Count != 0 || !_deferred.IsEmpty || !_mailbox.IsEmpty;
 
     internal Span<byte> ReceiveBuffer => _receive;
 
     internal void Turn()
     {
-        if (_killed)
+        if (_killed || Now < _busyUntil)
             return;
-        for (int i = _ready.Count; i > 0; i--)
-            _ready.Dequeue().OnReady();
+        for (int i = WorkMicros == 0 ? _ready.Count : Math.Min(1, _ready.Count); i > 0; i--)
+            ServeOne();
         _wheel.Advance(Now);
         DeliverLetters();
         Settle();
-        if (_ready.Count != 0 || !_deferred.IsEmpty || !_mailbox.IsEmpty)
+        if (HasWork && WorkMicros == 0)
             Network.Activate(this);
+    }
+
+    private void ServeOne()
+    {
+        long since = _readySince.Dequeue();
+        if (WorkMicros != 0)
+        {
+            Age.Sample(Now, WorkMicros, Now - since);
+            _busyUntil = Now + WorkMicros;
+        }
+        _ready.Dequeue().OnReady();
     }
 
     private void DeliverLetters()
@@ -145,6 +163,7 @@ public sealed class MemoryLoop : EventLoop
             return;
         source.IsReady = true;
         _ready.Enqueue(source);
+        _readySince.Enqueue(Now);
         Network.Activate(this);
     }
 

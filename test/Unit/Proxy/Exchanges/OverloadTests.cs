@@ -21,10 +21,10 @@ public sealed class OverloadTests
     }
 
     [Fact]
-    public void Without_criticality_requests_stop_at_the_end_of_the_state_alone()
+    public void Without_criticality_a_state_refuses_its_share_of_all()
     {
-        _switches.StopRequests = OverloadSwitches.Whole - 1;
-        Assert.Equal(0, RefusedOf100(null));
+        _switches.StopRequests = OverloadSwitches.Whole / 2;
+        Assert.InRange(RefusedOf100("critical"), 30, 70);
         _switches.StopRequests = OverloadSwitches.Whole;
         Assert.Equal(100, RefusedOf100("critical"));
     }

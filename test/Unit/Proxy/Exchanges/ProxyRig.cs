@@ -34,6 +34,8 @@ internal sealed class ProxyRig
 
     public MemoryNetwork Network { get; }
 
+    public MemoryLoop Proxy => _proxy;
+
     public Worker Worker { get; }
 
     public ClusterDirectory Directory { get; }

@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Lateen.Bench.Load.Moments;
+
+/// <summary>
+/// What is left of a core's work when clients ask for three times of it, on a schedule and whatever the answers do: answers in time, what was refused, how long health pages take, and how the process grows.
+/// Answers are compressed, so that a core of the load can ask for three times what a core of the proxy serves.
+/// </summary>
+internal static class OverloadBench
+{
+    private const int BodyBytes = 24_000, Times = 3, PeakConnections = 64;
+
+    /// <summary>The rows of the table.</summary>
+    public static IEnumerable<string> Run(string lateen, int rounds, int seconds)
+    {
+        // The clients keep off the proxy's core.
+        using (Process pinned = Process.Start("taskset", ["-apc", $"{Lab.LoadCore}", $"{Environment.ProcessId}"])!)
+            pinned.WaitForExit();
+        yield return "| at three times the peak | peak a second | in time (share of the peak) | refused | given up | longest /ready, health route | grew by MB |";
+        yield return "|---|---|---|---|---|---|---|";
+        foreach ((string name, bool keeps, int queueAge) in ((string, bool, int)[])[("connections are kept", true, -1), ("a connection for each request", false, -1), ("the same, without a limit of waiting", false, 0)])
+        {
+            var all = new List<Figures>();
+            for (int round = 0; round < rounds; round++)
+                all.Add(Measure(lateen, keeps, queueAge, seconds));
+            Figures m = all.OrderBy(static f => f.InTime / f.Peak).ElementAt(all.Count / 2);
+            yield return string.Create(CultureInfo.InvariantCulture, $"| {name} | {m.Peak:F0} | {m.InTime:F0} ({m.InTime / m.Peak:F2}) | {m.Refused:F0} | {m.GivenUp:F0} | {m.Ready.TotalMilliseconds:F0} ms, {m.Health.TotalMilliseconds:F0} ms | {m.Grown} |");
+        }
+    }
+
+    private sealed record Figures(double Peak, double InTime, double Refused, double GivenUp, TimeSpan Ready, TimeSpan Health, long Grown);
+
+    private static Figures Measure(string lateen, bool keeps, int queueAge, int seconds)
+    {
+        using var lab = new Lab();
+        int port = Lab.FreePort(), health = Lab.FreePort(), admin = Lab.FreePort();
+        Process process = lab.Launch(Lab.ProxyCore, [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(port, health, admin, queueAge)), "--concurrency", "1"], port);
+        // As many as a core can do: some connections that are never without a request.
+        double Peak() => new OpenLoop(port, keeps, PeakConnections).Run(1_000_000, seconds).InTime / (double)seconds;
+        double peak = Math.Max(Peak(), Peak());
+        long before = Resident(process);
+        using var over = new CancellationTokenSource();
+        Task<(TimeSpan Ready, TimeSpan Health)> asking = Task.Run(() => Ask(admin, health, over.Token));
+        OpenLoop.Outcome storm = new OpenLoop(port, keeps, 20_000).Run(peak * Times, seconds * 2);
+        over.Cancel();
+        (TimeSpan ready, TimeSpan page) = asking.Result;
+        double share = seconds * 2;
+        return new Figures(Math.Max(peak, Peak()), storm.InTime / share, storm.Refused / share, storm.GivenUp / share, ready, page, (Resident(process) - before) >> 20);
+    }
+
+    private static (TimeSpan, TimeSpan) Ask(int admin, int health, CancellationToken over)
+    {
+        (TimeSpan ready, TimeSpan page) = (TimeSpan.Zero, TimeSpan.Zero);
+        for (; !over.IsCancellationRequested; over.WaitHandle.WaitOne(100))
+        {
+            ready = Longer(ready, $"http://127.0.0.1:{admin}/ready");
+            page = Longer(page, $"http://127.0.0.1:{health}/healthz/ready");
+        }
+        return (ready, page);
+    }
+
+    // Each on a connection of its own, as a kubelet asks.
+    private static TimeSpan Longer(TimeSpan longest, string page)
+    {
+        using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
+        long since = Stopwatch.GetTimestamp();
+        using HttpResponseMessage answer = client.Send(new HttpRequestMessage(HttpMethod.Get, page));
+        answer.EnsureSuccessStatusCode();
+        TimeSpan took = Stopwatch.GetElapsedTime(since);
+        return took > longest ? took : longest;
+    }
+
+    private static long Resident(Process process) =>
+        long.Parse(File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
+
+    private static string Bootstrap(int port, int health, int admin, int queueAge)
+    {
+        string words = string.Concat(Enumerable.Range(0, BodyBytes / 8).Select(static i => (i * 7919 % 9_999_991).ToString("D7", CultureInfo.InvariantCulture) + " "));
+        JsonObject bootstrap = new()
+        {
+            ["admin"] = new JsonObject { ["address"] = Socket(admin) },
+            ["static_resources"] = new JsonObject { ["listeners"] = new JsonArray(Listener("in", port, words, Compressor()), Listener("health", health, "ok", null)) },
+        };
+        if (queueAge >= 0)
+            bootstrap["layered_runtime"] = new JsonObject { ["layers"] = new JsonArray(new JsonObject { ["name"] = "static", ["static_layer"] = new JsonObject { ["lateen.overload.queue_age_ms"] = queueAge } }) };
+        return bootstrap.ToJsonString();
+    }
+
+    private static JsonObject Socket(int port) => new() { ["socket_address"] = new JsonObject { ["address"] = "127.0.0.1", ["port_value"] = port } };
+
+    private static JsonObject Listener(string name, int port, string body, JsonObject? filter)
+    {
+        JsonArray filters = filter is null ? [] : [filter];
+        filters.Add(Extension("router", "filters.http.router.v3.Router"));
+        return new JsonObject
+        {
+            // As Istio's bootstrap marks listeners of health and metrics.
+            ["name"] = name, ["address"] = Socket(port), ["bypass_overload_manager"] = filter is null,
+            ["filter_chains"] = new JsonArray(new JsonObject
+            {
+                ["filters"] = new JsonArray(Extension("http", "filters.network.http_connection_manager.v3.HttpConnectionManager", new JsonObject
+                {
+                    ["stat_prefix"] = name, ["http_filters"] = filters,
+                    ["route_config"] = new JsonObject
+                    {
+                        ["max_direct_response_body_size_bytes"] = 1 << 20,
+                        ["virtual_hosts"] = new JsonArray(new JsonObject { ["name"] = "all", ["domains"] = new JsonArray("*"), ["routes"] = new JsonArray(Route(body)) }),
+                    },
+                })),
+            }),
+        };
+    }
+
+    private static JsonObject Route(string body) => new()
+    {
+        ["match"] = new JsonObject { ["prefix"] = "/" },
+        ["direct_response"] = new JsonObject { ["status"] = 200, ["body"] = new JsonObject { ["inline_string"] = body } },
+        ["response_headers_to_add"] = new JsonArray(new JsonObject { ["header"] = new JsonObject { ["key"] = "content-type", ["value"] = "text/plain" }, ["append_action"] = "OVERWRITE_IF_EXISTS_OR_ADD" }),
+    };
+
+    private static JsonObject Compressor() => Extension("compressor", "filters.http.compressor.v3.Compressor", new JsonObject
+    {
+        ["compressor_library"] = Extension("gzip", "compression.gzip.compressor.v3.Gzip"),
+    });
+
+    private static JsonObject Extension(string name, string type, JsonObject? settings = null)
+    {
+        settings ??= [];
+        settings.Insert(0, "@type", "type.googleapis.com/envoy.extensions." + type);
+        return new JsonObject { ["name"] = name, ["typed_config"] = settings };
+    }
+}
