@@ -1,8 +1,8 @@
 // Load: what a request costs in the proxy, beside what it costs in nginx and HAProxy doing the same work, in one run. Each is put on a core of its
 // own with the load on another, and they take turns: a machine that is slower in one round is slower for all. Compare inside one table only.
 //   dotnet run -c Release --project bench/Load -- [--lateen PATH] [--rounds N] [--seconds N] [--only http1,http1-full,tcp] [--results FILE]
-//   … -- mesh [--world SxE] [--proxies P] [--namespaces N] [--churn SECONDS] [--clients envoy|ours] [--results FILE] [-- OPTIONS OF THE CONTROL PLANE]: what the control plane costs (folder Mesh)
 //   … -- handshakes | workers | publish | overload [--lateen PATH] [--rounds N] [--seconds N]: connections that begin, a second core, configuration that changes, three times too much (folder Moments)
+//   … -- mesh [--world SxE] [--proxies P] [--namespaces N] [--churn SECONDS] [--clients envoy|ours] [--steps endpoint,rule,…] [--inspect PROGRAM] [--results FILE] [-- OPTIONS OF THE CONTROL PLANE]: what the control plane costs (folder Mesh)
 // Needs wrk and nginx (also the backend); HAProxy where it is there. The proxy is the published one (./lateen publish) unless told otherwise.
 //
 // Refused: a load generator of our own for what a request costs (its cost would be measured with ours), and requests a second as the figure (it measures the neighbours, too).
@@ -71,7 +71,10 @@ async Task<int> MeshAsync()
     string[] world = Option("--world", "1000x5").Split('x');
     int at = Array.IndexOf(args, "--");
     var mesh = new MeshWorld(int.Parse(world[0], CultureInfo.InvariantCulture), int.Parse(world[1], CultureInfo.InvariantCulture), int.Parse(Option("--namespaces", "1"), CultureInfo.InvariantCulture));
-    var bench = new MeshBench(lateen, mesh, int.Parse(Option("--proxies", "100"), CultureInfo.InvariantCulture), Option("--clients", "envoy") == "ours", at < 0 ? [] : args[(at + 1)..]);
+    var bench = new MeshBench(lateen, mesh, int.Parse(Option("--proxies", "100"), CultureInfo.InvariantCulture), Option("--clients", "envoy") == "ours", at < 0 ? [] : args[(at + 1)..])
+    {
+        Steps = Option("--steps", "").Split(',', StringSplitOptions.RemoveEmptyEntries), Inspector = Option("--inspect", ""),
+    };
     string[] rows = [MeshBench.Head, .. await bench.RunAsync(int.Parse(Option("--churn", "20"), CultureInfo.InvariantCulture))];
     Console.WriteLine(string.Join('\n', rows));
     if (results.Length > 0)

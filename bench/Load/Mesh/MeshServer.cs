@@ -16,6 +16,7 @@ internal sealed class MeshServer : IDisposable
     private readonly DirectoryInfo _folder;
     private readonly HttpClient _operator;
     private readonly Dictionary<int, long> _threads = [];
+    private long _peak;
 
     private MeshServer(Process process, DirectoryInfo folder, JsonNode address)
     {
@@ -32,7 +33,13 @@ internal sealed class MeshServer : IDisposable
     public int Id => _process.Id;
 
     /// <summary>Largest resident memory so far, in MB.</summary>
-    public long PeakMegabytes => Status("VmHWM:") / 1024;
+    public long PeakMegabytes => Math.Max(_peak, StepPeakMegabytes);
+
+    /// <summary>Largest resident memory since <see cref="BeginPeak"/>, in MB.</summary>
+    public long StepPeakMegabytes => Status("VmHWM:") / 1024;
+
+    /// <summary>What of the resident memory are pages of files, which other processes of the same program share, in MB.</summary>
+    public long FilePagesMegabytes => Status("RssFile:") / 1024;
 
     /// <summary>Resident memory now, in MB.</summary>
     public long ResidentMegabytes => Status("VmRSS:") / 1024;
@@ -76,6 +83,13 @@ internal sealed class MeshServer : IDisposable
         JsonNode? said = await answer.Content.ReadFromJsonAsync<JsonNode>();
         if (said?["accepted"]?.GetValue<bool>() != true)
             throw new InvalidOperationException($"the control plane refuses: {said?.ToJsonString()}");
+    }
+
+    /// <summary>Looks for the largest resident memory from here on (proc(5): 5 in clear_refs resets the kernel's mark).</summary>
+    public void BeginPeak()
+    {
+        _peak = PeakMegabytes;
+        File.WriteAllText($"/proc/{_process.Id}/clear_refs", "5");
     }
 
     /// <summary>CPU seconds so far: what the scheduler gave each thread (proc(5): first field of schedstat, in ns).</summary>
