@@ -4,16 +4,21 @@ using Google.Protobuf;
 using Lateen.Api.Grpc;
 using Lateen.ControlPlane.Grpc;
 using Lateen.ControlPlane.Hosting;
+using Lateen.Pilot.Push;
 
 namespace Lateen.ControlPlane.Ads;
 
 /// <summary>The aggregated discovery service: both of its methods, state of the world and delta.</summary>
 public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigStreams? configs = null)
 {
+    /// <summary>How the requests of a method are read.</summary>
+    private sealed record RequestForm(string Type, Func<BorrowedMessage, ArrivedRequest> Read);
+
     // The loop has counted and told what it was; the client is told to come again.
     private static readonly GrpcEnding GoElsewhere = new(GrpcStatus.Unavailable, "connect again: another replica may be nearer");
     private static readonly GrpcEnding OurFault = new(GrpcStatus.Internal, "internal error");
     private static readonly SemaphoreSlim Reading = new(Math.Max(2, Environment.ProcessorCount));
+    private readonly NamePool _names = new();
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
     /// <summary>Serves one gRPC call of somebody who was not asked who he is.</summary>
@@ -24,8 +29,8 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
     /// <param name="identities">Names that the caller has proved; null where nothing was asked of it.</param>
     public Task AnswerAsync(GrpcCall call, IReadOnlyList<string>? identities) => call.Path switch
     {
-        Service + "StreamAggregatedResources" => ServeAsync(call, identities, DiscoveryRequest.Parser),
-        Service + "DeltaAggregatedResources" => ServeAsync(call, identities, DeltaDiscoveryRequest.Parser),
+        Service + "StreamAggregatedResources" => ServeAsync(call, identities, new(nameof(DiscoveryRequest), ArrivedRequest.Whole)),
+        Service + "DeltaAggregatedResources" => ServeAsync(call, identities, new(nameof(DeltaDiscoveryRequest), message => ArrivedRequest.Delta(message, _names))),
         var path => Refuse(call, Unknown(path)),
     };
 
@@ -35,7 +40,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         return Task.CompletedTask;
     }
 
-    private async Task ServeAsync<TRequest>(GrpcCall call, IReadOnlyList<string>? identities, MessageParser<TRequest> parser) where TRequest : class, IMessage<TRequest>
+    private async Task ServeAsync(GrpcCall call, IReadOnlyList<string>? identities, RequestForm form)
     {
         // Headers go out before the first read: a client that waits for them before it sends would wait for ever.
         call.Start();
@@ -46,7 +51,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         try
         {
             Task<GrpcEnding?> sending = SendAsync(call, stream, wake.Reader, ended);
-            GrpcEnding received = await ReceiveAsync(call, stream, identities, parser, ended.Token);
+            GrpcEnding received = await ReceiveAsync(call, stream, identities, form, ended.Token);
             await ended.CancelAsync();
             call.End(await sending ?? received);
         }
@@ -56,8 +61,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         }
     }
 
-    private async Task<GrpcEnding> ReceiveAsync<TRequest>(GrpcCall call, AdsStream stream, IReadOnlyList<string>? identities, MessageParser<TRequest> parser, CancellationToken ended)
-        where TRequest : class, IMessage<TRequest>
+    private async Task<GrpcEnding> ReceiveAsync(GrpcCall call, AdsStream stream, IReadOnlyList<string>? identities, RequestForm form, CancellationToken ended)
     {
         try
         {
@@ -66,16 +70,15 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
                 await call.ArrivedAsync(ended);
                 // A thousand proxies that come back at once tell all that they hold: as bytes they may wait, as messages few at a time.
                 await Reading.WaitAsync(ended);
-                TRequest? request;
+                ArrivedRequest request;
                 try
                 {
-                    GrpcRead<TRequest> read = await call.ReadAsync(parser, requestBytesMax, ended);
+                    GrpcRead<ArrivedRequest> read = await call.ReadAsync(form.Read, form.Type, requestBytesMax, ended);
                     if (read.Message is null) return read.Ended ? GrpcEnding.Ok : read.Refusal;
                     request = read.Message;
-                    if (!IsForConfigs(stream, request))
+                    if (!IsForConfigs(stream, request.Message))
                     {
-                        GrpcEnding? rejection = await writer.AskAsync((loop, now) => loop.Streams.Receive(stream, request, now) is { } text ? new GrpcEnding(stream.Session.RejectionStatus, text) : (GrpcEnding?)null, ended);
-                        if (rejection is { } refused) return refused;
+                        if (await writer.AskAsync((loop, now) => Receive(loop, stream, request, now), ended) is { } refused) return refused;
                         continue;
                     }
                 }
@@ -83,7 +86,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
                 {
                     Reading.Release();
                 }
-                return await configs!.ServeAsync(call, (DiscoveryRequest)(object)request, identities, ended);
+                return await configs!.ServeAsync(call, (DiscoveryRequest)request.Message, identities, ended);
             }
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException)
@@ -94,6 +97,11 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         {
             return OurFault;
         }
+    }
+
+    private static GrpcEnding? Receive(ControlLoop loop, AdsStream stream, ArrivedRequest request, DateTimeOffset now)
+    {
+        using (request) return loop.Streams.Receive(stream, request.Message, request.Held, request.Size, now) is { } text ? new GrpcEnding(stream.Session.RejectionStatus, text) : null;
     }
 
     private bool IsForConfigs(AdsStream stream, IMessage request) => configs is not null && stream.Session.Node is null && request is DiscoveryRequest first && Mcp.ConfigStreams.IsAsked(first);

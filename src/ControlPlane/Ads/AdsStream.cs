@@ -69,9 +69,9 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
         wake();
     }
 
-    internal AdsReply Receive(IMessage request, DateTimeOffset now) => request switch
+    internal AdsReply Receive(IMessage request, HeldVersions held, DateTimeOffset now) => request switch
     {
-        DeltaDiscoveryRequest delta => Receive(delta, now),
+        DeltaDiscoveryRequest delta => Receive(delta, held, now),
         DiscoveryRequest whole => Receive(whole, now),
         _ => throw new ArgumentException("not a discovery request", nameof(request)),
     };
@@ -84,10 +84,10 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
         return response;
     }
 
-    private AdsReply Receive(DeltaDiscoveryRequest request, DateTimeOffset now)
+    private AdsReply Receive(DeltaDiscoveryRequest request, HeldVersions held, DateTimeOffset now)
     {
         AdsReply reply = Answered(request.TypeUrl, request.ResponseNonce, request.ErrorDetail?.Message, now);
-        Session.Receive(request, now);
+        Session.Receive(request, held, now);
         if (request.ResourceNamesSubscribe.Count > 0) Track(request.TypeUrl);
         return reply;
     }

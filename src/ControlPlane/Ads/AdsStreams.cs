@@ -70,12 +70,22 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
 
     /// <summary>Takes in a request.</summary>
     /// <returns>Why the stream must be closed, or null.</returns>
-    public string? Receive(AdsStream stream, IMessage request, DateTimeOffset now)
+    public string? Receive(AdsStream stream, IMessage request, DateTimeOffset now) =>
+        Receive(stream, request, request is DeltaDiscoveryRequest delta ? HeldVersions.Of(delta) : default, request.CalculateSize(), now);
+
+    /// <summary>Takes in a request.</summary>
+    /// <param name="stream">Of which stream.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="held">What the proxy has from an earlier stream, in place of what the request says of it.</param>
+    /// <param name="size">Length of the request in bytes.</param>
+    /// <param name="now">The time.</param>
+    /// <returns>Why the stream must be closed, or null.</returns>
+    public string? Receive(AdsStream stream, IMessage request, HeldVersions held, int size, DateTimeOffset now)
     {
         string typeUrl = request is DeltaDiscoveryRequest delta ? delta.TypeUrl : ((DiscoveryRequest)request).TypeUrl;
-        metrics.Received(request.CalculateSize());
+        metrics.Received(size);
         bool unknown = stream.Session.Node is null;
-        AdsReply reply = stream.Receive(request, now);
+        AdsReply reply = stream.Receive(request, held, now);
         if (unknown && stream.Session.Node is not null) say($"info\tads\t{stream.ConnectionId} connected from {stream.Peer}");
         if (reply == AdsReply.Refusal)
         {

@@ -20,7 +20,7 @@ public sealed class GrpcCall
     private readonly Http2Connection _connection;
     private readonly Http2Output _output;
     private readonly int _stream;
-    private readonly Channel<BorrowedMessage> _arrived = Channel.CreateUnbounded<BorrowedMessage>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<BorrowedMessage> _arrived = Channel.CreateUnbounded<BorrowedMessage>(new UnboundedChannelOptions());
     private readonly IncomingMessages _messages = new(MessageBytesMax);
     private readonly CancellationTokenSource _aborted = new();
     private readonly SemaphoreSlim _room = new(0, 1);
@@ -70,7 +70,18 @@ public sealed class GrpcCall
     /// <param name="parser">Of its type.</param>
     /// <param name="bytesMax">Longest that is accepted.</param>
     /// <param name="cancel">Ends the wait.</param>
-    public async ValueTask<GrpcRead<T>> ReadAsync<T>(MessageParser<T> parser, int bytesMax, CancellationToken cancel) where T : class, IMessage<T>
+    public ValueTask<GrpcRead<T>> ReadAsync<T>(MessageParser<T> parser, int bytesMax, CancellationToken cancel) where T : class, IMessage<T> => ReadAsync(
+        message =>
+        {
+            using (message) return parser.ParseFrom(message.Bytes.Span);
+        }, typeof(T).Name, bytesMax, cancel);
+
+    /// <summary>Reads the next message.</summary>
+    /// <param name="read">Makes something of the bytes, which are its own from then on.</param>
+    /// <param name="type">What they are to be.</param>
+    /// <param name="bytesMax">Longest that is accepted.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    internal async ValueTask<GrpcRead<T>> ReadAsync<T>(Func<BorrowedMessage, T> read, string type, int bytesMax, CancellationToken cancel) where T : class
     {
         if (!await _arrived.Reader.WaitToReadAsync(cancel) || !_arrived.Reader.TryRead(out BorrowedMessage message))
         {
@@ -80,16 +91,13 @@ public sealed class GrpcCall
         Taken(message.Length);
         try
         {
-            if (message.Length > bytesMax) return new(null, false, new(GrpcStatus.ResourceExhausted, $"message of {message.Length} bytes, the limit is {bytesMax}"));
-            return new(parser.ParseFrom(message.Bytes), false, default);
+            if (message.Length <= bytesMax) return new(read(message), false, default);
+            message.Dispose();
+            return new(null, false, new(GrpcStatus.ResourceExhausted, $"message of {message.Length} bytes, the limit is {bytesMax}"));
         }
         catch (Exception malformed) when (BrokenBytes.Shown(malformed))
         {
-            return new(null, false, new(GrpcStatus.Internal, "the message is not a " + typeof(T).Name + ": " + malformed.Message));
-        }
-        finally
-        {
-            message.Return();
+            return new(null, false, new(GrpcStatus.Internal, $"the message is not a {type}: " + malformed.Message));
         }
     }
 
@@ -177,7 +185,15 @@ public sealed class GrpcCall
         }
         if (!_isEnded && !Aborted.IsCancellationRequested) _output.Post(Http2FrameType.Reset, _stream, (int)Http2Error.Internal);
         _connection.Forget(_stream);
+        _arrived.Writer.TryComplete();
+        while (_arrived.Reader.TryRead(out BorrowedMessage unread)) unread.Dispose();
     }
+
+    /// <summary>It is in the middle of a long message, for which it has no room yet.</summary>
+    internal bool NeedsRoom => _messages.NeedsRoom && !Aborted.IsCancellationRequested;
+
+    /// <summary>Waits for room for that message.</summary>
+    internal ValueTask EnterAsync(CancellationToken cancel) => _messages.EnterAsync(MessageRoom.OfProcess, cancel);
 
     /// <summary>Bytes of the client. False when nobody wants them.</summary>
     internal bool Receive(ReadOnlySpan<byte> bytes, int received, bool isOver)
@@ -191,7 +207,7 @@ public sealed class GrpcCall
             if (result != GrpcFrameResult.Message) return Fail(result);
             whole += message.Length;
             // A call that was cut meanwhile takes none.
-            if (!_arrived.Writer.TryWrite(message)) message.Return();
+            if (!_arrived.Writer.TryWrite(message)) message.Dispose();
         }
         Arrived(whole, received);
         if (!isOver) return true;
@@ -245,6 +261,7 @@ public sealed class GrpcCall
     {
         _aborted.Cancel();
         _arrived.Writer.TryComplete();
+        _messages.GiveUpRoom();
         Wake();
         _connection.Forget(_stream);
     }

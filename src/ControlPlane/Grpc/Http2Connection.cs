@@ -31,6 +31,7 @@ internal sealed class Http2Connection : IAsyncDisposable
     private readonly IReadOnlyList<string> _names;
     private ArrayBufferWriter<byte>? _block;
     private (int Stream, byte Flags) _blockOf;
+    private GrpcCall? _crowded;
     private long _credit = FirstWindow;
     private int _peersCallWindow = FirstWindow, _newest, _owed;
     private bool _isGreeted, _isPinged, _isClosing;
@@ -93,6 +94,8 @@ internal sealed class Http2Connection : IAsyncDisposable
                     return;
                 }
                 if (read.IsCompleted) return;
+                if (_crowded is { } call) await call.EnterAsync(_connection.ConnectionClosed);
+                _crowded = null;
             }
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException or SocketException or ConnectionResetException or ObjectDisposedException)
@@ -163,6 +166,7 @@ internal sealed class Http2Connection : IAsyncDisposable
         if (stream == 0 || stream > _newest || !Unpad(flags, ref payload)) return Http2Error.Protocol;
         // Of a call that is over: on its way while it ended.
         if (CallOf(stream) is not { } call || !call.Receive(payload, received, (flags & Http2Frames.EndStream) != 0)) GiveBack(received);
+        else if (call.NeedsRoom) _crowded = call;
         return Http2Error.None;
     }
 

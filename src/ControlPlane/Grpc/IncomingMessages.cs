@@ -4,14 +4,18 @@ using Lateen.Api.Grpc;
 
 namespace Lateen.ControlPlane.Grpc;
 
-/// <summary>A message in borrowed memory; whoever has read it gives it back.</summary>
-internal readonly record struct BorrowedMessage(byte[] Memory, int Length)
+/// <summary>A message in borrowed memory; whoever has read it gives it back, once.</summary>
+internal readonly record struct BorrowedMessage(byte[] Memory, int Length, MessageRoom? Room) : IDisposable
 {
     /// <summary>Its bytes.</summary>
-    public ReadOnlySpan<byte> Bytes => Memory.AsSpan(0, Length);
+    public ReadOnlyMemory<byte> Bytes => Memory.AsMemory(0, Length);
 
     /// <summary>Gives the memory back.</summary>
-    public void Return() => ArrayPool<byte>.Shared.Return(Memory);
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(Memory);
+        Room?.Leave();
+    }
 }
 
 /// <summary>Cuts what arrives on a call into messages. Between two messages it holds no memory: a proxy that told all it has, once, keeps none of it here.</summary>
@@ -22,10 +26,20 @@ internal sealed class IncomingMessages(int messageBytesMax)
     private const int FirstBytes = 16 << 10;
     private readonly byte[] _prefix = new byte[GrpcFrame.PrefixBytes];
     private byte[]? _memory;
+    private MessageRoom? _room;
     private int _prefixed, _length, _filled;
 
     /// <summary>Whether the stream may end here without cutting a message.</summary>
     public bool IsAtBoundary => _prefixed == 0;
+
+    /// <summary>A long message has begun, for which there is no room yet.</summary>
+    public bool NeedsRoom => _room is null && _prefixed == _prefix.Length && _length > FirstBytes;
+
+    /// <summary>Waits for room for the message that has begun.</summary>
+    public async ValueTask EnterAsync(MessageRoom room, CancellationToken cancel)
+    {
+        if (await room.EnterAsync(cancel)) _room = room;
+    }
 
     /// <summary>Takes bytes from the front of <paramref name="input"/> until a message is whole or nothing is left.</summary>
     public GrpcFrameResult Read(ref ReadOnlySpan<byte> input, out BorrowedMessage message)
@@ -45,7 +59,7 @@ internal sealed class IncomingMessages(int messageBytesMax)
         }
         Take(ref input);
         if (_filled < _length) return GrpcFrameResult.NeedMore;
-        message = new BorrowedMessage(_memory ?? ArrayPool<byte>.Shared.Rent(1), _length);
+        message = new BorrowedMessage(_memory ?? ArrayPool<byte>.Shared.Rent(1), _length, Interlocked.Exchange(ref _room, null));
         (_memory, _prefixed) = (null, 0);
         return GrpcFrameResult.Message;
     }
@@ -53,9 +67,13 @@ internal sealed class IncomingMessages(int messageBytesMax)
     /// <summary>Nothing more comes.</summary>
     public void Drop()
     {
+        GiveUpRoom();
         if (_memory is not null) ArrayPool<byte>.Shared.Return(_memory);
         _memory = null;
     }
+
+    /// <summary>Nothing more comes; somebody may be reading still, from whom the memory is not taken.</summary>
+    public void GiveUpRoom() => Interlocked.Exchange(ref _room, null)?.Leave();
 
     private void Take(ref ReadOnlySpan<byte> input)
     {
@@ -65,7 +83,7 @@ internal sealed class IncomingMessages(int messageBytesMax)
         {
             byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(_filled + now, Math.Min(_length, Math.Max(FirstBytes, _filled * 2))));
             _memory?.AsSpan(0, _filled).CopyTo(larger);
-            Drop();
+            if (_memory is not null) ArrayPool<byte>.Shared.Return(_memory);
             _memory = larger;
         }
         input[..now].CopyTo(_memory.AsSpan(_filled));

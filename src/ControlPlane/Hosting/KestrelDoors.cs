@@ -29,6 +29,7 @@ public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols
 /// <summary>Kestrel without a web host round it: listening addresses, each with one function that serves its requests.</summary>
 public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposable
 {
+    private const int ReadAheadBytes = 32 << 10;
     private readonly List<KestrelServer> _servers = [];
 
     /// <summary>Binds every door, in order.</summary>
@@ -80,7 +81,7 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
             });
             listening = listen;
         });
-        var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
+        var transport = new SocketTransportFactory(Options.Create(TransportOf(door)), NullLoggerFactory.Instance);
         var server = new KestrelServer(Options.Create(options), transport, NullLoggerFactory.Instance);
         try
         {
@@ -94,6 +95,9 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
         _servers.Add(server);
         return listening!.EndPoint;
     }
+
+    // Calls are read from as there is room for what they say; what is read ahead of that would lie in memory for each connection.
+    private static SocketTransportOptions TransportOf(Door door) => door.Calls is null ? new() : new() { MaxReadBufferSize = ReadAheadBytes };
 
     // An xDS stream is idle for hours: Kestrel's minimum data rates would reset it, and a size limit of the whole request would end it.
     private static void Limit(KestrelServerLimits limits)

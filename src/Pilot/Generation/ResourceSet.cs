@@ -92,6 +92,16 @@ public sealed class ResourceSet : IReadOnlyList<WireResource>
         return _shared.Find(name);
     }
 
+    /// <summary>Where the resource of a name stands; -1 when there is none.</summary>
+    public int IndexOf(ReadOnlySpan<char> name)
+    {
+        for (var i = 0; i < _own.Count; i++)
+        {
+            if (name.SequenceEqual(_own[i].Name)) return _shared.All.Count + i;
+        }
+        return _shared.IndexOf(name);
+    }
+
     /// <inheritdoc/>
     public IEnumerator<WireResource> GetEnumerator()
     {
@@ -110,7 +120,7 @@ public sealed class SharedResources(IReadOnlyList<WireResource> all, IReadOnlyLi
     // Proxies rarely come from more than the newest two or three states.
     private const int ChangesMax = 4;
     private readonly Queue<(WeakReference<SharedResources> From, SetChange Change)> _changes = new();
-    private Dictionary<string, WireResource>? _byName;
+    private Dictionary<string, int>? _byName;
     private IReadOnlyList<WireResource>? _noteworthy;
 
     /// <summary>The resources, in order.</summary>
@@ -122,10 +132,22 @@ public sealed class SharedResources(IReadOnlyList<WireResource> all, IReadOnlyLi
     /// <summary>The resources about which there is something to be said; looked for once.</summary>
     public IReadOnlyList<WireResource> Noteworthy => _noteworthy ??= [.. all.Where(static resource => resource.IsNoteworthy)];
 
-    private Dictionary<string, WireResource> ByName => _byName ??= all.ToDictionary(resource => resource.Name);
+    private Dictionary<string, int> ByName
+    {
+        get
+        {
+            if (_byName is not null) return _byName;
+            var made = new Dictionary<string, int>(all.Count);
+            for (var i = 0; i < all.Count; i++) made.Add(all[i].Name, i);
+            return _byName = made;
+        }
+    }
 
     /// <summary>The resource of a name, or null.</summary>
-    public WireResource? Find(string name) => all.Count == 0 ? null : ByName.GetValueOrDefault(name);
+    public WireResource? Find(string name) => all.Count > 0 && ByName.TryGetValue(name, out var at) ? all[at] : null;
+
+    /// <summary>Where the resource of a name stands; -1 when there is none.</summary>
+    public int IndexOf(ReadOnlySpan<char> name) => all.Count > 0 && ByName.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var at) ? at : -1;
 
     /// <summary>The same names with other resources under some of them.</summary>
     /// <param name="next">All resources, in order.</param>

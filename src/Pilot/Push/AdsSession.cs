@@ -79,11 +79,17 @@ public sealed class AdsSession
     }
 
     /// <summary>Takes in an incremental request.</summary>
-    public void Receive(DeltaDiscoveryRequest request, DateTimeOffset now)
+    public void Receive(DeltaDiscoveryRequest request, DateTimeOffset now) => Receive(request, HeldVersions.Of(request), now);
+
+    /// <summary>Takes in an incremental request.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="held">What the proxy has from an earlier stream, in place of what the request says of it.</param>
+    /// <param name="now">The time.</param>
+    public void Receive(DeltaDiscoveryRequest request, HeldVersions held, DateTimeOffset now)
     {
         _incremental = true;
         if (!Introduce(request.Node, now) || Watch(request.TypeUrl, out var isNew) is not { } watch) return;
-        if (isNew) Begin(watch, request);
+        if (isNew) Begin(watch, request, held);
         else Continue(watch, request);
         if (watch.Names.Count > _hub.Options.NamesMax) Rejection = $"more than {_hub.Options.NamesMax} names subscribed";
     }
@@ -228,14 +234,14 @@ public sealed class AdsSession
         return null;
     }
 
-    private void Begin(WatchedType watch, DeltaDiscoveryRequest request)
+    private void Begin(WatchedType watch, DeltaDiscoveryRequest request, HeldVersions held)
     {
         // An empty first subscription, or "*", is the wildcard (xDS protocol, "How the client specifies what resources to return").
         watch.IsWildcard = request.ResourceNamesSubscribe.Count == 0 || request.ResourceNamesSubscribe.Contains("*");
         watch.Subscribe(request.ResourceNamesSubscribe);
         watch.IsDirty = true;
         watch.OwesAnswer = true;
-        if (request.InitialResourceVersions.Count > 0) watch.Resume(request.InitialResourceVersions, Scope is null ? null : Now(watch, Scope));
+        if (!held.IsEmpty) watch.Resume(held, Scope is null ? null : Now(watch, Scope));
     }
 
     private void Continue(WatchedType watch, DeltaDiscoveryRequest request)

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using Lateen.Pilot.Generation;
 
 namespace Lateen.Pilot.Push;
@@ -11,6 +13,8 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
 {
     /// <summary>Version that stands for "was told that it does not exist".</summary>
     private const string Absent = "";
+
+    private const int NameCharsUsual = 512;
 
     private readonly Dictionary<string, IReadOnlyList<WireResource>> _outstanding = [];
     private ResourceSet _sent = ResourceSet.Empty;
@@ -105,24 +109,36 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
     /// <summary>The peer holds these versions already, from an earlier stream. Only where they are others than those of <paramref name="now"/> something is remembered about them.</summary>
     /// <param name="held">Versions by name.</param>
     /// <param name="now">What the peer is to have; null where it is not known yet.</param>
-    public void Resume(IDictionary<string, string> held, ResourceSet? now)
+    public void Resume(HeldVersions held, ResourceSet? now)
     {
-        IsResumed = held.Count > 0;
+        IsResumed = !held.IsEmpty;
         if (!IsResumed) return;
         _sent = now ?? ResourceSet.Empty;
-        var known = 0;
-        foreach (var resource in _sent)
-        {
-            var isHeld = held.TryGetValue(resource.Name, out var version);
-            if (isHeld) known++;
-            if (version != resource.Version) Differ(resource.Name, version);
-        }
         // Nobody has said yet that these do not exist.
         foreach (var name in _sent.Shared.Missing) Differ(name, null);
-        if (known == held.Count) return;
-        foreach (var (name, version) in held)
+        var met = ArrayPool<bool>.Shared.Rent(Math.Max(1, _sent.Count));
+        Array.Clear(met, 0, _sent.Count);
+        Meet(held.Read(stackalloc char[NameCharsUsual]), met);
+        for (var i = 0; i < _sent.Count; i++)
         {
-            if (_sent.Find(name) is null) Differ(name, version);
+            if (!met[i]) Differ(_sent[i].Name, null);
+        }
+        ArrayPool<bool>.Shared.Return(met);
+        if (_differs is { Count: 0 }) _differs = null;
+    }
+
+    private void Meet(HeldVersions.Entries held, bool[] met)
+    {
+        while (held.Next())
+        {
+            var at = _sent.IndexOf(held.Name);
+            if (at < 0) Differ(held.Name.ToString(), Encoding.UTF8.GetString(held.Version));
+            else
+            {
+                met[at] = true;
+                if (!Ascii.Equals(held.Version, _sent[at].Version)) Differ(_sent[at].Name, Encoding.UTF8.GetString(held.Version));
+                else _differs?.Remove(_sent[at].Name);
+            }
         }
     }
 

@@ -23,6 +23,9 @@ public ref struct WireFields(ReadOnlySpan<byte> bytes)
     /// <summary>The value of a text, of bytes, of a message or of packed numbers.</summary>
     public ReadOnlySpan<byte> Bytes { get; private set; }
 
+    /// <summary>Bytes behind the field.</summary>
+    public readonly int Left => _rest.Length;
+
     /// <summary>The next field; false at the end, and where the bytes are broken.</summary>
     public bool Next()
     {
