@@ -1,5 +1,5 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Lateen.Api.Names;
 
 namespace Lateen.Registry;
 
@@ -102,7 +102,7 @@ public sealed record Endpoint
     public bool SendUnhealthy { get; init; } = true;
 
     /// <summary>Labels of the workload with topology labels added.</summary>
-    public FrozenDictionary<string, string> Labels { get; init; } = FrozenDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = LabelSet.Empty;
 
     /// <summary>First address or the empty string.</summary>
     public string Address => Addresses.IsDefaultOrEmpty ? "" : Addresses[0];

@@ -46,7 +46,7 @@ public sealed class RegistryCompiler(RegistryOptions options)
             Endpoints = Endpoints(services, clusters[0], perCluster, entryEndpoints, entryWorkloads),
             WorkloadsByAddress = ByAddress(perCluster.SelectMany(part => part.Workloads.All).Concat(entryWorkloads)),
             NetworkGateways = NetworkEntrances.Of(options.Networks, [.. perCluster.SelectMany(part => part.Services.Values)]),
-            Namespaces = clusters[0].Namespaces.ToFrozenDictionary(ns => ns.Metadata.Name, ns => ns.Metadata.Labels.ToFrozenDictionary()),
+            Namespaces = clusters[0].Namespaces.ToFrozenDictionary(ns => ns.Metadata.Name, ns => ns.Metadata.Labels),
             Sources = [.. clusters],
             Nodes = perCluster.SelectMany(part => part.Nodes.Select(node => ((part.ClusterId, node.Key), node.Value))).ToFrozenDictionary(pair => pair.Item1, pair => pair.Value),
         };

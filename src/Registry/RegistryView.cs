@@ -25,7 +25,7 @@ public sealed class RegistryView
     public ImmutableArray<NetworkGateway> NetworkGateways { get; init; } = [];
 
     /// <summary>Labels of namespaces.</summary>
-    public FrozenDictionary<string, FrozenDictionary<string, string>> Namespaces { get; init; } = FrozenDictionary<string, FrozenDictionary<string, string>>.Empty;
+    public FrozenDictionary<string, IReadOnlyDictionary<string, string>> Namespaces { get; init; } = FrozenDictionary<string, IReadOnlyDictionary<string, string>>.Empty;
 
     /// <summary>Locality of nodes by (cluster id, node name).</summary>
     public FrozenDictionary<(string Cluster, string Node), Locality> Nodes { get; init; } = FrozenDictionary<(string Cluster, string Node), Locality>.Empty;

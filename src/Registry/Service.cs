@@ -12,6 +12,7 @@
 // way in: resources).
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Lateen.Api.Names;
 
 namespace Lateen.Registry;
 
@@ -72,10 +73,10 @@ public sealed class Service
     public DateTimeOffset CreationTime { get; init; }
 
     /// <summary>Labels of the resource.</summary>
-    public FrozenDictionary<string, string> Labels { get; init; } = FrozenDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = LabelSet.Empty;
 
     /// <summary>Pod (or workload entry) selector; empty when there is none.</summary>
-    public FrozenDictionary<string, string> Selector { get; init; } = FrozenDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> Selector { get; init; } = LabelSet.Empty;
 
     /// <summary>Namespaces it is exported to: <c>*</c>, <c>.</c>, <c>~</c> or names. Empty means the mesh default.</summary>
     public FrozenSet<string> ExportTo { get; init; } = FrozenSet<string>.Empty;

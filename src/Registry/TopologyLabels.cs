@@ -1,4 +1,4 @@
-using System.Collections.Frozen;
+using Lateen.Api.Names;
 
 namespace Lateen.Registry;
 
@@ -12,7 +12,7 @@ public static class TopologyLabels
     private const string Hostname = "kubernetes.io/hostname";
 
     /// <summary>The labels with those of the place added; labels that are there already win.</summary>
-    public static FrozenDictionary<string, string> Add(
+    public static LabelSet Add(
         IReadOnlyDictionary<string, string> labels, string cluster, Locality locality, string node, string network)
     {
         var all = new Dictionary<string, string>(labels.Count + 6);
@@ -24,7 +24,7 @@ public static class TopologyLabels
         Set(all, Hostname, node);
         // Which network is asked of the label; the one that was found out is as good.
         if (!string.IsNullOrEmpty(network) && !all.ContainsKey(Networks.Label)) all[Networks.Label] = network;
-        return all.ToFrozenDictionary();
+        return LabelSet.Of(all);
     }
 
     /// <summary>Locality by the node's labels.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Lateen.Api.Names;
 
 namespace Lateen.Registry;
 
@@ -22,10 +23,10 @@ public sealed class Workload
     public ImmutableArray<string> Addresses { get; init; } = [];
 
     /// <summary>Labels of the resource.</summary>
-    public FrozenDictionary<string, string> Labels { get; init; } = FrozenDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = LabelSet.Empty;
 
     /// <summary>Annotations of the resource.</summary>
-    public FrozenDictionary<string, string> Annotations { get; init; } = FrozenDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> Annotations { get; init; } = LabelSet.Empty;
 
     /// <summary>Service account; empty when unknown.</summary>
     public string ServiceAccount { get; init; } = "";

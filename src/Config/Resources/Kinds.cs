@@ -56,16 +56,16 @@ public static class Kinds
 
     // ---- Kubernetes ----
     public static readonly ResourceKind<Core.Service> Service = Cluster<Core.Service>("", V1, "Service", "services", "svc");
-    public static readonly ResourceKind<Core.Endpoints> Endpoints = Cluster<Core.Endpoints>("", V1, "Endpoints", "endpoints", "ep");
-    public static readonly ResourceKind<Discovery.EndpointSlice> EndpointSlice = Cluster<Discovery.EndpointSlice>("discovery.k8s.io", ["v1", "v1beta1"], "EndpointSlice", "endpointslices");
-    public static readonly ResourceKind<Core.Pod> Pod = Cluster<Core.Pod>("", V1, "Pod", "pods", "po");
+    public static readonly ResourceKind<Core.Endpoints> Endpoints = Crowd<Core.Endpoints>("", V1, "Endpoints", "endpoints", "ep");
+    public static readonly ResourceKind<Discovery.EndpointSlice> EndpointSlice = Crowd<Discovery.EndpointSlice>("discovery.k8s.io", ["v1", "v1beta1"], "EndpointSlice", "endpointslices");
+    public static readonly ResourceKind<Core.Pod> Pod = Crowd<Core.Pod>("", V1, "Pod", "pods", "po");
     public static readonly ResourceKind<Core.Namespace> Namespace = Cluster<Core.Namespace>("", V1, "Namespace", "namespaces", false, "ns");
     public static readonly ResourceKind<Core.Node> Node = Cluster<Core.Node>("", V1, "Node", "nodes", false, "no");
     public static readonly ResourceKind<Core.ServiceAccount> ServiceAccount = Cluster<Core.ServiceAccount>("", V1, "ServiceAccount", "serviceaccounts", "sa");
     public static readonly ResourceKind<Core.ConfigMap> ConfigMap = Cluster<Core.ConfigMap>("", V1, "ConfigMap", "configmaps", "cm");
     public static readonly ResourceKind<Core.Secret> Secret = Cluster<Core.Secret>("", V1, "Secret", "secrets");
     public static readonly ResourceKind<Apps.Deployment> Deployment = Cluster<Apps.Deployment>("apps", V1, "Deployment", "deployments", "deploy");
-    public static readonly ResourceKind<Apps.ReplicaSet> ReplicaSet = Cluster<Apps.ReplicaSet>("apps", V1, "ReplicaSet", "replicasets", "rs");
+    public static readonly ResourceKind<Apps.ReplicaSet> ReplicaSet = Crowd<Apps.ReplicaSet>("apps", V1, "ReplicaSet", "replicasets", "rs");
     public static readonly ResourceKind<Apps.StatefulSet> StatefulSet = Cluster<Apps.StatefulSet>("apps", V1, "StatefulSet", "statefulsets", "sts");
     public static readonly ResourceKind<Apps.DaemonSet> DaemonSet = Cluster<Apps.DaemonSet>("apps", V1, "DaemonSet", "daemonsets", "ds");
     public static readonly ResourceKind<Admission.MutatingWebhookConfiguration> MutatingWebhookConfiguration =
@@ -152,6 +152,14 @@ public static class Kinds
         {
             Group = group, Versions = versions, Name = name, Plural = plural, ShortNames = shortNames, IsNamespaced = isNamespaced,
             Model = KindModel.Partial, MessageIsSpec = false, IsConfiguration = false,
+        };
+
+    private static ResourceKind<T> Crowd<T>(string group, IReadOnlyList<string> versions, string name, string plural, params string[] shortNames)
+        where T : class, IMessage<T>, new() =>
+        new()
+        {
+            Group = group, Versions = versions, Name = name, Plural = plural, ShortNames = shortNames,
+            Model = KindModel.Partial, MessageIsSpec = false, IsConfiguration = false, KeepsText = false,
         };
 
     private static ResourceKind<T> Routes<T>(string group, IReadOnlyList<string> versions, string name, string plural, bool isNamespaced = true, params string[] shortNames)

@@ -50,16 +50,16 @@ internal static class MetadataReader
         else if (!NameRules.IsLabel(ns) || ns.Any(char.IsAsciiLetterUpper)) diagnostics.Add(ResourceCodes.BadName, place, "metadata.namespace", $"\"{ns}\" is not a valid namespace");
         return new ResourceMetadata
         {
-            Name = meta.Name,
-            Namespace = ns,
-            Labels = new Dictionary<string, string>(meta.Labels),
-            Annotations = new Dictionary<string, string>(meta.Annotations),
+            Name = KeptForm.Text(meta.Name),
+            Namespace = KeptForm.Text(ns),
+            Labels = KeptForm.Labels(meta.Labels),
+            Annotations = KeptForm.Labels(meta.Annotations),
             CreationTime = meta.CreationTimestamp?.ToDateTimeOffset(),
             DeletionTime = meta.DeletionTimestamp?.ToDateTimeOffset(),
             Generation = meta.Generation,
             ResourceVersion = meta.ResourceVersion,
             Uid = meta.Uid,
-            Owners = meta.OwnerReferences.Select(o => new OwnerReference(o.ApiVersion, o.Kind, o.Name, o.Uid, o.Controller)).ToArray(),
+            Owners = meta.OwnerReferences.Select(o => new OwnerReference(KeptForm.Text(o.ApiVersion), KeptForm.Text(o.Kind), KeptForm.Text(o.Name), KeptForm.Text(o.Uid), o.Controller)).ToArray(),
         };
     }
 

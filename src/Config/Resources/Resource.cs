@@ -48,7 +48,7 @@ public abstract class Resource(ResourceKind kind, ResourceMetadata metadata, IMe
         && Metadata.DeletionTime == other.Metadata.DeletionTime;
 
     /// <summary>The object as text: what was written, or the canonical YAML when it was not written.</summary>
-    public string ToText() => Origin.Text.Length > 0 && Origin.TextPath.Length == 0 ? Origin.Text : ToYaml();
+    public string ToText() => Kind.KeepsText && Origin.Text.Length > 0 && Origin.TextPath.Length == 0 ? Origin.Text : ToYaml();
 
     /// <summary>The canonical YAML of the whole object.</summary>
     public string ToYaml() => NodeText.ToYaml(ResourceNodes.Of(this));

@@ -43,6 +43,9 @@ public abstract class ResourceKind
     /// <summary>It is configuration that people write, and revisions are kept of it; false for what a cluster makes by itself (pods, endpoints).</summary>
     public bool IsConfiguration { get; init; } = true;
 
+    /// <summary>The text that it was written as is kept; false for what a cluster makes by the ten thousand: there the place alone is known, and the text is made again when asked for.</summary>
+    public bool KeepsText { get; init; } = true;
+
     /// <summary>Whether something in the mesh changes because of it today; what has none is told so when it is applied.</summary>
     public bool HasEffect { get; init; } = true;
 

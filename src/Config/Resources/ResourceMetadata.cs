@@ -1,3 +1,5 @@
+using Lateen.Api.Names;
+
 namespace Lateen.Config.Resources;
 
 /// <summary>An owner of an object, such as the ReplicaSet of a Pod.</summary>
@@ -6,16 +8,14 @@ public sealed record OwnerReference(string ApiVersion, string Kind, string Name,
 /// <summary>The envelope of an object.</summary>
 public sealed record ResourceMetadata
 {
-    private static readonly IReadOnlyDictionary<string, string> None = new Dictionary<string, string>();
-
     public required string Name { get; init; }
 
     /// <summary>Empty when the kind has none.</summary>
     public string Namespace { get; init; } = "";
 
-    public IReadOnlyDictionary<string, string> Labels { get; init; } = None;
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = LabelSet.Empty;
 
-    public IReadOnlyDictionary<string, string> Annotations { get; init; } = None;
+    public IReadOnlyDictionary<string, string> Annotations { get; init; } = LabelSet.Empty;
 
     /// <summary>When it was first seen; the older of two rules wins in many places of the API. The store sets it when it is missing.</summary>
     public DateTimeOffset? CreationTime { get; init; }

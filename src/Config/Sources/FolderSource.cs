@@ -51,15 +51,17 @@ public sealed class FolderSource : IDisposable
         lock (_scanning)
         {
             var (before, found) = (_files, new DiagnosticBag());
-            _files = ReadFiles(before ?? [], found);
+            var read = ReadFiles(before ?? [], found);
+            _files = read;
             var wasAway = _isAway;
             _isAway = found.HasErrors;
-            if (ReferenceEquals(before, _files) && !wasAway && !_isAway) return new ApplyResult(true, _store.Current, 0, Diagnostics, []);
+            if (ReferenceEquals(before, read) && !wasAway && !_isAway) return new ApplyResult(true, _store.Current, 0, Diagnostics, []);
             Diagnostics = [.. found, .. _files.Values.SelectMany(f => f.Diagnostics), .. WrittenTwice(_files)];
             var change = Difference(before is null && !found.HasErrors ? KnownFromBefore() : Objects(before ?? []), Objects(_files));
             var result = _store.Apply(change);
+            _files = _files.ToDictionary(f => f.Key, f => ReferenceEquals(before?.GetValueOrDefault(f.Key), f.Value) ? f.Value : Kept(f.Value, result.View));
             var all = result with { Diagnostics = [.. Diagnostics, .. result.Diagnostics] };
-            if (!change.IsEmpty || !ReferenceEquals(before, _files)) Scanned?.Invoke(all);
+            if (!change.IsEmpty || !ReferenceEquals(before, read)) Scanned?.Invoke(all);
             return all;
         }
     }
@@ -112,6 +114,10 @@ public sealed class FolderSource : IDisposable
         var isSame = files.Count == before.Count && before.Count > 0 && files.All(file => before.TryGetValue(file.Key, out var known) && ReferenceEquals(known, file.Value));
         return isSame || (found.HasErrors && files.Count == 0) ? before : files;
     }
+
+    /// <summary>A file with the store's objects in place of those that were read, where they say the same: each is there once.</summary>
+    private static ReadFile Kept(ReadFile read, ResourceView view) =>
+        read with { Resources = [.. read.Resources.Select(r => view.Find(r.Key) is { } kept && kept.Origin.Position == r.Origin.Position && kept.SaysTheSameAs(r) ? kept : r)] };
 
     private IEnumerable<string> Paths(DiagnosticBag found)
     {

@@ -25,7 +25,8 @@ internal sealed class StoreStep
                 continue;
             }
 
-            Put(resource, check(resource));
+            var found = check(resource);
+            Put(KeptForm.Of(resource), found);
         }
 
         foreach (var unreadable in change.Unreadable)
@@ -107,7 +108,7 @@ internal sealed class StoreStep
         {
             CreationTime = metadata.CreationTime ?? present?.Metadata.CreationTime ?? _now,
             Generation = metadata.Generation > 0 ? metadata.Generation : (present?.Metadata.Generation ?? 0) + (isOtherMessage ? 1 : 0),
-            ResourceVersion = metadata.ResourceVersion.Length > 0 ? metadata.ResourceVersion : (_before.Generation + 1).ToString(CultureInfo.InvariantCulture),
+            ResourceVersion = metadata.ResourceVersion.Length > 0 ? metadata.ResourceVersion : KeptForm.Text((_before.Generation + 1).ToString(CultureInfo.InvariantCulture)),
         });
     }
 

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
 using Lateen.Api.Grpc;
+using Lateen.Api.Texts;
 using Lateen.ControlPlane.Grpc;
 using Lateen.ControlPlane.Hosting;
 using Lateen.Pilot.Push;
@@ -18,7 +19,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
     private static readonly GrpcEnding GoElsewhere = new(GrpcStatus.Unavailable, "connect again: another replica may be nearer");
     private static readonly GrpcEnding OurFault = new(GrpcStatus.Internal, "internal error");
     private static readonly SemaphoreSlim Reading = new(Math.Max(2, Environment.ProcessorCount));
-    private readonly NamePool _names = new();
+    private readonly TextPool _names = new();
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
     /// <summary>Serves one gRPC call of somebody who was not asked who he is.</summary>

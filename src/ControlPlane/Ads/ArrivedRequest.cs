@@ -1,5 +1,6 @@
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
+using Lateen.Api.Texts;
 using Lateen.ControlPlane.Grpc;
 using Lateen.Pilot.Push;
 
@@ -20,7 +21,7 @@ internal sealed class ArrivedRequest : IDisposable
     public int Size { get; private init; }
 
     /// <summary>Reads an incremental request.</summary>
-    public static ArrivedRequest Delta(BorrowedMessage message, NamePool names)
+    public static ArrivedRequest Delta(BorrowedMessage message, TextPool names)
     {
         bool isKept = false;
         try

@@ -11,6 +11,7 @@
 // then say what a generator depends on).
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Lateen.Api.Names;
 
 namespace Lateen.Pilot.Meaning;
 
@@ -33,10 +34,10 @@ public sealed record Origin
     public DateTimeOffset Created { get; init; }
 
     /// <summary>Labels.</summary>
-    public FrozenDictionary<string, string> Labels { get; init; } = FrozenDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = LabelSet.Empty;
 
     /// <summary>Annotations.</summary>
-    public FrozenDictionary<string, string> Annotations { get; init; } = FrozenDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> Annotations { get; init; } = LabelSet.Empty;
 
     /// <summary>File and line, where known.</summary>
     public string Location { get; init; } = "";

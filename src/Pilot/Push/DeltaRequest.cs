@@ -1,6 +1,7 @@
 using System.Buffers;
 using Envoy.Service.Discovery.V3;
 using Lateen.Api.Schemas.Constraints;
+using Lateen.Api.Texts;
 
 namespace Lateen.Pilot.Push;
 
@@ -15,7 +16,7 @@ public sealed record DeltaRequest(DeltaDiscoveryRequest Message, HeldVersions He
 
     /// <summary>Reads a request.</summary>
     /// <exception cref="Google.Protobuf.InvalidProtocolBufferException">The bytes are none.</exception>
-    public static DeltaRequest Read(ReadOnlyMemory<byte> bytes, NamePool names)
+    public static DeltaRequest Read(ReadOnlyMemory<byte> bytes, TextPool names)
     {
         var rest = ArrayPool<byte>.Shared.Rent(Math.Max(1, bytes.Length));
         try
@@ -34,7 +35,7 @@ public sealed record DeltaRequest(DeltaDiscoveryRequest Message, HeldVersions He
     }
 
     // What is neither names nor versions goes to `rest`. Null where the bytes are broken: the parser finds the words for it.
-    private static (int Length, bool IsHolding)? Divide(ReadOnlySpan<byte> bytes, Span<byte> rest, NamePool names, List<string> subscribed, List<string> unsubscribed)
+    private static (int Length, bool IsHolding)? Divide(ReadOnlySpan<byte> bytes, Span<byte> rest, TextPool names, List<string> subscribed, List<string> unsubscribed)
     {
         var (length, isHolding) = (0, false);
         var fields = new WireFields(bytes);

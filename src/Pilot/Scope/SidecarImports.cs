@@ -239,6 +239,6 @@ internal sealed class ImportedServices
         left.Namespace == right.Namespace && left.Resolution == right.Resolution && left.Source == right.Source
         && Same(left.Labels, right.Labels) && Same(left.Selector, right.Selector) && left.ExportTo.SetEquals(right.ExportTo);
 
-    private static bool Same(FrozenDictionary<string, string> left, FrozenDictionary<string, string> right) =>
+    private static bool Same(IReadOnlyDictionary<string, string> left, IReadOnlyDictionary<string, string> right) =>
         left.Count == right.Count && left.All(pair => right.TryGetValue(pair.Key, out var value) && value == pair.Value);
 }

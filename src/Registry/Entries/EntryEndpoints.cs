@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Istio.Networking.V1Alpha3;
+using Lateen.Api.Names;
 using Lateen.Config.Resources;
 
 namespace Lateen.Registry.Entries;
@@ -22,7 +23,7 @@ internal sealed class EntryEndpoints(string cluster, Networks networks, Registry
             ClusterId = cluster,
             IsEntry = true,
             Addresses = entry.Address.Length > 0 ? [entry.Address] : [],
-            Labels = labels.ToFrozenDictionary(),
+            Labels = LabelSet.Of(labels),
             ServiceAccount = entry.ServiceAccount,
             Network = network,
             Locality = locality,
@@ -54,11 +55,11 @@ internal sealed class EntryEndpoints(string cluster, Networks networks, Registry
         var index = 0;
         foreach (var written in entry.Endpoints)
         {
-            var workload = WorkloadOf(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{meta.Name}-{index++}"), meta.Namespace, meta.CreationTime.GetValueOrDefault(), written, FrozenDictionary<string, string>.Empty);
+            var workload = WorkloadOf(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{meta.Name}-{index++}"), meta.Namespace, meta.CreationTime.GetValueOrDefault(), written, LabelSet.Empty);
             foreach (var endpoint in PortsOf(service, workload)) yield return endpoint;
         }
         if (entry.Endpoints.Count > 0 || service.Resolution is not (ServiceResolution.Dns or ServiceResolution.DnsRoundRobin)) yield break;
-        var itself = WorkloadOf(meta.Name, meta.Namespace, meta.CreationTime.GetValueOrDefault(), new WorkloadEntry { Address = service.Hostname }, FrozenDictionary<string, string>.Empty);
+        var itself = WorkloadOf(meta.Name, meta.Namespace, meta.CreationTime.GetValueOrDefault(), new WorkloadEntry { Address = service.Hostname }, LabelSet.Empty);
         foreach (var endpoint in PortsOf(service, itself)) yield return endpoint;
     }
 

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Istio.Networking.V1Alpha3;
+using Lateen.Api.Names;
 using Lateen.Config.Resources;
 using Lateen.Registry.Kubernetes;
 
@@ -21,7 +22,7 @@ internal static class EntryServices
         var entry = resource.Spec;
         var addresses = entry.Addresses.Select(Normalize).ToImmutableArray();
         var ports = entry.Ports.Select(port => new Registry.ServicePort(port.Name, (int)port.Number, Protocols.Parse(port.Protocol), (int)port.TargetPort)).ToImmutableArray();
-        var labels = meta.Labels.ToFrozenDictionary();
+        var labels = meta.Labels;
         var exportTo = entry.ExportTo.ToFrozenSet();
         foreach (var host in entry.Hosts)
         {
@@ -42,7 +43,7 @@ internal static class EntryServices
                 SubjectAltNames = [.. entry.SubjectAltNames],
                 CreationTime = meta.CreationTime.GetValueOrDefault(),
                 Labels = labels,
-                Selector = entry.WorkloadSelector?.Labels.ToFrozenDictionary() ?? FrozenDictionary<string, string>.Empty,
+                Selector = entry.WorkloadSelector is { } selector ? LabelSet.Of(selector.Labels) : LabelSet.Empty,
                 ExportTo = exportTo,
                 TrafficDistribution = KubernetesServices.Distribution(null, meta.Annotations, distributionOfNamespace),
                 Declaration = $"ServiceEntry {meta.Namespace}/{meta.Name}",

@@ -1,7 +1,7 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Globalization;
 using Kubernetes.Discovery.V1;
+using Lateen.Api.Names;
 using Lateen.Config.Resources;
 using WireEndpoint = Kubernetes.Discovery.V1.Endpoint;
 
@@ -60,7 +60,7 @@ internal sealed class KubernetesEndpoints(string cluster, ClusterWorkloads workl
                 ClusterId = cluster,
                 NodeName = written.NodeName,
                 Health = health,
-                Labels = TopologyLabels.Add(FrozenDictionary<string, string>.Empty, cluster, default, "", networks.Of(cluster, address, null)),
+                Labels = TopologyLabels.Add(LabelSet.Empty, cluster, default, "", networks.Of(cluster, address, null)),
             };
         }
         return WorkloadEndpoints.Of(workload, portName, port, health, options) with

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Lateen.Api.Names;
 using Lateen.Config.Resources;
 using WrittenService = Kubernetes.Core.V1.Service;
 
@@ -37,8 +38,8 @@ public static class KubernetesServices
             ClusterAddresses = addresses.IsEmpty ? FrozenDictionary<string, ImmutableArray<string>>.Empty : Single(cluster, addresses),
             SubjectAltNames = AccountsOf(meta.Annotations, meta.Namespace, options.TrustDomain),
             CreationTime = meta.CreationTime.GetValueOrDefault(),
-            Labels = meta.Labels.ToFrozenDictionary(),
-            Selector = spec.Selector.ToFrozenDictionary(),
+            Labels = meta.Labels,
+            Selector = LabelSet.Of(spec.Selector),
             ExportTo = Split(meta.Annotations.GetValueOrDefault(ExportToAnnotation)).ToFrozenSet(),
             NodeLocal = spec.InternalTrafficPolicy == "Local",
             PublishNotReady = spec.PublishNotReadyAddresses,

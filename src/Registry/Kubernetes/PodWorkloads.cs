@@ -17,7 +17,7 @@ internal static class PodWorkloads
         if (addresses.IsEmpty && status.PodIp.Length > 0) addresses = [status.PodIp];
         if (addresses.IsEmpty) return null;
         var meta = resource.Metadata;
-        var labels = meta.Labels.ToFrozenDictionary();
+        var labels = meta.Labels;
         var owner = meta.Owners.FirstOrDefault(reference => reference.IsController);
         return new Workload
         {
@@ -26,7 +26,7 @@ internal static class PodWorkloads
             ClusterId = cluster,
             Addresses = addresses,
             Labels = labels,
-            Annotations = meta.Annotations.ToFrozenDictionary(),
+            Annotations = meta.Annotations,
             ServiceAccount = pod.Spec?.ServiceAccountName ?? "",
             Network = networks.Of(cluster, addresses[0], labels.GetValueOrDefault(Networks.Label)),
             Locality = TopologyLabels.OfWorkload(labels) ?? node,
@@ -56,6 +56,6 @@ internal static class PodWorkloads
         {
             if (port.Name.Length > 0) ports.TryAdd(port.Name, port.ContainerPort_);
         }
-        return ports.ToFrozenDictionary();
+        return ports.Count == 0 ? FrozenDictionary<string, int>.Empty : ports.ToFrozenDictionary();
     }
 }

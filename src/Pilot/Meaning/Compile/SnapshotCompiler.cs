@@ -73,8 +73,8 @@ public sealed class SnapshotCompiler
         Namespace = resource.Metadata.Namespace,
         Name = resource.Metadata.Name,
         Created = resource.Metadata.CreationTime.GetValueOrDefault(),
-        Labels = resource.Metadata.Labels.ToFrozenDictionary(),
-        Annotations = resource.Metadata.Annotations.ToFrozenDictionary(),
+        Labels = resource.Metadata.Labels,
+        Annotations = resource.Metadata.Annotations,
         Location = resource.Origin.File.Length == 0 ? "" : $"{resource.Origin.File}:{resource.Origin.Line}",
     };
 
