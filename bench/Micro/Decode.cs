@@ -5,6 +5,7 @@ using Lateen.Proxy;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Http.Two;
+using Lateen.Test.Rigs.Codecs;
 
 namespace Lateen.Bench.Micro;
 
@@ -20,7 +21,7 @@ public class Decode
         ("accept-encoding", "gzip"), ("x-forwarded-proto", "https"),
     ];
 
-    private readonly QuietTransport _oneTransport = new(), _twoTransport = new();
+    private readonly StillTransport _oneTransport = new(), _twoTransport = new();
     private readonly byte[] _one, _two;
     private readonly byte[] _literal, _indexed;
     private readonly Http1ServerConnection _oneConnection;

@@ -5,6 +5,7 @@ using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
+using Lateen.Test.Rigs.Codecs;
 
 namespace Lateen.Bench.Micro;
 
@@ -14,7 +15,7 @@ internal sealed class HeldExchange
     /// <summary>A GET of a path, on a worker of its own.</summary>
     public HeldExchange(string path)
     {
-        var transport = new QuietTransport();
+        var transport = new StillTransport();
         var holder = new Holder();
         var routes = new RouteSource("bench", new RouteTable("bench", [new VirtualHost { Name = "all", Domains = ["*"], Routes = [new Route { Name = "r", Path = new PathMatch(PathMatchKind.Prefix, "/"), Action = new DirectResponseAction(200, []) }] }]));
         var options = new HttpOptions { Filters = new FilterChain([holder]), Routes = routes, Recorders = [] };

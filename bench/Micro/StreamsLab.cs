@@ -11,6 +11,7 @@ using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Routing;
 using Lateen.Proxy.Telemetry;
 using Lateen.Proxy.Upstream;
+using Lateen.Test.Rigs.Codecs;
 
 namespace Lateen.Bench.Micro;
 
@@ -211,15 +212,9 @@ internal sealed class StreamsLab
         public override void Close(bool abort = false) => throw new InvalidOperationException("the proxy closed a connection");
     }
 
-    private sealed class Loop(MemoryLoop inner, StreamsLab lab) : EventLoop
+    private sealed class Loop(MemoryLoop inner, StreamsLab lab) : ConnectingLoop(inner)
     {
         private readonly List<(Pipe Transport, TransportHandler Handler)> _connecting = [];
-
-        public override long Now => inner.Now;
-
-        public override long WallClock => inner.WallClock;
-
-        public override Chance Chance => inner.Chance;
 
         public void FinishConnects()
         {
@@ -237,17 +232,5 @@ internal sealed class StreamsLab
             _connecting.Add((pipe, handler));
             return pipe;
         }
-
-        public override ListeningSocket Listen(in ListenOptions options, Acceptor acceptor) => inner.Listen(options, acceptor);
-
-        public override DatagramSocket OpenDatagram(in Address local) => inner.OpenDatagram(local);
-
-        public override void Arm(Deadline deadline, long micros) => inner.Arm(deadline, micros);
-
-        protected override void DisarmArmed(Deadline deadline) => inner.Disarm(deadline);
-
-        public override void Post(Letter letter) => inner.Post(letter);
-
-        public override void Defer(Letter letter) => inner.Defer(letter);
     }
 }

@@ -1,5 +1,6 @@
 using Lateen.Test.Conformance.Frame;
 using Lateen.Test.Conformance.Runners;
+using Lateen.Test.Rigs;
 
 string? vectors = null, report = null;
 string[] only = [];
@@ -20,7 +21,7 @@ for (int i = 0; i < args.Length; i++)
     }
 }
 
-string root = Repository.Root();
+string root = Repository.Root;
 string standard = Path.Combine(root, "..", "shared", "conformance");
 bool ours = vectors is null;
 vectors ??= standard;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 using Xunit;
 
 namespace Lateen.Test.Scenarios;

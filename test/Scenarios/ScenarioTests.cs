@@ -1,5 +1,6 @@
+using Lateen.Test.Rigs;
+using Lateen.Test.Rigs.Text;
 using Lateen.Test.Scenarios.Steps;
-using Lateen.Test.Scenarios.Text;
 using Xunit;
 
 namespace Lateen.Test.Scenarios;

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 
 namespace Lateen.Test.Scenarios;
 

@@ -3,7 +3,7 @@ using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Net;
 using Lateen.Test.Fuzz.Frame;
-using Lateen.Test.Unit.Proxy.Http;
+using Lateen.Test.Rigs.Codecs;
 
 namespace Lateen.Test.Fuzz.Targets;
 
@@ -16,7 +16,7 @@ internal sealed class Http1ServerTarget : FuzzTarget
 
     public override string Play(byte[] input, Chance? cuts)
     {
-        var transport = new StillTransport();
+        var transport = new StillTransport { Keeps = true };
         var acceptor = new RecordingAcceptor(r => r.Answer(200, "ok"));
         _ = new Http1ServerConnection(transport, acceptor, Options(input.Length));
         Feed(input, cuts, transport.Show);
@@ -43,7 +43,7 @@ internal sealed class Http1ClientTarget : FuzzTarget
 
     public override string Play(byte[] input, Chance? cuts)
     {
-        var transport = new StillTransport();
+        var transport = new StillTransport { Keeps = true };
         var owner = new RecordingOwner();
         var connection = new Http1ClientConnection(transport, owner, new CodecOptions { HeadBytesMax = 4096, HeaderCountMax = 20, BufferLimit = 16 * 1024, One = new Http1Options { Trailers = true } });
         var head = new HeaderMap();

@@ -4,7 +4,7 @@ using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 using Lateen.Test.Fuzz.Frame;
-using Lateen.Test.Unit.Proxy.Http;
+using Lateen.Test.Rigs.Codecs;
 
 namespace Lateen.Test.Fuzz.Targets;
 
@@ -111,7 +111,7 @@ internal sealed class Http2ServerTarget : FuzzTarget
 
     public override string Play(byte[] input, Chance? cuts)
     {
-        var transport = new StillTransport();
+        var transport = new StillTransport { Keeps = true };
         var acceptor = new RecordingAcceptor(r => r.Answer(200, "ok"));
         _ = new Http2ServerConnection(transport, acceptor, new CodecOptions
         {
@@ -138,7 +138,7 @@ internal sealed class Http2ClientTarget : FuzzTarget
 
     public override string Play(byte[] input, Chance? cuts)
     {
-        var transport = new StillTransport();
+        var transport = new StillTransport { Keeps = true };
         var owner = new RecordingOwner();
         var connection = new Http2ClientConnection(transport, owner, new CodecOptions
         {

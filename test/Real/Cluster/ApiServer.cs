@@ -6,6 +6,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using Lateen.Api.Documents;
+using Lateen.Test.Rigs;
 using Xunit;
 
 namespace Lateen.Test.Real.Cluster;
@@ -21,7 +22,7 @@ public sealed class ApiServer : IAsyncLifetime
 
     public string KubeConfig => Path.Combine(_folder, "kubeconfig");
 
-    private static string Tool => Environment.GetEnvironmentVariable("LATEEN_KUBE_TOOL") ?? Path.GetFullPath(Path.Combine(Stands.Lateen.Root, "..", "shared", "tools", "kube-apiserver"));
+    private static string Tool => Environment.GetEnvironmentVariable("LATEEN_KUBE_TOOL") ?? Path.GetFullPath(Path.Combine(Repository.Root, "..", "shared", "tools", "kube-apiserver"));
 
     private static string Binaries => Path.Combine(Environment.GetEnvironmentVariable("KUBE_TEST_CACHE") ?? Path.Combine(Environment.GetEnvironmentVariable("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "kube-test"), "bin", "kube-apiserver");
 

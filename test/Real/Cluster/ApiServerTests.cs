@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Google.Protobuf;
+using Lateen.Test.Rigs;
 using Xunit;
 
 namespace Lateen.Test.Real.Cluster;
@@ -149,8 +150,8 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
     // Deployments make pods, a test gives them addresses, and the cluster's own controllers make the slices.
     private async Task BookinfoAsync()
     {
-        await server.CreateAsync(await File.ReadAllTextAsync(Path.Combine(Stands.Lateen.Root, "samples", "bookinfo", "bookinfo.yaml"), Cancel));
-        await server.CreateAsync(await File.ReadAllTextAsync(Path.Combine(Stands.Lateen.Root, "samples", "bookinfo", "gateway.yaml"), Cancel));
+        await server.CreateAsync(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "samples", "bookinfo", "bookinfo.yaml"), Cancel));
+        await server.CreateAsync(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "samples", "bookinfo", "gateway.yaml"), Cancel));
         await server.CreateAsync("""
             apiVersion: v1
             kind: Node

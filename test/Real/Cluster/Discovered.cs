@@ -1,7 +1,7 @@
 using Envoy.Config.Endpoint.V3;
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
-using Lateen.Test.Unit.ControlPlane;
+using Lateen.Test.Rigs.Discovery;
 
 namespace Lateen.Test.Real.Cluster;
 

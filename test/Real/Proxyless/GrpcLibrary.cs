@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Lateen.Test.Rigs;
 
 namespace Lateen.Test.Real.Proxyless;
 
@@ -14,7 +15,7 @@ public sealed record GrpcLibrary(string Program, string Script, IReadOnlyList<st
     public static readonly GrpcLibrary Python = new("/usr/bin/python3", At("echo.py"), ["-c", "import grpc"], null, "gRPC's library for Python is not installed (python3-grpcio)");
 
     /// <summary>gRPC's library in JavaScript alone.</summary>
-    public static readonly GrpcLibrary Node = new("node", At("node", "echo.js"), ["-e", "require('@grpc/grpc-js-xds')"], Path.Combine(Stands.Lateen.Root, ".build", "npm", "proxyless", "node_modules"), "gRPC's library for Node.js is not installed (node, npm; .ci/run puts it into .build/npm)");
+    public static readonly GrpcLibrary Node = new("node", At("node", "echo.js"), ["-e", "require('@grpc/grpc-js-xds')"], Path.Combine(Repository.Root, ".build", "npm", "proxyless", "node_modules"), "gRPC's library for Node.js is not installed (node, npm; .ci/run puts it into .build/npm)");
 
     /// <summary>Begins to run the script.</summary>
     /// <param name="bootstrap">Where its xDS client finds its control plane; null for none.</param>
@@ -47,5 +48,5 @@ public sealed record GrpcLibrary(string Program, string Script, IReadOnlyList<st
         return start;
     }
 
-    private static string At(params string[] below) => Path.Combine([Stands.Lateen.Root, "test", "Real", "Proxyless", .. below]);
+    private static string At(params string[] below) => Path.Combine([Repository.Root, "test", "Real", "Proxyless", .. below]);
 }

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Lateen.Test.Rigs;
 
 namespace Lateen.Test.Real.Stands;
 
@@ -19,15 +20,12 @@ internal static partial class Lateen
 {
     public static bool IsLong => Environment.GetEnvironmentVariable("LATEEN_LONG") == "1";
 
-    /// <summary>The root of the repository.</summary>
-    public static string Root { get; } = Above(AppContext.BaseDirectory);
-
     private static string Configuration { get; } = Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/'));
 
-    public static string Program { get; } = Path.Combine(Root, ".build", "bin", "Cli", Configuration, "lateen");
+    public static string Program { get; } = Path.Combine(Repository.Root, ".build", "bin", "Cli", Configuration, "lateen");
 
     /// <summary>The folder of the demo's program.</summary>
-    public static string Samples { get; } = Path.Combine(Root, ".build", "bin", "Bookinfo", Configuration);
+    public static string Samples { get; } = Path.Combine(Repository.Root, ".build", "bin", "Bookinfo", Configuration);
 
     private static readonly Lazy<string> Programs = new(() =>
     {
@@ -130,15 +128,6 @@ internal static partial class Lateen
             await timer.WaitForNextTickAsync();
         }
         return await condition();
-    }
-
-    private static string Above(string folder)
-    {
-        for (DirectoryInfo? at = new(folder); at is not null; at = at.Parent)
-        {
-            if (File.Exists(Path.Combine(at.FullName, "Lateen.slnx"))) return at.FullName;
-        }
-        throw new DirectoryNotFoundException("these tests run inside of the repository");
     }
 
     [LibraryImport("libc", SetLastError = true)]

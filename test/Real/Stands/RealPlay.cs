@@ -3,7 +3,8 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs;
+using Lateen.Test.Rigs.Text;
 
 namespace Lateen.Test.Real.Stands;
 
@@ -83,7 +84,7 @@ internal sealed class RealPlay(RunningMesh mesh, IReadOnlyDictionary<string, IPA
 
     private async Task ApplyAsync(string file, string block)
     {
-        CommandEnd end = file.Length > 0 ? await mesh.VerbAsync("apply", "-f", Path.Combine(Lateen.Root, file), "--wait") : await Lateen.RunAsync(Lateen.Start(mesh.Folder, "apply", "-f", "-", "--wait"), block);
+        CommandEnd end = file.Length > 0 ? await mesh.VerbAsync("apply", "-f", Path.Combine(Repository.Root, file), "--wait") : await Lateen.RunAsync(Lateen.Start(mesh.Folder, "apply", "-f", "-", "--wait"), block);
         if (end.Code != 0) throw new ScenarioException(end.ToString());
         await PublishedAsync();
     }

@@ -1,5 +1,6 @@
 using System.Net;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs;
+using Lateen.Test.Rigs.Text;
 using Xunit;
 
 namespace Lateen.Test.Real.Stands;
@@ -7,7 +8,7 @@ namespace Lateen.Test.Real.Stands;
 /// <summary>Scenario files against real processes, as far as their steps allow it: with `./run-tests scenarios --real`.</summary>
 public sealed class RealScenarios(ITestOutputHelper output) : IAsyncLifetime
 {
-    private static readonly string Folder = Path.Combine(Lateen.Root, "test", "Scenarios");
+    private static readonly string Folder = Path.Combine(Repository.Root, "test", "Scenarios");
     private RunningMesh _mesh = null!;
     private Dictionary<string, IPAddress> _pods = null!;
 
@@ -15,7 +16,7 @@ public sealed class RealScenarios(ITestOutputHelper output) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        string program = $"python3, {Path.Combine(Lateen.Root, "test", "Real", "Stands", "application.py")}";
+        string program = $"python3, {Path.Combine(Repository.Root, "test", "Real", "Stands", "application.py")}";
         (string Name, string Version)[] workloads = [("productpage", "v1"), ("details", "v1"), ("ratings", "v1"), ("reviews", "v1"), ("reviews", "v2"), ("reviews", "v3")];
         string yaml = string.Join("---\n", workloads.Select(w => w.Name).Distinct().Select(SmallMesh.Service).Concat(workloads.Select(w => SmallMesh.Deployment(w.Name, w.Version, program).Replace($"args: [{w.Name}]", $"args: [{w.Name}, {w.Version}]", StringComparison.Ordinal))));
         _mesh = await RunningMesh.StartAsync(yaml, capture: "loopback");
@@ -30,7 +31,7 @@ public sealed class RealScenarios(ITestOutputHelper output) : IAsyncLifetime
     public async Task The_same_files_hold_over_real_sockets()
     {
         Assert.SkipUnless(IsAll, "they take minutes: ./run-tests scenarios --real");
-        ScenarioFile[] files = [.. Directory.GetFiles(Folder, "*.scenario", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(path => ScenarioFile.Read(Path.GetRelativePath(Lateen.Root, path), File.ReadAllText(path)))];
+        ScenarioFile[] files = [.. Directory.GetFiles(Folder, "*.scenario", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(path => ScenarioFile.Read(Path.GetRelativePath(Repository.Root, path), File.ReadAllText(path)))];
         ScenarioFile[] playable = [.. files.Where(RealPlay.IsPlayable).Where(file => file.Path.Contains(Environment.GetEnvironmentVariable("LATEEN_SCENARIO") ?? "", StringComparison.Ordinal))];
         Assert.NotEmpty(playable);
         var failed = new List<string>();

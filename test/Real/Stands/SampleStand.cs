@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Lateen.Test.Rigs;
 using Xunit;
 
 namespace Lateen.Test.Real.Stands;
@@ -8,7 +9,7 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
 {
     private RunningMesh _mesh = null!;
 
-    public async ValueTask InitializeAsync() => _mesh = await RunningMesh.OfFolderAsync(Path.Combine(Lateen.Root, "samples", "bookinfo"));
+    public async ValueTask InitializeAsync() => _mesh = await RunningMesh.OfFolderAsync(Path.Combine(Repository.Root, "samples", "bookinfo"));
 
     public async ValueTask DisposeAsync() => await _mesh.DisposeAsync();
 
@@ -85,7 +86,7 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task SampleAsync(string name, Func<Task> check)
     {
-        string folder = Path.Combine(Lateen.Root, "samples", name);
+        string folder = Path.Combine(Repository.Root, "samples", name);
         string before = (await _mesh.VerbAsync("history")).Out.Split('\n')[1].Split(' ')[0];
         CommandEnd applied = await _mesh.VerbAsync("apply", "-f", folder, "--wait");
         Assert.True(applied.Code == 0, $"{name}: {applied}");

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Lateen.Test.Rigs;
 using Xunit;
 
 namespace Lateen.Test.Real.Stands;
@@ -104,7 +105,7 @@ public sealed class TroubleStand : IDisposable
     public async Task A_machine_without_the_sdk()
     {
         // The launcher of a clone that was never built, on a machine whose PATH leads to the system's own tools alone.
-        File.Copy(Path.Combine(Lateen.Root, "lateen"), Path.Combine(_folder, "lateen"));
+        File.Copy(Path.Combine(Repository.Root, "lateen"), Path.Combine(_folder, "lateen"));
         foreach (string part in new[] { "src", "samples" }) Directory.CreateDirectory(Path.Combine(_folder, part));
         string tools = Directory.CreateDirectory(Path.Combine(_folder, "tools")).FullName;
         foreach (string tool in new[] { "sh", "dirname", "find", "head", "mkdir", "sed", "tr", "grep" })

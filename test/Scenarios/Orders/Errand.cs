@@ -1,6 +1,6 @@
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 
 namespace Lateen.Test.Scenarios.Orders;
 

@@ -5,7 +5,7 @@ using Lateen.ControlPlane;
 using Lateen.ControlPlane.Ads;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Scope;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 
 namespace Lateen.Test.Scenarios.Orders;
 

@@ -3,7 +3,7 @@ using Lateen.Config.Resources;
 using Lateen.ControlPlane.Ads;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 
 namespace Lateen.Test.Scenarios.Orders;
 

@@ -10,7 +10,7 @@
 using System.Globalization;
 using System.Text;
 using Lateen.Config.Resources;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 
 namespace Lateen.Test.Scenarios.Orders;
 

@@ -1,6 +1,7 @@
 using Lateen.ControlPlane.Operator;
-using Lateen.Test.Scenarios.Stage;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs;
+using Lateen.Test.Rigs.Stage;
+using Lateen.Test.Rigs.Text;
 
 namespace Lateen.Test.Scenarios.Steps;
 

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
-using Lateen.Test.Scenarios.Stage;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs.Stage;
+using Lateen.Test.Rigs.Text;
 
 namespace Lateen.Test.Scenarios.Steps;
 

@@ -1,8 +1,8 @@
 // Steps: what the words of scenarios do. Each file has the steps of one subject; a step is a pattern over the whole line and what it does to the play. Nothing here parses files.
 using System.Text.RegularExpressions;
 using Lateen.ControlPlane.Operator;
-using Lateen.Test.Scenarios.Stage;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs.Stage;
+using Lateen.Test.Rigs.Text;
 
 namespace Lateen.Test.Scenarios.Steps;
 

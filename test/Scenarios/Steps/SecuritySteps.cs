@@ -1,5 +1,5 @@
-using Lateen.Test.Scenarios.Stage;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs.Stage;
+using Lateen.Test.Rigs.Text;
 
 namespace Lateen.Test.Scenarios.Steps;
 

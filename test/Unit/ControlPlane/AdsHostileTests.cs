@@ -4,30 +4,21 @@ using Google.Rpc;
 using Lateen.ControlPlane;
 using Lateen.ControlPlane.Operator;
 using Lateen.Pilot.Generation;
+using Lateen.Test.Rigs.Discovery;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane;
 
 /// <summary>Clients that mean no good, or know no better: whatever they do is theirs alone.</summary>
-public sealed class AdsHostileTests : IAsyncLifetime
+public sealed class AdsHostileTests() : OnControlPlane(debounceMillis: null)
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("lateen").FullName;
-    private RunningControlPlane _running = null!;
-
-    public async ValueTask InitializeAsync()
+    public override async ValueTask InitializeAsync()
     {
-        var options = new ControlPlaneOptions { StateFolder = _folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" };
-        _running = await Wiring.StartAsync(options, TimeProvider.System, TestContext.Current.CancellationToken);
+        await base.InitializeAsync();
         await ApplyAsync(0);
         var pushed = new TaskCompletionSource<WaitAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await _running.Writer.PostAsync((loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, pushed.SetResult, now));
+        await Running.Writer.PostAsync((loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, pushed.SetResult, now));
         Assert.True((await pushed.Task).Converged);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _running.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
@@ -55,7 +46,7 @@ public sealed class AdsHostileTests : IAsyncLifetime
     [InlineData(new byte[] { 0, 0, 0, 0, 2, 0x0a, 0x7f })] // a field that is longer than the message
     public async Task Garbage_ends_its_own_stream_with_a_status(byte[] garbage)
     {
-        await using AdsClient good = await ConnectAsync("good"), bad = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
+        await using AdsClient good = await ConnectAsync("good"), bad = await AdsClient.OpenAsync(Running.Address.Grpc, AdsClient.Delta);
         bad.SendBytes(garbage);
         Assert.Null(await bad.ReadAsync(DeltaDiscoveryResponse.Parser));
         Assert.NotEqual("0", bad.Ending().Status);
@@ -69,11 +60,11 @@ public sealed class AdsHostileTests : IAsyncLifetime
         var chance = new Random(5);
         for (int i = 0; i < 200; i++)
         {
-            AdsClient one = await AdsClient.OpenAsync(_running.Address.Grpc, chance.Next(2) == 0 ? AdsClient.Delta : AdsClient.StateOfTheWorld);
+            AdsClient one = await AdsClient.OpenAsync(Running.Address.Grpc, chance.Next(2) == 0 ? AdsClient.Delta : AdsClient.StateOfTheWorld);
             if (chance.Next(3) > 0) one.Send(new DeltaDiscoveryRequest { Node = AdsClient.Sidecar($"flap-{i}", "default"), TypeUrl = TypeUrls.Cluster });
             await one.DisposeAsync();
         }
-        await UntilAsync(async () => await _running.Writer.AskAsync((loop, _) => loop.Streams.Count) == 1, "one stream is left");
+        await UntilAsync(async () => await Running.Writer.AskAsync((loop, _) => loop.Streams.Count) == 1, "one stream is left");
         await ServesAsync(good);
     }
 
@@ -93,7 +84,7 @@ public sealed class AdsHostileTests : IAsyncLifetime
             odd.Send(request);
         }
         await ServesAsync(good);
-        string metrics = await _running.Writer.AskAsync((loop, now) => loop.Metrics.Text(loop.Streams, now), TestContext.Current.CancellationToken);
+        string metrics = await Running.Writer.AskAsync((loop, now) => loop.Metrics.Text(loop.Streams, now), TestContext.Current.CancellationToken);
         Assert.DoesNotMatch("(?m)^pilot_total_xds_internal_errors [1-9]", metrics);
     }
 
@@ -108,7 +99,7 @@ public sealed class AdsHostileTests : IAsyncLifetime
         });
         // Generous: a busy machine with two cores takes some seconds.
         Assert.InRange(Stopwatch.GetElapsedTime(started).TotalSeconds, 0, 60);
-        await UntilAsync(async () => await _running.Writer.AskAsync((loop, _) => loop.Streams.Count) == 0, "all have gone");
+        await UntilAsync(async () => await Running.Writer.AskAsync((loop, _) => loop.Streams.Count) == 0, "all have gone");
     }
 
     private async Task ServesAsync(AdsClient client)
@@ -120,7 +111,7 @@ public sealed class AdsHostileTests : IAsyncLifetime
 
     private async Task<AdsClient> ConnectAsync(string name)
     {
-        AdsClient client = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
+        AdsClient client = await AdsClient.OpenAsync(Running.Address.Grpc, AdsClient.Delta);
         client.Send(new DeltaDiscoveryRequest { Node = AdsClient.Sidecar(name, "default"), TypeUrl = TypeUrls.Cluster });
         DeltaDiscoveryResponse first = (await client.ReadAsync(DeltaDiscoveryResponse.Parser))!;
         client.Send(new DeltaDiscoveryRequest { TypeUrl = first.TypeUrl, ResponseNonce = first.Nonce });
@@ -135,7 +126,7 @@ public sealed class AdsHostileTests : IAsyncLifetime
             metadata: {name: s{{number}}, namespace: default}
             spec: {clusterIP: 10.1.2.{{number}}, ports: [{name: http, port: 80}] }
             """;
-        Answer<ChangeAnswer> answer = await _running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
+        Answer<ChangeAnswer> answer = await Running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
         Assert.True(answer.Value!.Accepted, string.Join("\n", answer.Value.Findings));
     }
 
@@ -144,7 +135,7 @@ public sealed class AdsHostileTests : IAsyncLifetime
     private async Task<ProxyRow[]> RowsAsync(Func<ProxyRow[], bool> holds)
     {
         ProxyRow[] rows = [];
-        await UntilAsync(async () => holds(rows = [.. (await _running.Writer.AskAsync((loop, now) => ProxyRows.Of(loop, now))).Items]), "the rows say so");
+        await UntilAsync(async () => holds(rows = [.. (await Running.Writer.AskAsync((loop, now) => ProxyRows.Of(loop, now))).Items]), "the rows say so");
         return rows;
     }
 

@@ -4,26 +4,14 @@ using Google.Rpc;
 using Lateen.ControlPlane;
 using Lateen.ControlPlane.Operator;
 using Lateen.Pilot.Generation;
+using Lateen.Test.Rigs.Discovery;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane;
 
 /// <summary>Configuration going in at one end and clusters coming out at the other, over real sockets.</summary>
-public sealed class AdsPushTests : IAsyncLifetime
+public sealed class AdsPushTests() : OnControlPlane(debounceMillis: 10)
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("lateen").FullName;
-    private RunningControlPlane _running = null!;
-
-    public async ValueTask InitializeAsync() => _running = await Wiring.StartAsync(
-        new ControlPlaneOptions { StateFolder = _folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", DebounceAfter = TimeSpan.FromMilliseconds(10) },
-        TimeProvider.System, TestContext.Current.CancellationToken);
-
-    public async ValueTask DisposeAsync()
-    {
-        await _running.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
-    }
-
     [Fact]
     public async Task A_change_reaches_a_delta_stream_as_the_difference_alone()
     {
@@ -45,7 +33,7 @@ public sealed class AdsPushTests : IAsyncLifetime
     {
         await ApplyAsync(Service("reviews"));
         await WaitAsync();
-        await using AdsClient client = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.StateOfTheWorld);
+        await using AdsClient client = await AdsClient.OpenAsync(Running.Address.Grpc, AdsClient.StateOfTheWorld);
         client.Send(new DiscoveryRequest { Node = AdsClient.Sidecar("a", "default"), TypeUrl = TypeUrls.Cluster });
         DiscoveryResponse first = (await client.ReadAsync(DiscoveryResponse.Parser))!;
         client.Send(new DiscoveryRequest { TypeUrl = TypeUrls.Cluster, ResponseNonce = first.Nonce, VersionInfo = first.VersionInfo });
@@ -82,7 +70,7 @@ public sealed class AdsPushTests : IAsyncLifetime
     {
         await ApplyAsync(Service("reviews"));
         await WaitAsync();
-        await using AdsClient client = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
+        await using AdsClient client = await AdsClient.OpenAsync(Running.Address.Grpc, AdsClient.Delta);
         client.Send(new DeltaDiscoveryRequest { Node = AdsClient.Sidecar("a", "default"), TypeUrl = TypeUrls.Listener });
         client.Send(Ack((await client.ReadAsync(DeltaDiscoveryResponse.Parser))!));
         client.Send(new DeltaDiscoveryRequest { TypeUrl = TypeUrls.Route, ResourceNamesSubscribe = { "9080" } });
@@ -147,21 +135,21 @@ public sealed class AdsPushTests : IAsyncLifetime
 
     private async Task<AdsClient> ConnectAsync(string name)
     {
-        AdsClient client = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
+        AdsClient client = await AdsClient.OpenAsync(Running.Address.Grpc, AdsClient.Delta);
         client.Send(new DeltaDiscoveryRequest { Node = AdsClient.Sidecar(name, "default"), TypeUrl = TypeUrls.Cluster });
         return client;
     }
 
     private async Task ApplyAsync(string text)
     {
-        Answer<ChangeAnswer> answer = await _running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
+        Answer<ChangeAnswer> answer = await Running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
         Assert.True(answer.Value!.Accepted, string.Join("\n", answer.Value.Findings));
     }
 
     private async Task<WaitAnswer> WaitAsync()
     {
         var answer = new TaskCompletionSource<WaitAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await _running.Writer.PostAsync((loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, answer.SetResult, now));
+        await Running.Writer.PostAsync((loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, answer.SetResult, now));
         return await answer.Task.WaitAsync(AdsClient.Patience);
     }
 

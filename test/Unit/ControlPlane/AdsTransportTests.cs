@@ -1,10 +1,11 @@
 using Envoy.Service.Discovery.V3;
 using Lateen.Citadel.Authorities;
 using Lateen.Config.Store;
+using Lateen.ControlPlane;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Hosting;
-using Lateen.ControlPlane;
+using Lateen.Test.Rigs.Discovery;
 using Microsoft.AspNetCore.Http;
 using Xunit;
 

@@ -3,6 +3,7 @@ using Lateen.Config.Resources;
 using Lateen.Config.Sources.Discovery;
 using Lateen.Config.Store;
 using Lateen.ControlPlane;
+using Lateen.Test.Rigs.Discovery;
 using Lateen.Test.Unit.Config.Sources.Kubernetes;
 using Xunit;
 using Resource = Lateen.Config.Resources.Resource;
@@ -30,10 +31,8 @@ public sealed class ConfigStreamTests : IAsyncLifetime
         Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<RunningControlPlane> StartAsync(string grpc) => Wiring.StartAsync(new ControlPlaneOptions
-    {
-        StateFolder = Path.Combine(_folder, "state"), ConfigFolder = Path.Combine(_folder, "mesh"), HttpAddress = "127.0.0.1:0", GrpcAddress = grpc, SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0",
-    }, TimeProvider.System, TestContext.Current.CancellationToken);
+    private Task<RunningControlPlane> StartAsync(string grpc) => Wiring.StartAsync(
+        LocalControlPlane.OwnPorts(Path.Combine(_folder, "state")) with { ConfigFolder = Path.Combine(_folder, "mesh"), GrpcAddress = grpc }, TimeProvider.System, TestContext.Current.CancellationToken);
 
     private void Write(string name, string? host)
     {

@@ -4,6 +4,7 @@ using Lateen.Config.Store;
 using Lateen.ControlPlane;
 using Lateen.ControlPlane.Ads;
 using Lateen.Pilot.Generation;
+using Lateen.Test.Rigs.Discovery;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane;
@@ -15,8 +16,7 @@ public sealed class DrainTests
     public async Task Who_is_told_to_stop_is_not_ready_and_sends_its_clients_elsewhere()
     {
         string folder = Directory.CreateTempSubdirectory("lateen").FullName;
-        var options = new ControlPlaneOptions { StateFolder = folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" };
-        await using (RunningControlPlane running = await Wiring.StartAsync(options, TimeProvider.System, TestContext.Current.CancellationToken))
+        await using (RunningControlPlane running = await Wiring.StartAsync(LocalControlPlane.OwnPorts(folder), TimeProvider.System, TestContext.Current.CancellationToken))
         {
             await using AdsClient first = await ConnectedAsync(running, "a"), second = await ConnectedAsync(running, "b");
             await running.DrainAsync(TimeSpan.FromSeconds(1), TimeProvider.System);

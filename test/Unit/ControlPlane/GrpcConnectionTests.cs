@@ -7,26 +7,15 @@ using Google.Protobuf;
 using Lateen.Api.Grpc;
 using Lateen.ControlPlane;
 using Lateen.Pilot.Generation;
+using Lateen.Test.Rigs.Discovery;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane;
 
 /// <summary>The gRPC ports' HTTP/2, frame by frame.</summary>
-public sealed class GrpcConnectionTests : IAsyncLifetime
+public sealed class GrpcConnectionTests() : OnControlPlane(debounceMillis: 10)
 {
     private const byte Data = 0, Headers = 1, Settings = 4, Ping = 6, GoAway = 7, Window = 8, Continuation = 9;
-    private readonly string _folder = Directory.CreateTempSubdirectory("lateen").FullName;
-    private RunningControlPlane _running = null!;
-
-    public async ValueTask InitializeAsync() => _running = await Wiring.StartAsync(
-        new ControlPlaneOptions { StateFolder = _folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", DebounceAfter = TimeSpan.FromMilliseconds(10) },
-        TimeProvider.System, TestContext.Current.CancellationToken);
-
-    public async ValueTask DisposeAsync()
-    {
-        await _running.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
-    }
 
     [Fact]
     public async Task Who_has_no_room_holds_nobody_back_and_gets_what_there_is_room_for()
@@ -35,7 +24,7 @@ public sealed class GrpcConnectionTests : IAsyncLifetime
         await SendAsync(narrow, [.. Greeting(window: 0), .. Frame(Headers, 4, 1, Call()), .. Frame(Data, 0, 1, GrpcFrame.ToArray(Asked("narrow")))]);
         Assert.Equal(Headers, (await NextAsync(narrow, Headers, Data)).Type);
 
-        await using AdsClient other = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
+        await using AdsClient other = await AdsClient.OpenAsync(Running.Address.Grpc, AdsClient.Delta);
         other.Send(Asked("other"));
         Assert.NotEmpty((await other.ReadAsync(DeltaDiscoveryResponse.Parser))!.Resources);
 
@@ -80,7 +69,7 @@ public sealed class GrpcConnectionTests : IAsyncLifetime
         using Socket client = await ConnectAsync();
         await SendAsync(client, sent);
         Assert.True((await NextAsync(client, GoAway)).Type == GoAway, what);
-        await using AdsClient other = await AdsClient.OpenAsync(_running.Address.Grpc, AdsClient.Delta);
+        await using AdsClient other = await AdsClient.OpenAsync(Running.Address.Grpc, AdsClient.Delta);
         other.Send(Asked("other"));
         Assert.NotEmpty((await other.ReadAsync(DeltaDiscoveryResponse.Parser))!.Resources);
     }
@@ -90,7 +79,7 @@ public sealed class GrpcConnectionTests : IAsyncLifetime
     private async Task<Socket> ConnectAsync()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPEndPoint.Parse(_running.Address.Grpc));
+        await socket.ConnectAsync(IPEndPoint.Parse(Running.Address.Grpc));
         return socket;
     }
 

@@ -1,6 +1,7 @@
 using Lateen.Cli;
 using Lateen.Cli.Printing;
 using Lateen.ControlPlane;
+using Lateen.Test.Rigs.Discovery;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane;
@@ -151,7 +152,7 @@ public sealed class OperatorTests : IAsyncLifetime
     }
 
     private Task<RunningControlPlane> StartAsync() => Wiring.StartAsync(
-        new ControlPlaneOptions { StateFolder = _folder, HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" }, TimeProvider.System, TestContext.Current.CancellationToken);
+        LocalControlPlane.OwnPorts(_folder), TimeProvider.System, TestContext.Current.CancellationToken);
 
     private string File(string text)
     {

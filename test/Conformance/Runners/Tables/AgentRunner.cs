@@ -5,7 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Lateen.Agent;
 using Lateen.Agent.Status;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;

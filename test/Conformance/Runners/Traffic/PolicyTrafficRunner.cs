@@ -3,8 +3,8 @@ using System.Text.Json;
 using Lateen.ControlPlane.Keys;
 using Lateen.Test.Conformance.Frame;
 using Lateen.Test.Conformance.Runners.Names;
-using Lateen.Test.Scenarios.Stage;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs.Stage;
+using Lateen.Test.Rigs.Text;
 
 namespace Lateen.Test.Conformance.Runners.Traffic;
 

@@ -5,7 +5,7 @@ using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Tls;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 
 namespace Lateen.Test.Conformance.Runners.Traffic;
 

@@ -11,7 +11,7 @@ using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Server;
 using Lateen.Proxy.Telemetry;
 using Lateen.Test.Conformance.Runners.Xds;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 using Running = Lateen.Proxy.Listeners.Listener;
 
 namespace Lateen.Test.Conformance.Runners.Traffic;

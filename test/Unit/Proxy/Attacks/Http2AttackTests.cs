@@ -1,6 +1,7 @@
 using Lateen.Proxy;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
+using Lateen.Test.Rigs.Codecs;
 using Lateen.Test.Unit.Proxy.Http;
 using Xunit;
 using static Lateen.Test.Unit.Proxy.Http.Http2Tests;
@@ -81,7 +82,7 @@ public sealed class Http2AttackTests
     [InlineData(6, 0, "12345678")]
     public void Settings_and_ping_floods_of_a_client_that_does_not_read_end_the_connection(int type, int flags, string payload)
     {
-        var transport = new SinkTransport { Reads = false };
+        var transport = new StillTransport { Reads = false };
         var acceptor = new RecordingAcceptor();
         _ = new Lateen.Proxy.Http.Two.Http2ServerConnection(transport, acceptor, new CodecOptions());
         transport.Handler.OnData(transport, Start());
@@ -96,7 +97,7 @@ public sealed class Http2AttackTests
     [Fact]
     public void Resets_of_bad_requests_to_a_client_that_does_not_read_end_the_connection()
     {
-        var transport = new SinkTransport { Reads = false };
+        var transport = new StillTransport { Reads = false };
         var acceptor = new RecordingAcceptor();
         _ = new Lateen.Proxy.Http.Two.Http2ServerConnection(transport, acceptor, new CodecOptions { StreamErrorOnInvalidMessage = true });
         transport.Handler.OnData(transport, Start());

@@ -1,5 +1,6 @@
 using Lateen.Api.Http;
 using Lateen.Proxy.Http;
+using Lateen.Test.Rigs.Codecs;
 using Lateen.Test.Unit.Proxy.Http;
 using Xunit;
 using static Lateen.Test.Unit.Proxy.Http.Http2Tests;

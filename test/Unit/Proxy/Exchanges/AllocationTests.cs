@@ -17,6 +17,7 @@ using Lateen.Proxy.Routing;
 using Lateen.Proxy.Statistics;
 using Lateen.Proxy.Telemetry;
 using Lateen.Proxy.Upstream;
+using Lateen.Test.Rigs.Codecs;
 using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Exchanges;
@@ -178,17 +179,11 @@ public sealed class AllocationTests
         upstream.Handler.OnData(upstream, Response);
     }
 
-    private sealed class DirectLoop(MemoryLoop inner) : EventLoop
+    private sealed class DirectLoop(MemoryLoop inner) : ConnectingLoop(inner)
     {
         private TransportHandler? _connecting;
 
         public DirectTransport? Upstream { get; private set; }
-
-        public override long Now => inner.Now;
-
-        public override long WallClock => inner.WallClock;
-
-        public override Chance Chance => inner.Chance;
 
         public void FinishConnects()
         {
@@ -203,18 +198,6 @@ public sealed class AllocationTests
             _connecting = handler;
             return Upstream = new DirectTransport(this) { Handler = handler };
         }
-
-        public override ListeningSocket Listen(in ListenOptions options, Acceptor acceptor) => inner.Listen(options, acceptor);
-
-        public override DatagramSocket OpenDatagram(in Address local) => inner.OpenDatagram(local);
-
-        public override void Arm(Deadline deadline, long micros) => inner.Arm(deadline, micros);
-
-        protected override void DisarmArmed(Deadline deadline) => inner.Disarm(deadline);
-
-        public override void Post(Letter letter) => inner.Post(letter);
-
-        public override void Defer(Letter letter) => inner.Defer(letter);
     }
 
     private sealed class DirectTransport(EventLoop loop) : Transport

@@ -5,6 +5,7 @@ using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
+using Lateen.Test.Rigs.Codecs;
 using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Http;
@@ -30,7 +31,7 @@ public sealed class AllocationTests
     [Fact]
     public void Http1_server()
     {
-        var transport = new SinkTransport();
+        var transport = new StillTransport();
         var acceptor = new PooledAcceptor();
         var connection = new Http1ServerConnection(transport, acceptor, new CodecOptions());
         byte[] input = Encoding.ASCII.GetBytes(Request);
@@ -41,7 +42,7 @@ public sealed class AllocationTests
     [Fact]
     public void Http1_client()
     {
-        var transport = new SinkTransport();
+        var transport = new StillTransport();
         var connection = new Http1ClientConnection(transport, new RecordingOwner(), new CodecOptions());
         var receiver = new CountingReceiver();
         HeaderMap head = PooledAcceptor.RequestHeadOf(Request);
@@ -57,7 +58,7 @@ public sealed class AllocationTests
     [Fact]
     public void Http2_server()
     {
-        var transport = new SinkTransport();
+        var transport = new StillTransport();
         var acceptor = new PooledAcceptor();
         var connection = new Http2ServerConnection(transport, acceptor, new CodecOptions());
         connection.OnData(transport, Http2Tests.Start());
@@ -73,7 +74,7 @@ public sealed class AllocationTests
     [Fact]
     public void Http2_client()
     {
-        var transport = new SinkTransport();
+        var transport = new StillTransport();
         var connection = new Http2ClientConnection(transport, new RecordingOwner(), new CodecOptions());
         var receiver = new CountingReceiver();
         HeaderMap head = PooledAcceptor.RequestHeadOf(Request);
@@ -124,7 +125,7 @@ internal sealed class PooledAcceptor : RequestAcceptor
     public static HeaderMap RequestHeadOf(string request)
     {
         var acceptor = new RecordingAcceptor();
-        var transport = new SinkTransport();
+        var transport = new StillTransport();
         new Http1ServerConnection(transport, acceptor, new CodecOptions()).OnData(transport, Encoding.ASCII.GetBytes(request));
         return acceptor.Requests[0].RequestHead;
     }

@@ -1,8 +1,9 @@
-using Lateen.Api.Http;
 using System.Text;
+using Lateen.Api.Http;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
+using Lateen.Test.Rigs.Codecs;
 using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Http;

@@ -7,10 +7,10 @@ using Kubernetes.Core.V1;
 using Kubernetes.Meta.V1;
 using Lateen.Config.Resources;
 using Lateen.Proxy.Tls;
-using Lateen.Test.Scenarios.Stage;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs.Stage;
+using Lateen.Test.Rigs.Text;
 using Gateway = Kubernetes.Gateway.V1.Gateway;
-using StagePod = Lateen.Test.Scenarios.Stage.Pod;
+using StagePod = Lateen.Test.Rigs.Stage.Pod;
 
 namespace Lateen.Test.Conformance.Runners.GatewayApi.Standard;
 

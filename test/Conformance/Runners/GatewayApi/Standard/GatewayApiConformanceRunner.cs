@@ -2,8 +2,8 @@ using System.Text.Json;
 using Lateen.Config.Resources;
 using Lateen.Test.Conformance.Frame;
 using Lateen.Test.Conformance.Runners.Names;
-using Lateen.Test.Scenarios.Stage;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs.Stage;
+using Lateen.Test.Rigs.Text;
 using Gateway = Kubernetes.Gateway.V1.Gateway;
 
 namespace Lateen.Test.Conformance.Runners.GatewayApi.Standard;

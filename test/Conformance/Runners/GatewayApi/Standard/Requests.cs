@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Lateen.Proxy.Net;
 using Lateen.Test.Conformance.Runners.Names;
-using Lateen.Test.Scenarios.Stage;
+using Lateen.Test.Rigs.Stage;
 
 namespace Lateen.Test.Conformance.Runners.GatewayApi.Standard;
 

@@ -1,4 +1,3 @@
-using Xunit;
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
@@ -7,7 +6,7 @@ using Envoy.Config.Core.V3;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 
-namespace Lateen.Test.Unit.ControlPlane;
+namespace Lateen.Test.Rigs.Discovery;
 
 /// <summary>A gRPC client of one bidirectional stream, over a real HTTP/2 connection with prior knowledge.</summary>
 internal sealed class AdsClient : IAsyncDisposable
@@ -63,7 +62,10 @@ internal sealed class AdsClient : IAsyncDisposable
     }
 
     /// <summary>Sends what may be no frame at all.</summary>
-    public void SendBytes(byte[] bytes) => Assert.True(_requests.Writer.TryWrite(bytes));
+    public void SendBytes(byte[] bytes)
+    {
+        if (!_requests.Writer.TryWrite(bytes)) throw new InvalidOperationException("nothing is sent behind the end of requests");
+    }
 
     public void Complete() => _requests.Writer.Complete();
 

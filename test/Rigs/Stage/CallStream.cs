@@ -1,6 +1,6 @@
 using Lateen.Proxy.Net;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>Calls of one application at a steady pace, made by the network's clock while the scenario goes on.</summary>
 internal sealed class CallStream : Deadline

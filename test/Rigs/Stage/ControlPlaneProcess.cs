@@ -8,9 +8,9 @@ using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs.Text;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>The control plane as a process of the in-memory network: the real control loop behind a small gRPC server. It can die and come back; the store stays, as a disk would.</summary>
 internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, TimeProvider time) : Acceptor

@@ -1,6 +1,6 @@
 using Lateen.Proxy.Net.Memory;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>The network's clock for those who take a <see cref="TimeProvider"/>.</summary>
 internal sealed class VirtualTime(MemoryNetwork network) : TimeProvider

@@ -1,7 +1,7 @@
 // Text: scenario files. A scenario is a text whose name is a sentence; it has steps, one a line, that begin with given, and, when, then or but. An indented
 // block below a step is its YAML. Nothing here knows what a step means: Steps/ does, and a step that nobody knows fails the scenario with its line.
 // Refused: Gherkin (its tables, tags and backgrounds hide what a reader has to know), scenarios in C# (a reader of meshes need not read C#).
-namespace Lateen.Test.Scenarios.Text;
+namespace Lateen.Test.Rigs.Text;
 
 /// <summary>One step as it is written.</summary>
 /// <param name="Line">Its line, from 1.</param>

@@ -1,15 +1,25 @@
 using Lateen.Proxy.Net;
 
-namespace Lateen.Test.Fuzz.Targets;
+namespace Lateen.Test.Rigs.Codecs;
 
-/// <summary>A transport without a network: it keeps what was sent, and its clock stands.</summary>
+/// <summary>A transport without a network, whose clock stands: what a codec does and costs alone. It takes everything; what is sent to a peer that does not read only waits.</summary>
 internal sealed class StillTransport : Transport
 {
     private readonly StillLoop _loop = new();
     private readonly List<byte> _sent = [];
     private bool _closed, _told;
 
+    /// <summary>Bytes that were sent are kept.</summary>
+    public bool Keeps { get; init; }
+
+    /// <summary>The peer reads.</summary>
+    public bool Reads { get; set; } = true;
+
+    /// <summary>What was sent, where it is kept.</summary>
     public IReadOnlyList<byte> Sent => _sent;
+
+    /// <summary>How much was sent.</summary>
+    public long SentBytes { get; private set; }
 
     public override EventLoop Loop => _loop;
 
@@ -19,7 +29,7 @@ internal sealed class StillTransport : Transport
 
     public override Address OriginalDestination => default;
 
-    public override int PendingBytes => 0;
+    public override int PendingBytes => Reads ? 0 : (int)SentBytes;
 
     public override bool IsAboveWatermark => false;
 
@@ -29,7 +39,10 @@ internal sealed class StillTransport : Transport
 
     public override void Send(ReadOnlySpan<byte> bytes)
     {
-        if (!_closed)
+        if (_closed)
+            return;
+        SentBytes += bytes.Length;
+        if (Keeps)
             _sent.AddRange(bytes);
     }
 
@@ -56,6 +69,12 @@ internal sealed class StillTransport : Transport
     {
         if (inOrder && !_closed)
             Handler.OnEnd(this);
+        TellClosed();
+    }
+
+    /// <summary>Tells the handler what a real transport would tell on a later turn.</summary>
+    public void TellClosed()
+    {
         if (_told)
             return;
         _told = _closed = true;

@@ -8,7 +8,7 @@ using Lateen.Proxy;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>One discovery stream over HTTP/2 of the in-memory network.</summary>
 internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream, Func<DateTimeOffset> time, IReadOnlyList<string>? identities = null) : RequestReceiver

@@ -1,7 +1,7 @@
 using System.Text;
 using Lateen.Proxy.Http;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>Heads as lists of texts.</summary>
 internal static class Headers

@@ -3,7 +3,7 @@ using Lateen.Config.Store;
 using Lateen.Config.Validation;
 using Lateen.Proxy.Net;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>A control plane that reads what is written as from an API server: each change some time after it was made, and everything anew, in any order, when it comes back from its death.</summary>
 internal sealed class Replica : Deadline

@@ -6,10 +6,10 @@ using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
-using Lateen.Test.Scenarios.Text;
 using Lateen.Proxy.Tls;
+using Lateen.Test.Rigs.Text;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>How an application treats what it is asked.</summary>
 internal enum Manner

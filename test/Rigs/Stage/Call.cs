@@ -6,9 +6,9 @@ using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Tls;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs.Text;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>What a caller asks.</summary>
 internal sealed record CallRequest(string Method, string Path, string Authority, IReadOnlyList<(string Name, string Value)> Headers, bool Http2 = false, string? Raw = null)

@@ -6,7 +6,7 @@ using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Server;
 using Lateen.Proxy.Telemetry;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>How a proxy asks for its configuration.</summary>
 /// <param name="ControlPlanes">Where: one after the other.</param>

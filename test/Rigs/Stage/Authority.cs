@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>A certificate authority of the stage: workload identities for pods that take part in mutual TLS, server certificates for gateways. Keys are fresh on every run.</summary>
 internal sealed class Authority

@@ -1,4 +1,4 @@
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>The fixed stage: four services, one of them in three versions, and a gateway.</summary>
 internal static class Bookinfo

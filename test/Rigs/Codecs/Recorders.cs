@@ -3,7 +3,7 @@ using Lateen.Proxy;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 
-namespace Lateen.Test.Unit.Proxy.Http;
+namespace Lateen.Test.Rigs.Codecs;
 
 /// <summary>A request's receiver that writes down what it is told, and answers as the test says.</summary>
 internal sealed class RecordedRequest : RequestReceiver

@@ -13,7 +13,7 @@ using Lateen.Proxy.Http.Two;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Tls;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>istiod's 15012 on the in-memory network: the product's authority, tokens and discovery behind the proxy's TLS, which runs under the virtual clock.</summary>
 internal sealed class SecureSide(TimeProvider time)

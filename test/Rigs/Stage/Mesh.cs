@@ -10,9 +10,9 @@ using Lateen.ControlPlane;
 using Lateen.ControlPlane.Operator;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
-using Lateen.Test.Scenarios.Text;
+using Lateen.Test.Rigs.Text;
 
-namespace Lateen.Test.Scenarios.Stage;
+namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>A mesh on the in-memory network.</summary>
 internal sealed class Mesh
