@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace Lateen.Proxy.Http;
@@ -8,7 +7,7 @@ namespace Lateen.Proxy.Http;
 /// request line <c>:method</c> and <c>:path</c>, its status <c>:status</c>), order kept. Names and values lie in one growing array that is reused with the map, so that a warm
 /// request allocates nothing. Spans handed out hold until the next change.
 /// </summary>
-public sealed class HeaderMap
+public sealed partial class HeaderMap
 {
     private const byte Removed = 1;
 
@@ -55,7 +54,7 @@ public sealed class HeaderMap
     public void Clear()
     {
         Case = null;
-        if (_entryCount == 0)
+        if ((_entryCount | _used) == 0)
             return;
         _present = default;
         _pseudo = default;
@@ -99,6 +98,9 @@ public sealed class HeaderMap
 
     /// <summary>The first line of a known header; empty where it is absent.</summary>
     public ReadOnlySpan<byte> this[KnownHeader header] => TryGet(header, out ReadOnlySpan<byte> value) ? value : default;
+
+    /// <summary>The value of a known header that has one line; false where it has none or several.</summary>
+    public bool TryGetOnly(KnownHeader header, out ReadOnlySpan<byte> value) => TryGet(header, out value) && Search(header, FirstOf(header) + 1) < 0;
 
     /// <summary>True where at least one line has this name.</summary>
     public bool Has(KnownHeader header) => _present.Has(header);
@@ -235,8 +237,11 @@ public sealed class HeaderMap
     /// <summary>Gives the line at an index another value, and leaves further lines of its name alone.</summary>
     public void SetAt(int index, ReadOnlySpan<byte> value)
     {
-        ByteSize += value.Length - _entries[index].ValueLength;
-        int at = value.Length <= _entries[index].ValueLength ? Overwrite(_entries[index].ValueAt, value) : Store(value);
+        int before = _entries[index].ValueLength;
+        ByteSize += value.Length - before;
+        if (value.Length != before)
+            _entries[index].Flags &= unchecked((byte)~Whole);
+        int at = value.Length <= before ? Overwrite(_entries[index].ValueAt, value) : Store(value);
         _entries[index].ValueAt = at;
         _entries[index].ValueLength = value.Length;
     }
@@ -323,18 +328,19 @@ public sealed class HeaderMap
         place[e.ValueLength] = (byte)',';
         value.CopyTo(place[(e.ValueLength + 1)..]);
         ByteSize += 1 + value.Length;
+        e.Flags &= unchecked((byte)~Whole);
         e.ValueAt = _used;
         e.ValueLength = length;
         _used += length;
     }
 
-    private void AppendEntry(KnownHeader known, int nameAt, int nameLength, int valueAt, int valueLength)
+    private void AppendEntry(KnownHeader known, int nameAt, int nameLength, int valueAt, int valueLength, byte flags = 0)
     {
         if (_entryCount == _entries.Length)
             Array.Resize(ref _entries, Math.Max(24, _entries.Length * 2));
         ref Entry e = ref _entries[_entryCount++];
         e.Known = known;
-        e.Flags = 0;
+        e.Flags = flags;
         e.NameAt = nameAt;
         e.NameLength = nameLength;
         e.ValueAt = valueAt;
@@ -398,22 +404,4 @@ public sealed class HeaderMap
         text.To(_bytes.AsSpan(at));
         return at;
     }
-}
-
-/// <summary>The spelling that names had on the wire, for peers that (against RFC 9110 5.1) depend on it. Filled by the HTTP/1 codec when asked to.</summary>
-[SuppressMessage("Naming", "CA1711", Justification = "the field's word")]
-public sealed class HeaderCase
-{
-    private readonly Dictionary<string, byte[]> _spelling = [];
-
-    /// <summary>The words that followed the status code, where they are to be passed on; else empty.</summary>
-    public byte[] Reason { get; set; } = [];
-
-    /// <summary>Remembers a name as it came; the first spelling of a name stays.</summary>
-    public void Remember(ReadOnlySpan<byte> asItCame) =>
-        _spelling.TryAdd(System.Text.Encoding.Latin1.GetString(asItCame).ToLowerInvariant(), asItCame.ToArray());
-
-    /// <summary>The spelling of a lower-case name; the name itself where none is known.</summary>
-    public ReadOnlySpan<byte> Spell(ReadOnlySpan<byte> name) =>
-        _spelling.TryGetValue(System.Text.Encoding.Latin1.GetString(name), out byte[]? spelling) ? spelling : name;
 }

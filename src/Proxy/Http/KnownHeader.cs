@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Lateen.Proxy.Http;
 
@@ -241,6 +242,9 @@ public static class KnownHeaders
     private static readonly int LengthMax = Bytes.Max(b => b.Length);
     private static readonly ulong Multiplier = FindMultiplier();
 
+    // Names of up to 32 bytes with zeros behind them; zeros, as no name looks, in the place of the others.
+    private static readonly Vector256<byte>[] Padded = [.. Bytes.Select(b => b.Length is > 0 and <= 32 ? Vector256.Create([.. b, .. new byte[32 - b.Length]]) : default)];
+
     // What codecs read line by line, what has its own rule (cookies), and what tracers define as single or take as it came.
     private static readonly bool[] Lists = [.. Enumerable.Range(0, Count).Select(i => (KnownHeader)i is (>= KnownHeader.ContentType and <= KnownHeader.Via and not KnownHeader.Date)
         or KnownHeader.Location or (>= KnownHeader.Origin and <= KnownHeader.XForwardedClientCert) or KnownHeader.XClientTraceId or KnownHeader.XEnvoyInternal
@@ -268,6 +272,24 @@ public static class KnownHeaders
         byte candidate = Slots[(int)((Fold(name) * Multiplier) >> (64 - SlotBits))];
         return candidate != 0 && name.SequenceEqual(Bytes[candidate]) ? (KnownHeader)candidate : KnownHeader.None;
     }
+
+    /// <summary>The known header of a lower-case name of at most 32 bytes, which <paramref name="padded"/> holds with zeros behind it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static KnownHeader Find(ReadOnlySpan<byte> name, Vector256<byte> padded)
+    {
+        byte candidate = Slots[(int)((Fold(name) * Multiplier) >> (64 - SlotBits))];
+        return Padded[candidate] == padded ? (KnownHeader)candidate : KnownHeader.None;
+    }
+
+    /// <summary>Ones in the first bytes, at most 32, and zeros behind them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<byte> MaskOf(int length) => Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(Ones), (nuint)(32 - length));
+
+    private static ReadOnlySpan<byte> Ones =>
+    [
+        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
 
     // Eight bytes of each end and of the middle, and the length, tell all known names apart.
     private static ulong Fold(ReadOnlySpan<byte> name)

@@ -36,6 +36,9 @@ public sealed class ConnectionPool
     private readonly WorkerCluster _cluster;
     private readonly PoolKey _key;
     private readonly List<PooledConnection> _connections = [];
+
+    // Those that told of a free stream, the latest on top: it is the warmest, and leaves the others to their idle timeout (Envoy's order). What is no longer free leaves when it is found.
+    private readonly List<PooledConnection> _free = [];
     private StreamWaiter? _first, _last;
     private int _waiting, _connecting;
 
@@ -105,8 +108,20 @@ public sealed class ConnectionPool
             _connections[i].Drain();
     }
 
-    // The one used last is the warmest, and leaves the others to their idle timeout.
     private PooledConnection? FindFree()
+    {
+        while (_free.Count > 0)
+        {
+            PooledConnection latest = _free[^1];
+            if (latest.IsFree)
+                return latest;
+            Unlist(latest);
+        }
+        return FindUntold();
+    }
+
+    // HTTP/2 may have room again that it does not tell of; it is looked for only where the other way is a new connection.
+    private PooledConnection? FindUntold()
     {
         for (int i = _connections.Count - 1; i >= 0; i--)
         {
@@ -124,18 +139,29 @@ public sealed class ConnectionPool
             return;
         }
         connection.OnStreamBegins();
-        MoveToEnd(connection);
+        Unlist(connection);
         waiter.OnReady(connection);
+        if (connection.IsFree)
+            List(connection);
     }
 
-    private void MoveToEnd(PooledConnection connection)
+    private void List(PooledConnection connection)
     {
-        int last = _connections.Count - 1;
-        if (!ReferenceEquals(_connections[last], connection))
-        {
-            _connections.Remove(connection);
-            _connections.Add(connection);
-        }
+        if (connection.IsListed)
+            return;
+        connection.IsListed = true;
+        _free.Add(connection);
+    }
+
+    private void Unlist(PooledConnection connection)
+    {
+        if (!connection.IsListed)
+            return;
+        connection.IsListed = false;
+        if (ReferenceEquals(_free[^1], connection))
+            _free.RemoveAt(_free.Count - 1);
+        else
+            _free.Remove(connection);
     }
 
     private void ConnectMore()
@@ -193,10 +219,14 @@ public sealed class ConnectionPool
     internal void OnConnected(PooledConnection connection)
     {
         _connecting--;
-        ServeWaiting();
+        OnFree(connection);
     }
 
-    internal void OnFree(PooledConnection connection) => ServeWaiting();
+    internal void OnFree(PooledConnection connection)
+    {
+        List(connection);
+        ServeWaiting();
+    }
 
     private void ServeWaiting()
     {
@@ -244,6 +274,7 @@ public sealed class ConnectionPool
 
     private void Remove(PooledConnection connection)
     {
+        Unlist(connection);
         if (!_connections.Remove(connection))
             return;
         Use.FreeConnection();

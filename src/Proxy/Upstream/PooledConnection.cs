@@ -65,6 +65,9 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     /// <summary>A further request may begin on it.</summary>
     internal bool IsFree => !_draining && !_closed && _codec is { FreeStreams: > 0 };
 
+    /// <summary>It stands among those of its pool that told of a free stream.</summary>
+    internal bool IsListed { get; set; }
+
     /// <summary>Streams that it will have when it is connected; 0 once it is.</summary>
     internal int ExpectedStreams => _codec is not null || _closed ? 0 : _pool.Key.Version == HttpVersion.Http2 ? (int)Math.Min(Cluster.Protocol.Codec.Two.ConcurrentStreamsMax, MaxRequests) : 1;
 

@@ -1,4 +1,7 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Http.One;
@@ -48,18 +51,6 @@ internal sealed class HeadParser
     [ThreadStatic]
     private static HeadParser? t_instance;
 
-    private static readonly string[] Registered =
-    [
-        "ACL", "BIND", "CHECKOUT", "CONNECT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MOVE", "MSEARCH",
-        "NOTIFY", "OPTIONS", "PATCH", "POST", "PROPFIND", "PROPPATCH", "PURGE", "PUT", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND",
-        "UNLINK", "UNLOCK", "UNSUBSCRIBE",
-    ];
-
-    private static readonly byte[][] Methods = Array.ConvertAll(Registered, System.Text.Encoding.ASCII.GetBytes);
-
-    private static readonly SearchValues<byte> TargetBytes =
-        SearchValues.Create(Enumerable.Range(0x21, 0x7e - 0x20).Append('\t').Append('\f').Select(b => (byte)b).ToArray());
-
     // What no line may have, its own end and the tab aside.
     private static readonly SearchValues<byte> Controls = SearchValues.Create(
         Enumerable.Range(0, 0x20).Append(0x7f).Where(b => b is not ('\t' or '\r' or '\n')).Select(b => (byte)b).ToArray());
@@ -81,63 +72,56 @@ internal sealed class HeadParser
         if (!HeaderRules.IsToken(start[..1]))
             return HeadError.Codec;
         int feed = start.IndexOf((byte)'\n');
-        if (feed >= 0 && feed < options.HeadBytesMax && FirstLine(start[..feed], options, out _, out _, out _) is { Happened: true } error)
-            return error;
+        if (feed >= 0 && feed < options.HeadBytesMax && !RequestLine.TryRead(TrimLine(start[..feed]), options, out _))
+            return FirstLineError(start[..feed]);
         return start.Length > options.HeadBytesMax ? HeadError.TooLarge : default;
     }
 
-    private static HeadError FirstLine(ReadOnlySpan<byte> line, CodecOptions options, out ReadOnlySpan<byte> method, out ReadOnlySpan<byte> target, out ReadOnlySpan<byte> version)
-    {
-        HeadError error = SplitRequestLine(line, options, out method, out target, out version);
-        return error.Happened && HeaderRules.IsToken(line[..1]) && !HasOnlyText(line) ? HeadError.Characters : error;
-    }
+    private static HeadError FirstLineError(ReadOnlySpan<byte> line) => HeaderRules.IsToken(line[..1]) && !HasOnlyText(line) ? HeadError.Characters : HeadError.Codec;
 
     /// <summary>Parses a complete request head that <see cref="Scanner"/> has just scanned.</summary>
     public HeadError ParseRequest(ReadOnlySpan<byte> head, CodecOptions options, HeaderMap map, RequestAcceptor? counts, out Framing framing)
     {
         framing = default;
-        ReadOnlySpan<int> lines = Scanner.Lines;
-        HeadError error = FirstLine(head[..lines[0]], options, out ReadOnlySpan<byte> method, out ReadOnlySpan<byte> target, out ReadOnlySpan<byte> version);
-        if (error.Happened)
-            return error;
+        ReadOnlySpan<byte> first = head[..Scanner.Lines[0].Feed];
+        if (!RequestLine.TryRead(TrimLine(first), options, out RequestLine line))
+            return FirstLineError(first);
         if (Scanner.Suspicious && !HasOnlyText(head))
             return HeadError.Characters;
-        bool connect = method.SequenceEqual("CONNECT"u8);
-        if (!IsTarget(target, connect))
+        if (!line.HasTarget)
             return HeadError.Codec;
-        map.Add(KnownHeader.Method, method);
-        error = ParseLines(head, lines, options, map, counts, request: true);
+        map.Add(KnownHeader.Method, line.Method);
+        HeadError error = ParseLines(head, new LineTaker(options, map, counts, true));
         if (error.Happened)
             return error;
-        error = CheckVersion(version, options, ref framing);
+        error = CheckVersion(line.Version, options, ref framing);
         if (error.Happened)
             return error;
-        error = RequestFraming.Read(map, options, connect, ref framing);
-        return error.Happened ? error : RequestTarget.Read(map, target, method, connect, options, framing.Minor);
+        error = RequestFraming.Read(map, options, line.IsConnect, ref framing);
+        return error.Happened ? error : RequestTarget.Read(map, line.Target, line.Method, line.IsConnect, options, framing.Minor);
+    }
+
+    private static HeadError CheckVersion(ReadOnlySpan<byte> version, CodecOptions options, ref Framing framing)
+    {
+        framing.Minor = version.SequenceEqual("HTTP/1.1"u8) ? 1 : 0;
+        bool served = framing.Minor == 1 || (options.One.AcceptHttp10 && version.SequenceEqual("HTTP/1.0"u8));
+        return served ? default : new HeadError(426, "low_version");
     }
 
     /// <summary>Parses a complete response head that <see cref="Scanner"/> has just scanned. Any refusal is a protocol error of the upstream.</summary>
     public HeadError ParseResponse(ReadOnlySpan<byte> head, CodecOptions options, HeaderMap map, out Framing framing)
     {
         framing = default;
-        ReadOnlySpan<int> lines = Scanner.Lines;
-        ReadOnlySpan<byte> line = TrimLine(head[..lines[0]]);
-        if (!line.StartsWith("HTTP/"u8) || (Scanner.Suspicious && !HasOnlyText(head)))
+        if (!StatusLine.TryRead(TrimLine(head[..Scanner.Lines[0].Feed]), out StatusLine line) || (Scanner.Suspicious && !HasOnlyText(head)))
             return HeadError.Codec;
-        NextIsland(ref line, out ReadOnlySpan<byte> version);
-        NextIsland(ref line, out ReadOnlySpan<byte> status);
-        if (version.Length != 8 || version[6] != '.' || !char.IsAsciiDigit((char)version[5]) || !char.IsAsciiDigit((char)version[7]))
-            return HeadError.Codec;
-        if (status.Length > 4 || !HeaderRules.TryParseLength(status, out ulong code) || code < 100)
-            return HeadError.Codec;
-        framing.Minor = version[5] != '1' ? 9 : version[7] - '0';
-        map.Add(KnownHeader.Status, status);
-        HeadError error = ParseLines(head, lines, options, map, null, request: false);
+        framing.Minor = line.Minor;
+        map.Add(KnownHeader.Status, line.Status);
+        HeadError error = ParseLines(head, new LineTaker(options, map, null, false));
         if (error.Happened)
             return error;
         if (map.Case is { } spelling && options.One.ForwardReason)
-            spelling.Reason = HeaderRules.Trim(line).ToArray();
-        return ResponseFraming.Read(map, options, (int)code, ref framing);
+            spelling.Reason = HeaderRules.Trim(line.Reason).ToArray();
+        return ResponseFraming.Read(map, options, line.Code, ref framing);
     }
 
     /// <summary>Parses a complete trailer block that <see cref="Scanner"/> has just scanned.</summary>
@@ -145,81 +129,59 @@ internal sealed class HeadParser
     {
         if (Scanner.Suspicious && !HasOnlyText(block))
             return HeadError.Characters;
-        return ParseLines(block, Scanner.Lines, options, map, counts, request: false, first: 0);
+        return ParseLines(block, new LineTaker(options, map, counts, false), first: 0);
     }
 
     // ---- Lines ----
 
-    private HeadError ParseLines(ReadOnlySpan<byte> head, ReadOnlySpan<int> lines, CodecOptions options, HeaderMap map, RequestAcceptor? counts, bool request, int first = 1)
+    private HeadError ParseLines(ReadOnlySpan<byte> head, in LineTaker taker, int first = 1)
     {
-        int count = 0, last = lines.Length - 1;
-        for (int i = first; i < last; i++)
+        ReadOnlySpan<HeadLine> lines = Scanner.Lines;
+        bool plain = !Scanner.Suspicious && !taker.KeepsNamesInView;
+        int count = 0, from = first == 0 ? 0 : lines[0].Feed + 1, loaded = plain ? taker.Map.Load(head) : 0;
+        for (int i = first; i < lines.Length - 1; i++)
         {
-            int from = i == 0 ? 0 : lines[i - 1] + 1;
-            if (head[from] is (byte)' ' or (byte)'\t')
+            HeadLine line = lines[i];
+            if (IsBlank(head[from]) || line.Colon <= from)
                 return HeadError.Codec;
-            bool folded = false;
-            while (i + 1 < last && head[lines[i] + 1] is (byte)' ' or (byte)'\t')
-            {
-                folded = true;
-                i++;
-            }
-            ReadOnlySpan<byte> line = head[from..lines[i]];
-            int colon = line.IndexOf((byte)':');
-            if (colon <= 0)
-                return HeadError.Codec;
-            if (++count > options.HeaderCountMax)
+            if (++count > taker.CountMax)
                 return HeadError.TooMany;
-            ReadOnlySpan<byte> value = line[(colon + 1)..];
-            value = folded || Scanner.Suspicious ? Join(value) : TrimLine(value);
-            HeadError error = AddLine(line[..colon], HeaderRules.Trim(value), options, map, counts, request);
+            HeadError error;
+            if (plain && !IsBlank(head[line.Feed + 1]))
+            {
+                error = AddLine(head, from, line, loaded, taker);
+            }
+            else
+            {
+                // A line that begins with white space goes on with the one before it.
+                while (IsBlank(head[lines[i].Feed + 1]))
+                    i++;
+                error = taker.Add(head[from..line.Colon], HeaderRules.Trim(Join(head[(line.Colon + 1)..lines[i].Feed])));
+            }
             if (error.Happened)
                 return error;
+            from = lines[i].Feed + 1;
         }
         return default;
     }
 
-    private static HeadError AddLine(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, CodecOptions options, HeaderMap map, RequestAcceptor? counts, bool request)
+    // A line as it lies in the head. Without control characters a return can only stand in front of its feed.
+    private static HeadError AddLine(ReadOnlySpan<byte> head, int from, HeadLine line, int loaded, in LineTaker taker)
     {
-        if (options.Underscores != UnderscoreAction.Allow && request && name.Contains((byte)'_'))
+        int at = line.Colon + 2, end = line.Feed - 1;
+        bool whole = at < end && head[at - 1] == ' ' && head[end] == '\r' && !IsBlank(head[at]) && !IsBlank(head[end - 1]);
+        if (!whole)
         {
-            if (options.Underscores == UnderscoreAction.Reject)
-            {
-                counts?.OnCodecEvent(CodecEvent.RejectedUnderscore);
-                return new HeadError(400, "http1.unexpected_underscore");
-            }
-            counts?.OnCodecEvent(CodecEvent.DroppedUnderscore);
-            return default;
+            ReadOnlySpan<byte> value = head[(line.Colon + 1)..line.Feed], trimmed = HeaderRules.Trim(TrimLine(value));
+            at = line.Colon + 1 + (int)Unsafe.ByteOffset(ref MemoryMarshal.GetReference(value), ref MemoryMarshal.GetReference(trimmed));
+            end = at + trimmed.Length;
         }
-        if (request && name.Length == 4 && HeaderRules.SameText(name, "host"u8))
-        {
-            if (!HeaderRules.IsAuthority(value))
-                return new HeadError(400, "http.invalid_authority");
-            AddHost(map, value);
-        }
-        else if (!map.TryAddToken(name, value))
-        {
-            return HeadError.Codec;
-        }
-        if (options.One.Spelling == HeaderSpelling.Preserve)
-            (map.Case ??= new HeaderCase()).Remember(name);
-        return default;
+        if (taker.IsHost(head[from..line.Colon]))
+            return taker.AddHost(head[at..end], loaded + from, loaded + at, whole);
+        return taker.Map.TryAddLine(loaded + from, line.Colon - from, loaded + at, end - at, whole) ? default : HeadError.Codec;
     }
 
-    // Several Host lines become one authority that no virtual host has, as Envoy joins them: it can't be taken for either of them.
-    private static void AddHost(HeaderMap map, ReadOnlySpan<byte> value)
-    {
-        if (!map.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> before))
-        {
-            map.Add(KnownHeader.Authority, value);
-            return;
-        }
-        byte[] joined = new byte[before.Length + 1 + value.Length];
-        before.CopyTo(joined);
-        joined[before.Length] = (byte)',';
-        value.CopyTo(joined.AsSpan(before.Length + 1));
-        map.Set(KnownHeader.Authority, joined);
-    }
+    private static bool IsBlank(byte b) => b is (byte)' ' or (byte)'\t';
 
     // A folded line belongs to the value with its white space; line ends and stray carriage returns vanish.
     private ReadOnlySpan<byte> Join(ReadOnlySpan<byte> value)
@@ -239,8 +201,6 @@ internal sealed class HeadParser
 
     private static bool HasOnlyText(ReadOnlySpan<byte> head) => head.IndexOfAny(Controls) < 0;
 
-    // ---- First lines ----
-
     private static ReadOnlySpan<byte> TrimLine(ReadOnlySpan<byte> line)
     {
         while (!line.IsEmpty && line[^1] == '\r')
@@ -248,68 +208,53 @@ internal sealed class HeadParser
         return line;
     }
 
-    private static void NextIsland(scoped ref ReadOnlySpan<byte> line, out ReadOnlySpan<byte> island)
+    /// <summary>Where the lines of one head go, and by which rules.</summary>
+    private readonly struct LineTaker(CodecOptions options, HeaderMap map, RequestAcceptor? counts, bool request)
     {
-        int from = line.IndexOfAnyExcept((byte)' ', (byte)'\t');
-        line = from < 0 ? default : line[from..];
-        int to = line.IndexOfAny((byte)' ', (byte)'\t');
-        island = to < 0 ? line : line[..to];
-        line = line[island.Length..];
-    }
+        public HeaderMap Map => map;
 
-    private static HeadError SplitRequestLine(
-        ReadOnlySpan<byte> line, CodecOptions options, out ReadOnlySpan<byte> method, out ReadOnlySpan<byte> target, out ReadOnlySpan<byte> version)
-    {
-        line = TrimLine(line);
-        target = version = default;
-        int space = line.IndexOfAny((byte)' ', (byte)'\t');
-        method = space < 0 ? line : line[..space];
-        if (!IsMethod(method, options))
-            return HeadError.Codec;
-        line = line[method.Length..];
-        NextIsland(ref line, out target);
-        version = HeaderRules.Trim(line);
-        bool wellFormed = version.IsEmpty || (version.Length == 8 && version.StartsWith("HTTP/"u8) && version[6] == '.'
-            && char.IsAsciiDigit((char)version[5]) && char.IsAsciiDigit((char)version[7]));
-        return target.IsEmpty || !wellFormed ? HeadError.Codec : default;
-    }
+        public int CountMax => options.HeaderCountMax;
 
-    private static bool IsMethod(ReadOnlySpan<byte> method, CodecOptions options)
-    {
-        if (method.SequenceEqual("GET"u8) || method.SequenceEqual("POST"u8))
-            return true;
-        if (options.One.AllowCustomMethods)
-            return HeaderRules.IsToken(method);
-        foreach (byte[] known in Methods)
+        /// <summary>Names are looked at or kept as they came.</summary>
+        public bool KeepsNamesInView => options.One.Spelling == HeaderSpelling.Preserve || (request && options.Underscores != UnderscoreAction.Allow);
+
+        /// <summary>Adds a line whose bytes lie elsewhere.</summary>
+        public HeadError Add(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
         {
-            if (method.SequenceEqual(known))
-                return true;
+            HeadError error = default;
+            if (request && options.Underscores != UnderscoreAction.Allow && name.Contains((byte)'_'))
+                return Underscore();
+            if (IsHost(name))
+                error = AddHost(value);
+            else if (!map.TryAddToken(name, value))
+                error = HeadError.Codec;
+            if (options.One.Spelling == HeaderSpelling.Preserve)
+                (map.Case ??= new HeaderCase()).Remember(name);
+            return error;
         }
-        return false;
-    }
 
-    private static HeadError CheckVersion(ReadOnlySpan<byte> version, CodecOptions options, ref Framing framing)
-    {
-        framing.Minor = version.SequenceEqual("HTTP/1.1"u8) ? 1 : 0;
-        bool served = framing.Minor == 1 || (options.One.AcceptHttp10 && version.SequenceEqual("HTTP/1.0"u8));
-        return served ? default : new HeadError(426, "low_version");
-    }
-
-    private static bool IsTarget(ReadOnlySpan<byte> target, bool connect)
-    {
-        if (target[0] is (byte)'/' or (byte)'*')
-            return target.IndexOfAnyExceptInRange((byte)0x21, (byte)0x7e) < 0 || target.IndexOfAnyExcept(TargetBytes) < 0;
-        if (!connect)
+        private HeadError Underscore()
         {
-            int letters = 0;
-            while (letters < target.Length && char.IsAsciiLetter((char)target[letters]))
-                letters++;
-            if (letters == 0 || !target[letters..].StartsWith("://"u8))
-                return false;
-            target = target[(letters + 3)..];
+            bool reject = options.Underscores == UnderscoreAction.Reject;
+            counts?.OnCodecEvent(reject ? CodecEvent.RejectedUnderscore : CodecEvent.DroppedUnderscore);
+            return reject ? new HeadError(400, "http1.unexpected_underscore") : default;
         }
-        int path = target.IndexOfAny((byte)'/', (byte)'?');
-        ReadOnlySpan<byte> host = path < 0 ? target : target[..path];
-        return HeaderRules.IsAuthority(host) && host.IndexOf("@@"u8) < 0 && (path < 0 || target[path..].IndexOfAnyExcept(TargetBytes) < 0);
+
+        public bool IsHost(ReadOnlySpan<byte> name) => request && name.Length == 4 && (BinaryPrimitives.ReadUInt32BigEndian(name) | 0x20202020) == 0x686f7374;
+
+        /// <summary>Adds a Host line that lies in the head, or elsewhere (-1).</summary>
+        public HeadError AddHost(ReadOnlySpan<byte> value, int nameAt = -1, int valueAt = 0, bool whole = false)
+        {
+            if (!HeaderRules.IsAuthority(value))
+                return new HeadError(400, "http.invalid_authority");
+            // Several lines become one authority that no virtual host has, as Envoy joins them: it can't be taken for either of them.
+            if (map.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> before))
+                map.Set(KnownHeader.Authority, [.. before, (byte)',', .. value]);
+            else if (nameAt >= 0)
+                map.AddHostLine(nameAt, valueAt, value.Length, whole);
+            else
+                map.Add(KnownHeader.Authority, value);
+            return default;
+        }
     }
 }

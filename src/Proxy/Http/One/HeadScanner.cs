@@ -4,106 +4,125 @@
 // soon as it is used up, so that an idle connection holds none. Framing is decided once, from the head, and messages are framed anew on the way out: no
 // framing header of a peer is ever copied. Leniency follows Envoy's parser where its recorded behaviour shows it (bare LF, folded lines); what it refuses, we refuse.
 // Refused: a byte-at-a-time state machine (three times slower on heads), System.IO.Pipelines (allocation and a task switch per read).
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Lateen.Proxy.Http.One;
 
-/// <summary>Finds the end of a head or a trailer block and the ends of its lines in one pass of 32 bytes a step.</summary>
+/// <summary>A line of a head.</summary>
+/// <param name="Feed">Where its line feed stands.</param>
+/// <param name="Colon">Where its first colon stands; -1 where it has none.</param>
+internal readonly record struct HeadLine(int Feed, int Colon);
+
+/// <summary>Finds the end of a head or a trailer block, the ends of its lines and their colons in one pass of 64 bytes a step.</summary>
 internal sealed class HeadScanner
 {
     private const byte Lf = (byte)'\n', Cr = (byte)'\r';
+    private const int Step = 64;
 
-    private int[] _lines = new int[128];
-    private int _previous;
+    // A block that is shorter than a step, and zeros behind it.
+    private readonly byte[] _short = new byte[Step];
 
-    /// <summary>Positions of the line feeds, from the start of the block to its blank line, that one included.</summary>
-    public ReadOnlySpan<int> Lines => _lines.AsSpan(0, Count);
+    private HeadLine[] _lines = new HeadLine[128];
+
+    /// <summary>The lines from the start of the block to its blank line, that one included.</summary>
+    public ReadOnlySpan<HeadLine> Lines => _lines.AsSpan(0, Count);
 
     /// <summary>How many line feeds were seen.</summary>
     public int Count { get; private set; }
 
-    /// <summary>True where the bytes seen may hold control characters, or carriage returns without line feed: values must be looked at one by one.</summary>
+    /// <summary>Of a head, what is no header field: its first line, and a byte of each line's end.</summary>
+    public int PlainBytes => _lines[0].Feed + 1 + Count;
+
+    /// <summary>True where a complete block holds control characters (tabs among them), or carriage returns without line feed: lines must be looked at one by one.</summary>
     public bool Suspicious { get; private set; }
 
     /// <summary>Scans a block from its first byte. The result is its length with the blank line; 0 where it is not complete.</summary>
     public int Scan(ReadOnlySpan<byte> block)
     {
-        Count = 0;
-        Suspicious = false;
-        _previous = -1;
-        return Run(block, 0);
-    }
-
-    /// <summary>True where the block, of which <paramref name="scanned"/> bytes were seen incomplete before, is complete now.</summary>
-    public bool IsComplete(ReadOnlySpan<byte> block, int scanned)
-    {
-        Count = 0;
-        _previous = block[..scanned].LastIndexOf(Lf);
-        return Run(block, scanned) > 0;
-    }
-
-    private int Run(ReadOnlySpan<byte> block, int from)
-    {
-        ref byte start = ref MemoryMarshal.GetReference(block);
-        int at = from;
-        if (Vector256.IsHardwareAccelerated)
+        HeadLine[] lines = _lines;
+        int count = 0, lineStart = 0, colon = -1;
+        ulong odd = 0, lastReturn = 0;
+        ref byte start = ref block.Length >= Step ? ref MemoryMarshal.GetReference(block) : ref Padded(block);
+        for (int at = 0; at < block.Length; at += Step)
         {
-            Vector256<byte> controls = Vector256<byte>.Zero;
-            for (; at <= block.Length - Vector256<byte>.Count; at += Vector256<byte>.Count)
-            {
-                Vector256<byte> bytes = Vector256.LoadUnsafe(ref start, (nuint)at);
-                Vector256<byte> feeds = Vector256.Equals(bytes, Vector256.Create(Lf));
-                Vector256<byte> returns = Vector256.Equals(bytes, Vector256.Create(Cr));
-                Vector256<byte> low = Vector256.Equals(Vector256.Min(bytes, Vector256.Create((byte)0x1f)), bytes);
-                Vector256<byte> allowed = feeds | returns | Vector256.Equals(bytes, Vector256.Create((byte)'\t'));
-                controls |= Vector256.AndNot(low, allowed) | Vector256.Equals(bytes, Vector256.Create((byte)0x7f));
-                uint feedBits = feeds.ExtractMostSignificantBits(), returnBits = returns.ExtractMostSignificantBits();
+            // The last step reads the block's last 64 bytes once more; what was seen of them is shifted out.
+            int again = Math.Max(0, Math.Min(at, at + Step - block.Length));
+            Vector256<byte> low = Vector256.LoadUnsafe(ref start, (nuint)(at - again)), high = Vector256.LoadUnsafe(ref start, (nuint)(at - again + 32));
+            ulong feeds = Where(low, high, Lf) >> again, returns = Where(low, high, Cr) >> again, colons = Where(low, high, (byte)':') >> again;
 
-                // Each return is followed by a feed; that of the last byte stands in the next step.
-                uint alone = returnBits & ~(feedBits >> 1);
-                Suspicious |= alone != 0 && (alone != 0x80000000 || at + 32 >= block.Length || block[at + 32] != Lf);
-                for (; feedBits != 0; feedBits &= feedBits - 1)
+            // Each return is followed by a feed; that of a step's last byte stands in the next step.
+            ulong alone = (returns & ~(feeds >> 1) & ~(1ul << 63)) | (lastReturn & ~feeds);
+            ulong oddHere = ((Controls(low) | ((ulong)Controls(high) << 32)) >> again & ~(feeds | returns)) | alone;
+            lastReturn = returns >> 63;
+            for (; feeds != 0; feeds &= feeds - 1)
+            {
+                ulong upToFeed = feeds ^ (feeds - 1);
+                int feed = at + BitOperations.TrailingZeroCount(feeds);
+                if (colon < 0 && (colons & upToFeed) != 0)
+                    colon = at + BitOperations.TrailingZeroCount(colons);
+                if (count == lines.Length)
+                    lines = More();
+                lines[count++] = new HeadLine(feed, colon);
+
+                // A line of nothing, or of one return, ends the block.
+                if (feed - lineStart < 2 && (feed == lineStart || Unsafe.Add(ref start, lineStart) == Cr))
                 {
-                    int feed = at + System.Numerics.BitOperations.TrailingZeroCount(feedBits);
-                    if (Ends(block, feed))
-                    {
-                        Suspicious |= controls != Vector256<byte>.Zero;
-                        return feed + 1;
-                    }
+                    Count = count;
+                    Suspicious = (odd | (oddHere & upToFeed)) != 0;
+                    return feed + 1;
                 }
+                colons &= ~upToFeed;
+                colon = -1;
+                lineStart = feed + 1;
             }
-            Suspicious |= controls != Vector256<byte>.Zero;
+            if (colon < 0 && colons != 0)
+                colon = at + BitOperations.TrailingZeroCount(colons);
+            odd |= oddHere;
         }
-        return RunTail(block, at);
-    }
-
-    private int RunTail(ReadOnlySpan<byte> block, int at)
-    {
-        for (; at < block.Length; at++)
-        {
-            byte b = block[at];
-            if (b == Lf)
-            {
-                if (Ends(block, at))
-                    return at + 1;
-            }
-            else if ((b < 0x20 && b != '\t' && (b != Cr || at + 1 >= block.Length || block[at + 1] != Lf)) || b == 0x7f)
-            {
-                Suspicious = true;
-            }
-        }
+        Count = count;
         return 0;
     }
 
-    // A line of nothing, or of one carriage return, ends the block.
-    private bool Ends(ReadOnlySpan<byte> block, int feed)
+    /// <summary>True where the block, of which <paramref name="scanned"/> bytes were seen incomplete before, is complete now.</summary>
+    public static bool IsComplete(ReadOnlySpan<byte> block, int scanned)
     {
-        if (Count == _lines.Length)
-            Array.Resize(ref _lines, _lines.Length * 2);
-        _lines[Count++] = feed;
-        int length = feed - _previous - 1;
-        _previous = feed;
-        return length == 0 || (length == 1 && block[feed - 1] == Cr);
+        int lineStart = block[..scanned].LastIndexOf(Lf) + 1, from = scanned;
+        for (int feed = block[from..].IndexOf(Lf); feed >= 0; feed = block[from..].IndexOf(Lf))
+        {
+            if (IsBlank(block[lineStart..(from + feed)]))
+                return true;
+            lineStart = from += feed + 1;
+        }
+        return false;
     }
+
+    private static bool IsBlank(ReadOnlySpan<byte> line) => line.Length < 2 && (line.IsEmpty || line[0] == Cr);
+
+    private HeadLine[] More()
+    {
+        Array.Resize(ref _lines, _lines.Length * 2);
+        return _lines;
+    }
+
+    private ref byte Padded(ReadOnlySpan<byte> block)
+    {
+        Array.Clear(_short);
+        block.CopyTo(_short);
+        return ref MemoryMarshal.GetArrayDataReference(_short);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Where(Vector256<byte> low, Vector256<byte> high, byte wanted)
+    {
+        Vector256<byte> all = Vector256.Create(wanted);
+        return Vector256.Equals(low, all).ExtractMostSignificantBits() | ((ulong)Vector256.Equals(high, all).ExtractMostSignificantBits() << 32);
+    }
+
+    // What is below a space, line ends among them, and DEL.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Controls(Vector256<byte> bytes) =>
+        (Vector256.LessThan(bytes, Vector256.Create((byte)' ')) | Vector256.Equals(bytes, Vector256.Create((byte)0x7f))).ExtractMostSignificantBits();
 }

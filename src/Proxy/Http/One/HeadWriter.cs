@@ -73,23 +73,31 @@ internal sealed class HeadWriter
     /// <summary>All ordinary headers, Host among them. What a peer said of its own connection was taken off before; framing, and the end of ours, are left to the caller.</summary>
     public void PutHeaders(HeaderMap head, HeaderSpelling spelling, bool closing = false)
     {
-        bool proper = spelling == HeaderSpelling.ProperCase && head.Case is null;
-        for (int i = 0; i < head.End; i++)
+        bool proper = spelling == HeaderSpelling.ProperCase && head.Case is null, asIs = head.Case is null && !proper;
+        for (int i = 0; i < head.End;)
         {
-            if (!head.At(i, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
-                continue;
-            if (known is >= KnownHeader.Method and <= KnownHeader.Status)
-            {
-                if (known != KnownHeader.Authority)
-                    continue;
-                name = "host"u8;
-            }
-            else if (known == KnownHeader.TransferEncoding || (closing && known == KnownHeader.Connection))
-            {
-                continue;
-            }
-            PutLine(name, value, head.Case, proper);
+            if (asIs && head.TakeWhole(ref i, out ReadOnlySpan<byte> lines))
+                Put(lines);
+            else
+                PutOne(head, i++, proper, closing);
         }
+    }
+
+    private void PutOne(HeaderMap head, int index, bool proper, bool closing)
+    {
+        if (!head.At(index, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
+            return;
+        if (known is >= KnownHeader.Method and <= KnownHeader.Status)
+        {
+            if (known != KnownHeader.Authority)
+                return;
+            name = "host"u8;
+        }
+        else if (known == KnownHeader.TransferEncoding || (closing && known == KnownHeader.Connection))
+        {
+            return;
+        }
+        PutLine(name, value, head.Case, proper);
     }
 
     /// <summary>One header line.</summary>

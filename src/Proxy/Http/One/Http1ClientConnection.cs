@@ -146,7 +146,7 @@ public sealed class Http1ClientConnection : UpstreamConnection
     private void ReadHead(ref ReadOnlySpan<byte> rest)
     {
         HeadParser parser = HeadParser.OfThread;
-        bool complete = _scanned == 0 || _scanned > rest.Length || parser.Scanner.IsComplete(rest, _scanned);
+        bool complete = _scanned == 0 || _scanned > rest.Length || HeadScanner.IsComplete(rest, _scanned);
         int length = complete ? parser.Scanner.Scan(rest) : 0;
         if (length == 0)
         {
@@ -162,7 +162,7 @@ public sealed class Http1ClientConnection : UpstreamConnection
         map.Clear();
         HeadError error = length > _options.HeadBytesMax ? HeadError.TooLarge : parser.ParseResponse(head, _options, map, out Framing framing) is { Happened: true } e
             ? e
-            : Accept(map, framing, length, head.IndexOf((byte)'\n') + 1 + head.Count((byte)'\n'));
+            : Accept(map, framing, length, parser.Scanner.PlainBytes);
         if (error.Happened)
             Fail(ResetReason.ProtocolError, error.Detail);
     }

@@ -165,12 +165,15 @@ public sealed class Http1ServerConnection : DownstreamConnection
     private void ReadHead(ref ReadOnlySpan<byte> rest)
     {
         // RFC 9112 2.2: empty lines in front of a request are skipped.
-        int start = rest.IndexOfAnyExcept((byte)'\r', (byte)'\n');
-        rest = start < 0 ? default : rest[start..];
-        if (rest.IsEmpty)
-            return;
+        if (rest[0] is (byte)'\r' or (byte)'\n')
+        {
+            int start = rest.IndexOfAnyExcept((byte)'\r', (byte)'\n');
+            rest = start < 0 ? default : rest[start..];
+            if (rest.IsEmpty)
+                return;
+        }
         HeadParser parser = HeadParser.OfThread;
-        if (_scanned > 0 && _scanned <= rest.Length && !parser.Scanner.IsComplete(rest, _scanned))
+        if (_scanned > 0 && _scanned <= rest.Length && !HeadScanner.IsComplete(rest, _scanned))
         {
             Partial(rest);
             return;
@@ -232,7 +235,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
             return;
         }
         // A header field counts with one byte of its line's end.
-        _stream.CountPlain(head.IndexOf((byte)'\n') + 1 + head.Count((byte)'\n'));
+        _stream.CountPlain(parser.Scanner.PlainBytes);
         _stream.Note(map, framing);
         AnswerContinue(map, framing);
         bool end = !framing.Upgrade && !framing.Chunked && framing.Length == 0;

@@ -56,7 +56,7 @@ internal static class RequestFraming
         for (int at = map.IndexOf(KnownHeader.Connection, 0); at >= 0; at = map.IndexOf(KnownHeader.Connection, at + 1))
         {
             // Removing headers does not move values: the list stays where it is.
-            map.At(at, out _, out _, out ReadOnlySpan<byte> list);
+            map.At(at, out _, out ReadOnlySpan<byte> list);
             while (HeaderRules.NextToken(ref list, out ReadOnlySpan<byte> token))
             {
                 if (token.IsEmpty)
@@ -133,7 +133,10 @@ internal static class ResponseFraming
         bool upgrade = false;
         for (int at = map.IndexOf(KnownHeader.Connection, 0); at >= 0; at = map.IndexOf(KnownHeader.Connection, at + 1))
         {
-            map.At(at, out _, out _, out ReadOnlySpan<byte> list);
+            map.At(at, out _, out ReadOnlySpan<byte> list);
+            // What most servers say, who say something.
+            if (framing.Minor == 1 && list.SequenceEqual("keep-alive"u8))
+                continue;
             framing.Close |= HeaderRules.HasToken(list, "close"u8);
             upgrade |= HeaderRules.HasToken(list, "upgrade"u8);
             framing.KeepAlive |= framing.Minor == 0 && HeaderRules.HasToken(list, "keep-alive"u8);
@@ -162,16 +165,9 @@ internal static class LengthFraming
         bool coded = map.Has(KnownHeader.TransferEncoding), counted = map.Has(KnownHeader.ContentLength);
         if (!coded && !counted)
             return default;
-        framing.Chunked = coded && map.IndexOf(KnownHeader.TransferEncoding, map.IndexOf(KnownHeader.TransferEncoding, 0) + 1) < 0
-            && HeaderRules.SameText(map[KnownHeader.TransferEncoding], "chunked"u8);
-        if (counted)
-        {
-            int first = map.IndexOf(KnownHeader.ContentLength, 0);
-            bool valid = map.IndexOf(KnownHeader.ContentLength, first + 1) < 0
-                && HeaderRules.TryParseLength(map[KnownHeader.ContentLength], out framing.Length);
-            if (!valid)
-                return HeadError.Codec;
-        }
+        framing.Chunked = coded && map.TryGetOnly(KnownHeader.TransferEncoding, out ReadOnlySpan<byte> coding) && HeaderRules.SameText(coding, "chunked"u8);
+        if (counted && !(map.TryGetOnly(KnownHeader.ContentLength, out ReadOnlySpan<byte> length) && HeaderRules.TryParseLength(length, out framing.Length)))
+            return HeadError.Codec;
         if (coded && counted)
         {
             if (!framing.Chunked || !options.One.AllowChunkedLength)
