@@ -112,7 +112,7 @@ public sealed record MirrorPolicy
     public byte[] ClusterHeader { get; init; } = [];
 
     /// <summary>Which share.</summary>
-    public Fraction Share { get; init; } = Fraction.All;
+    public LiveShare Share { get; init; } = LiveShare.All;
 
     /// <summary>The copy's host keeps its name (else "-shadow" is added before the port).</summary>
     public bool KeepHost { get; init; }

@@ -12,6 +12,19 @@ public readonly record struct Fraction(uint Numerator, uint Denominator)
     public bool Includes(ulong random) => Numerator >= Denominator || random % Denominator < Numerator;
 }
 
+/// <summary>A share of requests that a runtime value may set anew at any time.</summary>
+/// <param name="Written">As configuration says it.</param>
+/// <param name="Key">The runtime value that says otherwise, in percent; empty for none.</param>
+/// <param name="Values">Where it is; null where nothing is asked.</param>
+public readonly record struct LiveShare(Fraction Written, string Key = "", RuntimeValues? Values = null)
+{
+    /// <summary>Every request.</summary>
+    public static LiveShare All => new(Fraction.All);
+
+    /// <summary>True where a random number falls into the share as it is now.</summary>
+    public bool Includes(ulong random) => (Values is null ? Written : Values.Share(Key, Written)).Includes(random);
+}
+
 /// <summary>Settings of HTTP filters for a route, resolved over route configuration, virtual host, route and weighted cluster when the table was published; the most specific won.</summary>
 public sealed class FilterSettings
 {
@@ -116,7 +129,7 @@ public sealed class Route
     public TlsMatch? Tls { get; init; }
 
     /// <summary>The share of requests that it takes; the others go on to the next route.</summary>
-    public Fraction Share { get; init; } = Fraction.All;
+    public LiveShare Share { get; init; } = LiveShare.All;
 
     /// <summary>What happens.</summary>
     public required RouteAction Action { get; init; }

@@ -7,7 +7,7 @@ using Message = Envoy.Config.Route.V3.RouteAction;
 namespace Lateen.Proxy.Xds;
 
 /// <summary>The forwarding action of a route, with its retries, mirrors and hash policies.</summary>
-internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTranslator filters, Rejections rejections)
+internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTranslator filters, RuntimeValues runtime, Rejections rejections)
 {
     private static readonly Dictionary<string, RetryOn> Conditions = new()
     {
@@ -219,7 +219,7 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
         {
             Cluster = p.Cluster.Length > 0 ? clusters.Handle(p.Cluster) : null,
             ClusterHeader = ValueTranslator.HeaderName(p.ClusterHeader),
-            Share = ValueTranslator.Fraction(p.RuntimeFraction, Fraction.All),
+            Share = ValueTranslator.Share(p.RuntimeFraction, runtime),
             KeepHost = p.DisableShadowHostSuffixAppend,
             TraceSampled = p.TraceSampled,
             HostRewrite = System.Text.Encoding.Latin1.GetBytes(p.HostRewriteLiteral),

@@ -56,7 +56,7 @@ internal sealed class ProxyAssembly
             Security = tls,
             Logs = new AccessLogTranslator(server.SinkOf, server.Workers.Count, runtime),
             Filters = filters,
-            Routes = new RouteTranslator(server.Clusters, filters) { Statistics = server.Statistics },
+            Routes = new RouteTranslator(server.Clusters, filters) { Statistics = server.Statistics, Runtime = runtime },
             Peers = new PeerHeaders(_bootstrap.Node.Id, _bootstrap.Node.Metadata),
             Decisions = server.Decisions,
             Metrics = new IstioMetrics(server.Workers.Count),

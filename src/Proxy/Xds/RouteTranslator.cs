@@ -15,6 +15,9 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
     private uint _bodyBytesMax = 4096;
     private bool _cutsParameters;
 
+    /// <summary>Values that shares may follow.</summary>
+    public RuntimeValues Runtime { get; init; } = RuntimeValues.None;
+
     /// <summary>Whether there is a cluster of a name, warm or not; null knows them all.</summary>
     public Func<string, bool>? KnowsCluster { get; set; }
 
@@ -152,7 +155,7 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             MetadataMatches = [.. match.DynamicMetadata.Select(m => MatcherTranslator.Metadata(m, rejections))],
             GrpcOnly = match.Grpc is not null,
             Tls = match.TlsContext is null ? null : new TlsMatch(match.TlsContext.Presented, match.TlsContext.Validated),
-            Share = ValueTranslator.Fraction(match.RuntimeFraction, Fraction.All),
+            Share = ValueTranslator.Share(match.RuntimeFraction, Runtime),
             Action = action,
             RequestHeaders = Mutations(route.RequestHeadersToAdd, route.RequestHeadersToRemove, rejections),
             ResponseHeaders = Mutations(route.ResponseHeadersToAdd, route.ResponseHeadersToRemove, rejections),
@@ -209,7 +212,7 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
         switch (route.ActionCase)
         {
             case RouteMessage.ActionOneofCase.Route_:
-                return new ForwardTranslator(clusters, filters, rejections).Forward(route.Route_, level.Host, level.Mirrors, settings);
+                return new ForwardTranslator(clusters, filters, Runtime, rejections).Forward(route.Route_, level.Host, level.Mirrors, settings);
             case RouteMessage.ActionOneofCase.Redirect:
                 return Redirect(route.Redirect, rejections);
             case RouteMessage.ActionOneofCase.DirectResponse:
@@ -253,7 +256,7 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
     }
 
     private List<MirrorPolicy> Mirrors(IEnumerable<Envoy.Config.Route.V3.RouteAction.Types.RequestMirrorPolicy> policies, Rejections rejections) =>
-        new ForwardTranslator(clusters, filters, rejections).Mirrors(policies);
+        new ForwardTranslator(clusters, filters, Runtime, rejections).Mirrors(policies);
 
     /// <summary>Header changes of one level.</summary>
     public static HeaderMutations Mutations(IReadOnlyList<Core.HeaderValueOption> add, IReadOnlyList<string> remove, Rejections rejections)

@@ -32,6 +32,10 @@ internal static class ValueTranslator
     /// <summary>A share that runtime keys could change; we take its default.</summary>
     public static Fraction Fraction(Core.RuntimeFractionalPercent? percent, Fraction absent) => percent is null ? absent : Fraction(percent.DefaultValue, absent);
 
+    /// <summary>A share of requests that a runtime value may set; all where there is none.</summary>
+    public static LiveShare Share(Core.RuntimeFractionalPercent? percent, RuntimeValues runtime) =>
+        percent is null ? LiveShare.All : new LiveShare(Fraction(percent, Routing.Fraction.All), percent.RuntimeKey, percent.RuntimeKey.Length > 0 ? runtime : null);
+
     /// <summary>A socket's address; notes a rejection where it is none.</summary>
     public static Address Address(Core.Address? address, Rejections rejections)
     {

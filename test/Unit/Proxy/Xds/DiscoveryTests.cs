@@ -1,0 +1,125 @@
+using Google.Protobuf.WellKnownTypes;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Net.Memory;
+using Xunit;
+
+namespace Lateen.Test.Unit.Proxy.Xds;
+
+/// <summary>Kinds of resources over a real discovery stream: listeners that can't be bound (LDS), virtual hosts (VHDS), filters' settings (ECDS), runtime values (RTDS), and how long they live.</summary>
+public sealed class DiscoveryTests
+{
+    private const string Types = "type.googleapis.com/", Forward = """{"match":{"prefix":"/"},"route":{"cluster":"up"}}""";
+
+    [Fact]
+    public void A_listener_whose_address_another_has_is_refused_with_a_reason_while_its_neighbours_serve()
+    {
+        using var rig = new DiscoveryRig();
+        ListeningSocket taken = rig.Host.AddLoop("other").Listen(new ListenOptions(Address.V4(0x0a000002, 9000), ReusePort: false), new Nobody());
+        rig.Discovery.Put("taken", DiscoveryRig.Listener("taken", 9000, DiscoveryRig.Filters() + "," + DiscoveryRig.Routes(Forward)));
+        rig.Discovery.Put("free", DiscoveryRig.Listener("free", 8080, DiscoveryRig.Filters() + "," + DiscoveryRig.Routes(Forward)));
+        rig.Settle();
+        string refusal = Assert.Single(rig.Discovery.Refusals);
+        Assert.StartsWith("Listener: ", refusal, StringComparison.Ordinal);
+        Assert.Contains("taken", refusal, StringComparison.Ordinal);
+        Assert.Contains("10.0.0.2:9000", refusal, StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 200", rig.Ask("/"), StringComparison.Ordinal);
+        // The address is free again, and the server says the same once more.
+        taken.Close();
+        rig.Discovery.Put("taken", DiscoveryRig.Listener("taken", 9000, DiscoveryRig.Filters() + "," + DiscoveryRig.Routes(Forward)));
+        rig.Settle();
+        Assert.Single(rig.Discovery.Refusals);
+        Assert.StartsWith("HTTP/1.1 200", rig.Ask("/", 9000), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Virtual_hosts_come_and_go_apart_from_their_routes()
+    {
+        using var rig = new DiscoveryRig();
+        rig.Discovery.Put("in", DiscoveryRig.Listener("in", 8080, DiscoveryRig.Filters() + ",\"rds\":{\"route_config_name\":\"r\",\"config_source\":{\"ads\":{},\"resource_api_version\":\"V3\"}}"));
+        rig.Discovery.Put("r", "{\"@type\":\"" + Types + "envoy.config.route.v3.RouteConfiguration\",\"name\":\"r\",\"vhds\":{\"config_source\":{\"ads\":{},\"resource_api_version\":\"V3\"}}}");
+        rig.Settle();
+        Host("/one", "one");
+        Assert.EndsWith("one", rig.Ask("/one"), StringComparison.Ordinal);
+        Host("/two", "two");
+        Assert.StartsWith("HTTP/1.1 404", rig.Ask("/one"), StringComparison.Ordinal);
+        Assert.EndsWith("two", rig.Ask("/two"), StringComparison.Ordinal);
+        rig.Discovery.Remove(Types + "envoy.config.route.v3.VirtualHost", "r/a");
+        rig.Settle();
+        Assert.StartsWith("HTTP/1.1 404", rig.Ask("/two"), StringComparison.Ordinal);
+        Assert.Empty(rig.Discovery.Refusals);
+
+        void Host(string path, string body)
+        {
+            rig.Discovery.Put("r/a", "{\"@type\":\"" + Types + "envoy.config.route.v3.VirtualHost\",\"name\":\"a\",\"domains\":[\"a\"],\"routes\":[{\"match\":{\"prefix\":\"" + path
+                + "\"},\"direct_response\":{\"status\":200,\"body\":{\"inline_string\":\"" + body + "\"}}}]}");
+            rig.Settle();
+        }
+    }
+
+    [Fact]
+    public void Settings_of_filters_are_waited_for_and_change_without_a_new_listener()
+    {
+        using var rig = new DiscoveryRig();
+        string discovered = """{"name":"mark","config_discovery":{"config_source":{"ads":{},"resource_api_version":"V3","initial_fetch_timeout":"0s"},"type_urls":["type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"]}},""";
+        rig.Discovery.Put("in", DiscoveryRig.Listener("in", 8080, DiscoveryRig.Filters(discovered) + "," + DiscoveryRig.Routes(Forward)));
+        rig.Settle();
+        Assert.Contains("TypedExtensionConfig mark", rig.Discovery.Asked);
+        Assert.Empty(rig.Ask("/"));
+        Mark("one");
+        rig.Ask("/");
+        Assert.Contains("x-mark: one", rig.Upstream.Requests[^1], StringComparison.Ordinal);
+        Mark("two");
+        rig.Ask("/");
+        Assert.Contains("x-mark: two", rig.Upstream.Requests[^1], StringComparison.Ordinal);
+        Assert.Empty(rig.Discovery.Refusals);
+
+        void Mark(string value)
+        {
+            rig.Discovery.Put("mark", "{\"@type\":\"" + Types + "envoy.config.core.v3.TypedExtensionConfig\",\"name\":\"mark\",\"typed_config\":{\"@type\":\"" + Types
+                + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation\",\"mutations\":{\"request_mutations\":[{\"append\":{\"header\":{\"key\":\"x-mark\",\"value\":\"" + value + "\"}}}]}}}");
+            rig.Settle();
+        }
+    }
+
+    [Fact]
+    public void A_share_of_a_route_follows_its_runtime_value()
+    {
+        using var rig = new DiscoveryRig("""
+            "layered_runtime":{"layers":[{"name":"live","rtds_layer":{"name":"live","rtds_config":{"ads":{},"resource_api_version":"V3"}}}]},
+            """);
+        string half = """{"match":{"prefix":"/","runtime_fraction":{"default_value":{"numerator":0},"runtime_key":"routing.new"}},"direct_response":{"status":200,"body":{"inline_string":"new"}}},""";
+        Value(0);
+        rig.Discovery.Put("in", DiscoveryRig.Listener("in", 8080, DiscoveryRig.Filters() + "," + DiscoveryRig.Routes(half + Forward)));
+        rig.Settle();
+        Assert.EndsWith("hi", rig.Ask("/"), StringComparison.Ordinal);
+        Value(100);
+        Assert.EndsWith("new", rig.Ask("/"), StringComparison.Ordinal);
+        Value(0);
+        Assert.EndsWith("hi", rig.Ask("/"), StringComparison.Ordinal);
+
+        void Value(int percent)
+        {
+            rig.Discovery.Put("live", "{\"@type\":\"" + Types + "envoy.service.runtime.v3.Runtime\",\"name\":\"live\",\"layer\":{\"routing.new\":" + percent + "}}");
+            rig.Settle();
+        }
+    }
+
+    [Fact]
+    public void What_lives_for_a_time_is_gone_when_nobody_renewed_it()
+    {
+        using var rig = new DiscoveryRig();
+        string listener = DiscoveryRig.Listener("in", 8080, DiscoveryRig.Filters() + "," + DiscoveryRig.Routes(Forward));
+        rig.Discovery.Put("in", listener, Duration.FromTimeSpan(TimeSpan.FromSeconds(10)));
+        rig.Network.Advance(8_000_000);
+        rig.Discovery.Put("in", listener, Duration.FromTimeSpan(TimeSpan.FromSeconds(10)));
+        rig.Network.Advance(8_000_000);
+        Assert.StartsWith("HTTP/1.1 200", rig.Ask("/"), StringComparison.Ordinal);
+        rig.Network.Advance(8_000_000);
+        Assert.Empty(rig.Ask("/"));
+    }
+
+    private sealed class Nobody : Acceptor
+    {
+        public override void OnAccepted(Transport transport) => transport.Close();
+    }
+}
