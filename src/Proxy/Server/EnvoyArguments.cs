@@ -107,6 +107,8 @@ public sealed record EnvoyArguments
         return error.Length == 0 ? result : null;
     }
 
+    private static readonly HashSet<string> Levels = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off"];
+
     private static readonly HashSet<string> Valued =
         ["-c", "--config-path", "--config-yaml", "--concurrency", "-l", "--log-level", "--service-node", "--service-cluster", "--drain-time-s", "--file-flush-interval-msec", "--mode", "--local-address-ip-version",
             "--drain-strategy", "--parent-shutdown-time-s", "--restart-epoch", "--base-id", "--socket-path"];
@@ -137,12 +139,12 @@ public sealed record EnvoyArguments
         {
             case "-c" or "--config-path": ConfigPath = value; break;
             case "--config-yaml": ConfigYaml = value; break;
-            case "-l" or "--log-level": LogLevel = value; break;
+            case "-l" or "--log-level" when Levels.Contains(value.ToLowerInvariant()): LogLevel = value.ToLowerInvariant(); break;
             case "--service-node": ServiceNode = value; break;
             case "--service-cluster": ServiceCluster = value; break;
             case "--local-address-ip-version" when value is "v4" or "v6": break;
             case "--mode" when value is "serve" or "validate" or "init_only": ValidateOnly = value == "validate"; break;
-            case "--concurrency" when Number(value, out int n): Concurrency = n; break;
+            case "--concurrency" when Number(value, out int n): Concurrency = Math.Max(1, n); break;
             case "--drain-strategy" when value is "gradual" or "immediate": DrainAtOnce = value == "immediate"; break;
             case "--parent-shutdown-time-s" when Number(value, out int n): ParentShutdownSeconds = n; break;
             case "--restart-epoch" when Number(value, out int n): RestartEpoch = n; break;

@@ -41,6 +41,15 @@ public static class ProxyProcess
         return 1;
     }
 
+    private static string BootstrapOf(string path)
+    {
+        if (path.Length == 0)
+            return "";
+        if (Directory.Exists(path))
+            throw new BootstrapException($"{path} is a folder; --config-path (-c) takes a file");
+        return File.Exists(path) ? File.ReadAllText(path) : throw new BootstrapException($"{path}: there is no such file");
+    }
+
     private static int Serve(EnvoyArguments arguments)
     {
         bool quiet = arguments.LogLevel is "off" or "critical" or "error";
@@ -49,7 +58,8 @@ public static class ProxyProcess
         var ground = new ThreadGround(workers, seed: 0, defect => Console.Error.WriteLine($"defect: {defect}"));
         using var server = new ProxyServer(new ProxyInputs
         {
-            Bootstrap = arguments.ConfigPath.Length > 0 ? File.ReadAllText(arguments.ConfigPath) : "",
+            Bootstrap = BootstrapOf(arguments.ConfigPath),
+            NeedsAdmin = true,
             BootstrapFile = arguments.ConfigPath,
             Overlay = arguments.ConfigYaml,
             NodeId = arguments.ServiceNode,
@@ -72,6 +82,8 @@ public static class ProxyProcess
         }
         string failure = "";
         server.Live += StartMemory.GiveBackLater;
+        if (!quiet)
+            server.Live += () => Console.Error.WriteLine($"serving: {server.Listeners.All.Count} listeners, {workers} workers, {(server.AdminAddress.Kind == Net.AddressKind.None ? "no admin page" : $"admin page http://{server.AdminAddress}")}");
         server.Quit = over.Set;
         server.Failed = why =>
         {
@@ -92,6 +104,8 @@ public static class ProxyProcess
             return Complain(missing);
         using HotRestart.RestartParent? parent = arguments.DisableHotRestart ? null : HotRestart.RestartParent.Begin(
             RestartName(arguments, arguments.RestartEpoch), ground.ListeningSockets, () => server.GiveWay(), over.Set);
+        if (parent is null && !arguments.DisableHotRestart && !quiet)
+            Console.Error.WriteLine($"another process has base id {arguments.BaseId} and epoch {arguments.RestartEpoch}: this one can't be restarted hot, and where both serve a port, each gets a part of the connections (see --base-id, --disable-hot-restart)");
         server.Start();
         over.Wait();
         return failure.Length > 0 ? Complain(failure) : 0;

@@ -43,6 +43,9 @@ public sealed record ProxyInputs
     /// <summary>Gives the sink of a log's path; null writes files.</summary>
     public Func<string, LogSink>? Sinks { get; init; }
 
+    /// <summary>Without its admin page it does not serve.</summary>
+    public bool NeedsAdmin { get; init; }
+
     /// <summary>Hears what an operator should read: one line each.</summary>
     public Action<string> Say { get; init; } = static _ => { };
 }
@@ -183,6 +186,11 @@ public sealed class ProxyServer : IDisposable
         }
         catch (ListenException e)
         {
+            if (_inputs.NeedsAdmin)
+            {
+                Failed?.Invoke($"admin: {e.Message}");
+                return;
+            }
             _inputs.Say($"the admin page can't listen: {e.Message}");
         }
         try

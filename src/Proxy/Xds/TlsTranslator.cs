@@ -266,10 +266,13 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
             return;
         if (message.Pkcs12 is not null || message.PrivateKeyProvider is not null)
             rejections.Add("pkcs12 and private_key_provider are not served: give certificate_chain and private_key");
+        int before = rejections.Reasons.Count;
         byte[]? chain = ValueTranslator.Data(message.CertificateChain, rejections), key = ValueTranslator.Data(message.PrivateKey, rejections);
         if (chain is null || key is null)
         {
-            rejections.Add($"Failed to load {(chain is null ? "certificate chain" : "private key")} from <inline>");
+            // What can't be read has been named.
+            if (rejections.Reasons.Count == before)
+                rejections.Add($"Failed to load {(chain is null ? "certificate chain" : "private key")} from <inline>");
             return;
         }
         string? password = ValueTranslator.Data(message.Password, rejections) is { Length: > 0 } p ? System.Text.Encoding.UTF8.GetString(p) : null;
