@@ -126,6 +126,27 @@ public sealed class StoreTests : IDisposable
     }
 
     [Fact]
+    public void A_death_at_any_byte_of_a_revision_leaves_the_one_before_and_the_next_is_written()
+    {
+        Store(out _).Apply(Put(Service("a", "a.com")));
+        string second = Path.Combine(_folder, "0000000002.yaml");
+        Store(out _).Apply(Put(Service("b", "b.com")));
+        byte[] whole = File.ReadAllBytes(second);
+        for (int written = 0; written <= whole.Length; written += 5)
+        {
+            File.Delete(second);
+            File.WriteAllBytes(second + ".tmp", whole[..written]);
+            ResourceStore again = Store(out Journal journal);
+            Assert.True(again.Restore().Accepted);
+            Assert.Equal(("a", 1), (Assert.Single(again.Current.Everything()).Name, journal.LastNumber));
+            Assert.True(again.Apply(Put(Service("c", "c.com"))).Accepted);
+            ResourceStore last = Store(out _);
+            Assert.True(last.Restore().Accepted);
+            Assert.Equal(["a", "c"], last.Current.Everything().Select(resource => resource.Name).Order(StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
     public void A_journal_that_cannot_be_written_refuses_the_change_and_loses_nothing()
     {
         var store = Store(out var journal);
