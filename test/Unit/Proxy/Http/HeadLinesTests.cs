@@ -1,5 +1,6 @@
 using System.Text;
 using Lateen.Proxy.Http;
+using Lateen.Test.Rigs.Codecs;
 using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Http;
