@@ -3,6 +3,7 @@ using Lateen.Config.Resources;
 using Lateen.ControlPlane.Ads;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
+using Lateen.Proxy.Server;
 using Lateen.Test.Rigs.Stage;
 
 namespace Lateen.Test.Scenarios.Orders;
@@ -184,7 +185,8 @@ internal sealed class OrderRun
         foreach (Pod pod in _mesh.Pods) pod.Log.Lines.Clear();
     }
 
-    private bool IsQuiet() => _replicas.TrueForAll(replica => replica.HasAll && replica.Process.IsSettled) && _replicas.Sum(replica => replica.Process.Control!.Streams.Open.Count(stream => stream.IsProxy && !stream.IsOver)) >= _mesh.Pods.Count;
+    // The stream of a proxy that died behind a cut is open until the network tells of it.
+    private bool IsQuiet() => _mesh.Pods.All(pod => pod.Proxy?.State == ProxyState.Live) && _replicas.TrueForAll(replica => replica.HasAll && replica.Process.IsSettled) && _replicas.Sum(replica => replica.Process.Control!.Streams.Open.Count(stream => stream.IsProxy && !stream.IsOver)) >= _mesh.Pods.Count;
 
     private string Unquiet(Replica replica) => replica.Process.Control is not { } control ? "away" : string.Create(CultureInfo.InvariantCulture,
         $"{(replica.HasAll ? "" : "behind, ")}generation {control.Streams.Generation} of {control.Generation}, {string.Join(", ", control.Streams.Open.Select(stream => $"{stream.ConnectionId} at {stream.SettledGeneration} waits for {string.Join(' ', stream.Session.Unasked)} {string.Join(' ', stream.Types.Select(type => AdsStreams.ShortName(type.Key) + " " + AdsStreams.StateOf(stream, type.Key)))}"))}");
