@@ -8,10 +8,12 @@
 //
 // Refused: a lock round shared state (nobody can say what a reader sees), an actor a proxy (a thousand mailboxes to keep in step).
 using System.Collections.Concurrent;
+using System.Text;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Compile;
+using Lateen.ControlPlane.Debug;
 using Lateen.ControlPlane.Findings;
 using Lateen.ControlPlane.Hosting;
 using Lateen.ControlPlane.Keys;
@@ -34,6 +36,7 @@ public sealed class ControlLoop
     private readonly ConcurrentQueue<StoreChange> _changes = new();
     private readonly SortedDictionary<string, ResourceView> _remotes = new(StringComparer.Ordinal);
     private readonly KeySets _keys;
+    private readonly MeshMetrics _mesh = new();
     private ViewCompiler _compiler;
     private ResourceView _seen;
     private DateTimeOffset _firstChange;
@@ -54,13 +57,14 @@ public sealed class ControlLoop
         _say = say ?? (_ => { });
         RootNamespace = options.RootNamespace;
         ClusterId = options.ClusterId;
+        Instance = options.Instance;
         var push = new PushOptions { DebounceQuiet = options.DebounceAfter, DebounceMax = options.DebounceMax };
         _fresh = () => new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, new Features(options.Environment));
         _compiler = _fresh();
         _debounce = new Debounce(push);
         Hub = new PushHub(push, generators);
         Metrics = new PilotMetrics(HttpDoors.Version, now);
-        Streams = new AdsStreams(Hub, Metrics, _say) { AgeMax = options.ConnectionAgeMax };
+        Streams = new AdsStreams(Hub, Metrics, stopwatch, _say) { AgeMax = options.ConnectionAgeMax, Inside = (stream, question, at) => Questions.Answer(this, stream, question, at) };
         Waits = new RevisionWaits(Streams);
         Configuration = new Configuration(store, Metrics, new ResourceFindings(options.Domain, options.RootNamespace, new Refusals(() => Hub.HeldOut)), () => _compiler.GatewayApiStatuses(), options.Kubernetes is not null);
         store.Changed += _changes.Enqueue;
@@ -78,6 +82,9 @@ public sealed class ControlLoop
 
     /// <summary>Name of the cluster that configuration comes from.</summary>
     public string ClusterId { get; }
+
+    /// <summary>Name of this replica.</summary>
+    public string Instance { get; }
 
     /// <summary>The trust domain of the mesh as its settings are written now.</summary>
     public string TrustDomain => _compiler.SettingsOf(_seen).TrustDomain;
@@ -105,6 +112,14 @@ public sealed class ControlLoop
 
     /// <summary>Generation of the view that is written now, pushed or not.</summary>
     public long Generation => _store.Current.Generation;
+
+    /// <summary>Every count in Prometheus' text form.</summary>
+    public string MetricsText(DateTimeOffset now)
+    {
+        var text = new StringBuilder(Metrics.Text(Streams, now));
+        _mesh.WriteTo(text, Hub.Snapshot, Configuration.View, _remotes.Count);
+        return text.ToString();
+    }
 
     /// <summary>Compiles anew although nothing changed, so that every proxy is looked at again.</summary>
     public void PushAgain(DateTimeOffset now)
@@ -163,7 +178,7 @@ public sealed class ControlLoop
         foreach (ResourceKey key in change.Keys)
         {
             bool isNew = change.Before.Find(key) is null, isGone = change.After.Find(key) is null;
-            Metrics.Changed(key.Kind.Name, isNew ? "add" : isGone ? "delete" : "update");
+            Metrics.Changed(key.Kind, isNew ? "add" : isGone ? "delete" : "update");
             // What is compiled together is named after the weightiest change in it.
             if (key.Kind == Kinds.Service && _cause == "endpoint") _cause = "service";
             else if (key.Kind.IsConfiguration) _cause = "config";

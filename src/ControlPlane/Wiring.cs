@@ -13,6 +13,7 @@ using Lateen.ControlPlane.Admission;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Cluster;
+using Lateen.ControlPlane.Debug;
 using Lateen.ControlPlane.Hosting;
 using Lateen.ControlPlane.Keys;
 using Lateen.ControlPlane.Mcp;
@@ -107,9 +108,10 @@ public static class Wiring
         var certificates = new CertificateService(keys.Authority, callers, impersonation);
         var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace), time);
         var ads = new AdsDoor(host.Writer, options.RequestBytesMax, new ConfigStreams(store, options.RootNamespace, options.RequestBytesMax));
-        var secure = new SecureDoor(ads, certificates, callers, time, Said);
-        Webhooks? webhooks = cluster is null ? null : new(new AdmissionDoor(host.Writer).AnswerAsync, new SecureConnections(serving, time, ofWorkloads: false));
-        var http = new HttpDoors(host.Writer, operators, new CitadelMetrics(keys.Authority, certificates.Counts, time), time);
+        var calls = new CallMetrics();
+        var secure = new SecureDoor(ads, certificates, callers, time, Said, calls);
+        Webhooks? webhooks = cluster is null ? null : new(new AdmissionDoor(host.Writer, time).AnswerAsync, new SecureConnections(serving, time, ofWorkloads: false));
+        var http = new HttpDoors(host.Writer, operators, new DebugAccess(host.Writer, callers, time), new CitadelMetrics(keys.Authority, certificates.Counts, time), calls, time);
         try
         {
             if (cluster is not null) await cluster.JoinOthersAsync(host.Writer, store, cancel);

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 namespace Lateen.ControlPlane.Admission;
 
 /// <summary>What API servers call over HTTPS (istiod's 15017).</summary>
-public sealed class AdmissionDoor(WriterLoop writer)
+public sealed class AdmissionDoor(WriterLoop writer, TimeProvider time)
 {
     // The API server sends objects of at most 3 MiB, twice when they change.
     private const int ReviewBytesMax = 8 << 20;
@@ -24,19 +24,25 @@ public sealed class AdmissionDoor(WriterLoop writer)
         _ => WriteAsync(context, StatusCodes.Status404NotFound, "404 page not found\n"),
     };
 
-    private static async Task ReviewAsync(HttpContext context, Func<HttpContext, string, Task> answer)
+    private async Task ReviewAsync(HttpContext context, Func<HttpContext, string, Task> answer)
     {
         (string body, bool isWhole) = await BodyAsync(context);
-        if (!isWhole) await WriteAsync(context, StatusCodes.Status413PayloadTooLarge, $"a review has at most {ReviewBytesMax} bytes\n");
-        else if (body.Length == 0) await WriteAsync(context, StatusCodes.Status400BadRequest, "no body found\n");
-        else if (context.Request.ContentType != "application/json") await WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "invalid Content-Type, want `application/json`\n");
+        if (!isWhole) await UnreadAsync(context, StatusCodes.Status413PayloadTooLarge, $"a review has at most {ReviewBytesMax} bytes\n");
+        else if (body.Length == 0) await UnreadAsync(context, StatusCodes.Status400BadRequest, "no body found\n");
+        else if (context.Request.ContentType != "application/json") await UnreadAsync(context, StatusCodes.Status415UnsupportedMediaType, "invalid Content-Type, want `application/json`\n");
         else await answer(context, body);
+    }
+
+    private async Task UnreadAsync(HttpContext context, int status, string text)
+    {
+        if (context.Request.Path.Value == "/validate") await writer.PostAsync((loop, _) => loop.Metrics.Webhooks.Unread(status), context.RequestAborted);
+        await WriteAsync(context, status, text);
     }
 
     private async Task JudgeAsync(HttpContext context, string body)
     {
         AdmissionVerdict verdict = AdmissionReviews.Answer(body);
-        if (verdict.Kind is { } kind) await writer.PostAsync((loop, _) => loop.Metrics.Validated(kind, verdict.Allowed), context.RequestAborted);
+        if (verdict.Kind is { } kind) await writer.PostAsync((loop, _) => loop.Metrics.Webhooks.Validated(kind, verdict.Allowed), context.RequestAborted);
         await WriteAsync(context, StatusCodes.Status200OK, verdict.Body);
     }
 
@@ -47,7 +53,14 @@ public sealed class AdmissionDoor(WriterLoop writer)
         await writer.PostAsync((loop, _) => asked.SetResult(Settings(loop)), context.RequestAborted);
         var (mesh, namespaces, mistake) = await asked.Task.WaitAsync(context.RequestAborted);
         if (mesh is null) await WriteAsync(context, StatusCodes.Status500InternalServerError, mistake);
-        else await WriteAsync(context, StatusCodes.Status200OK, InjectionReviews.Answer(body, context.Request.Path.Value!, mesh, namespaces).Body);
+        else
+        {
+            long started = time.GetTimestamp();
+            (string answer, InjectionOutcome outcome) = InjectionReviews.Answer(body, context.Request.Path.Value!, mesh, namespaces);
+            TimeSpan took = time.GetElapsedTime(started);
+            await writer.PostAsync((loop, _) => loop.Metrics.Webhooks.Injected(outcome, took), context.RequestAborted);
+            await WriteAsync(context, StatusCodes.Status200OK, answer);
+        }
     }
 
     private (MeshInjection? Mesh, Func<string, IReadOnlyDictionary<string, string>> Namespaces, string Mistake) Settings(ControlLoop loop)

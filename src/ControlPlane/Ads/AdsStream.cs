@@ -27,8 +27,9 @@ public sealed class TypeTrack
 /// <summary>One open discovery stream: its session, its times and nonces for those who watch, and how to wake its writer.</summary>
 public sealed class AdsStream(AdsSession session, string peer, long number, Action wake)
 {
-    private const int WatchedMax = 32;
+    private const int WatchedMax = 32, ToldMax = 16;
     private readonly Dictionary<string, TypeTrack> _types = [];
+    private readonly Queue<AdsResponse> _told = [];
     private volatile bool _isOver;
 
     /// <summary>The state machine.</summary>
@@ -49,8 +50,11 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     /// <summary>The store's generation of that moment; unlike revisions it counts pods and endpoints, too.</summary>
     public long SettledGeneration { get; internal set; }
 
-    /// <summary>False before the other side has introduced itself, and for the stream on which an agent asks for names alone, under its proxy's name.</summary>
-    public bool IsProxy => Session.Node is not null && !(_types.Count > 0 && _types.Keys.All(type => type == TypeUrls.NameTable));
+    /// <summary>False before the other side has introduced itself, for the stream on which an agent asks for names alone, under its proxy's name, and for those who only ask about others.</summary>
+    public bool IsProxy => Session.Node is not null && (_types.Count == 0 ? !IsAsking : _types.Keys.Any(type => type != TypeUrls.NameTable));
+
+    /// <summary>It has asked for a debug page.</summary>
+    public bool IsAsking { get; private set; }
 
     /// <summary>Some type was refused and has not changed since.</summary>
     public bool HasRefused => _types.Values.Any(type => type.Error is not null);
@@ -76,8 +80,18 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
         _ => throw new ArgumentException("not a discovery request", nameof(request)),
     };
 
+    /// <summary>Sends something beside its configuration; false when too much waits already.</summary>
+    internal bool Tell(AdsResponse response)
+    {
+        IsAsking = true;
+        if (_told.Count == ToldMax) return false;
+        _told.Enqueue(response);
+        return true;
+    }
+
     internal AdsResponse? Next(DateTimeOffset now)
     {
+        if (_told.TryDequeue(out AdsResponse? told)) return told;
         if (!Session.TryTake(out AdsResponse? response)) return null;
         TypeTrack track = Track(response.TypeUrl);
         (track.SentNonce, track.SentAt) = (response.Nonce, now);

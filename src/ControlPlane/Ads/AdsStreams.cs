@@ -1,14 +1,16 @@
 using Envoy.Service.Discovery.V3;
 using Google.Protobuf;
+using Lateen.Api.Grpc;
 using Lateen.ControlPlane.Metrics;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Push;
+using Lateen.Pilot.Scope;
 
 namespace Lateen.ControlPlane.Ads;
 
 /// <summary>The open streams of a control loop, and how far each is. Driven by the loop alone.</summary>
-public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string> say)
+public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, TimeProvider stopwatch, Action<string> say)
 {
     private readonly Dictionary<AdsSession, AdsStream> _streams = [];
     private long _opened;
@@ -86,26 +88,31 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
         metrics.Received(size);
         bool unknown = stream.Session.Node is null;
         AdsReply reply = stream.Receive(request, held, now);
-        if (unknown && stream.Session.Node is not null) say($"info\tads\t{stream.ConnectionId} connected from {stream.Peer}");
+        if (unknown && stream.Session.Node is not null) Introduced(stream);
         if (reply == AdsReply.Refusal)
         {
             metrics.Rejected(typeUrl);
             say($"warn\tads\t{stream.ConnectionId} refused {ShortName(typeUrl)}: {stream.Types[typeUrl].Error}");
         }
         if (reply == AdsReply.Expired) metrics.NonceExpired(typeUrl);
-        if (stream.Session.HasWork) stream.Wake();
+        if (Question.Of(request) is { } question && stream.Session.Rejection is null) Answer(stream, question, now);
+        if (stream.Session.HasWork || stream.IsAsking) stream.Wake();
         Settle(stream, now);
         if (stream.Session.Rejection is { } rejection) say($"warn\tads\t{stream.ConnectionId} rejected: {rejection}");
         return stream.Session.Rejection;
     }
 
+    /// <summary>Answers what is asked about the mesh itself (`istio.io/debug`); nobody does when null.</summary>
+    public Func<AdsStream, Question, DateTimeOffset, QuestionAnswer>? Inside { get; init; }
+
     /// <summary>The next response of a stream, made now from the newest snapshot; null when the proxy has all there is.</summary>
     public AdsResponse? Next(AdsStream stream, DateTimeOffset now)
     {
+        long started = stopwatch.GetTimestamp();
         AdsResponse? response = stream.Next(now);
         TellHeldOut();
         if (response is null) Settle(stream, now);
-        else metrics.Pushed(response.TypeUrl, response.Size);
+        else metrics.Pushed(response.TypeUrl, response.Size, stopwatch.GetElapsedTime(started));
         if (stream.Session.Unasked.Any()) _warmAt ??= now + hub.Options.WarmingMax;
         return response;
     }
@@ -182,6 +189,20 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, Action<string>
         TypeUrls.Authorization => "WADS",
         _ => typeUrl[(typeUrl.LastIndexOf('.') + 1)..],
     };
+
+    private void Introduced(AdsStream stream)
+    {
+        say($"info\tads\t{stream.ConnectionId} connected from {stream.Peer}");
+        if (stream.Session.Scope is { Node.Type: ProxyType.Sidecar, Targets.IsEmpty: true } scope) metrics.Untargeted(scope.Workload is not null);
+    }
+
+    private void Answer(AdsStream stream, Question question, DateTimeOffset now)
+    {
+        if (Inside is null) return;
+        QuestionAnswer answer = Inside(stream, question, now);
+        if (answer.Response is not { } response) stream.Session.Reject(answer.Status, answer.Refusal);
+        else if (!stream.Tell(response)) stream.Session.Reject(GrpcStatus.ResourceExhausted, "answers wait to be read");
+    }
 
     private void TellHeldOut()
     {

@@ -4,11 +4,12 @@ using Lateen.Citadel.Callers;
 using Lateen.Citadel.Service;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Grpc;
+using Lateen.ControlPlane.Metrics;
 
 namespace Lateen.ControlPlane.Certificates;
 
 /// <summary>istiod's 15012: discovery for those who prove who they are, and certificates.</summary>
-public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, CallerAuthentication callers, TimeProvider time, Action<string> say)
+public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, CallerAuthentication callers, TimeProvider time, Action<string> say, CallMetrics calls)
 {
     private const int RequestBytesMax = 256 << 10;
 
@@ -23,7 +24,10 @@ public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, Cal
         CallerEvidence evidence = EvidenceOf(call);
         if (call.Path == CertificateService.Path)
         {
-            await CertifyAsync(call, evidence);
+            long started = time.GetTimestamp();
+            calls.Started(call.Path);
+            GrpcStatus ended = await CertifyAsync(call, evidence);
+            calls.Handled(call.Path, ended, time.GetElapsedTime(started));
             return;
         }
         (Caller? caller, string problem) = await callers.AuthenticateAsync(evidence, time.GetUtcNow(), call.Aborted);
@@ -36,18 +40,20 @@ public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, Cal
         await ads.AnswerAsync(call, caller.Identities);
     }
 
-    private async Task CertifyAsync(GrpcCall call, CallerEvidence evidence)
+    private async Task<GrpcStatus> CertifyAsync(GrpcCall call, CallerEvidence evidence)
     {
         GrpcRead<IstioCertificateRequest> read = await call.ReadAsync(IstioCertificateRequest.Parser, RequestBytesMax, call.Aborted);
         if (read.Message is not { } request)
         {
-            call.End(read.Ended ? new(GrpcStatus.Internal, "the call has no message") : read.Refusal);
-            return;
+            GrpcEnding refusal = read.Ended ? new(GrpcStatus.Internal, "the call has no message") : read.Refusal;
+            call.End(refusal);
+            return refusal.Status;
         }
         CertificateAnswer answer = await InTurnAsync(request, evidence, call.Aborted);
         if (answer.Told.Length > 0) say($"warn\tcitadel\t{answer.Told}");
         if (answer.Response is { } response) await call.WriteAsync(response, call.Aborted);
         call.End(new(answer.Status, answer.Message));
+        return answer.Status;
     }
 
     private async Task<CertificateAnswer> InTurnAsync(IstioCertificateRequest request, CallerEvidence evidence, CancellationToken cancel)

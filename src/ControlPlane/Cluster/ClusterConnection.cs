@@ -19,6 +19,7 @@ public sealed class ClusterConnection : IAsyncDisposable
 {
     // Istio's names, so that an istiod of the same revision and this never write both.
     private const string StatusLease = "istio-gateway-status-leader-", DeploymentLease = "istio-gateway-deployment-";
+    private const string NamespaceLock = "istio-namespace-controller-election", AddressLock = "istio-ip-autoallocate", IngressLock = "istio-leader";
 
     private static readonly TimeSpan RemotePatience = TimeSpan.FromSeconds(30), LookAgain = TimeSpan.FromMinutes(1);
 
@@ -28,6 +29,9 @@ public sealed class ClusterConnection : IAsyncDisposable
     private readonly Action<string> _say;
     private LedWrites? _status;
     private LedWrites? _deployments;
+    private LedWrites? _namespaces;
+    private LedWrites? _addresses;
+    private LedWrites? _ingresses;
     private DeployedGateways? _gateways;
     private AuthoritySecret? _secret;
     private Authority? _authority;
@@ -92,8 +96,11 @@ public sealed class ClusterConnection : IAsyncDisposable
     {
         _authority = signing;
         _gateways = new DeployedGateways(_options, await VersionAsync(cancel), _say);
-        _status = new LedWrites(Client, _options, StatusLease + Revision, () => _ = loop.PostAsync((now, _) => WishStatus(now)).AsTask(), _time, _say);
-        _deployments = new LedWrites(Client, _options, DeploymentLease + Revision, () => Again(loop), _time, _say);
+        _status = Led(new LeaseLock(_options.RootNamespace, StatusLease + Revision), () => _ = loop.PostAsync((now, _) => WishStatus(now)).AsTask());
+        _deployments = Led(new LeaseLock(_options.RootNamespace, DeploymentLease + Revision), () => Again(loop));
+        _namespaces = Led(new ConfigMapLock(_options.RootNamespace, NamespaceLock, Revision), () => Again(loop));
+        _addresses = Led(new ConfigMapLock(_options.RootNamespace, AddressLock, Revision), () => Again(loop));
+        _ingresses = Led(new ConfigMapLock(_options.RootNamespace, IngressLock, Revision), () => Again(loop));
         _secret?.Follow(store, () => IsLeader, _time);
         signing.Replaced += _ => Again(loop);
         _again = _time.CreateTimer(_ => Again(loop), null, LookAgain, LookAgain);
@@ -116,9 +123,10 @@ public sealed class ClusterConnection : IAsyncDisposable
     {
         if (_again is not null) await _again.DisposeAsync();
         _secret?.Dispose();
-        if (_deployments is not null) await _deployments.DisposeAsync();
-        if (_status is not null) await _status.DisposeAsync();
-        (_deployments, _status) = (null, null);
+        LedWrites?[] all = [_ingresses, _addresses, _namespaces, _deployments, _status];
+        (_ingresses, _addresses, _namespaces, _deployments, _status) = (null, null, null, null, null);
+        foreach (LedWrites? led in all)
+            if (led is not null) await led.DisposeAsync();
     }
 
     /// <inheritdoc />
@@ -133,10 +141,23 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private string Revision => _options.Revision.Length == 0 ? "default" : _options.Revision;
 
+    private LedWrites Led(ElectionLock about, Action won) => new(Client, _options.Instance, about, won, _time, _say);
+
     private void Wish(ControlLoop loop)
     {
         WishStatus(loop);
         WishDeployments(loop);
+        WishAcrossRevisions(loop);
+    }
+
+    // What all revisions of a mesh would write alike.
+    private void WishAcrossRevisions(ControlLoop loop)
+    {
+        if (loop.Hub.Snapshot is not { } snapshot) return;
+        ResourceView view = loop.Configuration.View;
+        if (_namespaces?.IsLeader == true) _namespaces.Wish(NamespaceTrust.Of(view, snapshot, _authority!.Bundle.RootsPem));
+        if (_addresses?.IsLeader == true) _addresses.Wish(AllocatedStatus.Of(view, snapshot));
+        if (_ingresses?.IsLeader == true) _ingresses.Wish(IngressStatuses.Of(view, snapshot));
     }
 
     private void WishStatus(ControlLoop loop)
@@ -149,7 +170,6 @@ public sealed class ClusterConnection : IAsyncDisposable
         if (_deployments?.IsLeader != true || loop.Hub.Snapshot is not { } snapshot) return;
         ResourceView view = loop.Configuration.View;
         _deployments.Wish(ClassWish.Of(view, snapshot.Settings.Features));
-        _deployments.Wish(RootCertificates.Of(view, snapshot, _authority!.Bundle.RootsPem));
         _deployments.Wish(_gateways!.Wishes(view, snapshot, loop.Configuration.GatewayApiStatuses()));
     }
 
@@ -158,6 +178,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     {
         _gateways!.Forget();
         WishDeployments(control);
+        WishAcrossRevisions(control);
     }).AsTask();
 
     // 128 for 1.28; a server that does not say is taken for a new one.

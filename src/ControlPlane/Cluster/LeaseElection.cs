@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net.Http;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -6,7 +5,7 @@ using Lateen.Config.Sources.Kubernetes;
 
 namespace Lateen.ControlPlane.Cluster;
 
-/// <summary>One leader among replicas by a Lease of coordination.k8s.io, with the names and the rules of Kubernetes' own components, so that an istiod beside us takes part in it.</summary>
+/// <summary>One leader among replicas, by the rules of Kubernetes' own components.</summary>
 /// <remarks>
 /// Clocks of others are not trusted: a lease has run out when it was not renewed for its whole time as seen from here. Who cannot renew stops
 /// being the leader well before another may take over.
@@ -18,8 +17,7 @@ public sealed class LeaseElection : IAsyncDisposable
     private const int LeaseSeconds = 30;
 
     private readonly ApiClient _client;
-    private readonly string _path;
-    private readonly string _name;
+    private readonly ElectionLock _lock;
     private readonly string _identity;
     private readonly TimeProvider _time;
     private readonly Action<string> _say;
@@ -32,15 +30,13 @@ public sealed class LeaseElection : IAsyncDisposable
 
     /// <summary>Takes part in an election.</summary>
     /// <param name="client">The API server.</param>
-    /// <param name="ns">Where the lease lies.</param>
-    /// <param name="name">The lease.</param>
+    /// <param name="about">The object that has the record.</param>
     /// <param name="identity">Who this is; no two replicas may have the same.</param>
     /// <param name="time">The clock.</param>
     /// <param name="say">Takes a line for the log.</param>
-    public LeaseElection(ApiClient client, string ns, string name, string identity, TimeProvider time, Action<string> say)
+    public LeaseElection(ApiClient client, ElectionLock about, string identity, TimeProvider time, Action<string> say)
     {
-        (_client, _name, _identity, _time, _say) = (client, name, identity, time, say);
-        _path = $"/apis/coordination.k8s.io/v1/namespaces/{ns}/leases";
+        (_client, _lock, _identity, _time, _say) = (client, about, identity, time, say);
         _running = RunAsync(_stop.Token);
     }
 
@@ -67,43 +63,39 @@ public sealed class LeaseElection : IAsyncDisposable
             bool took = await TryAsync(cancel);
             if (took) _renewedAt = _time.GetUtcNow();
             _holds = took || (_holds && _time.GetUtcNow() - _renewedAt < RenewWithin);
-            if (led != _holds) _say(_holds ? $"info\tleader\t{_identity} leads {_name}" : $"warn\tleader\tleader election lock lost: {_name}");
+            if (led != _holds) _say(_holds ? $"info\tleader\t{_identity} leads {_lock.Name}" : $"warn\tleader\tleader election lock lost: {_lock.Name}");
             if (!led && _holds) Won?.Invoke();
             await Task.Delay(RetryEvery, _time, cancel);
         }
     }
 
-    // True when the lease is ours from now on.
+    // True when the lead is ours from now on.
     private async Task<bool> TryAsync(CancellationToken cancel)
     {
-        ApiResult<JsonDocument> read = await _client.GetAsync($"{_path}/{_name}", cancel);
-        if (read.Failure is { } failure) return failure.IsAbsent && await CreateAsync(cancel);
+        ApiResult<JsonDocument> read = await _client.GetAsync(_lock.Path, cancel);
+        if (read.Failure is { } failure) return failure.IsAbsent && await WriteAsync(HttpMethod.Post, _lock.Collection, _lock.Made(Record(null, 0)), cancel);
         using JsonDocument document = read.Value!;
-        JsonObject lease = JsonObject.Create(document.RootElement.Clone())!;
-        JsonObject spec = lease["spec"] as JsonObject ?? [];
-        (string Holder, string Renewed) now = ((string?)spec["holderIdentity"] ?? "", (string?)spec["renewTime"] ?? "");
-        if (now != _seen) (_seen, _seenAt) = (now, _time.GetUtcNow());
+        JsonObject present = JsonObject.Create(document.RootElement.Clone())!;
+        ElectionRecord now = _lock.Read(present);
+        if ((now.Holder, now.Renewed) != _seen) (_seen, _seenAt) = ((now.Holder, now.Renewed), _time.GetUtcNow());
         bool isOurs = now.Holder == _identity;
-        var lasts = TimeSpan.FromSeconds((int?)spec["leaseDurationSeconds"] ?? LeaseSeconds);
+        var lasts = TimeSpan.FromSeconds(now.Seconds > 0 ? now.Seconds : LeaseSeconds);
         if (!isOurs && now.Holder.Length > 0 && _time.GetUtcNow() - _seenAt < lasts) return false;
-        lease["spec"] = Spec(isOurs ? (string?)spec["acquireTime"] : null, ((int?)spec["leaseTransitions"] ?? 0) + (isOurs ? 0 : 1));
-        ApiResult<JsonDocument> written = await _client.SendAsync(HttpMethod.Put, $"{_path}/{_name}", lease.ToJsonString(), ApiClient.Json, cancel);
-        written.Value?.Dispose();
-        return written.Value is not null;
+        _lock.Put(present, Record(isOurs ? now.Acquired : null, now.Transitions + (isOurs ? 0 : 1)));
+        return await WriteAsync(HttpMethod.Put, _lock.Path, present, cancel);
     }
 
-    private async Task<bool> CreateAsync(CancellationToken cancel)
+    private async Task<bool> WriteAsync(HttpMethod method, string path, JsonObject written, CancellationToken cancel)
     {
-        var lease = new JsonObject { ["apiVersion"] = "coordination.k8s.io/v1", ["kind"] = "Lease", ["metadata"] = new JsonObject { ["name"] = _name }, ["spec"] = Spec(null, 0) };
-        ApiResult<JsonDocument> written = await _client.SendAsync(HttpMethod.Post, _path, lease.ToJsonString(), ApiClient.Json, cancel);
-        written.Value?.Dispose();
-        return written.Value is not null;
+        ApiResult<JsonDocument> answer = await _client.SendAsync(method, path, written.ToJsonString(), ApiClient.Json, cancel);
+        answer.Value?.Dispose();
+        return answer.Value is not null;
     }
 
-    private JsonObject Spec(string? acquired, int transitions)
+    private ElectionRecord Record(string? acquired, int transitions)
     {
-        string now = _time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
-        return new JsonObject { ["holderIdentity"] = _identity, ["leaseDurationSeconds"] = LeaseSeconds, ["acquireTime"] = acquired ?? now, ["renewTime"] = now, ["leaseTransitions"] = transitions };
+        string now = _lock.Time(_time.GetUtcNow());
+        return new(_identity, acquired is { Length: > 0 } ? acquired : now, now, LeaseSeconds, transitions);
     }
 
     private async Task ReleaseAsync()
@@ -111,8 +103,8 @@ public sealed class LeaseElection : IAsyncDisposable
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         try
         {
-            string body = """{"spec":{"holderIdentity":"","leaseDurationSeconds":1}}""";
-            (await _client.SendAsync(HttpMethod.Patch, $"{_path}/{_name}", body, ApiClient.MergePatch, patience.Token)).Value?.Dispose();
+            JsonObject released = _lock.Members(new ElectionRecord("", "", "", 1, 0));
+            (await _client.SendAsync(HttpMethod.Patch, _lock.Path, released.ToJsonString(), ApiClient.MergePatch, patience.Token)).Value?.Dispose();
         }
         catch (OperationCanceledException)
         {

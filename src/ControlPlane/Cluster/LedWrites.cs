@@ -2,7 +2,7 @@ using Lateen.Config.Sources.Kubernetes;
 
 namespace Lateen.ControlPlane.Cluster;
 
-/// <summary>One kind of writing that one of all replicas does: the lease by which it is chosen, and its writer.</summary>
+/// <summary>One kind of writing that one of all replicas does: the election by which it is chosen, and its writer.</summary>
 public sealed class LedWrites : IAsyncDisposable
 {
     private readonly LeaseElection _election;
@@ -10,14 +10,14 @@ public sealed class LedWrites : IAsyncDisposable
 
     /// <summary>Takes part in the election.</summary>
     /// <param name="client">The API server.</param>
-    /// <param name="options">The replica, and where leases lie.</param>
-    /// <param name="lease">The lease.</param>
+    /// <param name="instance">The replica.</param>
+    /// <param name="about">The object that has the election's record.</param>
     /// <param name="won">Called when this replica leads from now on, by any thread.</param>
     /// <param name="time">The clock.</param>
     /// <param name="say">Takes a line for the log.</param>
-    public LedWrites(ApiClient client, ControlPlaneOptions options, string lease, Action won, TimeProvider time, Action<string> say)
+    public LedWrites(ApiClient client, string instance, ElectionLock about, Action won, TimeProvider time, Action<string> say)
     {
-        var election = new LeaseElection(client, options.RootNamespace, lease, options.Instance, time, say);
+        var election = new LeaseElection(client, about, instance, time, say);
         (_election, _writer) = (election, new ClusterWriter(client, () => election.IsLeader, time, say));
         election.Won += won;
     }

@@ -29,7 +29,8 @@ public sealed class EntryAddresses
         return _last.Given;
     }
 
-    private static bool IsWanting(Resource<ServiceEntry> entry) =>
+    /// <summary>Whether an entry is to be given addresses.</summary>
+    public static bool IsWanting(Resource<ServiceEntry> entry) =>
         entry.Spec.Addresses.Count == 0 && entry.Spec.Resolution != ServiceEntry.Types.Resolution.None && entry.Labels.GetValueOrDefault(OptOut) != "false"
         && !Written(entry).Any() && entry.Spec.Hosts.Any(host => !host.StartsWith('*'));
 

@@ -9,21 +9,19 @@ namespace Lateen.ControlPlane.Debug;
 internal static class ConfigPages
 {
     public static DebugPage Configz(ControlLoop loop, QueryFields query, bool pretty) =>
-        ConnectionPages.Page(new JsonArray([.. Written(loop).Select(resource => (JsonNode)Json(resource))]), pretty);
+        ConnectionPages.Page(new JsonArray([.. Written(loop).Select(resource => (JsonNode)Served(resource))]), pretty);
 
     public static DebugPage Authorizationz(ControlLoop loop, QueryFields query, bool pretty) => ConnectionPages.Page(new JsonObject
     {
-        ["authorization_policies"] = new JsonObject
-        {
-            ["namespace_to_policies"] = ByNamespace(loop, Kinds.AuthorizationPolicy),
-            ["root_namespace"] = loop.RootNamespace,
-        },
+        ["authorization_policies"] = Policies(loop),
     }, pretty);
+
+    /// <summary>AuthorizationPolicies by namespace.</summary>
+    public static JsonObject Policies(ControlLoop loop) => new() { ["namespace_to_policies"] = ByNamespace(loop, Kinds.AuthorizationPolicy), ["root_namespace"] = loop.RootNamespace };
 
     public static DebugPage Telemetryz(ControlLoop loop, QueryFields query, bool pretty) => ConnectionPages.Page(new JsonObject
     {
-        ["namespace_to_telemetries"] = ByNamespace(loop, Kinds.Telemetry),
-        ["root_namespace"] = loop.RootNamespace,
+        ["telemetries"] = new JsonObject { ["namespace_to_telemetries"] = ByNamespace(loop, Kinds.Telemetry), ["root_namespace"] = loop.RootNamespace },
     }, pretty);
 
     public static DebugPage Resourcesz(ControlLoop loop, QueryFields query, bool pretty) =>
@@ -44,6 +42,18 @@ internal static class ConfigPages
 
     /// <summary>A resource as the JSON of a Kubernetes object.</summary>
     public static JsonObject Json(Resource resource) => JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(resource), indented: false))!.AsObject();
+
+    // With what the API server adds, which kubectl shows as well.
+    private static JsonObject Served(Resource resource)
+    {
+        JsonObject whole = Json(resource);
+        JsonObject metadata = whole["metadata"]!.AsObject();
+        (string Key, string Value)[] marks = [("uid", resource.Metadata.Uid), ("resourceVersion", resource.Metadata.ResourceVersion)];
+        foreach ((string key, string value) in marks.Where(mark => mark.Value.Length > 0)) metadata[key] = value;
+        if (resource.Metadata.Generation > 0) metadata["generation"] = resource.Metadata.Generation;
+        metadata.TryAdd("annotations", new JsonObject());
+        return whole;
+    }
 
     private static IEnumerable<Resource> Written(ControlLoop loop) =>
         loop.Configuration.Resources.Where(resource => IsIstios(resource.Kind)).OrderBy(resource => resource.Kind.Name, StringComparer.Ordinal)

@@ -45,14 +45,19 @@ internal static class RegistryPages
 
     public static DebugPage Networkz(ControlLoop loop, QueryFields query, bool pretty)
     {
-        var gateways = View(loop).NetworkGateways;
-        if (gateways.IsEmpty) return DebugPage.Json("null");
-        return ConnectionPages.Page(new JsonArray([.. gateways.Select(gateway => (JsonNode)gateway.ToString()!)]), pretty);
+        return Gateways(loop) is { } gateways ? ConnectionPages.Page(gateways, pretty) : DebugPage.Json("null");
     }
+
+    /// <summary>The gateways of other networks; null where there are none.</summary>
+    public static JsonArray? Gateways(ControlLoop loop) => View(loop).NetworkGateways.IsEmpty ? null : new([.. View(loop).NetworkGateways.Select(gateway => (JsonNode)new JsonObject
+    {
+        ["Network"] = gateway.Network, ["Cluster"] = gateway.ClusterId, ["Addr"] = gateway.Address, ["Port"] = gateway.Port, ["HBONEPort"] = gateway.HbonePort,
+    })]);
 
     private static RegistryView View(ControlLoop loop) => loop.Hub.Snapshot?.Registry ?? RegistryView.Empty;
 
-    private static JsonObject Row(Service service)
+    /// <summary>One service.</summary>
+    public static JsonObject Row(Service service)
     {
         var row = new JsonObject { ["Attributes"] = Attributes(service) };
         if (!service.Ports.IsEmpty) row["ports"] = new JsonArray([.. service.Ports.Select(port => (JsonNode)Port(port))]);
@@ -107,7 +112,7 @@ internal static class RegistryPages
 
     private static JsonObject Row(Endpoint endpoint) => new()
     {
-        ["Labels"] = Labels(endpoint.Labels),
+        ["Labels"] = Labels(endpoint),
         ["Addresses"] = Strings(endpoint.Addresses),
         ["ServicePortName"] = endpoint.PortName,
         ["LegacyClusterPortKey"] = 0,
@@ -151,6 +156,14 @@ internal static class RegistryPages
     };
 
     private static string Provider(Service service) => service.Source == ServiceSource.Kubernetes ? "Kubernetes" : "External";
+
+    // Where a labelled endpoint stands is among its labels, its network even where it has none.
+    private static JsonObject? Labels(Endpoint endpoint)
+    {
+        JsonObject? labels = Labels(endpoint.Labels);
+        if (labels?.ContainsKey("topology.istio.io/cluster") == true) labels.TryAdd("topology.istio.io/network", endpoint.Network);
+        return labels;
+    }
 
     private static JsonObject? Labels(IReadOnlyDictionary<string, string> labels) =>
         labels.Count == 0 ? null : new JsonObject([.. labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => KeyValuePair.Create(label.Key, (JsonNode?)label.Value))]);

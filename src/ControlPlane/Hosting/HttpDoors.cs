@@ -6,9 +6,9 @@ using Microsoft.AspNetCore.Http;
 namespace Lateen.ControlPlane.Hosting;
 
 /// <summary>Who answers which path on the two HTTP addresses.</summary>
-public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, CitadelMetrics citadel, TimeProvider time)
+public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, DebugAccess access, CitadelMetrics citadel, CallMetrics calls, TimeProvider time)
 {
-    private readonly DebugDoor _debug = new(writer);
+    private readonly DebugDoor _debug = new(writer, access);
 
     /// <summary>Version of this build, as `/version` and the metrics have it.</summary>
     public static string Version { get; } = typeof(HttpDoors).Assembly.GetName().Version?.ToString(3) ?? "unknown";
@@ -40,9 +40,9 @@ public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, Citadel
 
     private async Task MetricsAsync(HttpContext context)
     {
-        string text = await writer.AskAsync((loop, _) => loop.Metrics.Text(loop.Streams, time.GetUtcNow()), context.RequestAborted);
+        string text = await writer.AskAsync((loop, _) => loop.MetricsText(time.GetUtcNow()), context.RequestAborted);
         context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
-        await context.Response.WriteAsync(text + citadel.Text(), context.RequestAborted);
+        await context.Response.WriteAsync(text + citadel.Text() + calls.Text(), context.RequestAborted);
     }
 
     private static Task VersionAsync(HttpContext context)

@@ -32,9 +32,10 @@ public sealed class PilotMetrics
     private readonly HistogramFamily _convergence = new("pilot_proxy_convergence_time", "Time from a change to the moment a proxy was sent it and answered.", Seconds);
     private readonly GaugeFamily _services = new("pilot_services", "Services known.");
     private readonly GaugeFamily _virtualServices = new("pilot_virt_services", "VirtualServices known.");
-    private readonly CounterFamily _cfgEvents = new("pilot_k8s_cfg_events", "Resources that changed, by kind.", "event", "type");
-    private readonly CounterFamily _validationPassed = new("galley_validation_passed", "Resources that were accepted.", "group", "version", "resource");
-    private readonly CounterFamily _validationFailed = new("galley_validation_failed", "Resources that were refused.", "group", "version", "resource", "reason");
+    private readonly CounterFamily _cfgEvents = new("pilot_k8s_cfg_events", "Resources of configuration that changed, by kind.", "event", "type");
+    private readonly CounterFamily _regEvents = new("pilot_k8s_reg_events", "Resources of the registry that changed, by kind.", "event", "type");
+    private readonly CounterFamily _untargeted = new("pilot_k8s_proxies_with_no_service_targets", "Proxies that came and are no service's.", "reason");
+    private readonly HistogramFamily _pushTime = new("pilot_xds_push_time", "Time to make a response, by type.", Seconds, "type");
     private readonly GaugeFamily _build = new("istio_build", "Component and version.", "component", "tag");
     private readonly GaugeFamily _info = new("pilot_info", "Version of the control plane.", "version");
     private readonly GaugeFamily _uptime = new("istiod_uptime_seconds", "Seconds since the start.");
@@ -49,10 +50,14 @@ public sealed class PilotMetrics
         _info.Set(1, version);
     }
 
+    /// <summary>What API servers asked.</summary>
+    public WebhookMetrics Webhooks { get; } = new();
+
     /// <summary>A response went out.</summary>
-    public void Pushed(string typeUrl, int bytes)
+    public void Pushed(string typeUrl, int bytes, TimeSpan took)
     {
         string type = AdsStreams.ShortName(typeUrl).ToLowerInvariant();
+        _pushTime.Record(took.TotalSeconds, type);
         _pushes.Add(1, type);
         _size.Record(bytes, type);
     }
@@ -87,20 +92,16 @@ public sealed class PilotMetrics
     public void NonceExpired(string typeUrl) => _expired.Add(1, AdsStreams.ShortName(typeUrl).ToLowerInvariant());
 
     /// <summary>A resource changed.</summary>
-    public void Changed(string kind, string action)
+    public void Changed(ResourceKind kind, string action)
     {
-        _cfgEvents.Add(1, action, kind);
-        _inbound.Add(1, kind switch { "EndpointSlice" or "Endpoints" => "eds", "Service" => "svc", _ => "config" });
+        if (kind.IsConfiguration) _cfgEvents.Add(1, action, kind.Name);
+        else _regEvents.Add(1, action, kind.Name);
+        _inbound.Add(1, kind.Name switch { "EndpointSlice" or "Endpoints" => "eds", "Service" => action == "delete" ? "svcdelete" : "svc", _ => "config" });
     }
 
-    /// <summary>A resource was accepted or refused.</summary>
-    public void Validated(ResourceKind kind, bool accepted)
-    {
-        // istiod's plural is naive, and dashboards know it so.
-        string resource = kind.Name.ToLowerInvariant() + "s";
-        if (accepted) _validationPassed.Add(1, kind.Group, kind.Versions[0], resource);
-        else _validationFailed.Add(1, kind.Group, kind.Versions[0], resource, "invalid_resource");
-    }
+    /// <summary>A proxy came that runs beside no service's endpoint.</summary>
+    /// <param name="isKnown">Its pod is known: no service selects it.</param>
+    public void Untargeted(bool isKnown) => _untargeted.Add(1, isKnown ? "no_service" : "no_pod");
 
     /// <summary>A snapshot was compiled.</summary>
     public void Compiled(string cause, TimeSpan waited, TimeSpan took, int serviceCount, int virtualServiceCount)
@@ -124,10 +125,12 @@ public sealed class PilotMetrics
         var text = new StringBuilder(8192);
         MetricFamily[] families =
         [
-            _validationFailed, _validationPassed, _build, _uptime, _debounce, _inbound, _info, _cfgEvents, _convergence, _triggers, _compile, _services, _faults, _rejects, _virtualServices,
+            _build, _uptime, _debounce, _inbound, _info, _cfgEvents, _convergence, _triggers, _compile, _services, _faults, _rejects, _virtualServices,
             _connected, _cdsReject, _size, _edsReject, _expired, _ldsReject, _pushes, _rdsReject, _largest,
+            _regEvents, _untargeted, _pushTime,
         ];
         foreach (MetricFamily family in families) family.WriteTo(text);
+        Webhooks.WriteTo(text);
         return text.ToString();
     }
 }

@@ -44,7 +44,7 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
         ResourceView before = store.Current;
         ApplyResult result = Applied(asked, out IReadOnlyList<Resource> resources, out DiagnosticBag found);
         if (result.Accepted && !asked.DryRun) Remember(result, now);
-        foreach (Resource resource in resources) metrics.Validated(resource.Kind, result.Accepted);
+        foreach (Resource resource in resources) metrics.Webhooks.Validated(resource.Kind, result.Accepted);
         ObjectOutcome[] outcomes = result.Accepted ? [.. resources.Select(resource => ObjectRows.Outcome(resource.Key, Outcome(resource.Key, before, result)))] : [];
         IEnumerable<Diagnostic> said = asked.Observed ? [] : result.Accepted ? findings.OfChange(resources, before, result.View) : resources.SelectMany(resource => findings.AtOnce(resource, before));
         return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(said).Select(ObjectRows.Finding)]);

@@ -46,6 +46,9 @@ public sealed class InjectionConfig
     /// <summary>Settings of the installation.</summary>
     public JsonObject Values { get; }
 
+    /// <summary>Templates as they are written, by name.</summary>
+    public IReadOnlyDictionary<string, string> Texts => _texts;
+
     /// <summary>Names of templates.</summary>
     public IEnumerable<string> TemplateNames => _texts.Keys;
 

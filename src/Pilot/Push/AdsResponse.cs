@@ -17,6 +17,12 @@ public sealed class AdsResponse
         for (var i = 0; i < PieceCount; i++) Size += Piece(i).Length;
     }
 
+    /// <summary>A response that was made as a message: what is told to one alone.</summary>
+    public static AdsResponse Of(DiscoveryResponse message) => new(false, message.TypeUrl, message.Nonce, message.ToByteArray(), [], []);
+
+    /// <summary>The same in the incremental form.</summary>
+    public static AdsResponse Of(DeltaDiscoveryResponse message) => new(true, message.TypeUrl, message.Nonce, message.ToByteArray(), [], []);
+
     /// <summary>A DeltaDiscoveryResponse rather than a DiscoveryResponse.</summary>
     public bool IsIncremental { get; }
 

@@ -62,6 +62,9 @@ public sealed class AdsSession
     /// <summary>The gRPC status that goes with <see cref="Rejection"/>.</summary>
     public GrpcStatus RejectionStatus { get; private set; } = GrpcStatus.InvalidArgument;
 
+    /// <summary>The stream must be closed: somebody beside the protocol says why.</summary>
+    public void Reject(GrpcStatus status, string why) => (Rejection, RejectionStatus) = (why, status);
+
     /// <summary>Whether <see cref="TryTake"/> may have something. It may turn out to be nothing new.</summary>
     public bool HasWork => Rejection is null && Scope is not null && _inOrder.Exists(IsTakeable);
 
@@ -210,7 +213,6 @@ public sealed class AdsSession
     {
         isNew = false;
         if (_watches.TryGetValue(typeUrl, out var known)) return known;
-        if (typeUrl.StartsWith(TypeUrls.Debug, StringComparison.Ordinal)) return RefuseDebug();
         // A type that nobody generates gets no answer: a proxy of another version may ask for what we never heard of.
         if (!_hub.Generates(typeUrl)) return null;
         if (_watches.Count >= _hub.Options.WatchedTypesMax)
@@ -224,14 +226,6 @@ public sealed class AdsSession
         var at = _inOrder.FindIndex(other => TypeUrls.PushOrder(other.TypeUrl) > TypeUrls.PushOrder(typeUrl));
         _inOrder.Insert(at < 0 ? _inOrder.Count : at, watch);
         return watch;
-    }
-
-    // What the control plane knows of others is for those of its own namespace. They find it on the debug pages.
-    private WatchedType? RefuseDebug()
-    {
-        if (Node?.VerifiedIdentity is not { } identity) (Rejection, RejectionStatus) = ("authentication required", GrpcStatus.Unauthenticated);
-        else if (identity.Namespace != Scope?.Snapshot.Settings.RootNamespace) (Rejection, RejectionStatus) = ($"the debug info is not available for current identity: \"{identity}\"", GrpcStatus.PermissionDenied);
-        return null;
     }
 
     private void Begin(WatchedType watch, DeltaDiscoveryRequest request, HeldVersions held)

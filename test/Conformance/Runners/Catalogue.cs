@@ -14,7 +14,7 @@ public static class Catalogue
         new Validation.ApiValidationRunner(),
         new Validation.CrdValidationRunner(),
         new Validation.GatewayApiValidationRunner(),
-        new Validation.IstiodLiveRunner(),
+        new Live.IstiodLiveRunner(),
         new Validation.AnalyzeRunner(),
         new Validation.IstioctlRunner(),
         new Validation.IstioctlFolderRunner(),

@@ -1,6 +1,9 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using Envoy.Config.Core.V3;
 using Google.Protobuf;
@@ -8,12 +11,19 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Lateen.Test.Rigs.Discovery;
 
+/// <summary>How a client proves who it is, and whom it believes.</summary>
+/// <param name="Roots">The authorities whose servers it speaks to.</param>
+/// <param name="Token">A bearer token, or none.</param>
+/// <param name="Shown">A certificate with its key, or none.</param>
+internal sealed record ClientProof(X509Certificate2Collection Roots, string? Token = null, X509Certificate2? Shown = null);
+
 /// <summary>A gRPC client of one bidirectional stream, over a real HTTP/2 connection with prior knowledge.</summary>
 internal sealed class AdsClient : IAsyncDisposable
 {
     public const string StateOfTheWorld = "StreamAggregatedResources", Delta = "DeltaAggregatedResources";
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
+    private const string Service = "envoy.service.discovery.v3.AggregatedDiscoveryService";
     private readonly HttpClient _http;
     private readonly Channel<byte[]> _requests = Channel.CreateUnbounded<byte[]>();
     private readonly HttpResponseMessage _response;
@@ -28,7 +38,23 @@ internal sealed class AdsClient : IAsyncDisposable
         Metadata = new Struct { Fields = { ["CLUSTER_ID"] = Value.ForString("Kubernetes"), ["NAMESPACE"] = Value.ForString(inNamespace), ["ISTIO_VERSION"] = Value.ForString("1.30.0") } },
     };
 
-    public static async Task<AdsClient> OpenAsync(string authority, string method, string? socket = null, string service = "envoy.service.discovery.v3.AggregatedDiscoveryService")
+    /// <summary>Over TLS, to istiod by its name in a cluster, wherever it is.</summary>
+    public static Task<AdsClient> OpenSecureAsync(string address, string method, ClientProof proof)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.AddRange(proof.Roots);
+        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy } };
+        if (proof.Shown is { } shown) handler.SslOptions.ClientCertificates = [shown];
+        handler.ConnectCallback = async (_, cancel) =>
+        {
+            var connection = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            await connection.ConnectAsync(IPEndPoint.Parse(address), cancel);
+            return new NetworkStream(connection, ownsSocket: true);
+        };
+        return OpenAsync(handler, "https://istiod.istio-system.svc", method, proof.Token);
+    }
+
+    public static Task<AdsClient> OpenAsync(string authority, string method, string? socket = null, string service = Service)
     {
         var handler = new SocketsHttpHandler { UseProxy = false };
         if (socket is not null)
@@ -40,15 +66,21 @@ internal sealed class AdsClient : IAsyncDisposable
                 return new NetworkStream(connection, ownsSocket: true);
             };
         }
+        return OpenAsync(handler, $"http://{authority}", method, token: null, service);
+    }
+
+    private static async Task<AdsClient> OpenAsync(SocketsHttpHandler handler, string origin, string method, string? token, string service = Service)
+    {
         var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         var requests = Channel.CreateUnbounded<byte[]>();
-        var request = new HttpRequestMessage(HttpMethod.Post, $"http://{authority}/{service}/{method}")
+        var request = new HttpRequestMessage(HttpMethod.Post, $"{origin}/{service}/{method}")
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
             Content = new Frames(requests.Reader),
         };
         request.Headers.TE.ParseAdd("trailers");
+        if (token is not null) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         HttpResponseMessage response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Patience);
         return new AdsClient(http, response, await response.Content.ReadAsStreamAsync(), requests);
     }

@@ -15,6 +15,7 @@ using Lateen.ControlPlane;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Hosting;
+using Lateen.ControlPlane.Metrics;
 using Lateen.Test.Unit.Citadel;
 using Microsoft.AspNetCore.Http;
 using Xunit;
@@ -37,7 +38,7 @@ public sealed class SecureDoorTests : IAsyncLifetime
         var callers = new CallerAuthentication([new IssuedTokens(new TokenRule(TokenIssuer.Issuer, [TokenIssuer.Audience], static () => "cluster.local"), () => keys)], []);
         _certificates = new CertificateService(_authority, callers, Impersonation.Nobody);
         var ads = new AdsDoor(_host.Writer, 4 << 20);
-        var secure = new SecureDoor(ads, _certificates, callers, TimeProvider.System, _said.Add);
+        var secure = new SecureDoor(ads, _certificates, callers, TimeProvider.System, _said.Add, new CallMetrics());
         RequestDelegate none = _ => Task.CompletedTask;
         var options = new ControlPlaneOptions { StateFolder = "", HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" };
         var security = new SecureConnections(new ServingCertificates(_authority, ServingCertificates.HostsOf("istio-system"), TimeProvider.System), TimeProvider.System);

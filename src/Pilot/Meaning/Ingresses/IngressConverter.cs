@@ -59,7 +59,8 @@ public sealed class IngressConverter
             [.. rules.Select(group => RuleOf(group.Key, [.. group.Select(entry => (entry.ingress, entry.rule))], registry, settings))]);
     }
 
-    private static bool IsOurs(Written ingress, IReadOnlyList<Resource<IngressClass>> classes, MeshConfig mesh)
+    /// <summary>Whether an Ingress is for this mesh to serve.</summary>
+    public static bool IsOurs(Written ingress, IReadOnlyList<Resource<IngressClass>> classes, MeshConfig mesh)
     {
         if (mesh.IngressControllerMode == Mode.Off) return false;
         if (ingress.Metadata.Annotations.TryGetValue(ClassAnnotation, out var annotated))

@@ -40,6 +40,14 @@ public abstract class RowsRunner : FolderRunner
         }
     }
 
+    /// <summary>Takes verdicts on a file that is no table of rows.</summary>
+    protected void Add(string file, IEnumerable<CaseResult> verdicts)
+    {
+        if (!File.Exists(Path.Combine(_path, file))) return;
+        _played.Add(file);
+        _results.AddRange(verdicts);
+    }
+
     /// <summary>The difference of two values; null where they are equal.</summary>
     protected static string? Differs<T>(T expected, T found) => EqualityComparer<T>.Default.Equals(expected, found) ? null : $"expected {expected}, found {found}";
 }

@@ -24,7 +24,7 @@ public sealed class LeaseElectionTests : IAsyncDisposable
 
     private LeaseElection Replica(string name)
     {
-        var replica = new LeaseElection(new ApiClient(_server, MemoryApiServer.Address), "istio-system", "lock", name, _time, _said.Enqueue);
+        var replica = new LeaseElection(new ApiClient(_server, MemoryApiServer.Address), new LeaseLock("istio-system", "lock"), name, _time, _said.Enqueue);
         _replicas.Add(replica);
         return replica;
     }

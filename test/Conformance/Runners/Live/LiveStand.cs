@@ -1,0 +1,74 @@
+using System.Security.Cryptography.X509Certificates;
+using Lateen.Citadel.Authorities;
+using Lateen.Citadel.Tokens;
+using Lateen.Config.Sources.Kubernetes.Access;
+using Lateen.ControlPlane;
+using Lateen.Test.Unit.Config.Sources.Kubernetes;
+using Lateen.Test.Unit.ControlPlane;
+
+namespace Lateen.Test.Conformance.Runners.Live;
+
+/// <summary>A control plane with open ports on the recorded cluster. It takes tokens of its own issuer and certificates of its own authority.</summary>
+internal sealed class LiveStand : IDisposable
+{
+    // Ten times as fast: what is looked at each half minute is looked at each three seconds.
+    private const string Any = "127.0.0.1:0";
+    private readonly string _folder = Directory.CreateTempSubdirectory("lateen-live-").FullName;
+    private readonly TokenIssuer _issuer = TokenIssuer.Create();
+    private readonly SigningBundle _authority;
+    private readonly Authority _signing;
+    private readonly RunningControlPlane _running;
+
+    public LiveStand(LiveWorld world)
+    {
+        Cluster.Put(world.Yaml);
+        foreach (string ns in new[] { "istio-system", "default" }) Cluster.Put($"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {ns}}}\n");
+        string keys = Path.Combine(_folder, "keys"), authority = Path.Combine(_folder, "cacerts");
+        File.WriteAllText(keys, _issuer.KeySetText);
+        var bounds = new AuthorityOptions();
+        _authority = RootRotation.First("cluster.local", bounds, TimeProvider.System.GetUtcNow());
+        _signing = new Authority(_authority, bounds);
+        new KeyFolder(authority).Write(_authority);
+        ClusterAccess access = Cluster.OpenAsync().GetAwaiter().GetResult();
+        _running = Wiring.StartAsync(new ControlPlaneOptions
+        {
+            StateFolder = Path.Combine(_folder, "state"), TokenKeysFile = keys, AuthorityFolder = authority, Kubernetes = access, Instance = "istiod-0",
+            HttpAddress = Any, GrpcAddress = Any, SecureGrpcAddress = Any, MonitoringAddress = Any, HttpsAddress = Any,
+        }, new FastTime(10, TimeProvider.System.GetUtcNow()), CancellationToken.None).GetAwaiter().GetResult();
+        Cluster.Webhook = At.Https!;
+    }
+
+    /// <summary>The cluster.</summary>
+    public LiveCluster Cluster { get; } = new();
+
+    /// <summary>The ports.</summary>
+    public ControlPlaneAddress At => _running.Address;
+
+    /// <summary>A token of the account that the recording asked with.</summary>
+    public string Token => _issuer.Issue("shop", "productpage", "p", TimeProvider.System.GetUtcNow());
+
+    /// <summary>The authorities that clients believe.</summary>
+    public X509Certificate2Collection Roots => [.. _authority.Roots];
+
+    /// <summary>A certificate with its key for an identity.</summary>
+    public X509Certificate2 CertificateOf(string identity) => X509CertificateLoader.LoadPkcs12(_signing.Serving([identity], TimeProvider.System.GetUtcNow()).Export(X509ContentType.Pkcs12), null);
+
+    /// <summary>A stream in clear text.</summary>
+    public Task<AdsClient> OpenAsync() => AdsClient.OpenAsync(At.Grpc, AdsClient.StateOfTheWorld);
+
+    /// <summary>Waits for something to become so.</summary>
+    public static bool Until(Func<bool> condition, double seconds)
+    {
+        using var pause = new ManualResetEventSlim();
+        for (DateTime until = DateTime.UtcNow.AddSeconds(seconds); !condition(); pause.Wait(10)) if (DateTime.UtcNow > until) return false;
+        return true;
+    }
+
+    public void Dispose()
+    {
+        _running.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        Cluster.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        _issuer.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+}
