@@ -52,6 +52,7 @@ internal static class ConfigPages
         foreach ((string key, string value) in marks.Where(mark => mark.Value.Length > 0)) metadata[key] = value;
         if (resource.Metadata.Generation > 0) metadata["generation"] = resource.Metadata.Generation;
         metadata.TryAdd("annotations", new JsonObject());
+        if (resource.Status is { } status) whole["status"] = JsonNode.Parse(MessageWriter.ToJson(status, indented: false));
         return whole;
     }
 

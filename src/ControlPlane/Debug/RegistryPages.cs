@@ -65,7 +65,7 @@ internal static class RegistryPages
         row["hostname"] = service.Hostname;
         row["clusterVIPs"] = new JsonObject
         {
-            ["Addresses"] = service.ClusterAddresses.Count == 0 ? null : new JsonObject([.. service.ClusterAddresses.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)Strings(pair.Value)))]),
+            ["Addresses"] = service.ClusterAddresses.Count == 0 ? Unspecified(service) : new JsonObject([.. service.ClusterAddresses.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)Strings(pair.Value)))]),
         };
         row["defaultAddress"] = service.DefaultAddress;
         if (service.AutoAllocatedIPv4 is { } four) row["autoAllocatedIPv4Address"] = four;
@@ -75,6 +75,9 @@ internal static class RegistryPages
         row["ResourceVersion"] = "";
         return row;
     }
+
+    // A service of a cluster always has an address there, if only the one that stands for none.
+    private static JsonObject? Unspecified(Service service) => service.Source == ServiceSource.Kubernetes ? new JsonObject { ["Kubernetes"] = Strings([service.DefaultAddress]) } : null;
 
     private static JsonObject Attributes(Service service) => new()
     {

@@ -28,6 +28,7 @@ public sealed class IstiodLiveRunner : RowsRunner
         using var stand = new LiveStand(new LiveWorld(_path));
         using var pages = new LivePages(stand, _path);
         Play("debug.json", pages.Page);
+        stand.TakeAddress("istio-system", "istio-ingressgateway");
         Play("xds-auth.json", new LiveStreams(stand).FirstAnswer);
         var written = new WrittenObjects(stand, _path);
         Play("status.json", new LiveStatus(stand, _path).Said);

@@ -21,6 +21,9 @@ internal sealed class LiveCluster : IAsyncDisposable
         "/apis/apps/v1/deployments", "/api/v1/serviceaccounts", "/apis/coordination.k8s.io/v1/leases", "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
     ];
 
+    // That of the recording.
+    private const string Version = """{"major": "1", "minor": "20"}""";
+
     private readonly KestrelDoors _door = new();
     private readonly HttpMessageInvoker _server;
     private readonly HttpClient _webhook;
@@ -77,7 +80,7 @@ internal sealed class LiveCluster : IAsyncDisposable
         using var body = new StreamReader(context.Request.Body);
         string text = await body.ReadToEndAsync(context.RequestAborted);
         bool isTried = context.Request.Query.ContainsKey("dryRun");
-        using HttpResponseMessage answer = isTried ? await TriedAsync(text) : await ForwardAsync(context, text);
+        using HttpResponseMessage answer = context.Request.Path == "/version" ? new HttpResponseMessage { Content = new StringContent(Version) } : isTried ? await TriedAsync(text) : await ForwardAsync(context, text);
         context.Response.StatusCode = (int)answer.StatusCode;
         context.Response.ContentType = "application/json";
         await context.Response.StartAsync(context.RequestAborted);

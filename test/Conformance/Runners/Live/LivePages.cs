@@ -26,6 +26,7 @@ internal sealed class LivePages : IDisposable
     /// <summary>A page: the same status and kind of text, and every name of the recorded one's shape.</summary>
     public string? Page(JsonElement row)
     {
+        if (row.GetRawText().Contains(LiveStatus.Address, StringComparison.Ordinal)) _stand.GiveAddress("istio-system", "istio-ingressgateway", LiveStatus.Address);
         using HttpResponseMessage page = _http.GetAsync($"http://{_stand.At.Monitoring}{row.Text("path")}").GetAwaiter().GetResult();
         string text = page.Content.ReadAsStringAsync().GetAwaiter().GetResult();
         if ((int)page.StatusCode != row.Number("status") || page.Content.Headers.ContentType?.ToString() != row.Text("contentType")) return $"status {page.StatusCode}, {page.Content.Headers.ContentType}: {text}";

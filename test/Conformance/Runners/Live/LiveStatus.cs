@@ -11,7 +11,8 @@ namespace Lateen.Test.Conformance.Runners.Live;
 /// <summary>Plays <c>status</c>: the objects are created in the cluster, and what stands in their status is compared, before and after the LoadBalancer services have an address.</summary>
 internal sealed class LiveStatus
 {
-    private const string Address = "198.51.100.7";
+    /// <summary>What LoadBalancer services were given in the course of the recording.</summary>
+    public const string Address = "198.51.100.7";
     private static readonly string[] Unasked = ["lastTransitionTime", "message", "observedGeneration"];
     private readonly LiveStand _stand;
     private readonly Dictionary<string, string?> _verdicts = [];
@@ -21,6 +22,7 @@ internal sealed class LiveStatus
         _stand = stand;
         if (!File.Exists(Path.Combine(folder, "status.json"))) return;
         stand.Cluster.Put(Certificate());
+        stand.Cluster.Put("apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: istio}\nspec: {controller: istio.io/ingress-controller}\n");
         stand.Cluster.Put(File.ReadAllText(Path.Combine(folder, "gateway-world.yaml")));
         using JsonDocument table = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "status.json")));
         JsonElement[] rows = [.. table.RootElement.GetProperty("cases").EnumerateArray()];
@@ -80,15 +82,10 @@ internal sealed class LiveStatus
 
     private void GiveAddresses()
     {
-        const string Services = "/api/v1/services", Ns = "shop", Name = "auto-istio";
+        const string Ns = "shop", Name = "auto-istio";
         // The gateway's own service is made by the control plane; what stands behind it is the cluster's matter.
-        LiveStand.Until(() => _stand.Cluster.Server.Get(Services, Ns, Name) is not null, seconds: 10);
-        foreach ((string ns, string name) in new[] { (Ns, Name), ("istio-system", "istio-ingressgateway") })
-        {
-            if (_stand.Cluster.Server.Get(Services, ns, name) is not { } service) continue;
-            service["status"] = new JsonObject { ["loadBalancer"] = new JsonObject { ["ingress"] = new JsonArray(new JsonObject { ["ip"] = Address }) } };
-            _stand.Cluster.Server.Put(Services, ns, name, service);
-        }
+        LiveStand.Until(() => _stand.Cluster.Server.Get(LiveStand.Services, Ns, Name) is not null, seconds: 10);
+        foreach ((string ns, string name) in new[] { (Ns, Name), ("istio-system", "istio-ingressgateway") }) _stand.GiveAddress(ns, name, Address);
         _stand.Cluster.Put($$"""
             apiVersion: discovery.k8s.io/v1
             kind: EndpointSlice

@@ -285,6 +285,7 @@ internal sealed class MemoryApiServer : HttpMessageHandler
             (metadata["name"], metadata["resourceVersion"]) = (name, $"{++_version}");
             metadata["creationTimestamp"] = (string?)before?["metadata"]?["creationTimestamp"] ?? "2026-01-01T00:00:00Z";
             metadata["generation"] = ((int?)before?["metadata"]?["generation"] ?? 0) + (JsonNode.DeepEquals(before?["spec"], json["spec"]) && !isNew ? 0 : 1);
+            metadata["uid"] ??= (string?)before?["metadata"]?["uid"] ?? $"uid-{_version}";
             if (ns.Length > 0) metadata["namespace"] = ns;
             json["metadata"] = metadata.Parent is null ? metadata : metadata.DeepClone();
             _objects[key] = json;
