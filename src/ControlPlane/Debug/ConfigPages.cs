@@ -52,7 +52,9 @@ internal static class ConfigPages
         foreach ((string key, string value) in marks.Where(mark => mark.Value.Length > 0)) metadata[key] = value;
         if (resource.Metadata.Generation > 0) metadata["generation"] = resource.Metadata.Generation;
         metadata.TryAdd("annotations", new JsonObject());
-        if (resource.Status is { } status) whole["status"] = JsonNode.Parse(MessageWriter.ToJson(status, indented: false));
+        // Some kinds have their status beside the spec, others inside of the one message.
+        JsonNode? status = resource.Status is { } apart ? JsonNode.Parse(MessageWriter.ToJson(apart, indented: false)) : JsonNode.Parse(MessageWriter.ToJson(resource.Message, indented: false))?["status"];
+        if (status is not null) whole["status"] = status.DeepClone();
         return whole;
     }
 

@@ -35,11 +35,11 @@ internal static partial class KubernetesObjects
         }
     }
 
-    private static string Amount(string written)
+    /// <summary>An amount as a number, whatever its unit; another text as it is.</summary>
+    public static string Amount(string written)
     {
         Match match = Parts().Match(written);
-        if (!match.Success) return written;
-        double number = double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+        if (!match.Success || !double.TryParse(match.Groups[1].Value, CultureInfo.InvariantCulture, out double number)) return written;
         string suffix = match.Groups[2].Value;
         int power = "KMGTPE".IndexOf(suffix.Length == 2 ? suffix[0] : ' ', StringComparison.Ordinal);
         double factor = suffix switch { "m" => 1e-3, "k" => 1e3, "M" => 1e6, "G" => 1e9, "T" => 1e12, _ when power >= 0 => Math.Pow(1024, power + 1), _ => 1 };

@@ -31,7 +31,7 @@ internal sealed class LivePages : IDisposable
         string text = page.Content.ReadAsStringAsync().GetAwaiter().GetResult();
         if ((int)page.StatusCode != row.Number("status") || page.Content.Headers.ContentType?.ToString() != row.Text("contentType")) return $"status {page.StatusCode}, {page.Content.Headers.ContentType}: {text}";
         if (row.TextOrNull("text") is { } wanted) return wanted == text ? null : $"expected {wanted}, found {text}";
-        return Missing(row.GetProperty("body"), JsonDocument.Parse(text).RootElement, "");
+        return Missing(row.GetProperty("body"), JsonDocument.Parse(text).RootElement, "") is { } missing ? $"{missing}; given {text}" : null;
     }
 
     /// <summary>A family of metrics: its type and the names of its labels, where it has series.</summary>

@@ -44,7 +44,7 @@ internal sealed class LiveStatus
         JsonNode? want = JsonNode.Parse(wanted.GetRawText());
         Written(want);
         string? difference = null;
-        LiveStand.Until(() => (difference = Differs(Now()?["status"], want, "")) is null, seconds: 5);
+        LiveStand.Until(() => (difference = Differs(Now()?["status"], want, "")) is null, seconds: 20);
         return difference is null ? null : $"{when}{difference}";
     }
 
@@ -84,7 +84,7 @@ internal sealed class LiveStatus
     {
         const string Ns = "shop", Name = "auto-istio";
         // The gateway's own service is made by the control plane; what stands behind it is the cluster's matter.
-        LiveStand.Until(() => _stand.Cluster.Server.Get(LiveStand.Services, Ns, Name) is not null, seconds: 10);
+        LiveStand.Until(() => _stand.Cluster.Server.Get(LiveStand.Services, Ns, Name) is not null, seconds: 20);
         foreach ((string ns, string name) in new[] { (Ns, Name), ("istio-system", "istio-ingressgateway") }) _stand.GiveAddress(ns, name, Address);
         _stand.Cluster.Put($$"""
             apiVersion: discovery.k8s.io/v1
