@@ -4,7 +4,7 @@ using Lateen.Config.Sources.Discovery;
 using Lateen.Config.Store;
 using Lateen.ControlPlane;
 using Lateen.Test.Rigs.Discovery;
-using Lateen.Test.Unit.Config.Sources.Kubernetes;
+using Lateen.Test.Rigs.Clusters;
 using Xunit;
 using Resource = Lateen.Config.Resources.Resource;
 

@@ -7,7 +7,7 @@ using Lateen.Config.Resources;
 using Lateen.Config.Sources.Kubernetes;
 using Lateen.Config.Sources.Kubernetes.Access;
 using Lateen.ControlPlane.Hosting;
-using Lateen.Test.Unit.Config.Sources.Kubernetes;
+using Lateen.Test.Rigs.Clusters;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 

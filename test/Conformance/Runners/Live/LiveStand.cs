@@ -4,8 +4,8 @@ using Lateen.Citadel.Authorities;
 using Lateen.Citadel.Tokens;
 using Lateen.Config.Sources.Kubernetes.Access;
 using Lateen.ControlPlane;
-using Lateen.Test.Unit.Config.Sources.Kubernetes;
-using Lateen.Test.Unit.ControlPlane;
+using Lateen.Test.Rigs.Clusters;
+using Lateen.Test.Rigs.Discovery;
 
 namespace Lateen.Test.Conformance.Runners.Live;
 

@@ -5,7 +5,7 @@ using Envoy.Service.Discovery.V3;
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Api.Grpc;
 using Lateen.Test.Conformance.Runners.Names;
-using Lateen.Test.Unit.ControlPlane;
+using Lateen.Test.Rigs.Discovery;
 
 namespace Lateen.Test.Conformance.Runners.Live;
 

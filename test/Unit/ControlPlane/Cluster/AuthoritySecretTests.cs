@@ -5,7 +5,7 @@ using Lateen.Config.Resources;
 using Lateen.Config.Sources.Kubernetes;
 using Lateen.Config.Store;
 using Lateen.ControlPlane.Cluster;
-using Lateen.Test.Unit.Config.Sources.Kubernetes;
+using Lateen.Test.Rigs.Clusters;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane.Cluster;

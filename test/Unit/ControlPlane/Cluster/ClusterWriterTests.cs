@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Lateen.Config.Resources;
 using Lateen.Config.Sources.Kubernetes;
 using Lateen.ControlPlane.Cluster;
-using Lateen.Test.Unit.Config.Sources.Kubernetes;
+using Lateen.Test.Rigs.Clusters;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane.Cluster;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Lateen.Config.Sources.Kubernetes;
 using Lateen.ControlPlane.Cluster;
-using Lateen.Test.Unit.Config.Sources.Kubernetes;
+using Lateen.Test.Rigs.Clusters;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane.Cluster;

@@ -6,7 +6,7 @@ using Lateen.Config.Store;
 using Lateen.ControlPlane;
 using Lateen.ControlPlane.Cluster;
 using Lateen.ControlPlane.Hosting;
-using Lateen.Test.Unit.Config.Sources.Kubernetes;
+using Lateen.Test.Rigs.Clusters;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane.Cluster;

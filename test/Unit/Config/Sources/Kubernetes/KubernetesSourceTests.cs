@@ -2,6 +2,7 @@ using Lateen.Config.Resources;
 using Lateen.Config.Sources.Kubernetes;
 using Lateen.Config.Store;
 using Lateen.Config.Validation;
+using Lateen.Test.Rigs.Clusters;
 using Xunit;
 
 namespace Lateen.Test.Unit.Config.Sources.Kubernetes;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Lateen.Test.Unit.Config.Sources.Kubernetes;
+namespace Lateen.Test.Rigs.Clusters;
 
 /// <summary>A clock that runs many times as fast: by default waits of a second end after a millisecond.</summary>
 internal sealed class FastTime(int factor = 1000, DateTimeOffset from = default) : TimeProvider

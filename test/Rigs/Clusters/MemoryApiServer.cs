@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using System.Web;
 using Lateen.Config.Resources;
 
-namespace Lateen.Test.Unit.Config.Sources.Kubernetes;
+namespace Lateen.Test.Rigs.Clusters;
 
 /// <summary>
 /// An API server in memory, as far as a mesh asks one: discovery, lists in pages, watches with bookmarks, versions that are forgotten, create, merge
