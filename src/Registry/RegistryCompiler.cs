@@ -213,6 +213,7 @@ public sealed class RegistryCompiler(RegistryOptions options)
     private sealed class ClusterPart
     {
         private static readonly IReadOnlyList<Resource<EndpointSlice>> NoSlices = [];
+        private static readonly object Nowhere = default(Locality);
         private readonly Dictionary<(string, string), List<Resource<EndpointSlice>>> _slices = [];
         private IReadOnlyList<Resource<EndpointSlice>> _taken = [];
         private readonly KubernetesEndpoints _endpoints;
@@ -289,10 +290,12 @@ public sealed class RegistryCompiler(RegistryOptions options)
         private List<Workload> WorkloadsOf(ClusterResources resources, Networks networks, RegistryCompiler owner)
         {
             var made = new List<Workload>(resources.Pods.Count);
+            var nodes = Nodes.ToDictionary(node => node.Key, node => (object)node.Value);
             foreach (var pod in resources.Pods)
             {
-                var node = Nodes.GetValueOrDefault(pod.Spec.Spec?.NodeName ?? "");
-                var workload = owner._workloads.GetOrMake([pod, node, ClusterId], () => PodWorkloads.Of(pod, ClusterId, node, networks)!);
+                // One object for all pods of a node: it is a part of each one's key.
+                var node = nodes.GetValueOrDefault(pod.Spec.Spec?.NodeName ?? "", Nowhere);
+                var workload = owner._workloads.GetOrMake([pod, node, ClusterId], () => PodWorkloads.Of(pod, ClusterId, (Locality)node, networks)!);
                 if (workload is not null) made.Add(workload);
             }
             made.Sort((left, right) => left.CreationTime.CompareTo(right.CreationTime) is var byTime and not 0 ? byTime

@@ -5,7 +5,7 @@ using Lateen.Api.Grpc;
 namespace Lateen.ControlPlane.Grpc;
 
 /// <summary>A message in borrowed memory; whoever has read it gives it back, once.</summary>
-internal readonly record struct BorrowedMessage(byte[] Memory, int Length, MessageRoom? Room) : IDisposable
+internal readonly record struct BorrowedMessage(byte[] Memory, int Length, MessageRoom.Place? Place) : IDisposable
 {
     /// <summary>Its bytes.</summary>
     public ReadOnlyMemory<byte> Bytes => Memory.AsMemory(0, Length);
@@ -14,7 +14,7 @@ internal readonly record struct BorrowedMessage(byte[] Memory, int Length, Messa
     public void Dispose()
     {
         ArrayPool<byte>.Shared.Return(Memory);
-        Room?.Leave();
+        Place?.Leave();
     }
 }
 
@@ -26,20 +26,17 @@ internal sealed class IncomingMessages(int messageBytesMax)
     private const int FirstBytes = 16 << 10;
     private readonly byte[] _prefix = new byte[GrpcFrame.PrefixBytes];
     private byte[]? _memory;
-    private MessageRoom? _room;
+    private MessageRoom.Place? _place;
     private int _prefixed, _length, _filled;
 
     /// <summary>Whether the stream may end here without cutting a message.</summary>
     public bool IsAtBoundary => _prefixed == 0;
 
     /// <summary>A long message has begun, for which there is no room yet.</summary>
-    public bool NeedsRoom => _room is null && _prefixed == _prefix.Length && _length > FirstBytes;
+    public bool NeedsRoom => _place is null && _prefixed == _prefix.Length && _length > FirstBytes;
 
     /// <summary>Waits for room for the message that has begun.</summary>
-    public async ValueTask EnterAsync(MessageRoom room, CancellationToken cancel)
-    {
-        if (await room.EnterAsync(cancel)) _room = room;
-    }
+    public async ValueTask EnterAsync(MessageRoom room, CancellationToken cancel) => _place = await room.EnterAsync(cancel);
 
     /// <summary>Takes bytes from the front of <paramref name="input"/> until a message is whole or nothing is left.</summary>
     public GrpcFrameResult Read(ref ReadOnlySpan<byte> input, out BorrowedMessage message)
@@ -59,7 +56,7 @@ internal sealed class IncomingMessages(int messageBytesMax)
         }
         Take(ref input);
         if (_filled < _length) return GrpcFrameResult.NeedMore;
-        message = new BorrowedMessage(_memory ?? ArrayPool<byte>.Shared.Rent(1), _length, Interlocked.Exchange(ref _room, null));
+        message = new BorrowedMessage(_memory ?? ArrayPool<byte>.Shared.Rent(1), _length, Interlocked.Exchange(ref _place, null));
         (_memory, _prefixed) = (null, 0);
         return GrpcFrameResult.Message;
     }
@@ -73,7 +70,7 @@ internal sealed class IncomingMessages(int messageBytesMax)
     }
 
     /// <summary>Nothing more comes; somebody may be reading still, from whom the memory is not taken.</summary>
-    public void GiveUpRoom() => Interlocked.Exchange(ref _room, null)?.Leave();
+    public void GiveUpRoom() => Interlocked.Exchange(ref _place, null)?.Leave();
 
     private void Take(ref ReadOnlySpan<byte> input)
     {

@@ -29,7 +29,8 @@ public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols
 /// <summary>Kestrel without a web host round it: listening addresses, each with one function that serves its requests.</summary>
 public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposable
 {
-    private const int ReadAheadBytes = 32 << 10;
+    // A frame must fit, head and payload.
+    private const int ReadAheadBytes = 17 << 10;
     private readonly List<KestrelServer> _servers = [];
 
     /// <summary>Binds every door, in order.</summary>
