@@ -9,7 +9,7 @@ namespace Lateen.ControlPlane.Grpc;
 /// </remarks>
 /// <param name="count">How many have room.</param>
 /// <param name="longest">How long one keeps it while others wait.</param>
-internal sealed class MessageRoom(int count, TimeSpan longest)
+public sealed class MessageRoom(int count, TimeSpan longest)
 {
     /// <summary>A place in the room.</summary>
     public sealed class Place(MessageRoom room)

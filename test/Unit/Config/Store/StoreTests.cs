@@ -42,6 +42,35 @@ public sealed class StoreTests : IDisposable
     private static ChangeSet Put(params string[] yaml) => new() { Put = yaml.SelectMany(Decode).ToArray(), Author = "alice" };
 
     [Fact]
+    public void Of_a_pod_is_kept_what_a_mesh_reads_and_where_it_stands()
+    {
+        var store = Store(out _);
+        store.Apply(new ChangeSet
+        {
+            IsObserved = true,
+            Put = Decode("""
+
+                apiVersion: v1
+                kind: Pod
+                metadata: {name: web-0, namespace: shop, labels: {app: web}}
+                spec:
+                  nodeName: n1
+                  volumes: [{name: data}]
+                  containers: [{name: app, image: web:1, env: [{name: A, value: b}], ports: [{name: http, containerPort: 8080}]}]
+                status: {podIP: 10.0.0.1, phase: Running, conditions: [{type: Initialized, status: "True"}, {type: Ready, status: "True"}]}
+                """),
+        });
+        var pod = store.Current.Find(Kinds.Pod, "shop", "web-0")!;
+        Assert.Equal(("x.yaml", 2), (pod.Origin.File, pod.Origin.Line));
+        Assert.Equal("", pod.Origin.Text);
+        Assert.Equal("Ready", Assert.Single(pod.Spec.Status.Conditions).Type);
+        var container = Assert.Single(pod.Spec.Spec.Containers);
+        Assert.Equal(("app", "web:1", 8080, 0), (container.Name, container.Image, container.Ports[0].ContainerPort_, container.Env.Count));
+        Assert.Empty(pod.Spec.Spec.Volumes);
+        Assert.Contains("podIP: 10.0.0.1", pod.ToText(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_change_with_one_bad_object_is_refused_whole()
     {
         var store = Store(out var journal);

@@ -1,6 +1,8 @@
 using Xunit;
 using Envoy.Service.Discovery.V3;
+using Google.Protobuf;
 using Google.Rpc;
+using Lateen.Api.Texts;
 using Lateen.Config.Resources;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Generation.Clusters;
@@ -109,6 +111,25 @@ public sealed class AdsSessionTests
         Assert.True(again.TryTake(out var answer));
         Assert.Empty(answer.Delta!.Resources);
         Assert.Empty(answer.Delta.RemovedResources);
+    }
+
+    [Fact]
+    public void A_client_that_comes_back_with_something_else_is_sent_what_differs_and_told_what_is_gone()
+    {
+        Ask(TypeUrls.Cluster);
+        var first = Take();
+        var again = _hub.Connect("s2", Now);
+        var request = new DeltaDiscoveryRequest { Node = TestMesh.NodeOf("client", "10.1.0.9"), TypeUrl = TypeUrls.Cluster };
+        foreach (var resource in first.Resources.Skip(1)) request.InitialResourceVersions[resource.Name] = resource.Version;
+        request.InitialResourceVersions[Web] = "0";
+        request.InitialResourceVersions["gone"] = "1";
+        // As it lies in memory when it arrives.
+        var arrived = DeltaRequest.Read(request.ToByteArray(), new TextPool());
+        Assert.Empty(arrived.Message.InitialResourceVersions);
+        again.Receive(arrived.Message, arrived.Held, Now);
+        Assert.True(again.TryTake(out var answer));
+        Assert.Equal(new[] { first.Resources[0].Name, Web }.Distinct().Order(StringComparer.Ordinal), answer.Resources.Select(resource => resource.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["gone"], answer.Delta!.RemovedResources);
     }
 
     [Fact]
