@@ -21,11 +21,14 @@ public sealed record DeltaRequest(DeltaDiscoveryRequest Message, HeldVersions He
         var rest = ArrayPool<byte>.Shared.Rent(Math.Max(1, bytes.Length));
         try
         {
-            var (subscribed, unsubscribed) = (new List<string>(), new List<string>());
-            if (Divide(bytes.Span, rest, names, subscribed, unsubscribed) is not (var length, var isHolding)) return new(DeltaDiscoveryRequest.Parser.ParseFrom(bytes.Span), default, bytes.Length);
+            if (Divide(bytes.Span, rest) is not var (length, subscribed, unsubscribed, isHolding)) return new(DeltaDiscoveryRequest.Parser.ParseFrom(bytes.Span), default, bytes.Length);
             var message = DeltaDiscoveryRequest.Parser.ParseFrom(rest.AsSpan(0, length));
-            message.ResourceNamesSubscribe.Add(subscribed);
-            message.ResourceNamesUnsubscribe.Add(unsubscribed);
+            (message.ResourceNamesSubscribe.Capacity, message.ResourceNamesUnsubscribe.Capacity) = (subscribed, unsubscribed);
+            for (var fields = new WireFields(bytes.Span); subscribed + unsubscribed > 0 && fields.Next();)
+            {
+                if (fields.Number == Subscribe) message.ResourceNamesSubscribe.Add(names.Of(fields.Bytes));
+                else if (fields.Number == Unsubscribe) message.ResourceNamesUnsubscribe.Add(names.Of(fields.Bytes));
+            }
             return new(message, isHolding ? HeldVersions.In(bytes) : default, bytes.Length);
         }
         finally
@@ -34,16 +37,17 @@ public sealed record DeltaRequest(DeltaDiscoveryRequest Message, HeldVersions He
         }
     }
 
-    // What is neither names nor versions goes to `rest`. Null where the bytes are broken: the parser finds the words for it.
-    private static (int Length, bool IsHolding)? Divide(ReadOnlySpan<byte> bytes, Span<byte> rest, TextPool names, List<string> subscribed, List<string> unsubscribed)
+    // What is neither names nor versions goes to `rest`; names are counted. Null where the bytes are broken: the parser finds the words for it.
+    private static (int Length, int Subscribed, int Unsubscribed, bool IsHolding)? Divide(ReadOnlySpan<byte> bytes, Span<byte> rest)
     {
-        var (length, isHolding) = (0, false);
+        var (length, subscribed, unsubscribed, isHolding) = (0, 0, 0, false);
         var fields = new WireFields(bytes);
         for (var left = fields.Left; left > 0; left = fields.Left)
         {
-            if (!fields.Next()) return null;
-            if (fields.IsBytes && fields.Number is Subscribe or Unsubscribe) (fields.Number == Subscribe ? subscribed : unsubscribed).Add(names.Of(fields.Bytes));
-            else if (fields.IsBytes && fields.Number == HeldVersions.Field) isHolding = true;
+            if (!fields.Next() || (fields.Number is Subscribe or Unsubscribe or HeldVersions.Field && !fields.IsBytes)) return null;
+            if (fields.Number == Subscribe) subscribed++;
+            else if (fields.Number == Unsubscribe) unsubscribed++;
+            else if (fields.Number == HeldVersions.Field) isHolding = true;
             else
             {
                 var field = bytes[^left..^fields.Left];
@@ -51,6 +55,6 @@ public sealed record DeltaRequest(DeltaDiscoveryRequest Message, HeldVersions He
                 length += field.Length;
             }
         }
-        return (length, isHolding);
+        return (length, subscribed, unsubscribed, isHolding);
     }
 }
