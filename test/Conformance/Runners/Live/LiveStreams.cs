@@ -41,7 +41,7 @@ internal sealed class LiveStreams(LiveStand stand)
         if (!row.TryGetProperty("error", out JsonElement error)) return given.Code == NameOf("0") ? null : $"wanted an answer, given {given}";
         // Whose fault it is on the client's side is told in the client's words.
         bool isTheirs = error.Text("code") is "Unavailable" or "DeadlineExceeded";
-        return error.Text("code").ToUpperInvariant() == given.Code && (isTheirs || error.Text("message") == given.Message) ? null : $"wanted {error}, given {given}";
+        return string.Equals(error.Text("code"), given.Code, StringComparison.OrdinalIgnoreCase) && (isTheirs || error.Text("message") == given.Message) ? null : $"wanted {error}, given {given}";
     }
 
     private Task<AdsClient> OpenAsync(string name, JsonElement asked)
