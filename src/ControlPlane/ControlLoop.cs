@@ -58,8 +58,9 @@ public sealed class ControlLoop
         RootNamespace = options.RootNamespace;
         ClusterId = options.ClusterId;
         Instance = options.Instance;
-        var push = new PushOptions { DebounceQuiet = options.DebounceAfter, DebounceMax = options.DebounceMax };
-        _fresh = () => new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, new Features(options.Environment));
+        var features = new Features(options.Environment);
+        var push = new PushOptions { DebounceQuiet = options.DebounceAfter, DebounceMax = options.DebounceMax, DebouncesEndpoints = features.Flag("PILOT_ENABLE_EDS_DEBOUNCE", true) };
+        _fresh = () => new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, features);
         _compiler = _fresh();
         _debounce = new Debounce(push);
         Hub = new PushHub(push, generators);

@@ -27,6 +27,7 @@ using Lateen.Pilot.Generation.Names;
 using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Generation.Secrets;
 using Lateen.Pilot.Generation.Workloads;
+using Lateen.Pilot.Meaning;
 
 namespace Lateen.ControlPlane;
 
@@ -107,7 +108,7 @@ public static class Wiring
         var impersonation = new Impersonation(Setting(options, "CA_TRUSTED_NODE_ACCOUNTS").ToHashSet(), (own, other) => NodeNeighbours.AreNeighbours(loop.Hub.Snapshot, own, other));
         var certificates = new CertificateService(keys.Authority, callers, impersonation);
         var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace), time);
-        var ads = new AdsDoor(host.Writer, options.RequestBytesMax, new ConfigStreams(store, options.RootNamespace, options.RequestBytesMax));
+        var ads = new AdsDoor(host.Writer, options.RequestBytesMax, new ConfigStreams(store, options.RootNamespace, options.RequestBytesMax), new Features(options.Environment));
         var calls = new CallMetrics();
         var secure = new SecureDoor(ads, certificates, callers, time, Said, calls);
         Webhooks? webhooks = cluster is null ? null : new(new AdmissionDoor(host.Writer, time).AnswerAsync, new SecureConnections(serving, time, ofWorkloads: false));

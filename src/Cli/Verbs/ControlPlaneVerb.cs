@@ -25,8 +25,8 @@ internal static class ControlPlaneVerb
         var domain = new Option<string>("--domain") { Description = "the DNS domain of services", DefaultValueFactory = _ => "cluster.local" };
         var clusterId = new Option<string>("--cluster-id", "--clusterID") { Description = "the name of the cluster that configuration comes from", DefaultValueFactory = _ => "Kubernetes" };
         var rootNamespace = new Option<string>("--namespace", "-n") { Description = "the root namespace of the mesh", DefaultValueFactory = _ => "istio-system" };
-        var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms", DefaultValueFactory = _ => 100, HelpName = "ms" };
-        var debounceMax = new Option<int>("--debounce-max") { Description = "longest wait for that quiet, in ms", DefaultValueFactory = _ => 10_000, HelpName = "ms" };
+        var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms (PILOT_DEBOUNCE_AFTER)", DefaultValueFactory = _ => Milliseconds("PILOT_DEBOUNCE_AFTER", 100), HelpName = "ms" };
+        var debounceMax = new Option<int>("--debounce-max") { Description = "longest wait for that quiet, in ms (PILOT_DEBOUNCE_MAX)", DefaultValueFactory = _ => Milliseconds("PILOT_DEBOUNCE_MAX", 10_000), HelpName = "ms" };
         var shutdown = new Option<int>("--shutdown-duration") { Description = "how long streams may take to go to other replicas when this one is told to stop, in s", DefaultValueFactory = _ => 10, HelpName = "s" };
         var connectionAge = new Option<int>("--max-connection-age") { Description = "age at which a proxy is sent to look for a replica anew, in minutes; 0 for none (30 where a cluster is followed)", DefaultValueFactory = _ => -1, HelpName = "min" };
         Option<string?> state = Shared.State();
@@ -62,6 +62,9 @@ internal static class ControlPlaneVerb
     private static string? StreamOf(string? address) => address is null ? null
         : Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri is { Scheme: "xds", Port: > 0 } ? uri.Authority
         : throw new CommandException($"--config-source {address} is no address of xDS", "Write xds://host:port; a folder is named with --config-dir, a cluster with --kubeconfig.", CommandException.Misuse);
+
+    // istiod's settings are durations in Go's notation.
+    private static int Milliseconds(string variable, int otherwise) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? (int)Durations.Parse(text).TotalMilliseconds : otherwise;
 
     private static TimeSpan? Age(int minutes, bool hasReplicas) => (minutes, hasReplicas) switch
     {

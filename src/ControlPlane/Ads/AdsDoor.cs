@@ -5,12 +5,17 @@ using Lateen.Api.Grpc;
 using Lateen.Api.Texts;
 using Lateen.ControlPlane.Grpc;
 using Lateen.ControlPlane.Hosting;
+using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Push;
 
 namespace Lateen.ControlPlane.Ads;
 
 /// <summary>The aggregated discovery service: both of its methods, state of the world and delta.</summary>
-public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigStreams? configs = null)
+/// <param name="writer">The loop that knows what each stream is to have.</param>
+/// <param name="requestBytesMax">Longest request.</param>
+/// <param name="configs">Serves those who ask for configuration; null where nobody does.</param>
+/// <param name="features">Settings from the environment; all defaults when null.</param>
+public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigStreams? configs = null, Features? features = null)
 {
     /// <summary>How the requests of a method are read.</summary>
     private sealed record RequestForm(string Type, Func<BorrowedMessage, ArrivedRequest> Read);
@@ -20,6 +25,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
     private static readonly GrpcEnding OurFault = new(GrpcStatus.Internal, "internal error");
     private static readonly SemaphoreSlim Reading = new(Math.Max(2, Environment.ProcessorCount));
     private readonly TextPool _names = new();
+    private readonly PushThrottle _throttle = new(PushThrottle.MostOf(features ?? Features.Default));
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
     /// <summary>Serves one gRPC call of somebody who was not asked who he is.</summary>
@@ -115,10 +121,12 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
             {
                 wake.TryRead(out _);
                 if (stream.IsOver) return GoElsewhere;
-                while (await writer.AskAsync((loop, now) => loop.Streams.Next(stream, now), ended.Token) is { } response)
+                // The response is made when its turn has come, of what holds then.
+                bool? isSent;
+                while ((isSent = await _throttle.RunAsync(() => NextAsync(call, stream, ended.Token), ended.Token)) == true)
                 {
-                    if (!await call.WriteAsync(response, ended.Token)) return null;
                 }
+                if (isSent == false) return null;
             }
             return null;
         }
@@ -135,6 +143,10 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
             await ended.CancelAsync();
         }
     }
+
+    // Null when there is nothing to be said, false when the call is over.
+    private async Task<bool?> NextAsync(GrpcCall call, AdsStream stream, CancellationToken ended) =>
+        await writer.AskAsync((loop, now) => loop.Streams.Next(stream, now), ended) is { } response ? await call.WriteAsync(response, ended) : null;
 
     private static GrpcEnding Unknown(string path)
     {

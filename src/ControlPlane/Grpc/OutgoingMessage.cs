@@ -9,7 +9,7 @@ internal sealed class OutgoingMessage
 {
     private readonly byte[] _head;
     private readonly AdsResponse? _response;
-    private int _piece = -1, _from;
+    private int _piece = -1, _part, _from;
 
     /// <summary>A response, in its pieces.</summary>
     public OutgoingMessage(AdsResponse response)
@@ -36,12 +36,19 @@ internal sealed class OutgoingMessage
         Left -= to.Length;
         while (!to.IsEmpty)
         {
-            ReadOnlySpan<byte> bytes = _piece < 0 ? _head : _response!.Piece(_piece);
+            ReadOnlySpan<byte> bytes = _piece < 0 ? _head : _response!.Part(_piece, _part);
             int now = Math.Min(bytes.Length - _from, to.Length);
             bytes.Slice(_from, now).CopyTo(to);
             to = to[now..];
             _from += now;
-            if (_from == bytes.Length) (_piece, _from) = (_piece + 1, 0);
+            if (_from == bytes.Length) Advance();
         }
+    }
+
+    private void Advance()
+    {
+        _from = 0;
+        _part++;
+        if (_piece < 0 || _part == _response!.PartsOf(_piece)) (_piece, _part) = (_piece + 1, 0);
     }
 }

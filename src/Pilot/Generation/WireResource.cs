@@ -16,6 +16,9 @@ public sealed class WireResource
     private const byte VersionTag = 0x0A, BodyTag = 0x12, NameTag = 0x1A, AliasTag = 0x22, EntryTag = 0x12, TypeTag = 0x0A, ValueTag = 0x12;
     private readonly System.Type _type;
     private readonly int _bodyAt, _bodyBytes, _valueAt, _valueBytes;
+
+    // The entry, in order. One part but for what is put together of parts that others have as well.
+    private readonly ReadOnlyMemory<byte>[] _parts;
     private IReadOnlyCollection<string>? _routeNames;
 
     private WireResource(string name, IReadOnlyList<string> aliases, IMessage message, bool isChecked = true)
@@ -24,34 +27,85 @@ public sealed class WireResource
         if (message is Cluster { Type: Cluster.Types.DiscoveryType.Eds } cluster) EndpointsName = cluster.EdsClusterConfig?.ServiceName is { Length: > 0 } other ? other : cluster.Name;
         TypeUrl = string.Intern(TypeUrls.Prefix + SchemaSet.NameOf(message));
         _valueBytes = message.CalculateSize();
-        var anyBytes = Field(CodedOutputStream.ComputeStringSize(TypeUrl)) + Field(CodedOutputStream.ComputeLengthSize(_valueBytes) + _valueBytes);
-        _bodyBytes = Field(CodedOutputStream.ComputeLengthSize(anyBytes) + anyBytes);
-        var inside = Field(CodedOutputStream.ComputeLengthSize(VersionBytes) + VersionBytes) + _bodyBytes + Field(CodedOutputStream.ComputeStringSize(name));
-        foreach (var alias in aliases) inside += Field(CodedOutputStream.ComputeStringSize(alias));
-
-        var entry = new byte[Field(CodedOutputStream.ComputeLengthSize(inside) + inside)];
-        // The body first, since the version is its hash.
-        _bodyAt = entry.Length - inside + Field(CodedOutputStream.ComputeLengthSize(VersionBytes) + VersionBytes);
+        (EntryBytes, var inside, _bodyAt, _bodyBytes) = Layout();
         _valueAt = _bodyAt + _bodyBytes - _valueBytes;
+
+        var entry = new byte[EntryBytes];
+        // The body first, since the version is its hash.
         message.WriteTo(entry.AsSpan(_valueAt, _valueBytes));
-        // 64 bits of the hash: a collision between two successive versions of one name is what would hurt, not one among all.
-        Version = Convert.ToHexStringLower(SHA256.HashData(entry.AsSpan(_valueAt, _valueBytes)).AsSpan(0, 8));
-        Entry = entry;
+        Version = VersionOf(SHA256.HashData(entry.AsSpan(_valueAt, _valueBytes)));
+        _parts = [entry];
         if (isChecked) Fault = Soundness.Check(message, entry.AsSpan(_valueAt, _valueBytes));
 
         var writer = new SpanFields(entry);
-        writer.Length(EntryTag, inside);
-        writer.Text(VersionTag, Version);
-        writer.Length(BodyTag, anyBytes);
-        writer.Text(TypeTag, TypeUrl);
-        writer.Length(ValueTag, _valueBytes);
+        WriteBefore(ref writer, inside);
         writer.Skip(_valueBytes);
-        writer.Text(NameTag, name);
-        foreach (var alias in aliases) writer.Text(AliasTag, alias);
+        WriteBehind(ref writer);
+    }
+
+    // The value in parts: the first and the last are its own, those between are shared.
+    private WireResource(string name, IMessage kind, ReadOnlySpan<byte> first, IReadOnlyList<byte[]> between, ReadOnlySpan<byte> last)
+    {
+        (Name, Aliases, _type) = (name, [], kind.GetType());
+        TypeUrl = string.Intern(TypeUrls.Prefix + SchemaSet.NameOf(kind));
+        _valueBytes = first.Length + last.Length;
+        foreach (var part in between) _valueBytes += part.Length;
+        (EntryBytes, var inside, _bodyAt, _bodyBytes) = Layout();
+        _valueAt = _bodyAt + _bodyBytes - _valueBytes;
+
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(first);
+        foreach (var part in between) hash.AppendData(part);
+        hash.AppendData(last);
+        Version = VersionOf(hash.GetHashAndReset());
+
+        var before = new byte[_valueAt + first.Length];
+        var writer = new SpanFields(before);
+        WriteBefore(ref writer, inside);
+        first.CopyTo(before.AsSpan(_valueAt));
+        var behind = new byte[EntryBytes - _valueAt - _valueBytes + last.Length];
+        last.CopyTo(behind);
+        writer = new SpanFields(behind.AsSpan(last.Length));
+        WriteBehind(ref writer);
+        _parts = new ReadOnlyMemory<byte>[between.Count + 2];
+        _parts[0] = before;
+        for (var i = 0; i < between.Count; i++) _parts[i + 1] = between[i];
+        _parts[^1] = behind;
     }
 
     // 8 bytes in hexadecimal.
     private const int VersionBytes = 16;
+
+    // 64 bits of the hash: a collision between two successive versions of one name is what would hurt, not one among all.
+    private static string VersionOf(byte[] hash) => Convert.ToHexStringLower(hash.AsSpan(0, VersionBytes / 2));
+
+    private int AnyBytes => Field(CodedOutputStream.ComputeStringSize(TypeUrl)) + Field(CodedOutputStream.ComputeLengthSize(_valueBytes) + _valueBytes);
+
+    private (int Entry, int Inside, int BodyAt, int Body) Layout()
+    {
+        var any = AnyBytes;
+        var body = Field(CodedOutputStream.ComputeLengthSize(any) + any);
+        var version = Field(CodedOutputStream.ComputeLengthSize(VersionBytes) + VersionBytes);
+        var inside = version + body + Field(CodedOutputStream.ComputeStringSize(Name));
+        foreach (var alias in Aliases) inside += Field(CodedOutputStream.ComputeStringSize(alias));
+        var entry = Field(CodedOutputStream.ComputeLengthSize(inside) + inside);
+        return (entry, inside, entry - inside + version, body);
+    }
+
+    private void WriteBefore(ref SpanFields writer, int inside)
+    {
+        writer.Length(EntryTag, inside);
+        writer.Text(VersionTag, Version);
+        writer.Length(BodyTag, AnyBytes);
+        writer.Text(TypeTag, TypeUrl);
+        writer.Length(ValueTag, _valueBytes);
+    }
+
+    private void WriteBehind(ref SpanFields writer)
+    {
+        writer.Text(NameTag, Name);
+        foreach (var alias in Aliases) writer.Text(AliasTag, alias);
+    }
 
     /// <summary>Resource name.</summary>
     public string Name { get; }
@@ -65,11 +119,42 @@ public sealed class WireResource
     /// <summary>Hash of the message's bytes: equal bytes have equal versions, also after a restart and on another replica.</summary>
     public string Version { get; }
 
-    /// <summary>Field 2 of an incremental response.</summary>
-    public ReadOnlyMemory<byte> Entry { get; }
+    /// <summary>Field 2 of an incremental response, in one piece: gathered anew each time where it has several parts.</summary>
+    public ReadOnlyMemory<byte> Entry
+    {
+        get
+        {
+            if (_parts.Length == 1) return _parts[0];
+            var all = new byte[EntryBytes];
+            var at = 0;
+            foreach (var part in _parts)
+            {
+                part.CopyTo(all.AsMemory(at));
+                at += part.Length;
+            }
+            return all;
+        }
+    }
 
-    /// <summary>Field 2 of a response of state of the world.</summary>
-    public ReadOnlyMemory<byte> Whole => Entry.Slice(_bodyAt, _bodyBytes);
+    /// <summary>Length of field 2 of an incremental response.</summary>
+    public int EntryBytes { get; }
+
+    /// <summary>Length of field 2 of a response of state of the world.</summary>
+    public int WholeBytes => _bodyBytes;
+
+    /// <summary>Of how many parts it consists.</summary>
+    public int PartCount => _parts.Length;
+
+    /// <summary>One part of field 2 of an incremental response; they are in order.</summary>
+    public ReadOnlySpan<byte> EntryPart(int index) => _parts[index].Span;
+
+    /// <summary>One part of field 2 of a response of state of the world, which is the Any inside; they are in order.</summary>
+    public ReadOnlySpan<byte> WholePart(int index)
+    {
+        var part = _parts[index].Span;
+        if (index == _parts.Length - 1) part = part[..^(EntryBytes - _bodyAt - _bodyBytes)];
+        return index == 0 ? part[_bodyAt..] : part;
+    }
 
     /// <summary>Of a cluster whose endpoints are discovered: the name they are asked for by; null for everything else.</summary>
     public string? EndpointsName { get; }
@@ -127,6 +212,15 @@ public sealed class WireResource
 
     /// <summary>The same for a resource with further names.</summary>
     public static WireResource Of(string name, IMessage message, IEnumerable<string> aliases) => new(name, [.. aliases], message);
+
+    /// <summary>A resource of parts that stand in others as well. Whoever has made them has checked them.</summary>
+    /// <typeparam name="T">Type of the message.</typeparam>
+    /// <param name="name">Resource name.</param>
+    /// <param name="first">The message's first bytes.</param>
+    /// <param name="between">What follows, shared.</param>
+    /// <param name="last">The message's last bytes.</param>
+    public static WireResource OfParts<T>(string name, ReadOnlySpan<byte> first, IReadOnlyList<byte[]> between, ReadOnlySpan<byte> last) where T : IMessage<T>, new() =>
+        new(name, new T(), first, between, last);
 
     private static int Field(int bytes) => 1 + bytes;
 

@@ -14,7 +14,8 @@ public sealed class AdsResponse
     private AdsResponse(bool isIncremental, string typeUrl, string nonce, byte[] head, IReadOnlyList<WireResource> resources, byte[] tail)
     {
         (IsIncremental, TypeUrl, Nonce, _head, _resources, _tail) = (isIncremental, typeUrl, nonce, head, resources, tail);
-        for (var i = 0; i < PieceCount; i++) Size += Piece(i).Length;
+        Size = head.Length + tail.Length;
+        foreach (var resource in resources) Size += isIncremental ? resource.EntryBytes : resource.WholeBytes;
     }
 
     /// <summary>A response that was made as a message: what is told to one alone.</summary>
@@ -50,15 +51,21 @@ public sealed class AdsResponse
     /// <summary>The state-of-the-world form, or null.</summary>
     public DiscoveryResponse? Whole => IsIncremental ? null : (DiscoveryResponse)Message;
 
-    /// <summary>One piece of the message's bytes; they are in order.</summary>
-    public ReadOnlySpan<byte> Piece(int index) => index == 0 ? _head : index == PieceCount - 1 ? _tail
-        : IsIncremental ? _resources[index - 1].Entry.Span : _resources[index - 1].Whole.Span;
+    /// <summary>Of how many parts a piece consists.</summary>
+    public int PartsOf(int piece) => piece == 0 || piece == PieceCount - 1 ? 1 : _resources[piece - 1].PartCount;
+
+    /// <summary>One part of a piece of the message's bytes; pieces and their parts are in order.</summary>
+    public ReadOnlySpan<byte> Part(int piece, int part) => piece == 0 ? _head : piece == PieceCount - 1 ? _tail
+        : IsIncremental ? _resources[piece - 1].EntryPart(part) : _resources[piece - 1].WholePart(part);
 
     /// <summary>The message's bytes in one array.</summary>
     public byte[] Bytes()
     {
         var bytes = new ArrayBufferWriter<byte>(Math.Max(Size, 1));
-        for (var i = 0; i < PieceCount; i++) bytes.Write(Piece(i));
+        for (var piece = 0; piece < PieceCount; piece++)
+        {
+            for (var part = 0; part < PartsOf(piece); part++) bytes.Write(Part(piece, part));
+        }
         return bytes.WrittenSpan.ToArray();
     }
 

@@ -15,7 +15,7 @@ public sealed class Debounce(PushOptions options)
         get
         {
             var configuration = _configuration.DueAt(options.DebounceQuiet, options.DebounceMax);
-            var endpoints = _endpoints.DueAt(options.DebounceQuiet, options.DebounceMax < options.EndpointsMax ? options.DebounceMax : options.EndpointsMax);
+            var endpoints = _endpoints.DueAt(options.DebouncesEndpoints ? options.DebounceQuiet : TimeSpan.Zero, options.DebounceMax < options.EndpointsMax ? options.DebounceMax : options.EndpointsMax);
             return configuration is null || endpoints < configuration ? endpoints : configuration;
         }
     }

@@ -12,6 +12,9 @@ public sealed record PushOptions
     /// <summary>How long endpoints wait at most.</summary>
     public TimeSpan EndpointsMax { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Endpoints wait for quiet at all (PILOT_ENABLE_EDS_DEBOUNCE).</summary>
+    public bool DebouncesEndpoints { get; init; } = true;
+
     /// <summary>How long changed listeners and routes wait for new clusters to get their endpoints, which a proxy may never ask for.</summary>
     public TimeSpan WarmingMax { get; init; } = TimeSpan.FromSeconds(5);
 

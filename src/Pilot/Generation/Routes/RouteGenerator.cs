@@ -14,6 +14,9 @@ public sealed class RouteGenerator : IResourceGenerator
 {
     private readonly GenerationCache<(ProxyScope Scope, string Name), SplitRoutes> _made = new();
     private readonly WirePool _hosts = new();
+    private readonly GenerationCache<HostClient, KnownHosts> _known = new();
+    private readonly (HashSet<string>, HashSet<string>, HashSet<string>) _names = KnownHosts.NewSets();
+    private bool _hasMade;
     private readonly GenerationCache<(ProxyScope Scope, IReadOnlySet<string> Names), ResourceSet> _sets = new();
 
     /// <inheritdoc/>
@@ -25,6 +28,9 @@ public sealed class RouteGenerator : IResourceGenerator
         _made.Turn();
         _sets.Turn();
         _hosts.Turn();
+        // Nothing may be made under a snapshot that changes nothing here; what was made before stays at hand then.
+        if (_hasMade) _known.Turn();
+        _hasMade = false;
     }
 
     /// <inheritdoc/>
@@ -48,20 +54,26 @@ public sealed class RouteGenerator : IResourceGenerator
 
     private SplitRoutes Make(ProxyInputs inputs, string name)
     {
-        var routes = inputs.Node.Type == ProxyType.Router ? GatewayRoutes.Generate(inputs, name) : Sidecar(inputs, name) ?? DefaultRoutes.Empty(name);
+        _hasMade = true;
+        var patches = ProxyPatches.Of(inputs.Scope);
+        var sidecar = inputs.Node.Type == ProxyType.Router ? null : Sidecar(inputs, name);
+        // Most tables differ from the last in a host or two.
+        if (sidecar is not null && patches.IsEmpty && !SplitRoutes.IsWanted(inputs.Node) && SidecarRoutes.Table(sidecar, KnownOf) is { } table) return SplitRoutes.Whole(table);
+        var routes = (inputs.Node.Type == ProxyType.Router ? GatewayRoutes.Generate(inputs, name) : sidecar is null ? null : SidecarRoutes.Generate(sidecar)) ?? DefaultRoutes.Empty(name);
         // Patches are about Envoy.
         if (inputs.IsProxylessGrpc) return SplitRoutes.Whole(WireResource.Unchecked(name, routes));
-        var patches = ProxyPatches.Of(inputs.Scope);
         if (SplitRoutes.IsWanted(inputs.Node)) return patches.IsEmpty ? SplitRoutes.Of(routes, _hosts) : SplitRoutes.From(patches.Sound(some => SplitRoutes.Of(some.Routes(routes.Clone()), _hosts).All));
         return SplitRoutes.Whole(patches.IsEmpty ? WireResource.Of(name, routes) : patches.Sound(some => [WireResource.Of(name, some.Routes(routes.Clone()))])[0]);
     }
 
-    private static RouteConfiguration? Sidecar(ProxyInputs inputs, string name)
+    private KnownHosts KnownOf(HostClient client) => _known.GetOrMake(client, _ => new KnownHosts(_names));
+
+    private static SidecarRouteInputs? Sidecar(ProxyInputs inputs, string name)
     {
         var dialed = inputs.IsProxylessGrpc ? ClusterNames.Parse(name)?.Port : null;
         if (dialed is not { } port) _ = int.TryParse(name.AsSpan(name.LastIndexOf(':') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port);
         if (inputs.Scope.Imports.EgressFor(port, name) is not { } egress) return null;
-        return SidecarRoutes.Generate(new SidecarRouteInputs
+        return new SidecarRouteInputs
         {
             RouteName = name,
             Node = inputs.Node,
@@ -75,6 +87,6 @@ public sealed class RouteGenerator : IResourceGenerator
             Fallback = inputs.Fallback,
             Features = inputs.Features,
             IsHttpProxy = name == SidecarRoutes.HttpProxyName || Protocols.Parse(egress.Declared?.Port?.Protocol ?? "") == Protocol.HttpProxy,
-        });
+        };
     }
 }

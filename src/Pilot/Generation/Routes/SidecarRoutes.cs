@@ -1,5 +1,6 @@
 using System.Globalization;
 using Envoy.Config.Route.V3;
+using Google.Protobuf;
 using Istio.Networking.V1Alpha3;
 using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Generation.Filters;
@@ -53,6 +54,13 @@ public sealed record SidecarRouteInputs
     public bool IsHttpProxy { get; init; }
 }
 
+/// <summary>Services and other hosts of one port with the same routes.</summary>
+/// <param name="Port">The port.</param>
+/// <param name="Services">Services.</param>
+/// <param name="OtherHosts">Hosts that are no services.</param>
+/// <param name="Routes">Their routes; null for those that each service has without rules.</param>
+internal sealed record HostGroup(int Port, IReadOnlyList<Service> Services, IReadOnlyList<string> OtherHosts, IReadOnlyList<EnvoyRoute>? Routes);
+
 /// <summary>Outbound route configurations of sidecars.</summary>
 public sealed class SidecarRoutes
 {
@@ -62,12 +70,14 @@ public sealed class SidecarRoutes
     private readonly SidecarRouteInputs _inputs;
     private readonly int _port;
     private readonly bool _isSniffed;
+    private readonly KnownHosts _known;
     private readonly Dictionary<string, Service> _services = new(StringComparer.Ordinal);
     private readonly List<string> _order = [];
 
-    private SidecarRoutes(SidecarRouteInputs inputs, int port, bool isSniffed)
+    private SidecarRoutes(SidecarRouteInputs inputs, int port, bool isSniffed, KnownHosts? known = null)
     {
         _inputs = inputs;
+        _known = known ?? new KnownHosts();
         _port = inputs.IsHttpProxy ? 0 : port;
         _isSniffed = isSniffed;
         foreach (var service in inputs.Services) AddOnPort(service);
@@ -90,6 +100,58 @@ public sealed class SidecarRoutes
         return new SidecarRoutes(inputs, hasPort ? port : 0, colon >= 0).Generate();
     }
 
+    /// <summary>The configuration as a resource that is put together of what was made before; null where it has to be made whole.</summary>
+    /// <param name="inputs">What it depends on.</param>
+    /// <param name="known">What was made for clients of this sort.</param>
+    internal static WireResource? Table(SidecarRouteInputs inputs, Func<HostClient, KnownHosts> known)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(known);
+        // A name of digits alone is that of a port whose services all share it.
+        if (inputs.Node.IsProxylessGrpc() || inputs.IsHttpProxy || !int.TryParse(inputs.RouteName, NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0) return null;
+        return new SidecarRoutes(inputs, port, false, known(HostClient.Of(inputs, port))).Table();
+    }
+
+    private WireResource? Table()
+    {
+        var names = new VirtualHostNames(_inputs, _port, _known);
+        var drafts = names.Build(Groups());
+        _known.End(drafts.Count);
+        // Two hosts of one name or domain are a mistake that only the whole configuration shows.
+        if (names.Has(_inputs.Fallback.VirtualHostName, "*")) return null;
+        drafts.RemoveAll(draft => draft.Port != _port);
+        drafts.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        var entries = new List<byte[]>(drafts.Count + 1);
+        foreach (var draft in drafts)
+        {
+            if (EntryOf(draft) is not { } entry) return null;
+            entries.Add(entry);
+        }
+        if (Entry(DefaultRoutes.CatchAll(_inputs.Fallback, _inputs.IncludeAttemptCount)) is not { } last) return null;
+        entries.Add(last);
+        var rest = DefaultRoutes.Configuration("", [], isProxylessGrpc: false).ToByteArray();
+        return WireResource.OfParts<RouteConfiguration>(_inputs.RouteName, new RouteConfiguration { Name = _inputs.RouteName }.ToByteArray(), entries, rest);
+    }
+
+    private byte[]? EntryOf(HostDraft draft)
+    {
+        if (draft.Routes is not null || draft.Service is not { } service) return Entry(Host(draft));
+        var (known, rule) = (_known.Of(service, draft.Port), _inputs.DestinationRule(service.Hostname));
+        return known.Made(draft.Domains, rule) ?? (Entry(Host(draft)) is { } made ? known.Keep(draft.Domains, rule, made) : null);
+    }
+
+    // As the configuration has it; null when no proxy would take it.
+    private static byte[]? Entry(VirtualHost host)
+    {
+        var size = host.CalculateSize();
+        var entry = new byte[1 + CodedOutputStream.ComputeLengthSize(size) + size];
+        var output = new CodedOutputStream(entry);
+        output.WriteTag(RouteConfiguration.VirtualHostsFieldNumber, WireFormat.WireType.LengthDelimited);
+        output.WriteMessage(host);
+        output.CheckNoSpaceLeft();
+        return Soundness.Definition(host, entry.AsSpan(entry.Length - size)) is null ? entry : null;
+    }
+
     private RouteConfiguration Generate()
     {
         var hosts = VirtualHosts();
@@ -110,7 +172,7 @@ public sealed class SidecarRoutes
         if (_port != 0)
         {
             if (service.Ports.FirstOrDefault(p => p.Number == _port && p.Protocol != Protocol.Udp) is not { } own) return;
-            service = service.WithOnlyPort(own);
+            service = _known.View(service, own);
         }
         else name = service.Hostname;
         if (_services.TryAdd(name, service)) _order.Add(name);
@@ -119,21 +181,36 @@ public sealed class SidecarRoutes
 
     // ---- which hosts exist, and their routes
 
-    private sealed record HostGroup(int Port, IReadOnlyList<Service> Services, IReadOnlyList<string> OtherHosts, IReadOnlyList<EnvoyRoute> Routes);
-
     private List<VirtualHost> VirtualHosts()
     {
-        var groups = new List<HostGroup>();
+        var hosts = new VirtualHostNames(_inputs, _port, _known).Build(Groups()).Select(draft => (draft.Port, Host: Host(draft)));
+        return _port != 0 ? hosts.Where(h => h.Port == _port).Select(static h => h.Host).ToList() : ExplicitProxyHosts(hosts.ToList());
+    }
+
+    private List<HostGroup> Groups()
+    {
+        var groups = new List<HostGroup>(_order.Count);
         foreach (var rules in Selected()) groups.AddRange(GroupsOf(rules));
         var ruled = groups.SelectMany(static g => g.Services).ToHashSet();
         foreach (var service in _order.Select(name => _services[name]))
         {
             if (ruled.Contains(service) || service.Resolution == ServiceResolution.Alias) continue;
-            groups.AddRange(service.Ports.Where(static p => IsHttpOrSniffed(p.Protocol)).Select(p => DefaultGroup(service, p)));
+            foreach (var port in service.Ports)
+            {
+                if (IsHttpOrSniffed(port.Protocol)) groups.Add(new HostGroup(port.Number, [service], [], null));
+            }
         }
-        var hosts = new VirtualHostNames(_inputs, _port).Build(groups.Select(static g => (g.Port, g.Services, g.OtherHosts, g.Routes)).ToList(), _inputs.IncludeAttemptCount);
-        if (_port != 0) return hosts.Where(h => h.Port == _port).Select(static h => h.Host).ToList();
-        return ExplicitProxyHosts(hosts);
+        return groups;
+    }
+
+    private VirtualHost Host(HostDraft draft)
+    {
+        var built = new VirtualHost { Name = draft.Name, Domains = { draft.Domains }, IncludeRequestAttemptCount = _inputs.IncludeAttemptCount };
+        // Copies, so that a later change of one host's routes (patches) stays there.
+        if (draft.Routes is null) built.Routes.Add(DefaultRoute(draft.Service!, draft.Port));
+        else built.Routes.Add(draft.Routes.Select(static r => r.Clone()));
+        if (PersistentSessions.For(draft.Service) is { } session) built.TypedPerFilterConfig[PersistentSessions.FilterName] = session;
+        return built;
     }
 
     // Clients of an explicit proxy name the port; without one only port 80 can be meant.
@@ -225,13 +302,12 @@ public sealed class SidecarRoutes
         return best;
     }
 
-    private HostGroup DefaultGroup(Service service, ServicePort own)
+    private EnvoyRoute DefaultRoute(Service service, int port)
     {
-        var hash = HashPolicies.ForService(_inputs.DestinationRule(service.Hostname), own.Number);
-        var route = DefaultRoutes.Outbound(
-            $"outbound|{own.Number}||{service.Hostname}", $"{service.Hostname}:{own.Number}/*", _inputs.Mesh.DefaultHttpRetryPolicy, false);
+        var hash = HashPolicies.ForService(_inputs.DestinationRule(service.Hostname), port);
+        var route = DefaultRoutes.Outbound($"outbound|{port}||{service.Hostname}", $"{service.Hostname}:{port}/*", _inputs.Mesh.DefaultHttpRetryPolicy, false);
         if (HashPolicies.Of(hash) is { } policy) route.Route_.HashPolicy.Add(policy);
-        return new HostGroup(own.Number, [service], [], [route]);
+        return route;
     }
 
     private static bool IsHttpOrSniffed(Protocol protocol) => protocol.IsHttp() || protocol.IsUnsupported();
