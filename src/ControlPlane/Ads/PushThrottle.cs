@@ -2,10 +2,12 @@ using Lateen.Pilot.Meaning;
 
 namespace Lateen.ControlPlane.Ads;
 
+#pragma warning disable CA1001 // the semaphore has no handle behind it as it is used here: there is nothing to free, and a late push must find it whole
 /// <summary>How many responses may be on their way to proxies at the same time, so that a change for a thousand of them leaves in a line and not all at once.</summary>
 /// <remarks>Whoever reads slowly gives its place up after a moment: what it is sent stays under way, and the others go on.</remarks>
 /// <param name="most">How many at the same time.</param>
 internal sealed class PushThrottle(int most)
+#pragma warning restore CA1001
 {
     private const int Auto = 0, AutoLeast = 15, AutoForEachProcessor = 5, AutoMost = 100;
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
