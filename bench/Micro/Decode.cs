@@ -5,6 +5,7 @@ using Lateen.Proxy;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.One;
 using Lateen.Proxy.Http.Two;
+using Lateen.Proxy.Http.Two.Blocks;
 using Lateen.Test.Rigs.Codecs;
 
 namespace Lateen.Bench.Micro;

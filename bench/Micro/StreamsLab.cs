@@ -6,6 +6,7 @@ using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Router;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.Two;
+using Lateen.Proxy.Http.Two.Blocks;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Routing;

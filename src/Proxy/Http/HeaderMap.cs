@@ -293,6 +293,19 @@ public sealed partial class HeaderMap
         Place(known, first);
     }
 
+    /// <summary>Becomes a copy of another map, holes included, with room for more or without.</summary>
+    internal void Become(HeaderMap other, bool roomy)
+    {
+        if (_bytes.Length < other._used)
+            _bytes = new byte[Math.Max(roomy ? 1024 : 0, other._used)];
+        if (_entries.Length < other._entryCount)
+            _entries = new Entry[Math.Max(roomy ? 24 : 0, other._entryCount)];
+        other._bytes.AsSpan(0, other._used).CopyTo(_bytes);
+        other._entries.AsSpan(0, other._entryCount).CopyTo(_entries);
+        (_present, _pseudo, _used, _entryCount) = (other._present, other._pseudo, other._used, other._entryCount);
+        (Count, ByteSize, Case) = (other.Count, other.ByteSize, other.Case);
+    }
+
     /// <summary>Adds all lines of another map.</summary>
     public void AddAll(HeaderMap other)
     {

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.Two;
+using Lateen.Proxy.Http.Two.Blocks;
 using Lateen.Proxy.Net;
 using Lateen.Test.Fuzz.Frame;
 using Lateen.Test.Rigs.Codecs;

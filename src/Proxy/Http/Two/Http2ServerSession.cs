@@ -1,3 +1,4 @@
+using Lateen.Proxy.Http.Two.Blocks;
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Http.Two;

@@ -1,20 +1,14 @@
 using System.Buffers.Binary;
-using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Http.Two;
 
-// Chapter of Http2Session: frames on their way out, windows of both directions, PING.
+// Chapter of Http2Session: frames on their way out, and bodies as far as the windows let them.
 internal abstract partial class Http2Session
 {
-    private const int FirstWindow = 65535;
-
-    private readonly KeepAlive _keepAlive;
-    private long _sendWindow = FirstWindow, _receiveWindow, _unreturned;
-    private int _peerInitialWindow = FirstWindow, _framesWaiting, _controlWaiting;
-    private long _lastReceivedAt;
-    private ulong _pingNumber;
+    private int _framesWaiting, _controlWaiting;
+    private long _dataFramesSent;
     private Http2Stream? _queueFirst, _queueLast;
-    private bool _windowOpened, _pingUnanswered, _pumping;
+    private bool _pumping;
 
     /// <summary>Our first frame.</summary>
     protected void SendSettings()
@@ -37,16 +31,6 @@ internal abstract partial class Http2Session
         BinaryPrimitives.WriteUInt16BigEndian(to[at..], (ushort)setting);
         BinaryPrimitives.WriteUInt32BigEndian(to[(at + 2)..], value);
         return at + 6;
-    }
-
-    /// <summary>Opens the connection's window from its first size to ours; once.</summary>
-    protected void OpenConnectionWindow()
-    {
-        if (_windowOpened)
-            return;
-        _windowOpened = true;
-        if (Options.Two.ConnectionWindow > FirstWindow)
-            SendWindowUpdate(0, Options.Two.ConnectionWindow - FirstWindow);
     }
 
     private void SendFrame(FrameType type, byte flags, uint stream, ReadOnlySpan<byte> payload)
@@ -89,13 +73,6 @@ internal abstract partial class Http2Session
         BinaryPrimitives.WriteUInt32BigEndian(payload, (uint)code);
         SendControl(FrameType.RstStream, 0, stream, payload);
         OnEvent(CodecEvent.TxReset);
-    }
-
-    private void SendWindowUpdate(uint stream, int increment)
-    {
-        Span<byte> payload = stackalloc byte[4];
-        BinaryPrimitives.WriteUInt32BigEndian(payload, (uint)increment);
-        SendFrame(FrameType.WindowUpdate, 0, stream, payload);
     }
 
     /// <summary>Sends the block that <see cref="Encoder"/> holds, in as many frames as it takes.</summary>
@@ -282,183 +259,5 @@ internal abstract partial class Http2Session
         // Owners may end streams from inside their call: the list of those to tell is made first. Rare: only behind a full transport.
         foreach (Http2Stream stream in Streams.All())
             Unblock(stream);
-    }
-
-    // ---- Windows ----
-
-    private bool SetInitialWindow(int size)
-    {
-        long change = (long)size - _peerInitialWindow;
-        _peerInitialWindow = size;
-        foreach (Http2Stream stream in Streams.All())
-        {
-            stream.SendWindow += change;
-            _overflow |= stream.SendWindow > WindowMax;
-            if (stream.Pending.Length > 0)
-                Enqueue(stream);
-        }
-        return true;
-    }
-
-    private bool _overflow;
-
-    // RFC 9113 6.9.2: a window that SETTINGS pushed over the limit is an error of its stream.
-    private void SendOverflowResets()
-    {
-        if (!_overflow)
-            return;
-        _overflow = false;
-        foreach (Http2Stream stream in Streams.All())
-        {
-            if (stream.Id != 0 && stream.SendWindow > WindowMax)
-                StreamError(stream, ErrorCode.FlowControlError, ResetReason.ProtocolError, "http2.remote_reset");
-        }
-    }
-
-    private bool WidenConnection(int increment)
-    {
-        if (_sendWindow + increment > WindowMax)
-            return false;
-        _sendWindow += increment;
-        Pump();
-        return true;
-    }
-
-    private bool WidenStream(uint id, int increment)
-    {
-        if (Find(id) is not { } stream)
-            return true;
-        if (stream.SendWindow + increment > WindowMax)
-            return false;
-        stream.SendWindow += increment;
-        if (stream.Pending.Length > 0)
-        {
-            Enqueue(stream);
-            Pump();
-        }
-        return true;
-    }
-
-    // What the peer sends beyond the windows is an error; a stream that is gone still spends the connection's.
-    private bool Spend(uint id, int bytes)
-    {
-        _receiveWindow -= bytes;
-        Http2Stream? stream = Find(id);
-        if (stream is not null)
-            stream.ReceiveWindow -= bytes;
-        if (_receiveWindow >= 0 && stream is not { ReceiveWindow: < 0 })
-            return true;
-        Fail(ErrorCode.FlowControlError, "codec_error");
-        return false;
-    }
-
-    // Bytes count as consumed when the receiver has taken them and is not paused; windows go back in halves.
-    private void ReturnBytes(Http2Stream? stream, int bytes)
-    {
-        if (Ended)
-            return;
-        if (stream is null)
-        {
-            ReturnToConnection(bytes);
-            return;
-        }
-        stream.Unreturned += bytes;
-        if (!stream.Paused)
-            ReturnStreamBytes(stream);
-    }
-
-    private void ReturnStreamBytes(Http2Stream stream)
-    {
-        // The connection gets its share at once, the stream when half its window is used.
-        int fresh = stream.Unreturned - stream.Credited;
-        stream.Credited = stream.Unreturned;
-        if (fresh > 0)
-            ReturnToConnection(fresh);
-        if (stream.RemoteEnded || stream.Unreturned < Options.Two.StreamWindow / 2)
-            return;
-        stream.ReceiveWindow += stream.Unreturned;
-        SendWindowUpdate(stream.Id, stream.Unreturned);
-        stream.Unreturned = stream.Credited = 0;
-    }
-
-    private void ReturnConnectionBytes(Http2Stream stream)
-    {
-        int fresh = stream.Unreturned - stream.Credited;
-        stream.Unreturned = stream.Credited = 0;
-        if (fresh > 0 && !Ended)
-            ReturnToConnection(fresh);
-    }
-
-    private void ReturnToConnection(int bytes)
-    {
-        _unreturned += bytes;
-        if (_unreturned < Options.Two.ConnectionWindow / 2)
-            return;
-        _receiveWindow += _unreturned;
-        SendWindowUpdate(0, (int)_unreturned);
-        _unreturned = 0;
-    }
-
-    /// <summary>The receiver pauses or resumes its body.</summary>
-    public void Pause(Http2Stream stream, bool pause)
-    {
-        stream.Paused = pause;
-        if (!pause && stream.Id != 0 && !Ended)
-            ReturnStreamBytes(stream);
-    }
-
-    // ---- PING ----
-
-    private void ArmKeepAlive()
-    {
-        long interval = Options.Two.KeepAliveMicros;
-        if (interval <= 0)
-            return;
-        uint jitter = (uint)Math.Min(uint.MaxValue, interval * Options.Two.KeepAliveJitterPercent / 100);
-        Transport.Loop.Arm(_keepAlive, interval + (jitter > 0 ? Transport.Loop.Chance.Below(jitter) : 0));
-    }
-
-    /// <summary>A PING before a request on a connection that was silent for long; its answer must come within the time limit.</summary>
-    protected void PingIfSilent()
-    {
-        if (Options.Two.IdlePingMicros > 0 && !_pingUnanswered && Transport.Loop.Now - _lastReceivedAt > Options.Two.IdlePingMicros)
-            SendPing();
-    }
-
-    private void SendPing()
-    {
-        Span<byte> payload = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64BigEndian(payload, ++_pingNumber);
-        SendFrame(FrameType.Ping, 0, 0, payload);
-        _pingUnanswered = true;
-        if (Options.Two.KeepAliveTimeoutMicros > 0)
-            Transport.Loop.Arm(_keepAlive, Options.Two.KeepAliveTimeoutMicros);
-    }
-
-    private void OnPong(ulong number)
-    {
-        if (!_pingUnanswered || number != _pingNumber)
-            return;
-        _pingUnanswered = false;
-        Transport.Loop.Disarm(_keepAlive);
-        ArmKeepAlive();
-    }
-
-    private void OnKeepAlive()
-    {
-        if (Ended)
-            return;
-        if (!_pingUnanswered)
-        {
-            SendPing();
-            return;
-        }
-        OnEvent(CodecEvent.KeepAliveTimeout);
-        Close("http2.ping_timeout", FailureKind.ConnectionTerminated);
-    }
-
-    private sealed class KeepAlive(Http2Session session) : Deadline
-    {
-        protected internal override void OnDue(long now) => session.OnKeepAlive();
     }
 }

@@ -2,6 +2,7 @@ using System.Text;
 using Lateen.Api.Http;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.Two;
+using Lateen.Proxy.Http.Two.Blocks;
 using Lateen.Proxy.Net;
 using Lateen.Test.Rigs.Codecs;
 using Xunit;
@@ -35,6 +36,61 @@ public sealed class HpackTests
             builder.Begin(BlockKind.RequestTrailers, new HeaderMap(), null);
             Assert.True(decoder.Decode(Hex(block), builder));
             Assert.Equal(BlockFault.Field, builder.Fault);
+        }
+    }
+
+    [Fact]
+    public void A_head_that_repeats_is_read_as_it_was_the_first_time()
+    {
+        (KnownHeader Known, string Name, string Value)[][] heads =
+        [
+            [(KnownHeader.Method, ":method", "GET"), (KnownHeader.Scheme, ":scheme", "http"), (KnownHeader.Path, ":path", "/"), (KnownHeader.Authority, ":authority", "a"), (KnownHeader.None, "x-a", "1")],
+            [(KnownHeader.Method, ":method", "POST"), (KnownHeader.Scheme, ":scheme", "http"), (KnownHeader.Path, ":path", "/p"), (KnownHeader.Authority, ":authority", "b"), (KnownHeader.Te, "te", "trailers"), (KnownHeader.ContentLength, "content-length", "7")],
+            [(KnownHeader.Method, ":method", "GET"), (KnownHeader.Scheme, ":scheme", "https"), (KnownHeader.Path, ":path", "/"), (KnownHeader.Authority, ":authority", "a"), (KnownHeader.UserAgent, "user-agent", "u")],
+        ];
+        var random = new Random(5);
+        var encoder = new HpackEncoder(4096);
+        var decoder = new HpackDecoder(4096);
+        for (int i = 0, head = 0; i < 2_000; i++)
+        {
+            if (random.Next(5) == 0)
+                head = random.Next(heads.Length);
+            var fields = heads[head].ToList();
+            // What differs stands behind what repeats; now and then it enters the table, and all indices move.
+            if (random.Next(3) == 0)
+                fields.Add((KnownHeader.None, "x-trace", random.Next(40).ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            if (random.Next(50) == 0)
+                encoder.SetPeerMax((uint)random.Next(64, 512));
+            encoder.Begin();
+            foreach ((KnownHeader known, string name, string value) in fields)
+                encoder.Add(known, Encoding.ASCII.GetBytes(name), Encoding.ASCII.GetBytes(value));
+            Assert.Equal(string.Concat(fields.Select(f => $"{f.Name}={f.Value}\n")), Decode(decoder, BlockKind.Request, encoder.Block.ToArray()));
+        }
+    }
+
+    [Theory]
+    // Behind the beginning: one field too many; a method once more; a cookie that joins the one in the beginning.
+    [InlineData("0f0d0131 0001610162 0001620163", BlockFault.TooMany, "")]
+    [InlineData("0203474554", BlockFault.Field, "")]
+    [InlineData("0f110379 3d32", BlockFault.None, ":method=GET\n:scheme=http\n:path=/\n:authority=a\ncookie=x=1; y=2\n")]
+    public void What_comes_behind_a_repeated_beginning_is_judged_with_it(string behind, BlockFault fault, string shown)
+    {
+        var builder = new HeadBuilder(new CodecOptions { HeaderCountMax = 7 });
+        var decoder = new HpackDecoder(4096);
+        var map = new HeaderMap();
+        builder.Begin(BlockKind.Request, map, null);
+        Assert.True(decoder.Decode(Hex("828684 410161 6003783d31"), builder));
+        for (int i = 0; i < 5; i++)
+        {
+            foreach (bool alone in (bool[])[true, false, true, true])
+            {
+                builder.Begin(BlockKind.Request, map, null);
+                Assert.True(decoder.Decode(Hex("828684bfbe" + (alone ? "" : behind)), builder));
+                builder.Finish(endStream: false);
+                Assert.Equal(alone ? BlockFault.None : fault, builder.Fault);
+                if (alone || fault == BlockFault.None)
+                    Assert.Equal(alone ? ":method=GET\n:scheme=http\n:path=/\n:authority=a\ncookie=x=1\n" : shown, RecordedRequest.Show(map));
+            }
         }
     }
 

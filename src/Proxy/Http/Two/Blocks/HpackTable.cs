@@ -1,4 +1,4 @@
-namespace Lateen.Proxy.Http.Two;
+namespace Lateen.Proxy.Http.Two.Blocks;
 
 /// <summary>
 /// The dynamic table of one direction (RFC 7541 2.3.2): newest first, bounded by the sum of names, values and 32 for each. Entries lie behind one another in one

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Lateen.Api.Http;
 
-namespace Lateen.Proxy.Http.Two;
+namespace Lateen.Proxy.Http.Two.Blocks;
 
 /// <summary>
 /// Encodes header blocks. A field enters the dynamic table when it is met for the second time: what differs with each request (paths, ids, dates) then never

@@ -1,6 +1,10 @@
+// Blocks: header blocks of HTTP/2 in both directions. HPACK (RFC 7541) is two tables, a decoder and an encoder a connection; what it decodes, a HeadBuilder puts into a HeaderMap and checks. State is the connection's, spans
+// hold for one call. What a connection says again and again is not worked out again: a table remembers that an entry is sound, an encoder what it sent last under a name, and the indices that blocks begin with are
+// turned into fields once (RepeatedFields). No frames and no streams here, and nothing is refused here but by a value: sessions decide what a fault costs.
+// Refused: blocks repeated whole (an id or a trace in a head is another one each time, and stands behind what repeats).
 using System.Buffers;
 
-namespace Lateen.Proxy.Http.Two;
+namespace Lateen.Proxy.Http.Two.Blocks;
 
 /// <summary>What a header block is.</summary>
 public enum BlockKind : byte
@@ -50,18 +54,24 @@ public sealed class HeadBuilder(CodecOptions options)
     private RequestAcceptor? _counts;
     private byte[] _cookie = [];
     private readonly int _countMax = options.HeaderCountMax, _bytesMax = options.Two.HeadBytesMax ?? options.HeadBytesMax;
-    private int _count, _size, _cookieLength;
+    private int _cookieLength;
     private BlockKind _kind;
-    private bool _regular;
+    private HeadState _state;
 
     /// <summary>The first thing that was wrong.</summary>
     public BlockFault Fault { get; private set; }
 
     /// <summary>The Content-Length, where <see cref="HasLength"/>.</summary>
-    public ulong Length { get; private set; }
+    public ulong Length => _state.Length;
 
     /// <summary>There was a Content-Length.</summary>
-    public bool HasLength { get; private set; }
+    public bool HasLength => _state.HasLength;
+
+    /// <summary>What is being built.</summary>
+    internal BlockKind Kind => _kind;
+
+    /// <summary>True where fields have no effect but on the map. Names with underscores are counted, too, where they are not simply allowed.</summary>
+    internal bool MayRepeat => _kind is BlockKind.Request or BlockKind.Response && options.Underscores == UnderscoreAction.Allow;
 
     /// <summary>Envoy's words for the fault.</summary>
     public string Detail => Fault switch
@@ -83,11 +93,27 @@ public sealed class HeadBuilder(CodecOptions options)
         _kind = kind;
         _map = map;
         _counts = counts;
-        _count = _size = _cookieLength = 0;
-        _regular = HasLength = false;
-        Length = 0;
+        _cookieLength = 0;
+        _state = default;
         Fault = BlockFault.None;
         map.Clear();
+    }
+
+    /// <summary>Shows what the block has become so far; false where that is not the map alone.</summary>
+    internal bool TryShow(out HeadState state, HeaderMap fields)
+    {
+        state = _state;
+        if (_cookieLength > 0 || Fault != BlockFault.None)
+            return false;
+        fields.Become(_map, roomy: false);
+        return true;
+    }
+
+    /// <summary>Goes on from what another block had become.</summary>
+    internal void Resume(in HeadState state, HeaderMap fields)
+    {
+        _state = state;
+        _map.Become(fields, roomy: true);
     }
 
     /// <summary>What can be said of a field whatever its block: a table remembers it, so that a field that is sent again is not looked through again.</summary>
@@ -101,10 +127,10 @@ public sealed class HeadBuilder(CodecOptions options)
     {
         if (_kind == BlockKind.Ignored || Fault != BlockFault.None)
             return;
-        _size += name.Length + value.Length;
-        if (++_count > _countMax)
+        _state.Size += name.Length + value.Length;
+        if (++_state.Count > _countMax)
             Fail(BlockFault.TooMany);
-        else if (_size > _bytesMax)
+        else if (_state.Size > _bytesMax)
             Fail(BlockFault.TooLarge);
         else if (known is >= KnownHeader.Method and <= KnownHeader.Status)
             AddPseudo(known, value, sound);
@@ -129,7 +155,7 @@ public sealed class HeadBuilder(CodecOptions options)
             BlockKind.Response => known == KnownHeader.Status,
             _ => false,
         };
-        if (!fits || !sound || _regular || _map.Has(known))
+        if (!fits || !sound || _state.IsRegular || _map.Has(known))
             Fail(BlockFault.Field);
         else
             _map.Add(known, value);
@@ -147,7 +173,7 @@ public sealed class HeadBuilder(CodecOptions options)
 
     private void AddRegular(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, bool sound)
     {
-        _regular = true;
+        _state.IsRegular = true;
         if (!sound)
             Fail(BlockFault.Field);
         else if (known == KnownHeader.None)
@@ -205,7 +231,7 @@ public sealed class HeadBuilder(CodecOptions options)
         }
         if (!HasLength)
             _map.Add(KnownHeader.ContentLength, value);
-        (HasLength, Length) = (true, length);
+        (_state.HasLength, _state.Length) = (true, length);
     }
 
     // RFC 9113 8.3.1: :authority stands, Host serves where there is none.
@@ -279,4 +305,19 @@ public sealed class HeadBuilder(CodecOptions options)
             return false;
         return path[0] == '/' || (path.SequenceEqual("*"u8) && method.SequenceEqual("OPTIONS"u8));
     }
+}
+
+/// <summary>How far a block is, besides its fields.</summary>
+internal struct HeadState
+{
+    /// <summary>Fields, and the sum of their names and values.</summary>
+    public int Count, Size;
+
+    /// <summary>A field that is no pseudo-header came.</summary>
+    public bool IsRegular;
+
+    /// <summary>There was a Content-Length: this one.</summary>
+    public bool HasLength;
+
+    public ulong Length;
 }

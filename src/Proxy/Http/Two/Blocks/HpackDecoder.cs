@@ -1,6 +1,6 @@
 using Lateen.Api.Http;
 
-namespace Lateen.Proxy.Http.Two;
+namespace Lateen.Proxy.Http.Two.Blocks;
 
 /// <summary>Decodes header blocks (RFC 7541 3). One a connection; what it hands to the <see cref="HeadBuilder"/> holds for that call.</summary>
 public sealed class HpackDecoder(int tableMax)
@@ -10,6 +10,7 @@ public sealed class HpackDecoder(int tableMax)
     private static readonly Field[] Static = [default, .. HpackTables.Static.Select(e => FieldOf(System.Text.Encoding.ASCII.GetBytes(e.Name), System.Text.Encoding.ASCII.GetBytes(e.Value)))];
 
     private readonly HpackTable _table = new();
+    private RepeatedFields? _repeated;
     private byte[] _scratch = new byte[256];
     private int _scratchUsed;
 
@@ -33,6 +34,28 @@ public sealed class HpackDecoder(int tableMax)
                 return false;
             _table.Resize(size);
         }
+        return (RepeatedFields.RunOf(block[at..]) is not (> 0 and int run) || !builder.MayRepeat || DecodeRun(block, ref at, run, builder)) && DecodeRest(block, at, builder);
+    }
+
+    // What a block begins with, as it did the last times.
+    private bool DecodeRun(ReadOnlySpan<byte> block, ref int at, int run, HeadBuilder builder)
+    {
+        RepeatedFields repeated = _repeated ??= new RepeatedFields();
+        bool same = repeated.IsSame(block.Slice(at, run), _table, builder.Kind);
+        int end = at + run;
+        if (!same || !repeated.TryRepeat(builder))
+        {
+            if (!DecodeRest(block[..end], at, builder))
+                return false;
+            if (same)
+                repeated.Keep(builder);
+        }
+        at = end;
+        return true;
+    }
+
+    private bool DecodeRest(ReadOnlySpan<byte> block, int at, HeadBuilder builder)
+    {
         while (at < block.Length)
         {
             byte b = block[at];
