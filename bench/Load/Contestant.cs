@@ -36,20 +36,25 @@ internal sealed partial class Contestant(string name, int port, Process process,
 
     private long Load(Work work, int seconds)
     {
-        string[] headers = ["user-agent: bench/1.0", "accept: */*", "end-user: tom", "cookie: session=abcdef0123456789", "x-forwarded-proto: http"];
+        string[] headers = ["user-agent: bench/1.0", "accept: */*", "end-user: tom", "cookie: session=abcdef0123456789",
+            "x-forwarded-proto: http"];
         if (work.Host.Length > 0)
             headers = [.. headers, "Host: " + work.Host];
         string core = loadCore.ToString(CultureInfo.InvariantCulture);
-        var start = new ProcessStartInfo("taskset", ["-c", core, "wrk", "-t1", "-c64", $"-d{seconds}s", .. headers.SelectMany(h => new[] { "-H", h }), $"http://127.0.0.1:{port}/v1/x"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("taskset",
+            ["-c", core, "wrk", "-t1", "-c64", $"-d{seconds}s", .. headers.SelectMany(h => new[] { "-H", h }),
+                $"http://127.0.0.1:{port}/v1/x"]) { RedirectStandardOutput = true };
         using Process wrk = Process.Start(start)!;
         string said = wrk.StandardOutput.ReadToEnd();
         wrk.WaitForExit();
         if (Trouble().Match(said) is { Success: true } trouble)
             throw new InvalidOperationException($"{name}, {work.Name}: {trouble.Value}");
-        return Requests().Match(said) is { Success: true } found ? long.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : throw new InvalidOperationException($"{name}: wrk says {said}");
+        return Requests().Match(said) is { Success: true } found ? long.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture)
+            : throw new InvalidOperationException($"{name}: wrk says {said}");
     }
 
-    /// <summary>User and system time of all processes, threads that ended included (proc(5): fields 14 and 15 of stat, in hundredths of a second).</summary>
+    /// <summary>User and system time of all processes, threads that ended included (proc(5): fields 14 and 15 of stat, in hundredths of a
+    /// second).</summary>
     public double CpuMicros() => Tree(process.Id).Select(p => File.ReadAllText($"/proc/{p}/stat")).Sum(stat =>
     {
         string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
@@ -67,7 +72,8 @@ internal sealed partial class Contestant(string name, int port, Process process,
     }
 
     private static long Status(int id, string field) =>
-        long.Parse(File.ReadLines($"/proc/{id}/status").First(l => l.StartsWith(field, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Trim('\t'), CultureInfo.InvariantCulture);
+        long.Parse(File.ReadLines($"/proc/{id}/status").First(l => l.StartsWith(field, StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Trim('\t'), CultureInfo.InvariantCulture);
 
     private static double Middle(List<double> values) => values.Order().ElementAt(values.Count / 2);
 

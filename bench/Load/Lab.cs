@@ -29,7 +29,9 @@ internal sealed class Lab : IDisposable
     public Contestant StartLateen(string name, Work work, int backend, string program, int workers)
     {
         int port = FreePort();
-        string[] command = [program, "proxy", "-c", Write($"lateen-{workers}.json", Bootstrap.Text(_folder.FullName, work, port, backend, FreePort())), "--concurrency", workers.ToString(CultureInfo.InvariantCulture)];
+        string[] command = [program, "proxy", "-c",
+            Write($"lateen-{workers}.json", Bootstrap.Text(_folder.FullName, work, port, backend, FreePort())), "--concurrency",
+            workers.ToString(CultureInfo.InvariantCulture)];
         return new Contestant(name, port, Launch(-1, command, port), LoadCore);
     }
 
@@ -42,7 +44,8 @@ internal sealed class Lab : IDisposable
         {
             "nginx" => ["nginx", "-c", Write("nginx.conf", PeerConfigurations.Nginx(folder, work, port, backend))],
             "haproxy" => ["haproxy", "-db", "-f", Write("haproxy.cfg", PeerConfigurations.Haproxy(work, port, backend))],
-            _ => [program, "proxy", "-c", Write("lateen.json", Bootstrap.Text(folder, work, port, backend, FreePort())), "--concurrency", "1"],
+            _ => [program, "proxy", "-c", Write("lateen.json", Bootstrap.Text(folder, work, port, backend, FreePort())), "--concurrency",
+                "1"],
         };
         return new Contestant(name, port, Launch(ProxyCore, command, port), LoadCore);
     }
@@ -62,7 +65,11 @@ internal sealed class Lab : IDisposable
     /// <summary>Starts a program on a core (-1: on all) and waits until it listens.</summary>
     public Process Launch(int core, string[] command, int port)
     {
-        var start = new ProcessStartInfo("taskset", ["-c", core < 0 ? "0-63" : core.ToString(CultureInfo.InvariantCulture), .. command]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("taskset", ["-c", core < 0 ? "0-63" : core.ToString(CultureInfo.InvariantCulture), .. command])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
         start.Environment["PATH"] += ":/usr/sbin";
         Process process = Process.Start(start)!;
         _processes.Add(process);

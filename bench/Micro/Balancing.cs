@@ -26,5 +26,7 @@ public class Formats
 {
     /// <summary>Istio's default format.</summary>
     [Benchmark]
-    public TextFormat Parse() => TextFormat.Parse("[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% \"%UPSTREAM_HOST%\" %ROUTE_NAME%\n");
+    public TextFormat Parse() =>
+    TextFormat.Parse("[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% "
+        + "%BYTES_RECEIVED% %BYTES_SENT% %DURATION% \"%UPSTREAM_HOST%\" %ROUTE_NAME%\n");
 }

@@ -16,9 +16,11 @@ public class Decode
 {
     private static readonly (string Name, string Value)[] Fields =
     [
-        (":method", "GET"), (":scheme", "http"), (":path", "/api/v1/reviews/17?page=2"), (":authority", "reviews.default.svc.cluster.local:9080"),
+        (":method", "GET"), (":scheme", "http"), (":path", "/api/v1/reviews/17?page=2"),
+        (":authority", "reviews.default.svc.cluster.local:9080"),
         ("user-agent", "curl/8.5.0"), ("accept", "*/*"), ("x-request-id", "4b2f1e0a-77aa-4c5e-9a10-1f2e3d4c5b6a"),
-        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("cookie", "session=abcdef0123456789"), ("x-app-version", "12"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("cookie", "session=abcdef0123456789"),
+        ("x-app-version", "12"),
         ("accept-encoding", "gzip"), ("x-forwarded-proto", "https"),
     ];
 
@@ -37,14 +39,16 @@ public class Decode
     /// <summary>Connections past their preface, inputs ready.</summary>
     public Decode()
     {
-        _fields = [.. Fields.Select(f => (KnownHeaders.Find(Encoding.ASCII.GetBytes(f.Name)), Encoding.ASCII.GetBytes(f.Name), Encoding.ASCII.GetBytes(f.Value)))];
+        _fields = [.. Fields.Select(
+            f => (KnownHeaders.Find(Encoding.ASCII.GetBytes(f.Name)), Encoding.ASCII.GetBytes(f.Name), Encoding.ASCII.GetBytes(f.Value)))];
         _one = Encoding.ASCII.GetBytes("GET /api/v1/reviews/17?page=2 HTTP/1.1\r\nHost: reviews.default.svc.cluster.local:9080\r\n"
             + string.Concat(Fields[4..].Select(f => $"{f.Name}: {f.Value}\r\n")) + "\r\n");
         _literal = Write(new HpackEncoder(4096));
         _oneConnection = new Http1ServerConnection(_oneTransport, new Answers(), new CodecOptions());
         _twoConnection = new Http2ServerConnection(_twoTransport, new Answers(), new CodecOptions());
         // A client that gives all the window it may, or the answers would stop after 64 KiB.
-        _twoConnection.OnData(_twoTransport, [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7f, 0xfe, 0xff, 0xff]);
+        _twoConnection.OnData(_twoTransport,
+            [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7f, 0xfe, 0xff, 0xff]);
         Indexed(_encoder, out byte[] second, out _indexed);
 
         // The decoders learn the fields from the second block; from the third on each is an index.

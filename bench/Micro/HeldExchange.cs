@@ -17,14 +17,27 @@ internal sealed class HeldExchange
     {
         var transport = new StillTransport();
         var holder = new Holder();
-        var routes = new RouteSource("bench", new RouteTable("bench", [new VirtualHost { Name = "all", Domains = ["*"], Routes = [new Route { Name = "r", Path = new PathMatch(PathMatchKind.Prefix, "/"), Action = new DirectResponseAction(200, []) }] }]));
+        var routes = new RouteSource("bench",
+            new RouteTable("bench",
+                [new VirtualHost
+                {
+                    Name = "all",
+                    Domains = ["*"],
+                    Routes = [new Route
+                    {
+                        Name = "r",
+                        Path = new PathMatch(PathMatchKind.Prefix, "/"),
+                        Action = new DirectResponseAction(200, []),
+                    }],
+                }]));
         var options = new HttpOptions { Filters = new FilterChain([holder]), Routes = routes, Recorders = [] };
         var address = Address.V4(0x0a000001, 80);
         var connection = new HttpConnection(new ExchangePool(new Worker(0, transport.Loop), options),
             new ConnectionContext { Remote = address, DirectRemote = address, Local = address, DirectLocal = address });
         connection.Attach(new Http1ServerConnection(transport, connection, options.Codec));
         ((TransportHandler)transport.Handler).OnData(transport, Encoding.ASCII.GetBytes(
-            $"GET {path} HTTP/1.1\r\nHost: reviews.default.svc.cluster.local:9080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\nX-Request-Id: 4b2f1e0a-77aa-4c5e-9a10-1f2e3d4c5b6a\r\n\r\n"));
+            $"GET {path} HTTP/1.1\r\nHost: reviews.default.svc.cluster.local:9080\r\nUser-Agent: curl/8.5.0\r\nAccept: "
+            + $"*/*\r\nX-Request-Id: 4b2f1e0a-77aa-4c5e-9a10-1f2e3d4c5b6a\r\n\r\n"));
         Exchange = holder.Held ?? throw new InvalidOperationException("the request did not come to the filter");
     }
 

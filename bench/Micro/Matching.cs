@@ -37,9 +37,15 @@ public class Matching
 
     private static VirtualHost Host(int i)
     {
-        Route[] routes = [.. Enumerable.Range(1, 4).Select(v => To(new PathMatch(PathMatchKind.SeparatedPrefix, $"/v{v}"))), To(new PathMatch(PathMatchKind.Prefix, "/"))];
+        Route[] routes = [.. Enumerable.Range(1, 4).Select(v => To(new PathMatch(PathMatchKind.SeparatedPrefix, $"/v{v}"))),
+            To(new PathMatch(PathMatchKind.Prefix, "/"))];
         string name = $"svc{i}.default.svc.cluster.local";
-        return new VirtualHost { Name = $"{name}:9080", Domains = [name, $"{name}:9080", $"svc{i}", $"svc{i}:9080", $"svc{i}.default", $"svc{i}.default:9080"], Routes = routes };
+        return new VirtualHost
+        {
+            Name = $"{name}:9080",
+            Domains = [name, $"{name}:9080", $"svc{i}", $"svc{i}:9080", $"svc{i}.default", $"svc{i}.default:9080"],
+            Routes = routes,
+        };
     }
 
     private static Route To(PathMatch path) => new() { Name = "default", Path = path, Action = new DirectResponseAction(200, []) };

@@ -6,7 +6,8 @@ using Lateen.Proxy.Telemetry;
 
 namespace Lateen.Bench.Micro;
 
-/// <summary>Station 6: a request against policies as the control plane writes them (paths and a method each), the last of which is its own; bound: 2 µs for 500.</summary>
+/// <summary>Station 6: a request against policies as the control plane writes them (paths and a method each), the last of which is its own;
+/// bound: 2 µs for 500.</summary>
 [MemoryDiagnoser]
 public class Policies
 {
@@ -33,7 +34,8 @@ public class Policies
     {
         var path = new UrlPathRule(StringMatch.Of(i % 2 == 0 ? StringMatchKind.Exact : StringMatchKind.Prefix, $"/service-{i}/"));
         var method = new HeaderRule(new HeaderMatch(":method") { Value = StringMatch.Of(StringMatchKind.Exact, "GET") });
-        return new RbacPolicy($"ns[default]-policy[p{i:D3}]-rule[0]", [new SetRule([new SetRule([path], false), new SetRule([method], false)], true)], [new AnyRule()]);
+        return new RbacPolicy($"ns[default]-policy[p{i:D3}]-rule[0]",
+            [new SetRule([new SetRule([path], false), new SetRule([method], false)], true)], [new AnyRule()]);
     }
 }
 

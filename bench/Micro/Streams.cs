@@ -2,7 +2,8 @@ using BenchmarkDotNet.Attributes;
 
 namespace Lateen.Bench.Micro;
 
-/// <summary>Stations 5 to 11 together: a request through the whole proxy, HTTP/2 on both sides, while so many others are on their way. What grows with their number is not work but misses of the cache.</summary>
+/// <summary>Stations 5 to 11 together: a request through the whole proxy, HTTP/2 on both sides, while so many others are on their way. What
+/// grows with their number is not work but misses of the cache.</summary>
 [MemoryDiagnoser]
 public class Streams
 {

@@ -16,7 +16,8 @@ using Lateen.Test.Rigs.Codecs;
 
 namespace Lateen.Bench.Micro;
 
-/// <summary>A whole proxy between HTTP/2 clients and HTTP/2 upstreams, without sockets: what clients send is prepared, what upstreams are sent is answered in order.</summary>
+/// <summary>A whole proxy between HTTP/2 clients and HTTP/2 upstreams, without sockets: what clients send is prepared, what upstreams are
+/// sent is answered in order.</summary>
 internal sealed class StreamsLab
 {
     private const int StreamsAConnection = 32, AnswersARead = 18, BodyBytes = 880;
@@ -34,8 +35,10 @@ internal sealed class StreamsLab
         _loop = new Loop(new MemoryNetwork(1).AddHost("proxy", Address.V4(1, 0)).AddLoop(), this);
         HttpOptions options = Proxy(new Worker(0, _loop));
         var pool = new ExchangePool(new Worker(0, _loop), options);
-        _clients = [.. Enumerable.Range(0, Math.Max(1, inFlight / StreamsAConnection)).Select(_ => new Client(_loop, pool, options, Math.Min(inFlight, StreamsAConnection)))];
-        _answerHead = Block((":status", "200"), ("server", "nghttpd nghttp2/1.52.0"), ("cache-control", "max-age=3600"), ("date", "Sat, 21 Nov 2026 10:00:00 GMT"), ("content-length", "880"), ("last-modified", "Sat, 21 Nov 2026 09:00:00 GMT"));
+        _clients = [.. Enumerable.Range(0, Math.Max(1, inFlight / StreamsAConnection))
+            .Select(_ => new Client(_loop, pool, options, Math.Min(inFlight, StreamsAConnection)))];
+        _answerHead = Block((":status", "200"), ("server", "nghttpd nghttp2/1.52.0"), ("cache-control", "max-age=3600"),
+            ("date", "Sat, 21 Nov 2026 10:00:00 GMT"), ("content-length", "880"), ("last-modified", "Sat, 21 Nov 2026 09:00:00 GMT"));
         _answers = new byte[AnswersARead * (9 + _answerHead[0].Length + 9 + BodyBytes)];
         foreach (Client client in _clients)
             client.Ask();
@@ -45,12 +48,22 @@ internal sealed class StreamsLab
     {
         var directory = new ClusterDirectory(_loop, 1);
         var upstreams = new Upstreams(directory, [worker]);
-        directory.Publish(new Cluster { Name = "up", StatName = "up", Protocol = UpstreamProtocol.Http1Default with { Choice = ProtocolChoice.Http2 } }, new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = Address.V4(2, 80) }])] });
+        directory.Publish(new Cluster
+        {
+            Name = "up",
+            StatName = "up",
+            Protocol = UpstreamProtocol.Http1Default with { Choice = ProtocolChoice.Http2 },
+        }, new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = Address.V4(2, 80) }])] });
         var action = new ForwardAction
         {
             Cluster = directory.Handle("up"),
             Timeouts = new TimeoutPolicy(),
-            Retry = new RetryPolicy { On = RetryOn.ConnectFailure | RetryOn.RefusedStream | RetryOn.GrpcUnavailable | RetryOn.GrpcCancelled, NumRetries = 2, AvoidPreviousHosts = true },
+            Retry = new RetryPolicy
+            {
+                On = RetryOn.ConnectFailure | RetryOn.RefusedStream | RetryOn.GrpcUnavailable | RetryOn.GrpcCancelled,
+                NumRetries = 2,
+                AvoidPreviousHosts = true,
+            },
         };
         var route = new Route { Name = "default", Path = new PathMatch(PathMatchKind.Prefix, "/"), Action = action };
         return new HttpOptions
@@ -132,7 +145,8 @@ internal sealed class StreamsLab
             var connection = new HttpConnection(pool, new ConnectionContext { Remote = Address.V4(3, 1000), Local = Address.V4(1, 80) });
             var codec = new Http2ServerConnection(_transport, connection, options.Codec);
             connection.Attach(codec);
-            byte[][] blocks = Block((":method", "GET"), (":path", "/880"), (":scheme", "http"), (":authority", "127.0.0.1:12345"), ("user-agent", "h2load nghttp2/1.52.0"));
+            byte[][] blocks = Block((":method", "GET"), (":path", "/880"), (":scheme", "http"), (":authority", "127.0.0.1:12345"),
+                ("user-agent", "h2load nghttp2/1.52.0"));
             // The largest windows: SETTINGS_INITIAL_WINDOW_SIZE, and what each turn's answers take of the connection's.
             codec.OnData(_transport, [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0x7f, 0xff, 0xff, 0xff]);
             byte[] first = new byte[9 + blocks[0].Length];

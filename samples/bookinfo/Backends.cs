@@ -9,7 +9,8 @@ internal sealed class Backends
     private static readonly string[] Travelling =
     [
         "x-request-id", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags", "b3", "x-ot-span-context",
-        "x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-sampling-priority", "traceparent", "tracestate", "x-cloud-trace-context", "grpc-trace-bin",
+        "x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-sampling-priority", "traceparent", "tracestate", "x-cloud-trace-context",
+        "grpc-trace-bin",
         "sw8", "x-envoy-expected-rq-timeout-ms", "user-agent", "cookie", "authorization", "jwt", "end-user",
     ];
 
@@ -37,7 +38,8 @@ internal sealed class Backends
         deadline.CancelAfter(timeout);
         using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{Address(service)}{path}");
         foreach (string name in Travelling)
-            if (context.Request.Headers.TryGetValue(name, out var values)) request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+            if (context.Request.Headers.TryGetValue(name, out var values))
+                request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
         if (user is not null)
         {
             request.Headers.Remove("end-user");
@@ -54,7 +56,8 @@ internal sealed class Backends
         }
     }
 
-    public static string Setting(string name, string otherwise) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : otherwise;
+    public static string Setting(string name, string otherwise) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : otherwise;
 
     private string Address(string service)
     {

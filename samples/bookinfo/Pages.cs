@@ -8,7 +8,8 @@ namespace Bookinfo;
 internal static class Pages
 {
     private static readonly (string Key, string Label)[] Rows =
-        [("type", "Type"), ("pages", "Pages"), ("publisher", "Publisher"), ("language", "Language"), ("ISBN-10", "ISBN-10"), ("ISBN-13", "ISBN-13"), ("year", "Year")];
+        [("type", "Type"), ("pages", "Pages"), ("publisher", "Publisher"), ("language", "Language"), ("ISBN-10", "ISBN-10"),
+            ("ISBN-13", "ISBN-13"), ("year", "Year")];
 
     public static string Index() => Frame(null, """
         <section class="hero"><h1>Hello!</h1><p class="lead">This is a small bookshop made of four services: the product page asks <b>details</b> and <b>reviews</b>,
@@ -16,7 +17,8 @@ internal static class Pages
         <ul class="links"><li><a href="/productpage">The page, as anyone</a></li><li><a href="/productpage?u=test">The page, as the user “test”</a></li></ul></section>
         """);
 
-    public static string Product(string? user, JsonNode? details, int detailsStatus, JsonNode? reviews, int reviewsStatus) => Frame(user, $"""
+    public static string Product(string? user, JsonNode? details, int detailsStatus, JsonNode? reviews, int reviewsStatus) =>
+        Frame(user, $"""
         <section class="hero"><p class="kicker">Paperback · {Text(details?["author"]) ?? "Author unknown just now"}</p><h1>{Book.Title}</h1><p class="lead">{Book.Summary}</p></section>
         <div class="columns">
         <section class="card details"><h2>Book Details</h2>{DetailsTable(details, detailsStatus)}</section>
@@ -26,7 +28,8 @@ internal static class Pages
 
     private static string DetailsTable(JsonNode? details, int status)
     {
-        if (status != 200 || details is not JsonObject) return Trouble("Error fetching product details!", details, "Sorry, product details are currently unavailable for this book.");
+        if (status != 200 || details is not JsonObject)
+            return Trouble("Error fetching product details!", details, "Sorry, product details are currently unavailable for this book.");
         var rows = new StringBuilder("<dl>");
         foreach ((string key, string label) in Rows)
             if (Text(details[key]) is { } value) rows.Append($"<div><dt>{label}</dt><dd>{value}</dd></div>");
@@ -35,21 +38,26 @@ internal static class Pages
 
     private static string ReviewList(JsonNode? reviews, int status)
     {
-        if (status != 200 || reviews?["reviews"] is not JsonArray list) return Trouble("Error fetching product reviews!", reviews, "Sorry, product reviews are currently unavailable for this book.");
+        if (status != 200 || reviews?["reviews"] is not JsonArray list)
+            return Trouble("Error fetching product reviews!", reviews, "Sorry, product reviews are currently unavailable for this book.");
         var html = new StringBuilder();
         foreach (JsonNode? review in list)
-            html.Append($"<blockquote class=\"card\"><p>“{Text(review?["text"])}”</p><footer><cite>{Text(review?["reviewer"])}</cite>{Stars(review?["rating"])}</footer></blockquote>");
+            html.Append(
+                $"<blockquote class=\"card\"><p>“{Text(review?["text"])}”</p><footer><cite>{Text(review?["reviewer"])}</cite>{Stars(review?["rating"])}</footer></blockquote>");
         string cluster = Text(reviews["clustername"]) is { } named and not "null" ? $" on cluster <u>{named}</u>" : "";
-        return html.Append($"<p class=\"served\">Reviews served by: <u>{Text(reviews["podname"]) ?? "unknown"}</u>{cluster}</p>").ToString();
+        return html.Append($"<p class=\"served\">Reviews served by: <u>{Text(reviews["podname"]) ?? "unknown"}</u>{cluster}</p>")
+            .ToString();
     }
 
     private static string Stars(JsonNode? rating)
     {
         if (rating is null) return "";
-        if (rating["stars"] is null) return $"<span class=\"missing\">{Text(rating["error"]) ?? "Ratings service is currently unavailable"}</span>";
+        if (rating["stars"] is null)
+            return $"<span class=\"missing\">{Text(rating["error"]) ?? "Ratings service is currently unavailable"}</span>";
         int stars = Math.Clamp(rating["stars"]!.GetValue<int>(), 0, 5);
         string colour = Text(rating["color"]) == "red" ? "red" : "black";
-        return $"<span class=\"stars {colour}\" role=\"img\" aria-label=\"{stars} of 5 stars\">{new string('★', stars)}<span class=\"rest\">{new string('★', 5 - stars)}</span></span>";
+        return $"<span class=\"stars {colour}\" role=\"img\" aria-label=\"{stars} of 5 stars\">{new string('★', stars)}<span "
+            + $"class=\"rest\">{new string('★', 5 - stars)}</span></span>";
     }
 
     private static string Trouble(string title, JsonNode? answer, string otherwise) =>

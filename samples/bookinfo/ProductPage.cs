@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Bookinfo;
 
-/// <summary>The page, and the same in JSON. It asks details and reviews at once; what is missing is said in its place, the rest is shown.</summary>
+/// <summary>The page, and the same in JSON. It asks details and reviews at once; what is missing is said in its place, the rest is
+/// shown.</summary>
 internal sealed class ProductPage(Backends backends)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
@@ -28,7 +29,8 @@ internal sealed class ProductPage(Backends backends)
     {
         string? user = Session.User(context) ?? (context.Request.Query["u"] is [{ Length: > 0 } said] ? said : null);
         Task<Backends.Answer> details = DetailsAsync(context, Book.Id, user), reviews = ReviewsAsync(context, Book.Id, user);
-        await context.HtmlAsync(Pages.Product(user, Parsed(await details), (await details).Status, Parsed(await reviews), (await reviews).Status));
+        await context.HtmlAsync(Pages.Product(user, Parsed(await details), (await details).Status, Parsed(await reviews),
+            (await reviews).Status));
     }
 
     private async Task ProxyAsync(HttpContext context, Func<HttpContext, int, string?, Task<Backends.Answer>> ask)
@@ -49,7 +51,8 @@ internal sealed class ProductPage(Backends backends)
     private async Task<Backends.Answer> ReviewsAsync(HttpContext context, int id, string? user)
     {
         Backends.Answer answer = default;
-        for (int attempt = 0; attempt < 2 && !answer.Good; attempt++) answer = await backends.GetAsync(context, "reviews", $"/reviews/{id}", Patience, user);
+        for (int attempt = 0; attempt < 2 && !answer.Good; attempt++)
+            answer = await backends.GetAsync(context, "reviews", $"/reviews/{id}", Patience, user);
         return Said(answer, "product reviews");
     }
 
@@ -58,7 +61,8 @@ internal sealed class ProductPage(Backends backends)
 
     private static Backends.Answer Said(Backends.Answer answer, string what) => answer.Good
         ? answer
-        : new Backends.Answer(answer.Status is 0 or 200 ? 500 : answer.Status, new JsonObject { ["error"] = $"Sorry, {what} are currently unavailable for this book." }.ToJsonString());
+        : new Backends.Answer(answer.Status is 0 or 200 ? 500 : answer.Status,
+            new JsonObject { ["error"] = $"Sorry, {what} are currently unavailable for this book." }.ToJsonString());
 
     private static JsonNode? Parsed(Backends.Answer answer)
     {
@@ -88,7 +92,12 @@ internal sealed class ProductPage(Backends backends)
             await context.TextAsync("not found", 404);
             return;
         }
-        context.Response.ContentType = Path.GetExtension(context.Request.Path.Value) switch { ".css" => MediaTypeNames.Text.Css, ".svg" => "image/svg+xml", _ => MediaTypeNames.Application.Octet };
+        context.Response.ContentType = Path.GetExtension(context.Request.Path.Value) switch
+        {
+            ".css" => MediaTypeNames.Text.Css,
+            ".svg" => "image/svg+xml",
+            _ => MediaTypeNames.Application.Octet,
+        };
         context.Response.Headers.CacheControl = "max-age=3600";
         await file.CopyToAsync(context.Response.Body, context.RequestAborted);
     }

@@ -25,7 +25,8 @@ internal static class Program
         }
         string host = Environment.GetEnvironmentVariable("HOST") is { Length: > 0 } named ? named : "0.0.0.0";
         string port = args.ElementAtOrDefault(1) ?? (Environment.GetEnvironmentVariable("PORT") is { Length: > 0 } said ? said : "9080");
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        WebApplicationBuilder builder =
+            WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.UseKestrelCore().UseUrls($"http://{host}:{port}").ConfigureKestrel(server => server.AddServerHeader = false);
         builder.Services.AddRoutingCore();
         WebApplication app = builder.Build();
@@ -37,7 +38,8 @@ internal static class Program
         }
         catch (IOException taken)
         {
-            await Console.Error.WriteLineAsync($"bookinfo {args[0]} cannot listen on {host}:{port}: {taken.InnerException?.Message ?? taken.Message}");
+            await Console.Error.WriteLineAsync(
+                $"bookinfo {args[0]} cannot listen on {host}:{port}: {taken.InnerException?.Message ?? taken.Message}");
             return 1;
         }
         Console.WriteLine($"{args[0]} listens on {host}:{port}");
@@ -48,6 +50,7 @@ internal static class Program
     private static async Task LogAsync(HttpContext context, RequestDelegate next)
     {
         await next(context);
-        if (context.Request.Path != "/health") Console.WriteLine($"{context.Request.Method} {context.Request.Path} {context.Response.StatusCode}");
+        if (context.Request.Path != "/health")
+            Console.WriteLine($"{context.Request.Method} {context.Request.Path} {context.Response.StatusCode}");
     }
 }

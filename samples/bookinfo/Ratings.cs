@@ -40,6 +40,7 @@ internal sealed class Ratings
     private JsonObject Of(int id) => new()
     {
         ["id"] = id,
-        ["ratings"] = _posted.TryGetValue(id, out JsonObject? posted) ? posted.DeepClone() : new JsonObject { ["Reviewer1"] = 5, ["Reviewer2"] = 4 },
+        ["ratings"] = _posted.TryGetValue(id, out JsonObject? posted)
+            ? posted.DeepClone() : new JsonObject { ["Reviewer1"] = 5, ["Reviewer2"] = 4 },
     };
 }

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Bookinfo;
 
-/// <summary>What two readers say. v1 shows no stars, v2 black ones, v3 red ones; without ratings the reviews are shown all the same.</summary>
+/// <summary>What two readers say. v1 shows no stars, v2 black ones, v3 red ones; without ratings the reviews are shown all the
+/// same.</summary>
 internal sealed class Reviews(Backends backends)
 {
     private static readonly string Version = Backends.Setting("SERVICE_VERSION", "v1");
@@ -35,8 +36,11 @@ internal sealed class Reviews(Backends backends)
             ["podname"] = Pod,
             ["clustername"] = Cluster,
             ["reviews"] = new JsonArray(
-                Review("Reviewer1", "Two pairs of twins, one town, and not a quiet minute: the funniest evening Shakespeare ever wrote.", stars?.First),
-                Review("Reviewer2", "Great fun from the first mistake to the last. Whoever looks for the depth of the later plays should read on there.", stars?.Second)),
+                Review("Reviewer1", "Two pairs of twins, one town, and not a quiet minute: the funniest evening Shakespeare ever wrote.",
+                    stars?.First),
+                Review("Reviewer2",
+                    "Great fun from the first mistake to the last. Whoever looks for the depth of the later plays should read on there.",
+                    stars?.Second)),
         });
     }
 

@@ -3,11 +3,13 @@ using System.Text;
 
 namespace Bookinfo;
 
-/// <summary>Who is signed in: a name in a cookie, with a seal, so that nobody is somebody else by editing it. Any password will do.</summary>
+/// <summary>Who is signed in: a name in a cookie, with a seal, so that nobody is somebody else by editing it. Any password will
+/// do.</summary>
 internal static class Session
 {
     private const string Cookie = "session";
-    private static readonly byte[] Key = Encoding.UTF8.GetBytes(Backends.Setting("SESSION_KEY", Convert.ToHexString(RandomNumberGenerator.GetBytes(32))));
+    private static readonly byte[] Key =
+        Encoding.UTF8.GetBytes(Backends.Setting("SESSION_KEY", Convert.ToHexString(RandomNumberGenerator.GetBytes(32))));
 
     public static string? User(HttpContext context)
     {
@@ -15,7 +17,8 @@ internal static class Session
         try
         {
             byte[] name = Convert.FromHexString(value.AsSpan(0, dot));
-            return CryptographicOperations.FixedTimeEquals(Convert.FromHexString(value.AsSpan(dot + 1)), HMACSHA256.HashData(Key, name)) ? Encoding.UTF8.GetString(name) : null;
+            return CryptographicOperations.FixedTimeEquals(Convert.FromHexString(value.AsSpan(dot + 1)), HMACSHA256.HashData(Key, name))
+                ? Encoding.UTF8.GetString(name) : null;
         }
         catch (FormatException)
         {

@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 
 namespace Lateen.Agent;
 
-/// <summary>What an agent is told from outside. The names of the variables are those of Istio's agent; the few with LATEEN_ are for agents that share a machine.</summary>
+/// <summary>What an agent is told from outside. The names of the variables are those of Istio's agent; the few with LATEEN_ are for agents
+/// that share a machine.</summary>
 public sealed record AgentOptions
 {
     private const string AuthorityHeaderPrefix = "CA_HEADER_";
@@ -45,10 +46,12 @@ public sealed record AgentOptions
     /// <summary>LATEEN_PORTS: the ports of the program that are served on <see cref="Bind"/>.</summary>
     public IReadOnlyList<int> ProgramPorts { get; init; } = [];
 
-    /// <summary>LATEEN_WORKLOADS: the addresses of workloads that share this machine's loopback interface; null where they do not.</summary>
+    /// <summary>LATEEN_WORKLOADS: the addresses of workloads that share this machine's loopback interface; null where they do
+    /// not.</summary>
     public IPNetwork? Workloads { get; init; }
 
-    /// <summary>LATEEN_MARK: the mark of every connection that the proxy makes, where capture rules tell its traffic by it; 0 for none.</summary>
+    /// <summary>LATEEN_MARK: the mark of every connection that the proxy makes, where capture rules tell its traffic by it; 0 for
+    /// none.</summary>
     public int Mark { get; init; }
 
     /// <summary>Threads of the proxy that serve traffic; 0 for one a core.</summary>
@@ -95,9 +98,13 @@ public sealed record AgentOptions
     /// <summary>Reads an environment.</summary>
     public static AgentOptions From(string role, IReadOnlyDictionary<string, string> environment)
     {
-        string Text(string name, string otherwise) => environment.TryGetValue(name, out string? value) && value.Length > 0 ? value : otherwise;
-        int Number(string name, int otherwise) => int.TryParse(Text(name, ""), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : otherwise;
-        Dictionary<string, string> authorityHeaders = environment.Where(pair => pair.Key.StartsWith(AuthorityHeaderPrefix, StringComparison.Ordinal)).ToDictionary(pair => pair.Key[AuthorityHeaderPrefix.Length..], pair => pair.Value);
+        string Text(string name, string otherwise) =>
+            environment.TryGetValue(name, out string? value) && value.Length > 0 ? value : otherwise;
+        int Number(string name, int otherwise) =>
+            int.TryParse(Text(name, ""), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : otherwise;
+        Dictionary<string, string> authorityHeaders =
+            environment.Where(pair => pair.Key.StartsWith(AuthorityHeaderPrefix, StringComparison.Ordinal))
+                .ToDictionary(pair => pair.Key[AuthorityHeaderPrefix.Length..], pair => pair.Value);
         JsonObject? proxyConfig = Json(Text("PROXY_CONFIG", "")) as JsonObject;
         return new AgentOptions
         {
@@ -111,7 +118,8 @@ public sealed record AgentOptions
             Folder = Text("LATEEN_FOLDER", "."),
             Bind = Text("LATEEN_BIND", "") is { Length: > 0 } bind ? bind : null,
             Program = Text("LATEEN_PROGRAM", "") is { Length: > 0 } program ? program : null,
-            ProgramPorts = [.. Text("LATEEN_PORTS", "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(port => int.Parse(port, CultureInfo.InvariantCulture))],
+            ProgramPorts = [.. Text("LATEEN_PORTS", "").Split(',', StringSplitOptions.RemoveEmptyEntries)
+                .Select(port => int.Parse(port, CultureInfo.InvariantCulture))],
             Workloads = IPNetwork.TryParse(Text("LATEEN_WORKLOADS", ""), out IPNetwork workloads) ? workloads : null,
             Mark = Number("LATEEN_MARK", 0),
             Concurrency = Number("LATEEN_CONCURRENCY", proxyConfig?["concurrency"]?.GetValue<int>() ?? 0),

@@ -1,6 +1,6 @@
-// Agent: the process beside a workload. It writes the proxy's bootstrap, is its way to the control plane, answers the workload's DNS queries,
-// and tells whether all is ready; the proxy itself runs in the same process on worker threads of its own. It keeps no state but its
-// folder, and everything it knows comes from its environment or from the control plane.
+// Agent: the process beside a workload. It writes the proxy's bootstrap, is its way to the control plane, answers the workload's DNS
+// queries, and tells whether all is ready; the proxy itself runs in the same process on worker threads of its own. It keeps no state but
+// its folder, and everything it knows comes from its environment or from the control plane.
 //
 // Refused: two processes, as Istio has (twice the memory, and one has to watch the other); ASP.NET here (more than all the rest together).
 using System.Globalization;
@@ -34,7 +34,9 @@ public static partial class AgentProcess
         Directory.CreateDirectory(Path.GetDirectoryName(options.Identity.Socket)!);
         using var proxy = new ProxyHost(options);
         DnsTable? names = options.DnsPort > 0 ? new DnsTable() : null;
-        var services = new AgentServices(proxy.Main, options, new AgentPlaces(Address.Unix(options.Identity.Socket), Address.Unix(BootstrapText.XdsSocket), AgentFiles.Read), names, Console.Error.WriteLine);
+        var services = new AgentServices(proxy.Main, options,
+            new AgentPlaces(Address.Unix(options.Identity.Socket), Address.Unix(BootstrapText.XdsSocket), AgentFiles.Read), names,
+            Console.Error.WriteLine);
         var readiness = new Readiness(options, () => proxy.IsLive);
         (AppProbes? read, string mistake) = AppProbes.Read(options.AppProbers, options.Program ?? "127.0.0.1");
         if (read is null)
@@ -48,7 +50,8 @@ public static partial class AgentProcess
             proxy.Start();
             services.Start(refused => Fail(options, refused));
             new StatusServer(options, readiness, probes, proxy.Stop).Start();
-            if (names is not null) new DnsServer(names, options.Mark == 0 ? DnsUpstream.FromFile() : new DnsUpstream([]), options.Mark).Start(IPAddress.Parse(options.LocalAddress), options.DnsPort);
+            if (names is not null) new DnsServer(names, options.Mark == 0 ? DnsUpstream.FromFile() : new DnsUpstream([]),
+                options.Mark).Start(IPAddress.Parse(options.LocalAddress), options.DnsPort);
         }
         catch (Exception refused) when (refused is IOException or SocketException)
         {

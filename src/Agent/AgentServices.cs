@@ -35,8 +35,12 @@ public sealed class AgentServices
         IdentityOptions identity = options.Identity;
         DoorTarget authority = identity.AuthorityAddress.Length > 0 ? DoorTarget.Parse(identity.AuthorityAddress) : target;
         // There is no authority behind the clear port.
-        Identity = new WorkloadIdentity(loop, identity, $"spiffe://{options.Domain}/ns/{options.Namespace}/sa/{options.ServiceAccount}", authority.IsSecure ? AuthorityDoor(authority) : null, places.Read, say);
-        _door = new ControlPlaneDoor(loop, target, target.IsSecure ? new DoorSecurity(DoorSecurity.ServerNameOf(target, identity.ServerName), () => Identity.RootsPem, () => Identity.Secret) : null);
+        Identity = new WorkloadIdentity(loop, identity, $"spiffe://{options.Domain}/ns/{options.Namespace}/sa/{options.ServiceAccount}",
+            authority.IsSecure ? AuthorityDoor(authority) : null, places.Read, say);
+        _door = new ControlPlaneDoor(loop, target,
+            target.IsSecure
+                ? new DoorSecurity(DoorSecurity.ServerNameOf(target, identity.ServerName), () => Identity.RootsPem, () => Identity.Secret)
+                : null);
         _secrets = new SecretServer(new SecretShelf(loop, Identity, places.Read));
         _relay = new XdsRelay(_door, CanCall);
         _names = names is null ? null : new NameTableStream(loop, options, _door, CanCall, names);
@@ -54,9 +58,11 @@ public sealed class AgentServices
     // With a token the certificate is not shown: one that has expired would end a handshake that the token could have saved.
     private ControlPlaneDoor AuthorityDoor(DoorTarget authority)
     {
-        WorkloadSecret? provisioned = _options.Identity.ProvisionedFolder is { Length: > 0 } folder ? WorkloadSecret.ReadFolder(folder, _places.Read) : null;
-        return new ControlPlaneDoor(_loop, authority, new DoorSecurity(DoorSecurity.ServerNameOf(authority, _options.Identity.ServerName), () => Identity.RootsPem,
-            () => Identity.Token() is null ? Identity.Secret ?? provisioned : null));
+        WorkloadSecret? provisioned = _options.Identity.ProvisionedFolder is { Length: > 0 } folder
+            ? WorkloadSecret.ReadFolder(folder, _places.Read) : null;
+        return new ControlPlaneDoor(_loop, authority,
+            new DoorSecurity(DoorSecurity.ServerNameOf(authority, _options.Identity.ServerName), () => Identity.RootsPem,
+                () => Identity.Token() is null ? Identity.Secret ?? provisioned : null));
     }
 
     private void Begin(Action<string> failed)

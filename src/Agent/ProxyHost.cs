@@ -24,8 +24,17 @@ internal sealed class ProxyHost : IDisposable
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         Ground ground = LoopbackMap.Of(options) is { } map
             ? new LoopbackGround(map, OnDefect)
-            : new ThreadGround(options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount, seed: 0, OnDefect, (uint)options.Mark);
-        var inputs = new ProxyInputs { Bootstrap = BootstrapText.Compose(options), BootstrapFile = AgentProcess.BootstrapFile, DrainPace = Drain, HandsOver = true, LogFlushMicros = 1_000_000, Say = Say };
+            : new ThreadGround(options.Concurrency > 0 ? options.Concurrency : Environment.ProcessorCount, seed: 0, OnDefect,
+                (uint)options.Mark);
+        var inputs = new ProxyInputs
+        {
+            Bootstrap = BootstrapText.Compose(options),
+            BootstrapFile = AgentProcess.BootstrapFile,
+            DrainPace = Drain,
+            HandsOver = true,
+            LogFlushMicros = 1_000_000,
+            Say = Say,
+        };
         _server = new ProxyServer(inputs, ground) { Live = TellReady, Quit = Stop };
     }
 

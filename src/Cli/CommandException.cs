@@ -1,6 +1,7 @@
 namespace Lateen.Cli;
 
-/// <summary>A command could not do its work: one sentence of what and why, one of what to do. Caught in one place, <see cref="Commands.RunAsync"/>.</summary>
+/// <summary>A command could not do its work: one sentence of what and why, one of what to do. Caught in one place,
+/// <see cref="Commands.RunAsync"/>.</summary>
 public sealed class CommandException(string message, string? remedy = null, int exitCode = CommandException.Refused) : Exception(message)
 {
     /// <summary>The mesh said no.</summary>

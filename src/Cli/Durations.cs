@@ -49,5 +49,6 @@ public static class Durations
         _ => null,
     };
 
-    private static CommandException NotOne(string text) => new($"\"{text}\" is not a duration", "Write 30s, 1m30s or 250ms.", CommandException.Misuse);
+    private static CommandException NotOne(string text) =>
+        new($"\"{text}\" is not a duration", "Write 30s, 1m30s or 250ms.", CommandException.Misuse);
 }

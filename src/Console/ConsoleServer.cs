@@ -1,8 +1,9 @@
-// Console: the operator's window. Pages are rendered here, on request, out of what the control plane's API says; the browser gets HTML, one style
-// sheet and a few lines of script that fetch the live parts again each second. It knows no more than the command line does and keeps no state.
+// Console: the operator's window. Pages are rendered here, on request, out of what the control plane's API says; the browser gets HTML, one
+// style sheet and a few lines of script that fetch the live parts again each second. It knows no more than the command line does and keeps
+// no state.
 //
-// It listens on loopback by default and asks for no login there, like the command line on the same machine. What changes something is a form with
-// a secret that only a page of this console has, so that no other web page can press the button.
+// It listens on loopback by default and asks for no login there, like the command line on the same machine. What changes something is a
+// form with a secret that only a page of this console has, so that no other web page can press the button.
 using System.Net;
 using System.Security.Cryptography;
 using Lateen.Console.Pages;
@@ -35,7 +36,9 @@ public sealed class ConsoleServer : IHttpApplication<HttpContext>, IAsyncDisposa
         var options = new KestrelServerOptions { AddServerHeader = false };
         options.Limits.MaxRequestBodySize = 1 << 20;
         options.Listen(listen, door => Address = door);
-        _server = new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), NullLoggerFactory.Instance);
+        _server = new KestrelServer(Options.Create(options),
+            new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance),
+            NullLoggerFactory.Instance);
     }
 
     /// <summary>Where it listens, once it does.</summary>
@@ -50,7 +53,8 @@ public sealed class ConsoleServer : IHttpApplication<HttpContext>, IAsyncDisposa
     /// <param name="time">Clock for ages and rates.</param>
     /// <param name="cancel">Ends the start.</param>
     /// <exception cref="IOException">The address cannot be listened on.</exception>
-    public static async Task<ConsoleServer> StartAsync(string controlPlane, string token, IPEndPoint listen, TimeProvider time, CancellationToken cancel)
+    public static async Task<ConsoleServer> StartAsync(string controlPlane, string token, IPEndPoint listen, TimeProvider time,
+        CancellationToken cancel)
     {
         var console = new ConsoleServer(new MeshApi(controlPlane, token), listen, time);
         try
@@ -77,7 +81,9 @@ public sealed class ConsoleServer : IHttpApplication<HttpContext>, IAsyncDisposa
             context.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
             return;
         }
-        context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; img-src data:";
+        context.Response.Headers.ContentSecurityPolicy =
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; form-action 'self'; "
+            + "frame-ancestors 'none'; img-src data:";
         context.Response.Headers.CacheControl = "no-store";
         await _pages.AnswerAsync(context);
     }

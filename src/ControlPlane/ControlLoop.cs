@@ -3,8 +3,8 @@
 // happened and what time it is. Hosting runs one under Kestrel; a scenario runs one in memory under a virtual clock.
 //
 // Ports: Ads (xDS), Operator (the verbs' API), Debug (istiod's debug pages), Metrics. Each has a folder and sees the loop only through
-// functions that run on its single writer. The one thing that comes from other threads is what a folder source changed in the store; it waits
-// in a queue until the next tick.
+// functions that run on its single writer. The one thing that comes from other threads is what a folder source changed in the store; it
+// waits in a queue until the next tick.
 //
 // Refused: a lock round shared state (nobody can say what a reader sees), an actor a proxy (a thousand mailboxes to keep in step).
 using System.Collections.Concurrent;
@@ -49,8 +49,10 @@ public sealed class ControlLoop
     /// <param name="now">The time.</param>
     /// <param name="stopwatch">Measures how long compiling takes; for metrics alone.</param>
     /// <param name="say">Takes a line for the log; nobody when null.</param>
-    /// <param name="fetchKeys">Begins to fetch a key set of tokens, whose answer goes to <see cref="KeysArrived"/>; null where nobody can.</param>
-    public ControlLoop(ControlPlaneOptions options, ResourceStore store, IEnumerable<IResourceGenerator> generators, DateTimeOffset now, TimeProvider stopwatch, Action<string>? say = null, Action<KeySetRequest>? fetchKeys = null)
+    /// <param name="fetchKeys">Begins to fetch a key set of tokens, whose answer goes to <see cref="KeysArrived"/>; null where nobody
+    /// can.</param>
+    public ControlLoop(ControlPlaneOptions options, ResourceStore store, IEnumerable<IResourceGenerator> generators, DateTimeOffset now,
+        TimeProvider stopwatch, Action<string>? say = null, Action<KeySetRequest>? fetchKeys = null)
     {
         _store = store;
         _stopwatch = stopwatch;
@@ -59,15 +61,26 @@ public sealed class ControlLoop
         ClusterId = options.ClusterId;
         Instance = options.Instance;
         var features = new Features(options.Environment);
-        var push = new PushOptions { DebounceQuiet = options.DebounceAfter, DebounceMax = options.DebounceMax, DebouncesEndpoints = features.Flag("PILOT_ENABLE_EDS_DEBOUNCE", true) };
+        var push = new PushOptions
+        {
+            DebounceQuiet = options.DebounceAfter,
+            DebounceMax = options.DebounceMax,
+            DebouncesEndpoints = features.Flag("PILOT_ENABLE_EDS_DEBOUNCE", true),
+        };
         _fresh = () => new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, features);
         _compiler = _fresh();
         _debounce = new Debounce(push);
         Hub = new PushHub(push, generators);
         Metrics = new PilotMetrics(HttpDoors.Version, now);
-        Streams = new AdsStreams(Hub, Metrics, stopwatch, _say) { AgeMax = options.ConnectionAgeMax, Inside = (stream, question, at) => Questions.Answer(this, stream, question, at) };
+        Streams = new AdsStreams(Hub, Metrics, stopwatch, _say)
+        {
+            AgeMax = options.ConnectionAgeMax,
+            Inside = (stream, question, at) => Questions.Answer(this, stream, question, at),
+        };
         Waits = new RevisionWaits(Streams);
-        Configuration = new Configuration(store, Metrics, new ResourceFindings(options.Domain, options.RootNamespace, new Refusals(() => Hub.HeldOut)), () => _compiler.GatewayApiStatuses(), options.Kubernetes is not null);
+        Configuration = new Configuration(store, Metrics,
+            new ResourceFindings(options.Domain, options.RootNamespace, new Refusals(() => Hub.HeldOut)),
+            () => _compiler.GatewayApiStatuses(), options.Kubernetes is not null);
         store.Changed += _changes.Enqueue;
         _seen = store.Current;
         _firstChange = now;
@@ -159,7 +172,9 @@ public sealed class ControlLoop
     /// <param name="now">The time.</param>
     public void KeysArrived(KeySetName name, string? text, string error, DateTimeOffset now)
     {
-        if (text is null) _say($"warn\tkeys\tkeys of {name.Issuer} ({name.Address}) could not be fetched, so that its tokens are refused unless they were fetched before: {error}");
+        if (text is null)
+            _say($"warn\tkeys\tkeys of {name.Issuer} ({name.Address}) could not be fetched, so that its tokens are refused unless they "
+                + $"were fetched before: {error}");
         if (_keys.Arrived(name, text, now)) PushAgain(now);
     }
 
@@ -203,11 +218,14 @@ public sealed class ControlLoop
             Faulted($"compiling generation {_seen.Generation}", fault);
             return;
         }
-        Metrics.Compiled(why, now - _firstChange, _stopwatch.GetElapsedTime(started), snapshot.Registry.Services.Length, _seen.All(Kinds.VirtualService).Count);
+        Metrics.Compiled(why, now - _firstChange, _stopwatch.GetElapsedTime(started), snapshot.Registry.Services.Length,
+            _seen.All(Kinds.VirtualService).Count);
         Streams.Publish(snapshot, _seen.Generation, Configuration.Revision, _firstChange, now);
-        _say($"info\tads\tpush {snapshot.Revision} for {why}: revision {Configuration.Revision}, {snapshot.Registry.Services.Length} services, {Streams.Count} proxies");
+        _say($"info\tads\tpush {snapshot.Revision} for {why}: revision {Configuration.Revision}, {snapshot.Registry.Services.Length} "
+            + $"services, {Streams.Count} proxies");
         Compiled?.Invoke();
     }
 
-    private static DateTimeOffset? Earlier(DateTimeOffset? left, DateTimeOffset? right) => left is null ? right : right is null || left < right ? left : right;
+    private static DateTimeOffset? Earlier(DateTimeOffset? left, DateTimeOffset? right) =>
+        left is null ? right : right is null || left < right ? left : right;
 }

@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace Lateen.ControlPlane;
 
-/// <summary>Where a running control plane listens: written into its state folder when it does, read by the verbs and the agents of this machine.</summary>
+/// <summary>Where a running control plane listens: written into its state folder when it does, read by the verbs and the agents of this
+/// machine.</summary>
 /// <param name="Http">host:port of readiness, debug pages and the operator's API.</param>
 /// <param name="Grpc">host:port of xDS in clear text.</param>
 /// <param name="SecureGrpc">host:port of xDS and certificates over TLS.</param>

@@ -2,7 +2,8 @@ using Lateen.Config.Sources.Kubernetes.Access;
 
 namespace Lateen.ControlPlane;
 
-/// <summary>What a control plane is told from outside. Addresses are written `[host]:port`; no host means every interface, port 0 a free one.</summary>
+/// <summary>What a control plane is told from outside. Addresses are written `[host]:port`; no host means every interface, port 0 a free
+/// one.</summary>
 public sealed record ControlPlaneOptions
 {
     /// <summary>Readiness, debug pages, the operator's API.</summary>
@@ -26,7 +27,8 @@ public sealed record ControlPlaneOptions
     /// <summary>A unix socket that serves xDS and certificates over TLS as well, or none.</summary>
     public string? SecureGrpcSocket { get; init; }
 
-    /// <summary>A folder with keys for the authority (Istio's `cacerts`); where it has none, the authority makes its own in the state folder.</summary>
+    /// <summary>A folder with keys for the authority (Istio's `cacerts`); where it has none, the authority makes its own in the state
+    /// folder.</summary>
     public string AuthorityFolder { get; init; } = "etc/cacerts";
 
     /// <summary>A file with the public keys of whoever issues tokens for this machine's workloads, or none.</summary>
@@ -44,7 +46,8 @@ public sealed record ControlPlaneOptions
     /// <summary>The API server whose objects are served, or none.</summary>
     public ClusterAccess? Kubernetes { get; init; }
 
-    /// <summary>The revision of this control plane: configuration that is labelled for another one is left alone. Empty takes all.</summary>
+    /// <summary>The revision of this control plane: configuration that is labelled for another one is left alone. Empty takes
+    /// all.</summary>
     public string Revision { get; init; } = "";
 
     /// <summary>The name of this replica, which no other may have: the pod's, or the machine's.</summary>

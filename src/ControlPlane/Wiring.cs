@@ -40,13 +40,16 @@ public static class Wiring
     /// <param name="stop">Ends it.</param>
     /// <param name="beforeOpening">Done when all configuration was read and compiled, and nobody is served yet.</param>
     /// <returns>The exit code of the process.</returns>
-    public static async Task<int> RunAsync(ControlPlaneOptions options, TextWriter log, CancellationToken stop, Action? beforeOpening = null)
+    public static async Task<int> RunAsync(ControlPlaneOptions options, TextWriter log, CancellationToken stop,
+        Action? beforeOpening = null)
     {
         try
         {
             await using RunningControlPlane running = await StartAsync(options, TimeProvider.System, stop, Lines(log), beforeOpening);
             ControlPlaneAddress at = running.Address;
-            await log.WriteLineAsync($"control plane ready: xDS on {at.Grpc}, xDS and certificates over TLS on {at.SecureGrpc}, operator's API and debug pages on http://{at.Http}, metrics on http://{at.Monitoring}/metrics, state in {options.StateFolder}");
+            await log.WriteLineAsync(
+                $"control plane ready: xDS on {at.Grpc}, xDS and certificates over TLS on {at.SecureGrpc}, operator's API and debug "
+                + $"pages on http://{at.Http}, metrics on http://{at.Monitoring}/metrics, state in {options.StateFolder}");
             await running.Completion.WaitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (running.Completion.IsFaulted) await running.Completion;
             await running.DrainAsync(options.ShutdownDuration, TimeProvider.System);
@@ -79,45 +82,59 @@ public static class Wiring
 
     /// <summary>Starts a control plane with real ports.</summary>
     /// <exception cref="IOException">A port or the state folder cannot be used; the message says which and what to do.</exception>
-    public static async Task<RunningControlPlane> StartAsync(ControlPlaneOptions options, TimeProvider time, CancellationToken cancel, Action<string>? say = null, Action? beforeOpening = null)
+    public static async Task<RunningControlPlane> StartAsync(ControlPlaneOptions options, TimeProvider time, CancellationToken cancel,
+        Action<string>? say = null, Action? beforeOpening = null)
     {
         string token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         FileStream mine = Claim(options.StateFolder);
         ResourceStore store = options.Kubernetes is null ? OpenStore(options, time) : new ResourceStore(Validator.Check, time);
         FolderSource? folder = options.ConfigFolder is { } path ? new FolderSource(path, store, time) : null;
         folder?.Start(rescan: TimeSpan.FromSeconds(5));
-        ConfigStreamSource? stream = options.ConfigStream is { } from ? new ConfigStreamSource(from, store, time, Random.Shared, say ?? (_ => { })) : null;
+        ConfigStreamSource? stream = options.ConfigStream is { } from
+            ? new ConfigStreamSource(from, store, time, Random.Shared, say ?? (_ => { })) : null;
         if (stream is not null) await stream.Synced.WaitAsync(cancel);
         // Ports open when all is known: a proxy that asked before would be told to forget what it has.
-        ClusterConnection? cluster = options.Kubernetes is { } access ? await ClusterConnection.OpenAsync(access, options, store, time, say ?? (_ => { }), cancel) : null;
+        ClusterConnection? cluster = options.Kubernetes is { } access
+            ? await ClusterConnection.OpenAsync(access, options, store, time, say ?? (_ => { }), cancel) : null;
         var fetcher = new KeyFetcher(KeyFetcher.Networks(options.Environment.GetValueOrDefault("BLOCKED_CIDRS_IN_JWKS_URIS") ?? ""));
         var writer = new TaskCompletionSource<WriterLoop>();
-        var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say, wanted => _ = FetchAsync(fetcher, wanted, writer.Task));
+        var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say,
+            wanted => _ = FetchAsync(fetcher, wanted, writer.Task));
         string trustDomain = loop.TrustDomain; // asked now, as nobody but its writer may ask the loop from here on
         var host = new ProcessHost(loop, time);
         writer.SetResult(host.Writer);
         void Said(string line) => _ = host.Writer.PostAsync((_, _) => say?.Invoke(line)).AsTask();
-        (string ownKeys, AuthorityOptions bounds) = (Path.Combine(options.StateFolder, AuthorityFolder), AuthorityOptions.From(options.Environment));
+        (string ownKeys, AuthorityOptions bounds) =
+            (Path.Combine(options.StateFolder, AuthorityFolder), AuthorityOptions.From(options.Environment));
         if (cluster is not null) await cluster.ShareKeysAsync(ownKeys, trustDomain, bounds, cancel);
-        AuthorityKeys keys = AuthorityKeys.Open(cluster?.SharesKeys == true ? ownKeys : options.AuthorityFolder, ownKeys, trustDomain, bounds, time, Said);
+        AuthorityKeys keys = AuthorityKeys.Open(cluster?.SharesKeys == true ? ownKeys : options.AuthorityFolder, ownKeys, trustDomain,
+            bounds, time, Said);
         store.Changed += _ => host.Writer.Poke();
         host.Writer.Poke();
         if (cluster is not null) await cluster.WriteAsync(host.Writer, store, keys.Authority, cancel);
         var operators = new OperatorDoor(host.Writer, token);
-        var callers = new CallerAuthentication(Tokens(options, cluster, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? trustDomain), Setting(options, "TRUSTED_GATEWAY_CIDR"));
-        var impersonation = new Impersonation(Setting(options, "CA_TRUSTED_NODE_ACCOUNTS").ToHashSet(), (own, other) => NodeNeighbours.AreNeighbours(loop.Hub.Snapshot, own, other));
+        var callers = new CallerAuthentication(Tokens(options, cluster, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? trustDomain),
+            Setting(options, "TRUSTED_GATEWAY_CIDR"));
+        var impersonation = new Impersonation(Setting(options, "CA_TRUSTED_NODE_ACCOUNTS").ToHashSet(),
+            (own, other) => NodeNeighbours.AreNeighbours(loop.Hub.Snapshot, own, other));
         var certificates = new CertificateService(keys.Authority, callers, impersonation);
         var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace), time);
-        var ads = new AdsDoor(host.Writer, options.RequestBytesMax, new ConfigStreams(store, options.RootNamespace, options.RequestBytesMax), new Features(options.Environment));
+        var ads = new AdsDoor(host.Writer, options.RequestBytesMax,
+            new ConfigStreams(store, options.RootNamespace, options.RequestBytesMax), new Features(options.Environment));
         var calls = new CallMetrics();
         var secure = new SecureDoor(ads, certificates, callers, time, Said, calls);
-        Webhooks? webhooks = cluster is null ? null : new(new AdmissionDoor(host.Writer, time).AnswerAsync, new SecureConnections(serving, time, ofWorkloads: false));
-        var http = new HttpDoors(host.Writer, operators, new DebugAccess(host.Writer, callers, time), new CitadelMetrics(keys.Authority, certificates.Counts, time), calls, time);
+        Webhooks? webhooks = cluster is null
+            ? null : new(new AdmissionDoor(host.Writer, time).AnswerAsync, new SecureConnections(serving, time, ofWorkloads: false));
+        var http = new HttpDoors(host.Writer, operators, new DebugAccess(host.Writer, callers, time),
+            new CitadelMetrics(keys.Authority, certificates.Counts, time), calls, time);
         try
         {
             if (cluster is not null) await cluster.JoinOthersAsync(host.Writer, store, cancel);
             beforeOpening?.Invoke();
-            ControlPlaneAddress address = await host.OpenAsync(options, new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync, webhooks), new SecureConnections(serving, time), token, cancel);
+            ControlPlaneAddress address =
+                await host.OpenAsync(options,
+                    new(http.AnswerHttpAsync, ads.AnswerAsync, secure.AnswerAsync, http.AnswerMonitoringAsync, webhooks),
+                    new SecureConnections(serving, time), token, cancel);
             address.Write(options.StateFolder);
             cluster?.Register(() => keys.Authority.Bundle.RootsPem);
             return new RunningControlPlane(address, host, operators, keys, folder, stream, cluster, fetcher, mine);
@@ -155,7 +172,8 @@ public static class Wiring
         var routes = new RouteGenerator();
         return
         [
-            new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), routes, new VirtualHostGenerator(routes), new ExtensionConfigGenerator(), new NameTableGenerator(),
+            new ClusterGenerator(), new EndpointGenerator(), new ListenerGenerator(), routes, new VirtualHostGenerator(routes),
+            new ExtensionConfigGenerator(), new NameTableGenerator(),
             new AddressGenerator(), new WorkloadGenerator(), new AuthorizationGenerator(), new SecretGenerator(),
         ];
     }
@@ -185,7 +203,8 @@ public static class Wiring
         try
         {
             Directory.CreateDirectory(stateFolder);
-            return new FileStream(Path.Combine(stateFolder, "controlplane.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(Path.Combine(stateFolder, "controlplane.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite,
+                FileShare.None);
         }
         catch (UnauthorizedAccessException refused)
         {
@@ -193,7 +212,8 @@ public static class Wiring
         }
         catch (IOException taken) when (Directory.Exists(stateFolder))
         {
-            throw new IOException($"another control plane uses the state folder {stateFolder}; stop it, or name another folder with --state", taken);
+            throw new IOException(
+                $"another control plane uses the state folder {stateFolder}; stop it, or name another folder with --state", taken);
         }
     }
 

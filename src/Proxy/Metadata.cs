@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace Lateen.Proxy;
 
 /// <summary>
-/// Values that resources and filters attach to something, by namespace ("envoy.lb", "istio", a filter's name): the running form of Envoy's Metadata. Immutable where configured;
+/// Values that resources and filters attach to something, by namespace ("envoy.lb", "istio", a filter's name): the running form of Envoy's
+/// Metadata. Immutable where configured;
 /// an exchange's dynamic metadata is a series of these. Values are JSON, since that is what a protobuf Struct and a token's claims are.
 /// </summary>
 public sealed class Metadata
@@ -73,8 +74,9 @@ public sealed class Metadata
 }
 
 /// <summary>
-/// Values that a filter attaches to many exchanges: known when configuration is published (a policy's verdict) or kept with what they were read from (a token). What they make together with
-/// what an exchange has already is remembered by that, so that a warm request joins nothing.
+/// Values that a filter attaches to many exchanges: known when configuration is published (a policy's verdict) or kept with what they were
+/// read from (a token). What they make together with what an exchange has already is remembered by that, so that a warm request joins
+/// nothing.
 /// </summary>
 /// <param name="ns">Their namespace.</param>
 /// <param name="value">An object.</param>
@@ -89,7 +91,8 @@ public sealed class MetadataFragment(string ns, JsonElement value)
 
     /// <summary>A fragment of texts.</summary>
     public static MetadataFragment Of(string ns, IReadOnlyDictionary<string, string> texts) =>
-        new(ns, JsonSerializer.SerializeToElement(new SortedDictionary<string, string>(new Dictionary<string, string>(texts), StringComparer.Ordinal)));
+        new(ns, JsonSerializer.SerializeToElement(
+            new SortedDictionary<string, string>(new Dictionary<string, string>(texts), StringComparer.Ordinal)));
 
     /// <summary>These values over others; any thread.</summary>
     public Metadata Over(Metadata? before)

@@ -5,7 +5,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Lateen.Proxy;
 
 /// <summary>
-/// Values by key that may change while a proxy runs (Envoy's runtime): layers of the bootstrap, the last one wins, and the operator's own on top. Read by workers through one published table;
+/// Values by key that may change while a proxy runs (Envoy's runtime): layers of the bootstrap, the last one wins, and the operator's own
+/// on top. Read by workers through one published table;
 /// written by the main loop.
 /// </summary>
 public sealed class RuntimeValues : IReadOnlyDictionary<string, string>
@@ -76,21 +77,25 @@ public sealed class RuntimeValues : IReadOnlyDictionary<string, string>
     /// <summary>A share that a key may say in percent; <paramref name="otherwise"/> where it does not. Any thread.</summary>
     public Routing.Fraction Share(string key, Routing.Fraction otherwise)
     {
-        if (key.Length == 0 || !_current.TryGetValue(key, out string? text) || !ulong.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out ulong percent))
+        if (key.Length == 0 || !_current.TryGetValue(key, out string? text)
+            || !ulong.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out ulong percent))
             return otherwise;
         return new Routing.Fraction((uint)Math.Min(percent, 100), 100);
     }
 
     /// <summary>A number that a key may say; <paramref name="otherwise"/> where it does not. Any thread.</summary>
     public long Number(string key, long otherwise) =>
-        key.Length > 0 && _current.TryGetValue(key, out string? text) && long.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out long number) ? number : otherwise;
+        key.Length > 0 && _current.TryGetValue(key, out string? text)
+            && long.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out long number) ? number : otherwise;
 
     /// <summary>A number with a fraction that a key may say; <paramref name="otherwise"/> where it does not. Any thread.</summary>
     public double Real(string key, double otherwise) =>
-        key.Length > 0 && _current.TryGetValue(key, out string? text) && double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double number) ? number : otherwise;
+        key.Length > 0 && _current.TryGetValue(key, out string? text)
+            && double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double number) ? number : otherwise;
 
     /// <summary>A switch that a key may set; <paramref name="otherwise"/> where it does not. Any thread.</summary>
-    public bool Flag(string key, bool otherwise) => key.Length > 0 && _current.TryGetValue(key, out string? text) && bool.TryParse(text, out bool flag) ? flag : otherwise;
+    public bool Flag(string key, bool otherwise) =>
+        key.Length > 0 && _current.TryGetValue(key, out string? text) && bool.TryParse(text, out bool flag) ? flag : otherwise;
 
     /// <inheritdoc/>
     public string this[string key] => _current[key];

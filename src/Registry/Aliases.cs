@@ -20,7 +20,8 @@ public static class Aliases
             list.Add(alias.Key);
         }
         return [.. services.Select(service => found.TryGetValue(service.Key, out var aliases)
-            ? copy(service, [.. aliases.OrderBy(alias => alias.Namespace, StringComparer.Ordinal).ThenBy(alias => alias.Hostname, StringComparer.Ordinal)])
+            ? copy(service, [.. aliases.OrderBy(alias => alias.Namespace, StringComparer.Ordinal)
+                .ThenBy(alias => alias.Hostname, StringComparer.Ordinal)])
             : service)];
     }
 

@@ -37,7 +37,8 @@ public sealed record ClusterResources
     public static ClusterResources Of(string clusterId, IReadOnlyList<Resource> resources)
     {
         var byKind = resources.ToLookup(resource => resource.Kind);
-        List<Resource<T>> All<T>(ResourceKind<T> kind) where T : class, Google.Protobuf.IMessage<T>, new() => [.. byKind[kind].Cast<Resource<T>>()];
+        List<Resource<T>> All<T>(ResourceKind<T> kind)
+            where T : class, Google.Protobuf.IMessage<T>, new() => [.. byKind[kind].Cast<Resource<T>>()];
         return new ClusterResources
         {
             ClusterId = clusterId,

@@ -50,7 +50,8 @@ public enum EndpointHealth
 /// <summary>One address that serves one port of one service.</summary>
 public sealed record Endpoint
 {
-    /// <summary>IP addresses (several with dual stack), a DNS name, or <c>unix:///path</c>; empty when only reachable through its network's gateway.</summary>
+    /// <summary>IP addresses (several with dual stack), a DNS name, or <c>unix:///path</c>; empty when only reachable through its network's
+    /// gateway.</summary>
     public ImmutableArray<string> Addresses { get; init; } = [];
 
     /// <summary>Name of the service port that it serves.</summary>

@@ -23,7 +23,8 @@ public static class Identities
         new Identity(trustDomain.Replace('@', '.'), ns, serviceAccount).ToString();
 
     /// <summary>The identity of a workload, or what is missing for it.</summary>
-    public static bool TryMake(string trustDomain, string ns, string serviceAccount, [NotNullWhen(true)] out string? identity, [NotNullWhen(false)] out string? problem)
+    public static bool TryMake(string trustDomain, string ns, string serviceAccount, [NotNullWhen(true)] out string? identity,
+        [NotNullWhen(false)] out string? problem)
     {
         var isWhole = ns.Length > 0 && serviceAccount.Length > 0;
         identity = isWhole ? Of(trustDomain, ns, serviceAccount) : null;
@@ -33,16 +34,19 @@ public static class Identities
 
     /// <summary>Takes an identity apart; null when it is none.</summary>
     public static Identity? Parse(string text) =>
-        text.StartsWith(Scheme, StringComparison.Ordinal) && text[Scheme.Length..].Split('/') is [var domain, "ns", var ns, "sa", var account] ? new(domain, ns, account) : null;
+        text.StartsWith(Scheme, StringComparison.Ordinal)
+            && text[Scheme.Length..].Split('/') is [var domain, "ns", var ns, "sa", var account] ? new(domain, ns, account) : null;
 
-    /// <summary>Every identity, and beside it the same account in each of the trust domains; texts that are no identities stay alone.</summary>
+    /// <summary>Every identity, and beside it the same account in each of the trust domains; texts that are no identities stay
+    /// alone.</summary>
     public static IReadOnlySet<string> InTrustDomains(IEnumerable<string> identities, IReadOnlyCollection<string> trustDomains)
     {
         var all = new HashSet<string>(StringComparer.Ordinal);
         foreach (var text in identities)
         {
             all.Add(text);
-            if (Parse(text) is { } identity) all.UnionWith(trustDomains.Select(domain => (identity with { TrustDomain = domain }).ToString()));
+            if (Parse(text) is { } identity)
+                all.UnionWith(trustDomains.Select(domain => (identity with { TrustDomain = domain }).ToString()));
         }
         return all;
     }

@@ -19,14 +19,16 @@ internal static class NetworkEntrances
         }
         foreach (var service in services)
         {
-            if (service.Source == ServiceSource.Kubernetes && service.Labels.TryGetValue(Networks.Label, out var network)) Labelled(found, network, service);
+            if (service.Source == ServiceSource.Kubernetes && service.Labels.TryGetValue(Networks.Label, out var network))
+                Labelled(found, network, service);
         }
         return [.. found
             .OrderBy(gateway => gateway.Address, StringComparer.Ordinal).ThenBy(gateway => gateway.Port)
             .ThenBy(gateway => gateway.Network, StringComparer.Ordinal).ThenBy(gateway => gateway.ClusterId, StringComparer.Ordinal)];
     }
 
-    private static void Declared(HashSet<NetworkGateway> found, string network, Network.Types.IstioNetworkGateway gateway, IReadOnlyList<Service> services)
+    private static void Declared(HashSet<NetworkGateway> found, string network, Network.Types.IstioNetworkGateway gateway,
+        IReadOnlyList<Service> services)
     {
         var port = gateway.Port == 0 ? MtlsPort : (int)gateway.Port;
         if (gateway.GwCase == Network.Types.IstioNetworkGateway.GwOneofCase.Address)
@@ -38,7 +40,8 @@ internal static class NetworkEntrances
         {
             foreach (var (cluster, addresses) in service.ExternalAddresses)
             {
-                foreach (var address in addresses) found.Add(new NetworkGateway(network, cluster, address, PortOutside(service, cluster, port)));
+                foreach (var address in addresses)
+                    found.Add(new NetworkGateway(network, cluster, address, PortOutside(service, cluster, port)));
             }
         }
     }
@@ -52,7 +55,8 @@ internal static class NetworkEntrances
         {
             foreach (var address in addresses)
             {
-                found.Add(new NetworkGateway(network, cluster, address, PortOutside(service, cluster, port), hbone == 0 ? 0 : PortOutside(service, cluster, hbone)));
+                found.Add(new NetworkGateway(network, cluster, address, PortOutside(service, cluster, port),
+                    hbone == 0 ? 0 : PortOutside(service, cluster, hbone)));
             }
         }
     }

@@ -71,7 +71,8 @@ public static class Protocols
         _ => Protocol.Unsupported,
     };
 
-    /// <summary>The protocol of a Kubernetes port: UDP as it is, then appProtocol, then the name's prefix, then the well-known numbers.</summary>
+    /// <summary>The protocol of a Kubernetes port: UDP as it is, then appProtocol, then the name's prefix, then the well-known
+    /// numbers.</summary>
     /// <param name="port">Service port number.</param>
     /// <param name="name">Port name, <c>protocol[-suffix]</c>.</param>
     /// <param name="transport">Kubernetes transport protocol: TCP, UDP, SCTP.</param>

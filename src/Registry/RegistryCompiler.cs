@@ -24,7 +24,8 @@ public sealed class RegistryCompiler(RegistryOptions options)
     private Compiled? _last;
 
     /// <summary>What a compilation leaves to the next: where endpoints alone have changed, everything else holds.</summary>
-    private sealed record Compiled(IReadOnlyList<ClusterResources> Clusters, List<ClusterPart> Parts, ILookup<string, Workload> Entries, Dictionary<ServiceKey, Service> Kubernetes, RegistryView View);
+    private sealed record Compiled(IReadOnlyList<ClusterResources> Clusters, List<ClusterPart> Parts, ILookup<string, Workload> Entries,
+        Dictionary<ServiceKey, Service> Kubernetes, RegistryView View);
 
     /// <summary>The view of these resources; the first cluster is the one that configuration is read from.</summary>
     public RegistryView Compile(IReadOnlyList<ClusterResources> clusters)
@@ -42,13 +43,15 @@ public sealed class RegistryCompiler(RegistryOptions options)
         var view = new RegistryView
         {
             Services = [.. services],
-            ByHost = services.GroupBy(service => service.Hostname).ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray()),
+            ByHost = services.GroupBy(service => service.Hostname)
+                .ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray()),
             Endpoints = Endpoints(services, clusters[0], perCluster, entryEndpoints, entryWorkloads),
             WorkloadsByAddress = ByAddress(perCluster.SelectMany(part => part.Workloads.All).Concat(entryWorkloads)),
             NetworkGateways = NetworkEntrances.Of(options.Networks, [.. perCluster.SelectMany(part => part.Services.Values)]),
             Namespaces = clusters[0].Namespaces.ToFrozenDictionary(ns => ns.Metadata.Name, ns => ns.Metadata.Labels),
             Sources = [.. clusters],
-            Nodes = perCluster.SelectMany(part => part.Nodes.Select(node => ((part.ClusterId, node.Key), node.Value))).ToFrozenDictionary(pair => pair.Item1, pair => pair.Value),
+            Nodes = perCluster.SelectMany(part => part.Nodes.Select(node => ((part.ClusterId, node.Key), node.Value)))
+                .ToFrozenDictionary(pair => pair.Item1, pair => pair.Value),
         };
         _services.Turn();
         _workloads.Turn();
@@ -56,7 +59,9 @@ public sealed class RegistryCompiler(RegistryOptions options)
         _merged.Turn();
         var byKey = services.ToLookup(service => service.Key);
         // Where two share a key their endpoints are added up, which only the whole compilation does.
-        var alone = byKey.Where(group => group.Count() == 1 && group.First() is { Source: ServiceSource.Kubernetes, Resolution: not ServiceResolution.Alias }).ToDictionary(group => group.Key, group => group.First());
+        var alone = byKey.Where(group => group.Count() == 1
+            && group.First() is { Source: ServiceSource.Kubernetes, Resolution: not ServiceResolution.Alias })
+            .ToDictionary(group => group.Key, group => group.First());
         foreach (var gone in _footprints.Keys.Where(key => !byKey.Contains(key)).ToList()) _footprints.Remove(gone);
         _last = new Compiled(clusters, perCluster, entryWorkloads.ToLookup(workload => workload.Namespace), alone, view);
         return view;
@@ -70,8 +75,10 @@ public sealed class RegistryCompiler(RegistryOptions options)
         for (var i = 0; i < now.Count; i++)
         {
             var (old, own) = (before[i], now[i]);
-            if (old.ClusterId != own.ClusterId || !ReferenceEquals(old.Services, own.Services) || !ReferenceEquals(old.Pods, own.Pods) || !ReferenceEquals(old.Nodes, own.Nodes)
-                || !ReferenceEquals(old.Namespaces, own.Namespaces) || !ReferenceEquals(old.ServiceEntries, own.ServiceEntries) || !ReferenceEquals(old.WorkloadEntries, own.WorkloadEntries)) return false;
+            if (old.ClusterId != own.ClusterId || !ReferenceEquals(old.Services, own.Services) || !ReferenceEquals(old.Pods, own.Pods)
+                || !ReferenceEquals(old.Nodes, own.Nodes)
+                || !ReferenceEquals(old.Namespaces, own.Namespaces) || !ReferenceEquals(old.ServiceEntries, own.ServiceEntries)
+                || !ReferenceEquals(old.WorkloadEntries, own.WorkloadEntries)) return false;
         }
         return true;
     }
@@ -121,10 +128,13 @@ public sealed class RegistryCompiler(RegistryOptions options)
     {
         var kubernetes = parts.SelectMany(part => part.Services.Values).GroupBy(service => service.Key)
             .Select(group => group.ToList())
-            .Select(group => group.Count == 1 ? group[0] : _merged.GetOrMake(group.ToArray<object>(), () => KubernetesServices.Merge(group)));
+            .Select(group => group.Count == 1
+                ? group[0] : _merged.GetOrMake(group.ToArray<object>(), () => KubernetesServices.Merge(group)));
         var distributions = DistributionsOf(clusters[0]);
-        var entries = clusters[0].ServiceEntries.SelectMany(entry => EntryServicesOf(entry, distributions.GetValueOrDefault(entry.Metadata.Namespace, "")));
-        // A host may be declared by several entries: who imports them adds up their ports. Stable: what one entry declares in an order stays in it.
+        var entries = clusters[0].ServiceEntries.SelectMany(
+            entry => EntryServicesOf(entry, distributions.GetValueOrDefault(entry.Metadata.Namespace, "")));
+        // A host may be declared by several entries: who imports them adds up their ports. Stable: what one entry declares in an order
+        // stays in it.
         var all = kubernetes.Concat(entries).Order(Comparer<Service>.Create(ByAge)).ToList();
         return Aliases.Resolve(all, (service, aliases) =>
             _merged.GetOrMake([service, string.Join(',', aliases)], () => service.WithAliases(aliases)));
@@ -145,15 +155,19 @@ public sealed class RegistryCompiler(RegistryOptions options)
     }
 
     private List<Workload> EntryWorkloads(ClusterResources cluster, EntryEndpoints endpoints) => [.. cluster.WorkloadEntries
-        .OrderBy(entry => entry.Metadata.CreationTime.GetValueOrDefault()).ThenBy(entry => entry.Metadata.Name, StringComparer.Ordinal).ThenBy(entry => entry.Metadata.Namespace, StringComparer.Ordinal)
+        .OrderBy(entry => entry.Metadata.CreationTime.GetValueOrDefault()).ThenBy(entry => entry.Metadata.Name, StringComparer.Ordinal)
+        .ThenBy(entry => entry.Metadata.Namespace, StringComparer.Ordinal)
         .Select(entry => _workloads.GetOrMake([entry], () => endpoints.WorkloadOf(
-            entry.Metadata.Name, entry.Metadata.Namespace, entry.Metadata.CreationTime.GetValueOrDefault(), entry.Spec, entry.Metadata.Labels)))];
+            entry.Metadata.Name, entry.Metadata.Namespace, entry.Metadata.CreationTime.GetValueOrDefault(), entry.Spec,
+            entry.Metadata.Labels)))];
 
     private Dictionary<ServiceKey, ServiceEndpoints> Endpoints(
-        List<Service> services, ClusterResources config, List<ClusterPart> parts, EntryEndpoints entryEndpoints, List<Workload> entryWorkloads)
+        List<Service> services, ClusterResources config, List<ClusterPart> parts, EntryEndpoints entryEndpoints,
+        List<Workload> entryWorkloads)
     {
         var entries = config.ServiceEntries.ToDictionary(entry => (entry.Metadata.Namespace, entry.Metadata.Name));
-        var selectable = parts[0].Workloads.All.Where(workload => workload.Health != EndpointHealth.Terminating).Concat(entryWorkloads).ToList();
+        var selectable = parts[0].Workloads.All.Where(workload => workload.Health != EndpointHealth.Terminating).Concat(entryWorkloads)
+            .ToList();
         var byNamespace = selectable.ToLookup(workload => workload.Namespace);
         var entriesByNamespace = entryWorkloads.ToLookup(workload => workload.Namespace);
         var made = new Dictionary<ServiceKey, ServiceEndpoints>(services.Count);
@@ -171,7 +185,8 @@ public sealed class RegistryCompiler(RegistryOptions options)
 
     private ServiceEndpoints OfKubernetes(Service service, List<ClusterPart> parts, ILookup<string, Workload> entries)
     {
-        var selected = service.Selector.Count == 0 ? [] : entries[service.Namespace].Where(entry => LabelSelection.IsSubset(service.Selector, entry.Labels)).ToList();
+        var selected = service.Selector.Count == 0
+            ? [] : entries[service.Namespace].Where(entry => LabelSelection.IsSubset(service.Selector, entry.Labels)).ToList();
         var made = new List<object> { service };
         made.AddRange(selected);
         foreach (var part in parts) part.AddFootprint(service, made);
@@ -197,8 +212,10 @@ public sealed class RegistryCompiler(RegistryOptions options)
 
     private ServiceEndpoints OfEntry(Service service, Resource<ServiceEntry> entry, List<Workload> selectable, EntryEndpoints endpoints)
     {
-        var selected = entry.Spec.WorkloadSelector is null ? [] : selectable.FindAll(workload => LabelSelection.IsSubset(service.Selector, workload.Labels));
-        return _endpoints.GetOrMake([service, entry, .. selected], () => Combined(service.Key, [.. endpoints.Of(service, entry, selected)]));
+        var selected = entry.Spec.WorkloadSelector is null
+            ? [] : selectable.FindAll(workload => LabelSelection.IsSubset(service.Selector, workload.Labels));
+        return _endpoints.GetOrMake([service, entry, .. selected],
+            () => Combined(service.Key, [.. endpoints.Of(service, entry, selected)]));
     }
 
     private static ServiceEndpoints Combined(ServiceKey key, List<Endpoint> all) => new(key, [.. all],
@@ -243,8 +260,10 @@ public sealed class RegistryCompiler(RegistryOptions options)
                 footprint.Add(slice);
                 foreach (var endpoint in slice.Spec.Endpoints)
                 {
-                    var name = endpoint.TargetRef?.Kind == "Pod" ? (endpoint.TargetRef.Namespace, endpoint.TargetRef.Name) : ((string, string)?)null;
-                    if (Workloads.Find(name, endpoint.Addresses.Count > 0 ? endpoint.Addresses[0] : "") is { } workload) footprint.Add(workload);
+                    var name = endpoint.TargetRef?.Kind == "Pod"
+                        ? (endpoint.TargetRef.Namespace, endpoint.TargetRef.Name) : ((string, string)?)null;
+                    if (Workloads.Find(name, endpoint.Addresses.Count > 0 ? endpoint.Addresses[0] : "") is { } workload)
+                        footprint.Add(workload);
                 }
             }
         }
@@ -274,13 +293,15 @@ public sealed class RegistryCompiler(RegistryOptions options)
             }
         }
 
-        private IReadOnlyList<Resource<EndpointSlice>> SlicesOf(Service service) => _slices.TryGetValue((service.Namespace, service.Name), out var list) ? list : NoSlices;
+        private IReadOnlyList<Resource<EndpointSlice>> SlicesOf(Service service) =>
+            _slices.TryGetValue((service.Namespace, service.Name), out var list) ? list : NoSlices;
 
         private static (string, string)? OwnerOf(Resource<EndpointSlice> slice) =>
             slice.Metadata.Labels.TryGetValue("kubernetes.io/service-name", out var service) ? (slice.Metadata.Namespace, service) : null;
 
         // Most lists differ in a few places and nowhere in length: those are found by walking both.
-        private static (IEnumerable<Resource<EndpointSlice>> Before, IEnumerable<Resource<EndpointSlice>> Now) Differing(IReadOnlyList<Resource<EndpointSlice>> before, IReadOnlyList<Resource<EndpointSlice>> now)
+        private static (IEnumerable<Resource<EndpointSlice>> Before, IEnumerable<Resource<EndpointSlice>> Now) Differing(
+            IReadOnlyList<Resource<EndpointSlice>> before, IReadOnlyList<Resource<EndpointSlice>> now)
         {
             if (before.Count != now.Count) return (before.Except(now), now.Except(before));
             var places = Enumerable.Range(0, now.Count).Where(i => !ReferenceEquals(before[i], now[i])).ToList();
@@ -295,11 +316,13 @@ public sealed class RegistryCompiler(RegistryOptions options)
             {
                 // One object for all pods of a node: it is a part of each one's key.
                 var node = nodes.GetValueOrDefault(pod.Spec.Spec?.NodeName ?? "", Nowhere);
-                var workload = owner._workloads.GetOrMake([pod, node, ClusterId], () => PodWorkloads.Of(pod, ClusterId, (Locality)node, networks)!);
+                var workload = owner._workloads.GetOrMake([pod, node, ClusterId],
+                    () => PodWorkloads.Of(pod, ClusterId, (Locality)node, networks)!);
                 if (workload is not null) made.Add(workload);
             }
             made.Sort((left, right) => left.CreationTime.CompareTo(right.CreationTime) is var byTime and not 0 ? byTime
-                : string.CompareOrdinal(left.Name, right.Name) is var byName and not 0 ? byName : string.CompareOrdinal(left.Namespace, right.Namespace));
+                : string.CompareOrdinal(left.Name, right.Name) is var byName and not 0
+                ? byName : string.CompareOrdinal(left.Namespace, right.Namespace));
             return made;
         }
 
@@ -307,7 +330,8 @@ public sealed class RegistryCompiler(RegistryOptions options)
         {
             var nodes = resources.Nodes.Select(node => new NodeAddresses(
                 node.Metadata.Labels,
-                [.. (node.Spec.Status?.Addresses ?? []).Where(address => address.Type == "ExternalIP" && address.Address.Length > 0).Select(address => address.Address)])).ToList();
+                [.. (node.Spec.Status?.Addresses ?? []).Where(address => address.Type == "ExternalIP" && address.Address.Length > 0)
+                    .Select(address => address.Address)])).ToList();
             var nodeKey = string.Join(';', nodes.Select(node => string.Join(',', node.External)));
             var distributions = DistributionsOf(resources);
             return resources.Services
@@ -379,7 +403,8 @@ internal sealed class PartCache<T> where T : class
             var hash = new HashCode();
             foreach (var part in _parts)
             {
-                hash.Add(part is string or ValueType ? part.GetHashCode() : System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(part));
+                hash.Add(part is string or ValueType
+                    ? part.GetHashCode() : System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(part));
             }
             return hash.ToHashCode();
         }

@@ -58,7 +58,8 @@ public sealed class Service
     public string DefaultAddress { get; init; } = UnspecifiedAddress;
 
     /// <summary>Virtual addresses of a Kubernetes service by cluster id.</summary>
-    public FrozenDictionary<string, ImmutableArray<string>> ClusterAddresses { get; init; } = FrozenDictionary<string, ImmutableArray<string>>.Empty;
+    public FrozenDictionary<string, ImmutableArray<string>> ClusterAddresses { get; init; } =
+        FrozenDictionary<string, ImmutableArray<string>>.Empty;
 
     /// <summary>IPv4 address given by the allocator to a ServiceEntry without addresses.</summary>
     public string? AutoAllocatedIPv4 { get; init; }
@@ -66,7 +67,8 @@ public sealed class Service
     /// <summary>IPv6 address given by the allocator to a ServiceEntry without addresses.</summary>
     public string? AutoAllocatedIPv6 { get; init; }
 
-    /// <summary>SANs that the servers must present, besides those of known endpoints (ServiceEntry <c>subjectAltNames</c>, annotations of a Service).</summary>
+    /// <summary>SANs that the servers must present, besides those of known endpoints (ServiceEntry <c>subjectAltNames</c>, annotations of a
+    /// Service).</summary>
     public ImmutableArray<string> SubjectAltNames { get; init; } = [];
 
     /// <summary>Creation time of the resource; decides between rivals.</summary>
@@ -100,10 +102,12 @@ public sealed class Service
     public TrafficDistribution TrafficDistribution { get; init; }
 
     /// <summary>Load-balancer and external addresses by cluster id.</summary>
-    public FrozenDictionary<string, ImmutableArray<string>> ExternalAddresses { get; init; } = FrozenDictionary<string, ImmutableArray<string>>.Empty;
+    public FrozenDictionary<string, ImmutableArray<string>> ExternalAddresses { get; init; } =
+        FrozenDictionary<string, ImmutableArray<string>>.Empty;
 
     /// <summary>Service port to node port by cluster id, when <see cref="ExternalAddresses"/> are node addresses.</summary>
-    public FrozenDictionary<string, FrozenDictionary<int, int>> ExternalPorts { get; init; } = FrozenDictionary<string, FrozenDictionary<int, int>>.Empty;
+    public FrozenDictionary<string, FrozenDictionary<int, int>> ExternalPorts { get; init; } =
+        FrozenDictionary<string, FrozenDictionary<int, int>>.Empty;
 
     /// <summary>Clusters (ids) in which the service is declared.</summary>
     public ImmutableArray<string> Clusters { get; init; } = [];
@@ -120,7 +124,8 @@ public sealed class Service
     /// <summary>Declares a persistent-session cookie or header (labels of the resource).</summary>
     public string? PersistentSession { get; init; }
 
-    /// <summary>Clients try all addresses of the host at once and keep the connection that is up first (an annotation of the ServiceEntry).</summary>
+    /// <summary>Clients try all addresses of the host at once and keep the connection that is up first (an annotation of the
+    /// ServiceEntry).</summary>
     public bool RacesConnections { get; init; }
 
     /// <summary>Hostname and namespace.</summary>
@@ -168,7 +173,8 @@ public sealed class Service
         return null;
     }
 
-    /// <summary>The virtual addresses as a client of <paramref name="clusterId"/> sees them; the default address when that cluster has none.</summary>
+    /// <summary>The virtual addresses as a client of <paramref name="clusterId"/> sees them; the default address when that cluster has
+    /// none.</summary>
     public ImmutableArray<string> AddressesFor(string clusterId) =>
         ClusterAddresses.TryGetValue(clusterId, out var own) && !own.IsDefaultOrEmpty ? own
         : EntryAddresses.IsDefaultOrEmpty ? [DefaultAddress] : EntryAddresses;

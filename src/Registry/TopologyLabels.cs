@@ -33,7 +33,8 @@ public static class TopologyLabels
         var region = Value(labels, Region, "failure-domain.beta.kubernetes.io/region");
         var zone = Value(labels, Zone, "failure-domain.beta.kubernetes.io/zone");
         var subzone = Value(labels, Subzone, Subzone);
-        return region.Length + zone.Length + subzone.Length == 0 ? default : new Locality(region, zone, subzone) { Text = $"{region}/{zone}/{subzone}" };
+        return region.Length + zone.Length + subzone.Length == 0
+            ? default : new Locality(region, zone, subzone) { Text = $"{region}/{zone}/{subzone}" };
     }
 
     /// <summary>Locality by a workload's own label, in which dots stand for slashes; null when it has none.</summary>

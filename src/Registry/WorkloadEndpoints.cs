@@ -9,7 +9,8 @@ internal static class WorkloadEndpoints
         Addresses = workload.Addresses,
         PortName = portName,
         Port = workload.Addresses.Length > 0 && workload.Addresses[0].StartsWith("unix://", StringComparison.Ordinal) ? 0 : port,
-        Identity = workload.ServiceAccount.Length > 0 ? Identities.Of(options.TrustDomain, workload.Namespace, workload.ServiceAccount) : "",
+        Identity = workload.ServiceAccount.Length > 0
+            ? Identities.Of(options.TrustDomain, workload.Namespace, workload.ServiceAccount) : "",
         Network = workload.Network,
         ClusterId = workload.ClusterId,
         Locality = workload.Locality,
@@ -25,7 +26,8 @@ internal static class WorkloadEndpoints
         Labels = TopologyLabels.Add(workload.Labels, workload.ClusterId, workload.Locality, workload.NodeName, workload.Network),
     };
 
-    /// <summary>The port of a workload that a service port leads to: by number, or by the workload's name for it; 0 when it has none.</summary>
+    /// <summary>The port of a workload that a service port leads to: by number, or by the workload's name for it; 0 when it has
+    /// none.</summary>
     public static int PortOf(Workload workload, ServicePort port)
     {
         if (workload.IsEntry)

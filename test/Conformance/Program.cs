@@ -16,7 +16,8 @@ for (int i = 0; i < args.Length; i++)
         case "--verbose": verbose = true; break;
         case "--quick": quick = true; break;
         default:
-            Console.Error.WriteLine($"unknown argument {args[i]}; known are --vectors DIR, --only FOLDER,..., --report FILE, --tighten, --verbose, --quick");
+            Console.Error.WriteLine(
+                $"unknown argument {args[i]}; known are --vectors DIR, --only FOLDER,..., --report FILE, --tighten, --verbose, --quick");
             return 2;
     }
 }
@@ -32,9 +33,11 @@ if (!Directory.Exists(vectors))
     return ours ? 0 : 2;
 }
 
-var session = new Session(Path.GetFullPath(vectors), Catalogue.All(root), ours ? new Ratchet(Path.Combine(root, "test", "Conformance", "Ratchet")) : null);
+var session = new Session(Path.GetFullPath(vectors), Catalogue.All(root),
+    ours ? new Ratchet(Path.Combine(root, "test", "Conformance", "Ratchet")) : null);
 // "proxy" alone names all of its suites. The quick run leaves out what needs the proxy as a process.
-session.Run(f => (only.Length == 0 || only.Any(o => f == o || f.StartsWith(o + "/", StringComparison.Ordinal))) && !(quick && only.Length == 0 && Catalogue.IsSlow(f)), verbose);
+session.Run(f => (only.Length == 0 || only.Any(o => f == o || f.StartsWith(o + "/", StringComparison.Ordinal)))
+    && !(quick && only.Length == 0 && Catalogue.IsSlow(f)), verbose);
 if (report is not null)
     session.Report(report);
 if (tighten)

@@ -18,7 +18,8 @@ for (int i = 0; i < args.Length; i++)
         case "--only": only = args[++i].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries); break;
         case "--play": play = args[++i]; break;
         default:
-            Console.Error.WriteLine($"unknown argument {args[i]}; known are --seconds N (in all), --inputs N (of each target, at most), --seed N, --only TARGET,..., --play FILE (with --only)");
+            Console.Error.WriteLine($"unknown argument {args[i]}; known are --seconds N (in all), --inputs N (of each target, at "
+                + $"most), --seed N, --only TARGET,..., --play FILE (with --only)");
             return 2;
     }
 }

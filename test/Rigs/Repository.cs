@@ -1,8 +1,11 @@
-// Rigs: what tests of several projects stand on: the whole mesh in one process (Stage), the language of scenarios (Text), ends of connections without a network (Codecs), a client of discovery and a
-// control plane on ports of its own (Discovery). A rig that one project alone uses lives there, beside its tests.
+// Rigs: what tests of several projects stand on: the whole mesh in one process (Stage), the language of scenarios (Text), ends of
+// connections without a network (Codecs), a client of discovery and a control plane on ports of its own (Discovery). A rig that one project
+// alone uses lives there, beside its tests.
 //
-// Rigs assert nothing and know no test framework: what can't be is an exception. They see the product through its public face, as a program that embeds it would.
-// Refused: files that one test project compiles from another's folder (nobody sees from where they are used, and every project compiles them anew), and copies.
+// Rigs assert nothing and know no test framework: what can't be is an exception. They see the product through its public face, as a program
+// that embeds it would.
+// Refused: files that one test project compiles from another's folder (nobody sees from where they are used, and every project compiles
+// them anew), and copies.
 namespace Lateen.Test.Rigs;
 
 /// <summary>Where the source tree is.</summary>

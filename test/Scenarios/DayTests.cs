@@ -32,7 +32,9 @@ public sealed class DayTests(ITestOutputHelper output)
             if (round == WarmRounds) before = (GC.GetTotalMemory(forceFullCollection: true), Series(front));
             Change(mesh, round);
             mesh.Settle();
-            Call[] calls = [.. Enumerable.Range(0, 4).Select(_ => mesh.Call(front.Application!.Loop, mesh.Resolve("back", 9080), new CallRequest("GET", "/", "back:9080", []), front))];
+            Call[] calls = [.. Enumerable.Range(0, 4)
+                .Select(_ => mesh.Call(front.Application!.Loop, mesh.Resolve("back", 9080), new CallRequest("GET", "/", "back:9080", []),
+                    front))];
             mesh.Await(calls);
             Assert.All(calls, call => Assert.Equal((200, (string?)null), (call.Status, call.Broken)));
             mesh.Calls.Clear();
@@ -42,12 +44,16 @@ public sealed class DayTests(ITestOutputHelper output)
         // Longer than any idle clock: what is still open now would stay open for ever.
         mesh.Network.Advance(2 * 60 * MicrosPerMinute);
         (long bytes, int series) after = (GC.GetTotalMemory(forceFullCollection: true), Series(front));
-        output.WriteLine($"{Rounds} rounds in {watch.Elapsed.TotalSeconds:0.0} s; {before.bytes >> 10} KB and {before.series} series before, {after.bytes >> 10} KB and {after.series} after");
+        output.WriteLine($"{Rounds} rounds in {watch.Elapsed.TotalSeconds:0.0} s; {before.bytes >> 10} KB and {before.series} series "
+            + $"before, {after.bytes >> 10} KB and {after.series} after");
         Assert.True(after.bytes - before.bytes < GrowthBytesMax, $"grew by {(after.bytes - before.bytes) >> 10} KB");
         Assert.True(after.series <= before.series + 10, $"{before.series} series became {after.series}");
         foreach (Pod pod in (Pod[])[front, back])
         {
-            foreach ((string name, long value) in Gauges(pod).Where(g => g.Name.EndsWith("downstream_cx_active", StringComparison.Ordinal) || g.Name.EndsWith("rq_active", StringComparison.Ordinal) || g.Name.EndsWith("rq_pending_active", StringComparison.Ordinal)))
+            foreach ((string name, long value) in Gauges(pod)
+                .Where(g => g.Name.EndsWith("downstream_cx_active", StringComparison.Ordinal)
+                    || g.Name.EndsWith("rq_active", StringComparison.Ordinal)
+                    || g.Name.EndsWith("rq_pending_active", StringComparison.Ordinal)))
                 Assert.True(value == 0, $"{pod.Name}: {name} is {value}");
         }
         GC.KeepAlive(mesh);

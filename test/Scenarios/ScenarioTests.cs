@@ -17,7 +17,8 @@ public sealed class ScenarioTests
         from path in Directory.GetFiles(Folder, "*.scenario", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
         let name = Path.GetRelativePath(Folder, path)
         where name.Contains(Wanted, StringComparison.Ordinal)
-        select new TheoryDataRow<string>(name) { TestDisplayName = name.Replace(".scenario", "", StringComparison.Ordinal).Replace('-', ' ') };
+        select new TheoryDataRow<string>(name) { TestDisplayName = name.Replace(".scenario", "", StringComparison.Ordinal)
+            .Replace('-', ' ') };
 
     [Theory]
     [MemberData(nameof(Files))]

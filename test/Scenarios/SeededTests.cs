@@ -20,11 +20,14 @@ public sealed class SeededTests(ITestOutputHelper output)
         for (int i = 0; i < most && watch.Elapsed < bound; i++, seed++)
         {
             SeededHistory history = Played(seed);
-            Assert.True(history.Broken.Count == 0, $"seed {seed} (run it alone with LATEEN_SEED={seed}):\n{string.Join('\n', history.Broken)}");
+            Assert.True(history.Broken.Count == 0,
+                $"seed {seed} (run it alone with LATEEN_SEED={seed}):\n{string.Join('\n', history.Broken)}");
             (int a, int p, int b) = history.Outcomes;
             (byApplication, byProxy, broken) = (byApplication + a, byProxy + p, broken + b);
         }
-        string told = $"{seed - First} seeds in {watch.Elapsed.TotalSeconds:0.0} s: {byApplication} requests answered by applications, {byProxy} by proxies, {broken} broken";
+        string told =
+            $"{seed - First} seeds in {watch.Elapsed.TotalSeconds:0.0} s: {byApplication} requests answered by applications, {byProxy} "
+            + $"by proxies, {broken} broken";
         output.WriteLine(told);
         TestContext.Current.AddAttachment("histories", told);
         // A run without accidents, or without answers, would prove nothing.

@@ -7,8 +7,8 @@ using Lateen.Test.Rigs.Stage;
 namespace Lateen.Test.Scenarios;
 
 /// <summary>
-/// Random traffic, random changes and random accidents on a small stage. Invariants: every request is answered or visibly broken, no answer comes from a version that no route in effect names, and
-/// the same seed gives the same history byte for byte.
+/// Random traffic, random changes and random accidents on a small stage. Invariants: every request is answered or visibly broken, no answer
+/// comes from a version that no route in effect names, and the same seed gives the same history byte for byte.
 /// </summary>
 internal sealed class SeededHistory
 {
@@ -32,7 +32,8 @@ internal sealed class SeededHistory
 
     /// <summary>Requests that were answered by an application, answered by a proxy, and broken.</summary>
     public (int ByApplication, int ByProxy, int Broken) Outcomes => (
-        _mesh.Calls.Count(call => call.Broken is null && call.App.Length > 0), _mesh.Calls.Count(call => call.Broken is null && call.App.Length == 0), _mesh.Calls.Count(call => call.Broken is not null));
+        _mesh.Calls.Count(call => call.Broken is null && call.App.Length > 0),
+        _mesh.Calls.Count(call => call.Broken is null && call.App.Length == 0), _mesh.Calls.Count(call => call.Broken is not null));
 
     /// <summary>The hash of all that happened.</summary>
     public string Hash => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(_events.ToString())));
@@ -57,7 +58,13 @@ internal sealed class SeededHistory
         _mesh.Settle();
         for (int round = 0; round < Rounds; round++)
         {
-            _mesh.Network.Faults = new MemoryFaults { DelayPerMille = _chance.Below(200), DelayMaxMicros = 1 + _chance.Below(50_000), SplitPerMille = _chance.Below(300), ResetPerMille = _chance.Below(3) * 5 };
+            _mesh.Network.Faults = new MemoryFaults
+            {
+                DelayPerMille = _chance.Below(200),
+                DelayMaxMicros = 1 + _chance.Below(50_000),
+                SplitPerMille = _chance.Below(300),
+                ResetPerMille = _chance.Below(3) * 5,
+            };
             Mishap();
             Traffic();
         }
@@ -121,7 +128,9 @@ internal sealed class SeededHistory
             """);
         Note($"rule v{version}");
         // The caller's proxy alone decides where its requests go.
-        if (_mesh.Network.RunUntil(() => _mesh.ControlPlane.IsSettled && _mesh.ControlPlane.Control!.Streams.Count == _mesh.Pods.Count(pod => pod.Proxy is not null), 30_000_000))
+        if (_mesh.Network.RunUntil(
+            () => _mesh.ControlPlane.IsSettled
+                && _mesh.ControlPlane.Control!.Streams.Count == _mesh.Pods.Count(pod => pod.Proxy is not null), 30_000_000))
         {
             _mesh.Network.Advance(100_000);
             _named = [version];
@@ -135,16 +144,19 @@ internal sealed class SeededHistory
         for (int i = 0; i < 6; i++)
         {
             Pod front = _mesh.Pods[0];
-            calls.Add(_mesh.Call(front.Application!.Loop, _mesh.Resolve("back", 9080), new CallRequest("GET", $"/{i}", "back:9080", [], Http2: _chance.Below(4) == 0), front));
+            calls.Add(_mesh.Call(front.Application!.Loop, _mesh.Resolve("back", 9080),
+                new CallRequest("GET", $"/{i}", "back:9080", [], Http2: _chance.Below(4) == 0), front));
             _mesh.Network.Advance(_chance.Below(30_000));
         }
         bool all = _mesh.Network.RunUntil(() => calls.TrueForAll(call => call.IsOver), MayBeSilent() ? 2_000_000 : 60_000_000);
-        if (!all && !MayBeSilent()) _broken.Add($"{calls.Count(call => !call.IsOver)} requests were neither answered nor broken after a minute");
+        if (!all && !MayBeSilent())
+            _broken.Add($"{calls.Count(call => !call.IsOver)} requests were neither answered nor broken after a minute");
         foreach (Call call in calls)
         {
             if (!call.IsOver) call.GiveUp();
             Note($"{_mesh.Network.Now} {call.Id} {call}");
-            if (call.App.Length > 0 && !_named.Contains(call.App[^1] - '0')) _broken.Add($"{call.Id} was answered by {call.App}, but only v{string.Join(", v", _named)} is named");
+            if (call.App.Length > 0 && !_named.Contains(call.App[^1] - '0'))
+                _broken.Add($"{call.Id} was answered by {call.App}, but only v{string.Join(", v", _named)} is named");
         }
     }
 
@@ -166,7 +178,8 @@ internal sealed class SeededHistory
         _mesh.Settle();
         _mesh.Network.Advance(1_000_000);
         Pod front = _mesh.Pods[0];
-        Call last = _mesh.Call(front.Application!.Loop, _mesh.Resolve("back", 9080), new CallRequest("GET", "/last", "back:9080", []), front);
+        Call last = _mesh.Call(front.Application!.Loop, _mesh.Resolve("back", 9080), new CallRequest("GET", "/last", "back:9080", []),
+            front);
         _mesh.Await([last]);
         _mesh.Network.Advance(2_000);
         Note($"{_mesh.Network.Now} {last}");

@@ -18,7 +18,8 @@ public sealed partial class DocumentTests
     public void Every_filter_has_a_page()
     {
         string pages = string.Concat(Directory.EnumerateFiles(Path.Combine(Tree.Root, "docs", "filters"), "*.md").Select(File.ReadAllText));
-        IEnumerable<string> filters = Tree.Sources("src").Where(static f => f.Contains("/Proxy/Xds/Filters/", StringComparison.Ordinal)).SelectMany(f => Filters().Matches(Tree.Read(f)).Select(m => m.Groups[1].Value)).Distinct();
+        IEnumerable<string> filters = Tree.Sources("src").Where(static f => f.Contains("/Proxy/Xds/Filters/", StringComparison.Ordinal))
+            .SelectMany(f => Filters().Matches(Tree.Read(f)).Select(m => m.Groups[1].Value)).Distinct();
         Assert.Empty(filters.Where(f => !pages.Contains(f, StringComparison.OrdinalIgnoreCase)));
     }
 
@@ -30,7 +31,8 @@ public sealed partial class DocumentTests
         {
             foreach (Match path in Paths().Matches(File.ReadAllText(document)))
             {
-                if (!File.Exists(Path.Combine(Tree.Root, path.Groups[1].Value)) && !Directory.Exists(Path.Combine(Tree.Root, path.Groups[1].Value)))
+                if (!File.Exists(Path.Combine(Tree.Root, path.Groups[1].Value))
+                    && !Directory.Exists(Path.Combine(Tree.Root, path.Groups[1].Value)))
                     missing.Add($"{Path.GetRelativePath(Tree.Root, document)}: {path.Groups[1].Value}");
             }
         }
@@ -42,7 +44,9 @@ public sealed partial class DocumentTests
     {
         HashSet<string> types = [.. Tree.Sources("src").SelectMany(f => Types().Matches(Tree.Code(f)).Select(m => m.Groups[1].Value))];
         var missing = new List<string>();
-        foreach (string document in Documents().Where(d => d.EndsWith("ARCHITECTURE.md", StringComparison.Ordinal) || d.EndsWith("GLOSSARY.md", StringComparison.Ordinal) || d.Contains("/walks/", StringComparison.Ordinal)))
+        foreach (string document in Documents()
+            .Where(d => d.EndsWith("ARCHITECTURE.md", StringComparison.Ordinal) || d.EndsWith("GLOSSARY.md", StringComparison.Ordinal)
+                || d.Contains("/walks/", StringComparison.Ordinal)))
         {
             foreach (Match name in Named().Matches(File.ReadAllText(document)))
             {
@@ -57,13 +61,16 @@ public sealed partial class DocumentTests
     public void The_repository_speaks_of_the_product_alone()
     {
         string[] files = [.. Directory.EnumerateFiles(Tree.Root, "*", SearchOption.AllDirectories)
-            .Where(f => !Regex.IsMatch(f, @"/(\.git|\.build|\.lateen|obj|bin)/") && Regex.IsMatch(f, @"\.(cs|md|csproj|props|sh|yaml|json)$|/(lateen|run-tests|run)$"))];
-        Assert.Empty(files.Where(f => new FileInfo(f).Length < 2_000_000 && Machine().IsMatch(File.ReadAllText(f))).Select(f => Path.GetRelativePath(Tree.Root, f)));
+            .Where(f => !Regex.IsMatch(f, @"/(\.git|\.build|\.lateen|obj|bin)/")
+                && Regex.IsMatch(f, @"\.(cs|md|csproj|props|sh|yaml|json)$|/(lateen|run-tests|run)$"))];
+        Assert.Empty(files.Where(f => new FileInfo(f).Length < 2_000_000 && Machine().IsMatch(File.ReadAllText(f)))
+            .Select(f => Path.GetRelativePath(Tree.Root, f)));
     }
 
     private static IEnumerable<string> Documents() =>
         new[] { "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md" }.Select(f => Path.Combine(Tree.Root, f)).Where(File.Exists)
-            .Concat(Directory.Exists(Path.Combine(Tree.Root, "docs")) ? Directory.EnumerateFiles(Path.Combine(Tree.Root, "docs"), "*.md", SearchOption.AllDirectories) : []);
+            .Concat(Directory.Exists(Path.Combine(Tree.Root, "docs"))
+                ? Directory.EnumerateFiles(Path.Combine(Tree.Root, "docs"), "*.md", SearchOption.AllDirectories) : []);
 
     [GeneratedRegex("\"envoy\\.extensions\\.filters\\.(?:http|network)\\.(\\w+)\\.v3")]
     private static partial Regex Filters();

@@ -34,7 +34,8 @@ public sealed class ProjectTests
                 .Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value)).Order(StringComparer.Ordinal);
             Assert.Equal(expected, actual);
         }
-        Assert.Equal(Arrows.Keys.Order(StringComparer.Ordinal), Directory.GetDirectories(Path.Combine(Tree.Root, "src")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal));
+        Assert.Equal(Arrows.Keys.Order(StringComparer.Ordinal),
+            Directory.GetDirectories(Path.Combine(Tree.Root, "src")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -47,7 +48,8 @@ public sealed class ProjectTests
     [Fact]
     public void Versions_of_packages_are_pinned_in_one_place()
     {
-        foreach (string file in Directory.EnumerateFiles(Tree.Root, "*.csproj", SearchOption.AllDirectories).Where(f => !f.Contains("/.build/", StringComparison.Ordinal)))
+        foreach (string file in Directory.EnumerateFiles(Tree.Root, "*.csproj", SearchOption.AllDirectories)
+            .Where(f => !f.Contains("/.build/", StringComparison.Ordinal)))
             Assert.All(XDocument.Load(file).Descendants("PackageReference"), r => Assert.Null(r.Attribute("Version")));
     }
 

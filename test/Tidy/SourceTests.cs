@@ -7,13 +7,17 @@ public sealed partial class SourceTests
 {
     private const int RedZone = 420;
     private const int CodecRedZone = 700;
+    private const int ColumnsMax = 140;
 
-    private static readonly string[] Refused = ["Manager", "Helper", "Util", "Utils", "Common", "Base", "Impl", "Data", "Info", "Processor", "Engine", "Wrapper", "Misc"];
+    private static readonly string[] Refused = ["Manager", "Helper", "Util", "Utils", "Common", "Base", "Impl", "Data", "Info", "Processor",
+        "Engine", "Wrapper", "Misc"];
 
     [Fact]
     public void Protobuf_is_mentioned_in_the_proxy_at_its_border_only()
     {
-        var inside = Tree.Sources("src/Proxy").Where(f => !f.StartsWith("src/Proxy/Xds/", StringComparison.Ordinal) && !f.StartsWith("src/Proxy/Remote/", StringComparison.Ordinal));
+        var inside = Tree.Sources("src/Proxy")
+            .Where(f => !f.StartsWith("src/Proxy/Xds/", StringComparison.Ordinal)
+                && !f.StartsWith("src/Proxy/Remote/", StringComparison.Ordinal));
         Assert.Empty(inside.Where(f => Wire().IsMatch(Tree.Code(f))));
     }
 
@@ -35,7 +39,8 @@ public sealed partial class SourceTests
             foreach (Match type in Types().Matches(Tree.Code(file)))
             {
                 string name = type.Groups[1].Value;
-                if (Refused.Any(r => name == r || (name.EndsWith(r, StringComparison.Ordinal) && name.Length > r.Length && char.IsLower(name[^(r.Length + 1)]))))
+                if (Refused.Any(r => name == r
+                    || (name.EndsWith(r, StringComparison.Ordinal) && name.Length > r.Length && char.IsLower(name[^(r.Length + 1)]))))
                     found.Add(name);
             }
         }
@@ -52,7 +57,8 @@ public sealed partial class SourceTests
     public void The_proxy_reads_no_clock_and_makes_no_thread_outside_of_its_edges()
     {
         string[] edges = ["src/Proxy/Net/Epoll/", "src/Proxy/Telemetry/LogSink.cs", "src/Proxy/Server/"];
-        var found = Tree.Sources("src/Proxy").Where(f => !edges.Any(e => f.StartsWith(e, StringComparison.Ordinal)) && Clock().IsMatch(Tree.Code(f)));
+        var found = Tree.Sources("src/Proxy")
+            .Where(f => !edges.Any(e => f.StartsWith(e, StringComparison.Ordinal)) && Clock().IsMatch(Tree.Code(f)));
         Assert.Empty(found.Except(Tree.Ratchet("clocks.txt")));
     }
 
@@ -66,9 +72,16 @@ public sealed partial class SourceTests
 
     [Fact]
     public void Private_fields_begin_with_an_underscore() =>
-        Assert.Equal([], Tree.Sources("src").SelectMany(file => Fields().Matches(Tree.Code(file)).Select(field => $"{file}: {field.Groups[1].Value}")));
+        Assert.Equal([], Tree.Sources("src")
+            .SelectMany(file => Fields().Matches(Tree.Code(file)).Select(field => $"{file}: {field.Groups[1].Value}")));
 
-    private static int Zone(string file) => Regex.IsMatch(file, "/(Http/One|Http/Two|Xds|Tls|Generation|Documents)/") ? CodecRedZone : RedZone;
+    // As .editorconfig has it. What can't be broken may be longer: a text in quotes, a line of a text in many lines, a directive, a name for a type.
+    [Fact]
+    public void Lines_fit() => Assert.Equal([], Tree.Sources("src").SelectMany(file => Tree.Brief(file).Split('\n')
+        .Where(static line => line.Length > ColumnsMax && line[0] != '#' && !line.StartsWith("using ", StringComparison.Ordinal)).Select(line => $"{file}: {line.Trim()}")));
+
+    private static int Zone(string file) =>
+        Regex.IsMatch(file, "/(Http/One|Http/Two|Xds|Tls|Generation|Documents)/") ? CodecRedZone : RedZone;
 
     // What is static to a thread or a process has Microsoft's prefixes, t_ and s_.
     [GeneratedRegex(@"^ +private (?:readonly |volatile )*(?!static|const|partial|sealed|async)[\w<>,?.\[\]]+(?: [\w<>,?.\[\]]+>)? ([a-z]\w*)(?: =[^>=]|;)", RegexOptions.Multiline)]

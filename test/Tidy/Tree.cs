@@ -1,5 +1,5 @@
-// Tidy: tests about the source and the documents themselves, so that the house stays the house without anybody having to nag. Each reads files and asserts one rule of
-// ARCHITECTURE.md; what does not yet keep a rule stands in Ratchet/ by name and may only become less.
+// Tidy: tests about the source and the documents themselves, so that the house stays the house without anybody having to nag. Each reads
+// files and asserts one rule of ARCHITECTURE.md; what does not yet keep a rule stands in Ratchet/ by name and may only become less.
 using System.Text.RegularExpressions;
 
 namespace Lateen.Test.Tidy;
@@ -29,6 +29,12 @@ internal static partial class Tree
 
     /// <summary>Source text without comments and strings.</summary>
     public static string Code(string path) => NoCode().Replace(Read(path), " ");
+
+    /// <summary>A source with the texts of some length taken out, comments as they are.</summary>
+    public static string Brief(string path) =>
+        NoCode().Replace(Read(path), static m => m.Value[0] == '/' || m.Length <= TextLengthMin ? m.Value : m.Value.Contains('\n') ? "\n" : " ");
+
+    private const int TextLengthMin = 40;
 
     [GeneratedRegex("""("{3,}[\s\S]*?"{3,}|@"(?:[^"]|"")*"|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])'|//[^\n]*|/\*[\s\S]*?\*/)""")]
     private static partial Regex NoCode();

@@ -21,7 +21,8 @@ internal sealed class Awaited(int clients)
     /// <summary>Completes when all clients have had it.</summary>
     public Task Add(string type, string name, string inside = "")
     {
-        var waiting = new Waiting(Encoding.UTF8.GetBytes(inside), Stopwatch.GetTimestamp(), new bool[clients], [clients], new(TaskCreationOptions.RunContinuationsAsynchronously));
+        var waiting = new Waiting(Encoding.UTF8.GetBytes(inside), Stopwatch.GetTimestamp(), new bool[clients], [clients],
+            new(TaskCreationOptions.RunContinuationsAsynchronously));
         _all[(type, name)] = waiting;
         return waiting.Done.Task;
     }
@@ -29,7 +30,8 @@ internal sealed class Awaited(int clients)
     /// <summary>A client has received a resource.</summary>
     public void Note(int client, string type, in DeltaResource resource)
     {
-        if (_all.IsEmpty || !_all.TryGetValue((type, resource.Name), out Waiting? waiting) || waiting.Had[client] || resource.Body.Span.IndexOf(waiting.Inside) < 0)
+        if (_all.IsEmpty || !_all.TryGetValue((type, resource.Name), out Waiting? waiting) || waiting.Had[client]
+            || resource.Body.Span.IndexOf(waiting.Inside) < 0)
             return;
         waiting.Had[client] = true;
         if (Interlocked.Decrement(ref waiting.Left[0]) > 0)

@@ -8,7 +8,8 @@ using Lateen.Api.Grpc;
 
 namespace Lateen.Bench.Load.Mesh;
 
-/// <summary>One gRPC call on one connection, no more of HTTP/2 than it needs: frames in, messages out. Windows are as wide as Envoy's.</summary>
+/// <summary>One gRPC call on one connection, no more of HTTP/2 than it needs: frames in, messages out. Windows are as wide as
+/// Envoy's.</summary>
 internal sealed class HttpTwoStream : IDisposable
 {
     private const int Window = 16 << 20, FrameBytesMax = 16384, HeadBytes = 9;
@@ -142,7 +143,8 @@ internal sealed class HttpTwoStream : IDisposable
     private void Frame(byte type, byte flags, int stream, ReadOnlySpan<byte> payload)
     {
         Span<byte> head = _out.GetSpan(HeadBytes)[..HeadBytes];
-        (head[0], head[1], head[2], head[3], head[4]) = ((byte)(payload.Length >> 16), (byte)(payload.Length >> 8), (byte)payload.Length, type, flags);
+        (head[0], head[1], head[2], head[3], head[4]) =
+            ((byte)(payload.Length >> 16), (byte)(payload.Length >> 8), (byte)payload.Length, type, flags);
         BinaryPrimitives.WriteInt32BigEndian(head[5..], stream);
         _out.Advance(HeadBytes);
         _out.Write(payload);
@@ -152,7 +154,8 @@ internal sealed class HttpTwoStream : IDisposable
     private static byte[] Head(string path)
     {
         var head = new List<byte>();
-        foreach ((string name, string value) in new[] { (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "lateen"), ("content-type", "application/grpc"), ("te", "trailers") })
+        foreach ((string name, string value) in new[] { (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "lateen"),
+            ("content-type", "application/grpc"), ("te", "trailers") })
         {
             head.AddRange([0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length, .. Encoding.ASCII.GetBytes(value)]);
         }

@@ -16,12 +16,16 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
     private int _changes;
 
     /// <summary>Rows of a table.</summary>
-    public const string Head = "| world | step | CPU s | target | istiod CPU s | last proxy after, ms | MB sent | messages | peak MB |\n|---|---|---|---|---|---|---|---|---|";
+    public const string Head =
+        "| world | step | CPU s | target | istiod CPU s | last proxy after, ms | MB sent | messages | peak MB "
+        + "|\n|---|---|---|---|---|---|---|---|---|";
 
-    /// <summary>Words of the steps that are run; all of them when empty. What comes before the first of them, and that all connect, is always done.</summary>
+    /// <summary>Words of the steps that are run; all of them when empty. What comes before the first of them, and that all connect, is
+    /// always done.</summary>
     public IReadOnlyCollection<string> Steps { get; init; } = [];
 
-    /// <summary>A program that is run with the process id and a word for the moment, at rest: after the start, with all proxies, and at the end; empty for none.</summary>
+    /// <summary>A program that is run with the process id and a word for the moment, at rest: after the start, with all proxies, and at the
+    /// end; empty for none.</summary>
     public string Inspector { get; init; } = "";
 
     /// <summary>Runs all steps once.</summary>
@@ -40,7 +44,9 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
         await StepAsync(-1, "singles", "twenty endpoints, one after another", () => SinglesAsync(20));
         await StepAsync(2, "rule", "one VirtualService changes", () => ChangeAsync(world.VirtualService(10, 5), RuleOf(world, 10)));
         await StepAsync(2, "rule", "one VirtualService changes, again", () => ChangeAsync(world.VirtualService(20, 5), RuleOf(world, 20)));
-        await StepAsync(3, "destination", "one DestinationRule changes", () => ChangeAsync(world.DestinationRule(30, 77), (MeshClient.Clusters, world.ClusterOf(30), ""), (MeshClient.Endpoints, world.ClusterOf(30), "")));
+        await StepAsync(3, "destination", "one DestinationRule changes",
+            () => ChangeAsync(world.DestinationRule(30, 77), (MeshClient.Clusters, world.ClusterOf(30), ""),
+                (MeshClient.Endpoints, world.ClusterOf(30), "")));
         await StepAsync(4, "service", "one service is added", AddServiceAsync);
         await StepAsync(5, "churn", $"{ChangesASecond} endpoint changes a second for {churnSeconds} s", () => ChurnAsync(churnSeconds));
         await StepAsync(6, "reconnect", "all proxies reconnect", ReconnectAsync);
@@ -55,7 +61,8 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
     // What the process holds when nothing happens: pages of its own, and pages of files that it has touched.
     private async Task RestAsync(string word, string moment)
     {
-        Note($"resident MB {moment}, {_server.FilePagesMegabytes} of them pages of the program", _server.ResidentMegabytes, double.NaN, -1, 0, 0);
+        Note($"resident MB {moment}, {_server.FilePagesMegabytes} of them pages of the program", _server.ResidentMegabytes, double.NaN, -1,
+            0, 0);
         if (Inspector.Length == 0)
             return;
         using Process inspector = Process.Start(Inspector, [_server.Id.ToString(CultureInfo.InvariantCulture), word]);
@@ -74,7 +81,8 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
         await act();
         double wall = watch.Elapsed.TotalMilliseconds;
         await QuietAsync();
-        Note(name, _server.CpuSeconds() - cpu, step < 0 ? double.NaN : MeshFigures.Of(world, proxies, step).Target, step, wall, _clients.Sum(c => c.Bytes) - bytes, _clients.Sum(c => c.Messages) - messages, _server.StepPeakMegabytes);
+        Note(name, _server.CpuSeconds() - cpu, step < 0 ? double.NaN : MeshFigures.Of(world, proxies, step).Target, step, wall,
+            _clients.Sum(c => c.Bytes) - bytes, _clients.Sum(c => c.Messages) - messages, _server.StepPeakMegabytes);
         if (_clients.FirstOrDefault(c => c.Trouble is not null) is { } troubled)
             throw new InvalidOperationException(troubled.Trouble);
     }
@@ -128,7 +136,9 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
         for (int i = 0; i < count; i++)
             await EndpointAsync(3 + i);
         double[] late = [.. _awaited.Milliseconds.Order()];
-        _rows.Add(string.Create(CultureInfo.InvariantCulture, $"| {Name} | {count} single endpoints | | | | until all have it, debounce included: median {At(late, 0.5):F0}, p99 {At(late, 0.99):F0}, worst {At(late, 1):F0} | | | |"));
+        _rows.Add(string.Create(CultureInfo.InvariantCulture,
+            $"| {Name} | {count} single endpoints | | | | until all have it, debounce included: median {At(late, 0.5):F0}, "
+            + $"p99 {At(late, 0.99):F0}, worst {At(late, 1):F0} | | | |"));
     }
 
     private async Task RuleAmidChurnAsync()
@@ -137,7 +147,8 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
         Task seen = Awaited(RuleOf(world, 40));
         await _server.ApplyAsync(world.VirtualService(40, 7));
         await seen;
-        _rows.Add(string.Create(CultureInfo.InvariantCulture, $"| {Name} | one VirtualService amid churn | | | | {watch.ElapsedMilliseconds} | | | |"));
+        _rows.Add(string.Create(CultureInfo.InvariantCulture,
+            $"| {Name} | one VirtualService amid churn | | | | {watch.ElapsedMilliseconds} | | | |"));
     }
 
     private async Task ChurnAsync(int seconds)
@@ -165,10 +176,12 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
             await Task.Delay(20);
         double[] late = [.. _awaited.Milliseconds.Order()];
         _rows.Add(string.Create(CultureInfo.InvariantCulture,
-            $"| {Name} | churn: {seconds * ChangesASecond} changes in {took:F1} s | | | | until all have it: median {At(late, 0.5):F0}, p99 {At(late, 0.99):F0}, worst {At(late, 1):F0} | | | |"));
+            $"| {Name} | churn: {seconds * ChangesASecond} changes in {took:F1} s | | | | until all have it: "
+            + $"median {At(late, 0.5):F0}, p99 {At(late, 0.99):F0}, worst {At(late, 1):F0} | | | |"));
     }
 
-    private static double At(double[] sorted, double share) => sorted.Length == 0 ? double.NaN : sorted[Math.Min(sorted.Length - 1, (int)(share * sorted.Length))];
+    private static double At(double[] sorted, double share) =>
+        sorted.Length == 0 ? double.NaN : sorted[Math.Min(sorted.Length - 1, (int)(share * sorted.Length))];
 
     // Nothing has come for a while, and the control plane does nothing: answers are in, collections are done.
     private async Task QuietAsync()
@@ -183,12 +196,16 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
         }
     }
 
-    private string Name => $"{world.Services}×{world.Endpoints}, {proxies} proxies" + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "") + (areOurs ? " of ours" : "");
+    private string Name => $"{world.Services}×{world.Endpoints}, {proxies} proxies"
+        + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "") + (areOurs ? " of ours" : "");
 
     private void Note(string step, double used, double target, int number, double wall, long bytes, long messages = 0, long peak = 0)
     {
         _rows.Add(string.Create(CultureInfo.InvariantCulture,
-            $"| {Name} | {step} | {used:0.###} | {(double.IsNaN(target) ? "" : target.ToString(CultureInfo.InvariantCulture))} | {(number < 0 ? "" : MeshFigures.Of(world, proxies, number).Istiod)} | {(wall > 0 ? wall.ToString("F0", CultureInfo.InvariantCulture) : "")} | {bytes / 1e6:0.#} | {messages} | {(peak > 0 ? peak : "")} |"));
+            $"| {Name} | {step} | {used:0.###} | {(double.IsNaN(target) ? "" : target.ToString(CultureInfo.InvariantCulture))} "
+            + $"| {(number < 0 ? "" : MeshFigures.Of(world, proxies, number).Istiod)} "
+                + $"| {(wall > 0 ? wall.ToString("F0", CultureInfo.InvariantCulture) : "")} | {bytes / 1e6:0.#} | {messages} "
+                    + $"| {(peak > 0 ? peak : "")} |"));
         // Who waits sees how far it is; the table comes at the end.
         Console.Error.WriteLine(_rows[^1]);
     }
@@ -196,10 +213,12 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
     // All proxies of one namespace and one kind end with the same shared resources.
     private void Check()
     {
-        foreach (IGrouping<string, MeshClient> alike in _clients.GroupBy(c => world.NamespaceOf(Array.IndexOf(_clients, c) % world.Services)))
+        foreach (IGrouping<string, MeshClient> alike in _clients.GroupBy(
+            c => world.NamespaceOf(Array.IndexOf(_clients, c) % world.Services)))
         {
             Dictionary<string, string> first = alike.First().Held[MeshClient.Endpoints];
-            if (alike.Any(c => c.Held[MeshClient.Endpoints].Count != first.Count || c.Held[MeshClient.Endpoints].Any(pair => first[pair.Key] != pair.Value)))
+            if (alike.Any(c => c.Held[MeshClient.Endpoints].Count != first.Count
+                || c.Held[MeshClient.Endpoints].Any(pair => first[pair.Key] != pair.Value)))
                 throw new InvalidOperationException($"proxies of {alike.Key} ended with different endpoints");
         }
     }

@@ -11,18 +11,28 @@ using Google.Protobuf.WellKnownTypes;
 namespace Lateen.Bench.Load.Mesh;
 
 /// <summary>
-/// One proxy as the control plane sees it: asks for clusters, their endpoints, listeners, their routes, in Envoy's order, and accepts everything. One of ours gets virtual hosts one by one.
+/// One proxy as the control plane sees it: asks for clusters, their endpoints, listeners, their routes, in Envoy's order, and accepts
+/// everything. One of ours gets virtual hosts one by one.
 /// </summary>
 internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited, bool isOurs) : IDisposable
 {
     public const string Clusters = Prefix + "config.cluster.v3.Cluster", Endpoints = Prefix + "config.endpoint.v3.ClusterLoadAssignment",
-        Listeners = Prefix + "config.listener.v3.Listener", Routes = Prefix + "config.route.v3.RouteConfiguration", VirtualHosts = Prefix + "config.route.v3.VirtualHost";
-    private const string Prefix = "type.googleapis.com/envoy.", Path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
+        Listeners = Prefix + "config.listener.v3.Listener", Routes = Prefix + "config.route.v3.RouteConfiguration",
+        VirtualHosts = Prefix + "config.route.v3.VirtualHost";
+    private const string Prefix = "type.googleapis.com/envoy.",
+        Path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
 
     // What a resource refers to, by its version, which is a hash of its bytes: looked into once for all clients.
     private static readonly ConcurrentDictionary<(string, string, string), string[]> References = new();
     private static readonly ConcurrentDictionary<string, string> Texts = new();
-    private readonly Dictionary<string, Dictionary<string, string>> _held = new() { [Clusters] = [], [Endpoints] = [], [Listeners] = [], [Routes] = [], [VirtualHosts] = [] };
+    private readonly Dictionary<string, Dictionary<string, string>> _held = new()
+    {
+        [Clusters] = [],
+        [Endpoints] = [],
+        [Listeners] = [],
+        [Routes] = [],
+        [VirtualHosts] = [],
+    };
     private readonly Dictionary<string, HashSet<string>> _wanted = new() { [Endpoints] = [], [Routes] = [], [VirtualHosts] = [] };
     private readonly HashSet<string> _asked = [];
     private HttpTwoStream? _stream;
@@ -123,7 +133,8 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited, b
             Ask(Referred(type), added, null, dropped);
         if (type == Endpoints && !_asked.Contains(Listeners) && _held[Endpoints].Count >= _wanted[Endpoints].Count)
             Ask(Listeners, []);
-        if (_asked.Contains(Routes) && _held[Routes].Count >= _wanted[Routes].Count && _held[Endpoints].Count >= _wanted[Endpoints].Count && _held[Listeners].Count > 0 && (!isOurs || _held[VirtualHosts].Count > 0))
+        if (_asked.Contains(Routes) && _held[Routes].Count >= _wanted[Routes].Count && _held[Endpoints].Count >= _wanted[Endpoints].Count
+            && _held[Listeners].Count > 0 && (!isOurs || _held[VirtualHosts].Count > 0))
             _complete.TrySetResult();
     }
 
@@ -140,7 +151,9 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited, b
     private static string Referred(string type) => type switch { Clusters => Endpoints, Listeners => Routes, _ => VirtualHosts };
 
     private static string[] ReferencesOf(string type, DeltaResource resource) => type is not (Clusters or Listeners or Routes) ? []
-        : References.GetOrAdd((type, resource.Name, resource.Version), static (key, body) => key.Item1 switch { Clusters => OfCluster(body), Listeners => OfListener(body), _ => OfRoutes(body) }, resource.Body);
+        : References.GetOrAdd((type, resource.Name, resource.Version),
+            static (key, body) => key.Item1 switch { Clusters => OfCluster(body), Listeners => OfListener(body), _ => OfRoutes(body) },
+            resource.Body);
 
     private static string[] OfRoutes(ReadOnlyMemory<byte> body)
     {
@@ -151,7 +164,8 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited, b
     private static string[] OfCluster(ReadOnlyMemory<byte> body)
     {
         Cluster cluster = Cluster.Parser.ParseFrom(body.Span);
-        return cluster.Type == Cluster.Types.DiscoveryType.Eds ? [cluster.EdsClusterConfig.ServiceName is { Length: > 0 } name ? name : cluster.Name] : [];
+        return cluster.Type == Cluster.Types.DiscoveryType.Eds
+            ? [cluster.EdsClusterConfig.ServiceName is { Length: > 0 } name ? name : cluster.Name] : [];
     }
 
     private static string[] OfListener(ReadOnlyMemory<byte> body)
@@ -159,7 +173,8 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited, b
         Listener listener = Listener.Parser.ParseFrom(body.Span);
         return [.. listener.FilterChains.Append(listener.DefaultFilterChain ?? new FilterChain()).SelectMany(chain => chain.Filters)
             .Where(filter => filter.TypedConfig?.Is(HttpConnectionManager.Descriptor) == true)
-            .Select(filter => filter.TypedConfig.Unpack<HttpConnectionManager>().Rds?.RouteConfigName ?? "").Where(name => name.Length > 0).Distinct()];
+            .Select(filter => filter.TypedConfig.Unpack<HttpConnectionManager>().Rds?.RouteConfigName ?? "").Where(name => name.Length > 0)
+            .Distinct()];
     }
 
     private Node NodeOf()
@@ -174,6 +189,11 @@ internal sealed class MeshClient(int number, MeshWorld world, Awaited awaited, b
             """);
         if (isOurs)
             metadata.Fields["LATEEN_VIRTUAL_HOSTS"] = Value.ForString("true");
-        return new Node { Id = $"sidecar~{address}~{pod}.{ns}~{ns}.svc.cluster.local", Cluster = $"svc-{service}.{ns}", Metadata = metadata };
+        return new Node
+        {
+            Id = $"sidecar~{address}~{pod}.{ns}~{ns}.svc.cluster.local",
+            Cluster = $"svc-{service}.{ns}",
+            Metadata = metadata,
+        };
     }
 }

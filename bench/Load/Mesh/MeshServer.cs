@@ -22,7 +22,11 @@ internal sealed class MeshServer : IDisposable
     {
         (_process, _folder) = (process, folder);
         Xds = IPEndPoint.Parse(address["grpc"]!.GetValue<string>());
-        _operator = new HttpClient { BaseAddress = new Uri($"http://{address["http"]!.GetValue<string>()}/lateen/v1/"), Timeout = TimeSpan.FromMinutes(5) };
+        _operator = new HttpClient
+        {
+            BaseAddress = new Uri($"http://{address["http"]!.GetValue<string>()}/lateen/v1/"),
+            Timeout = TimeSpan.FromMinutes(5),
+        };
         _operator.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", address["token"]!.GetValue<string>());
     }
 
@@ -51,10 +55,13 @@ internal sealed class MeshServer : IDisposable
         string config = folder.CreateSubdirectory("config").FullName, state = folder.CreateSubdirectory("state").FullName;
         int file = 0;
         foreach (JsonObject[] objects in world.Objects().Chunk(500))
-            await File.WriteAllTextAsync(Path.Combine(config, string.Create(CultureInfo.InvariantCulture, $"world-{file++:d4}.yaml")), string.Join("\n---\n", objects.Select(o => o.ToJsonString())));
+            await File.WriteAllTextAsync(Path.Combine(config, string.Create(CultureInfo.InvariantCulture, $"world-{file++:d4}.yaml")),
+                string.Join("\n---\n", objects.Select(o => o.ToJsonString())));
         string[] command = program.EndsWith(".dll", StringComparison.Ordinal) ? ["dotnet", program] : [program];
-        var start = new ProcessStartInfo("taskset", ["-c", ServerCore.ToString(CultureInfo.InvariantCulture), .. command, "controlplane", "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--secure-grpc-addr", "127.0.0.1:0",
-            "--monitoring-addr", "127.0.0.1:0", "--config-dir", config, "--state", state, .. options])
+        var start = new ProcessStartInfo("taskset",
+            ["-c", ServerCore.ToString(CultureInfo.InvariantCulture), .. command, "controlplane", "--http-addr", "127.0.0.1:0",
+                "--grpc-addr", "127.0.0.1:0", "--secure-grpc-addr", "127.0.0.1:0",
+                "--monitoring-addr", "127.0.0.1:0", "--config-dir", config, "--state", state, .. options])
         {
             RedirectStandardError = true, RedirectStandardOutput = true,
         };
@@ -77,7 +84,13 @@ internal sealed class MeshServer : IDisposable
     {
         // Endpoints are seen in a cluster, not written by a person: no revision is made of each.
         bool observed = objects.All(o => o["kind"]!.GetValue<string>() == "EndpointSlice");
-        var asked = new JsonObject { ["observed"] = observed, ["sources"] = new JsonArray(new JsonObject { ["name"] = "bench", ["text"] = string.Join("\n---\n", objects.Select(o => o.ToJsonString())) }), ["dryRun"] = false, };
+        var asked = new JsonObject
+        {
+            ["observed"] = observed,
+            ["sources"] = new JsonArray(
+                new JsonObject { ["name"] = "bench", ["text"] = string.Join("\n---\n", objects.Select(o => o.ToJsonString())) }),
+            ["dryRun"] = false,
+        };
         using var body = new StringContent(asked.ToJsonString(), Encoding.UTF8, "application/json");
         using HttpResponseMessage answer = await _operator.PostAsync(new Uri("apply", UriKind.Relative), body);
         JsonNode? said = await answer.Content.ReadFromJsonAsync<JsonNode>();
@@ -100,7 +113,8 @@ internal sealed class MeshServer : IDisposable
             try
             {
                 string stat = File.ReadAllText(task + "/schedstat");
-                _threads[int.Parse(Path.GetFileName(task), CultureInfo.InvariantCulture)] = long.Parse(stat.AsSpan(0, stat.IndexOf(' ', StringComparison.Ordinal)), CultureInfo.InvariantCulture);
+                _threads[int.Parse(Path.GetFileName(task), CultureInfo.InvariantCulture)] =
+                    long.Parse(stat.AsSpan(0, stat.IndexOf(' ', StringComparison.Ordinal)), CultureInfo.InvariantCulture);
             }
             catch (IOException)
             {
@@ -122,5 +136,6 @@ internal sealed class MeshServer : IDisposable
     }
 
     private long Status(string field) =>
-        long.Parse(File.ReadLines($"/proc/{_process.Id}/status").First(l => l.StartsWith(field, StringComparison.Ordinal)).Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        long.Parse(File.ReadLines($"/proc/{_process.Id}/status").First(l => l.StartsWith(field, StringComparison.Ordinal))
+            .Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 }

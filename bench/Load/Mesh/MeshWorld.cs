@@ -1,11 +1,12 @@
 // Mesh: what the control plane costs. One generator of worlds, one client program, and the steps of a mesh's life: all proxies connect, one
-// object changes, everything churns, all come back. The control plane runs as users run it, a process of its own on a core of its own; the clients
-// share the other core. What is compared is CPU time, which a busy machine lengthens less than the clock.
+// object changes, everything churns, all come back. The control plane runs as users run it, a process of its own on a core of its own; the
+// clients share the other core. What is compared is CPU time, which a busy machine lengthens less than the clock.
 //
 // The clients are lean on purpose: they keep names and versions and look into a resource once for all of them, so that a few hundred fit
 // beside what they measure. They ask in Envoy's order and answer everything.
 //
-// Refused: a client library (its cost on the shared core becomes our latency), and changes written into files (the disk would be measured, too).
+// Refused: a client library (its cost on the shared core becomes our latency), and changes written into files (the disk would be measured,
+// too).
 using System.Globalization;
 using System.Text.Json.Nodes;
 
@@ -83,21 +84,28 @@ internal sealed record MeshWorld(int Services, int Endpoints, int Namespaces = 1
     }
 
     /// <summary>Two subsets and a bound of connections.</summary>
-    public JsonObject DestinationRule(int i, int connectionsMax) => Object("networking.istio.io/v1", "DestinationRule", i, $"svc-{i}", new JsonObject
-    {
-        ["host"] = HostOf(i),
-        ["trafficPolicy"] = new JsonObject { ["connectionPool"] = new JsonObject { ["tcp"] = new JsonObject { ["maxConnections"] = connectionsMax } } },
-        ["subsets"] = new JsonArray(Subset("v1"), Subset("v2")),
-    });
+    public JsonObject DestinationRule(int i, int connectionsMax) =>
+        Object("networking.istio.io/v1", "DestinationRule", i, $"svc-{i}", new JsonObject
+        {
+            ["host"] = HostOf(i),
+            ["trafficPolicy"] = new JsonObject { ["connectionPool"] =
+                new JsonObject { ["tcp"] = new JsonObject { ["maxConnections"] = connectionsMax } } },
+            ["subsets"] = new JsonArray(Subset("v1"), Subset("v2")),
+        });
 
     /// <summary>A path of its own for the second subset, the rest to the first.</summary>
-    public JsonObject VirtualService(int i, int attempts) => Object("networking.istio.io/v1", "VirtualService", i, $"svc-{i}", new JsonObject
-    {
-        ["hosts"] = new JsonArray(HostOf(i)),
-        ["http"] = new JsonArray(
-            new JsonObject { ["match"] = new JsonArray(new JsonObject { ["uri"] = new JsonObject { ["prefix"] = "/v2" } }), ["route"] = To(i, "v2") },
-            new JsonObject { ["retries"] = new JsonObject { ["attempts"] = attempts }, ["route"] = To(i, "v1") }),
-    });
+    public JsonObject VirtualService(int i, int attempts) =>
+        Object("networking.istio.io/v1", "VirtualService", i, $"svc-{i}", new JsonObject
+        {
+            ["hosts"] = new JsonArray(HostOf(i)),
+            ["http"] = new JsonArray(
+                new JsonObject
+                {
+                    ["match"] = new JsonArray(new JsonObject { ["uri"] = new JsonObject { ["prefix"] = "/v2" } }),
+                    ["route"] = To(i, "v2"),
+                },
+                new JsonObject { ["retries"] = new JsonObject { ["attempts"] = attempts }, ["route"] = To(i, "v1") }),
+        });
 
     /// <summary>An address that is nobody else's, for a number.</summary>
     public static string Address(int second, int number) =>
@@ -105,21 +113,39 @@ internal sealed record MeshWorld(int Services, int Endpoints, int Namespaces = 1
 
     private JsonObject Pod(int i, int e)
     {
-        JsonObject pod = Object("v1", "Pod", i, $"svc-{i}-{e}", new JsonObject { ["serviceAccountName"] = $"svc-{i}", ["nodeName"] = $"node-{(i + e) % 50}" });
-        pod["metadata"]!["labels"] = new JsonObject { ["app"] = $"svc-{i}", ["version"] = $"v{(e % 2) + 1}", ["security.istio.io/tlsMode"] = "istio" };
-        pod["status"] = new JsonObject { ["podIP"] = AddressOf(i, e), ["phase"] = "Running", ["conditions"] = new JsonArray(new JsonObject { ["type"] = "Ready", ["status"] = "True" }) };
+        JsonObject pod = Object("v1", "Pod", i, $"svc-{i}-{e}",
+            new JsonObject { ["serviceAccountName"] = $"svc-{i}", ["nodeName"] = $"node-{(i + e) % 50}" });
+        pod["metadata"]!["labels"] = new JsonObject
+        {
+            ["app"] = $"svc-{i}",
+            ["version"] = $"v{(e % 2) + 1}",
+            ["security.istio.io/tlsMode"] = "istio",
+        };
+        pod["status"] = new JsonObject
+        {
+            ["podIP"] = AddressOf(i, e),
+            ["phase"] = "Running",
+            ["conditions"] = new JsonArray(new JsonObject { ["type"] = "Ready", ["status"] = "True" }),
+        };
         return pod;
     }
 
     private static JsonObject Subset(string version) => new() { ["name"] = version, ["labels"] = new JsonObject { ["version"] = version } };
 
-    private JsonArray To(int i, string subset) => new(new JsonObject { ["destination"] = new JsonObject { ["host"] = HostOf(i), ["subset"] = subset } });
+    private JsonArray To(int i, string subset) =>
+        new(new JsonObject { ["destination"] = new JsonObject { ["host"] = HostOf(i), ["subset"] = subset } });
 
-    private static JsonArray Ports(int i, Func<string, int, JsonObject> make) => i % 10 == 0 ? new(make("http", HttpPort), make("tcp", TcpPort)) : new(make("http", HttpPort));
+    private static JsonArray Ports(int i, Func<string, int, JsonObject> make) =>
+        i % 10 == 0 ? new(make("http", HttpPort), make("tcp", TcpPort)) : new(make("http", HttpPort));
 
     private JsonObject Object(string apiVersion, string kind, int i, string name, JsonObject? spec)
     {
-        var made = new JsonObject { ["apiVersion"] = apiVersion, ["kind"] = kind, ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = NamespaceOf(i) } };
+        var made = new JsonObject
+        {
+            ["apiVersion"] = apiVersion,
+            ["kind"] = kind,
+            ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = NamespaceOf(i) },
+        };
         if (spec is not null)
             made["spec"] = spec;
         return made;

@@ -1,5 +1,6 @@
-// Moments: what a proxy costs beside plain requests: connections that begin, a second core, configuration that changes. Each is a verb of the program (Program.cs) and a few rows of a table; each
-// compares within one run. Refused: rows of these among the works, whose figure is a request.
+// Moments: what a proxy costs beside plain requests: connections that begin, a second core, configuration that changes. Each is a verb of
+// the program (Program.cs) and a few rows of a table; each compares within one run. Refused: rows of these among the works, whose figure is
+// a request.
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -8,11 +9,13 @@ using System.Text.RegularExpressions;
 
 namespace Lateen.Bench.Load.Moments;
 
-/// <summary>CPU of a new connection with mutual TLS, whole and resumed, beside nginx with the same libssl. The clients are <c>openssl s_time</c>, one after the other.</summary>
+/// <summary>CPU of a new connection with mutual TLS, whole and resumed, beside nginx with the same libssl. The clients are <c>openssl
+/// s_time</c>, one after the other.</summary>
 internal static partial class HandshakeBench
 {
     private static readonly (string Name, string[] Options)[] Kinds =
-        [("TLS 1.3, full", ["-new", "-tls1_3"]), ("TLS 1.3, resumed", ["-reuse", "-tls1_3"]), ("TLS 1.2, full", ["-new", "-tls1_2"]), ("TLS 1.2, resumed", ["-reuse", "-tls1_2"])];
+        [("TLS 1.3, full", ["-new", "-tls1_3"]), ("TLS 1.3, resumed", ["-reuse", "-tls1_3"]), ("TLS 1.2, full", ["-new", "-tls1_2"]),
+            ("TLS 1.2, resumed", ["-reuse", "-tls1_2"])];
 
     /// <summary>The rows of the table.</summary>
     public static IEnumerable<string> Run(string lateen, int rounds, int seconds)
@@ -22,8 +25,10 @@ internal static partial class HandshakeBench
         int here = Lab.FreePort(), there = Lab.FreePort();
         Contestant[] all =
         [
-            new("lateen", here, lab.Launch(Lab.ProxyCore, [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(lab.Folder, here)), "--concurrency", "1"], here), Lab.LoadCore),
-            new("nginx", there, lab.Launch(Lab.ProxyCore, ["nginx", "-c", lab.Write("nginx.conf", Nginx(lab.Folder, there))], there), Lab.LoadCore),
+            new("lateen", here, lab.Launch(Lab.ProxyCore,
+                [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(lab.Folder, here)), "--concurrency", "1"], here), Lab.LoadCore),
+            new("nginx", there, lab.Launch(Lab.ProxyCore, ["nginx", "-c", lab.Write("nginx.conf", Nginx(lab.Folder, there))], there),
+                Lab.LoadCore),
         ];
         yield return "| new connections with mutual TLS | lateen, CPU µs each | nginx | ratio |";
         yield return "|---|---|---|---|";
@@ -48,8 +53,10 @@ internal static partial class HandshakeBench
     private static double Cost(string folder, Contestant contestant, int port, string[] options, int seconds)
     {
         double before = contestant.CpuMicros();
-        string[] command = ["-c", $"{Lab.LoadCore}", "openssl", "s_time", "-connect", $"127.0.0.1:{port}", "-cert", $"{folder}/client.pem", "-key", $"{folder}/client.key", "-CAfile", $"{folder}/ca.pem", "-www", "/", "-time", $"{seconds}", .. options];
-        using Process client = Process.Start(new ProcessStartInfo("taskset", command) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string[] command = ["-c", $"{Lab.LoadCore}", "openssl", "s_time", "-connect", $"127.0.0.1:{port}", "-cert", $"{folder}/client.pem",
+            "-key", $"{folder}/client.key", "-CAfile", $"{folder}/ca.pem", "-www", "/", "-time", $"{seconds}", .. options];
+        using Process client = Process.Start(
+            new ProcessStartInfo("taskset", command) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> errors = client.StandardError.ReadToEndAsync();
         string said = client.StandardOutput.ReadToEnd() + errors.Result;
         client.WaitForExit();
@@ -89,11 +96,13 @@ internal static partial class HandshakeBench
           "filters":[{"name":"http","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","stat_prefix":"in","delayed_close_timeout":"0s",
             "http_protocol_options":{"accept_http_10":true,"default_host_for_http_10":"a"},"http_filters":[{"name":"router","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
             "route_config":{"virtual_hosts":[{"name":"all","domains":["*"],"routes":[{"match":{"prefix":"/"},"direct_response":{"status":200,"body":{"inline_string":"hello"}}}]}]}}}]}]}]}}
-        """.Replace("@PORT@", port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal).Replace("@FOLDER@", folder, StringComparison.Ordinal);
+        """.Replace("@PORT@", port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+        .Replace("@FOLDER@", folder, StringComparison.Ordinal);
 
     private static string Nginx(string folder, int port) =>
         $"daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr error; events {{ worker_connections 4096; }}\n"
-        + $"http {{ access_log off; server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.key; ssl_client_certificate {folder}/ca.pem; "
+        + $"http {{ access_log off; server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {folder}/server.pem; "
+            + $"ssl_certificate_key {folder}/server.key; ssl_client_certificate {folder}/ca.pem; "
         + "ssl_verify_client on; ssl_protocols TLSv1.2 TLSv1.3; location / { return 200 'hello'; } } }";
 
     [GeneratedRegex(@"(\d+) connections in \d+ real seconds")]

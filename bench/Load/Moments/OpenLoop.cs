@@ -5,8 +5,8 @@ using Lateen.Proxy.Net.Epoll;
 namespace Lateen.Bench.Load.Moments;
 
 /// <summary>
-/// Clients that ask on a schedule, whatever the answers do, and hang up after a second. Over the proxy's own event loop, on one core. Refused: tools whose next request waits for the last answer (they
-/// slow down with the server, and then nothing is ever overloaded).
+/// Clients that ask on a schedule, whatever the answers do, and hang up after a second. Over the proxy's own event loop, on one core.
+/// Refused: tools whose next request waits for the last answer (they slow down with the server, and then nothing is ever overloaded).
 /// </summary>
 /// <param name="port">Where to.</param>
 /// <param name="keeps">Connections serve many requests.</param>
@@ -15,7 +15,8 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
 {
     private const long TickMicros = 1000, PatienceMicros = 1_000_000;
 
-    private readonly byte[] _request = Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n{(keeps ? "" : "Connection: close\r\n")}\r\n");
+    private readonly byte[] _request =
+        Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n{(keeps ? "" : "Connection: close\r\n")}\r\n");
     private readonly Stack<Client> _idle = new();
     private readonly Queue<(Client Client, int Number, long Since)> _waiting = new();
     private long _inTime, _refused, _givenUp;
@@ -68,7 +69,8 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
     // Who has waited for too long hangs up.
     private void Reap()
     {
-        while (_waiting.TryPeek(out (Client Client, int Number, long Since) first) && (first.Client.Number != first.Number || _loop.Now - first.Since > PatienceMicros))
+        while (_waiting.TryPeek(out (Client Client, int Number, long Since) first)
+            && (first.Client.Number != first.Number || _loop.Now - first.Since > PatienceMicros))
         {
             _waiting.Dequeue();
             if (first.Client.Number != first.Number)
@@ -142,7 +144,8 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
                 _headSeen = true;
                 _isGood = bytes.StartsWith("HTTP/1.1 200"u8);
                 int at = bytes.IndexOf("content-length: "u8);
-                _left = at >= 0 && at < head && System.Buffers.Text.Utf8Parser.TryParse(bytes[(at + 16)..], out long length, out _) ? length : -1;
+                _left = at >= 0 && at < head && System.Buffers.Text.Utf8Parser.TryParse(bytes[(at + 16)..], out long length, out _)
+                    ? length : -1;
                 bytes = bytes[(head + 4)..];
             }
             if (_left >= 0)

@@ -5,7 +5,8 @@ using System.Text.Json.Nodes;
 namespace Lateen.Bench.Load.Moments;
 
 /// <summary>
-/// What is left of a core's work when clients ask for three times of it, on a schedule and whatever the answers do: answers in time, what was refused, how long health pages take, and how the process grows.
+/// What is left of a core's work when clients ask for three times of it, on a schedule and whatever the answers do: answers in time, what
+/// was refused, how long health pages take, and how the process grows.
 /// Answers are compressed, so that a core of the load can ask for three times what a core of the proxy serves.
 /// </summary>
 internal static class OverloadBench
@@ -20,13 +21,16 @@ internal static class OverloadBench
             pinned.WaitForExit();
         yield return "| at three times the peak | peak a second | in time (share of the peak) | refused | given up | longest /ready, health route | grew by MB |";
         yield return "|---|---|---|---|---|---|---|";
-        foreach ((string name, bool keeps, int queueAge) in ((string, bool, int)[])[("connections are kept", true, -1), ("a connection for each request", false, -1), ("the same, without a limit of waiting", false, 0)])
+        foreach ((string name, bool keeps, int queueAge) in ((string, bool, int)[])[("connections are kept", true, -1),
+            ("a connection for each request", false, -1), ("the same, without a limit of waiting", false, 0)])
         {
             var all = new List<Figures>();
             for (int round = 0; round < rounds; round++)
                 all.Add(Measure(lateen, keeps, queueAge, seconds));
             Figures m = all.OrderBy(static f => f.InTime / f.Peak).ElementAt(all.Count / 2);
-            yield return string.Create(CultureInfo.InvariantCulture, $"| {name} | {m.Peak:F0} | {m.InTime:F0} ({m.InTime / m.Peak:F2}) | {m.Refused:F0} | {m.GivenUp:F0} | {m.Ready.TotalMilliseconds:F0} ms, {m.Health.TotalMilliseconds:F0} ms | {m.Grown} |");
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"| {name} | {m.Peak:F0} | {m.InTime:F0} ({m.InTime / m.Peak:F2}) | {m.Refused:F0} | {m.GivenUp:F0} "
+                + $"| {m.Ready.TotalMilliseconds:F0} ms, {m.Health.TotalMilliseconds:F0} ms | {m.Grown} |");
         }
     }
 
@@ -36,7 +40,8 @@ internal static class OverloadBench
     {
         using var lab = new Lab();
         int port = Lab.FreePort(), health = Lab.FreePort(), admin = Lab.FreePort();
-        Process process = lab.Launch(Lab.ProxyCore, [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(port, health, admin, queueAge)), "--concurrency", "1"], port);
+        Process process = lab.Launch(Lab.ProxyCore,
+            [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(port, health, admin, queueAge)), "--concurrency", "1"], port);
         // As many as a core can do: some connections that are never without a request.
         double Peak() => new OpenLoop(port, keeps, PeakConnections).Run(1_000_000, seconds).InTime / (double)seconds;
         double peak = Math.Max(Peak(), Peak());
@@ -47,7 +52,8 @@ internal static class OverloadBench
         over.Cancel();
         (TimeSpan ready, TimeSpan page) = asking.Result;
         double share = seconds * 2;
-        return new Figures(Math.Max(peak, Peak()), storm.InTime / share, storm.Refused / share, storm.GivenUp / share, ready, page, (Resident(process) - before) >> 20);
+        return new Figures(Math.Max(peak, Peak()), storm.InTime / share, storm.Refused / share, storm.GivenUp / share, ready, page,
+            (Resident(process) - before) >> 20);
     }
 
     private static (TimeSpan, TimeSpan) Ask(int admin, int health, CancellationToken over)
@@ -73,22 +79,31 @@ internal static class OverloadBench
     }
 
     private static long Resident(Process process) =>
-        long.Parse(File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
+        long.Parse(File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
 
     private static string Bootstrap(int port, int health, int admin, int queueAge)
     {
-        string words = string.Concat(Enumerable.Range(0, BodyBytes / 8).Select(static i => (i * 7919 % 9_999_991).ToString("D7", CultureInfo.InvariantCulture) + " "));
+        string words = string.Concat(Enumerable.Range(0, BodyBytes / 8)
+            .Select(static i => (i * 7919 % 9_999_991).ToString("D7", CultureInfo.InvariantCulture) + " "));
         JsonObject bootstrap = new()
         {
             ["admin"] = new JsonObject { ["address"] = Socket(admin) },
-            ["static_resources"] = new JsonObject { ["listeners"] = new JsonArray(Listener("in", port, words, Compressor()), Listener("health", health, "ok", null)) },
+            ["static_resources"] = new JsonObject { ["listeners"] =
+                new JsonArray(Listener("in", port, words, Compressor()), Listener("health", health, "ok", null)) },
         };
         if (queueAge >= 0)
-            bootstrap["layered_runtime"] = new JsonObject { ["layers"] = new JsonArray(new JsonObject { ["name"] = "static", ["static_layer"] = new JsonObject { ["lateen.overload.queue_age_ms"] = queueAge } }) };
+            bootstrap["layered_runtime"] =
+                new JsonObject { ["layers"] = new JsonArray(new JsonObject
+                {
+                    ["name"] = "static",
+                    ["static_layer"] = new JsonObject { ["lateen.overload.queue_age_ms"] = queueAge },
+                }) };
         return bootstrap.ToJsonString();
     }
 
-    private static JsonObject Socket(int port) => new() { ["socket_address"] = new JsonObject { ["address"] = "127.0.0.1", ["port_value"] = port } };
+    private static JsonObject Socket(int port) =>
+        new() { ["socket_address"] = new JsonObject { ["address"] = "127.0.0.1", ["port_value"] = port } };
 
     private static JsonObject Listener(string name, int port, string body, JsonObject? filter)
     {
@@ -100,15 +115,21 @@ internal static class OverloadBench
             ["name"] = name, ["address"] = Socket(port), ["bypass_overload_manager"] = filter is null,
             ["filter_chains"] = new JsonArray(new JsonObject
             {
-                ["filters"] = new JsonArray(Extension("http", "filters.network.http_connection_manager.v3.HttpConnectionManager", new JsonObject
-                {
-                    ["stat_prefix"] = name, ["http_filters"] = filters,
-                    ["route_config"] = new JsonObject
+                ["filters"] = new JsonArray(
+                    Extension("http", "filters.network.http_connection_manager.v3.HttpConnectionManager", new JsonObject
                     {
-                        ["max_direct_response_body_size_bytes"] = 1 << 20,
-                        ["virtual_hosts"] = new JsonArray(new JsonObject { ["name"] = "all", ["domains"] = new JsonArray("*"), ["routes"] = new JsonArray(Route(body)) }),
-                    },
-                })),
+                        ["stat_prefix"] = name, ["http_filters"] = filters,
+                        ["route_config"] = new JsonObject
+                        {
+                            ["max_direct_response_body_size_bytes"] = 1 << 20,
+                            ["virtual_hosts"] = new JsonArray(new JsonObject
+                            {
+                                ["name"] = "all",
+                                ["domains"] = new JsonArray("*"),
+                                ["routes"] = new JsonArray(Route(body)),
+                            }),
+                        },
+                    })),
             }),
         };
     }
@@ -117,7 +138,12 @@ internal static class OverloadBench
     {
         ["match"] = new JsonObject { ["prefix"] = "/" },
         ["direct_response"] = new JsonObject { ["status"] = 200, ["body"] = new JsonObject { ["inline_string"] = body } },
-        ["response_headers_to_add"] = new JsonArray(new JsonObject { ["header"] = new JsonObject { ["key"] = "content-type", ["value"] = "text/plain" }, ["append_action"] = "OVERWRITE_IF_EXISTS_OR_ADD" }),
+        ["response_headers_to_add"] =
+            new JsonArray(new JsonObject
+            {
+                ["header"] = new JsonObject { ["key"] = "content-type", ["value"] = "text/plain" },
+                ["append_action"] = "OVERWRITE_IF_EXISTS_OR_ADD",
+            }),
     };
 
     private static JsonObject Compressor() => Extension("compressor", "filters.http.compressor.v3.Compressor", new JsonObject

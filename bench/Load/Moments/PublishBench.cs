@@ -5,7 +5,8 @@ using System.Text.RegularExpressions;
 
 namespace Lateen.Bench.Load.Moments;
 
-/// <summary>How long requests wait while one cluster among thousands changes again and again, beside how long they wait while nothing does.</summary>
+/// <summary>How long requests wait while one cluster among thousands changes again and again, beside how long they wait while nothing
+/// does.</summary>
 internal static partial class PublishBench
 {
     private const int Clusters = 5000;
@@ -25,10 +26,13 @@ internal static partial class PublishBench
             more["name"] = $"outbound|80||service-{i}.default.svc.cluster.local";
             clusters.Add(more);
         }
-        clusters[0] = JsonNode.Parse("""{"name":"up","type":"EDS","connect_timeout":"10s","eds_cluster_config":{"service_name":"up","eds_config":{"path_config_source":{"path":"@FOLDER@/up.json"}}}}""".Replace("@FOLDER@", lab.Folder, StringComparison.Ordinal));
-        Process process = lab.Launch(Lab.ProxyCore, [lateen, "proxy", "-c", lab.Write("lateen.json", bootstrap.ToJsonString()), "--concurrency", "1"], port);
+        clusters[0] = JsonNode.Parse(
+            """{"name":"up","type":"EDS","connect_timeout":"10s","eds_cluster_config":{"service_name":"up","eds_config":{"path_config_source":{"path":"@FOLDER@/up.json"}}}}""".Replace("@FOLDER@", lab.Folder, StringComparison.Ordinal));
+        Process process = lab.Launch(Lab.ProxyCore,
+            [lateen, "proxy", "-c", lab.Write("lateen.json", bootstrap.ToJsonString()), "--concurrency", "1"], port);
         Load(port, seconds);
-        (double calmP99, double calmMax, double busyP99, double busyMax, int changes) = (double.MaxValue, double.MaxValue, double.MaxValue, double.MaxValue, 0);
+        (double calmP99, double calmMax, double busyP99, double busyMax, int changes) =
+            (double.MaxValue, double.MaxValue, double.MaxValue, double.MaxValue, 0);
         for (int round = 0; round < rounds; round++)
         {
             (double p99, double max) = Load(port, seconds);
@@ -47,7 +51,8 @@ internal static partial class PublishBench
         yield return $"| {Clusters} clusters, 8 connections, best of {rounds} rounds | p99 ms | longest ms |";
         yield return "|---|---|---|";
         yield return string.Create(CultureInfo.InvariantCulture, $"| nothing changes | {calmP99:F2} | {calmMax:F2} |");
-        yield return string.Create(CultureInfo.InvariantCulture, $"| one cluster changes every {BetweenMillis} ms ({changes} times) | {busyP99:F2} | {busyMax:F2} |");
+        yield return string.Create(CultureInfo.InvariantCulture,
+            $"| one cluster changes every {BetweenMillis} ms ({changes} times) | {busyP99:F2} | {busyMax:F2} |");
         GC.KeepAlive(process);
     }
 
@@ -66,7 +71,10 @@ internal static partial class PublishBench
     // The 99th percentile and the longest, in milliseconds.
     private static (double P99, double Max) Load(int port, int seconds)
     {
-        using Process wrk = Process.Start(new ProcessStartInfo("taskset", ["-c", $"{Lab.LoadCore}", "wrk", "--latency", "-t1", "-c8", $"-d{seconds}s", $"http://127.0.0.1:{port}/"]) { RedirectStandardOutput = true })!;
+        using Process wrk = Process.Start(
+            new ProcessStartInfo("taskset",
+                ["-c", $"{Lab.LoadCore}", "wrk", "--latency", "-t1", "-c8", $"-d{seconds}s",
+                    $"http://127.0.0.1:{port}/"]) { RedirectStandardOutput = true })!;
         string said = wrk.StandardOutput.ReadToEnd();
         wrk.WaitForExit();
         if (said.Contains("Non-2xx", StringComparison.Ordinal) || said.Contains("Socket errors", StringComparison.Ordinal))
@@ -74,7 +82,13 @@ internal static partial class PublishBench
         return (Millis(P99().Match(said)), Millis(Longest().Match(said)));
     }
 
-    private static double Millis(Match found) => double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) * (found.Groups[2].Value switch { "us" => 0.001, "ms" => 1, _ => 1000 });
+    private static double Millis(Match found) =>
+        double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) * (found.Groups[2].Value switch
+        {
+            "us" => 0.001,
+            "ms" => 1,
+            _ => 1000,
+        });
 
     [GeneratedRegex(@"99%\s+([\d.]+)(us|ms|s)")]
     private static partial Regex P99();

@@ -20,6 +20,7 @@ internal static class WorkersBench
         yield return "| workers | CPU µs a request: median (least–most) | requests a second |";
         yield return "|---|---|---|";
         foreach (Contestant c in all)
-            yield return string.Create(CultureInfo.InvariantCulture, $"| {c.Name} | {c.Median:F1} ({c.Least:F1}–{c.Most:F1}) | {c.Rate:F0} |");
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"| {c.Name} | {c.Median:F1} ({c.Least:F1}–{c.Most:F1}) | {c.Rate:F0} |");
     }
 }

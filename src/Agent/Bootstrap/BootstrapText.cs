@@ -53,7 +53,8 @@ public static class BootstrapText
         metadata["SERVICE_ACCOUNT"] = options.ServiceAccount;
         metadata["INSTANCE_IPS"] = options.Address;
         metadata["ISTIO_VERSION"] ??= "1.32.0";
-        // This proxy puts its route tables together from virtual hosts that travel one by one; a control plane that knows nothing of it sends whole tables.
+        // This proxy puts its route tables together from virtual hosts that travel one by one; a control plane that knows nothing of it
+        // sends whole tables.
         metadata["LATEEN_VIRTUAL_HOSTS"] ??= "true";
         metadata["ENVOY_STATUS_PORT"] = options.StatusPort;
         metadata["ENVOY_PROMETHEUS_PORT"] = options.MetricsPort;
@@ -63,7 +64,8 @@ public static class BootstrapText
     /// <summary>The cluster that the node is of: its application and namespace.</summary>
     public static string ClusterOf(AgentOptions options)
     {
-        var labels = (options.Metadata["LABELS"] as JsonObject)?.ToDictionary(label => label.Key, label => label.Value?.ToString() ?? "") ?? [];
+        var labels = (options.Metadata["LABELS"] as JsonObject)?.ToDictionary(label => label.Key, label => label.Value?.ToString() ?? "")
+            ?? [];
         var configured = (options.Metadata["PROXY_CONFIG"] as JsonObject)?["serviceCluster"]?.ToString() ?? "";
         return ServiceCluster.Of(configured, labels, options.Metadata["WORKLOAD_NAME"]?.ToString() ?? options.Name, options.Namespace);
     }
@@ -92,7 +94,8 @@ public static class BootstrapText
             new JsonObject { ["name"] = "admin", ["admin_layer"] = new JsonObject() }),
     };
 
-    private static JsonObject Ads() => new() { ["ads"] = new JsonObject(), ["initial_fetch_timeout"] = "0s", ["resource_api_version"] = "V3" };
+    private static JsonObject Ads() =>
+        new() { ["ads"] = new JsonObject(), ["initial_fetch_timeout"] = "0s", ["resource_api_version"] = "V3" };
 
     private static JsonObject Xds()
     {
@@ -110,7 +113,11 @@ public static class BootstrapText
         const string options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
         cluster["typed_extension_protocol_options"] = new JsonObject
         {
-            [options] = new JsonObject { ["@type"] = Types + options, ["explicit_http_config"] = new JsonObject { ["http2_protocol_options"] = new JsonObject() } },
+            [options] = new JsonObject
+            {
+                ["@type"] = Types + options,
+                ["explicit_http_config"] = new JsonObject { ["http2_protocol_options"] = new JsonObject() },
+            },
         };
         return cluster;
     }
@@ -125,7 +132,9 @@ public static class BootstrapText
         ["load_assignment"] = new JsonObject
         {
             ["cluster_name"] = name,
-            ["endpoints"] = new JsonArray(new JsonObject { ["lb_endpoints"] = new JsonArray(new JsonObject { ["endpoint"] = new JsonObject { ["address"] = address } }) }),
+            ["endpoints"] = new JsonArray(
+                new JsonObject { ["lb_endpoints"] =
+                    new JsonArray(new JsonObject { ["endpoint"] = new JsonObject { ["address"] = address } }) }),
         },
     };
 
@@ -154,7 +163,12 @@ public static class BootstrapText
                             {
                                 ["name"] = "backend",
                                 ["domains"] = new JsonArray("*"),
-                                ["routes"] = new JsonArray(new JsonObject { ["match"] = new JsonObject { ["prefix"] = path }, ["route"] = new JsonObject { ["cluster"] = cluster } }),
+                                ["routes"] = new JsonArray(
+                                    new JsonObject
+                                    {
+                                        ["match"] = new JsonObject { ["prefix"] = path },
+                                        ["route"] = new JsonObject { ["cluster"] = cluster },
+                                    }),
                             }),
                         },
                         ["http_filters"] = new JsonArray(new JsonObject

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Lateen.Agent.Bootstrap;
 
-/// <summary>Files in which Kubernetes tells a pod its labels and annotations: a line <c>key="value"</c> each, the value quoted as Go does.</summary>
+/// <summary>Files in which Kubernetes tells a pod its labels and annotations: a line <c>key="value"</c> each, the value quoted as Go
+/// does.</summary>
 public static class DownwardFile
 {
     /// <summary>Keys and values; lines of another form are left out.</summary>
@@ -18,7 +19,8 @@ public static class DownwardFile
         return entries;
     }
 
-    /// <summary>Adds what the files of a pod's folder say to node metadata, where it does not say it already; nothing where there are no files.</summary>
+    /// <summary>Adds what the files of a pod's folder say to node metadata, where it does not say it already; nothing where there are no
+    /// files.</summary>
     public static void AddTo(JsonObject metadata, string folder)
     {
         foreach (var (file, name) in new[] { ("labels", "LABELS"), ("annotations", "ANNOTATIONS") })
@@ -44,10 +46,22 @@ public static class DownwardFile
             }
             var escape = text[++i];
             var digits = escape switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
-            if (digits == 0) value.Append(escape switch { 'n' => '\n', 't' => '\t', 'r' => '\r', 'a' => '\a', 'b' => '\b', 'f' => '\f', 'v' => '\v', _ => escape });
+            if (digits == 0) value.Append(escape switch
+            {
+                'n' => '\n',
+                't' => '\t',
+                'r' => '\r',
+                'a' => '\a',
+                'b' => '\b',
+                'f' => '\f',
+                'v' => '\v',
+                _ => escape,
+            });
             else
             {
-                if (i + digits >= text.Length || !int.TryParse(text.AsSpan(i + 1, digits), System.Globalization.NumberStyles.HexNumber, null, out var code) || !Rune.IsValid(code)) return null;
+                if (i + digits >= text.Length
+                    || !int.TryParse(text.AsSpan(i + 1, digits), System.Globalization.NumberStyles.HexNumber, null, out var code)
+                    || !Rune.IsValid(code)) return null;
                 value.Append(new Rune(code));
                 i += digits;
             }

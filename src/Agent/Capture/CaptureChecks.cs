@@ -15,7 +15,8 @@ public static partial class CaptureChecks
         ArgumentNullException.ThrowIfNull(options);
         return new[]
         {
-            InterfaceProblem(options.RerouteVirtualInterfaces), InterfaceProblem(options.ExcludeInterfaces), OwnerGroupProblem(options.OwnerGroupsInclude, options.OwnerGroupsExclude),
+            InterfaceProblem(options.RerouteVirtualInterfaces), InterfaceProblem(options.ExcludeInterfaces),
+            OwnerGroupProblem(options.OwnerGroupsInclude, options.OwnerGroupsExclude),
             LoopbackProblem(options.HostIPv4LoopbackCidr),
         }.OfType<string>();
     }
@@ -26,7 +27,8 @@ public static partial class CaptureChecks
         if (interfaces.Length == 0) return null;
         foreach (var name in interfaces.Split(',').Select(part => part.Trim()))
         {
-            if (name.Length is 0 or > InterfaceCharsMax || !InterfaceName().IsMatch(name)) return $"\"{name}\" is not the name of a network interface";
+            if (name.Length is 0 or > InterfaceCharsMax || !InterfaceName().IsMatch(name))
+                return $"\"{name}\" is not the name of a network interface";
         }
         return null;
     }
@@ -43,8 +45,10 @@ public static partial class CaptureChecks
     public static string? LoopbackProblem(string cidr)
     {
         var slash = cidr.IndexOf('/', StringComparison.Ordinal);
-        var isRange = slash > 0 && IPAddress.TryParse(cidr.AsSpan(0, slash), out var address) && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork
-            && IPAddress.IsLoopback(address) && int.TryParse(cidr.AsSpan(slash + 1), System.Globalization.NumberStyles.None, null, out var bits) && bits <= 32;
+        var isRange = slash > 0 && IPAddress.TryParse(cidr.AsSpan(0, slash), out var address)
+            && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork
+            && IPAddress.IsLoopback(address)
+            && int.TryParse(cidr.AsSpan(slash + 1), System.Globalization.NumberStyles.None, null, out var bits) && bits <= 32;
         return isRange ? null : $"\"{cidr}\" is not a range of loopback addresses of IPv4";
     }
 

@@ -22,7 +22,8 @@ public sealed record CaptureOptions
     /// <summary>-g: groups whose traffic is the proxy's, separated by commas.</summary>
     public string ProxyGid { get; init; } = "1337";
 
-    /// <summary>The mark that tells the proxy's packets where users and groups cannot; empty for none. It takes the place of <see cref="ProxyUid"/> and <see cref="ProxyGid"/>. No option of Istio's.</summary>
+    /// <summary>The mark that tells the proxy's packets where users and groups cannot; empty for none. It takes the place of
+    /// <see cref="ProxyUid"/> and <see cref="ProxyGid"/>. No option of Istio's.</summary>
     public string ProxyMark { get; init; } = "";
 
     /// <summary>-m: REDIRECT or TPROXY.</summary>

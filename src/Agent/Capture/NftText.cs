@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Lateen.Agent.Capture;
 
-/// <summary>The same rules in nftables' words, for machines that have `nft` and no iptables. It knows the words that <see cref="SidecarRules"/> uses, and no others.</summary>
+/// <summary>The same rules in nftables' words, for machines that have `nft` and no iptables. It knows the words that
+/// <see cref="SidecarRules"/> uses, and no others.</summary>
 public static class NftText
 {
     private const string TablePrefix = "istio-proxy-";
@@ -10,7 +11,8 @@ public static class NftText
     /// <summary>The text that `nft -f -` takes: one transaction, as iptables-restore makes one a table.</summary>
     /// <param name="rules">The rules of one family.</param>
     /// <param name="v6">They are those of IPv6.</param>
-    /// <exception cref="NotSupportedException">A rule has a word that is not known here: the two files of this folder have to be changed together.</exception>
+    /// <exception cref="NotSupportedException">A rule has a word that is not known here: the two files of this folder have to be changed
+    /// together.</exception>
     public static string Of(RuleSet rules, bool v6)
     {
         string family = v6 ? "ip6" : "ip";

@@ -6,7 +6,8 @@ namespace Lateen.Agent.Capture;
 public static class SidecarRules
 {
     private const string Nat = "nat", Mangle = "mangle", Raw = "raw";
-    private const string Inbound = "ISTIO_INBOUND", Redirect = "ISTIO_REDIRECT", InRedirect = "ISTIO_IN_REDIRECT", Output = "ISTIO_OUTPUT", OutputDns = "ISTIO_OUTPUT_DNS";
+    private const string Inbound = "ISTIO_INBOUND", Redirect = "ISTIO_REDIRECT", InRedirect = "ISTIO_IN_REDIRECT", Output = "ISTIO_OUTPUT",
+        OutputDns = "ISTIO_OUTPUT_DNS";
     private const string Drop = "ISTIO_DROP", Divert = "ISTIO_DIVERT", TProxy = "ISTIO_TPROXY";
 
     /// <summary>The rules for IPv4, and those for IPv6 (empty unless asked for).</summary>
@@ -20,16 +21,20 @@ public static class SidecarRules
         return (v4.Rules, v6.Rules);
     }
 
-    private static string[] List(string commas) => commas.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    private static string[] List(string commas) =>
+        commas.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private sealed class Family(CaptureOptions options, bool v6)
     {
         private readonly string _loopback = v6 ? "::1/128" : options.HostIPv4LoopbackCidr;
-        private readonly string _passthrough = v6 ? "::6/128" : "127.0.0.6/32"; // the address from which the proxy speaks to its application
+        // the address from which the proxy speaks to its application
+        private readonly string _passthrough = v6 ? "::6/128" : "127.0.0.6/32";
         private readonly bool _transparent = options.InboundInterceptionMode == "TPROXY";
-        private readonly string[] _included = Ranges(options.OutboundIPRangesInclude, v6), _excluded = Ranges(options.OutboundIPRangesExclude, v6);
+        private readonly string[] _included = Ranges(options.OutboundIPRangesInclude, v6),
+            _excluded = Ranges(options.OutboundIPRangesExclude, v6);
         // Without a resolver to redirect from there is nothing to redirect, in either family.
-        private readonly bool _dns = options.RedirectDns && (options.CaptureAllDns || options.DnsServersV4.Count + options.DnsServersV6.Count > 0);
+        private readonly bool _dns = options.RedirectDns
+            && (options.CaptureAllDns || options.DnsServersV4.Count + options.DnsServersV6.Count > 0);
         private readonly IReadOnlyList<string> _resolvers = v6 ? options.DnsServersV6 : options.DnsServersV4;
 
         public RuleSet Rules { get; } = new();
@@ -87,7 +92,9 @@ public static class SidecarRules
             {
                 Rules.Append(Mangle, Divert, $"-j MARK --set-mark {options.InboundTProxyMark}");
                 Rules.Append(Mangle, Divert, "-j ACCEPT");
-                Rules.Append(Mangle, TProxy, $"! -d {_loopback} -p tcp -j TPROXY --tproxy-mark {options.InboundTProxyMark}/0xffffffff --on-port {options.InboundCapturePort}");
+                Rules.Append(Mangle, TProxy,
+                    $"! -d {_loopback} -p tcp -j TPROXY --tproxy-mark {options.InboundTProxyMark}/0xffffffff "
+                    + $"--on-port {options.InboundCapturePort}");
             }
             Rules.Append(table, "PREROUTING", $"-p tcp -j {Inbound}");
             if (options.InboundPortsInclude == "*")
@@ -138,7 +145,8 @@ public static class SidecarRules
         // everything else the proxy sends are left alone.
         private void ExemptProxy(string kind, string match, string owner)
         {
-            string ports = _dns && kind == "uid" ? $"-m multiport ! --dports 53,{options.InboundTunnelPort}" : $"! --dport {options.InboundTunnelPort}";
+            string ports = _dns && kind == "uid"
+                ? $"-m multiport ! --dports 53,{options.InboundTunnelPort}" : $"! --dport {options.InboundTunnelPort}";
             Rules.Append(Nat, Output, $"-o lo ! -d {_loopback} -p tcp {ports} {match} {owner} -j {InRedirect}");
             if (!CapturesLoopback()) Rules.Append(Nat, Output, $"-o lo {(_dns ? "-p tcp ! --dport 53 " : "")}{match} ! {owner} -j RETURN");
             Rules.Append(Nat, Output, $"{match} {owner} -j RETURN");
@@ -170,12 +178,14 @@ public static class SidecarRules
             if (options.OutboundIPRangesInclude == "*")
             {
                 Rules.Append(Nat, Output, $"-j {Redirect}");
-                foreach (string nic in List(options.RerouteVirtualInterfaces)) Rules.Insert(Nat, "PREROUTING", 1, $"-i {nic} -j {Redirect}");
+                foreach (string nic in List(options.RerouteVirtualInterfaces))
+                    Rules.Insert(Nat, "PREROUTING", 1, $"-i {nic} -j {Redirect}");
                 return;
             }
             foreach (string range in _included)
             {
-                foreach (string nic in List(options.RerouteVirtualInterfaces)) Rules.Insert(Nat, "PREROUTING", 1, $"-i {nic} -d {range} -j {Redirect}");
+                foreach (string nic in List(options.RerouteVirtualInterfaces))
+                    Rules.Insert(Nat, "PREROUTING", 1, $"-i {nic} -d {range} -j {Redirect}");
                 Rules.Append(Nat, Output, $"-d {range} -j {Redirect}");
             }
         }
@@ -185,7 +195,8 @@ public static class SidecarRules
         {
             Rules.Append(Raw, "OUTPUT", $"-j {OutputDns}");
             IEnumerable<string> proxy = options.ProxyMark.Length > 0 ? [$"-m mark --mark {options.ProxyMark}"]
-                : List(options.ProxyUid).Select(user => $"-m owner --uid-owner {user}").Concat(List(options.ProxyGid).Select(group => $"-m owner --gid-owner {group}"));
+                : List(options.ProxyUid).Select(user => $"-m owner --uid-owner {user}")
+                    .Concat(List(options.ProxyGid).Select(group => $"-m owner --gid-owner {group}"));
             foreach (string owner in proxy)
             {
                 Rules.Append(Raw, OutputDns, $"-p udp --dport 53 {owner} -j CT --zone 1");
@@ -215,8 +226,10 @@ public static class SidecarRules
             string mark = options.InboundTProxyMark, own = (long.Parse(mark) + 1).ToString();
             Rules.Append(Mangle, "PREROUTING", $"-p tcp -m mark --mark {mark} -j CONNMARK --save-mark");
             Rules.Append(Mangle, "OUTPUT", $"-p tcp -o lo -m mark --mark {mark} -j RETURN");
-            foreach (string user in List(options.ProxyUid)) Rules.Append(Mangle, "OUTPUT", $"! -d {_loopback} -p tcp -o lo -m owner --uid-owner {user} -j MARK --set-mark {own}");
-            foreach (string group in List(options.ProxyGid)) Rules.Append(Mangle, "OUTPUT", $"! -d {_loopback} -p tcp -o lo -m owner --gid-owner {group} -j MARK --set-mark {own}");
+            foreach (string user in List(options.ProxyUid))
+                Rules.Append(Mangle, "OUTPUT", $"! -d {_loopback} -p tcp -o lo -m owner --uid-owner {user} -j MARK --set-mark {own}");
+            foreach (string group in List(options.ProxyGid))
+                Rules.Append(Mangle, "OUTPUT", $"! -d {_loopback} -p tcp -o lo -m owner --gid-owner {group} -j MARK --set-mark {own}");
             Rules.Append(Mangle, "OUTPUT", $"-p tcp -m connmark --mark {mark} -j CONNMARK --restore-mark");
         }
 
@@ -232,6 +245,7 @@ public static class SidecarRules
         private bool CapturesLoopback() => options.OutboundIPRangesInclude != "*"
             && _included.Any(range => IPNetwork.TryParse(range, out IPNetwork network) && IPAddress.IsLoopback(network.BaseAddress));
 
-        private static string[] Ranges(string commas, bool v6) => commas == "*" ? [] : List(commas).Where(range => range.Contains(':') == v6).ToArray();
+        private static string[] Ranges(string commas, bool v6) =>
+            commas == "*" ? [] : List(commas).Where(range => range.Contains(':') == v6).ToArray();
     }
 }

@@ -1,8 +1,9 @@
-// Discovery: the way to the control plane. The proxy's stream goes through the agent byte for byte (`XdsRelay`), so that the proxy knows one
-// address for ever, whatever the way out is; the agent's own stream (`NameTableStream`) asks for what the agent alone needs. Outside, all of it is
-// TLS with the workload's own certificate (`DoorSecurity`), but on the control plane's clear port.
+// Discovery: the way to the control plane. The proxy's stream goes through the agent byte for byte (`XdsRelay`), so that the proxy knows
+// one address for ever, whatever the way out is; the agent's own stream (`NameTableStream`) asks for what the agent alone needs. Outside,
+// all of it is TLS with the workload's own certificate (`DoorSecurity`), but on the control plane's clear port.
 //
-// All of this lives on the proxy's main loop. Refused: threads that block, one a connection (a stack each, and no virtual clock), and a TLS of its own.
+// All of this lives on the proxy's main loop. Refused: threads that block, one a connection (a stack each, and no virtual clock), and a TLS
+// of its own.
 //
 // Never here: reading or changing what the proxy and the control plane say to each other.
 using System.Globalization;
@@ -39,14 +40,16 @@ public sealed class ControlPlaneDoor(EventLoop loop, DoorTarget target, DoorSecu
 
     /// <summary>Why a connection ended, for a person.</summary>
     public static string FailureOf(Transport transport, CloseReason reason) =>
-        transport is TlsTransport { FailureReason.Length: > 0 } tls ? tls.FailureReason : transport.ConnectFailure is { Length: > 0 } why ? why : reason.ToString();
+        transport is TlsTransport { FailureReason.Length: > 0 } tls ? tls.FailureReason : transport.ConnectFailure is { Length: > 0 } why
+            ? why : reason.ToString();
 
     // Who has no address, or nobody to trust yet, fails as a connection does that nobody takes.
     private void Connect(Address address, TransportHandler handler)
     {
         var options = new ConnectOptions(address, TimeoutMicros: PatienceMicros, KeepAlive: address.IsIp);
         if (security is null) loop.Connect(options, handler);
-        else if (security.Current is { } context) TlsTransport.Connect(loop, options, context, new TlsConnectOptions { HandshakeMicros = PatienceMicros }, handler);
+        else if (security.Current is { } context)
+            TlsTransport.Connect(loop, options, context, new TlsConnectOptions { HandshakeMicros = PatienceMicros }, handler);
         else loop.Connect(options with { Remote = Address.Internal("\0nobody to trust yet") }, handler);
     }
 
@@ -58,7 +61,8 @@ public sealed class ControlPlaneDoor(EventLoop loop, DoorTarget target, DoorSecu
 
     private sealed class Resolved(ControlPlaneDoor door, Address? found, TransportHandler handler) : Letter
     {
-        protected override void Deliver() => door.Connect(found is { } address ? address.WithPort(door.Port) : Address.Internal("\0name without an address"), handler);
+        protected override void Deliver() =>
+            door.Connect(found is { } address ? address.WithPort(door.Port) : Address.Internal("\0name without an address"), handler);
     }
 
     private int Port => target.Port;
@@ -77,8 +81,10 @@ public sealed record DoorTarget(string Host, int Port, bool IsSecure, Address? A
     /// <summary>Reads host:port, unix:PATH, or tls+unix:PATH. Port 15010 is istiod's clear one; all others speak TLS.</summary>
     public static DoorTarget Parse(string text)
     {
-        if (text.StartsWith(Clear, StringComparison.Ordinal)) return new(text[Clear.Length..], 0, false, Proxy.Net.Address.Unix(text[Clear.Length..]));
-        if (text.StartsWith(Secure, StringComparison.Ordinal)) return new(text[Secure.Length..], 0, true, Proxy.Net.Address.Unix(text[Secure.Length..]));
+        if (text.StartsWith(Clear, StringComparison.Ordinal))
+            return new(text[Clear.Length..], 0, false, Proxy.Net.Address.Unix(text[Clear.Length..]));
+        if (text.StartsWith(Secure, StringComparison.Ordinal))
+            return new(text[Secure.Length..], 0, true, Proxy.Net.Address.Unix(text[Secure.Length..]));
         int colon = text.LastIndexOf(':');
         string host = text[..Math.Max(0, colon)].Trim('[', ']');
         int port = int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 15012;

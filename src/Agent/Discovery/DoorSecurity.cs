@@ -5,7 +5,8 @@ using Lateen.Proxy.Tls;
 
 namespace Lateen.Agent.Discovery;
 
-/// <summary>TLS towards the control plane: trusted by the roots of the mesh, under its own name, with our certificate where one is to be shown.</summary>
+/// <summary>TLS towards the control plane: trusted by the roots of the mesh, under its own name, with our certificate where one is to be
+/// shown.</summary>
 /// <param name="serverName">The name that its certificate must carry.</param>
 /// <param name="roots">PEM of whom to trust; empty for nobody yet.</param>
 /// <param name="shown">The certificate that is shown; null for none.</param>
@@ -33,8 +34,13 @@ public sealed class DoorSecurity(string serverName, Func<string> roots, Func<Wor
         new TlsOptions
         {
             IsServer = false,
-            Certificates = own is null ? [] : [new TlsCertificate(Encoding.ASCII.GetBytes(own.ChainPem), Encoding.ASCII.GetBytes(own.KeyPem))],
-            Validation = new TlsValidation { TrustedCa = Encoding.ASCII.GetBytes(trusted), Sans = [new SanMatch(SanKind.Dns, StringMatch.Of(StringMatchKind.Exact, serverName))] },
+            Certificates = own is null
+                ? [] : [new TlsCertificate(Encoding.ASCII.GetBytes(own.ChainPem), Encoding.ASCII.GetBytes(own.KeyPem))],
+            Validation = new TlsValidation
+            {
+                TrustedCa = Encoding.ASCII.GetBytes(trusted),
+                Sans = [new SanMatch(SanKind.Dns, StringMatch.Of(StringMatchKind.Exact, serverName))],
+            },
             Alpn = ["h2"],
             VersionMax = TlsVersion.Tls13,
             Sni = serverName,

@@ -17,7 +17,8 @@ namespace Lateen.Agent.Discovery;
 /// <param name="door">The way to the control plane.</param>
 /// <param name="isReady">False while there is nothing to show at the door.</param>
 /// <param name="table">What is kept.</param>
-public sealed class NameTableStream(EventLoop loop, AgentOptions options, ControlPlaneDoor door, Func<bool> isReady, DnsTable table) : GrpcReceiver
+public sealed class NameTableStream(EventLoop loop, AgentOptions options, ControlPlaneDoor door, Func<bool> isReady, DnsTable table)
+    : GrpcReceiver
 {
     private const string TypeUrl = "type.googleapis.com/istio.networking.nds.v1.NameTable";
     private const string Method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
@@ -40,7 +41,8 @@ public sealed class NameTableStream(EventLoop loop, AgentOptions options, Contro
         try
         {
             DiscoveryResponse response = DiscoveryResponse.Parser.ParseFrom(message);
-            if (response.TypeUrl == TypeUrl && response.Resources.Count > 0) table.Replace(NameTable.Parser.ParseFrom(response.Resources[0].Value), options.Namespace, options.Domain);
+            if (response.TypeUrl == TypeUrl && response.Resources.Count > 0)
+                table.Replace(NameTable.Parser.ParseFrom(response.Resources[0].Value), options.Namespace, options.Domain);
             _wait = FirstWaitMicros;
             _call?.Send(Request(response.VersionInfo, response.Nonce));
         }

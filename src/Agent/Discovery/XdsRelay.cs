@@ -30,7 +30,8 @@ public sealed class XdsRelay(ControlPlaneDoor door, Func<bool> isReady) : Accept
         else _waiting.Add(joint);
     }
 
-    // Both sides of one stream. Nothing is read from the proxy before the control plane is there, and nothing from either faster than the other takes it.
+    // Both sides of one stream. Nothing is read from the proxy before the control plane is there, and nothing from either faster than the
+    // other takes it.
     private sealed class Joint : TransportHandler
     {
         private readonly XdsRelay _relay;

@@ -27,7 +27,8 @@ public static class DnsMessage
     public static bool TryRead(ReadOnlySpan<byte> query, out DnsQuestion question)
     {
         question = default;
-        if (query.Length < HeaderBytes + 5 || (query[2] & (IsResponse | OpcodeMask)) != 0 || BinaryPrimitives.ReadUInt16BigEndian(query[4..]) != 1) return false;
+        if (query.Length < HeaderBytes + 5 || (query[2] & (IsResponse | OpcodeMask)) != 0
+            || BinaryPrimitives.ReadUInt16BigEndian(query[4..]) != 1) return false;
         var name = new StringBuilder();
         int at = HeaderBytes;
         while (at < query.Length && query[at] is not 0 and var length)
@@ -51,7 +52,8 @@ public static class DnsMessage
     /// <param name="bytesMax">The room for the answer; what does not fit is left out and the answer says so.</param>
     /// <param name="into">Where the answer goes.</param>
     /// <returns>Its length.</returns>
-    public static int Answer(ReadOnlySpan<byte> query, DnsQuestion question, byte code, ReadOnlySpan<IPAddress> addresses, int bytesMax, Span<byte> into)
+    public static int Answer(ReadOnlySpan<byte> query, DnsQuestion question, byte code, ReadOnlySpan<IPAddress> addresses, int bytesMax,
+        Span<byte> into)
     {
         query[..question.EndsAt].CopyTo(into);
         into[2] = (byte)(IsResponse | (query[2] & RecursionDesired));

@@ -30,7 +30,8 @@ public sealed class DnsServer(DnsTable table, DnsUpstream upstream, int mark = 0
         if (!DnsMessage.TryRead(query, out DnsQuestion question)) return 0;
         if (!table.IsReady) return DnsMessage.Answer(query, question, DnsMessage.ServerFailure, [], bytesMax, into);
         if (table.Find(question.Name) is not { } addresses) return 0;
-        if (question.Type is not (DnsMessage.A or DnsMessage.Aaaa)) return DnsMessage.Answer(query, question, DnsMessage.NoError, [], bytesMax, into);
+        if (question.Type is not (DnsMessage.A or DnsMessage.Aaaa))
+            return DnsMessage.Answer(query, question, DnsMessage.NoError, [], bytesMax, into);
         // In another order each time, as clients take the first.
         IPAddress[] shuffled = [.. addresses];
         Random.Shared.Shuffle(shuffled);

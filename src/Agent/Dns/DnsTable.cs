@@ -27,18 +27,21 @@ public sealed class DnsTable
         // Kubernetes' own last: its services hide entries of the same name.
         foreach ((string host, NameTable.Types.NameInfo entry) in table.Table.OrderBy(pair => pair.Value.Registry == "Kubernetes"))
         {
-            IPAddress[] addresses = [.. entry.Ips.Select(text => IPAddress.TryParse(text, out IPAddress? address) ? address : null).OfType<IPAddress>()];
+            IPAddress[] addresses = [.. entry.Ips.Select(text => IPAddress.TryParse(text, out IPAddress? address) ? address : null)
+                .OfType<IPAddress>()];
             foreach (string name in NamesOf(host, entry, ownNamespace, clusterDomain)) names[name.TrimEnd('.')] = addresses;
         }
         Volatile.Write(ref _names, names.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase));
     }
 
-    /// <summary>All names of an entry. Services of Kubernetes in the own cluster have short ones, too; without a namespace only where it is the own one.</summary>
+    /// <summary>All names of an entry. Services of Kubernetes in the own cluster have short ones, too; without a namespace only where it is
+    /// the own one.</summary>
     public static IEnumerable<string> NamesOf(string host, NameTable.Types.NameInfo entry, string ownNamespace, string clusterDomain)
     {
         yield return host;
         foreach (string other in entry.AltHosts) yield return other;
-        if (entry.Registry != "Kubernetes" || entry.Shortname.Length == 0 || !host.EndsWith(".svc." + clusterDomain, StringComparison.OrdinalIgnoreCase)) yield break;
+        if (entry.Registry != "Kubernetes" || entry.Shortname.Length == 0
+            || !host.EndsWith(".svc." + clusterDomain, StringComparison.OrdinalIgnoreCase)) yield break;
         if (entry.Namespace == ownNamespace) yield return entry.Shortname;
         yield return $"{entry.Shortname}.{entry.Namespace}";
         yield return $"{entry.Shortname}.{entry.Namespace}.svc";

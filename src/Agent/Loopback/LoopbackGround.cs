@@ -4,7 +4,8 @@ using Lateen.Proxy.Server;
 
 namespace Lateen.Agent.Loopback;
 
-/// <summary>Threads over epoll, with sockets where a <see cref="LoopbackMap"/> says. One worker: a workload on a developer's machine needs no more.</summary>
+/// <summary>Threads over epoll, with sockets where a <see cref="LoopbackMap"/> says. One worker: a workload on a developer's machine needs
+/// no more.</summary>
 internal sealed class LoopbackGround : Ground, IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);

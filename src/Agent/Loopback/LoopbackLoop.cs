@@ -27,7 +27,8 @@ internal sealed class LoopbackLoop(EpollLoop loop, LoopbackMap map) : EventLoop
         return new Several(main, [.. map.Ports.Select(port => Meet(port, acceptor))]);
     }
 
-    public override Transport Connect(in ConnectOptions options, TransportHandler handler) => loop.Connect(map.Connecting(options), handler);
+    public override Transport Connect(in ConnectOptions options, TransportHandler handler) =>
+        loop.Connect(map.Connecting(options), handler);
 
     public override DatagramSocket OpenDatagram(in Address local) => loop.OpenDatagram(local);
 

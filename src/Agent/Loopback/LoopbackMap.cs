@@ -33,7 +33,8 @@ public sealed record LoopbackMap(IPNetwork Workloads, Address Own, Address Progr
 
     /// <summary>Where to listen in place of <paramref name="asked"/>.</summary>
     public Address Listening(in Address asked) =>
-        Own.Kind == AddressKind.V4 && asked.Kind == AddressKind.V4 && (asked.IsAny || asked.Host == "127.0.0.1") ? Own.WithPort(asked.Port) : asked;
+        Own.Kind == AddressKind.V4 && asked.Kind == AddressKind.V4 && (asked.IsAny || asked.Host == "127.0.0.1")
+            ? Own.WithPort(asked.Port) : asked;
 
     /// <summary>How to connect in place of <paramref name="asked"/>.</summary>
     public ConnectOptions Connecting(in ConnectOptions asked)
@@ -41,8 +42,13 @@ public sealed record LoopbackMap(IPNetwork Workloads, Address Own, Address Progr
         Address to = asked.Remote;
         if (to.Kind != AddressKind.V4 || !Workloads.Contains(to.ToIPAddress())) return asked;
         // From the address of inbound passthrough: the sidecar hands over to its own program.
-        if (asked.Source.Kind == AddressKind.V4 && asked.Source.Host == "127.0.0.6") return asked with { Remote = Program.WithPort(to.Port) };
-        return asked with { Remote = to.WithPort(Meeting(to.Port)), Source = asked.Source.Kind == AddressKind.None && Own.Kind == AddressKind.V4 ? Own.WithPort(0) : asked.Source };
+        if (asked.Source.Kind == AddressKind.V4 && asked.Source.Host == "127.0.0.6")
+            return asked with { Remote = Program.WithPort(to.Port) };
+        return asked with
+        {
+            Remote = to.WithPort(Meeting(to.Port)),
+            Source = asked.Source.Kind == AddressKind.None && Own.Kind == AddressKind.V4 ? Own.WithPort(0) : asked.Source,
+        };
     }
 
     private static Address Parse(string? text) => text is not null && Address.TryParse(text, 0, out Address address) ? address : default;

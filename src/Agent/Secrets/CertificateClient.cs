@@ -21,11 +21,13 @@ internal sealed class CertificateClient : GrpcReceiver
     private Transport? _transport;
     private bool _over;
 
-    private CertificateClient(EventLoop loop, IstioCertificateRequest request, IReadOnlyList<KeyValuePair<string, string>> headers, Action<IReadOnlyList<string>?, string> ended) =>
+    private CertificateClient(EventLoop loop, IstioCertificateRequest request, IReadOnlyList<KeyValuePair<string, string>> headers,
+        Action<IReadOnlyList<string>?, string> ended) =>
         (_loop, _request, _headers, _ended, _clock) = (loop, request, headers, ended, new Clock(this));
 
     /// <summary>Asks; <paramref name="ended"/> hears the certificates, or why there are none, on a later turn.</summary>
-    public static void Ask(EventLoop loop, ControlPlaneDoor door, IstioCertificateRequest request, IReadOnlyList<KeyValuePair<string, string>> headers, Action<IReadOnlyList<string>?, string> ended)
+    public static void Ask(EventLoop loop, ControlPlaneDoor door, IstioCertificateRequest request,
+        IReadOnlyList<KeyValuePair<string, string>> headers, Action<IReadOnlyList<string>?, string> ended)
     {
         var client = new CertificateClient(loop, request, headers, ended);
         loop.Arm(client._clock, PatienceMicros);
@@ -38,7 +40,8 @@ internal sealed class CertificateClient : GrpcReceiver
         catch (InvalidProtocolBufferException) { End(null, "the authority's answer can't be read"); }
     }
 
-    public override void OnEnd(int status, string message) => End(null, $"the authority answers {Api.Grpc.GrpcStatuses.NameOf((Api.Grpc.GrpcStatus)status)}: {message}");
+    public override void OnEnd(int status, string message) =>
+        End(null, $"the authority answers {Api.Grpc.GrpcStatuses.NameOf((Api.Grpc.GrpcStatus)status)}: {message}");
 
     private void Opened(Transport transport)
     {
@@ -73,7 +76,8 @@ internal sealed class CertificateClient : GrpcReceiver
         {
         }
 
-        public override void OnClosed(Transport transport, CloseReason reason) => client.End(null, "the authority is not reached: " + ControlPlaneDoor.FailureOf(transport, reason));
+        public override void OnClosed(Transport transport, CloseReason reason) =>
+            client.End(null, "the authority is not reached: " + ControlPlaneDoor.FailureOf(transport, reason));
     }
 
     private sealed class Owner(CertificateClient client) : UpstreamConnectionOwner
@@ -86,6 +90,7 @@ internal sealed class CertificateClient : GrpcReceiver
         {
         }
 
-        public override void OnClosed(UpstreamConnection connection, CloseReason reason, string detail) => client.End(null, $"the authority ended the connection ({reason}) {detail}".TrimEnd());
+        public override void OnClosed(UpstreamConnection connection, CloseReason reason, string detail) =>
+            client.End(null, $"the authority ended the connection ({reason}) {detail}".TrimEnd());
     }
 }

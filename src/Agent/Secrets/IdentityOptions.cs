@@ -1,12 +1,14 @@
-// Secrets: the workload's own identity. A key is made here and never leaves this process but to the proxy beside it; the authority signs it for whoever the
-// token or the certificate shown says we are; the proxy gets key, certificate and trust anchors over a unix socket (SDS), and anew when they are renewed.
+// Secrets: the workload's own identity. A key is made here and never leaves this process but to the proxy beside it; the authority signs it
+// for whoever the token or the certificate shown says we are; the proxy gets key, certificate and trust anchors over a unix socket (SDS),
+// and anew when they are renewed.
 //
-// State: `WorkloadIdentity` owns the secret of the moment and when it is renewed. All of it lives on one event loop, the proxy's main one, with its clock and its
-// chance: renewals of a day run in a moment under a virtual clock.
+// State: `WorkloadIdentity` owns the secret of the moment and when it is renewed. All of it lives on one event loop, the proxy's main one,
+// with its clock and its chance: renewals of a day run in a moment under a virtual clock.
 //
 // Never here: a key on disk (unless OUTPUT_CERTS asks for it), a decision about whom to let in, traffic.
 //
-// Refused: SslStream and HttpClient for the few calls to the authority (several megabytes a sidecar, threads of their own): the proxy's TLS and HTTP/2 are here anyway.
+// Refused: SslStream and HttpClient for the few calls to the authority (several megabytes a sidecar, threads of their own): the proxy's TLS
+// and HTTP/2 are here anyway.
 using System.Globalization;
 using Lateen.Api.Documents;
 
@@ -63,8 +65,11 @@ public sealed record IdentityOptions
     public static IdentityOptions From(IReadOnlyDictionary<string, string> environment)
     {
         var preset = new IdentityOptions();
-        string Text(string name, string otherwise) => environment.TryGetValue(name, out string? value) && value.Length > 0 ? value : otherwise;
-        double Number(string name, double otherwise) => double.TryParse(Text(name, ""), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number) ? number : otherwise;
+        string Text(string name, string otherwise) =>
+            environment.TryGetValue(name, out string? value) && value.Length > 0 ? value : otherwise;
+        double Number(string name, double otherwise) =>
+            double.TryParse(Text(name, ""), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
+                ? number : otherwise;
         bool asksForRsa = environment.ContainsKey("WORKLOAD_RSA_KEY_SIZE") && Text("ECC_SIGNATURE_ALGORITHM", "").Length == 0;
         return preset with
         {

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Lateen.Agent.Secrets;
 
-/// <summary>libcrypto 3, as far as a key and its request need it. The proxy has it loaded anyway; the framework's own classes round it would cost a sidecar megabytes.</summary>
+/// <summary>libcrypto 3, as far as a key and its request need it. The proxy has it loaded anyway; the framework's own classes round it
+/// would cost a sidecar megabytes.</summary>
 internal static unsafe partial class LibCrypto
 {
     private const string C = "libcrypto.so.3";
@@ -10,9 +11,11 @@ internal static unsafe partial class LibCrypto
     /// <summary>NID_subject_alt_name (obj_mac.h).</summary>
     public const int SubjectAltName = 85;
 
-    [LibraryImport(C, StringMarshalling = StringMarshalling.Utf8)] public static partial nint EVP_PKEY_CTX_new_from_name(nint library, string name, string? properties);
+    [LibraryImport(C, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint EVP_PKEY_CTX_new_from_name(nint library, string name, string? properties);
     [LibraryImport(C)] public static partial int EVP_PKEY_keygen_init(nint context);
-    [LibraryImport(C, StringMarshalling = StringMarshalling.Utf8)] public static partial int EVP_PKEY_CTX_set_group_name(nint context, string name);
+    [LibraryImport(C, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int EVP_PKEY_CTX_set_group_name(nint context, string name);
     [LibraryImport(C)] public static partial int EVP_PKEY_CTX_set_rsa_keygen_bits(nint context, int bits);
     [LibraryImport(C)] public static partial int EVP_PKEY_generate(nint context, nint* key);
     [LibraryImport(C)] public static partial void EVP_PKEY_CTX_free(nint context);
@@ -24,7 +27,8 @@ internal static unsafe partial class LibCrypto
     [LibraryImport(C)] public static partial int X509_REQ_add_extensions(nint request, nint extensions);
     [LibraryImport(C)] public static partial int X509_REQ_sign(nint request, nint key, nint digest);
     [LibraryImport(C)] public static partial void X509_REQ_free(nint request);
-    [LibraryImport(C, StringMarshalling = StringMarshalling.Utf8)] public static partial nint X509V3_EXT_conf_nid(nint configuration, nint context, int nid, string value);
+    [LibraryImport(C, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint X509V3_EXT_conf_nid(nint configuration, nint context, int nid, string value);
     [LibraryImport(C)] public static partial void X509_EXTENSION_free(nint extension);
     [LibraryImport(C)] public static partial nint OPENSSL_sk_new_null();
     [LibraryImport(C)] public static partial int OPENSSL_sk_push(nint stack, nint item);
@@ -34,7 +38,8 @@ internal static unsafe partial class LibCrypto
     [LibraryImport(C)] public static partial nint BIO_new_mem_buf(byte* bytes, int length);
     [LibraryImport(C)] public static partial int BIO_read(nint bio, byte* buffer, int length);
     [LibraryImport(C)] public static partial int BIO_free(nint bio);
-    [LibraryImport(C)] public static partial int PEM_write_bio_PKCS8PrivateKey(nint bio, nint key, nint cipher, nint text, int length, nint callback, nint argument);
+    [LibraryImport(C)] public static partial int PEM_write_bio_PKCS8PrivateKey(nint bio, nint key, nint cipher, nint text, int length,
+        nint callback, nint argument);
     [LibraryImport(C)] public static partial int PEM_write_bio_X509_REQ(nint bio, nint request);
     [LibraryImport(C)] public static partial nint PEM_read_bio_X509(nint bio, nint target, nint callback, nint argument);
     [LibraryImport(C)] public static partial nint X509_get0_notBefore(nint certificate);

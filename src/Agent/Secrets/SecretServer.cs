@@ -16,7 +16,8 @@ public sealed class SecretServer(SecretShelf shelf) : Acceptor
     public void Listen(EventLoop loop, Address at) => loop.Listen(new ListenOptions(at, ReusePort: false, Mode: SocketMode), this);
 
     /// <inheritdoc/>
-    public override void OnAccepted(Transport transport) => _ = new Http2ServerConnection(transport, new Streams(shelf), new CodecOptions());
+    public override void OnAccepted(Transport transport) =>
+        _ = new Http2ServerConnection(transport, new Streams(shelf), new CodecOptions());
 
     private sealed class Streams(SecretShelf shelf) : RequestAcceptor
     {

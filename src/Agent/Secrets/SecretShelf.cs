@@ -5,7 +5,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Agent.Secrets;
 
-/// <summary>The secrets of one workload by the names that istiod gives them: <c>default</c>, <c>ROOTCA</c>, <c>file-cert:CERT~KEY</c>, <c>file-root:CA</c>.</summary>
+/// <summary>The secrets of one workload by the names that istiod gives them: <c>default</c>, <c>ROOTCA</c>, <c>file-cert:CERT~KEY</c>,
+/// <c>file-root:CA</c>.</summary>
 public sealed class SecretShelf
 {
     private const string Workload = "default", Roots = "ROOTCA", FilePair = "file-cert:", FileRoot = "file-root:";
@@ -35,15 +36,18 @@ public sealed class SecretShelf
     {
         if (name == Workload) return _identity.Secret is { } own ? Pair(name, own.ChainPem, own.KeyPem) : null;
         if (name == Roots) return _identity.RootsPem.Length > 0 ? Anchors(name, _identity.RootsPem) : null;
-        if (name.StartsWith(FileRoot, StringComparison.Ordinal)) return Text(name[FileRoot.Length..]) is { } roots ? Anchors(name, roots) : null;
-        if (!name.StartsWith(FilePair, StringComparison.Ordinal) || name[FilePair.Length..].Split('~') is not [var certificate, var key]) return null;
+        if (name.StartsWith(FileRoot, StringComparison.Ordinal))
+            return Text(name[FileRoot.Length..]) is { } roots ? Anchors(name, roots) : null;
+        if (!name.StartsWith(FilePair, StringComparison.Ordinal) || name[FilePair.Length..].Split('~') is not [var certificate, var key])
+            return null;
         return Text(certificate) is { } chain && Text(key) is { } secret ? Pair(name, chain, secret) : null;
     }
 
     private static Secret Pair(string name, string chain, string key) =>
         new() { Name = name, TlsCertificate = new TlsCertificate { CertificateChain = Inline(chain), PrivateKey = Inline(key) } };
 
-    private static Secret Anchors(string name, string roots) => new() { Name = name, ValidationContext = new CertificateValidationContext { TrustedCa = Inline(roots) } };
+    private static Secret Anchors(string name, string roots) =>
+        new() { Name = name, ValidationContext = new CertificateValidationContext { TrustedCa = Inline(roots) } };
 
     private static DataSource Inline(string text) => new() { InlineBytes = ByteString.CopyFromUtf8(text) };
 

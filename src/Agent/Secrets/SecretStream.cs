@@ -10,7 +10,8 @@ using Lateen.Proxy.Http;
 
 namespace Lateen.Agent.Secrets;
 
-/// <summary>One stream of secrets, in either form of xDS: names are asked for, and each is sent when it is there and whenever it has changed.</summary>
+/// <summary>One stream of secrets, in either form of xDS: names are asked for, and each is sent when it is there and whenever it has
+/// changed.</summary>
 internal sealed class SecretStream : RequestReceiver
 {
     private const string TypeUrl = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
@@ -23,7 +24,8 @@ internal sealed class SecretStream : RequestReceiver
     private long _responses;
     private bool _delta, _over;
 
-    public SecretStream(DownstreamStream stream, SecretShelf shelf) => (_stream, _shelf, _changed) = (stream, shelf, () => Send(answers: false));
+    public SecretStream(DownstreamStream stream, SecretShelf shelf) =>
+        (_stream, _shelf, _changed) = (stream, shelf, () => Send(answers: false));
 
     public override void OnRequestHead(bool end)
     {
@@ -33,7 +35,8 @@ internal sealed class SecretStream : RequestReceiver
         head.Add(KnownHeader.Status, "200"u8);
         head.Add(KnownHeader.ContentType, "application/grpc"u8);
         _stream.SendHead(head, end: false);
-        if (!_delta && !path.EndsWith("/StreamSecrets", StringComparison.Ordinal)) End(GrpcStatus.Unimplemented, "only StreamSecrets and DeltaSecrets are served");
+        if (!_delta && !path.EndsWith("/StreamSecrets", StringComparison.Ordinal))
+            End(GrpcStatus.Unimplemented, "only StreamSecrets and DeltaSecrets are served");
         else _shelf.Listen(_changed);
     }
 
@@ -99,7 +102,8 @@ internal sealed class SecretStream : RequestReceiver
         foreach ((string name, ByteString? before) in _sent.ToArray())
         {
             if (_shelf.Find(name) is not { } secret) continue;
-            // Not Any.Pack: it asks for the message's descriptor, and a sidecar that loads descriptors pays for them with a third of its start.
+            // Not Any.Pack: it asks for the message's descriptor, and a sidecar that loads descriptors pays for them with a third of its
+            // start.
             var body = new Any { TypeUrl = TypeUrl, Value = secret.ToByteString() };
             if (before == body.Value) continue;
             _sent[name] = body.Value;

@@ -5,12 +5,13 @@ using Lateen.Proxy.Net;
 namespace Lateen.Agent.Secrets;
 
 /// <summary>
-/// The workload's certificate and what it trusts: asks for the first one, renews it when half of its life is over, and goes on asking with growing waits while the authority is
-/// away. What it had stays in use meanwhile. Runs on one loop.
+/// The workload's certificate and what it trusts: asks for the first one, renews it when half of its life is over, and goes on asking with
+/// growing waits while the authority is away. What it had stays in use meanwhile. Runs on one loop.
 /// </summary>
 public sealed class WorkloadIdentity
 {
-    private const long FirstWaitMicros = 50_000, LongestLocalWaitMicros = 200_000, LongestWaitMicros = 30_000_000, LookMicros = 5_000_000, NewsAfterMicros = 5_000_000;
+    private const long FirstWaitMicros = 50_000, LongestLocalWaitMicros = 200_000, LongestWaitMicros = 30_000_000, LookMicros = 5_000_000,
+        NewsAfterMicros = 5_000_000;
     private readonly EventLoop _loop;
     private readonly IdentityOptions _options;
     private readonly string _identity;
@@ -31,7 +32,8 @@ public sealed class WorkloadIdentity
     /// <param name="authority">The way to the authority; null where there is none, and files are all there may be.</param>
     /// <param name="read">Reads a file; null where there is none.</param>
     /// <param name="say">Takes a line for the log.</param>
-    public WorkloadIdentity(EventLoop loop, IdentityOptions options, string identity, ControlPlaneDoor? authority, Func<string, string?> read, Action<string> say)
+    public WorkloadIdentity(EventLoop loop, IdentityOptions options, string identity, ControlPlaneDoor? authority,
+        Func<string, string?> read, Action<string> say)
     {
         (_loop, _options, _identity, _authority, _read, _say) = (loop, options, identity, authority, read, say);
         _renewal = new Alarm(Ask);
@@ -104,7 +106,8 @@ public sealed class WorkloadIdentity
         }
         WorkloadKey key = _asking ??= WorkloadKey.Make(_options, _identity);
         var request = new IstioCertificateRequest { Csr = key.RequestPem, ValidityDuration = (long)_options.Life.TotalSeconds };
-        List<KeyValuePair<string, string>> headers = [.. _options.Headers.Select(static h => KeyValuePair.Create(h.Key.ToLowerInvariant(), h.Value))];
+        List<KeyValuePair<string, string>> headers =
+            [.. _options.Headers.Select(static h => KeyValuePair.Create(h.Key.ToLowerInvariant(), h.Value))];
         if (Token() is { } token) headers.Add(new("authorization", "Bearer " + token));
         CertificateClient.Ask(_loop, _authority, request, headers, (chain, problem) => Take(key, chain, problem));
     }
@@ -115,13 +118,15 @@ public sealed class WorkloadIdentity
     private void Take(WorkloadKey key, IReadOnlyList<string>? chain, string problem)
     {
         if (IsMounted) return;
-        WorkloadSecret? fresh = chain is { Count: > 1 } ? WorkloadSecret.Read(string.Concat(chain.SkipLast(1).Select(static pem => pem.TrimEnd() + "\n")), key.KeyPem) : null;
+        WorkloadSecret? fresh = chain is { Count: > 1 }
+            ? WorkloadSecret.Read(string.Concat(chain.SkipLast(1).Select(static pem => pem.TrimEnd() + "\n")), key.KeyPem) : null;
         if (fresh is null)
         {
             Failed(problem.Length > 0 ? problem : "the authority's certificates can't be read");
             return;
         }
-        (Secret, _rootsOfAuthority, Problem, _said, _wait, _asking, _failingSince) = (fresh, chain![^1], "", "", FirstWaitMicros, null, null);
+        (Secret, _rootsOfAuthority, Problem, _said, _wait, _asking, _failingSince) =
+            (fresh, chain![^1], "", "", FirstWaitMicros, null, null);
         _loop.Arm(_renewal, Math.Max(LongestWaitMicros / 30, RenewalMicros(fresh)));
         Publish();
         Output();
@@ -139,7 +144,8 @@ public sealed class WorkloadIdentity
     private void Failed(string problem)
     {
         Problem = problem;
-        // Full jitter: an authority that comes back must not meet its whole mesh at once. One on this machine has but a handful to meet, and they wait to start.
+        // Full jitter: an authority that comes back must not meet its whole mesh at once. One on this machine has but a handful to meet,
+        // and they wait to start.
         _loop.Arm(_renewal, FirstWaitMicros / 2 + _loop.Chance.Below((uint)_wait));
         _wait = Math.Min(_wait * 2, _authority is { IsLocal: true } && Secret is null ? LongestLocalWaitMicros : LongestWaitMicros);
         _failingSince ??= _loop.Now;
@@ -158,7 +164,10 @@ public sealed class WorkloadIdentity
     {
         if (_options.OutputFolder.Length == 0) return;
         try { Secret!.WriteFolder(_options.OutputFolder, RootsPem); }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException) { _say($"OUTPUT_CERTS {_options.OutputFolder}: {refused.Message}"); }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            _say($"OUTPUT_CERTS {_options.OutputFolder}: {refused.Message}");
+        }
     }
 
     private sealed class Alarm(Action due) : Deadline

@@ -5,7 +5,8 @@ namespace Lateen.Agent.Secrets;
 
 /// <summary>A fresh key and the request that asks for its certificate.</summary>
 /// <param name="KeyPem">PEM of the private key (PKCS #8).</param>
-/// <param name="RequestPem">PEM of the certificate signing request, which names the identity that is hoped for; the authority knows better.</param>
+/// <param name="RequestPem">PEM of the certificate signing request, which names the identity that is hoped for; the authority knows
+/// better.</param>
 internal sealed record WorkloadKey(string KeyPem, string RequestPem)
 {
     private const int PemBytesMax = 32 << 10;
@@ -57,7 +58,8 @@ internal sealed record WorkloadKey(string KeyPem, string RequestPem)
             Check(LibCrypto.X509_REQ_set_version(request, 0));
             Check(LibCrypto.X509_REQ_set_pubkey(request, key));
             // A name that can't be written is left out: the authority writes the names.
-            if (names != 0 && LibCrypto.OPENSSL_sk_push(extensions, names) > 0) Check(LibCrypto.X509_REQ_add_extensions(request, extensions));
+            if (names != 0 && LibCrypto.OPENSSL_sk_push(extensions, names) > 0)
+                Check(LibCrypto.X509_REQ_add_extensions(request, extensions));
             if (LibCrypto.X509_REQ_sign(request, key, digest) <= 0) Check(0);
             return Pem(bio => LibCrypto.PEM_write_bio_X509_REQ(bio, request));
         }

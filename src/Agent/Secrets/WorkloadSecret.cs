@@ -14,7 +14,8 @@ public sealed record WorkloadSecret(string ChainPem, string KeyPem, DateTimeOffs
     {
         nint leaf = Leaf(chainPem);
         if (leaf == 0) return null;
-        var secret = new WorkloadSecret(chainPem, keyPem, Time(LibCrypto.X509_get0_notBefore(leaf)), Time(LibCrypto.X509_get0_notAfter(leaf)));
+        var secret = new WorkloadSecret(chainPem, keyPem, Time(LibCrypto.X509_get0_notBefore(leaf)),
+            Time(LibCrypto.X509_get0_notAfter(leaf)));
         LibCrypto.X509_free(leaf);
         return secret;
     }
@@ -49,11 +50,14 @@ public sealed record WorkloadSecret(string ChainPem, string KeyPem, DateTimeOffs
     public void WriteFolder(string folder, string rootsPem)
     {
         Directory.CreateDirectory(folder);
-        foreach ((string name, string text, UnixFileMode mode) in new[] { (KeyFile, KeyPem, Private), (ChainFile, ChainPem, Private | Readable), (RootFile, rootsPem, Private | Readable) })
+        foreach ((string name, string text, UnixFileMode mode) in new[] { (KeyFile, KeyPem, Private),
+            (ChainFile, ChainPem, Private | Readable), (RootFile, rootsPem, Private | Readable) })
         {
             string path = Path.Combine(folder, name), fresh = path + ".new";
             File.Delete(fresh);
-            using (var file = new FileStream(fresh, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode })) file.Write(Encoding.ASCII.GetBytes(text));
+            using (var file = new FileStream(fresh,
+                new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode }))
+                file.Write(Encoding.ASCII.GetBytes(text));
             File.Move(fresh, path, overwrite: true);
         }
     }
@@ -62,5 +66,6 @@ public sealed record WorkloadSecret(string ChainPem, string KeyPem, DateTimeOffs
     public const string RootFile = "root-cert.pem";
 
     private const string ChainFile = "cert-chain.pem", KeyFile = "key.pem";
-    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite, Readable = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        Readable = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 }

@@ -25,14 +25,15 @@ public sealed record TcpProbe(int Port, string Host);
 public sealed record GrpcProbe(int Port, string Service);
 
 /// <summary>
-/// The application's probes, which the injector turned to the agent (ISTIO_KUBE_APP_PROBERS): a kubelet has no certificate of the mesh and could not ask the application itself where
-/// mutual TLS is demanded. The agent asks on the same machine and hands the answer on.
+/// The application's probes, which the injector turned to the agent (ISTIO_KUBE_APP_PROBERS): a kubelet has no certificate of the mesh and
+/// could not ask the application itself where mutual TLS is demanded. The agent asks on the same machine and hands the answer on.
 /// </summary>
 public sealed partial class AppProbes : IDisposable
 {
     private const string ProberTypes = "invalid prober type, must be one of type httpGet, tcpSocket or gRPC";
     private static readonly TimeSpan TimeoutOtherwise = TimeSpan.FromSeconds(10);
-    private static readonly string[] OfConnection = ["connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te", "host"];
+    private static readonly string[] OfConnection = ["connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te",
+        "host"];
 
     private readonly Dictionary<string, AppProbe> _probes;
     private readonly string _destination;
@@ -81,10 +82,13 @@ public sealed partial class AppProbes : IDisposable
         if (!ProbePath().IsMatch(path)) return (null, $"invalid path, must be in form of regex pattern {ProbePath()}");
         var (http, tcp, grpc) = (written["httpGet"] as JsonObject, written["tcpSocket"] as JsonObject, written["grpc"] as JsonObject);
         if (new[] { http, tcp, grpc }.Count(one => one is not null) != 1) return (null, ProberTypes);
-        if ((http ?? tcp ?? grpc)!["port"] is not JsonValue value || !value.TryGetValue(out int port)) return (null, $"invalid prober config for {path}, the port must be int type");
-        TimeSpan timeout = written["timeoutSeconds"] is JsonValue told && told.TryGetValue(out int seconds) && seconds > 0 ? TimeSpan.FromSeconds(seconds) : TimeoutOtherwise;
+        if ((http ?? tcp ?? grpc)!["port"] is not JsonValue value || !value.TryGetValue(out int port))
+            return (null, $"invalid prober config for {path}, the port must be int type");
+        TimeSpan timeout = written["timeoutSeconds"] is JsonValue told && told.TryGetValue(out int seconds) && seconds > 0
+            ? TimeSpan.FromSeconds(seconds) : TimeoutOtherwise;
         return (new AppProbe(
-            http is null ? null : new HttpProbe(Text(http, "path"), port, Text(http, "scheme"), Text(http, "host")), tcp is null ? null : new TcpProbe(port, Text(tcp, "host")),
+            http is null ? null : new HttpProbe(Text(http, "path"), port, Text(http, "scheme"), Text(http, "host")), tcp is null
+                ? null : new TcpProbe(port, Text(tcp, "host")),
             grpc is null ? null : new GrpcProbe(port, Text(grpc, "service")), timeout), "");
     }
 
@@ -93,7 +97,8 @@ public sealed partial class AppProbes : IDisposable
         received.Where(header => !OfConnection.Contains(header.Name, StringComparer.OrdinalIgnoreCase)).Append(("connection", "close"));
 
     /// <summary>Whether the path is one of a probe, known or not.</summary>
-    public static bool IsProbe(string path) => path.StartsWith("/app-health/", StringComparison.Ordinal) || path.StartsWith("/app-lifecycle/", StringComparison.Ordinal);
+    public static bool IsProbe(string path) =>
+        path.StartsWith("/app-health/", StringComparison.Ordinal) || path.StartsWith("/app-lifecycle/", StringComparison.Ordinal);
 
     /// <summary>Asks the application.</summary>
     public LocalAnswer Ask(string path, IReadOnlyList<(string Name, string Value)> headers)
@@ -124,14 +129,16 @@ public sealed partial class AppProbes : IDisposable
     private LocalAnswer AskHttp(HttpProbe probe, IReadOnlyList<(string Name, string Value)> headers, CancellationToken limit)
     {
         bool isSecure = probe.Scheme.Equals("HTTPS", StringComparison.OrdinalIgnoreCase);
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"{(isSecure ? "https" : "http")}://{HostOf(probe.Host)}:{probe.Port.ToString(CultureInfo.InvariantCulture)}/{probe.Path.TrimStart('/')}")
+        using var request = new HttpRequestMessage(HttpMethod.Get,
+            $"{(isSecure ? "https" : "http")}://{HostOf(probe.Host)}:{probe.Port.ToString(CultureInfo.InvariantCulture)}/{probe.Path.TrimStart('/')}")
         {
             // Over TLS the server chooses; in the clear nothing but HTTP/1.1 can be expected.
             Version = isSecure ? HttpVersion.Version20 : HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
         foreach ((string name, string value) in Forwarded(headers)) request.Headers.TryAddWithoutValidation(name, value);
-        if (headers.FirstOrDefault(header => header.Name.Equals("host", StringComparison.OrdinalIgnoreCase)).Value is { Length: > 0 } host) request.Headers.Host = host;
+        if (headers.FirstOrDefault(header => header.Name.Equals("host", StringComparison.OrdinalIgnoreCase)).Value is { Length: > 0 } host)
+            request.Headers.Host = host;
         using HttpResponseMessage response = _http.Value.SendAsync(request, limit).GetAwaiter().GetResult();
         return Text((int)response.StatusCode, "");
     }
@@ -149,17 +156,20 @@ public sealed partial class AppProbes : IDisposable
         const byte nameField = 0x0a, statusField = 0x08, serving = 1;
         byte[] name = System.Text.Encoding.UTF8.GetBytes(probe.Service);
         byte[] message = name.Length == 0 ? [] : [nameField, .. Varint(name.Length), .. name];
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{HostOf("")}:{probe.Port.ToString(CultureInfo.InvariantCulture)}/grpc.health.v1.Health/Check")
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            $"http://{HostOf("")}:{probe.Port.ToString(CultureInfo.InvariantCulture)}/grpc.health.v1.Health/Check")
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = new ByteArrayContent([0, 0, 0, (byte)(message.Length >> 8), (byte)message.Length, .. message]) { Headers = { { "content-type", "application/grpc" } } },
+            Content = new ByteArrayContent([0, 0, 0, (byte)(message.Length >> 8), (byte)message.Length,
+                .. message]) { Headers = { { "content-type", "application/grpc" } } },
         };
         request.Headers.TryAddWithoutValidation("te", "trailers");
         using HttpResponseMessage response = _http.Value.SendAsync(request, limit).GetAwaiter().GetResult();
         using var body = new MemoryStream();
         response.Content.ReadAsStream(limit).CopyTo(body);
-        bool isServing = response.TrailingHeaders.TryGetValues("grpc-status", out var status) && status.First() == "0" && body.ToArray() is [0, 0, 0, 0, 2, statusField, serving];
+        bool isServing = response.TrailingHeaders.TryGetValues("grpc-status", out var status) && status.First() == "0"
+            && body.ToArray() is [0, 0, 0, 0, 2, statusField, serving];
         return isServing ? Text(200, "") : Text(500, "the application's health service does not say that it serves\n");
     }
 
@@ -172,7 +182,8 @@ public sealed partial class AppProbes : IDisposable
 
     private string HostOf(string written) => written.Length > 0 ? written : _destination;
 
-    private static string Text(JsonObject probe, string name) => probe[name]?.GetValueKind() == JsonValueKind.String ? probe[name]!.GetValue<string>() : "";
+    private static string Text(JsonObject probe, string name) =>
+        probe[name]?.GetValueKind() == JsonValueKind.String ? probe[name]!.GetValue<string>() : "";
 
     private static LocalAnswer Text(int status, string text) => new(status, "text/plain", text);
 

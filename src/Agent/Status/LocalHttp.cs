@@ -20,9 +20,15 @@ public static class LocalHttp
     {
         try
         {
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = timeoutMs, SendTimeout = timeoutMs };
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+            {
+                ReceiveTimeout = timeoutMs,
+                SendTimeout = timeoutMs,
+            };
             socket.Connect(IPAddress.Parse(address), port);
-            socket.Send(Encoding.ASCII.GetBytes($"{method} {path} HTTP/1.1\r\nhost: {address}:{port}\r\nconnection: close\r\n{(method == "POST" ? "content-length: 0\r\n" : "")}\r\n"));
+            socket.Send(Encoding.ASCII.GetBytes(
+                $"{method} {path} HTTP/1.1\r\nhost: {address}:{port}\r\nconnection: "
+                + $"close\r\n{(method == "POST" ? "content-length: 0\r\n" : "")}\r\n"));
             var bytes = new MemoryStream();
             byte[] buffer = new byte[16 << 10];
             for (int count; bytes.Length < BodyBytesMax && (count = socket.Receive(buffer)) > 0;) bytes.Write(buffer, 0, count);
@@ -39,10 +45,12 @@ public static class LocalHttp
         int end = bytes.IndexOf("\r\n\r\n"u8);
         if (end < 0) return null;
         string[] head = Encoding.Latin1.GetString(bytes[..end]).Split("\r\n");
-        string Header(string name) => head.FirstOrDefault(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))?[(name.Length + 1)..].Trim() ?? "";
+        string Header(string name) =>
+            head.FirstOrDefault(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))?[(name.Length + 1)..].Trim() ?? "";
         ReadOnlySpan<byte> body = bytes[(end + 4)..];
         string text = Header("transfer-encoding") == "chunked" ? Unchunked(body) : Encoding.UTF8.GetString(body);
-        return head[0].Split(' ') is [_, var status, ..] ? new LocalAnswer(int.Parse(status, CultureInfo.InvariantCulture), Header("content-type"), text) : null;
+        return head[0].Split(' ') is [_, var status, ..]
+            ? new LocalAnswer(int.Parse(status, CultureInfo.InvariantCulture), Header("content-type"), text) : null;
     }
 
     private static string Unchunked(ReadOnlySpan<byte> body)
@@ -50,7 +58,8 @@ public static class LocalHttp
         var text = new MemoryStream();
         while (body.IndexOf("\r\n"u8) is > 0 and var line)
         {
-            int length = int.Parse(Encoding.ASCII.GetString(body[..line]).Split(';')[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            int length = int.Parse(Encoding.ASCII.GetString(body[..line]).Split(';')[0], NumberStyles.HexNumber,
+                CultureInfo.InvariantCulture);
             if (length == 0 || length > body.Length - line - 2) break;
             text.Write(body.Slice(line + 2, length));
             body = body[Math.Min(body.Length, line + 2 + length + 2)..];

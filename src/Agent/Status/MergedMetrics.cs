@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Lateen.Agent.Status;
 
-/// <summary>The agent's own metrics, the proxy's, and those of the application where its annotations tell of any, one after the other.</summary>
+/// <summary>The agent's own metrics, the proxy's, and those of the application where its annotations tell of any, one after the
+/// other.</summary>
 public static class MergedMetrics
 {
     private static readonly DateTime Started = DateTime.UtcNow;
@@ -17,14 +18,19 @@ public static class MergedMetrics
     {
         Interlocked.Increment(ref _scrapes);
         LocalAnswer? proxy = LocalHttp.Ask("GET", options.LocalAddress, options.MetricsPort, "/stats/prometheus");
-        List<string> applications = [.. Application().Select(target => Told(LocalHttp.Ask("GET", options.Program ?? "127.0.0.1", int.Parse(target.Port, CultureInfo.InvariantCulture), target.Path)))];
+        List<string> applications = [.. Application()
+            .Select(
+                target => Told(LocalHttp.Ask("GET", options.Program ?? "127.0.0.1", int.Parse(target.Port, CultureInfo.InvariantCulture),
+                    target.Path)))];
         string format = applications.Count > 0 ? MetricsFormat.Of(accept) : MetricsFormat.Plain;
         string version = format == MetricsFormat.OpenMetrics ? "1.0.0" : "0.0.4";
         string text = Merge(Own(), Told(proxy), applications);
-        return new LocalAnswer(200, $"{format}; version={version}; charset=utf-8", format == MetricsFormat.OpenMetrics ? text + "# EOF\n" : text);
+        return new LocalAnswer(200, $"{format}; version={version}; charset=utf-8",
+            format == MetricsFormat.OpenMetrics ? text + "# EOF\n" : text);
     }
 
-    /// <summary>Puts texts one after the other. The same name in two of them is left to who reads it: nobody here could say which is right.</summary>
+    /// <summary>Puts texts one after the other. The same name in two of them is left to who reads it: nobody here could say which is
+    /// right.</summary>
     public static string Merge(string own, string proxy, IEnumerable<string> applications)
     {
         var text = new StringBuilder();
@@ -40,7 +46,8 @@ public static class MergedMetrics
         Counter(text, "istio_agent_scrapes_total", "The total number of scrapes.", Interlocked.Read(ref _scrapes));
         Counter(text, "istio_agent_scrape_failures_total", "The total number of failed scrapes.", Interlocked.Read(ref _failures));
         Gauge(text, "istio_agent_process_resident_memory_bytes", "Resident memory size in bytes.", process.WorkingSet64);
-        Gauge(text, "istio_agent_process_start_time_seconds", "Start time of the process since unix epoch in seconds.", (Started - DateTime.UnixEpoch).TotalSeconds);
+        Gauge(text, "istio_agent_process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
+            (Started - DateTime.UnixEpoch).TotalSeconds);
         Gauge(text, "istio_agent_uptime_seconds", "Seconds since the agent started.", (DateTime.UtcNow - Started).TotalSeconds);
         return text.ToString();
     }
@@ -68,5 +75,6 @@ public static class MergedMetrics
     }
 
     private static IReadOnlyList<ScrapeTarget> Application() =>
-        Environment.GetEnvironmentVariable("ISTIO_PROMETHEUS_ANNOTATIONS") is { Length: > 0 } said && ScrapeTargets.Read(said).Targets is { Scrape: true } told ? told.Targets : [];
+        Environment.GetEnvironmentVariable("ISTIO_PROMETHEUS_ANNOTATIONS") is { Length: > 0 } said
+            && ScrapeTargets.Read(said).Targets is { Scrape: true } told ? told.Targets : [];
 }

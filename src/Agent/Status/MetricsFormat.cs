@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Lateen.Agent.Status;
 
-/// <summary>The format of merged metrics. Texts of several sources can be put one after the other; the binary format can't, so it is never chosen.</summary>
+/// <summary>The format of merged metrics. Texts of several sources can be put one after the other; the binary format can't, so it is never
+/// chosen.</summary>
 public static class MetricsFormat
 {
     /// <summary>OpenMetrics.</summary>
@@ -20,7 +21,8 @@ public static class MetricsFormat
             string[] parts = range.Split(';', StringSplitOptions.TrimEntries);
             if (parts[0] is not (OpenMetrics or Plain)) continue;
             string? written = parts.FirstOrDefault(part => part.StartsWith("q=", StringComparison.Ordinal))?[2..];
-            double quality = written is null ? 1 : double.TryParse(written, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double q) ? q : 0;
+            double quality = written is null
+                ? 1 : double.TryParse(written, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double q) ? q : 0;
             if (quality > bestQuality) (best, bestQuality) = (parts[0], quality);
         }
         return best;

@@ -32,7 +32,8 @@ public sealed record ScrapeTargets(bool Scrape, string Port, IReadOnlyList<Scrap
             return (null, $"failed to decode prometheus annotations: {malformed.Message}");
         }
         if (root is null) return (null, "failed to decode prometheus annotations: they are no object");
-        List<ScrapeTarget> targets = [.. (root["targets"] as JsonArray ?? []).OfType<JsonObject>().Select(target => new ScrapeTarget(Text(target, "port", PortOtherwise), Text(target, "path", PathOtherwise)))];
+        List<ScrapeTarget> targets = [.. (root["targets"] as JsonArray ?? []).OfType<JsonObject>()
+            .Select(target => new ScrapeTarget(Text(target, "port", PortOtherwise), Text(target, "path", PathOtherwise)))];
         string port = Text(root, "port", targets.Count > 0 ? targets[0].Port : PortOtherwise);
         if (targets.Count == 0) targets.Add(new ScrapeTarget(port, Text(root, "path", PathOtherwise)));
         foreach (ScrapeTarget target in targets)
@@ -51,7 +52,8 @@ public sealed record ScrapeTargets(bool Scrape, string Port, IReadOnlyList<Scrap
         {
             int colon = part.IndexOf(':', StringComparison.Ordinal);
             string port = colon < 0 ? part : part[..colon], path = colon < 0 ? "" : part[(colon + 1)..];
-            if (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number is 0 or > 65535) return ([], $"\"{part}\" names no port");
+            if (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number is 0 or > 65535)
+                return ([], $"\"{part}\" names no port");
             targets.Add(new ScrapeTarget(port, path.Length > 0 ? path : PathOtherwise));
         }
         return (targets, "");
@@ -60,8 +62,11 @@ public sealed record ScrapeTargets(bool Scrape, string Port, IReadOnlyList<Scrap
     private static string? Problem(string port)
     {
         if (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int number)) return $"\"{port}\" is no port";
-        return Reserved.Contains(number) ? $"invalid prometheus scrape configuration: port {number} is one of the agent's or the proxy's own, which may lead to a recursive loop" : null;
+        return Reserved.Contains(number)
+            ? $"invalid prometheus scrape configuration: port {number} is one of the agent's or the proxy's own, which may lead to a "
+                + $"recursive loop" : null;
     }
 
-    private static string Text(JsonObject from, string name, string otherwise) => from[name]?.ToString() is { Length: > 0 } text ? text : otherwise;
+    private static string Text(JsonObject from, string name, string otherwise) =>
+        from[name]?.ToString() is { Length: > 0 } text ? text : otherwise;
 }

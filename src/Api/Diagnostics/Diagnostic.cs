@@ -15,7 +15,8 @@ public enum DiagnosticLevel
     Error,
 }
 
-/// <summary>A stable code with the title that docs/codes lists and the advice that every diagnostic of the code carries unless it has better.</summary>
+/// <summary>A stable code with the title that docs/codes lists and the advice that every diagnostic of the code carries unless it has
+/// better.</summary>
 /// <param name="Id">Like <c>LTN1010</c>.</param>
 /// <param name="Level">The usual level; one diagnostic may differ.</param>
 /// <param name="Title">What the code means, in one line.</param>

@@ -5,7 +5,8 @@ namespace Lateen.Api.Documents;
 /// <summary>Reads a text that holds YAML documents or one JSON value.</summary>
 public static class DocumentReader
 {
-    /// <summary>Every document of the text that could be read. What could not is told in <paramref name="diagnostics"/>, and does not keep the others out.</summary>
+    /// <summary>Every document of the text that could be read. What could not is told in <paramref name="diagnostics"/>, and does not keep
+    /// the others out.</summary>
     /// <param name="text">The whole text; a byte order mark is skipped.</param>
     /// <param name="file">Its name for diagnostics; may be empty.</param>
     /// <param name="diagnostics">Where mistakes go.</param>
@@ -15,7 +16,8 @@ public static class DocumentReader
         limits ??= DocumentLimits.Default;
         if (text.Length > limits.CharsMax)
         {
-            diagnostics.Add(DocumentCodes.TooLarge, new SourcePosition(file, 1, 1), "", $"the text has {text.Length} characters; {limits.CharsMax} are allowed");
+            diagnostics.Add(DocumentCodes.TooLarge, new SourcePosition(file, 1, 1), "",
+                $"the text has {text.Length} characters; {limits.CharsMax} are allowed");
             return [];
         }
 
@@ -27,7 +29,8 @@ public static class DocumentReader
     public static Node? ReadSingle(string text, string file, DiagnosticBag diagnostics, DocumentLimits? limits = null) =>
         Read(text, file, diagnostics, limits) is [var first, ..] ? first.Root : null;
 
-    /// <summary>Flow YAML begins like JSON, so the text is tried as JSON first; the mistake told is that of the form it resembles more.</summary>
+    /// <summary>Flow YAML begins like JSON, so the text is tried as JSON first; the mistake told is that of the form it resembles
+    /// more.</summary>
     private static IReadOnlyList<Document> ReadJson(string text, string file, DiagnosticBag diagnostics, DocumentLimits limits)
     {
         var jsonMistakes = new DiagnosticBag();
@@ -83,8 +86,8 @@ public static class DocumentReader
     }
 
     /// <summary>
-    /// The parts between lines that begin with <c>---</c> or <c>...</c>. YAML 1.2 (9.1.2) forbids those at the start of a line of content, so
-    /// splitting before parsing is safe, and a mistake in one document leaves the others readable.
+    /// The parts between lines that begin with <c>---</c> or <c>...</c>. YAML 1.2 (9.1.2) forbids those at the start of a line of content,
+    /// so splitting before parsing is safe, and a mistake in one document leaves the others readable.
     /// </summary>
     private static IEnumerable<(int Start, int Length, int FirstLine)> Split(string text)
     {
@@ -105,7 +108,8 @@ public static class DocumentReader
         yield return (start, text.Length - start, firstLine);
     }
 
-    /// <summary>Whether the line separates documents; <paramref name="contentAfter"/> when it carries content of the next one (<c>--- {a: b}</c>).</summary>
+    /// <summary>Whether the line separates documents; <paramref name="contentAfter"/> when it carries content of the next one (<c>--- {a:
+    /// b}</c>).</summary>
     private static bool IsMarker(ReadOnlySpan<char> line, out bool contentAfter)
     {
         contentAfter = false;

@@ -40,7 +40,8 @@ internal ref struct JsonNodes
             // Depth is the one limit that the reader itself enforces; it cannot be told apart but by how deep we are.
             var place = new SourcePosition(file, (int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1);
             var isDepth = nodes._reader.CurrentDepth >= limits.DepthMax;
-            diagnostics.Add(isDepth ? DocumentCodes.TooLarge : DocumentCodes.Syntax, place, "", isDepth ? $"nested deeper than {limits.DepthMax}" : Reason(e));
+            diagnostics.Add(isDepth ? DocumentCodes.TooLarge : DocumentCodes.Syntax, place, "",
+                isDepth ? $"nested deeper than {limits.DepthMax}" : Reason(e));
             return null;
         }
         catch (InvalidOperationException)
@@ -55,7 +56,8 @@ internal ref struct JsonNodes
     {
         if (depth > _limits.DepthMax || ++_nodes > _limits.NodesMax)
         {
-            Add(DocumentCodes.TooLarge, depth > _limits.DepthMax ? $"nested deeper than {_limits.DepthMax}" : $"more than {_limits.NodesMax} nodes");
+            Add(DocumentCodes.TooLarge,
+                depth > _limits.DepthMax ? $"nested deeper than {_limits.DepthMax}" : $"more than {_limits.NodesMax} nodes");
             return null;
         }
 
@@ -103,7 +105,8 @@ internal ref struct JsonNodes
             seen ??= [];
             if (!seen.Add(name))
             {
-                _diagnostics.Add(DocumentCodes.DuplicateKey, new SourcePosition(_file, nameLine, nameColumn), name, $"the key \"{name}\" occurs twice");
+                _diagnostics.Add(DocumentCodes.DuplicateKey, new SourcePosition(_file, nameLine, nameColumn), name,
+                    $"the key \"{name}\" occurs twice");
                 continue;
             }
 

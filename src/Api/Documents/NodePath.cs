@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Lateen.Api.Documents;
 
-/// <summary>Paths into a tree, like <c>spec.http[3].headers["x.y"]</c>: the form that diagnostics carry and that finds a place again.</summary>
+/// <summary>Paths into a tree, like <c>spec.http[3].headers["x.y"]</c>: the form that diagnostics carry and that finds a place
+/// again.</summary>
 public static class NodePath
 {
     /// <summary>The path of the segments; a segment without name is an index. Names that hold dots or brackets are quoted.</summary>
@@ -14,7 +15,8 @@ public static class NodePath
         foreach (var (name, index) in segments)
         {
             if (name is null) path.Append('[').Append(index.ToString(CultureInfo.InvariantCulture)).Append(']');
-            else if (!first && name.AsSpan().ContainsAny(".[]\"")) path.Append("[\"").Append(name.Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\"]");
+            else if (!first && name.AsSpan().ContainsAny(".[]\""))
+                path.Append("[\"").Append(name.Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\"]");
             else path.Append(path.Length > 0 ? "." : "").Append(name);
             first = false;
         }
@@ -22,7 +24,8 @@ public static class NodePath
         return path.ToString();
     }
 
-    /// <summary>The deepest node on the way to <paramref name="path"/>: the node itself, or what is left of the way when a part is not written.</summary>
+    /// <summary>The deepest node on the way to <paramref name="path"/>: the node itself, or what is left of the way when a part is not
+    /// written.</summary>
     public static (int Line, int Column) Locate(Node root, string path)
     {
         var (node, line, column) = (root, root.Line, root.Column);
@@ -67,7 +70,8 @@ public static class NodePath
         foreach (var member in mapping.Members)
         {
             // A path names fields in lowerCamelCase; the file may have the original name.
-            if (member.Name == name || (member.Name.Contains('_') && member.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase))) return member;
+            if (member.Name == name || (member.Name.Contains('_')
+                && member.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase))) return member;
         }
 
         return null;
@@ -97,7 +101,8 @@ public static class NodePath
             {
                 var end = path.IndexOf(']', at);
                 end = end < 0 ? path.Length : end;
-                yield return (null, int.TryParse(path.AsSpan(at + 1, end - at - 1), CultureInfo.InvariantCulture, out var index) ? index : int.MaxValue);
+                yield return (null, int.TryParse(path.AsSpan(at + 1, end - at - 1), CultureInfo.InvariantCulture, out var index)
+                    ? index : int.MaxValue);
                 at = Math.Min(path.Length, end + 1);
             }
         }

@@ -15,7 +15,8 @@ public static class NodeText
     public static string ToJson(Node node, bool indented, int indentSize = 2)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = indented, IndentSize = indentSize, Encoder = Quoting.Encoder, MaxDepth = 1000 }))
+        using (var writer = new Utf8JsonWriter(buffer,
+            new JsonWriterOptions { Indented = indented, IndentSize = indentSize, Encoder = Quoting.Encoder, MaxDepth = 1000 }))
         {
             Json(node, writer);
         }
@@ -66,7 +67,8 @@ public static class NodeText
     /// <summary>YAML allows <c>.5</c> and <c>1.</c>; JSON does not.</summary>
     private static string JsonNumber(string value)
     {
-        if (value.StartsWith('.') || value.StartsWith("-.", StringComparison.Ordinal)) value = value.Replace(".", "0.", StringComparison.Ordinal);
+        if (value.StartsWith('.') || value.StartsWith("-.", StringComparison.Ordinal))
+            value = value.Replace(".", "0.", StringComparison.Ordinal);
         return value.EndsWith('.') ? value + "0" : value;
     }
 
@@ -134,7 +136,8 @@ public static class NodeText
 
     /// <summary>Whether the text can be written as a literal block without a change.</summary>
     private static bool IsBlockText(string value) =>
-        value.Contains('\n') && !value.StartsWith('\n') && !value.StartsWith(' ') && !value.EndsWith("\n\n", StringComparison.Ordinal) && value != "\n"
+        value.Contains('\n') && !value.StartsWith('\n') && !value.StartsWith(' ') && !value.EndsWith("\n\n", StringComparison.Ordinal)
+            && value != "\n"
         && !value.Any(c => (c < ' ' && c != '\n') || c is '\u007f' or '\u0085' or '\u2028' or '\u2029' or '\ufeff' || char.IsSurrogate(c))
         && !value.Split('\n').Any(line => line.Length > 0 && string.IsNullOrWhiteSpace(line));
 
@@ -146,7 +149,8 @@ public static class NodeText
             && !value.AsSpan().ContainsAnyExcept(PlainChars)
             && YamlScalars.Resolve(value) == ScalarKind.Text
             && !value.StartsWith("...", StringComparison.Ordinal)
-            && value is not ("y" or "Y" or "n" or "N" or "yes" or "Yes" or "YES" or "no" or "No" or "NO" or "on" or "On" or "ON" or "off" or "Off" or "OFF")
+            && value is not ("y" or "Y" or "n" or "N" or "yes" or "Yes" or "YES" or "no" or "No" or "NO" or "on" or "On" or "ON" or "off"
+                or "Off" or "OFF")
             && !LooksLikeTime(value);
         return isPlain ? value : JsonSerializer.Serialize(value, Quoting);
     }

@@ -4,7 +4,8 @@ using YamlDotNet.Core.Events;
 
 namespace Lateen.Api.Documents;
 
-/// <summary>One YAML document to nodes, from the parser's events: anchors, aliases and merge keys are resolved, and bounded by their expansion.</summary>
+/// <summary>One YAML document to nodes, from the parser's events: anchors, aliases and merge keys are resolved, and bounded by their
+/// expansion.</summary>
 internal sealed class YamlNodes
 {
     private readonly record struct Anchored(Node Node, long Weight);
@@ -37,7 +38,8 @@ internal sealed class YamlNodes
             nodes.Add(DocumentCodes.Syntax, e.Start, "not YAML: " + (e.InnerException?.Message ?? e.Message).TrimEnd('.'));
             return null;
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or IndexOutOfRangeException or FormatException or OverflowException)
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or IndexOutOfRangeException or FormatException
+            or OverflowException)
         {
             // The scanner lets some of these out for malformed escapes and directives.
             nodes.Add(DocumentCodes.Syntax, Mark.Empty, "not YAML: " + e.Message);
@@ -59,20 +61,23 @@ internal sealed class YamlNodes
         return root is ScalarNode { Kind: ScalarKind.Null } ? null : root;
     }
 
-    /// <summary>The next node, or null once a bound was crossed. <paramref name="weight"/> is its number of nodes with aliases expanded.</summary>
+    /// <summary>The next node, or null once a bound was crossed. <paramref name="weight"/> is its number of nodes with aliases
+    /// expanded.</summary>
     private Node? Value(int depth, out long weight)
     {
         weight = 1;
         if (depth > _limits.DepthMax || ++_nodes > _limits.NodesMax)
         {
             var mark = _parser.Current?.Start ?? Mark.Empty;
-            Add(DocumentCodes.TooLarge, mark, depth > _limits.DepthMax ? $"nested deeper than {_limits.DepthMax}" : $"more than {_limits.NodesMax} nodes");
+            Add(DocumentCodes.TooLarge, mark,
+                depth > _limits.DepthMax ? $"nested deeper than {_limits.DepthMax}" : $"more than {_limits.NodesMax} nodes");
             return null;
         }
 
         if (_parser.TryConsume<Scalar>(out var scalar)) return Remember(scalar.Anchor, ScalarOf(scalar), 1);
         if (_parser.TryConsume<AnchorAlias>(out var alias)) return Alias(alias, out weight);
-        if (_parser.TryConsume<SequenceStart>(out var sequence)) return Remember(sequence.Anchor, Sequence(sequence, depth, ref weight), weight);
+        if (_parser.TryConsume<SequenceStart>(out var sequence))
+            return Remember(sequence.Anchor, Sequence(sequence, depth, ref weight), weight);
         var mapping = _parser.Consume<MappingStart>();
         return Remember(mapping.Anchor, Mapping(mapping, depth, ref weight), weight);
     }
@@ -139,14 +144,16 @@ internal sealed class YamlNodes
 
             if (isPlain && scalar.Value == "<<") merges.Add(value);
             else if (seen.Add(scalar.Value)) members.Add(new NodeMember(scalar.Value, value, key.Line, key.Column));
-            else _diagnostics.Add(DocumentCodes.DuplicateKey, new SourcePosition(_file, key.Line, key.Column), scalar.Value, $"the key \"{scalar.Value}\" occurs twice");
+            else _diagnostics.Add(DocumentCodes.DuplicateKey, new SourcePosition(_file, key.Line, key.Column), scalar.Value,
+                $"the key \"{scalar.Value}\" occurs twice");
         }
 
         foreach (var merge in merges) Merge(merge, members, seen);
         return new MappingNode(members, Line(start.Start), (int)start.Start.Column);
     }
 
-    /// <summary>The merge key of YAML 1.1: what is written in the object itself wins over what is merged, the earlier merge over the later.</summary>
+    /// <summary>The merge key of YAML 1.1: what is written in the object itself wins over what is merged, the earlier merge over the
+    /// later.</summary>
     private void Merge(Node merge, List<NodeMember> members, HashSet<string> seen)
     {
         var sources = merge is SequenceNode list ? list.Items : [merge];
@@ -176,5 +183,6 @@ internal sealed class YamlNodes
     private void Add(DiagnosticCode code, Mark mark, string text) =>
         _diagnostics.Add(code, new SourcePosition(_file, Math.Max(1, Line(mark)), (int)mark.Column), "", text);
 
-    private void Add(DiagnosticCode code, Node node, string text) => _diagnostics.Add(code, new SourcePosition(_file, node.Line, node.Column), "", text);
+    private void Add(DiagnosticCode code, Node node, string text) =>
+        _diagnostics.Add(code, new SourcePosition(_file, node.Line, node.Column), "", text);
 }

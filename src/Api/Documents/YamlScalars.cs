@@ -3,7 +3,8 @@ using System.Globalization;
 
 namespace Lateen.Api.Documents;
 
-/// <summary>What a YAML scalar without quotes means: the core schema of YAML 1.2 (10.3.2), with yes/no/on/off left as texts as in 1.2.</summary>
+/// <summary>What a YAML scalar without quotes means: the core schema of YAML 1.2 (10.3.2), with yes/no/on/off left as texts as in
+/// 1.2.</summary>
 internal static class YamlScalars
 {
     private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdefABCDEF");

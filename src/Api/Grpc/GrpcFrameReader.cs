@@ -14,11 +14,13 @@ public enum GrpcFrameResult
     /// <summary>The message is longer than allowed: RESOURCE_EXHAUSTED. The reader is of no more use.</summary>
     TooLarge,
 
-    /// <summary>The message is compressed, which was never agreed to, or its flag is none: INTERNAL. The reader is of no more use.</summary>
+    /// <summary>The message is compressed, which was never agreed to, or its flag is none: INTERNAL. The reader is of no more
+    /// use.</summary>
     Compressed,
 }
 
-/// <summary>Cuts a stream of bytes into messages. Bytes come in any portions; a message that lies whole in one portion is not copied.</summary>
+/// <summary>Cuts a stream of bytes into messages. Bytes come in any portions; a message that lies whole in one portion is not
+/// copied.</summary>
 /// <param name="messageBytesMax">The longest message accepted.</param>
 public sealed class GrpcFrameReader(int messageBytesMax)
 {
@@ -70,11 +72,13 @@ public sealed class GrpcFrameReader(int messageBytesMax)
         return prefix[0] != 0 ? GrpcFrameResult.Compressed : length > messageBytesMax ? GrpcFrameResult.TooLarge : GrpcFrameResult.Message;
     }
 
-    /// <summary>Moves bytes over until <paramref name="wanted"/> are held. The buffer grows with what arrives, not with what a prefix promises.</summary>
+    /// <summary>Moves bytes over until <paramref name="wanted"/> are held. The buffer grows with what arrives, not with what a prefix
+    /// promises.</summary>
     private void Take(ref ReadOnlySpan<byte> input, int wanted)
     {
         var taken = Math.Min(Math.Max(wanted - _count, 0), input.Length);
-        if (_count + taken > _partial.Length) Array.Resize(ref _partial, Math.Max(_count + taken, Math.Min(wanted, Math.Max(256, _partial.Length * 2))));
+        if (_count + taken > _partial.Length)
+            Array.Resize(ref _partial, Math.Max(_count + taken, Math.Min(wanted, Math.Max(256, _partial.Length * 2))));
         input[..taken].CopyTo(_partial.AsSpan(_count));
         _count += taken;
         input = input[taken..];

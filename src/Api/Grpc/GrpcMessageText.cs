@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Lateen.Api.Grpc;
 
-/// <summary>The value of the header grpc-message: UTF-8 in which all but printable ASCII, and the percent sign, is written as %XX (PROTOCOL-HTTP2.md, Responses).</summary>
+/// <summary>The value of the header grpc-message: UTF-8 in which all but printable ASCII, and the percent sign, is written as %XX
+/// (PROTOCOL-HTTP2.md, Responses).</summary>
 public static class GrpcMessageText
 {
     public static string Encode(string text)

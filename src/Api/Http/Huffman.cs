@@ -1,8 +1,10 @@
 namespace Lateen.Api.Http;
 
 /// <summary>
-/// The Huffman code of HPACK. Decoding takes four bits a step through a table of states (the inner nodes of the code's tree); encoding collects bits in a word.
-/// Padding may be longer than seven bits, as Envoy's decoder allows: it says nothing, so refusing it protects nobody; a full EOS or other padding is refused.
+/// The Huffman code of HPACK. Decoding takes four bits a step through a table of states (the inner nodes of the code's tree); encoding
+/// collects bits in a word.
+/// Padding may be longer than seven bits, as Envoy's decoder allows: it says nothing, so refusing it protects nobody; a full EOS or other
+/// padding is refused.
 /// </summary>
 public static class Huffman
 {
@@ -16,7 +18,8 @@ public static class Huffman
 
     private static readonly Step[] Steps = MakeSteps();
 
-    /// <summary>Decodes into <paramref name="to"/>, which must hold 8/5 of the input. The result is the length; -1 where the text is malformed.</summary>
+    /// <summary>Decodes into <paramref name="to"/>, which must hold 8/5 of the input. The result is the length; -1 where the text is
+    /// malformed.</summary>
     public static int Decode(ReadOnlySpan<byte> from, Span<byte> to)
     {
         Step[] steps = Steps;
@@ -70,7 +73,8 @@ public static class Huffman
         return at;
     }
 
-    // Inner nodes are numbered from the root (0); a child below zero is the leaf of symbol -1 - child; EOS and what lies beyond it is missing.
+    // Inner nodes are numbered from the root (0); a child below zero is the leaf of symbol -1 - child; EOS and what lies beyond it is
+    // missing.
     private static Step[] MakeSteps()
     {
         int[][] nodes = MakeTree(out int count);

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Lateen.Api.Names;
 
-/// <summary>The name of a cluster: <c>outbound|9080|v1|reviews.default.svc.cluster.local</c>, or the same as an SNI: <c>outbound_.9080_.v1_.reviews…</c>.</summary>
+/// <summary>The name of a cluster: <c>outbound|9080|v1|reviews.default.svc.cluster.local</c>, or the same as an SNI:
+/// <c>outbound_.9080_.v1_.reviews…</c>.</summary>
 public readonly record struct ClusterName(string Direction, int Port, string Subset, string Host)
 {
     public override string ToString() => $"{Direction}|{Port.ToString(CultureInfo.InvariantCulture)}|{Subset}|{Host}";

@@ -34,7 +34,8 @@ public static class HostNames
         return byStar != 0 ? byStar : byLength != 0 ? byLength : string.CompareOrdinal(a, b);
     }
 
-    /// <summary>Whether <paramref name="a"/> comes first; equal names do not come before each other, except that nothing is before an empty one.</summary>
+    /// <summary>Whether <paramref name="a"/> comes first; equal names do not come before each other, except that nothing is before an empty
+    /// one.</summary>
     public static bool IsMoreSpecific(string a, string b) => b.Length == 0 || CompareSpecificity(a, b) < 0;
 
     /// <summary>The names, the most specific first.</summary>
@@ -45,7 +46,8 @@ public static class HostNames
         return sorted;
     }
 
-    /// <summary>The most specific of the candidates that covers <paramref name="name"/>; a name with star is covered only by a candidate that covers all of it.</summary>
+    /// <summary>The most specific of the candidates that covers <paramref name="name"/>; a name with star is covered only by a candidate
+    /// that covers all of it.</summary>
     public static string? MostSpecificMatch(string name, IEnumerable<string> candidates)
     {
         var best = (string?)null;
@@ -87,7 +89,8 @@ public static class HostNames
         return found;
     }
 
-    /// <summary>A name without a dot belongs to the namespace of the object that writes it; addresses, stars and names with a dot stay.</summary>
+    /// <summary>A name without a dot belongs to the namespace of the object that writes it; addresses, stars and names with a dot
+    /// stay.</summary>
     /// <param name="name">As written.</param>
     /// <param name="ns">The namespace of the object; may be empty.</param>
     /// <param name="domain">The cluster's domain, like <c>cluster.local</c>; may be empty.</param>
@@ -97,7 +100,8 @@ public static class HostNames
         return name + (ns.Length > 0 ? "." + ns : "") + (domain.Length > 0 ? ".svc." + domain : "");
     }
 
-    /// <summary>Whether <c>scope/host</c> is visible from a namespace: <c>*</c> everywhere, <c>.</c> where the host's own namespace (its second label) is.</summary>
+    /// <summary>Whether <c>scope/host</c> is visible from a namespace: <c>*</c> everywhere, <c>.</c> where the host's own namespace (its
+    /// second label) is.</summary>
     public static bool IsInScope(string scopedHost, string ns)
     {
         var slash = scopedHost.IndexOf('/', StringComparison.Ordinal);
@@ -106,12 +110,14 @@ public static class HostNames
         return scope == "*" || scope == ns || (scope == "." && labels.Length > 1 && labels[1] == ns);
     }
 
-    /// <summary>The namespaces of a list with commas, as in the annotation networking.istio.io/exportTo: empty is everywhere, a dot the own namespace.</summary>
+    /// <summary>The namespaces of a list with commas, as in the annotation networking.istio.io/exportTo: empty is everywhere, a dot the own
+    /// namespace.</summary>
     public static IReadOnlyList<string> ExportedTo(string annotation, string ns)
     {
         var parts = annotation.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         return parts.Length == 0 ? ["*"] : parts.Select(p => p == "." ? ns : p).ToArray();
     }
 
-    private static bool EndsWith(string name, string wildcard) => name.AsSpan(IsWildcard(name) ? 1 : 0).EndsWith(wildcard.AsSpan(1), StringComparison.Ordinal);
+    private static bool EndsWith(string name, string wildcard) =>
+        name.AsSpan(IsWildcard(name) ? 1 : 0).EndsWith(wildcard.AsSpan(1), StringComparison.Ordinal);
 }

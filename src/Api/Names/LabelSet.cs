@@ -3,8 +3,10 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Lateen.Api.Names;
 
-/// <summary>Labels, or annotations, of an object. Immutable, and as small as they are: a mesh has ten thousands of such sets of half a dozen each.</summary>
-/// <remarks>Texts in the order of their keys, one after another; looked up by walking where they are few. A hash table of the same takes five times the memory.</remarks>
+/// <summary>Labels, or annotations, of an object. Immutable, and as small as they are: a mesh has ten thousands of such sets of half a
+/// dozen each.</summary>
+/// <remarks>Texts in the order of their keys, one after another; looked up by walking where they are few. A hash table of the same takes
+/// five times the memory.</remarks>
 public sealed class LabelSet : IReadOnlyDictionary<string, string>
 {
     /// <summary>No labels.</summary>

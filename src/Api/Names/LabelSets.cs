@@ -29,16 +29,19 @@ public static class LabelSets
     }
 
     /// <summary>The same over the map of a message, which is both kinds of dictionary.</summary>
-    public static bool IsSubset(IEnumerable<KeyValuePair<string, string>>? part, Google.Protobuf.Collections.MapField<string, string> whole) =>
+    public static bool IsSubset(IEnumerable<KeyValuePair<string, string>>? part,
+        Google.Protobuf.Collections.MapField<string, string> whole) =>
         IsSubset(part, (IDictionary<string, string>)whole);
 
-    /// <summary>Whether a selector selects the labels; an empty selector selects nothing (a Service without one has no endpoints of its own).</summary>
+    /// <summary>Whether a selector selects the labels; an empty selector selects nothing (a Service without one has no endpoints of its
+    /// own).</summary>
     public static bool Selects(IReadOnlyDictionary<string, string>? selector, IReadOnlyDictionary<string, string>? labels) =>
         selector is { Count: > 0 } && IsSubset(selector, labels);
 
     /// <summary><c>app=a,version=v1</c> in the order of keys; a label without value is its key alone.</summary>
     public static string Format(IEnumerable<KeyValuePair<string, string>> labels) =>
-        string.Join(',', labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => l.Value.Length == 0 ? l.Key : $"{l.Key}={l.Value}"));
+        string.Join(',', labels.OrderBy(l => l.Key, StringComparer.Ordinal)
+            .Select(l => l.Value.Length == 0 ? l.Key : $"{l.Key}={l.Value}"));
 
     /// <summary>Why a label cannot be, or null (Kubernetes: syntax and character set of labels).</summary>
     public static string? Validate(string key, string value)
@@ -50,7 +53,8 @@ public static class LabelSets
             return $"invalid label key \"{key}\": the prefix before the slash must be a domain name";
         }
 
-        if (!IsQualifiedName(name)) return $"invalid label key \"{key}\": up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends";
+        if (!IsQualifiedName(name))
+            return $"invalid label key \"{key}\": up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends";
         return value.Length == 0 || IsQualifiedName(value) ? null : $"invalid label value \"{value}\" of \"{key}\"";
     }
 

@@ -47,13 +47,17 @@ public static class NameRules
     /// </summary>
     public static string? GatewayDomain(string domain, bool isSni)
     {
-        if (!isSni || !domain.StartsWith("outbound_", StringComparison.Ordinal) || !domain.Contains("_.", StringComparison.Ordinal)) return WildcardDomain(domain);
-        if (!ClusterName.TryParseSni(domain, out var direction, out var port, out _, out var host)) return $"domain name \"{domain}\" invalid: not of the form outbound_.PORT_.SUBSET_.HOST";
-        var portIsValid = int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 65535;
+        if (!isSni || !domain.StartsWith("outbound_", StringComparison.Ordinal) || !domain.Contains("_.", StringComparison.Ordinal))
+            return WildcardDomain(domain);
+        if (!ClusterName.TryParseSni(domain, out var direction, out var port, out _, out var host))
+            return $"domain name \"{domain}\" invalid: not of the form outbound_.PORT_.SUBSET_.HOST";
+        var portIsValid = int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number is >= 1 and <= 65535;
         return direction != "outbound" || !portIsValid ? $"domain name \"{domain}\" invalid: bad direction or port" : Domain(host);
     }
 
-    /// <summary>A domain or an address with a scope before it is not judged here; this takes what <c>hosts</c> of a VirtualService may hold.</summary>
+    /// <summary>A domain or an address with a scope before it is not judged here; this takes what <c>hosts</c> of a VirtualService may
+    /// hold.</summary>
     public static bool IsAddress(string text) => IPAddress.TryParse(text, out var address) && IsCanonicalAddress(text, address);
 
     /// <summary>An address or a range in CIDR form.</summary>
@@ -71,7 +75,8 @@ public static class NameRules
         var labels = domain.Split('.');
         for (var i = 0; i < labels.Length; i++)
         {
-            if (!(i == labels.Length - 1 && i > 0 && labels[i].Length == 0) && !IsLabel(labels[i])) return $"trust domain name \"{domain}\" invalid (label \"{labels[i]}\" invalid)";
+            if (!(i == labels.Length - 1 && i > 0 && labels[i].Length == 0) && !IsLabel(labels[i]))
+                return $"trust domain name \"{domain}\" invalid (label \"{labels[i]}\" invalid)";
         }
 
         return null;
@@ -86,7 +91,8 @@ public static class NameRules
     {
         var labels = part.Split('.');
         var last = labels[^1];
-        if (last.Length > 0 && last.AsSpan().IndexOfAnyExceptInRange('0', '9') < 0) return $"domain name \"{domain}\" invalid (top level domain \"{last}\" cannot be all-numeric)";
+        if (last.Length > 0 && last.AsSpan().IndexOfAnyExceptInRange('0', '9') < 0)
+            return $"domain name \"{domain}\" invalid (top level domain \"{last}\" cannot be all-numeric)";
         for (var i = 0; i < labels.Length; i++)
         {
             if (!(i == labels.Length - 1 && labels[i].Length == 0) && !IsLabel(labels[i])) return BadLabel(domain, labels[i]);

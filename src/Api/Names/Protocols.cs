@@ -1,6 +1,7 @@
 namespace Lateen.Api.Names;
 
-/// <summary>The protocol of a port as declared; <see cref="Unsupported"/> is undeclared or not known, which means that the proxy looks at the first bytes.</summary>
+/// <summary>The protocol of a port as declared; <see cref="Unsupported"/> is undeclared or not known, which means that the proxy looks at
+/// the first bytes.</summary>
 public enum Protocol
 {
     Unsupported,
@@ -73,7 +74,8 @@ public static class Protocols
         _ => Protocol.Unsupported,
     };
 
-    /// <summary>The protocol of a port of a Kubernetes Service: appProtocol, else the name before its first hyphen, else TCP where servers speak first.</summary>
+    /// <summary>The protocol of a port of a Kubernetes Service: appProtocol, else the name before its first hyphen, else TCP where servers
+    /// speak first.</summary>
     /// <param name="port">The service's port number.</param>
     /// <param name="portName">Its name; may be empty.</param>
     /// <param name="transport">TCP, UDP or empty.</param>
@@ -92,16 +94,19 @@ public static class Protocols
         }
 
         var name = appProtocol ?? portName;
-        if (name.StartsWith(GrpcWebPrefix, StringComparison.OrdinalIgnoreCase) && (name.Length == GrpcWebPrefix.Length || name[GrpcWebPrefix.Length] == '-')) return Protocol.GrpcWeb;
+        if (name.StartsWith(GrpcWebPrefix, StringComparison.OrdinalIgnoreCase)
+            && (name.Length == GrpcWebPrefix.Length || name[GrpcWebPrefix.Length] == '-')) return Protocol.GrpcWeb;
         var hyphen = name.IndexOf('-', StringComparison.Ordinal);
         var parsed = Parse(hyphen < 0 ? name : name[..hyphen]);
         return parsed == Protocol.Unsupported && IsServerFirst(port) ? Protocol.Tcp : parsed;
     }
 
-    /// <summary>SMTP, DNS, MySQL and MongoDB: the server speaks first there, so that waiting for the client's bytes would wait for ever.</summary>
+    /// <summary>SMTP, DNS, MySQL and MongoDB: the server speaks first there, so that waiting for the client's bytes would wait for
+    /// ever.</summary>
     public static bool IsServerFirst(int port) => port is 25 or 53 or 3306 or 27017;
 
-    public static bool IsHttp(this Protocol protocol) => protocol is Protocol.Http or Protocol.Http2 or Protocol.HttpProxy or Protocol.Grpc or Protocol.GrpcWeb;
+    public static bool IsHttp(this Protocol protocol) =>
+        protocol is Protocol.Http or Protocol.Http2 or Protocol.HttpProxy or Protocol.Grpc or Protocol.GrpcWeb;
 
     public static bool IsHttp2(this Protocol protocol) => protocol is Protocol.Http2 or Protocol.Grpc or Protocol.GrpcWeb;
 
@@ -112,5 +117,6 @@ public static class Protocols
 
     /// <summary>The kind of listener for the protocol.</summary>
     public static ListenerKind ListenerOf(Protocol protocol) =>
-        protocol.IsHttp() ? ListenerKind.Http : protocol.IsTcp() ? ListenerKind.Tcp : protocol == Protocol.Unsupported ? ListenerKind.Auto : ListenerKind.Unknown;
+        protocol.IsHttp() ? ListenerKind.Http : protocol.IsTcp() ? ListenerKind.Tcp : protocol == Protocol.Unsupported
+            ? ListenerKind.Auto : ListenerKind.Unknown;
 }

@@ -3,7 +3,8 @@ using System.Text;
 namespace Lateen.Api.Schemas;
 
 /// <summary>A part of the descriptor set, and the wire format as far as descriptors use it: varints and length-delimited fields.</summary>
-/// <remarks>The bytes are those of the assembly's image, which is mapped for as long as the process runs; the build made them, so they are not doubted.</remarks>
+/// <remarks>The bytes are those of the assembly's image, which is mapped for as long as the process runs; the build made them, so they are
+/// not doubted.</remarks>
 internal unsafe readonly struct DescriptorBytes(byte* start, int length)
 {
     private readonly byte* _start = start;

@@ -63,7 +63,8 @@ public sealed class FieldShape
     public EnumShape? Enum => Type == FieldType.Enum ? _enum ??= SchemaSet.EnumAt(_reference) : null;
 
     /// <summary>What its values must keep; null for nothing.</summary>
-    internal Constraints.FieldRules? Rules => _options.Find(DescriptorBytes.ValidateExtension, out ReadOnlySpan<byte> rules) ? new Constraints.FieldRules(rules, this) : null;
+    internal Constraints.FieldRules? Rules =>
+        _options.Find(DescriptorBytes.ValidateExtension, out ReadOnlySpan<byte> rules) ? new Constraints.FieldRules(rules, this) : null;
 
     // descriptor.proto counts from 1 in another order than the library's enumeration.
     private static FieldType TypeOf(int type) => type switch

@@ -58,7 +58,8 @@ public sealed class MessageShape
             if (number == 2)
                 fields.Add(new FieldShape(isExplicit, descriptor.Slice((int)from, length)));
             else if (number == 7)
-                (IsMapEntry, IsFreeOfRules) = (Says(descriptor.Slice((int)from, length), 7), Says(descriptor.Slice((int)from, length), DescriptorBytes.ValidateExtension));
+                (IsMapEntry, IsFreeOfRules) = (Says(descriptor.Slice((int)from, length), 7),
+                    Says(descriptor.Slice((int)from, length), DescriptorBytes.ValidateExtension));
             else if (number == 8)
                 oneofs.Add(OneofOf(descriptor.Slice((int)from, length)));
         }
@@ -84,7 +85,8 @@ public sealed class MessageShape
     /// <summary>In the order of their declaration; those that protoc made for optional fields come last.</summary>
     public IReadOnlyList<OneofShape> Oneofs { get; }
 
-    /// <summary>The rules of its fields, once somebody has asked for them; made twice where two threads ask first, which harms nobody.</summary>
+    /// <summary>The rules of its fields, once somebody has asked for them; made twice where two threads ask first, which harms
+    /// nobody.</summary>
     internal Constraints.MessageRules? Rules { get; set; }
 
     /// <summary>Whether the rules of its fields are switched off.</summary>
@@ -132,8 +134,10 @@ public sealed class MessageShape
         "google.protobuf.ListValue" => SpecialForm.List,
         "google.protobuf.FieldMask" => SpecialForm.FieldMask,
         "google.protobuf.Any" => SpecialForm.Any,
-        "google.protobuf.DoubleValue" or "google.protobuf.FloatValue" or "google.protobuf.Int64Value" or "google.protobuf.UInt64Value" or "google.protobuf.Int32Value"
-            or "google.protobuf.UInt32Value" or "google.protobuf.BoolValue" or "google.protobuf.StringValue" or "google.protobuf.BytesValue" => SpecialForm.Wrapper,
+        "google.protobuf.DoubleValue" or "google.protobuf.FloatValue" or "google.protobuf.Int64Value" or "google.protobuf.UInt64Value"
+            or "google.protobuf.Int32Value"
+            or "google.protobuf.UInt32Value" or "google.protobuf.BoolValue" or "google.protobuf.StringValue"
+            or "google.protobuf.BytesValue" => SpecialForm.Wrapper,
         "kubernetes.meta.v1.IntOrString" => SpecialForm.IntOrString,
         "kubernetes.meta.v1.Quantity" => SpecialForm.Quantity,
         _ => SpecialForm.None,

@@ -1,7 +1,8 @@
 namespace Lateen.Api.Schemas;
 
 /// <summary>Where each message and enumeration stands in the descriptor set, by a hash of its name.</summary>
-/// <remarks>Names of protobuf and of the generated class fall together, since protoc makes one of the other by case and underscores alone; a test proves that no two collide.</remarks>
+/// <remarks>Names of protobuf and of the generated class fall together, since protoc makes one of the other by case and underscores alone;
+/// a test proves that no two collide.</remarks>
 internal sealed class SchemaIndex
 {
     private readonly record struct Place(int From, int Length, int Parent, int Package, int PackageLength, bool IsEnum, bool IsExplicit);
@@ -23,7 +24,8 @@ internal sealed class SchemaIndex
 
     public int Count => _places.Count;
 
-    /// <summary>The place of a name: of protobuf, of a reference (with a leading dot) or of a generated class; -1 when there is none.</summary>
+    /// <summary>The place of a name: of protobuf, of a reference (with a leading dot) or of a generated class; -1 when there is
+    /// none.</summary>
     public int Find(string name)
     {
         ReadOnlySpan<char> rest = name;

@@ -7,9 +7,11 @@ public static class LineDiff
     private const int LinesMax = 4000;
 
     /// <summary>Both as one text, each line with a sign before it: blank, minus or plus.</summary>
-    public static IReadOnlyList<string> Whole(string before, string after) => [.. Script(Lines(before), Lines(after)).Select(step => step.Sign + step.Text)];
+    public static IReadOnlyList<string> Whole(string before, string after) =>
+        [.. Script(Lines(before), Lines(after)).Select(step => step.Sign + step.Text)];
 
-    /// <summary>Hunks as <c>diff -u</c> has them: a line <c>@@ -from,count +from,count @@</c>, then signed lines, three equal ones around each change.</summary>
+    /// <summary>Hunks as <c>diff -u</c> has them: a line <c>@@ -from,count +from,count @@</c>, then signed lines, three equal ones around
+    /// each change.</summary>
     public static IReadOnlyList<string> Hunks(string before, string after)
     {
         List<(char Sign, string Text)> script = Script(Lines(before), Lines(after));
@@ -48,7 +50,8 @@ public static class LineDiff
     // Longest common subsequence by the table; texts beyond the bound are told as one gone and one come.
     private static List<(char Sign, string Text)> Script(string[] left, string[] right)
     {
-        if (left.Length > LinesMax || right.Length > LinesMax) return [.. left.Select(line => ('-', line)), .. right.Select(line => ('+', line))];
+        if (left.Length > LinesMax || right.Length > LinesMax)
+            return [.. left.Select(line => ('-', line)), .. right.Select(line => ('+', line))];
         var common = new int[left.Length + 1, right.Length + 1];
         for (int i = left.Length - 1; i >= 0; i--)
         {

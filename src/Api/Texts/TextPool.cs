@@ -3,7 +3,8 @@ using System.Text;
 namespace Lateen.Api.Texts;
 
 /// <summary>Equal texts as one object: the objects of a mesh, and its proxies, say the same names over and over.</summary>
-/// <remarks>Remembers a bounded number of short texts, the newest of those that share a place. Safe for every thread: two that meet may keep one text twice.</remarks>
+/// <remarks>Remembers a bounded number of short texts, the newest of those that share a place. Safe for every thread: two that meet may
+/// keep one text twice.</remarks>
 public sealed class TextPool
 {
     // Names of a mesh with some ten thousand pods; 256 KB.

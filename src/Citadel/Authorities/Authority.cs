@@ -1,8 +1,8 @@
-// Authorities: the certificate authority itself. It answers one question - does this key belong to that name - by signing, and keeps nothing
-// about what it signed: identities come from whoever authenticated the caller (Callers, Tokens), never from the request.
+// Authorities: the certificate authority itself. It answers one question - does this key belong to that name - by signing, and keeps
+// nothing about what it signed: identities come from whoever authenticated the caller (Callers, Tokens), never from the request.
 //
-// State: one `SigningBundle`, immutable and replaced as a whole when keys are plugged in anew or the root is rotated (`RootRotation`). Files belong to
-// `KeyFolder`; time is an argument everywhere, so that a day of renewals runs in a moment of a test.
+// State: one `SigningBundle`, immutable and replaced as a whole when keys are plugged in anew or the root is rotated (`RootRotation`).
+// Files belong to `KeyFolder`; time is an argument everywhere, so that a day of renewals runs in a moment of a test.
 //
 // Never here: private keys of workloads, a list of issued certificates, a clock, a socket.
 //
@@ -49,13 +49,15 @@ public sealed class Authority
     /// <param name="now">The time.</param>
     /// <param name="problem">Why nothing was signed.</param>
     /// <returns>PEM of leaf, intermediates where there are any, and roots; null where nothing was signed.</returns>
-    public IReadOnlyList<string>? Sign(string requestPem, IReadOnlyList<string> identities, TimeSpan asked, DateTimeOffset now, out SigningProblem? problem)
+    public IReadOnlyList<string>? Sign(string requestPem, IReadOnlyList<string> identities, TimeSpan asked, DateTimeOffset now,
+        out SigningProblem? problem)
     {
         SigningBundle with = _bundle;
         TimeSpan life = asked > TimeSpan.Zero ? asked : _options.WorkloadLife;
         if (SigningRequest.Read(requestPem, out problem) is not { } key) return null;
         if (life > _options.WorkloadLifeMax)
-            problem = new(SigningFault.Life, $"requested TTL {GoDurations.Of(life)} is greater than the max allowed TTL {GoDurations.Of(_options.WorkloadLifeMax)}");
+            problem = new(SigningFault.Life,
+                $"requested TTL {GoDurations.Of(life)} is greater than the max allowed TTL {GoDurations.Of(_options.WorkloadLifeMax)}");
         else if (with.Signer.NotAfter <= now.UtcDateTime)
             problem = new(SigningFault.NotReady, "the signing certificate has expired");
         if (problem is not null) return null;
@@ -78,7 +80,8 @@ public sealed class Authority
     private X509Certificate2 Issue(SigningBundle with, PublicKey key, X509Extension names, TimeSpan life, DateTimeOffset now)
     {
         var request = new CertificateRequest(new X500DistinguishedName([0x30, 0x00]), key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyEncipherment, critical: true));
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyEncipherment, critical: true));
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([KeyPurposes.Server, KeyPurposes.Client], critical: false));
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, false, 0, critical: true));
         if (with.Signer.Extensions.OfType<X509SubjectKeyIdentifierExtension>().FirstOrDefault() is { } signer)

@@ -28,8 +28,11 @@ public sealed record AuthorityOptions
     public static AuthorityOptions From(IReadOnlyDictionary<string, string> environment)
     {
         var preset = new AuthorityOptions();
-        TimeSpan Span(string name, TimeSpan otherwise) => environment.TryGetValue(name, out string? text) && Durations.TryParse(text, out Duration? span) && span.Seconds > 0 ? span.ToTimeSpan() : otherwise;
-        int Number(string name, int otherwise, int least) => environment.TryGetValue(name, out string? text) && int.TryParse(text, out int number) && number >= least ? number : otherwise;
+        TimeSpan Span(string name, TimeSpan otherwise) =>
+            environment.TryGetValue(name, out string? text) && Durations.TryParse(text, out Duration? span) && span.Seconds > 0
+                ? span.ToTimeSpan() : otherwise;
+        int Number(string name, int otherwise, int least) =>
+            environment.TryGetValue(name, out string? text) && int.TryParse(text, out int number) && number >= least ? number : otherwise;
         return new AuthorityOptions
         {
             WorkloadLife = Span("DEFAULT_WORKLOAD_CERT_TTL", preset.WorkloadLife),

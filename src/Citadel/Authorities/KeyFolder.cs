@@ -1,8 +1,8 @@
 namespace Lateen.Citadel.Authorities;
 
 /// <summary>
-/// Keys of an authority in a folder, under the names of Istio's secrets: <c>ca-cert.pem</c>, <c>ca-key.pem</c>, <c>root-cert.pem</c>, <c>cert-chain.pem</c> (`cacerts`,
-/// `istio-ca-secret`), or <c>tls.crt</c>, <c>tls.key</c>, <c>ca.crt</c> (a secret of type TLS).
+/// Keys of an authority in a folder, under the names of Istio's secrets: <c>ca-cert.pem</c>, <c>ca-key.pem</c>, <c>root-cert.pem</c>,
+/// <c>cert-chain.pem</c> (`cacerts`, `istio-ca-secret`), or <c>tls.crt</c>, <c>tls.key</c>, <c>ca.crt</c> (a secret of type TLS).
 /// </summary>
 public sealed class KeyFolder(string path)
 {
@@ -24,7 +24,8 @@ public sealed class KeyFolder(string path)
                 string signer = Text("tls.crt");
                 return SigningBundle.Create(signer, Text("tls.key"), signer, Text("ca.crt"), out problem);
             }
-            return SigningBundle.Create(Text(SignerFile), Text(KeyFile), File.Exists(At(ChainFile)) ? Text(ChainFile) : "", Text(RootFile), out problem);
+            return SigningBundle.Create(Text(SignerFile), Text(KeyFile), File.Exists(At(ChainFile)) ? Text(ChainFile) : "", Text(RootFile),
+                out problem);
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
@@ -37,7 +38,9 @@ public sealed class KeyFolder(string path)
     /// <exception cref="IOException">The folder can't be written.</exception>
     public void Write(SigningBundle bundle)
     {
-        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        Directory.CreateDirectory(path,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute
+                | UnixFileMode.OtherExecute);
         Put(KeyFile, bundle.KeyPem + "\n", UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Put(SignerFile, bundle.Signer.ExportCertificatePem() + "\n", Readable);
         Put(ChainFile, bundle.ChainPem, Readable);
@@ -54,7 +57,9 @@ public sealed class KeyFolder(string path)
     {
         string fresh = At(name + ".new");
         File.Delete(fresh);
-        using (var file = new StreamWriter(new FileStream(fresh, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode }))) file.Write(text);
+        using (var file = new StreamWriter(
+            new FileStream(fresh, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode })))
+            file.Write(text);
         File.Move(fresh, At(name), overwrite: true);
     }
 }

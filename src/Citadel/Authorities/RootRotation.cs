@@ -3,7 +3,8 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Lateen.Citadel.Authorities;
 
-/// <summary>Roots that an authority makes for itself, and makes anew before they end. A rotated root keeps its key, so that what the old one signed stays good.</summary>
+/// <summary>Roots that an authority makes for itself, and makes anew before they end. A rotated root keeps its key, so that what the old
+/// one signed stays good.</summary>
 public static class RootRotation
 {
     /// <summary>A new root with a new key.</summary>
@@ -46,6 +47,7 @@ public static class RootRotation
     }
 
     private static SigningBundle Bundle(X509Certificate2 root, RSA key, IEnumerable<X509Certificate2> trusted) =>
-        SigningBundle.Create(root.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem(), "", SigningBundle.Pem(trusted), out string? problem)
+        SigningBundle.Create(root.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem(), "", SigningBundle.Pem(trusted),
+            out string? problem)
         ?? throw new Lateen.Api.InvariantException($"a root that was just made is not good: {problem}");
 }

@@ -8,7 +8,8 @@ public sealed class SigningBundle
 {
     private readonly AsymmetricAlgorithm _key;
 
-    private SigningBundle(X509Certificate2 signer, AsymmetricAlgorithm key, string chainPem, string rootsPem, IReadOnlyList<X509Certificate2> roots) =>
+    private SigningBundle(X509Certificate2 signer, AsymmetricAlgorithm key, string chainPem, string rootsPem,
+        IReadOnlyList<X509Certificate2> roots) =>
         (Signer, _key, ChainPem, RootsPem, Roots) = (signer, key, chainPem, rootsPem, roots);
 
     /// <summary>The certificate whose key signs: a root, or an intermediate.</summary>
@@ -63,7 +64,8 @@ public sealed class SigningBundle
         _ => throw new Lateen.Api.InvariantException("a signing key of an unknown kind"),
     };
 
-    internal static string Pem(IEnumerable<X509Certificate2> certificates) => string.Concat(certificates.Select(static c => c.ExportCertificatePem() + "\n"));
+    internal static string Pem(IEnumerable<X509Certificate2> certificates) =>
+        string.Concat(certificates.Select(static c => c.ExportCertificatePem() + "\n"));
 
     internal static IReadOnlyList<X509Certificate2> Certificates(string pem)
     {
@@ -88,11 +90,14 @@ public sealed class SigningBundle
         return elliptic.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(ellipticPublic.ExportSubjectPublicKeyInfo()) ? elliptic : null;
     }
 
-    private static string? ProblemOf(X509Certificate2 signer, AsymmetricAlgorithm? key, IReadOnlyList<X509Certificate2> chain, IReadOnlyList<X509Certificate2> roots)
+    private static string? ProblemOf(X509Certificate2 signer, AsymmetricAlgorithm? key, IReadOnlyList<X509Certificate2> chain,
+        IReadOnlyList<X509Certificate2> roots)
     {
         if (roots.Count == 0) return "there is no root certificate";
         if (key is null) return "the private key is not that of the signing certificate";
-        if (signer.Extensions.OfType<X509BasicConstraintsExtension>().FirstOrDefault() is not { CertificateAuthority: true }) return "the signing certificate is not that of an authority";
-        return Trust.Problem(signer, chain, roots, purpose: null, signer.NotBefore) is { } broken ? $"the signing certificate does not lead to a root: {broken}" : null;
+        if (signer.Extensions.OfType<X509BasicConstraintsExtension>().FirstOrDefault() is not { CertificateAuthority: true })
+            return "the signing certificate is not that of an authority";
+        return Trust.Problem(signer, chain, roots, purpose: null, signer.NotBefore) is { } broken
+            ? $"the signing certificate does not lead to a root: {broken}" : null;
     }
 }

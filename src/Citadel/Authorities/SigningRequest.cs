@@ -19,15 +19,19 @@ internal static partial class SigningRequest
     {
         problem = null;
         if (pem.Length > PemCharsMax) return Refused("certificate signing request is too large", out problem);
-        if (!PemEncoding.TryFind(pem, out PemFields fields) || pem[fields.Label] is not ("CERTIFICATE REQUEST" or "NEW CERTIFICATE REQUEST"))
+        if (!PemEncoding.TryFind(pem, out PemFields fields)
+            || pem[fields.Label] is not ("CERTIFICATE REQUEST" or "NEW CERTIFICATE REQUEST"))
             return Refused("certificate signing request is not properly encoded", out problem);
         byte[] bytes = Convert.FromBase64String(pem[fields.Base64Data]);
         try
         {
             // Whatever extensions it asks for are left aside unread: names come from the caller's proof.
-            CertificateRequest request = CertificateRequest.LoadSigningRequest(bytes, HashAlgorithmName.SHA256, CertificateRequestLoadOptions.SkipSignatureValidation);
-            if (!IsStrong(request.PublicKey)) return Refused("key of the certificate signing request has a size that is not taken", out problem);
-            return IsProven(bytes) ? request.PublicKey : Refused("signature of the certificate signing request does not match its key", out problem);
+            CertificateRequest request = CertificateRequest.LoadSigningRequest(bytes, HashAlgorithmName.SHA256,
+                CertificateRequestLoadOptions.SkipSignatureValidation);
+            if (!IsStrong(request.PublicKey))
+                return Refused("key of the certificate signing request has a size that is not taken", out problem);
+            return IsProven(bytes) ? request.PublicKey
+                : Refused("signature of the certificate signing request does not match its key", out problem);
         }
         catch (Exception unreadable) when (unreadable is CryptographicException or ArgumentException)
         {

@@ -11,13 +11,16 @@ internal static class SubjectNames
     // GeneralName of RFC 5280 4.2.1.6: dNSName [2], uniformResourceIdentifier [6], both IA5String.
     private static readonly Asn1Tag Dns = new(TagClass.ContextSpecific, 2), Uri = new(TagClass.ContextSpecific, 6);
 
-    /// <summary>The extension, critical because the subject is empty. Names are written letter for letter: a URI type would change some.</summary>
+    /// <summary>The extension, critical because the subject is empty. Names are written letter for letter: a URI type would change
+    /// some.</summary>
     public static X509Extension Of(IEnumerable<string> names)
     {
         var writer = new AsnWriter(AsnEncodingRules.DER);
         using (writer.PushSequence())
         {
-            foreach (string name in names) writer.WriteCharacterString(UniversalTagNumber.IA5String, name, name.StartsWith(UriScheme, StringComparison.Ordinal) ? Uri : Dns);
+            foreach (string name in names)
+                writer.WriteCharacterString(UniversalTagNumber.IA5String, name,
+                    name.StartsWith(UriScheme, StringComparison.Ordinal) ? Uri : Dns);
         }
         return new X509Extension(Name, writer.Encode(), critical: true);
     }

@@ -12,7 +12,8 @@ internal static class Trust
     /// <param name="roots">What is trusted; nothing of the machine's own is.</param>
     /// <param name="purpose">What it must be made for; null for anything.</param>
     /// <param name="now">The time to judge it by.</param>
-    public static string? Problem(X509Certificate2 leaf, IEnumerable<X509Certificate2> between, IEnumerable<X509Certificate2> roots, Oid? purpose, DateTime now)
+    public static string? Problem(X509Certificate2 leaf, IEnumerable<X509Certificate2> between, IEnumerable<X509Certificate2> roots,
+        Oid? purpose, DateTime now)
     {
         using var chain = new X509Chain();
         X509ChainPolicy policy = chain.ChainPolicy;

@@ -13,7 +13,8 @@ internal static class BearerTokens
         problem = null;
         if (headers is null) problem = "no metadata is attached";
         else if (!headers.TryGetValue("authorization", out var values)) problem = "no HTTP authorization header exists";
-        else if (values.FirstOrDefault(static v => v.StartsWith(Prefix, StringComparison.Ordinal)) is { } value) return value[Prefix.Length..];
+        else if (values.FirstOrDefault(static v => v.StartsWith(Prefix, StringComparison.Ordinal)) is { } value)
+            return value[Prefix.Length..];
         else problem = "no bearer token exists in HTTP authorization header";
         return null;
     }

@@ -11,7 +11,8 @@ internal static class ForwardedCallers
     public static Caller? Authenticate(string peer, string header, IReadOnlyList<string> networks, out string? problem)
     {
         problem = null;
-        if (!TrustedPeers.Contains(peer, networks)) problem = $"caller from {peer} is not in the trusted network. XfccAuthenticator can not be used";
+        if (!TrustedPeers.Contains(peer, networks))
+            problem = $"caller from {peer} is not in the trusted network. XfccAuthenticator can not be used";
         else if (header.Length == 0) problem = $"caller from {peer} does not have Xfcc header";
         if (problem is not null) return null;
         var hops = ForwardedCertificates.Parse(header);

@@ -8,7 +8,8 @@ namespace Lateen.Citadel.Callers;
 /// <param name="CommonName">The common name of its subject; null if the proxy told no subject.</param>
 internal sealed record ForwardedCertificate(IReadOnlyList<string> Uris, IReadOnlyList<string> DnsNames, string? CommonName);
 
-/// <summary>The header X-Forwarded-Client-Cert: hops parted by commas, each of key=value pairs parted by semicolons; values may be quoted.</summary>
+/// <summary>The header X-Forwarded-Client-Cert: hops parted by commas, each of key=value pairs parted by semicolons; values may be
+/// quoted.</summary>
 internal static class ForwardedCertificates
 {
     /// <summary>Name of the header.</summary>
@@ -22,8 +23,10 @@ internal static class ForwardedCertificates
         foreach (var element in elements)
         {
             if (Parts(element, ';') is not { } pairs || pairs.Any(static p => !p.Contains('=', StringComparison.Ordinal))) return null;
-            var values = pairs.Select(static p => p.Split('=', 2)).ToLookup(static p => p[0].Trim(), static p => Plain(p[1].Trim()), StringComparer.OrdinalIgnoreCase);
-            hops.Add(new ForwardedCertificate(values["URI"].ToList(), values["DNS"].ToList(), CommonNameOf(values["Subject"].LastOrDefault() ?? "")));
+            var values = pairs.Select(static p => p.Split('=', 2))
+                .ToLookup(static p => p[0].Trim(), static p => Plain(p[1].Trim()), StringComparer.OrdinalIgnoreCase);
+            hops.Add(new ForwardedCertificate(values["URI"].ToList(), values["DNS"].ToList(),
+                CommonNameOf(values["Subject"].LastOrDefault() ?? "")));
         }
         return hops;
     }
@@ -32,7 +35,8 @@ internal static class ForwardedCertificates
     {
         if (subject.Length == 0) return null;
         var names = Parts(subject, ',') ?? [];
-        var common = names.Select(static n => n.TrimStart()).FirstOrDefault(static n => n.StartsWith("CN=", StringComparison.OrdinalIgnoreCase));
+        var common = names.Select(static n => n.TrimStart())
+            .FirstOrDefault(static n => n.StartsWith("CN=", StringComparison.OrdinalIgnoreCase));
         return common is null ? "" : common[3..].Replace("\\", "", StringComparison.Ordinal);
     }
 

@@ -11,7 +11,8 @@ public static class PeerCertificates
     /// <param name="sent">Certificates that came with it.</param>
     /// <param name="bundle">What is trusted.</param>
     /// <param name="now">The time.</param>
-    public static string? Problem(X509Certificate2 certificate, IEnumerable<X509Certificate2> sent, SigningBundle bundle, DateTimeOffset now) =>
+    public static string? Problem(X509Certificate2 certificate, IEnumerable<X509Certificate2> sent, SigningBundle bundle,
+        DateTimeOffset now) =>
         Trust.Problem(certificate, sent, bundle.Roots, KeyPurposes.Client, now.UtcDateTime);
 
     /// <summary>The names that a verified certificate gives its holder.</summary>

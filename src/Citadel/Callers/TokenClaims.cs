@@ -14,7 +14,8 @@ internal static class TokenClaims
         return audience.ValueKind switch
         {
             JsonValueKind.String => [audience.GetString()!],
-            JsonValueKind.Array when audience.EnumerateArray().All(static a => a.ValueKind == JsonValueKind.String) => audience.EnumerateArray().Select(static a => a.GetString()!).ToList(),
+            JsonValueKind.Array when audience.EnumerateArray().All(static a => a.ValueKind == JsonValueKind.String) =>
+                audience.EnumerateArray().Select(static a => a.GetString()!).ToList(),
             _ => null,
         };
     }

@@ -12,8 +12,10 @@ internal static class TrustedPeers
     {
         // A bare IPv6 address parses as an end point too: it has no port.
         if (!IPEndPoint.TryParse(peer, out var end) || !HasPort(peer)) return false;
-        return IPAddress.IsLoopback(end.Address) || networks.Any(n => IPNetwork.TryParse(n, out var network) && network.Contains(end.Address));
+        return IPAddress.IsLoopback(end.Address)
+            || networks.Any(n => IPNetwork.TryParse(n, out var network) && network.Contains(end.Address));
     }
 
-    private static bool HasPort(string peer) => peer.StartsWith('[') ? peer.Contains("]:", StringComparison.Ordinal) : peer.Count(static c => c == ':') == 1;
+    private static bool HasPort(string peer) =>
+        peer.StartsWith('[') ? peer.Contains("]:", StringComparison.Ordinal) : peer.Count(static c => c == ':') == 1;
 }

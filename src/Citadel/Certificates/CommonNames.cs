@@ -6,7 +6,8 @@ internal static class CommonNames
     // ub-common-name of RFC 5280.
     private const int Limit = 64;
 
-    /// <summary>The common name for a comma-separated list of hosts: the first. Null with the problem said if it is longer than the standard lets it be.</summary>
+    /// <summary>The common name for a comma-separated list of hosts: the first. Null with the problem said if it is longer than the
+    /// standard lets it be.</summary>
     public static string? Of(string hosts, out string? problem)
     {
         var first = hosts.Split(',', 2)[0];

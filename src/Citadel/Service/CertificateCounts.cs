@@ -18,7 +18,8 @@ public sealed class CertificateCounts
 
     /// <summary>Requests that were not signed, by Istio's word for the fault.</summary>
     public IReadOnlyList<(string Error, long Count)> SigningFailures =>
-        [("CSR_ERROR", Interlocked.Read(ref _requestFaults)), ("TTL_ERROR", Interlocked.Read(ref _lifeFaults)), ("CA_ILL_STATE", Interlocked.Read(ref _otherFaults))];
+        [("CSR_ERROR", Interlocked.Read(ref _requestFaults)), ("TTL_ERROR", Interlocked.Read(ref _lifeFaults)),
+            ("CA_ILL_STATE", Interlocked.Read(ref _otherFaults))];
 
     internal void Asked() => Interlocked.Increment(ref _asked);
 

@@ -1,5 +1,5 @@
-// Service: what the authority does for a caller over the wire (istio.v1.auth.IstioCertificateService), without a wire: a request and the evidence of its
-// sender go in, an answer or a gRPC status goes out. Ports are the control plane's.
+// Service: what the authority does for a caller over the wire (istio.v1.auth.IstioCertificateService), without a wire: a request and the
+// evidence of its sender go in, an answer or a gRPC status goes out. Ports are the control plane's.
 using Google.Protobuf.WellKnownTypes;
 using Istio.V1.Auth;
 using Lateen.Api.Grpc;
@@ -23,7 +23,8 @@ public sealed class CertificateService(Authority authority, CallerAuthentication
     public CertificateCounts Counts { get; } = new();
 
     /// <summary>Answers one request.</summary>
-    public async ValueTask<CertificateAnswer> CreateAsync(IstioCertificateRequest request, CallerEvidence evidence, DateTimeOffset now, CancellationToken cancel)
+    public async ValueTask<CertificateAnswer> CreateAsync(IstioCertificateRequest request, CallerEvidence evidence, DateTimeOffset now,
+        CancellationToken cancel)
     {
         Counts.Asked();
         (Caller? caller, string problem) = await callers.AuthenticateAsync(evidence, now, cancel).ConfigureAwait(false);
@@ -38,7 +39,8 @@ public sealed class CertificateService(Authority authority, CallerAuthentication
             if (impersonation.Problem(caller, other) is { } forbidden)
             {
                 Counts.Unauthenticated();
-                return Refused(GrpcStatus.Unauthenticated, "request impersonation authentication failure", $"{string.Join(", ", identities)} for {other}: {forbidden}");
+                return Refused(GrpcStatus.Unauthenticated, "request impersonation authentication failure",
+                    $"{string.Join(", ", identities)} for {other}: {forbidden}");
             }
             identities = [other];
         }
@@ -48,11 +50,13 @@ public sealed class CertificateService(Authority authority, CallerAuthentication
     private CertificateAnswer Sign(IstioCertificateRequest request, IReadOnlyList<string> identities, DateTimeOffset now)
     {
         // A span of seconds that does not fit is longer than anything that is signed.
-        TimeSpan life = request.ValidityDuration < (long)TimeSpan.MaxValue.TotalSeconds ? TimeSpan.FromSeconds(Math.Max(0, request.ValidityDuration)) : TimeSpan.MaxValue;
+        TimeSpan life = request.ValidityDuration < (long)TimeSpan.MaxValue.TotalSeconds
+            ? TimeSpan.FromSeconds(Math.Max(0, request.ValidityDuration)) : TimeSpan.MaxValue;
         if (authority.Sign(request.Csr, identities, life, now, out SigningProblem? problem) is not { } chain)
         {
             Counts.Failed(problem!.Fault);
-            return Refused(problem.Fault == SigningFault.NotReady ? GrpcStatus.Internal : GrpcStatus.InvalidArgument, $"CSR signing error ({problem.Text})", $"{string.Join(", ", identities)}: {problem.Text}");
+            return Refused(problem.Fault == SigningFault.NotReady ? GrpcStatus.Internal : GrpcStatus.InvalidArgument,
+                $"CSR signing error ({problem.Text})", $"{string.Join(", ", identities)}: {problem.Text}");
         }
         Counts.Issued();
         var response = new IstioCertificateResponse();
@@ -62,7 +66,8 @@ public sealed class CertificateService(Authority authority, CallerAuthentication
 
     private static CertificateAnswer Refused(GrpcStatus status, string message, string told) => new(null, status, message, told);
 
-    private static string TextOf(Struct? metadata, string name) => metadata is not null && metadata.Fields.TryGetValue(name, out Value? value) ? value.StringValue : "";
+    private static string TextOf(Struct? metadata, string name) =>
+        metadata is not null && metadata.Fields.TryGetValue(name, out Value? value) ? value.StringValue : "";
 }
 
 /// <summary>How a request ended.</summary>

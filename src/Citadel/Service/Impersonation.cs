@@ -11,7 +11,8 @@ public sealed class Impersonation(IReadOnlySet<string> trusted, Func<string, str
     public static Impersonation Nobody { get; } = new(new HashSet<string>(), static (_, _) => false);
 
     /// <summary>Reads the setting: accounts parted by commas.</summary>
-    public static IReadOnlySet<string> Accounts(string setting) => setting.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToHashSet();
+    public static IReadOnlySet<string> Accounts(string setting) =>
+        setting.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToHashSet();
 
     /// <summary>Why a caller may not ask for another identity; null where it may.</summary>
     internal string? Problem(Caller caller, string other)
@@ -25,5 +26,7 @@ public sealed class Impersonation(IReadOnlySet<string> trusted, Func<string, str
         return "its account may not ask for others";
     }
 
-    private static string? AccountOf(string identity) => identity.Split('/') is ["spiffe:", "", { Length: > 0 }, "ns", { Length: > 0 } ns, "sa", { Length: > 0 } account] ? $"{ns}/{account}" : null;
+    private static string? AccountOf(string identity) =>
+        identity.Split('/') is ["spiffe:", "", { Length: > 0 }, "ns", { Length: > 0 } ns, "sa", { Length: > 0 } account]
+            ? $"{ns}/{account}" : null;
 }

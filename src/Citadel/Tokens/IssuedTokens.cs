@@ -23,7 +23,8 @@ public sealed class IssuedTokens(TokenRule rule, Func<KeySet> keys) : TokenVerif
     public override string Name => "tokens of " + rule.Issuer;
 
     /// <inheritdoc/>
-    public override ValueTask<TokenVerdict> VerifyAsync(string token, DateTimeOffset now, CancellationToken cancel) => new(Verify(token, now));
+    public override ValueTask<TokenVerdict> VerifyAsync(string token, DateTimeOffset now, CancellationToken cancel) =>
+        new(Verify(token, now));
 
     private TokenVerdict Verify(string token, DateTimeOffset now)
     {
@@ -31,14 +32,19 @@ public sealed class IssuedTokens(TokenRule rule, Func<KeySet> keys) : TokenVerif
         if (!keys().IsSigned(token, out string? problem)) return TokenVerdict.No(problem!);
         if (TokenClaims.Read(token) is not { } claims) return TokenVerdict.No("the token can't be read");
         if (Text(claims, "iss") != rule.Issuer) return TokenVerdict.No("another issuer");
-        if (!(TokenClaims.AudiencesOf(token) ?? []).Intersect(rule.Audiences).Any()) return TokenVerdict.No("the token is not meant for this authority (aud)");
-        if (Time(claims, "exp") is not { } end || end <= now.ToUnixTimeSeconds()) return TokenVerdict.No("the token has expired, or never does");
-        if (Time(claims, "nbf") is { } begin && begin > (now + Skew).ToUnixTimeSeconds()) return TokenVerdict.No("the token is not good yet");
+        if (!(TokenClaims.AudiencesOf(token) ?? []).Intersect(rule.Audiences).Any())
+            return TokenVerdict.No("the token is not meant for this authority (aud)");
+        if (Time(claims, "exp") is not { } end || end <= now.ToUnixTimeSeconds())
+            return TokenVerdict.No("the token has expired, or never does");
+        if (Time(claims, "nbf") is { } begin && begin > (now + Skew).ToUnixTimeSeconds())
+            return TokenVerdict.No("the token is not good yet");
         if (AccountOf(Text(claims, "sub")) is not var (ns, account)) return TokenVerdict.No("the subject is no service account");
         return new TokenVerdict($"spiffe://{rule.TrustDomain()}/ns/{ns}/sa/{account}", "");
     }
 
-    private static string Text(JsonElement claims, string name) => claims.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+    private static string Text(JsonElement claims, string name) =>
+        claims.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
 
-    private static double? Time(JsonElement claims, string name) => claims.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
+    private static double? Time(JsonElement claims, string name) =>
+        claims.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
 }

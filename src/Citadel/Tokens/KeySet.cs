@@ -22,9 +22,11 @@ public sealed class KeySet
         {
             using JsonDocument document = JsonDocument.Parse(json);
             if (!document.RootElement.TryGetProperty("keys", out JsonElement list) || list.ValueKind != JsonValueKind.Array) return null;
-            return new KeySet([.. list.EnumerateArray().Select(static k => (Of(k, "kid"), KeyOf(k)!)).Where(static k => k.Item2 is not null)]);
+            return new KeySet([.. list.EnumerateArray().Select(static k => (Of(k, "kid"), KeyOf(k)!))
+                .Where(static k => k.Item2 is not null)]);
         }
-        catch (Exception unreadable) when (unreadable is JsonException or FormatException or CryptographicException or InvalidOperationException)
+        catch (Exception unreadable)
+            when (unreadable is JsonException or FormatException or CryptographicException or InvalidOperationException)
         {
             return null;
         }
@@ -37,11 +39,13 @@ public sealed class KeySet
         return $$"""{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"{{id}}","x":"{{Base64Url.EncodeToString(parameters.Q.X)}}","y":"{{Base64Url.EncodeToString(parameters.Q.Y)}}"}]}""";
     }
 
-    /// <summary>Whether one of the keys signed the token. The algorithm must be one of the key's own kind: a token does not choose how it is checked.</summary>
+    /// <summary>Whether one of the keys signed the token. The algorithm must be one of the key's own kind: a token does not choose how it
+    /// is checked.</summary>
     public bool IsSigned(string token, out string? problem)
     {
         problem = null;
-        if (token.Split('.') is not [var head, var payload, var signature] || Header(head) is not var (algorithm, id) || Decoded(signature) is not { } signed)
+        if (token.Split('.') is not [var head, var payload, var signature] || Header(head) is not var (algorithm, id)
+            || Decoded(signature) is not { } signed)
         {
             problem = "the token is no signed JWT";
             return false;
@@ -81,7 +85,8 @@ public sealed class KeySet
         try
         {
             using JsonDocument header = JsonDocument.Parse(bytes);
-            return header.RootElement.ValueKind == JsonValueKind.Object ? (Of(header.RootElement, "alg"), Of(header.RootElement, "kid")) : null;
+            return header.RootElement.ValueKind == JsonValueKind.Object
+                ? (Of(header.RootElement, "alg"), Of(header.RootElement, "kid")) : null;
         }
         catch (JsonException)
         {
@@ -92,13 +97,16 @@ public sealed class KeySet
     private static AsymmetricAlgorithm? KeyOf(JsonElement key) => Of(key, "kty") switch
     {
         "RSA" => RSA.Create(new RSAParameters { Modulus = Decoded(Of(key, "n")), Exponent = Decoded(Of(key, "e")) }),
-        "EC" when CurveOf(Of(key, "crv")) is { } curve => ECDsa.Create(new ECParameters { Curve = curve, Q = new ECPoint { X = Decoded(Of(key, "x")), Y = Decoded(Of(key, "y")) } }),
+        "EC" when CurveOf(Of(key, "crv")) is { } curve =>
+            ECDsa.Create(new ECParameters { Curve = curve, Q = new ECPoint { X = Decoded(Of(key, "x")), Y = Decoded(Of(key, "y")) } }),
         _ => null,
     };
 
-    private static ECCurve? CurveOf(string name) => name switch { "P-256" => ECCurve.NamedCurves.nistP256, "P-384" => ECCurve.NamedCurves.nistP384, _ => null };
+    private static ECCurve? CurveOf(string name) =>
+        name switch { "P-256" => ECCurve.NamedCurves.nistP256, "P-384" => ECCurve.NamedCurves.nistP384, _ => null };
 
-    private static string Of(JsonElement element, string name) => element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+    private static string Of(JsonElement element, string name) =>
+        element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
 
     private static byte[]? Decoded(string text)
     {

@@ -54,7 +54,13 @@ public sealed class TokenIssuer : IDisposable
         }
         if (!File.Exists(path))
         {
-            using var file = new StreamWriter(new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }));
+            using var file = new StreamWriter(
+                new FileStream(path, new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                }));
             file.Write(key.ExportPkcs8PrivateKeyPem() + "\n");
         }
         var issuer = new TokenIssuer(key);
@@ -72,7 +78,12 @@ public sealed class TokenIssuer : IDisposable
             ["exp"] = (now + Life).ToUnixTimeSeconds(),
             ["iat"] = now.ToUnixTimeSeconds(),
             ["iss"] = Issuer,
-            ["kubernetes.io"] = new JsonObject { ["namespace"] = ns, ["pod"] = new JsonObject { ["name"] = pod }, ["serviceaccount"] = new JsonObject { ["name"] = account } },
+            ["kubernetes.io"] = new JsonObject
+            {
+                ["namespace"] = ns,
+                ["pod"] = new JsonObject { ["name"] = pod },
+                ["serviceaccount"] = new JsonObject { ["name"] = account },
+            },
             ["nbf"] = now.ToUnixTimeSeconds(),
             ["sub"] = $"system:serviceaccount:{ns}:{account}",
         };

@@ -1,5 +1,6 @@
-// Tokens: service account tokens in the form of Kubernetes (JWT, RFC 7519). Whoever issues them vouches for an account of a namespace; what a token
-// says is believed after its signature, issuer, audience and times were looked at, and nothing is believed of its header but which key to try.
+// Tokens: service account tokens in the form of Kubernetes (JWT, RFC 7519). Whoever issues them vouches for an account of a namespace; what
+// a token says is believed after its signature, issuer, audience and times were looked at, and nothing is believed of its header but which
+// key to try.
 //
 // State: the keys of issuers. Verdicts are not kept: a token is shown once a certificate, and a certificate renews itself.
 //

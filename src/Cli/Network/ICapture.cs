@@ -30,4 +30,5 @@ public interface ICapture : IDisposable
 /// <param name="SidecarGroup">The group its sidecar runs as, or null.</param>
 /// <param name="Sidecar">What its sidecar must know, as environment.</param>
 /// <param name="Program">What its program must know, as environment; empty where capture is transparent.</param>
-public sealed record Placement(IPAddress Address, int? Network, uint? SidecarGroup, IReadOnlyDictionary<string, string> Sidecar, IReadOnlyDictionary<string, string> Program);
+public sealed record Placement(IPAddress Address, int? Network, uint? SidecarGroup, IReadOnlyDictionary<string, string> Sidecar,
+    IReadOnlyDictionary<string, string> Program);

@@ -15,7 +15,9 @@ public sealed class LoopbackCapture : ICapture
 
     public Subnet Subnet { get; } = Subnet.Free(loopback: true);
 
-    public Placement Gateway => new(Subnet.Machine, null, null, new Dictionary<string, string> { ["LATEEN_WORKLOADS"] = Subnet.Workloads }, new Dictionary<string, string>());
+    public Placement Gateway =>
+        new(Subnet.Machine, null, null, new Dictionary<string, string> { ["LATEEN_WORKLOADS"] = Subnet.Workloads },
+            new Dictionary<string, string>());
 
     public Task<Placement> PlaceAsync(int number, IReadOnlyList<int> ports)
     {

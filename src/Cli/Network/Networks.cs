@@ -19,7 +19,8 @@ public sealed class Networks : IDisposable
     private readonly int _own, _hub;
     private readonly Dictionary<int, int> _namespaces = [];
 
-    private Networks(Spawner spawner, string log, int own, int hub, Subnet subnet) => (_spawner, _log, _own, _hub, Subnet) = (spawner, log, own, hub, subnet);
+    private Networks(Spawner spawner, string log, int own, int hub, Subnet subnet) =>
+        (_spawner, _log, _own, _hub, Subnet) = (spawner, log, own, hub, subnet);
 
     /// <summary>The addresses in use.</summary>
     public Subnet Subnet { get; }
@@ -89,7 +90,14 @@ public sealed class Networks : IDisposable
 
     private async Task IpAsync(int? space, string commands)
     {
-        int code = await _spawner.RunAsync(new ProcessSpec { Program = "ip", Arguments = ["-batch", "-"], Input = commands, Network = space, Log = _log }).ConfigureAwait(false);
+        int code = await _spawner.RunAsync(new ProcessSpec
+        {
+            Program = "ip",
+            Arguments = ["-batch", "-"],
+            Input = commands,
+            Network = space,
+            Log = _log,
+        }).ConfigureAwait(false);
         if (code != 0) throw new IOException($"the network of the workloads cannot be made: ip ended with code {code}, see {_log}");
     }
 

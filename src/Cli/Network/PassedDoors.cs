@@ -5,7 +5,8 @@ using System.Net.Sockets;
 
 namespace Lateen.Cli.Network;
 
-/// <summary>Listening sockets of the machine's own network in a process that lives in another: what is accepted there is handed on to the same port of this network.</summary>
+/// <summary>Listening sockets of the machine's own network in a process that lives in another: what is accepted there is handed on to the
+/// same port of this network.</summary>
 internal sealed class PassedDoors : IDisposable
 {
     /// <summary>How many of the last doors are the control plane's: HTTP, xDS, metrics, xDS over TLS.</summary>
@@ -22,13 +23,15 @@ internal sealed class PassedDoors : IDisposable
     public static PassedDoors Open()
     {
         var passed = new PassedDoors();
-        foreach (string door in (Environment.GetEnvironmentVariable(UserNamespace.Inside) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
+        foreach (string door in (Environment.GetEnvironmentVariable(UserNamespace.Inside)
+            ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
         {
             string[] parts = door.Split(':');
             int descriptor = int.Parse(parts[0], CultureInfo.InvariantCulture);
             // What this process starts has no business with them.
             _ = Processes.Posix.fcntl(descriptor, 2 /* F_SETFD */, 1 /* FD_CLOEXEC */);
-            passed._doors.Add((new Socket(new SafeSocketHandle(descriptor, ownsHandle: true)), int.Parse(parts[1], CultureInfo.InvariantCulture)));
+            passed._doors.Add((new Socket(new SafeSocketHandle(descriptor, ownsHandle: true)),
+                int.Parse(parts[1], CultureInfo.InvariantCulture)));
         }
         foreach ((Socket door, int port) in passed._doors) _ = AcceptAsync(door, port);
         return passed;
@@ -50,7 +53,8 @@ internal sealed class PassedDoors : IDisposable
             {
                 _ = RelayAsync(await door.AcceptAsync().ConfigureAwait(false), port);
             }
-            catch (Exception closed) when (closed is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted or SocketError.Interrupted })
+            catch (Exception closed) when (closed is ObjectDisposedException
+                or SocketException { SocketErrorCode: SocketError.OperationAborted or SocketError.Interrupted })
             {
                 return;
             }

@@ -46,7 +46,8 @@ public sealed record Subnet(int Index, bool Loopback = false)
             .Select(a => (int)a.Address.GetAddressBytes()[1]).ToHashSet();
         for (int index = FirstIndex; index < FirstIndex + Count; index++)
             if (!taken.Contains(index) && !taken.Contains(index + 100)) return new Subnet(index);
-        throw new IOException($"this machine uses all of 10.{FirstIndex}.0.0/16 to 10.{FirstIndex + Count - 1}.0.0/16, which workloads would get");
+        throw new IOException(
+            $"this machine uses all of 10.{FirstIndex}.0.0/16 to 10.{FirstIndex + Count - 1}.0.0/16, which workloads would get");
     }
 
     private IPAddress At(int second, int number) => new([(byte)(Loopback ? 127 : 10), (byte)second, (byte)(number >> 8), (byte)number]);

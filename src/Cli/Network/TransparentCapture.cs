@@ -3,7 +3,8 @@ using Lateen.Cli.Processes;
 
 namespace Lateen.Cli.Network;
 
-/// <summary>A network namespace for each workload, with rules that lead its connections and its DNS queries to its sidecar. The program needs no change.</summary>
+/// <summary>A network namespace for each workload, with rules that lead its connections and its DNS queries to its sidecar. The program
+/// needs no change.</summary>
 public sealed class TransparentCapture : ICapture
 {
     /// <summary>The group of sidecars: what runs as it is not captured.</summary>
@@ -20,7 +21,8 @@ public sealed class TransparentCapture : ICapture
     private TransparentCapture(Spawner spawner, Networks networks, string log) => (_spawner, _networks, _log) = (spawner, networks, log);
 
     public string Description => UserNamespace.IsInside
-        ? $"transparent (user namespaces: a network and an address for each workload, redirected by {Tool}, names answered by the sidecar; nothing outside of the mesh can be reached)"
+        ? $"transparent (user namespaces: a network and an address for each workload, redirected by {Tool}, names answered by the "
+            + $"sidecar; nothing outside of the mesh can be reached)"
         : $"transparent (a network namespace and an address for each workload, redirected by {Tool}, names answered by the sidecar)";
 
     public Subnet Subnet => _networks.Subnet;
@@ -35,7 +37,8 @@ public sealed class TransparentCapture : ICapture
         return Has("iptables-restore") || Has("nft") ? null : "neither iptables nor nft is installed";
     }
 
-    /// <summary>The firewall's program: iptables, as Istio has it, and nftables where that is missing or LATEEN_FIREWALL=nft asks for it.</summary>
+    /// <summary>The firewall's program: iptables, as Istio has it, and nftables where that is missing or LATEEN_FIREWALL=nft asks for
+    /// it.</summary>
     public static bool UsesNft => Environment.GetEnvironmentVariable("LATEEN_FIREWALL") == "nft" || !Has("iptables-restore");
 
     private static string Tool => UsesNft ? "nftables" : "iptables";
@@ -71,8 +74,22 @@ public sealed class TransparentCapture : ICapture
             ProxyMark = UserNamespace.IsInside ? Mark : "",
         }).V4;
         var load = UsesNft
-            ? new ProcessSpec { Program = "nft", Arguments = ["-f", "-"], Input = NftText.Of(rules, v6: false), Network = network, Log = _log }
-            : new ProcessSpec { Program = "iptables-restore", Arguments = ["--noflush"], Input = rules.ToRestoreText(), Network = network, Log = _log };
+            ? new ProcessSpec
+            {
+                Program = "nft",
+                Arguments = ["-f", "-"],
+                Input = NftText.Of(rules, v6: false),
+                Network = network,
+                Log = _log,
+            }
+            : new ProcessSpec
+            {
+                Program = "iptables-restore",
+                Arguments = ["--noflush"],
+                Input = rules.ToRestoreText(),
+                Network = network,
+                Log = _log,
+            };
         int code = await _spawner.RunAsync(load).ConfigureAwait(false);
         if (code != 0) throw new IOException($"the capture rules cannot be loaded: {load.Program} ended with code {code}, see {_log}");
         return UserNamespace.IsInside

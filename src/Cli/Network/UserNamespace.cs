@@ -7,8 +7,9 @@ using Lateen.Cli.Processes;
 namespace Lateen.Cli.Network;
 
 /// <summary>
-/// Transparent capture without root: this program runs once more as the owner of a user namespace and of a network in it, where it may do to networks what root may do. What must be
-/// reached from outside is listened on before, by the process outside, and inherited: a listening socket stays in the network where it was made (see <see cref="PassedDoors"/>).
+/// Transparent capture without root: this program runs once more as the owner of a user namespace and of a network in it, where it may do
+/// to networks what root may do. What must be reached from outside is listened on before, by the process outside, and inherited: a
+/// listening socket stays in the network where it was made (see <see cref="PassedDoors"/>).
 /// </summary>
 internal static class UserNamespace
 {
@@ -23,17 +24,28 @@ internal static class UserNamespace
     /// <summary>The namespace's path for other processes of this machine; null where there is none.</summary>
     public static string? Path => IsInside ? string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/ns/user") : null;
 
-    /// <summary>Why this machine does not allow it; null where it does. Tried, not guessed: kernels, containers and distributions forbid it in many ways.</summary>
+    /// <summary>Why this machine does not allow it; null where it does. Tried, not guessed: kernels, containers and distributions forbid it
+    /// in many ways.</summary>
     public static async Task<string?> ObstacleAsync(Spawner spawner)
     {
         bool nft = TransparentCapture.UsesNft;
-        string rules = nft ? "add table ip probe\nadd chain ip probe out { type nat hook output priority -100 ; }\nadd rule ip probe out meta mark 1337 return\nadd rule ip probe out meta l4proto tcp redirect to :15001\n" : "*nat\n-A OUTPUT -p tcp -m mark --mark 1337 -j RETURN\n-A OUTPUT -p tcp -j REDIRECT --to-ports 15001\nCOMMIT\n";
+        string rules = nft
+            ? "add table ip probe\nadd chain ip probe out { type nat hook output priority -100 ; }\nadd rule ip probe out meta mark "
+                + "1337 return\nadd rule ip probe out meta l4proto tcp redirect to :15001\n"
+                : "*nat\n-A OUTPUT -p tcp -m mark --mark 1337 -j RETURN\n-A OUTPUT -p tcp -j REDIRECT --to-ports 15001\nCOMMIT\n";
         string folder = Directory.CreateTempSubdirectory("lateen-probe-").FullName;
         try
         {
             string script = $"ip link set lo up && {(nft ? "nft -f -" : $"XTABLES_LOCKFILE={folder}/lock iptables-restore --noflush")}";
-            var probe = new ProcessSpec { Program = "unshare", Arguments = ["--user", "--map-root-user", "--net", "/bin/sh", "-c", script], Input = rules, Log = System.IO.Path.Combine(folder, "log") };
-            return await spawner.RunAsync(probe).ConfigureAwait(false) == 0 ? null : "it needs root, and user namespaces are not allowed here";
+            var probe = new ProcessSpec
+            {
+                Program = "unshare",
+                Arguments = ["--user", "--map-root-user", "--net", "/bin/sh", "-c", script],
+                Input = rules,
+                Log = System.IO.Path.Combine(folder, "log"),
+            };
+            return await spawner.RunAsync(probe).ConfigureAwait(false) == 0
+                ? null : "it needs root, and user namespaces are not allowed here";
         }
         catch (PosixException)
         {
@@ -52,8 +64,10 @@ internal static class UserNamespace
         Socket[] doors = [.. Doors(ports)];
         foreach (Socket door in doors) Posix.Check(Posix.fcntl((int)door.Handle, SetDescriptorFlags, 0), "fcntl");
         (string program, string[] first) = Up.Workload.Self();
-        var environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? "");
-        environment[Inside] = string.Join(',', doors.Select(door => string.Create(CultureInfo.InvariantCulture, $"{door.Handle}:{((IPEndPoint)door.LocalEndPoint!).Port}")));
+        var environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+            .ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? "");
+        environment[Inside] = string.Join(',',
+            doors.Select(door => string.Create(CultureInfo.InvariantCulture, $"{door.Handle}:{((IPEndPoint)door.LocalEndPoint!).Port}")));
         Child inside = await spawner.StartAsync(new ProcessSpec
         {
             Program = "unshare",
@@ -63,7 +77,8 @@ internal static class UserNamespace
         }).ConfigureAwait(false);
         // From here on the doors are the other's.
         foreach (Socket door in doors) door.Dispose();
-        using PosixSignalRegistration interrupt = HandOn(PosixSignal.SIGINT, inside), terminate = HandOn(PosixSignal.SIGTERM, inside), hangup = HandOn(PosixSignal.SIGHUP, inside);
+        using PosixSignalRegistration interrupt = HandOn(PosixSignal.SIGINT, inside), terminate = HandOn(PosixSignal.SIGTERM, inside),
+            hangup = HandOn(PosixSignal.SIGHUP, inside);
         return await inside.Ended.ConfigureAwait(false);
     }
 

@@ -24,7 +24,8 @@ public sealed class ColumnTable(params string[] columns)
     /// <summary>Prints the table.</summary>
     public void Print(Terminal terminal, bool headings = true)
     {
-        int[] widths = [.. columns.Select((column, i) => _rows.Select(row => row[i].Text.Length).Append(headings ? column.Length : 0).Max() + Gap)];
+        int[] widths = [.. columns.Select(
+            (column, i) => _rows.Select(row => row[i].Text.Length).Append(headings ? column.Length : 0).Max() + Gap)];
         if (headings) terminal.Line(Joined(terminal, [.. columns.Select(column => (Cell)column)], widths));
         foreach (Cell[] row in _rows) terminal.Line(Joined(terminal, row, widths));
     }

@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 namespace Lateen.Cli.Printing;
 
 /// <summary>A proxy's decision record: one station a line, and which resource asked for it.</summary>
-/// <remarks>The proxy's page is an object with `stations`, each {station, decision, origin?}, and `outcome`; a page of plain text is printed as it is.</remarks>
+/// <remarks>The proxy's page is an object with `stations`, each {station, decision, origin?}, and `outcome`; a page of plain text is
+/// printed as it is.</remarks>
 public static class DecisionLines
 {
     /// <summary>Prints a page of /explain or /why.</summary>
@@ -21,10 +22,12 @@ public static class DecisionLines
         {
             string origin = Text(step, "origin");
             string decision = Text(step, "decision");
-            string line = $"{terminal.Paint(Text(step, "station").PadRight(width), Tone.Strong)}   {(origin.Length > 0 ? decision.PadRight(decisions) : decision)}";
+            string line =
+                $"{terminal.Paint(Text(step, "station").PadRight(width), Tone.Strong)}   {(origin.Length > 0 ? decision.PadRight(decisions) : decision)}";
             terminal.Line(origin.Length > 0 ? $"{line}   {terminal.Paint(origin, Tone.Faint)}" : line);
         }
-        if (Text(record, "outcome") is { Length: > 0 } outcome) terminal.Line($"{new string(' ', width)}   {terminal.Paint(outcome, Tone.Strong)}");
+        if (Text(record, "outcome") is { Length: > 0 } outcome)
+            terminal.Line($"{new string(' ', width)}   {terminal.Paint(outcome, Tone.Strong)}");
     }
 
     private static JsonObject? Parsed(string text)

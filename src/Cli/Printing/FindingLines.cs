@@ -9,7 +9,8 @@ public static class FindingLines
     /// <summary>The same for a finding that was made here.</summary>
     public static void Print(Terminal terminal, Diagnostic diagnostic) => Print(terminal, new Finding(
         diagnostic.Level.ToString().ToLowerInvariant(), diagnostic.Code.Id, diagnostic.Resource is { Length: > 0 } about ? about : null,
-        diagnostic.Position.IsKnown ? diagnostic.Position.ToString() : null, diagnostic.Text, diagnostic.Remedy is { Length: > 0 } advice ? advice : null));
+        diagnostic.Position.IsKnown ? diagnostic.Position.ToString() : null, diagnostic.Text, diagnostic.Remedy is { Length: > 0 } advice
+            ? advice : null));
 
     /// <summary>Prints <paramref name="finding"/> among the complaints: `file:line:column: error LT0001: text (Kind ns/name)`.</summary>
     public static void Print(Terminal terminal, Finding finding)

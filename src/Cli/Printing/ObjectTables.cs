@@ -27,8 +27,10 @@ public static class ObjectTables
         ["Secret"] = [Text("TYPE", "type", "Opaque")],
     };
 
-    /// <summary>Prints one table a kind, in the order given, a blank line between; several kinds carry their kind before the name.</summary>
-    public static void Print(Terminal terminal, IReadOnlyList<StoredObject> found, bool wide, bool namespaces, bool headings, DateTimeOffset now)
+    /// <summary>Prints one table a kind, in the order given, a blank line between; several kinds carry their kind before the
+    /// name.</summary>
+    public static void Print(Terminal terminal, IReadOnlyList<StoredObject> found, bool wide, bool namespaces, bool headings,
+        DateTimeOffset now)
     {
         IGrouping<string, StoredObject>[] kinds = [.. found.GroupBy(item => item.Kind)];
         for (int i = 0; i < kinds.Length; i++)
@@ -38,7 +40,8 @@ public static class ObjectTables
         }
     }
 
-    private static ColumnTable Table(string kind, IEnumerable<StoredObject> items, bool wide, bool namespaces, bool kindBeforeName, DateTimeOffset now)
+    private static ColumnTable Table(string kind, IEnumerable<StoredObject> items, bool wide, bool namespaces, bool kindBeforeName,
+        DateTimeOffset now)
     {
         Column[] own = ByKind.GetValueOrDefault(kind, []);
         string[] lead = namespaces ? ["NAMESPACE", "NAME"] : ["NAME"];
@@ -49,13 +52,15 @@ public static class ObjectTables
             string name = Field(item.Object, "metadata.name");
             Cell[] first = namespaces ? [Field(item.Object, "metadata.namespace")] : [];
             Cell[] last = wide ? [item.Revision.ToString(), item.Place ?? ""] : [];
-            table.Row([.. first, kindBeforeName ? item.Resource : name, .. own.Select(column => (Cell)column.Value(item.Object)), Age(item, now), Effect(item), .. last]);
+            table.Row([.. first, kindBeforeName ? item.Resource : name, .. own.Select(column => (Cell)column.Value(item.Object)),
+                Age(item, now), Effect(item), .. last]);
         }
         return table;
     }
 
     private static Cell Age(StoredObject item, DateTimeOffset now) =>
-        Durations.Age(now - (DateTimeOffset.TryParse(Field(item.Object, "metadata.creationTimestamp"), out DateTimeOffset made) ? made : item.ChangedAt));
+        Durations.Age(now - (DateTimeOffset.TryParse(Field(item.Object, "metadata.creationTimestamp"), out DateTimeOffset made)
+            ? made : item.ChangedAt));
 
     // The worst thing that is to be said about it, in a word; `describe` says the rest.
     private static Cell Effect(StoredObject item)
@@ -70,7 +75,8 @@ public static class ObjectTables
         };
     }
 
-    private static Column Text(string heading, string path, string absent = "") => new(heading, fields => Field(fields, path) is { Length: > 0 } value ? value : absent);
+    private static Column Text(string heading, string path, string absent = "") =>
+        new(heading, fields => Field(fields, path) is { Length: > 0 } value ? value : absent);
 
     private static Column List(string heading, string path) => new(heading, fields =>
         At(fields, path) is JsonArray { Count: > 0 } items ? "[" + string.Join(",", items.Select(item => $"\"{item}\"")) + "]" : "");

@@ -42,7 +42,8 @@ public sealed class Terminal(TextWriter output, TextWriter error, TextReader inp
     /// <summary>The process's own streams; colour where they are terminals and NO_COLOR is not set.</summary>
     public static Terminal OfProcess()
     {
-        bool allowed = string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") != "dumb";
+        bool allowed = string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+            && Environment.GetEnvironmentVariable("TERM") != "dumb";
         return new Terminal(System.Console.Out, System.Console.Error, System.Console.In,
             allowed && !System.Console.IsOutputRedirected, allowed && !System.Console.IsErrorRedirected);
     }

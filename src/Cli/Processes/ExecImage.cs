@@ -84,7 +84,8 @@ internal sealed unsafe class ExecImage : IDisposable
             if (errno < 0) _ = Posix.kill(id, Posix.SignalKill);
             int status;
             _ = Posix.waitpid(id, &status, 0);
-            if (errno > 0 || attempt == 2) throw new PosixException(errno > 0 ? errno : TryAgain, Marshal.PtrToStringUTF8((nint)_calls->Path)!);
+            if (errno > 0 || attempt == 2)
+                throw new PosixException(errno > 0 ? errno : TryAgain, Marshal.PtrToStringUTF8((nint)_calls->Path)!);
         }
     }
 

@@ -15,7 +15,8 @@ public sealed record ProcessSpec
     /// <summary>The folder it starts in; null for this process's own.</summary>
     public string? Folder { get; init; }
 
-    /// <summary>A descriptor of the user namespace that owns <see cref="Network"/>; null where this process may enter it as it is.</summary>
+    /// <summary>A descriptor of the user namespace that owns <see cref="Network"/>; null where this process may enter it as it
+    /// is.</summary>
     public int? Users { get; init; }
 
     /// <summary>A descriptor of the network namespace it runs in; null for this process's own.</summary>

@@ -1,9 +1,11 @@
 namespace Lateen.Cli.Processes;
 
-/// <summary>How long to wait before a program that ended is started again: at once the first time, then twice as long each time, until it has stayed up.</summary>
+/// <summary>How long to wait before a program that ended is started again: at once the first time, then twice as long each time, until it
+/// has stayed up.</summary>
 public sealed class RestartPolicy
 {
-    private static readonly TimeSpan First = TimeSpan.FromMilliseconds(200), Longest = TimeSpan.FromSeconds(30), StaysUp = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan First = TimeSpan.FromMilliseconds(200), Longest = TimeSpan.FromSeconds(30),
+        StaysUp = TimeSpan.FromSeconds(10);
     private int _inRow;
 
     /// <summary>The wait before the next start, of a program that ran for <paramref name="ran"/>.</summary>

@@ -4,29 +4,34 @@ using System.Text;
 namespace Lateen.Cli.Processes;
 
 /// <summary>
-/// Settings of the runtime that are read before the first line of a program runs, for verbs that need others than a proxy. The process becomes itself again, with the settings in its
-/// environment: process id, files and arguments stay.
+/// Settings of the runtime that are read before the first line of a program runs, for verbs that need others than a proxy. The process
+/// becomes itself again, with the settings in its environment: process id, files and arguments stay.
 /// </summary>
 internal static partial class RuntimeSettings
 {
-    // A collector that works beside the program begins early and keeps little garbage: the same world takes a third less memory than with one that stops it. A proxy, which makes no
-    // garbage while it serves, has no use for that thread.
+    // A collector that works beside the program begins early and keeps little garbage: the same world takes a third less memory than with
+    // one that stops it. A proxy, which makes no garbage while it serves, has no use for that thread.
     //
-    // Young objects are collected each 4 MB. By itself the runtime goes by the processor's cache, which on a server would let 16 MB and more of garbage lie.
+    // Young objects are collected each 4 MB. By itself the runtime goes by the processor's cache, which on a server would let 16 MB and
+    // more of garbage lie.
     //
-    // A control plane does much at once and then nothing for a while. What is compiled ahead serves it well; to compile a method anew, twice, because it ran a thousand times while a
-    // hundred proxies connected, costs more than it will ever win. And threads that look for work before they sleep take the only core from the one that has some.
+    // A control plane does much at once and then nothing for a while. What is compiled ahead serves it well; to compile a method anew,
+    // twice, because it ran a thousand times while a hundred proxies connected, costs more than it will ever win. And threads that look for
+    // work before they sleep take the only core from the one that has some.
     private static readonly (string Name, string Value)[] OfControlPlane =
-        [("DOTNET_TieredPGO", "0"), ("DOTNET_TC_CallCountThreshold", "30000"), ("DOTNET_ThreadPool_UnfairSemaphoreSpinLimit", "0"), ("DOTNET_gcConcurrent", "1"), ("DOTNET_GCgen0size", "400000")];
+        [("DOTNET_TieredPGO", "0"), ("DOTNET_TC_CallCountThreshold", "30000"), ("DOTNET_ThreadPool_UnfairSemaphoreSpinLimit", "0"),
+            ("DOTNET_gcConcurrent", "1"), ("DOTNET_GCgen0size", "400000")];
 
     /// <summary>Makes the settings of the control plane hold; returns when they do, or when they can't be had.</summary>
     public static void RequireControlPlanes()
     {
-        (string Name, string Value)[] missing = [.. OfControlPlane.Where(setting => Environment.GetEnvironmentVariable(setting.Name) is null)];
+        (string Name, string Value)[] missing =
+            [.. OfControlPlane.Where(setting => Environment.GetEnvironmentVariable(setting.Name) is null)];
         // Somebody who has set one of them has thought about it; and where the environment is not handed on, it is not tried a second time.
         if (missing.Length < OfControlPlane.Length || !OperatingSystem.IsLinux()) return;
         byte[][] arguments = [.. Encoding.UTF8.GetString(File.ReadAllBytes("/proc/self/cmdline"))[..^1].Split('\0').Select(Text)];
-        byte[][] environment = [.. Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(entry => Text($"{entry.Key}={entry.Value}")), .. missing.Select(setting => Text($"{setting.Name}={setting.Value}"))];
+        byte[][] environment = [.. Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+            .Select(entry => Text($"{entry.Key}={entry.Value}")), .. missing.Select(setting => Text($"{setting.Name}={setting.Value}"))];
         Become(Text("/proc/self/exe"), arguments, environment);
     }
 

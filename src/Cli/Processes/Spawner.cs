@@ -24,7 +24,8 @@ public sealed class Spawner
         return await child.Ended.ConfigureAwait(false);
     }
 
-    /// <summary>Does <paramref name="action"/> on the thread that forks, which is never moved out of its namespaces by anything else.</summary>
+    /// <summary>Does <paramref name="action"/> on the thread that forks, which is never moved out of its namespaces by anything
+    /// else.</summary>
     public Task<T> OnThread<T>(Func<T> action)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -50,7 +51,8 @@ public sealed class Spawner
         {
             using var image = new ExecImage(path, spec, input, log);
             var child = new Child(image.Fork(ConfirmWithinMs), ownGroup: !spec.KeepsTerminal);
-            if (spec.NumberFile is not null) File.WriteAllText(spec.NumberFile, child.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            if (spec.NumberFile is not null)
+                File.WriteAllText(spec.NumberFile, child.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
             new Thread(() => Await(child), 128 << 10) { IsBackground = true, Name = "wait" }.Start();
             return child;
         }
@@ -85,7 +87,8 @@ public sealed class Spawner
     internal static string Find(string program, string? folder)
     {
         if (program.Contains('/')) return Path.GetFullPath(program, folder ?? Directory.GetCurrentDirectory());
-        foreach (string place in (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin").Split(':').Append("/usr/sbin").Append("/sbin"))
+        foreach (string place in (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin").Split(':').Append("/usr/sbin")
+            .Append("/sbin"))
         {
             string candidate = Path.Combine(place, program);
             if (File.Exists(candidate) && Posix.access(candidate, Posix.Executable) == 0) return candidate;

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace Lateen.Cli.Processes;
 
-/// <summary>A program that is kept running until told to stop: when it ends it is started again, after a wait that grows while it keeps ending.</summary>
+/// <summary>A program that is kept running until told to stop: when it ends it is started again, after a wait that grows while it keeps
+/// ending.</summary>
 public sealed class Supervised(string name, Spawner spawner, Func<ProcessSpec> spec, Action<string> say)
 {
     private readonly RestartPolicy _policy = new();

@@ -45,14 +45,17 @@ public sealed class OperatorClient : IDisposable
 
     /// <summary>Resources of one kind (or "all"), of one namespace or (null) of all, of one name or of any.</summary>
     public Task<ObjectList> ObjectsAsync(string kind, string? inNamespace, string? name, string? selector, CancellationToken cancel) =>
-        GetAsync("objects" + Query(("kind", kind), ("namespace", inNamespace), ("name", name), ("selector", selector)), OperatorJson.Default.ObjectList, cancel);
+        GetAsync("objects" + Query(("kind", kind), ("namespace", inNamespace), ("name", name), ("selector", selector)),
+            OperatorJson.Default.ObjectList, cancel);
 
     /// <summary>The kinds the mesh knows.</summary>
-    public Task<IReadOnlyList<KindRow>> KindsAsync(CancellationToken cancel) => GetAsync("kinds", OperatorJson.Default.IReadOnlyListKindRow, cancel);
+    public Task<IReadOnlyList<KindRow>> KindsAsync(CancellationToken cancel) =>
+        GetAsync("kinds", OperatorJson.Default.IReadOnlyListKindRow, cancel);
 
     /// <summary>The newest revisions, of one resource or of all.</summary>
     public Task<RevisionList> HistoryAsync(string? kind, string? inNamespace, string? name, int most, CancellationToken cancel) =>
-        GetAsync("history" + Query(("kind", kind), ("namespace", inNamespace), ("name", name), ("most", most.ToString())), OperatorJson.Default.RevisionList, cancel);
+        GetAsync("history" + Query(("kind", kind), ("namespace", inNamespace), ("name", name), ("most", most.ToString())),
+            OperatorJson.Default.RevisionList, cancel);
 
     /// <summary>What differs between two revisions; a negative one counts back from the newest.</summary>
     public Task<DiffAnswer> DiffAsync(long from, long? to, CancellationToken cancel) =>
@@ -64,7 +67,8 @@ public sealed class OperatorClient : IDisposable
 
     /// <summary>Waits until every connected proxy has taken up <paramref name="revision"/>, or the time is over.</summary>
     public Task<WaitAnswer> WaitAsync(long revision, TimeSpan timeout, CancellationToken cancel) =>
-        GetAsync("wait" + Query(("revision", revision.ToString()), ("timeout", $"{timeout.TotalMilliseconds:0}ms")), OperatorJson.Default.WaitAnswer, cancel);
+        GetAsync("wait" + Query(("revision", revision.ToString()), ("timeout", $"{timeout.TotalMilliseconds:0}ms")),
+            OperatorJson.Default.WaitAnswer, cancel);
 
     /// <summary>Every connected proxy and how far it is.</summary>
     public Task<ProxyList> ProxiesAsync(CancellationToken cancel) => GetAsync("proxies", OperatorJson.Default.ProxyList, cancel);
@@ -73,16 +77,19 @@ public sealed class OperatorClient : IDisposable
     /// <returns>Its content type and text.</returns>
     public async Task<(string ContentType, string Text)> AdminPageAsync(string proxy, string pageAndQuery, CancellationToken cancel)
     {
-        using HttpResponseMessage response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, $"proxies/{Uri.EscapeDataString(proxy)}/admin/{pageAndQuery}"), cancel);
+        using HttpResponseMessage response =
+            await SendAsync(new HttpRequestMessage(HttpMethod.Get, $"proxies/{Uri.EscapeDataString(proxy)}/admin/{pageAndQuery}"), cancel);
         return (response.Content.Headers.ContentType?.MediaType ?? "text/plain", await response.Content.ReadAsStringAsync(cancel));
     }
 
     /// <inheritdoc />
     public void Dispose() => _http.Dispose();
 
-    private async Task<TAnswer> PostAsync<TRequest, TAnswer>(string path, TRequest request, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TAnswer> answerType, CancellationToken cancel)
+    private async Task<TAnswer> PostAsync<TRequest, TAnswer>(string path, TRequest request, JsonTypeInfo<TRequest> requestType,
+        JsonTypeInfo<TAnswer> answerType, CancellationToken cancel)
     {
-        using HttpResponseMessage response = await SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(request, requestType) }, cancel);
+        using HttpResponseMessage response =
+            await SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(request, requestType) }, cancel);
         return await ReadAsync(response, answerType, cancel);
     }
 
@@ -101,8 +108,10 @@ public sealed class OperatorClient : IDisposable
         }
         catch (HttpRequestException unreachable)
         {
-            string why = unreachable.InnerException is SocketException socket ? socket.SocketErrorCode == SocketError.ConnectionRefused ? "nothing listens there" : socket.Message : unreachable.Message;
-            throw new CommandException($"the control plane at {_address.Http} cannot be reached: {why}", "Is it running? Start a mesh with `lateen up`.", CommandException.Unreachable);
+            string why = unreachable.InnerException is SocketException socket
+                ? socket.SocketErrorCode == SocketError.ConnectionRefused ? "nothing listens there" : socket.Message : unreachable.Message;
+            throw new CommandException($"the control plane at {_address.Http} cannot be reached: {why}",
+                "Is it running? Start a mesh with `lateen up`.", CommandException.Unreachable);
         }
         if (response.IsSuccessStatusCode) return response;
         using (response) throw await RefusedAsync(response, cancel);
@@ -111,11 +120,13 @@ public sealed class OperatorClient : IDisposable
     private async Task<CommandException> RefusedAsync(HttpResponseMessage response, CancellationToken cancel)
     {
         if (response.StatusCode == HttpStatusCode.Unauthorized)
-            return new CommandException($"the control plane at {_address.Http} is not the one that wrote this state folder", "It was started with another --state folder: name that one.", CommandException.Unreachable);
+            return new CommandException($"the control plane at {_address.Http} is not the one that wrote this state folder",
+                "It was started with another --state folder: name that one.", CommandException.Unreachable);
         string body = await response.Content.ReadAsStringAsync(cancel);
         try
         {
-            if (JsonSerializer.Deserialize(body, OperatorJson.Default.Refusal) is { Message: not null } refusal) return new CommandException(refusal.Message, refusal.Remedy);
+            if (JsonSerializer.Deserialize(body, OperatorJson.Default.Refusal) is { Message: not null } refusal)
+                return new CommandException(refusal.Message, refusal.Remedy);
         }
         catch (JsonException)
         {

@@ -19,7 +19,8 @@ public static class SourceFiles
         foreach (string path in said)
         {
             if (path == "-") texts.Add(new("<stdin>", terminal.In.ReadToEnd()));
-            else if (Directory.Exists(path)) texts.AddRange(Folder(path, recursive is true, canRecurse: recursive is not null).Select(File));
+            else if (Directory.Exists(path))
+                texts.AddRange(Folder(path, recursive is true, canRecurse: recursive is not null).Select(File));
             else texts.Add(File(path));
         }
         return texts;
@@ -28,8 +29,11 @@ public static class SourceFiles
     private static string[] Folder(string folder, bool recursive, bool canRecurse)
     {
         var depth = recursive ? SearchOption.AllDirectories : SearchOption.TopDirectoryOnly;
-        string[] files = [.. Directory.EnumerateFiles(folder, "*", depth).Where(file => Endings.Contains(Path.GetExtension(file))).Order(StringComparer.Ordinal)];
-        return files.Length > 0 ? files : throw new CommandException($"there is no .yaml, .yml or .json file in {folder}", recursive || !canRecurse ? null : "Add -R to look into its folders, too.");
+        string[] files = [.. Directory.EnumerateFiles(folder, "*", depth).Where(file => Endings.Contains(Path.GetExtension(file)))
+            .Order(StringComparer.Ordinal)];
+        return files.Length > 0 ? files
+            : throw new CommandException($"there is no .yaml, .yml or .json file in {folder}",
+                recursive || !canRecurse ? null : "Add -R to look into its folders, too.");
     }
 
     private static SourceText File(string path)
@@ -40,7 +44,8 @@ public static class SourceFiles
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException($"{path} cannot be read: {(unreadable is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : unreadable.Message)}");
+            throw new CommandException(
+                $"{path} cannot be read: {(unreadable is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : unreadable.Message)}");
         }
     }
 }

@@ -23,7 +23,8 @@ public static class StateFolder
         }
         catch (Exception unreadable) when (unreadable is IOException or JsonException or UnauthorizedAccessException)
         {
-            throw new CommandException($"no control plane is known in {folder}: {file} cannot be read", "Start a mesh with `lateen up`, or name its folder with --state.", CommandException.Unreachable);
+            throw new CommandException($"no control plane is known in {folder}: {file} cannot be read",
+                "Start a mesh with `lateen up`, or name its folder with --state.", CommandException.Unreachable);
         }
     }
 
@@ -42,7 +43,8 @@ public static class StateFolder
 
     private static string Existing(string folder, string saidBy) => Directory.Exists(folder)
         ? Path.GetFullPath(folder)
-        : throw new CommandException($"{saidBy} names {folder}, which is not there", "Start a mesh with `lateen up`, or correct the folder.", CommandException.Unreachable);
+        : throw new CommandException($"{saidBy} names {folder}, which is not there",
+            "Start a mesh with `lateen up`, or correct the folder.", CommandException.Unreachable);
 
     private static string? FromEnvironment() => Environment.GetEnvironmentVariable("LATEEN_STATE") is { Length: > 0 } named ? named : null;
 }

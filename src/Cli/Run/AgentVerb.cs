@@ -3,7 +3,8 @@ using Lateen.Agent;
 
 namespace Lateen.Cli.Run;
 
-/// <summary>`lateen agent sidecar|router`: the proxy and its agent, one process; it learns of its workload from the environment, as Istio's agent does.</summary>
+/// <summary>`lateen agent sidecar|router`: the proxy and its agent, one process; it learns of its workload from the environment, as Istio's
+/// agent does.</summary>
 internal static class AgentVerb
 {
     public static Command Command()

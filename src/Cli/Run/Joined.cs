@@ -46,7 +46,8 @@ internal sealed class Joined(Terminal terminal, RunOptions options)
             ["labels"] = new JsonObject(options.Labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))),
             ["ports"] = new JsonArray(options.Ports.Select(port => (JsonNode)port).ToArray()),
         }).ConfigureAwait(false);
-        JsonObject place = await mesh.ReadAsync(cancel).ConfigureAwait(false) ?? throw new CommandException("the mesh ended while the program joined");
+        JsonObject place = await mesh.ReadAsync(cancel).ConfigureAwait(false)
+            ?? throw new CommandException("the mesh ended while the program joined");
         return place["error"] is { } no ? throw new CommandException($"the mesh does not take {options.Name}: {no}") : place;
     }
 
@@ -72,7 +73,10 @@ internal sealed class Joined(Terminal terminal, RunOptions options)
         for (DateTime until = DateTime.UtcNow + SidecarPatience; !File.Exists(ready); await Task.Delay(10, cancel).ConfigureAwait(false))
         {
             if (sidecar.Ended.IsCompleted || DateTime.UtcNow > until)
-                throw new CommandException($"the sidecar {(sidecar.Ended.IsCompleted ? "ended while it started" : $"is not ready after {SidecarPatience.TotalSeconds:0} s")}: {LogTail.Of(log)}", $"Its log is {log}.");
+            {
+                string what = sidecar.Ended.IsCompleted ? "ended while it started" : $"is not ready after {SidecarPatience.TotalSeconds:0} s";
+                throw new CommandException($"the sidecar {what}: {LogTail.Of(log)}", $"Its log is {log}.");
+            }
         }
     }
 
@@ -93,7 +97,10 @@ internal sealed class Joined(Terminal terminal, RunOptions options)
         }
         catch (PosixException failure)
         {
-            throw new CommandException($"{options.Command[0]} cannot be started: {(failure.Errno == Posix.NoEntry ? "there is no such program" : failure.Message)}", null, failure.Errno == Posix.NoEntry ? NotFound : NotExecutable);
+            throw new CommandException(
+                $"{options.Command[0]} cannot be "
+                + $"started: {(failure.Errno == Posix.NoEntry ? "there is no such program" : failure.Message)}", null,
+                failure.Errno == Posix.NoEntry ? NotFound : NotExecutable);
         }
         // The terminal's Ctrl-C reaches the program itself; a request to end that reaches this process alone is handed on.
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
@@ -108,19 +115,27 @@ internal sealed class Joined(Terminal terminal, RunOptions options)
     private static int OpenNetwork(string path)
     {
         try { return Posix.Open(path, Posix.ReadOnly); }
-        catch (PosixException refused) { throw new CommandException($"the workload's network cannot be entered: {refused.Message}", "Run as the user who runs `lateen up`."); }
+        catch (PosixException refused)
+        {
+            throw new CommandException($"the workload's network cannot be entered: {refused.Message}",
+                "Run as the user who runs `lateen up`.");
+        }
     }
 
     private static Dictionary<string, string> EnvironmentOf(JsonNode? node)
     {
         // This process's own surroundings, and on top of them what the mesh says.
-        var environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? "");
+        var environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+            .ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? "");
         foreach ((string name, JsonNode? value) in node as JsonObject ?? [])
             if (!environment.ContainsKey(name) || IsOfTheMesh(name)) environment[name] = value?.ToString() ?? "";
         return environment;
     }
 
-    private static bool IsOfTheMesh(string name) => name is "HOSTNAME" or "PORT" or "HOST" or "INSTANCE_IP" or "SERVICE_ACCOUNT" or "TRUST_DOMAIN"
-        || name.StartsWith("POD_", StringComparison.Ordinal) || name.StartsWith("ISTIO_", StringComparison.Ordinal) || name.StartsWith("LATEEN_", StringComparison.Ordinal)
-        || name.StartsWith("ENVOY_", StringComparison.Ordinal) || name.StartsWith("DOTNET_", StringComparison.Ordinal) || name.EndsWith("_PROXY", StringComparison.OrdinalIgnoreCase);
+    private static bool IsOfTheMesh(string name) =>
+        name is "HOSTNAME" or "PORT" or "HOST" or "INSTANCE_IP" or "SERVICE_ACCOUNT" or "TRUST_DOMAIN"
+            || name.StartsWith("POD_", StringComparison.Ordinal) || name.StartsWith("ISTIO_", StringComparison.Ordinal)
+            || name.StartsWith("LATEEN_", StringComparison.Ordinal)
+            || name.StartsWith("ENVOY_", StringComparison.Ordinal) || name.StartsWith("DOTNET_", StringComparison.Ordinal)
+            || name.EndsWith("_PROXY", StringComparison.OrdinalIgnoreCase);
 }

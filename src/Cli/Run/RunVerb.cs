@@ -8,15 +8,37 @@ internal static class RunVerb
 {
     public static Command Command(Terminal terminal)
     {
-        var name = new Option<string>("--name") { Description = "the workload's name, and its Service's where it has ports", Required = true };
-        var labels = new Option<string[]>("--labels", "-l") { Description = "labels, such as version=v1", HelpName = "name=value", AllowMultipleArgumentsPerToken = false };
+        var name = new Option<string>("--name")
+        {
+            Description = "the workload's name, and its Service's where it has ports",
+            Required = true,
+        };
+        var labels = new Option<string[]>("--labels", "-l")
+        {
+            Description = "labels, such as version=v1",
+            HelpName = "name=value",
+            AllowMultipleArgumentsPerToken = false,
+        };
         var ports = new Option<int[]>("--port", "-p") { Description = "a port the program listens on" };
-        var protocol = new Option<string>("--protocol") { Description = "what is spoken there: http, http2, grpc, tcp, ...", DefaultValueFactory = _ => "http" };
+        var protocol = new Option<string>("--protocol")
+        {
+            Description = "what is spoken there: http, http2, grpc, tcp, ...",
+            DefaultValueFactory = _ => "http",
+        };
         var inNamespace = new Option<string>("--namespace", "-n") { Description = "its namespace", DefaultValueFactory = _ => "default" };
-        var account = new Option<string>("--service-account") { Description = "its service account, which is its identity", DefaultValueFactory = _ => "default" };
+        var account = new Option<string>("--service-account")
+        {
+            Description = "its service account, which is its identity",
+            DefaultValueFactory = _ => "default",
+        };
         Option<string?> state = Verbs.Shared.State();
-        var program = new Argument<string[]>("program") { Description = "the program and its arguments, after --", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("run", "Run a program as a workload of the running mesh, with a sidecar") { name, labels, ports, protocol, inNamespace, account, state, program };
+        var program = new Argument<string[]>("program")
+        {
+            Description = "the program and its arguments, after --",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var command = new Command("run", "Run a program as a workload of the running mesh, with a sidecar") { name, labels, ports, protocol,
+            inNamespace, account, state, program };
         command.SetAction((parsed, cancel) => new Joined(terminal, new RunOptions
         {
             Name = parsed.GetRequiredValue(name),
@@ -36,7 +58,9 @@ internal static class RunVerb
         var labels = new Dictionary<string, string>();
         foreach (string label in said.SelectMany(text => text.Split(',', StringSplitOptions.RemoveEmptyEntries)))
         {
-            if (label.IndexOf('=') is not (> 0 and var equals)) throw new CommandException($"\"{label}\" is no label", "Write name=value, as in --labels version=v1.", CommandException.Misuse);
+            if (label.IndexOf('=') is not (> 0 and var equals))
+                throw new CommandException($"\"{label}\" is no label", "Write name=value, as in --labels version=v1.",
+                    CommandException.Misuse);
             labels[label[..equals]] = label[(equals + 1)..];
         }
         return labels;

@@ -14,16 +14,22 @@ internal static class ClusterObjects
     {
         ["apiVersion"] = "v1",
         ["kind"] = "Namespace",
-        ["metadata"] = new JsonObject { ["name"] = name, ["labels"] = new JsonObject { ["kubernetes.io/metadata.name"] = name, ["istio-injection"] = "enabled" } },
+        ["metadata"] = new JsonObject
+        {
+            ["name"] = name,
+            ["labels"] = new JsonObject { ["kubernetes.io/metadata.name"] = name, ["istio-injection"] = "enabled" },
+        },
     };
 
-    /// <summary>The mesh's settings as an installation for demonstrations has them: every request is logged in Istio's default format.</summary>
+    /// <summary>The mesh's settings as an installation for demonstrations has them: every request is logged in Istio's default
+    /// format.</summary>
     public static JsonObject MeshSettings() => new()
     {
         ["apiVersion"] = "v1",
         ["kind"] = "ConfigMap",
         ["metadata"] = new JsonObject { ["name"] = "istio", ["namespace"] = "istio-system" },
-        ["data"] = new JsonObject { ["mesh"] = "accessLogFile: /dev/stdout\ndefaultProviders:\n  metrics: [prometheus]\nenablePrometheusMerge: true\n" },
+        ["data"] = new JsonObject { ["mesh"] =
+            "accessLogFile: /dev/stdout\ndefaultProviders:\n  metrics: [prometheus]\nenablePrometheusMerge: true\n" },
     };
 
     public static JsonObject Node(string address) => new()
@@ -33,7 +39,12 @@ internal static class ClusterObjects
         ["metadata"] = new JsonObject
         {
             ["name"] = NodeName,
-            ["labels"] = new JsonObject { ["kubernetes.io/hostname"] = NodeName, ["topology.kubernetes.io/region"] = "local", ["topology.kubernetes.io/zone"] = "local-a" },
+            ["labels"] = new JsonObject
+            {
+                ["kubernetes.io/hostname"] = NodeName,
+                ["topology.kubernetes.io/region"] = "local",
+                ["topology.kubernetes.io/zone"] = "local-a",
+            },
         },
         ["status"] = new JsonObject { ["addresses"] = new JsonArray(new JsonObject { ["type"] = "InternalIP", ["address"] = address }) },
     };
@@ -66,7 +77,8 @@ internal static class ClusterObjects
                 ["labels"] = labels,
                 ["ownerReferences"] = new JsonArray(new JsonObject
                 {
-                    ["apiVersion"] = "apps/v1", ["kind"] = "ReplicaSet", ["name"] = $"{plan.Deployment}-{plan.TemplateHash}", ["controller"] = true, ["uid"] = plan.TemplateHash,
+                    ["apiVersion"] = "apps/v1", ["kind"] = "ReplicaSet", ["name"] =
+                        $"{plan.Deployment}-{plan.TemplateHash}", ["controller"] = true, ["uid"] = plan.TemplateHash,
                 }),
             },
             ["spec"] = new JsonObject
@@ -77,7 +89,8 @@ internal static class ClusterObjects
                 {
                     ["name"] = plan.Labels.GetValueOrDefault("app", plan.Deployment),
                     ["image"] = "local",
-                    ["ports"] = new JsonArray(plan.Ports.Select(port => (JsonNode)new JsonObject { ["containerPort"] = port, ["protocol"] = "TCP" }).ToArray()),
+                    ["ports"] = new JsonArray(
+                        plan.Ports.Select(port => (JsonNode)new JsonObject { ["containerPort"] = port, ["protocol"] = "TCP" }).ToArray()),
                 }),
             },
             ["status"] = new JsonObject
@@ -95,7 +108,12 @@ internal static class ClusterObjects
     {
         ["apiVersion"] = "v1",
         ["kind"] = "Service",
-        ["metadata"] = new JsonObject { ["name"] = "istio-ingressgateway", ["namespace"] = "istio-system", ["labels"] = new JsonObject { ["app"] = "istio-ingressgateway", ["istio"] = "ingressgateway" } },
+        ["metadata"] = new JsonObject
+        {
+            ["name"] = "istio-ingressgateway",
+            ["namespace"] = "istio-system",
+            ["labels"] = new JsonObject { ["app"] = "istio-ingressgateway", ["istio"] = "ingressgateway" },
+        },
         ["spec"] = new JsonObject
         {
             ["selector"] = new JsonObject { ["app"] = "istio-ingressgateway", ["istio"] = "ingressgateway" },
@@ -112,7 +130,8 @@ internal static class ClusterObjects
         ["spec"] = new JsonObject
         {
             ["selector"] = new JsonObject { ["app"] = app },
-            ["ports"] = new JsonArray(ports.Select(port => (JsonNode)Port(ports.Count == 1 ? protocol : $"{protocol}-{port}", port, port)).ToArray()),
+            ["ports"] = new JsonArray(ports.Select(port => (JsonNode)Port(ports.Count == 1 ? protocol : $"{protocol}-{port}", port, port))
+                .ToArray()),
         },
     };
 
@@ -151,7 +170,12 @@ internal static class ClusterObjects
         {
             ["apiVersion"] = "discovery.k8s.io/v1",
             ["kind"] = "EndpointSlice",
-            ["metadata"] = new JsonObject { ["name"] = $"{name}-local", ["namespace"] = inNamespace, ["labels"] = new JsonObject { ["kubernetes.io/service-name"] = name } },
+            ["metadata"] = new JsonObject
+            {
+                ["name"] = $"{name}-local",
+                ["namespace"] = inNamespace,
+                ["labels"] = new JsonObject { ["kubernetes.io/service-name"] = name },
+            },
             ["addressType"] = "IPv4",
             ["endpoints"] = endpoints,
             ["ports"] = new JsonArray((service["spec"]?["ports"] as JsonArray ?? []).Select(port => (JsonNode)new JsonObject
@@ -163,7 +187,9 @@ internal static class ClusterObjects
         };
     }
 
-    private static long Target(JsonNode? port) => port?["targetPort"] is JsonValue target && target.TryGetValue(out long number) ? number : port?["port"]?.GetValue<long>() ?? 0;
+    private static long Target(JsonNode? port) =>
+        port?["targetPort"] is JsonValue target && target.TryGetValue(out long number) ? number : port?["port"]?.GetValue<long>() ?? 0;
 
-    private static JsonObject Port(string name, int port, int target) => new() { ["name"] = name, ["port"] = (long)port, ["targetPort"] = (long)target, ["protocol"] = "TCP" };
+    private static JsonObject Port(string name, int port, int target) =>
+        new() { ["name"] = name, ["port"] = (long)port, ["targetPort"] = (long)target, ["protocol"] = "TCP" };
 }

@@ -69,7 +69,8 @@ internal sealed class ControlDoor : IAsyncDisposable
         }
         catch (Exception gone) when (gone is IOException or SocketException or OperationCanceledException or JsonException)
         {
-            if (gone is IOException and not { InnerException: SocketException }) await TryTellAsync(line, gone.Message).ConfigureAwait(false);
+            if (gone is IOException and not { InnerException: SocketException })
+                await TryTellAsync(line, gone.Message).ConfigureAwait(false);
         }
         finally
         {
@@ -86,11 +87,14 @@ internal sealed class ControlDoor : IAsyncDisposable
     private async Task<Workload> JoinAsync(JsonObject request)
     {
         string name = request["name"]!.ToString(), inNamespace = request["namespace"]!.ToString();
-        Dictionary<string, string> labels = (request["labels"] as JsonObject ?? []).ToDictionary(pair => pair.Key, pair => pair.Value?.ToString() ?? "");
+        Dictionary<string, string> labels = (request["labels"] as JsonObject
+            ?? []).ToDictionary(pair => pair.Key, pair => pair.Value?.ToString() ?? "");
         labels.TryAdd("app", name);
         int[] ports = [.. (request["ports"] as JsonArray ?? []).Select(port => port!.GetValue<int>())];
-        if (ports.Length > 0) await _mesh.AddServiceAsync(ClusterObjects.ServiceOf(name, inNamespace, labels["app"], request["protocol"]!.ToString(), ports)).ConfigureAwait(false);
-        return await _mesh.AddAsync(WorkloadPlan.Joining(name, labels, ports, inNamespace, request["serviceAccount"]!.ToString())).ConfigureAwait(false);
+        if (ports.Length > 0) await _mesh.AddServiceAsync(
+            ClusterObjects.ServiceOf(name, inNamespace, labels["app"], request["protocol"]!.ToString(), ports)).ConfigureAwait(false);
+        return await _mesh.AddAsync(WorkloadPlan.Joining(name, labels, ports, inNamespace, request["serviceAccount"]!.ToString()))
+            .ConfigureAwait(false);
     }
 
     // The sidecar is a child of `run`, so that it ends with it; what it needs is told here.
@@ -115,21 +119,23 @@ internal sealed class ControlDoor : IAsyncDisposable
     {
         var rows = new JsonArray(Row("controlplane", "istio-system", "", _mesh.ControlPlane.Process, null, true, _mesh.ControlPlane.Log));
         foreach (Workload workload in _mesh.Workloads)
-            rows.Add(Row(workload.Plan.Deployment, workload.Plan.Namespace, workload.Address, workload.Program, workload.Sidecar, workload.IsReady, workload.Log));
+            rows.Add(Row(workload.Plan.Deployment, workload.Plan.Namespace, workload.Address, workload.Program, workload.Sidecar,
+                workload.IsReady, workload.Log));
         return rows;
     }
 
-    private static JsonObject Row(string name, string inNamespace, string address, Processes.Supervised? program, Processes.Supervised? sidecar, bool ready, string log) => new()
-    {
-        ["name"] = name,
-        ["namespace"] = inNamespace,
-        ["address"] = address,
-        ["pid"] = program?.ProcessId,
-        ["sidecar"] = sidecar?.ProcessId,
-        ["restarts"] = (program?.Restarts ?? 0) + (sidecar?.Restarts ?? 0),
-        ["ready"] = ready,
-        ["log"] = log,
-    };
+    private static JsonObject Row(string name, string inNamespace, string address, Processes.Supervised? program,
+        Processes.Supervised? sidecar, bool ready, string log) => new()
+        {
+            ["name"] = name,
+            ["namespace"] = inNamespace,
+            ["address"] = address,
+            ["pid"] = program?.ProcessId,
+            ["sidecar"] = sidecar?.ProcessId,
+            ["restarts"] = (program?.Restarts ?? 0) + (sidecar?.Restarts ?? 0),
+            ["ready"] = ready,
+            ["log"] = log,
+        };
 }
 
 /// <summary>One connection to the control socket, on either side.</summary>
@@ -158,7 +164,8 @@ internal sealed class ControlLine : IAsyncDisposable
         catch (SocketException)
         {
             socket.Dispose();
-            throw new CommandException($"no mesh runs with the state folder {folder}", "Start one with `lateen up`, or name its folder with --state.", CommandException.Unreachable);
+            throw new CommandException($"no mesh runs with the state folder {folder}",
+                "Start one with `lateen up`, or name its folder with --state.", CommandException.Unreachable);
         }
     }
 

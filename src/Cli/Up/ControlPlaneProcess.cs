@@ -31,10 +31,12 @@ internal sealed class ControlPlaneProcess
     {
         for (DateTime until = DateTime.UtcNow + patience; DateTime.UtcNow < until; await Task.Delay(10, cancel).ConfigureAwait(false))
         {
-            if (Process.CurrentEnd.IsCompleted) throw new CommandException($"the control plane ended while it started: {LogTail.Of(Log)}", $"Its log is {Log}.");
+            if (Process.CurrentEnd.IsCompleted)
+                throw new CommandException($"the control plane ended while it started: {LogTail.Of(Log)}", $"Its log is {Log}.");
             if (Address() is { } address && address.ProcessId == Process.ProcessId && File.Exists(_state.SecureSocket)) return address;
         }
-        throw new CommandException($"the control plane did not start within {patience.TotalSeconds:0} s: {LogTail.Of(Log)}", $"Its log is {Log}.");
+        throw new CommandException($"the control plane did not start within {patience.TotalSeconds:0} s: {LogTail.Of(Log)}",
+            $"Its log is {Log}.");
     }
 
     private ControlPlaneAddress? Address()
@@ -54,9 +56,12 @@ internal sealed class ControlPlaneProcess
             // The socket's name is relative: a unix socket's path has 107 bytes, and a state folder may lie deep.
             Arguments =
             [
-                .. first, "controlplane", "--debounce", "20", "--state", _state.Folder, "--config-dir", _state.Cluster, "--grpc-socket", Path.GetFileName(_state.XdsSocket),
-                "--http-addr", $"127.0.0.1:{_ports[0]}", "--grpc-addr", $"127.0.0.1:{_ports[1]}", "--monitoring-addr", $"127.0.0.1:{_ports[2]}",
-                "--secure-grpc-socket", Path.GetFileName(_state.SecureSocket), "--secure-grpc-addr", $"127.0.0.1:{_ports[3]}", "--token-keys", TokenIssuer.KeySetPath(_state.Authority),
+                .. first, "controlplane", "--debounce", "20", "--state", _state.Folder, "--config-dir", _state.Cluster, "--grpc-socket",
+                Path.GetFileName(_state.XdsSocket),
+                "--http-addr", $"127.0.0.1:{_ports[0]}", "--grpc-addr", $"127.0.0.1:{_ports[1]}", "--monitoring-addr",
+                $"127.0.0.1:{_ports[2]}",
+                "--secure-grpc-socket", Path.GetFileName(_state.SecureSocket), "--secure-grpc-addr", $"127.0.0.1:{_ports[3]}",
+                "--token-keys", TokenIssuer.KeySetPath(_state.Authority),
             ],
             Folder = _state.Folder,
             Log = Log,

@@ -8,7 +8,8 @@ internal static class LogTail
     {
         try
         {
-            string[] lines = [.. File.ReadLines(path).Where(line => line.Trim().Length > 0 && !line.StartsWith("   at ", StringComparison.Ordinal)).TakeLast(1)];
+            string[] lines = [.. File.ReadLines(path)
+                .Where(line => line.Trim().Length > 0 && !line.StartsWith("   at ", StringComparison.Ordinal)).TakeLast(1)];
             return lines is [var last] ? last.Trim() : "it said nothing";
         }
         catch (IOException)

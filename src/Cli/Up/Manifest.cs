@@ -1,6 +1,7 @@
 // Up: a whole mesh on this machine from a folder of Kubernetes-style YAML. It stands in for what a cluster does beside Istio: it runs what
-// Deployments tell (as a kubelet), gives Services their addresses and lists their endpoints (as the API server and the endpoint controller),
-// and hands all of it to the control plane as resources, the same way in as everything else. What the mesh does with them is not known here.
+// Deployments tell (as a kubelet), gives Services their addresses and lists their endpoints (as the API server and the endpoint
+// controller), and hands all of it to the control plane as resources, the same way in as everything else. What the mesh does with them is
+// not known here.
 //
 // `Manifest` is what was written, `WorkloadPlan` what is to run, `ClusterObjects` what the control plane is told of it, `Mesh` what runs.
 // State is one folder; whoever holds its lock is the mesh of that folder.
@@ -20,7 +21,8 @@ namespace Lateen.Cli.Up;
 /// <param name="Services">Its Services, as written.</param>
 /// <param name="Others">Everything else: configuration for the control plane.</param>
 /// <param name="Page">The path that its routes at the gateway answer first, or none.</param>
-public sealed record Manifest(IReadOnlyList<WorkloadPlan> Workloads, IReadOnlyList<JsonObject> Services, IReadOnlyList<SourceText> Others, string? Page)
+public sealed record Manifest(IReadOnlyList<WorkloadPlan> Workloads, IReadOnlyList<JsonObject> Services, IReadOnlyList<SourceText> Others,
+    string? Page)
 {
     private static readonly HashSet<string> Ours = ["Deployment", "Service", "ServiceAccount", "Namespace"];
 
@@ -28,7 +30,9 @@ public sealed record Manifest(IReadOnlyList<WorkloadPlan> Workloads, IReadOnlyLi
     /// <exception cref="CommandException">A file cannot be read or is no YAML, or a Deployment tells no command.</exception>
     public static Manifest Read(string folder)
     {
-        if (!Directory.Exists(folder)) throw new CommandException($"there is no folder {folder}", "Name a folder of YAML files, for example `lateen up samples/bookinfo`.");
+        if (!Directory.Exists(folder))
+            throw new CommandException($"there is no folder {folder}",
+                "Name a folder of YAML files, for example `lateen up samples/bookinfo`.");
         var mistakes = new DiagnosticBag();
         var workloads = new List<WorkloadPlan>();
         var services = new List<JsonObject>();
@@ -40,7 +44,8 @@ public sealed record Manifest(IReadOnlyList<WorkloadPlan> Workloads, IReadOnlyLi
             {
                 if (Json(document.Root) is not JsonObject resource) continue;
                 string kind = resource["kind"]?.ToString() ?? "";
-                if (kind == "Deployment") workloads.AddRange(WorkloadPlan.OfDeployment(resource, folder, $"{source.Name}:{document.FirstLine}"));
+                if (kind == "Deployment")
+                    workloads.AddRange(WorkloadPlan.OfDeployment(resource, folder, $"{source.Name}:{document.FirstLine}"));
                 else if (kind == "Service") services.Add(resource);
                 if (kind == "VirtualService") page ??= FirstPath(resource);
                 if (!Ours.Contains(kind)) others.Add(new SourceText(source.Name, new string('\n', document.FirstLine - 1) + document.Text));
@@ -60,8 +65,10 @@ public sealed record Manifest(IReadOnlyList<WorkloadPlan> Workloads, IReadOnlyLi
         SequenceNode list => new JsonArray(list.Items.Select(Json).ToArray()),
         ScalarNode { Kind: ScalarKind.Null } or null => null,
         ScalarNode { Kind: ScalarKind.Boolean } truth => bool.Parse(truth.Value),
-        ScalarNode { Kind: ScalarKind.Integer } number when long.TryParse(number.Value, CultureInfo.InvariantCulture, out long whole) => whole,
-        ScalarNode { Kind: ScalarKind.Float } number when double.TryParse(number.Value, CultureInfo.InvariantCulture, out double real) => real,
+        ScalarNode { Kind: ScalarKind.Integer } number
+            when long.TryParse(number.Value, CultureInfo.InvariantCulture, out long whole) => whole,
+        ScalarNode { Kind: ScalarKind.Float } number
+            when double.TryParse(number.Value, CultureInfo.InvariantCulture, out double real) => real,
         ScalarNode scalar => scalar.Value,
         _ => null,
     };

@@ -7,8 +7,10 @@ using Lateen.ControlPlane.Operator;
 
 namespace Lateen.Cli.Up;
 
-/// <summary>A mesh that runs: its control plane, its gateway, its workloads, and what the cluster says of them. One change at a time.</summary>
-internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, IReadOnlyList<int> controlPlanePorts, Progress progress) : IAsyncDisposable
+/// <summary>A mesh that runs: its control plane, its gateway, its workloads, and what the cluster says of them. One change at a
+/// time.</summary>
+internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, IReadOnlyList<int> controlPlanePorts, Progress progress)
+    : IAsyncDisposable
 {
     private readonly SemaphoreSlim _changing = new(1);
     private readonly List<Workload> _workloads = [];
@@ -95,7 +97,8 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, I
         }
     }
 
-    /// <summary>Hands the control plane what a folder configures, as far as it was not handed over before: what users changed since stays as they changed it.</summary>
+    /// <summary>Hands the control plane what a folder configures, as far as it was not handed over before: what users changed since stays
+    /// as they changed it.</summary>
     /// <exception cref="CommandException">The control plane refuses.</exception>
     public async Task ConfigureAsync(Manifest manifest, ControlPlaneAddress address, CancellationToken cancel)
     {
@@ -103,11 +106,13 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, I
         SourceText[] fresh = [.. manifest.Others.Where(text => handedOver[Print(text)] is null)];
         if (fresh.Length == 0) return;
         using var client = new OperatorClient(address);
-        ChangeAnswer answer = await client.ApplyAsync(new ApplyRequest(fresh, "default", DryRun: false, Author: "lateen up"), cancel).ConfigureAwait(false);
+        ChangeAnswer answer = await client.ApplyAsync(new ApplyRequest(fresh, "default", DryRun: false, Author: "lateen up"), cancel)
+            .ConfigureAwait(false);
         if (!answer.Accepted)
         {
             Finding? first = answer.Findings.FirstOrDefault(f => f.Level == "error");
-            throw new CommandException(first is null ? "the control plane refused the folder's configuration" : $"{first.Place ?? first.Object}: {first.Text}", first?.Remedy);
+            throw new CommandException(first is null
+                ? "the control plane refused the folder's configuration" : $"{first.Place ?? first.Object}: {first.Text}", first?.Remedy);
         }
         foreach (SourceText text in fresh) handedOver[Print(text)] = true;
         _memory["files"] = handedOver.Parent is null ? handedOver : handedOver.DeepClone();
@@ -137,15 +142,21 @@ internal sealed class Mesh(MeshState state, Spawner spawner, ICapture capture, I
 
     private void WriteCluster()
     {
-        string[] namespaces = [.. _workloads.Select(w => w.Plan.Namespace).Concat(_services.Select(s => s["metadata"]!["namespace"]!.ToString())).Append("istio-system").Distinct()];
+        string[] namespaces = [.. _workloads.Select(w => w.Plan.Namespace)
+            .Concat(_services.Select(s => s["metadata"]!["namespace"]!.ToString())).Append("istio-system").Distinct()];
         (string Account, string Namespace)[] accounts = [.. _workloads.Select(w => (w.Plan.ServiceAccount, w.Plan.Namespace)).Distinct()];
         (WorkloadPlan, string, bool)[] placed = [.. _workloads.Select(w => (w.Plan, w.Address, true))];
-        state.WriteCluster("base", [.. namespaces.Select(ClusterObjects.Namespace), ClusterObjects.Node(capture.Subnet.Machine.ToString()), ClusterObjects.MeshSettings(), .. accounts.Select(a => ClusterObjects.ServiceAccount(a.Account, a.Namespace))]);
+        state.WriteCluster("base",
+            [.. namespaces.Select(ClusterObjects.Namespace), ClusterObjects.Node(capture.Subnet.Machine.ToString()),
+                ClusterObjects.MeshSettings(), .. accounts.Select(a => ClusterObjects.ServiceAccount(a.Account, a.Namespace))]);
         state.WriteCluster("services", _services);
-        state.WriteCluster("workloads", [.. placed.Select(p => ClusterObjects.Pod(p.Item1, p.Item2, p.Item3)), .. _services.Select(s => ClusterObjects.EndpointSlice(s, placed)).OfType<JsonObject>()]);
+        state.WriteCluster("workloads",
+            [.. placed.Select(p => ClusterObjects.Pod(p.Item1, p.Item2, p.Item3)),
+                .. _services.Select(s => ClusterObjects.EndpointSlice(s, placed)).OfType<JsonObject>()]);
     }
 
     private static string Key(JsonObject resource) => $"{resource["metadata"]?["namespace"] ?? "default"}/{resource["metadata"]?["name"]}";
 
-    private static string Print(SourceText text) => $"{Path.GetFileName(text.Name)} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text.Text)).AsSpan(0, 8))}";
+    private static string Print(SourceText text) =>
+        $"{Path.GetFileName(text.Name)} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text.Text)).AsSpan(0, 8))}";
 }

@@ -48,7 +48,8 @@ public sealed class MeshState : IDisposable
             }
             catch (IOException) when (File.Exists(path))
             {
-                throw new CommandException($"another `lateen up` runs with the state folder {folder}", "End it with Ctrl-C where it runs, or choose another folder with --state.");
+                throw new CommandException($"another `lateen up` runs with the state folder {folder}",
+                    "End it with Ctrl-C where it runs, or choose another folder with --state.");
             }
             var state = new MeshState(folder, held);
             // What the last mesh said of itself and of its workloads no longer holds; what users applied is the control plane's and stays.

@@ -12,7 +12,8 @@ internal sealed class Progress(Terminal terminal)
     public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_since);
 
     /// <summary>Something is done.</summary>
-    public void Done(string what, string how = "") => Write($"{Elapsed.TotalSeconds,6:0.00} s  {what}{(how.Length > 0 ? "  " + how : "")}", Tone.Plain);
+    public void Done(string what, string how = "") =>
+        Write($"{Elapsed.TotalSeconds,6:0.00} s  {what}{(how.Length > 0 ? "  " + how : "")}", Tone.Plain);
 
     /// <summary>Something happened to what runs.</summary>
     public void Event(string what) => Write($"{DateTime.Now:HH:mm:ss}  {what}", Tone.Doubtful);

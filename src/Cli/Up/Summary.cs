@@ -12,7 +12,8 @@ internal sealed class Summary(Terminal terminal)
         terminal.Line();
         if (page is not null) Row("page", terminal.Paint(page, Tone.Strong));
         Row("console", $"lateen console{said}");
-        Row("look inside", $"lateen ps{said}, lateen proxy-status{said}, lateen logs reviews-v1{said}".Replace("reviews-v1", mesh.Workloads.LastOrDefault(w => !w.Plan.IsGateway)?.Plan.Deployment ?? "controlplane", StringComparison.Ordinal));
+        Row("look inside", $"lateen ps{said}, lateen proxy-status{said}, lateen logs reviews-v1{said}".Replace("reviews-v1",
+            mesh.Workloads.LastOrDefault(w => !w.Plan.IsGateway)?.Plan.Deployment ?? "controlplane", StringComparison.Ordinal));
         Row("change it", $"lateen apply -f FILE{said}");
         Row("logs", Short(mesh.State.Logs));
         Row("state", state);

@@ -20,13 +20,15 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
     public async Task<int> RunAsync(CancellationToken cancel)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using PosixSignalRegistration interrupt = On(PosixSignal.SIGINT, stop), terminate = On(PosixSignal.SIGTERM, stop), hangup = On(PosixSignal.SIGHUP, stop);
+        using PosixSignalRegistration interrupt = On(PosixSignal.SIGINT, stop), terminate = On(PosixSignal.SIGTERM, stop),
+            hangup = On(PosixSignal.SIGHUP, stop);
         Manifest manifest = options.Folder is null ? new([], [], [], null) : Manifest.Read(options.Folder);
         if (!UserNamespace.IsInside) CheckPort();
         bool enters = await EntersNamespaceAsync().ConfigureAwait(false);
         using (MeshState state = MeshState.Take(options.State))
         {
-            if (options.Folder is not null) await new ProgramBuild(_spawner, state, _progress).BuildAsync(options.Folder, stop.Token).ConfigureAwait(false);
+            if (options.Folder is not null)
+                await new ProgramBuild(_spawner, state, _progress).BuildAsync(options.Folder, stop.Token).ConfigureAwait(false);
             if (!enters) return await RunAsync(state, manifest, stop).ConfigureAwait(false);
         }
         return await UserNamespace.EnterAsync(_spawner, [options.Port, Https(options.Port)]).ConfigureAwait(false);
@@ -39,7 +41,8 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
         try
         {
             ICapture capture = await CaptureAsync(state).ConfigureAwait(false);
-            await using var mesh = new Mesh(state, _spawner, capture, doors.ControlPlane is { Count: > 0 } ports ? ports : [0, 0, 0, 0], _progress);
+            await using var mesh = new Mesh(state, _spawner, capture, doors.ControlPlane is { Count: > 0 } ports ? ports : [0, 0, 0, 0],
+                _progress);
             await using var door = ControlDoor.Open(mesh);
             try
             {
@@ -52,7 +55,8 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
             }
             catch (Exception failure) when (failure is IOException or SocketException or UnauthorizedAccessException)
             {
-                throw new CommandException(failure.HResult == DiskFull ? $"the disk that holds {options.State} is full" : failure.Message.TrimEnd('.'), $"Logs are in {state.Logs}.");
+                throw new CommandException(failure.HResult == DiskFull
+                    ? $"the disk that holds {options.State} is full" : failure.Message.TrimEnd('.'), $"Logs are in {state.Logs}.");
             }
         }
         catch (IOException failure)
@@ -66,8 +70,11 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
     private async Task StartAsync(Mesh mesh, Manifest manifest, CancellationToken cancel)
     {
         WorkloadPlan gateway = WorkloadPlan.Ingress() with { Ports = [options.Port, 15021] };
-        await mesh.AddAsync(manifest, [ClusterObjects.IngressService(options.Port, Https(options.Port))], [gateway, .. manifest.Workloads]).ConfigureAwait(false);
-        _progress.Done("network", $"{mesh.Workloads.Count - 1} workload{(mesh.Workloads.Count == 2 ? "" : "s")}, capture {(mesh.Capture.Subnet.Loopback ? "loopback" : "transparent")}");
+        await mesh.AddAsync(manifest, [ClusterObjects.IngressService(options.Port, Https(options.Port))], [gateway, .. manifest.Workloads])
+            .ConfigureAwait(false);
+        _progress.Done("network",
+            $"{mesh.Workloads.Count - 1} workload{(mesh.Workloads.Count == 2 ? "" : "s")}, "
+            + $"capture {(mesh.Capture.Subnet.Loopback ? "loopback" : "transparent")}");
         await mesh.ControlPlane.Process.StartAsync().ConfigureAwait(false);
         // Everything starts at once: sidecars ask until the control plane answers, programs until their sidecar does.
         foreach (Workload workload in mesh.Workloads) await StartAsync(workload).ConfigureAwait(false);
@@ -91,7 +98,8 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
         }
         catch (PosixException failure)
         {
-            throw new CommandException($"{workload.Plan.Deployment} cannot be started: {failure.Message}", "Correct the command of its Deployment, or install the program.");
+            throw new CommandException($"{workload.Plan.Deployment} cannot be started: {failure.Message}",
+                "Correct the command of its Deployment, or install the program.");
         }
     }
 
@@ -100,15 +108,19 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
         for (DateTime until = DateTime.UtcNow + StartPatience; !workload.IsReady; await Task.Delay(10, cancel).ConfigureAwait(false))
         {
             if (DateTime.UtcNow > until)
-                throw new CommandException($"{workload.Sidecar.Name} is not ready after {StartPatience.TotalSeconds:0} s: {LogTail.Of(workload.SidecarLog)}", $"Its log is {workload.SidecarLog}.");
+                throw new CommandException(
+                    $"{workload.Sidecar.Name} is not ready after {StartPatience.TotalSeconds:0} s: {LogTail.Of(workload.SidecarLog)}",
+                    $"Its log is {workload.SidecarLog}.");
         }
-        _progress.Done(workload.Plan.IsGateway ? "ingress gateway" : workload.Plan.Deployment, $"pid {workload.Program?.ProcessId ?? workload.Sidecar.ProcessId}, {workload.Address}");
+        _progress.Done(workload.Plan.IsGateway ? "ingress gateway" : workload.Plan.Deployment,
+            $"pid {workload.Program?.ProcessId ?? workload.Sidecar.ProcessId}, {workload.Address}");
     }
 
     // Without root the whole mesh may move into a user namespace, where it may do to networks what root may.
     private async Task<bool> EntersNamespaceAsync()
     {
-        if (UserNamespace.IsInside || options.Capture == "loopback" || Posix.geteuid() == 0 || TransparentCapture.Obstacle() is not null) return false;
+        if (UserNamespace.IsInside || options.Capture == "loopback" || Posix.geteuid() == 0 || TransparentCapture.Obstacle() is not null)
+            return false;
         _noNamespace = await UserNamespace.ObstacleAsync(_spawner).ConfigureAwait(false);
         return _noNamespace is null;
     }
@@ -118,7 +130,8 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
         string? obstacle = options.Capture == "loopback" ? "as asked" : TransparentCapture.Obstacle() ?? _noNamespace;
         if (UserNamespace.IsInside) Environment.SetEnvironmentVariable("XTABLES_LOCKFILE", Path.Combine(state.Folder, "xtables.lock"));
         if (options.Capture == "transparent" && obstacle is not null)
-            throw new CommandException($"transparent capture is not possible here: {obstacle}", "Run as root on Linux with iproute2 and iptables installed, or use --capture loopback.");
+            throw new CommandException($"transparent capture is not possible here: {obstacle}",
+                "Run as root on Linux with iproute2 and iptables installed, or use --capture loopback.");
         if (obstacle is null)
         {
             try
@@ -149,9 +162,10 @@ internal sealed class UpRun(Terminal terminal, UpOptions options)
 
     private static int Https(int httpPort) => httpPort == 8080 ? 8443 : httpPort + 1;
 
-    private static PosixSignalRegistration On(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, context =>
-    {
-        context.Cancel = true;
-        stop.Cancel();
-    });
+    private static PosixSignalRegistration On(PosixSignal signal, CancellationTokenSource stop) =>
+        PosixSignalRegistration.Create(signal, context =>
+        {
+            context.Cancel = true;
+            stop.Cancel();
+        });
 }

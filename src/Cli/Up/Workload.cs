@@ -15,7 +15,8 @@ internal sealed class Workload
     {
         (Number, Plan, _placement, _state) = (number, plan, placement, state);
         Folder = state.WorkloadFolder(plan.Name);
-        ProxyPorts = plan.IsGateway || placement.Network is null ? Up.ProxyPorts.Free(placement.Network is null && !plan.IsGateway ? placement.Address : null) : Up.ProxyPorts.Istio;
+        ProxyPorts = plan.IsGateway || placement.Network is null
+            ? Up.ProxyPorts.Free(placement.Network is null && !plan.IsGateway ? placement.Address : null) : Up.ProxyPorts.Istio;
         Sidecar = new Supervised(plan.IsGateway ? plan.Deployment : $"the sidecar of {plan.Deployment}", spawner, SidecarSpec, say);
         if (plan.Command.Count > 0) Program = new Supervised(plan.Deployment, spawner, ProgramSpec, say);
     }
@@ -98,19 +99,30 @@ internal sealed class Workload
     public static (string Program, string[] First) Self()
     {
         string path = Environment.ProcessPath ?? "lateen";
-        return Path.GetFileNameWithoutExtension(path) == "dotnet" ? (path, [Path.Combine(AppContext.BaseDirectory, "lateen.dll")]) : (path, []);
+        return Path.GetFileNameWithoutExtension(path) == "dotnet"
+            ? (path, [Path.Combine(AppContext.BaseDirectory, "lateen.dll")]) : (path, []);
     }
 
     private ProcessSpec ProgramSpec()
     {
         Dictionary<string, string> environment = ProgramEnvironment();
         string[] command = [.. Plan.Command.Select(part => WorkloadPlan.Expand(part, environment))];
-        return new ProcessSpec { Program = command[0], Arguments = command[1..], NumberFile = Path.Combine(Folder, ProgramFile), Environment = environment, Folder = Plan.Folder, Network = _placement.Network, Log = Log };
+        return new ProcessSpec
+        {
+            Program = command[0],
+            Arguments = command[1..],
+            NumberFile = Path.Combine(Folder, ProgramFile),
+            Environment = environment,
+            Folder = Plan.Folder,
+            Network = _placement.Network,
+            Log = Log,
+        };
     }
 
     private Dictionary<string, string> SidecarEnvironment()
     {
-        var labels = new JsonObject(Plan.Labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))) { [ClusterObjects.MutualTls] = "istio" };
+        var labels = new JsonObject(
+            Plan.Labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))) { [ClusterObjects.MutualTls] = "istio" };
         var environment = new Dictionary<string, string>
         {
             ["POD_NAME"] = Plan.Name,
@@ -128,8 +140,11 @@ internal sealed class Workload
             ["ISTIO_META_INTERCEPTION_MODE"] = "REDIRECT",
             ["ISTIO_META_DNS_CAPTURE"] = "true",
             ["ISTIO_META_APP_CONTAINERS"] = Plan.Labels.GetValueOrDefault("app", Plan.Deployment),
-            ["ISTIO_META_POD_PORTS"] = new JsonArray(Plan.Ports.Select(port => (JsonNode)new JsonObject { ["containerPort"] = port, ["protocol"] = "TCP" }).ToArray()).ToJsonString(),
-            ["ISTIO_META_LATEEN_ADMIN"] = Plan.IsGateway ? $"127.0.0.1:{ProxyPorts.Admin}" : _placement.Network is null ? $"{Address}:{ProxyPorts.Admin}" : $"{Address}:{ProxyPorts.Agent}/admin",
+            ["ISTIO_META_POD_PORTS"] =
+                new JsonArray(Plan.Ports.Select(port => (JsonNode)new JsonObject { ["containerPort"] = port, ["protocol"] = "TCP" })
+                    .ToArray()).ToJsonString(),
+            ["ISTIO_META_LATEEN_ADMIN"] = Plan.IsGateway ? $"127.0.0.1:{ProxyPorts.Admin}" : _placement.Network is null
+                ? $"{Address}:{ProxyPorts.Admin}" : $"{Address}:{ProxyPorts.Agent}/admin",
             ["ISTIO_METAJSON_LABELS"] = labels.ToJsonString(),
             // A sidecar is small: one heap, small steps, no background compiler threads that outlive its start.
             ["DOTNET_GCgen0size"] = "0x200000",
@@ -144,5 +159,6 @@ internal sealed class Workload
     }
 
     private static Dictionary<string, string> OwnEnvironment() =>
-        Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? "");
+        Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+            .ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? "");
 }

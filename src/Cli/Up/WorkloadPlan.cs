@@ -49,7 +49,8 @@ public sealed partial record WorkloadPlan
         JsonNode? container = (pod?["containers"] as JsonArray)?.FirstOrDefault();
         string[] command = [.. Texts(container?["command"]), .. Texts(container?["args"])];
         if (command.Length == 0)
-            throw new CommandException($"{place}: the Deployment {name} does not tell which program to run", "`lateen up` runs programs of this machine, not images: write the first container's command and args.");
+            throw new CommandException($"{place}: the Deployment {name} does not tell which program to run",
+                "`lateen up` runs programs of this machine, not images: write the first container's command and args.");
         var plan = new WorkloadPlan
         {
             Name = name,
@@ -57,7 +58,8 @@ public sealed partial record WorkloadPlan
             Namespace = deployment["metadata"]?["namespace"]?.ToString() ?? "default",
             ServiceAccount = pod?["serviceAccountName"]?.ToString() ?? "default",
             Labels = Map(template?["metadata"]?["labels"]),
-            Ports = [.. (container?["ports"] as JsonArray ?? []).Select(port => (int)(port?["containerPort"]?.GetValue<long>() ?? 0)).Where(port => port > 0)],
+            Ports = [.. (container?["ports"] as JsonArray ?? []).Select(port => (int)(port?["containerPort"]?.GetValue<long>() ?? 0))
+                .Where(port => port > 0)],
             Command = command,
             Environment = EnvironmentOf(container?["env"] as JsonArray ?? []),
             Folder = Path.GetFullPath(container?["workingDir"]?.ToString() ?? ".", Path.GetFullPath(folder)),
@@ -78,15 +80,16 @@ public sealed partial record WorkloadPlan
     };
 
     /// <summary>A workload that joins with `lateen run`.</summary>
-    public static WorkloadPlan Joining(string name, IReadOnlyDictionary<string, string> labels, IReadOnlyList<int> ports, string inNamespace, string serviceAccount) => new()
-    {
-        Name = $"{name}-{Hash(Guid.NewGuid().ToString(), 5)}",
-        Deployment = name,
-        Namespace = inNamespace,
-        ServiceAccount = serviceAccount,
-        Labels = labels,
-        Ports = ports,
-    };
+    public static WorkloadPlan Joining(string name, IReadOnlyDictionary<string, string> labels, IReadOnlyList<int> ports,
+        string inNamespace, string serviceAccount) => new()
+        {
+            Name = $"{name}-{Hash(Guid.NewGuid().ToString(), 5)}",
+            Deployment = name,
+            Namespace = inNamespace,
+            ServiceAccount = serviceAccount,
+            Labels = labels,
+            Ports = ports,
+        };
 
     /// <summary>Replaces $(NAME) as Kubernetes does: what is not known stays, $$ is a dollar.</summary>
     public static string Expand(string text, IReadOnlyDictionary<string, string> environment) => Reference().Replace(text, match =>
@@ -117,7 +120,8 @@ public sealed partial record WorkloadPlan
 
     private static IEnumerable<string> Texts(JsonNode? list) => (list as JsonArray ?? []).Select(item => item?.ToString() ?? "");
 
-    private static Dictionary<string, string> Map(JsonNode? node) => (node as JsonObject ?? []).ToDictionary(pair => pair.Key, pair => pair.Value?.ToString() ?? "");
+    private static Dictionary<string, string> Map(JsonNode? node) =>
+        (node as JsonObject ?? []).ToDictionary(pair => pair.Key, pair => pair.Value?.ToString() ?? "");
 
     // The letters of Kubernetes' names: no vowels and nothing that looks like something else.
     private static string Hash(string text, int length)

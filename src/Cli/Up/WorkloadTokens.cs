@@ -3,7 +3,8 @@ using Lateen.Citadel.Tokens;
 
 namespace Lateen.Cli.Up;
 
-/// <summary>The tokens by which workloads prove who they are when they ask for their first certificate: what Kubernetes mounts into pods, written by this process.</summary>
+/// <summary>The tokens by which workloads prove who they are when they ask for their first certificate: what Kubernetes mounts into pods,
+/// written by this process.</summary>
 internal sealed class WorkloadTokens : IDisposable
 {
     // Kubernetes' kubelet writes a new one when a fifth of the old one's life is left.
@@ -55,8 +56,15 @@ internal sealed class WorkloadTokens : IDisposable
         string path = Path.Combine(workload.Folder, Workload.TokenFile), fresh = path + ".new";
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.Delete(fresh);
-        using (var file = new StreamWriter(new FileStream(fresh, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite })))
-            file.Write(_issuer.Issue(workload.Plan.Namespace, workload.Plan.ServiceAccount, workload.Plan.Name, TimeProvider.System.GetUtcNow()));
+        using (var file = new StreamWriter(
+            new FileStream(fresh, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            })))
+            file.Write(_issuer.Issue(workload.Plan.Namespace, workload.Plan.ServiceAccount, workload.Plan.Name,
+                TimeProvider.System.GetUtcNow()));
         File.Move(fresh, path, overwrite: true);
     }
 }

@@ -26,7 +26,8 @@ internal static class CompletionVerb
     {
         var shell = new Argument<string>("shell") { Description = "bash, zsh or fish" };
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
-        var command = new Command("completion", "Print what makes a shell complete lateen's commands: `. <(lateen completion bash)`") { shell };
+        var command = new Command("completion",
+            "Print what makes a shell complete lateen's commands: `. <(lateen completion bash)`") { shell };
         command.SetAction(parsed =>
         {
             terminal.Line(parsed.GetRequiredValue(shell) switch { "zsh" => Zsh, "fish" => Fish, _ => Bash });

@@ -11,26 +11,89 @@ internal static class ControlPlaneVerb
     {
         var http = Address("--http-addr", "--httpAddr", ":8080", "where readiness, debug pages and the operator's API are served");
         var grpc = Address("--grpc-addr", "--grpcAddr", ":15010", "where xDS is served in clear text (gRPC over h2c)");
-        var secureGrpc = Address("--secure-grpc-addr", "--secureGRPCAddr", ":15012", "where xDS and certificates are served over TLS, to those who prove who they are");
+        var secureGrpc = Address("--secure-grpc-addr", "--secureGRPCAddr", ":15012",
+            "where xDS and certificates are served over TLS, to those who prove who they are");
         var monitoring = Address("--monitoring-addr", "--monitoringAddr", ":15014", "where metrics and the version are served");
-        var https = Address("--https-addr", "--httpsAddr", ":15017", "where a Kubernetes API server calls the webhooks, when it is followed");
+        var https = Address("--https-addr", "--httpsAddr", ":15017",
+            "where a Kubernetes API server calls the webhooks, when it is followed");
         var socket = new Option<string?>("--grpc-socket") { Description = "a unix socket that serves xDS as well", HelpName = "path" };
-        var secureSocket = new Option<string?>("--secure-grpc-socket") { Description = "a unix socket that serves xDS and certificates over TLS as well", HelpName = "path" };
-        var authority = new Option<string>("--ca-dir") { Description = "keys for the certificate authority: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem; without them it makes its own", DefaultValueFactory = _ => "etc/cacerts", HelpName = "folder" };
-        var tokenKeys = new Option<string?>("--token-keys") { Description = "public keys (JWKS) of whoever issues tokens for workloads here", HelpName = "file" };
-        var configFolder = new Option<string?>("--config-dir", "--configDir") { Description = "a folder of YAML files to serve and to watch", HelpName = "folder" };
-        var configSource = new Option<string?>("--config-source") { Description = "another control plane whose configuration is taken over: xds://host:port", HelpName = "address" };
+        var secureSocket = new Option<string?>("--secure-grpc-socket")
+        {
+            Description = "a unix socket that serves xDS and certificates over TLS as well",
+            HelpName = "path",
+        };
+        var authority = new Option<string>("--ca-dir")
+        {
+            Description =
+                "keys for the certificate authority: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem; without them it makes its own",
+            DefaultValueFactory = _ => "etc/cacerts",
+            HelpName = "folder",
+        };
+        var tokenKeys = new Option<string?>("--token-keys")
+        {
+            Description = "public keys (JWKS) of whoever issues tokens for workloads here",
+            HelpName = "file",
+        };
+        var configFolder = new Option<string?>("--config-dir", "--configDir")
+        {
+            Description = "a folder of YAML files to serve and to watch",
+            HelpName = "folder",
+        };
+        var configSource = new Option<string?>("--config-source")
+        {
+            Description = "another control plane whose configuration is taken over: xds://host:port",
+            HelpName = "address",
+        };
         ClusterFlags cluster = new();
-        var revision = new Option<string>("--revision") { Description = "this control plane's revision: leaves configuration alone whose label istio.io/rev names another", DefaultValueFactory = _ => Environment.GetEnvironmentVariable("REVISION") ?? "" };
-        var domain = new Option<string>("--domain") { Description = "the DNS domain of services", DefaultValueFactory = _ => "cluster.local" };
-        var clusterId = new Option<string>("--cluster-id", "--clusterID") { Description = "the name of the cluster that configuration comes from", DefaultValueFactory = _ => "Kubernetes" };
-        var rootNamespace = new Option<string>("--namespace", "-n") { Description = "the root namespace of the mesh", DefaultValueFactory = _ => "istio-system" };
-        var debounce = new Option<int>("--debounce") { Description = "quiet time after a change before it is pushed, in ms (PILOT_DEBOUNCE_AFTER)", DefaultValueFactory = _ => Milliseconds("PILOT_DEBOUNCE_AFTER", 100), HelpName = "ms" };
-        var debounceMax = new Option<int>("--debounce-max") { Description = "longest wait for that quiet, in ms (PILOT_DEBOUNCE_MAX)", DefaultValueFactory = _ => Milliseconds("PILOT_DEBOUNCE_MAX", 10_000), HelpName = "ms" };
-        var shutdown = new Option<int>("--shutdown-duration") { Description = "how long streams may take to go to other replicas when this one is told to stop, in s", DefaultValueFactory = _ => 10, HelpName = "s" };
-        var connectionAge = new Option<int>("--max-connection-age") { Description = "age at which a proxy is sent to look for a replica anew, in minutes; 0 for none (30 where a cluster is followed)", DefaultValueFactory = _ => -1, HelpName = "min" };
+        var revision = new Option<string>("--revision")
+        {
+            Description = "this control plane's revision: leaves configuration alone whose label istio.io/rev names another",
+            DefaultValueFactory = _ => Environment.GetEnvironmentVariable("REVISION") ?? "",
+        };
+        var domain = new Option<string>("--domain")
+        {
+            Description = "the DNS domain of services",
+            DefaultValueFactory = _ => "cluster.local",
+        };
+        var clusterId = new Option<string>("--cluster-id", "--clusterID")
+        {
+            Description = "the name of the cluster that configuration comes from",
+            DefaultValueFactory = _ => "Kubernetes",
+        };
+        var rootNamespace = new Option<string>("--namespace", "-n")
+        {
+            Description = "the root namespace of the mesh",
+            DefaultValueFactory = _ => "istio-system",
+        };
+        var debounce = new Option<int>("--debounce")
+        {
+            Description = "quiet time after a change before it is pushed, in ms (PILOT_DEBOUNCE_AFTER)",
+            DefaultValueFactory = _ => Milliseconds("PILOT_DEBOUNCE_AFTER", 100),
+            HelpName = "ms",
+        };
+        var debounceMax = new Option<int>("--debounce-max")
+        {
+            Description = "longest wait for that quiet, in ms (PILOT_DEBOUNCE_MAX)",
+            DefaultValueFactory = _ => Milliseconds("PILOT_DEBOUNCE_MAX", 10_000),
+            HelpName = "ms",
+        };
+        var shutdown = new Option<int>("--shutdown-duration")
+        {
+            Description = "how long streams may take to go to other replicas when this one is told to stop, in s",
+            DefaultValueFactory = _ => 10,
+            HelpName = "s",
+        };
+        var connectionAge = new Option<int>("--max-connection-age")
+        {
+            Description =
+                "age at which a proxy is sent to look for a replica anew, in minutes; 0 for none (30 where a cluster is followed)",
+            DefaultValueFactory = _ => -1,
+            HelpName = "min",
+        };
         Option<string?> state = Shared.State();
-        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring, https, socket, secureSocket, authority, tokenKeys, configFolder, configSource, cluster.KubeConfig, cluster.Context, revision, domain, clusterId, rootNamespace, debounce, debounceMax, shutdown, connectionAge, state };
+        var command = new Command("controlplane", "Run the control plane: configuration in, xDS out") { http, grpc, secureGrpc, monitoring,
+            https, socket, secureSocket, authority, tokenKeys, configFolder, configSource, cluster.KubeConfig, cluster.Context, revision,
+            domain, clusterId, rootNamespace, debounce, debounceMax, shutdown, connectionAge, state };
         command.SetAction((parsed, cancel) => Wiring.RunAsync(new ControlPlaneOptions
         {
             HttpAddress = parsed.GetRequiredValue(http),
@@ -50,7 +113,8 @@ internal static class ControlPlaneVerb
             Domain = parsed.GetRequiredValue(domain),
             RootNamespace = parsed.GetRequiredValue(rootNamespace),
             ClusterId = parsed.GetRequiredValue(clusterId),
-            Environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? ""),
+            Environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+                .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? ""),
             ShutdownDuration = TimeSpan.FromSeconds(parsed.GetRequiredValue(shutdown)),
             ConnectionAgeMax = Age(parsed.GetRequiredValue(connectionAge), hasReplicas: parsed.GetValue(cluster.KubeConfig) is not null),
             DebounceAfter = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounce)),
@@ -61,10 +125,12 @@ internal static class ControlPlaneVerb
 
     private static string? StreamOf(string? address) => address is null ? null
         : Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri is { Scheme: "xds", Port: > 0 } ? uri.Authority
-        : throw new CommandException($"--config-source {address} is no address of xDS", "Write xds://host:port; a folder is named with --config-dir, a cluster with --kubeconfig.", CommandException.Misuse);
+        : throw new CommandException($"--config-source {address} is no address of xDS",
+            "Write xds://host:port; a folder is named with --config-dir, a cluster with --kubeconfig.", CommandException.Misuse);
 
     // istiod's settings are durations in Go's notation.
-    private static int Milliseconds(string variable, int otherwise) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? (int)Durations.Parse(text).TotalMilliseconds : otherwise;
+    private static int Milliseconds(string variable, int otherwise) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? (int)Durations.Parse(text).TotalMilliseconds : otherwise;
 
     private static TimeSpan? Age(int minutes, bool hasReplicas) => (minutes, hasReplicas) switch
     {

@@ -16,7 +16,8 @@ internal static class Shared
         HelpName = "folder",
     };
 
-    public static Option<string?> Namespace() => new("--namespace", "-n") { Description = "the namespace (else \"default\")", HelpName = "name" };
+    public static Option<string?> Namespace() =>
+        new("--namespace", "-n") { Description = "the namespace (else \"default\")", HelpName = "name" };
 
     public static Option<bool> AllNamespaces() => new("--all-namespaces", "-A") { Description = "all namespaces" };
 
@@ -39,7 +40,8 @@ internal static class Shared
         HelpName = "client|server|none",
     };
 
-    public static bool IsDryRun(ParseResult parsed, Option<string?> option) => parsed.GetResult(option) is not null && parsed.GetValue(option) is not "none";
+    public static bool IsDryRun(ParseResult parsed, Option<string?> option) =>
+        parsed.GetResult(option) is not null && parsed.GetValue(option) is not "none";
 
     public static Option<bool> Wait() => new("--wait", "-w") { Description = "wait until every connected proxy runs it" };
 
@@ -52,11 +54,17 @@ internal static class Shared
 
     public static Option<string> Output(params string[] formats)
     {
-        var output = new Option<string>("--output", "-o") { Description = "one of " + string.Join(", ", formats), HelpName = "format", DefaultValueFactory = _ => "" };
+        var output = new Option<string>("--output", "-o")
+        {
+            Description = "one of " + string.Join(", ", formats),
+            HelpName = "format",
+            DefaultValueFactory = _ => "",
+        };
         output.Validators.Add(result =>
         {
             string? said = result.Tokens.Count > 0 ? result.Tokens[0].Value : null;
-            if (said is not null && !formats.Contains(said)) result.AddError($"-o {said} is not known: it is one of {string.Join(", ", formats)}");
+            if (said is not null && !formats.Contains(said))
+                result.AddError($"-o {said} is not known: it is one of {string.Join(", ", formats)}");
         });
         output.CompletionSources.Add(_ => formats.Select(format => new System.CommandLine.Completions.CompletionItem(format)));
         return output;
@@ -70,7 +78,8 @@ internal static class Shared
         foreach (Finding finding in answer.Findings) FindingLines.Print(terminal, finding);
         if (answer.Accepted) return;
         int mistakes = answer.Findings.Count(finding => finding.Level == "error");
-        throw new CommandException($"nothing was changed: {mistakes} {(mistakes == 1 ? "mistake" : "mistakes")}", "Correct what is listed above; an apply is taken whole or not at all.");
+        throw new CommandException($"nothing was changed: {mistakes} {(mistakes == 1 ? "mistake" : "mistakes")}",
+            "Correct what is listed above; an apply is taken whole or not at all.");
     }
 
     /// <summary>Waits until the proxies run <paramref name="revision"/> and tells how it went.</summary>
@@ -84,6 +93,7 @@ internal static class Shared
             return;
         }
         foreach (BehindRow behind in answer.Behind) terminal.Remark($"  {behind.Proxy}: {behind.Reason}", Tone.Doubtful);
-        throw new CommandException($"revision {answer.Revision} runs on {answer.Proxies - answer.Behind.Count} of {proxies}", "It is stored and will reach them; `lateen proxy-status` tells how far each is.");
+        throw new CommandException($"revision {answer.Revision} runs on {answer.Proxies - answer.Behind.Count} of {proxies}",
+            "It is stored and will reach them; `lateen proxy-status` tells how far each is.");
     }
 }

@@ -11,7 +11,8 @@ namespace Lateen.Config.Analysis;
 public sealed class AnalysisContext(ResourceView view, AnalysisOptions options)
 {
     private const string Suppress = "galley.istio.io/analyze-suppress";
-    private static readonly HashSet<string> SystemNamespaces = ["kube-system", "kube-public", "kube-node-lease", "local-path-storage", "istio-system"];
+    private static readonly HashSet<string> SystemNamespaces = ["kube-system", "kube-public", "kube-node-lease", "local-path-storage",
+        "istio-system"];
 
     private readonly List<Diagnostic> _findings = [];
 
@@ -23,10 +24,12 @@ public sealed class AnalysisContext(ResourceView view, AnalysisOptions options)
 
     public void Report(DiagnosticCode code, Resource resource, string path, string text)
     {
-        if (resource.Annotations.TryGetValue(Suppress, out var suppressed) && suppressed.Split(',').Select(s => s.Trim()).Any(s => s == "*" || s == code.Id)) return;
+        if (resource.Annotations.TryGetValue(Suppress, out var suppressed)
+            && suppressed.Split(',').Select(s => s.Trim()).Any(s => s == "*" || s == code.Id)) return;
         _findings.Add(new Diagnostic
         {
-            Code = code, Level = code.Level, Text = text, Path = path, Resource = resource.Key.ToString(), Position = resource.PositionOf(path), Remedy = code.Remedy,
+            Code = code, Level = code.Level, Text = text, Path = path, Resource = resource.Key.ToString(), Position =
+                resource.PositionOf(path), Remedy = code.Remedy,
         });
     }
 

@@ -11,7 +11,8 @@ public static class AnalysisSettings
     public static AnalysisOptions Of(string meshConfig, DateTimeOffset now)
     {
         var bag = new DiagnosticBag();
-        var mesh = DocumentReader.ReadSingle(meshConfig, "", bag) is { } root ? new MessageReader("", bag).Read<MeshConfig>(root) : new MeshConfig();
+        var mesh = DocumentReader.ReadSingle(meshConfig, "", bag) is { } root
+            ? new MessageReader("", bag).Read<MeshConfig>(root) : new MeshConfig();
         return new AnalysisOptions
         {
             Now = now,

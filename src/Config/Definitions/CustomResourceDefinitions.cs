@@ -21,11 +21,13 @@ public static class CustomResourceDefinitions
     private const int DepthMax = 18;
 
     /// <summary>Istio's kinds.</summary>
-    public static IReadOnlyList<ResourceKind> Istio { get; } = [.. Kinds.All.Where(k => k.Group.EndsWith(".istio.io", StringComparison.Ordinal))];
+    public static IReadOnlyList<ResourceKind> Istio { get; } =
+        [.. Kinds.All.Where(k => k.Group.EndsWith(".istio.io", StringComparison.Ordinal))];
 
     /// <summary>The Gateway API's kinds. Its own definitions are published by its makers; these are for machines that have none.</summary>
     public static IReadOnlyList<ResourceKind> GatewayApi { get; } =
-        [.. Kinds.All.Where(k => k.IsConfiguration && k.Group.Contains('.', StringComparison.Ordinal) && !k.Group.EndsWith(".istio.io", StringComparison.Ordinal) && k.Group != "networking.k8s.io")];
+        [.. Kinds.All.Where(k => k.IsConfiguration && k.Group.Contains('.', StringComparison.Ordinal)
+            && !k.Group.EndsWith(".istio.io", StringComparison.Ordinal) && k.Group != "networking.k8s.io")];
 
     /// <summary>The definitions of the kinds, as YAML documents.</summary>
     public static string Yaml(IEnumerable<ResourceKind> kinds) => string.Concat(kinds.Select(k => "---\n" + NodeText.ToYaml(Of(k))));
@@ -54,7 +56,8 @@ public static class CustomResourceDefinitions
     {
         var members = new List<(string, Node)>
         {
-            ("kind", Text(kind.Name)), ("listKind", Text(kind.Name + "List")), ("plural", Text(kind.Plural)), ("singular", Text(kind.Name.ToLowerInvariant())),
+            ("kind", Text(kind.Name)), ("listKind", Text(kind.Name + "List")), ("plural", Text(kind.Plural)),
+            ("singular", Text(kind.Name.ToLowerInvariant())),
         };
         if (kind.ShortNames.Count > 0) members.Add(("shortNames", List(kind.ShortNames.Select(Text))));
         var family = kind.Group.EndsWith(".istio.io", StringComparison.Ordinal) ? "istio-io" : "gateway-api";
@@ -67,14 +70,16 @@ public static class CustomResourceDefinitions
         var message = SchemaSet.Find(kind.Message.FullName) ?? throw new Lateen.Api.InvariantException($"{kind} has no shape");
         (string, Node)[] parts = kind.MessageIsSpec
             ? [("spec", Object(message, 0))]
-            : [.. message.Fields.Where(f => f.JsonName is not ("metadata" or "status" or "apiVersion" or "kind")).Select(f => (f.JsonName, Field(f, 0)))];
+            : [.. message.Fields.Where(f => f.JsonName is not ("metadata" or "status" or "apiVersion" or "kind"))
+                .Select(f => (f.JsonName, Field(f, 0)))];
         var status = Map(("type", Text("object")), (Preserve, Truth(true)));
         return Map(
             ("name", Text(version)),
             ("served", Truth(true)),
             ("storage", Truth(isStored)),
             ("subresources", Map(("status", new MappingNode([], 0, 0)))),
-            ("additionalPrinterColumns", List([Map(("name", Text("Age")), ("type", Text("date")), ("jsonPath", Text(".metadata.creationTimestamp")))])),
+            ("additionalPrinterColumns",
+                List([Map(("name", Text("Age")), ("type", Text("date")), ("jsonPath", Text(".metadata.creationTimestamp")))])),
             ("schema", Map(("openAPIV3Schema", Map(("type", Text("object")), ("properties", Map([.. parts, ("status", status)])))))));
     }
 
@@ -111,15 +116,19 @@ public static class CustomResourceDefinitions
         FieldType.Bool => Map(("type", Text("boolean"))),
         FieldType.Double or FieldType.Float => Map(("type", Text("number"))),
         FieldType.Int32 or FieldType.SInt32 or FieldType.SFixed32 => Map(("type", Text("integer")), ("format", Text("int32"))),
-        FieldType.UInt32 or FieldType.Fixed32 => Map(("type", Text("integer")), ("minimum", new ScalarNode("0", ScalarKind.Integer, 0, 0)), ("maximum", new ScalarNode("4294967295", ScalarKind.Integer, 0, 0))),
+        FieldType.UInt32 or FieldType.Fixed32 =>
+            Map(("type", Text("integer")), ("minimum", new ScalarNode("0", ScalarKind.Integer, 0, 0)),
+                ("maximum", new ScalarNode("4294967295", ScalarKind.Integer, 0, 0))),
         FieldType.Bytes => Map(("type", Text("string")), ("format", Text("byte"))),
         FieldType.String => Map(("type", Text("string"))),
         _ => Map((IntOrString, Truth(true))),
     };
 
-    private static MappingNode Nullable(MappingNode schema) => new([.. schema.Members, new NodeMember("nullable", Truth(true), 0, 0)], 0, 0);
+    private static MappingNode Nullable(MappingNode schema) =>
+        new([.. schema.Members, new NodeMember("nullable", Truth(true), 0, 0)], 0, 0);
 
-    private static MappingNode Map(params (string Name, Node Value)[] members) => new([.. members.Select(m => new NodeMember(m.Name, m.Value, 0, 0))], 0, 0);
+    private static MappingNode Map(params (string Name, Node Value)[] members) =>
+        new([.. members.Select(m => new NodeMember(m.Name, m.Value, 0, 0))], 0, 0);
 
     private static SequenceNode List(IEnumerable<Node> items) => new([.. items], 0, 0);
 

@@ -1,4 +1,5 @@
-// Questions about written messages whose answer is in the message alone, asked by validation and by whoever gives configuration its meaning.
+// Questions about written messages whose answer is in the message alone, asked by validation and by whoever gives configuration its
+// meaning.
 // They stand here, below both, so that a server of a gateway is the same kind of server to all.
 //
 // Pure functions; nothing here knows other objects.
@@ -31,5 +32,6 @@ public static class GatewayServers
     public static bool IsTcpTlsTerminating(Server server) => IsTls(server) && !IsPassthrough(server) && !IsHttp(server);
 
     /// <summary>HTTP/3 is offered beside HTTPS that ends here, where QUIC listeners are on.</summary>
-    public static bool IsEligibleForHttp3(Server server, bool quicListeners) => quicListeners && IsHttpsTerminating(server) && !server.Tls.HttpsRedirect;
+    public static bool IsEligibleForHttp3(Server server, bool quicListeners) =>
+        quicListeners && IsHttpsTerminating(server) && !server.Tls.HttpsRedirect;
 }

@@ -5,7 +5,8 @@ using Lateen.Api.Texts;
 
 namespace Lateen.Config.Resources;
 
-/// <summary>Objects as a store keeps them. What people write is kept as it was written; of what a cluster makes by the ten thousand, what a mesh reads of it.</summary>
+/// <summary>Objects as a store keeps them. What people write is kept as it was written; of what a cluster makes by the ten thousand, what a
+/// mesh reads of it.</summary>
 internal static class KeptForm
 {
     private const string Ready = "Ready";
@@ -17,7 +18,8 @@ internal static class KeptForm
     /// <summary>Labels or annotations of an object, once for all objects that have the same.</summary>
     public static LabelSet Labels(IEnumerable<KeyValuePair<string, string>> labels)
     {
-        var (made, hash) = (LabelSet.Of(labels.Select(static label => KeyValuePair.Create(Text(label.Key), Text(label.Value)))), default(HashCode));
+        var (made, hash) = (LabelSet.Of(labels.Select(static label => KeyValuePair.Create(Text(label.Key), Text(label.Value)))),
+            default(HashCode));
         if (made.Count == 0) return made;
         foreach (var (key, value) in made) hash.Add((key, value));
         ref var place = ref Sets[hash.ToHashCode() & (Sets.Length - 1)];
@@ -32,15 +34,18 @@ internal static class KeptForm
     {
         if (resource is Resource<Pod> pod) Keep(pod.Spec);
         else if (resource is Resource<EndpointSlice> slice) Keep(slice.Spec);
-        return resource.Kind.KeepsText || resource.Origin.Text.Length == 0 ? resource : resource.With(resource.Origin with { Text = "", TextPath = "", File = Text(resource.Origin.File) });
+        return resource.Kind.KeepsText || resource.Origin.Text.Length == 0
+            ? resource : resource.With(resource.Origin with { Text = "", TextPath = "", File = Text(resource.Origin.File) });
     }
 
     private static void Keep(Pod pod)
     {
         if (pod.Spec is { } spec)
         {
-            (spec.NodeName, spec.ServiceAccountName, spec.ServiceAccount) = (Text(spec.NodeName), Text(spec.ServiceAccountName), Text(spec.ServiceAccount));
-            (spec.Hostname, spec.Subdomain, spec.RestartPolicy, spec.DnsPolicy, spec.PriorityClassName) = (Text(spec.Hostname), Text(spec.Subdomain), "", "", "");
+            (spec.NodeName, spec.ServiceAccountName, spec.ServiceAccount) =
+                (Text(spec.NodeName), Text(spec.ServiceAccountName), Text(spec.ServiceAccount));
+            (spec.Hostname, spec.Subdomain, spec.RestartPolicy, spec.DnsPolicy, spec.PriorityClassName) =
+                (Text(spec.Hostname), Text(spec.Subdomain), "", "", "");
             spec.DnsConfig = null;
             spec.Volumes.Clear();
             spec.ImagePullSecrets.Clear();
@@ -58,7 +63,8 @@ internal static class KeptForm
         (status.StartTime, status.Message, status.Reason) = (null, "", "");
         status.ContainerStatuses.Clear();
         status.InitContainerStatuses.Clear();
-        var ready = status.Conditions.Where(static condition => condition.Type == Ready).Select(static condition => new PodCondition { Type = Ready, Status = Text(condition.Status) }).ToList();
+        var ready = status.Conditions.Where(static condition => condition.Type == Ready)
+            .Select(static condition => new PodCondition { Type = Ready, Status = Text(condition.Status) }).ToList();
         status.Conditions.Clear();
         status.Conditions.Capacity = ready.Count;
         status.Conditions.Add(ready);
@@ -70,7 +76,13 @@ internal static class KeptForm
         for (var i = 0; i < containers.Count; i++)
         {
             var whole = containers[i];
-            var kept = new Container { Name = Text(whole.Name), Image = Text(whole.Image), RestartPolicy = Text(whole.RestartPolicy), SecurityContext = whole.SecurityContext };
+            var kept = new Container
+            {
+                Name = Text(whole.Name),
+                Image = Text(whole.Image),
+                RestartPolicy = Text(whole.RestartPolicy),
+                SecurityContext = whole.SecurityContext,
+            };
             kept.Ports.Add(whole.Ports);
             containers[i] = kept;
         }
@@ -90,7 +102,13 @@ internal static class KeptForm
         {
             (endpoint.NodeName, endpoint.Zone) = (Text(endpoint.NodeName), Text(endpoint.Zone));
             for (var i = 0; i < endpoint.Addresses.Count; i++) endpoint.Addresses[i] = Text(endpoint.Addresses[i]);
-            if (endpoint.TargetRef is { } target) endpoint.TargetRef = new ObjectReference { Kind = Text(target.Kind), Namespace = Text(target.Namespace), Name = Text(target.Name) };
+            if (endpoint.TargetRef is { } target)
+                endpoint.TargetRef = new ObjectReference
+                {
+                    Kind = Text(target.Kind),
+                    Namespace = Text(target.Namespace),
+                    Name = Text(target.Name),
+                };
         }
     }
 }

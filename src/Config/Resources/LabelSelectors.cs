@@ -5,7 +5,8 @@ namespace Lateen.Config.Resources;
 /// <summary>Selectors of Kubernetes.</summary>
 public static class LabelSelectors
 {
-    /// <summary>Whether labels satisfy all labels and all expressions of a selector; an empty one selects everything, an operator that nobody knows nothing.</summary>
+    /// <summary>Whether labels satisfy all labels and all expressions of a selector; an empty one selects everything, an operator that
+    /// nobody knows nothing.</summary>
     public static bool Selects(LabelSelector selector, IReadOnlyDictionary<string, string> labels) =>
         selector.MatchLabels.All(pair => labels.TryGetValue(pair.Key, out string? value) && value == pair.Value)
         && selector.MatchExpressions.All(expression => Satisfies(expression, labels));

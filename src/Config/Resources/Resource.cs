@@ -64,7 +64,8 @@ public sealed class Resource<T>(ResourceKind kind, ResourceMetadata metadata, T 
     : Resource(kind, metadata, status, origin)
     where T : class, IMessage<T>, new()
 {
-    /// <summary>The message: what is under <c>spec</c> for Istio's kinds, the whole object beside its metadata for Kubernetes' kinds.</summary>
+    /// <summary>The message: what is under <c>spec</c> for Istio's kinds, the whole object beside its metadata for Kubernetes'
+    /// kinds.</summary>
     public T Spec { get; } = spec;
 
     public override IMessage Message => Spec;

@@ -23,7 +23,8 @@ public sealed record DecoderOptions
     public UnknownFields? Unknown { get; init; }
 }
 
-/// <summary>Texts to resources: YAML or JSON, many documents, List kinds. What cannot become a resource is told, and the rest is given.</summary>
+/// <summary>Texts to resources: YAML or JSON, many documents, List kinds. What cannot become a resource is told, and the rest is
+/// given.</summary>
 public sealed class ResourceDecoder(DecoderOptions? options = null)
 {
     private readonly DecoderOptions _options = options ?? DecoderOptions.Default;
@@ -69,13 +70,17 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
                 Text = $"apiVersion is missing; {apiVersion} is assumed", Remedy = $"add apiVersion: {apiVersion}",
             });
         }
-        else if (string.IsNullOrEmpty(apiVersion)) diagnostics.Add(ResourceCodes.NoApiVersion, place, Join(path, "apiVersion"), "apiVersion is missing");
+        else if (string.IsNullOrEmpty(apiVersion))
+            diagnostics.Add(ResourceCodes.NoApiVersion, place, Join(path, "apiVersion"), "apiVersion is missing");
         if (string.IsNullOrEmpty(kindName) || string.IsNullOrEmpty(apiVersion)) return;
         if (kindName.EndsWith("List", StringComparison.Ordinal) && root["items"] is SequenceNode items)
         {
-            for (var i = 0; i < items.Items.Count; i++) Object(document, items.Items[i], Join(path, string.Create(CultureInfo.InvariantCulture, $"items[{i}]")), resources, diagnostics);
+            for (var i = 0; i < items.Items.Count; i++)
+                Object(document, items.Items[i], Join(path, string.Create(CultureInfo.InvariantCulture, $"items[{i}]")), resources,
+                    diagnostics);
         }
-        else if (KindOf(root, apiVersion, kindName, document.File, diagnostics) is { } kind && Envelope(document, root, kind, path, diagnostics) is { } resource) resources.Add(resource);
+        else if (KindOf(root, apiVersion, kindName, document.File, diagnostics) is { } kind
+            && Envelope(document, root, kind, path, diagnostics) is { } resource) resources.Add(resource);
     }
 
     private ResourceKind? KindOf(MappingNode root, string apiVersion, string name, string file, DiagnosticBag diagnostics)
@@ -85,7 +90,8 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         if (Kinds.Find(group, name) is { } kind)
         {
             if (kind.Versions.Contains(version)) return kind;
-            diagnostics.Add(ResourceCodes.UnknownVersion, At("apiVersion"), "apiVersion", $"{name} has no version \"{version}\"", $"use {string.Join(" or ", kind.Versions)}");
+            diagnostics.Add(ResourceCodes.UnknownVersion, At("apiVersion"), "apiVersion", $"{name} has no version \"{version}\"",
+                $"use {string.Join(" or ", kind.Versions)}");
             return null;
         }
 
@@ -93,7 +99,8 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         {
             var hint = Suggestions.DidYouMean(name, Kinds.All.Where(k => k.Group == group).Select(k => k.Name));
             var elsewhere = hint.Length > 0 ? null : Kinds.All.FirstOrDefault(k => k.Name == name);
-            diagnostics.Add(ResourceCodes.UnknownKind, At("kind"), "kind", $"{group} has no kind \"{name}\"{hint}", elsewhere is null ? null : $"use apiVersion: {elsewhere.PreferredApiVersion}");
+            diagnostics.Add(ResourceCodes.UnknownKind, At("kind"), "kind", $"{group} has no kind \"{name}\"{hint}",
+                elsewhere is null ? null : $"use apiVersion: {elsewhere.PreferredApiVersion}");
             return null;
         }
 
@@ -101,9 +108,11 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         var nearest = Suggestions.Nearest(group, Kinds.All.Select(k => k.Group).Where(Kinds.IsOwnGroup).Distinct());
         if (group.Length > 0 && nearest is not null && Kinds.Find(nearest, name) is not null)
         {
-            diagnostics.Add(ResourceCodes.UnknownKind, At("apiVersion"), "apiVersion", $"there is no group \"{group}\"; did you mean \"{nearest}\"?");
+            diagnostics.Add(ResourceCodes.UnknownKind, At("apiVersion"), "apiVersion",
+                $"there is no group \"{group}\"; did you mean \"{nearest}\"?");
         }
-        else if (_options.TellUnused) diagnostics.Add(ResourceCodes.NotUsed, At("kind"), "", $"{apiVersion} {name} is nothing that a mesh reads");
+        else if (_options.TellUnused)
+            diagnostics.Add(ResourceCodes.NotUsed, At("kind"), "", $"{apiVersion} {name} is nothing that a mesh reads");
         return null;
 
         SourcePosition At(string member)
@@ -135,7 +144,8 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
         foreach (var diagnostic in found) diagnostics.Add(diagnostic with { Resource = label });
         var origin = new ResourceOrigin
         {
-            Source = _options.Source, File = document.File, Line = root.Line, Column = root.Column, Text = document.Text, TextLine = document.FirstLine, TextPath = path,
+            Source = _options.Source, File = document.File, Line = root.Line, Column = root.Column, Text = document.Text, TextLine =
+                document.FirstLine, TextPath = path,
         };
         return found.HasErrors || metadata is null ? null : kind.NewResource(metadata, message, status, origin);
     }
@@ -148,7 +158,8 @@ public sealed class ResourceDecoder(DecoderOptions? options = null)
             if (member.Name is not ("apiVersion" or "kind" or "metadata" or "spec" or "status"))
             {
                 var hint = SchemaSet.Of(message.GetType()).Field(member.Name) is not null ? "; it belongs under spec" : "";
-                found.Add(DocumentCodes.UnknownField, new SourcePosition(file, member.Line, member.Column), member.Name, $"an object has no field \"{member.Name}\"{hint}");
+                found.Add(DocumentCodes.UnknownField, new SourcePosition(file, member.Line, member.Column), member.Name,
+                    $"an object has no field \"{member.Name}\"{hint}");
             }
         }
     }

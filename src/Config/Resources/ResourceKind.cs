@@ -40,10 +40,12 @@ public abstract class ResourceKind
     /// <summary>The message is <c>spec</c> (Istio's kinds), else it is the whole object beside its metadata (Kubernetes' kinds).</summary>
     public bool MessageIsSpec { get; init; } = true;
 
-    /// <summary>It is configuration that people write, and revisions are kept of it; false for what a cluster makes by itself (pods, endpoints).</summary>
+    /// <summary>It is configuration that people write, and revisions are kept of it; false for what a cluster makes by itself (pods,
+    /// endpoints).</summary>
     public bool IsConfiguration { get; init; } = true;
 
-    /// <summary>The text that it was written as is kept; false for what a cluster makes by the ten thousand: there the place alone is known, and the text is made again when asked for.</summary>
+    /// <summary>The text that it was written as is kept; false for what a cluster makes by the ten thousand: there the place alone is
+    /// known, and the text is made again when asked for.</summary>
     public bool KeepsText { get; init; } = true;
 
     /// <summary>Whether something in the mesh changes because of it today; what has none is told so when it is applied.</summary>
@@ -74,10 +76,12 @@ public sealed class ResourceKind<T>(Func<IMessage>? status = null) : ResourceKin
     public override MessageDescriptor? Status => status?.Invoke().Descriptor;
 
     /// <summary>A resource of this kind that was not read from a text.</summary>
-    public Resource<T> Create(string ns, string name, T message, ResourceMetadata? metadata = null, IMessage? status = null, ResourceOrigin? origin = null)
+    public Resource<T> Create(string ns, string name, T message, ResourceMetadata? metadata = null, IMessage? status = null,
+        ResourceOrigin? origin = null)
     {
         metadata ??= new ResourceMetadata { Name = name, Namespace = ns };
-        return new Resource<T>(this, metadata with { Name = name, Namespace = IsNamespaced ? ns : "" }, message, status, origin ?? ResourceOrigin.None);
+        return new Resource<T>(this, metadata with { Name = name, Namespace = IsNamespaced ? ns : "" }, message, status,
+            origin ?? ResourceOrigin.None);
     }
 
     internal override IMessage NewMessage() => new T();

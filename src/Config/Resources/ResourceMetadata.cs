@@ -17,7 +17,8 @@ public sealed record ResourceMetadata
 
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = LabelSet.Empty;
 
-    /// <summary>When it was first seen; the older of two rules wins in many places of the API. The store sets it when it is missing.</summary>
+    /// <summary>When it was first seen; the older of two rules wins in many places of the API. The store sets it when it is
+    /// missing.</summary>
     public DateTimeOffset? CreationTime { get; init; }
 
     public DateTimeOffset? DeletionTime { get; init; }

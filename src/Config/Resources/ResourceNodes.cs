@@ -31,10 +31,13 @@ public static class ResourceNodes
         Add(members, "annotations", metadata.Annotations);
         Add(members, "creationTimestamp", metadata.CreationTime is { } time ? Time(time) : "");
         Add(members, "deletionTimestamp", metadata.DeletionTime is { } gone ? Time(gone) : "");
-        if (metadata.Generation > 0) members.Add(Member("generation", new ScalarNode(metadata.Generation.ToString(CultureInfo.InvariantCulture), ScalarKind.Integer, 0, 0)));
+        if (metadata.Generation > 0)
+            members.Add(Member("generation",
+                new ScalarNode(metadata.Generation.ToString(CultureInfo.InvariantCulture), ScalarKind.Integer, 0, 0)));
         Add(members, "resourceVersion", metadata.ResourceVersion);
         Add(members, "uid", metadata.Uid);
-        if (metadata.Owners.Count > 0) members.Add(Member("ownerReferences", new SequenceNode(metadata.Owners.Select(Owner).ToArray(), 0, 0)));
+        if (metadata.Owners.Count > 0)
+            members.Add(Member("ownerReferences", new SequenceNode(metadata.Owners.Select(Owner).ToArray(), 0, 0)));
         return new MappingNode(members, 0, 0);
     }
 
@@ -42,7 +45,8 @@ public static class ResourceNodes
     {
         var members = new List<NodeMember>
         {
-            Member("apiVersion", Text(owner.ApiVersion)), Member("kind", Text(owner.Kind)), Member("name", Text(owner.Name)), Member("uid", Text(owner.Uid)),
+            Member("apiVersion", Text(owner.ApiVersion)), Member("kind", Text(owner.Kind)), Member("name", Text(owner.Name)),
+            Member("uid", Text(owner.Uid)),
         };
         if (owner.IsController) members.Add(Member("controller", new ScalarNode("true", ScalarKind.Boolean, 0, 0)));
         return new MappingNode(members, 0, 0);
@@ -55,10 +59,14 @@ public static class ResourceNodes
 
     private static void Add(List<NodeMember> members, string name, IReadOnlyDictionary<string, string> values)
     {
-        if (values.Count > 0) members.Add(Member(name, new MappingNode(values.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => Member(v.Key, Text(v.Value))).ToArray(), 0, 0)));
+        if (values.Count > 0)
+            members.Add(
+                Member(name, new MappingNode(
+                    values.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => Member(v.Key, Text(v.Value))).ToArray(), 0, 0)));
     }
 
-    private static string Time(DateTimeOffset time) => time.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
+    private static string Time(DateTimeOffset time) =>
+        time.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
 
     private static NodeMember Member(string name, Node value) => new(name, value, 0, 0);
 

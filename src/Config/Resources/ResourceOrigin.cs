@@ -41,7 +41,8 @@ public sealed record ResourceOrigin
 
     public SourcePosition Position => new(File, Line, Column);
 
-    /// <summary>The place of a path of the object, like <c>spec.http[3]</c>; of the deepest part that is written. Reads the text again: for diagnostics and explanations.</summary>
+    /// <summary>The place of a path of the object, like <c>spec.http[3]</c>; of the deepest part that is written. Reads the text again: for
+    /// diagnostics and explanations.</summary>
     public SourcePosition PositionOf(string path)
     {
         if (Text.Length == 0 || DocumentReader.ReadSingle(Text, File, []) is not { } root) return Position;

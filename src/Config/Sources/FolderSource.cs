@@ -59,7 +59,8 @@ public sealed class FolderSource : IDisposable
             Diagnostics = [.. found, .. _files.Values.SelectMany(f => f.Diagnostics), .. WrittenTwice(_files)];
             var change = Difference(before is null && !found.HasErrors ? KnownFromBefore() : Objects(before ?? []), Objects(_files));
             var result = _store.Apply(change);
-            _files = _files.ToDictionary(f => f.Key, f => ReferenceEquals(before?.GetValueOrDefault(f.Key), f.Value) ? f.Value : Kept(f.Value, result.View));
+            _files = _files.ToDictionary(f => f.Key,
+                f => ReferenceEquals(before?.GetValueOrDefault(f.Key), f.Value) ? f.Value : Kept(f.Value, result.View));
             var all = result with { Diagnostics = [.. Diagnostics, .. result.Diagnostics] };
             if (!change.IsEmpty || !ReferenceEquals(before, read)) Scanned?.Invoke(all);
             return all;
@@ -74,7 +75,8 @@ public sealed class FolderSource : IDisposable
         try
         {
             var isFolder = Directory.Exists(_path);
-            _watcher = new FileSystemWatcher(isFolder ? _path : Path.GetDirectoryName(Path.GetFullPath(_path))!) { IncludeSubdirectories = isFolder };
+            _watcher = new FileSystemWatcher(isFolder
+                ? _path : Path.GetDirectoryName(Path.GetFullPath(_path))!) { IncludeSubdirectories = isFolder };
             _watcher.Changed += (_, _) => Settle(rescan);
             _watcher.Created += (_, _) => Settle(rescan);
             _watcher.Deleted += (_, _) => Settle(rescan);
@@ -110,21 +112,26 @@ public sealed class FolderSource : IDisposable
                 : Read(path, written, length, known);
         }
 
-        // Nothing could be listed at all: the folder is away for a moment, which deletes nothing. And where every file is the one that it was, so are its objects.
-        var isSame = files.Count == before.Count && before.Count > 0 && files.All(file => before.TryGetValue(file.Key, out var known) && ReferenceEquals(known, file.Value));
+        // Nothing could be listed at all: the folder is away for a moment, which deletes nothing. And where every file is the one that it
+        // was, so are its objects.
+        var isSame = files.Count == before.Count && before.Count > 0
+            && files.All(file => before.TryGetValue(file.Key, out var known) && ReferenceEquals(known, file.Value));
         return isSame || (found.HasErrors && files.Count == 0) ? before : files;
     }
 
     /// <summary>A file with the store's objects in place of those that were read, where they say the same: each is there once.</summary>
     private static ReadFile Kept(ReadFile read, ResourceView view) =>
-        read with { Resources = [.. read.Resources.Select(r => view.Find(r.Key) is { } kept && kept.Origin.Position == r.Origin.Position && kept.SaysTheSameAs(r) ? kept : r)] };
+        read with { Resources = [
+            .. read.Resources.Select(
+                r => view.Find(r.Key) is { } kept && kept.Origin.Position == r.Origin.Position && kept.SaysTheSameAs(r) ? kept : r)] };
 
     private IEnumerable<string> Paths(DiagnosticBag found)
     {
         if (File.Exists(_path)) return [_path];
         try
         {
-            return Directory.EnumerateFiles(_path, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = false, MaxRecursionDepth = 32 })
+            return Directory.EnumerateFiles(_path, "*",
+                new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = false, MaxRecursionDepth = 32 })
                 .Where(p => Extensions.Contains(Path.GetExtension(p).ToLowerInvariant()) && !Path.GetFileName(p).StartsWith('.'))
                 .Order(StringComparer.Ordinal)
                 .ToArray();
@@ -142,7 +149,8 @@ public sealed class FolderSource : IDisposable
         return info.Exists ? (info.LastWriteTimeUtc, info.Length) : (default, 0);
     }
 
-    /// <summary>The objects of a file. While a part of it cannot be read, objects that were in it before and are not found now stay as they were.</summary>
+    /// <summary>The objects of a file. While a part of it cannot be read, objects that were in it before and are not found now stay as they
+    /// were.</summary>
     private ReadFile Read(string path, DateTime written, long length, ReadFile? known)
     {
         var bag = new DiagnosticBag();
@@ -166,9 +174,11 @@ public sealed class FolderSource : IDisposable
         return new ReadFile(written, length, resources, [.. bag]);
     }
 
-    /// <summary>What the store still knows of this folder from before a restart: what is gone from the folder meanwhile has to go, too.</summary>
+    /// <summary>What the store still knows of this folder from before a restart: what is gone from the folder meanwhile has to go,
+    /// too.</summary>
     private Dictionary<ResourceKey, Resource> KnownFromBefore() =>
-        _store.Current.Everything().Where(r => r.Origin is { Source: ResourceOrigin.FromFile } origin && IsBelow(origin.File)).ToDictionary(r => r.Key);
+        _store.Current.Everything().Where(r => r.Origin is { Source: ResourceOrigin.FromFile } origin && IsBelow(origin.File))
+            .ToDictionary(r => r.Key);
 
     private bool IsBelow(string file)
     {
@@ -188,11 +198,14 @@ public sealed class FolderSource : IDisposable
 
     /// <summary>Of an object written in two files the first file's counts.</summary>
     private static IEnumerable<Diagnostic> WrittenTwice(Dictionary<string, ReadFile> files) =>
-        files.OrderBy(f => f.Key, StringComparer.Ordinal).SelectMany(f => f.Value.Resources).GroupBy(r => r.Key).SelectMany(g => g.Skip(1).Select(later => new Diagnostic
-        {
-            Code = ResourceCodes.SameTwice, Level = DiagnosticLevel.Warning, Position = later.Origin.Position, Resource = g.Key.ToString(),
-            Text = $"{g.Key} is already written at {g.First().Origin.Position}; this one does not count", Remedy = ResourceCodes.SameTwice.Remedy,
-        }));
+        files.OrderBy(f => f.Key, StringComparer.Ordinal).SelectMany(f => f.Value.Resources).GroupBy(r => r.Key)
+            .SelectMany(g => g.Skip(1).Select(later => new Diagnostic
+            {
+                Code = ResourceCodes.SameTwice, Level = DiagnosticLevel.Warning, Position = later.Origin.Position, Resource =
+                    g.Key.ToString(),
+                Text = $"{g.Key} is already written at {g.First().Origin.Position}; this one does not count", Remedy =
+                    ResourceCodes.SameTwice.Remedy,
+            }));
 
     private static Dictionary<ResourceKey, Resource> Objects(Dictionary<string, ReadFile> files)
     {

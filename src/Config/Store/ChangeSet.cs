@@ -18,7 +18,8 @@ public sealed record ChangeSet
 
     public IReadOnlyList<ResourceKey> Delete { get; init; } = [];
 
-    /// <summary>Objects of a watched source whose present form cannot even be read, and why; of the object itself there is no more than its metadata.</summary>
+    /// <summary>Objects of a watched source whose present form cannot even be read, and why; of the object itself there is no more than its
+    /// metadata.</summary>
     public IReadOnlyList<HeldResource> Unreadable { get; init; } = [];
 
     /// <summary>Who asks for it, like <c>alice</c> or <c>folder ./config</c>.</summary>
@@ -42,14 +43,17 @@ public sealed record ChangeSet
 /// <param name="Revision">The number under which the journal keeps it; 0 when nothing was to be kept.</param>
 /// <param name="Diagnostics">Everything found while checking it, also what does not keep it out.</param>
 /// <param name="Changed">The keys whose object is another now.</param>
-public sealed record ApplyResult(bool Accepted, ResourceView View, long Revision, IReadOnlyList<Diagnostic> Diagnostics, IReadOnlyCollection<ResourceKey> Changed);
+public sealed record ApplyResult(bool Accepted, ResourceView View, long Revision, IReadOnlyList<Diagnostic> Diagnostics,
+    IReadOnlyCollection<ResourceKey> Changed);
 
 /// <summary>One step from a view to the next.</summary>
 /// <param name="Before">The view before.</param>
 /// <param name="After">The view now.</param>
-/// <param name="Keys">The keys whose object was added, replaced or deleted. Exact: objects that say the same as before are not among them.</param>
+/// <param name="Keys">The keys whose object was added, replaced or deleted. Exact: objects that say the same as before are not among
+/// them.</param>
 /// <param name="HeldKeys">The keys that were held out by this step, or came out of it.</param>
-public sealed record StoreChange(ResourceView Before, ResourceView After, IReadOnlySet<ResourceKey> Keys, IReadOnlySet<ResourceKey> HeldKeys)
+public sealed record StoreChange(ResourceView Before, ResourceView After, IReadOnlySet<ResourceKey> Keys,
+    IReadOnlySet<ResourceKey> HeldKeys)
 {
     public bool Touches(ResourceKind kind) => Keys.Any(k => k.Kind == kind);
 }

@@ -6,8 +6,8 @@ using Lateen.Config.Resources;
 namespace Lateen.Config.Store;
 
 /// <summary>
-/// The revisions of what people write, one small file each: <c>0000000042.yaml</c>. A file is written beside its place, synced and renamed, so
-/// that a crash leaves either the whole revision or none. Files are never changed afterwards. One store writes into a folder.
+/// The revisions of what people write, one small file each: <c>0000000042.yaml</c>. A file is written beside its place, synced and renamed,
+/// so that a crash leaves either the whole revision or none. Files are never changed afterwards. One store writes into a folder.
 /// </summary>
 public sealed class Journal
 {
@@ -39,7 +39,8 @@ public sealed class Journal
     public bool Has(long number) => _numbers.Contains(number);
 
     /// <summary>All revisions that can be read, the newest first.</summary>
-    public IEnumerable<Revision> History(DiagnosticBag diagnostics) => _numbers.Reverse().Select(n => Read(n, diagnostics)).OfType<Revision>();
+    public IEnumerable<Revision> History(DiagnosticBag diagnostics) =>
+        _numbers.Reverse().Select(n => Read(n, diagnostics)).OfType<Revision>();
 
     /// <summary>One revision, or null with a diagnostic.</summary>
     public Revision? Read(long number, DiagnosticBag diagnostics)
@@ -85,7 +86,8 @@ public sealed class Journal
             var source = entry.IsWatched ? ResourceOrigin.FromFile : ResourceOrigin.FromJournal;
             var options = new DecoderOptions { Source = source, DefaultNamespace = key.Namespace.Length > 0 ? key.Namespace : "default" };
             var decoded = new ResourceDecoder(options).Decode(new string('\n', entry.Line - 1) + entry.After, entry.File, diagnostics);
-            if (decoded.FirstOrDefault(r => r.Key == key) is { } resource) state[key] = resource.With(resource.Metadata with { CreationTime = resource.Metadata.CreationTime ?? created });
+            if (decoded.FirstOrDefault(r => r.Key == key) is { } resource)
+                state[key] = resource.With(resource.Metadata with { CreationTime = resource.Metadata.CreationTime ?? created });
         }
 
         return state;
@@ -103,7 +105,8 @@ public sealed class Journal
     }
 
     /// <summary>Writes the next revision. Nothing is left behind when it cannot be written.</summary>
-    internal (long Number, Diagnostic? Failure) Append(DateTimeOffset time, string author, string reason, ResourceView before, IReadOnlyDictionary<ResourceKey, Resource?> changes)
+    internal (long Number, Diagnostic? Failure) Append(DateTimeOffset time, string author, string reason, ResourceView before,
+        IReadOnlyDictionary<ResourceKey, Resource?> changes)
     {
         var entries = changes.Select(c => Entry(c.Key, before.Find(c.Key), c.Value))
             .OrderBy(e => e.Key.ToString(), StringComparer.Ordinal)
@@ -131,7 +134,8 @@ public sealed class Journal
     {
         // Lines are those of the text as it was written; an object that is kept in another form has none of its own.
         var line = after is { Origin: { Text.Length: > 0, TextPath.Length: 0 } origin } ? origin.TextLine : after?.Origin.Line ?? 1;
-        return new RevisionEntry(key, before?.ToText(), after?.ToText(), after?.Origin.File ?? "", Math.Max(1, line), after?.Origin.Source == ResourceOrigin.FromFile);
+        return new RevisionEntry(key, before?.ToText(), after?.ToText(), after?.Origin.File ?? "", Math.Max(1, line),
+            after?.Origin.Source == ResourceOrigin.FromFile);
     }
 
     private static void WriteDurably(string path, string text)

@@ -5,8 +5,8 @@ namespace Lateen.Config.Store;
 
 /// <summary>The objects of one kind at one generation. Orders are made when first asked for.</summary>
 /// <remarks>
-/// Two layers: a bulk that many successive views share, and the few objects that changed since it was gathered. So a change costs about the square root of the number of objects, and a
-/// mesh whose endpoints change a hundred times a second does not copy all of them as often.
+/// Two layers: a bulk that many successive views share, and the few objects that changed since it was gathered. So a change costs about the
+/// square root of the number of objects, and a mesh whose endpoints change a hundred times a second does not copy all of them as often.
 /// </remarks>
 internal sealed class KindView
 {
@@ -22,7 +22,8 @@ internal sealed class KindView
     private object? _sorted;
     private object? _byNamespace;
 
-    private KindView(Dictionary<(string Namespace, string Name), Resource> bulk, Dictionary<(string Namespace, string Name), Resource?> since, int count) =>
+    private KindView(Dictionary<(string Namespace, string Name), Resource> bulk,
+        Dictionary<(string Namespace, string Name), Resource?> since, int count) =>
         (_bulk, _since, Count) = (bulk, since, count);
 
     public int Count { get; }
@@ -30,7 +31,8 @@ internal sealed class KindView
     public IEnumerable<Resource> Unsorted => _since.Count == 0 ? _bulk.Values
         : _bulk.Where(pair => !_since.ContainsKey(pair.Key)).Select(pair => pair.Value).Concat(_since.Values.OfType<Resource>());
 
-    public Resource? Find(string ns, string name) => _since.TryGetValue((ns, name), out var changed) ? changed : _bulk.GetValueOrDefault((ns, name));
+    public Resource? Find(string ns, string name) =>
+        _since.TryGetValue((ns, name), out var changed) ? changed : _bulk.GetValueOrDefault((ns, name));
 
     public KindView Next(IEnumerable<(string Namespace, string Name, Resource? Resource)> changes)
     {
@@ -45,7 +47,8 @@ internal sealed class KindView
             since[(ns, name)] = resource;
         }
 
-        return since.Count > SinceMin && (long)since.Count * since.Count > 2L * _bulk.Count ? Gathered(since, count, order) : new KindView(_bulk, since, count) { _changed = order };
+        return since.Count > SinceMin && (long)since.Count * since.Count > 2L * _bulk.Count
+            ? Gathered(since, count, order) : new KindView(_bulk, since, count) { _changed = order };
     }
 
     private KindView Gathered(Dictionary<(string Namespace, string Name), Resource?> since, int count, Changed? order)
@@ -66,7 +69,8 @@ internal sealed class KindView
     {
         if (_sorted is null)
         {
-            _sorted = _changed is { } changed ? changed.WorkedIn<Resource<T>>() : Unsorted.Cast<Resource<T>>().Order<Resource<T>>(Oldest.First).ToArray();
+            _sorted = _changed is { } changed
+                ? changed.WorkedIn<Resource<T>>() : Unsorted.Cast<Resource<T>>().Order<Resource<T>>(Oldest.First).ToArray();
             _changed = null;
         }
 
@@ -76,7 +80,8 @@ internal sealed class KindView
     public IReadOnlyList<Resource<T>> In<T>(string ns)
         where T : class, IMessage<T>, new()
     {
-        var groups = (Dictionary<string, Resource<T>[]>)(_byNamespace ??= Sorted<T>().GroupBy(r => r.Namespace).ToDictionary(g => g.Key, g => g.ToArray()));
+        var groups = (Dictionary<string, Resource<T>[]>)(_byNamespace ??= Sorted<T>().GroupBy(r => r.Namespace)
+            .ToDictionary(g => g.Key, g => g.ToArray()));
         return groups.GetValueOrDefault(ns) ?? [];
     }
 
@@ -84,7 +89,8 @@ internal sealed class KindView
     private sealed record Changed(Resource[] Order, Changed? Earlier, Resource? Before, Resource? After, int Count)
     {
         /// <summary>With one more change; null when sorting anew costs less.</summary>
-        public Changed? With(Resource? before, Resource? after) => Count == WorkedInMax ? null : new Changed(Order, this, before, after, Count + 1);
+        public Changed? With(Resource? before, Resource? after) =>
+            Count == WorkedInMax ? null : new Changed(Order, this, before, after, Count + 1);
 
         public T[] WorkedIn<T>()
             where T : Resource

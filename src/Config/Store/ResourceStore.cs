@@ -3,7 +3,8 @@ using Lateen.Config.Resources;
 
 namespace Lateen.Config.Store;
 
-/// <summary>Holds the current view and takes changes, one at a time. Thread-safe; readers take <see cref="Current"/> and are never blocked.</summary>
+/// <summary>Holds the current view and takes changes, one at a time. Thread-safe; readers take <see cref="Current"/> and are never
+/// blocked.</summary>
 /// <param name="check">Judges one object; an error keeps it out.</param>
 /// <param name="time">Gives creation times and the times of revisions.</param>
 /// <param name="journal">Keeps revisions; null for none.</param>
@@ -17,7 +18,8 @@ public sealed class ResourceStore(Func<Resource, IReadOnlyList<Diagnostic>> chec
     /// <summary>The journal, or null when none is kept.</summary>
     public Journal? Journal => journal;
 
-    /// <summary>Raised once for each generation, in their order, by the thread that applies, before <see cref="Apply"/> returns. Handlers must be quick and must not apply.</summary>
+    /// <summary>Raised once for each generation, in their order, by the thread that applies, before <see cref="Apply"/> returns. Handlers
+    /// must be quick and must not apply.</summary>
     public event Action<StoreChange>? Changed;
 
     /// <summary>Takes the change whole or not at all; see <see cref="ChangeSet.IsObserved"/> for the one exception.</summary>
@@ -67,9 +69,11 @@ public sealed class ResourceStore(Func<Resource, IReadOnlyList<Diagnostic>> chec
         lock (_writing)
         {
             var before = _current;
-            var step = new StoreStep(before, new ChangeSet { Put = resources.Values.ToArray(), IsObserved = true }, check, time.GetUtcNow());
+            var step = new StoreStep(before, new ChangeSet { Put = resources.Values.ToArray(), IsObserved = true }, check,
+                time.GetUtcNow());
             Publish(before, step);
-            return new ApplyResult(!diagnostics.HasErrors, _current, journal.LastNumber, [.. diagnostics, .. step.Diagnostics], step.Changes.Keys.ToArray());
+            return new ApplyResult(!diagnostics.HasErrors, _current, journal.LastNumber, [.. diagnostics, .. step.Diagnostics],
+                step.Changes.Keys.ToArray());
         }
     }
 

@@ -5,7 +5,8 @@ using Lateen.Config.Resources;
 
 namespace Lateen.Config.Store;
 
-/// <summary>A form of an object that was not taken in, and why. What is in the view under the same key, if anything, is its last good form.</summary>
+/// <summary>A form of an object that was not taken in, and why. What is in the view under the same key, if anything, is its last good
+/// form.</summary>
 public sealed record HeldResource(Resource Resource, IReadOnlyList<Diagnostic> Diagnostics);
 
 /// <summary>All objects at one generation. Immutable.</summary>
@@ -28,9 +29,11 @@ public sealed class ResourceView
     public int Count => _kinds.Values.Sum(k => k.Count);
 
     /// <summary>A view of these objects, for tests and for commands without a store.</summary>
-    public static ResourceView Of(IEnumerable<Resource> resources) => Empty.Next(resources.ToDictionary(r => r.Key, r => (Resource?)r), new Dictionary<ResourceKey, HeldResource?>());
+    public static ResourceView Of(IEnumerable<Resource> resources) =>
+        Empty.Next(resources.ToDictionary(r => r.Key, r => (Resource?)r), new Dictionary<ResourceKey, HeldResource?>());
 
-    /// <summary>All objects of a kind: the oldest first, then by name and namespace, which is the order in which Istio lets one win.</summary>
+    /// <summary>All objects of a kind: the oldest first, then by name and namespace, which is the order in which Istio lets one
+    /// win.</summary>
     public IReadOnlyList<Resource<T>> All<T>(ResourceKind<T> kind)
         where T : class, IMessage<T>, new() => _kinds.GetValueOrDefault(kind)?.Sorted<T>() ?? [];
 
@@ -50,7 +53,8 @@ public sealed class ResourceView
     public IEnumerable<Resource> Everything() => _kinds.Values.SelectMany(k => k.Unsorted);
 
     /// <summary>The same generation with objects that stand elsewhere.</summary>
-    internal ResourceView Moved(IReadOnlyDictionary<ResourceKey, Resource?> moved) => moved.Count == 0 ? this : new(Generation, With(moved), (FrozenDictionary<ResourceKey, HeldResource>)Held);
+    internal ResourceView Moved(IReadOnlyDictionary<ResourceKey, Resource?> moved) =>
+        moved.Count == 0 ? this : new(Generation, With(moved), (FrozenDictionary<ResourceKey, HeldResource>)Held);
 
     /// <summary>The next generation: null deletes.</summary>
     internal ResourceView Next(IReadOnlyDictionary<ResourceKey, Resource?> changes, IReadOnlyDictionary<ResourceKey, HeldResource?> held)
@@ -77,7 +81,8 @@ public sealed class ResourceView
         var kinds = new Dictionary<ResourceKind, KindView>(_kinds);
         foreach (var group in changes.GroupBy(c => c.Key.Kind))
         {
-            kinds[group.Key] = (kinds.GetValueOrDefault(group.Key) ?? KindView.Empty).Next(group.Select(c => (c.Key.Namespace, c.Key.Name, c.Value)));
+            kinds[group.Key] = (kinds.GetValueOrDefault(group.Key)
+                ?? KindView.Empty).Next(group.Select(c => (c.Key.Namespace, c.Key.Name, c.Value)));
         }
 
         return kinds;

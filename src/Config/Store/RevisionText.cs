@@ -22,10 +22,12 @@ internal static class RevisionText
         var mistakes = new DiagnosticBag();
         var root = DocumentReader.ReadSingle(text, file, mistakes) as MappingNode;
         if (root?["objects"] is not SequenceNode objects
-            || root["revision"] is not ScalarNode number || !long.TryParse(number.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed)
+            || root["revision"] is not ScalarNode number
+            || !long.TryParse(number.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed)
             || !DateTimeOffset.TryParse(root.Text("time"), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var time))
         {
-            diagnostics.Add(StoreCodes.JournalUnreadable, new SourcePosition(file, 1, 1), "", mistakes.Count > 0 ? mistakes[0].Text : "the file is no revision");
+            diagnostics.Add(StoreCodes.JournalUnreadable, new SourcePosition(file, 1, 1), "",
+                mistakes.Count > 0 ? mistakes[0].Text : "the file is no revision");
             return null;
         }
 
@@ -35,7 +37,8 @@ internal static class RevisionText
 
     private static MappingNode Entry(RevisionEntry entry)
     {
-        var members = new List<(string, Node)> { ("group", Text(entry.Key.Kind.Group)), ("kind", Text(entry.Key.Kind.Name)), ("namespace", Text(entry.Key.Namespace)), ("name", Text(entry.Key.Name)) };
+        var members = new List<(string, Node)> { ("group", Text(entry.Key.Kind.Group)), ("kind", Text(entry.Key.Kind.Name)),
+            ("namespace", Text(entry.Key.Namespace)), ("name", Text(entry.Key.Name)) };
         if (entry.File.Length > 0)
         {
             members.Add((entry.IsWatched ? "file" : "applied", Text(entry.File)));
@@ -55,9 +58,11 @@ internal static class RevisionText
             : null;
 
     private static int LineOf(MappingNode node) =>
-        node["line"] is ScalarNode line && int.TryParse(line.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Math.Clamp(number, 1, LineMax) : 1;
+        node["line"] is ScalarNode line && int.TryParse(line.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? Math.Clamp(number, 1, LineMax) : 1;
 
-    private static MappingNode Mapping(params (string Name, Node Value)[] members) => new(members.Select(m => new NodeMember(m.Name, m.Value, 0, 0)).ToArray(), 0, 0);
+    private static MappingNode Mapping(params (string Name, Node Value)[] members) =>
+        new(members.Select(m => new NodeMember(m.Name, m.Value, 0, 0)).ToArray(), 0, 0);
 
     private static ScalarNode Text(string value) => new(value, ScalarKind.Text, 0, 0);
 

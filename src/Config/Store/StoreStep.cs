@@ -39,7 +39,8 @@ internal sealed class StoreStep
     /// <summary>The objects that become others; null for deleted ones.</summary>
     public Dictionary<ResourceKey, Resource?> Changes { get; } = [];
 
-    /// <summary>Objects that say what they said, but stand elsewhere now: no change, but diagnostics and explanations must name the place.</summary>
+    /// <summary>Objects that say what they said, but stand elsewhere now: no change, but diagnostics and explanations must name the
+    /// place.</summary>
     public Dictionary<ResourceKey, Resource?> Moved { get; } = [];
 
     /// <summary>What is held out from now on; null for what no longer is.</summary>
@@ -56,7 +57,14 @@ internal sealed class StoreStep
         else if (!_isObserved)
         {
             IsRefused = true;
-            _diagnostics.Add(new Diagnostic { Code = StoreCodes.NotThere, Level = DiagnosticLevel.Error, Text = $"{key} does not exist", Resource = key.ToString(), Remedy = StoreCodes.NotThere.Remedy });
+            _diagnostics.Add(new Diagnostic
+            {
+                Code = StoreCodes.NotThere,
+                Level = DiagnosticLevel.Error,
+                Text = $"{key} does not exist",
+                Resource = key.ToString(),
+                Remedy = StoreCodes.NotThere.Remedy,
+            });
         }
     }
 
@@ -91,7 +99,8 @@ internal sealed class StoreStep
     private void Hold(Resource resource, IReadOnlyList<Diagnostic> found)
     {
         Held[resource.Key] = new HeldResource(resource, found);
-        var stays = _before.Find(resource.Key) is not null ? "its last good form stays in force" : "it has no good form, so it is not in force";
+        var stays = _before.Find(resource.Key) is not null
+            ? "its last good form stays in force" : "it has no good form, so it is not in force";
         _diagnostics.Add(new Diagnostic
         {
             Code = StoreCodes.HeldOut, Level = DiagnosticLevel.Warning, Text = $"held out: {stays}", Resource = resource.Key.ToString(),
@@ -108,13 +117,22 @@ internal sealed class StoreStep
         {
             CreationTime = metadata.CreationTime ?? present?.Metadata.CreationTime ?? _now,
             Generation = metadata.Generation > 0 ? metadata.Generation : (present?.Metadata.Generation ?? 0) + (isOtherMessage ? 1 : 0),
-            ResourceVersion = metadata.ResourceVersion.Length > 0 ? metadata.ResourceVersion : KeptForm.Text((_before.Generation + 1).ToString(CultureInfo.InvariantCulture)),
+            ResourceVersion = metadata.ResourceVersion.Length > 0
+                ? metadata.ResourceVersion : KeptForm.Text((_before.Generation + 1).ToString(CultureInfo.InvariantCulture)),
         });
     }
 
     private void Refuse(DiagnosticCode code, Resource resource, string text)
     {
         IsRefused |= !_isObserved;
-        _diagnostics.Add(new Diagnostic { Code = code, Level = code.Level, Text = text, Resource = resource.Key.ToString(), Position = resource.Origin.Position, Remedy = code.Remedy });
+        _diagnostics.Add(new Diagnostic
+        {
+            Code = code,
+            Level = code.Level,
+            Text = text,
+            Resource = resource.Key.ToString(),
+            Position = resource.Origin.Position,
+            Remedy = code.Remedy,
+        });
     }
 }

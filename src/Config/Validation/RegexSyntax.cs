@@ -2,7 +2,8 @@ using System.Text.RegularExpressions;
 
 namespace Lateen.Config.Validation;
 
-/// <summary>Whether a text is a regular expression of RE2, which Envoy runs. Look-around and back-references are none; possessive and lazy forms differ little.</summary>
+/// <summary>Whether a text is a regular expression of RE2, which Envoy runs. Look-around and back-references are none; possessive and lazy
+/// forms differ little.</summary>
 public static partial class RegexSyntax
 {
     public const int CharsMax = 1024;
@@ -44,7 +45,8 @@ public static partial class RegexSyntax
             .Replace("\\Q", "", StringComparison.Ordinal)
             .Replace("\\E", "", StringComparison.Ordinal);
 
-    private static bool Over(string count) => count.Length > 4 || (count.Length > 0 && int.Parse(count, System.Globalization.CultureInfo.InvariantCulture) > RepeatMax);
+    private static bool Over(string count) =>
+        count.Length > 4 || (count.Length > 0 && int.Parse(count, System.Globalization.CultureInfo.InvariantCulture) > RepeatMax);
 
     [GeneratedRegex(@"(?<!\\)\{(\d+)(?:,(\d*))?\}", RegexOptions.CultureInvariant)]
     private static partial Regex Repeat();

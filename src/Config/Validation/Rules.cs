@@ -22,17 +22,20 @@ internal static class Rules
     public static void Duration(Findings f, string path, Duration? duration, bool zeroAllowed = false)
     {
         if (duration is null || (zeroAllowed && duration.Seconds == 0 && duration.Nanos == 0)) return;
-        if (duration.Seconds < 0 || duration.Nanos < 0 || (duration.Seconds == 0 && duration.Nanos < 1_000_000)) f.Error(Codes.BadDuration, path, "duration must be greater than 1ms");
+        if (duration.Seconds < 0 || duration.Nanos < 0 || (duration.Seconds == 0 && duration.Nanos < 1_000_000))
+            f.Error(Codes.BadDuration, path, "duration must be greater than 1ms");
         else if (duration.Nanos % 1_000_000 != 0) f.Error(Codes.BadDuration, path, "only durations to ms precision are supported");
     }
 
     public static void Percent(Findings f, string path, double value) =>
-        f.ErrorIf(!(value is >= 0 and <= 100) || value is > 0 and < 0.0001, Codes.BadPercent, path, $"percentage {value.ToString(CultureInfo.InvariantCulture)} is not in range 0..100, or below 0.0001");
+        f.ErrorIf(!(value is >= 0 and <= 100) || value is > 0 and < 0.0001, Codes.BadPercent, path,
+            $"percentage {value.ToString(CultureInfo.InvariantCulture)} is not in range 0..100, or below 0.0001");
 
     public static void IntegerPercent(Findings f, string path, long value) =>
         f.ErrorIf(value is < 0 or > 100, Codes.BadPercent, path, $"percentage {value} is not in range 0..100");
 
-    public static void NotNegative(Findings f, string path, long value) => f.ErrorIf(value < 0, Codes.OutOfRange, path, $"{value} must not be negative");
+    public static void NotNegative(Findings f, string path, long value) =>
+        f.ErrorIf(value < 0, Codes.OutOfRange, path, $"{value} must not be negative");
 
     public static void HttpStatus(Findings f, string path, long status) =>
         f.ErrorIf(status is < 200 or > 600, Codes.OutOfRange, path, $"HTTP status {status} is not in range 200..600");
@@ -62,13 +65,15 @@ internal static class Rules
         foreach (var (key, value) in labels)
         {
             f.ErrorIf(key.Length == 0, Codes.BadLabel, path, $"empty key is not supported in selector: \"{key}={value}\"");
-            f.ErrorIf(key.Contains('*') || value.Contains('*'), Codes.BadLabel, path, $"wildcard is not supported in selector: \"{key}={value}\"");
+            f.ErrorIf(key.Contains('*') || value.Contains('*'), Codes.BadLabel, path,
+                $"wildcard is not supported in selector: \"{key}={value}\"");
             f.ErrorIf(value.Length > 63, Codes.BadLabel, path, $"the value of \"{key}\" is longer than 63 characters");
         }
     }
 
     /// <summary>Policies attach by a selector or by references, not by both.</summary>
-    public static void Attachment(Findings f, WorkloadSelector? selector, PolicyTargetReference? single, IReadOnlyList<PolicyTargetReference> many)
+    public static void Attachment(Findings f, WorkloadSelector? selector, PolicyTargetReference? single,
+        IReadOnlyList<PolicyTargetReference> many)
     {
         Selector(f, "spec.selector", selector);
         var ways = (selector is null ? 0 : 1) + (single is null ? 0 : 1) + (many.Count == 0 ? 0 : 1);
@@ -81,12 +86,15 @@ internal static class Rules
     public static void Target(Findings f, string path, PolicyTargetReference target)
     {
         f.ErrorIf(target.Name.Length == 0, Codes.BadTarget, path, "targetRef name must be set");
-        f.ErrorIf(target.Namespace.Length > 0, Codes.BadTarget, path, "targetRef namespace must not be set; cross namespace referencing is not supported");
-        var known = (target.Group, target.Kind) is ("gateway.networking.k8s.io", "Gateway" or "GatewayClass") or ("" or "core", "Service") or ("networking.istio.io", "ServiceEntry");
+        f.ErrorIf(target.Namespace.Length > 0, Codes.BadTarget, path,
+            "targetRef namespace must not be set; cross namespace referencing is not supported");
+        var known = (target.Group, target.Kind) is ("gateway.networking.k8s.io", "Gateway" or "GatewayClass") or ("" or "core", "Service")
+            or ("networking.istio.io", "ServiceEntry");
         f.ErrorIf(!known, Codes.BadTarget, path, $"targetRef kind {target.Group}/{target.Kind} is not supported");
     }
 
-    public static void ExportTo(Findings f, IReadOnlyList<string> exportTo, string ns, bool isServiceEntry = false, bool isRuleWithSelector = false)
+    public static void ExportTo(Findings f, IReadOnlyList<string> exportTo, string ns, bool isServiceEntry = false,
+        bool isRuleWithSelector = false)
     {
         const string Path = "spec.exportTo";
         var seen = new HashSet<string>();
@@ -95,15 +103,20 @@ internal static class Rules
             var key = entry == "." ? ns : entry;
             if (!seen.Add(key))
             {
-                f.Error(Codes.BadExport, Path, entry == "." || key == ns ? $"duplicate entries in exportTo: . and current namespace {ns}" : $"duplicate entries in exportTo for entry {entry}");
+                f.Error(Codes.BadExport, Path, entry == "." || key == ns
+                    ? $"duplicate entries in exportTo: . and current namespace {ns}" : $"duplicate entries in exportTo for entry {entry}");
             }
-            else if (key is not ("*" or "~") && key.Length > 0 && !NameRules.IsLabel(key)) f.Error(Codes.BadExport, Path, $"\"{entry}\" is neither *, ., nor the name of a namespace");
+            else if (key is not ("*" or "~") && key.Length > 0 && !NameRules.IsLabel(key))
+                f.Error(Codes.BadExport, Path, $"\"{entry}\" is neither *, ., nor the name of a namespace");
         }
 
-        f.ErrorIf(isRuleWithSelector && seen.Count > 0 && !(seen.Count == 1 && seen.Contains(ns)), Codes.BadExport, Path, "a destination rule with workload selector cannot be exported beyond its namespace");
-        f.ErrorIf(seen.Contains("*") && seen.Count > 1, Codes.BadExport, Path, "cannot have both public (*) and non-public exportTo values");
+        f.ErrorIf(isRuleWithSelector && seen.Count > 0 && !(seen.Count == 1 && seen.Contains(ns)), Codes.BadExport, Path,
+            "a destination rule with workload selector cannot be exported beyond its namespace");
+        f.ErrorIf(seen.Contains("*") && seen.Count > 1, Codes.BadExport, Path,
+            "cannot have both public (*) and non-public exportTo values");
         f.ErrorIf(seen.Contains("~") && !isServiceEntry, Codes.BadExport, Path, "~ (no visibility) is allowed for service entries only");
-        f.ErrorIf(seen.Contains("~") && isServiceEntry && seen.Count > 1, Codes.BadExport, Path, "cannot export a service entry to no one (~) and someone");
+        f.ErrorIf(seen.Contains("~") && isServiceEntry && seen.Count > 1, Codes.BadExport, Path,
+            "cannot export a service entry to no one (~) and someone");
     }
 
     /// <summary>Names of gateways as VirtualServices write them.</summary>
@@ -122,7 +135,8 @@ internal static class Rules
             var (ns, gateway) = (name[..slash], name[(slash + 1)..]);
             f.ErrorIf(ns.Length == 0 || gateway.Length == 0, Codes.Gateways, path, "config namespace and gateway name cannot be empty");
             f.ErrorIf(!NameRules.IsLabel(ns), Codes.Gateways, path, $"invalid value for namespace: \"{ns}\"");
-            f.ErrorIf(!gateway.Split('.', '~').All(l => NameRules.IsLabel(l)), Codes.Gateways, path, $"invalid value for gateway name: \"{gateway}\"");
+            f.ErrorIf(!gateway.Split('.', '~').All(l => NameRules.IsLabel(l)), Codes.Gateways, path,
+                $"invalid value for gateway name: \"{gateway}\"");
         }
     }
 
@@ -147,23 +161,28 @@ internal static class Rules
     {
         var plain = name.StartsWith(':') ? name[1..] : name;
         f.ErrorIf(name.Length == 0, Codes.BadHeader, path, "header name cannot be empty");
-        f.ErrorIf(name.Length > 0 && (plain.Length == 0 || plain.Contains(':') || plain.Any(c => c <= ' ' || c > '~')), Codes.BadHeader, path, $"header name \"{name}\" is not valid");
+        f.ErrorIf(name.Length > 0 && (plain.Length == 0 || plain.Contains(':') || plain.Any(c => c <= ' ' || c > '~')), Codes.BadHeader,
+            path, $"header name \"{name}\" is not valid");
     }
 
     /// <summary>What ends up in a header: no proxy takes these (envoy/type/matcher, well_known_regex of header names and values).</summary>
-    public static void NoControls(Findings f, string path, string text) => f.ErrorIf(text.AsSpan().IndexOfAny('\0', '\r', '\n') >= 0, Codes.BadHeader, path, "may not hold line ends or a zero character");
+    public static void NoControls(Findings f, string path, string text) =>
+        f.ErrorIf(text.AsSpan().IndexOfAny('\0', '\r', '\n') >= 0, Codes.BadHeader, path, "may not hold line ends or a zero character");
 
     /// <summary>Letters, digits, hyphens and underscores.</summary>
     public static void StrictHeaderName(Findings f, string path, string name) =>
-        f.ErrorIf(name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), Codes.BadHeader, path, $"header name \"{name}\" is not valid");
+        f.ErrorIf(name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), Codes.BadHeader, path,
+            $"header name \"{name}\" is not valid");
 
     /// <summary>A header that is added or removed: the authority and pseudo headers are the proxy's own.</summary>
     public static void HeaderOperationName(Findings f, string path, string name, bool authorityAllowed)
     {
         f.ErrorIf(name.Length == 0, Codes.BadHeader, path, "header name cannot be empty");
-        var isAuthority = name.Equals("host", StringComparison.OrdinalIgnoreCase) || name.Equals(":authority", StringComparison.OrdinalIgnoreCase);
+        var isAuthority = name.Equals("host", StringComparison.OrdinalIgnoreCase)
+            || name.Equals(":authority", StringComparison.OrdinalIgnoreCase);
         f.ErrorIf(isAuthority && !authorityAllowed, Codes.BadHeader, path, $"invalid header \"{name}\": the authority can only be set");
-        f.ErrorIf(name.StartsWith(':') && !isAuthority, Codes.BadHeader, path, $"invalid header \"{name}\": pseudo headers cannot be changed");
+        f.ErrorIf(name.StartsWith(':') && !isAuthority, Codes.BadHeader, path,
+            $"invalid header \"{name}\": pseudo headers cannot be changed");
     }
 
     /// <summary>A value with Envoy's command operators (<c>%START_TIME%</c>, <c>%REQ(x):10%</c>; <c>%%</c> is a percent sign).</summary>

@@ -25,7 +25,8 @@ public static class Validator
         return findings.Items.Count == 0 ? [] : findings.Items.Select(f => Place(f, resource)).ToArray();
     }
 
-    /// <summary>The same, and whether a Service's ports say their protocol: for a person who asks, not for admission, where it would refuse what works.</summary>
+    /// <summary>The same, and whether a Service's ports say their protocol: for a person who asks, not for admission, where it would refuse
+    /// what works.</summary>
     public static IReadOnlyList<Diagnostic> CheckConventions(Resource resource)
     {
         var findings = new Findings();

@@ -5,8 +5,8 @@ using Codes = Lateen.Config.Validation.ValidationCodes;
 namespace Lateen.Config.Validation;
 
 /// <summary>
-/// What is written but says nothing: <c>from: []</c>, <c>portLevelMtls: {}</c>, an empty <c>spec</c>. A message cannot tell it from what is not written,
-/// and for a policy the two are worlds apart, so this looks at the text.
+/// What is written but says nothing: <c>from: []</c>, <c>portLevelMtls: {}</c>, an empty <c>spec</c>. A message cannot tell it from what is
+/// not written, and for a policy the two are worlds apart, so this looks at the text.
 /// </summary>
 internal static class WrittenEmpty
 {
@@ -22,7 +22,8 @@ internal static class WrittenEmpty
     };
 
     /// <summary>Kinds that mean nothing without a spec.</summary>
-    private static readonly HashSet<string> NeedsSpec = ["WorkloadEntry", "WorkloadGroup", "WasmPlugin", "TrafficExtension", "ServiceEntry"];
+    private static readonly HashSet<string> NeedsSpec = ["WorkloadEntry", "WorkloadGroup", "WasmPlugin", "TrafficExtension",
+        "ServiceEntry"];
 
     public static void Check(Findings f, Resource resource)
     {
@@ -30,7 +31,8 @@ internal static class WrittenEmpty
         var hasRules = NotEmpty.TryGetValue(resource.Kind.Name, out var paths);
         if (!hasRules && !NeedsSpec.Contains(resource.Kind.Name)) return;
         var document = DocumentReader.ReadSingle(resource.Origin.Text, "", []);
-        var root = document is null ? null : resource.Origin.TextPath.Length == 0 ? document : NodePath.Find(document, resource.Origin.TextPath);
+        var root = document is null ? null : resource.Origin.TextPath.Length == 0
+            ? document : NodePath.Find(document, resource.Origin.TextPath);
         var spec = (root as MappingNode)?["spec"];
         f.ErrorIf(NeedsSpec.Contains(resource.Kind.Name) && spec is null or { IsNull: true }, Codes.Required, "spec", "spec is required");
         foreach (var path in paths ?? []) Walk(f, spec, path, 0, "spec");
@@ -40,7 +42,8 @@ internal static class WrittenEmpty
     {
         if (at == path.Length)
         {
-            var isEmpty = node is SequenceNode { Items.Count: 0 } or MappingNode { Members.Count: 0 } or ScalarNode { Kind: ScalarKind.Text, Value.Length: 0 };
+            var isEmpty = node is SequenceNode { Items.Count: 0 } or MappingNode { Members.Count: 0 }
+                or ScalarNode { Kind: ScalarKind.Text, Value.Length: 0 };
             f.ErrorIf(isEmpty, Codes.Empty, where, $"{where[(where.LastIndexOf('.') + 1)..]} must not be empty when it is written");
             return;
         }

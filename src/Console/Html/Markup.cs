@@ -1,5 +1,6 @@
-// Html: text that is safe to send to a browser. An interpolated string becomes Html by encoding every hole, unless the hole is Html itself; so
-// a page is written as it reads, and a name with an angle bracket in it cannot become a tag. There is no way from string to Html but Raw.
+// Html: text that is safe to send to a browser. An interpolated string becomes Html by encoding every hole, unless the hole is Html itself;
+// so a page is written as it reads, and a name with an angle bracket in it cannot become a tag. There is no way from string to Html but
+// Raw.
 //
 // Refused: Razor (a compiler and a view engine for ten pages), and a client-side framework (a build chain, and nothing without scripts).
 using System.Runtime.CompilerServices;

@@ -13,12 +13,14 @@ internal sealed class ConfigurationPage(MeshApi mesh, TimeProvider time)
         Told told = await mesh.GetAsync("objects", cancel);
         if (told.Problem is { } problem) return Layout.Problem(problem);
         Markup[] rows = [.. ProxiesPage.Items(told).Select(item => Row(item!))];
-        return Layout.Table(["Object", "Namespace", "Kind", "Effect", "Changed", "Written at"], rows, "Nothing is written yet: lateen apply -f FILE.");
+        return Layout.Table(["Object", "Namespace", "Kind", "Effect", "Changed", "Written at"], rows,
+            "Nothing is written yet: lateen apply -f FILE.");
     }
 
     public async Task<Markup> OneAsync(string resource, string inNamespace, string name, CancellationToken cancel)
     {
-        string query = $"kind={Uri.EscapeDataString(resource)}&name={Uri.EscapeDataString(name)}" + (inNamespace == "-" ? "" : $"&namespace={Uri.EscapeDataString(inNamespace)}");
+        string query = $"kind={Uri.EscapeDataString(resource)}&name={Uri.EscapeDataString(name)}"
+            + (inNamespace == "-" ? "" : $"&namespace={Uri.EscapeDataString(inNamespace)}");
         Told told = await mesh.GetAsync("objects?" + query, cancel);
         if (told.Problem is { } problem) return Layout.Problem(problem);
         JsonNode item = ProxiesPage.Items(told)[0]!;
@@ -35,7 +37,8 @@ internal sealed class ConfigurationPage(MeshApi mesh, TimeProvider time)
     public static Markup Note(JsonNode? finding, string? link)
     {
         string level = finding?["level"]?.ToString() ?? "info";
-        Markup about = link is null ? Markup.Of($"{finding?["object"]?.ToString()}") : Markup.Of($"<a href=\"{link}\">{finding?["object"]?.ToString()}</a>");
+        Markup about = link is null
+            ? Markup.Of($"{finding?["object"]?.ToString()}") : Markup.Of($"<a href=\"{link}\">{finding?["object"]?.ToString()}</a>");
         return Markup.Of($"""
             <div class="note {level switch { "error" => "bad", "warning" => "doubt", _ => "quiet" }}"><b>{finding?["code"]?.ToString()}</b> {about}
             <div>{finding?["text"]?.ToString()}{(finding?["place"] is { } place ? Markup.Of($" <code>{place.ToString()}</code>") : Markup.Empty)}</div><div class=quiet>{finding?["remedy"]?.ToString()}</div></div>
@@ -63,8 +66,10 @@ internal sealed class ConfigurationPage(MeshApi mesh, TimeProvider time)
     private static Markup Effect(JsonArray? findings)
     {
         string?[] levels = [.. (findings ?? []).Select(finding => finding?["level"]?.ToString())];
-        return levels.Contains("error") ? Layout.State("refused", "bad") : levels.Contains("warning") ? Layout.State("warning", "doubt") : levels.Length > 0 ? Layout.State("remark", "quiet") : Layout.State("ok", "good");
+        return levels.Contains("error") ? Layout.State("refused", "bad") : levels.Contains("warning")
+            ? Layout.State("warning", "doubt") : levels.Length > 0 ? Layout.State("remark", "quiet") : Layout.State("ok", "good");
     }
 
-    private static string Yaml(JsonNode? node) => DocumentReader.ReadSingle(node?.ToJsonString() ?? "null", "", []) is { } root ? NodeText.ToYaml(root) : "";
+    private static string Yaml(JsonNode? node) =>
+        DocumentReader.ReadSingle(node?.ToJsonString() ?? "null", "", []) is { } root ? NodeText.ToYaml(root) : "";
 }

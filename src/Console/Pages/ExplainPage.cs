@@ -38,19 +38,25 @@ internal sealed class ExplainPage(MeshApi mesh)
             Told told = await mesh.GetAsync($"proxies/{Uri.EscapeDataString(proxy)}/admin/why?id={Uri.EscapeDataString(id)}", cancel);
             if (told.Problem is null) found.Add(Markup.Of($"<h2>{proxy}</h2>{Record(told)}"));
         }
-        return found.Count == 0 ? Layout.Problem("No proxy remembers this request. A proxy keeps the last requests only.") : Markup.Join(found);
+        return found.Count == 0 ? Layout.Problem("No proxy remembers this request. A proxy keeps the last requests only.")
+            : Markup.Join(found);
     }
 
     private static Markup Record(Told told)
     {
         if (told["stations"] is not JsonArray stations) return Markup.Of($"<pre>{told.Text}</pre>");
-        Markup[] rows = [.. stations.Select(step => Markup.Of($"<tr><td><b>{step?["station"]?.ToString()}</b></td><td>{step?["decision"]?.ToString()}</td><td class=mono>{step?["origin"]?.ToString()}</td></tr>"))];
-        return Markup.Of($"{Layout.Table(["Station", "Decision", "Because of"], rows, "Nothing was decided.")}<p><b>{told["outcome"]?.ToString()}</b></p>");
+        Markup[] rows = [.. stations.Select(
+            step =>
+                Markup.Of($"<tr><td><b>{step?["station"]?.ToString()}</b></td><td>{step?["decision"]?.ToString()}</td><td "
+                    + $"class=mono>{step?["origin"]?.ToString()}</td></tr>"))];
+        Markup table = Layout.Table(["Station", "Decision", "Because of"], rows, "Nothing was decided.");
+        return Markup.Of($"{table}<p><b>{told["outcome"]?.ToString()}</b></p>");
     }
 
     private static string ExplainQuery(IQueryCollection query)
     {
-        string page = $"explain?method={Uri.EscapeDataString(Or(query["method"], "GET"))}&url={Uri.EscapeDataString(query["url"].ToString())}";
+        string page =
+            $"explain?method={Uri.EscapeDataString(Or(query["method"], "GET"))}&url={Uri.EscapeDataString(query["url"].ToString())}";
         return query["header"].ToString() is { Length: > 0 } header ? $"{page}&header={Uri.EscapeDataString(header)}" : page;
     }
 

@@ -10,7 +10,8 @@ internal static class GraphPicture
 
     public static Markup Of(IReadOnlyList<TrafficEdge> edges)
     {
-        if (edges.Count == 0) return Markup.Of($"<p class=quiet>No calls have been seen yet. Send one through the mesh and look again.</p>");
+        if (edges.Count == 0)
+            return Markup.Of($"<p class=quiet>No calls have been seen yet. Send one through the mesh and look again.</p>");
         IReadOnlyList<GraphNode> nodes = GraphLayout.Of(edges);
         var places = nodes.ToDictionary(node => node.Name);
         int width = ((nodes.Max(node => node.Column) + 1) * ColumnStep) - (ColumnStep - NodeWidth) + (2 * Margin);
@@ -42,7 +43,8 @@ internal static class GraphPicture
     }
 
     // A label stands at the end of its arrow where fewer others end.
-    private static bool IsCrowded(IReadOnlyList<TrafficEdge> edges, TrafficEdge edge) => edges.Count(other => other.To == edge.To) > edges.Count(other => other.From == edge.From);
+    private static bool IsCrowded(IReadOnlyList<TrafficEdge> edges, TrafficEdge edge) =>
+        edges.Count(other => other.To == edge.To) > edges.Count(other => other.From == edge.From);
 
     private static string Rate(TrafficEdge edge)
     {

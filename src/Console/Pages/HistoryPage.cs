@@ -28,7 +28,8 @@ internal sealed class HistoryPage(MeshApi mesh, string secret, TimeProvider time
     /// <returns>What went wrong, or null.</returns>
     public async Task<string?> RollbackAsync(long revision, CancellationToken cancel)
     {
-        Told told = await mesh.PostAsync("rollback", new JsonObject { ["revision"] = revision, ["dryRun"] = false, ["author"] = "console" }, cancel);
+        Told told = await mesh.PostAsync("rollback", new JsonObject { ["revision"] = revision, ["dryRun"] = false, ["author"] = "console" },
+            cancel);
         return told.Problem ?? ((bool?)told["accepted"] == false ? told["findings"]?[0]?["text"]?.ToString() ?? "refused" : null);
     }
 
@@ -52,7 +53,8 @@ internal sealed class HistoryPage(MeshApi mesh, string secret, TimeProvider time
     {
         string outcome = change?["outcome"]?.ToString() ?? "", resource = change?["resource"]?.ToString() ?? "";
         string tone = outcome switch { "created" => "add", "deleted" => "del", _ => "" };
-        return Markup.Of($"<div><span class=\"{tone}\">{outcome}</span> {resource.Split('.', '/')[0]} <a href=\"{ConfigurationPage.LinkTo(resource, change?["namespace"]?.ToString())}\">{resource.Split('/')[^1]}</a></div>");
+        return Markup.Of($"<div><span class=\"{tone}\">{outcome}</span> {resource.Split('.', '/')[0]} <a "
+            + $"href=\"{ConfigurationPage.LinkTo(resource, change?["namespace"]?.ToString())}\">{resource.Split('/')[^1]}</a></div>");
     }
 
     private static Markup Diff(JsonNode? changed)

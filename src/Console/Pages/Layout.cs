@@ -6,7 +6,8 @@ namespace Lateen.Console.Pages;
 /// <summary>The frame round every page.</summary>
 internal static class Layout
 {
-    private static readonly (string Path, string Name)[] Links = [("/", "Overview"), ("/configuration", "Configuration"), ("/proxies", "Proxies"), ("/history", "History"), ("/explain", "Explain")];
+    private static readonly (string Path, string Name)[] Links = [("/", "Overview"), ("/configuration", "Configuration"),
+        ("/proxies", "Proxies"), ("/history", "History"), ("/explain", "Explain")];
 
     // Fetches the live part again while the page is looked at; a control plane that is away leaves the last picture and says so.
     private const string LiveScript = """
@@ -32,7 +33,8 @@ internal static class Layout
     /// <summary>A table; no rows give the sentence instead.</summary>
     public static Markup Table(string[] headings, IReadOnlyList<Markup> rows, string none) => rows.Count == 0
         ? Markup.Of($"<p class=quiet>{none}</p>")
-        : Markup.Of($"<table><thead><tr>{Markup.Each(headings, heading => Markup.Of($"<th>{heading}</th>"))}</tr></thead><tbody>{Markup.Join(rows)}</tbody></table>");
+        : Markup.Of(
+            $"<table><thead><tr>{Markup.Each(headings, heading => Markup.Of($"<th>{heading}</th>"))}</tr></thead><tbody>{Markup.Join(rows)}</tbody></table>");
 
     /// <summary>What went wrong while a page was made.</summary>
     public static Markup Problem(string text) => Markup.Of($"<p class=\"note bad\">{text}</p>");

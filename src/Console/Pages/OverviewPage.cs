@@ -47,17 +47,21 @@ internal sealed class OverviewPage(MeshApi mesh, TrafficReadings traffic, TimePr
         var notes = new List<Markup>();
         foreach (JsonNode? item in ProxiesPage.Items(objects))
         {
-            foreach (JsonNode? finding in (item?["findings"]?.AsArray() ?? []).Where(finding => finding?["level"]?.ToString() != "info")) notes.Add(ConfigurationPage.Note(finding, Link(item!)));
+            foreach (JsonNode? finding in (item?["findings"]?.AsArray() ?? []).Where(finding => finding?["level"]?.ToString() != "info"))
+                notes.Add(ConfigurationPage.Note(finding, Link(item!)));
         }
         foreach (JsonNode? proxy in ProxiesPage.Items(proxies))
         {
             foreach ((string type, JsonNode? state) in proxy?["types"]?.AsObject() ?? [])
             {
-                if (state?["error"]?.ToString() is { } error) notes.Add(Markup.Of($"<div class=\"note bad\"><b>{proxy?["name"]?.ToString()} refused {type}</b><div>{error}</div></div>"));
+                if (state?["error"]?.ToString() is { } error)
+                    notes.Add(
+                        Markup.Of($"<div class=\"note bad\"><b>{proxy?["name"]?.ToString()} refused {type}</b><div>{error}</div></div>"));
             }
         }
         return notes.Count == 0 ? Markup.Empty : Markup.Of($"<h2>Needs attention</h2>{Markup.Join(notes)}");
     }
 
-    private static string Link(JsonNode item) => ConfigurationPage.LinkTo(item["resource"]!.ToString(), item["object"]?["metadata"]?["namespace"]?.ToString());
+    private static string Link(JsonNode item) =>
+        ConfigurationPage.LinkTo(item["resource"]!.ToString(), item["object"]?["metadata"]?["namespace"]?.ToString());
 }

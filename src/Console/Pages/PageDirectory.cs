@@ -29,15 +29,18 @@ internal sealed class PageDirectory(MeshApi mesh, TrafficReadings traffic, strin
             ["live"] => await _overview.LiveAsync(cancel),
             ["proxies"] => Layout.Page("Proxies", await _proxies.RenderAsync(cancel)),
             ["configuration"] => Layout.Page("Configuration", await _configuration.ListAsync(cancel)),
-            ["configuration", var kind, var inNamespace, var name] => Layout.Page(name, await _configuration.OneAsync(kind, inNamespace, name, cancel)),
+            ["configuration", var kind, var inNamespace, var name] =>
+                Layout.Page(name, await _configuration.OneAsync(kind, inNamespace, name, cancel)),
             ["history"] => Layout.Page("History", await _history.ListAsync(cancel)),
-            ["history", var number] when long.TryParse(number, out long revision) => Layout.Page($"Revision {revision}", await _history.OneAsync(revision, cancel)),
+            ["history", var number] when long.TryParse(number, out long revision) =>
+                Layout.Page($"Revision {revision}", await _history.OneAsync(revision, cancel)),
             ["explain"] => Layout.Page("Explain", await _explain.RenderAsync(context.Request.Query, cancel)),
             _ => null,
         };
         if (page is null) context.Response.StatusCode = StatusCodes.Status404NotFound;
         context.Response.ContentType = "text/html; charset=utf-8";
-        await context.Response.WriteAsync((page ?? Layout.Page("Not found", Markup.Of($"<p>There is no such page.</p>"))).ToString(), cancel);
+        await context.Response.WriteAsync((page ?? Layout.Page("Not found", Markup.Of($"<p>There is no such page.</p>"))).ToString(),
+            cancel);
     }
 
     private async Task ChangeAsync(HttpContext context, string[] path)

@@ -23,7 +23,8 @@ internal sealed class ProxiesPage(MeshApi mesh, TimeProvider time)
 
     /// <summary>Whether a proxy runs the newest revision and refused nothing of it.</summary>
     public static bool IsSettled(JsonNode? proxy, long newest) =>
-        (long?)proxy?["revision"] == newest && (proxy?["types"]?.AsObject().All(type => type.Value?["state"]?.ToString() is "SYNCED" or "IGNORED") ?? true);
+        (long?)proxy?["revision"] == newest
+            && (proxy?["types"]?.AsObject().All(type => type.Value?["state"]?.ToString() is "SYNCED" or "IGNORED") ?? true);
 
     private Markup Row(JsonNode? proxy, long newest)
     {

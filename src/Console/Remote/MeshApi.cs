@@ -1,5 +1,5 @@
-// Remote: the console's only sources: the control plane's operator API, and through it the admin pages of the proxies. The console keeps nothing
-// but the last readings of counters, which rates are made of.
+// Remote: the console's only sources: the control plane's operator API, and through it the admin pages of the proxies. The console keeps
+// nothing but the last readings of counters, which rates are made of.
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -31,11 +31,13 @@ public sealed class MeshApi : IDisposable
     }
 
     /// <summary>Reads.</summary>
-    public Task<Told> GetAsync(string pathAndQuery, CancellationToken cancel) => SendAsync(new HttpRequestMessage(HttpMethod.Get, pathAndQuery), cancel);
+    public Task<Told> GetAsync(string pathAndQuery, CancellationToken cancel) =>
+        SendAsync(new HttpRequestMessage(HttpMethod.Get, pathAndQuery), cancel);
 
     /// <summary>Changes.</summary>
     public Task<Told> PostAsync(string path, JsonObject body, CancellationToken cancel) =>
-        SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") }, cancel);
+        SendAsync(new HttpRequestMessage(HttpMethod.Post,
+            path) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") }, cancel);
 
     /// <inheritdoc />
     public void Dispose() => _http.Dispose();
@@ -47,10 +49,12 @@ public sealed class MeshApi : IDisposable
             using HttpResponseMessage response = await _http.SendAsync(request, cancel);
             string text = await response.Content.ReadAsStringAsync(cancel);
             JsonNode? json = response.Content.Headers.ContentType?.MediaType == "application/json" ? JsonNode.Parse(text) : null;
-            string? problem = response.IsSuccessStatusCode ? null : (json as JsonObject)?["message"]?.ToString() ?? $"the control plane answered {(int)response.StatusCode}";
+            string? problem = response.IsSuccessStatusCode
+                ? null : (json as JsonObject)?["message"]?.ToString() ?? $"the control plane answered {(int)response.StatusCode}";
             return new Told(json, text, problem);
         }
-        catch (Exception unreachable) when (unreachable is HttpRequestException or JsonException || (unreachable is TaskCanceledException && !cancel.IsCancellationRequested))
+        catch (Exception unreachable) when (unreachable is HttpRequestException or JsonException
+            || (unreachable is TaskCanceledException && !cancel.IsCancellationRequested))
         {
             return new Told(null, "", "the control plane cannot be reached: " + unreachable.Message);
         }

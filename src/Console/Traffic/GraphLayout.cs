@@ -32,14 +32,16 @@ public static class GraphLayout
         foreach (IGrouping<int, string> group in names.GroupBy(name => column[name]).OrderBy(group => group.Key))
         {
             int row = 0;
-            foreach (string name in group.OrderBy(name => CallersRow(name, edges, placed)).ThenBy(name => name, StringComparer.Ordinal)) placed[name] = new GraphNode(name, group.Key, row++);
+            foreach (string name in group.OrderBy(name => CallersRow(name, edges, placed)).ThenBy(name => name, StringComparer.Ordinal))
+                placed[name] = new GraphNode(name, group.Key, row++);
         }
         return [.. placed.Values];
     }
 
     private static double CallersRow(string name, IReadOnlyList<TrafficEdge> edges, Dictionary<string, GraphNode> placed)
     {
-        double[] rows = [.. edges.Where(edge => edge.To == name && placed.ContainsKey(edge.From)).Select(edge => (double)placed[edge.From].Row)];
+        double[] rows = [.. edges.Where(edge => edge.To == name && placed.ContainsKey(edge.From))
+            .Select(edge => (double)placed[edge.From].Row)];
         return rows.Length == 0 ? 0 : rows.Average();
     }
 }

@@ -1,5 +1,6 @@
-// Traffic: who calls whom, how often and how well, from the counters that the proxies already keep (istio_requests_total). The console reads them when
-// a page is looked at and keeps one reading for the difference: no time series are stored, and a mesh that nobody looks at costs nothing.
+// Traffic: who calls whom, how often and how well, from the counters that the proxies already keep (istio_requests_total). The console
+// reads them when a page is looked at and keeps one reading for the difference: no time series are stored, and a mesh that nobody looks at
+// costs nothing.
 namespace Lateen.Console.Traffic;
 
 /// <summary>One line of Prometheus' text form.</summary>
@@ -17,7 +18,8 @@ public static class MetricLines
     {
         foreach (string line in text.Split('\n'))
         {
-            if (line.StartsWith(family, StringComparison.Ordinal) && Parse(line) is { } sample && sample.Name == family) yield return sample;
+            if (line.StartsWith(family, StringComparison.Ordinal) && Parse(line) is { } sample && sample.Name == family)
+                yield return sample;
         }
     }
 
@@ -25,7 +27,8 @@ public static class MetricLines
     {
         int brace = line.IndexOf('{');
         int blank = line.LastIndexOf(' ');
-        if (blank < 0 || !double.TryParse(line.AsSpan(blank + 1), System.Globalization.CultureInfo.InvariantCulture, out double value)) return null;
+        if (blank < 0 || !double.TryParse(line.AsSpan(blank + 1), System.Globalization.CultureInfo.InvariantCulture, out double value))
+            return null;
         if (brace < 0) return new MetricLine(line[..blank], new Dictionary<string, string>(), value);
         var labels = new Dictionary<string, string>();
         int at = brace + 1;
@@ -52,6 +55,7 @@ public static class MetricLines
     }
 
     private static string Unescaped(string text) => text.Contains('\\')
-        ? text.Replace("\\\"", "\"", StringComparison.Ordinal).Replace("\\n", "\n", StringComparison.Ordinal).Replace("\\\\", "\\", StringComparison.Ordinal)
+        ? text.Replace("\\\"", "\"", StringComparison.Ordinal).Replace("\\n", "\n", StringComparison.Ordinal)
+            .Replace("\\\\", "\\", StringComparison.Ordinal)
         : text;
 }

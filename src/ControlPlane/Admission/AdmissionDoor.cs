@@ -29,27 +29,31 @@ public sealed class AdmissionDoor(WriterLoop writer, TimeProvider time)
         (string body, bool isWhole) = await BodyAsync(context);
         if (!isWhole) await UnreadAsync(context, StatusCodes.Status413PayloadTooLarge, $"a review has at most {ReviewBytesMax} bytes\n");
         else if (body.Length == 0) await UnreadAsync(context, StatusCodes.Status400BadRequest, "no body found\n");
-        else if (context.Request.ContentType != "application/json") await UnreadAsync(context, StatusCodes.Status415UnsupportedMediaType, "invalid Content-Type, want `application/json`\n");
+        else if (context.Request.ContentType != "application/json")
+            await UnreadAsync(context, StatusCodes.Status415UnsupportedMediaType, "invalid Content-Type, want `application/json`\n");
         else await answer(context, body);
     }
 
     private async Task UnreadAsync(HttpContext context, int status, string text)
     {
-        if (context.Request.Path.Value == "/validate") await writer.PostAsync((loop, _) => loop.Metrics.Webhooks.Unread(status), context.RequestAborted);
+        if (context.Request.Path.Value == "/validate")
+            await writer.PostAsync((loop, _) => loop.Metrics.Webhooks.Unread(status), context.RequestAborted);
         await WriteAsync(context, status, text);
     }
 
     private async Task JudgeAsync(HttpContext context, string body)
     {
         AdmissionVerdict verdict = AdmissionReviews.Answer(body);
-        if (verdict.Kind is { } kind) await writer.PostAsync((loop, _) => loop.Metrics.Webhooks.Validated(kind, verdict.Allowed), context.RequestAborted);
+        if (verdict.Kind is { } kind)
+            await writer.PostAsync((loop, _) => loop.Metrics.Webhooks.Validated(kind, verdict.Allowed), context.RequestAborted);
         await WriteAsync(context, StatusCodes.Status200OK, verdict.Body);
     }
 
     // Settings are the loop's; the pod is rendered here, so that a large one holds nobody up.
     private async Task InjectAsync(HttpContext context, string body)
     {
-        var asked = new TaskCompletionSource<(MeshInjection? Mesh, Func<string, IReadOnlyDictionary<string, string>> Namespaces, string Mistake)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var asked = new TaskCompletionSource<(MeshInjection? Mesh, Func<string, IReadOnlyDictionary<string, string>> Namespaces,
+            string Mistake)>(TaskCreationOptions.RunContinuationsAsynchronously);
         await writer.PostAsync((loop, _) => asked.SetResult(Settings(loop)), context.RequestAborted);
         var (mesh, namespaces, mistake) = await asked.Task.WaitAsync(context.RequestAborted);
         if (mesh is null) await WriteAsync(context, StatusCodes.Status500InternalServerError, mistake);
@@ -66,7 +70,8 @@ public sealed class AdmissionDoor(WriterLoop writer, TimeProvider time)
     private (MeshInjection? Mesh, Func<string, IReadOnlyDictionary<string, string>> Namespaces, string Mistake) Settings(ControlLoop loop)
     {
         var view = loop.Configuration.View;
-        IReadOnlyDictionary<string, string> Annotations(string ns) => view.Find(Kinds.Namespace, "", ns)?.Annotations ?? new Dictionary<string, string>();
+        IReadOnlyDictionary<string, string> Annotations(string ns) =>
+            view.Find(Kinds.Namespace, "", ns)?.Annotations ?? new Dictionary<string, string>();
         if (loop.Hub.Snapshot is not { } snapshot) return (null, Annotations, "the control plane is starting");
         try
         {

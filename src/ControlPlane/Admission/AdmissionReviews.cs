@@ -1,6 +1,6 @@
 // Admission: the API server asks before it keeps an object (admission.k8s.io/v1), and is answered with what `lateen validate` would say, in
-// istiod's words where a script may look at them. A review is judged by itself, from the object inside of it: nothing of the mesh is looked at,
-// so that every replica gives the same answer and the order in which objects are created does not matter.
+// istiod's words where a script may look at them. A review is judged by itself, from the object inside of it: nothing of the mesh is looked
+// at, so that every replica gives the same answer and the order in which objects are created does not matter.
 //
 // Refused: judging by other objects (an API server asks while it holds a request open, and its caches and ours differ by then).
 using System.Text.Json;
@@ -65,13 +65,22 @@ public static class AdmissionReviews
     private static string Listed(IEnumerable<Diagnostic> findings)
     {
         string[] errors = [.. findings.Where(finding => finding.IsError).Select(Said)];
-        return errors.Length == 1 ? errors[0] : $"{errors.Length} errors occurred:\n{string.Concat(errors.Select(error => $"\t* {error}\n"))}\n";
+        return errors.Length == 1
+            ? errors[0] : $"{errors.Length} errors occurred:\n{string.Concat(errors.Select(error => $"\t* {error}\n"))}\n";
     }
 
-    private static string Said(Diagnostic finding) => finding.Path.Length == 0 || finding.Text.StartsWith(finding.Path, StringComparison.Ordinal) ? finding.Text : $"{finding.Path}: {finding.Text}";
+    private static string Said(Diagnostic finding) =>
+        finding.Path.Length == 0 || finding.Text.StartsWith(finding.Path, StringComparison.Ordinal)
+            ? finding.Text : $"{finding.Path}: {finding.Text}";
 
     private static AdmissionVerdict Refuse(JsonObject? review, string uid, string message, ResourceKind? kind = null) =>
-        new(Written(review, new JsonObject { ["uid"] = uid, ["allowed"] = false, ["status"] = new JsonObject { ["metadata"] = new JsonObject(), ["message"] = message } }), kind, false);
+        new(
+            Written(review, new JsonObject
+            {
+                ["uid"] = uid,
+                ["allowed"] = false,
+                ["status"] = new JsonObject { ["metadata"] = new JsonObject(), ["message"] = message },
+            }), kind, false);
 
     private static AdmissionVerdict Allow(JsonObject review, string uid, ResourceKind? kind, string[] warnings)
     {
@@ -81,7 +90,8 @@ public static class AdmissionReviews
     }
 
     private static string Written(JsonObject? review, JsonObject response) =>
-        review is null ? new JsonObject { ["response"] = response }.ToJsonString() : new JsonObject { ["kind"] = "AdmissionReview", ["apiVersion"] = ApiVersion, ["response"] = response }.ToJsonString();
+        review is null ? new JsonObject { ["response"] = response }.ToJsonString()
+            : new JsonObject { ["kind"] = "AdmissionReview", ["apiVersion"] = ApiVersion, ["response"] = response }.ToJsonString();
 
     private static string Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : "";
 }

@@ -37,7 +37,8 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
     public Task AnswerAsync(GrpcCall call, IReadOnlyList<string>? identities) => call.Path switch
     {
         Service + "StreamAggregatedResources" => ServeAsync(call, identities, new(nameof(DiscoveryRequest), ArrivedRequest.Whole)),
-        Service + "DeltaAggregatedResources" => ServeAsync(call, identities, new(nameof(DeltaDiscoveryRequest), message => ArrivedRequest.Delta(message, _names))),
+        Service + "DeltaAggregatedResources" =>
+            ServeAsync(call, identities, new(nameof(DeltaDiscoveryRequest), message => ArrivedRequest.Delta(message, _names))),
         var path => Refuse(call, Unknown(path)),
     };
 
@@ -54,7 +55,8 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(call.Aborted);
         var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         // Not to be given up half-way: a stream that is connected and that nobody disconnects would stay for ever.
-        AdsStream stream = await writer.AskAsync((loop, now) => loop.Streams.Connect(call.Peer, () => wake.Writer.TryWrite(true), now, identities), CancellationToken.None);
+        AdsStream stream = await writer.AskAsync(
+            (loop, now) => loop.Streams.Connect(call.Peer, () => wake.Writer.TryWrite(true), now, identities), CancellationToken.None);
         try
         {
             Task<GrpcEnding?> sending = SendAsync(call, stream, wake.Reader, ended);
@@ -68,7 +70,8 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         }
     }
 
-    private async Task<GrpcEnding> ReceiveAsync(GrpcCall call, AdsStream stream, IReadOnlyList<string>? identities, RequestForm form, CancellationToken ended)
+    private async Task<GrpcEnding> ReceiveAsync(GrpcCall call, AdsStream stream, IReadOnlyList<string>? identities, RequestForm form,
+        CancellationToken ended)
     {
         try
         {
@@ -108,10 +111,12 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
 
     private static GrpcEnding? Receive(ControlLoop loop, AdsStream stream, ArrivedRequest request, DateTimeOffset now)
     {
-        using (request) return loop.Streams.Receive(stream, request.Message, request.Held, request.Size, now) is { } text ? new GrpcEnding(stream.Session.RejectionStatus, text) : null;
+        using (request) return loop.Streams.Receive(stream, request.Message, request.Held, request.Size, now) is { } text
+            ? new GrpcEnding(stream.Session.RejectionStatus, text) : null;
     }
 
-    private bool IsForConfigs(AdsStream stream, IMessage request) => configs is not null && stream.Session.Node is null && request is DiscoveryRequest first && Mcp.ConfigStreams.IsAsked(first);
+    private bool IsForConfigs(AdsStream stream, IMessage request) =>
+        configs is not null && stream.Session.Node is null && request is DiscoveryRequest first && Mcp.ConfigStreams.IsAsked(first);
 
     private async Task<GrpcEnding?> SendAsync(GrpcCall call, AdsStream stream, ChannelReader<bool> wake, CancellationTokenSource ended)
     {
@@ -146,7 +151,8 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
 
     // Null when there is nothing to be said, false when the call is over.
     private async Task<bool?> NextAsync(GrpcCall call, AdsStream stream, CancellationToken ended) =>
-        await writer.AskAsync((loop, now) => loop.Streams.Next(stream, now), ended) is { } response ? await call.WriteAsync(response, ended) : null;
+        await writer.AskAsync((loop, now) => loop.Streams.Next(stream, now), ended) is { } response
+            ? await call.WriteAsync(response, ended) : null;
 
     private static GrpcEnding Unknown(string path)
     {

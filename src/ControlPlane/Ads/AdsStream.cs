@@ -50,8 +50,10 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     /// <summary>The store's generation of that moment; unlike revisions it counts pods and endpoints, too.</summary>
     public long SettledGeneration { get; internal set; }
 
-    /// <summary>False before the other side has introduced itself, for the stream on which an agent asks for names alone, under its proxy's name, and for those who only ask about others.</summary>
-    public bool IsProxy => Session.Node is not null && (_types.Count == 0 ? !IsAsking : _types.Keys.Any(type => type != TypeUrls.NameTable));
+    /// <summary>False before the other side has introduced itself, for the stream on which an agent asks for names alone, under its proxy's
+    /// name, and for those who only ask about others.</summary>
+    public bool IsProxy => Session.Node is not null
+        && (_types.Count == 0 ? !IsAsking : _types.Keys.Any(type => type != TypeUrls.NameTable));
 
     /// <summary>It has asked for a debug page.</summary>
     public bool IsAsking { get; private set; }

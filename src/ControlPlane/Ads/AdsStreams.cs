@@ -40,7 +40,8 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, TimeProvider s
     {
         AdsSession session = hub.Connect($"stream-{++_opened}", now, identities);
         var stream = new AdsStream(session, peer, _opened, wake);
-        // A tenth more or less, so that what connected at once does not come back at once: multiples of the golden ratio lie evenly between 0 and 1.
+        // A tenth more or less, so that what connected at once does not come back at once: multiples of the golden ratio lie evenly between
+        // 0 and 1.
         if (AgeMax is { } age) stream.EndsAt = now + (age * (0.9 + (0.2 * (_opened * 0.6180339887498949 % 1))));
         if (_agedAt is null || stream.EndsAt < _agedAt) _agedAt = stream.EndsAt;
         _streams.Add(session, stream);
@@ -54,7 +55,8 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, TimeProvider s
     /// <summary>This replica goes away: who comes now is sent on at once.</summary>
     public bool IsDraining { get; set; }
 
-    /// <summary>Ends the oldest stream that is not ending yet, so that its client goes to another replica; false when there is none.</summary>
+    /// <summary>Ends the oldest stream that is not ending yet, so that its client goes to another replica; false when there is
+    /// none.</summary>
     public bool EndOldest()
     {
         if (_streams.Values.FirstOrDefault(stream => !stream.IsOver) is not { } oldest) return false;
@@ -193,7 +195,8 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, TimeProvider s
     private void Introduced(AdsStream stream)
     {
         say($"info\tads\t{stream.ConnectionId} connected from {stream.Peer}");
-        if (stream.Session.Scope is { Node.Type: ProxyType.Sidecar, Targets.IsEmpty: true } scope) metrics.Untargeted(scope.Workload is not null);
+        if (stream.Session.Scope is { Node.Type: ProxyType.Sidecar, Targets.IsEmpty: true } scope)
+            metrics.Untargeted(scope.Workload is not null);
     }
 
     private void Answer(AdsStream stream, Question question, DateTimeOffset now)
@@ -209,7 +212,9 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, TimeProvider s
         if (hub.HeldOut.Count <= _told) return;
         foreach (HeldOutResource held in hub.HeldOut.Skip(_told))
         {
-            string what = held.Filter is { } filter ? $"EnvoyFilter {filter.FullName} is left out of {ShortName(held.TypeUrl)}, since every proxy would refuse {held.Name} with it" : $"{ShortName(held.TypeUrl)} {held.Name} is not sent, since every proxy would refuse it";
+            string what = held.Filter is { } filter
+                ? $"EnvoyFilter {filter.FullName} is left out of {ShortName(held.TypeUrl)}, since every proxy would refuse {held.Name} "
+                    + $"with it" : $"{ShortName(held.TypeUrl)} {held.Name} is not sent, since every proxy would refuse it";
             say($"error\tads\t{what}: {held.Fault}");
         }
         _told = hub.HeldOut.Count;

@@ -39,7 +39,11 @@ internal sealed class ArrivedRequest : IDisposable
     /// <summary>Reads a request for the state of the world.</summary>
     public static ArrivedRequest Whole(BorrowedMessage message)
     {
-        using (message) return new ArrivedRequest { Message = DiscoveryRequest.Parser.ParseFrom(message.Bytes.Span), Size = message.Length };
+        using (message) return new ArrivedRequest
+        {
+            Message = DiscoveryRequest.Parser.ParseFrom(message.Bytes.Span),
+            Size = message.Length,
+        };
     }
 
     /// <summary>Gives the memory back. By whoever deals with it, not by who waits for that: he may be called away first.</summary>

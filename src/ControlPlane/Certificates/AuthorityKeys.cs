@@ -3,7 +3,8 @@ using Lateen.Citadel.Authorities;
 namespace Lateen.ControlPlane.Certificates;
 
 /// <summary>
-/// The keys of the authority on disk: those an administrator plugged in, read again when they change, or a root of our own in the state folder, rotated before it ends.
+/// The keys of the authority on disk: those an administrator plugged in, read again when they change, or a root of our own in the state
+/// folder, rotated before it ends.
 /// </summary>
 public sealed class AuthorityKeys : IDisposable
 {
@@ -38,7 +39,8 @@ public sealed class AuthorityKeys : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="say">Takes a line for the log.</param>
     /// <exception cref="IOException">There are keys that can't be used; the message says why.</exception>
-    public static AuthorityKeys Open(string? plugged, string own, string organization, AuthorityOptions options, TimeProvider time, Action<string> say)
+    public static AuthorityKeys Open(string? plugged, string own, string organization, AuthorityOptions options, TimeProvider time,
+        Action<string> say)
     {
         if (plugged is not null && new KeyFolder(plugged) is { HasKeys: true } foreign)
             return new(new Authority(Read(foreign, plugged), options), foreign, isPlugged: true, time, say);
@@ -70,7 +72,8 @@ public sealed class AuthorityKeys : IDisposable
         // Written first: who reads the file trusts the new root before anything is signed with it.
         _folder.Write(next);
         Authority.Replace(next);
-        _say($"info\tcitadel\tthe root certificate was rotated; {next.Roots.Count} are trusted, the newest until {next.Signer.NotAfter.ToUniversalTime():u}");
+        _say($"info\tcitadel\tthe root certificate was rotated; {next.Roots.Count} are trusted, the newest "
+            + $"until {next.Signer.NotAfter.ToUniversalTime():u}");
     }
 
     private void Reload()

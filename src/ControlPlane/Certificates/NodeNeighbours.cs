@@ -17,6 +17,7 @@ public static class NodeNeighbours
     private static IEnumerable<string> NodesOf(MeshSnapshot snapshot, Identity identity) =>
         from workloads in snapshot.Registry.WorkloadsByAddress.Values
         from workload in workloads
-        where workload.Namespace == identity.Namespace && workload.ServiceAccount == identity.ServiceAccount && workload.NodeName.Length > 0 && !workload.IsEntry
+        where workload.Namespace == identity.Namespace && workload.ServiceAccount == identity.ServiceAccount && workload.NodeName.Length > 0
+            && !workload.IsEntry
         select workload.NodeName;
 }

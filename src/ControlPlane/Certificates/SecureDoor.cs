@@ -9,7 +9,8 @@ using Lateen.ControlPlane.Metrics;
 namespace Lateen.ControlPlane.Certificates;
 
 /// <summary>istiod's 15012: discovery for those who prove who they are, and certificates.</summary>
-public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, CallerAuthentication callers, TimeProvider time, Action<string> say, CallMetrics calls)
+public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, CallerAuthentication callers, TimeProvider time,
+    Action<string> say, CallMetrics calls)
 {
     private const int RequestBytesMax = 256 << 10;
 
@@ -61,7 +62,8 @@ public sealed class SecureDoor(AdsDoor ads, CertificateService certificates, Cal
         if (Interlocked.Increment(ref _waiting) > WaitingMax)
         {
             Interlocked.Decrement(ref _waiting);
-            return new(null, GrpcStatus.ResourceExhausted, "too many certificates are asked for at once", $"{evidence.Peer}: {WaitingMax} requests wait already");
+            return new(null, GrpcStatus.ResourceExhausted, "too many certificates are asked for at once",
+                $"{evidence.Peer}: {WaitingMax} requests wait already");
         }
         try
         {

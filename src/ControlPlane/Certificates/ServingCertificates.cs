@@ -1,12 +1,13 @@
-// Certificates: the authority behind ports. Citadel decides and signs; here are its files, its clock, its wire. Signing is work for a processor and happens
-// outside of the control loop, so that a thousand workloads that start at once hold no push up.
+// Certificates: the authority behind ports. Citadel decides and signs; here are its files, its clock, its wire. Signing is work for a
+// processor and happens outside of the control loop, so that a thousand workloads that start at once hold no push up.
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Lateen.Citadel.Authorities;
 
 namespace Lateen.ControlPlane.Certificates;
 
-/// <summary>The control plane's own certificate, made anew whenever the authority signs with something else. Shared by all connections.</summary>
+/// <summary>The control plane's own certificate, made anew whenever the authority signs with something else. Shared by all
+/// connections.</summary>
 public sealed class ServingCertificates
 {
     private readonly Authority _authority;
@@ -29,7 +30,8 @@ public sealed class ServingCertificates
     public SigningBundle Bundle => _authority.Bundle;
 
     /// <summary>The names under which workloads know istiod.</summary>
-    public static IReadOnlyList<string> HostsOf(string ns) => [.. new[] { $"istio-pilot.{ns}.svc", $"istiod-remote.{ns}.svc", $"istiod.{ns}.svc" }.Distinct()];
+    public static IReadOnlyList<string> HostsOf(string ns) =>
+        [.. new[] { $"istio-pilot.{ns}.svc", $"istiod-remote.{ns}.svc", $"istiod.{ns}.svc" }.Distinct()];
 
     private SslStreamCertificateContext Make()
     {

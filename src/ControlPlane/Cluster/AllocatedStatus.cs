@@ -8,7 +8,8 @@ using Lateen.Registry;
 
 namespace Lateen.ControlPlane.Cluster;
 
-/// <summary>The addresses that ServiceEntries were given, in their status: there other control planes, node proxies and people look for them, and there they stay when the one that gave them is gone.</summary>
+/// <summary>The addresses that ServiceEntries were given, in their status: there other control planes, node proxies and people look for
+/// them, and there they stay when the one that gave them is gone.</summary>
 public static class AllocatedStatus
 {
     /// <summary>The entries of a view whose status lacks what they were given.</summary>
@@ -25,6 +26,7 @@ public static class AllocatedStatus
     private static IEnumerable<JsonNode> Given(RegistryView registry, string host, string ns)
     {
         if (registry.Find(host, ns) is not { } service) return [];
-        return new[] { service.AutoAllocatedIPv4, service.AutoAllocatedIPv6 }.Where(address => !string.IsNullOrEmpty(address)).Select(address => (JsonNode)new JsonObject { ["host"] = host, ["value"] = address });
+        return new[] { service.AutoAllocatedIPv4, service.AutoAllocatedIPv6 }.Where(address => !string.IsNullOrEmpty(address))
+            .Select(address => (JsonNode)new JsonObject { ["host"] = host, ["value"] = address });
     }
 }

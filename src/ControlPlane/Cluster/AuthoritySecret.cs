@@ -8,15 +8,18 @@ using Lateen.Config.Store;
 
 namespace Lateen.ControlPlane.Cluster;
 
-/// <summary>The keys of an authority of our own where all replicas find them: Istio's Secret `istio-ca-secret`. A replica that is lost takes nothing with it, and one that is added signs with the same root.</summary>
+/// <summary>The keys of an authority of our own where all replicas find them: Istio's Secret `istio-ca-secret`. A replica that is lost
+/// takes nothing with it, and one that is added signs with the same root.</summary>
 /// <remarks>
-/// What the Secret says is written into the replica's folder, from where it is read like keys that an administrator plugged in: checked against what is trusted now. The
-/// leader alone makes a new root before the old one ends, and only in the Secret: the watch brings it to every replica, the leader among them.
+/// What the Secret says is written into the replica's folder, from where it is read like keys that an administrator plugged in: checked
+/// against what is trusted now. The leader alone makes a new root before the old one ends, and only in the Secret: the watch brings it to
+/// every replica, the leader among them.
 /// </remarks>
 public sealed class AuthoritySecret : IDisposable
 {
     private const string Name = "istio-ca-secret", Type = "istio.io/ca-root";
-    private const string SignerMember = "ca-cert.pem", KeyMember = "ca-key.pem", RootsMember = "root-cert.pem", ChainMember = "cert-chain.pem", Unused = "key.pem";
+    private const string SignerMember = "ca-cert.pem", KeyMember = "ca-key.pem", RootsMember = "root-cert.pem",
+        ChainMember = "cert-chain.pem", Unused = "key.pem";
 
     private readonly ClusterObjects _objects;
     private readonly ResourceKey _key;
@@ -40,7 +43,8 @@ public sealed class AuthoritySecret : IDisposable
     /// <param name="cancel">Ends the wait.</param>
     /// <returns>Null where the Secret can be neither read nor made: keys are this replica's own then.</returns>
     /// <exception cref="IOException">There is a Secret whose keys can't be used.</exception>
-    public static async Task<AuthoritySecret?> OpenAsync(ClusterObjects objects, string ns, KeyFolder folder, string organization, AuthorityOptions options, Action<string> say, CancellationToken cancel)
+    public static async Task<AuthoritySecret?> OpenAsync(ClusterObjects objects, string ns, KeyFolder folder, string organization,
+        AuthorityOptions options, Action<string> say, CancellationToken cancel)
     {
         var secret = new AuthoritySecret(objects, ns, folder, options, say);
         ApiResult<JsonObject> read = await objects.ReadAsync(secret.Path, cancel);
@@ -56,7 +60,8 @@ public sealed class AuthoritySecret : IDisposable
             say($"warn\tcitadel\tthe Secret {ns}/{Name} can't be had, so that this replica signs with keys of its own: {read.Failure}");
             return null;
         }
-        folder.Write(Bundle(present["data"] as JsonObject, out string? problem) ?? throw new IOException($"the Secret {ns}/{Name} has no keys that can be used: {problem}; delete it, and a new root is made"));
+        folder.Write(Bundle(present["data"] as JsonObject, out string? problem)
+            ?? throw new IOException($"the Secret {ns}/{Name} has no keys that can be used: {problem}; delete it, and a new root is made"));
         return secret;
     }
 
@@ -80,10 +85,12 @@ public sealed class AuthoritySecret : IDisposable
     {
         if (!_mayWrite()) return;
         ApiResult<JsonObject> read = await _objects.ReadAsync(Path, CancellationToken.None);
-        if (read.Value is not { } present || Bundle(present["data"] as JsonObject, out _) is not { } now || !RootRotation.IsDue(now, _options, _objects.Now)) return;
+        if (read.Value is not { } present || Bundle(present["data"] as JsonObject, out _) is not { } now
+            || !RootRotation.IsDue(now, _options, _objects.Now)) return;
         present["data"] = Written(RootRotation.Next(now, _options, _objects.Now))["data"]!.DeepClone();
         WishEnd end = WishEnd.Of(await _objects.ReplaceAsync(Path, present, CancellationToken.None));
-        _say(end.Failure is { } failure ? $"warn\tcitadel\tthe root certificate can't be renewed: {failure}" : $"info\tcitadel\tthe root certificate in {_key} was renewed");
+        _say(end.Failure is { } failure ? $"warn\tcitadel\tthe root certificate can't be renewed: {failure}"
+            : $"info\tcitadel\tthe root certificate in {_key} was renewed");
     }
 
     private string Collection => $"/api/v1/namespaces/{_key.Namespace}/secrets";
@@ -95,7 +102,8 @@ public sealed class AuthoritySecret : IDisposable
     {
         if (!change.Keys.Contains(_key) || change.After.Find(_key) is not Resource<Secret> { Spec: var secret }) return;
         string Text(string name) => secret.Data.TryGetValue(name, out var bytes) ? bytes.ToStringUtf8() : "";
-        if (SigningBundle.Create(Text(SignerMember), Text(KeyMember), Text(ChainMember), Text(RootsMember), out string? problem) is { } bundle) _folder.Write(bundle);
+        if (SigningBundle.Create(Text(SignerMember), Text(KeyMember), Text(ChainMember), Text(RootsMember),
+            out string? problem) is { } bundle) _folder.Write(bundle);
         else _say($"error\tcitadel\tthe keys in {_key} can't be used, the last good ones stay: {problem}");
     }
 
@@ -113,7 +121,8 @@ public sealed class AuthoritySecret : IDisposable
             ["apiVersion"] = "v1", ["kind"] = "Secret", ["type"] = Type, ["metadata"] = new JsonObject { ["name"] = Name },
             ["data"] = new JsonObject
             {
-                [SignerMember] = Coded(bundle.Signer.ExportCertificatePem() + "\n"), [KeyMember] = Coded(bundle.KeyPem + "\n"), [RootsMember] = Coded(bundle.RootsPem),
+                [SignerMember] = Coded(bundle.Signer.ExportCertificatePem() + "\n"), [KeyMember] =
+                    Coded(bundle.KeyPem + "\n"), [RootsMember] = Coded(bundle.RootsPem),
                 [ChainMember] = Coded(bundle.ChainPem), [Unused] = "",
             },
         };

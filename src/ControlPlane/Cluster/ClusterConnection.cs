@@ -1,8 +1,9 @@
-// Cluster: what a control plane does in and for a Kubernetes cluster, beside taking configuration from it: it writes status back, runs what Gateways need, keeps the authority's keys, and among
-// several replicas one leads. Config/Sources/Kubernetes has the client and the source; here stands who uses them, and when.
+// Cluster: what a control plane does in and for a Kubernetes cluster, beside taking configuration from it: it writes status back, runs what
+// Gateways need, keeps the authority's keys, and among several replicas one leads. Config/Sources/Kubernetes has the client and the source;
+// here stands who uses them, and when.
 //
-// Nothing of this is needed to serve proxies: without an API server the mesh goes on with what it knows. All writes are the leader's, each at
-// most once for a state, at a bounded rate. No state is kept here that a restart would lose.
+// Nothing of this is needed to serve proxies: without an API server the mesh goes on with what it knows. All writes are the leader's, each
+// at most once for a state, at a bounded rate. No state is kept here that a restart would lose.
 using System.Globalization;
 using System.Text.Json;
 using Lateen.Citadel.Authorities;
@@ -19,7 +20,8 @@ public sealed class ClusterConnection : IAsyncDisposable
 {
     // Istio's names, so that an istiod of the same revision and this never write both.
     private const string StatusLease = "istio-gateway-status-leader-", DeploymentLease = "istio-gateway-deployment-";
-    private const string NamespaceLock = "istio-namespace-controller-election", AddressLock = "istio-ip-autoallocate", IngressLock = "istio-leader";
+    private const string NamespaceLock = "istio-namespace-controller-election", AddressLock = "istio-ip-autoallocate",
+        IngressLock = "istio-leader";
 
     private static readonly TimeSpan RemotePatience = TimeSpan.FromSeconds(30), LookAgain = TimeSpan.FromMinutes(1);
 
@@ -39,7 +41,8 @@ public sealed class ClusterConnection : IAsyncDisposable
     private WebhookRegistration? _registration;
     private RemoteClusters? _remotes;
 
-    private ClusterConnection(ApiClient client, KubernetesSource source, ControlPlaneOptions options, TimeProvider time, Action<string> say) =>
+    private ClusterConnection(ApiClient client, KubernetesSource source, ControlPlaneOptions options, TimeProvider time,
+        Action<string> say) =>
         (Client, _source, _options, _time, _say) = (client, source, options, time, say);
 
     /// <summary>Requests to it.</summary>
@@ -52,7 +55,8 @@ public sealed class ClusterConnection : IAsyncDisposable
     public bool IsLeader => _status?.IsLeader == true;
 
     /// <summary>Connects, and waits until everything that the mesh reads is in the store, however long that takes.</summary>
-    public static async Task<ClusterConnection> OpenAsync(ClusterAccess access, ControlPlaneOptions options, ResourceStore store, TimeProvider time, Action<string> say, CancellationToken cancel)
+    public static async Task<ClusterConnection> OpenAsync(ClusterAccess access, ControlPlaneOptions options, ResourceStore store,
+        TimeProvider time, Action<string> say, CancellationToken cancel)
     {
         string server = $"the API server {access.Server.Authority} ({access.Name})";
         say($"info\tkube\treading from {server}");
@@ -60,9 +64,11 @@ public sealed class ClusterConnection : IAsyncDisposable
     }
 
     /// <summary>The same with a client that is there already.</summary>
-    public static async Task<ClusterConnection> OpenAsync(ApiClient client, string server, ControlPlaneOptions options, ResourceStore store, TimeProvider time, Action<string> say, CancellationToken cancel)
+    public static async Task<ClusterConnection> OpenAsync(ApiClient client, string server, ControlPlaneOptions options, ResourceStore store,
+        TimeProvider time, Action<string> say, CancellationToken cancel)
     {
-        var source = new KubernetesSource(client, new KubernetesSourceOptions { Server = server, Revision = options.Revision }, store, time, Random.Shared, say);
+        var source = new KubernetesSource(client, new KubernetesSourceOptions { Server = server, Revision = options.Revision }, store, time,
+            Random.Shared, say);
         var connection = new ClusterConnection(client, source, options, time, say);
         try
         {
@@ -76,12 +82,14 @@ public sealed class ClusterConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Brings the keys that all replicas share into the folder of this replica's authority; nothing where an administrator plugged keys in.</summary>
+    /// <summary>Brings the keys that all replicas share into the folder of this replica's authority; nothing where an administrator plugged
+    /// keys in.</summary>
     /// <exception cref="IOException">The shared keys can't be used.</exception>
     public async Task ShareKeysAsync(string folder, string trustDomain, AuthorityOptions bounds, CancellationToken cancel)
     {
         if (new KeyFolder(_options.AuthorityFolder).HasKeys) return;
-        _secret = await AuthoritySecret.OpenAsync(new ClusterObjects(Client, _time), _options.RootNamespace, new KeyFolder(folder), trustDomain, bounds, _say, cancel);
+        _secret = await AuthoritySecret.OpenAsync(new ClusterObjects(Client, _time), _options.RootNamespace, new KeyFolder(folder),
+            trustDomain, bounds, _say, cancel);
     }
 
     /// <summary>True where the authority's keys are those of all replicas, so that none may renew them for itself.</summary>
@@ -96,7 +104,8 @@ public sealed class ClusterConnection : IAsyncDisposable
     {
         _authority = signing;
         _gateways = new DeployedGateways(_options, await VersionAsync(cancel), _say);
-        _status = Led(new LeaseLock(_options.RootNamespace, StatusLease + Revision), () => _ = loop.PostAsync((now, _) => WishStatus(now)).AsTask());
+        _status = Led(new LeaseLock(_options.RootNamespace, StatusLease + Revision),
+            () => _ = loop.PostAsync((now, _) => WishStatus(now)).AsTask());
         _deployments = Led(new LeaseLock(_options.RootNamespace, DeploymentLease + Revision), () => Again(loop));
         _namespaces = Led(new ConfigMapLock(_options.RootNamespace, NamespaceLock, Revision), () => Again(loop));
         _addresses = Led(new ConfigMapLock(_options.RootNamespace, AddressLock, Revision), () => Again(loop));
@@ -116,7 +125,8 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     /// <summary>Keeps the webhooks' registrations right.</summary>
     /// <param name="roots">The authority's certificates as they are now, PEM.</param>
-    public void Register(Func<string> roots) => _registration = new WebhookRegistration(Client, Revision, _options.RootNamespace, roots, () => IsLeader, _time, _say);
+    public void Register(Func<string> roots) =>
+        _registration = new WebhookRegistration(Client, Revision, _options.RootNamespace, roots, () => IsLeader, _time, _say);
 
     /// <summary>Stops writing, and lets another replica lead at once.</summary>
     public async Task ResignAsync()
@@ -162,7 +172,8 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private void WishStatus(ControlLoop loop)
     {
-        if (IsLeader) _status?.Wish(StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses(), loop.Configuration.FindingsOf));
+        if (IsLeader)
+            _status?.Wish(StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses(), loop.Configuration.FindingsOf));
     }
 
     private void WishDeployments(ControlLoop loop)
@@ -186,7 +197,9 @@ public sealed class ClusterConnection : IAsyncDisposable
     {
         ApiResult<JsonDocument> read = await Client.GetAsync("/version", cancel);
         using JsonDocument? version = read.Value;
-        string minor = version is not null && version.RootElement.TryGetProperty("minor", out JsonElement told) ? told.GetString() ?? "" : "";
-        return int.TryParse(string.Concat(minor.TakeWhile(char.IsAsciiDigit)), CultureInfo.InvariantCulture, out int number) ? 100 + number : 128;
+        string minor = version is not null && version.RootElement.TryGetProperty("minor", out JsonElement told)
+            ? told.GetString() ?? "" : "";
+        return int.TryParse(string.Concat(minor.TakeWhile(char.IsAsciiDigit)), CultureInfo.InvariantCulture, out int number)
+            ? 100 + number : 128;
     }
 }

@@ -54,15 +54,19 @@ public sealed class ClusterObjects(ApiClient client, TimeProvider time)
     }
 
     /// <summary>Creates an object in a collection.</summary>
-    public Task<ApiResult<JsonDocument>> CreateAsync(string collection, JsonObject written, CancellationToken cancel) => client.SendAsync(HttpMethod.Post, collection, written.ToJsonString(), ApiClient.Json, cancel);
+    public Task<ApiResult<JsonDocument>> CreateAsync(string collection, JsonObject written, CancellationToken cancel) =>
+        client.SendAsync(HttpMethod.Post, collection, written.ToJsonString(), ApiClient.Json, cancel);
 
     /// <summary>Replaces an object; it has to carry the version that was read.</summary>
-    public Task<ApiResult<JsonDocument>> ReplaceAsync(string path, JsonObject written, CancellationToken cancel) => client.SendAsync(HttpMethod.Put, path, written.ToJsonString(), ApiClient.Json, cancel);
+    public Task<ApiResult<JsonDocument>> ReplaceAsync(string path, JsonObject written, CancellationToken cancel) =>
+        client.SendAsync(HttpMethod.Put, path, written.ToJsonString(), ApiClient.Json, cancel);
 
     /// <summary>Writes single members over an object (RFC 7396).</summary>
-    public Task<ApiResult<JsonDocument>> MergeAsync(string path, JsonObject members, CancellationToken cancel) => client.SendAsync(HttpMethod.Patch, path, members.ToJsonString(), ApiClient.MergePatch, cancel);
+    public Task<ApiResult<JsonDocument>> MergeAsync(string path, JsonObject members, CancellationToken cancel) =>
+        client.SendAsync(HttpMethod.Patch, path, members.ToJsonString(), ApiClient.MergePatch, cancel);
 
     /// <summary>Server-side apply: what the writer named before and names no more goes, what others wrote stays.</summary>
     public Task<ApiResult<JsonDocument>> ApplyAsync(string path, JsonObject written, string fieldManager, CancellationToken cancel) =>
-        client.SendAsync(HttpMethod.Patch, $"{path}?fieldManager={Uri.EscapeDataString(fieldManager)}&force=true", written.ToJsonString(), ApiClient.ApplyPatch, cancel);
+        client.SendAsync(HttpMethod.Patch, $"{path}?fieldManager={Uri.EscapeDataString(fieldManager)}&force=true", written.ToJsonString(),
+            ApiClient.ApplyPatch, cancel);
 }

@@ -4,10 +4,11 @@ using Lateen.Config.Sources.Kubernetes;
 
 namespace Lateen.ControlPlane.Cluster;
 
-/// <summary>Writes wishes into the cluster, one object after another: each only while it differs from what is there, and at a bounded rate.</summary>
+/// <summary>Writes wishes into the cluster, one object after another: each only while it differs from what is there, and at a bounded
+/// rate.</summary>
 /// <remarks>
-/// A new wish for an object replaces the one that waits. An object that somebody else writes against us is written less and less often; nothing
-/// is lost by that, since the last wish stays.
+/// A new wish for an object replaces the one that waits. An object that somebody else writes against us is written less and less often;
+/// nothing is lost by that, since the last wish stays.
 /// </remarks>
 public sealed class ClusterWriter : IAsyncDisposable
 {
@@ -25,7 +26,8 @@ public sealed class ClusterWriter : IAsyncDisposable
     private readonly Lock _waiting = new();
     private readonly Dictionary<ResourceKey, ClusterWish> _wishes = [];
     private readonly Dictionary<ResourceKey, Writes> _writes = [];
-    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _wake =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
     private readonly Func<bool> _mayWrite;
@@ -123,10 +125,13 @@ public sealed class ClusterWriter : IAsyncDisposable
         DateTimeOffset now = _time.GetUtcNow();
         lock (_waiting)
         {
-            Writes last = _writes.TryGetValue(key, out Writes? known) && now - known.Since < QuarrelWindow + (known.NotBefore - known.Since) ? known : new Writes(0, now, default);
+            Writes last = _writes.TryGetValue(key, out Writes? known) && now - known.Since < QuarrelWindow + (known.NotBefore - known.Since)
+                ? known : new Writes(0, now, default);
             int count = last.Count + 1;
-            if (count == QuarrelWrites + 1) _say($"warn\tcluster\tsomebody else writes {wish.Subject}, too: it is written less often from now on");
-            TimeSpan wait = count <= QuarrelWrites ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(QuarrelWaitMax.TotalSeconds, Math.Pow(2, Math.Min(count - QuarrelWrites, 20))));
+            if (count == QuarrelWrites + 1)
+                _say($"warn\tcluster\tsomebody else writes {wish.Subject}, too: it is written less often from now on");
+            TimeSpan wait = count <= QuarrelWrites ? TimeSpan.Zero
+                : TimeSpan.FromSeconds(Math.Min(QuarrelWaitMax.TotalSeconds, Math.Pow(2, Math.Min(count - QuarrelWrites, 20))));
             _writes[key] = new Writes(count, last.Since, now + wait);
         }
     }

@@ -12,7 +12,8 @@ namespace Lateen.ControlPlane.Cluster;
 /// <param name="Transitions">How often the lead changed hands.</param>
 public sealed record ElectionRecord(string Holder, string Acquired, string Renewed, int Seconds, int Transitions);
 
-/// <summary>The object that an election is about, and how its record stands in it. The names and both forms are those of Istio, so that an istiod beside us takes part.</summary>
+/// <summary>The object that an election is about, and how its record stands in it. The names and both forms are those of Istio, so that an
+/// istiod beside us takes part.</summary>
 public abstract class ElectionLock(string ns, string name)
 {
     /// <summary>Of the object.</summary>
@@ -50,33 +51,48 @@ public sealed class LeaseLock(string ns, string name) : ElectionLock(ns, name)
     public override string Collection => $"/apis/coordination.k8s.io/v1/namespaces/{Namespace}/leases";
 
     /// <inheritdoc />
-    public override string Time(DateTimeOffset now) => now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+    public override string Time(DateTimeOffset now) =>
+        now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
     /// <inheritdoc />
     public override ElectionRecord Read(JsonObject written)
     {
         JsonObject spec = written["spec"] as JsonObject ?? [];
-        return new((string?)spec["holderIdentity"] ?? "", (string?)spec["acquireTime"] ?? "", (string?)spec["renewTime"] ?? "", (int?)spec["leaseDurationSeconds"] ?? 0, (int?)spec["leaseTransitions"] ?? 0);
+        return new((string?)spec["holderIdentity"] ?? "", (string?)spec["acquireTime"] ?? "", (string?)spec["renewTime"] ?? "",
+            (int?)spec["leaseDurationSeconds"] ?? 0, (int?)spec["leaseTransitions"] ?? 0);
     }
 
     /// <inheritdoc />
     public override JsonObject Members(ElectionRecord record) => new() { ["spec"] = Spec(record) };
 
     /// <inheritdoc />
-    public override JsonObject Made(ElectionRecord record) => new() { ["apiVersion"] = "coordination.k8s.io/v1", ["kind"] = "Lease", ["metadata"] = new JsonObject { ["name"] = Name }, ["spec"] = Spec(record) };
+    public override JsonObject Made(ElectionRecord record) =>
+        new()
+        {
+            ["apiVersion"] = "coordination.k8s.io/v1",
+            ["kind"] = "Lease",
+            ["metadata"] = new JsonObject { ["name"] = Name },
+            ["spec"] = Spec(record),
+        };
 
     /// <inheritdoc />
     public override void Put(JsonObject into, ElectionRecord record) => into["spec"] = Spec(record);
 
     private static JsonObject Spec(ElectionRecord record)
     {
-        var spec = new JsonObject { ["holderIdentity"] = record.Holder, ["leaseDurationSeconds"] = record.Seconds, ["leaseTransitions"] = record.Transitions };
+        var spec = new JsonObject
+        {
+            ["holderIdentity"] = record.Holder,
+            ["leaseDurationSeconds"] = record.Seconds,
+            ["leaseTransitions"] = record.Transitions,
+        };
         if (record.Acquired.Length > 0) (spec["acquireTime"], spec["renewTime"]) = (record.Acquired, record.Renewed);
         return spec;
     }
 }
 
-/// <summary>A ConfigMap whose annotation has the record: Istio's older form, which its controllers of namespaces, addresses and Ingresses still use. All revisions share these.</summary>
+/// <summary>A ConfigMap whose annotation has the record: Istio's older form, which its controllers of namespaces, addresses and Ingresses
+/// still use. All revisions share these.</summary>
 /// <param name="ns">Where it lies.</param>
 /// <param name="name">The ConfigMap.</param>
 /// <param name="revision">The revision of this replica, which the record names.</param>
@@ -102,11 +118,13 @@ public sealed class ConfigMapLock(string ns, string name, string revision) : Ele
         {
             // What nobody can read holds nobody back.
         }
-        return new((string?)record["holderIdentity"] ?? "", (string?)record["acquireTime"] ?? "", (string?)record["renewTime"] ?? "", (int?)record["leaseDurationSeconds"] ?? 0, (int?)record["leaderTransitions"] ?? 0);
+        return new((string?)record["holderIdentity"] ?? "", (string?)record["acquireTime"] ?? "", (string?)record["renewTime"] ?? "",
+            (int?)record["leaseDurationSeconds"] ?? 0, (int?)record["leaderTransitions"] ?? 0);
     }
 
     /// <inheritdoc />
-    public override JsonObject Members(ElectionRecord record) => new() { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [Annotation] = Text(record) } } };
+    public override JsonObject Members(ElectionRecord record) =>
+        new() { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [Annotation] = Text(record) } } };
 
     /// <inheritdoc />
     public override JsonObject Made(ElectionRecord record)
@@ -128,7 +146,12 @@ public sealed class ConfigMapLock(string ns, string name, string revision) : Ele
     // Members in Go's order: people compare such texts.
     private string Text(ElectionRecord record)
     {
-        var members = new JsonObject { ["holderIdentity"] = record.Holder, ["holderKey"] = revision, ["leaseDurationSeconds"] = record.Seconds };
+        var members = new JsonObject
+        {
+            ["holderIdentity"] = record.Holder,
+            ["holderKey"] = revision,
+            ["leaseDurationSeconds"] = record.Seconds,
+        };
         if (record.Acquired.Length > 0) (members["acquireTime"], members["renewTime"]) = (record.Acquired, record.Renewed);
         members["leaderTransitions"] = record.Transitions;
         return members.ToJsonString();

@@ -7,8 +7,8 @@ namespace Lateen.ControlPlane.Cluster;
 
 /// <summary>One leader among replicas, by the rules of Kubernetes' own components.</summary>
 /// <remarks>
-/// Clocks of others are not trusted: a lease has run out when it was not renewed for its whole time as seen from here. Who cannot renew stops
-/// being the leader well before another may take over.
+/// Clocks of others are not trusted: a lease has run out when it was not renewed for its whole time as seen from here. Who cannot renew
+/// stops being the leader well before another may take over.
 /// </remarks>
 public sealed class LeaseElection : IAsyncDisposable
 {
@@ -63,7 +63,8 @@ public sealed class LeaseElection : IAsyncDisposable
             bool took = await TryAsync(cancel);
             if (took) _renewedAt = _time.GetUtcNow();
             _holds = took || (_holds && _time.GetUtcNow() - _renewedAt < RenewWithin);
-            if (led != _holds) _say(_holds ? $"info\tleader\t{_identity} leads {_lock.Name}" : $"warn\tleader\tleader election lock lost: {_lock.Name}");
+            if (led != _holds) _say(_holds
+                ? $"info\tleader\t{_identity} leads {_lock.Name}" : $"warn\tleader\tleader election lock lost: {_lock.Name}");
             if (!led && _holds) Won?.Invoke();
             await Task.Delay(RetryEvery, _time, cancel);
         }
@@ -73,7 +74,8 @@ public sealed class LeaseElection : IAsyncDisposable
     private async Task<bool> TryAsync(CancellationToken cancel)
     {
         ApiResult<JsonDocument> read = await _client.GetAsync(_lock.Path, cancel);
-        if (read.Failure is { } failure) return failure.IsAbsent && await WriteAsync(HttpMethod.Post, _lock.Collection, _lock.Made(Record(null, 0)), cancel);
+        if (read.Failure is { } failure)
+            return failure.IsAbsent && await WriteAsync(HttpMethod.Post, _lock.Collection, _lock.Made(Record(null, 0)), cancel);
         using JsonDocument document = read.Value!;
         JsonObject present = JsonObject.Create(document.RootElement.Clone())!;
         ElectionRecord now = _lock.Read(present);
@@ -104,7 +106,8 @@ public sealed class LeaseElection : IAsyncDisposable
         try
         {
             JsonObject released = _lock.Members(new ElectionRecord("", "", "", 1, 0));
-            (await _client.SendAsync(HttpMethod.Patch, _lock.Path, released.ToJsonString(), ApiClient.MergePatch, patience.Token)).Value?.Dispose();
+            (await _client.SendAsync(HttpMethod.Patch, _lock.Path, released.ToJsonString(), ApiClient.MergePatch,
+                patience.Token)).Value?.Dispose();
         }
         catch (OperationCanceledException)
         {

@@ -7,10 +7,11 @@ using Lateen.ControlPlane.Hosting;
 
 namespace Lateen.ControlPlane.Cluster;
 
-/// <summary>Other clusters of the mesh: each a kubeconfig in a Secret of the root namespace, labelled `istio/multiCluster: "true"`, under the cluster's name. They give services and workloads, no configuration.</summary>
+/// <summary>Other clusters of the mesh: each a kubeconfig in a Secret of the root namespace, labelled `istio/multiCluster: "true"`, under
+/// the cluster's name. They give services and workloads, no configuration.</summary>
 /// <remarks>
-/// A kubeconfig out of a secret may not run programs, read files of this machine or skip checks, unless the installation names the option in
-/// PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS: whoever may write secrets is not whoever runs this process.
+/// A kubeconfig out of a secret may not run programs, read files of this machine or skip checks, unless the installation names the option
+/// in PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS: whoever may write secrets is not whoever runs this process.
 /// </remarks>
 public sealed class RemoteClusters : IAsyncDisposable
 {
@@ -43,7 +44,8 @@ public sealed class RemoteClusters : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="say">Takes a line for the log.</param>
     /// <param name="open">Makes a client; for tests.</param>
-    public RemoteClusters(ControlPlaneOptions options, ResourceStore store, WriterLoop loop, TimeProvider time, Action<string> say, Func<ClusterAccess, ApiClient>? open = null)
+    public RemoteClusters(ControlPlaneOptions options, ResourceStore store, WriterLoop loop, TimeProvider time, Action<string> say,
+        Func<ClusterAccess, ApiClient>? open = null)
     {
         (_options, _store, _loop, _time, _say) = (options, store, loop, time, say);
         _open = open ?? ApiClient.Open;
@@ -53,7 +55,8 @@ public sealed class RemoteClusters : IAsyncDisposable
     /// <summary>Clusters that are followed.</summary>
     public IReadOnlyCollection<string> Names => _remotes.Keys;
 
-    /// <summary>Joins the clusters that are named now and waits until they have told what they have, as long as patience lasts: a restart must not make endpoints vanish for a while.</summary>
+    /// <summary>Joins the clusters that are named now and waits until they have told what they have, as long as patience lasts: a restart
+    /// must not make endpoints vanish for a while.</summary>
     public async Task StartAsync(TimeSpan patience, CancellationToken cancel)
     {
         await FollowAsync();
@@ -63,7 +66,8 @@ public sealed class RemoteClusters : IAsyncDisposable
             bounded.CancelAfter(patience);
             await remote.Source.Synced.WaitAsync(bounded.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancel.ThrowIfCancellationRequested();
-            if (!remote.Source.Synced.IsCompletedSuccessfully) _say($"warn\tclusters\tcluster {name} has not told what it has within {patience.TotalSeconds:0} s; going on without it");
+            if (!remote.Source.Synced.IsCompletedSuccessfully)
+                _say($"warn\tclusters\tcluster {name} has not told what it has within {patience.TotalSeconds:0} s; going on without it");
         }
     }
 
@@ -87,7 +91,8 @@ public sealed class RemoteClusters : IAsyncDisposable
         try
         {
             Dictionary<string, string> wanted = Wanted();
-            foreach (string gone in _remotes.Where(remote => wanted.GetValueOrDefault(remote.Key) != remote.Value.Text).Select(remote => remote.Key).ToArray()) await LeaveAsync(gone, isReplaced: wanted.ContainsKey(gone));
+            foreach (string gone in _remotes.Where(remote => wanted.GetValueOrDefault(remote.Key) != remote.Value.Text)
+                .Select(remote => remote.Key).ToArray()) await LeaveAsync(gone, isReplaced: wanted.ContainsKey(gone));
             foreach ((string name, string text) in wanted)
             {
                 if (!_remotes.ContainsKey(name) && _refused.GetValueOrDefault(name) != text) Join(name, text);
@@ -103,12 +108,14 @@ public sealed class RemoteClusters : IAsyncDisposable
     private Dictionary<string, string> Wanted()
     {
         var wanted = new Dictionary<string, string>();
-        foreach (Resource<Kubernetes.Core.V1.Secret> secret in _store.Current.In(Kinds.Secret, _options.RootNamespace).Where(secret => secret.Labels.GetValueOrDefault(Label) == "true").OrderBy(secret => secret.Name, StringComparer.Ordinal))
+        foreach (Resource<Kubernetes.Core.V1.Secret> secret in _store.Current.In(Kinds.Secret, _options.RootNamespace)
+            .Where(secret => secret.Labels.GetValueOrDefault(Label) == "true").OrderBy(secret => secret.Name, StringComparer.Ordinal))
         {
             foreach ((string name, Google.Protobuf.ByteString bytes) in secret.Spec.Data)
             {
                 if (name == _options.ClusterId) _say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which is this one");
-                else if (!wanted.TryAdd(name, bytes.ToStringUtf8())) _say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which another one names already");
+                else if (!wanted.TryAdd(name, bytes.ToStringUtf8()))
+                    _say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which another one names already");
             }
         }
         return wanted;
@@ -121,14 +128,19 @@ public sealed class RemoteClusters : IAsyncDisposable
         if (access is null)
         {
             _refused[name] = text;
-            _say($"error\tclusters\tcluster {name} is left out: {string.Join("; ", found.Where(mistake => mistake.IsError).Select(mistake => mistake.Text))}");
+            _say($"error\tclusters\tcluster {name} is left "
+                + $"out: {string.Join("; ", found.Where(mistake => mistake.IsError).Select(mistake => mistake.Text))}");
             return;
         }
         _refused.Remove(name);
         ApiClient client = _open(access);
         var held = new ResourceStore(_ => [], _time);
         held.Changed += change => _ = _loop.PostAsync((control, now) => control.SetRemote(name, change.After, now)).AsTask();
-        var wanted = new KubernetesSourceOptions { Server = $"cluster {name} ({access.Server.Authority})", Kinds = KubernetesSourceOptions.WorkloadKinds };
+        var wanted = new KubernetesSourceOptions
+        {
+            Server = $"cluster {name} ({access.Server.Authority})",
+            Kinds = KubernetesSourceOptions.WorkloadKinds,
+        };
         _remotes[name] = new Remote(text, client, new KubernetesSource(client, wanted, held, _time, Random.Shared, _say));
         _say($"info\tclusters\tcluster {name} at {access.Server.Authority} is followed");
     }
@@ -145,7 +157,8 @@ public sealed class RemoteClusters : IAsyncDisposable
 
     private KubeConfigReader.Allow Allowed()
     {
-        string[] named = _options.Environment.GetValueOrDefault(InsecureOptions, "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] named = _options.Environment.GetValueOrDefault(InsecureOptions, "")
+            .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var allowed = KubeConfigReader.Allow.Proxy;
         foreach (string option in named)
         {

@@ -21,10 +21,12 @@ public static class StatusForm
         ("ancestors", "conditions", () => new JsonArray()),
     ];
 
-    /// <summary>The status with every member that is required, and with its numbers as numbers: proto-JSON writes large ones as texts.</summary>
+    /// <summary>The status with every member that is required, and with its numbers as numbers: proto-JSON writes large ones as
+    /// texts.</summary>
     public static JsonObject Complete(JsonObject status)
     {
-        if (status[Generation] is JsonValue written && written.TryGetValue(out string? text) && long.TryParse(text, CultureInfo.InvariantCulture, out long generation)) status[Generation] = generation;
+        if (status[Generation] is JsonValue written && written.TryGetValue(out string? text)
+            && long.TryParse(text, CultureInfo.InvariantCulture, out long generation)) status[Generation] = generation;
         foreach ((string name, JsonNode? value) in status.ToArray())
         {
             if (value is not JsonArray items) continue;
@@ -45,19 +47,23 @@ public static class StatusForm
     {
         (null, null) => true,
         (JsonArray { Count: 0 }, null) or (null, JsonArray { Count: 0 }) => true,
-        (JsonObject a, JsonObject b) => a.Select(member => member.Key).Union(b.Select(member => member.Key)).All(name => name == Time || SaysTheSame(a[name], b[name])),
+        (JsonObject a, JsonObject b) =>
+            a.Select(member => member.Key).Union(b.Select(member => member.Key)).All(name => name == Time || SaysTheSame(a[name], b[name])),
         (JsonArray a, JsonArray b) => a.Count == b.Count && a.Zip(b).All(pair => SaysTheSame(pair.First, pair.Second)),
         _ => JsonNode.DeepEquals(left, right),
     };
 
-    /// <summary>Gives each condition its time: when it last became what it is now, so that of the present one while its status stays.</summary>
+    /// <summary>Gives each condition its time: when it last became what it is now, so that of the present one while its status
+    /// stays.</summary>
     public static void SetTimes(JsonNode? wished, JsonNode? present, DateTimeOffset now)
     {
         switch (wished)
         {
             case JsonObject condition when condition["type"] is not null && condition["status"] is not null:
-                bool stays = present is JsonObject before && JsonNode.DeepEquals(before["status"], condition["status"]) && before[Time] is not null;
-                condition[Time] = stays ? ((JsonObject)present!)[Time]!.DeepClone() : now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+                bool stays = present is JsonObject before && JsonNode.DeepEquals(before["status"], condition["status"])
+                    && before[Time] is not null;
+                condition[Time] = stays ? ((JsonObject)present!)[Time]!.DeepClone()
+                    : now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
                 break;
             case JsonObject parts:
                 foreach ((string name, JsonNode? part) in parts) SetTimes(part, (present as JsonObject)?[name], now);

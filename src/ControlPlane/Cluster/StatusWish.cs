@@ -22,7 +22,8 @@ public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWis
     /// <param name="view">The objects, with the status that they have.</param>
     /// <param name="gatewayApi">What became of the objects of the Gateway API.</param>
     /// <param name="findings">What is to be said about an object that is in force: who took its place, what of it changes nothing.</param>
-    public static IEnumerable<StatusWish> Of(ResourceView view, IReadOnlyList<GatewayApiStatus> gatewayApi, Func<Resource, IEnumerable<Diagnostic>>? findings = null)
+    public static IEnumerable<StatusWish> Of(ResourceView view, IReadOnlyList<GatewayApiStatus> gatewayApi,
+        Func<Resource, IEnumerable<Diagnostic>>? findings = null)
     {
         foreach (GatewayApiStatus status in gatewayApi)
         {
@@ -34,14 +35,22 @@ public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWis
         foreach ((ResourceKey key, HeldResource held) in view.Held)
         {
             if (!IsIstios(key.Kind) || held.Resource.Origin.Source != ResourceOrigin.FromCluster) continue;
-            var wish = new StatusWish(key, new JsonObject { [Messages] = Told(held.Diagnostics.Where(found => found.IsError)), ["observedGeneration"] = held.Resource.Metadata.Generation });
+            var wish = new StatusWish(key,
+                new JsonObject
+                {
+                    [Messages] = Told(held.Diagnostics.Where(found => found.IsError)),
+                    ["observedGeneration"] = held.Resource.Metadata.Generation,
+                });
             if (!wish.IsSaid(Present(held.Resource))) yield return wish;
         }
-        foreach (Resource taken in view.Everything().Where(resource => IsIstios(resource.Kind) && resource.Origin.Source == ResourceOrigin.FromCluster && !view.Held.ContainsKey(resource.Key)))
+        foreach (Resource taken in view.Everything()
+            .Where(resource => IsIstios(resource.Kind) && resource.Origin.Source == ResourceOrigin.FromCluster
+                && !view.Held.ContainsKey(resource.Key)))
         {
             Diagnostic[] found = [.. findings?.Invoke(taken) ?? []];
             if (found.Length == 0 && !SaysSomething(taken.Status)) continue;
-            var wish = new StatusWish(taken.Key, new JsonObject { [Messages] = Told(found), ["observedGeneration"] = taken.Metadata.Generation });
+            var wish = new StatusWish(taken.Key,
+                new JsonObject { [Messages] = Told(found), ["observedGeneration"] = taken.Metadata.Generation });
             if (!wish.IsSaid(Present(taken))) yield return wish;
         }
     }
@@ -62,7 +71,11 @@ public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWis
         JsonObject next = Status.DeepClone().AsObject();
         StatusForm.SetTimes(next, status, objects.Now);
         // The version makes it fail when somebody wrote meanwhile: then it is read again.
-        var patch = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = present["metadata"]!["resourceVersion"]!.DeepClone() }, ["status"] = next };
+        var patch = new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["resourceVersion"] = present["metadata"]!["resourceVersion"]!.DeepClone() },
+            ["status"] = next,
+        };
         WishEnd end = WishEnd.Of(await objects.MergeAsync(path + "/status", patch, cancel));
         return end.Failure is { IsAbsent: true } ? WishEnd.Nothing : end;
     }
@@ -72,13 +85,15 @@ public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWis
     private static JsonObject Present(Resource written)
     {
         if (written.Status is { } status) return Json(MessageWriter.ToNode(status));
-        return Json(MessageWriter.ToNode(written.Message))["status"] as JsonObject is { } inside ? StatusForm.Complete(inside.DeepClone().AsObject()) : [];
+        return Json(MessageWriter.ToNode(written.Message))["status"] as JsonObject is { } inside
+            ? StatusForm.Complete(inside.DeepClone().AsObject()) : [];
     }
 
     private static JsonObject Json(Node node) => JsonNode.Parse(NodeText.ToJson(node, indented: false)) as JsonObject ?? [];
 
     private static bool SaysSomething(Google.Protobuf.IMessage? status) =>
-        status is Istio.Meta.V1Alpha1.IstioStatus { ValidationMessages.Count: > 0 } or Istio.Networking.V1Alpha3.ServiceEntryStatus { ValidationMessages.Count: > 0 };
+        status is Istio.Meta.V1Alpha1.IstioStatus { ValidationMessages.Count: > 0 }
+            or Istio.Networking.V1Alpha3.ServiceEntryStatus { ValidationMessages.Count: > 0 };
 
     private static JsonArray Told(IEnumerable<Diagnostic> said) => new([.. said.Select(found => (JsonNode)new JsonObject
     {

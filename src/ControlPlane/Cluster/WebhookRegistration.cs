@@ -6,14 +6,16 @@ using Lateen.Config.Sources.Kubernetes;
 
 namespace Lateen.ControlPlane.Cluster;
 
-/// <summary>Keeps the registrations of the webhooks right: in both kinds the authority that signed our certificate, and in the validating one `Fail` in place of `Ignore` once it is seen to work.</summary>
+/// <summary>Keeps the registrations of the webhooks right: in both kinds the authority that signed our certificate, and in the validating
+/// one `Fail` in place of `Ignore` once it is seen to work.</summary>
 /// <remarks>
-/// The registrations themselves are the installation's, as with Istio: configurations labelled `istio.io/rev`. Until a wrong object was really
-/// refused the policy stays as it is, so that a door that nobody reaches does not close a cluster.
+/// The registrations themselves are the installation's, as with Istio: configurations labelled `istio.io/rev`. Until a wrong object was
+/// really refused the policy stays as it is, so that a door that nobody reaches does not close a cluster.
 /// </remarks>
 public sealed class WebhookRegistration : IAsyncDisposable
 {
-    private const string Root = "/apis/admissionregistration.k8s.io/v1/", Validating = "validatingwebhookconfigurations", Mutating = "mutatingwebhookconfigurations";
+    private const string Root = "/apis/admissionregistration.k8s.io/v1/", Validating = "validatingwebhookconfigurations",
+        Mutating = "mutatingwebhookconfigurations";
     // Of the mutating webhooks those that inject; others may stand under the same label.
     private const string Injector = "sidecar-injector.istio.io";
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
@@ -35,9 +37,11 @@ public sealed class WebhookRegistration : IAsyncDisposable
     /// <param name="mayWrite">Whether this replica leads.</param>
     /// <param name="time">The clock.</param>
     /// <param name="say">Takes a line for the log.</param>
-    public WebhookRegistration(ApiClient client, string revision, string rootNamespace, Func<string> roots, Func<bool> mayWrite, TimeProvider time, Action<string> say)
+    public WebhookRegistration(ApiClient client, string revision, string rootNamespace, Func<string> roots, Func<bool> mayWrite,
+        TimeProvider time, Action<string> say)
     {
-        (_client, _revision, _rootNamespace, _roots, _mayWrite, _time, _say) = (client, revision, rootNamespace, roots, mayWrite, time, say);
+        (_client, _revision, _rootNamespace, _roots, _mayWrite, _time, _say) =
+            (client, revision, rootNamespace, roots, mayWrite, time, say);
         _running = RunAsync(_stop.Token);
     }
 
@@ -66,7 +70,8 @@ public sealed class WebhookRegistration : IAsyncDisposable
 
     private async Task LookAsync(string plural, CancellationToken cancel)
     {
-        ApiResult<JsonDocument> read = await _client.GetAsync($"{Root}{plural}?labelSelector={Uri.EscapeDataString("istio.io/rev=" + _revision)}", cancel);
+        ApiResult<JsonDocument> read =
+            await _client.GetAsync($"{Root}{plural}?labelSelector={Uri.EscapeDataString("istio.io/rev=" + _revision)}", cancel);
         using JsonDocument? list = read.Value;
         if (list is null) return;
         foreach (JsonElement item in list.RootElement.GetProperty("items").EnumerateArray())
@@ -76,13 +81,16 @@ public sealed class WebhookRegistration : IAsyncDisposable
             bool refuses = plural == Validating && await RefusesAsync(cancel);
             foreach (JsonObject webhook in (wanted["webhooks"] as JsonArray ?? []).OfType<JsonObject>())
             {
-                if (plural == Validating || ((string?)webhook["name"])?.EndsWith(Injector, StringComparison.Ordinal) == true) Correct(webhook, refuses);
+                if (plural == Validating || ((string?)webhook["name"])?.EndsWith(Injector, StringComparison.Ordinal) == true)
+                    Correct(webhook, refuses);
             }
             if (JsonNode.DeepEquals(present["webhooks"], wanted["webhooks"])) continue;
             string name = (string?)present["metadata"]!["name"] ?? "";
-            ApiResult<JsonDocument> written = await _client.SendAsync(HttpMethod.Put, $"{Root}{plural}/{name}", wanted.ToJsonString(), ApiClient.Json, cancel);
+            ApiResult<JsonDocument> written =
+                await _client.SendAsync(HttpMethod.Put, $"{Root}{plural}/{name}", wanted.ToJsonString(), ApiClient.Json, cancel);
             written.Value?.Dispose();
-            _say(written.Failure is { } failure ? $"warn\twebhook\tthe registration {name} cannot be written: {failure}" : $"info\twebhook\tthe registration {name} has this authority{(refuses ? ", and refuses what it cannot ask about" : "")}");
+            _say(written.Failure is { } failure ? $"warn\twebhook\tthe registration {name} cannot be written: {failure}"
+                : $"info\twebhook\tthe registration {name} has this authority{(refuses ? ", and refuses what it cannot ask about" : "")}");
         }
     }
 
@@ -96,7 +104,8 @@ public sealed class WebhookRegistration : IAsyncDisposable
     private async Task<bool> RefusesAsync(CancellationToken cancel)
     {
         const string Wrong = """{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":"invalid-gateway"},"spec":{}}""";
-        ApiResult<JsonDocument> tried = await _client.SendAsync(HttpMethod.Post, $"/apis/networking.istio.io/v1/namespaces/{_rootNamespace}/gateways?dryRun=All", Wrong, ApiClient.Json, cancel);
+        ApiResult<JsonDocument> tried = await _client.SendAsync(HttpMethod.Post,
+            $"/apis/networking.istio.io/v1/namespaces/{_rootNamespace}/gateways?dryRun=All", Wrong, ApiClient.Json, cancel);
         tried.Value?.Dispose();
         return tried.Failure is { } failure && failure.Text.Contains("denied the request", StringComparison.Ordinal);
     }

@@ -5,8 +5,9 @@ using Lateen.Config.Resources;
 namespace Lateen.ControlPlane.Compile;
 
 /// <summary>
-/// Addresses of ServiceEntries that have none, as Istio's allocator gives them: from 240.240.0.0/16 and 2001:2::/48, which nobody routes. An application that asks its sidecar's DNS gets
-/// one, and connections to it are told apart by it. An address follows from namespace and host, so that it is the same after a restart; of two that fall together the younger moves on.
+/// Addresses of ServiceEntries that have none, as Istio's allocator gives them: from 240.240.0.0/16 and 2001:2::/48, which nobody routes.
+/// An application that asks its sidecar's DNS gets one, and connections to it are told apart by it. An address follows from namespace and
+/// host, so that it is the same after a restart; of two that fall together the younger moves on.
 /// </summary>
 public sealed class EntryAddresses
 {
@@ -31,10 +32,12 @@ public sealed class EntryAddresses
 
     /// <summary>Whether an entry is to be given addresses.</summary>
     public static bool IsWanting(Resource<ServiceEntry> entry) =>
-        entry.Spec.Addresses.Count == 0 && entry.Spec.Resolution != ServiceEntry.Types.Resolution.None && entry.Labels.GetValueOrDefault(OptOut) != "false"
+        entry.Spec.Addresses.Count == 0 && entry.Spec.Resolution != ServiceEntry.Types.Resolution.None
+            && entry.Labels.GetValueOrDefault(OptOut) != "false"
         && !Written(entry).Any() && entry.Spec.Hosts.Any(host => !host.StartsWith('*'));
 
-    private static IEnumerable<string> Written(Resource<ServiceEntry> entry) => (entry.Status as ServiceEntryStatus)?.Addresses.Select(address => address.Value) ?? [];
+    private static IEnumerable<string> Written(Resource<ServiceEntry> entry) =>
+        (entry.Status as ServiceEntryStatus)?.Addresses.Select(address => address.Value) ?? [];
 
     private Resource<ServiceEntry> Give(Resource<ServiceEntry> entry, HashSet<string> taken, Dictionary<(string, string), uint> byHost)
     {
@@ -42,11 +45,13 @@ public sealed class EntryAddresses
         foreach (string host in entry.Spec.Hosts.Where(host => !host.StartsWith('*')).Distinct())
         {
             // Entries of one host are one service, and have one address.
-            if (!byHost.TryGetValue((entry.Namespace, host), out uint number)) byHost.Add((entry.Namespace, host), number = Free($"{entry.Namespace}/{host}", taken));
+            if (!byHost.TryGetValue((entry.Namespace, host), out uint number))
+                byHost.Add((entry.Namespace, host), number = Free($"{entry.Namespace}/{host}", taken));
             status.Addresses.Add(new ServiceEntryAddress { Host = host, Value = Four(number) });
             status.Addresses.Add(new ServiceEntryAddress { Host = host, Value = Six(number) });
         }
-        if (_known.TryGetValue(entry.Key, out var known) && ReferenceEquals(known.Written, entry) && status.Equals(known.Given.Status)) return known.Given;
+        if (_known.TryGetValue(entry.Key, out var known) && ReferenceEquals(known.Written, entry) && status.Equals(known.Given.Status))
+            return known.Given;
         var given = Kinds.ServiceEntry.Create(entry.Namespace, entry.Name, entry.Spec, entry.Metadata, status, entry.Origin);
         _known[entry.Key] = (entry, given);
         return given;

@@ -1,5 +1,5 @@
-// Compile: from a view of written resources to the snapshot that is pushed. It only gathers inputs for Registry and Pilot, the mesh's own settings
-// (MeshConfig) among them, which stand in the ConfigMap `istio` of the root namespace as in every Istio installation.
+// Compile: from a view of written resources to the snapshot that is pushed. It only gathers inputs for Registry and Pilot, the mesh's own
+// settings (MeshConfig) among them, which stand in the ConfigMap `istio` of the root namespace as in every Istio installation.
 using System.Collections.Frozen;
 using Istio.Mesh.V1Alpha1;
 using Lateen.Api.Diagnostics;
@@ -33,7 +33,8 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     /// <param name="keySets">Keys of the issuers of tokens.</param>
     /// <param name="revision">How the snapshot is called.</param>
     /// <param name="remotes">Services and workloads of other clusters, by the clusters' names.</param>
-    public MeshSnapshot Compile(ResourceView view, FrozenDictionary<KeySetName, string> keySets, string revision, IReadOnlyDictionary<string, ResourceView>? remotes = null)
+    public MeshSnapshot Compile(ResourceView view, FrozenDictionary<KeySetName, string> keySets, string revision,
+        IReadOnlyDictionary<string, ResourceView>? remotes = null)
     {
         MeshSettings current = SettingsOf(view);
         view = Discovered(view, current.Mesh);
@@ -42,7 +43,8 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
             Revision = revision,
             KeySets = keySets,
             Settings = current,
-            Registry = _registries.Compile([Own(view), .. (remotes ?? NoRemotes).Select(remote => Cluster(remote.Key, Discovered(remote.Value, current.Mesh)))]),
+            Registry = _registries.Compile(
+                [Own(view), .. (remotes ?? NoRemotes).Select(remote => Cluster(remote.Key, Discovered(remote.Value, current.Mesh)))]),
             VirtualServices = view.All(Kinds.VirtualService),
             DestinationRules = view.All(Kinds.DestinationRule),
             Gateways = view.All(Kinds.Gateway),
@@ -106,7 +108,8 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     };
 
     /// <summary>The mesh's settings as a view has them.</summary>
-    /// <remarks>A mesh configuration with a mistake in it is not used at all: the last good one stays, as with every other resource.</remarks>
+    /// <remarks>A mesh configuration with a mistake in it is not used at all: the last good one stays, as with every other
+    /// resource.</remarks>
     public MeshSettings SettingsOf(ResourceView view)
     {
         Resource? from = view.Find(new ResourceKey(Kinds.ConfigMap, rootNamespace, "istio"));
@@ -117,8 +120,16 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
         MeshConfig mesh = MeshConfigs.Overlay(MetricsOn(), text, from?.Key.ToString() ?? "", found);
         Diagnostics = [.. found];
         if (found.HasErrors && _settings is not null) return _settings;
-        _settings = new MeshSettings { Mesh = found.HasErrors ? MetricsOn() : mesh, Networks = new MeshNetworks(), Features = features, DomainSuffix = domain, ClusterId = clusterId };
-        _registries = new RegistryCompiler(new RegistryOptions { DomainSuffix = domain, TrustDomain = _settings.TrustDomain, SystemNamespace = rootNamespace });
+        _settings = new MeshSettings
+        {
+            Mesh = found.HasErrors ? MetricsOn() : mesh,
+            Networks = new MeshNetworks(),
+            Features = features,
+            DomainSuffix = domain,
+            ClusterId = clusterId,
+        };
+        _registries = new RegistryCompiler(
+            new RegistryOptions { DomainSuffix = domain, TrustDomain = _settings.TrustDomain, SystemNamespace = rootNamespace });
         return _settings;
     }
 

@@ -17,18 +17,31 @@ internal static class ConfigPages
     }, pretty);
 
     /// <summary>AuthorizationPolicies by namespace.</summary>
-    public static JsonObject Policies(ControlLoop loop) => new() { ["namespace_to_policies"] = ByNamespace(loop, Kinds.AuthorizationPolicy), ["root_namespace"] = loop.RootNamespace };
+    public static JsonObject Policies(ControlLoop loop) =>
+        new() { ["namespace_to_policies"] = ByNamespace(loop, Kinds.AuthorizationPolicy), ["root_namespace"] = loop.RootNamespace };
 
     public static DebugPage Telemetryz(ControlLoop loop, QueryFields query, bool pretty) => ConnectionPages.Page(new JsonObject
     {
-        ["telemetries"] = new JsonObject { ["namespace_to_telemetries"] = ByNamespace(loop, Kinds.Telemetry), ["root_namespace"] = loop.RootNamespace },
+        ["telemetries"] = new JsonObject
+        {
+            ["namespace_to_telemetries"] = ByNamespace(loop, Kinds.Telemetry),
+            ["root_namespace"] = loop.RootNamespace,
+        },
     }, pretty);
 
     public static DebugPage Resourcesz(ControlLoop loop, QueryFields query, bool pretty) =>
-        ConnectionPages.Page(new JsonArray([.. Kinds.All.Where(IsIstios).Select(kind => (JsonNode)new JsonObject { ["group"] = kind.Group, ["version"] = kind.Versions[0], ["kind"] = kind.Name })]), pretty);
+        ConnectionPages.Page(
+            new JsonArray([.. Kinds.All.Where(IsIstios)
+                .Select(kind => (JsonNode)new JsonObject
+                {
+                    ["group"] = kind.Group,
+                    ["version"] = kind.Versions[0],
+                    ["kind"] = kind.Name,
+                })]), pretty);
 
     public static DebugPage Clusterz(ControlLoop loop, QueryFields query, bool pretty) =>
-        ConnectionPages.Page(new JsonArray(new JsonObject { ["id"] = loop.ClusterId, ["secretName"] = "", ["syncStatus"] = "synced" }), pretty);
+        ConnectionPages.Page(new JsonArray(new JsonObject { ["id"] = loop.ClusterId, ["secretName"] = "", ["syncStatus"] = "synced" }),
+            pretty);
 
     public static DebugPage Mesh(ControlLoop loop, QueryFields query, bool pretty) =>
         loop.Hub.Snapshot is { } snapshot ? DebugPage.Json(MessageWriter.ToJson(snapshot.Settings.Mesh, pretty)) : DebugPage.Json("{}");
@@ -41,7 +54,8 @@ internal static class ConfigPages
     }, pretty: true);
 
     /// <summary>A resource as the JSON of a Kubernetes object.</summary>
-    public static JsonObject Json(Resource resource) => JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(resource), indented: false))!.AsObject();
+    public static JsonObject Json(Resource resource) =>
+        JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(resource), indented: false))!.AsObject();
 
     // With what the API server adds, which kubectl shows as well.
     private static JsonObject Served(Resource resource)
@@ -53,13 +67,15 @@ internal static class ConfigPages
         if (resource.Metadata.Generation > 0) metadata["generation"] = resource.Metadata.Generation;
         metadata.TryAdd("annotations", new JsonObject());
         // Some kinds have their status beside the spec, others inside of the one message.
-        JsonNode? status = resource.Status is { } apart ? JsonNode.Parse(MessageWriter.ToJson(apart, indented: false)) : JsonNode.Parse(MessageWriter.ToJson(resource.Message, indented: false))?["status"];
+        JsonNode? status = resource.Status is { } apart ? JsonNode.Parse(MessageWriter.ToJson(apart, indented: false))
+            : JsonNode.Parse(MessageWriter.ToJson(resource.Message, indented: false))?["status"];
         if (status is not null) whole["status"] = status.DeepClone();
         return whole;
     }
 
     private static IEnumerable<Resource> Written(ControlLoop loop) =>
-        loop.Configuration.Resources.Where(resource => IsIstios(resource.Kind)).OrderBy(resource => resource.Kind.Name, StringComparer.Ordinal)
+        loop.Configuration.Resources.Where(resource => IsIstios(resource.Kind))
+            .OrderBy(resource => resource.Kind.Name, StringComparer.Ordinal)
             .ThenBy(resource => resource.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Name, StringComparer.Ordinal);
 
     // What istiod calls configuration: its own kinds, the Gateway API's and Ingress; the rest it calls registry.
@@ -68,7 +84,8 @@ internal static class ConfigPages
     private static JsonObject ByNamespace(ControlLoop loop, ResourceKind kind)
     {
         var namespaces = new JsonObject();
-        foreach (IGrouping<string, Resource> group in Written(loop).Where(resource => resource.Kind == kind).GroupBy(resource => resource.Namespace))
+        foreach (IGrouping<string, Resource> group in Written(loop).Where(resource => resource.Kind == kind)
+            .GroupBy(resource => resource.Namespace))
             namespaces[group.Key] = new JsonArray([.. group.Select(resource => (JsonNode)Brief(resource))]);
         return namespaces;
     }

@@ -11,7 +11,8 @@ namespace Lateen.ControlPlane.Debug;
 /// <summary>The pages about streams: who is connected, what they watch, how far they are.</summary>
 internal static class ConnectionPages
 {
-    private static readonly JsonSerializerOptions Compact = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Compact =
+        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonSerializerOptions Indented = new(Compact) { WriteIndented = true };
 
     /// <summary>Text of a page's JSON.</summary>
@@ -28,14 +29,16 @@ internal static class ConnectionPages
         }
         string? name = query["proxyID"];
         if (name is not null && ProxyPages.Named(loop, name) is null) return ProxyPages.NotHere;
-        return Page(Clients(loop, pair => Detail(pair.Row, pair.Stream), stream => name is null || stream.Session.Node!.WorkloadId == name), pretty);
+        return Page(Clients(loop, pair => Detail(pair.Row, pair.Stream), stream => name is null || stream.Session.Node!.WorkloadId == name),
+            pretty);
     }
 
     public static DebugPage Syncz(ControlLoop loop, QueryFields query, bool pretty)
     {
         var rows = new JsonArray();
         string? ns = query["namespace"];
-        foreach (AdsStream stream in Introduced(loop).Where(stream => ns is null || stream.Session.Node!.Namespace == ns)) rows.Add((JsonNode)SyncRow(stream));
+        foreach (AdsStream stream in Introduced(loop).Where(stream => ns is null || stream.Session.Node!.Namespace == ns))
+            rows.Add((JsonNode)SyncRow(stream));
         return Page(rows, pretty);
     }
 
@@ -43,12 +46,18 @@ internal static class ConnectionPages
     public static IEnumerable<AdsStream> Introduced(ControlLoop loop) =>
         loop.Streams.Open.Where(stream => stream.Session.Node is not null).OrderBy(stream => stream.ConnectionId, StringComparer.Ordinal);
 
-    private static JsonObject Clients(ControlLoop loop, Action<(JsonObject Row, AdsStream Stream)> more, Func<AdsStream, bool>? wanted = null)
+    private static JsonObject Clients(ControlLoop loop, Action<(JsonObject Row, AdsStream Stream)> more,
+        Func<AdsStream, bool>? wanted = null)
     {
         var rows = new JsonArray();
         foreach (AdsStream stream in Introduced(loop).Where(wanted ?? (_ => true)))
         {
-            var row = new JsonObject { ["connectionId"] = stream.ConnectionId, ["connectedAt"] = stream.Session.ConnectedAt.ToString("O"), ["address"] = stream.Peer };
+            var row = new JsonObject
+            {
+                ["connectionId"] = stream.ConnectionId,
+                ["connectedAt"] = stream.Session.ConnectedAt.ToString("O"),
+                ["address"] = stream.Peer,
+            };
             more((row, stream));
             rows.Add((JsonNode)row);
         }
@@ -61,7 +70,9 @@ internal static class ConnectionPages
         row["labels"] = new JsonObject([.. Labels(stream).Select(label => KeyValuePair.Create(label.Key, (JsonNode?)label.Value))]);
         row["metadata"] = JsonNode.Parse(MessageWriter.ToJson(node.Metadata.Raw, indented: false));
         row["locality"] = Locality(stream.Session.Scope?.Locality ?? node.Locality);
-        row["watches"] = new JsonObject([.. stream.Types.Select(type => KeyValuePair.Create(type.Key, (JsonNode?)new JsonArray([.. Names(stream, type.Key).Select(name => (JsonNode)name)])))]);
+        row["watches"] = new JsonObject(
+            [.. stream.Types.Select(type =>
+                KeyValuePair.Create(type.Key, (JsonNode?)new JsonArray([.. Names(stream, type.Key).Select(name => (JsonNode)name)])))]);
     }
 
     // Its own, and where it stands: rules may choose by both.
@@ -73,15 +84,18 @@ internal static class ConnectionPages
         Registry.Locality locality = stream.Session.Scope?.Locality ?? node.Locality;
         (string Key, string? Value)[] places =
         [
-            ("kubernetes.io/hostname", node.Metadata.NodeName), ("topology.istio.io/cluster", node.ClusterId), ("topology.istio.io/network", stream.Session.Scope?.Network),
-            ("topology.istio.io/subzone", locality.Subzone), ("topology.kubernetes.io/region", locality.Region), ("topology.kubernetes.io/zone", locality.Zone),
+            ("kubernetes.io/hostname", node.Metadata.NodeName), ("topology.istio.io/cluster", node.ClusterId),
+            ("topology.istio.io/network", stream.Session.Scope?.Network),
+            ("topology.istio.io/subzone", locality.Subzone), ("topology.kubernetes.io/region", locality.Region),
+            ("topology.kubernetes.io/zone", locality.Zone),
         ];
         foreach ((string key, string? value) in places.Where(place => !string.IsNullOrEmpty(place.Value))) labels.TryAdd(key, value!);
         return labels;
     }
 
     // Who asks for all there is watches what he got.
-    private static IEnumerable<string> Names(AdsStream stream, string typeUrl) => (stream.Session.Asked(typeUrl) ?? stream.Session.Held(typeUrl).Keys).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Names(AdsStream stream, string typeUrl) =>
+        (stream.Session.Asked(typeUrl) ?? stream.Session.Held(typeUrl).Keys).Order(StringComparer.Ordinal);
 
     private static JsonObject Locality(Registry.Locality locality)
     {

@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Lateen.ControlPlane.Debug;
 
-/// <summary>Who may see debug pages: programs of this machine, and identities of the mesh's own namespace; others the pages of proxies of their own namespace alone, which they could ask themselves.</summary>
+/// <summary>Who may see debug pages: programs of this machine, and identities of the mesh's own namespace; others the pages of proxies of
+/// their own namespace alone, which they could ask themselves.</summary>
 public sealed class DebugAccess(WriterLoop writer, CallerAuthentication callers, TimeProvider time)
 {
     private static readonly string[] OfOneProxy = ["config_dump", "ndsz", "edsz"];
@@ -18,15 +19,24 @@ public sealed class DebugAccess(WriterLoop writer, CallerAuthentication callers,
     {
         IPAddress? peer = context.Connection.RemoteIpAddress;
         if (peer is null || IPAddress.IsLoopback(peer) || page.Length == 0) return null;
-        var headers = context.Request.Headers.ToDictionary(header => header.Key.ToLowerInvariant(), header => (IReadOnlyList<string>)[.. header.Value.OfType<string>()]);
-        (Caller? caller, _) = await callers.AuthenticateAsync(new CallerEvidence($"{peer}:{context.Connection.RemotePort}", [], headers), time.GetUtcNow(), context.RequestAborted);
-        if (caller is null) return DebugPage.Refusal(StatusCodes.Status401Unauthorized, "debug pages are for this machine, and for who proves who he is");
+        var headers = context.Request.Headers.ToDictionary(header => header.Key.ToLowerInvariant(),
+            header => (IReadOnlyList<string>)[.. header.Value.OfType<string>()]);
+        (Caller? caller, _) = await callers.AuthenticateAsync(new CallerEvidence($"{peer}:{context.Connection.RemotePort}", [], headers),
+            time.GetUtcNow(), context.RequestAborted);
+        if (caller is null)
+            return DebugPage.Refusal(StatusCodes.Status401Unauthorized, "debug pages are for this machine, and for who proves who he is");
         IQueryCollection query = context.Request.Query;
-        bool may = await writer.AskAsync((loop, _) => caller.Identities.Select(Identities.Parse).Any(identity => identity is not null && MaySee(loop, identity, page, query)), context.RequestAborted);
-        return may ? null : DebugPage.Refusal(StatusCodes.Status403Forbidden, $"the debug info is not available for current identity: \"{string.Join(' ', caller.Identities)}\"");
+        bool may = await writer.AskAsync(
+            (loop, _) => caller.Identities.Select(Identities.Parse)
+                .Any(identity => identity is not null && MaySee(loop, identity, page, query)), context.RequestAborted);
+        return may
+            ? null : DebugPage.Refusal(StatusCodes.Status403Forbidden,
+                $"the debug info is not available for current identity: \"{string.Join(' ', caller.Identities)}\"");
     }
 
     /// <summary>Whether an identity may see a page.</summary>
     internal static bool MaySee(ControlLoop loop, Identity identity, string page, IQueryCollection query) =>
-        identity.Namespace == loop.RootNamespace || (OfOneProxy.Contains(page) && ProxyPages.Named(loop, query["proxyID"].ToString())?.Session.Node?.Namespace == identity.Namespace);
+        identity.Namespace == loop.RootNamespace
+            || (OfOneProxy.Contains(page)
+                && ProxyPages.Named(loop, query["proxyID"].ToString())?.Session.Node?.Namespace == identity.Namespace);
 }

@@ -1,5 +1,5 @@
-// Debug: istiod's /debug pages, under its paths and in its shapes, for the tools that read them. Every page is a function of the control loop
-// that runs on its writer and returns text; none changes anything but `adsz?push=true`, which asks every proxy to be looked at again.
+// Debug: istiod's /debug pages, under its paths and in its shapes, for the tools that read them. Every page is a function of the control
+// loop that runs on its writer and returns text; none changes anything but `adsz?push=true`, which asks every proxy to be looked at again.
 //
 // Shapes come from recorded answers; keys are istiod's, some of them in Go's spelling, because scripts look for them.
 using Lateen.ControlPlane.Hosting;
@@ -27,10 +27,12 @@ public sealed class DebugDoor(WriterLoop writer, DebugAccess access)
     {
         ["adsz"] = ("Connected proxies, with what they watch", ConnectionPages.Adsz),
         ["ambientz"] = ("What node proxies are told", (loop, query, pretty, _) => ScopePages.Ambientz(loop, query, pretty)),
-        ["authorizationz"] = ("AuthorizationPolicies by namespace", (loop, query, pretty, _) => ConfigPages.Authorizationz(loop, query, pretty)),
+        ["authorizationz"] = ("AuthorizationPolicies by namespace",
+            (loop, query, pretty, _) => ConfigPages.Authorizationz(loop, query, pretty)),
         ["cachez"] = ("Cached resources", (_, query, _, _) => Cachez(query)),
         ["clusterz"] = ("Clusters that are read", (loop, query, pretty, _) => ConfigPages.Clusterz(loop, query, pretty)),
-        ["config_dump"] = ("What a proxy is sent, in the form of Envoy's config_dump (?proxyID=)", (loop, query, pretty, _) => ProxyPages.ConfigDump(loop, query, pretty)),
+        ["config_dump"] = ("What a proxy is sent, in the form of Envoy's config_dump (?proxyID=)",
+            (loop, query, pretty, _) => ProxyPages.ConfigDump(loop, query, pretty)),
         ["configz"] = ("Every resource of configuration", (loop, query, pretty, _) => ConfigPages.Configz(loop, query, pretty)),
         ["connections"] = ("Connected proxies", (loop, query, pretty, _) => ConnectionPages.Connections(loop, query, pretty)),
         ["ecdsz"] = ("Extension configurations of a proxy (?proxyID=)", (loop, query, pretty, _) => ProxyPages.Ecdsz(loop, query, pretty)),
@@ -49,7 +51,8 @@ public sealed class DebugDoor(WriterLoop writer, DebugAccess access)
         ["registryz"] = ("Services", (loop, query, pretty, _) => RegistryPages.Registryz(loop, query, pretty)),
         ["resourcesz"] = ("Kinds that are read", (loop, query, pretty, _) => ConfigPages.Resourcesz(loop, query, pretty)),
         ["sidecarz"] = ("What a proxy may see (?proxyID=)", (loop, query, pretty, _) => ScopePages.Sidecarz(loop, query, pretty)),
-        ["syncz"] = ("What each proxy was sent and has acknowledged", (loop, query, pretty, _) => ConnectionPages.Syncz(loop, query, pretty)),
+        ["syncz"] = ("What each proxy was sent and has acknowledged",
+            (loop, query, pretty, _) => ConnectionPages.Syncz(loop, query, pretty)),
         ["telemetryz"] = ("Telemetry resources", (loop, query, pretty, _) => ConfigPages.Telemetryz(loop, query, pretty)),
     };
 
@@ -68,7 +71,9 @@ public sealed class DebugDoor(WriterLoop writer, DebugAccess access)
         if (await access.RefusalAsync(context, name) is { } refusal) return refusal;
         if (name.Length == 0) return new DebugPage(StatusCodes.Status200OK, "text/html; charset=utf-8", Contents());
         IQueryCollection query = context.Request.Query;
-        return await writer.AskAsync((loop, now) => Page(loop, name, query, now) ?? DebugPage.Refusal(StatusCodes.Status404NotFound, "404 page not found"), context.RequestAborted);
+        return await writer.AskAsync(
+            (loop, now) => Page(loop, name, query, now) ?? DebugPage.Refusal(StatusCodes.Status404NotFound, "404 page not found"),
+            context.RequestAborted);
     }
 
     /// <summary>A page by its name; null where there is none.</summary>
@@ -78,10 +83,15 @@ public sealed class DebugDoor(WriterLoop writer, DebugAccess access)
     // Queries that do something of their own are listed as pages are.
     private static readonly string[] Queries = ["adsz?push=true", "cachez?clear=true", "cachez?sizes=true"];
 
-    private static string Names() => "[" + string.Join(",", Pages.Keys.Where(name => name != "list").Concat(Queries).Order(StringComparer.Ordinal).Select(name => $"\"{name}\"")) + "]";
+    private static string Names() =>
+        "["
+            + string.Join(",", Pages.Keys.Where(name => name != "list").Concat(Queries).Order(StringComparer.Ordinal)
+                .Select(name => $"\"{name}\"")) + "]";
 
     // What two proxies share is kept as long as it is served, and nothing of it is stale.
-    private static DebugPage Cachez(QueryFields query) => query["clear"] is not null ? new(StatusCodes.Status200OK, "text/plain; charset=utf-8", "Cache cleared\n") : DebugPage.Json(query["sizes"] is null ? "{}" : """{"total":"0B"}""");
+    private static DebugPage Cachez(QueryFields query) =>
+        query["clear"] is not null ? new(StatusCodes.Status200OK, "text/plain; charset=utf-8", "Cache cleared\n")
+            : DebugPage.Json(query["sizes"] is null ? "{}" : """{"total":"0B"}""");
 
     private static string Contents() => "<!DOCTYPE html><html><head><title>Lateen debug pages</title></head><body><table>"
         + string.Concat(Pages.Select(page => $"<tr><td><a href=\"/debug/{page.Key}\">{page.Key}</a></td><td>{page.Value.About}</td></tr>"))

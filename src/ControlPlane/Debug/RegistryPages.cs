@@ -49,10 +49,12 @@ internal static class RegistryPages
     }
 
     /// <summary>The gateways of other networks; null where there are none.</summary>
-    public static JsonArray? Gateways(ControlLoop loop) => View(loop).NetworkGateways.IsEmpty ? null : new([.. View(loop).NetworkGateways.Select(gateway => (JsonNode)new JsonObject
-    {
-        ["Network"] = gateway.Network, ["Cluster"] = gateway.ClusterId, ["Addr"] = gateway.Address, ["Port"] = gateway.Port, ["HBONEPort"] = gateway.HbonePort,
-    })]);
+    public static JsonArray? Gateways(ControlLoop loop) =>
+        View(loop).NetworkGateways.IsEmpty ? null : new([.. View(loop).NetworkGateways.Select(gateway => (JsonNode)new JsonObject
+        {
+            ["Network"] = gateway.Network, ["Cluster"] = gateway.ClusterId, ["Addr"] = gateway.Address, ["Port"] =
+                gateway.Port, ["HBONEPort"] = gateway.HbonePort,
+        })]);
 
     private static RegistryView View(ControlLoop loop) => loop.Hub.Snapshot?.Registry ?? RegistryView.Empty;
 
@@ -65,7 +67,9 @@ internal static class RegistryPages
         row["hostname"] = service.Hostname;
         row["clusterVIPs"] = new JsonObject
         {
-            ["Addresses"] = service.ClusterAddresses.Count == 0 ? Unspecified(service) : new JsonObject([.. service.ClusterAddresses.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)Strings(pair.Value)))]),
+            ["Addresses"] = service.ClusterAddresses.Count == 0
+                ? Unspecified(service) : new JsonObject(
+                    [.. service.ClusterAddresses.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)Strings(pair.Value)))]),
         };
         row["defaultAddress"] = service.DefaultAddress;
         if (service.AutoAllocatedIPv4 is { } four) row["autoAllocatedIPv4Address"] = four;
@@ -77,7 +81,8 @@ internal static class RegistryPages
     }
 
     // A service of a cluster always has an address there, if only the one that stands for none.
-    private static JsonObject? Unspecified(Service service) => service.Source == ServiceSource.Kubernetes ? new JsonObject { ["Kubernetes"] = Strings([service.DefaultAddress]) } : null;
+    private static JsonObject? Unspecified(Service service) =>
+        service.Source == ServiceSource.Kubernetes ? new JsonObject { ["Kubernetes"] = Strings([service.DefaultAddress]) } : null;
 
     private static JsonObject Attributes(Service service) => new()
     {
@@ -85,11 +90,20 @@ internal static class RegistryPages
         ["Name"] = service.Name,
         ["Namespace"] = service.Namespace,
         ["Labels"] = Labels(service.Labels),
-        ["ExportTo"] = service.ExportTo.Count == 0 ? null : new JsonObject([.. service.ExportTo.Order(StringComparer.Ordinal).Select(name => KeyValuePair.Create(name, (JsonNode?)new JsonObject()))]),
+        ["ExportTo"] = service.ExportTo.Count == 0
+            ? null
+            : new JsonObject([.. service.ExportTo.Order(StringComparer.Ordinal)
+                .Select(name => KeyValuePair.Create(name, (JsonNode?)new JsonObject()))]),
         ["Visibility"] = 0,
         ["LabelSelectors"] = Labels(service.Selector),
-        ["Aliases"] = service.Aliases.IsDefaultOrEmpty ? null : new JsonArray([.. service.Aliases.Select(alias => (JsonNode)new JsonObject { ["Hostname"] = alias.Hostname, ["Namespace"] = alias.Namespace })]),
-        ["ClusterExternalAddresses"] = new JsonObject { ["Addresses"] = service.ExternalAddresses.Count == 0 ? null : new JsonObject([.. service.ExternalAddresses.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)Strings(pair.Value)))]) },
+        ["Aliases"] = service.Aliases.IsDefaultOrEmpty
+            ? null
+            : new JsonArray([.. service.Aliases.Select(
+                alias => (JsonNode)new JsonObject { ["Hostname"] = alias.Hostname, ["Namespace"] = alias.Namespace })]),
+        ["ClusterExternalAddresses"] = new JsonObject { ["Addresses"] = service.ExternalAddresses.Count == 0
+            ? null
+            : new JsonObject(
+                [.. service.ExternalAddresses.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)Strings(pair.Value)))]) },
         ["ClusterExternalPorts"] = null,
         ["PassthroughTargetPorts"] = null,
         ["Type"] = service.KubernetesType,
@@ -109,7 +123,8 @@ internal static class RegistryPages
         return new JsonObject
         {
             ["Shards"] = shards,
-            ["ServiceAccounts"] = new JsonObject([.. endpoints.Identities.Select(identity => KeyValuePair.Create(identity, (JsonNode?)new JsonObject()))]),
+            ["ServiceAccounts"] = new JsonObject(
+                [.. endpoints.Identities.Select(identity => KeyValuePair.Create(identity, (JsonNode?)new JsonObject()))]),
         };
     }
 
@@ -121,7 +136,11 @@ internal static class RegistryPages
         ["LegacyClusterPortKey"] = 0,
         ["ServiceAccount"] = endpoint.Identity,
         ["Network"] = endpoint.Network,
-        ["Locality"] = new JsonObject { ["Label"] = endpoint.Locality.IsNone ? "" : $"{endpoint.Locality.Region}/{endpoint.Locality.Zone}/{endpoint.Locality.Subzone}", ["ClusterID"] = endpoint.ClusterId },
+        ["Locality"] = new JsonObject
+        {
+            ["Label"] = endpoint.Locality.IsNone ? "" : $"{endpoint.Locality.Region}/{endpoint.Locality.Zone}/{endpoint.Locality.Subzone}",
+            ["ClusterID"] = endpoint.ClusterId,
+        },
         ["EndpointPort"] = endpoint.Port,
         ["LbWeight"] = endpoint.Weight,
         ["TLSMode"] = endpoint.AcceptsMtls ? "istio" : "disabled",
@@ -129,12 +148,19 @@ internal static class RegistryPages
         ["WorkloadName"] = endpoint.WorkloadName,
         ["HostName"] = endpoint.PodHostname,
         ["SubDomain"] = endpoint.PodSubdomain,
-        ["HealthStatus"] = endpoint.Health switch { EndpointHealth.Healthy => 1, EndpointHealth.Unhealthy => 2, EndpointHealth.Draining => 3, _ => 4 },
+        ["HealthStatus"] = endpoint.Health switch
+        {
+            EndpointHealth.Healthy => 1,
+            EndpointHealth.Unhealthy => 2,
+            EndpointHealth.Draining => 3,
+            _ => 4,
+        },
         ["SendUnhealthyEndpoints"] = endpoint.SendUnhealthy,
         ["NodeName"] = endpoint.NodeName,
     };
 
-    private static JsonObject Port(ServicePort port) => new() { ["name"] = port.Name, ["port"] = port.Number, ["protocol"] = Name(port.Protocol) };
+    private static JsonObject Port(ServicePort port) =>
+        new() { ["name"] = port.Name, ["port"] = port.Number, ["protocol"] = Name(port.Protocol) };
 
     // istiod's numbers and spellings.
     private static int Number(ServiceResolution resolution) => resolution switch
@@ -169,7 +195,10 @@ internal static class RegistryPages
     }
 
     private static JsonObject? Labels(IReadOnlyDictionary<string, string> labels) =>
-        labels.Count == 0 ? null : new JsonObject([.. labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => KeyValuePair.Create(label.Key, (JsonNode?)label.Value))]);
+        labels.Count == 0
+            ? null
+            : new JsonObject([.. labels.OrderBy(label => label.Key, StringComparer.Ordinal)
+                .Select(label => KeyValuePair.Create(label.Key, (JsonNode?)label.Value))]);
 
     private static JsonArray Strings(IEnumerable<string> values) => new([.. values.Select(value => (JsonNode)value)]);
 }

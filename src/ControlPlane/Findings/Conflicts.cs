@@ -19,9 +19,13 @@ public sealed class Conflicts(string domain, string rootNamespace)
         yield return Known("hosts", [routes], () => RivalHosts.Find(routes, domain).Concat(RivalMatches.Find(routes, domain)));
         yield return Known("rules", [view.All(Kinds.DestinationRule)], () => RivalRules.Find(view.All(Kinds.DestinationRule), domain));
         yield return Known("servers", [view.All(Kinds.Gateway)], () => RivalServers.Find(view.All(Kinds.Gateway)));
-        yield return Known("entries", [entries, view.All(Kinds.Service)], () => RivalEntries.Find(entries, view.All(Kinds.Service), domain));
-        yield return Known("settings", [view.All(Kinds.Sidecar), view.All(Kinds.PeerAuthentication), view.All(Kinds.Telemetry), view.All(Kinds.ProxyConfig)], () => RivalSettings.Find(view));
-        yield return Known("routes", [view.All(Kinds.HTTPRoute), view.All(Kinds.GRPCRoute)], () => RivalRoutes.Find(view.All(Kinds.HTTPRoute), view.All(Kinds.GRPCRoute)));
+        yield return Known("entries", [entries, view.All(Kinds.Service)],
+            () => RivalEntries.Find(entries, view.All(Kinds.Service), domain));
+        yield return Known("settings",
+            [view.All(Kinds.Sidecar), view.All(Kinds.PeerAuthentication), view.All(Kinds.Telemetry), view.All(Kinds.ProxyConfig)],
+            () => RivalSettings.Find(view));
+        yield return Known("routes", [view.All(Kinds.HTTPRoute), view.All(Kinds.GRPCRoute)],
+            () => RivalRoutes.Find(view.All(Kinds.HTTPRoute), view.All(Kinds.GRPCRoute)));
         yield return Known("patches", [view.All(Kinds.EnvoyFilter)], () => RivalPatches.Find(view.All(Kinds.EnvoyFilter), rootNamespace));
         yield return Known("paths", [view.All(Kinds.Ingress)], () => RivalPaths.Find(view.All(Kinds.Ingress)));
         yield return Known("addresses", [view.All(Kinds.WorkloadEntry)], () => RivalAddresses.Find(view.All(Kinds.WorkloadEntry)));
@@ -39,14 +43,15 @@ public sealed class Conflicts(string domain, string rootNamespace)
     private static IEnumerable<(ResourceKey Key, Diagnostic Diagnostic)> Said(Rivalry rivalry) =>
         [Say(rivalry, rivalry.Winner, rivalry.ToWinner, DiagnosticLevel.Info), Say(rivalry, rivalry.Loser, rivalry.ToLoser, rivalry.Level)];
 
-    private static (ResourceKey, Diagnostic) Say(Rivalry rivalry, Claim claim, string text, DiagnosticLevel level) => (claim.Resource.Key, new Diagnostic
-    {
-        Code = rivalry.Code,
-        Level = level,
-        Text = text,
-        Path = claim.Path,
-        Position = claim.Resource.PositionOf(claim.Path),
-        Resource = claim.Resource.Key.ToString(),
-        Remedy = rivalry.Code.Remedy,
-    });
+    private static (ResourceKey, Diagnostic) Say(Rivalry rivalry, Claim claim, string text, DiagnosticLevel level) =>
+        (claim.Resource.Key, new Diagnostic
+        {
+            Code = rivalry.Code,
+            Level = level,
+            Text = text,
+            Path = claim.Path,
+            Position = claim.Resource.PositionOf(claim.Path),
+            Resource = claim.Resource.Key.ToString(),
+            Remedy = rivalry.Code.Remedy,
+        });
 }

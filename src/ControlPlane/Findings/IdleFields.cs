@@ -27,14 +27,17 @@ public static class IdleFields
             if (!IsWritten(message, field)) continue;
             string place = path.Length == 0 ? field.JsonName : $"{path}.{field.JsonName}";
             if (IdleTable.Reason(field) is { } reason) yield return new IdleField(place, reason.Length == 0 ? Said : $"{Said}: {reason}");
-            else if (field.FieldType == FieldType.Message && !IsWellKnown(field)) foreach (IdleField idle in Inside(message, field, place)) yield return idle;
+            else if (field.FieldType == FieldType.Message && !IsWellKnown(field)) foreach (IdleField idle in Inside(message, field, place))
+                yield return idle;
         }
     }
 
     private static IEnumerable<IdleField> Inside(IMessage message, FieldDescriptor field, string path)
     {
         object value = field.Accessor.GetValue(message);
-        if (field.IsMap) return ((System.Collections.IDictionary)value).Keys.Cast<object>().SelectMany(key => ((System.Collections.IDictionary)value)[key] is IMessage inner && inner.Descriptor.File.Package != "google.protobuf" ? In(inner, $"{path}.{key}") : []);
+        if (field.IsMap) return ((System.Collections.IDictionary)value).Keys.Cast<object>()
+            .SelectMany(key => ((System.Collections.IDictionary)value)[key] is IMessage inner
+                && inner.Descriptor.File.Package != "google.protobuf" ? In(inner, $"{path}.{key}") : []);
         if (field.IsRepeated) return ((System.Collections.IList)value).Cast<IMessage>().SelectMany((inner, i) => In(inner, $"{path}[{i}]"));
         return In((IMessage)value, path);
     }

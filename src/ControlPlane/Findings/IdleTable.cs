@@ -5,7 +5,8 @@ namespace Lateen.ControlPlane.Findings;
 
 /// <summary>The fields of all kinds that change nothing, and why.</summary>
 /// <remarks>
-/// A test walks every field of every kind: one that no code of Registry, Pilot, Injector or the control plane reads stands here, or the test fails; one that stands here and is read fails it, too.
+/// A test walks every field of every kind: one that no code of Registry, Pilot, Injector or the control plane reads stands here, or the
+/// test fails; one that stands here and is read fails it, too.
 /// A field that has a message is idle with all that is in it.
 /// </remarks>
 public static class IdleTable
@@ -46,7 +47,8 @@ public static class IdleTable
         ["kubernetes.gateway.v1.HTTPRouteFilter.externalAuth"] = Unsupported,
         ["kubernetes.gateway.v1.HTTPRouteFilter.extensionRef"] = Unsupported,
         ["kubernetes.gateway.v1.BackendTLSPolicySpec.options"] = Unsupported,
-        ["kubernetes.gateway.v1.GatewayClassSpec.parametersRef"] = "settings for all Gateways of a class stand in a ConfigMap with the label gateway.istio.io/defaults-for-class",
+        ["kubernetes.gateway.v1.GatewayClassSpec.parametersRef"] =
+            "settings for all Gateways of a class stand in a ConfigMap with the label gateway.istio.io/defaults-for-class",
         ["kubernetes.gateway.v1.GatewayClassSpec.description"] = "it is for people",
         ["kubernetes.gateway.x.XBackendTrafficPolicySpec.RequestRate.interval"] = "Envoy's retry budget has no such window",
         ["kubernetes.gateway.x.XBackendSpec.type"] = Unsupported,
@@ -62,7 +64,8 @@ public static class IdleTable
         ["kubernetes.inference.v1.InferencePoolSpec.EndpointPickerRef.kind"] = OfPicker,
         ["kubernetes.inference.v1.InferencePoolSpec.EndpointPickerRef.port"] = OfPicker,
         ["kubernetes.inference.v1.InferencePoolSpec.EndpointPickerRef.failureMode"] = OfPicker,
-        ["kubernetes.multicluster.v1alpha1.ServiceImport.spec"] = "services of a set of clusters are told by ServiceEntries, or by remote clusters",
+        ["kubernetes.multicluster.v1alpha1.ServiceImport.spec"] =
+            "services of a set of clusters are told by ServiceEntries, or by remote clusters",
         ["kubernetes.networking.v1.IngressSpec.defaultBackend"] = "write a rule without a host",
         ["kubernetes.networking.v1.IngressBackend.resource"] = "a backend is a Service",
         ["kubernetes.networking.v1.IngressClassSpec.parameters"] = "",

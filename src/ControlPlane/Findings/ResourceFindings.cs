@@ -17,7 +17,8 @@ public sealed class ResourceFindings(string domain, string rootNamespace, Refusa
     private readonly ConditionalWeakTable<Resource, Diagnostic[]> _ofItself = [];
 
     /// <summary>What follows from what is written alone: conflicts, what is never reached, what changes nothing.</summary>
-    public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) => _conflicts.About(resource, view).Concat(OfItself(resource));
+    public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) =>
+        _conflicts.About(resource, view).Concat(OfItself(resource));
 
     /// <summary>What the author of a change is told of what it wrote, and of what anybody wrote that now names what is not there.</summary>
     /// <remarks>The latter as warnings: who applies an application in parts may well write the route before the service.</remarks>
@@ -29,7 +30,8 @@ public sealed class ResourceFindings(string domain, string rootNamespace, Refusa
         // In this order: what is asked for last is kept for the next change.
         Diagnostic[] broken = [.. _references.Newly(before, after)];
         IEnumerable<Diagnostic> missing = broken.Concat(written.SelectMany(resource => _references.About(resource, after))).Distinct();
-        return written.SelectMany(resource => AtOnce(resource, after)).Concat(missing.Select(static said => said with { Level = DiagnosticLevel.Warning }));
+        return written.SelectMany(resource => AtOnce(resource, after))
+            .Concat(missing.Select(static said => said with { Level = DiagnosticLevel.Warning }));
     }
 
     /// <summary>What its status says: all of that, and what of it no proxy would take.</summary>
@@ -44,8 +46,10 @@ public sealed class ResourceFindings(string domain, string rootNamespace, Refusa
     {
         Diagnostic[] found = [.. DeadRoutes.Of(resource)];
         if (found.Length == 0) return found;
-        HashSet<string> told = [.. Validator.Check(resource).Where(said => said.Code == ValidationCodes.Unreachable).Select(said => said.Path)];
-        return found.Where(dead => !told.Contains(dead.Path) && !told.Any(path => dead.Path.StartsWith(path + ".", StringComparison.Ordinal)));
+        HashSet<string> told = [.. Validator.Check(resource).Where(said => said.Code == ValidationCodes.Unreachable)
+            .Select(said => said.Path)];
+        return found.Where(dead => !told.Contains(dead.Path)
+            && !told.Any(path => dead.Path.StartsWith(path + ".", StringComparison.Ordinal)));
     }
 
     private static IEnumerable<Diagnostic> Idle(Resource resource) => IdleFields.Of(resource).Select(idle => new Diagnostic

@@ -28,10 +28,12 @@ public sealed class GrpcCall
     private bool _isStarted, _isEnded, _isInputOver;
     private GrpcEnding? _fault;
 
-    internal GrpcCall(Http2Connection connection, Http2Output output, int stream, List<(string Name, string Value)> fields, string peer, IReadOnlyList<string> names)
+    internal GrpcCall(Http2Connection connection, Http2Output output, int stream, List<(string Name, string Value)> fields, string peer,
+        IReadOnlyList<string> names)
     {
         (_connection, _output, _stream, Peer, ProvenNames) = (connection, output, stream, peer, names);
-        Headers = fields.GroupBy(field => field.Name).ToDictionary(group => group.Key, group => (IReadOnlyList<string>)[.. group.Select(field => field.Value)]);
+        Headers = fields.GroupBy(field => field.Name)
+            .ToDictionary(group => group.Key, group => (IReadOnlyList<string>)[.. group.Select(field => field.Value)]);
     }
 
     /// <summary>What is called: /SERVICE/METHOD.</summary>
@@ -70,18 +72,20 @@ public sealed class GrpcCall
     /// <param name="parser">Of its type.</param>
     /// <param name="bytesMax">Longest that is accepted.</param>
     /// <param name="cancel">Ends the wait.</param>
-    public ValueTask<GrpcRead<T>> ReadAsync<T>(MessageParser<T> parser, int bytesMax, CancellationToken cancel) where T : class, IMessage<T> => ReadAsync(
-        message =>
-        {
-            using (message) return parser.ParseFrom(message.Bytes.Span);
-        }, typeof(T).Name, bytesMax, cancel);
+    public ValueTask<GrpcRead<T>> ReadAsync<T>(MessageParser<T> parser, int bytesMax, CancellationToken cancel)
+        where T : class, IMessage<T> => ReadAsync(
+            message =>
+            {
+                using (message) return parser.ParseFrom(message.Bytes.Span);
+            }, typeof(T).Name, bytesMax, cancel);
 
     /// <summary>Reads the next message.</summary>
     /// <param name="read">Makes something of the bytes, which are its own from then on.</param>
     /// <param name="type">What they are to be.</param>
     /// <param name="bytesMax">Longest that is accepted.</param>
     /// <param name="cancel">Ends the wait.</param>
-    internal async ValueTask<GrpcRead<T>> ReadAsync<T>(Func<BorrowedMessage, T> read, string type, int bytesMax, CancellationToken cancel) where T : class
+    internal async ValueTask<GrpcRead<T>> ReadAsync<T>(Func<BorrowedMessage, T> read, string type, int bytesMax, CancellationToken cancel)
+        where T : class
     {
         if (!await _arrived.Reader.WaitToReadAsync(cancel) || !_arrived.Reader.TryRead(out BorrowedMessage message))
         {
@@ -129,7 +133,8 @@ public sealed class GrpcCall
         Add(trailers, "grpc-status", ((int)ending.Status).ToString(System.Globalization.CultureInfo.InvariantCulture));
         if (!string.IsNullOrEmpty(ending.Message)) Add(trailers, "grpc-message", GrpcMessageText.Encode(ending.Message));
         byte[] block = [.. trailers];
-        _output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, _stream, block.AsSpan(0, Math.Min(block.Length, Http2Frames.PayloadMax)));
+        _output.Post(Http2FrameType.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, _stream,
+            block.AsSpan(0, Math.Min(block.Length, Http2Frames.PayloadMax)));
         // The rest of a request that is answered is not wanted (RFC 9113 8.1).
         if (!_isInputOver) _output.Post(Http2FrameType.Reset, _stream, (int)Http2Error.None);
     }
@@ -236,7 +241,8 @@ public sealed class GrpcCall
 
     private void Taken(int bytes)
     {
-        if (Interlocked.Add(ref _unread, -bytes) <= UnreadBytesMax && Interlocked.Exchange(ref _held, 0) is > 0 and var later) GiveBack(later);
+        if (Interlocked.Add(ref _unread, -bytes) <= UnreadBytesMax && Interlocked.Exchange(ref _held, 0) is > 0 and var later)
+            GiveBack(later);
     }
 
     private void GiveBack(int bytes)

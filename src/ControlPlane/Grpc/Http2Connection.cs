@@ -42,7 +42,8 @@ internal sealed class Http2Connection : IAsyncDisposable
         (_connection, _serve) = (connection, serve);
         ProvenNames? proven = connection.Features.Get<ProvenNames>();
         _names = proven?.Uris ?? [];
-        _peer = connection.RemoteEndPoint is IPEndPoint at ? new IPEndPoint(at.Address.IsIPv4MappedToIPv6 ? at.Address.MapToIPv4() : at.Address, at.Port).ToString() : "unix";
+        _peer = connection.RemoteEndPoint is IPEndPoint at
+            ? new IPEndPoint(at.Address.IsIPv4MappedToIPv6 ? at.Address.MapToIPv4() : at.Address, at.Port).ToString() : "unix";
         // Clear text goes to the socket itself: the pipe in front of it would copy once more.
         Socket? socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
         LimitUnsent(socket);
@@ -98,7 +99,8 @@ internal sealed class Http2Connection : IAsyncDisposable
                 _crowded = null;
             }
         }
-        catch (Exception gone) when (gone is OperationCanceledException or IOException or SocketException or ConnectionResetException or ObjectDisposedException)
+        catch (Exception gone) when (gone is OperationCanceledException or IOException or SocketException or ConnectionResetException
+            or ObjectDisposedException)
         {
             // The peer left; its calls are cut.
         }
@@ -123,7 +125,8 @@ internal sealed class Http2Connection : IAsyncDisposable
             if (length > Http2Frames.PayloadMax) return Http2Error.FrameSize;
             if (buffer.Length < head.Length + length) break;
             ReadOnlySequence<byte> payload = buffer.Slice(head.Length, length);
-            Http2Error error = Take((Http2FrameType)head[3], head[4], BinaryPrimitives.ReadInt32BigEndian(head[5..]) & int.MaxValue, payload);
+            Http2Error error = Take((Http2FrameType)head[3], head[4], BinaryPrimitives.ReadInt32BigEndian(head[5..]) & int.MaxValue,
+                payload);
             if (error != Http2Error.None) return error;
             buffer = buffer.Slice(head.Length + length);
         }
@@ -222,7 +225,8 @@ internal sealed class Http2Connection : IAsyncDisposable
         if (payload.Length % 6 != 0) return Http2Error.FrameSize;
         for (; !payload.IsEmpty; payload = payload[6..])
         {
-            // SETTINGS_INITIAL_WINDOW_SIZE, which changes the windows of open calls, too (RFC 9113 6.9.2). Frames and tables stay as small as they are at first.
+            // SETTINGS_INITIAL_WINDOW_SIZE, which changes the windows of open calls, too (RFC 9113 6.9.2). Frames and tables stay as small
+            // as they are at first.
             if (BinaryPrimitives.ReadUInt16BigEndian(payload) != 4) continue;
             uint window = BinaryPrimitives.ReadUInt32BigEndian(payload[2..]);
             if (window > int.MaxValue) return Http2Error.FlowControl;
@@ -385,10 +389,12 @@ internal sealed class Http2Connection : IAsyncDisposable
         Abort();
     }
 
-    // The kernel would take megabytes for each peer that reads slowly: memory that is copied into once and cold when its turn comes. What is not under way waits here, where it is shared.
+    // The kernel would take megabytes for each peer that reads slowly: memory that is copied into once and cold when its turn comes. What
+    // is not under way waits here, where it is shared.
     private static void LimitUnsent(Socket? socket)
     {
-        if (OperatingSystem.IsLinux() && socket?.ProtocolType == ProtocolType.Tcp) socket.SetRawSocketOption(TcpLevel, TcpUnsentBytesMax, BitConverter.GetBytes(UnsentBytesMax));
+        if (OperatingSystem.IsLinux() && socket?.ProtocolType == ProtocolType.Tcp)
+            socket.SetRawSocketOption(TcpLevel, TcpUnsentBytesMax, BitConverter.GetBytes(UnsentBytesMax));
     }
 
     private static async ValueTask SocketAsync(Socket socket, ReadOnlyMemory<byte> bytes)

@@ -133,7 +133,8 @@ internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Ac
             await send(bytes);
             return true;
         }
-        catch (Exception gone) when (gone is IOException or SocketException or ObjectDisposedException or OperationCanceledException or InvalidOperationException)
+        catch (Exception gone) when (gone is IOException or SocketException or ObjectDisposedException or OperationCanceledException
+            or InvalidOperationException)
         {
             lock (_gate) Break();
             return false;

@@ -18,7 +18,8 @@ internal readonly record struct BorrowedMessage(byte[] Memory, int Length, Messa
     }
 }
 
-/// <summary>Cuts what arrives on a call into messages. Between two messages it holds no memory: a proxy that told all it has, once, keeps none of it here.</summary>
+/// <summary>Cuts what arrives on a call into messages. Between two messages it holds no memory: a proxy that told all it has, once, keeps
+/// none of it here.</summary>
 /// <param name="messageBytesMax">The longest message accepted.</param>
 internal sealed class IncomingMessages(int messageBytesMax)
 {

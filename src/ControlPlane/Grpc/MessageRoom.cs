@@ -4,8 +4,8 @@ namespace Lateen.ControlPlane.Grpc;
 
 /// <summary>Room for long messages on their way in: few have it at a time, over all connections.</summary>
 /// <remarks>
-/// A thousand proxies that come back at once tell all that they hold. Whoever has no room is not read from: what it says waits in its own memory and in the kernel's. Nobody keeps room for
-/// long: who has it and says nothing loses it to the next, and goes on without.
+/// A thousand proxies that come back at once tell all that they hold. Whoever has no room is not read from: what it says waits in its own
+/// memory and in the kernel's. Nobody keeps room for long: who has it and says nothing loses it to the next, and goes on without.
 /// </remarks>
 /// <param name="count">How many have room.</param>
 /// <param name="longest">How long one keeps it while others wait.</param>

@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace Lateen.ControlPlane.Hosting;
 
 /// <summary>Who answers which path on the two HTTP addresses.</summary>
-public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, DebugAccess access, CitadelMetrics citadel, CallMetrics calls, TimeProvider time)
+public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, DebugAccess access, CitadelMetrics citadel, CallMetrics calls,
+    TimeProvider time)
 {
     private readonly DebugDoor _debug = new(writer, access);
 

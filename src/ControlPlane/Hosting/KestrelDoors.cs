@@ -17,13 +17,15 @@ namespace Lateen.ControlPlane.Hosting;
 /// <param name="Protocols">What is spoken there.</param>
 /// <param name="Answer">Serves one request; null where <see cref="Calls"/> does.</param>
 /// <param name="Security">Shakes hands with whoever connects; null for clear text.</param>
-public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols, RequestDelegate? Answer, SecureConnections? Security = null)
+public sealed record Door(string Flag, EndPoint Address, HttpProtocols Protocols, RequestDelegate? Answer,
+    SecureConnections? Security = null)
 {
     /// <summary>Serves calls instead, where only gRPC is spoken.</summary>
     public Func<GrpcCall, Task>? Calls { get; init; }
 
     /// <summary>A door where only gRPC is spoken.</summary>
-    public static Door OfCalls(string flag, EndPoint address, Func<GrpcCall, Task> answer, SecureConnections? security = null) => new(flag, address, HttpProtocols.Http2, null, security) { Calls = answer };
+    public static Door OfCalls(string flag, EndPoint address, Func<GrpcCall, Task> answer, SecureConnections? security = null) =>
+        new(flag, address, HttpProtocols.Http2, null, security) { Calls = answer };
 }
 
 /// <summary>Kestrel without a web host round it: listening addresses, each with one function that serves its requests.</summary>
@@ -77,7 +79,8 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
             listen.Use(next => connection =>
             {
                 connection.Features.Set(door);
-                ConnectionDelegate serve = door.Calls is { } calls ? inside => Http2Connection.ServeAsync(inside, calls, TimeProvider.System) : next;
+                ConnectionDelegate serve = door.Calls is { } calls
+                    ? inside => Http2Connection.ServeAsync(inside, calls, TimeProvider.System) : next;
                 return door.Security is { } security ? security.ServeAsync(connection, serve) : serve(connection);
             });
             listening = listen;
@@ -98,7 +101,8 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
     }
 
     // Calls are read from as there is room for what they say; what is read ahead of that would lie in memory for each connection.
-    private static SocketTransportOptions TransportOf(Door door) => door.Calls is null ? new() : new() { MaxReadBufferSize = ReadAheadBytes };
+    private static SocketTransportOptions TransportOf(Door door) =>
+        door.Calls is null ? new() : new() { MaxReadBufferSize = ReadAheadBytes };
 
     // An xDS stream is idle for hours: Kestrel's minimum data rates would reset it, and a size limit of the whole request would end it.
     private static void Limit(KestrelServerLimits limits)
@@ -111,5 +115,6 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
         limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
     }
 
-    private static string Reason(IOException refused) => refused.InnerException is AddressInUseException ? "another process listens there" : refused.Message;
+    private static string Reason(IOException refused) =>
+        refused.InnerException is AddressInUseException ? "another process listens there" : refused.Message;
 }

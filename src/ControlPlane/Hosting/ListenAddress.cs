@@ -11,7 +11,8 @@ public static class ListenAddress
     public static IPEndPoint? Parse(string text)
     {
         int colon = text.LastIndexOf(':');
-        if (colon < 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port)) return null;
+        if (colon < 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+            return null;
         string host = text[..colon].Trim('[', ']');
         if (host.Length == 0) return new(IPAddress.IPv6Any, port);
         if (host == "localhost") return new(IPAddress.Loopback, port);

@@ -11,7 +11,8 @@ namespace Lateen.ControlPlane.Hosting;
 /// <param name="SecureGrpc">xDS and certificates over TLS.</param>
 /// <param name="Monitoring">Metrics and version.</param>
 /// <param name="Webhooks">What an API server calls; null where there is none.</param>
-public sealed record DoorAnswers(RequestDelegate Http, Func<GrpcCall, Task> Grpc, Func<GrpcCall, Task> SecureGrpc, RequestDelegate Monitoring, Webhooks? Webhooks = null);
+public sealed record DoorAnswers(RequestDelegate Http, Func<GrpcCall, Task> Grpc, Func<GrpcCall, Task> SecureGrpc,
+    RequestDelegate Monitoring, Webhooks? Webhooks = null);
 
 /// <summary>The door of an API server.</summary>
 /// <param name="Answer">Serves one request.</param>
@@ -33,20 +34,26 @@ public sealed class ProcessHost : IAsyncDisposable
     /// <summary>Opens every port.</summary>
     /// <returns>Where they are, ports chosen.</returns>
     /// <exception cref="IOException">One cannot be opened; the message names it.</exception>
-    public async Task<ControlPlaneAddress> OpenAsync(ControlPlaneOptions options, DoorAnswers answers, SecureConnections security, string token, CancellationToken cancel)
+    public async Task<ControlPlaneAddress> OpenAsync(ControlPlaneOptions options, DoorAnswers answers, SecureConnections security,
+        string token, CancellationToken cancel)
     {
         var wanted = new List<Door>
         {
             new("--http-addr", Endpoint("--http-addr", options.HttpAddress), HttpProtocols.Http1AndHttp2, answers.Http),
             Door.OfCalls("--grpc-addr", Endpoint("--grpc-addr", options.GrpcAddress), answers.Grpc),
             Door.OfCalls("--secure-grpc-addr", Endpoint("--secure-grpc-addr", options.SecureGrpcAddress), answers.SecureGrpc, security),
-            new("--monitoring-addr", Endpoint("--monitoring-addr", options.MonitoringAddress), HttpProtocols.Http1AndHttp2, answers.Monitoring),
+            new("--monitoring-addr", Endpoint("--monitoring-addr", options.MonitoringAddress), HttpProtocols.Http1AndHttp2,
+                answers.Monitoring),
         };
-        if (answers.Webhooks is { } webhooks) wanted.Add(new("--https-addr", Endpoint("--https-addr", options.HttpsAddress), HttpProtocols.Http1, webhooks.Answer, webhooks.Security));
+        if (answers.Webhooks is { } webhooks)
+            wanted.Add(new("--https-addr", Endpoint("--https-addr", options.HttpsAddress), HttpProtocols.Http1, webhooks.Answer,
+                webhooks.Security));
         if (options.GrpcSocket is { } path) wanted.Add(Door.OfCalls("--grpc-socket", Fresh(path), answers.Grpc));
-        if (options.SecureGrpcSocket is { } secure) wanted.Add(Door.OfCalls("--secure-grpc-socket", Fresh(secure), answers.SecureGrpc, security));
+        if (options.SecureGrpcSocket is { } secure)
+            wanted.Add(Door.OfCalls("--secure-grpc-socket", Fresh(secure), answers.SecureGrpc, security));
         IReadOnlyList<EndPoint> bound = await _doors.OpenAsync(wanted, cancel);
-        return new ControlPlaneAddress(Reachable(bound[0]), Reachable(bound[1]), Reachable(bound[2]), Reachable(bound[3]), token, Environment.ProcessId) { Https = answers.Webhooks is null ? null : Reachable(bound[4]) };
+        return new ControlPlaneAddress(Reachable(bound[0]), Reachable(bound[1]), Reachable(bound[2]), Reachable(bound[3]), token,
+            Environment.ProcessId) { Https = answers.Webhooks is null ? null : Reachable(bound[4]) };
     }
 
     /// <inheritdoc />
@@ -63,7 +70,8 @@ public sealed class ProcessHost : IAsyncDisposable
     }
 
     private static IPEndPoint Endpoint(string flag, string text) =>
-        ListenAddress.Parse(text) ?? throw new IOException($"{flag} {text} is not an address: write [host]:port, as in :8080 or 127.0.0.1:8080");
+        ListenAddress.Parse(text)
+            ?? throw new IOException($"{flag} {text} is not an address: write [host]:port, as in :8080 or 127.0.0.1:8080");
 
     private static string Reachable(EndPoint bound) => ListenAddress.ForThisMachine((IPEndPoint)bound);
 }

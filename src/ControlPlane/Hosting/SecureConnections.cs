@@ -11,12 +11,14 @@ namespace Lateen.ControlPlane.Hosting;
 public sealed record ProvenNames(IReadOnlyList<string> Uris);
 
 /// <summary>
-/// TLS of accepted connections: our serving certificate, and the client's where it shows one. A certificate that does not hold ends the handshake; none at all is for the
-/// called service to judge. Kestrel's own TLS needs a service container, which this program does not have.
+/// TLS of accepted connections: our serving certificate, and the client's where it shows one. A certificate that does not hold ends the
+/// handshake; none at all is for the called service to judge. Kestrel's own TLS needs a service container, which this program does not
+/// have.
 /// </summary>
 /// <param name="authority">Serves certificates, and says whom to trust; both as they are when a connection comes.</param>
 /// <param name="time">The clock that certificates are judged by.</param>
-/// <param name="ofWorkloads">Clients are workloads, which speak HTTP/2 and may show certificates of this authority; else API servers, which speak HTTP/1.1 and are asked for none: theirs come from elsewhere.</param>
+/// <param name="ofWorkloads">Clients are workloads, which speak HTTP/2 and may show certificates of this authority; else API servers, which
+/// speak HTTP/1.1 and are asked for none: theirs come from elsewhere.</param>
 public sealed class SecureConnections(Certificates.ServingCertificates authority, TimeProvider time, bool ofWorkloads = true)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -67,7 +69,8 @@ public sealed class SecureConnections(Certificates.ServingCertificates authority
     };
 
     private bool IsGood(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors) =>
-        certificate is not X509Certificate2 shown || PeerCertificates.Problem(shown, chain?.ChainPolicy.ExtraStore ?? [], authority.Bundle, time.GetUtcNow()) is null;
+        certificate is not X509Certificate2 shown
+            || PeerCertificates.Problem(shown, chain?.ChainPolicy.ExtraStore ?? [], authority.Bundle, time.GetUtcNow()) is null;
 
     private sealed record Pipes(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
@@ -88,11 +91,13 @@ public sealed class SecureConnections(Certificates.ServingCertificates authority
 
         public override int Read(byte[] buffer, int offset, int count) => _input.Read(buffer, offset, count);
 
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _input.ReadAsync(buffer, cancellationToken);
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            _input.ReadAsync(buffer, cancellationToken);
 
         public override void Write(byte[] buffer, int offset, int count) => _output.Write(buffer, offset, count);
 
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => _output.WriteAsync(buffer, cancellationToken);
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+            _output.WriteAsync(buffer, cancellationToken);
 
         public override void Flush() => _output.Flush();
 

@@ -4,15 +4,18 @@ using System.Threading.Channels;
 
 namespace Lateen.ControlPlane.Hosting;
 
-/// <summary>The one writer of a <see cref="ControlLoop"/>: runs what is posted to it in order, and advances time when something is due.</summary>
-/// <remarks>The queue is bounded; whoever posts into a full one waits, which is how a storm of requests slows its senders and not the mesh.</remarks>
+/// <summary>The one writer of a <see cref="ControlLoop"/>: runs what is posted to it in order, and advances time when something is
+/// due.</summary>
+/// <remarks>The queue is bounded; whoever posts into a full one waits, which is how a storm of requests slows its senders and not the
+/// mesh.</remarks>
 public sealed class WriterLoop : IAsyncDisposable
 {
     private const int WaitingMax = 4096;
 
     // After so many requests the loop looks at the time, however many are waiting.
     private const int BatchMax = 256;
-    private readonly Channel<Action> _mailbox = Channel.CreateBounded<Action>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
+    private readonly Channel<Action> _mailbox =
+        Channel.CreateBounded<Action>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
     private readonly ControlLoop _loop;
     private readonly TimeProvider _time;
     private readonly ITimer _alarm;
@@ -40,7 +43,8 @@ public sealed class WriterLoop : IAsyncDisposable
     }
 
     /// <summary>Runs <paramref name="work"/> on the loop, some time soon.</summary>
-    public ValueTask PostAsync(Action<ControlLoop, DateTimeOffset> work, CancellationToken cancel = default) => _mailbox.Writer.WriteAsync(() => Contained(work), cancel);
+    public ValueTask PostAsync(Action<ControlLoop, DateTimeOffset> work, CancellationToken cancel = default) =>
+        _mailbox.Writer.WriteAsync(() => Contained(work), cancel);
 
     /// <summary>Lets the loop look whether something changed; from any thread, never waits. A full queue is about to look anyway.</summary>
     public void Poke() => _mailbox.Writer.TryWrite(static () => { });
@@ -66,7 +70,8 @@ public sealed class WriterLoop : IAsyncDisposable
         }
     }
 
-    // A fault of ours in one request ends that request. The loop goes on: a debug page that stumbles must not cost a thousand proxies their control plane.
+    // A fault of ours in one request ends that request. The loop goes on: a debug page that stumbles must not cost a thousand proxies their
+    // control plane.
     private void Contained(Action<ControlLoop, DateTimeOffset> work)
     {
         try

@@ -30,7 +30,8 @@ public static class InjectionReviews
     /// <param name="path">The path that it was sent to, which may tell variables of the proxy.</param>
     /// <param name="mesh">The mesh that injects.</param>
     /// <param name="annotationsOf">Annotations of a namespace, where its platform gives users.</param>
-    public static (string Body, InjectionOutcome Outcome) Answer(string body, string path, MeshInjection mesh, Func<string, IReadOnlyDictionary<string, string>>? annotationsOf = null)
+    public static (string Body, InjectionOutcome Outcome) Answer(string body, string path, MeshInjection mesh,
+        Func<string, IReadOnlyDictionary<string, string>>? annotationsOf = null)
     {
         JsonObject? review = null;
         try
@@ -48,7 +49,8 @@ public static class InjectionReviews
         // What the API server keeps of it is nothing to an injector, and can be long.
         metadata.Remove("managedFields");
         string ns = metadata["namespace"]?.ToString() is { Length: > 0 } own ? own : request["namespace"]?.ToString() ?? "";
-        if (!InjectionDecision.IsRequired(mesh.Config.Policy, mesh.Config.Never, mesh.Config.Always, pod, ns)) return (Written(review, Response(review, true)), InjectionOutcome.Skipped);
+        if (!InjectionDecision.IsRequired(mesh.Config.Policy, mesh.Config.Never, mesh.Config.Always, pod, ns))
+            return (Written(review, Response(review, true)), InjectionOutcome.Skipped);
         if (metadata["namespace"] is null) metadata["namespace"] = ns;
         InjectionResult result = mesh.Inject(pod, WorkloadOwner.Of(pod), InjectionPath.Variables(path), annotationsOf?.Invoke(ns));
         if (result.Pod is not { } injected) return Refused(review, $"failed to run injection template: {result.Mistake}");
@@ -62,12 +64,15 @@ public static class InjectionReviews
     private static JsonArray Patch(JsonObject written, JsonObject injected)
     {
         var patch = new JsonArray();
-        if (written["metadata"] is not JsonObject) patch.Add(new JsonObject { ["op"] = "add", ["path"] = "/metadata", ["value"] = new JsonObject() });
+        if (written["metadata"] is not JsonObject)
+            patch.Add(new JsonObject { ["op"] = "add", ["path"] = "/metadata", ["value"] = new JsonObject() });
         foreach (string part in (string[])["annotations", "labels"])
         {
-            if (injected["metadata"]?[part] is { } now && !JsonNode.DeepEquals(written["metadata"]?[part], now)) patch.Add(new JsonObject { ["op"] = "add", ["path"] = "/metadata/" + part, ["value"] = now.DeepClone() });
+            if (injected["metadata"]?[part] is { } now && !JsonNode.DeepEquals(written["metadata"]?[part], now))
+                patch.Add(new JsonObject { ["op"] = "add", ["path"] = "/metadata/" + part, ["value"] = now.DeepClone() });
         }
-        if (!JsonNode.DeepEquals(written["spec"], injected["spec"])) patch.Add(new JsonObject { ["op"] = "add", ["path"] = "/spec", ["value"] = injected["spec"]?.DeepClone() });
+        if (!JsonNode.DeepEquals(written["spec"], injected["spec"]))
+            patch.Add(new JsonObject { ["op"] = "add", ["path"] = "/spec", ["value"] = injected["spec"]?.DeepClone() });
         return patch;
     }
 
@@ -78,8 +83,14 @@ public static class InjectionReviews
         return (Written(review, response), InjectionOutcome.Failed);
     }
 
-    private static JsonObject Response(JsonObject? review, bool isAllowed) => new() { ["uid"] = review?["request"]?["uid"]?.ToString() ?? "", ["allowed"] = isAllowed };
+    private static JsonObject Response(JsonObject? review, bool isAllowed) =>
+        new() { ["uid"] = review?["request"]?["uid"]?.ToString() ?? "", ["allowed"] = isAllowed };
 
     private static string Written(JsonObject? review, JsonObject response) =>
-        new JsonObject { ["kind"] = "AdmissionReview", ["apiVersion"] = review?["apiVersion"]?.ToString() ?? ApiVersion, ["response"] = response }.ToJsonString();
+        new JsonObject
+        {
+            ["kind"] = "AdmissionReview",
+            ["apiVersion"] = review?["apiVersion"]?.ToString() ?? ApiVersion,
+            ["response"] = response,
+        }.ToJsonString();
 }

@@ -7,7 +7,8 @@ using Lateen.Pilot.Meaning;
 
 namespace Lateen.ControlPlane.Injection;
 
-/// <summary>Where templates and settings of injection come from: the ConfigMap of every installation, else what the product brings. Kept as long as the ConfigMap is the same.</summary>
+/// <summary>Where templates and settings of injection come from: the ConfigMap of every installation, else what the product brings. Kept as
+/// long as the ConfigMap is the same.</summary>
 public sealed class InjectorConfigMap(string rootNamespace)
 {
     private const string Name = "istio-sidecar-injector";
@@ -23,7 +24,8 @@ public sealed class InjectorConfigMap(string rootNamespace)
     {
         Config = Config(view.Find(Kinds.ConfigMap, rootNamespace, Name)),
         Mesh = snapshot.Settings.Mesh,
-        NativeSidecars = MeshInjection.CanBeNative([.. view.All(Kinds.Node).Select(node => node.Spec.Status?.NodeInfo?.KubeletVersion ?? "")]),
+        NativeSidecars = MeshInjection.CanBeNative(
+            [.. view.All(Kinds.Node).Select(node => node.Spec.Status?.NodeInfo?.KubeletVersion ?? "")]),
     };
 
     private InjectionConfig Config(Resource<ConfigMap>? map)
@@ -31,7 +33,8 @@ public sealed class InjectorConfigMap(string rootNamespace)
         lock (_gate)
         {
             if (_read is not null && ReferenceEquals(map, _readFrom)) return _read;
-            _read = map is null ? BuiltInInjection.With([]) : InjectionConfig.Read(map.Spec.Data.GetValueOrDefault("config", ""), map.Spec.Data.GetValueOrDefault("values", "{}"));
+            _read = map is null ? BuiltInInjection.With([])
+                : InjectionConfig.Read(map.Spec.Data.GetValueOrDefault("config", ""), map.Spec.Data.GetValueOrDefault("values", "{}"));
             _readFrom = map;
             return _read;
         }

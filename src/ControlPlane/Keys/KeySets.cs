@@ -1,11 +1,12 @@
-// Keys: the JSON web keys of token issuers, which istiod fetches for its proxies: a proxy gets them written into its configuration and needs no way to the issuer. `KeySets` knows
-// which are wanted, which are there and when each is asked for again; `KeyFetcher` is the edge that speaks HTTP. The loop alone drives the first, and posts of the second come in
-// through it.
+// Keys: the JSON web keys of token issuers, which istiod fetches for its proxies: a proxy gets them written into its configuration and
+// needs no way to the issuer. `KeySets` knows which are wanted, which are there and when each is asked for again; `KeyFetcher` is the edge
+// that speaks HTTP. The loop alone drives the first, and posts of the second come in through it.
 //
-// Keys that cannot be had are replaced by ones whose private half nobody has (`UnfetchedKeys`): every token is refused, none is let through. Keys that were had once stay when their
-// issuer cannot be reached any more.
+// Keys that cannot be had are replaced by ones whose private half nobody has (`UnfetchedKeys`): every token is refused, none is let
+// through. Keys that were had once stay when their issuer cannot be reached any more.
 //
-// Refused: fetching while a listener is generated, as istiod does: an issuer that is slow would hold up the configuration of the whole mesh.
+// Refused: fetching while a listener is generated, as istiod does: an issuer that is slow would hold up the configuration of the whole
+// mesh.
 using System.Collections.Frozen;
 using Istio.Security.V1Beta1;
 using Lateen.Config.Resources;
@@ -38,7 +39,8 @@ public sealed class KeySets(Action<KeySetRequest>? fetch)
     public bool AwaitsFirst => fetch is not null && _entries.Values.Any(entry => !entry.WasAnswered);
 
     /// <summary>When <see cref="Ask"/> has something to do; null for never.</summary>
-    public DateTimeOffset? DueAt => fetch is null ? null : _entries.Values.Where(entry => !entry.IsUnderWay).Min(entry => (DateTimeOffset?)entry.Due);
+    public DateTimeOffset? DueAt =>
+        fetch is null ? null : _entries.Values.Where(entry => !entry.IsUnderWay).Min(entry => (DateTimeOffset?)entry.Due);
 
     /// <summary>Notes which are wanted.</summary>
     public void Want(ResourceView view, DateTimeOffset now)
@@ -46,7 +48,8 @@ public sealed class KeySets(Action<KeySetRequest>? fetch)
         if (ReferenceEquals(view, _seen)) return;
         _seen = view;
         var wanted = new Dictionary<KeySetName, TimeSpan>();
-        foreach (JWTRule rule in view.All(Kinds.RequestAuthentication).SelectMany(policy => policy.Spec.JwtRules).Where(rule => rule.Jwks.Length == 0))
+        foreach (JWTRule rule in view.All(Kinds.RequestAuthentication).SelectMany(policy => policy.Spec.JwtRules)
+            .Where(rule => rule.Jwks.Length == 0))
             wanted[new KeySetName(rule.Issuer, rule.JwksUri)] = rule.Timeout?.ToTimeSpan() ?? DefaultTimeout;
         foreach (KeySetName gone in _entries.Keys.Except(wanted.Keys).ToList()) _entries.Remove(gone);
         foreach ((KeySetName name, TimeSpan timeout) in wanted)
@@ -92,7 +95,8 @@ public sealed class KeySets(Action<KeySetRequest>? fetch)
         return doubled < LastRetry ? doubled : LastRetry;
     }
 
-    private FrozenDictionary<KeySetName, string> Published() => _entries.Where(pair => pair.Value.Text is not null).ToFrozenDictionary(pair => pair.Key, pair => pair.Value.Text!);
+    private FrozenDictionary<KeySetName, string> Published() =>
+        _entries.Where(pair => pair.Value.Text is not null).ToFrozenDictionary(pair => pair.Key, pair => pair.Value.Text!);
 
     private sealed class Entry
     {

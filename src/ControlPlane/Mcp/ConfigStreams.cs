@@ -1,6 +1,6 @@
-// Mcp: configuration served over xDS to other control planes and tools (istiod's `api` generator, "MCP over xDS"). A stream is one whose node says GENERATOR
-// api; it asks for types by group/version/kind and gets all objects of each, again whenever one of them changed. It has nothing to do with proxies: no scope,
-// no session, no push order. The translation stands in Config/Sources/Discovery.
+// Mcp: configuration served over xDS to other control planes and tools (istiod's `api` generator, "MCP over xDS"). A stream is one whose
+// node says GENERATOR api; it asks for types by group/version/kind and gets all objects of each, again whenever one of them changed. It has
+// nothing to do with proxies: no scope, no session, no push order. The translation stands in Config/Sources/Discovery.
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
@@ -17,7 +17,8 @@ namespace Lateen.ControlPlane.Mcp;
 /// <summary>Serves configuration to who may have it: control planes by their proven identity, and programs of this machine.</summary>
 public sealed class ConfigStreams(ResourceStore store, string rootNamespace, int requestBytesMax)
 {
-    private static readonly GrpcEnding Stranger = new(GrpcStatus.Unauthenticated, "the api generator requires an authenticated control-plane identity");
+    private static readonly GrpcEnding Stranger =
+        new(GrpcStatus.Unauthenticated, "the api generator requires an authenticated control-plane identity");
 
     private sealed class Asked(ResourceKind? kind)
     {
@@ -27,14 +28,17 @@ public sealed class ConfigStreams(ResourceStore store, string rootNamespace, int
     }
 
     /// <summary>Whether the first request of a stream asks for configuration.</summary>
-    public static bool IsAsked(DiscoveryRequest first) => first.Node?.Metadata?.Fields.TryGetValue("GENERATOR", out Google.Protobuf.WellKnownTypes.Value? generator) == true && generator.StringValue == "api";
+    public static bool IsAsked(DiscoveryRequest first) =>
+        first.Node?.Metadata?.Fields.TryGetValue("GENERATOR", out Google.Protobuf.WellKnownTypes.Value? generator) == true
+            && generator.StringValue == "api";
 
     /// <summary>Serves one stream until it ends.</summary>
     /// <param name="call">The call, its headers sent.</param>
     /// <param name="first">Its first request.</param>
     /// <param name="identities">What the other side has proved; null on a door that asks nobody.</param>
     /// <param name="ended">The call is over.</param>
-    public async Task<GrpcEnding> ServeAsync(GrpcCall call, DiscoveryRequest first, IReadOnlyList<string>? identities, CancellationToken ended)
+    public async Task<GrpcEnding> ServeAsync(GrpcCall call, DiscoveryRequest first, IReadOnlyList<string>? identities,
+        CancellationToken ended)
     {
         if (!MayRead(call, identities)) return Stranger;
         Channel<DiscoveryRequest?> inbox = Channel.CreateBounded<DiscoveryRequest?>(64);
@@ -77,7 +81,8 @@ public sealed class ConfigStreams(ResourceStore store, string rootNamespace, int
     {
         try
         {
-            while ((await call.ReadAsync(DiscoveryRequest.Parser, requestBytesMax, ended)).Message is { } request) await inbox.WriteAsync(request, ended);
+            while ((await call.ReadAsync(DiscoveryRequest.Parser, requestBytesMax, ended)).Message is { } request)
+                await inbox.WriteAsync(request, ended);
         }
         catch (Exception gone) when (gone is OperationCanceledException or IOException)
         {
@@ -96,7 +101,8 @@ public sealed class ConfigStreams(ResourceStore store, string rootNamespace, int
         await SendAsync(call, request.TypeUrl, type, ended);
     }
 
-    private async Task PushAsync(GrpcCall call, Dictionary<string, Asked> asked, ConcurrentDictionary<ResourceKind, bool> changed, CancellationToken ended)
+    private async Task PushAsync(GrpcCall call, Dictionary<string, Asked> asked, ConcurrentDictionary<ResourceKind, bool> changed,
+        CancellationToken ended)
     {
         // Two versions of one kind may be asked for.
         HashSet<ResourceKind> now = [.. changed.Keys.Where(kind => changed.TryRemove(kind, out _))];
@@ -113,7 +119,9 @@ public sealed class ConfigStreams(ResourceStore store, string rootNamespace, int
         string version = view.Generation.ToString(CultureInfo.InvariantCulture);
         type.Nonce = $"{version}/{typeUrl}";
         var response = new DiscoveryResponse { TypeUrl = typeUrl, VersionInfo = version, Nonce = type.Nonce };
-        if (type.Kind is { } kind) response.Resources.Add(view.Untyped(kind).OrderBy(resource => resource.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Name, StringComparer.Ordinal).Select(CarriedResources.Of));
+        if (type.Kind is { } kind)
+            response.Resources.Add(view.Untyped(kind).OrderBy(resource => resource.Namespace, StringComparer.Ordinal)
+                .ThenBy(resource => resource.Name, StringComparer.Ordinal).Select(CarriedResources.Of));
         await call.WriteAsync(response, ended);
     }
 }

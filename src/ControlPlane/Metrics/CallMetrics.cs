@@ -3,7 +3,8 @@ using Lateen.Api.Grpc;
 
 namespace Lateen.ControlPlane.Metrics;
 
-/// <summary>Unary gRPC calls as Go's own server counts them: how many began, how they ended, how long they took. Written by any thread.</summary>
+/// <summary>Unary gRPC calls as Go's own server counts them: how many began, how they ended, how long they took. Written by any
+/// thread.</summary>
 public sealed class CallMetrics
 {
     private const string Kind = "unary";
@@ -12,9 +13,12 @@ public sealed class CallMetrics
     private static readonly double[] Bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
     private readonly Lock _writing = new();
-    private readonly CounterFamily _handled = new("grpc_server_handled_total", "Calls that ended, by status.", "grpc_code", "grpc_method", "grpc_service", "grpc_type");
-    private readonly HistogramFamily _took = new("grpc_server_handling_seconds", "Time until a call ended.", Bounds, "grpc_method", "grpc_service", "grpc_type");
-    private readonly CounterFamily _started = new("grpc_server_started_total", "Calls that began.", "grpc_method", "grpc_service", "grpc_type");
+    private readonly CounterFamily _handled =
+        new("grpc_server_handled_total", "Calls that ended, by status.", "grpc_code", "grpc_method", "grpc_service", "grpc_type");
+    private readonly HistogramFamily _took =
+        new("grpc_server_handling_seconds", "Time until a call ended.", Bounds, "grpc_method", "grpc_service", "grpc_type");
+    private readonly CounterFamily _started =
+        new("grpc_server_started_total", "Calls that began.", "grpc_method", "grpc_service", "grpc_type");
 
     /// <summary>A call began.</summary>
     /// <param name="path">/SERVICE/METHOD.</param>

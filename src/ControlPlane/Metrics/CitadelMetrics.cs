@@ -8,10 +8,13 @@ namespace Lateen.ControlPlane.Metrics;
 /// <summary>The metrics of the authority, under istiod's names.</summary>
 public sealed class CitadelMetrics(Authority authority, CertificateCounts counts, TimeProvider time)
 {
-    private readonly GaugeFamily _rootExpiry = new("citadel_server_root_cert_expiry_timestamp", "When the root certificate ends, in seconds since 1970.");
+    private readonly GaugeFamily _rootExpiry =
+        new("citadel_server_root_cert_expiry_timestamp", "When the root certificate ends, in seconds since 1970.");
     private readonly GaugeFamily _rootLeft = new("citadel_server_root_cert_expiry_seconds", "Seconds until the root certificate ends.");
-    private readonly GaugeFamily _chainExpiry = new("citadel_server_cert_chain_expiry_timestamp", "When the signing certificate ends, in seconds since 1970.");
-    private readonly GaugeFamily _chainLeft = new("citadel_server_cert_chain_expiry_seconds", "Seconds until the signing certificate ends.");
+    private readonly GaugeFamily _chainExpiry =
+        new("citadel_server_cert_chain_expiry_timestamp", "When the signing certificate ends, in seconds since 1970.");
+    private readonly GaugeFamily _chainLeft =
+        new("citadel_server_cert_chain_expiry_seconds", "Seconds until the signing certificate ends.");
 
     /// <summary>Everything in Prometheus' text form.</summary>
     public string Text()
@@ -28,7 +31,8 @@ public sealed class CitadelMetrics(Authority authority, CertificateCounts counts
         Set(_rootExpiry, _rootLeft, bundle.Roots[0]);
         Set(_chainExpiry, _chainLeft, bundle.Signer);
         var text = new StringBuilder();
-        foreach (MetricFamily family in (MetricFamily[])[failed, _chainLeft, _chainExpiry, asked, unsigned, _rootLeft, _rootExpiry, issued]) family.WriteTo(text);
+        foreach (MetricFamily family in (MetricFamily[])[failed, _chainLeft, _chainExpiry, asked, unsigned, _rootLeft, _rootExpiry, issued])
+            family.WriteTo(text);
         return text.ToString();
     }
 

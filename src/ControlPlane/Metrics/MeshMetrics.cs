@@ -16,9 +16,11 @@ public sealed class MeshMetrics
     private readonly GaugeFamily _pendingPod = new("pilot_k8s_endpoints_pending_pod", "Endpoints that wait for their pod.");
     private readonly GaugeFamily _notReady = new("pilot_endpoint_not_ready", "Endpoints that are not ready.");
     private readonly GaugeFamily _noInstances = new("pilot_eds_no_instances", "Ports of services without an endpoint.");
-    private readonly GaugeFamily _noNames = new("pilot_dns_cluster_without_endpoints", "Ports of services that are found by DNS, and name nobody to ask for.");
+    private readonly GaugeFamily _noNames =
+        new("pilot_dns_cluster_without_endpoints", "Ports of services that are found by DNS, and name nobody to ask for.");
     private readonly GaugeFamily _twiceHosts = new("pilot_vservice_dup_domain", "Hosts that more than one VirtualService routes.");
-    private readonly GaugeFamily _twiceSubsets = new("pilot_destrule_subsets", "Subsets that more than one DestinationRule of a host names.");
+    private readonly GaugeFamily _twiceSubsets =
+        new("pilot_destrule_subsets", "Subsets that more than one DestinationRule of a host names.");
     private readonly GaugeFamily _clusters = new("istiod_managed_clusters", "Clusters that are read, by kind.", "cluster_type");
     private MeshSnapshot? _counted;
 
@@ -33,7 +35,8 @@ public sealed class MeshMetrics
         _counted = snapshot;
         _clusters.Set(1, "local");
         _clusters.Set(remoteClusters, "remote");
-        foreach (MetricFamily family in (MetricFamily[])[_noPod, _clusters, _twiceSubsets, _noNames, _noInstances, _notReady, _pendingPod, _twiceHosts]) family.WriteTo(text);
+        foreach (MetricFamily family in (MetricFamily[])[_noPod, _clusters, _twiceSubsets, _noNames, _noInstances, _notReady, _pendingPod,
+            _twiceHosts]) family.WriteTo(text);
     }
 
     private void Count(MeshSnapshot snapshot, ResourceView view)
@@ -53,15 +56,18 @@ public sealed class MeshMetrics
         _notReady.Set(notReady);
         _noPod.Set(podless);
         _pendingPod.Set(podless);
-        _twiceHosts.Set(Repeated(view.All(Kinds.VirtualService).Where(service => service.Spec.Gateways.Count == 0 || service.Spec.Gateways.Contains(MeshGateway))
+        _twiceHosts.Set(Repeated(view.All(Kinds.VirtualService)
+            .Where(service => service.Spec.Gateways.Count == 0 || service.Spec.Gateways.Contains(MeshGateway))
             .SelectMany(service => service.Spec.Hosts.Select(host => Full(host, service.Namespace)).Distinct())));
-        _twiceSubsets.Set(view.All(Kinds.DestinationRule).GroupBy(rule => Full(rule.Spec.Host, rule.Namespace)).Sum(rules => Repeated(rules.SelectMany(Subsets))));
+        _twiceSubsets.Set(view.All(Kinds.DestinationRule).GroupBy(rule => Full(rule.Spec.Host, rule.Namespace))
+            .Sum(rules => Repeated(rules.SelectMany(Subsets))));
     }
 
     private static IEnumerable<string> Subsets(Resource<DestinationRule> rule) => rule.Spec.Subsets.Select(subset => subset.Name);
 
     private static int Podless(ResourceView view) => view.All(Kinds.EndpointSlice).Sum(slice => slice.Spec.Endpoints.Count(endpoint =>
-        endpoint.TargetRef is { Kind: "Pod" } pod && view.Find(Kinds.Pod, pod.Namespace.Length > 0 ? pod.Namespace : slice.Namespace, pod.Name) is null));
+        endpoint.TargetRef is { Kind: "Pod" } pod
+            && view.Find(Kinds.Pod, pod.Namespace.Length > 0 ? pod.Namespace : slice.Namespace, pod.Name) is null));
 
     private static int Repeated(IEnumerable<string> names) => names.GroupBy(name => name).Sum(group => group.Count() - 1);
 

@@ -1,5 +1,5 @@
-// Metrics: counts, gauges and histograms of the control plane, in the text form that Prometheus scrapes. Families, labels and buckets are those
-// of istiod, so that its dashboards and alerts read ours. Written by the control loop, read by it: no atomics, no locks.
+// Metrics: counts, gauges and histograms of the control plane, in the text form that Prometheus scrapes. Families, labels and buckets are
+// those of istiod, so that its dashboards and alerts read ours. Written by the control loop, read by it: no atomics, no locks.
 //
 // Refused: System.Diagnostics.Metrics with an exporter (another package, and names that have to be mapped back).
 using System.Globalization;
@@ -41,7 +41,8 @@ public abstract class MetricFamily(string name, string help, params string[] lab
         if (values.Length > 0 || bound is not null)
         {
             text.Append('{');
-            for (int i = 0; i < values.Length; i++) text.Append(i > 0 ? "," : "").Append(Labels[i]).Append("=\"").Append(Escaped(values[i])).Append('"');
+            for (int i = 0; i < values.Length; i++)
+                text.Append(i > 0 ? "," : "").Append(Labels[i]).Append("=\"").Append(Escaped(values[i])).Append('"');
             if (bound is not null) text.Append(values.Length > 0 ? "," : "").Append("le=\"").Append(bound).Append('"');
             text.Append('}');
         }
@@ -49,9 +50,11 @@ public abstract class MetricFamily(string name, string help, params string[] lab
     }
 
     /// <summary>A number as Prometheus reads it.</summary>
-    protected static string Number(double value) => double.IsPositiveInfinity(value) ? "+Inf" : value.ToString(CultureInfo.InvariantCulture);
+    protected static string Number(double value) =>
+        double.IsPositiveInfinity(value) ? "+Inf" : value.ToString(CultureInfo.InvariantCulture);
 
-    private static string Escaped(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    private static string Escaped(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal)
+        .Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 }
 
 /// <summary>Counters: they only rise.</summary>

@@ -21,7 +21,8 @@ public sealed class PilotMetrics
     private readonly CounterFamily _ldsReject = new("pilot_xds_lds_reject", "Listener responses that proxies refused.");
     private readonly CounterFamily _rdsReject = new("pilot_xds_rds_reject", "Route responses that proxies refused.");
     private readonly CounterFamily _faults = new("pilot_total_xds_internal_errors", "Faults of the control plane itself.");
-    private readonly CounterFamily _expired = new("pilot_xds_expired_nonce", "Answers to a response that was not the last one, by type.", "type");
+    private readonly CounterFamily _expired =
+        new("pilot_xds_expired_nonce", "Answers to a response that was not the last one, by type.", "type");
     private readonly GaugeFamily _connected = new("pilot_xds", "Proxies connected, by their version.", "version");
     private readonly HistogramFamily _size = new("pilot_xds_config_size_bytes", "Size of responses.", Bytes, "type");
     private readonly GaugeFamily _largest = new("pilot_xds_recv_max", "Largest request received, in bytes.");
@@ -29,12 +30,16 @@ public sealed class PilotMetrics
     private readonly CounterFamily _inbound = new("pilot_inbound_updates", "Changes taken in, by kind.", "type");
     private readonly HistogramFamily _compile = new("pilot_pushcontext_init_seconds", "Time to compile a snapshot.", ShortSeconds);
     private readonly HistogramFamily _debounce = new("pilot_debounce_time", "Time from the first change to its compilation.", Seconds);
-    private readonly HistogramFamily _convergence = new("pilot_proxy_convergence_time", "Time from a change to the moment a proxy was sent it and answered.", Seconds);
+    private readonly HistogramFamily _convergence =
+        new("pilot_proxy_convergence_time", "Time from a change to the moment a proxy was sent it and answered.", Seconds);
     private readonly GaugeFamily _services = new("pilot_services", "Services known.");
     private readonly GaugeFamily _virtualServices = new("pilot_virt_services", "VirtualServices known.");
-    private readonly CounterFamily _cfgEvents = new("pilot_k8s_cfg_events", "Resources of configuration that changed, by kind.", "event", "type");
-    private readonly CounterFamily _regEvents = new("pilot_k8s_reg_events", "Resources of the registry that changed, by kind.", "event", "type");
-    private readonly CounterFamily _untargeted = new("pilot_k8s_proxies_with_no_service_targets", "Proxies that came and are no service's.", "reason");
+    private readonly CounterFamily _cfgEvents =
+        new("pilot_k8s_cfg_events", "Resources of configuration that changed, by kind.", "event", "type");
+    private readonly CounterFamily _regEvents =
+        new("pilot_k8s_reg_events", "Resources of the registry that changed, by kind.", "event", "type");
+    private readonly CounterFamily _untargeted =
+        new("pilot_k8s_proxies_with_no_service_targets", "Proxies that came and are no service's.", "reason");
     private readonly HistogramFamily _pushTime = new("pilot_xds_push_time", "Time to make a response, by type.", Seconds, "type");
     private readonly GaugeFamily _build = new("istio_build", "Component and version.", "component", "tag");
     private readonly GaugeFamily _info = new("pilot_info", "Version of the control plane.", "version");
@@ -96,7 +101,12 @@ public sealed class PilotMetrics
     {
         if (kind.IsConfiguration) _cfgEvents.Add(1, action, kind.Name);
         else _regEvents.Add(1, action, kind.Name);
-        _inbound.Add(1, kind.Name switch { "EndpointSlice" or "Endpoints" => "eds", "Service" => action == "delete" ? "svcdelete" : "svc", _ => "config" });
+        _inbound.Add(1, kind.Name switch
+        {
+            "EndpointSlice" or "Endpoints" => "eds",
+            "Service" => action == "delete" ? "svcdelete" : "svc",
+            _ => "config",
+        });
     }
 
     /// <summary>A proxy came that runs beside no service's endpoint.</summary>
@@ -120,12 +130,14 @@ public sealed class PilotMetrics
     public string Text(AdsStreams streams, DateTimeOffset now)
     {
         _connected.Clear();
-        foreach (var group in streams.Open.GroupBy(stream => stream.Session.Node?.Metadata.IstioVersion ?? "")) _connected.Set(group.Count(), group.Key);
+        foreach (var group in streams.Open.GroupBy(stream => stream.Session.Node?.Metadata.IstioVersion ?? ""))
+            _connected.Set(group.Count(), group.Key);
         _uptime.Set((now - _started).TotalSeconds);
         var text = new StringBuilder(8192);
         MetricFamily[] families =
         [
-            _build, _uptime, _debounce, _inbound, _info, _cfgEvents, _convergence, _triggers, _compile, _services, _faults, _rejects, _virtualServices,
+            _build, _uptime, _debounce, _inbound, _info, _cfgEvents, _convergence, _triggers, _compile, _services, _faults, _rejects,
+            _virtualServices,
             _connected, _cdsReject, _size, _edsReject, _expired, _ldsReject, _pushes, _rdsReject, _largest,
             _regEvents, _untargeted, _pushTime,
         ];

@@ -9,9 +9,12 @@ public sealed class WebhookMetrics
 {
     private static readonly double[] Seconds = [0.1, 1];
 
-    private readonly CounterFamily _passed = new("galley_validation_passed", "Resources that were accepted.", "group", "version", "resource");
-    private readonly CounterFamily _failed = new("galley_validation_failed", "Resources that were refused.", "group", "version", "resource", "reason");
-    private readonly CounterFamily _unread = new("galley_validation_http_error", "Requests that were no reviews, by HTTP status.", "status");
+    private readonly CounterFamily _passed =
+        new("galley_validation_passed", "Resources that were accepted.", "group", "version", "resource");
+    private readonly CounterFamily _failed =
+        new("galley_validation_failed", "Resources that were refused.", "group", "version", "resource", "reason");
+    private readonly CounterFamily _unread =
+        new("galley_validation_http_error", "Requests that were no reviews, by HTTP status.", "status");
     private readonly CounterFamily _asked = new("sidecar_injection_requests_total", "Pods that were to be looked at.");
     private readonly CounterFamily _injected = new("sidecar_injection_success_total", "Pods that got a sidecar.");
     private readonly CounterFamily _notInjected = new("sidecar_injection_failure_total", "Pods that could not get one.");
@@ -41,6 +44,7 @@ public sealed class WebhookMetrics
     /// <summary>Appends everything in Prometheus' text form.</summary>
     public void WriteTo(StringBuilder text)
     {
-        foreach (MetricFamily family in (MetricFamily[])[_failed, _unread, _passed, _notInjected, _asked, _skipped, _injected, _took]) family.WriteTo(text);
+        foreach (MetricFamily family in (MetricFamily[])[_failed, _unread, _passed, _notInjected, _asked, _skipped, _injected, _took])
+            family.WriteTo(text);
     }
 }

@@ -10,10 +10,13 @@ using Microsoft.AspNetCore.Http;
 namespace Lateen.ControlPlane.Operator;
 
 /// <summary>The written configuration as the operator changes and asks for it. Driven by the control loop alone.</summary>
-public sealed class Configuration(ResourceStore store, PilotMetrics metrics, ResourceFindings findings, Func<IReadOnlyList<GatewayApiStatus>> statuses, bool isFromCluster = false)
+public sealed class Configuration(ResourceStore store, PilotMetrics metrics, ResourceFindings findings,
+    Func<IReadOnlyList<GatewayApiStatus>> statuses, bool isFromCluster = false)
 {
     // What an operator wrote here would be gone with the next word of the cluster, or, worse, stay beside it.
-    private static readonly No ClusterWrites = new(StatusCodes.Status409Conflict, "configuration comes from a Kubernetes cluster, which alone may change it", "Write it with kubectl, or ask with --dry-run what would happen.");
+    private static readonly No ClusterWrites =
+        new(StatusCodes.Status409Conflict, "configuration comes from a Kubernetes cluster, which alone may change it",
+            "Write it with kubectl, or ask with --dry-run what would happen.");
 
     private readonly Dictionary<ResourceKey, (long Revision, DateTimeOffset At)> _lastChange = LastChanges(store.Journal);
 
@@ -45,9 +48,12 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
         ApplyResult result = Applied(asked, out IReadOnlyList<Resource> resources, out DiagnosticBag found);
         if (result.Accepted && !asked.DryRun) Remember(result, now);
         foreach (Resource resource in resources) metrics.Webhooks.Validated(resource.Kind, result.Accepted);
-        ObjectOutcome[] outcomes = result.Accepted ? [.. resources.Select(resource => ObjectRows.Outcome(resource.Key, Outcome(resource.Key, before, result)))] : [];
-        IEnumerable<Diagnostic> said = asked.Observed ? [] : result.Accepted ? findings.OfChange(resources, before, result.View) : resources.SelectMany(resource => findings.AtOnce(resource, before));
-        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(said).Select(ObjectRows.Finding)]);
+        ObjectOutcome[] outcomes = result.Accepted
+            ? [.. resources.Select(resource => ObjectRows.Outcome(resource.Key, Outcome(resource.Key, before, result)))] : [];
+        IEnumerable<Diagnostic> said = asked.Observed ? [] : result.Accepted
+            ? findings.OfChange(resources, before, result.View) : resources.SelectMany(resource => findings.AtOnce(resource, before));
+        return new ChangeAnswer(result.Accepted, Revision, outcomes,
+            [.. found.Concat(result.Diagnostics).Concat(said).Select(ObjectRows.Finding)]);
     }
 
     /// <summary>Removes, all or nothing.</summary>
@@ -62,14 +68,18 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
             if (ObjectRows.KindOf(target.Kind, out No refusal) is not { } kind) return refusal;
             keys.Add(new ResourceKey(kind, kind.IsNamespaced ? asked.Namespace ?? "default" : "", target.Name));
         }
-        foreach (SourceText source in asked.Sources) keys.AddRange(Decoded(source, asked.Namespace, found).Select(resource => resource.Key));
+        foreach (SourceText source in asked.Sources)
+            keys.AddRange(Decoded(source, asked.Namespace, found).Select(resource => resource.Key));
         ResourceKey[] absent = asked.IgnoreNotFound ? [.. keys.Where(key => store.Current.Find(key) is null)] : [];
         var change = new ChangeSet { Delete = [.. keys.Except(absent)], Author = asked.Author ?? "", Reason = "delete" };
-        ApplyResult result = found.HasErrors ? new ApplyResult(false, store.Current, 0, [], []) : asked.DryRun ? store.Preview(change) : store.Apply(change);
+        ApplyResult result = found.HasErrors ? new ApplyResult(false, store.Current, 0, [], []) : asked.DryRun
+            ? store.Preview(change) : store.Apply(change);
         if (result.Accepted && !asked.DryRun) Remember(result, now);
-        ObjectOutcome[] outcomes = result.Accepted ? [.. keys.Select(key => ObjectRows.Outcome(key, absent.Contains(key) ? "not found" : "deleted"))] : [];
+        ObjectOutcome[] outcomes = result.Accepted
+            ? [.. keys.Select(key => ObjectRows.Outcome(key, absent.Contains(key) ? "not found" : "deleted"))] : [];
         IEnumerable<Diagnostic> said = result.Accepted ? findings.OfChange([], before, result.View) : [];
-        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. found.Concat(result.Diagnostics).Concat(said).Select(ObjectRows.Finding)]);
+        return new ChangeAnswer(result.Accepted, Revision, outcomes,
+            [.. found.Concat(result.Diagnostics).Concat(said).Select(ObjectRows.Finding)]);
     }
 
     /// <summary>Makes an earlier revision hold again; a negative number counts back from the newest.</summary>
@@ -82,21 +92,30 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
         ResourceView before = store.Current;
         ApplyResult result = store.Rollback(number, asked.Author ?? "");
         if (result.Accepted) Remember(result, now);
-        ObjectOutcome[] outcomes = [.. result.Changed.Select(key => ObjectRows.Outcome(key, result.View.Find(key) is null ? "deleted" : before.Find(key) is null ? "created" : "configured"))];
-        return new ChangeAnswer(result.Accepted, Revision, outcomes, [.. result.Diagnostics.Concat(findings.OfChange([], before, result.View)).Select(ObjectRows.Finding)]);
+        ObjectOutcome[] outcomes =
+            [.. result.Changed.Select(
+                key => ObjectRows.Outcome(key,
+                    result.View.Find(key) is null ? "deleted" : before.Find(key) is null ? "created" : "configured"))];
+        return new ChangeAnswer(result.Accepted, Revision, outcomes,
+            [.. result.Diagnostics.Concat(findings.OfChange([], before, result.View)).Select(ObjectRows.Finding)]);
     }
 
-    /// <summary>Resources of a kind (or "all"), of a namespace (or, null, of all), of a name (or, null, of any), with the labels of a selector.</summary>
+    /// <summary>Resources of a kind (or "all"), of a namespace (or, null, of all), of a name (or, null, of any), with the labels of a
+    /// selector.</summary>
     public Answer<ObjectList> Objects(string word, string? inNamespace, string? name, string? selector)
     {
         ResourceKind? kind = null;
         if (word != "all" && (kind = ObjectRows.KindOf(word, out No refusal)) is null) return refusal;
-        IEnumerable<Resource> found = (kind is null ? store.Current.Everything().Where(resource => resource.Kind.IsConfiguration) : store.Current.Untyped(kind))
-            .Where(resource => (inNamespace is null || !resource.Kind.IsNamespaced || resource.Namespace == inNamespace) && (name is null || resource.Name == name))
+        IEnumerable<Resource> found = (kind is null
+            ? store.Current.Everything().Where(resource => resource.Kind.IsConfiguration) : store.Current.Untyped(kind))
+            .Where(resource => (inNamespace is null || !resource.Kind.IsNamespaced || resource.Namespace == inNamespace)
+                && (name is null || resource.Name == name))
             .Where(resource => selector is null || ObjectRows.Matches(resource, selector))
-            .OrderBy(resource => resource.Kind.Name, StringComparer.Ordinal).ThenBy(resource => resource.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Name, StringComparer.Ordinal);
+            .OrderBy(resource => resource.Kind.Name, StringComparer.Ordinal).ThenBy(resource => resource.Namespace, StringComparer.Ordinal)
+            .ThenBy(resource => resource.Name, StringComparer.Ordinal);
         // Conditions of the Gateway API are those of the last snapshot; they are made anew for who asks, since endpoints count in them.
-        _conditions = statuses().ToDictionary(status => new ResourceKey(status.Kind, status.Namespace, status.Name), status => status.Content);
+        _conditions = statuses().ToDictionary(status => new ResourceKey(status.Kind, status.Namespace, status.Name),
+            status => status.Content);
         StoredObject[] rows = [.. found.Select(Row), .. HeldOnly(kind, inNamespace, name)];
         if (rows.Length == 0 && name is not null) return NotThere(kind!, inNamespace, name);
         return new ObjectList(Revision, rows);
@@ -112,8 +131,11 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
             if (ObjectRows.KindOf(word, out No refusal) is not { } kind) return refusal;
             only = new ResourceKey(kind, kind.IsNamespaced ? inNamespace ?? "default" : "", name);
         }
-        IEnumerable<Revision> revisions = journal.History([]).Where(revision => only is null || revision.Entries.Any(entry => entry.Key == only));
-        return new RevisionList([.. revisions.Take((int)Math.Clamp(most, 1, 10_000)).Select(revision => new RevisionRow(revision.Number, revision.Time, revision.Author, revision.Reason, Outcomes(revision.Entries)))]);
+        IEnumerable<Revision> revisions = journal.History([])
+            .Where(revision => only is null || revision.Entries.Any(entry => entry.Key == only));
+        return new RevisionList([.. revisions.Take((int)Math.Clamp(most, 1, 10_000))
+            .Select(revision => new RevisionRow(revision.Number, revision.Time, revision.Author, revision.Reason,
+                Outcomes(revision.Entries)))]);
     }
 
     /// <summary>What differs between two revisions.</summary>
@@ -123,7 +145,9 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
         (long first, long second) = (Absolute(from, journal), to is { } said ? Absolute(said, journal) : journal.LastNumber);
         if (first != 0 && !journal.Has(first)) return No.NotFound($"there is no revision {first}", "`lateen history` lists them.");
         if (second != 0 && !journal.Has(second)) return No.NotFound($"there is no revision {second}", "`lateen history` lists them.");
-        return new DiffAnswer(first, second, [.. journal.Diff(first, second, []).Select(entry => new ObjectDiff(ObjectRows.Name(entry.Key), entry.Key.Namespace, entry.Before, entry.After))]);
+        return new DiffAnswer(first, second,
+            [.. journal.Diff(first, second, [])
+                .Select(entry => new ObjectDiff(ObjectRows.Name(entry.Key), entry.Key.Namespace, entry.Before, entry.After))]);
     }
 
     /// <summary>What an apply would change.</summary>
@@ -131,8 +155,11 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
     {
         ResourceView before = store.Current;
         ApplyResult result = Applied(asked with { DryRun = true }, out _, out DiagnosticBag found);
-        if (!result.Accepted) return new No(StatusCodes.Status422UnprocessableEntity, string.Join("\n", found.Concat(result.Diagnostics).Where(diagnostic => diagnostic.IsError)), "Correct these first.");
-        return new DiffAnswer(Revision, -1, [.. result.Changed.Select(key => new ObjectDiff(ObjectRows.Name(key), key.Namespace, before.Find(key)?.ToText(), result.View.Find(key)?.ToText()))]);
+        if (!result.Accepted) return new No(StatusCodes.Status422UnprocessableEntity,
+            string.Join("\n", found.Concat(result.Diagnostics).Where(diagnostic => diagnostic.IsError)), "Correct these first.");
+        return new DiffAnswer(Revision, -1,
+            [.. result.Changed.Select(
+                key => new ObjectDiff(ObjectRows.Name(key), key.Namespace, before.Find(key)?.ToText(), result.View.Find(key)?.ToText()))]);
     }
 
     private ApplyResult Applied(ApplyRequest asked, out IReadOnlyList<Resource> resources, out DiagnosticBag found)
@@ -148,22 +175,29 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
 
     private static IReadOnlyList<Resource> Decoded(SourceText source, string? inNamespace, DiagnosticBag found)
     {
-        IReadOnlyList<Resource> resources = new ResourceDecoder(new DecoderOptions { DefaultNamespace = inNamespace ?? "default" }).Decode(source.Text, source.Name, found);
-        foreach (Resource other in resources.Where(resource => inNamespace is not null && resource.Kind.IsNamespaced && resource.Namespace != inNamespace))
-            found.Add(OperatorCodes.OtherNamespace, other.PositionOf("metadata.namespace"), "metadata.namespace", $"is \"{other.Namespace}\", but the command says \"{inNamespace}\"", resource: other.Key.ToString());
+        IReadOnlyList<Resource> resources =
+            new ResourceDecoder(new DecoderOptions { DefaultNamespace = inNamespace ?? "default" }).Decode(source.Text, source.Name, found);
+        foreach (Resource other in resources.Where(
+            resource => inNamespace is not null && resource.Kind.IsNamespaced && resource.Namespace != inNamespace))
+            found.Add(OperatorCodes.OtherNamespace, other.PositionOf("metadata.namespace"), "metadata.namespace",
+                $"is \"{other.Namespace}\", but the command says \"{inNamespace}\"", resource: other.Key.ToString());
         return resources;
     }
 
     // Held: the form that is not in force is what `get` must not hide.
     private IEnumerable<StoredObject> HeldOnly(ResourceKind? kind, string? inNamespace, string? name) => store.Current.Held
-        .Where(held => store.Current.Find(held.Key) is null && (kind is null || held.Key.Kind == kind) && (inNamespace is null || held.Key.Namespace == inNamespace) && (name is null || held.Key.Name == name))
+        .Where(held => store.Current.Find(held.Key) is null && (kind is null || held.Key.Kind == kind)
+            && (inNamespace is null || held.Key.Namespace == inNamespace) && (name is null || held.Key.Name == name))
         .Select(held => Row(held.Value.Resource));
 
     private StoredObject Row(Resource resource)
     {
-        (long revision, DateTimeOffset at) = _lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
-        IEnumerable<Diagnostic> found = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad) ? bad.Diagnostics : Validator.Check(resource);
-        return ObjectRows.Of(resource, revision, at, [.. found, .. findings.About(resource, store.Current)], _conditions.GetValueOrDefault(resource.Key));
+        (long revision, DateTimeOffset at) =
+            _lastChange.GetValueOrDefault(resource.Key, (0, resource.Metadata.CreationTime ?? DateTimeOffset.UnixEpoch));
+        IEnumerable<Diagnostic> found = store.Current.Held.TryGetValue(resource.Key, out HeldResource? bad)
+            ? bad.Diagnostics : Validator.Check(resource);
+        return ObjectRows.Of(resource, revision, at, [.. found, .. findings.About(resource, store.Current)],
+            _conditions.GetValueOrDefault(resource.Key));
     }
 
     private static string Outcome(ResourceKey key, ResourceView before, ApplyResult result) =>
@@ -176,9 +210,12 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
     {
         Resource[] same = [.. store.Current.Untyped(kind)];
         Resource? elsewhere = same.FirstOrDefault(resource => resource.Name == name);
-        string? nearest = Suggestions.Nearest(name, same.Where(resource => inNamespace is null || resource.Namespace == inNamespace).Select(resource => resource.Name));
+        string? nearest = Suggestions.Nearest(name,
+            same.Where(resource => inNamespace is null || resource.Namespace == inNamespace).Select(resource => resource.Name));
         string where = inNamespace is null || !kind.IsNamespaced ? "" : $" in namespace {inNamespace}";
-        return No.NotFound($"there is no {kind.Name} \"{name}\"{where}", elsewhere is not null ? $"There is one in namespace {elsewhere.Namespace}: add -n {elsewhere.Namespace}." : nearest is not null ? $"Did you mean \"{nearest}\"?" : null);
+        return No.NotFound($"there is no {kind.Name} \"{name}\"{where}",
+            elsewhere is not null ? $"There is one in namespace {elsewhere.Namespace}: add -n {elsewhere.Namespace}." : nearest is not null
+                ? $"Did you mean \"{nearest}\"?" : null);
     }
 
     private void Remember(ApplyResult result, DateTimeOffset now)

@@ -1,5 +1,6 @@
-// Operator: the API behind the operator's verbs and the console, under /lateen/v1/ on the HTTP address. JSON in and out; every answer that says
-// no is a Refusal with what to do. It decodes nothing and decides nothing itself: it carries requests to the ControlLoop and prints what it says.
+// Operator: the API behind the operator's verbs and the console, under /lateen/v1/ on the HTTP address. JSON in and out; every answer that
+// says no is a Refusal with what to do. It decodes nothing and decides nothing itself: it carries requests to the ControlLoop and prints
+// what it says.
 //
 // Refused: speaking the Kubernetes API here (a large promise kept badly); gRPC (curl and browsers are users, too).
 using System.Text.Json.Nodes;
@@ -15,7 +16,8 @@ public sealed record SourceText(string Name, string Text);
 /// <param name="Namespace">The namespace of those that name none.</param>
 /// <param name="DryRun">Validate and compare only.</param>
 /// <param name="Author">Who asks; kept in the history.</param>
-/// <param name="Observed">What is told was seen rather than decided, as a cluster's endpoints are: it is no revision and gone with a restart.</param>
+/// <param name="Observed">What is told was seen rather than decided, as a cluster's endpoints are: it is no revision and gone with a
+/// restart.</param>
 public sealed record ApplyRequest(IReadOnlyList<SourceText> Sources, string? Namespace, bool DryRun, string? Author, bool Observed = false);
 
 /// <summary>Asks for resources to be removed, by their names or by the texts they came from.</summary>
@@ -25,7 +27,8 @@ public sealed record ApplyRequest(IReadOnlyList<SourceText> Sources, string? Nam
 /// <param name="DryRun">Tell only.</param>
 /// <param name="IgnoreNotFound">What is not there is no mistake.</param>
 /// <param name="Author">Who asks.</param>
-public sealed record DeleteRequest(IReadOnlyList<Target> Targets, IReadOnlyList<SourceText> Sources, string? Namespace, bool DryRun, bool IgnoreNotFound, string? Author);
+public sealed record DeleteRequest(IReadOnlyList<Target> Targets, IReadOnlyList<SourceText> Sources, string? Namespace, bool DryRun,
+    bool IgnoreNotFound, string? Author);
 
 /// <summary>A resource by kind (any spelling of it) and name.</summary>
 public sealed record Target(string Kind, string Name);
@@ -68,7 +71,8 @@ public sealed record ObjectList(long Revision, IReadOnlyList<StoredObject> Items
 /// <param name="Revision">The revision that last changed it.</param>
 /// <param name="ChangedAt">When that was.</param>
 /// <param name="Findings">What is to be said about it.</param>
-public sealed record StoredObject(string Kind, string Resource, JsonObject Object, string? Place, long Revision, DateTimeOffset ChangedAt, IReadOnlyList<Finding> Findings);
+public sealed record StoredObject(string Kind, string Resource, JsonObject Object, string? Place, long Revision, DateTimeOffset ChangedAt,
+    IReadOnlyList<Finding> Findings);
 
 /// <summary>One kind that the mesh knows.</summary>
 public sealed record KindRow(string Kind, string Group, string Version, string Plural, IReadOnlyList<string> ShortNames, bool Namespaced);
@@ -113,7 +117,8 @@ public sealed record ProxyList(long Revision, IReadOnlyList<ProxyRow> Items);
 /// <param name="Admin">host:port of its admin pages, where known.</param>
 /// <param name="ConnectedAt">When its stream began.</param>
 /// <param name="Identity">The SPIFFE identity that it has proved; null where its stream is in clear text and nothing was asked.</param>
-public sealed record ProxyRow(string Name, string Cluster, string ControlPlane, string Version, long Revision, IReadOnlyDictionary<string, TypeState> Types, string? Admin, DateTimeOffset ConnectedAt, string? Identity = null);
+public sealed record ProxyRow(string Name, string Cluster, string ControlPlane, string Version, long Revision,
+    IReadOnlyDictionary<string, TypeState> Types, string? Admin, DateTimeOffset ConnectedAt, string? Identity = null);
 
 /// <summary>How far one type of one proxy is.</summary>
 /// <param name="State">SYNCED, STALE, NOT SENT, ERROR or IGNORED.</param>
@@ -125,7 +130,8 @@ public sealed record TypeState(string State, double SinceSeconds, string? Error)
 public sealed record Refusal(string Message, string? Remedy);
 
 /// <summary>The JSON of all of these, generated at build time.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ApplyRequest))]
 [JsonSerializable(typeof(DeleteRequest))]
 [JsonSerializable(typeof(RollbackRequest))]

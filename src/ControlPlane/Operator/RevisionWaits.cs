@@ -2,7 +2,8 @@ using Lateen.ControlPlane.Ads;
 
 namespace Lateen.ControlPlane.Operator;
 
-/// <summary>Those who wait until the proxies run a revision. Driven by the control loop after everything that may have ended a wait.</summary>
+/// <summary>Those who wait until the proxies run a revision. Driven by the control loop after everything that may have ended a
+/// wait.</summary>
 public sealed class RevisionWaits(AdsStreams streams)
 {
     private sealed record Wait(long Revision, long Generation, DateTimeOffset Deadline, Action<WaitAnswer> Done);
@@ -13,7 +14,8 @@ public sealed class RevisionWaits(AdsStreams streams)
     /// <summary>When the first of them gives up.</summary>
     public DateTimeOffset? DueAt => _waits.Count == 0 ? null : _waits.Min(wait => wait.Deadline);
 
-    /// <summary>Calls <paramref name="done"/> when every connected proxy has settled on a generation, or some refused it, or at the deadline.</summary>
+    /// <summary>Calls <paramref name="done"/> when every connected proxy has settled on a generation, or some refused it, or at the
+    /// deadline.</summary>
     /// <param name="revision">The revision asked for, as it is told.</param>
     /// <param name="generation">The store's generation that has it.</param>
     /// <param name="deadline">When to give up.</param>
@@ -33,7 +35,8 @@ public sealed class RevisionWaits(AdsStreams streams)
             Wait wait = _waits[i];
             WaitAnswer answer = Answer(wait);
             // A refusal does not mend itself: waiting on would only hide it.
-            bool refused = answer.Behind.Count > 0 && streams.Open.All(stream => stream.Session.Node is null || stream.SettledGeneration >= wait.Generation);
+            bool refused = answer.Behind.Count > 0
+                && streams.Open.All(stream => stream.Session.Node is null || stream.SettledGeneration >= wait.Generation);
             if (!answer.Converged && !refused && now < wait.Deadline) continue;
             _waits.RemoveAt(i);
             wait.Done(answer);
@@ -45,17 +48,23 @@ public sealed class RevisionWaits(AdsStreams streams)
         // An agent's table of names is waited for like its proxy's configuration; both together are one proxy.
         AdsStream[] known = [.. streams.Open.Where(stream => stream.Session.Node is not null)];
         BehindRow[] behind = [.. known.Where(stream => stream.SettledGeneration < wait.Generation || stream.HasRefused)
-            .GroupBy(stream => stream.Session.Node!.WorkloadId, Reason).Select(proxy => new BehindRow(proxy.Key, string.Join("; ", proxy)))];
-        return new WaitAnswer(wait.Revision, behind.Length == 0 && streams.Generation >= wait.Generation, known.Count(stream => stream.IsProxy), behind);
+            .GroupBy(stream => stream.Session.Node!.WorkloadId, Reason)
+            .Select(proxy => new BehindRow(proxy.Key, string.Join("; ", proxy)))];
+        return new WaitAnswer(wait.Revision, behind.Length == 0 && streams.Generation >= wait.Generation,
+            known.Count(stream => stream.IsProxy), behind);
     }
 
     // Everything that is missing: a refusal of one type says nothing of the others.
     private static string Reason(AdsStream stream)
     {
-        string[] refused = [.. stream.Types.Where(pair => pair.Value.Error is not null).Select(pair => $"refused {AdsStreams.ShortName(pair.Key)}: {pair.Value.Error}")];
-        string[] waiting = [.. stream.Types.Where(pair => pair.Value.SentNonce != pair.Value.AckedNonce && pair.Value.Error is null).Select(pair => AdsStreams.ShortName(pair.Key))];
+        string[] refused = [.. stream.Types.Where(pair => pair.Value.Error is not null)
+            .Select(pair => $"refused {AdsStreams.ShortName(pair.Key)}: {pair.Value.Error}")];
+        string[] waiting = [.. stream.Types.Where(pair => pair.Value.SentNonce != pair.Value.AckedNonce && pair.Value.Error is null)
+            .Select(pair => AdsStreams.ShortName(pair.Key))];
         string[] unasked = [.. stream.Session.Unasked.Order(StringComparer.Ordinal).Take(UnaskedShown)];
-        string[] reasons = [.. refused, .. waiting.Length > 0 ? [$"has not answered {string.Join(", ", waiting)} yet"] : Array.Empty<string>(), .. unasked.Length > 0 ? [$"has not asked for {string.Join(", ", unasked)} yet"] : Array.Empty<string>()];
+        string[] reasons = [.. refused,
+            .. waiting.Length > 0 ? [$"has not answered {string.Join(", ", waiting)} yet"] : Array.Empty<string>(), .. unasked.Length > 0
+                ? [$"has not asked for {string.Join(", ", unasked)} yet"] : Array.Empty<string>()];
         return reasons.Length > 0 ? string.Join("; ", reasons) : "was not sent it yet";
     }
 }

@@ -1,5 +1,6 @@
-// BuiltIn: the product's own templates and settings, which an installation has unless its operator brings others. They are written for this product in the language of Templates; what
-// several have in common stands once, in parts.tpl. What they render is what agents and proxies of a mesh expect to find: names of variables, mounts and ports are an interface.
+// BuiltIn: the product's own templates and settings, which an installation has unless its operator brings others. They are written for this
+// product in the language of Templates; what several have in common stands once, in parts.tpl. What they render is what agents and proxies
+// of a mesh expect to find: names of variables, mounts and ports are an interface.
 using System.Text.Json.Nodes;
 using Lateen.Injector.Settings;
 using Lateen.Injector.Templates;
@@ -10,7 +11,8 @@ namespace Lateen.Injector.BuiltIn;
 /// <summary>The configuration of injection without an operator's own ConfigMap.</summary>
 public static class BuiltInInjection
 {
-    private static readonly string[] Names = ["sidecar", "gateway", "grpc-simple", "grpc-agent", "kube-gateway", "waypoint", "agentgateway"];
+    private static readonly string[] Names = ["sidecar", "gateway", "grpc-simple", "grpc-agent", "kube-gateway", "waypoint",
+        "agentgateway"];
 
     /// <summary>With an operator's settings over the product's.</summary>
     /// <param name="values">Settings of the installation: empty objects replace nothing, null takes away.</param>
@@ -19,11 +21,18 @@ public static class BuiltInInjection
     /// <summary>With these settings alone.</summary>
     public static InjectionConfig Of(JsonObject values)
     {
-        var templates = new JsonObject(Names.Select(name => KeyValuePair.Create(name, (JsonNode?)Text(name + ".tpl")))) { ["agentgateway-waypoint"] = Text("agentgateway.tpl") };
+        var templates = new JsonObject(
+            Names.Select(name => KeyValuePair.Create(name, (JsonNode?)Text(name + ".tpl")))) { ["agentgateway-waypoint"] =
+                Text("agentgateway.tpl") };
         var webhook = values["sidecarInjectorWebhook"] as JsonObject ?? [];
         foreach (var (name, text) in webhook.Words("templates")) templates[name] = text;
-        var config = new JsonObject { ["policy"] = (values["global"] as JsonObject)?["proxy"].Word("autoInject") ?? "enabled", ["templates"] = templates };
-        foreach (var name in (string[])["defaultTemplates", "aliases", "neverInjectSelector", "alwaysInjectSelector", "injectedAnnotations"]) config[name] = webhook[name]?.DeepClone();
+        var config = new JsonObject
+        {
+            ["policy"] = (values["global"] as JsonObject)?["proxy"].Word("autoInject") ?? "enabled",
+            ["templates"] = templates,
+        };
+        foreach (var name in (string[])["defaultTemplates", "aliases", "neverInjectSelector", "alwaysInjectSelector",
+            "injectedAnnotations"]) config[name] = webhook[name]?.DeepClone();
         return InjectionConfig.Of(config, values, Text("parts.tpl"));
     }
 

@@ -19,8 +19,10 @@ public sealed record DeploymentClass(string Controller, string Template, string 
 
     private static readonly Dictionary<string, string> Controllers = new(StringComparer.Ordinal)
     {
-        ["istio"] = "istio.io/gateway-controller", ["istio-waypoint"] = "istio.io/mesh-controller", ["istio-east-west"] = "istio.io/eastwest-controller",
-        ["istio-agentgateway"] = "istio.io/agentgateway-controller", ["istio-agentgateway-waypoint"] = "istio.io/agentgateway-waypoint-controller",
+        ["istio"] = "istio.io/gateway-controller", ["istio-waypoint"] = "istio.io/mesh-controller", ["istio-east-west"] =
+            "istio.io/eastwest-controller",
+        ["istio-agentgateway"] = "istio.io/agentgateway-controller", ["istio-agentgateway-waypoint"] =
+            "istio.io/agentgateway-waypoint-controller",
     };
 
     /// <summary>The controller of the classes that are there without a GatewayClass; null for others.</summary>

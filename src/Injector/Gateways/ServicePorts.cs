@@ -21,7 +21,8 @@ internal static class ServicePorts
             var protocol = (listener.Word("protocol") ?? "").ToLowerInvariant();
             var index = place++;
             if (!numbers.Add(number)) continue;
-            var name = NameOf(listener.Word("name") is { Length: > 0 } named ? named : string.Create(CultureInfo.InvariantCulture, $"{protocol}-{index}"), number, names);
+            var name = NameOf(listener.Word("name") is { Length: > 0 } named
+                ? named : string.Create(CultureInfo.InvariantCulture, $"{protocol}-{index}"), number, names);
             ports.Add(Port(name, number, "TCP", protocol));
             if (hasQuic && protocol == "https") ports.Add(Port(Cut(name, "-quic"), number, "UDP", protocol));
         }
@@ -38,7 +39,8 @@ internal static class ServicePorts
         return name;
     }
 
-    private static string Cut(string name, string suffix) => (name.Length + suffix.Length > NameMax ? name[..(NameMax - suffix.Length)] : name) + suffix;
+    private static string Cut(string name, string suffix) =>
+        (name.Length + suffix.Length > NameMax ? name[..(NameMax - suffix.Length)] : name) + suffix;
 
     private static Dictionary<string, object?> Port(string name, int number, string protocol, string appProtocol) =>
         new(StringComparer.Ordinal) { ["Name"] = name, ["Port"] = (long)number, ["Protocol"] = protocol, ["AppProtocol"] = appProtocol };

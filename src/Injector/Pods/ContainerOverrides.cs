@@ -4,7 +4,8 @@ using Lateen.Injector.Trees;
 
 namespace Lateen.Injector.Pods;
 
-/// <summary>What a pod's owner says about containers that injection brings: it is laid over the template's, and kept in an annotation for a second injection.</summary>
+/// <summary>What a pod's owner says about containers that injection brings: it is laid over the template's, and kept in an annotation for a
+/// second injection.</summary>
 internal static class ContainerOverrides
 {
     private const string Annotation = "proxy.istio.io/overrides";
@@ -16,7 +17,8 @@ internal static class ContainerOverrides
         var kept = Kept(pod);
         foreach (var list in (string[])["containers", "initContainers"])
         {
-            foreach (var container in kept.Each(list).Where(container => pod.Container(list, container.Word("name") ?? "") is null).ToArray()) pod.List(list).Add(container.DeepClone());
+            foreach (var container in kept.Each(list).Where(container => pod.Container(list, container.Word("name") ?? "") is null)
+                .ToArray()) pod.List(list).Add(container.DeepClone());
         }
     }
 
@@ -29,11 +31,14 @@ internal static class ContainerOverrides
         var (kept, found) = (Kept(written), new JsonObject());
         var annotation = written.Annotations().GetValueOrDefault(InjectionStatus.Annotation);
         var injected = InjectionStatus.Parse(annotation);
-        foreach (var (list, known) in (ReadOnlySpan<(string, IReadOnlyList<string>)>)[("containers", injected.Containers), ("initContainers", injected.InitContainers)])
+        foreach (var (list, known) in (ReadOnlySpan<(string, IReadOnlyList<string>)>)[("containers", injected.Containers),
+            ("initContainers", injected.InitContainers)])
         {
-            foreach (var name in template["spec"].Each(list).Select(container => container.Word("name") ?? "").Where(name => !known.Contains(name)).ToArray())
+            foreach (var name in template["spec"].Each(list).Select(container => container.Word("name") ?? "")
+                .Where(name => !known.Contains(name)).ToArray())
             {
-                var own = kept.Each(list).FirstOrDefault(container => container.Word("name") == name) ?? (list == "containers" ? written.Container(list, name) : written.Container(name));
+                var own = kept.Each(list).FirstOrDefault(container => container.Word("name") == name)
+                    ?? (list == "containers" ? written.Container(list, name) : written.Container(name));
                 if (own?.DeepClone() is not JsonObject overlay) continue;
                 // A container must name an image; this one says "the one that is injected".
                 if (overlay.Word("image") == "auto") overlay.Remove("image");

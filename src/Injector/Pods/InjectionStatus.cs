@@ -5,7 +5,8 @@ using Lateen.Injector.Trees;
 
 namespace Lateen.Injector.Pods;
 
-/// <summary>What injection wrote into a pod, kept in an annotation of it, so that a second injection starts from the pod as its owner wrote it.</summary>
+/// <summary>What injection wrote into a pod, kept in an annotation of it, so that a second injection starts from the pod as its owner wrote
+/// it.</summary>
 public sealed record InjectionStatus(IReadOnlyList<string> InitContainers, IReadOnlyList<string> Containers)
 {
     /// <summary>The annotation.</summary>
@@ -19,7 +20,8 @@ public sealed record InjectionStatus(IReadOnlyList<string> InitContainers, IRead
     {
         try
         {
-            return string.IsNullOrEmpty(annotation) || JsonNode.Parse(annotation) is not JsonObject written ? None : new InjectionStatus(Names(written["initContainers"]), Names(written["containers"]));
+            return string.IsNullOrEmpty(annotation) || JsonNode.Parse(annotation) is not JsonObject written
+                ? None : new InjectionStatus(Names(written["initContainers"]), Names(written["containers"]));
         }
         catch (JsonException)
         {
@@ -32,7 +34,8 @@ public sealed record InjectionStatus(IReadOnlyList<string> InitContainers, IRead
     {
         try
         {
-            if (pod.Annotations().TryGetValue(Annotation, out var written) && JsonNode.Parse(written).Word("revision") is { Length: > 0 } revision) return revision;
+            if (pod.Annotations().TryGetValue(Annotation, out var written)
+                && JsonNode.Parse(written).Word("revision") is { Length: > 0 } revision) return revision;
         }
         catch (JsonException)
         {
@@ -44,11 +47,14 @@ public sealed record InjectionStatus(IReadOnlyList<string> InitContainers, IRead
     /// <summary>The text for what a template put into a pod.</summary>
     internal static string Write(JsonObject template, string revision) => new JsonObject
     {
-        ["initContainers"] = Named(template, "initContainers"), ["containers"] = Named(template, "containers"), ["volumes"] = Named(template, "volumes"),
+        ["initContainers"] = Named(template, "initContainers"), ["containers"] = Named(template, "containers"), ["volumes"] =
+            Named(template, "volumes"),
         ["imagePullSecrets"] = Named(template, "imagePullSecrets"), ["revision"] = revision.Length > 0 ? revision : "default",
     }.ToJsonString(PlainJson.Relaxed);
 
-    private static JsonArray? Named(JsonObject template, string list) => template["spec"].Each(list).Select(item => (JsonNode?)item.Word("name")).ToArray() is { Length: > 0 } names ? new JsonArray(names) : null;
+    private static JsonArray? Named(JsonObject template, string list) =>
+        template["spec"].Each(list).Select(item => (JsonNode?)item.Word("name")).ToArray() is { Length: > 0 } names
+            ? new JsonArray(names) : null;
 
     private static string[] Names(JsonNode? list) => list is JsonArray names ? [.. names.Select(name => name?.ToString() ?? "")] : [];
 }

@@ -7,7 +7,8 @@ using Lateen.Injector.Settings;
 
 namespace Lateen.Injector.Pods;
 
-/// <summary>One place to scrape a pod: the agent's, which joins the proxy's metrics with the application's. Where those are is told to the agent by what the pod's annotations said.</summary>
+/// <summary>One place to scrape a pod: the agent's, which joins the proxy's metrics with the application's. Where those are is told to the
+/// agent by what the pod's annotations said.</summary>
 public static class MetricsMerge
 {
     private const string Variable = "ISTIO_PROMETHEUS_ANNOTATIONS";
@@ -15,13 +16,20 @@ public static class MetricsMerge
 
     /// <summary>Whether metrics are joined: as the pod says, else as the mesh says.</summary>
     public static bool IsOn(MeshConfig mesh, IReadOnlyDictionary<string, string> annotations) =>
-        (annotations.TryGetValue("prometheus.istio.io/merge-metrics", out var written) ? InjectionAnnotations.Flag(written) : null) ?? mesh.EnablePrometheusMerge ?? true;
+        (annotations.TryGetValue("prometheus.istio.io/merge-metrics", out var written) ? InjectionAnnotations.Flag(written) : null)
+            ?? mesh.EnablePrometheusMerge ?? true;
 
-    /// <summary>What the annotations tell about where an application's metrics are: scrape, path, port, and targets where there are several.</summary>
+    /// <summary>What the annotations tell about where an application's metrics are: scrape, path, port, and targets where there are
+    /// several.</summary>
     public static JsonObject SettingsOf(IReadOnlyDictionary<string, string> annotations)
     {
         string Said(string name) => annotations.FirstOrDefault(annotation => Plain(annotation.Key) == name).Value ?? "";
-        var settings = new JsonObject { ["scrape"] = Said("prometheus_io_scrape"), ["path"] = Said("prometheus_io_path"), ["port"] = Said("prometheus_io_port") };
+        var settings = new JsonObject
+        {
+            ["scrape"] = Said("prometheus_io_scrape"),
+            ["path"] = Said("prometheus_io_path"),
+            ["port"] = Said("prometheus_io_port"),
+        };
         if (!annotations.TryGetValue(Targets, out var written) || Parsed(written) is not { Count: > 0 } targets) return settings;
         // Agents that know one target only are told the first.
         if (settings.Word("port") is "") (settings["port"], settings["path"]) = (targets[0].Word("port"), targets[0].Word("path"));
@@ -33,22 +41,28 @@ public static class MetricsMerge
     internal static void Apply(JsonObject pod, MeshConfig mesh)
     {
         var annotations = pod.Annotations();
-        if (annotations.Any(annotation => Plain(annotation.Key) == "prometheus_io_scrape" && InjectionAnnotations.Flag(annotation.Value) == false) || !IsOn(mesh, annotations)) return;
+        if (annotations.Any(annotation => Plain(annotation.Key) == "prometheus_io_scrape"
+            && InjectionAnnotations.Flag(annotation.Value) == false) || !IsOn(mesh, annotations)) return;
         var port = mesh.DefaultConfig.StatusPort.ToString(CultureInfo.InvariantCulture);
         // It points there already: the pod is injected a second time, or its owner knows.
         if (annotations.Any(annotation => Plain(annotation.Key) == "prometheus_io_port" && annotation.Value == port)) return;
         var settings = SettingsOf(annotations);
-        if (pod.Container(PodTree.Proxy) is { } proxy && settings.Any(setting => setting.Value is JsonArray || setting.Value?.ToString().Length > 0)) proxy.AddVariable(Variable, settings.ToJsonString(PlainJson.Relaxed));
+        if (pod.Container(PodTree.Proxy) is { } proxy
+            && settings.Any(setting => setting.Value is JsonArray || setting.Value?.ToString().Length > 0))
+            proxy.AddVariable(Variable, settings.ToJsonString(PlainJson.Relaxed));
         Forget(pod);
         var written = pod.Ensure("metadata").Ensure("annotations");
-        (written["prometheus.io/port"], written["prometheus.io/path"], written["prometheus.io/scrape"]) = (port, "/stats/prometheus", "true");
+        (written["prometheus.io/port"], written["prometheus.io/path"], written["prometheus.io/scrape"]) =
+            (port, "/stats/prometheus", "true");
     }
 
     /// <summary>Takes away what points to the agent.</summary>
     internal static void Forget(JsonObject pod)
     {
         if (pod["metadata"]?["annotations"] is not JsonObject annotations) return;
-        foreach (var name in annotations.Select(annotation => annotation.Key).Where(name => name == Targets || Plain(name) is "prometheus_io_scrape" or "prometheus_io_path" or "prometheus_io_port").ToArray()) annotations.Remove(name);
+        foreach (var name in annotations.Select(annotation => annotation.Key)
+            .Where(name => name == Targets || Plain(name) is "prometheus_io_scrape" or "prometheus_io_path" or "prometheus_io_port")
+            .ToArray()) annotations.Remove(name);
     }
 
     // Names are told apart as Prometheus does: what is no letter or digit is all the same.

@@ -1,8 +1,11 @@
-// Pods: a pod as its owner wrote it becomes one with a sidecar. Templates are rendered and laid over it, the owner's own words about injected containers over that (ContainerOverrides);
-// then come the things that no template can say: where probes go (ProbeRewrite), where metrics are (MetricsMerge), the order of containers, and what was done (InjectionStatus).
+// Pods: a pod as its owner wrote it becomes one with a sidecar. Templates are rendered and laid over it, the owner's own words about
+// injected containers over that (ContainerOverrides);
+// then come the things that no template can say: where probes go (ProbeRewrite), where metrics are (MetricsMerge), the order of containers,
+// and what was done (InjectionStatus).
 //
-// A pod is a JSON tree throughout: what this build knows nothing of goes through untouched. Everything here is a function of the request; whether a pod is to be injected at all is
-// asked before (InjectionDecision). Webhook, kube-inject and check-inject all call this and nothing else.
+// A pod is a JSON tree throughout: what this build knows nothing of goes through untouched. Everything here is a function of the request;
+// whether a pod is to be injected at all is asked before (InjectionDecision). Webhook, kube-inject and check-inject all call this and
+// nothing else.
 //
 // Refused: a sidecar built by code. Operators replace parts of it by templates of their own, and they can only replace what is a template.
 using System.Globalization;
@@ -27,7 +30,8 @@ public sealed class PodInjector(InjectionConfig config)
     {
         try
         {
-            return InjectionAnnotations.Mistake(request.Pod.Annotations()) is { } mistake ? new InjectionResult(null, mistake) : new InjectionResult(Injected(request), null);
+            return InjectionAnnotations.Mistake(request.Pod.Annotations()) is { } mistake
+                ? new InjectionResult(null, mistake) : new InjectionResult(Injected(request), null);
         }
         catch (TemplateException failure)
         {
@@ -45,12 +49,14 @@ public sealed class PodInjector(InjectionConfig config)
         ProxyUsers.Follow(result, written, request.Proxy);
         if (result.Container(PodTree.Proxy) is { } proxy) Tell(proxy, environment);
         MetricsMerge.Apply(result, request.Mesh);
-        ProbeRewrite.Apply(result, config.Values["sidecarInjectorWebhook"].Word("rewriteAppHTTPProbe") == "true", request.Mesh.DefaultConfig.StatusPort);
+        ProbeRewrite.Apply(result, config.Values["sidecarInjectorWebhook"].Word("rewriteAppHTTPProbe") == "true",
+            request.Mesh.DefaultConfig.StatusPort);
         var metadata = result.Ensure("metadata");
         if (environment.TryGetValue(Network, out var network)) metadata.Ensure("labels")[NetworkLabel] = network;
         metadata.Ensure("annotations")[InjectionStatus.Annotation] = InjectionStatus.Write(template, request.Revision);
         foreach (var (name, value) in config.InjectedAnnotations) metadata.Ensure("annotations")[name] = value;
-        ContainerOrder.Apply(result, request.Proxy.HoldApplicationUntilProxyStarts == true || config.Values["global"]?["proxy"].Word("holdApplicationUntilProxyStarts") == "true");
+        ContainerOrder.Apply(result, request.Proxy.HoldApplicationUntilProxyStarts == true
+            || config.Values["global"]?["proxy"].Word("holdApplicationUntilProxyStarts") == "true");
         return result;
     }
 
@@ -74,7 +80,8 @@ public sealed class PodInjector(InjectionConfig config)
         if (environment.Count == 0) return;
         if (proxy["env"] is JsonArray env)
         {
-            foreach (var known in env.OfType<JsonObject>().Where(variable => environment.ContainsKey(variable.Word("name") ?? "")).ToArray()) env.Remove(known);
+            foreach (var known in env.OfType<JsonObject>().Where(variable => environment.ContainsKey(variable.Word("name") ?? ""))
+                .ToArray()) env.Remove(known);
         }
         foreach (var (name, value) in environment) proxy.AddVariable(name, value);
     }
@@ -87,11 +94,15 @@ public sealed class PodInjector(InjectionConfig config)
         var (result, template) = (written.DeepClone().AsObject(), new JsonObject());
         foreach (var name in Names(written))
         {
-            if (config.TemplateOf(name) is not { } found) throw new TemplateException($"requested template \"{name}\" not found; have {string.Join(", ", config.TemplateNames.Order(StringComparer.Ordinal))}");
+            if (config.TemplateOf(name) is not { } found)
+                throw new TemplateException(
+                    $"requested template \"{name}\" not found; "
+                    + $"have {string.Join(", ", config.TemplateNames.Order(StringComparer.Ordinal))}");
             var overlay = FieldOrder.Spelled(PlainText.Tree(found.Render(context))) as JsonObject ?? [];
             StrategicMerge.Apply(template, overlay, Schema);
             // The owner's words about the proxy stand among the containers, wherever the template puts it.
-            if (template.Container("initContainers", PodTree.Proxy) is not null && result.Take("containers", PodTree.Proxy) is { } moved) result.List("initContainers").Add(moved);
+            if (template.Container("initContainers", PodTree.Proxy) is not null && result.Take("containers", PodTree.Proxy) is { } moved)
+                result.List("initContainers").Add(moved);
             StrategicMerge.Apply(result, overlay, Schema);
         }
         return (result, template);
@@ -99,7 +110,8 @@ public sealed class PodInjector(InjectionConfig config)
 
     private IEnumerable<string> Names(JsonObject pod)
     {
-        IEnumerable<string> named = pod.Annotations().TryGetValue("inject.istio.io/templates", out var chosen) ? chosen.Split(',').Select(name => name.Trim()) : config.DefaultTemplates;
+        IEnumerable<string> named = pod.Annotations().TryGetValue("inject.istio.io/templates", out var chosen)
+            ? chosen.Split(',').Select(name => name.Trim()) : config.DefaultTemplates;
         return named.SelectMany(name => config.Aliases.TryGetValue(name, out var meant) ? meant : [name]);
     }
 
@@ -112,7 +124,8 @@ public sealed class PodInjector(InjectionConfig config)
             var status = InjectionStatus.Parse(annotation);
             foreach (var name in status.Containers) pod.Take("containers", name);
             foreach (var name in status.InitContainers) pod.Take("initContainers", name);
-            if (pod.Annotations().GetValueOrDefault("prometheus.io/port") == mesh.DefaultConfig.StatusPort.ToString(CultureInfo.InvariantCulture)) MetricsMerge.Forget(pod);
+            if (pod.Annotations().GetValueOrDefault("prometheus.io/port") == mesh.DefaultConfig.StatusPort.ToString(
+                CultureInfo.InvariantCulture)) MetricsMerge.Forget(pod);
             (pod["metadata"]?["annotations"] as JsonObject)?.Remove(InjectionStatus.Annotation);
         }
         ContainerOverrides.Restore(pod);
@@ -137,7 +150,9 @@ public sealed class PodInjector(InjectionConfig config)
             ["ProxyInitImage"] = ProxyImages.Of(config.Values, request.Proxy.Image?.ImageType ?? "", pod.Annotations(), "proxy_init"),
             ["ProxyUID"] = user,
             ["ProxyGID"] = group,
-            ["InboundTrafficPolicyMode"] = request.Mesh.InboundTrafficPolicy?.Mode == MeshConfig.Types.InboundTrafficPolicy.Types.Mode.Localhost ? "localhost" : "passthrough",
+            ["InboundTrafficPolicyMode"] =
+                request.Mesh.InboundTrafficPolicy?.Mode == MeshConfig.Types.InboundTrafficPolicy.Types.Mode.Localhost
+                    ? "localhost" : "passthrough",
             ["CompliancePolicy"] = request.CompliancePolicy,
         };
     }

@@ -6,16 +6,19 @@ using Lateen.Injector.Settings;
 
 namespace Lateen.Injector.Pods;
 
-/// <summary>Probes and hooks of applications go to the agent, which asks the application: the kubelet has no certificate, and a port with mutual TLS would not answer it.</summary>
+/// <summary>Probes and hooks of applications go to the agent, which asks the application: the kubelet has no certificate, and a port with
+/// mutual TLS would not answer it.</summary>
 public static class ProbeRewrite
 {
     private const string Variable = "ISTIO_KUBE_APP_PROBERS";
-    private static readonly (string Probe, string Path)[] Probes = [("readinessProbe", "readyz"), ("livenessProbe", "livez"), ("startupProbe", "startupz")];
+    private static readonly (string Probe, string Path)[] Probes = [("readinessProbe", "readyz"), ("livenessProbe", "livez"),
+        ("startupProbe", "startupz")];
     private static readonly (string Hook, string Path)[] Hooks = [("preStop", "prestopz"), ("postStart", "poststartz")];
 
     /// <summary>Whether it is wanted: as the pod says, else as the installation says.</summary>
     public static bool IsWanted(IReadOnlyDictionary<string, string> annotations, bool otherwise) =>
-        (annotations.TryGetValue("sidecar.istio.io/rewriteAppHTTPProbers", out var written) ? InjectionAnnotations.Flag(written) : null) ?? otherwise;
+        (annotations.TryGetValue("sidecar.istio.io/rewriteAppHTTPProbers", out var written) ? InjectionAnnotations.Flag(written) : null)
+            ?? otherwise;
 
     /// <summary>What the agent is to ask, by the path at which it is asked itself; empty for nothing.</summary>
     public static string Collect(JsonObject pod, int statusPort)
@@ -23,7 +26,8 @@ public static class ProbeRewrite
         var asked = new SortedDictionary<string, JsonNode?>(StringComparer.Ordinal);
         foreach (var container in Applications(pod))
         {
-            var ports = container.Each("ports").Where(port => port.Word("name") is { Length: > 0 }).GroupBy(port => port.Word("name")!).ToDictionary(ports => ports.Key, ports => ports.Last()["containerPort"], StringComparer.Ordinal);
+            var ports = container.Each("ports").Where(port => port.Word("name") is { Length: > 0 }).GroupBy(port => port.Word("name")!)
+                .ToDictionary(ports => ports.Key, ports => ports.Last()["containerPort"], StringComparer.Ordinal);
             foreach (var (at, handler, timeout) in Handlers(container))
             {
                 if (Asked(handler, ports, statusPort) is not { } what) continue;
@@ -31,13 +35,15 @@ public static class ProbeRewrite
                 asked[at] = what;
             }
         }
-        return asked.Count == 0 ? "" : "{" + string.Join(',', asked.Select(entry => $"\"{entry.Key}\":{FieldOrder.Json(entry.Value)}")) + "}";
+        return asked.Count == 0 ? ""
+            : "{" + string.Join(',', asked.Select(entry => $"\"{entry.Key}\":{FieldOrder.Json(entry.Value)}")) + "}";
     }
 
     /// <summary>Points probes and hooks to the agent.</summary>
     public static void Rewrite(JsonObject pod, int statusPort)
     {
-        if (pod.Annotations().TryGetValue(InjectionAnnotations.StatusPort, out var annotated) && int.TryParse(annotated, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var port)) statusPort = port;
+        if (pod.Annotations().TryGetValue(InjectionAnnotations.StatusPort, out var annotated)
+            && int.TryParse(annotated, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var port)) statusPort = port;
         foreach (var container in Applications(pod))
         {
             foreach (var (at, handler, _) in Handlers(container)) Point(handler, at, statusPort);
@@ -58,7 +64,8 @@ public static class ProbeRewrite
         }
         var (before, now) = (JsonNode.Parse(known.Word("value") ?? "{}") as JsonObject ?? [], JsonNode.Parse(asked) as JsonObject ?? []);
         foreach (var (path, what) in before) now[path] = what?.DeepClone();
-        known["value"] = new JsonObject(now.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone()))).ToJsonString(PlainJson.Relaxed);
+        known["value"] = new JsonObject(now.OrderBy(entry => entry.Key, StringComparer.Ordinal)
+            .Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone()))).ToJsonString(PlainJson.Relaxed);
     }
 
     /// <summary>All of it for one pod.</summary>
@@ -70,7 +77,8 @@ public static class ProbeRewrite
         Rewrite(pod, statusPort);
     }
 
-    private static IEnumerable<JsonObject> Applications(JsonObject pod) => pod.Containers().Where(container => container.Word("name") != PodTree.Proxy);
+    private static IEnumerable<JsonObject> Applications(JsonObject pod) =>
+        pod.Containers().Where(container => container.Word("name") != PodTree.Proxy);
 
     private static IEnumerable<(string At, JsonObject Handler, JsonNode? Timeout)> Handlers(JsonObject container)
     {
@@ -108,6 +116,7 @@ public static class ProbeRewrite
             (known["path"], known["port"]) = (at, statusPort);
             if (known.Word("scheme") == "HTTPS") known["scheme"] = "HTTP";
         }
-        else if (handler.Remove("tcpSocket") | handler.Remove("grpc")) handler["httpGet"] = new JsonObject { ["path"] = at, ["port"] = statusPort };
+        else if (handler.Remove("tcpSocket") | handler.Remove("grpc"))
+            handler["httpGet"] = new JsonObject { ["path"] = at, ["port"] = statusPort };
     }
 }

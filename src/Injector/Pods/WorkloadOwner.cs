@@ -18,24 +18,34 @@ public sealed record WorkloadOwner(string Name, string Namespace, string ApiVers
         var self = new WorkloadOwner(metadata.Word("name") ?? "", metadata.Word("namespace") ?? "", "v1", "Pod");
         var controller = metadata.Each("ownerReferences").FirstOrDefault(reference => reference.Word("controller") == "true");
         if (string.IsNullOrEmpty(metadata.Word("generateName")) || controller is null) return self;
-        var owner = self with { Name = controller.Word("name") ?? "", ApiVersion = controller.Word("apiVersion") ?? "", Kind = controller.Word("kind") ?? "" };
+        var owner = self with
+        {
+            Name = controller.Word("name") ?? "",
+            ApiVersion = controller.Word("apiVersion") ?? "",
+            Kind = controller.Word("kind") ?? "",
+        };
         var labels = pod.Labels();
         return owner.Kind switch
         {
-            "ReplicaSet" when Without(owner.Name, labels.GetValueOrDefault("pod-template-hash", "")) is { } deployment => owner with { Name = deployment, Kind = "Deployment" },
-            "ReplicaSet" when Without(owner.Name, labels.GetValueOrDefault("rollouts-pod-template-hash", "")) is { } rollout => owner with { Name = rollout, Kind = "Rollout", ApiVersion = "v1alpha1" },
-            "ReplicationController" when labels.TryGetValue("deploymentconfig", out var config) => owner with { Name = config, Kind = "DeploymentConfig" },
+            "ReplicaSet" when Without(owner.Name, labels.GetValueOrDefault("pod-template-hash", "")) is { } deployment =>
+                owner with { Name = deployment, Kind = "Deployment" },
+            "ReplicaSet" when Without(owner.Name, labels.GetValueOrDefault("rollouts-pod-template-hash", "")) is { } rollout =>
+                owner with { Name = rollout, Kind = "Rollout", ApiVersion = "v1alpha1" },
+            "ReplicationController" when labels.TryGetValue("deploymentconfig", out var config) =>
+                owner with { Name = config, Kind = "DeploymentConfig" },
             "Job" when WithoutTime(owner.Name) is { } job => owner with { Name = job, Kind = "CronJob", ApiVersion = "batch/v1" },
             _ => owner,
         };
     }
 
-    private static string? Without(string name, string hash) => hash.Length > 0 && name.EndsWith("-" + hash, StringComparison.Ordinal) ? name[..^(hash.Length + 1)] : null;
+    private static string? Without(string name, string hash) =>
+        hash.Length > 0 && name.EndsWith("-" + hash, StringComparison.Ordinal) ? name[..^(hash.Length + 1)] : null;
 
     // A cron job names its jobs by the minute.
     private static string? WithoutTime(string name)
     {
         var dash = name.LastIndexOf('-');
-        return dash > 0 && name.Length - dash - 1 is >= 8 and <= 10 && long.TryParse(name.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _) ? name[..dash] : null;
+        return dash > 0 && name.Length - dash - 1 is >= 8 and <= 10
+            && long.TryParse(name.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _) ? name[..dash] : null;
     }
 }

@@ -4,7 +4,8 @@ using Lateen.Injector.Trees;
 
 namespace Lateen.Injector.Settings;
 
-/// <summary>Annotations that steer injection: what they may say. A pod with a wrong one is refused, as it would run with other settings than its owner believes.</summary>
+/// <summary>Annotations that steer injection: what they may say. A pod with a wrong one is refused, as it would run with other settings
+/// than its owner believes.</summary>
 public static class InjectionAnnotations
 {
     /// <summary>The proxy's own settings.</summary>
@@ -18,7 +19,8 @@ public static class InjectionAnnotations
 
     private static readonly Dictionary<string, Func<string, string?>> Rules = new(StringComparer.Ordinal)
     {
-        [InterceptionMode] = mode => mode is "REDIRECT" or "TPROXY" or "NONE" ? null : $"interceptionMode invalid, use REDIRECT,TPROXY,NONE: {mode}",
+        [InterceptionMode] = mode => mode is "REDIRECT" or "TPROXY" or "NONE"
+            ? null : $"interceptionMode invalid, use REDIRECT,TPROXY,NONE: {mode}",
         [StatusPort] = port => Port(port) is { } mistake ? $"excludeInboundPorts invalid: {mistake}" : null,
         ["readiness.status.sidecar.istio.io/initialDelaySeconds"] = Count,
         ["readiness.status.sidecar.istio.io/periodSeconds"] = Count,
@@ -42,7 +44,8 @@ public static class InjectionAnnotations
         string[] mistakes =
         [
             .. annotations.OrderBy(annotation => annotation.Key, StringComparer.Ordinal)
-                .Select(annotation => Rules.TryGetValue(annotation.Key, out var rule) && rule(annotation.Value) is { } mistake ? $"invalid value '{annotation.Value}' for annotation '{annotation.Key}': {mistake}" : "")
+                .Select(annotation => Rules.TryGetValue(annotation.Key, out var rule) && rule(annotation.Value) is { } mistake
+                    ? $"invalid value '{annotation.Value}' for annotation '{annotation.Key}': {mistake}" : "")
                 .Where(mistake => mistake.Length > 0),
         ];
         return mistakes.Length > 0 ? string.Join("; ", mistakes) : null;
@@ -57,22 +60,28 @@ public static class InjectionAnnotations
     };
 
     private static string? Ports(string name, string ports) =>
-        ports.Trim().Length == 0 ? null : ports.Trim().Split(',').Select(Port).FirstOrDefault(mistake => mistake is not null) is { } mistake ? $"{name} invalid: {mistake}" : null;
+        ports.Trim().Length == 0 ? null : ports.Trim().Split(',').Select(Port).FirstOrDefault(mistake => mistake is not null) is { } mistake
+            ? $"{name} invalid: {mistake}" : null;
 
-    private static string? Port(string port) => ushort.TryParse(port.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out _) ? null : $"failed parsing port '{port}'";
+    private static string? Port(string port) =>
+        ushort.TryParse(port.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out _) ? null : $"failed parsing port '{port}'";
 
     private static string? Ranges(string name, string ranges) => ranges.Length == 0 ? null
-        : ranges.Split(',').FirstOrDefault(range => !range.Contains('/', StringComparison.Ordinal) || !IsRange(range)) is { } wrong ? $"{name} invalid: failed parsing cidr '{wrong}'" : null;
+        : ranges.Split(',').FirstOrDefault(range => !range.Contains('/', StringComparison.Ordinal) || !IsRange(range)) is { } wrong
+        ? $"{name} invalid: failed parsing cidr '{wrong}'" : null;
 
     // Bits of the host may be set, unlike in IPNetwork's own reading.
     private static bool IsRange(string range)
     {
         string[] parts = range.Split('/');
-        return parts.Length == 2 && IPAddress.TryParse(parts[0], out var address) && address.ToString().Length > 0 && (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork || parts[0].Count(c => c == '.') == 3)
-            && byte.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var bits) && bits <= (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
+        return parts.Length == 2 && IPAddress.TryParse(parts[0], out var address) && address.ToString().Length > 0
+            && (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork || parts[0].Count(c => c == '.') == 3)
+            && byte.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var bits)
+            && bits <= (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
     }
 
-    private static string? Count(string text) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? null : $"invalid syntax: \"{text}\" is no whole number";
+    private static string? Count(string text) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _)
+        ? null : $"invalid syntax: \"{text}\" is no whole number";
 
     private static string? Amount(string text) => Quantities.IsValid(text) ? null : "it is no amount of a resource";
 }

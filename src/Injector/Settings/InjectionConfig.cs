@@ -20,8 +20,12 @@ public sealed class InjectionConfig
         Policy = written.Word("policy") ?? "";
         Never = [.. written.Each("neverInjectSelector")];
         Always = [.. written.Each("alwaysInjectSelector")];
-        DefaultTemplates = written["defaultTemplates"] is JsonArray { Count: > 0 } named ? [.. named.Select(name => name?.ToString() ?? "")] : ["sidecar"];
-        Aliases = (written["aliases"] as JsonObject ?? []).ToDictionary(alias => alias.Key, alias => (IReadOnlyList<string>)[.. (alias.Value as JsonArray ?? []).Select(name => name?.ToString() ?? "")], StringComparer.Ordinal);
+        DefaultTemplates = written["defaultTemplates"] is JsonArray { Count: > 0 } named
+            ? [.. named.Select(name => name?.ToString() ?? "")] : ["sidecar"];
+        Aliases = (written["aliases"] as JsonObject
+            ?? []).ToDictionary(alias => alias.Key,
+                alias => (IReadOnlyList<string>)[.. (alias.Value as JsonArray ?? []).Select(name => name?.ToString() ?? "")],
+                StringComparer.Ordinal);
         InjectedAnnotations = written.Words("injectedAnnotations");
     }
 
@@ -58,7 +62,8 @@ public sealed class InjectionConfig
     /// <param name="shared">Definitions that all templates may use.</param>
     /// <exception cref="TemplateException">They are malformed.</exception>
     public static InjectionConfig Read(string config, string values, string shared = "") =>
-        Of(PlainText.Tree(config) as JsonObject ?? throw new TemplateException("the injector's configuration is no object"), PlainText.Tree(values) as JsonObject ?? [], shared);
+        Of(PlainText.Tree(config) as JsonObject ?? throw new TemplateException("the injector's configuration is no object"),
+            PlainText.Tree(values) as JsonObject ?? [], shared);
 
     /// <summary>The same from trees.</summary>
     internal static InjectionConfig Of(JsonObject config, JsonObject values, string shared) => new(config, values, shared);

@@ -13,7 +13,8 @@ namespace Lateen.Injector.Templates;
 public static class PlainText
 {
     // Characters beyond ASCII stay as they are; those that HTML minds are escaped.
-    private static readonly JavaScriptEncoder Escaping = JavaScriptEncoder.Create(new TextEncoderSettings(System.Text.Unicode.UnicodeRanges.All));
+    private static readonly JavaScriptEncoder Escaping =
+        JavaScriptEncoder.Create(new TextEncoderSettings(System.Text.Unicode.UnicodeRanges.All));
     private static readonly JsonWriterOptions Compact = new() { Encoder = Escaping, SkipValidation = true };
 
     /// <summary>JSON in one line.</summary>
@@ -22,7 +23,8 @@ public static class PlainText
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer, Compact)) Write(writer, value);
         // The encoder escapes a few more than Go does.
-        return Encoding.UTF8.GetString(buffer.WrittenSpan).Replace("\\u0022", "\\\"", StringComparison.Ordinal).Replace("\\u0027", "'", StringComparison.Ordinal)
+        return Encoding.UTF8.GetString(buffer.WrittenSpan).Replace("\\u0022", "\\\"", StringComparison.Ordinal)
+            .Replace("\\u0027", "'", StringComparison.Ordinal)
             .Replace("\\u002B", "+", StringComparison.Ordinal).Replace("\\u0060", "`", StringComparison.Ordinal)
             .Replace("\\u003C", "\\u003c", StringComparison.Ordinal).Replace("\\u003E", "\\u003e", StringComparison.Ordinal);
     }
@@ -76,7 +78,8 @@ public static class PlainText
         var bag = new DiagnosticBag();
         var documents = DocumentReader.Read(text, "", bag);
         if (bag.FirstOrDefault(diagnostic => diagnostic.IsError) is { } mistake) throw new TemplateException(mistake.ToString());
-        return [.. documents.Select(document => document.Root).OfType<Node>().Select(root => JsonNode.Parse(NodeText.ToJson(root, indented: false))).OfType<JsonNode>()];
+        return [.. documents.Select(document => document.Root).OfType<Node>()
+            .Select(root => JsonNode.Parse(NodeText.ToJson(root, indented: false))).OfType<JsonNode>()];
     }
 
     private static object? Scalar(JsonValue value, bool hasWholeNumbers) => value.GetValueKind() switch
@@ -84,7 +87,8 @@ public static class PlainText
         JsonValueKind.String => value.GetValue<string>(),
         JsonValueKind.True => true,
         JsonValueKind.False => false,
-        JsonValueKind.Number => hasWholeNumbers && long.TryParse(value.ToJsonString(), CultureInfo.InvariantCulture, out var whole) ? whole : double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture),
+        JsonValueKind.Number => hasWholeNumbers && long.TryParse(value.ToJsonString(), CultureInfo.InvariantCulture, out var whole)
+            ? whole : double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture),
         _ => null,
     };
 
@@ -128,7 +132,8 @@ public static class PlainText
     }
 
     // Fields of objects keep their place; keys of maps have an order of their own.
-    private static IEnumerable<KeyValuePair<string, object?>> InOrder(IReadOnlyDictionary<string, object?> map) => map is FieldMap ? map : TemplateValues.Sorted(map);
+    private static IEnumerable<KeyValuePair<string, object?>> InOrder(IReadOnlyDictionary<string, object?> map) =>
+        map is FieldMap ? map : TemplateValues.Sorted(map);
 }
 
 /// <summary>Fields of an object in the order in which they are written.</summary>

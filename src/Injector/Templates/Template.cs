@@ -1,10 +1,14 @@
-// Templates: the language in which users write what is put into their pods: Go's text/template with the functions that mesh operators know from charts. Whoever brought templates of
-// their own to another mesh brings them here unchanged; the product's own are written in it, too, so that they can be read and replaced.
+// Templates: the language in which users write what is put into their pods: Go's text/template with the functions that mesh operators know
+// from charts. Whoever brought templates of their own to another mesh brings them here unchanged; the product's own are written in it, too,
+// so that they can be read and replaced.
 //
-// A template is parsed once (Lexer, Parser, Nodes) and rendered for each pod (Rendering) over plain values (Values): text, numbers, truth, lists, maps, and GoObject for what has fields.
-// Nothing here knows pods, YAML or Kubernetes; functions come as a table from outside. No state is kept between renderings, so one template serves many threads.
+// A template is parsed once (Lexer, Parser, Nodes) and rendered for each pod (Rendering) over plain values (Values): text, numbers, truth,
+// lists, maps, and GoObject for what has fields.
+// Nothing here knows pods, YAML or Kubernetes; functions come as a table from outside. No state is kept between renderings, so one template
+// serves many threads.
 //
-// Refused: an engine of another language with a translation of templates. The traps are in the details (trimming, missing keys, what is empty), and users' templates rely on them.
+// Refused: an engine of another language with a translation of templates. The traps are in the details (trimming, missing keys, what is
+// empty), and users' templates rely on them.
 namespace Lateen.Injector.Templates;
 
 /// <summary>A function that templates call. Missing arguments come as null.</summary>

@@ -153,7 +153,9 @@ internal sealed class TemplateLexer(string name, string text)
         if (c is 'x' or 'u')
         {
             var digits = c == 'x' ? 2 : 4;
-            if (at + 2 + digits > text.Length || !int.TryParse(text.AsSpan(at + 2, digits), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var code)) throw Mistake("a malformed escape");
+            if (at + 2 + digits > text.Length
+                || !int.TryParse(text.AsSpan(at + 2, digits), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var code))
+                throw Mistake("a malformed escape");
             value.Append((char)code);
             return at + 2 + digits;
         }
@@ -182,7 +184,8 @@ internal sealed class TemplateLexer(string name, string text)
         while (end < text.Length && (char.IsAsciiLetterOrDigit(text[end]) || text[end] is '.' or '_')) end++;
         var written = text[_at..end].Replace("_", "", StringComparison.Ordinal);
         object value;
-        if (written.StartsWith("0x", StringComparison.OrdinalIgnoreCase) && long.TryParse(written.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var hex)) value = hex;
+        if (written.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
+            && long.TryParse(written.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var hex)) value = hex;
         else if (long.TryParse(written, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole)) value = whole;
         else if (double.TryParse(written, NumberStyles.Float, CultureInfo.InvariantCulture, out var real)) value = real;
         else throw Mistake($"\"{written}\" is no number");
@@ -205,5 +208,6 @@ internal sealed class TemplateLexer(string name, string text)
 
     private static bool IsLetter(char c) => char.IsLetterOrDigit(c) || c == '_';
 
-    private TemplateException Mistake(string what) => new(string.Create(CultureInfo.InvariantCulture, $"template {name}, line {_line}: {what}"));
+    private TemplateException Mistake(string what) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"template {name}, line {_line}: {what}"));
 }

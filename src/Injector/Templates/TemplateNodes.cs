@@ -13,7 +13,8 @@ internal sealed record TextNode(int Line, string Text) : TemplateNode(Line);
 internal sealed record ActionNode(int Line, PipelineNode Pipeline) : TemplateNode(Line);
 
 /// <summary>if, with and range.</summary>
-internal sealed record BranchNode(int Line, string Keyword, PipelineNode Pipeline, BlockNode Body, BlockNode? Otherwise) : TemplateNode(Line);
+internal sealed record BranchNode(int Line, string Keyword, PipelineNode Pipeline, BlockNode Body, BlockNode? Otherwise)
+    : TemplateNode(Line);
 
 /// <summary>A call of another template.</summary>
 internal sealed record CallNode(int Line, string Name, PipelineNode? Pipeline) : TemplateNode(Line);

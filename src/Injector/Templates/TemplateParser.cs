@@ -185,7 +185,8 @@ internal sealed class TemplateParser(string name, string text, Dictionary<string
                 Expect(TokenKind.RightParen);
                 return new PathNode(null, inner, Fields());
             case TokenKind.Word:
-                return token.Text switch { "true" => new LiteralNode(true), "false" => new LiteralNode(false), "nil" => new LiteralNode(null), _ => new FunctionNode(token.Text) };
+                return token.Text switch { "true" => new LiteralNode(true), "false" => new LiteralNode(false),
+                    "nil" => new LiteralNode(null), _ => new FunctionNode(token.Text) };
             default:
                 throw Mistake($"unexpected \"{token.Text}\"");
         }
@@ -223,5 +224,6 @@ internal sealed class TemplateParser(string name, string text, Dictionary<string
         return token;
     }
 
-    private TemplateException Mistake(string what) => new(string.Create(CultureInfo.InvariantCulture, $"template {name}, line {Current.Line}: {what}"));
+    private TemplateException Mistake(string what) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"template {name}, line {Current.Line}: {what}"));
 }

@@ -4,7 +4,8 @@ using System.Text;
 namespace Lateen.Injector.Templates;
 
 /// <summary>One rendering: the text made so far and the variables in sight.</summary>
-internal sealed class TemplateRendering(string name, IReadOnlyDictionary<string, BlockNode> defined, IReadOnlyDictionary<string, TemplateFunction> functions)
+internal sealed class TemplateRendering(string name, IReadOnlyDictionary<string, BlockNode> defined,
+    IReadOnlyDictionary<string, TemplateFunction> functions)
 {
     private const int DepthMax = 100;
     private const int CharsMax = 16 * 1024 * 1024;
@@ -44,7 +45,8 @@ internal sealed class TemplateRendering(string name, IReadOnlyDictionary<string,
         }
         catch (TemplateException failure) when (!failure.Message.StartsWith("template ", StringComparison.Ordinal))
         {
-            throw new TemplateException(string.Create(CultureInfo.InvariantCulture, $"template {name}, line {part.Line}: {failure.Message}"), failure);
+            throw new TemplateException(
+                string.Create(CultureInfo.InvariantCulture, $"template {name}, line {part.Line}: {failure.Message}"), failure);
         }
     }
 
@@ -117,7 +119,8 @@ internal sealed class TemplateRendering(string name, IReadOnlyDictionary<string,
         null or Absent or "" => [],
         IReadOnlyDictionary<string, object?> map => TemplateValues.Sorted(map).Select(entry => ((object?)entry.Key, entry.Value)),
         IReadOnlyList<object?> list => list.Select((item, index) => ((object?)(long)index, item)),
-        long count => Enumerable.Range(0, (int)Math.Clamp(count, 0, CharsMax)).Select(index => ((object?)(long)index, (object?)(long)index)),
+        long count => Enumerable.Range(0, (int)Math.Clamp(count, 0, CharsMax))
+            .Select(index => ((object?)(long)index, (object?)(long)index)),
         _ => throw new TemplateException($"range can't iterate over {TemplateValues.Print(value)}"),
     };
 
@@ -173,12 +176,15 @@ internal sealed class TemplateRendering(string name, IReadOnlyDictionary<string,
         isCall = command.Operands[0] is FunctionNode;
         if (command.Operands[0] is not FunctionNode function)
         {
-            return command.Operands.Count == 1 ? Operand(command.Operands[0], dot) : throw new TemplateException("arguments are given to what is no function");
+            return command.Operands.Count == 1
+                ? Operand(command.Operands[0], dot) : throw new TemplateException("arguments are given to what is no function");
         }
         if (function.Name == "include") return Included(command, dot, piped);
         if (function.Name is "and" or "or") return Chosen(function.Name == "or", command, dot, piped);
-        if (!functions.TryGetValue(function.Name, out var called)) throw new TemplateException($"function \"{function.Name}\" is not defined");
-        List<object?> arguments = [.. command.Operands.Skip(1).Select(operand => Operand(operand, dot)).Select(value => value is Absent ? null : value), .. piped];
+        if (!functions.TryGetValue(function.Name, out var called))
+            throw new TemplateException($"function \"{function.Name}\" is not defined");
+        List<object?> arguments = [
+            .. command.Operands.Skip(1).Select(operand => Operand(operand, dot)).Select(value => value is Absent ? null : value), .. piped];
         try
         {
             return called(arguments);

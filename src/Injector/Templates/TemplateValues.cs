@@ -75,7 +75,8 @@ public static class TemplateValues
         bool flag => flag ? "true" : "false",
         long whole => whole.ToString(CultureInfo.InvariantCulture),
         double real => Print(real),
-        IReadOnlyDictionary<string, object?> map => $"map[{string.Join(' ', Sorted(map).Select(entry => $"{entry.Key}:{Print(entry.Value)}"))}]",
+        IReadOnlyDictionary<string, object?> map =>
+            $"map[{string.Join(' ', Sorted(map).Select(entry => $"{entry.Key}:{Print(entry.Value)}"))}]",
         IReadOnlyList<object?> list => $"[{string.Join(' ', list.Select(Print))}]",
         GoObject with => Print(with.Plain()),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "",
@@ -96,14 +97,16 @@ public static class TemplateValues
     };
 
     /// <summary>Entries by key, as ranges go through them.</summary>
-    public static IEnumerable<KeyValuePair<string, object?>> Sorted(IReadOnlyDictionary<string, object?> map) => map.OrderBy(entry => entry.Key, StringComparer.Ordinal);
+    public static IEnumerable<KeyValuePair<string, object?>> Sorted(IReadOnlyDictionary<string, object?> map) =>
+        map.OrderBy(entry => entry.Key, StringComparer.Ordinal);
 
     /// <summary>Whether two are equal; numbers by their value.</summary>
     public static bool AreEqual(object? left, object? right)
     {
         (left, right) = (Known(left), Known(right));
         if (left is null || right is null) return left is null && right is null;
-        if (left is long or double && right is long or double) return Convert.ToDouble(left, CultureInfo.InvariantCulture).Equals(Convert.ToDouble(right, CultureInfo.InvariantCulture));
+        if (left is long or double && right is long or double)
+            return Convert.ToDouble(left, CultureInfo.InvariantCulture).Equals(Convert.ToDouble(right, CultureInfo.InvariantCulture));
         return left is not IEnumerable or string && left.Equals(right);
     }
 
@@ -111,7 +114,8 @@ public static class TemplateValues
     public static int Compare(object? left, object? right)
     {
         (left, right) = (Known(left), Known(right));
-        if (left is long or double && right is long or double) return Convert.ToDouble(left, CultureInfo.InvariantCulture).CompareTo(Convert.ToDouble(right, CultureInfo.InvariantCulture));
+        if (left is long or double && right is long or double)
+            return Convert.ToDouble(left, CultureInfo.InvariantCulture).CompareTo(Convert.ToDouble(right, CultureInfo.InvariantCulture));
         if (left is string first && right is string second) return string.CompareOrdinal(first, second);
         throw new TemplateException($"{Print(left)} and {Print(right)} have no order");
     }
@@ -129,7 +133,8 @@ public static class TemplateValues
                 return map.TryGetValue(Text(key), out var value) ? value : null;
             case IReadOnlyList<object?> list:
                 var place = Whole(key);
-                return place >= 0 && place < list.Count ? list[(int)place] : throw new TemplateException($"index {place} is out of range, there are {list.Count}");
+                return place >= 0 && place < list.Count
+                    ? list[(int)place] : throw new TemplateException($"index {place} is out of range, there are {list.Count}");
             default:
                 throw new TemplateException($"{Print(of)} has no index");
         }
@@ -142,10 +147,13 @@ public static class TemplateValues
     {
         if (real == 0 || !double.IsFinite(real)) return real == 0 ? "0" : real.ToString(CultureInfo.InvariantCulture);
         var text = Math.Abs(real).ToString("E16", CultureInfo.InvariantCulture);
-        var exponent = int.Parse(text.AsSpan(text.IndexOf('E', StringComparison.Ordinal) + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        var exponent = int.Parse(text.AsSpan(text.IndexOf('E', StringComparison.Ordinal) + 1), NumberStyles.AllowLeadingSign,
+            CultureInfo.InvariantCulture);
         if (exponent is >= -4 and < 6) return real.ToString("0.#################", CultureInfo.InvariantCulture);
-        var digits = string.Concat(Math.Abs(real).ToString("R", CultureInfo.InvariantCulture).Split('E')[0].Where(char.IsAsciiDigit)).Trim('0');
+        var digits = string.Concat(Math.Abs(real).ToString("R", CultureInfo.InvariantCulture).Split('E')[0].Where(char.IsAsciiDigit))
+            .Trim('0');
         var sign = real < 0 ? "-" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{sign}{digits[0]}{(digits.Length > 1 ? "." : "")}{digits[1..]}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{sign}{digits[0]}{(digits.Length > 1 ? "." : "")}{digits[1..]}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}");
     }
 }

@@ -10,7 +10,8 @@ internal static class LabelTerms
 
     /// <summary>Whether all that it says holds.</summary>
     public static bool Hold(JsonNode? selector, IReadOnlyDictionary<string, string> labels) =>
-        selector.Words("matchLabels").All(term => labels.TryGetValue(term.Key, out var value) && value == term.Value) && selector.Each("matchExpressions").All(term => Holds(term, labels));
+        selector.Words("matchLabels").All(term => labels.TryGetValue(term.Key, out var value) && value == term.Value)
+            && selector.Each("matchExpressions").All(term => Holds(term, labels));
 
     private static bool Holds(JsonObject term, IReadOnlyDictionary<string, string> labels)
     {

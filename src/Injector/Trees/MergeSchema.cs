@@ -6,17 +6,31 @@ internal sealed class MergeSchema
     private static readonly MergeSchema Leaf = new();
     private static readonly MergeSchema Container = new()
     {
-        Keys = { ["env"] = "name", ["ports"] = "containerPort", ["volumeMounts"] = "mountPath", ["volumeDevices"] = "devicePath", ["resizePolicy"] = "" },
+        Keys =
+        {
+            ["env"] = "name",
+            ["ports"] = "containerPort",
+            ["volumeMounts"] = "mountPath",
+            ["volumeDevices"] = "devicePath",
+            ["resizePolicy"] = "",
+        },
     };
 
     private static readonly MergeSchema PodSpec = new()
     {
         Keys =
         {
-            ["containers"] = "name", ["initContainers"] = "name", ["ephemeralContainers"] = "name", ["volumes"] = "name", ["imagePullSecrets"] = "name", ["hostAliases"] = "ip",
+            ["containers"] = "name", ["initContainers"] = "name", ["ephemeralContainers"] = "name", ["volumes"] =
+                "name", ["imagePullSecrets"] = "name", ["hostAliases"] = "ip",
             ["topologySpreadConstraints"] = "topologyKey", ["schedulingGates"] = "name", ["resourceClaims"] = "name",
         },
-        Children = { ["containers"] = Container, ["initContainers"] = Container, ["ephemeralContainers"] = Container, ["volumes"] = new MergeSchema { IsOneOf = true } },
+        Children =
+        {
+            ["containers"] = Container,
+            ["initContainers"] = Container,
+            ["ephemeralContainers"] = Container,
+            ["volumes"] = new MergeSchema { IsOneOf = true },
+        },
     };
 
     private static readonly MergeSchema Metadata = new() { Keys = { ["ownerReferences"] = "uid" }, Sets = { "finalizers" } };
@@ -34,12 +48,19 @@ internal sealed class MergeSchema
     /// <summary>Beside its name an item has one part, and a patch with another part replaces it.</summary>
     public bool IsOneOf { get; init; }
 
-    /// <summary>The schema of an object by its kind; one that merges objects and replaces lists for a kind without lists that matter.</summary>
+    /// <summary>The schema of an object by its kind; one that merges objects and replaces lists for a kind without lists that
+    /// matter.</summary>
     public static MergeSchema Of(string kind) => kind switch
     {
         "Pod" => Template,
-        "Deployment" or "DaemonSet" or "StatefulSet" or "ReplicaSet" or "Job" => new MergeSchema { Children = { ["metadata"] = Metadata, ["spec"] = new MergeSchema { Children = { ["template"] = Template } } } },
-        "Service" => new MergeSchema { Children = { ["metadata"] = Metadata, ["spec"] = new MergeSchema { Keys = { ["ports"] = "port" } } } },
+        "Deployment" or "DaemonSet" or "StatefulSet" or "ReplicaSet"
+            or "Job" => new MergeSchema { Children =
+            {
+                ["metadata"] = Metadata,
+                ["spec"] = new MergeSchema { Children = { ["template"] = Template } },
+            } },
+        "Service" =>
+            new MergeSchema { Children = { ["metadata"] = Metadata, ["spec"] = new MergeSchema { Keys = { ["ports"] = "port" } } } },
         "ServiceAccount" => new MergeSchema { Keys = { ["secrets"] = "name" }, Children = { ["metadata"] = Metadata } },
         _ => new MergeSchema { Children = { ["metadata"] = Metadata } },
     };

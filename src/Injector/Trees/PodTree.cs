@@ -25,14 +25,17 @@ internal static class PodTree
     }
 
     /// <summary>A text below; null where there is none.</summary>
-    public static string? Word(this JsonNode? of, string name) => of is JsonObject map && map[name] is JsonValue value ? value.ToString() : null;
+    public static string? Word(this JsonNode? of, string name) =>
+        of is JsonObject map && map[name] is JsonValue value ? value.ToString() : null;
 
     /// <summary>Objects of a list below.</summary>
-    public static IEnumerable<JsonObject> Each(this JsonNode? of, string name) => (of is JsonObject map ? map[name] as JsonArray : null)?.OfType<JsonObject>() ?? [];
+    public static IEnumerable<JsonObject> Each(this JsonNode? of, string name) =>
+        (of is JsonObject map ? map[name] as JsonArray : null)?.OfType<JsonObject>() ?? [];
 
     /// <summary>Texts of a map below.</summary>
     public static IReadOnlyDictionary<string, string> Words(this JsonNode? of, string name) =>
-        (of is JsonObject map ? map[name] as JsonObject : null)?.ToDictionary(entry => entry.Key, entry => entry.Value?.ToString() ?? "", StringComparer.Ordinal) ?? [];
+        (of is JsonObject map ? map[name] as JsonObject
+            : null)?.ToDictionary(entry => entry.Key, entry => entry.Value?.ToString() ?? "", StringComparer.Ordinal) ?? [];
 
     /// <summary>Annotations of an object.</summary>
     public static IReadOnlyDictionary<string, string> Annotations(this JsonObject of) => of["metadata"].Words("annotations");
@@ -41,13 +44,16 @@ internal static class PodTree
     public static IReadOnlyDictionary<string, string> Labels(this JsonObject of) => of["metadata"].Words("labels");
 
     /// <summary>A container of one of the lists by its name.</summary>
-    public static JsonObject? Container(this JsonObject pod, string list, string name) => pod["spec"].Each(list).FirstOrDefault(container => container.Word("name") == name);
+    public static JsonObject? Container(this JsonObject pod, string list, string name) =>
+        pod["spec"].Each(list).FirstOrDefault(container => container.Word("name") == name);
 
     /// <summary>A container by its name, of those that run before those that come first.</summary>
-    public static JsonObject? Container(this JsonObject pod, string name) => pod.Container("containers", name) ?? pod.Container("initContainers", name);
+    public static JsonObject? Container(this JsonObject pod, string name) =>
+        pod.Container("containers", name) ?? pod.Container("initContainers", name);
 
     /// <summary>All containers, those that come first at the front.</summary>
-    public static IEnumerable<JsonObject> Containers(this JsonObject pod) => pod["spec"].Each("initContainers").Concat(pod["spec"].Each("containers"));
+    public static IEnumerable<JsonObject> Containers(this JsonObject pod) =>
+        pod["spec"].Each("initContainers").Concat(pod["spec"].Each("containers"));
 
     /// <summary>Takes a container out of a list.</summary>
     public static JsonObject? Take(this JsonObject pod, string list, string name)

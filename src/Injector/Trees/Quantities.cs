@@ -12,11 +12,13 @@ public static partial class Quantities
     /// <summary>Whether a text is an amount, all of it.</summary>
     public static bool IsValid(string text) => Amount().IsMatch(text);
 
-    /// <summary>The way in which Kubernetes writes an amount: a whole number with the largest suffix. What is no amount stays as it is.</summary>
+    /// <summary>The way in which Kubernetes writes an amount: a whole number with the largest suffix. What is no amount stays as it
+    /// is.</summary>
     public static string Canonical(string text)
     {
         var match = Amount().Match(text);
-        if (!match.Success || !decimal.TryParse(match.Groups[1].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)) return text;
+        if (!match.Success || !decimal.TryParse(match.Groups[1].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
+            return text;
         var suffix = match.Groups[3].Value;
         if (suffix.EndsWith('i')) return Spelled(number, Binary, Array.IndexOf(Binary, suffix), 1024);
         if (suffix is ['e' or 'E', _, ..]) return text;

@@ -1,7 +1,9 @@
-// Trees: pods and other objects as JSON trees, and Kubernetes' strategic merge. What a template says is laid over a pod, what a user says over what a template said: objects field by field, lists with a key item by item, all
-// others as a whole; null deletes, and directives ($patch, $deleteFromPrimitiveList, $retainKeys, $setElementOrder) mean what they mean to kubectl.
+// Trees: pods and other objects as JSON trees, and Kubernetes' strategic merge. What a template says is laid over a pod, what a user says
+// over what a template said: objects field by field, lists with a key item by item, all others as a whole; null deletes, and directives
+// ($patch, $deleteFromPrimitiveList, $retainKeys, $setElementOrder) mean what they mean to kubectl.
 //
-// Works on JSON trees, so that nothing is lost that this build has no type for. It changes the tree that it is given and hands it back; patches are read and copied.
+// Works on JSON trees, so that nothing is lost that this build has no type for. It changes the tree that it is given and hands it back;
+// patches are read and copied.
 // Refused: JSON merge patches, which would make a user who changes one container write all of them.
 using System.Text.Json.Nodes;
 
@@ -31,8 +33,10 @@ internal static class StrategicMerge
             foreach (var name in target.Select(entry => entry.Key).Where(name => !kept.Contains(name)).ToArray()) target.Remove(name);
         }
         foreach (var (name, value) in patch.Where(entry => !entry.Key.StartsWith('$'))) Field(target, name, value, schema);
-        foreach (var (name, value) in patch.Where(entry => entry.Key.StartsWith("$deleteFromPrimitiveList/", StringComparison.Ordinal))) Delete(target, name[(name.IndexOf('/', StringComparison.Ordinal) + 1)..], value);
-        foreach (var (name, value) in patch.Where(entry => entry.Key.StartsWith("$setElementOrder/", StringComparison.Ordinal))) Order(target, name[(name.IndexOf('/', StringComparison.Ordinal) + 1)..], value, schema);
+        foreach (var (name, value) in patch.Where(entry => entry.Key.StartsWith("$deleteFromPrimitiveList/", StringComparison.Ordinal)))
+            Delete(target, name[(name.IndexOf('/', StringComparison.Ordinal) + 1)..], value);
+        foreach (var (name, value) in patch.Where(entry => entry.Key.StartsWith("$setElementOrder/", StringComparison.Ordinal)))
+            Order(target, name[(name.IndexOf('/', StringComparison.Ordinal) + 1)..], value, schema);
         return target;
     }
 
@@ -50,7 +54,8 @@ internal static class StrategicMerge
                 target[name] = Items(target[name] as JsonArray, items, key, schema.Child(name));
                 break;
             case JsonArray words when schema.Sets.Contains(name) && target[name] is JsonArray known:
-                foreach (var word in words.Where(word => !known.Any(other => JsonNode.DeepEquals(other, word))).ToArray()) known.Add(word?.DeepClone());
+                foreach (var word in words.Where(word => !known.Any(other => JsonNode.DeepEquals(other, word))).ToArray())
+                    known.Add(word?.DeepClone());
                 break;
             default:
                 target[name] = Clean(value);
@@ -100,10 +105,12 @@ internal static class StrategicMerge
     // Of what excludes each other, what the patch says takes the place of what was there.
     private static void OneOf(JsonObject known, JsonObject patch, string key, MergeSchema schema)
     {
-        string[] said = [.. patch.Where(entry => entry.Value is not null && entry.Key != key && !entry.Key.StartsWith('$')).Select(entry => entry.Key)];
+        string[] said = [.. patch.Where(entry => entry.Value is not null && entry.Key != key && !entry.Key.StartsWith('$'))
+            .Select(entry => entry.Key)];
         if (said.Length > 0)
         {
-            foreach (var other in known.Select(entry => entry.Key).Where(name => name != key && !said.Contains(name)).ToArray()) known.Remove(other);
+            foreach (var other in known.Select(entry => entry.Key).Where(name => name != key && !said.Contains(name)).ToArray())
+                known.Remove(other);
         }
         Apply(known, patch, schema);
     }
@@ -119,7 +126,9 @@ internal static class StrategicMerge
         if (target[name] is not JsonArray known || order is not JsonArray wanted) return;
         var key = schema.Keys.GetValueOrDefault(name, "");
         var places = wanted.Select(item => item is JsonObject with ? Key(with, key) : item?.ToString() ?? "").ToList();
-        var sorted = known.OrderBy(item => places.IndexOf(item is JsonObject with ? Key(with, key) : item?.ToString() ?? "") is >= 0 and var place ? place : int.MaxValue).ToArray();
+        var sorted = known.OrderBy(
+            item => places.IndexOf(item is JsonObject with ? Key(with, key) : item?.ToString() ?? "") is >= 0 and var place
+                ? place : int.MaxValue).ToArray();
         known.Clear();
         foreach (var item in sorted) known.Add(item);
     }
@@ -133,7 +142,8 @@ internal static class StrategicMerge
         {
             case JsonObject map:
                 var clean = new JsonObject();
-                foreach (var (name, inner) in map.Where(entry => entry.Value is not null && !entry.Key.StartsWith('$'))) clean[name] = Clean(inner);
+                foreach (var (name, inner) in map.Where(entry => entry.Value is not null && !entry.Key.StartsWith('$')))
+                    clean[name] = Clean(inner);
                 return clean;
             case JsonArray list:
                 return new JsonArray([.. list.Where(item => item is not null).Select(Clean)]);

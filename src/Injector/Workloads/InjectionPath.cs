@@ -1,10 +1,15 @@
 namespace Lateen.Injector.Workloads;
 
-/// <summary>Variables of proxies that stand in the webhook's address: <c>/inject/cluster/c1/net/n1</c>, so that one control plane can inject for several clusters.</summary>
+/// <summary>Variables of proxies that stand in the webhook's address: <c>/inject/cluster/c1/net/n1</c>, so that one control plane can
+/// inject for several clusters.</summary>
 public static class InjectionPath
 {
     private const string Listed = ":ENV:";
-    private static readonly Dictionary<string, string> Known = new(StringComparer.Ordinal) { ["cluster"] = "ISTIO_META_CLUSTER_ID", ["net"] = "ISTIO_META_NETWORK" };
+    private static readonly Dictionary<string, string> Known = new(StringComparer.Ordinal)
+    {
+        ["cluster"] = "ISTIO_META_CLUSTER_ID",
+        ["net"] = "ISTIO_META_NETWORK",
+    };
 
     /// <summary>Reads them; names and values by turns, of which a name without a value is dropped.</summary>
     public static IReadOnlyDictionary<string, string> Variables(string path)
@@ -17,9 +22,11 @@ public static class InjectionPath
         return variables;
     }
 
-    private static IEnumerable<(string Name, string Value)> Pairs(string text) => text.Split(Listed).Skip(1).Select(pair => pair.Split('=', 2)).Where(pair => pair is [{ Length: > 0 }, _]).Select(pair => (pair[0], pair[1]));
+    private static IEnumerable<(string Name, string Value)> Pairs(string text) => text.Split(Listed).Skip(1)
+        .Select(pair => pair.Split('=', 2)).Where(pair => pair is [{ Length: > 0 }, _]).Select(pair => (pair[0], pair[1]));
 
     // A slash in a value is spelled out.
     private static IEnumerable<(string Name, string Value)> Turns(string text) =>
-        text.Split('/').Chunk(2).Where(pair => pair.Length == 2).Select(pair => (pair[0], pair[1].Replace("--slash--", "/", StringComparison.Ordinal)));
+        text.Split('/').Chunk(2).Where(pair => pair.Length == 2)
+            .Select(pair => (pair[0], pair[1].Replace("--slash--", "/", StringComparison.Ordinal)));
 }

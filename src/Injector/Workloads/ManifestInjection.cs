@@ -1,4 +1,5 @@
-// Workloads: what people and API servers hand in for injection: manifests of everything that makes pods, and addresses of webhooks. What a pod becomes is decided in Pods.
+// Workloads: what people and API servers hand in for injection: manifests of everything that makes pods, and addresses of webhooks. What a
+// pod becomes is decided in Pods.
 using System.Text.Json.Nodes;
 using Lateen.Injector.Pods;
 using Lateen.Injector.Settings;
@@ -7,7 +8,8 @@ using Lateen.Injector.Trees;
 
 namespace Lateen.Injector.Workloads;
 
-/// <summary>Injects the pods of manifests, by hand instead of by a webhook: everything that makes pods is asked for, unless it refuses or runs on the node's own network.</summary>
+/// <summary>Injects the pods of manifests, by hand instead of by a webhook: everything that makes pods is asked for, unless it refuses or
+/// runs on the node's own network.</summary>
 /// <param name="inject">Injects one pod of an owner.</param>
 public sealed class ManifestInjection(Func<JsonObject, WorkloadOwner, InjectionResult> inject)
 {
@@ -22,7 +24,9 @@ public sealed class ManifestInjection(Func<JsonObject, WorkloadOwner, InjectionR
         switch (result.Word("kind"))
         {
             case "List":
-                if (result["items"] is JsonArray items) result["items"] = new JsonArray([.. items.Select(item => item is JsonObject inner ? Inject(inner) : item?.DeepClone())]);
+                if (result["items"] is JsonArray items)
+                    result["items"] = new JsonArray(
+                        [.. items.Select(item => item is JsonObject inner ? Inject(inner) : item?.DeepClone())]);
                 break;
             case "Pod":
                 Pod(result, WorkloadOwner.Of(result), "Pod");
@@ -30,7 +34,11 @@ public sealed class ManifestInjection(Func<JsonObject, WorkloadOwner, InjectionR
             case "CronJob" when result.Below("spec", "jobTemplate", "spec", "template") is { } template:
                 // Its jobs' metadata is not that of pods; but this is where tools have always written it.
                 var job = (JsonObject)result["spec"]!["jobTemplate"]!;
-                var pod = new JsonObject { ["metadata"] = job["metadata"]?.DeepClone() ?? new JsonObject(), ["spec"] = template["spec"]?.DeepClone() };
+                var pod = new JsonObject
+                {
+                    ["metadata"] = job["metadata"]?.DeepClone() ?? new JsonObject(),
+                    ["spec"] = template["spec"]?.DeepClone(),
+                };
                 Pod(pod, OwnerOf(result), "CronJob");
                 (job["metadata"], template["spec"]) = (pod["metadata"]?.DeepClone(), pod["spec"]?.DeepClone());
                 break;
@@ -62,5 +70,6 @@ public sealed class ManifestInjection(Func<JsonObject, WorkloadOwner, InjectionR
     }
 
     private static WorkloadOwner OwnerOf(JsonObject manifest) =>
-        new(manifest["metadata"].Word("name") ?? "", manifest["metadata"].Word("namespace") ?? "", manifest.Word("apiVersion") ?? "", manifest.Word("kind") ?? "");
+        new(manifest["metadata"].Word("name") ?? "", manifest["metadata"].Word("namespace") ?? "", manifest.Word("apiVersion") ?? "",
+            manifest.Word("kind") ?? "");
 }

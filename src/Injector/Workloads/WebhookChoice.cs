@@ -3,7 +3,8 @@ using Lateen.Injector.Trees;
 
 namespace Lateen.Injector.Workloads;
 
-/// <summary>Whether an API server asks a webhook to inject a pod, and why: by labels of the pod and of its namespace. The webhook may still refuse.</summary>
+/// <summary>Whether an API server asks a webhook to inject a pod, and why: by labels of the pod and of its namespace. The webhook may still
+/// refuse.</summary>
 /// <param name="Webhook">Name of the configuration.</param>
 /// <param name="Revision">Revision of its control plane.</param>
 /// <param name="IsAsked">It is asked.</param>
@@ -19,18 +20,27 @@ public sealed record WebhookChoice(string Webhook, string Revision, bool IsAsked
     /// <param name="configuration">A MutatingWebhookConfiguration.</param>
     /// <param name="pod">Labels of the pod.</param>
     /// <param name="ns">Labels of its namespace.</param>
-    public static WebhookChoice Of(JsonObject configuration, IReadOnlyDictionary<string, string> pod, IReadOnlyDictionary<string, string> ns)
+    public static WebhookChoice Of(JsonObject configuration, IReadOnlyDictionary<string, string> pod,
+        IReadOnlyDictionary<string, string> ns)
     {
-        var (name, revision) = (configuration["metadata"].Word("name") ?? "", configuration.Labels().GetValueOrDefault(RevisionLabel, "default"));
+        var (name, revision) = (configuration["metadata"].Word("name") ?? "",
+            configuration.Labels().GetValueOrDefault(RevisionLabel, "default"));
         var hooks = configuration.Each("webhooks").ToArray();
         WebhookChoice Chosen(bool isAsked, string reason) => new(name, revision, isAsked, reason);
-        if (hooks.Length > 0 && Array.TrueForAll(hooks, hook => hook["namespaceSelector"].Words("matchLabels").ContainsKey(Never))) return Chosen(false, "The injection webhook is deactivated, and will never match labels.");
-        if (ns.GetValueOrDefault(Enabled) == "disabled") return Chosen(false, $"Namespace has {Enabled}=disabled label, preventing injection");
-        if (Array.Exists(hooks, hook => LabelTerms.Hold(hook["namespaceSelector"], ns) && LabelTerms.Hold(hook["objectSelector"], pod))) return Chosen(true, Matching(pod, ns, revision));
+        if (hooks.Length > 0 && Array.TrueForAll(hooks, hook => hook["namespaceSelector"].Words("matchLabels").ContainsKey(Never)))
+            return Chosen(false, "The injection webhook is deactivated, and will never match labels.");
+        if (ns.GetValueOrDefault(Enabled) == "disabled")
+            return Chosen(false, $"Namespace has {Enabled}=disabled label, preventing injection");
+        if (Array.Exists(hooks, hook => LabelTerms.Hold(hook["namespaceSelector"], ns) && LabelTerms.Hold(hook["objectSelector"], pod)))
+            return Chosen(true, Matching(pod, ns, revision));
         var isDefault = revision == "default";
         // The namespace would do: it is the pod that says no.
-        if (pod.GetValueOrDefault(Inject) == "false" && (ns.GetValueOrDefault(RevisionLabel) == revision || (isDefault && ns.GetValueOrDefault(Enabled) == "enabled"))) return Chosen(false, $"Pod has {Inject}=false label, preventing injection");
-        return Chosen(false, $"No matching namespace labels ({RevisionLabel}={revision}{(isDefault ? $", {Enabled}=enabled" : "")}) or pod labels ({RevisionLabel}={revision}{(isDefault ? $", {Inject}=true" : "")})");
+        if (pod.GetValueOrDefault(Inject) == "false"
+            && (ns.GetValueOrDefault(RevisionLabel) == revision || (isDefault && ns.GetValueOrDefault(Enabled) == "enabled")))
+            return Chosen(false, $"Pod has {Inject}=false label, preventing injection");
+        return Chosen(false,
+            $"No matching namespace labels ({RevisionLabel}={revision}{(isDefault ? $", {Enabled}=enabled" : "")}) or pod labels "
+            + $"({RevisionLabel}={revision}{(isDefault ? $", {Inject}=true" : "")})");
     }
 
     private static string Matching(IReadOnlyDictionary<string, string> pod, IReadOnlyDictionary<string, string> ns, string revision)

@@ -2,7 +2,8 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Lateen.Pilot.Generation;
 
-/// <summary>Outputs by inputs. Keeps what the current and the previous snapshot used; nothing else bounds it, since both are bounded by the mesh.</summary>
+/// <summary>Outputs by inputs. Keeps what the current and the previous snapshot used; nothing else bounds it, since both are bounded by the
+/// mesh.</summary>
 public sealed class GenerationCache<TInputs, TOutput> where TInputs : notnull
 {
     private Dictionary<TInputs, TOutput> _current = [];

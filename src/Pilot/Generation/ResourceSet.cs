@@ -3,8 +3,9 @@ using System.Collections;
 namespace Lateen.Pilot.Generation;
 
 /// <summary>
-/// What a proxy is to have of one type: a part that it shares with all that are told the same, and what is its own. Immutable. Proxies of equal inputs have the same
-/// <see cref="Shared"/> object, and have it again after a change that does not concern them; what differs between two is found once for all of them.
+/// What a proxy is to have of one type: a part that it shares with all that are told the same, and what is its own. Immutable. Proxies of
+/// equal inputs have the same <see cref="Shared"/> object, and have it again after a change that does not concern them; what differs
+/// between two is found once for all of them.
 /// </summary>
 public sealed class ResourceSet : IReadOnlyList<WireResource>
 {
@@ -48,7 +49,8 @@ public sealed class ResourceSet : IReadOnlyList<WireResource>
     {
         foreach (var resource in own)
         {
-            if (shared.Find(resource.Name) is not null) return new ResourceSet(shared, [.. own.Where(other => shared.Find(other.Name) is null)]);
+            if (shared.Find(resource.Name) is not null)
+                return new ResourceSet(shared, [.. own.Where(other => shared.Find(other.Name) is null)]);
         }
         return new ResourceSet(shared, own);
     }
@@ -79,7 +81,8 @@ public sealed class ResourceSet : IReadOnlyList<WireResource>
     public ResourceSet Tenable(Func<string, WireResource?> lastGood)
     {
         if (!Noteworthy.Any(static resource => resource.Fault is not null)) return this;
-        return new ResourceSet([.. this.Select(resource => resource.Fault is null ? resource : lastGood(resource.Name)).OfType<WireResource>()], _shared.Missing);
+        return new ResourceSet([.. this.Select(resource => resource.Fault is null ? resource : lastGood(resource.Name))
+            .OfType<WireResource>()], _shared.Missing);
     }
 
     /// <summary>The resource of a name, or null.</summary>
@@ -147,7 +150,8 @@ public sealed class SharedResources(IReadOnlyList<WireResource> all, IReadOnlyLi
     public WireResource? Find(string name) => all.Count > 0 && ByName.TryGetValue(name, out var at) ? all[at] : null;
 
     /// <summary>Where the resource of a name stands; -1 when there is none.</summary>
-    public int IndexOf(ReadOnlySpan<char> name) => all.Count > 0 && ByName.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var at) ? at : -1;
+    public int IndexOf(ReadOnlySpan<char> name) =>
+        all.Count > 0 && ByName.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var at) ? at : -1;
 
     /// <summary>The same names with other resources under some of them.</summary>
     /// <param name="next">All resources, in order.</param>

@@ -3,12 +3,14 @@ using Lateen.Api.Schemas.Constraints;
 
 namespace Lateen.Pilot.Generation;
 
-/// <summary>The names of route configurations that a serialized listener will ask for, read off its bytes: unpacking it whole would cost as much as making it did.</summary>
+/// <summary>The names of route configurations that a serialized listener will ask for, read off its bytes: unpacking it whole would cost as
+/// much as making it did.</summary>
 internal static class RouteReferences
 {
     private const string ManagerType = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
-    // Listener: filter_chains, default_filter_chain. FilterChain: filters. Filter: typed_config. Any: type_url, value. HttpConnectionManager: rds. Rds: route_config_name.
+    // Listener: filter_chains, default_filter_chain. FilterChain: filters. Filter: typed_config. Any: type_url, value.
+    // HttpConnectionManager: rds. Rds: route_config_name.
     private const int Chains = 3, DefaultChain = 25, Filters = 3, TypedConfig = 4, AnyType = 1, AnyValue = 2, Rds = 3, RouteName = 2;
 
     /// <summary>The names, each once.</summary>

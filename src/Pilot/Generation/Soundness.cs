@@ -6,7 +6,8 @@ using Lateen.Api.Schemas.Constraints;
 
 namespace Lateen.Pilot.Generation;
 
-/// <summary>Whether Envoy would take a resource: the rules of its definition, and those few of Envoy's code that what users write can break.</summary>
+/// <summary>Whether Envoy would take a resource: the rules of its definition, and those few of Envoy's code that what users write can
+/// break.</summary>
 public static class Soundness
 {
     /// <summary>The first rule that a resource breaks; null when it breaks none.</summary>
@@ -20,7 +21,8 @@ public static class Soundness
     };
 
     /// <summary>The first rule of its definition that a resource breaks.</summary>
-    public static string? Definition(IMessage message, ReadOnlySpan<byte> bytes) => MessageRules.FirstViolation(SchemaSet.Of(message.GetType()), bytes, intoAnys: true);
+    public static string? Definition(IMessage message, ReadOnlySpan<byte> bytes) =>
+        MessageRules.FirstViolation(SchemaSet.Of(message.GetType()), bytes, intoAnys: true);
 
     // "Only unique values for domains are permitted", whatever their case; names of hosts are unique, too.
     private static string? Domains(RouteConfiguration routes)
@@ -33,7 +35,8 @@ public static class Soundness
             if (!names.Add(host.Name)) return $"RouteConfiguration.VirtualHosts[{i}]: another virtual host is named {host.Name}";
             for (var j = 0; j < host.Domains.Count; j++)
             {
-                if (!domains.Add(host.Domains[j])) return $"RouteConfiguration.VirtualHosts[{i}]: {host.Domains[j]} is a domain of another virtual host";
+                if (!domains.Add(host.Domains[j]))
+                    return $"RouteConfiguration.VirtualHosts[{i}]: {host.Domains[j]} is a domain of another virtual host";
             }
         }
         return null;
@@ -46,7 +49,8 @@ public static class Soundness
         var matches = new HashSet<FilterChainMatch>();
         for (var i = 0; i < listener.FilterChains.Count; i++)
         {
-            if (!matches.Add(listener.FilterChains[i].FilterChainMatch ?? new FilterChainMatch())) return $"Listener.FilterChains[{i}]: another filter chain has the same match";
+            if (!matches.Add(listener.FilterChains[i].FilterChainMatch ?? new FilterChainMatch()))
+                return $"Listener.FilterChains[{i}]: another filter chain has the same match";
         }
         return null;
     }

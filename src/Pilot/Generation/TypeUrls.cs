@@ -45,7 +45,8 @@ public static class TypeUrls
     /// <summary>Workload API: policies.</summary>
     public const string Authorization = Prefix + "istio.security.Authorization";
 
-    /// <summary>A cluster before its endpoints, both before the listeners that use them, listeners before their routes, routes before their hosts.</summary>
+    /// <summary>A cluster before its endpoints, both before the listeners that use them, listeners before their routes, routes before their
+    /// hosts.</summary>
     public static int PushOrder(string typeUrl) => typeUrl switch
     {
         Cluster => 0,

@@ -3,8 +3,10 @@ using Google.Protobuf;
 
 namespace Lateen.Pilot.Generation;
 
-/// <summary>Resources by name and contents: what was made before with the same bytes is the same object again, without being hashed and checked anew.</summary>
-/// <remarks>For resources that are made in crowds, of which few differ from the last time. Keeps what the current and the previous snapshot used.</remarks>
+/// <summary>Resources by name and contents: what was made before with the same bytes is the same object again, without being hashed and
+/// checked anew.</summary>
+/// <remarks>For resources that are made in crowds, of which few differ from the last time. Keeps what the current and the previous snapshot
+/// used.</remarks>
 internal sealed class WirePool
 {
     private Dictionary<(string Name, int Hash), WireResource> _current = [], _previous = [];

@@ -8,8 +8,9 @@ namespace Lateen.Pilot.Generation;
 
 /// <summary>One xDS resource, serialized once and shared by all who get it: what responses carry are these bytes.</summary>
 /// <remarks>
-/// <see cref="Entry"/> is the resource as an incremental response has it, field tag included. The Any inside stands in field 2 of the Resource, and in field 2 of a response of
-/// state of the world as well, so that one slice of the same bytes serves both forms (envoy/service/discovery/v3/discovery.proto).
+/// <see cref="Entry"/> is the resource as an incremental response has it, field tag included. The Any inside stands in field 2 of the
+/// Resource, and in field 2 of a response of state of the world as well, so that one slice of the same bytes serves both forms
+/// (envoy/service/discovery/v3/discovery.proto).
 /// </remarks>
 public sealed class WireResource
 {
@@ -24,7 +25,8 @@ public sealed class WireResource
     private WireResource(string name, IReadOnlyList<string> aliases, IMessage message, bool isChecked = true)
     {
         (Name, Aliases, _type) = (name, aliases, message.GetType());
-        if (message is Cluster { Type: Cluster.Types.DiscoveryType.Eds } cluster) EndpointsName = cluster.EdsClusterConfig?.ServiceName is { Length: > 0 } other ? other : cluster.Name;
+        if (message is Cluster { Type: Cluster.Types.DiscoveryType.Eds } cluster)
+            EndpointsName = cluster.EdsClusterConfig?.ServiceName is { Length: > 0 } other ? other : cluster.Name;
         TypeUrl = string.Intern(TypeUrls.Prefix + SchemaSet.NameOf(message));
         _valueBytes = message.CalculateSize();
         (EntryBytes, var inside, _bodyAt, _bodyBytes) = Layout();
@@ -79,7 +81,8 @@ public sealed class WireResource
     // 64 bits of the hash: a collision between two successive versions of one name is what would hurt, not one among all.
     private static string VersionOf(byte[] hash) => Convert.ToHexStringLower(hash.AsSpan(0, VersionBytes / 2));
 
-    private int AnyBytes => Field(CodedOutputStream.ComputeStringSize(TypeUrl)) + Field(CodedOutputStream.ComputeLengthSize(_valueBytes) + _valueBytes);
+    private int AnyBytes => Field(CodedOutputStream.ComputeStringSize(TypeUrl))
+        + Field(CodedOutputStream.ComputeLengthSize(_valueBytes) + _valueBytes);
 
     private (int Entry, int Inside, int BodyAt, int Body) Layout()
     {
@@ -160,7 +163,8 @@ public sealed class WireResource
     public string? EndpointsName { get; }
 
     /// <summary>Of a listener: the names of the route configurations that it asks for; none for everything else.</summary>
-    public IReadOnlyCollection<string> RouteNames => _routeNames ??= _type == typeof(Envoy.Config.Listener.V3.Listener) ? RouteReferences.In(Entry.Span.Slice(_valueAt, _valueBytes)) : [];
+    public IReadOnlyCollection<string> RouteNames => _routeNames ??= _type == typeof(Envoy.Config.Listener.V3.Listener)
+        ? RouteReferences.In(Entry.Span.Slice(_valueAt, _valueBytes)) : [];
 
     /// <summary>The serialized message with its type.</summary>
     public Any Body => new() { TypeUrl = TypeUrl, Value = UnsafeByteOperations.UnsafeWrap(Entry.Slice(_valueAt, _valueBytes)) };
@@ -168,7 +172,8 @@ public sealed class WireResource
     /// <summary>The serialized message.</summary>
     public ReadOnlySpan<byte> Value => Entry.Span.Slice(_valueAt, _valueBytes);
 
-    /// <summary>The message, read out of the bytes: for those who look into it now and then. Objects cost ten times the bytes, so none are kept.</summary>
+    /// <summary>The message, read out of the bytes: for those who look into it now and then. Objects cost ten times the bytes, so none are
+    /// kept.</summary>
     public IMessage Message
     {
         get
@@ -179,7 +184,8 @@ public sealed class WireResource
         }
     }
 
-    /// <summary>A rule of the definitions that it breaks, so that no proxy would take it: it is not sent. Null when it breaks none.</summary>
+    /// <summary>A rule of the definitions that it breaks, so that no proxy would take it: it is not sent. Null when it breaks
+    /// none.</summary>
     public string? Fault { get; private set; }
 
     /// <summary>EnvoyFilters that were left out of it, and of what was made with it.</summary>
@@ -204,7 +210,8 @@ public sealed class WireResource
         return broken;
     }
 
-    /// <summary>The same for a resource that Envoy does not get as it is: it goes to a library of gRPC, which asks less, or an agent completes it on its way.</summary>
+    /// <summary>The same for a resource that Envoy does not get as it is: it goes to a library of gRPC, which asks less, or an agent
+    /// completes it on its way.</summary>
     public static WireResource Unchecked(string name, IMessage message) => new(name, [], message, isChecked: false);
 
     /// <summary>Serializes <paramref name="message"/>.</summary>
@@ -219,7 +226,8 @@ public sealed class WireResource
     /// <param name="first">The message's first bytes.</param>
     /// <param name="between">What follows, shared.</param>
     /// <param name="last">The message's last bytes.</param>
-    public static WireResource OfParts<T>(string name, ReadOnlySpan<byte> first, IReadOnlyList<byte[]> between, ReadOnlySpan<byte> last) where T : IMessage<T>, new() =>
+    public static WireResource OfParts<T>(string name, ReadOnlySpan<byte> first, IReadOnlyList<byte[]> between, ReadOnlySpan<byte> last)
+        where T : IMessage<T>, new() =>
         new(name, new T(), first, between, last);
 
     private static int Field(int bytes) => 1 + bytes;

@@ -36,10 +36,13 @@ public sealed record CredentialName(CredentialSource Source, string Namespace, s
         if (resource.StartsWith(KubernetesScheme, StringComparison.Ordinal))
         {
             var parts = resource[KubernetesScheme.Length..].Split('/');
-            return parts.Length == 1 ? new(CredentialSource.Kubernetes, ownNamespace, parts[0], resource) : new(CredentialSource.Kubernetes, parts[0], parts[1], resource);
+            return parts.Length == 1 ? new(CredentialSource.Kubernetes, ownNamespace, parts[0], resource)
+                : new(CredentialSource.Kubernetes, parts[0], parts[1], resource);
         }
-        if (resource.StartsWith(GatewayScheme, StringComparison.Ordinal)) return Full(CredentialSource.KubernetesGateway, resource, GatewayScheme);
-        return resource.StartsWith(ConfigMapScheme, StringComparison.Ordinal) ? Full(CredentialSource.ConfigMap, resource, ConfigMapScheme) : null;
+        if (resource.StartsWith(GatewayScheme, StringComparison.Ordinal))
+            return Full(CredentialSource.KubernetesGateway, resource, GatewayScheme);
+        return resource.StartsWith(ConfigMapScheme, StringComparison.Ordinal)
+            ? Full(CredentialSource.ConfigMap, resource, ConfigMapScheme) : null;
     }
 
     private static CredentialName? Full(CredentialSource source, string resource, string scheme) =>

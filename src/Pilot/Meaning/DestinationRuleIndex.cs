@@ -28,7 +28,9 @@ public sealed record MergedDestinationRule(Meant<DestinationRule> Rule, Export E
 
     /// <summary>Two are equal when the same resources went in, whenever that was.</summary>
     public bool Equals(MergedDestinationRule? other) =>
-        ReferenceEquals(this, other) || (other is not null && Rule.Equals(other.Rule) && Export.Equals(other.Export) && From.AsSpan().SequenceEqual(other.From.AsSpan()));
+        ReferenceEquals(this, other)
+            || (other is not null && Rule.Equals(other.Rule) && Export.Equals(other.Export)
+                && From.AsSpan().SequenceEqual(other.From.AsSpan()));
 
     /// <inheritdoc/>
     public override int GetHashCode() => Rule.GetHashCode();

@@ -5,7 +5,8 @@ namespace Lateen.Pilot.Meaning;
 /// <summary>Services that extension providers of the mesh configuration are reached at.</summary>
 public static class ExtensionProviders
 {
-    /// <summary>The hostname of a provider's service, without the namespace that may stand before it; none for providers without service.</summary>
+    /// <summary>The hostname of a provider's service, without the namespace that may stand before it; none for providers without
+    /// service.</summary>
     public static IEnumerable<string> HostsOf(Provider provider)
     {
         var service = provider.ProviderCase switch

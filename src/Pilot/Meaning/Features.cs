@@ -1,6 +1,7 @@
 namespace Lateen.Pilot.Meaning;
 
-/// <summary>Settings of the control plane that istiod takes from its environment, under the same names and with the same defaults.</summary>
+/// <summary>Settings of the control plane that istiod takes from its environment, under the same names and with the same
+/// defaults.</summary>
 public sealed record Features
 {
     private static readonly string[] True = ["true", "1", "t", "T", "TRUE", "True"];
@@ -88,7 +89,8 @@ public sealed record Features
     /// <summary>PILOT_JWT_ENABLE_REMOTE_JWKS: <c>false</c>, <c>hybrid</c>, <c>true</c>, <c>envoy</c>.</summary>
     public string RemoteJwks => Text("PILOT_JWT_ENABLE_REMOTE_JWKS", "false");
 
-    /// <summary>PILOT_ENABLE_STRICT_GATEWAY_MERGING: Gateways that were generated with their deployment share it with hand-written ones of their namespace alone.</summary>
+    /// <summary>PILOT_ENABLE_STRICT_GATEWAY_MERGING: Gateways that were generated with their deployment share it with hand-written ones of
+    /// their namespace alone.</summary>
     public bool StrictGatewayMerging => Flag("PILOT_ENABLE_STRICT_GATEWAY_MERGING", true);
 
     /// <summary>PILOT_SCOPE_GATEWAY_TO_NAMESPACE: a Gateway selects workloads of its own namespace alone.</summary>

@@ -19,7 +19,9 @@ public sealed record GatewayIndex(ImmutableArray<Meant<Gateway>> All)
 
     /// <summary>Whether the proxies of a namespace may have a credential: its own ones, and those it was granted.</summary>
     public bool MayUse(string ns, CredentialName credential) =>
-        credential.Namespace == ns || Grants.Any(grant => grant.FromNamespace == ns && grant.Source == credential.Source && grant.Namespace == credential.Namespace && (grant.Name is null || grant.Name == credential.Name));
+        credential.Namespace == ns
+            || Grants.Any(grant => grant.FromNamespace == ns && grant.Source == credential.Source && grant.Namespace == credential.Namespace
+                && (grant.Name is null || grant.Name == credential.Name));
 }
 
 /// <summary>A ReferenceGrant that lets the Gateways of a namespace use credentials of another one.</summary>

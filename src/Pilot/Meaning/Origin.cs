@@ -55,7 +55,8 @@ public sealed record Origin
     }
 }
 
-/// <summary>A resource as it is meant: names resolved, delegates expanded. <paramref name="Spec"/> is shared and must not be changed.</summary>
+/// <summary>A resource as it is meant: names resolved, delegates expanded. <paramref name="Spec"/> is shared and must not be
+/// changed.</summary>
 /// <param name="Origin">The resource (of merged rules the first).</param>
 /// <param name="Spec">Its content.</param>
 public sealed record Meant<T>(Origin Origin, T Spec) where T : class

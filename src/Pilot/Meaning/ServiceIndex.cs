@@ -19,7 +19,8 @@ public sealed record ServiceIndex
     /// <summary>Services exported to a namespace by name.</summary>
     public required FrozenDictionary<string, ImmutableArray<Service>> ExportedToNamespace { get; init; }
 
-    /// <summary>All services that a namespace sees: its private ones, those exported to it, the public ones; each part oldest first.</summary>
+    /// <summary>All services that a namespace sees: its private ones, those exported to it, the public ones; each part oldest
+    /// first.</summary>
     public IEnumerable<Service> VisibleTo(string ns)
     {
         if (PrivateByNamespace.TryGetValue(ns, out var own))

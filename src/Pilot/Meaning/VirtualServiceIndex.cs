@@ -4,7 +4,8 @@ using Istio.Networking.V1Alpha3;
 
 namespace Lateen.Pilot.Meaning;
 
-/// <summary>VirtualServices by gateway and by who may see them. Hosts, gateways and destinations are fully qualified, delegates expanded.</summary>
+/// <summary>VirtualServices by gateway and by who may see them. Hosts, gateways and destinations are fully qualified, delegates
+/// expanded.</summary>
 public sealed record VirtualServiceIndex
 {
     /// <summary>Name of the gateway that stands for all sidecars.</summary>
@@ -14,10 +15,12 @@ public sealed record VirtualServiceIndex
     public required FrozenDictionary<string, ImmutableArray<Meant<VirtualService>>> PublicByGateway { get; init; }
 
     /// <summary>Visible to their own namespace alone, by (namespace, gateway).</summary>
-    public required FrozenDictionary<(string Namespace, string Gateway), ImmutableArray<Meant<VirtualService>>> PrivateByNamespace { get; init; }
+    public required FrozenDictionary<(string Namespace, string Gateway),
+        ImmutableArray<Meant<VirtualService>>> PrivateByNamespace { get; init; }
 
     /// <summary>Exported to namespaces by name, by (namespace, gateway).</summary>
-    public required FrozenDictionary<(string Namespace, string Gateway), ImmutableArray<Meant<VirtualService>>> ExportedToNamespace { get; init; }
+    public required FrozenDictionary<(string Namespace, string Gateway),
+        ImmutableArray<Meant<VirtualService>>> ExportedToNamespace { get; init; }
 
     /// <summary>Delegates by <c>namespace/name</c> of the root that took them in.</summary>
     public required FrozenDictionary<string, ImmutableArray<string>> DelegatesOf { get; init; }

@@ -5,7 +5,8 @@ using Lateen.Pilot.Generation;
 
 namespace Lateen.Pilot.Push;
 
-/// <summary>A response to be written to a stream, as the pieces that it consists of: the bytes of its resources are those of everybody else's.</summary>
+/// <summary>A response to be written to a stream, as the pieces that it consists of: the bytes of its resources are those of everybody
+/// else's.</summary>
 public sealed class AdsResponse
 {
     private readonly byte[] _head, _tail;
@@ -22,7 +23,8 @@ public sealed class AdsResponse
     public static AdsResponse Of(DiscoveryResponse message) => new(false, message.TypeUrl, message.Nonce, message.ToByteArray(), [], []);
 
     /// <summary>The same in the incremental form.</summary>
-    public static AdsResponse Of(DeltaDiscoveryResponse message) => new(true, message.TypeUrl, message.Nonce, message.ToByteArray(), [], []);
+    public static AdsResponse Of(DeltaDiscoveryResponse message) =>
+        new(true, message.TypeUrl, message.Nonce, message.ToByteArray(), [], []);
 
     /// <summary>A DeltaDiscoveryResponse rather than a DiscoveryResponse.</summary>
     public bool IsIncremental { get; }
@@ -43,7 +45,8 @@ public sealed class AdsResponse
     public int PieceCount => _resources.Count + 2;
 
     /// <summary>The message as an object: for those who are no stream.</summary>
-    public IMessage Message => IsIncremental ? DeltaDiscoveryResponse.Parser.ParseFrom(Bytes()) : DiscoveryResponse.Parser.ParseFrom(Bytes());
+    public IMessage Message =>
+        IsIncremental ? DeltaDiscoveryResponse.Parser.ParseFrom(Bytes()) : DiscoveryResponse.Parser.ParseFrom(Bytes());
 
     /// <summary>The incremental form, or null.</summary>
     public DeltaDiscoveryResponse? Delta => IsIncremental ? (DeltaDiscoveryResponse)Message : null;
@@ -74,9 +77,11 @@ public sealed class AdsResponse
     {
         var tail = new DeltaDiscoveryResponse { TypeUrl = typeUrl, Nonce = nonce };
         tail.RemovedResources.Add(change.Gone);
-        return new AdsResponse(true, typeUrl, nonce, new DeltaDiscoveryResponse { SystemVersionInfo = revision }.ToByteArray(), change.News, tail.ToByteArray());
+        return new AdsResponse(true, typeUrl, nonce, new DeltaDiscoveryResponse { SystemVersionInfo = revision }.ToByteArray(), change.News,
+            tail.ToByteArray());
     }
 
     internal static AdsResponse StateOfTheWorld(string typeUrl, string revision, string nonce, IReadOnlyList<WireResource> resources) =>
-        new(false, typeUrl, nonce, new DiscoveryResponse { VersionInfo = revision }.ToByteArray(), resources, new DiscoveryResponse { TypeUrl = typeUrl, Nonce = nonce }.ToByteArray());
+        new(false, typeUrl, nonce, new DiscoveryResponse { VersionInfo = revision }.ToByteArray(), resources,
+            new DiscoveryResponse { TypeUrl = typeUrl, Nonce = nonce }.ToByteArray());
 }

@@ -8,8 +8,9 @@
 //
 // It never opens a socket, never looks into resources, and never repeats what was refused until it changed.
 //
-// Make before break (xDS protocol, "Eventual consistency considerations"): listeners and routes that change wait until new clusters have their endpoints, and clusters that
-// are no longer there are taken away only when the routes that named them are. Nobody who asks for something waits, but for who was here before: what it has serves meanwhile.
+// Make before break (xDS protocol, "Eventual consistency considerations"): listeners and routes that change wait until new clusters have
+// their endpoints, and clusters that are no longer there are taken away only when the routes that named them are. Nobody who asks for
+// something waits, but for who was here before: what it has serves meanwhile.
 //
 // Refused: a queue of rendered responses for each stream (unbounded, or stale when bounded); versions that are counters (equal bytes
 // would be pushed again after every change elsewhere, and after every reconnect).
@@ -74,7 +75,8 @@ public sealed class AdsSession
         if (Rejection is not null || Scope is null) return false;
         foreach (var watch in _inOrder)
         {
-            if (watch.OwesAnswer || watch.WithholdsRemovals || !IsTakeable(watch) || Now(watch, Scope) is not { } now || !watch.ChangeTo(now).IsNone) continue;
+            if (watch.OwesAnswer || watch.WithholdsRemovals || !IsTakeable(watch) || Now(watch, Scope) is not { } now
+                || !watch.ChangeTo(now).IsNone) continue;
             watch.Settle(now);
             watch.IsDirty = false;
         }
@@ -138,22 +140,27 @@ public sealed class AdsSession
         return false;
     }
 
-    /// <summary>Everything of the current scope was sent and answered, and what was sent waits for nothing: a new listener serves from the moment that it has its routes, a new cluster when it has its endpoints.</summary>
-    public bool InSync => Scope is not null && _unwarmed.Count == 0 && _unrouted.Count == 0 && _inOrder.TrueForAll(watch => !watch.IsDirty && !watch.AwaitsAck && !watch.WithholdsRemovals);
+    /// <summary>Everything of the current scope was sent and answered, and what was sent waits for nothing: a new listener serves from the
+    /// moment that it has its routes, a new cluster when it has its endpoints.</summary>
+    public bool InSync => Scope is not null && _unwarmed.Count == 0 && _unrouted.Count == 0
+        && _inOrder.TrueForAll(watch => !watch.IsDirty && !watch.AwaitsAck && !watch.WithholdsRemovals);
 
     /// <summary>Clusters and route configurations that were named to the proxy, and for which it has not asked yet.</summary>
     public IEnumerable<string> Unasked => _unwarmed.Concat(_unrouted);
 
     /// <summary>Versions by name of what the proxy was sent of a type and holds, as far as it told us otherwise.</summary>
-    public IReadOnlyDictionary<string, string> Held(string typeUrl) => _watches.TryGetValue(typeUrl, out var watch) ? watch.Held() : ImmutableDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> Held(string typeUrl) =>
+        _watches.TryGetValue(typeUrl, out var watch) ? watch.Held() : ImmutableDictionary<string, string>.Empty;
 
     /// <summary>Names that the proxy asks for; null where it asks for all there are.</summary>
-    public IReadOnlySet<string>? Asked(string typeUrl) => !_watches.TryGetValue(typeUrl, out var watch) ? _hub.NoNames : watch.IsWildcard ? null : watch.Names;
+    public IReadOnlySet<string>? Asked(string typeUrl) =>
+        !_watches.TryGetValue(typeUrl, out var watch) ? _hub.NoNames : watch.IsWildcard ? null : watch.Names;
 
     /// <summary>Where the proxy stands.</summary>
     public ProxyStatus Status() => new(
         Id, Node?.Id ?? "", ConnectedAt, Scope?.Snapshot.Revision ?? "", InSync,
-        [.. _inOrder.Select(watch => new TypeStatus(watch.TypeUrl, watch.SentRevision, watch.AckedRevision, watch.AwaitsAck, watch.SentCount, [.. watch.Nacked]))]);
+        [.. _inOrder.Select(watch =>
+            new TypeStatus(watch.TypeUrl, watch.SentRevision, watch.AckedRevision, watch.AwaitsAck, watch.SentCount, [.. watch.Nacked]))]);
 
     /// <summary>A new scope: every type is looked at again.</summary>
     internal void Offer(ProxyScope scope)
@@ -171,7 +178,8 @@ public sealed class AdsSession
 
     // A dirty type waits for the answer to what is under way, unless the proxy itself asked for more: then it is waiting for us.
     private bool IsTakeable(WatchedType watch) => watch.IsDirty
-        ? (watch.OwesAnswer && !(watch.IsResumed && NamesClusters(watch))) || (!watch.AwaitsAck && (!NamesClusters(watch) || ClustersAreWarm))
+        ? (watch.OwesAnswer && !(watch.IsResumed && NamesClusters(watch)))
+            || (!watch.AwaitsAck && (!NamesClusters(watch) || ClustersAreWarm))
         : watch.WithholdsRemovals && !watch.AwaitsAck && !NamesMayChange;
 
     private static bool NamesClusters(WatchedType watch) => watch.TypeUrl is TypeUrls.Listener or TypeUrls.Route or TypeUrls.VirtualHost;
@@ -304,7 +312,8 @@ public sealed class AdsSession
         }
     }
 
-    // A cluster whose endpoints are discovered serves from the moment that it has them; one that the proxy holds in another form goes on serving meanwhile.
+    // A cluster whose endpoints are discovered serves from the moment that it has them; one that the proxy holds in another form goes on
+    // serving meanwhile.
     private void NoteWarming(WatchedType watch, SetChange change)
     {
         if (watch.TypeUrl == TypeUrls.Endpoint && _unwarmed.Count > 0)
@@ -321,7 +330,8 @@ public sealed class AdsSession
         }
     }
 
-    // A listener asks for its routes when it was taken; until then its acknowledgement says little. Who just came asks for everything anyway, and who watches no routes asks for none.
+    // A listener asks for its routes when it was taken; until then its acknowledgement says little. Who just came asks for everything
+    // anyway, and who watches no routes asks for none.
     private void NoteRouting(WatchedType watch, SetChange change)
     {
         if (watch.SentCount == 0 || !_watches.TryGetValue(TypeUrls.Route, out var routes) || routes.IsWildcard) return;

@@ -1,9 +1,10 @@
 namespace Lateen.Pilot.Push;
 
-/// <summary>Gathers changes until it was quiet for a while, or until the first has waited long enough. Time comes in as an argument.</summary>
+/// <summary>Gathers changes until it was quiet for a while, or until the first has waited long enough. Time comes in as an
+/// argument.</summary>
 /// <remarks>
-/// Endpoints come and go all the time in a large mesh. They wait for quiet as well, but never long, and what is written does not wait for theirs: a mesh under steady churn
-/// would have the longest delay as its usual one.
+/// Endpoints come and go all the time in a large mesh. They wait for quiet as well, but never long, and what is written does not wait for
+/// theirs: a mesh under steady churn would have the longest delay as its usual one.
 /// </remarks>
 public sealed class Debounce(PushOptions options)
 {
@@ -15,7 +16,8 @@ public sealed class Debounce(PushOptions options)
         get
         {
             var configuration = _configuration.DueAt(options.DebounceQuiet, options.DebounceMax);
-            var endpoints = _endpoints.DueAt(options.DebouncesEndpoints ? options.DebounceQuiet : TimeSpan.Zero, options.DebounceMax < options.EndpointsMax ? options.DebounceMax : options.EndpointsMax);
+            var endpoints = _endpoints.DueAt(options.DebouncesEndpoints ? options.DebounceQuiet : TimeSpan.Zero,
+                options.DebounceMax < options.EndpointsMax ? options.DebounceMax : options.EndpointsMax);
             return configuration is null || endpoints < configuration ? endpoints : configuration;
         }
     }

@@ -5,7 +5,8 @@ using Lateen.Api.Texts;
 
 namespace Lateen.Pilot.Push;
 
-/// <summary>An incremental request as it arrived. What every proxy says alike, and what is looked at once, does not become objects of its own.</summary>
+/// <summary>An incremental request as it arrived. What every proxy says alike, and what is looked at once, does not become objects of its
+/// own.</summary>
 /// <param name="Message">The request without <see cref="Held"/>.</param>
 /// <param name="Held">What the proxy has from an earlier stream; good for as long as the bytes are.</param>
 /// <param name="Size">Its length in bytes.</param>
@@ -21,7 +22,8 @@ public sealed record DeltaRequest(DeltaDiscoveryRequest Message, HeldVersions He
         var rest = ArrayPool<byte>.Shared.Rent(Math.Max(1, bytes.Length));
         try
         {
-            if (Divide(bytes.Span, rest) is not var (length, subscribed, unsubscribed, isHolding)) return new(DeltaDiscoveryRequest.Parser.ParseFrom(bytes.Span), default, bytes.Length);
+            if (Divide(bytes.Span, rest) is not var (length, subscribed, unsubscribed, isHolding))
+                return new(DeltaDiscoveryRequest.Parser.ParseFrom(bytes.Span), default, bytes.Length);
             var message = DeltaDiscoveryRequest.Parser.ParseFrom(rest.AsSpan(0, length));
             (message.ResourceNamesSubscribe.Capacity, message.ResourceNamesUnsubscribe.Capacity) = (subscribed, unsubscribed);
             for (var fields = new WireFields(bytes.Span); subscribed + unsubscribed > 0 && fields.Next();)
@@ -37,7 +39,8 @@ public sealed record DeltaRequest(DeltaDiscoveryRequest Message, HeldVersions He
         }
     }
 
-    // What is neither names nor versions goes to `rest`; names are counted. Null where the bytes are broken: the parser finds the words for it.
+    // What is neither names nor versions goes to `rest`; names are counted. Null where the bytes are broken: the parser finds the words for
+    // it.
     private static (int Length, int Subscribed, int Unsubscribed, bool IsHolding)? Divide(ReadOnlySpan<byte> bytes, Span<byte> rest)
     {
         var (length, subscribed, unsubscribed, isHolding) = (0, 0, 0, false);

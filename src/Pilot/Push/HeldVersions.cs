@@ -7,8 +7,9 @@ namespace Lateen.Pilot.Push;
 
 /// <summary>Versions by name of what a proxy that comes back says it holds of a type.</summary>
 /// <remarks>
-/// Read out of the bytes of its request, and good for as long as these are: a thousand proxies that come back at once name everything that they hold, nearly all of which is what they
-/// are to have, so that nothing of it must be remembered. As a map of texts it would take five times the bytes.
+/// Read out of the bytes of its request, and good for as long as these are: a thousand proxies that come back at once name everything that
+/// they hold, nearly all of which is what they are to have, so that nothing of it must be remembered. As a map of texts it would take five
+/// times the bytes.
 /// </remarks>
 public readonly struct HeldVersions
 {

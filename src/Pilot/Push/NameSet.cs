@@ -2,7 +2,8 @@ using System.Collections;
 
 namespace Lateen.Pilot.Push;
 
-/// <summary>Names that are subscribed to. Immutable, and one object for all sessions that came to the same names by the same steps, so that a thousand proxies hold one list.</summary>
+/// <summary>Names that are subscribed to. Immutable, and one object for all sessions that came to the same names by the same steps, so that
+/// a thousand proxies hold one list.</summary>
 internal sealed class NameSet : IReadOnlySet<string>
 {
     /// <summary>No names; every session begins here.</summary>

@@ -15,7 +15,8 @@ public sealed record NackedResource(string Name, string Version, string Error);
 /// <param name="AwaitsAck">A response is not answered yet.</param>
 /// <param name="Resources">Number of resources the proxy holds.</param>
 /// <param name="Nacked">Resources it refused and that did not change since.</param>
-public sealed record TypeStatus(string TypeUrl, string SentRevision, string AckedRevision, bool AwaitsAck, int Resources, ImmutableArray<NackedResource> Nacked);
+public sealed record TypeStatus(string TypeUrl, string SentRevision, string AckedRevision, bool AwaitsAck, int Resources,
+    ImmutableArray<NackedResource> Nacked);
 
 /// <summary>Where one proxy stands.</summary>
 /// <param name="SessionId">Stream.</param>
@@ -24,4 +25,5 @@ public sealed record TypeStatus(string TypeUrl, string SentRevision, string Acke
 /// <param name="Revision">Revision it is offered now.</param>
 /// <param name="InSync">Everything of <paramref name="Revision"/> was sent and answered (accepted or refused).</param>
 /// <param name="Types">By type, in push order.</param>
-public sealed record ProxyStatus(string SessionId, string NodeId, DateTimeOffset ConnectedAt, string Revision, bool InSync, ImmutableArray<TypeStatus> Types);
+public sealed record ProxyStatus(string SessionId, string NodeId, DateTimeOffset ConnectedAt, string Revision, bool InSync,
+    ImmutableArray<TypeStatus> Types);

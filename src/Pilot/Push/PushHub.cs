@@ -82,8 +82,10 @@ public sealed class PushHub
     {
         foreach (var resource in made.Noteworthy)
         {
-            if (resource.Fault is { } fault) _heldOut.TryAdd((typeUrl, resource.Version), new HeldOutResource(typeUrl, resource.Name, fault, resource));
-            foreach (var (filter, name, broken) in resource.LeftOut) _heldOut.TryAdd((typeUrl, filter.FullName), new HeldOutResource(typeUrl, name, broken, resource) { Filter = filter });
+            if (resource.Fault is { } fault)
+                _heldOut.TryAdd((typeUrl, resource.Version), new HeldOutResource(typeUrl, resource.Name, fault, resource));
+            foreach (var (filter, name, broken) in resource.LeftOut)
+                _heldOut.TryAdd((typeUrl, filter.FullName), new HeldOutResource(typeUrl, name, broken, resource) { Filter = filter });
         }
     }
 
@@ -102,6 +104,7 @@ public sealed class PushHub
 /// <param name="Resource">The resource.</param>
 public sealed record HeldOutResource(string TypeUrl, string Name, string Fault, WireResource Resource)
 {
-    /// <summary>The EnvoyFilter that would have broken it and was left out, so that the resource is sent without it; null where the resource itself is held out.</summary>
+    /// <summary>The EnvoyFilter that would have broken it and was left out, so that the resource is sent without it; null where the
+    /// resource itself is held out.</summary>
     public Origin? Filter { get; init; }
 }

@@ -15,7 +15,8 @@ public sealed record PushOptions
     /// <summary>Endpoints wait for quiet at all (PILOT_ENABLE_EDS_DEBOUNCE).</summary>
     public bool DebouncesEndpoints { get; init; } = true;
 
-    /// <summary>How long changed listeners and routes wait for new clusters to get their endpoints, which a proxy may never ask for.</summary>
+    /// <summary>How long changed listeners and routes wait for new clusters to get their endpoints, which a proxy may never ask
+    /// for.</summary>
     public TimeSpan WarmingMax { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How many types one stream may watch.</summary>

@@ -6,8 +6,8 @@ namespace Lateen.Pilot.Push;
 
 /// <summary>What one session watches of one type: names asked for, what it was sent, answers outstanding, refusals.</summary>
 /// <remarks>
-/// What was sent is a set that the session shares with others, and the few names about which the peer differs from it. So a session costs little whatever the mesh has, and what
-/// it must be told of a new set is what everybody must be told, found once.
+/// What was sent is a set that the session shares with others, and the few names about which the peer differs from it. So a session costs
+/// little whatever the mesh has, and what it must be told of a new set is what everybody must be told, found once.
 /// </remarks>
 internal sealed class WatchedType(string typeUrl, NameSet noNames)
 {
@@ -106,7 +106,8 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
         return true;
     }
 
-    /// <summary>The peer holds these versions already, from an earlier stream. Only where they are others than those of <paramref name="now"/> something is remembered about them.</summary>
+    /// <summary>The peer holds these versions already, from an earlier stream. Only where they are others than those of
+    /// <paramref name="now"/> something is remembered about them.</summary>
     /// <param name="held">Versions by name.</param>
     /// <param name="now">What the peer is to have; null where it is not known yet.</param>
     public void Resume(HeldVersions held, ResourceSet? now)
@@ -143,7 +144,8 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
     }
 
     /// <summary>The peer has some version of it.</summary>
-    public bool IsHeld(string name) => _differs is not null && _differs.TryGetValue(name, out var version) ? !string.IsNullOrEmpty(version) : _sent.Find(name) is not null;
+    public bool IsHeld(string name) =>
+        _differs is not null && _differs.TryGetValue(name, out var version) ? !string.IsNullOrEmpty(version) : _sent.Find(name) is not null;
 
     /// <summary>What the peer was sent of a name; null for nothing.</summary>
     public WireResource? SentOf(string name) => _sent.Find(name);
@@ -225,7 +227,8 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
         return true;
     }
 
-    // The peer has none of these, and need not be told. Who asks for a route configuration's hosts names the configuration: its hosts are named CONFIGURATION/HOST.
+    // The peer has none of these, and need not be told. Who asks for a route configuration's hosts names the configuration: its hosts are
+    // named CONFIGURATION/HOST.
     private void ForgetAll(IReadOnlyCollection<string> names)
     {
         foreach (var name in names) Differ(name, null);
@@ -237,7 +240,8 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
         }
     }
 
-    private string? VersionOf(string name) => _differs is not null && _differs.TryGetValue(name, out var version) ? version : _sent.Find(name)?.Version;
+    private string? VersionOf(string name) =>
+        _differs is not null && _differs.TryGetValue(name, out var version) ? version : _sent.Find(name)?.Version;
 
     private bool SameOwn(ResourceSet now)
     {

@@ -2,7 +2,8 @@ using Lateen.Pilot.Meaning.Compile;
 
 namespace Lateen.Pilot.Scope;
 
-/// <summary>The hosts of an egress listener by namespace: <c>namespace/host</c>, with <c>*</c>, <c>.</c> and <c>~</c>; a leading <c>~</c> excludes.</summary>
+/// <summary>The hosts of an egress listener by namespace: <c>namespace/host</c>, with <c>*</c>, <c>.</c> and <c>~</c>; a leading <c>~</c>
+/// excludes.</summary>
 public sealed class EgressHosts
 {
     private readonly Dictionary<string, List<string>> _included = [];

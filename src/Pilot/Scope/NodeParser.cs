@@ -98,7 +98,8 @@ public static class NodeParser
             TlsServer = (read.Text("TLS_SERVER_CERT_CHAIN"), read.Text("TLS_SERVER_KEY"), read.Text("TLS_SERVER_ROOT_CERT")),
             PodPorts = PodPort.ParseList(read.Text("POD_PORTS")) ?? [],
             Annotations = EntriesOf(raw, "ANNOTATIONS"),
-            NetworkView = read.Text("REQUESTED_NETWORK_VIEW").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToFrozenSet(),
+            NetworkView = read.Text("REQUESTED_NETWORK_VIEW")
+                .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToFrozenSet(),
         };
     }
 

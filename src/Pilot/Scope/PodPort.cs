@@ -9,7 +9,8 @@ namespace Lateen.Pilot.Scope;
 /// <param name="ContainerPort">Number.</param>
 /// <param name="Protocol">Protocol as Kubernetes writes it.</param>
 public sealed record PodPort(
-    [property: JsonPropertyName("name")] string? Name, [property: JsonPropertyName("containerPort")] int ContainerPort, [property: JsonPropertyName("protocol")] string? Protocol)
+    [property: JsonPropertyName("name")] string? Name, [property: JsonPropertyName("containerPort")] int ContainerPort,
+    [property: JsonPropertyName("protocol")] string? Protocol)
 {
     /// <summary>Reads POD_PORTS: a text that holds a JSON list. Null when it holds something else.</summary>
     public static ImmutableArray<PodPort>? ParseList(string text)

@@ -16,10 +16,12 @@ public sealed class ProxyScope
     /// <summary>The proxy.</summary>
     public required ProxyNode Node { get; init; }
 
-    /// <summary>The scope as that of any client of its kind, without what names the instance: one object for all of them. The scope itself where nothing is shared.</summary>
+    /// <summary>The scope as that of any client of its kind, without what names the instance: one object for all of them. The scope itself
+    /// where nothing is shared.</summary>
     public ProxyScope Client { get => _client ?? this; internal set => _client = value; }
 
-    /// <summary>Services, VirtualServices and DestinationRules it imports. Shared by all proxies of the same namespace and Sidecar resource.</summary>
+    /// <summary>Services, VirtualServices and DestinationRules it imports. Shared by all proxies of the same namespace and Sidecar
+    /// resource.</summary>
     public required SidecarScope Imports { get; init; }
 
     /// <summary>Services (by port) whose endpoint it is, without datagram ports; the oldest service first.</summary>

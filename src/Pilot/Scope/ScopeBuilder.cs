@@ -23,15 +23,18 @@ public sealed class ScopeBuilder
         Snapshot = snapshot;
         // Imports depend on these indexes alone; endpoints and policies change without them.
         var last = previous?.Snapshot;
-        var isSame = last is not null && ReferenceEquals(last.Services, snapshot.Services) && ReferenceEquals(last.VirtualServices, snapshot.VirtualServices)
+        var isSame = last is not null && ReferenceEquals(last.Services, snapshot.Services)
+            && ReferenceEquals(last.VirtualServices, snapshot.VirtualServices)
             && ReferenceEquals(last.DestinationRules, snapshot.DestinationRules) && ReferenceEquals(last.Settings, snapshot.Settings);
         _previous = isSame ? new ScopeBuilder(previous!) : null;
-        _targets = previous?._targets.IsOf(snapshot.Registry.Services) == true ? previous._targets : new TargetIndex(snapshot.Registry.Services);
+        _targets = previous?._targets.IsOf(snapshot.Registry.Services) == true
+            ? previous._targets : new TargetIndex(snapshot.Registry.Services);
         _clients = new ClientScopes(snapshot, previous?._clients);
     }
 
     // What a builder leaves to the next: its imports, without those of its own predecessor.
-    private ScopeBuilder(ScopeBuilder left) => (Snapshot, _imports, _targets, _clients) = (left.Snapshot, left._imports, left._targets, left._clients);
+    private ScopeBuilder(ScopeBuilder left) =>
+        (Snapshot, _imports, _targets, _clients) = (left.Snapshot, left._imports, left._targets, left._clients);
 
     /// <summary>The snapshot.</summary>
     public MeshSnapshot Snapshot { get; }
@@ -59,7 +62,8 @@ public sealed class ScopeBuilder
             Imports = ImportsOf(node.Namespace, isGateway ? null : SidecarOf(node.Namespace, labels), isGateway),
             AllTargets = targets,
             Targets = [.. targets.Where(target => target.Port.Protocol != Protocol.Udp)],
-            Gateway = node.Type == ProxyType.Router ? GatewayMerger.Merge(Snapshot, node.VerifiedIdentity, labels, targets, node.Namespace) : null,
+            Gateway = node.Type == ProxyType.Router
+                ? GatewayMerger.Merge(Snapshot, node.VerifiedIdentity, labels, targets, node.Namespace) : null,
             Locality = locality,
             Labels = TopologyLabels.Add(labels, node.ClusterId, locality, node.Metadata.NodeName, network),
             Network = network,
@@ -85,7 +89,8 @@ public sealed class ScopeBuilder
         var index = Snapshot.Sidecars;
         foreach (var candidate in index.Selected.GetValueOrDefault(ns, []))
         {
-            if (candidate.Spec.WorkloadSelector.Labels.All(pair => labels.TryGetValue(pair.Key, out var value) && value == pair.Value)) return candidate;
+            if (candidate.Spec.WorkloadSelector.Labels.All(pair => labels.TryGetValue(pair.Key, out var value) && value == pair.Value))
+                return candidate;
         }
         return index.NamespaceDefault.GetValueOrDefault(ns) ?? index.MeshDefault;
     }

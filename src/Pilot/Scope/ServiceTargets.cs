@@ -8,20 +8,24 @@ namespace Lateen.Pilot.Scope;
 internal static class ServiceTargets
 {
     /// <summary>Ports of services that lead to the proxy, datagram ports included; the oldest service first.</summary>
-    public static ImmutableArray<ServiceTarget> Of(MeshSnapshot snapshot, TargetIndex index, ProxyNode node, Workload? workload, IReadOnlyDictionary<string, string> labels)
+    public static ImmutableArray<ServiceTarget> Of(MeshSnapshot snapshot, TargetIndex index, ProxyNode node, Workload? workload,
+        IReadOnlyDictionary<string, string> labels)
     {
         var targets = new List<ServiceTarget>();
         foreach (var service in index.Candidates(node.Namespace, workload?.Labels ?? labels))
         {
-            if (service.Resolution == ServiceResolution.Alias || service.Namespace != node.Namespace && service.Selector.Count > 0) continue;
+            if (service.Resolution == ServiceResolution.Alias || service.Namespace != node.Namespace && service.Selector.Count > 0)
+                continue;
             // A pod belongs to what selects it, whether or not it is ready yet; everything else is known by its endpoints.
-            if (service.Source == ServiceSource.Kubernetes && service.Selector.Count > 0) BySelector(targets, service, node, workload, labels);
+            if (service.Source == ServiceSource.Kubernetes && service.Selector.Count > 0)
+                BySelector(targets, service, node, workload, labels);
             else ByEndpoints(targets, snapshot, service, node);
         }
         return [.. targets];
     }
 
-    private static void BySelector(List<ServiceTarget> targets, Service service, ProxyNode node, Workload? workload, IReadOnlyDictionary<string, string> labels)
+    private static void BySelector(List<ServiceTarget> targets, Service service, ProxyNode node, Workload? workload,
+        IReadOnlyDictionary<string, string> labels)
     {
         if (!service.Clusters.Contains(node.ClusterId) && workload is not { IsEntry: true }) return;
         if (!LabelSelection.IsSubset(service.Selector, workload?.Labels ?? labels)) return;
@@ -77,7 +81,8 @@ internal sealed class TargetIndex
             }
             // One pair of the selector is enough to find it by; the rest is compared then.
             var (key, value) = service.Selector.MinBy(pair => pair.Key, StringComparer.Ordinal);
-            if (!_bySelector.TryGetValue((service.Namespace, key, value), out var places)) _bySelector.Add((service.Namespace, key, value), places = []);
+            if (!_bySelector.TryGetValue((service.Namespace, key, value), out var places))
+                _bySelector.Add((service.Namespace, key, value), places = []);
             places.Add(i);
         }
     }

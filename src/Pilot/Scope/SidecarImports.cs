@@ -43,7 +43,8 @@ internal static class SidecarImports
         return Finish(snapshot, ns, null, [listener], services);
     }
 
-    private static SidecarScope Finish(MeshSnapshot snapshot, string ns, Meant<Sidecar>? sidecar, ImmutableArray<EgressListener> listeners, ImportedServices services)
+    private static SidecarScope Finish(MeshSnapshot snapshot, string ns, Meant<Sidecar>? sidecar, ImmutableArray<EgressListener> listeners,
+        ImportedServices services)
     {
         var all = services.All;
         var root = snapshot.Settings.RootNamespace;
@@ -73,7 +74,8 @@ internal static class SidecarImports
     {
         var hosts = EgressHosts.Of(declared.Hosts, ns);
         var services = SelectServices(visible, ns, hosts, declared);
-        var rules = snapshot.VirtualServices.VisibleTo(ns, VirtualServiceIndex.MeshGateway).Where(rule => Selects(hosts, rule)).ToImmutableArray();
+        var rules = snapshot.VirtualServices.VisibleTo(ns, VirtualServiceIndex.MeshGateway).Where(rule => Selects(hosts, rule))
+            .ToImmutableArray();
         return new EgressListener
         {
             Declared = declared,
@@ -145,7 +147,8 @@ internal static class SidecarImports
     {
         if (!snapshot.Registry.ByHost.TryGetValue(host, out var services)) return null;
         return services.FirstOrDefault(service => service.Namespace == ns)
-            ?? services.Where(service => snapshot.Services.IsVisible(service, ns)).OrderBy(service => service.Namespace, StringComparer.Ordinal).FirstOrDefault();
+            ?? services.Where(service => snapshot.Services.IsVisible(service, ns))
+                .OrderBy(service => service.Namespace, StringComparer.Ordinal).FirstOrDefault();
     }
 
     private static SortedDictionary<string, HashSet<int>> DestinationPorts(VirtualService rule, string ns)
@@ -189,7 +192,8 @@ internal static class SidecarImports
     internal static bool Selects(EgressHosts hosts, Meant<VirtualService> rule) =>
         rule.Spec.Hosts.Any(host => hosts.ImportsRule(rule.Origin.Namespace, host));
 
-    private static FrozenDictionary<string, Meant<VirtualService>> MostSpecific(ImmutableArray<Service> services, ImmutableArray<Meant<VirtualService>> rules)
+    private static FrozenDictionary<string, Meant<VirtualService>> MostSpecific(ImmutableArray<Service> services,
+        ImmutableArray<Meant<VirtualService>> rules)
     {
         var exact = new Dictionary<string, Meant<VirtualService>>();
         var wildcard = new Dictionary<string, Meant<VirtualService>>();
@@ -201,7 +205,8 @@ internal static class SidecarImports
         foreach (var service in services)
         {
             if (exact.TryGetValue(service.Hostname, out var rule)) found[service.Hostname] = rule;
-            else if (wildcard.Count > 0 && Hosts.MostSpecific(service.Hostname, wildcard.Keys) is { } best) found[service.Hostname] = wildcard[best];
+            else if (wildcard.Count > 0 && Hosts.MostSpecific(service.Hostname, wildcard.Keys) is { } best)
+                found[service.Hostname] = wildcard[best];
         }
         return found.ToFrozenDictionary();
     }
@@ -224,7 +229,8 @@ internal sealed class ImportedServices
             return;
         }
         var existing = _all[place];
-        if (ReferenceEquals(existing, service) || (existing.Source == ServiceSource.Kubernetes && service.Source != ServiceSource.Kubernetes)) return;
+        if (ReferenceEquals(existing, service)
+            || (existing.Source == ServiceSource.Kubernetes && service.Source != ServiceSource.Kubernetes)) return;
         if (existing.Source != ServiceSource.Kubernetes && service.Source == ServiceSource.Kubernetes)
         {
             _all[place] = service;

@@ -35,7 +35,8 @@ public sealed class SidecarScope
     /// <summary>The imported service of this hostname, or null.</summary>
     public Service? Service(string hostname) => ByHost.GetValueOrDefault(hostname);
 
-    /// <summary>Whether something imported depends on the client's own labels or node, so that clients must be told apart by them.</summary>
+    /// <summary>Whether something imported depends on the client's own labels or node, so that clients must be told apart by
+    /// them.</summary>
     public bool LooksAtWorkloads(Istio.Mesh.V1Alpha1.MeshConfig mesh) => _looksAtWorkloads ??=
         Services.Any(service => service.NodeLocal || service.TrafficDistribution != TrafficDistribution.Any)
         || DestinationRules.Values.Any(rules => rules.Any(LooksAtWorkloads))

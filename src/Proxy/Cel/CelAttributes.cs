@@ -10,14 +10,17 @@ namespace Lateen.Proxy.Cel;
 internal enum CelAttribute : byte
 {
     None,
-    RequestHeaders, RequestHeadersBytes, RequestTime, RequestSize, RequestTotalSize, RequestDuration, RequestProtocol, RequestPath, RequestUrlPath, RequestHost, RequestScheme,
+    RequestHeaders, RequestHeadersBytes, RequestTime, RequestSize, RequestTotalSize, RequestDuration, RequestProtocol, RequestPath,
+    RequestUrlPath, RequestHost, RequestScheme,
     RequestMethod, RequestReferer, RequestId, RequestUserAgent, RequestQuery,
-    ResponseCode, ResponseSize, ResponseHeaders, ResponseHeadersBytes, ResponseTrailers, ResponseFlags, ResponseGrpcStatus, ResponseTotalSize, ResponseCodeDetails,
+    ResponseCode, ResponseSize, ResponseHeaders, ResponseHeadersBytes, ResponseTrailers, ResponseFlags, ResponseGrpcStatus,
+    ResponseTotalSize, ResponseCodeDetails,
     ResponseBackendLatency,
     ConnectionMtls, ConnectionServerName, ConnectionId, ConnectionTermination, ConnectionTransportFailure,
     UpstreamAddress, UpstreamPort, UpstreamLocal, UpstreamTransportFailure, UpstreamPoolReady, UpstreamAttempts,
     SourceAddress, SourcePort, DestinationAddress, DestinationPort,
-    XdsNode, XdsClusterName, XdsClusterMetadata, XdsRouteName, XdsRouteMetadata, XdsVirtualHostName, XdsVirtualHostMetadata, XdsUpstreamHostMetadata, XdsFilterChainName,
+    XdsNode, XdsClusterName, XdsClusterMetadata, XdsRouteName, XdsRouteMetadata, XdsVirtualHostName, XdsVirtualHostMetadata,
+    XdsUpstreamHostMetadata, XdsFilterChainName,
     XdsListenerMetadata,
 }
 
@@ -40,35 +43,53 @@ internal static class CelAttributes
 {
     private static readonly Dictionary<string, CelGroup> Groups = new(StringComparer.Ordinal)
     {
-        ["request"] = CelGroup.Request, ["response"] = CelGroup.Response, ["connection"] = CelGroup.Connection, ["upstream"] = CelGroup.Upstream, ["source"] = CelGroup.Source,
-        ["destination"] = CelGroup.Destination, ["xds"] = CelGroup.Xds, ["metadata"] = CelGroup.Metadata, ["filter_state"] = CelGroup.FilterState, ["upstream_filter_state"] = CelGroup.FilterState,
+        ["request"] = CelGroup.Request, ["response"] = CelGroup.Response, ["connection"] = CelGroup.Connection, ["upstream"] =
+            CelGroup.Upstream, ["source"] = CelGroup.Source,
+        ["destination"] = CelGroup.Destination, ["xds"] = CelGroup.Xds, ["metadata"] = CelGroup.Metadata, ["filter_state"] =
+            CelGroup.FilterState, ["upstream_filter_state"] = CelGroup.FilterState,
     };
 
     private static readonly Dictionary<(CelGroup, string), CelAttribute> Names = new()
     {
-        [(CelGroup.Request, "headers")] = CelAttribute.RequestHeaders, [(CelGroup.Request, "headers_bytes")] = CelAttribute.RequestHeadersBytes,
-        [(CelGroup.Request, "time")] = CelAttribute.RequestTime, [(CelGroup.Request, "size")] = CelAttribute.RequestSize, [(CelGroup.Request, "total_size")] = CelAttribute.RequestTotalSize,
-        [(CelGroup.Request, "duration")] = CelAttribute.RequestDuration, [(CelGroup.Request, "protocol")] = CelAttribute.RequestProtocol, [(CelGroup.Request, "path")] = CelAttribute.RequestPath,
-        [(CelGroup.Request, "url_path")] = CelAttribute.RequestUrlPath, [(CelGroup.Request, "host")] = CelAttribute.RequestHost, [(CelGroup.Request, "scheme")] = CelAttribute.RequestScheme,
-        [(CelGroup.Request, "method")] = CelAttribute.RequestMethod, [(CelGroup.Request, "referer")] = CelAttribute.RequestReferer, [(CelGroup.Request, "id")] = CelAttribute.RequestId,
+        [(CelGroup.Request, "headers")] = CelAttribute.RequestHeaders, [(CelGroup.Request, "headers_bytes")] =
+            CelAttribute.RequestHeadersBytes,
+        [(CelGroup.Request, "time")] = CelAttribute.RequestTime, [(CelGroup.Request, "size")] =
+            CelAttribute.RequestSize, [(CelGroup.Request, "total_size")] = CelAttribute.RequestTotalSize,
+        [(CelGroup.Request, "duration")] = CelAttribute.RequestDuration, [(CelGroup.Request, "protocol")] =
+            CelAttribute.RequestProtocol, [(CelGroup.Request, "path")] = CelAttribute.RequestPath,
+        [(CelGroup.Request, "url_path")] = CelAttribute.RequestUrlPath, [(CelGroup.Request, "host")] =
+            CelAttribute.RequestHost, [(CelGroup.Request, "scheme")] = CelAttribute.RequestScheme,
+        [(CelGroup.Request, "method")] = CelAttribute.RequestMethod, [(CelGroup.Request, "referer")] =
+            CelAttribute.RequestReferer, [(CelGroup.Request, "id")] = CelAttribute.RequestId,
         [(CelGroup.Request, "useragent")] = CelAttribute.RequestUserAgent, [(CelGroup.Request, "query")] = CelAttribute.RequestQuery,
-        [(CelGroup.Response, "code")] = CelAttribute.ResponseCode, [(CelGroup.Response, "size")] = CelAttribute.ResponseSize, [(CelGroup.Response, "headers")] = CelAttribute.ResponseHeaders,
-        [(CelGroup.Response, "headers_bytes")] = CelAttribute.ResponseHeadersBytes, [(CelGroup.Response, "trailers")] = CelAttribute.ResponseTrailers,
+        [(CelGroup.Response, "code")] = CelAttribute.ResponseCode, [(CelGroup.Response, "size")] =
+            CelAttribute.ResponseSize, [(CelGroup.Response, "headers")] = CelAttribute.ResponseHeaders,
+        [(CelGroup.Response, "headers_bytes")] = CelAttribute.ResponseHeadersBytes, [(CelGroup.Response, "trailers")] =
+            CelAttribute.ResponseTrailers,
         [(CelGroup.Response, "flags")] = CelAttribute.ResponseFlags, [(CelGroup.Response, "grpc_status")] = CelAttribute.ResponseGrpcStatus,
-        [(CelGroup.Response, "total_size")] = CelAttribute.ResponseTotalSize, [(CelGroup.Response, "code_details")] = CelAttribute.ResponseCodeDetails,
+        [(CelGroup.Response, "total_size")] = CelAttribute.ResponseTotalSize, [(CelGroup.Response, "code_details")] =
+            CelAttribute.ResponseCodeDetails,
         [(CelGroup.Response, "backend_latency")] = CelAttribute.ResponseBackendLatency,
-        [(CelGroup.Connection, "mtls")] = CelAttribute.ConnectionMtls, [(CelGroup.Connection, "requested_server_name")] = CelAttribute.ConnectionServerName,
-        [(CelGroup.Connection, "id")] = CelAttribute.ConnectionId, [(CelGroup.Connection, "termination_details")] = CelAttribute.ConnectionTermination,
+        [(CelGroup.Connection, "mtls")] = CelAttribute.ConnectionMtls, [(CelGroup.Connection, "requested_server_name")] =
+            CelAttribute.ConnectionServerName,
+        [(CelGroup.Connection, "id")] = CelAttribute.ConnectionId, [(CelGroup.Connection, "termination_details")] =
+            CelAttribute.ConnectionTermination,
         [(CelGroup.Connection, "transport_failure_reason")] = CelAttribute.ConnectionTransportFailure,
-        [(CelGroup.Upstream, "address")] = CelAttribute.UpstreamAddress, [(CelGroup.Upstream, "port")] = CelAttribute.UpstreamPort, [(CelGroup.Upstream, "local_address")] = CelAttribute.UpstreamLocal,
-        [(CelGroup.Upstream, "transport_failure_reason")] = CelAttribute.UpstreamTransportFailure, [(CelGroup.Upstream, "cx_pool_ready_duration")] = CelAttribute.UpstreamPoolReady,
+        [(CelGroup.Upstream, "address")] = CelAttribute.UpstreamAddress, [(CelGroup.Upstream, "port")] =
+            CelAttribute.UpstreamPort, [(CelGroup.Upstream, "local_address")] = CelAttribute.UpstreamLocal,
+        [(CelGroup.Upstream, "transport_failure_reason")] =
+            CelAttribute.UpstreamTransportFailure, [(CelGroup.Upstream, "cx_pool_ready_duration")] = CelAttribute.UpstreamPoolReady,
         [(CelGroup.Upstream, "request_attempt_count")] = CelAttribute.UpstreamAttempts,
         [(CelGroup.Source, "address")] = CelAttribute.SourceAddress, [(CelGroup.Source, "port")] = CelAttribute.SourcePort,
-        [(CelGroup.Destination, "address")] = CelAttribute.DestinationAddress, [(CelGroup.Destination, "port")] = CelAttribute.DestinationPort,
-        [(CelGroup.Xds, "node")] = CelAttribute.XdsNode, [(CelGroup.Xds, "cluster_name")] = CelAttribute.XdsClusterName, [(CelGroup.Xds, "cluster_metadata")] = CelAttribute.XdsClusterMetadata,
+        [(CelGroup.Destination, "address")] = CelAttribute.DestinationAddress, [(CelGroup.Destination, "port")] =
+            CelAttribute.DestinationPort,
+        [(CelGroup.Xds, "node")] = CelAttribute.XdsNode, [(CelGroup.Xds, "cluster_name")] =
+            CelAttribute.XdsClusterName, [(CelGroup.Xds, "cluster_metadata")] = CelAttribute.XdsClusterMetadata,
         [(CelGroup.Xds, "route_name")] = CelAttribute.XdsRouteName, [(CelGroup.Xds, "route_metadata")] = CelAttribute.XdsRouteMetadata,
-        [(CelGroup.Xds, "virtual_host_name")] = CelAttribute.XdsVirtualHostName, [(CelGroup.Xds, "virtual_host_metadata")] = CelAttribute.XdsVirtualHostMetadata,
-        [(CelGroup.Xds, "upstream_host_metadata")] = CelAttribute.XdsUpstreamHostMetadata, [(CelGroup.Xds, "filter_chain_name")] = CelAttribute.XdsFilterChainName,
+        [(CelGroup.Xds, "virtual_host_name")] = CelAttribute.XdsVirtualHostName, [(CelGroup.Xds, "virtual_host_metadata")] =
+            CelAttribute.XdsVirtualHostMetadata,
+        [(CelGroup.Xds, "upstream_host_metadata")] = CelAttribute.XdsUpstreamHostMetadata, [(CelGroup.Xds, "filter_chain_name")] =
+            CelAttribute.XdsFilterChainName,
         [(CelGroup.Xds, "listener_metadata")] = CelAttribute.XdsListenerMetadata,
     };
 
@@ -79,7 +100,8 @@ internal static class CelAttributes
     public static CelAttribute Find(CelGroup group, string name) => Names.GetValueOrDefault((group, name));
 
     /// <summary>True for attributes of a TLS session, which both connections have.</summary>
-    public static bool IsTls(string name) => name is "tls_version" or "subject_local_certificate" or "subject_peer_certificate" or "uri_san_local_certificate" or "uri_san_peer_certificate"
+    public static bool IsTls(string name) => name is "tls_version" or "subject_local_certificate" or "subject_peer_certificate"
+        or "uri_san_local_certificate" or "uri_san_peer_certificate"
         or "dns_san_local_certificate" or "dns_san_peer_certificate" or "sha256_peer_certificate_digest" or "peer_certificate";
 
     /// <summary>An attribute of a TLS session.</summary>
@@ -101,9 +123,11 @@ internal static class CelAttributes
         };
     }
 
-    private static CelValue First(IReadOnlyList<string> names, scoped ref CelRun run) => names.Count == 0 ? CelValue.Error : CelValue.String(run.Utf8(names[0]));
+    private static CelValue First(IReadOnlyList<string> names, scoped ref CelRun run) =>
+        names.Count == 0 ? CelValue.Error : CelValue.String(run.Utf8(names[0]));
 
-    private static CelValue Present(string text, scoped ref CelRun run) => text.Length == 0 ? CelValue.Error : CelValue.String(run.Utf8(text));
+    private static CelValue Present(string text, scoped ref CelRun run) =>
+        text.Length == 0 ? CelValue.Error : CelValue.String(run.Utf8(text));
 
     /// <summary>The value of an attribute.</summary>
     public static CelValue Read(CelAttribute attribute, scoped ref CelRun run)
@@ -129,19 +153,27 @@ internal static class CelAttributes
             case CelAttribute.RequestSize:
                 if (head is null || !head.TryGet(KnownHeader.ContentLength, out ReadOnlySpan<byte> length))
                     return CelValue.Int(f.BytesReceived);
-                return System.Buffers.Text.Utf8Parser.TryParse(length, out long size, out int used) && used == length.Length ? CelValue.Int(size) : CelValue.Error;
+                return System.Buffers.Text.Utf8Parser.TryParse(length, out long size, out int used) && used == length.Length
+                    ? CelValue.Int(size) : CelValue.Error;
             case CelAttribute.RequestTotalSize:
                 return CelValue.Int(f.BytesReceived + (head?.ByteSize ?? 0));
             case CelAttribute.RequestDuration:
                 return f.Times.End == 0 ? CelValue.Error : CelValue.Duration((f.Times.End - f.Times.RequestBegin) * 1000);
             case CelAttribute.RequestProtocol:
-                return f.Protocol is { } protocol ? CelValue.String(protocol switch { HttpVersion.Http10 => "HTTP/1.0"u8, HttpVersion.Http2 => "HTTP/2"u8, _ => "HTTP/1.1"u8 }) : CelValue.Error;
+                return f.Protocol is { } protocol
+                    ? CelValue.String(protocol switch
+                    {
+                        HttpVersion.Http10 => "HTTP/1.0"u8,
+                        HttpVersion.Http2 => "HTTP/2"u8,
+                        _ => "HTTP/1.1"u8,
+                    }) : CelValue.Error;
             case CelAttribute.RequestUrlPath:
                 return head is null ? CelValue.Error : CelValue.String(Text.WithoutQuery(head[KnownHeader.Path]));
             case CelAttribute.RequestQuery:
                 return head is null ? CelValue.Error : Query(head[KnownHeader.Path]);
             default:
-                return head is not null && head.TryGet(HeaderOf(attribute), out ReadOnlySpan<byte> value) ? CelValue.String(value) : CelValue.Error;
+                return head is not null && head.TryGet(HeaderOf(attribute), out ReadOnlySpan<byte> value)
+                    ? CelValue.String(value) : CelValue.Error;
         }
     }
 
@@ -174,7 +206,8 @@ internal static class CelAttributes
         CelAttribute.ResponseGrpcStatus => GrpcStatus.Find(f, out int code) ? CelValue.Int(code) : CelValue.Error,
         CelAttribute.ResponseTotalSize => CelValue.Int(f.BytesSent + (f.ResponseHead?.ByteSize ?? 0) + (f.ResponseTrailers?.ByteSize ?? 0)),
         CelAttribute.ResponseCodeDetails => Present(f.Details, ref run),
-        _ => f.Times.UpstreamReceiveEnd == 0 || f.Times.UpstreamSendBegin == 0 ? CelValue.Error : CelValue.Duration((f.Times.UpstreamReceiveEnd - f.Times.UpstreamSendBegin) * 1000),
+        _ => f.Times.UpstreamReceiveEnd == 0 || f.Times.UpstreamSendBegin == 0
+            ? CelValue.Error : CelValue.Duration((f.Times.UpstreamReceiveEnd - f.Times.UpstreamSendBegin) * 1000),
     };
 
     private static CelValue Connections(CelAttribute attribute, IStreamFacts f, scoped ref CelRun run) => attribute switch
@@ -188,7 +221,8 @@ internal static class CelAttributes
         CelAttribute.UpstreamPort => PortOf(f.UpstreamHost),
         CelAttribute.UpstreamLocal => Full(f.UpstreamLocal, ref run),
         CelAttribute.UpstreamTransportFailure => CelValue.String(run.Utf8(f.UpstreamTransportFailure)),
-        CelAttribute.UpstreamPoolReady => f.Times.UpstreamPoolReady == 0 ? CelValue.Error : CelValue.Duration((f.Times.UpstreamPoolReady - f.Times.RequestBegin) * 1000),
+        CelAttribute.UpstreamPoolReady => f.Times.UpstreamPoolReady == 0
+            ? CelValue.Error : CelValue.Duration((f.Times.UpstreamPoolReady - f.Times.RequestBegin) * 1000),
         CelAttribute.UpstreamAttempts => CelValue.Uint((ulong)f.Attempts),
         CelAttribute.SourceAddress => Full(f.DownstreamRemote, ref run),
         CelAttribute.SourcePort => PortOf(f.DownstreamRemote),

@@ -43,8 +43,10 @@ internal static class CelCollections
         }
     }
 
-    /// <summary>A message of metadata asked for its one field, or that field's map for a namespace: no namespace is called like the field.</summary>
-    public static CelValue Namespace(scoped in CelValue of, Metadata metadata, string key) => key == "filter_metadata" ? of : CelValue.Of(metadata[key]);
+    /// <summary>A message of metadata asked for its one field, or that field's map for a namespace: no namespace is called like the
+    /// field.</summary>
+    public static CelValue Namespace(scoped in CelValue of, Metadata metadata, string key) =>
+        key == "filter_metadata" ? of : CelValue.Of(metadata[key]);
 
     /// <summary>All lines of a header, joined by commas; Error where there is none.</summary>
     public static CelValue Header(HeaderMap head, ReadOnlySpan<byte> name, scoped ref CelRun run)

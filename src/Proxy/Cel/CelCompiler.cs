@@ -90,7 +90,8 @@ internal sealed class CelCompiler(JsonElement node)
             ("_<_" or "_<=_" or "_>_" or "_>=_", 2) => new OrderNode(a[0], a[1], call.Function),
             ("_+_" or "_-_" or "_*_" or "_/_" or "_%_", 2) => new ArithmeticNode(a[0], a[1], call.Function[1]),
             ("@in" or "_in_" or "in", 2) => In(a[0], a[1]),
-            ("_[_]", 2) => a[1] is ConstantNode { Constant: { Kind: CelKind.String } key } ? MemberOf(a[0], System.Text.Encoding.UTF8.GetString(key.Bytes)) : new IndexNode(a[0], a[1]),
+            ("_[_]", 2) => a[1] is ConstantNode { Constant: { Kind: CelKind.String } key }
+                ? MemberOf(a[0], System.Text.Encoding.UTF8.GetString(key.Bytes)) : new IndexNode(a[0], a[1]),
             ("contains" or "startsWith" or "endsWith", 2) => new TextTestNode(a[0], a[1], call.Function),
             ("matches", 2) => new RegexNode(a[0], Pattern(a[1], "matches"), null),
             ("size", 1) => new SizeNode(a[0]),
@@ -98,21 +99,24 @@ internal sealed class CelCompiler(JsonElement node)
             ("duration" or "timestamp", 1) => Time(a[0], call.Function),
             ("dyn", 1) => a[0],
             (_, 1) when TimePartNode.Functions.Contains(call.Function) => new TimePartNode(a[0], call.Function),
-            _ => Regular(call, a) ?? throw new CelException($"function {call.Function} with {a.Length} arguments is not served{Hint(call.Function)}"),
+            _ => Regular(call, a)
+                ?? throw new CelException($"function {call.Function} with {a.Length} arguments is not served{Hint(call.Function)}"),
         };
     }
 
     // re.extract(text, pattern, rewrite), re.capture(text, pattern): a method of a name that is no value.
-    private static RegexNode? Regular(CelCall call, CelNode[] a) => (call.Function, call.Arguments.Count > 0 ? call.Arguments[0] : null, a.Length) switch
-    {
-        ("extract", CelIdent { Name: "re" }, 4) => new RegexNode(a[1], Pattern(a[2], "re.extract"), Literal(a[3], "re.extract")),
-        ("re.extract", _, 3) => new RegexNode(a[0], Pattern(a[1], "re.extract"), Literal(a[2], "re.extract")),
-        ("capture", CelIdent { Name: "re" }, 3) => new RegexNode(a[1], Pattern(a[2], "re.capture"), "\\1"),
-        ("re.capture", _, 2) => new RegexNode(a[0], Pattern(a[1], "re.capture"), "\\1"),
-        _ => null,
-    };
+    private static RegexNode? Regular(CelCall call, CelNode[] a) =>
+        (call.Function, call.Arguments.Count > 0 ? call.Arguments[0] : null, a.Length) switch
+        {
+            ("extract", CelIdent { Name: "re" }, 4) => new RegexNode(a[1], Pattern(a[2], "re.extract"), Literal(a[3], "re.extract")),
+            ("re.extract", _, 3) => new RegexNode(a[0], Pattern(a[1], "re.extract"), Literal(a[2], "re.extract")),
+            ("capture", CelIdent { Name: "re" }, 3) => new RegexNode(a[1], Pattern(a[2], "re.capture"), "\\1"),
+            ("re.capture", _, 2) => new RegexNode(a[0], Pattern(a[1], "re.capture"), "\\1"),
+            _ => null,
+        };
 
-    private static string Hint(string function) => function is "all" or "exists" or "exists_one" or "map" or "filter" ? " (comprehensions are off, as in Envoy)" : "";
+    private static string Hint(string function) =>
+        function is "all" or "exists" or "exists_one" or "map" or "filter" ? " (comprehensions are off, as in Envoy)" : "";
 
     private static CelNode In(CelNode item, CelNode of)
     {

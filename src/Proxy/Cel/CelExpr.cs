@@ -1,8 +1,10 @@
-// Cel: the Common Expression Language over a stream's attributes, for policies' conditions, log filters, the %CEL% operator and metric tags. A text is parsed here (CelParser), a
-// parsed or checked protobuf at the border (Xds); both become CelExpr, which CelCompiler turns once into a tree of typed nodes: attributes resolved to numbers, constant texts to
-// bytes, expressions compiled. Evaluating walks that tree: no closures, no boxing, no allocation for comparisons of attributes; texts that must be written lie on the stack.
-// Its cost is bounded by its size, since comprehensions are refused (Envoy switches them off, too) and regular expressions are linear. An error inside an
-// expression is a value that && and || may absorb (the language's rule); at the top it means "no". Refused: a library (the attributes are ours and must not become objects).
+// Cel: the Common Expression Language over a stream's attributes, for policies' conditions, log filters, the %CEL% operator and metric
+// tags. A text is parsed here (CelParser), a parsed or checked protobuf at the border (Xds); both become CelExpr, which CelCompiler turns
+// once into a tree of typed nodes: attributes resolved to numbers, constant texts to bytes, expressions compiled. Evaluating walks that
+// tree: no closures, no boxing, no allocation for comparisons of attributes; texts that must be written lie on the stack.
+// Its cost is bounded by its size, since comprehensions are refused (Envoy switches them off, too) and regular expressions are linear. An
+// error inside an expression is a value that && and || may absorb (the language's rule); at the top it means "no". Refused: a library (the
+// attributes are ours and must not become objects).
 namespace Lateen.Proxy.Cel;
 
 /// <summary>An expression as it was written, with the language's own names of operators (<c>_&amp;&amp;_</c>, <c>_[_]</c>).</summary>

@@ -50,7 +50,12 @@ internal sealed class ArithmeticNode(CelNode left, CelNode right, char op) : Cel
     {
         if (op is '/' or '%')
             return b == 0 ? CelValue.Error : CelValue.Uint(op == '/' ? a / b : a % b);
-        Int128 result = op switch { '+' => (Int128)a + b, '-' => (Int128)a - b, _ => (Int128)((UInt128)a * b > ulong.MaxValue ? -1 : (Int128)a * b) };
+        Int128 result = op switch
+        {
+            '+' => (Int128)a + b,
+            '-' => (Int128)a - b,
+            _ => (Int128)((UInt128)a * b > ulong.MaxValue ? -1 : (Int128)a * b),
+        };
         return result >= 0 && result <= ulong.MaxValue ? CelValue.Uint((ulong)result) : CelValue.Error;
     }
 
@@ -153,7 +158,8 @@ internal sealed class SizeNode(CelNode operand) : CelNode
         switch (value.Kind)
         {
             case CelKind.String:
-                return CelValue.Int(System.Text.Encoding.UTF8.GetCharCount(value.Text) is var chars && System.Text.Ascii.IsValid(value.Text) ? chars : Runes(value.Text));
+                return CelValue.Int(System.Text.Encoding.UTF8.GetCharCount(value.Text) is var chars && System.Text.Ascii.IsValid(value.Text)
+                    ? chars : Runes(value.Text));
             case CelKind.Bytes:
                 return CelValue.Int(value.Text.Length);
             case CelKind.List or CelKind.Map:
@@ -187,19 +193,24 @@ internal sealed class ConvertNode(CelNode operand, string to) : CelNode
             "string" => ToText(value, ref run),
             "bytes" => value.Kind is CelKind.String or CelKind.Bytes ? CelValue.Bytes(value.Text) : CelValue.Error,
             "bool" => value.Kind == CelKind.Bool ? value : value.Kind != CelKind.String ? CelValue.Error : Truth(value.Text),
-            "duration" => value.Kind == CelKind.Duration ? value : value.Kind == CelKind.String && CelTimes.TryDuration(value.Text, out long d) ? CelValue.Duration(d) : CelValue.Error,
-            _ => value.Kind == CelKind.Timestamp ? value : value.Kind == CelKind.String && CelTimes.TryTimestamp(value.Text, out long t) ? CelValue.Timestamp(t) : CelValue.Error,
+            "duration" => value.Kind == CelKind.Duration ? value
+                : value.Kind == CelKind.String && CelTimes.TryDuration(value.Text, out long d) ? CelValue.Duration(d) : CelValue.Error,
+            _ => value.Kind == CelKind.Timestamp ? value : value.Kind == CelKind.String && CelTimes.TryTimestamp(value.Text, out long t)
+                ? CelValue.Timestamp(t) : CelValue.Error,
         };
     }
 
-    private static CelValue Truth(ReadOnlySpan<byte> text) => text.SequenceEqual("true"u8) ? CelValue.Of(true) : text.SequenceEqual("false"u8) ? CelValue.Of(false) : CelValue.Error;
+    private static CelValue Truth(ReadOnlySpan<byte> text) =>
+        text.SequenceEqual("true"u8) ? CelValue.Of(true) : text.SequenceEqual("false"u8) ? CelValue.Of(false) : CelValue.Error;
 
     private static CelValue ToInt(scoped in CelValue value) => value.Kind switch
     {
         CelKind.Int => value,
         CelKind.Uint => value.Number >= 0 ? CelValue.Int(value.Number) : CelValue.Error,
-        CelKind.Double => value.Double is > -9.2233720368547758e18 and < 9.2233720368547758e18 ? CelValue.Int((long)value.Double) : CelValue.Error,
-        CelKind.String => Utf8Parser.TryParse(value.Text, out long n, out int used) && used == value.Text.Length ? CelValue.Int(n) : CelValue.Error,
+        CelKind.Double => value.Double is > -9.2233720368547758e18 and < 9.2233720368547758e18
+            ? CelValue.Int((long)value.Double) : CelValue.Error,
+        CelKind.String => Utf8Parser.TryParse(value.Text, out long n, out int used) && used == value.Text.Length
+            ? CelValue.Int(n) : CelValue.Error,
         CelKind.Timestamp => CelValue.Int(value.Number / 1_000_000_000),
         _ => CelValue.Error,
     };
@@ -209,7 +220,8 @@ internal sealed class ConvertNode(CelNode operand, string to) : CelNode
         CelKind.Uint => value,
         CelKind.Int => value.Number >= 0 ? CelValue.Uint((ulong)value.Number) : CelValue.Error,
         CelKind.Double => value.Double is >= 0 and < 1.8446744073709552e19 ? CelValue.Uint((ulong)value.Double) : CelValue.Error,
-        CelKind.String => Utf8Parser.TryParse(value.Text, out ulong n, out int used) && used == value.Text.Length ? CelValue.Uint(n) : CelValue.Error,
+        CelKind.String => Utf8Parser.TryParse(value.Text, out ulong n, out int used) && used == value.Text.Length
+            ? CelValue.Uint(n) : CelValue.Error,
         _ => CelValue.Error,
     };
 
@@ -218,7 +230,8 @@ internal sealed class ConvertNode(CelNode operand, string to) : CelNode
         CelKind.Double => value,
         CelKind.Int => CelValue.Of((double)value.Number),
         CelKind.Uint => CelValue.Of((double)(ulong)value.Number),
-        CelKind.String => Utf8Parser.TryParse(value.Text, out double n, out int used) && used == value.Text.Length ? CelValue.Of(n) : CelValue.Error,
+        CelKind.String => Utf8Parser.TryParse(value.Text, out double n, out int used) && used == value.Text.Length
+            ? CelValue.Of(n) : CelValue.Error,
         _ => CelValue.Error,
     };
 
@@ -233,7 +246,8 @@ internal sealed class ConvertNode(CelNode operand, string to) : CelNode
             case CelKind.Int or CelKind.Uint:
                 Span<byte> digits = run.Room(20);
                 int n;
-                _ = value.Kind == CelKind.Int ? Utf8Formatter.TryFormat(value.Number, digits, out n) : Utf8Formatter.TryFormat((ulong)value.Number, digits, out n);
+                _ = value.Kind == CelKind.Int
+                    ? Utf8Formatter.TryFormat(value.Number, digits, out n) : Utf8Formatter.TryFormat((ulong)value.Number, digits, out n);
                 return CelValue.String(digits[..n]);
             case CelKind.Double:
                 return CelValue.String(run.Utf8(value.Double.ToString("R", CultureInfo.InvariantCulture)));
@@ -252,7 +266,8 @@ internal sealed class TimePartNode(CelNode operand, string function) : CelNode
 {
     /// <summary>The functions.</summary>
     public static readonly string[] Functions =
-        ["getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate", "getDayOfWeek", "getHours", "getMinutes", "getSeconds", "getMilliseconds"];
+        ["getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate", "getDayOfWeek", "getHours", "getMinutes", "getSeconds",
+            "getMilliseconds"];
 
     public override CelValue Eval(scoped ref CelRun run)
     {

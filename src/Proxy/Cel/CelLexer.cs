@@ -90,7 +90,8 @@ internal sealed class CelLexer(string text)
         if (real)
         {
             return double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double d)
-                ? new CelConstant(CelKind.Double, BitConverter.DoubleToInt64Bits(d), []) : throw new CelException($"no number at {start + 1}");
+                ? new CelConstant(CelKind.Double, BitConverter.DoubleToInt64Bits(d), [])
+                : throw new CelException($"no number at {start + 1}");
         }
         bool unsigned = _at < text.Length && text[_at] is 'u' or 'U';
         if (!ulong.TryParse(digits, hex ? NumberStyles.HexNumber : NumberStyles.None, CultureInfo.InvariantCulture, out ulong value))
@@ -157,7 +158,14 @@ internal sealed class CelLexer(string text)
             value.Add((byte)"\a\b\f\n\r\t\v\\?\"'`"[plain]);
             return;
         }
-        (int digits, int radix) = c switch { 'x' or 'X' => (2, 16), 'u' => (4, 16), 'U' => (8, 16), >= '0' and <= '3' => (3, 8), _ => (0, 0) };
+        (int digits, int radix) = c switch
+        {
+            'x' or 'X' => (2, 16),
+            'u' => (4, 16),
+            'U' => (8, 16),
+            >= '0' and <= '3' => (3, 8),
+            _ => (0, 0),
+        };
         int from = radix == 8 ? _at - 1 : _at;
         if (digits == 0 || from + digits > text.Length)
             throw new CelException($"an unknown escape in the text at {start + 1}");

@@ -33,7 +33,8 @@ internal sealed class AttributeNode(CelAttribute attribute) : CelNode
 /// <summary>An attribute of a TLS session: the client's, or the upstream's.</summary>
 internal sealed class TlsNode(string name, bool upstream) : CelNode
 {
-    public override CelValue Eval(scoped ref CelRun run) => CelAttributes.Tls(upstream ? run.Facts.UpstreamTls : run.Facts.DownstreamTls, name, ref run);
+    public override CelValue Eval(scoped ref CelRun run) =>
+        CelAttributes.Tls(upstream ? run.Facts.UpstreamTls : run.Facts.DownstreamTls, name, ref run);
 }
 
 /// <summary>Dynamic metadata.</summary>
@@ -55,7 +56,8 @@ internal sealed class GroupNode(CelGroup group, JsonElement node) : CelNode
 
     public override CelValue Eval(scoped ref CelRun run) => CelValue.Map(this);
 
-    public CelValue Find(string name, scoped ref CelRun run) => CelCompiler.Member(group, name, node) is { } member ? member.Eval(ref run) : CelValue.Error;
+    public CelValue Find(string name, scoped ref CelRun run) =>
+        CelCompiler.Member(group, name, node) is { } member ? member.Eval(ref run) : CelValue.Error;
 }
 
 /// <summary>A field of a value.</summary>

@@ -138,7 +138,8 @@ internal sealed class CelParser
         List<CelExpr> arguments = Arguments();
         if (name != "has")
             return new CelCall(name, arguments);
-        return arguments is [CelSelect { TestOnly: false } select] ? select with { TestOnly = true } : throw new CelException("has() wants a field: has(a.b)");
+        return arguments is [CelSelect { TestOnly: false } select]
+            ? select with { TestOnly = true } : throw new CelException("has() wants a field: has(a.b)");
     }
 
     private List<CelExpr> Arguments()
@@ -207,5 +208,6 @@ internal sealed class CelParser
     }
 
     private CelException Unexpected() =>
-        new(_now.Kind == CelTokenKind.End ? "the expression ends too early" : $"unexpected '{(_now.Constant is null ? _now.Text : "constant")}' at {_now.At}");
+        new(_now.Kind == CelTokenKind.End
+            ? "the expression ends too early" : $"unexpected '{(_now.Constant is null ? _now.Text : "constant")}' at {_now.At}");
 }

@@ -3,7 +3,8 @@ using Lateen.Proxy.Formats;
 
 namespace Lateen.Proxy.Cel;
 
-/// <summary>A compiled expression: immutable, shared by all workers. An evaluation that comes to no value (an absent attribute, kinds that do not fit) is no failure.</summary>
+/// <summary>A compiled expression: immutable, shared by all workers. An evaluation that comes to no value (an absent attribute, kinds that
+/// do not fit) is no failure.</summary>
 public sealed class CelProgram
 {
     private const int ScratchBytes = 1024;
@@ -41,7 +42,8 @@ public sealed class CelProgram
         return _root.Eval(ref run).IsTrue;
     }
 
-    /// <summary>Adds the value as text as Envoy prints it; the kind tells what it was, Error that there is none and nothing was added.</summary>
+    /// <summary>Adds the value as text as Envoy prints it; the kind tells what it was, Error that there is none and nothing was
+    /// added.</summary>
     public CelKind Print(IStreamFacts facts, ByteBuffer to)
     {
         var run = new CelRun(facts, stackalloc byte[ScratchBytes]);

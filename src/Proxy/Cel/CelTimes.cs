@@ -44,7 +44,14 @@ internal static class CelTimes
             return (1_000m, 2);
         if (text.StartsWith("ns"u8))
             return (1m, 2);
-        return text.IsEmpty ? default : text[0] switch { (byte)'s' => (1_000_000_000m, 1), (byte)'m' => (60_000_000_000m, 1), (byte)'h' => (3_600_000_000_000m, 1), _ => default };
+        return text.IsEmpty ? default
+            : text[0] switch
+            {
+                (byte)'s' => (1_000_000_000m, 1),
+                (byte)'m' => (60_000_000_000m, 1),
+                (byte)'h' => (3_600_000_000_000m, 1),
+                _ => default,
+            };
     }
 
     /// <summary>Nanoseconds since 1970 of a point in time.</summary>
@@ -52,7 +59,8 @@ internal static class CelTimes
     {
         nanos = 0;
         string written = System.Text.Encoding.UTF8.GetString(text);
-        if (!DateTimeOffset.TryParseExact(written, ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"], CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset time))
+        if (!DateTimeOffset.TryParseExact(written, ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"],
+            CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset time))
             return false;
         long ticks = time.UtcTicks - DateTime.UnixEpoch.Ticks;
         if (Math.Abs(ticks) > long.MaxValue / 100)

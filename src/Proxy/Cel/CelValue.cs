@@ -78,7 +78,8 @@ internal readonly ref struct CelValue
 
     public static CelValue List(object source) => new(CelKind.List, source, default);
 
-    public static CelValue Constant(CelConstant c) => c.Kind is CelKind.String or CelKind.Bytes ? new CelValue(c.Kind, c.Bytes) : new CelValue(c.Kind, c.Number);
+    public static CelValue Constant(CelConstant c) =>
+        c.Kind is CelKind.String or CelKind.Bytes ? new CelValue(c.Kind, c.Bytes) : new CelValue(c.Kind, c.Number);
 
     /// <summary>A value of JSON; numbers are doubles, as in a protobuf Struct.</summary>
     public static CelValue Of(JsonElement json)
@@ -156,7 +157,8 @@ internal readonly ref struct CelValue
             return x < y ? -1 : x > y ? 1 : x.Equals(y) || x == y ? 0 : NotComparable;
         }
         // One signed, one not.
-        return a.Kind == CelKind.Int ? (a.Number < 0 ? -1 : ((ulong)a.Number).CompareTo((ulong)b.Number)) : b.Number < 0 ? 1 : ((ulong)a.Number).CompareTo((ulong)b.Number);
+        return a.Kind == CelKind.Int ? (a.Number < 0 ? -1 : ((ulong)a.Number).CompareTo((ulong)b.Number)) : b.Number < 0
+            ? 1 : ((ulong)a.Number).CompareTo((ulong)b.Number);
     }
 
     private double AsDouble => Kind switch { CelKind.Int => Number, CelKind.Uint => (ulong)Number, _ => Double };

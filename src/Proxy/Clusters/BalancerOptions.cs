@@ -70,7 +70,8 @@ public sealed record BalancerOptions
     public SubsetOptions? Subsets { get; init; }
 
     /// <summary>Which hosts an override may name.</summary>
-    public OverrideStatuses OverrideStatuses { get; init; } = OverrideStatuses.Unknown | OverrideStatuses.Healthy | OverrideStatuses.Degraded;
+    public OverrideStatuses OverrideStatuses { get; init; } = OverrideStatuses.Unknown | OverrideStatuses.Healthy
+        | OverrideStatuses.Degraded;
 
     /// <summary>The override_host policy: where the address is read, before this balancer; empty where it is not that policy.</summary>
     public IReadOnlyList<OverrideSource> OverrideSources { get; init; } = [];
@@ -131,7 +132,8 @@ public sealed record SubsetOptions
     public SubsetFallback Fallback { get; init; }
 
     /// <summary>The default subset's keys and values.</summary>
-    public IReadOnlyDictionary<string, System.Text.Json.JsonElement> DefaultSubset { get; init; } = new Dictionary<string, System.Text.Json.JsonElement>();
+    public IReadOnlyDictionary<string, System.Text.Json.JsonElement> DefaultSubset { get; init; } =
+        new Dictionary<string, System.Text.Json.JsonElement>();
 
     /// <summary>Which keys make subsets.</summary>
     public IReadOnlyList<SubsetSelector> Selectors { get; init; } = [];
@@ -157,4 +159,5 @@ public sealed record SubsetOptions
 /// <param name="Fallback">Where no subset has these values.</param>
 /// <param name="FallbackKeys">For <see cref="SubsetFallback.KeysSubset"/>.</param>
 /// <param name="SingleHost">One host a subset.</param>
-public sealed record SubsetSelector(IReadOnlyList<string> Keys, SubsetFallback Fallback, IReadOnlyList<string> FallbackKeys, bool SingleHost);
+public sealed record SubsetSelector(IReadOnlyList<string> Keys, SubsetFallback Fallback, IReadOnlyList<string> FallbackKeys,
+    bool SingleHost);

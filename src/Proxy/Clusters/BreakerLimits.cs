@@ -7,7 +7,8 @@ public enum RoutePriority : byte
     High,
 }
 
-/// <summary>What a cluster may have at once for one priority, over all workers. <see cref="uint.MaxValue"/> is no limit and costs no counting.</summary>
+/// <summary>What a cluster may have at once for one priority, over all workers. <see cref="uint.MaxValue"/> is no limit and costs no
+/// counting.</summary>
 public sealed record BreakerLimits
 {
     /// <summary>Envoy's defaults.</summary>

@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Clusters;
 
-/// <summary>What a cluster has in use, over all workers, for both priorities. Counting is atomic, and left out where there is no limit and nothing asks for the number.</summary>
+/// <summary>What a cluster has in use, over all workers, for both priorities. Counting is atomic, and left out where there is no limit and
+/// nothing asks for the number.</summary>
 public sealed class Breakers
 {
     private readonly Use _default = new(), _high = new();
@@ -100,7 +101,8 @@ public sealed class Breakers
         public bool TryRetry(BreakerLimits limits) => Try(ref _retries, RetriesMax(limits), BreakerResource.Retries);
 
         private uint RetriesMax(BreakerLimits limits) =>
-            limits.Budget is { } budget ? Math.Max(budget.MinimumConcurrency, (uint)((Requests + Pending) * budget.Percent / 100.0)) : limits.MaxRetries;
+            limits.Budget is { } budget
+                ? Math.Max(budget.MinimumConcurrency, (uint)((Requests + Pending) * budget.Percent / 100.0)) : limits.MaxRetries;
 
         /// <summary>Gives one back.</summary>
         public void FreeRetry() => Interlocked.Decrement(ref _retries);

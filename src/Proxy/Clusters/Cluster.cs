@@ -1,7 +1,8 @@
-// Clusters: what upstream services are and which of their hosts gets a request. Configuration (Cluster), what exists (EndpointSet), and the live hosts
-// with their health are published together as one immutable ClusterView behind a stable ClusterHandle, so that a change of one cluster among thousands costs what that one
-// cluster costs: routes hold the handle, workers see a new view by reference. Balancers are pure on the view and the worker's own small state (Upstream/ keeps it). Health is
-// decided once a process (outlier detection, active checks) on the main loop and leads to a new view. Nothing here opens a connection for requests or knows protobuf.
+// Clusters: what upstream services are and which of their hosts gets a request. Configuration (Cluster), what exists (EndpointSet), and the
+// live hosts with their health are published together as one immutable ClusterView behind a stable ClusterHandle, so that a change of one
+// cluster among thousands costs what that one cluster costs: routes hold the handle, workers see a new view by reference. Balancers are
+// pure on the view and the worker's own small state (Upstream/ keeps it). Health is decided once a process (outlier detection, active
+// checks) on the main loop and leads to a new view. Nothing here opens a connection for requests or knows protobuf.
 // Refused: a per-worker copy of the tables (Envoy's thread-local cluster manager), which makes one change cost clusters x workers.
 namespace Lateen.Proxy.Clusters;
 
@@ -98,7 +99,8 @@ public sealed record Cluster
     /// <summary>Host-change connections are closed at once.</summary>
     public bool CloseConnectionsOnHostSetChange { get; init; }
 
-    /// <summary>Changes of hosts' health within this time of one another reach the workers together, in microseconds; 0 each at once.</summary>
+    /// <summary>Changes of hosts' health within this time of one another reach the workers together, in microseconds; 0 each at
+    /// once.</summary>
     public long MergeMicros { get; init; }
 
     /// <summary>Ends existing connections to a host that became unhealthy.</summary>
@@ -130,7 +132,8 @@ public sealed record ProxyHeaderOptions(int Version, IReadOnlyList<int>? PassedT
 /// <param name="Name">For statistics.</param>
 /// <param name="Match">Keys and values that must equal the endpoint's <c>envoy.transport_socket_match</c>; empty matches any.</param>
 /// <param name="Security">The context; null is plain text.</param>
-public sealed record SecurityMatch(string Name, IReadOnlyDictionary<string, System.Text.Json.JsonElement> Match, UpstreamSecurity? Security);
+public sealed record SecurityMatch(string Name, IReadOnlyDictionary<string, System.Text.Json.JsonElement> Match,
+    UpstreamSecurity? Security);
 
 /// <summary>What sockets to upstreams are given.</summary>
 /// <param name="SourceV4">Own address for IPv4 peers.</param>
@@ -206,7 +209,8 @@ public enum DnsFamily : byte
 /// <param name="PortOverride">This port in place of the address's; 0 for none.</param>
 /// <param name="MetadataNamespace">Dynamic or connection metadata; empty for none.</param>
 /// <param name="MetadataPath">The path inside it.</param>
-public sealed record OriginalDestinationOptions(bool UseHttpHeader, string HttpHeader, int PortOverride, string MetadataNamespace, IReadOnlyList<string> MetadataPath)
+public sealed record OriginalDestinationOptions(bool UseHttpHeader, string HttpHeader, int PortOverride, string MetadataNamespace,
+    IReadOnlyList<string> MetadataPath)
 {
     /// <summary>The connection's restored address.</summary>
     public static readonly OriginalDestinationOptions Default = new(false, "x-envoy-original-dst-host", 0, "", []);

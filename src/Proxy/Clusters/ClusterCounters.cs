@@ -136,7 +136,8 @@ public enum ClusterHistogram : byte
 /// <param name="worker">Whose they are.</param>
 public sealed class ClusterCounters(StatCells cells, ClusterStats stats, int worker)
 {
-    private const int Gauges = (int)ClusterCounter.HealthCheckVerifyCluster + 1, Histograms = Gauges + (int)ClusterGauge.UpstreamCxTxBytesBuffered + 1;
+    private const int Gauges = (int)ClusterCounter.HealthCheckVerifyCluster + 1,
+        Histograms = Gauges + (int)ClusterGauge.UpstreamCxTxBytesBuffered + 1;
 
     /// <summary>Names and kinds, in the order of the enums.</summary>
     internal static readonly StatSchema Schema = new(

@@ -12,8 +12,8 @@ public abstract class ClusterWatcher
 }
 
 /// <summary>
-/// All clusters of the process by name. Handles may be asked for by any thread; publishing is the main loop's alone. Hosts are kept over publications by their address (and name), so that a
-/// new answer of discovery costs no connection.
+/// All clusters of the process by name. Handles may be asked for by any thread; publishing is the main loop's alone. Hosts are kept over
+/// publications by their address (and name), so that a new answer of discovery costs no connection.
 /// </summary>
 public sealed class ClusterDirectory
 {
@@ -136,7 +136,8 @@ public sealed class ClusterDirectory
         Tell(handle);
     }
 
-    /// <summary>Health of some hosts changed: the picture is drawn again from the same hosts, at once or (soon after another change) with those that follow. Main loop.</summary>
+    /// <summary>Health of some hosts changed: the picture is drawn again from the same hosts, at once or (soon after another change) with
+    /// those that follow. Main loop.</summary>
     public void Redraw(ClusterHandle handle)
     {
         if (handle.Current is not { } view)
@@ -194,7 +195,8 @@ public sealed class ClusterDirectory
         foreach (PriorityHosts p in view.Hosts.Priorities)
         {
             foreach (LocalityHosts l in p.Localities)
-                places.Add((new LocalityEndpoints(l.Locality, p.Priority, l.Weight, [], Metadata.Empty), Array.FindAll(l.All, h => !ReferenceEquals(h, host))));
+                places.Add((new LocalityEndpoints(l.Locality, p.Priority, l.Weight, [], Metadata.Empty),
+                    Array.FindAll(l.All, h => !ReferenceEquals(h, host))));
         }
         Put(handle, view.Cluster, view.Endpoints, places);
     }
@@ -256,7 +258,8 @@ public sealed class ClusterDirectory
     }
 
     // An endpoint that left discovery but passes its active checks stays until it fails them: discovery may be wrong, the check is not.
-    private static void KeepChecked(Dictionary<(Address, string), Host> known, HashSet<(Address, string)> seen, List<(LocalityEndpoints Place, Host[] Hosts)> places)
+    private static void KeepChecked(Dictionary<(Address, string), Host> known, HashSet<(Address, string)> seen,
+        List<(LocalityEndpoints Place, Host[] Hosts)> places)
     {
         foreach ((var key, Host host) in known)
         {
@@ -286,7 +289,8 @@ public sealed class ClusterDirectory
         host.IsCanary = endpoint.Metadata.TryGet("envoy.lb", ["canary"], out JsonElement canary) && canary.ValueKind == JsonValueKind.True;
         host.Security = SecurityOf(cluster, endpoint, place);
         host.SetFlag(HostFlags.PendingDynamicRemoval, false);
-        host.SetFlag(HostFlags.FailedDiscovery, endpoint.Health is EndpointHealth.Unhealthy or EndpointHealth.Draining or EndpointHealth.Timeout);
+        host.SetFlag(HostFlags.FailedDiscovery,
+            endpoint.Health is EndpointHealth.Unhealthy or EndpointHealth.Draining or EndpointHealth.Timeout);
         host.SetFlag(HostFlags.DiscoveryDraining, endpoint.Health == EndpointHealth.Draining);
         host.SetFlag(HostFlags.DegradedDiscovery, endpoint.Health == EndpointHealth.Degraded);
         if (cluster.HealthChecks.Count == 0)
@@ -309,7 +313,8 @@ public sealed class ClusterDirectory
     }
 
     private static string MatchOf(Cluster cluster, Endpoint endpoint, LocalityEndpoints place) =>
-        cluster.SecurityMatches.FirstOrDefault(m => Satisfies(endpoint.Metadata, m) || (!place.Metadata.IsEmpty && Satisfies(place.Metadata, m)))?.Name ?? "default";
+        cluster.SecurityMatches.FirstOrDefault(
+            m => Satisfies(endpoint.Metadata, m) || (!place.Metadata.IsEmpty && Satisfies(place.Metadata, m)))?.Name ?? "default";
 
     private static bool Satisfies(Metadata metadata, SecurityMatch match)
     {

@@ -7,11 +7,12 @@ namespace Lateen.Proxy.Clusters;
 /// <param name="Subsets">Parts by metadata; null where there are none.</param>
 /// <param name="Members">Of an aggregate.</param>
 /// <param name="Generation">Counts the pictures of this cluster.</param>
-public sealed record ClusterView(Cluster Cluster, EndpointSet Endpoints, HostSet Hosts, SubsetIndex? Subsets, IReadOnlyList<ClusterHandle> Members, long Generation);
+public sealed record ClusterView(Cluster Cluster, EndpointSet Endpoints, HostSet Hosts, SubsetIndex? Subsets,
+    IReadOnlyList<ClusterHandle> Members, long Generation);
 
 /// <summary>
-/// The stable name of a cluster: routes, mirrors and filters point to it for life, whether the cluster exists or not. Workers see each new picture by reference; a
-/// worker's own state hangs at <see cref="Index"/> in its table.
+/// The stable name of a cluster: routes, mirrors and filters point to it for life, whether the cluster exists or not. Workers see each new
+/// picture by reference; a worker's own state hangs at <see cref="Index"/> in its table.
 /// </summary>
 public sealed class ClusterHandle
 {

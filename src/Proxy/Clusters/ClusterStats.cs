@@ -3,7 +3,8 @@ using Lateen.Proxy.Statistics;
 namespace Lateen.Proxy.Clusters;
 
 /// <summary>
-/// All that is told of a cluster as <c>cluster.NAME.</c>: what workers count, answers by status, and what is asked for when somebody reads (its hosts, the limits in use).
+/// All that is told of a cluster as <c>cluster.NAME.</c>: what workers count, answers by status, and what is asked for when somebody reads
+/// (its hosts, the limits in use).
 /// </summary>
 public sealed class ClusterStats : StatSource
 {
@@ -155,7 +156,9 @@ public sealed class ClusterStats : StatSource
         to.Add(Gauge("membership_total", v => v.Hosts.All.Length));
         to.Add(Gauge("membership_healthy", v => v.Hosts.All.Count(h => h.Health == HostHealth.Healthy)));
         to.Add(Gauge("membership_degraded", v => v.Hosts.All.Count(h => h.Health == HostHealth.Degraded)));
-        to.Add(Gauge("membership_excluded", v => v.Hosts.All.Count(h => (h.Flags & (HostFlags.PendingActiveCheck | HostFlags.ExcludedByImmediateFailure)) != 0 && h.Health == HostHealth.Unhealthy)));
+        to.Add(Gauge("membership_excluded",
+            v => v.Hosts.All.Count(h => (h.Flags & (HostFlags.PendingActiveCheck | HostFlags.ExcludedByImmediateFailure)) != 0
+                && h.Health == HostHealth.Unhealthy)));
         to.Add(Gauge("warming_state", _ => 0));
         to.Add(One("max_host_weight", StatKind.Gauge, () => null));
         to.Add(One("version", StatKind.Gauge, () => null));
@@ -164,7 +167,8 @@ public sealed class ClusterStats : StatSource
             to.Add(Gauge("outlier_detection.ejections_active", v => v.Hosts.All.Count(h => (h.Flags & HostFlags.FailedOutlierCheck) != 0)));
         if (cluster.HealthChecks.Count == 0)
             return;
-        to.Add(Gauge("health_check.healthy", v => v.Hosts.All.Count(h => !h.Endpoint.NoHealthCheck && (h.Flags & HostFlags.FailedActiveCheck) == 0)));
+        to.Add(Gauge("health_check.healthy",
+            v => v.Hosts.All.Count(h => !h.Endpoint.NoHealthCheck && (h.Flags & HostFlags.FailedActiveCheck) == 0)));
         to.Add(Gauge("health_check.degraded", v => v.Hosts.All.Count(h => (h.Flags & HostFlags.DegradedActiveCheck) != 0)));
     }
 
@@ -172,13 +176,15 @@ public sealed class ClusterStats : StatSource
     {
         foreach ((string name, string rest, BreakerResource resource) in Breakers.Resources)
         {
-            to.Add(Gauge($"circuit_breakers.{priority}.{name}_open", v => use.WasUsed(resource) ? use.IsOpen(resource, limits(v.Cluster)) ? 1 : 0 : null));
+            to.Add(Gauge($"circuit_breakers.{priority}.{name}_open",
+                v => use.WasUsed(resource) ? use.IsOpen(resource, limits(v.Cluster)) ? 1 : 0 : null));
             if (remaining)
                 to.Add(Gauge($"circuit_breakers.{priority}.remaining_{rest}", v => use.Remaining(resource, limits(v.Cluster))));
         }
     }
 
-    private StatSeries Gauge(string name, Func<ClusterView, long?> read) => One(name, StatKind.Gauge, () => _handle.Current is { } view ? read(view) : 0);
+    private StatSeries Gauge(string name, Func<ClusterView, long?> read) =>
+        One(name, StatKind.Gauge, () => _handle.Current is { } view ? read(view) : 0);
 
     private StatSeries One(string name, StatKind kind, Func<long?> read)
     {

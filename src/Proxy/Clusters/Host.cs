@@ -28,7 +28,8 @@ public enum HostFlags
 }
 
 /// <summary>
-/// A live host: it outlives the discovery answers that mention it, so that its connections, counters and health do, too. Health is written by the main loop; workers read.
+/// A live host: it outlives the discovery answers that mention it, so that its connections, counters and health do, too. Health is written
+/// by the main loop; workers read.
 /// Active requests are shared by all workers, since least-request compares them.
 /// </summary>
 public sealed class Host
@@ -106,7 +107,8 @@ public sealed class Host
     /// <summary>What flags are worth.</summary>
     public static HostHealth HealthOf(HostFlags flags)
     {
-        const HostFlags Bad = HostFlags.FailedActiveCheck | HostFlags.FailedOutlierCheck | HostFlags.FailedDiscovery | HostFlags.ExcludedByImmediateFailure;
+        const HostFlags Bad = HostFlags.FailedActiveCheck | HostFlags.FailedOutlierCheck | HostFlags.FailedDiscovery
+            | HostFlags.ExcludedByImmediateFailure;
         const HostFlags Poor = HostFlags.DegradedActiveCheck | HostFlags.DegradedDiscovery;
         return (flags & Bad) != 0 ? HostHealth.Unhealthy : (flags & Poor) != 0 ? HostHealth.Degraded : HostHealth.Healthy;
     }
@@ -125,9 +127,12 @@ public static class HostFlagNames
 {
     private static readonly (HostFlags Flag, string Text)[] Names =
     [
-        (HostFlags.FailedActiveCheck, "/failed_active_hc"), (HostFlags.FailedOutlierCheck, "/failed_outlier_check"), (HostFlags.FailedDiscovery, "/failed_eds_health"), (HostFlags.DiscoveryDraining, "/eds_status_draining"),
-        (HostFlags.DegradedActiveCheck, "/degraded_active_hc"), (HostFlags.DegradedDiscovery, "/degraded_eds_health"), (HostFlags.PendingDynamicRemoval, "/pending_dynamic_removal"),
-        (HostFlags.PendingActiveCheck, "/pending_active_hc"), (HostFlags.ExcludedByImmediateFailure, "/excluded_via_immediate_hc_fail"), (HostFlags.ActiveCheckTimeout, "/active_hc_timeout"),
+        (HostFlags.FailedActiveCheck, "/failed_active_hc"), (HostFlags.FailedOutlierCheck, "/failed_outlier_check"),
+        (HostFlags.FailedDiscovery, "/failed_eds_health"), (HostFlags.DiscoveryDraining, "/eds_status_draining"),
+        (HostFlags.DegradedActiveCheck, "/degraded_active_hc"), (HostFlags.DegradedDiscovery, "/degraded_eds_health"),
+        (HostFlags.PendingDynamicRemoval, "/pending_dynamic_removal"),
+        (HostFlags.PendingActiveCheck, "/pending_active_hc"), (HostFlags.ExcludedByImmediateFailure, "/excluded_via_immediate_hc_fail"),
+        (HostFlags.ActiveCheckTimeout, "/active_hc_timeout"),
     ];
 
     /// <summary>All that are set, or "healthy".</summary>

@@ -82,7 +82,8 @@ public sealed class HostSet
         {
             Host[] all = Array.FindAll(l.All, h => condition(h));
             uint weight = weigh is null ? l.Weight : weigh(l, all.Length);
-            return new LocalityHosts(l.Locality, weight, all, Array.FindAll(l.Healthy, h => condition(h)), Array.FindAll(l.Degraded, h => condition(h)));
+            return new LocalityHosts(l.Locality, weight, all, Array.FindAll(l.Healthy, h => condition(h)),
+                Array.FindAll(l.Degraded, h => condition(h)));
         })));
         return new HostSet(priorities, OverprovisioningFactor, WeightedHealth, options);
     }
@@ -101,5 +102,6 @@ public sealed class HostSet
     }
 
     private static LocalityHosts Picture(LocalityEndpoints place, Host[] hosts) =>
-        new(place.Locality, place.Weight, hosts, Array.FindAll(hosts, h => h.Health == HostHealth.Healthy), Array.FindAll(hosts, h => h.Health == HostHealth.Degraded));
+        new(place.Locality, place.Weight, hosts, Array.FindAll(hosts, h => h.Health == HostHealth.Healthy),
+            Array.FindAll(hosts, h => h.Health == HostHealth.Degraded));
 }

@@ -1,8 +1,8 @@
 namespace Lateen.Proxy.Clusters;
 
 /// <summary>
-/// How requests are shared among priorities: each takes what its available hosts, times the overprovisioning factor, can bear, in order; healthy hosts first, degraded ones after
-/// all priorities. Where nothing suffices, panic is considered for each priority alone.
+/// How requests are shared among priorities: each takes what its available hosts, times the overprovisioning factor, can bear, in order;
+/// healthy hosts first, degraded ones after all priorities. Where nothing suffices, panic is considered for each priority alone.
 /// </summary>
 public sealed class PriorityLoad
 {
@@ -46,7 +46,8 @@ public sealed class PriorityLoad
     }
 
     /// <summary>Computes the shares, with priorities in <paramref name="excluded"/> taken for empty (retry priorities).</summary>
-    public static PriorityLoad Of(PriorityHosts[] priorities, uint overprovisioning, bool weighted, BalancerOptions options, ReadOnlySpan<bool> excluded = default)
+    public static PriorityLoad Of(PriorityHosts[] priorities, uint overprovisioning, bool weighted, BalancerOptions options,
+        ReadOnlySpan<bool> excluded = default)
     {
         int n = priorities.Length;
         var healthOf = new uint[n];
@@ -114,7 +115,8 @@ public sealed class PriorityLoad
     }
 
     private static bool IsPanic(PriorityHosts p, BalancerOptions options) =>
-        p.All.Length == 0 || (options.PanicThreshold > 0 && 100.0 * (p.Healthy.Length + p.Degraded.Length) / p.All.Length < Math.Min(100, options.PanicThreshold));
+        p.All.Length == 0 || (options.PanicThreshold > 0
+            && 100.0 * (p.Healthy.Length + p.Degraded.Length) / p.All.Length < Math.Min(100, options.PanicThreshold));
 
     private static PriorityLoad Nothing(PriorityHosts[] priorities, bool[] panic, BalancerOptions options)
     {

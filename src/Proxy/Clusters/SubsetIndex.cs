@@ -27,7 +27,8 @@ public sealed class SubsetIndex
     /// <summary>The names in use, for the admin page.</summary>
     public IEnumerable<string> Keys => _byKey.Keys;
 
-    /// <summary>The hosts for a route's criteria (in byte order of their keys; null for none); null where nothing may be used. <paramref name="fellBack"/> tells that no subset matched.</summary>
+    /// <summary>The hosts for a route's criteria (in byte order of their keys; null for none); null where nothing may be used.
+    /// <paramref name="fellBack"/> tells that no subset matched.</summary>
     public HostSet? Find(SubsetCriteria? criteria, out bool fellBack)
     {
         fellBack = false;
@@ -82,7 +83,8 @@ public sealed class SubsetIndex
         foreach ((string key, HashSet<Host> set) in members)
         {
             Func<LocalityHosts, int, uint>? weigh = !weighted ? (_, _) => 0
-                : _options.ScaleLocalityWeight ? (l, n) => l.All.Length == 0 || n == 0 ? 0 : Math.Max(1, (uint)(l.Weight * (double)n / l.All.Length)) : null;
+                : _options.ScaleLocalityWeight
+                ? (l, n) => l.All.Length == 0 || n == 0 ? 0 : Math.Max(1, (uint)(l.Weight * (double)n / l.All.Length)) : null;
             _byKey.TryAdd(key, hosts.Where(set.Contains, balancer, weigh));
         }
     }
@@ -119,7 +121,8 @@ public sealed class SubsetIndex
     }
 }
 
-/// <summary>Endpoint metadata that a route asks of the load balancer (metadata_match, namespace envoy.lb), computed when the route is published.</summary>
+/// <summary>Endpoint metadata that a route asks of the load balancer (metadata_match, namespace envoy.lb), computed when the route is
+/// published.</summary>
 public sealed class SubsetCriteria
 {
     /// <summary>The key of a list of further criteria.</summary>
@@ -151,7 +154,8 @@ public sealed class SubsetCriteria
         if (list.ValueKind == JsonValueKind.Array)
         {
             Fallbacks = [.. list.EnumerateArray().Where(o => o.ValueKind == JsonValueKind.Object)
-                .Select(o => new SubsetCriteria(_values.Where(v => !o.TryGetProperty(v.Key, out _)).Concat(o.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, p.Value)))))];
+                .Select(o => new SubsetCriteria(_values.Where(v => !o.TryGetProperty(v.Key, out _))
+                    .Concat(o.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, p.Value)))))];
         }
         Key = string.Concat(_values.Select(v => Part(v.Key, v.Value)));
     }
@@ -172,5 +176,7 @@ public sealed class SubsetCriteria
 
     // Key and value as JSON, which quotes both: no two pairs read alike. Numbers are written anew, since 1 and 1.0 are one value.
     internal static string Part(string key, JsonElement value) =>
-        JsonEncodedText.Encode(key) + "=" + (value.ValueKind == JsonValueKind.Number ? value.GetDouble().ToString("R", System.Globalization.CultureInfo.InvariantCulture) : value.GetRawText()) + ";";
+        JsonEncodedText.Encode(key) + "="
+            + (value.ValueKind == JsonValueKind.Number
+                ? value.GetDouble().ToString("R", System.Globalization.CultureInfo.InvariantCulture) : value.GetRawText()) + ";";
 }

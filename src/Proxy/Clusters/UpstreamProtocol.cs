@@ -37,7 +37,12 @@ public sealed record UpstreamProtocol
     public uint MaxRequestsPerConnection { get; init; }
 
     /// <summary>Limits and settings of the codecs.</summary>
-    public CodecOptions Codec { get; init; } = new() { HeadBytesMax = 80 * 1024, DelayedCloseMicros = 0, Two = new Http2Options { HeadBytesMax = 60 * 1024 } };
+    public CodecOptions Codec { get; init; } = new()
+    {
+        HeadBytesMax = 80 * 1024,
+        DelayedCloseMicros = 0,
+        Two = new Http2Options { HeadBytesMax = 60 * 1024 },
+    };
 
     /// <summary>SNI is the request's host.</summary>
     public bool AutoSni { get; init; }

@@ -54,7 +54,8 @@ public sealed partial class Exchange
     /// <summary>Envoy's response flags.</summary>
     public ResponseFlags Flags { get; private set; }
 
-    /// <summary>The flags in the order in which they were set, each as its bit's number plus one in a byte, the first lowest: logs write them so.</summary>
+    /// <summary>The flags in the order in which they were set, each as its bit's number plus one in a byte, the first lowest: logs write
+    /// them so.</summary>
     public ulong FlagOrder { get; private set; }
 
     /// <summary>Why the proxy ended the connection; empty otherwise.</summary>
@@ -144,7 +145,8 @@ public sealed partial class Exchange
             SendTrailers();
     }
 
-    /// <summary>The proxy answers by itself. Where an answer has begun, the stream is reset instead. Anything the router does is given up.</summary>
+    /// <summary>The proxy answers by itself. Where an answer has begun, the stream is reset instead. Anything the router does is given
+    /// up.</summary>
     public void Reply(in LocalReply reply)
     {
         if (_finished)
@@ -175,7 +177,8 @@ public sealed partial class Exchange
         ResponseFlags added = flags & ~Flags;
         Flags |= flags;
         for (uint rest = (uint)added; rest != 0; rest &= rest - 1)
-            FlagOrder |= (ulong)(System.Numerics.BitOperations.TrailingZeroCount(rest) + 1) << (8 * Math.Min(7, (64 - System.Numerics.BitOperations.LeadingZeroCount(FlagOrder) + 7) / 8));
+            FlagOrder |= (ulong)(System.Numerics.BitOperations.TrailingZeroCount(rest)
+                + 1) << (8 * Math.Min(7, (64 - System.Numerics.BitOperations.LeadingZeroCount(FlagOrder) + 7) / 8));
     }
 
     /// <summary>Takes back what an attempt that was retried had set.</summary>
@@ -265,10 +268,12 @@ public sealed partial class Exchange
 
     /// <summary>Filter state of the exchange, else of its connection; null where it is absent.</summary>
     public object? FilterState(string key) =>
-        _filterState is not null && _filterState.TryGetValue(key, out object? value) ? value : Connection.Context.FilterState.GetValueOrDefault(key);
+        _filterState is not null && _filterState.TryGetValue(key, out object? value)
+            ? value : Connection.Context.FilterState.GetValueOrDefault(key);
 
     /// <summary>Sets filter state of the exchange.</summary>
-    public void SetFilterState(string key, object value) => (_filterState ??= new Dictionary<string, object>(StringComparer.Ordinal))[key] = value;
+    public void SetFilterState(string key, object value) =>
+        (_filterState ??= new Dictionary<string, object>(StringComparer.Ordinal))[key] = value;
 
     /// <summary>The slot of a filter of the chain; null where the chain has none of this name.</summary>
     public FilterSlot? SlotOf(string filter)
@@ -281,7 +286,8 @@ public sealed partial class Exchange
         return null;
     }
 
-    /// <summary>The whole request is sent through the chain again (internal redirect): what it came to is recorded, then filters and answer begin anew.</summary>
+    /// <summary>The whole request is sent through the chain again (internal redirect): what it came to is recorded, then filters and answer
+    /// begin anew.</summary>
     public void Restart(int status, ReadOnlySpan<byte> body)
     {
         // The record shows where it goes (observed).
@@ -318,7 +324,8 @@ public sealed partial class Exchange
             RequestPass.RunBody(0, ReplyText.Written, true);
     }
 
-    /// <summary>Logs name this decision from now on (a redirect that was not followed is told with where it led); nothing is routed by it.</summary>
+    /// <summary>Logs name this decision from now on (a redirect that was not followed is told with where it led); nothing is routed by
+    /// it.</summary>
     internal void ShowDecision(in RouteDecision decision)
     {
         Decision = decision;

@@ -20,8 +20,9 @@ public enum PauseReasons : byte
 }
 
 /// <summary>
-/// One request through the proxy and back. States: head awaited, running (request and response each until their end), over. Every way out, whoever ends it, comes through
-/// <see cref="Finish"/> once; nothing is called back afterwards, since timers are disarmed and the passes aborted there.
+/// One request through the proxy and back. States: head awaited, running (request and response each until their end), over. Every way out,
+/// whoever ends it, comes through <see cref="Finish"/> once; nothing is called back afterwards, since timers are disarmed and the passes
+/// aborted there.
 /// </summary>
 public sealed partial class Exchange : RequestReceiver
 {
@@ -173,7 +174,8 @@ public sealed partial class Exchange : RequestReceiver
         if (Table is null)
             return;
         TlsFacts? tls = Connection.Context.Tls;
-        Decision = Table.Find(RequestHead, new RouteFacts(Random, tls?.PeerPresented ?? false, tls?.PeerValidated ?? false, Facts.RouteMetadataView, IsInternal));
+        Decision = Table.Find(RequestHead,
+            new RouteFacts(Random, tls?.PeerPresented ?? false, tls?.PeerValidated ?? false, Facts.RouteMetadataView, IsInternal));
         ApplySettings();
         Upstream.Cluster = Decision.Cluster?.Current;
         if (Route is { BufferBytesMax: { } limit })
@@ -236,7 +238,8 @@ public sealed partial class Exchange : RequestReceiver
         if (protocol)
             AddFlag(ResponseFlags.DownstreamProtocolError);
         else
-            AddFlag(reason is ResetReason.RemoteReset or ResetReason.RemoteRefused or ResetReason.Overflow ? ResponseFlags.DownstreamRemoteReset : ResponseFlags.DownstreamConnectionTermination);
+            AddFlag(reason is ResetReason.RemoteReset or ResetReason.RemoteRefused or ResetReason.Overflow
+                ? ResponseFlags.DownstreamRemoteReset : ResponseFlags.DownstreamConnectionTermination);
         Details = detail.Length > 0 ? detail : "downstream_remote_disconnect";
         Finish();
     }
@@ -269,7 +272,8 @@ public sealed partial class Exchange : RequestReceiver
     /// <inheritdoc/>
     public override void OnStreamDone() => Finish();
 
-    /// <summary>HTTP/1: the connection ends with this answer, since what follows cannot be told from the rest of a request. A stream of HTTP/2 ends alone.</summary>
+    /// <summary>HTTP/1: the connection ends with this answer, since what follows cannot be told from the rest of a request. A stream of
+    /// HTTP/2 ends alone.</summary>
     internal void CloseConnection()
     {
         if (Stream.Version != HttpVersion.Http2)
@@ -392,7 +396,8 @@ public struct UpstreamOutcome
     /// <summary>Attempts begun.</summary>
     public int Attempts;
 
-    /// <summary>The connection of the last attempt that had one: addresses, protocol and TLS are asked of it; null where none was had.</summary>
+    /// <summary>The connection of the last attempt that had one: addresses, protocol and TLS are asked of it; null where none was
+    /// had.</summary>
     public PooledConnection? Connection;
 
     /// <summary>Why the transport failed; null where it did not.</summary>

@@ -112,7 +112,8 @@ public sealed class ExchangeFacts : IStreamFacts
 
     /// <inheritdoc/>
     public Address UpstreamRemote =>
-        _x.Upstream.Host is { Endpoint.AdditionalAddresses.Count: > 0 } ? _x.Upstream.Connection?.Transport.Remote ?? default : UpstreamHost;
+        _x.Upstream.Host is { Endpoint.AdditionalAddresses.Count: > 0 }
+            ? _x.Upstream.Connection?.Transport.Remote ?? default : UpstreamHost;
 
     /// <inheritdoc/>
     public string UpstreamHostName => _x.Upstream.Host?.Endpoint.Hostname ?? "";
@@ -195,7 +196,8 @@ public sealed class ExchangeFacts : IStreamFacts
 /// <summary>Evaluates tests of metadata (routes, policies).</summary>
 public static class MetadataTest
 {
-    /// <summary>True where the value at the path satisfies, or does not where inverted. An absent value satisfies nothing but a test of absence.</summary>
+    /// <summary>True where the value at the path satisfies, or does not where inverted. An absent value satisfies nothing but a test of
+    /// absence.</summary>
     public static bool Matches(MetadataMatch match, Metadata? metadata)
     {
         JsonElement value = default;
@@ -203,7 +205,8 @@ public static class MetadataTest
         {
             value = metadata[match.Filter];
             for (int i = 0; i < match.Path.Count; i++)
-                value = value.ValueKind == JsonValueKind.Object && value.TryGetProperty(match.Path[i], out JsonElement inner) ? inner : default;
+                value = value.ValueKind == JsonValueKind.Object && value.TryGetProperty(match.Path[i], out JsonElement inner)
+                    ? inner : default;
         }
         return ValueMatching.Matches(match.Value, value) != match.Invert;
     }

@@ -3,15 +3,18 @@ using Lateen.Proxy.Http;
 
 namespace Lateen.Proxy.Exchanges;
 
-/// <summary>Writes down exchanges: access logs, statistics, decision records. Shared by all workers; what it keeps, it keeps by worker.</summary>
+/// <summary>Writes down exchanges: access logs, statistics, decision records. Shared by all workers; what it keeps, it keeps by
+/// worker.</summary>
 public abstract class ExchangeRecorder
 {
-    /// <summary>A moment before its end is to be written down: its start, an interval, an attempt's end (<see cref="ExchangeFacts.LogType"/> tells which).</summary>
+    /// <summary>A moment before its end is to be written down: its start, an interval, an attempt's end
+    /// (<see cref="ExchangeFacts.LogType"/> tells which).</summary>
     public virtual void OnMoment(Exchange exchange)
     {
     }
 
-    /// <summary>It is over: exactly once for each exchange, on its worker. The exchange is whole until this returns, and reused afterwards.</summary>
+    /// <summary>It is over: exactly once for each exchange, on its worker. The exchange is whole until this returns, and reused
+    /// afterwards.</summary>
     public abstract void OnEnd(Exchange exchange);
 }
 
@@ -57,7 +60,8 @@ public abstract class ExchangeTracer
 /// <param name="Retries">Attempts before it.</param>
 /// <param name="Canceled">It was given up.</param>
 /// <param name="Flags">Why it failed.</param>
-public readonly record struct AttemptOutcome(Clusters.Host Host, Clusters.Cluster Cluster, HttpVersion? Version, int Status, int Retries, bool Canceled, ResponseFlags Flags);
+public readonly record struct AttemptOutcome(Clusters.Host Host, Clusters.Cluster Cluster, HttpVersion? Version, int Status, int Retries,
+    bool Canceled, ResponseFlags Flags);
 
 /// <summary>Rewrites answers that the proxy makes itself (local_reply_config).</summary>
 public abstract class LocalReplyRules

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
@@ -41,8 +42,9 @@ internal sealed class ExchangeTimers(Exchange exchange)
             Loop.Arm(_periodic ??= new Clock(this, Kind.Periodic), Options.LogIntervalMicros);
     }
 
-    // The clock that an earlier exchange of the pooled object left armed serves this one, too: it looks how long ago the last progress was. Only one that would be due
-    // too late is moved. So the wheel, where neighbours are the clocks of other exchanges, is touched once in a while instead of twice a request.
+    // The clock that an earlier exchange of the pooled object left armed serves this one, too: it looks how long ago the last progress was.
+    // Only one that would be due too late is moved. So the wheel, where neighbours are the clocks of other exchanges, is touched once in a
+    // while instead of twice a request.
     private void ArmIdle(long micros)
     {
         if (micros > 0 && !(_idle is { IsArmed: true } armed && armed.DueAt <= Loop.Now + micros))
@@ -194,7 +196,8 @@ public static class GrpcTimeout
     /// <summary>Writes milliseconds in the largest unit that has eight digits.</summary>
     public static int Write(Span<byte> to, long millis)
     {
-        (long value, byte unit) = millis < 100_000_000 ? (millis, (byte)'m') : millis / 1000 < 100_000_000 ? (millis / 1000, (byte)'S') : (millis / 60_000, (byte)'M');
+        (long value, byte unit) = millis < 100_000_000 ? (millis, (byte)'m') : millis / 1000 < 100_000_000
+            ? (millis / 1000, (byte)'S') : (millis / 60_000, (byte)'M');
         Utf8Formatter.TryFormat(value, to, out int n);
         to[n] = unit;
         return n + 1;

@@ -4,8 +4,9 @@ using Lateen.Proxy.Formats;
 namespace Lateen.Proxy.Exchanges;
 
 /// <summary>
-/// One direction through the filters: shows head, body parts and trailers to each filter that wants them, and keeps what a filter holds back. Each filter holds for itself, so that
-/// an early one may buffer while a later one waits. Order: requests upwards, responses downwards.
+/// One direction through the filters: shows head, body parts and trailers to each filter that wants them, and keeps what a filter holds
+/// back. Each filter holds for itself, so that an early one may buffer while a later one waits. Order: requests upwards, responses
+/// downwards.
 /// </summary>
 public abstract class FilterPass
 {
@@ -79,7 +80,8 @@ public abstract class FilterPass
     }
 
     /// <summary>The body that a filter holds.</summary>
-    internal ReadOnlySpan<byte> HeldBody(int filter) => _holds[filter] is { } hold && (_stopped >> filter & 1) != 0 ? hold.Body.Written : default;
+    internal ReadOnlySpan<byte> HeldBody(int filter) =>
+        _holds[filter] is { } hold && (_stopped >> filter & 1) != 0 ? hold.Body.Written : default;
 
     /// <summary>Shows the head to the filters from one on.</summary>
     internal void RunHead(int from, bool end)
@@ -189,7 +191,8 @@ public abstract class FilterPass
         hold.Ended = true;
     }
 
-    /// <summary>Puts other bytes in the place of what a filter was shown of the body that it holds; what came behind stays, and is shown to it.</summary>
+    /// <summary>Puts other bytes in the place of what a filter was shown of the body that it holds; what came behind stays, and is shown to
+    /// it.</summary>
     internal void ReplaceShown(int filter, ReadOnlySpan<byte> body)
     {
         if ((_stopped >> filter & 1) == 0)
@@ -206,8 +209,8 @@ public abstract class FilterPass
     internal bool HoldsTrailers(int filter) => (_stopped >> filter & 1) != 0 && _holds[filter]!.HasTrailers;
 
     /// <summary>
-    /// True where a filter that buffers may not take another part. A message that comes as one part with its end is let go whatever its length (as Envoy does); HTTP/1 tells the end
-    /// behind the last part, so that there the limit holds for it, too.
+    /// True where a filter that buffers may not take another part. A message that comes as one part with its end is let go whatever its
+    /// length (as Envoy does); HTTP/1 tells the end behind the last part, so that there the limit holds for it, too.
     /// </summary>
     internal bool Overflows(int filter, int more, bool end)
     {
@@ -239,7 +242,8 @@ public abstract class FilterPass
         (_addedBy, _endedBy) = (-1, filter);
     }
 
-    /// <summary>The head that a filter holds goes on; the filter drops what it holds of the body, keeps what follows, and sends what it likes by <see cref="Inject"/>.</summary>
+    /// <summary>The head that a filter holds goes on; the filter drops what it holds of the body, keeps what follows, and sends what it
+    /// likes by <see cref="Inject"/>.</summary>
     internal void ReleaseHead(int filter)
     {
         if (_aborted || (_stopped >> filter & 1) == 0 || _holds[filter] is not { HasHead: true } hold)
@@ -283,7 +287,8 @@ public abstract class FilterPass
             return;
         Hold hold = _holds[filter]!;
         _stopped &= ~(1ul << filter);
-        bool hasHead = hold.HasHead, headEnds = hold.HeadEnds, ended = hold.Ended, hasTrailers = hold.HasTrailers, buffering = hold.Buffering;
+        bool hasHead = hold.HasHead, headEnds = hold.HeadEnds, ended = hold.Ended, hasTrailers = hold.HasTrailers,
+            buffering = hold.Buffering;
         int seen = Math.Min(hold.Seen, hold.Body.Length);
         ReadOnlySpan<byte> body = hold.Release();
         if (hasHead)
@@ -340,77 +345,4 @@ public abstract class FilterPass
     private protected abstract void OnOverLimit(bool buffering);
 
     private protected abstract void OnRelieved();
-}
-
-/// <summary>Requests: upwards, to the router.</summary>
-internal sealed class RequestPass(Exchange exchange, FilterSlot[] slots, FilterChain chain)
-    : FilterPass(exchange, slots, chain.Wanting(FilterPhases.RequestHead), chain.Wanting(FilterPhases.RequestBody), chain.Wanting(FilterPhases.RequestTrailers))
-{
-    private protected override int Next(ulong mask, int from)
-    {
-        if (from >= 64)
-            return -1;
-        mask &= ulong.MaxValue << from;
-        return mask == 0 ? -1 : BitOperations.TrailingZeroCount(mask);
-    }
-
-    private protected override int Step(int filter) => filter + 1;
-
-    private protected override FilterVerdict CallHead(FilterSlot slot, bool end) => slot.Filter.OnRequestHead(slot, end);
-
-    private protected override FilterVerdict CallBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => slot.Filter.OnRequestBody(slot, ref body, end);
-
-    private protected override FilterVerdict CallTrailers(FilterSlot slot) => slot.Filter.OnRequestTrailers(slot);
-
-    private protected override void FinishHead(bool end)
-    {
-    }
-
-    private protected override void FinishBody(ReadOnlySpan<byte> body, bool end)
-    {
-    }
-
-    private protected override void FinishTrailers()
-    {
-    }
-
-    private protected override bool EndsApart => Exchange.Stream.Version != Http.HttpVersion.Http2;
-
-    private protected override void OnOverLimit(bool buffering) => Exchange.OnRequestHoldFull(buffering);
-
-    private protected override void OnRelieved() => Exchange.OnRequestRelieved();
-}
-
-/// <summary>Responses: downwards, to the client.</summary>
-internal sealed class ResponsePass(Exchange exchange, FilterSlot[] slots, FilterChain chain)
-    : FilterPass(exchange, slots, chain.Wanting(FilterPhases.ResponseHead), chain.Wanting(FilterPhases.ResponseBody), chain.Wanting(FilterPhases.ResponseTrailers))
-{
-    private protected override int Next(ulong mask, int from)
-    {
-        if (from < 0)
-            return -1;
-        if (from < 63)
-            mask &= (1ul << (from + 1)) - 1;
-        return mask == 0 ? -1 : 63 - BitOperations.LeadingZeroCount(mask);
-    }
-
-    private protected override int Step(int filter) => filter - 1;
-
-    private protected override FilterVerdict CallHead(FilterSlot slot, bool end) => slot.Filter.OnResponseHead(slot, end);
-
-    private protected override FilterVerdict CallBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => slot.Filter.OnResponseBody(slot, ref body, end);
-
-    private protected override FilterVerdict CallTrailers(FilterSlot slot) => slot.Filter.OnResponseTrailers(slot);
-
-    private protected override void FinishHead(bool end) => Exchange.SendHead(end);
-
-    private protected override void FinishBody(ReadOnlySpan<byte> body, bool end) => Exchange.SendBody(body, end);
-
-    private protected override void FinishTrailers() => Exchange.SendTrailers();
-
-    private protected override bool EndsApart => Exchange.Upstream.Connection?.Version is Http.HttpVersion.Http11 or Http.HttpVersion.Http10;
-
-    private protected override void OnOverLimit(bool buffering) => Exchange.OnResponseHoldFull(buffering);
-
-    private protected override void OnRelieved() => Exchange.OnResponseRelieved();
 }

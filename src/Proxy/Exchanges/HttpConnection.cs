@@ -63,8 +63,8 @@ public sealed class ExchangePool(Worker worker, HttpOptions options)
 }
 
 /// <summary>
-/// One client's HTTP connection: makes its exchanges, and ends it for idleness, age, number of requests or draining. The codec calls it; whoever made the connection gives it the codec's
-/// side with <see cref="Attach"/>.
+/// One client's HTTP connection: makes its exchanges, and ends it for idleness, age, number of requests or draining. The codec calls it;
+/// whoever made the connection gives it the codec's side with <see cref="Attach"/>.
 /// </summary>
 public sealed class HttpConnection : RequestAcceptor
 {
@@ -123,7 +123,8 @@ public sealed class HttpConnection : RequestAcceptor
     /// <summary>Told once when the connection is over. Null for nobody.</summary>
     public Action<HttpConnection>? Closed { get; init; }
 
-    /// <summary>True where a response shall end the connection though the client did not ask for it (the listener drains, overload).</summary>
+    /// <summary>True where a response shall end the connection though the client did not ask for it (the listener drains,
+    /// overload).</summary>
     public Func<bool>? ShallEnd { get; init; }
 
     internal ReadOnlySpan<byte> ServerName => _pool.ServerName;
@@ -142,7 +143,8 @@ public sealed class HttpConnection : RequestAcceptor
         Stats.Move(_isTwo ? HttpStat.DownstreamCxHttp2Active : HttpStat.DownstreamCxHttp1Active, 1);
     }
 
-    /// <summary>Its next requests are served as another connection manager says: the listener's configuration has changed. Codec, clocks and counters stay.</summary>
+    /// <summary>Its next requests are served as another connection manager says: the listener's configuration has changed. Codec, clocks
+    /// and counters stay.</summary>
     public void ContinueBy(ExchangePool pool) => _next = pool;
 
     /// <inheritdoc/>
@@ -224,7 +226,8 @@ public sealed class HttpConnection : RequestAcceptor
         Loop.Arm(_drain, Math.Max(1, Options.DrainMicros));
     }
 
-    // Said on each answer's head. The last request that a connection may have ends it; a drain only says so and waits for its time, in which requests are still served.
+    // Said on each answer's head. The last request that a connection may have ends it; a drain only says so and waits for its time, in
+    // which requests are still served.
     internal void EndAfter(Exchange exchange)
     {
         bool spent = Options.MaxRequestsPerConnection > 0 && _requests >= Options.MaxRequestsPerConnection;
@@ -263,7 +266,8 @@ public sealed class HttpConnection : RequestAcceptor
             exchange.Drop();
     }
 
-    // The clock is not stopped by each request and started again: when it is due it looks since when the connection is idle. Only one that would be due too late is moved.
+    // The clock is not stopped by each request and started again: when it is due it looks since when the connection is idle. Only one that
+    // would be due too late is moved.
     private void BeginIdle()
     {
         if (Options.ConnectionIdleMicros <= 0)

@@ -22,16 +22,19 @@ public enum FilterVerdict : byte
     /// <summary>It goes on to the next filter; anything this filter had held goes before it.</summary>
     Continue,
 
-    /// <summary>It stays here, and all that follows with it, unseen, until <see cref="FilterSlot.ResumeRequest"/> or <see cref="FilterSlot.ResumeResponse"/>; the sender is paused at the limit.</summary>
+    /// <summary>It stays here, and all that follows with it, unseen, until <see cref="FilterSlot.ResumeRequest"/> or
+    /// <see cref="FilterSlot.ResumeResponse"/>; the sender is paused at the limit.</summary>
     Stop,
 
-    /// <summary>It stays here, and what follows is shown and kept, until a later call says Continue or the slot resumes. Over the limit: 413, or 500 for a response.</summary>
+    /// <summary>It stays here, and what follows is shown and kept, until a later call says Continue or the slot resumes. Over the limit:
+    /// 413, or 500 for a response.</summary>
     Buffer,
 }
 
 /// <summary>
-/// A filter as published: immutable, shared by all workers and exchanges. What it remembers of one exchange lies in its <see cref="FilterSlot"/>. Each call may reply by
-/// <see cref="Exchange.Reply"/>; its verdict does not count then. Names are interned, so that routes' settings are found by reference.
+/// A filter as published: immutable, shared by all workers and exchanges. What it remembers of one exchange lies in its
+/// <see cref="FilterSlot"/>. Each call may reply by <see cref="Exchange.Reply"/>; its verdict does not count then. Names are interned, so
+/// that routes' settings are found by reference.
 /// </summary>
 public abstract class HttpFilter(string name)
 {
@@ -53,7 +56,8 @@ public abstract class HttpFilter(string name)
     /// <summary>The request's head.</summary>
     public virtual FilterVerdict OnRequestHead(FilterSlot slot, bool end) => FilterVerdict.Continue;
 
-    /// <summary>A part of the request's body; the filter may put other bytes of its own in its place, which must hold until it is called again.</summary>
+    /// <summary>A part of the request's body; the filter may put other bytes of its own in its place, which must hold until it is called
+    /// again.</summary>
     public virtual FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => FilterVerdict.Continue;
 
     /// <summary>The request's trailers.</summary>
@@ -101,10 +105,12 @@ public class FilterSlot
     /// <summary>What this filter holds of the response's body.</summary>
     public ReadOnlySpan<byte> HeldResponse => Exchange.ResponsePass.HeldBody(Index);
 
-    /// <summary>True where this filter, which buffers, must not take a further part of the request's body: say Buffer, and the request is refused.</summary>
+    /// <summary>True where this filter, which buffers, must not take a further part of the request's body: say Buffer, and the request is
+    /// refused.</summary>
     public bool RequestOverflows(int more, bool end) => Exchange.RequestPass.Overflows(Index, more, end);
 
-    /// <summary>True where this filter, which buffers, must not take a further part of the response's body: say Buffer, and the response is replaced.</summary>
+    /// <summary>True where this filter, which buffers, must not take a further part of the response's body: say Buffer, and the response is
+    /// replaced.</summary>
     public bool ResponseOverflows(int more, bool end) => Exchange.ResponsePass.Overflows(Index, more, end);
 
     /// <summary>Puts other bytes in the place of what this filter holds of the request's body.</summary>
@@ -131,10 +137,12 @@ public class FilterSlot
     /// <summary>A response that this filter stopped is from now on buffered: what follows is shown to it.</summary>
     public void BufferResponse() => Exchange.ResponsePass.BufferFromNow(Index);
 
-    /// <summary>The request's head that this filter holds goes on, while it keeps the body and sends another by <see cref="InjectRequest"/>.</summary>
+    /// <summary>The request's head that this filter holds goes on, while it keeps the body and sends another by
+    /// <see cref="InjectRequest"/>.</summary>
     public void ReleaseRequestHead() => Exchange.RequestPass.ReleaseHead(Index);
 
-    /// <summary>The response's head that this filter holds goes on, while it keeps the body and sends another by <see cref="InjectResponse"/>.</summary>
+    /// <summary>The response's head that this filter holds goes on, while it keeps the body and sends another by
+    /// <see cref="InjectResponse"/>.</summary>
     public void ReleaseResponseHead() => Exchange.ResponsePass.ReleaseHead(Index);
 
     /// <summary>A part of the request's body in the place of what this filter keeps; <paramref name="end"/> ends the request.</summary>
@@ -149,7 +157,8 @@ public class FilterSlot
     /// <summary>Sends bytes of the filter's own behind the response's body; within <see cref="HttpFilter.OnResponseTrailers"/>.</summary>
     public void InsertResponseBody(ReadOnlySpan<byte> body) => Exchange.ResponsePass.InsertBody(Index, body);
 
-    /// <summary>Ends the response with bytes in the place of its trailers; within <see cref="HttpFilter.OnResponseTrailers"/> that says Continue.</summary>
+    /// <summary>Ends the response with bytes in the place of its trailers; within <see cref="HttpFilter.OnResponseTrailers"/> that says
+    /// Continue.</summary>
     public void EndResponseWith(ReadOnlySpan<byte> body) => Exchange.ResponsePass.EndWith(Index, body);
 
     /// <summary>Gives a body to a request without one; within <see cref="HttpFilter.OnRequestHead"/> that says Continue.</summary>

@@ -1,8 +1,10 @@
-// Exchanges: one request from its head to its record (stations 5 to 11 seen from the middle). An Exchange is the RequestReceiver of the downstream codec; it admits the head
-// (Admission), takes a route, runs the filters of its chain in both directions (FilterPass), keeps time, and tells its recorder once, at the end. The router is the last filter
-// (Filters/Router). What the proxy answers by itself is made in one place (Replies). Exchanges, filters' slots and buffers are pooled by worker and options: a warm
-// request allocates nothing. State belongs to the worker; nothing here opens sockets, knows protobuf or writes logs. Refused: filters as async middleware (a Task and closures a
-// request, and no virtual time), per-filter dictionaries for state (a lookup per call).
+// Exchanges: one request from its head to its record (stations 5 to 11 seen from the middle). An Exchange is the RequestReceiver of the
+// downstream codec; it admits the head (Admission), takes a route, runs the filters of its chain in both directions (FilterPass), keeps
+// time, and tells its recorder once, at the end. The router is the last filter (Filters/Router). What the proxy answers by itself is made
+// in one place (Replies). Exchanges, filters' slots and buffers are pooled by worker and options: a warm request allocates nothing. State
+// belongs to the worker; nothing here opens sockets, knows protobuf or writes logs. Refused: filters as async middleware (a Task and
+// closures a request, and no virtual time), per-filter dictionaries for state (a lookup per call).
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Routing;
@@ -159,7 +161,8 @@ public sealed record HttpOptions
     /// <summary>Proxies in front that are believed.</summary>
     public uint TrustedHops { get; init; }
 
-    /// <summary>How the client's address is detected where the peer's is not taken for it; none believes x-forwarded-for as far as <see cref="TrustedHops"/> says.</summary>
+    /// <summary>How the client's address is detected where the peer's is not taken for it; none believes x-forwarded-for as far as
+    /// <see cref="TrustedHops"/> says.</summary>
     public IReadOnlyList<IpDetection> IpDetections { get; init; } = [];
 
     /// <summary>Our own name for user-agent and x-envoy-downstream-service-cluster (add_user_agent); null where it is not told.</summary>
@@ -234,7 +237,8 @@ public sealed record HttpOptions
     /// <summary>The proxy's own address for shadows' x-forwarded-for; None takes the connection's.</summary>
     public Address LocalAddress { get; init; }
 
-    /// <summary>Settings that filters and recorders of this manager share, by their own kinds (Istio's node metadata for peer exchange).</summary>
+    /// <summary>Settings that filters and recorders of this manager share, by their own kinds (Istio's node metadata for peer
+    /// exchange).</summary>
     public object? Shared { get; init; }
 }
 
@@ -245,4 +249,5 @@ public sealed record HttpOptions
 /// <param name="TrustedHops">x-forwarded-for: proxies in front that are believed.</param>
 /// <param name="TrustedNetworks">x-forwarded-for: networks of such proxies, in place of their number.</param>
 /// <param name="AppendsXff">The peer is added to x-forwarded-for.</param>
-public sealed record IpDetection(byte[] Header, bool TrustsAddress, int RefusalStatus, uint TrustedHops, IReadOnlyList<Prefix> TrustedNetworks, bool AppendsXff);
+public sealed record IpDetection(byte[] Header, bool TrustsAddress, int RefusalStatus, uint TrustedHops,
+    IReadOnlyList<Prefix> TrustedNetworks, bool AppendsXff);

@@ -86,10 +86,12 @@ public enum HttpStat : byte
 public static class HttpStats
 {
     /// <summary>Of the manager: counters, then gauges, then histograms.</summary>
-    public static readonly StatSchema Schema = StatSchema.Of<HttpStat>(s => s >= HttpStat.DownstreamCxLengthMs ? StatKind.Histogram : s >= HttpStat.DownstreamCxActive ? StatKind.Gauge : StatKind.Counter);
+    public static readonly StatSchema Schema = StatSchema.Of<HttpStat>(s => s >= HttpStat.DownstreamCxLengthMs
+        ? StatKind.Histogram : s >= HttpStat.DownstreamCxActive ? StatKind.Gauge : StatKind.Counter);
 
     /// <summary>Of a listener, by manager: statuses from 1xx to 5xx, and all.</summary>
-    public static readonly StatSchema OfListener = StatSchema.Counters("downstream_rq_1xx", "downstream_rq_2xx", "downstream_rq_3xx", "downstream_rq_4xx", "downstream_rq_5xx", "downstream_rq_completed");
+    public static readonly StatSchema OfListener = StatSchema.Counters("downstream_rq_1xx", "downstream_rq_2xx", "downstream_rq_3xx",
+        "downstream_rq_4xx", "downstream_rq_5xx", "downstream_rq_completed");
 
     /// <summary>Adds one.</summary>
     public static void Count(this StatCells cells, HttpStat stat) => cells.Count((int)stat);

@@ -36,7 +36,8 @@ public readonly ref struct LocalReply(int status, string details)
     public string? ContentType { get; init; }
 }
 
-/// <summary>Every answer that the proxy makes by itself: its status, body, flags and details, on one screen, and how it is written for HTTP and gRPC clients.</summary>
+/// <summary>Every answer that the proxy makes by itself: its status, body, flags and details, on one screen, and how it is written for HTTP
+/// and gRPC clients.</summary>
 public static class Replies
 {
     private static readonly HeaderMap Overloaded = Of("x-envoy-overloaded"u8, "true"u8);
@@ -45,15 +46,16 @@ public static class Replies
     // ---- before routing
 
     /// <summary>The codec refused the request.</summary>
-    public static void BadRequest(Exchange exchange, int status, string detail, ResponseFlags flags) => exchange.Reply(new LocalReply(status, detail)
-    {
-        LateFlags = flags,
-        Body = detail switch
+    public static void BadRequest(Exchange exchange, int status, string detail, ResponseFlags flags) =>
+        exchange.Reply(new LocalReply(status, detail)
         {
-            "request_header_timeout" => "request header timeout"u8,
-            _ => Reasons.Of(status),
-        },
-    });
+            LateFlags = flags,
+            Body = detail switch
+            {
+                "request_header_timeout" => "request header timeout"u8,
+                _ => Reasons.Of(status),
+            },
+        });
 
     /// <summary>No Host.</summary>
     public static void MissingHost(Exchange exchange)
@@ -62,7 +64,8 @@ public static class Replies
     }
 
     /// <summary>The client's address could not be detected where it must be.</summary>
-    public static void AddressUndetected(Exchange exchange, int status) => exchange.Reply(new LocalReply(status, "rejecting_because_detection_failed"));
+    public static void AddressUndetected(Exchange exchange, int status) =>
+        exchange.Reply(new LocalReply(status, "rejecting_because_detection_failed"));
 
     /// <summary>The path is none, or cannot be normalized.</summary>
     public static void BadPath(Exchange exchange, string details)
@@ -92,10 +95,16 @@ public static class Replies
 
     /// <summary>The worker is behind by more than it may be, and this request is of the share that gives way.</summary>
     public static void TooLate(Exchange exchange) =>
-        exchange.Reply(new LocalReply(503, "overload") { Body = "envoy overloaded"u8, Flags = ResponseFlags.OverloadTerminated, Headers = Overloaded });
+        exchange.Reply(new LocalReply(503, "overload")
+        {
+            Body = "envoy overloaded"u8,
+            Flags = ResponseFlags.OverloadTerminated,
+            Headers = Overloaded,
+        });
 
     /// <summary>A filter's settings have not come by discovery.</summary>
-    public static void FilterMissing(Exchange exchange) => exchange.Reply(new LocalReply(500, "filter_config_not_found") { Flags = ResponseFlags.NoFilterConfigFound });
+    public static void FilterMissing(Exchange exchange) =>
+        exchange.Reply(new LocalReply(500, "filter_config_not_found") { Flags = ResponseFlags.NoFilterConfigFound });
 
     // ---- routing
 
@@ -124,22 +133,39 @@ public static class Replies
 
     /// <summary>No host may be used.</summary>
     public static void NoHealthyHost(Exchange exchange) =>
-        exchange.Reply(new LocalReply(503, "no_healthy_upstream") { Body = "no healthy upstream"u8, Flags = ResponseFlags.NoHealthyUpstream });
+        exchange.Reply(new LocalReply(503, "no_healthy_upstream")
+        {
+            Body = "no healthy upstream"u8,
+            Flags = ResponseFlags.NoHealthyUpstream,
+        });
 
     /// <summary>The name that the request is meant for has no address.</summary>
     public static void NameUnknown(Exchange exchange, Clusters.Resolution.NameState state, string failure) => exchange.Reply(state switch
     {
         Clusters.Resolution.NameState.Full => new LocalReply(503, "dns_cache_overflow") { Body = "DNS cache overflow"u8 },
-        Clusters.Resolution.NameState.Crowded => new LocalReply(503, "dynamic_forward_proxy_pending_request_overflow") { Body = "Dynamic forward proxy pending request overflow"u8 },
-        _ => new LocalReply(503, $"dns_resolution_failure{{{failure.Replace(' ', '_')}}}") { Body = "DNS resolution failure"u8, Flags = ResponseFlags.DnsResolutionFailed },
+        Clusters.Resolution.NameState.Crowded =>
+            new LocalReply(503, "dynamic_forward_proxy_pending_request_overflow") { Body =
+                "Dynamic forward proxy pending request overflow"u8 },
+        _ => new LocalReply(503, $"dns_resolution_failure{{{failure.Replace(' ', '_')}}}")
+        {
+            Body = "DNS resolution failure"u8,
+            Flags = ResponseFlags.DnsResolutionFailed,
+        },
     });
 
     /// <summary>Discovery wants some requests dropped.</summary>
     public static void Dropped(Exchange exchange) => exchange.Reply(
-        new LocalReply(503, "unconditional_drop_overload") { Body = "unconditional drop overload"u8, Flags = ResponseFlags.UnconditionalDropOverload, Headers = DropOverload });
+        new LocalReply(503, "unconditional_drop_overload")
+        {
+            Body = "unconditional drop overload"u8,
+            Flags = ResponseFlags.UnconditionalDropOverload,
+            Headers = DropOverload,
+        });
 
-    /// <summary>The upstream gave no answer, or broke it off. <paramref name="cause"/> tells how; <paramref name="retried"/> that it was not the first attempt.</summary>
-    public static void UpstreamFailed(Exchange exchange, UpstreamCause cause, bool retried, string? transportFailure, bool addOverloaded, bool informed = false)
+    /// <summary>The upstream gave no answer, or broke it off. <paramref name="cause"/> tells how; <paramref name="retried"/> that it was
+    /// not the first attempt.</summary>
+    public static void UpstreamFailed(Exchange exchange, UpstreamCause cause, bool retried, string? transportFailure, bool addOverloaded,
+        bool informed = false)
     {
         ByteBuffer text = exchange.Connection.Scratch;
         text.Clear();
@@ -152,7 +178,12 @@ public static class Replies
             ? "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: "u8
             : "upstream connect error or disconnect/reset before headers. reset reason: "u8);
         text.Append(cause.Text);
-        exchange.Reply(new LocalReply(cause.Status, Details(cause, !informed, transportFailure)) { Body = text.Written, Flags = cause.Flag, Headers = addOverloaded && cause == UpstreamCause.Overflow ? Overloaded : null });
+        exchange.Reply(new LocalReply(cause.Status, Details(cause, !informed, transportFailure))
+        {
+            Body = text.Written,
+            Flags = cause.Flag,
+            Headers = addOverloaded && cause == UpstreamCause.Overflow ? Overloaded : null,
+        });
     }
 
     private static string Details(UpstreamCause cause, bool before, string? transportFailure)
@@ -170,11 +201,19 @@ public static class Replies
 
     /// <summary>One attempt's time is up, and there is no other.</summary>
     public static void TryTimeout(Exchange exchange, bool idle) => exchange.Reply(
-        new LocalReply(504, idle ? "upstream_per_try_idle_timeout" : "upstream_per_try_timeout") { Body = "upstream request timeout"u8, Flags = idle ? ResponseFlags.StreamIdleTimeout : ResponseFlags.UpstreamRequestTimeout });
+        new LocalReply(504, idle ? "upstream_per_try_idle_timeout" : "upstream_per_try_timeout")
+        {
+            Body = "upstream request timeout"u8,
+            Flags = idle ? ResponseFlags.StreamIdleTimeout : ResponseFlags.UpstreamRequestTimeout,
+        });
 
     /// <summary>The cluster's limit of a stream is over.</summary>
     public static void UpstreamStreamTooLong(Exchange exchange) => exchange.Reply(
-        new LocalReply(504, "upstream_max_stream_duration_reached") { Body = "upstream max stream duration reached"u8, Flags = ResponseFlags.UpstreamMaxStreamDurationReached });
+        new LocalReply(504, "upstream_max_stream_duration_reached")
+        {
+            Body = "upstream max stream duration reached"u8,
+            Flags = ResponseFlags.UpstreamMaxStreamDurationReached,
+        });
 
     // ---- the client's side
 
@@ -186,7 +225,11 @@ public static class Replies
         if (exchange.ResponseComplete)
             exchange.ResetStream(ResetReason.Local);
         else
-            exchange.Reply(new LocalReply(exchange.RequestComplete ? 504 : 408, "stream_idle_timeout") { Body = "stream timeout"u8, Flags = ResponseFlags.StreamIdleTimeout });
+            exchange.Reply(new LocalReply(exchange.RequestComplete ? 504 : 408, "stream_idle_timeout")
+            {
+                Body = "stream timeout"u8,
+                Flags = ResponseFlags.StreamIdleTimeout,
+            });
     }
 
     /// <summary>The request did not come whole in time.</summary>
@@ -201,7 +244,11 @@ public static class Replies
     public static void StreamTooLong(Exchange exchange)
     {
         exchange.Connection.Stats.Count(HttpStat.DownstreamRqMaxDurationReached);
-        exchange.Reply(new LocalReply(exchange.RequestComplete ? 504 : 408, "max_duration_timeout") { Body = "downstream duration timeout"u8, GrpcStatus = 4 });
+        exchange.Reply(new LocalReply(exchange.RequestComplete ? 504 : 408, "max_duration_timeout")
+        {
+            Body = "downstream duration timeout"u8,
+            GrpcStatus = 4,
+        });
     }
 
     /// <summary>A filter had to buffer more than the limit.</summary>
@@ -220,7 +267,11 @@ public static class Replies
 
     /// <summary>A retry was due but the request's body had not been kept.</summary>
     public static void RetryBufferExceeded(Exchange exchange) =>
-        exchange.Reply(new LocalReply(507, "request_payload_exceeded_retry_buffer_limit") { Body = "exceeded request buffer limit while retrying upstream"u8, Flags = ResponseFlags.UpstreamConnectionTermination });
+        exchange.Reply(new LocalReply(507, "request_payload_exceeded_retry_buffer_limit")
+        {
+            Body = "exceeded request buffer limit while retrying upstream"u8,
+            Flags = ResponseFlags.UpstreamConnectionTermination,
+        });
 
     // ---- writing
 
@@ -229,7 +280,8 @@ public static class Replies
     {
         head.Clear();
         int status = reply.Status;
-        // A bad request may have a body that nobody understood: where messages' errors are not the stream's alone, the connection ends (as Envoy does for any 400 of its own).
+        // A bad request may have a body that nobody understood: where messages' errors are not the stream's alone, the connection ends (as
+        // Envoy does for any 400 of its own).
         CodecOptions codec = exchange.Options.Codec;
         if (status == 400 && !(codec.One.StreamErrorOnInvalidMessage ?? codec.StreamErrorOnInvalidMessage))
             exchange.CloseConnection();
@@ -280,7 +332,8 @@ public static class Replies
         exchange.Options.LocalReplies?.Rewrite(exchange, ref status, head, body, ref type);
         exchange.AddFlag(reply.LateFlags);
         Span<byte> number = stackalloc byte[11];
-        Utf8Formatter.TryFormat(before == status && reply.GrpcStatus is { } given ? given : Formats.GrpcStatus.FromHttp(status), number, out int n);
+        Utf8Formatter.TryFormat(before == status && reply.GrpcStatus is { } given ? given : Formats.GrpcStatus.FromHttp(status), number,
+            out int n);
         head.Set(KnownHeader.Status, "200"u8);
         head.Set(KnownHeader.ContentType, "application/grpc"u8);
         head.Set(KnownHeader.GrpcStatus, number[..n]);
@@ -353,16 +406,19 @@ public sealed record UpstreamCause(string Text, int Status, ResponseFlags Flag)
     public static readonly UpstreamCause Overflow = new("overflow", 503, ResponseFlags.UpstreamOverflow);
 
     /// <summary>The connect failed here.</summary>
-    public static readonly UpstreamCause LocalConnectionFailure = new("local connection failure", 503, ResponseFlags.UpstreamConnectionFailure);
+    public static readonly UpstreamCause LocalConnectionFailure =
+        new("local connection failure", 503, ResponseFlags.UpstreamConnectionFailure);
 
     /// <summary>The connect was refused, or its TLS failed.</summary>
-    public static readonly UpstreamCause RemoteConnectionFailure = new("remote connection failure", 503, ResponseFlags.UpstreamConnectionFailure);
+    public static readonly UpstreamCause RemoteConnectionFailure =
+        new("remote connection failure", 503, ResponseFlags.UpstreamConnectionFailure);
 
     /// <summary>The connect took too long.</summary>
     public static readonly UpstreamCause ConnectionTimeout = new("connection timeout", 503, ResponseFlags.UpstreamConnectionFailure);
 
     /// <summary>The connection ended.</summary>
-    public static readonly UpstreamCause ConnectionTermination = new("connection termination", 503, ResponseFlags.UpstreamConnectionTermination);
+    public static readonly UpstreamCause ConnectionTermination =
+        new("connection termination", 503, ResponseFlags.UpstreamConnectionTermination);
 
     /// <summary>The stream was reset by us.</summary>
     public static readonly UpstreamCause LocalReset = new("local reset", 503, ResponseFlags.LocalReset);
@@ -395,7 +451,8 @@ public sealed record UpstreamCause(string Text, int Status, ResponseFlags Flag)
 /// <summary>Digits and reason phrases of statuses.</summary>
 public static class Reasons
 {
-    private static readonly byte[][] AllDigits = [.. Enumerable.Range(0, 1000).Select(i => System.Text.Encoding.ASCII.GetBytes(i.ToString("D3", System.Globalization.CultureInfo.InvariantCulture)))];
+    private static readonly byte[][] AllDigits = [.. Enumerable.Range(0, 1000)
+        .Select(i => System.Text.Encoding.ASCII.GetBytes(i.ToString("D3", System.Globalization.CultureInfo.InvariantCulture)))];
 
     /// <summary>Three digits.</summary>
     public static ReadOnlySpan<byte> Digits(int status) => (uint)status < 1000 ? AllDigits[status] : "000"u8;

@@ -1,6 +1,8 @@
-// Formats: text with operators (%REQ(X)%), as header additions, access logs, local replies and tags use it. A TextFormat is parsed and checked once, when configuration
-// is published (an unknown operator is refused by name and position), and evaluated over IStreamFacts into a ByteBuffer that its user keeps: no allocation once warm.
-// Nothing here knows where the text goes. Refused: string interpolation handlers and Utf8JsonWriter on the warm path (boxing, and no control of Envoy's exact forms).
+// Formats: text with operators (%REQ(X)%), as header additions, access logs, local replies and tags use it. A TextFormat is parsed and
+// checked once, when configuration is published (an unknown operator is refused by name and position), and evaluated over IStreamFacts into
+// a ByteBuffer that its user keeps: no allocation once warm.
+// Nothing here knows where the text goes. Refused: string interpolation handlers and Utf8JsonWriter on the warm path (boxing, and no
+// control of Envoy's exact forms).
 using System.Buffers.Text;
 
 namespace Lateen.Proxy.Formats;

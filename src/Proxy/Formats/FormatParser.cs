@@ -8,7 +8,8 @@ namespace Lateen.Proxy.Formats;
 /// <param name="LengthMax">What stands behind the colon; -1 for no limit.</param>
 public readonly record struct OperatorText(string Name, string? Argument, int LengthMax);
 
-/// <summary>Splits a format into literals and operators: <c>%NAME%</c>, <c>%NAME(argument)%</c>, <c>%NAME(argument):length%</c>; <c>%%</c> is a percent sign.</summary>
+/// <summary>Splits a format into literals and operators: <c>%NAME%</c>, <c>%NAME(argument)%</c>, <c>%NAME(argument):length%</c>; <c>%%</c>
+/// is a percent sign.</summary>
 internal static class FormatParser
 {
     public static IReadOnlyList<FormatPart> Parse(string text)
@@ -58,11 +59,14 @@ internal static class FormatParser
             int digits = ++at;
             while (at < text.Length && char.IsAsciiDigit(text[at]))
                 at++;
-            if (digits == at || !int.TryParse(text.AsSpan(digits, at - digits), NumberStyles.None, CultureInfo.InvariantCulture, out length))
-                throw new FormatException($"operator %{name}% at position {start - 1} of \"{text}\": the length behind the colon is no number");
+            if (digits == at
+                || !int.TryParse(text.AsSpan(digits, at - digits), NumberStyles.None, CultureInfo.InvariantCulture, out length))
+                throw new FormatException(
+                    $"operator %{name}% at position {start - 1} of \"{text}\": the length behind the colon is no number");
         }
         if (name.Length == 0 || at >= text.Length || text[at] != '%')
-            throw new FormatException($"the percent sign at position {start - 1} of \"{text}\" begins no operator; write %% for a percent sign");
+            throw new FormatException(
+                $"the percent sign at position {start - 1} of \"{text}\" begins no operator; write %% for a percent sign");
         at++;
         return new OperatorText(name, argument, length);
     }

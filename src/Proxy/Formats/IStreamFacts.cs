@@ -3,7 +3,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Formats;
 
-/// <summary>Points in the life of a stream, in microseconds of the loop's clock; 0 where it did not come to that (COMMON_DURATION's points).</summary>
+/// <summary>Points in the life of a stream, in microseconds of the loop's clock; 0 where it did not come to that (COMMON_DURATION's
+/// points).</summary>
 public struct StreamTimes
 {
     /// <summary>The client's connection was accepted, and ended.</summary>
@@ -116,7 +117,8 @@ public abstract class TlsFacts
     public abstract string SessionId { get; }
 }
 
-/// <summary>What formats, logs, tags and policies may ask of a stream: an HTTP exchange, or a TCP connection (there are these two).</summary>
+/// <summary>What formats, logs, tags and policies may ask of a stream: an HTTP exchange, or a TCP connection (there are these
+/// two).</summary>
 public interface IStreamFacts
 {
     /// <summary>The request's head; null for TCP.</summary>
@@ -158,7 +160,8 @@ public interface IStreamFacts
     /// <summary>The class of requests of its virtual host; empty for none.</summary>
     string VirtualClusterName => "";
 
-    /// <summary>The order in which the flags were set, a byte each (bit number plus one, the first lowest); 0 where it is not known.</summary>
+    /// <summary>The order in which the flags were set, a byte each (bit number plus one, the first lowest); 0 where it is not
+    /// known.</summary>
     ulong FlagOrder => 0;
 
     /// <summary>How the client's connection ended, as it was noticed: Normal, RemoteReset, LocalReset.</summary>
@@ -218,7 +221,8 @@ public interface IStreamFacts
     /// <summary>The upstream host; kind None for none.</summary>
     Address UpstreamHost { get; }
 
-    /// <summary>The upstream's end of the connection: another than the host's address where that has several; None where none of them was reached.</summary>
+    /// <summary>The upstream's end of the connection: another than the host's address where that has several; None where none of them was
+    /// reached.</summary>
     Address UpstreamRemote => UpstreamHost;
 
     /// <summary>The upstream host's name; empty for none.</summary>

@@ -14,7 +14,8 @@ internal static partial class Operators
         "TRAILER" or "RESPONSE_TRAILER" => Header(op, static f => f.ResponseTrailers),
         "REQ_WITHOUT_QUERY" => PathHeader(op),
         "QUERY_PARAM" => QueryParameter(op),
-        "QUERY_PARAMS" => static (f, b) => f.RequestHead is { } h && h[KnownHeader.Path] is var path && path.Contains((byte)'?') && PutBytes(b, Text.QueryOf(path)),
+        "QUERY_PARAMS" => static (f, b) => f.RequestHead is { } h && h[KnownHeader.Path] is var path && path.Contains((byte)'?')
+            && PutBytes(b, Text.QueryOf(path)),
         "PATH" => Path(op),
         _ => null,
     };
@@ -37,7 +38,8 @@ internal static partial class Operators
         // The first line only, even where the header stands on several (observed of Envoy 1.40).
         return (f, b) =>
         {
-            if (map(f) is not { } head || !(head.TryGet(main, out ReadOnlySpan<byte> value) || (other is not null && head.TryGet(other, out value))))
+            if (map(f) is not { } head
+                || !(head.TryGet(main, out ReadOnlySpan<byte> value) || (other is not null && head.TryGet(other, out value))))
                 return false;
             b.Append(value);
             return true;
@@ -49,7 +51,8 @@ internal static partial class Operators
         (byte[] main, byte[]? other) = Names(op);
         return (f, b) =>
         {
-            if (f.RequestHead is not { } head || !(head.TryGet(main, out ReadOnlySpan<byte> value) || (other is not null && head.TryGet(other, out value))))
+            if (f.RequestHead is not { } head
+                || !(head.TryGet(main, out ReadOnlySpan<byte> value) || (other is not null && head.TryGet(other, out value))))
                 return false;
             b.Append(Text.WithoutQuery(value));
             return true;
@@ -61,7 +64,8 @@ internal static partial class Operators
         byte[] name = System.Text.Encoding.UTF8.GetBytes(Required(op));
         return (f, b) =>
         {
-            if (f.RequestHead is not { } head || !QueryMatch.TryFind(Text.QueryOf(head[KnownHeader.Path]), name, out ReadOnlySpan<byte> value))
+            if (f.RequestHead is not { } head
+                || !QueryMatch.TryFind(Text.QueryOf(head[KnownHeader.Path]), name, out ReadOnlySpan<byte> value))
                 return false;
             b.Append(Uri.UnescapeDataString(System.Text.Encoding.UTF8.GetString(value)));
             return true;
@@ -85,7 +89,9 @@ internal static partial class Operators
         return (f, b) =>
         {
             ReadOnlySpan<byte> value = default;
-            bool found = f.RequestHead is { } head && ((which != "PATH" && head.TryGet(KnownHeader.XEnvoyOriginalPath, out value)) || (which != "ORIG" && head.TryGet(KnownHeader.Path, out value)));
+            bool found = f.RequestHead is { } head
+                && ((which != "PATH" && head.TryGet(KnownHeader.XEnvoyOriginalPath, out value))
+                    || (which != "ORIG" && head.TryGet(KnownHeader.Path, out value)));
             if (found)
                 b.Append(query ? value : Text.WithoutQuery(value));
             return found;

@@ -70,7 +70,8 @@ internal static partial class Operators
             return (f, b) => Host(b, of(f));
         // MASK_PREFIX_LEN=24 masks the address as rate limiting and privacy want it.
         int eq = op.Argument.IndexOf('=', StringComparison.Ordinal);
-        if (eq < 0 || !op.Argument.StartsWith("MASK_PREFIX_LEN", StringComparison.Ordinal) || !int.TryParse(op.Argument.AsSpan(eq + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int bits))
+        if (eq < 0 || !op.Argument.StartsWith("MASK_PREFIX_LEN", StringComparison.Ordinal)
+            || !int.TryParse(op.Argument.AsSpan(eq + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int bits))
             throw new FormatException($"operator %{op.Name}({op.Argument})%: the argument is MASK_PREFIX_LEN=N");
         return (f, b) => Masked(b, of(f), bits);
     }

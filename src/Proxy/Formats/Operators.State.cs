@@ -71,7 +71,8 @@ internal sealed class MetadataPart(Func<IStreamFacts, Metadata?> source, string 
 
     public override JsonForm WriteJson(IStreamFacts facts, ByteBuffer to)
     {
-        if (source(facts) is not { } metadata || !metadata.TryGet(ns, keys, out JsonElement value) || value.ValueKind is JsonValueKind.Undefined)
+        if (source(facts) is not { } metadata || !metadata.TryGet(ns, keys, out JsonElement value)
+            || value.ValueKind is JsonValueKind.Undefined)
             return JsonForm.None;
         if (value.ValueKind == JsonValueKind.String)
         {
@@ -124,8 +125,8 @@ internal sealed class MetadataPart(Func<IStreamFacts, Metadata?> source, string 
 }
 
 /// <summary>
-/// A value of the filter state: a text in quotes where it is printed as what it is (TYPED), bare where it is printed as text (PLAIN), or a part of it (FIELD). An object prints itself by the formats
-/// "T" and "F:NAME".
+/// A value of the filter state: a text in quotes where it is printed as what it is (TYPED), bare where it is printed as text (PLAIN), or a
+/// part of it (FIELD). An object prints itself by the formats "T" and "F:NAME".
 /// </summary>
 internal sealed class FilterStatePart(string key, bool typed, string field, int lengthMax) : FormatPart
 {
@@ -154,5 +155,6 @@ internal sealed class FilterStatePart(string key, bool typed, string field, int 
         return JsonForm.Value;
     }
 
-    private string? TextOf(object value) => value is IFormattable parts && (typed || field.Length > 0) ? parts.ToString(typed ? "T" : "F:" + field, null) : field.Length > 0 ? null : value.ToString();
+    private string? TextOf(object value) => value is IFormattable parts && (typed || field.Length > 0)
+        ? parts.ToString(typed ? "T" : "F:" + field, null) : field.Length > 0 ? null : value.ToString();
 }

@@ -9,7 +9,8 @@ internal static partial class Operators
             return Of(op.Name["DOWNSTREAM_".Length..], static f => f.DownstreamTls);
         if (op.Name == "UPSTREAM_SERVER_NAME")
             return static (f, b) => false;
-        return op.Name.StartsWith("UPSTREAM_", StringComparison.Ordinal) ? Of(op.Name["UPSTREAM_".Length..], static f => f.UpstreamTls) : null;
+        return op.Name.StartsWith("UPSTREAM_", StringComparison.Ordinal)
+            ? Of(op.Name["UPSTREAM_".Length..], static f => f.UpstreamTls) : null;
     }
 
     private static Func<IStreamFacts, ByteBuffer, bool>? Of(string name, Func<IStreamFacts, TlsFacts?> side)

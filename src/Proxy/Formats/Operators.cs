@@ -5,7 +5,8 @@ namespace Lateen.Proxy.Formats;
 /// <summary>A part that reads a value of the stream; static functions, so that making one is all that costs.</summary>
 internal sealed class ValuePart(Func<IStreamFacts, ByteBuffer, bool> write, bool isNumber = false, int lengthMax = -1) : FormatPart
 {
-    public override JsonForm WriteJson(IStreamFacts facts, ByteBuffer to) => !Write(facts, to) ? JsonForm.None : isNumber ? JsonForm.Value : JsonForm.Text;
+    public override JsonForm WriteJson(IStreamFacts facts, ByteBuffer to) =>
+        !Write(facts, to) ? JsonForm.None : isNumber ? JsonForm.Value : JsonForm.Text;
 
     public override bool Write(IStreamFacts facts, ByteBuffer to)
     {
@@ -59,7 +60,8 @@ internal static partial class Operators
         if (number is not null)
             return new ValuePart(number, isNumber: true);
         Func<IStreamFacts, ByteBuffer, bool>? text = Result(op) ?? Place(op) ?? Headers(op) ?? Times(op) ?? Tls(op);
-        return text is not null ? new ValuePart(text, lengthMax: op.LengthMax) : op.Name is "CEL" or "TYPED_CEL" ? Expression(op) : State(op);
+        return text is not null ? new ValuePart(text, lengthMax: op.LengthMax) : op.Name is "CEL" or "TYPED_CEL"
+            ? Expression(op) : State(op);
     }
 
     private static ExpressionPart Expression(OperatorText op)
@@ -101,8 +103,11 @@ internal static partial class Operators
         "REQUEST_DURATION" => static (f, b) => Span(b, f.Times.RequestBegin, f.Times.RequestEnd),
         "REQUEST_TX_DURATION" => static (f, b) => Span(b, f.Times.RequestBegin, f.Times.UpstreamSendEnd),
         "RESPONSE_DURATION" => static (f, b) => Span(b, f.Times.RequestBegin, f.Times.UpstreamReceiveBegin),
-        "RESPONSE_TX_DURATION" => static (f, b) => f.Times.UpstreamReceiveBegin != 0 && Span(b, f.Times.UpstreamReceiveBegin, f.Times.ResponseEnd),
-        "DOWNSTREAM_HANDSHAKE_DURATION" => static (f, b) => f.Times.DownstreamHandshakeEnd != 0 && Span(b, f.Times.DownstreamConnectionBegin, f.Times.DownstreamHandshakeEnd),
+        "RESPONSE_TX_DURATION" =>
+            static (f, b) => f.Times.UpstreamReceiveBegin != 0 && Span(b, f.Times.UpstreamReceiveBegin, f.Times.ResponseEnd),
+        "DOWNSTREAM_HANDSHAKE_DURATION" =>
+            static (f, b) => f.Times.DownstreamHandshakeEnd != 0
+                && Span(b, f.Times.DownstreamConnectionBegin, f.Times.DownstreamHandshakeEnd),
         "ROUNDTRIP_DURATION" => static (_, _) => false,
         "UPSTREAM_CONNECTION_POOL_READY_DURATION" => static (f, b) => Span(b, f.Times.RequestBegin, f.Times.UpstreamPoolReady),
         "REQUEST_HEADERS_BYTES" => static (f, b) => Put(b, f.RequestHead?.ByteSize ?? 0),
@@ -110,12 +115,16 @@ internal static partial class Operators
         "RESPONSE_TRAILERS_BYTES" => static (f, b) => Put(b, f.ResponseTrailers?.ByteSize ?? 0),
         "DOWNSTREAM_WIRE_BYTES_SENT" => static (f, b) => Put(b, f.DownstreamBytes.HeadSent + f.DownstreamBytes.BodySent),
         "DOWNSTREAM_WIRE_BYTES_RECEIVED" => static (f, b) => Put(b, f.DownstreamBytes.HeadReceived + f.DownstreamBytes.BodyReceived),
-        "DOWNSTREAM_HEADER_BYTES_SENT" or "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => static (f, b) => Put(b, f.DownstreamBytes.HeadSent - f.DownstreamBytes.PlainSent),
-        "DOWNSTREAM_HEADER_BYTES_RECEIVED" or "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" => static (f, b) => Put(b, f.DownstreamBytes.HeadReceived - f.DownstreamBytes.PlainReceived),
+        "DOWNSTREAM_HEADER_BYTES_SENT" or "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" =>
+            static (f, b) => Put(b, f.DownstreamBytes.HeadSent - f.DownstreamBytes.PlainSent),
+        "DOWNSTREAM_HEADER_BYTES_RECEIVED" or "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" =>
+            static (f, b) => Put(b, f.DownstreamBytes.HeadReceived - f.DownstreamBytes.PlainReceived),
         "UPSTREAM_WIRE_BYTES_SENT" => static (f, b) => Put(b, f.UpstreamBytes.HeadSent + f.UpstreamBytes.BodySent),
         "UPSTREAM_WIRE_BYTES_RECEIVED" => static (f, b) => Put(b, f.UpstreamBytes.HeadReceived + f.UpstreamBytes.BodyReceived),
-        "UPSTREAM_HEADER_BYTES_SENT" or "UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => static (f, b) => Put(b, f.UpstreamBytes.HeadSent - f.UpstreamBytes.PlainSent),
-        "UPSTREAM_HEADER_BYTES_RECEIVED" or "UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" => static (f, b) => Put(b, f.UpstreamBytes.HeadReceived - f.UpstreamBytes.PlainReceived),
+        "UPSTREAM_HEADER_BYTES_SENT"
+            or "UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => static (f, b) => Put(b, f.UpstreamBytes.HeadSent - f.UpstreamBytes.PlainSent),
+        "UPSTREAM_HEADER_BYTES_RECEIVED" or "UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" =>
+            static (f, b) => Put(b, f.UpstreamBytes.HeadReceived - f.UpstreamBytes.PlainReceived),
         "GRPC_STATUS_NUMBER" => static (f, b) => GrpcStatus.Find(f, out int code) && Put(b, code),
         "UPSTREAM_REMOTE_PORT" => static (f, b) => Port(b, f.UpstreamRemote),
         "UPSTREAM_LOCAL_PORT" => static (f, b) => Port(b, f.UpstreamLocal),
@@ -135,14 +144,20 @@ internal static partial class Operators
         "UPSTREAM_PROTOCOL" => static (f, b) => f.UpstreamProtocol is { } p && Put(b, Name(p)),
         // Spaces in details would break a log's columns.
         "RESPONSE_CODE_DETAILS" when op.Argument == "ALLOW_WHITESPACES" => static (f, b) => f.HasDetails && (Put(b, f.Details) || true),
-        "RESPONSE_CODE_DETAILS" => static (f, b) => f.HasDetails && (Put(b, f.Details.Contains(' ', StringComparison.Ordinal) ? f.Details.Replace(' ', '_') : f.Details) || true),
+        "RESPONSE_CODE_DETAILS" =>
+            static (f, b) => f.HasDetails
+                && (Put(b, f.Details.Contains(' ', StringComparison.Ordinal) ? f.Details.Replace(' ', '_') : f.Details) || true),
         "RESPONSE_FLAGS" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, order: f.FlagOrder) || Put(b, "-"),
         "RESPONSE_FLAGS_LONG" => static (f, b) => ResponseFlagNames.Write(f.Flags, b, longNames: true, order: f.FlagOrder) || Put(b, "-"),
         "CONNECTION_TERMINATION_DETAILS" => static (f, b) => Put(b, f.TerminationDetails),
         "GRPC_STATUS" => Grpc(op),
         "LOCAL_REPLY_BODY" => static (f, b) => { b.Append(f.LocalReplyBody); return true; },
-        "UPSTREAM_TRANSPORT_FAILURE_REASON" => static (f, b) => Put(b, f.UpstreamTransportFailure.Contains(' ', StringComparison.Ordinal) ? f.UpstreamTransportFailure.Replace(' ', '_') : f.UpstreamTransportFailure),
-        "DOWNSTREAM_TRANSPORT_FAILURE_REASON" => static (f, b) => Put(b, f.DownstreamTransportFailure.Contains(' ', StringComparison.Ordinal) ? f.DownstreamTransportFailure.Replace(' ', '_') : f.DownstreamTransportFailure),
+        "UPSTREAM_TRANSPORT_FAILURE_REASON" =>
+            static (f, b) => Put(b, f.UpstreamTransportFailure.Contains(' ', StringComparison.Ordinal)
+                ? f.UpstreamTransportFailure.Replace(' ', '_') : f.UpstreamTransportFailure),
+        "DOWNSTREAM_TRANSPORT_FAILURE_REASON" =>
+            static (f, b) => Put(b, f.DownstreamTransportFailure.Contains(' ', StringComparison.Ordinal)
+                ? f.DownstreamTransportFailure.Replace(' ', '_') : f.DownstreamTransportFailure),
         "ROUTE_NAME" => static (f, b) => Put(b, f.RouteName),
         "VIRTUAL_CLUSTER_NAME" => static (f, b) => Put(b, f.VirtualClusterName),
         "VIRTUAL_HOST_NAME" => static (f, b) => Put(b, f.VirtualHostName),
@@ -157,7 +172,8 @@ internal static partial class Operators
         "TRACE_ID" => static (f, b) => Put(b, f.TraceIds.Trace),
         "SPAN_ID" => static (f, b) => Put(b, f.TraceIds.Span),
         "DOWNSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => Put(b, f.DownstreamCloseType),
-        "UPSTREAM_DETECTED_CLOSE_TYPE" => static (f, b) => (f.Protocol is null || f.UpstreamHost.Kind != Net.AddressKind.None) && Put(b, f.UpstreamCloseType),
+        "UPSTREAM_DETECTED_CLOSE_TYPE" =>
+            static (f, b) => (f.Protocol is null || f.UpstreamHost.Kind != Net.AddressKind.None) && Put(b, f.UpstreamCloseType),
         "DOWNSTREAM_LOCAL_CLOSE_REASON" => static (f, b) => Put(b, f.LocalCloseReason),
         "CUSTOM_FLAGS" => static (_, _) => true,
         "UPSTREAM_LOCAL_CLOSE_REASON"
@@ -185,7 +201,9 @@ internal static partial class Operators
         string form = op.Argument ?? "CAMEL_STRING";
         if (form is not ("CAMEL_STRING" or "SNAKE_STRING" or "NUMBER"))
             throw new FormatException($"operator %GRPC_STATUS({form})%: the form is CAMEL_STRING, SNAKE_STRING or NUMBER");
-        return (f, b) => GrpcStatus.Find(f, out int code) && Put(b, form == "NUMBER" ? code.ToString(System.Globalization.CultureInfo.InvariantCulture) : GrpcStatus.Name(code, form == "SNAKE_STRING"));
+        return (f, b) => GrpcStatus.Find(f, out int code)
+            && Put(b, form == "NUMBER"
+                ? code.ToString(System.Globalization.CultureInfo.InvariantCulture) : GrpcStatus.Name(code, form == "SNAKE_STRING"));
     }
 
     internal static string Required(OperatorText op) =>

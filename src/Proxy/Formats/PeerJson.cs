@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Lateen.Proxy.Formats;
 
 /// <summary>
-/// JSON that a peer wrote. The framework parses texts that are no Unicode (broken UTF-8, half of a surrogate pair as an escape) and throws when somebody reads them: such a document is
-/// none here, so that whoever has one may read it all.
+/// JSON that a peer wrote. The framework parses texts that are no Unicode (broken UTF-8, half of a surrogate pair as an escape) and throws
+/// when somebody reads them: such a document is none here, so that whoever has one may read it all.
 /// </summary>
 public static class PeerJson
 {
@@ -46,5 +46,6 @@ public static class PeerJson
 
     // The number behind \u; -1 where there is none.
     private static int Unit(ReadOnlySpan<byte> json, int at) =>
-        at + 6 <= json.Length && json[at] == '\\' && json[at + 1] == 'u' && int.TryParse(json.Slice(at + 2, 4), System.Globalization.NumberStyles.AllowHexSpecifier, null, out int unit) ? unit : -1;
+        at + 6 <= json.Length && json[at] == '\\' && json[at + 1] == 'u'
+            && int.TryParse(json.Slice(at + 2, 4), System.Globalization.NumberStyles.AllowHexSpecifier, null, out int unit) ? unit : -1;
 }

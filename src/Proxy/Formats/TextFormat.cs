@@ -64,9 +64,11 @@ public sealed class TextFormat
     public static TextFormat Literal(string text) => new(text, text.Length == 0 ? [] : [new LiteralPart(text)]);
 
     // What ends a line, moves a terminal's cursor or rings its bell; a tab does neither.
-    private static readonly System.Buffers.SearchValues<byte> Controls = System.Buffers.SearchValues.Create([.. Enumerable.Range(0, 32).Where(static b => b != '\t').Append(127).Select(static b => (byte)b)]);
+    private static readonly System.Buffers.SearchValues<byte> Controls = System.Buffers.SearchValues.Create(
+        [.. Enumerable.Range(0, 32).Where(static b => b != '\t').Append(127).Select(static b => (byte)b)]);
 
-    /// <summary>Writes it as a line of a log: values can't begin lines of their own, their control bytes are written as <c>\x0a</c>.</summary>
+    /// <summary>Writes it as a line of a log: values can't begin lines of their own, their control bytes are written as
+    /// <c>\x0a</c>.</summary>
     public void WriteLine(IStreamFacts facts, ByteBuffer to, bool omitEmpty = false)
     {
         foreach (FormatPart part in _parts)

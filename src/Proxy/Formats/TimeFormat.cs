@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Lateen.Proxy.Formats;
 
 /// <summary>
-/// A strftime pattern with Envoy's additions: %s seconds, %f and %1f-%9f fractions, %3s %6s %9s milli-, micro- and nanoseconds since 1970, %E3S and the like.
+/// A strftime pattern with Envoy's additions: %s seconds, %f and %1f-%9f fractions, %3s %6s %9s milli-, micro- and nanoseconds since 1970,
+/// %E3S and the like.
 /// Without a pattern: 2026-01-02T03:04:05.678Z.
 /// </summary>
 public sealed class TimeFormat
@@ -114,7 +115,8 @@ public sealed class TimeFormat
             case 'D': to.Append(time.ToString("MM/dd/yy", c0)); break;
             case 'R': to.Append(time.ToString("HH:mm", c0)); break;
             case 'c': to.Append(time.ToString("ddd MMM d HH:mm:ss yyyy", c0)); break;
-            case 'z': to.Append(time.Kind == DateTimeKind.Local ? time.ToString("zzz", c0).Replace(":", "", StringComparison.Ordinal) : "+0000"); break;
+            case 'z': to.Append(time.Kind == DateTimeKind.Local
+                ? time.ToString("zzz", c0).Replace(":", "", StringComparison.Ordinal) : "+0000"); break;
             case 'Z': to.Append("UTC"); break;
             case 'n': to.Append((byte)'\n'); break;
             case 't': to.Append((byte)'\t'); break;

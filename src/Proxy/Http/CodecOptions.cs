@@ -47,7 +47,8 @@ public sealed record CodecOptions
     /// <summary>True passes Expect: 100-continue on; false answers it here and removes it.</summary>
     public bool Proxy100Continue { get; init; }
 
-    /// <summary>After a response that ends the connection: how long to wait for the peer's FIN while reading on, so that no RST destroys the response under way. 0: not at all.</summary>
+    /// <summary>After a response that ends the connection: how long to wait for the peer's FIN while reading on, so that no RST destroys
+    /// the response under way. 0: not at all.</summary>
     public long DelayedCloseMicros { get; init; } = 1_000_000;
 
     /// <summary>From the first byte of a request's head to its last; 0 for any time.</summary>

@@ -2,7 +2,8 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Lateen.Proxy.Http;
 
-/// <summary>The spelling that names had on the wire, for peers that (against RFC 9110 5.1) depend on it. Filled by the HTTP/1 codec when asked to.</summary>
+/// <summary>The spelling that names had on the wire, for peers that (against RFC 9110 5.1) depend on it. Filled by the HTTP/1 codec when
+/// asked to.</summary>
 [SuppressMessage("Naming", "CA1711", Justification = "the field's word")]
 public sealed class HeaderCase
 {

@@ -4,8 +4,9 @@ using System.Runtime.Intrinsics;
 
 namespace Lateen.Proxy.Http;
 
-// Chapter of HeaderMap: the lines of an HTTP/1 head. A head is taken in one piece and its lines stay where they lie, their names turned to lower case in place. A line that came in the form in
-// which it goes ("name: value", CR LF) is whole until somebody changes it: whole lines that lie behind each other leave in one piece, too.
+// Chapter of HeaderMap: the lines of an HTTP/1 head. A head is taken in one piece and its lines stay where they lie, their names turned to
+// lower case in place. A line that came in the form in which it goes ("name: value", CR LF) is whole until somebody changes it: whole lines
+// that lie behind each other leave in one piece, too.
 public sealed partial class HeaderMap
 {
     private const byte Whole = 2;
@@ -25,7 +26,8 @@ public sealed partial class HeaderMap
     }
 
     /// <summary>
-    /// Adds a line of the head that was taken. Its name is checked to be a token (RFC 9110 5.6.2) and turned to lower case. False, and nothing added, where it is none.
+    /// Adds a line of the head that was taken. Its name is checked to be a token (RFC 9110 5.6.2) and turned to lower case. False, and
+    /// nothing added, where it is none.
     /// </summary>
     /// <param name="nameAt">The line's first byte.</param>
     /// <param name="nameLength">Length of the name; above zero.</param>
@@ -66,11 +68,13 @@ public sealed partial class HeaderMap
         LowerAndFind(nameAt, "host".Length);
         _present.Add(KnownHeader.Authority);
         Place(KnownHeader.Authority, _entryCount);
-        AppendEntry(KnownHeader.Authority, nameAt, KnownHeaders.NameLength(KnownHeader.Authority), valueAt, valueLength, FlagsOf(KnownHeader.Authority, whole));
+        AppendEntry(KnownHeader.Authority, nameAt, KnownHeaders.NameLength(KnownHeader.Authority), valueAt, valueLength,
+            FlagsOf(KnownHeader.Authority, whole));
     }
 
     // What speaks of one hop is never passed on unseen.
-    private static byte FlagsOf(KnownHeader known, bool whole) => whole && known is not (KnownHeader.Connection or KnownHeader.TransferEncoding) ? Whole : (byte)0;
+    private static byte FlagsOf(KnownHeader known, bool whole) =>
+        whole && known is not (KnownHeader.Connection or KnownHeader.TransferEncoding) ? Whole : (byte)0;
 
     private KnownHeader LowerAndFind(int at, int length)
     {
@@ -91,7 +95,8 @@ public sealed partial class HeaderMap
         return KnownHeaders.Find(name, bytes & mask);
     }
 
-    /// <summary>The lines from an index below <see cref="End"/> on that lie behind each other as they go; the index moves behind them. False where the line there has to be written by itself.</summary>
+    /// <summary>The lines from an index below <see cref="End"/> on that lie behind each other as they go; the index moves behind them.
+    /// False where the line there has to be written by itself.</summary>
     internal bool TakeWhole(ref int index, out ReadOnlySpan<byte> lines)
     {
         ReadOnlySpan<Entry> entries = _entries.AsSpan(0, _entryCount);
@@ -105,5 +110,29 @@ public sealed partial class HeaderMap
         bool any = at > index;
         index = at;
         return any;
+    }
+
+    private int Store(ReadOnlySpan<byte> text)
+    {
+        int at = _used;
+        // The text may lie in our own array (a value copied to another name): it is read from the old array, which lives on under the span.
+        if (at + text.Length > _bytes.Length)
+            Grow(text.Length);
+        text.To(_bytes.AsSpan(at));
+        _used = at + text.Length;
+        return at;
+    }
+
+    private void Grow(int more)
+    {
+        byte[] larger = new byte[Math.Max(Math.Max(1024, _bytes.Length * 2), _used + more)];
+        _bytes.AsSpan(0, _used).CopyTo(larger);
+        _bytes = larger;
+    }
+
+    private int Overwrite(int at, ReadOnlySpan<byte> text)
+    {
+        text.To(_bytes.AsSpan(at));
+        return at;
     }
 }

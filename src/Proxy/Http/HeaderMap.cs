@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Lateen.Proxy.Http;
 
 /// <summary>
-/// The head or the trailers of a message, one form for HTTP/1 and HTTP/2: names in lower case, pseudo-headers among them (HTTP/1's Host is <c>:authority</c>, its
-/// request line <c>:method</c> and <c>:path</c>, its status <c>:status</c>), order kept. Names and values lie in one growing array that is reused with the map, so that a warm
-/// request allocates nothing. Spans handed out hold until the next change.
+/// The head or the trailers of a message, one form for HTTP/1 and HTTP/2: names in lower case, pseudo-headers among them (HTTP/1's Host is
+/// <c>:authority</c>, its request line <c>:method</c> and <c>:path</c>, its status <c>:status</c>), order kept. Names and values lie in one
+/// growing array that is reused with the map, so that a warm request allocates nothing. Spans handed out hold until the next change.
 /// </summary>
 public sealed partial class HeaderMap
 {
@@ -28,8 +28,9 @@ public sealed partial class HeaderMap
         public byte Flags;
     }
 
-    // Which known headers are there, in place of a table of where: hundreds of requests are on their way at once, most questions are for headers that are absent, and what
-    // a worker touches decides how much of it stays in its cache. The one that is there is found among the few lines. The arrays come with the first line.
+    // Which known headers are there, in place of a table of where: hundreds of requests are on their way at once, most questions are for
+    // headers that are absent, and what a worker touches decides how much of it stays in its cache. The one that is there is found among
+    // the few lines. The arrays come with the first line.
     private KnownHeaderSet _present;
 
     // Place plus one of each pseudo-header, which are asked for again and again; the last value stands for a place that does not fit.
@@ -75,7 +76,8 @@ public sealed partial class HeaderMap
         return (e.Flags & Removed) == 0;
     }
 
-    /// <summary>The line at an index below <see cref="End"/> without its name, which <see cref="NameAt"/> tells; false for a hole.</summary>
+    /// <summary>The line at an index below <see cref="End"/> without its name, which <see cref="NameAt"/> tells; false for a
+    /// hole.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool At(int index, out KnownHeader known, out ReadOnlySpan<byte> value)
     {
@@ -100,7 +102,8 @@ public sealed partial class HeaderMap
     public ReadOnlySpan<byte> this[KnownHeader header] => TryGet(header, out ReadOnlySpan<byte> value) ? value : default;
 
     /// <summary>The value of a known header that has one line; false where it has none or several.</summary>
-    public bool TryGetOnly(KnownHeader header, out ReadOnlySpan<byte> value) => TryGet(header, out value) && Search(header, FirstOf(header) + 1) < 0;
+    public bool TryGetOnly(KnownHeader header, out ReadOnlySpan<byte> value) =>
+        TryGet(header, out value) && Search(header, FirstOf(header) + 1) < 0;
 
     /// <summary>True where at least one line has this name.</summary>
     public bool Has(KnownHeader header) => _present.Has(header);
@@ -187,7 +190,8 @@ public sealed partial class HeaderMap
         AppendEntry(header, 0, KnownHeaders.NameLength(header), Store(value), value.Length);
     }
 
-    /// <summary>Adds a line whose name comes from an HTTP/1 peer: it is checked to be a token (RFC 9110 5.6.2) and turned to lower case. False, and nothing added, where it is none.</summary>
+    /// <summary>Adds a line whose name comes from an HTTP/1 peer: it is checked to be a token (RFC 9110 5.6.2) and turned to lower case.
+    /// False, and nothing added, where it is none.</summary>
     public bool TryAddToken(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         if (name.IsEmpty)
@@ -195,7 +199,8 @@ public sealed partial class HeaderMap
         if (_used + name.Length + value.Length > _bytes.Length)
             Grow(name.Length + value.Length);
 
-        // The lower-case form is written where the name would be kept; a known name leaves the place to its value, and is a token without a further look.
+        // The lower-case form is written where the name would be kept; a known name leaves the place to its value, and is a token without a
+        // further look.
         Span<byte> place = _bytes.AsSpan(_used, name.Length);
         HeaderRules.Lower(name, place);
         KnownHeader known = KnownHeaders.Find(place);
@@ -329,7 +334,8 @@ public sealed partial class HeaderMap
             AddOther(name, value);
     }
 
-    // A further line of a list goes on with the first (RFC 9110 5.3): who reads such a header reads one line. As in Envoy, no space behind the comma.
+    // A further line of a list goes on with the first (RFC 9110 5.3): who reads such a header reads one line. As in Envoy, no space behind
+    // the comma.
     private void Join(int at, ReadOnlySpan<byte> value)
     {
         ref Entry e = ref _entries[at];
@@ -382,7 +388,8 @@ public sealed partial class HeaderMap
         }
     }
 
-    private bool SameName(in Entry a, in Entry b) => (b.Flags & Removed) == 0 && b.Known == KnownHeader.None && NameOf(a).SequenceEqual(NameOf(b));
+    private bool SameName(in Entry a, in Entry b) =>
+        (b.Flags & Removed) == 0 && b.Known == KnownHeader.None && NameOf(a).SequenceEqual(NameOf(b));
 
     private void Drop(int index)
     {
@@ -392,29 +399,5 @@ public sealed partial class HeaderMap
         e.Flags |= Removed;
         Count--;
         ByteSize -= e.NameLength + e.ValueLength;
-    }
-
-    private int Store(ReadOnlySpan<byte> text)
-    {
-        int at = _used;
-        // The text may lie in our own array (a value copied to another name): it is read from the old array, which lives on under the span.
-        if (at + text.Length > _bytes.Length)
-            Grow(text.Length);
-        text.To(_bytes.AsSpan(at));
-        _used = at + text.Length;
-        return at;
-    }
-
-    private void Grow(int more)
-    {
-        byte[] larger = new byte[Math.Max(Math.Max(1024, _bytes.Length * 2), _used + more)];
-        _bytes.AsSpan(0, _used).CopyTo(larger);
-        _bytes = larger;
-    }
-
-    private int Overwrite(int at, ReadOnlySpan<byte> text)
-    {
-        text.To(_bytes.AsSpan(at));
-        return at;
     }
 }

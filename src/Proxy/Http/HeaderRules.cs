@@ -5,7 +5,8 @@ using System.Text;
 
 namespace Lateen.Proxy.Http;
 
-/// <summary>What both codecs demand of names, values and authorities (RFC 9110 5, RFC 9113 8.2), and the treatment of connection headers that they share.</summary>
+/// <summary>What both codecs demand of names, values and authorities (RFC 9110 5, RFC 9113 8.2), and the treatment of connection headers
+/// that they share.</summary>
 public static class HeaderRules
 {
     private static readonly SearchValues<byte> AuthorityBytes =
@@ -118,11 +119,13 @@ public static class HeaderRules
         {
             for (int i = 0; i < length - 8; i += 8)
                 Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, i), Lower(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref source, i))));
-            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, length - 8), Lower(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref source, length - 8))));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, length - 8),
+                Lower(Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref source, length - 8))));
         }
         else if (length >= 4)
         {
-            uint first = (uint)Lower(Unsafe.ReadUnaligned<uint>(ref source)), last = (uint)Lower(Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref source, length - 4)));
+            uint first = (uint)Lower(Unsafe.ReadUnaligned<uint>(ref source)),
+                last = (uint)Lower(Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref source, length - 4)));
             Unsafe.WriteUnaligned(ref target, first);
             Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, length - 4), last);
         }

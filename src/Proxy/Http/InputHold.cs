@@ -2,7 +2,8 @@ using System.Buffers;
 
 namespace Lateen.Proxy.Http;
 
-/// <summary>Bytes that wait: a head in pieces, or a request behind one that is still being answered. Rented only while it holds something.</summary>
+/// <summary>Bytes that wait: a head in pieces, or a request behind one that is still being answered. Rented only while it holds
+/// something.</summary>
 internal struct InputHold
 {
     private byte[]? _bytes;

@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics;
 
 namespace Lateen.Proxy.Http;
 
-/// <summary>Headers that the proxy itself reads or writes, pseudo-headers first. A header map finds these by an index instead of by their names.</summary>
+/// <summary>Headers that the proxy itself reads or writes, pseudo-headers first. A header map finds these by an index instead of by their
+/// names.</summary>
 public enum KnownHeader : byte
 {
     None,
@@ -243,14 +244,18 @@ public static class KnownHeaders
     private static readonly ulong Multiplier = FindMultiplier();
 
     // Names of up to 32 bytes with zeros behind them; zeros, as no name looks, in the place of the others.
-    private static readonly Vector256<byte>[] Padded = [.. Bytes.Select(b => b.Length is > 0 and <= 32 ? Vector256.Create([.. b, .. new byte[32 - b.Length]]) : default)];
+    private static readonly Vector256<byte>[] Padded =
+        [.. Bytes.Select(b => b.Length is > 0 and <= 32 ? Vector256.Create([.. b, .. new byte[32 - b.Length]]) : default)];
 
     // What codecs read line by line, what has its own rule (cookies), and what tracers define as single or take as it came.
-    private static readonly bool[] Lists = [.. Enumerable.Range(0, Count).Select(i => (KnownHeader)i is (>= KnownHeader.ContentType and <= KnownHeader.Via and not KnownHeader.Date)
-        or KnownHeader.Location or (>= KnownHeader.Origin and <= KnownHeader.XForwardedClientCert) or KnownHeader.XClientTraceId or KnownHeader.XEnvoyInternal
-        or KnownHeader.XEnvoyExternalAddress or KnownHeader.XEnvoyDownstreamServiceCluster or KnownHeader.XEnvoyDownstreamServiceNode or KnownHeader.XEnvoyDecoratorOperation
-        or (>= KnownHeader.XEnvoyUpstreamServiceTime and <= KnownHeader.XEnvoyOriginalHost and not KnownHeader.XEnvoyOriginalDstHost)
-        or (>= KnownHeader.AccessControlRequestMethod and <= KnownHeader.AccessControlAllowPrivateNetwork))];
+    private static readonly bool[] Lists = [.. Enumerable.Range(0, Count)
+        .Select(i => (KnownHeader)i is (>= KnownHeader.ContentType and <= KnownHeader.Via and not KnownHeader.Date)
+            or KnownHeader.Location or (>= KnownHeader.Origin and <= KnownHeader.XForwardedClientCert) or KnownHeader.XClientTraceId
+            or KnownHeader.XEnvoyInternal
+            or KnownHeader.XEnvoyExternalAddress or KnownHeader.XEnvoyDownstreamServiceCluster or KnownHeader.XEnvoyDownstreamServiceNode
+            or KnownHeader.XEnvoyDecoratorOperation
+            or (>= KnownHeader.XEnvoyUpstreamServiceTime and <= KnownHeader.XEnvoyOriginalHost and not KnownHeader.XEnvoyOriginalDstHost)
+            or (>= KnownHeader.AccessControlRequestMethod and <= KnownHeader.AccessControlAllowPrivateNetwork))];
 
     /// <summary>True where several lines of this name are kept as one, joined by commas.</summary>
     public static bool IsList(KnownHeader header) => Lists[(int)header];
@@ -273,7 +278,8 @@ public static class KnownHeaders
         return candidate != 0 && name.SequenceEqual(Bytes[candidate]) ? (KnownHeader)candidate : KnownHeader.None;
     }
 
-    /// <summary>The known header of a lower-case name of at most 32 bytes, which <paramref name="padded"/> holds with zeros behind it.</summary>
+    /// <summary>The known header of a lower-case name of at most 32 bytes, which <paramref name="padded"/> holds with zeros behind
+    /// it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static KnownHeader Find(ReadOnlySpan<byte> name, Vector256<byte> padded)
     {
@@ -287,7 +293,8 @@ public static class KnownHeaders
 
     private static ReadOnlySpan<byte> Ones =>
     [
-        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+        255, 255, 255, 255, 255, 255,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ];
 

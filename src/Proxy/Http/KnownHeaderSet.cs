@@ -50,7 +50,8 @@ public struct KnownHeaderSet
     /// <summary>Takes the first header out and gives it; <see cref="KnownHeader.None"/> for an empty set.</summary>
     public KnownHeader Take()
     {
-        int bit = _low != 0 ? System.Numerics.BitOperations.TrailingZeroCount(_low) : _high != 0 ? 64 + System.Numerics.BitOperations.TrailingZeroCount(_high) : 0;
+        int bit = _low != 0 ? System.Numerics.BitOperations.TrailingZeroCount(_low) : _high != 0
+            ? 64 + System.Numerics.BitOperations.TrailingZeroCount(_high) : 0;
         Remove((KnownHeader)bit);
         return (KnownHeader)bit;
     }

@@ -29,8 +29,8 @@ public static class ProtocolSniffer
     public static ReadOnlySpan<byte> Preface => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8;
 
     /// <summary>
-    /// For a listener that speaks HTTP and picks the codec by itself: HTTP/2 where the first bytes begin the preface (Envoy decides on all 24 bytes), HTTP/1 for
-    /// the rest, whatever it is.
+    /// For a listener that speaks HTTP and picks the codec by itself: HTTP/2 where the first bytes begin the preface (Envoy decides on all
+    /// 24 bytes), HTTP/1 for the rest, whatever it is.
     /// </summary>
     public static SniffedProtocol PickCodec(ReadOnlySpan<byte> start)
     {

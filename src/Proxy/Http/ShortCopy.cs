@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Lateen.Proxy.Http;
 
 /// <summary>
-/// Copies of names and values: a request is some thirty of them, nearly all shorter than 33 bytes, and the general copy costs more to call than they cost to make. The two ends are
-/// loaded before either is stored, so that both may lie in one array.
+/// Copies of names and values: a request is some thirty of them, nearly all shorter than 33 bytes, and the general copy costs more to call
+/// than they cost to make. The two ends are loaded before either is stored, so that both may lie in one array.
 /// </summary>
 internal static class ShortCopy
 {

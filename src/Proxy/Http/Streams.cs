@@ -1,7 +1,8 @@
-// Http: bytes <-> messages, and nothing of what a message means. A codec (One/, Two/) turns a Transport's bytes into calls on a receiver and a sender's calls into
-// bytes. A downstream codec makes a RequestReceiver (the Exchange) for each request; an upstream codec is given a ResponseReceiver (an attempt) for each. Heads are HeaderMaps that
-// the receiver owns and the codec fills. Bodies are shown as spans that live for the call. Flow control: a sender that returns false from CanSend has more than its
-// watermark waiting; the receiver pauses its other side until OnSendable. Codecs own framing, limits and protocol errors; they never route, time or log.
+// Http: bytes <-> messages, and nothing of what a message means. A codec (One/, Two/) turns a Transport's bytes into calls on a receiver
+// and a sender's calls into bytes. A downstream codec makes a RequestReceiver (the Exchange) for each request; an upstream codec is given a
+// ResponseReceiver (an attempt) for each. Heads are HeaderMaps that the receiver owns and the codec fills. Bodies are shown as spans that
+// live for the call. Flow control: a sender that returns false from CanSend has more than its watermark waiting; the receiver pauses its
+// other side until OnSendable. Codecs own framing, limits and protocol errors; they never route, time or log.
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Http;
@@ -14,7 +15,8 @@ public enum HttpVersion : byte
     Http2,
 }
 
-/// <summary>Why a stream ended before its end. The HTTP/2 codec maps it to RST_STREAM codes (RFC 9113 7), HTTP/1 ends the connection.</summary>
+/// <summary>Why a stream ended before its end. The HTTP/2 codec maps it to RST_STREAM codes (RFC 9113 7), HTTP/1 ends the
+/// connection.</summary>
 public enum ResetReason : byte
 {
     None,
@@ -48,8 +50,8 @@ public enum ResetReason : byte
 }
 
 /// <summary>
-/// One request as the downstream codec offers it to the proxy: how to answer it. All calls on the worker's turn. Codecs use these objects again: once the receiver
-/// was told of the end (or has called <see cref="Reset"/>), nothing may be called on the stream any more.
+/// One request as the downstream codec offers it to the proxy: how to answer it. All calls on the worker's turn. Codecs use these objects
+/// again: once the receiver was told of the end (or has called <see cref="Reset"/>), nothing may be called on the stream any more.
 /// </summary>
 public abstract class DownstreamStream
 {
@@ -71,7 +73,8 @@ public abstract class DownstreamStream
     /// <summary>A 1xx head (100, 103). 101 is a final head.</summary>
     public abstract void SendInformational(HeaderMap head);
 
-    /// <summary>The response's head; <paramref name="end"/> where nothing follows. The codec adds framing headers only; the head stays the caller's.</summary>
+    /// <summary>The response's head; <paramref name="end"/> where nothing follows. The codec adds framing headers only; the head stays the
+    /// caller's.</summary>
     public abstract void SendHead(HeaderMap head, bool end);
 
     /// <summary>A part of the body. Always taken whole.</summary>
@@ -80,7 +83,8 @@ public abstract class DownstreamStream
     /// <summary>Trailers; they end the stream.</summary>
     public abstract void SendTrailers(HeaderMap trailers);
 
-    /// <summary>Ends the stream without an orderly end. HTTP/1 ends the connection. The receiver hears nothing more, not even <see cref="RequestReceiver.OnStreamDone"/>.</summary>
+    /// <summary>Ends the stream without an orderly end. HTTP/1 ends the connection. The receiver hears nothing more, not even
+    /// <see cref="RequestReceiver.OnStreamDone"/>.</summary>
     public abstract void Reset(ResetReason reason);
 
     /// <summary>Stops and resumes the request body (HTTP/2: no WINDOW_UPDATE; HTTP/1: no reading).</summary>
@@ -89,13 +93,15 @@ public abstract class DownstreamStream
     /// <summary>The connection shall end after this response (Connection: close, or GOAWAY).</summary>
     public abstract void CloseAfterResponse();
 
-    /// <summary>The connection will be drained: HTTP/1 says Connection: close, yet goes on serving until the manager ends it, so that a request on its way is not lost; HTTP/2 has its own words.</summary>
+    /// <summary>The connection will be drained: HTTP/1 says Connection: close, yet goes on serving until the manager ends it, so that a
+    /// request on its way is not lost; HTTP/2 has its own words.</summary>
     public virtual void AnnounceClose()
     {
     }
 }
 
-/// <summary>Who handles one request: the Exchange. The codec fills <see cref="RequestHead"/> (and <see cref="RequestTrailers"/>) and then calls.</summary>
+/// <summary>Who handles one request: the Exchange. The codec fills <see cref="RequestHead"/> (and <see cref="RequestTrailers"/>) and then
+/// calls.</summary>
 public abstract class RequestReceiver
 {
     /// <summary>Filled by the codec before <see cref="OnRequestHead"/>.</summary>
@@ -116,15 +122,17 @@ public abstract class RequestReceiver
     /// <summary>The client is gone or broke the protocol in the middle; no answer can reach it any more. Nothing follows.</summary>
     public abstract void OnRequestReset(ResetReason reason, string detail);
 
-    /// <summary>The codec met a malformed or too large request and wants this answer to be given (status, details for logs as Envoy names them); the connection closes after it.</summary>
+    /// <summary>The codec met a malformed or too large request and wants this answer to be given (status, details for logs as Envoy names
+    /// them); the connection closes after it.</summary>
     public abstract void OnBadRequest(int status, string detail, FailureKind kind);
 
     /// <summary><see cref="DownstreamStream.CanSend"/> became true again.</summary>
     public abstract void OnSendable();
 
     /// <summary>
-    /// The response has left whole and the request was complete or is not wanted any more: the receiver may be reused. Called once, last; it comes from inside
-    /// the <c>Send…</c> that ended the response. After <see cref="OnRequestReset"/> and after <see cref="DownstreamStream.Reset"/> it does not come.
+    /// The response has left whole and the request was complete or is not wanted any more: the receiver may be reused. Called once, last;
+    /// it comes from inside the <c>Send…</c> that ended the response. After <see cref="OnRequestReset"/> and after
+    /// <see cref="DownstreamStream.Reset"/> it does not come.
     /// </summary>
     public abstract void OnStreamDone();
 }
@@ -135,7 +143,8 @@ public abstract class RequestAcceptor
     /// <summary>A request begins.</summary>
     public abstract RequestReceiver OnRequest(DownstreamStream stream);
 
-    /// <summary>The codec ended the connection because of the peer (bad preface, flood, framing); for counters and logs. <paramref name="detail"/> in Envoy's words.</summary>
+    /// <summary>The codec ended the connection because of the peer (bad preface, flood, framing); for counters and logs.
+    /// <paramref name="detail"/> in Envoy's words.</summary>
     public abstract void OnConnectionError(string detail, FailureKind kind);
 
     /// <summary>Something that has a counter of its own.</summary>
@@ -170,7 +179,8 @@ public enum CodecEvent : byte
     TooManyPrematureResets,
 }
 
-/// <summary>One client's connection with its codec: what the HTTP connection manager may ask of it. Timers (idle, duration, drain) are the manager's, not the codec's.</summary>
+/// <summary>One client's connection with its codec: what the HTTP connection manager may ask of it. Timers (idle, duration, drain) are the
+/// manager's, not the codec's.</summary>
 public abstract class DownstreamConnection : TransportHandler
 {
     /// <summary>Its transport.</summary>
@@ -182,10 +192,12 @@ public abstract class DownstreamConnection : TransportHandler
     /// <summary>Requests that are not answered whole yet.</summary>
     public abstract int ActiveStreams { get; }
 
-    /// <summary>First step of a drain: HTTP/2 says GOAWAY with the largest stream id and goes on taking requests; HTTP/1 has no such word and does nothing.</summary>
+    /// <summary>First step of a drain: HTTP/2 says GOAWAY with the largest stream id and goes on taking requests; HTTP/1 has no such word
+    /// and does nothing.</summary>
     public abstract void NoticeShutdown();
 
-    /// <summary>Second step: no request behind those under way is taken (HTTP/2: GOAWAY with the last id; HTTP/1: Connection: close); ends with the last answer, at once where there is none.</summary>
+    /// <summary>Second step: no request behind those under way is taken (HTTP/2: GOAWAY with the last id; HTTP/1: Connection: close); ends
+    /// with the last answer, at once where there is none.</summary>
     public abstract void GoAway();
 
     /// <summary>Ends the connection when what waits for the peer has left; requests under way are told.</summary>
@@ -193,8 +205,8 @@ public abstract class DownstreamConnection : TransportHandler
 }
 
 /// <summary>
-/// One request to an upstream, as its codec offers it. Codecs use these objects again: once the receiver was told of the response's end or reset (or has called
-/// <see cref="Reset"/>), nothing may be called on the stream any more, though the request was not sent whole.
+/// One request to an upstream, as its codec offers it. Codecs use these objects again: once the receiver was told of the response's end or
+/// reset (or has called <see cref="Reset"/>), nothing may be called on the stream any more, though the request was not sent whole.
 /// </summary>
 public abstract class UpstreamStream
 {

@@ -3,8 +3,9 @@ using Lateen.Proxy.Net;
 namespace Lateen.Proxy.Http;
 
 /// <summary>
-/// The upstream's side of a CONNECT that this proxy terminates: a plain byte stream in the clothes of a request. The head is not sent; the answer is a 200 as soon
-/// as the request begins, since the connection stands by then; bodies are bytes as they are. It serves one request and ends with it.
+/// The upstream's side of a CONNECT that this proxy terminates: a plain byte stream in the clothes of a request. The head is not sent; the
+/// answer is a 200 as soon as the request begins, since the connection stands by then; bodies are bytes as they are. It serves one request
+/// and ends with it.
 /// </summary>
 public sealed class TunnelConnection : UpstreamConnection
 {

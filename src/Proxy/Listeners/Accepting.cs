@@ -5,7 +5,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Listeners;
 
-/// <summary>A connection from its accept to its chain: restores what the client meant, looks at its first bytes, chooses the chain, shakes hands, and gives it over.</summary>
+/// <summary>A connection from its accept to its chain: restores what the client meant, looks at its first bytes, chooses the chain, shakes
+/// hands, and gives it over.</summary>
 internal sealed class Accepting : TransportHandler
 {
     private const int EarlyBytesMax = 64 * 1024;
@@ -74,13 +75,15 @@ internal sealed class Accepting : TransportHandler
         _inspecting = false;
     }
 
-    // All of this listener's inspectors are through: perhaps the connection is meant for another one (once, so that nothing goes round in circles).
+    // All of this listener's inspectors are through: perhaps the connection is meant for another one (once, so that nothing goes round in
+    // circles).
     private void Decide(ReadOnlySpan<byte> early)
     {
         if (_over)
             return;
         _transport.Loop.Disarm(_patience);
-        if (_listener.HandsOver && !_handed && _facts.LocalRestored && _set.ForDestination(_facts.Local) is { } other && !ReferenceEquals(other, _listener))
+        if (_listener.HandsOver && !_handed && _facts.LocalRestored && _set.ForDestination(_facts.Local) is { } other
+            && !ReferenceEquals(other, _listener))
         {
             _handed = true;
             _listener = other;
@@ -246,7 +249,7 @@ internal sealed class Accepting : TransportHandler
         {
             _shaking = true;
             if (_chain.HandshakeMicros > 0)
-                _transport.Loop.Arm(_patience, _set.Overload.Micros(Exchanges.OverloadTimer.Handshake, _chain.HandshakeMicros));
+                _transport.Loop.Arm(_patience, _set.Overload.Micros(Exchanges.Heads.OverloadTimer.Handshake, _chain.HandshakeMicros));
             security.Accept(_transport, early, new Handshake(this, security));
             return;
         }
@@ -309,7 +312,8 @@ internal sealed class Accepting : TransportHandler
         if (_shaking)
         {
             _counters.HandshakeTimeouts++;
-            Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.ConnectTimeout), Tls.TlsFailures.HandshakeTimeout, abort: false);
+            Refuse(new Failure(Station.Secure, Side.Downstream, FailureKind.ConnectTimeout), Tls.TlsFailures.HandshakeTimeout,
+                abort: false);
             return;
         }
         _counters.InspectTimeouts++;

@@ -4,8 +4,9 @@ using Lateen.Proxy.Net;
 namespace Lateen.Proxy.Listeners;
 
 /// <summary>
-/// Finds the chain of a connection. Criteria are tried in Envoy's order, each level taking its most specific entry that fits, without return to a less specific one: destination port, destination
-/// address, server name, transport protocol, application protocols, direct source, source type, source address, source port.
+/// Finds the chain of a connection. Criteria are tried in Envoy's order, each level taking its most specific entry that fits, without
+/// return to a less specific one: destination port, destination address, server name, transport protocol, application protocols, direct
+/// source, source type, source address, source port.
 /// </summary>
 public sealed class ChainTable
 {
@@ -146,7 +147,8 @@ public sealed class ChainTable
         }
     }
 
-    private static IEnumerable<Prefix?> OrNone(IReadOnlyList<Prefix> prefixes) => prefixes.Count == 0 ? [null] : prefixes.Select(p => (Prefix?)p);
+    private static IEnumerable<Prefix?> OrNone(IReadOnlyList<Prefix> prefixes) =>
+        prefixes.Count == 0 ? [null] : prefixes.Select(p => (Prefix?)p);
 
     private static IReadOnlyList<string> OrEmpty(IReadOnlyList<string> names) => names.Count == 0 ? [""] : names;
 

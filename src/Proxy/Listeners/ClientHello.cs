@@ -15,7 +15,8 @@ public enum Inspection : byte
     NotIt,
 }
 
-/// <summary>Reads server name and application protocols of a TLS ClientHello (RFC 8446 4.1.2, RFC 6066 3, RFC 7301), over as many records as it takes; never more than 64 KiB.</summary>
+/// <summary>Reads server name and application protocols of a TLS ClientHello (RFC 8446 4.1.2, RFC 6066 3, RFC 7301), over as many records
+/// as it takes; never more than 64 KiB.</summary>
 public static class ClientHello
 {
     private const int BytesMax = 64 * 1024;
@@ -70,7 +71,8 @@ public static class ClientHello
         return length;
     }
 
-    private static bool IsWhole(ReadOnlySpan<byte> hello) => hello.Length >= 4 && (hello[0] != 1 || hello.Length >= 4 + ((hello[1] << 16) | (hello[2] << 8) | hello[3]));
+    private static bool IsWhole(ReadOnlySpan<byte> hello) =>
+        hello.Length >= 4 && (hello[0] != 1 || hello.Length >= 4 + ((hello[1] << 16) | (hello[2] << 8) | hello[3]));
 
     private static bool Read(ReadOnlySpan<byte> hello, out string serverName, out IReadOnlyList<string> protocols)
     {

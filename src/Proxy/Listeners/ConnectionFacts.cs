@@ -1,7 +1,8 @@
-// Listeners (stations 1 to 4): from an accepted socket to the filter chain that serves it. A Listener is published configuration; each worker has its own sockets for it. The
-// chain is decided as a value by a pure function over ConnectionFacts, which the inspectors have gathered from the first bytes; simulation and `lateen explain` call the same function
-// without sockets. State of an accepted connection that is still being looked at lives in Accepting; once the chain is found, its handler owns the connection. Nothing here
-// reads HTTP beyond the first line, and no chain is left for a less specific one once it was chosen (as Envoy: no backtracking).
+// Listeners (stations 1 to 4): from an accepted socket to the filter chain that serves it. A Listener is published configuration; each
+// worker has its own sockets for it. The chain is decided as a value by a pure function over ConnectionFacts, which the inspectors have
+// gathered from the first bytes; simulation and `lateen explain` call the same function without sockets. State of an accepted connection
+// that is still being looked at lives in Accepting; once the chain is found, its handler owns the connection. Nothing here reads HTTP
+// beyond the first line, and no chain is left for a less specific one once it was chosen (as Envoy: no backtracking).
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Listeners;

@@ -34,7 +34,8 @@ public sealed class ConnectionInput(ChainInput input) : MatchInput<ConnectionFac
             case ChainInput.SourcePort:
                 return Port(facts.Remote, text);
             case ChainInput.SourceType:
-                return Word(facts.Remote.IsLoopback || (facts.Remote.IsIp && facts.Remote.WithPort(0) == facts.Local.WithPort(0)) ? "local" : "", text);
+                return Word(facts.Remote.IsLoopback || (facts.Remote.IsIp && facts.Remote.WithPort(0) == facts.Local.WithPort(0))
+                    ? "local" : "", text);
             case ChainInput.ServerName:
                 return Word(facts.ServerName, text);
             case ChainInput.TransportProtocol:

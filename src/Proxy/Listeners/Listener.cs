@@ -17,8 +17,10 @@ public enum InspectorKind : byte
 /// <param name="DisabledPorts">Destination ports for which it is left out, as [from, until).</param>
 /// <param name="Values">PROXY protocol: values that become metadata, by their type: (type, namespace, key).</param>
 /// <param name="PassedTypes">PROXY protocol: types of values that are kept for upstreams; null keeps none, an empty list all.</param>
-/// <param name="Allow">The versions of the PROXY protocol that are taken, as bits (1: version 1, 2: version 2), and whether connections without it are (4).</param>
-public sealed record Inspector(InspectorKind Kind, IReadOnlyList<(int From, int Until)> DisabledPorts, int Allow = 3, IReadOnlyList<(int Type, string Namespace, string Key)>? Values = null, IReadOnlyList<int>? PassedTypes = null)
+/// <param name="Allow">The versions of the PROXY protocol that are taken, as bits (1: version 1, 2: version 2), and whether connections
+/// without it are (4).</param>
+public sealed record Inspector(InspectorKind Kind, IReadOnlyList<(int From, int Until)> DisabledPorts, int Allow = 3,
+    IReadOnlyList<(int Type, string Namespace, string Key)>? Values = null, IReadOnlyList<int>? PassedTypes = null)
 {
     /// <summary>True where it is left out for a connection.</summary>
     public bool IsDisabled(int destinationPort)
@@ -42,7 +44,8 @@ public sealed record DoorOptions(bool BothFamilies, int Mode, IReadOnlyList<Sock
     public static DoorOptions None { get; } = new(false, 0, []);
 
     /// <inheritdoc/>
-    public bool Equals(DoorOptions? other) => other is not null && BothFamilies == other.BothFamilies && Mode == other.Mode && Options.SequenceEqual(other.Options);
+    public bool Equals(DoorOptions? other) =>
+        other is not null && BothFamilies == other.BothFamilies && Mode == other.Mode && Options.SequenceEqual(other.Options);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(BothFamilies, Mode, Options.Count);
@@ -100,7 +103,8 @@ public sealed class Listener
     public IEnumerable<Address> Addresses => AdditionalAddresses.Prepend(Address);
 
     /// <summary>Whether it serves on the very sockets of another form of it.</summary>
-    public bool SharesSocketsWith(Listener other) => Binds == other.Binds && Addresses.SequenceEqual(other.Addresses) && Addresses.All(a => Door(a).Equals(other.Door(a)));
+    public bool SharesSocketsWith(Listener other) =>
+        Binds == other.Binds && Addresses.SequenceEqual(other.Addresses) && Addresses.All(a => Door(a).Equals(other.Door(a)));
 
     private DoorOptions Door(in Address address) => Doors.GetValueOrDefault(address) ?? DoorOptions.None;
 
@@ -139,7 +143,8 @@ public sealed class Listener
 /// <summary>Writes down connections at their end: those that no chain served, and those that one did.</summary>
 public abstract class ConnectionRecorder
 {
-    /// <summary>A connection ended at station 1 to 4. A failed handshake's reason is in the facts' <see cref="ConnectionFacts.TransportFailure"/>.</summary>
+    /// <summary>A connection ended at station 1 to 4. A failed handshake's reason is in the facts'
+    /// <see cref="ConnectionFacts.TransportFailure"/>.</summary>
     public abstract void OnRefused(Worker worker, Listener listener, ConnectionFacts facts, Failure failure, string details);
 
     /// <summary>A connection that a chain served is over.</summary>
@@ -172,7 +177,9 @@ public sealed class ListenerCounters(int workers)
         {
             ("downstream_cx_total", StatKind.Counter, () => counters.Sum(static r => r.Served)),
             ("downstream_cx_destroy", StatKind.Counter, () => counters.Sum(static r => r.ServedEnded)),
-            ("downstream_cx_active", StatKind.Gauge, () => counters.Sum(static r => r.Served) is var served && served == 0 ? null : served - counters.Sum(static r => r.ServedEnded)),
+            ("downstream_cx_active", StatKind.Gauge,
+                () => counters.Sum(static r => r.Served) is var served && served == 0
+                    ? null : served - counters.Sum(static r => r.ServedEnded)),
             ("downstream_cx_overflow", StatKind.Counter, () => counters.Sum(static r => r.Overflow)),
             ("downstream_cx_overload_reject", StatKind.Counter, () => counters.Sum(static r => r.OverloadRefused)),
             ("downstream_global_cx_overflow", StatKind.Counter, () => counters.Sum(static r => r.GlobalOverflow)),
@@ -180,7 +187,8 @@ public sealed class ListenerCounters(int workers)
             ("downstream_listener_filter_error", StatKind.Counter, () => 0),
             ("downstream_listener_filter_remote_close", StatKind.Counter, () => counters.Sum(static r => r.LeftEarly)),
             ("downstream_pre_cx_timeout", StatKind.Counter, () => counters.Sum(static r => r.InspectTimeouts)),
-            ("downstream_pre_cx_active", StatKind.Gauge, () => counters.Sum(static r => r.Inspected) == 0 ? null : counters.Sum(static r => r.InspectedNow)),
+            ("downstream_pre_cx_active", StatKind.Gauge,
+                () => counters.Sum(static r => r.Inspected) == 0 ? null : counters.Sum(static r => r.InspectedNow)),
             ("no_filter_chain_match", StatKind.Counter, () => counters.Sum(static r => r.NoChain)),
             ("network_filter_config_missing", StatKind.Counter, () => 0),
             ("extension_config_missing", StatKind.Counter, () => 0),

@@ -78,7 +78,8 @@ public sealed class ListenerChain
 /// <summary>TLS of accepted connections as a chain refers to it. Tls implements it; plain text is null.</summary>
 public abstract class DownstreamSecurity
 {
-    /// <summary>Shakes hands on an accepted transport whose first bytes (already read) are <paramref name="early"/>; the handler hears OnConnected when done, OnClosed where it failed.</summary>
+    /// <summary>Shakes hands on an accepted transport whose first bytes (already read) are <paramref name="early"/>; the handler hears
+    /// OnConnected when done, OnClosed where it failed.</summary>
     public abstract Transport Accept(Transport transport, ReadOnlySpan<byte> early, TransportHandler handler);
 
     /// <summary>The protocol agreed on by ALPN; empty for none.</summary>
@@ -97,20 +98,23 @@ public abstract class DownstreamSecurity
 /// <summary>Serves the connections of one chain: HTTP, TCP, or a network filter that answers.</summary>
 public abstract class ChainHandler
 {
-    /// <summary>Takes over an accepted connection (its TLS done). Bytes that were read while it was looked at are given once, at once.</summary>
+    /// <summary>Takes over an accepted connection (its TLS done). Bytes that were read while it was looked at are given once, at
+    /// once.</summary>
     public abstract void Serve(AcceptedConnection connection, ReadOnlySpan<byte> early);
 
     /// <summary>What follows network filters that serve no connection themselves; else this.</summary>
     public virtual ChainHandler Last => this;
 
-    /// <summary>The listener's configuration has changed: requests that connections of this chain bring from now on are served as the new one says, where the filters in front are the same.</summary>
-    /// <remarks>Envoy answers such requests by the old configuration for as long as connections drain: a policy that was just applied would not hold for clients that stay connected. Who takes
-    /// Envoy's place gets Envoy's manner, sidecars ask for this one.</remarks>
+    /// <summary>The listener's configuration has changed: requests that connections of this chain bring from now on are served as the new
+    /// one says, where the filters in front are the same.</summary>
+    /// <remarks>Envoy answers such requests by the old configuration for as long as connections drain: a policy that was just applied would
+    /// not hold for clients that stay connected. Who takes Envoy's place gets Envoy's manner, sidecars ask for this one.</remarks>
     public virtual void HandOver(Worker worker, ListenerChain gone, Listener successor)
     {
     }
 
-    /// <summary>The chain stayed as it is under a listener that has changed: connections of its former handler are this one's from now on, so that the next change finds them.</summary>
+    /// <summary>The chain stayed as it is under a listener that has changed: connections of its former handler are this one's from now on,
+    /// so that the next change finds them.</summary>
     public virtual void Continue(Worker worker, ChainHandler former)
     {
     }
@@ -123,7 +127,8 @@ public abstract class ChainHandler
 
 /// <summary>How connections of what is drained end.</summary>
 /// <param name="Micros">When all are asked to be over, from now.</param>
-/// <param name="Gradual">Until then more and more of them are told to go, so that clients do not come back all at once; else all are told with their next answer.</param>
+/// <param name="Gradual">Until then more and more of them are told to go, so that clients do not come back all at once; else all are told
+/// with their next answer.</param>
 public readonly record struct DrainPace(long Micros, bool Gradual)
 {
     /// <summary>Envoy's own: ten minutes, gradually.</summary>

@@ -1,9 +1,11 @@
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Listeners;
 
-/// <summary>The listeners of one worker: its sockets, and which listener serves an address. Changes come as letters; a connection keeps the listener it was accepted under.</summary>
+/// <summary>The listeners of one worker: its sockets, and which listener serves an address. Changes come as letters; a connection keeps the
+/// listener it was accepted under.</summary>
 public sealed class ListenerSet(Worker worker)
 {
     private readonly Dictionary<string, Entry> _byName = new(StringComparer.Ordinal);
@@ -29,7 +31,8 @@ public sealed class ListenerSet(Worker worker)
     /// <summary>How connections end whose listener or chain is gone.</summary>
     public DrainPace Pace { get; set; } = DrainPace.Default;
 
-    /// <summary>Open connections of a chain that was changed are served by the new one from their next request on, see <see cref="ChainHandler.HandOver"/>.</summary>
+    /// <summary>Open connections of a chain that was changed are served by the new one from their next request on, see
+    /// <see cref="ChainHandler.HandOver"/>.</summary>
     public bool HandsOver { get; set; }
 
     /// <summary>What the overload manager wants.</summary>
@@ -46,7 +49,9 @@ public sealed class ListenerSet(Worker worker)
             return true;
         }
         long most = Overload.ConnectionsMax;
-        if (most <= 0 || listener.IgnoresConnectionLimit || _byName.Values.Sum(static e => e.Listener.IgnoresConnectionLimit ? 0 : e.Listener.Counters.Sum(static r => r.Accepted - r.Ended - r.Overflow)) < most)
+        if (most <= 0 || listener.IgnoresConnectionLimit
+            || _byName.Values.Sum(static e => e.Listener.IgnoresConnectionLimit
+                ? 0 : e.Listener.Counters.Sum(static r => r.Accepted - r.Ended - r.Overflow)) < most)
             return false;
         counters.GlobalOverflow++;
         return true;
@@ -55,7 +60,8 @@ public sealed class ListenerSet(Worker worker)
     /// <summary>The listeners that serve now.</summary>
     public IEnumerable<Listener> All => _byName.Values.Select(e => e.Listener);
 
-    /// <summary>Takes up a listener: binds it, or (where it is there with the same addresses) puts it in the old one's place without touching sockets or connections.</summary>
+    /// <summary>Takes up a listener: binds it, or (where it is there with the same addresses) puts it in the old one's place without
+    /// touching sockets or connections.</summary>
     /// <param name="listener">The listener.</param>
     /// <param name="bound">Its addresses, as far as they were bound before.</param>
     /// <exception cref="ListenException">An address can't be bound; nothing has changed then.</exception>
@@ -105,7 +111,8 @@ public sealed class ListenerSet(Worker worker)
         }
     }
 
-    private static IEnumerable<ListenerChain> ChainsOf(Listener listener) => listener.Chains.Chains.Append(listener.Chains.Otherwise).OfType<ListenerChain>();
+    private static IEnumerable<ListenerChain> ChainsOf(Listener listener) =>
+        listener.Chains.Chains.Append(listener.Chains.Otherwise).OfType<ListenerChain>();
 
     /// <summary>Takes a listener away: no new connections, and those it has end in order.</summary>
     public void Remove(string name)
@@ -156,13 +163,15 @@ public sealed class ListenerSet(Worker worker)
     {
         foreach (Address address in entry.Listener.Addresses)
         {
-            entry.Sockets.Add(worker.Loop.Listen(entry.Listener.Listening(address) with { Bound = bound?.GetValueOrDefault(address) }, new Door(this, entry)));
+            entry.Sockets.Add(worker.Loop.Listen(entry.Listener.Listening(address) with { Bound = bound?.GetValueOrDefault(address) },
+                new Door(this, entry)));
             if (_paused)
                 entry.Sockets[^1].Accepting = false;
         }
     }
 
-    /// <summary>The listener for the address that a client meant: of exactly that address, else of its port on any address; null for none (RFC-less: Envoy's use_original_dst).</summary>
+    /// <summary>The listener for the address that a client meant: of exactly that address, else of its port on any address; null for none
+    /// (RFC-less: Envoy's use_original_dst).</summary>
     public Listener? ForDestination(in Address address)
     {
         if (_byAddress.TryGetValue(address, out Entry? entry))
@@ -185,7 +194,8 @@ public sealed class ListenerSet(Worker worker)
                 transport.Close(abort: true);
                 return;
             }
-            if (listener.ConnectionsMax > 0 && listener.Counters.Sum(static r => r.Accepted - r.Ended - r.Overflow) >= listener.ConnectionsMax)
+            if (listener.ConnectionsMax > 0
+                && listener.Counters.Sum(static r => r.Accepted - r.Ended - r.Overflow) >= listener.ConnectionsMax)
             {
                 counters.Overflow++;
                 counters.Accepted++;

@@ -25,8 +25,8 @@ public sealed class ProxyHeader
     private static ReadOnlySpan<byte> Signature => "\r\n\r\n\0\r\nQUIT\n"u8;
 
     /// <summary>
-    /// Looks at the first bytes. Found gives the header and how many bytes it took; NotIt means that no header begins here; a header that begins but is broken gives Found
-    /// without a header: such a connection must end.
+    /// Looks at the first bytes. Found gives the header and how many bytes it took; NotIt means that no header begins here; a header that
+    /// begins but is broken gives Found without a header: such a connection must end.
     /// </summary>
     public static Inspection Inspect(ReadOnlySpan<byte> bytes, out ProxyHeader? header, out int taken)
     {
@@ -62,7 +62,8 @@ public sealed class ProxyHeader
             return Inspection.Found;
         }
         bool six = words[0] == "TCP6";
-        if (words.Length == 5 && (six || words[0] == "TCP4") && Read(words[1], words[3], six, out Address source) && Read(words[2], words[4], six, out Address destination))
+        if (words.Length == 5 && (six || words[0] == "TCP4") && Read(words[1], words[3], six, out Address source)
+            && Read(words[2], words[4], six, out Address destination))
             header = new ProxyHeader { Version = 1, Source = source, Destination = destination };
         return Inspection.Found;
     }
@@ -131,14 +132,16 @@ public sealed class ProxyHeader
         return bytes.IsEmpty;
     }
 
-    /// <summary>Writes a header for an upstream connection. Addresses of different kinds, or none, say nothing (LOCAL, UNKNOWN); the values are for version 2.</summary>
+    /// <summary>Writes a header for an upstream connection. Addresses of different kinds, or none, say nothing (LOCAL, UNKNOWN); the values
+    /// are for version 2.</summary>
     public static byte[] Write(int version, in Address source, in Address destination, IReadOnlyList<(byte Type, byte[] Value)> values)
     {
         bool known = source.IsIp && source.Kind == destination.Kind;
         if (version == 1)
         {
             string line = known
-                ? string.Create(CultureInfo.InvariantCulture, $"PROXY {(source.Kind == AddressKind.V4 ? "TCP4" : "TCP6")} {source.Host} {destination.Host} {source.Port} {destination.Port}\r\n")
+                ? string.Create(CultureInfo.InvariantCulture,
+                    $"PROXY {(source.Kind == AddressKind.V4 ? "TCP4" : "TCP6")} {source.Host} {destination.Host} {source.Port} {destination.Port}\r\n")
                 : "PROXY UNKNOWN\r\n";
             return Encoding.ASCII.GetBytes(line);
         }

@@ -1,6 +1,8 @@
-// Matching: trees of questions (xds.type.matcher.v3.Matcher) that end in an action: a filter chain's name, a custom response, an RBAC verdict. One form for all of them: a tree is generic
-// over the facts that it looks at and over what it leads to; inputs say how a fact reads as text. Built when configuration is published, immutable, pure, and silent on the warm path: texts
-// are written into a buffer of the thread. What a tree means is the business of who asks. Refused: a tree of each kind of its own (there were three), and actions as objects that run.
+// Matching: trees of questions (xds.type.matcher.v3.Matcher) that end in an action: a filter chain's name, a custom response, an RBAC
+// verdict. One form for all of them: a tree is generic over the facts that it looks at and over what it leads to; inputs say how a fact
+// reads as text. Built when configuration is published, immutable, pure, and silent on the warm path: texts are written into a buffer of
+// the thread. What a tree means is the business of who asks. Refused: a tree of each kind of its own (there were three), and actions as
+// objects that run.
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Net;
 
@@ -30,7 +32,8 @@ public abstract class MatchTree<TFacts, TAction>
 }
 
 /// <summary>The first of some conditions that holds and leads anywhere.</summary>
-public sealed class ListTree<TFacts, TAction>(IReadOnlyList<(MatchCondition<TFacts> Condition, MatchOutcome<TFacts, TAction> Outcome)> entries) : MatchTree<TFacts, TAction>
+public sealed class ListTree<TFacts, TAction>(
+    IReadOnlyList<(MatchCondition<TFacts> Condition, MatchOutcome<TFacts, TAction> Outcome)> entries) : MatchTree<TFacts, TAction>
     where TAction : class
 {
     private readonly (MatchCondition<TFacts> Condition, MatchOutcome<TFacts, TAction> Outcome)[] _entries = [.. entries];
@@ -60,7 +63,8 @@ public sealed class MapTree<TFacts, TAction> : MatchTree<TFacts, TAction>
     public MapTree(MatchInput<TFacts> input, IReadOnlyDictionary<string, MatchOutcome<TFacts, TAction>> outcomes, bool byPrefix)
     {
         _input = input;
-        _outcomes = new Dictionary<string, MatchOutcome<TFacts, TAction>>(outcomes, StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+        _outcomes = new Dictionary<string, MatchOutcome<TFacts, TAction>>(outcomes,
+            StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
         _lengths = [.. outcomes.Keys.Select(static k => k.Length).Distinct().OrderDescending()];
         _byPrefix = byPrefix;
     }
@@ -77,7 +81,8 @@ public sealed class MapTree<TFacts, TAction> : MatchTree<TFacts, TAction>
             return _outcomes.TryGetValue(value, out MatchOutcome<TFacts, TAction>? exact) ? exact.Find(facts) : null;
         foreach (int length in _lengths)
         {
-            if (length <= value.Length && _outcomes.TryGetValue(value[..length], out MatchOutcome<TFacts, TAction>? begun) && begun.Find(facts) is { } action)
+            if (length <= value.Length && _outcomes.TryGetValue(value[..length], out MatchOutcome<TFacts, TAction>? begun)
+                && begun.Find(facts) is { } action)
                 return action;
         }
         return null;
@@ -85,10 +90,12 @@ public sealed class MapTree<TFacts, TAction> : MatchTree<TFacts, TAction>
 }
 
 /// <summary>By the narrowest range of addresses that leads anywhere; an exclusive range ends the search.</summary>
-public sealed class RangeTree<TFacts, TAction>(MatchInput<TFacts> input, IEnumerable<(Prefix Range, MatchOutcome<TFacts, TAction> Outcome, bool IsExclusive)> outcomes) : MatchTree<TFacts, TAction>
+public sealed class RangeTree<TFacts, TAction>(MatchInput<TFacts> input,
+    IEnumerable<(Prefix Range, MatchOutcome<TFacts, TAction> Outcome, bool IsExclusive)> outcomes) : MatchTree<TFacts, TAction>
     where TAction : class
 {
-    private readonly (Prefix Range, MatchOutcome<TFacts, TAction> Outcome, bool IsExclusive)[] _outcomes = [.. outcomes.OrderByDescending(static o => o.Range.Length)];
+    private readonly (Prefix Range, MatchOutcome<TFacts, TAction> Outcome, bool IsExclusive)[] _outcomes =
+        [.. outcomes.OrderByDescending(static o => o.Range.Length)];
 
     /// <inheritdoc/>
     protected override TAction? Match(TFacts facts)
@@ -107,12 +114,15 @@ public sealed class RangeTree<TFacts, TAction>(MatchInput<TFacts> input, IEnumer
     }
 }
 
-/// <summary>By the most specific domain that leads anywhere: the name itself, then <c>*.</c> with fewer and fewer labels, then <c>*</c>.</summary>
-public sealed class DomainTree<TFacts, TAction>(MatchInput<TFacts> input, IReadOnlyDictionary<string, MatchOutcome<TFacts, TAction>> outcomes) : MatchTree<TFacts, TAction>
+/// <summary>By the most specific domain that leads anywhere: the name itself, then <c>*.</c> with fewer and fewer labels, then
+/// <c>*</c>.</summary>
+public sealed class DomainTree<TFacts, TAction>(MatchInput<TFacts> input,
+    IReadOnlyDictionary<string, MatchOutcome<TFacts, TAction>> outcomes) : MatchTree<TFacts, TAction>
     where TAction : class
 {
     private readonly Dictionary<string, MatchOutcome<TFacts, TAction>>.AlternateLookup<ReadOnlySpan<char>> _outcomes =
-        new Dictionary<string, MatchOutcome<TFacts, TAction>>(outcomes, StringComparer.OrdinalIgnoreCase).GetAlternateLookup<ReadOnlySpan<char>>();
+        new Dictionary<string, MatchOutcome<TFacts, TAction>>(outcomes,
+            StringComparer.OrdinalIgnoreCase).GetAlternateLookup<ReadOnlySpan<char>>();
 
     /// <inheritdoc/>
     protected override TAction? Match(TFacts facts)
@@ -140,5 +150,6 @@ public sealed class DomainTree<TFacts, TAction>(MatchInput<TFacts> input, IReadO
         return Lead("*", facts);
     }
 
-    private TAction? Lead(ReadOnlySpan<char> name, TFacts facts) => _outcomes.TryGetValue(name, out MatchOutcome<TFacts, TAction>? outcome) ? outcome.Find(facts) : null;
+    private TAction? Lead(ReadOnlySpan<char> name, TFacts facts) =>
+        _outcomes.TryGetValue(name, out MatchOutcome<TFacts, TAction>? outcome) ? outcome.Find(facts) : null;
 }

@@ -42,7 +42,12 @@ public sealed class HeaderInput(HeadKind kind, string name) : MatchInput<IStream
     /// <inheritdoc/>
     public override bool Read(IStreamFacts facts, ByteBuffer text)
     {
-        HeaderMap? head = kind switch { HeadKind.Request => facts.RequestHead, HeadKind.Response => facts.ResponseHead, _ => facts.ResponseTrailers };
+        HeaderMap? head = kind switch
+        {
+            HeadKind.Request => facts.RequestHead,
+            HeadKind.Response => facts.ResponseHead,
+            _ => facts.ResponseTrailers,
+        };
         if (head is null)
             return false;
         KnownHeader known = KnownHeaders.Find(_name);
@@ -57,7 +62,8 @@ public sealed class HeaderInput(HeadKind kind, string name) : MatchInput<IStream
         return found > 0;
     }
 
-    private int Next(HeaderMap head, KnownHeader known, int from) => known != KnownHeader.None ? head.IndexOf(known, from) : head.IndexOf(_name, from);
+    private int Next(HeaderMap head, KnownHeader known, int from) =>
+        known != KnownHeader.None ? head.IndexOf(known, from) : head.IndexOf(_name, from);
 }
 
 /// <summary>The first value of a query parameter, decoded.</summary>
@@ -68,7 +74,8 @@ public sealed class QueryInput(string name) : MatchInput<IStreamFacts>
     /// <inheritdoc/>
     public override bool Read(IStreamFacts facts, ByteBuffer text)
     {
-        if (facts.RequestHead is not { } head || !QueryMatch.TryFind(Text.QueryOf(head[KnownHeader.Path]), _name, out ReadOnlySpan<byte> value))
+        if (facts.RequestHead is not { } head
+            || !QueryMatch.TryFind(Text.QueryOf(head[KnownHeader.Path]), _name, out ReadOnlySpan<byte> value))
             return false;
         if (value.Contains((byte)'%'))
             text.Append(QueryText.Decode(value));

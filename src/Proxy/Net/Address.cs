@@ -1,8 +1,9 @@
-// Net: sockets, time and the loop, and nothing of HTTP. A Worker is one thread with one EventLoop; a Transport belongs to the loop that made it, for
-// life, and everything about it happens on that loop's turn: no locks, no Task. There are two grounds with the same face: epoll over real sockets, and
-// an in-memory network under a virtual clock, on which the whole mesh runs in one process under one seed. What the proxy knows of time is the `Now` of its
-// loop; what it knows of chance is the worker's seeded source. The only way in from another thread is EventLoop.Post. Refused: SocketAsyncEventArgs and
-// Pipelines (a task switch and allocations per read, and no virtual clock), io_uring (measured: nothing at 1-64 connections; it can follow behind Transport).
+// Net: sockets, time and the loop, and nothing of HTTP. A Worker is one thread with one EventLoop; a Transport belongs to the loop that
+// made it, for life, and everything about it happens on that loop's turn: no locks, no Task. There are two grounds with the same face:
+// epoll over real sockets, and an in-memory network under a virtual clock, on which the whole mesh runs in one process under one seed. What
+// the proxy knows of time is the `Now` of its loop; what it knows of chance is the worker's seeded source. The only way in from another
+// thread is EventLoop.Post. Refused: SocketAsyncEventArgs and Pipelines (a task switch and allocations per read, and no virtual clock),
+// io_uring (measured: nothing at 1-64 connections; it can follow behind Transport).
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
@@ -19,7 +20,8 @@ public enum AddressKind : byte
     Internal,
 }
 
-/// <summary>Where a socket listens or connects: IPv4 or IPv6 with a port, a unix path, or the name of an internal listener. A value: no allocation to copy or compare.</summary>
+/// <summary>Where a socket listens or connects: IPv4 or IPv6 with a port, a unix path, or the name of an internal listener. A value: no
+/// allocation to copy or compare.</summary>
 public readonly struct Address : IEquatable<Address>
 {
     // Two halves, not a UInt128: code whose types hold one is never compiled ahead, and nearly all of the proxy holds an address somewhere.
@@ -84,7 +86,8 @@ public readonly struct Address : IEquatable<Address>
     public static Address Unix(string path) => new(AddressKind.Unix, 0, 0, 0, path);
 
     /// <summary>An internal listener by its name; the id tells endpoints apart that share it.</summary>
-    public static Address Internal(string listener, string endpointId = "") => new(AddressKind.Internal, 0, 0, 0, $"{listener}/{endpointId}");
+    public static Address Internal(string listener, string endpointId = "") =>
+        new(AddressKind.Internal, 0, 0, 0, $"{listener}/{endpointId}");
 
     /// <summary>The same address with another port.</summary>
     public Address WithPort(int port) => new(Kind, _high, _low, (ushort)port, _name);
@@ -104,7 +107,8 @@ public readonly struct Address : IEquatable<Address>
     {
         Span<byte> bytes = stackalloc byte[16];
         ip.TryWriteBytes(bytes, out int n);
-        return n == 4 ? V4(BinaryPrimitives.ReadUInt32BigEndian(bytes), port) : V6(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), port);
+        return n == 4 ? V4(BinaryPrimitives.ReadUInt32BigEndian(bytes), port)
+            : V6(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), port);
     }
 
     /// <summary>The IP address in the framework's form.</summary>
@@ -122,7 +126,8 @@ public readonly struct Address : IEquatable<Address>
         };
     }
 
-    /// <summary>The address, without a port, with all but the first <paramref name="length"/> bits set to zero; as it is where it has fewer.</summary>
+    /// <summary>The address, without a port, with all but the first <paramref name="length"/> bits set to zero; as it is where it has
+    /// fewer.</summary>
     public Address Masked(int length)
     {
         int zeros = Math.Max(0, (Kind == AddressKind.V4 ? 32 : 128) - length);
@@ -139,7 +144,8 @@ public readonly struct Address : IEquatable<Address>
     public string Host => IsIp ? ToIPAddress().ToString() : Name;
 
     /// <inheritdoc/>
-    public bool Equals(Address other) => Kind == other.Kind && Port == other.Port && _low == other._low && _high == other._high && _name == other._name;
+    public bool Equals(Address other) =>
+        Kind == other.Kind && Port == other.Port && _low == other._low && _high == other._high && _name == other._name;
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is Address a && Equals(a);

@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Net;
 
-/// <summary>A worker's seeded source of chance (xoshiro256**, public domain algorithm of Blackman and Vigna): the same seed gives the same mesh.</summary>
+/// <summary>A worker's seeded source of chance (xoshiro256**, public domain algorithm of Blackman and Vigna): the same seed gives the same
+/// mesh.</summary>
 public sealed class Chance
 {
     private ulong _a, _b, _c, _d;

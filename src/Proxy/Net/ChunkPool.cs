@@ -65,7 +65,8 @@ internal sealed class ChunkPool
     }
 }
 
-/// <summary>Bytes that wait, in order, in rented chunks. Empty it holds none. A mutable struct: keep it in a field, pass it by ref.</summary>
+/// <summary>Bytes that wait, in order, in rented chunks. Empty it holds none. A mutable struct: keep it in a field, pass it by
+/// ref.</summary>
 internal struct OutputQueue
 {
     private Chunk? _head;

@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Net;
 
-/// <summary>A point in time at which its owner wants to be called. Embedded in the object that waits, so that arming allocates nothing. Rearming moves it.</summary>
+/// <summary>A point in time at which its owner wants to be called. Embedded in the object that waits, so that arming allocates nothing.
+/// Rearming moves it.</summary>
 public abstract class Deadline
 {
     /// <summary>When it is due, in microseconds of <see cref="EventLoop.Now"/>; 0 when it is not armed.</summary>
@@ -23,8 +24,8 @@ public abstract class Deadline
 }
 
 /// <summary>
-/// Work from another thread for a loop's thread. Posted objects are the mailbox: the only way across. Posting (or deferring) one that still waits changes
-/// nothing: it is delivered once. It waits in one queue at a time, so one object is either posted or deferred, not both.
+/// Work from another thread for a loop's thread. Posted objects are the mailbox: the only way across. Posting (or deferring) one that still
+/// waits changes nothing: it is delivered once. It waits in one queue at a time, so one object is either posted or deferred, not both.
 /// </summary>
 public abstract class Letter
 {
@@ -136,7 +137,8 @@ public abstract class DatagramSocket
     public abstract void Close();
 }
 
-/// <summary>One thread's turn of events: sockets, deadlines, letters. Everything but <see cref="Post"/> is for the loop's own thread.</summary>
+/// <summary>One thread's turn of events: sockets, deadlines, letters. Everything but <see cref="Post"/> is for the loop's own
+/// thread.</summary>
 public abstract class EventLoop
 {
     /// <summary>The loop's spare buffers for output that waits.</summary>
@@ -159,16 +161,18 @@ public abstract class EventLoop
     public abstract ListeningSocket Listen(in ListenOptions options, Acceptor acceptor);
 
     /// <summary>
-    /// Takes an address before anybody listens on it, so that who asked for it hears at once whether it is to be had. Workers listen on it by <see cref="ListenOptions.Bound"/>. Null where
-    /// only listening tells.
+    /// Takes an address before anybody listens on it, so that who asked for it hears at once whether it is to be had. Workers listen on it
+    /// by <see cref="ListenOptions.Bound"/>. Null where only listening tells.
     /// </summary>
     /// <exception cref="ListenException">As <see cref="Listen"/>.</exception>
     public virtual BoundSocket? Bind(in ListenOptions options) => null;
 
-    /// <summary>Whether a process before this one handed its sockets of an address over: they are taken, nothing is bound. Any thread.</summary>
+    /// <summary>Whether a process before this one handed its sockets of an address over: they are taken, nothing is bound. Any
+    /// thread.</summary>
     public virtual bool Inherits(in Address address) => false;
 
-    /// <summary>Begins to connect; <paramref name="handler"/> hears of success or failure on a later turn, never inside this call.</summary>
+    /// <summary>Begins to connect; <paramref name="handler"/> hears of success or failure on a later turn, never inside this
+    /// call.</summary>
     public abstract Transport Connect(in ConnectOptions options, TransportHandler handler);
 
     /// <summary>Opens a datagram socket.</summary>
@@ -178,7 +182,8 @@ public abstract class EventLoop
     /// <summary>Arms (or moves) a deadline to <paramref name="micros"/> from now; at least the wheel's step later.</summary>
     public abstract void Arm(Deadline deadline, long micros);
 
-    /// <summary>Disarms it; harmless when it is not armed, or was never needed (null): owners make their rarer deadlines when they first arm them.</summary>
+    /// <summary>Disarms it; harmless when it is not armed, or was never needed (null): owners make their rarer deadlines when they first
+    /// arm them.</summary>
     public void Disarm(Deadline? deadline)
     {
         if (deadline is { IsArmed: true })
@@ -191,7 +196,8 @@ public abstract class EventLoop
     /// <summary>From any thread: <paramref name="letter"/> is delivered on this loop's thread.</summary>
     public abstract void Post(Letter letter);
 
-    /// <summary>Delivers <paramref name="letter"/> at the end of the current turn; for what must not run inside a handler that is on the stack.</summary>
+    /// <summary>Delivers <paramref name="letter"/> at the end of the current turn; for what must not run inside a handler that is on the
+    /// stack.</summary>
     public abstract void Defer(Letter letter);
 }
 

@@ -35,10 +35,12 @@ internal sealed class LetterQueue
     }
 
     /// <summary>Unlinks a letter of a taken chain so that it may be queued again, and returns the one behind it.</summary>
-    public static Letter Detach(Letter letter) => Interlocked.Exchange(ref letter.Following, null) ?? throw new InvariantException("a queued letter has no link");
+    public static Letter Detach(Letter letter) =>
+        Interlocked.Exchange(ref letter.Following, null) ?? throw new InvariantException("a queued letter has no link");
 }
 
-/// <summary>The only way between threads: any thread adds, the loop's thread takes. A stack by compare-and-swap, turned round when taken.</summary>
+/// <summary>The only way between threads: any thread adds, the loop's thread takes. A stack by compare-and-swap, turned round when
+/// taken.</summary>
 internal sealed class Mailbox
 {
     private Letter _top = Letter.End;

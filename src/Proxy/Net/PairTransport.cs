@@ -1,8 +1,8 @@
 namespace Lateen.Proxy.Net;
 
 /// <summary>
-/// One end of a connection between two parts of the same loop (internal listeners): what one end sends waits in its queue until the loop shows it to the other end,
-/// so neither runs inside the other's call. Pausing, watermarks and both ways to end are those of a socket.
+/// One end of a connection between two parts of the same loop (internal listeners): what one end sends waits in its queue until the loop
+/// shows it to the other end, so neither runs inside the other's call. Pausing, watermarks and both ways to end are those of a socket.
 /// </summary>
 internal sealed class PairTransport : Transport
 {

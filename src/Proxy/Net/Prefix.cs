@@ -33,7 +33,8 @@ public readonly record struct Prefix
         if (!Address.TryParse(slash < 0 ? text : text.AsSpan(0, slash), 0, out Address address))
             return false;
         int length = Width(address.Kind);
-        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > Width(address.Kind)))
+        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length)
+            || length > Width(address.Kind)))
             return false;
         prefix = new Prefix(address, length);
         return true;

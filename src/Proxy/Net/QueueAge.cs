@@ -1,9 +1,11 @@
 namespace Lateen.Proxy.Net;
 
 /// <summary>
-/// How long what is ready on a loop waits for its turn, and what gives way when that lasts. A loop that is offered more than it can serve falls behind without end: every answer comes too late for who
-/// asked, though it works all the time. While the age is above half of the limit, listeners take as many connections as a tenth of the time allows: the rest waits in the kernel, at no cost. While it
-/// has been above the limit for as long as the limit, a share of new requests is refused; it grows with the age, and is no more than a tenth of the time allows, for who refuses everybody serves nobody.
+/// How long what is ready on a loop waits for its turn, and what gives way when that lasts. A loop that is offered more than it can serve
+/// falls behind without end: every answer comes too late for who asked, though it works all the time. While the age is above half of the
+/// limit, listeners take as many connections as a tenth of the time allows: the rest waits in the kernel, at no cost. While it has been
+/// above the limit for as long as the limit, a share of new requests is refused; it grows with the age, and is no more than a tenth of the
+/// time allows, for who refuses everybody serves nobody.
 /// A single long turn (a pause of the machine) refuses nothing. Written by the loop's thread; its figures may be read by others.
 /// </summary>
 public sealed class QueueAge

@@ -21,7 +21,8 @@ public enum SocketPhase : byte
 public sealed record SocketOption(int Level, int Name, ReadOnlyMemory<byte> Value, SocketPhase Phase)
 {
     /// <inheritdoc/>
-    public bool Equals(SocketOption? other) => other is not null && Level == other.Level && Name == other.Name && Phase == other.Phase && Value.Span.SequenceEqual(other.Value.Span);
+    public bool Equals(SocketOption? other) => other is not null && Level == other.Level && Name == other.Name && Phase == other.Phase
+        && Value.Span.SequenceEqual(other.Value.Span);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Level, Name, Phase);

@@ -3,8 +3,9 @@ using System.Numerics;
 namespace Lateen.Proxy.Net;
 
 /// <summary>
-/// Deadlines in a hashed hierarchical timing wheel (Varghese and Lauck): 1 ms steps, 256 slots of one step, then four levels of 64 slots, each 64 times coarser
-/// (256 ms, 16 s, 17 min, 19 h; what is later than 50 days waits in the last level again). Arming and disarming link and unlink, and allocate nothing.
+/// Deadlines in a hashed hierarchical timing wheel (Varghese and Lauck): 1 ms steps, 256 slots of one step, then four levels of 64 slots,
+/// each 64 times coarser (256 ms, 16 s, 17 min, 19 h; what is later than 50 days waits in the last level again). Arming and disarming link
+/// and unlink, and allocate nothing.
 /// </summary>
 internal sealed class TimingWheel
 {
@@ -21,7 +22,8 @@ internal sealed class TimingWheel
 
     public TimingWheel(long now) => _tick = now / Step;
 
-    /// <summary>Arms or moves <paramref name="deadline"/> to the first step at or after <paramref name="dueAt"/>, but not to the current one.</summary>
+    /// <summary>Arms or moves <paramref name="deadline"/> to the first step at or after <paramref name="dueAt"/>, but not to the current
+    /// one.</summary>
     public void Arm(Deadline deadline, long dueAt)
     {
         Disarm(deadline);
@@ -38,7 +40,8 @@ internal sealed class TimingWheel
         deadline.DueAt = 0;
     }
 
-    /// <summary>The time of the next step with work, or <see cref="long.MaxValue"/>. It may be a mere move between levels, so nothing need be due then.</summary>
+    /// <summary>The time of the next step with work, or <see cref="long.MaxValue"/>. It may be a mere move between levels, so nothing need
+    /// be due then.</summary>
     public long NextAt => NextTick() is var tick && tick == long.MaxValue ? tick : tick * Step;
 
     /// <summary>Calls everything that is due up to <paramref name="now"/>, in order of time.</summary>

@@ -26,9 +26,10 @@ public enum CloseReason : byte
 }
 
 /// <summary>
-/// A connection's bytes, both ways. It belongs to one <see cref="EventLoop"/> and is used on that loop's turns only. Bytes that arrive are shown to the
-/// <see cref="Handler"/> in the worker's one receive buffer: what the handler wants to keep, it copies. Bytes to send are taken at once: what the kernel does not
-/// take is kept in pooled buffers, and <see cref="PendingBytes"/> tells how much; small writes of a turn are gathered and leave together when the turn ends.
+/// A connection's bytes, both ways. It belongs to one <see cref="EventLoop"/> and is used on that loop's turns only. Bytes that arrive are
+/// shown to the <see cref="Handler"/> in the worker's one receive buffer: what the handler wants to keep, it copies. Bytes to send are
+/// taken at once: what the kernel does not take is kept in pooled buffers, and <see cref="PendingBytes"/> tells how much; small writes of a
+/// turn are gathered and leave together when the turn ends.
 /// TLS is a transport around a transport.
 /// </summary>
 public abstract class Transport
@@ -45,16 +46,19 @@ public abstract class Transport
     /// <summary>The peer's end.</summary>
     public abstract Address Remote { get; }
 
-    /// <summary>The address that the application meant before a REDIRECT or TPROXY rule turned the connection to us; <see cref="AddressKind.None"/> where nothing was redirected.</summary>
+    /// <summary>The address that the application meant before a REDIRECT or TPROXY rule turned the connection to us;
+    /// <see cref="AddressKind.None"/> where nothing was redirected.</summary>
     public abstract Address OriginalDestination { get; }
 
     /// <summary>Bytes accepted by <see cref="Send"/> that have not left yet.</summary>
     public abstract int PendingBytes { get; }
 
-    /// <summary>Bytes of pending output above which <see cref="IsAboveWatermark"/> is set; writing may go on when half of it is left. Default 1 MiB.</summary>
+    /// <summary>Bytes of pending output above which <see cref="IsAboveWatermark"/> is set; writing may go on when half of it is left.
+    /// Default 1 MiB.</summary>
     public virtual int HighWatermark { get; set; } = 1 << 20;
 
-    /// <summary>True from when pending output exceeded <see cref="HighWatermark"/> until <see cref="TransportHandler.OnWritable"/>. Advice only: <see cref="Send"/> takes bytes all the same.</summary>
+    /// <summary>True from when pending output exceeded <see cref="HighWatermark"/> until <see cref="TransportHandler.OnWritable"/>. Advice
+    /// only: <see cref="Send"/> takes bytes all the same.</summary>
     public abstract bool IsAboveWatermark { get; }
 
     /// <summary>False stops reading (back-pressure); arriving bytes stay in the kernel.</summary>
@@ -69,10 +73,12 @@ public abstract class Transport
     /// <summary>Why a connect failed, in Envoy's words; empty where it did not, or where the ground has no words.</summary>
     public virtual string ConnectFailure => "";
 
-    /// <summary>Takes all of <paramref name="bytes"/>. Never fails: a broken peer shows in <see cref="TransportHandler.OnClosed"/>. Ignored after the close.</summary>
+    /// <summary>Takes all of <paramref name="bytes"/>. Never fails: a broken peer shows in <see cref="TransportHandler.OnClosed"/>. Ignored
+    /// after the close.</summary>
     public abstract void Send(ReadOnlySpan<byte> bytes);
 
-    /// <summary>Takes two pieces that follow each other, a frame's head and what is in it: as two calls of <see cref="Send(ReadOnlySpan{byte})"/>.</summary>
+    /// <summary>Takes two pieces that follow each other, a frame's head and what is in it: as two calls of
+    /// <see cref="Send(ReadOnlySpan{byte})"/>.</summary>
     public virtual void Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest)
     {
         Send(head);
@@ -86,7 +92,8 @@ public abstract class Transport
     /// <summary>Ends our direction (FIN, or close_notify and FIN) when all pending bytes have left; reading goes on.</summary>
     public abstract void EndSend();
 
-    /// <summary>Ends the connection: with <paramref name="abort"/> at once with RST, else after the pending bytes. <see cref="TransportHandler.OnClosed"/> follows on this or a later turn, once, never inside this call.</summary>
+    /// <summary>Ends the connection: with <paramref name="abort"/> at once with RST, else after the pending bytes.
+    /// <see cref="TransportHandler.OnClosed"/> follows on this or a later turn, once, never inside this call.</summary>
     public abstract void Close(bool abort = false);
 }
 

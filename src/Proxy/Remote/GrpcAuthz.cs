@@ -75,10 +75,12 @@ public sealed class GrpcAuthzService(GrpcAuthzOptions options) : AuthzService
         public override void Cancel() => _call.Cancel();
 
         public override void Ask(TcpSession session) =>
-            _call.Begin(session.Connection.Worker, _options.Method, new CheckRequest { Attributes = AuthzQuestions.OfConnection(session.Facts, _options) });
+            _call.Begin(session.Connection.Worker, _options.Method,
+                new CheckRequest { Attributes = AuthzQuestions.OfConnection(session.Facts, _options) });
 
         public override void Ask(Exchange exchange, in AuthzContext context, ReadOnlySpan<byte> body) =>
-            _call.Begin(exchange.Worker, _options.Method, new CheckRequest { Attributes = AuthzQuestions.OfRequest(exchange, _options, context, body) });
+            _call.Begin(exchange.Worker, _options.Method,
+                new CheckRequest { Attributes = AuthzQuestions.OfRequest(exchange, _options, context, body) });
     }
 
     private sealed class Reply(AuthzReceiver receiver) : UnaryReceiver
@@ -117,7 +119,8 @@ internal static class AuthzQuestions
             Request = new AttributeContext.Types.Request { Time = new Timestamp(), Http = http },
         };
         _ = new CheckRequest { Attributes = context }.ToByteArray();
-        _ = Answer(CheckResponse.Parser.ParseFrom(new CheckResponse { Status = new Google.Rpc.Status(), OkResponse = new OkHttpResponse() }.ToByteArray()));
+        _ = Answer(CheckResponse.Parser.ParseFrom(
+            new CheckResponse { Status = new Google.Rpc.Status(), OkResponse = new OkHttpResponse() }.ToByteArray()));
     }
 
     public static AttributeContext OfConnection(IStreamFacts facts, GrpcAuthzOptions options)
@@ -149,7 +152,8 @@ internal static class AuthzQuestions
         return context;
     }
 
-    private static AttributeContext.Types.HttpRequest Http(Exchange exchange, GrpcAuthzOptions options, in AuthzContext asked, ReadOnlySpan<byte> body)
+    private static AttributeContext.Types.HttpRequest Http(Exchange exchange, GrpcAuthzOptions options, in AuthzContext asked,
+        ReadOnlySpan<byte> body)
     {
         HeaderMap head = exchange.RequestHead;
         var http = new AttributeContext.Types.HttpRequest
@@ -180,7 +184,8 @@ internal static class AuthzQuestions
     }
 
     private static bool Sends(GrpcAuthzOptions options, ReadOnlySpan<byte> name) =>
-        !name.SequenceEqual("x-envoy-auth-partial-body"u8) && (options.Sent.IsEmpty || options.Sent.Includes(name)) && !options.Withheld.Includes(name);
+        !name.SequenceEqual("x-envoy-auth-partial-body"u8) && (options.Sent.IsEmpty || options.Sent.Includes(name))
+            && !options.Withheld.Includes(name);
 
     private static void Put(AttributeContext.Types.HttpRequest http, string name, ReadOnlySpan<byte> value)
     {
@@ -220,7 +225,8 @@ internal static class AuthzQuestions
     {
         var peer = new AttributeContext.Types.Peer { Address = Wire(facts.DownstreamLocal) };
         if (facts.DownstreamTls is { } tls)
-            peer.Principal = tls.LocalUris.Count > 0 ? tls.LocalUris[0] : tls.LocalDnsNames.Count > 0 ? tls.LocalDnsNames[0] : tls.LocalSubject;
+            peer.Principal = tls.LocalUris.Count > 0 ? tls.LocalUris[0] : tls.LocalDnsNames.Count > 0
+                ? tls.LocalDnsNames[0] : tls.LocalSubject;
         foreach ((string key, string value) in labels)
             peer.Labels[key] = value;
         return peer;
@@ -258,7 +264,8 @@ internal static class AuthzQuestions
                 Headers = [.. ok.Headers.Select(static h => Header(h, Legacy(h)))],
                 HeadersToRemove = [.. ok.HeadersToRemove.Select(static n => Encoding.Latin1.GetBytes(n.ToLowerInvariant()))],
                 ResponseHeaders = [.. ok.ResponseHeadersToAdd.Select(static h => Header(h, Action(h)))],
-                QueryToSet = [.. ok.QueryParametersToSet.Select(static q => (Encoding.UTF8.GetBytes(q.Key), Encoding.UTF8.GetBytes(q.Value)))],
+                QueryToSet = [.. ok.QueryParametersToSet.Select(
+                    static q => (Encoding.UTF8.GetBytes(q.Key), Encoding.UTF8.GetBytes(q.Value)))],
                 QueryToRemove = [.. ok.QueryParametersToRemove.Select(Encoding.UTF8.GetBytes)],
                 Metadata = metadata,
             };
@@ -274,11 +281,14 @@ internal static class AuthzQuestions
         };
     }
 
-    private static HeaderEdit Header(HeaderValueOption option, HeaderEditAction action) => new(action, Encoding.Latin1.GetBytes((option.Header?.Key ?? "").ToLowerInvariant()),
-        option.Header is not { } header ? [] : header.RawValue.Length > 0 ? header.RawValue.ToByteArray() : Encoding.UTF8.GetBytes(header.Value));
+    private static HeaderEdit Header(HeaderValueOption option, HeaderEditAction action) =>
+        new(action, Encoding.Latin1.GetBytes((option.Header?.Key ?? "").ToLowerInvariant()),
+            option.Header is not { } header ? [] : header.RawValue.Length > 0
+                ? header.RawValue.ToByteArray() : Encoding.UTF8.GetBytes(header.Value));
 
 #pragma warning disable CS0612 // append is deprecated, and the one that counts for requests (observed)
-    private static HeaderEditAction Legacy(HeaderValueOption option) => option.Append ?? false ? HeaderEditAction.AppendIfPresent : HeaderEditAction.Set;
+    private static HeaderEditAction Legacy(HeaderValueOption option) =>
+        option.Append ?? false ? HeaderEditAction.AppendIfPresent : HeaderEditAction.Set;
 
     private static HeaderEditAction Action(HeaderValueOption option)
     {
@@ -299,6 +309,7 @@ internal static class AuthzQuestions
         if (values is null || values.Fields.Count == 0)
             return null;
         using JsonDocument document = JsonDocument.Parse(JsonFormatter.Default.Format(values));
-        return StructJson.Sorted(document.RootElement).EnumerateObject().ToDictionary(static p => p.Name, static p => p.Value, StringComparer.Ordinal);
+        return StructJson.Sorted(document.RootElement).EnumerateObject()
+            .ToDictionary(static p => p.Name, static p => p.Value, StringComparer.Ordinal);
     }
 }

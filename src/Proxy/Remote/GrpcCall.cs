@@ -1,5 +1,6 @@
-// Remote: calls that the proxy itself makes to servers beside its traffic: management servers now, and whoever filters ask. Calls run on the loop that makes them over
-// our own HTTP/2, so that they work on the in-memory network, too. Protobuf is known here, since these calls carry it. Nothing here keeps configuration or decides a request.
+// Remote: calls that the proxy itself makes to servers beside its traffic: management servers now, and whoever filters ask. Calls run on
+// the loop that makes them over our own HTTP/2, so that they work on the in-memory network, too. Protobuf is known here, since these calls
+// carry it. Nothing here keeps configuration or decides a request.
 using Google.Protobuf;
 using Lateen.Api.Grpc;
 using Lateen.Proxy.Http;
@@ -33,7 +34,8 @@ public sealed class GrpcCall : ResponseReceiver
     /// <param name="path">/package.Service/Method.</param>
     /// <param name="metadata">Further headers, names in lower case.</param>
     /// <param name="receiver">Who hears.</param>
-    public GrpcCall(UpstreamConnection connection, string authority, string path, IEnumerable<KeyValuePair<string, string>> metadata, GrpcReceiver receiver)
+    public GrpcCall(UpstreamConnection connection, string authority, string path, IEnumerable<KeyValuePair<string, string>> metadata,
+        GrpcReceiver receiver)
     {
         _receiver = receiver;
         _stream = connection.Begin(this);
@@ -141,7 +143,8 @@ public sealed class GrpcCall : ResponseReceiver
         _over = true;
         if (!Formats.GrpcStatus.Read(trailers, out int code))
             code = 2;
-        string text = trailers.TryGet(KnownHeader.GrpcMessage, out ReadOnlySpan<byte> m) ? GrpcMessageText.Decode(System.Text.Encoding.UTF8.GetString(m)) : "";
+        string text = trailers.TryGet(KnownHeader.GrpcMessage, out ReadOnlySpan<byte> m)
+            ? GrpcMessageText.Decode(System.Text.Encoding.UTF8.GetString(m)) : "";
         _receiver.OnEnd(code, text);
     }
 }

@@ -5,7 +5,8 @@ using Lateen.Proxy.Upstream.Calls;
 
 namespace Lateen.Proxy.Remote;
 
-/// <summary>A gRPC method of a cluster: the one place where the heads of our own calls are made. Encoded once, when configuration is published.</summary>
+/// <summary>A gRPC method of a cluster: the one place where the heads of our own calls are made. Encoded once, when configuration is
+/// published.</summary>
 /// <param name="Side">Where and how long.</param>
 /// <param name="Authority">The :authority.</param>
 /// <param name="Path">/package.Service/Method.</param>
@@ -23,7 +24,8 @@ public sealed record GrpcMethod(SideTarget Side, string Authority, string Path, 
 
     // Copies of a record keep its fields, so that what is encoded here may not be changed by one.
     private readonly byte[] _authority = Encoding.UTF8.GetBytes(Authority), _path = Encoding.UTF8.GetBytes(Path);
-    private readonly (byte[] Name, byte[] Value)[] _metadata = [.. Metadata.Select(static m => (Encoding.Latin1.GetBytes(m.Key), Encoding.UTF8.GetBytes(m.Value)))];
+    private readonly (byte[] Name, byte[] Value)[] _metadata =
+        [.. Metadata.Select(static m => (Encoding.Latin1.GetBytes(m.Key), Encoding.UTF8.GetBytes(m.Value)))];
 
     /// <summary>The same with other headers.</summary>
     public GrpcMethod WithMetadata(IReadOnlyList<KeyValuePair<string, string>> metadata) => new(Side, Authority, Path, metadata);

@@ -68,7 +68,8 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
     private readonly System.Runtime.CompilerServices.ConditionalWeakTable<ProcessorOverrides, GrpcProcessorService> _ofRoutes = [];
 
     /// <inheritdoc/>
-    public override ProcessorService With(ProcessorOverrides overrides) => _ofRoutes.TryGetValue(overrides, out GrpcProcessorService? known) ? known : _ofRoutes.GetValue(overrides, Merged);
+    public override ProcessorService With(ProcessorOverrides overrides) =>
+        _ofRoutes.TryGetValue(overrides, out GrpcProcessorService? known) ? known : _ofRoutes.GetValue(overrides, Merged);
 
     private GrpcProcessorService Merged(ProcessorOverrides overrides)
     {
@@ -76,7 +77,8 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
         GrpcMethod method = o.Method ?? options.Method;
         return new GrpcProcessorService(options with
         {
-            Method = o.Metadata.Count == 0 ? method : method.WithMetadata([.. method.Metadata.Where(m => !o.Metadata.Any(n => n.Key == m.Key)), .. o.Metadata]),
+            Method = o.Metadata.Count == 0
+                ? method : method.WithMetadata([.. method.Metadata.Where(m => !o.Metadata.Any(n => n.Key == m.Key)), .. o.Metadata]),
             RequestAttributes = o.RequestAttributes ?? options.RequestAttributes,
             ResponseAttributes = o.ResponseAttributes ?? options.ResponseAttributes,
             Namespaces = o.Namespaces ?? options.Namespaces,
@@ -92,7 +94,12 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
         private readonly GrpcSideStream _stream;
         private ProtocolConfiguration? _first;
 
-        public override void Begin(ProcessingMode mode) => _first = new ProtocolConfiguration { RequestBodyMode = WireOf(mode.Request.Body), ResponseBodyMode = WireOf(mode.Response.Body) };
+        public override void Begin(ProcessingMode mode) =>
+            _first = new ProtocolConfiguration
+            {
+                RequestBodyMode = WireOf(mode.Request.Body),
+                ResponseBodyMode = WireOf(mode.Response.Body),
+            };
 
         public Dialogue(GrpcProcessorOptions options, ProcessorReceiver receiver)
         {
@@ -103,7 +110,8 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
         public override void SendHead(Exchange exchange, bool request, HeaderMap head, bool end)
         {
             var headers = new HttpHeaders { Headers = Wire(head), EndOfStream = end };
-            ProcessingRequest message = request ? new ProcessingRequest { RequestHeaders = headers } : new ProcessingRequest { ResponseHeaders = headers };
+            ProcessingRequest message = request
+                ? new ProcessingRequest { RequestHeaders = headers } : new ProcessingRequest { ResponseHeaders = headers };
             if (Attributes(exchange, request ? _options.RequestAttributes : _options.ResponseAttributes) is { } attributes)
                 message.Attributes[AttributeNamespace] = attributes;
             Send(exchange, message);
@@ -130,7 +138,8 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
             foreach (string name in _options.Namespaces)
             {
                 if (exchange.DynamicMetadata is { } metadata && metadata[name] is { ValueKind: JsonValueKind.Object } values)
-                    (message.MetadataContext ??= new Envoy.Config.Core.V3.Metadata()).FilterMetadata[name] = JsonParser.Default.Parse<Struct>(values.GetRawText());
+                    (message.MetadataContext ??= new Envoy.Config.Core.V3.Metadata()).FilterMetadata[name] =
+                        JsonParser.Default.Parse<Struct>(values.GetRawText());
             }
             if (!_stream.IsOpen)
                 _stream.Open(exchange.Worker, _options.Method);
@@ -142,7 +151,8 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
             var wire = new Envoy.Config.Core.V3.HeaderMap();
             for (int i = 0; i < head.End; i++)
             {
-                if (head.At(i, out _, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value) && (_options.Sent.IsEmpty || _options.Sent.Includes(name)) && !_options.Withheld.Includes(name))
+                if (head.At(i, out _, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+                    && (_options.Sent.IsEmpty || _options.Sent.Includes(name)) && !_options.Withheld.Includes(name))
                     wire.Headers.Add(new HeaderValue { Key = Encoding.Latin1.GetString(name), RawValue = ByteString.CopyFrom(value) });
             }
             return wire;
@@ -197,30 +207,37 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
         Dictionary<string, JsonElement> metadata = Values(response.DynamicMetadata);
         return response.ResponseCase switch
         {
-            ProcessingResponse.ResponseOneofCase.RequestHeaders => Common(ProcessingStep.RequestHead, response.RequestHeaders.Response, mode, metadata),
-            ProcessingResponse.ResponseOneofCase.ResponseHeaders => Common(ProcessingStep.ResponseHead, response.ResponseHeaders.Response, mode, metadata),
-            ProcessingResponse.ResponseOneofCase.RequestBody => Common(ProcessingStep.RequestBody, response.RequestBody.Response, null, metadata),
-            ProcessingResponse.ResponseOneofCase.ResponseBody => Common(ProcessingStep.ResponseBody, response.ResponseBody.Response, null, metadata),
-            ProcessingResponse.ResponseOneofCase.RequestTrailers => Trailers(ProcessingStep.RequestTrailers, response.RequestTrailers.HeaderMutation, metadata),
-            ProcessingResponse.ResponseOneofCase.ResponseTrailers => Trailers(ProcessingStep.ResponseTrailers, response.ResponseTrailers.HeaderMutation, metadata),
+            ProcessingResponse.ResponseOneofCase.RequestHeaders =>
+                Common(ProcessingStep.RequestHead, response.RequestHeaders.Response, mode, metadata),
+            ProcessingResponse.ResponseOneofCase.ResponseHeaders =>
+                Common(ProcessingStep.ResponseHead, response.ResponseHeaders.Response, mode, metadata),
+            ProcessingResponse.ResponseOneofCase.RequestBody =>
+                Common(ProcessingStep.RequestBody, response.RequestBody.Response, null, metadata),
+            ProcessingResponse.ResponseOneofCase.ResponseBody =>
+                Common(ProcessingStep.ResponseBody, response.ResponseBody.Response, null, metadata),
+            ProcessingResponse.ResponseOneofCase.RequestTrailers =>
+                Trailers(ProcessingStep.RequestTrailers, response.RequestTrailers.HeaderMutation, metadata),
+            ProcessingResponse.ResponseOneofCase.ResponseTrailers =>
+                Trailers(ProcessingStep.ResponseTrailers, response.ResponseTrailers.HeaderMutation, metadata),
             ProcessingResponse.ResponseOneofCase.ImmediateResponse => Immediate(response.ImmediateResponse, metadata),
             _ => null,
         };
     }
 
-    private static ProcessingAnswer Common(ProcessingStep step, CommonResponse? common, ProcessingMode? mode, Dictionary<string, JsonElement> metadata) => new()
-    {
-        Step = step,
-        Edits = Edits(common?.HeaderMutation),
-        Remove = Removed(common?.HeaderMutation),
-        Body = common?.BodyMutation is not { } body ? null : BodyOf(body),
-        IsStreamed = common?.BodyMutation?.StreamedResponse is not null,
-        EndsStream = common?.BodyMutation?.StreamedResponse?.EndOfStream ?? false,
-        ReplacesAll = common?.Status == CommonResponse.Types.ResponseStatus.ContinueAndReplace,
-        ClearRoute = common?.ClearRouteCache ?? false,
-        Mode = mode,
-        Metadata = metadata,
-    };
+    private static ProcessingAnswer Common(ProcessingStep step, CommonResponse? common, ProcessingMode? mode,
+        Dictionary<string, JsonElement> metadata) => new()
+        {
+            Step = step,
+            Edits = Edits(common?.HeaderMutation),
+            Remove = Removed(common?.HeaderMutation),
+            Body = common?.BodyMutation is not { } body ? null : BodyOf(body),
+            IsStreamed = common?.BodyMutation?.StreamedResponse is not null,
+            EndsStream = common?.BodyMutation?.StreamedResponse?.EndOfStream ?? false,
+            ReplacesAll = common?.Status == CommonResponse.Types.ResponseStatus.ContinueAndReplace,
+            ClearRoute = common?.ClearRouteCache ?? false,
+            Mode = mode,
+            Metadata = metadata,
+        };
 
     private static byte[]? BodyOf(BodyMutation body) => body.MutationCase switch
     {
@@ -247,23 +264,29 @@ public sealed class GrpcProcessorService(GrpcProcessorOptions options) : Process
 #pragma warning disable CS0612 // append is deprecated, and the one that counts here
     private static HeaderEdit[] Edits(HeaderMutation? mutation) => [.. (mutation?.SetHeaders ?? []).Select(static o => new HeaderEdit(
         o.Append ?? false ? HeaderEditAction.Add : HeaderEditAction.Set, Encoding.Latin1.GetBytes((o.Header?.Key ?? "").ToLowerInvariant()),
-        o.Header is not { } header ? [] : header.RawValue.Length > 0 ? header.RawValue.ToByteArray() : Encoding.UTF8.GetBytes(header.Value)))];
+        o.Header is not { } header ? [] : header.RawValue.Length > 0
+            ? header.RawValue.ToByteArray() : Encoding.UTF8.GetBytes(header.Value)))];
 #pragma warning restore CS0612
 
-    private static byte[][] Removed(HeaderMutation? mutation) => [.. (mutation?.RemoveHeaders ?? []).Select(static n => Encoding.Latin1.GetBytes(n.ToLowerInvariant()))];
+    private static byte[][] Removed(HeaderMutation? mutation) =>
+        [.. (mutation?.RemoveHeaders ?? []).Select(static n => Encoding.Latin1.GetBytes(n.ToLowerInvariant()))];
 
     private static Dictionary<string, JsonElement> Values(Struct? values)
     {
         if (values is null || values.Fields.Count == 0)
             return [];
         using JsonDocument document = JsonDocument.Parse(JsonFormatter.Default.Format(values));
-        return StructJson.Sorted(document.RootElement).EnumerateObject().ToDictionary(static p => p.Name, static p => p.Value, StringComparer.Ordinal);
+        return StructJson.Sorted(document.RootElement).EnumerateObject()
+            .ToDictionary(static p => p.Name, static p => p.Value, StringComparer.Ordinal);
     }
 
-    /// <summary>A mode of the wire; heads go along unless skipped, trailers only where asked. A body cut at the limit is served as a whole one.</summary>
+    /// <summary>A mode of the wire; heads go along unless skipped, trailers only where asked. A body cut at the limit is served as a whole
+    /// one.</summary>
     internal static ProcessingMode ModeOf(WireMode mode) => new(
-        new DirectionMode(mode.RequestHeaderMode != WireMode.Types.HeaderSendMode.Skip, BodyOf(mode.RequestBodyMode), mode.RequestTrailerMode == WireMode.Types.HeaderSendMode.Send),
-        new DirectionMode(mode.ResponseHeaderMode != WireMode.Types.HeaderSendMode.Skip, BodyOf(mode.ResponseBodyMode), mode.ResponseTrailerMode == WireMode.Types.HeaderSendMode.Send));
+        new DirectionMode(mode.RequestHeaderMode != WireMode.Types.HeaderSendMode.Skip, BodyOf(mode.RequestBodyMode),
+            mode.RequestTrailerMode == WireMode.Types.HeaderSendMode.Send),
+        new DirectionMode(mode.ResponseHeaderMode != WireMode.Types.HeaderSendMode.Skip, BodyOf(mode.ResponseBodyMode),
+            mode.ResponseTrailerMode == WireMode.Types.HeaderSendMode.Send));
 
     private static BodyMode BodyOf(WireMode.Types.BodySendMode mode) => mode switch
     {

@@ -62,14 +62,17 @@ public sealed class GrpcRateLimitService(GrpcMethod method) : RateLimitService
     {
         OverLimit = response.OverallCode == RateLimitResponse.Types.Code.OverLimit,
         Statuses = [.. response.Statuses.Select(Status)],
-        ResponseHeaders = [.. response.ResponseHeadersToAdd.Select(static h => (Encoding.Latin1.GetBytes(h.Key.ToLowerInvariant()), Encoding.UTF8.GetBytes(h.Value)))],
-        RequestHeaders = [.. response.RequestHeadersToAdd.Select(static h => (Encoding.Latin1.GetBytes(h.Key.ToLowerInvariant()), Encoding.UTF8.GetBytes(h.Value)))],
+        ResponseHeaders = [.. response.ResponseHeadersToAdd.Select(
+            static h => (Encoding.Latin1.GetBytes(h.Key.ToLowerInvariant()), Encoding.UTF8.GetBytes(h.Value)))],
+        RequestHeaders = [.. response.RequestHeadersToAdd.Select(
+            static h => (Encoding.Latin1.GetBytes(h.Key.ToLowerInvariant()), Encoding.UTF8.GetBytes(h.Value)))],
         Body = response.RawBody.ToByteArray(),
         Metadata = Values(response.DynamicMetadata),
     };
 
-    private static RateLimitStatus Status(RateLimitResponse.Types.DescriptorStatus status) => new(status.CurrentLimit?.RequestsPerUnit, status.CurrentLimit is null ? 0 : Window(status.CurrentLimit.Unit),
-        status.CurrentLimit?.Name ?? "", status.LimitRemaining, status.DurationUntilReset?.Seconds ?? 0);
+    private static RateLimitStatus Status(RateLimitResponse.Types.DescriptorStatus status) =>
+        new(status.CurrentLimit?.RequestsPerUnit, status.CurrentLimit is null ? 0 : Window(status.CurrentLimit.Unit),
+            status.CurrentLimit?.Name ?? "", status.LimitRemaining, status.DurationUntilReset?.Seconds ?? 0);
 
     private static long Window(RateLimitResponse.Types.RateLimit.Types.Unit unit) => unit switch
     {

@@ -7,7 +7,8 @@ using Lateen.Proxy.Upstream.Calls;
 
 namespace Lateen.Proxy.Remote;
 
-/// <summary>A gRPC stream to a host of a named cluster, on a worker's own loop: messages both ways until an end. What is sent before a connection is had waits. Reused after its end.</summary>
+/// <summary>A gRPC stream to a host of a named cluster, on a worker's own loop: messages both ways until an end. What is sent before a
+/// connection is had waits. Reused after its end.</summary>
 public sealed class GrpcSideStream(GrpcReceiver receiver) : SideStream
 {
     private const int MessageBytesMax = 16 << 20;

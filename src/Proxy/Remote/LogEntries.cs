@@ -15,7 +15,8 @@ namespace Lateen.Proxy.Remote;
 /// <param name="requestHeaders">Further request headers.</param>
 /// <param name="responseHeaders">Further response headers.</param>
 /// <param name="responseTrailers">Further response trailers.</param>
-public sealed class LogEntries(IReadOnlyList<string> filterState, IReadOnlyList<SpanTag> tags, IReadOnlyList<string> requestHeaders, IReadOnlyList<string> responseHeaders, IReadOnlyList<string> responseTrailers)
+public sealed class LogEntries(IReadOnlyList<string> filterState, IReadOnlyList<SpanTag> tags, IReadOnlyList<string> requestHeaders,
+    IReadOnlyList<string> responseHeaders, IReadOnlyList<string> responseTrailers)
 {
     /// <summary>An exchange.</summary>
     public HTTPAccessLogEntry Http(IStreamFacts f)
@@ -31,7 +32,12 @@ public sealed class LogEntries(IReadOnlyList<string> filterState, IReadOnlyList<
                 HttpVersion.Http2 => HTTPAccessLogEntry.Types.HTTPVersion.Http2,
                 _ => HTTPAccessLogEntry.Types.HTTPVersion.ProtocolUnspecified,
             },
-            Request = new HTTPRequestProperties { RequestBodyBytes = (ulong)f.BytesReceived, UpstreamHeaderBytesSent = (ulong)(up.HeadSent - up.PlainSent), DownstreamHeaderBytesReceived = (ulong)(down.HeadReceived - down.PlainReceived) },
+            Request = new HTTPRequestProperties
+            {
+                RequestBodyBytes = (ulong)f.BytesReceived,
+                UpstreamHeaderBytesSent = (ulong)(up.HeadSent - up.PlainSent),
+                DownstreamHeaderBytesReceived = (ulong)(down.HeadReceived - down.PlainReceived),
+            },
             Response = new HTTPResponseProperties
             {
                 ResponseBodyBytes = (ulong)f.BytesSent,
@@ -63,7 +69,8 @@ public sealed class LogEntries(IReadOnlyList<string> filterState, IReadOnlyList<
 
     private void Fill(HTTPRequestProperties to, HeaderMap head)
     {
-        to.RequestMethod = System.Enum.TryParse(Text(head, KnownHeader.Method), true, out Core.RequestMethod method) ? method : Core.RequestMethod.MethodUnspecified;
+        to.RequestMethod = System.Enum.TryParse(Text(head, KnownHeader.Method), true, out Core.RequestMethod method)
+            ? method : Core.RequestMethod.MethodUnspecified;
         to.Scheme = Text(head, KnownHeader.Scheme);
         to.Authority = Text(head, KnownHeader.Authority);
         to.Path = Text(head, KnownHeader.Path);
@@ -103,7 +110,8 @@ public sealed class LogEntries(IReadOnlyList<string> filterState, IReadOnlyList<
             RouteName = f.RouteName,
             UpstreamRequestAttemptCount = (uint)f.Attempts,
             ConnectionTerminationDetails = f.TerminationDetails,
-            StreamId = f.RequestHead is { } head && head.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id) ? Latin(id) : Id(f.StreamId),
+            StreamId = f.RequestHead is { } head && head.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id)
+                ? Latin(id) : Id(f.StreamId),
             DownstreamWireBytesSent = (ulong)(down.HeadSent + down.BodySent),
             DownstreamWireBytesReceived = (ulong)(down.HeadReceived + down.BodyReceived),
             UpstreamWireBytesSent = (ulong)(up.HeadSent + up.BodySent),
@@ -148,16 +156,20 @@ public sealed class LogEntries(IReadOnlyList<string> filterState, IReadOnlyList<
         {
             TlsSniHostname = serverName,
             TlsSessionId = tls.SessionId,
-            TlsVersion = tls.Version switch { "TLSv1.3" => TLSProperties.Types.TLSVersion.Tlsv13, "TLSv1.2" => TLSProperties.Types.TLSVersion.Tlsv12, _ => TLSProperties.Types.TLSVersion.VersionUnspecified },
+            TlsVersion = tls.Version switch { "TLSv1.3" => TLSProperties.Types.TLSVersion.Tlsv13,
+                "TLSv1.2" => TLSProperties.Types.TLSVersion.Tlsv12, _ => TLSProperties.Types.TLSVersion.VersionUnspecified },
             LocalCertificateProperties = new TLSProperties.Types.CertificateProperties { Subject = tls.LocalSubject },
             PeerCertificateProperties = new TLSProperties.Types.CertificateProperties { Subject = tls.PeerSubject },
         };
         foreach (string uri in tls.LocalUris)
-            properties.LocalCertificateProperties.SubjectAltName.Add(new TLSProperties.Types.CertificateProperties.Types.SubjectAltName { Uri = uri });
+            properties.LocalCertificateProperties.SubjectAltName.Add(
+                new TLSProperties.Types.CertificateProperties.Types.SubjectAltName { Uri = uri });
         foreach (string uri in tls.PeerUris)
-            properties.PeerCertificateProperties.SubjectAltName.Add(new TLSProperties.Types.CertificateProperties.Types.SubjectAltName { Uri = uri });
+            properties.PeerCertificateProperties.SubjectAltName.Add(
+                new TLSProperties.Types.CertificateProperties.Types.SubjectAltName { Uri = uri });
         foreach (string dns in tls.PeerDnsNames)
-            properties.PeerCertificateProperties.SubjectAltName.Add(new TLSProperties.Types.CertificateProperties.Types.SubjectAltName { Dns = dns });
+            properties.PeerCertificateProperties.SubjectAltName.Add(
+                new TLSProperties.Types.CertificateProperties.Types.SubjectAltName { Dns = dns });
         return properties;
     }
 
@@ -195,15 +207,19 @@ public sealed class LogEntries(IReadOnlyList<string> filterState, IReadOnlyList<
             DownstreamRemoteReset = Has(Flag.DownstreamRemoteReset),
         };
         if (Has(Flag.UnauthorizedExternalService))
-            flags.UnauthorizedDetails = new Envoy.Data.Accesslog.V3.ResponseFlags.Types.Unauthorized { Reason = Envoy.Data.Accesslog.V3.ResponseFlags.Types.Unauthorized.Types.Reason.ExternalService };
+            flags.UnauthorizedDetails =
+                new Envoy.Data.Accesslog.V3.ResponseFlags.Types.Unauthorized { Reason =
+                    Envoy.Data.Accesslog.V3.ResponseFlags.Types.Unauthorized.Types.Reason.ExternalService };
         return flags;
     }
 
-    private static Duration? Since(long begin, long moment) => moment == 0 ? null : new Duration { Seconds = (moment - begin) / 1_000_000, Nanos = (int)((moment - begin) % 1_000_000) * 1000 };
+    private static Duration? Since(long begin, long moment) =>
+        moment == 0 ? null : new Duration { Seconds = (moment - begin) / 1_000_000, Nanos = (int)((moment - begin) % 1_000_000) * 1000 };
 
     private static Core.Address? Of(in Address address) => address.Kind switch
     {
-        AddressKind.V4 or AddressKind.V6 => new Core.Address { SocketAddress = new Core.SocketAddress { Address = address.Host, PortValue = (uint)address.Port } },
+        AddressKind.V4 or AddressKind.V6 =>
+            new Core.Address { SocketAddress = new Core.SocketAddress { Address = address.Host, PortValue = (uint)address.Port } },
         AddressKind.Unix => new Core.Address { Pipe = new Core.Pipe { Path = address.Host } },
         _ => null,
     };
@@ -212,7 +228,8 @@ public sealed class LogEntries(IReadOnlyList<string> filterState, IReadOnlyList<
 
     private static string Latin(ReadOnlySpan<byte> bytes) => System.Text.Encoding.UTF8.GetString(bytes);
 
-    private static string Id(ulong random) => new Guid((int)random, (short)(random >> 32), (short)(random >> 48), [0x80, 0, 0, 0, 0, 0, 0, 0]).ToString();
+    private static string Id(ulong random) =>
+        new Guid((int)random, (short)(random >> 32), (short)(random >> 48), [0x80, 0, 0, 0, 0, 0, 0, 0]).ToString();
 
     private static ulong Bytes(HeaderMap head) => (ulong)head.ByteSize;
 

@@ -8,8 +8,8 @@ using Lateen.Proxy.Xds;
 namespace Lateen.Proxy.Remote;
 
 /// <summary>
-/// Keeps a discovery stream to a management server alive: connects to a host of its cluster, opens the stream, and begins anew after a failure with a growing, jittered wait (Envoy's 500 ms
-/// to 30 s). What was accepted stays in effect for as long as the server is away.
+/// Keeps a discovery stream to a management server alive: connects to a host of its cluster, opens the stream, and begins anew after a
+/// failure with a growing, jittered wait (Envoy's 500 ms to 30 s). What was accepted stays in effect for as long as the server is away.
 /// </summary>
 public sealed class ManagementServer : GrpcReceiver
 {
@@ -29,7 +29,8 @@ public sealed class ManagementServer : GrpcReceiver
     private bool _stopped;
 
     /// <summary>A client of a server; <see cref="Start"/> begins.</summary>
-    public ManagementServer(EventLoop loop, ClusterHandle cluster, string path, IReadOnlyList<KeyValuePair<string, string>> metadata, AdsStream stream)
+    public ManagementServer(EventLoop loop, ClusterHandle cluster, string path, IReadOnlyList<KeyValuePair<string, string>> metadata,
+        AdsStream stream)
     {
         _loop = loop;
         _cluster = cluster;

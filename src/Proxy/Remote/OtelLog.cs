@@ -43,7 +43,8 @@ public sealed class OtelValue
             return new AnyValue { StringValue = System.Text.Encoding.UTF8.GetString(scratch.Written) };
         }
         if (_map is not null)
-            return new AnyValue { KvlistValue = new KeyValueList { Values = { _map.Select(m => new KeyValue { Key = m.Key, Value = m.Value.Of(facts, scratch) }) } } };
+            return new AnyValue { KvlistValue =
+                new KeyValueList { Values = { _map.Select(m => new KeyValue { Key = m.Key, Value = m.Value.Of(facts, scratch) }) } } };
         if (_list is not null)
             return new AnyValue { ArrayValue = new ArrayValue { Values = { _list.Select(v => v.Of(facts, scratch)) } } };
         return _constant;
@@ -57,7 +58,8 @@ public sealed class OtelValue
 /// <param name="attributes">Its attributes.</param>
 /// <param name="filter">Which records.</param>
 /// <param name="workers">Number of workers.</param>
-public sealed class OtelLog(RemoteLogOptions options, Resource resource, OtelValue? body, IReadOnlyList<(string Key, OtelValue Value)> attributes, LogFilter? filter, int workers) : RemoteLog(options, filter, workers)
+public sealed class OtelLog(RemoteLogOptions options, Resource resource, OtelValue? body,
+    IReadOnlyList<(string Key, OtelValue Value)> attributes, LogFilter? filter, int workers) : RemoteLog(options, filter, workers)
 {
     /// <summary>The method.</summary>
     public const string Path = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
@@ -111,7 +113,11 @@ public sealed class OtelLog(RemoteLogOptions options, Resource resource, OtelVal
             call.Count = _records.Count;
             var request = new ExportLogsServiceRequest
             {
-                ResourceLogs = { new ResourceLogs { Resource = owner.Resource, ScopeLogs = { new ScopeLogs { LogRecords = { _records } } } } },
+                ResourceLogs = { new ResourceLogs
+                {
+                    Resource = owner.Resource,
+                    ScopeLogs = { new ScopeLogs { LogRecords = { _records } } },
+                } },
             };
             _records.Clear();
             call.Unary.Begin(Worker, Options.Method, request);

@@ -9,7 +9,8 @@ namespace Lateen.Proxy.Remote;
 public sealed class PeerHeaders : PeerCodec
 {
     private static readonly string[] Told = ["NAME", "NAMESPACE", "OWNER", "WORKLOAD_NAME", "CLUSTER_ID"];
-    private static readonly string[] ToldLabels = ["app", "version", "service.istio.io/canonical-name", "service.istio.io/canonical-revision"];
+    private static readonly string[] ToldLabels = ["app", "version", "service.istio.io/canonical-name",
+        "service.istio.io/canonical-revision"];
 
     private readonly byte[] _id, _text;
 
@@ -78,5 +79,6 @@ public sealed class PeerHeaders : PeerCodec
     }
 
     private static string Text(Struct fields, string key, string absent) =>
-        fields.Fields.TryGetValue(key, out Value? value) && value.KindCase == Value.KindOneofCase.StringValue && value.StringValue.Length > 0 ? value.StringValue : absent;
+        fields.Fields.TryGetValue(key, out Value? value) && value.KindCase == Value.KindOneofCase.StringValue
+            && value.StringValue.Length > 0 ? value.StringValue : absent;
 }

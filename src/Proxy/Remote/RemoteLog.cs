@@ -21,13 +21,15 @@ public enum RemoteLogStat : byte
 /// <param name="FilterState">Objects of filter state that go along.</param>
 /// <param name="Tags">Tags of records.</param>
 /// <param name="Stats">Counters.</param>
-public sealed record RemoteLogOptions(string Name, GrpcMethod Method, int BytesMin, long IntervalMicros, IReadOnlyList<string> FilterState, IReadOnlyList<SpanTag> Tags, StatGroup Stats)
+public sealed record RemoteLogOptions(string Name, GrpcMethod Method, int BytesMin, long IntervalMicros, IReadOnlyList<string> FilterState,
+    IReadOnlyList<SpanTag> Tags, StatGroup Stats)
 {
     /// <summary>Its counters' names.</summary>
     public static readonly StatSchema Schema = StatSchema.Of<RemoteLogStat>();
 }
 
-/// <summary>A log that goes to a gRPC service: each worker collects its own records, bounded, and sends them when enough came or time is up. What the service does not take in time is lost, and counted.</summary>
+/// <summary>A log that goes to a gRPC service: each worker collects its own records, bounded, and sends them when enough came or time is
+/// up. What the service does not take in time is lost, and counted.</summary>
 public abstract class RemoteLog : AccessLog
 {
     private const int BytesMax = 1 << 20;

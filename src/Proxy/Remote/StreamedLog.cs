@@ -18,7 +18,8 @@ namespace Lateen.Proxy.Remote;
 /// <param name="tcp">Connections rather than requests.</param>
 /// <param name="filter">Which records.</param>
 /// <param name="workers">Number of workers.</param>
-public sealed class StreamedLog(RemoteLogOptions options, LogEntries entries, Core.Node node, bool tcp, LogFilter? filter, int workers) : RemoteLog(options, filter, workers)
+public sealed class StreamedLog(RemoteLogOptions options, LogEntries entries, Core.Node node, bool tcp, LogFilter? filter, int workers)
+    : RemoteLog(options, filter, workers)
 {
     /// <summary>The method.</summary>
     public const string Path = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs";

@@ -51,7 +51,8 @@ public sealed class UnaryCall : SideCallReceiver
 
     // At most eight digits and a unit (gRPC over HTTP/2).
     private static byte[] Timeout(long millis) => System.Text.Encoding.ASCII.GetBytes(
-        millis < 100_000_000 ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{millis}m") : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Math.Min(millis / 1000, 99_999_999)}S"));
+        millis < 100_000_000 ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{millis}m")
+            : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Math.Min(millis / 1000, 99_999_999)}S"));
 
     /// <inheritdoc/>
     public override void OnAnswer(SideCall call)
@@ -65,13 +66,16 @@ public sealed class UnaryCall : SideCallReceiver
         if (!Formats.GrpcStatus.Read(end, out int status))
             _receiver.OnError(2, "the answer has no status");
         else if (status != 0)
-            _receiver.OnError(status, end.TryGet(KnownHeader.GrpcMessage, out ReadOnlySpan<byte> text) ? GrpcMessageText.Decode(System.Text.Encoding.UTF8.GetString(text)) : "");
-        else if (call.ResponseBody is var body && body.Length >= FrameHead && body[0] == 0 && BinaryPrimitives.ReadUInt32BigEndian(body[1..]) == body.Length - FrameHead)
+            _receiver.OnError(status, end.TryGet(KnownHeader.GrpcMessage, out ReadOnlySpan<byte> text)
+                ? GrpcMessageText.Decode(System.Text.Encoding.UTF8.GetString(text)) : "");
+        else if (call.ResponseBody is var body && body.Length >= FrameHead && body[0] == 0
+            && BinaryPrimitives.ReadUInt32BigEndian(body[1..]) == body.Length - FrameHead)
             _receiver.OnReply(body[FrameHead..]);
         else
             _receiver.OnError(13, "the answer is not one plain message");
     }
 
     /// <inheritdoc/>
-    public override void OnFailed(SideCall call, UpstreamCause cause) => _receiver.OnError(ReferenceEquals(cause, SideFailures.Timeout) ? 4 : 14, cause.Text);
+    public override void OnFailed(SideCall call, UpstreamCause cause) =>
+        _receiver.OnError(ReferenceEquals(cause, SideFailures.Timeout) ? 4 : 14, cause.Text);
 }

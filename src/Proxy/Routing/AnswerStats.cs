@@ -7,7 +7,8 @@ namespace Lateen.Proxy.Routing;
 public sealed class AnswerStats
 {
     /// <summary>Names, in the order of <see cref="AnswerStat"/>.</summary>
-    private static readonly StatSchema Schema = StatSchema.Of<AnswerStat>(s => s == AnswerStat.UpstreamRqTime ? StatKind.Histogram : StatKind.Counter);
+    private static readonly StatSchema Schema =
+        StatSchema.Of<AnswerStat>(s => s == AnswerStat.UpstreamRqTime ? StatKind.Histogram : StatKind.Counter);
 
     private readonly StatGroup _group;
     private readonly StatusCodes _codes;

@@ -4,7 +4,8 @@ using Lateen.Proxy.Http;
 namespace Lateen.Proxy.Routing;
 
 /// <summary>
-/// A test of one header (envoy.config.route.v3.HeaderMatcher). An ordinary header that stands on several lines is matched line by line, one suffices (observed of Envoy 1.40);
+/// A test of one header (envoy.config.route.v3.HeaderMatcher). An ordinary header that stands on several lines is matched line by line, one
+/// suffices (observed of Envoy 1.40);
 /// an absent header matches nothing, even inverted, unless only presence is asked or absence counts as the empty text.
 /// </summary>
 public sealed class HeaderMatch
@@ -64,18 +65,21 @@ public sealed class HeaderMatch
     {
         if (Value is not null)
             return Value.Matches(value);
-        return Utf8Parser.TryParse(value, out long number, out int used) && used == value.Length && number >= Range!.Value.Start && number < Range.Value.End;
+        return Utf8Parser.TryParse(value, out long number, out int used) && used == value.Length && number >= Range!.Value.Start
+            && number < Range.Value.End;
     }
 
     /// <inheritdoc/>
     public override string ToString()
     {
-        string test = Value is not null ? $"{Name} {Value}" : Range is { } r ? $"{Name} in [{r.Start}, {r.End})" : Present ? $"{Name} present" : $"{Name} absent";
+        string test = Value is not null ? $"{Name} {Value}" : Range is { } r ? $"{Name} in [{r.Start}, {r.End})" : Present
+            ? $"{Name} present" : $"{Name} absent";
         return Invert ? $"not {test}" : test;
     }
 }
 
-/// <summary>A test of one query parameter (envoy.config.route.v3.QueryParameterMatcher): names and values undecoded, the first of a name counts.</summary>
+/// <summary>A test of one query parameter (envoy.config.route.v3.QueryParameterMatcher): names and values undecoded, the first of a name
+/// counts.</summary>
 /// <param name="Name">The parameter.</param>
 /// <param name="Value">The test of its value; null asks for presence only.</param>
 public sealed record QueryMatch(string Name, StringMatch? Value)

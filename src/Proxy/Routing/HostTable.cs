@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Lateen.Proxy.Routing;
 
 /// <summary>
-/// Finds a virtual host by name: exact, then the longest suffix wildcard (<c>*.foo</c>), then the longest prefix wildcard (<c>foo.*</c>), then <c>*</c>
+/// Finds a virtual host by name: exact, then the longest suffix wildcard (<c>*.foo</c>), then the longest prefix wildcard (<c>foo.*</c>),
+/// then <c>*</c>
 /// (envoy.config.route.v3.VirtualHost domains). Hashed over lower-cased bytes; a lookup allocates nothing.
 /// </summary>
 public sealed class HostTable<T> where T : class

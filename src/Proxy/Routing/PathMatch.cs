@@ -52,7 +52,8 @@ public sealed class PathMatch
         _ => Text.WithoutQuery(path).Length,
     };
 
-    /// <summary>The test; a CONNECT route matches only CONNECT requests, and the others only requests with a path that begins with '/', except by regular expression.</summary>
+    /// <summary>The test; a CONNECT route matches only CONNECT requests, and the others only requests with a path that begins with '/',
+    /// except by regular expression.</summary>
     public bool Matches(ReadOnlySpan<byte> path, bool isConnect)
     {
         if (Kind == PathMatchKind.Connect)

@@ -3,8 +3,9 @@ using System.Text.RegularExpressions;
 namespace Lateen.Proxy.Routing;
 
 /// <summary>
-/// A URI template as Envoy matches and rewrites it (envoy.extensions.path.match.uri_template.v3): literals, <c>*</c> (one segment), <c>**</c> (the rest, also none), and variables
-/// <c>{name}</c>, <c>{name=*}</c>, <c>{name=a/*}</c>, <c>{name=**}</c>. It is turned into an expression, whose engine is linear in the path.
+/// A URI template as Envoy matches and rewrites it (envoy.extensions.path.match.uri_template.v3): literals, <c>*</c> (one segment),
+/// <c>**</c> (the rest, also none), and variables <c>{name}</c>, <c>{name=*}</c>, <c>{name=a/*}</c>, <c>{name=**}</c>. It is turned into an
+/// expression, whose engine is linear in the path.
 /// </summary>
 public sealed partial class PathTemplate
 {
@@ -37,13 +38,15 @@ public sealed partial class PathTemplate
             if (variables.Contains(name))
                 throw new ArgumentException($"path template \"{text}\" has the variable {name} more than once");
             variables.Add(name);
-            expression.Append("(?<").Append(name).Append('>').Append(variable.Groups[2].Success ? Pattern(variable.Groups[2].Value, text) : "[^/]+").Append(')');
+            expression.Append("(?<").Append(name).Append('>')
+                .Append(variable.Groups[2].Success ? Pattern(variable.Groups[2].Value, text) : "[^/]+").Append(')');
             at = variable.Index + variable.Length;
         }
         expression.Append(Pattern(text[at..], text)).Append(@"\z");
         if (Wildcards().Count(text) > 1)
             throw new ArgumentException($"path template \"{text}\" has ** more than once");
-        return new PathTemplate(text, new Regex(expression.ToString(), RegexOptions.NonBacktracking | RegexOptions.CultureInvariant), variables);
+        return new PathTemplate(text, new Regex(expression.ToString(), RegexOptions.NonBacktracking | RegexOptions.CultureInvariant),
+            variables);
     }
 
     private static string Pattern(string part, string whole)

@@ -20,7 +20,8 @@ public sealed record TimeoutPolicy
     /// <summary>Taken off a grpc-timeout taken for the stream's duration.</summary>
     public long GrpcStreamOffsetMicros { get; init; }
 
-    /// <summary>grpc-timeout is taken for the route's timeout, at most this; 0 for any; null where it is not taken (deprecated, but istiod sends it).</summary>
+    /// <summary>grpc-timeout is taken for the route's timeout, at most this; 0 for any; null where it is not taken (deprecated, but istiod
+    /// sends it).</summary>
     public long? GrpcMaxMicros { get; init; }
 
     /// <summary>Taken off a grpc-timeout taken for the route's timeout.</summary>

@@ -3,7 +3,8 @@ using Lateen.Proxy.Http;
 
 namespace Lateen.Proxy.Routing;
 
-/// <summary>Changes of a request's query: parameters are kept by name in order of their names, as Envoy writes a query that it has changed.</summary>
+/// <summary>Changes of a request's query: parameters are kept by name in order of their names, as Envoy writes a query that it has
+/// changed.</summary>
 public static class QueryText
 {
     /// <summary>A percent-encoded text decoded; what is no encoding stays.</summary>

@@ -25,7 +25,8 @@ public readonly record struct LiveShare(Fraction Written, string Key = "", Runti
     public bool Includes(ulong random) => (Values is null ? Written : Values.Share(Key, Written)).Includes(random);
 }
 
-/// <summary>Settings of HTTP filters for a route, resolved over route configuration, virtual host, route and weighted cluster when the table was published; the most specific won.</summary>
+/// <summary>Settings of HTTP filters for a route, resolved over route configuration, virtual host, route and weighted cluster when the
+/// table was published; the most specific won.</summary>
 public sealed class FilterSettings
 {
     private readonly (string Filter, object Settings)[] _entries;
@@ -40,7 +41,8 @@ public sealed class FilterSettings
     /// <summary>All of them.</summary>
     public IReadOnlyList<(string Filter, object Settings)> Entries => _entries;
 
-    /// <summary>The settings of a filter; <paramref name="filter"/> must be interned, as published chains' names are. Null where there are none.</summary>
+    /// <summary>The settings of a filter; <paramref name="filter"/> must be interned, as published chains' names are. Null where there are
+    /// none.</summary>
     public object? Find(string filter)
     {
         foreach ((string name, object settings) in _entries)
@@ -107,7 +109,8 @@ public sealed class Route
     /// <summary>Its name; may be empty.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The resource that asked for it, as Istio writes it to metadata (filter_metadata.istio.config); empty where unknown.</summary>
+    /// <summary>The resource that asked for it, as Istio writes it to metadata (filter_metadata.istio.config); empty where
+    /// unknown.</summary>
     public string Origin { get; init; } = "";
 
     /// <summary>The path's test.</summary>
@@ -192,7 +195,8 @@ public sealed class Route
                     return false;
             }
         }
-        if (Tls is { } tls && ((tls.Presented is { } p && p != facts.CertificatePresented) || (tls.Validated is { } v && v != facts.CertificateValidated)))
+        if (Tls is { } tls
+            && ((tls.Presented is { } p && p != facts.CertificatePresented) || (tls.Validated is { } v && v != facts.CertificateValidated)))
             return false;
         for (int i = 0; i < MetadataMatches.Count; i++)
         {
@@ -239,4 +243,5 @@ public abstract class MetadataView
 /// <param name="CertificateValidated">And it held.</param>
 /// <param name="Metadata">Dynamic metadata; null where there is none yet.</param>
 /// <param name="IsInternal">The request comes from inside (x-envoy-internal).</param>
-public readonly record struct RouteFacts(ulong Random, bool CertificatePresented = false, bool CertificateValidated = false, MetadataView? Metadata = null, bool IsInternal = false);
+public readonly record struct RouteFacts(ulong Random, bool CertificatePresented = false, bool CertificateValidated = false,
+    MetadataView? Metadata = null, bool IsInternal = false);

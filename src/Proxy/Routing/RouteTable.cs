@@ -69,8 +69,10 @@ public enum RouteOutcome : byte
 /// <param name="Host">The virtual host; null for <see cref="RouteOutcome.NoVirtualHost"/>.</param>
 /// <param name="Route">The route; null where none matched.</param>
 /// <param name="Target">The weighted target that chance took; null where the route has none.</param>
-/// <param name="Cluster">The cluster's handle; null where the action is no forward, or where a header names none (or an unknown one).</param>
-public readonly record struct RouteDecision(RouteOutcome Outcome, VirtualHost? Host = null, Route? Route = null, WeightedTarget? Target = null, ClusterHandle? Cluster = null);
+/// <param name="Cluster">The cluster's handle; null where the action is no forward, or where a header names none (or an unknown
+/// one).</param>
+public readonly record struct RouteDecision(RouteOutcome Outcome, VirtualHost? Host = null, Route? Route = null,
+    WeightedTarget? Target = null, ClusterHandle? Cluster = null);
 
 /// <summary>A whole route configuration (envoy.config.route.v3.RouteConfiguration), published and never changed.</summary>
 public sealed class RouteTable
@@ -123,13 +125,15 @@ public sealed class RouteTable
     public RouteDecision Find(HeaderMap head, in RouteFacts facts)
     {
         ReadOnlySpan<byte> authority = head[KnownHeader.Authority];
-        // Without the scheme a request can't be told to be secure; Envoy takes no route then (observed: an empty x-forwarded-proto gives 404).
+        // Without the scheme a request can't be told to be secure; Envoy takes no route then (observed: an empty x-forwarded-proto gives
+        // 404).
         if (head.TryGet(KnownHeader.XForwardedProto, out ReadOnlySpan<byte> proto) && proto.IsEmpty)
             return new RouteDecision(RouteOutcome.NoRoute);
         VirtualHost? host = FindHost(authority);
         if (host is null)
             return new RouteDecision(RouteOutcome.NoVirtualHost);
-        if (host.RequireTls != TlsRequirement.None && !proto.SequenceEqual("https"u8) && (host.RequireTls == TlsRequirement.All || !facts.IsInternal))
+        if (host.RequireTls != TlsRequirement.None && !proto.SequenceEqual("https"u8)
+            && (host.RequireTls == TlsRequirement.All || !facts.IsInternal))
             return new RouteDecision(RouteOutcome.TlsRedirect, host);
         ReadOnlySpan<byte> path = head[KnownHeader.Path];
         bool isConnect = head[KnownHeader.Method].SequenceEqual("CONNECT"u8);
@@ -149,9 +153,11 @@ public sealed class RouteTable
         if (forward.Weighted.Count > 0)
         {
             WeightedTarget target = Pick(forward, head, facts.Random);
-            return new RouteDecision(RouteOutcome.Matched, host, route, target, target.Cluster ?? ByHeader(target.ClusterHeader, forward, head));
+            return new RouteDecision(RouteOutcome.Matched, host, route, target,
+                target.Cluster ?? ByHeader(target.ClusterHeader, forward, head));
         }
-        return new RouteDecision(RouteOutcome.Matched, host, route, null, forward.Cluster ?? ByHeader(forward.ClusterHeader, forward, head));
+        return new RouteDecision(RouteOutcome.Matched, host, route, null,
+            forward.Cluster ?? ByHeader(forward.ClusterHeader, forward, head));
     }
 
     private static WeightedTarget Pick(ForwardAction forward, HeaderMap head, ulong random)

@@ -1,7 +1,9 @@
-// Routing (station 7): a head in, a RouteDecision out, and nothing else: pure, no I/O, no clock, no allocation once warm. Its types are what the routes translator of Xds/
-// publishes: immutable, resolved (matchers compiled, clusters as handles, per-filter settings by index), without protobuf. Tables are shared by all workers. Who serves a
-// RouteTable keeps it for the length of a request: a request that began under one configuration ends under it. `lateen explain` and the conformance runner call the same Find.
-// Refused: a tree of all routes of a virtual host (first match wins by order, hosts have few routes; the host lookup is the one that must scale, and is hashed).
+// Routing (station 7): a head in, a RouteDecision out, and nothing else: pure, no I/O, no clock, no allocation once warm. Its types are
+// what the routes translator of Xds/ publishes: immutable, resolved (matchers compiled, clusters as handles, per-filter settings by index),
+// without protobuf. Tables are shared by all workers. Who serves a RouteTable keeps it for the length of a request: a request that began
+// under one configuration ends under it. `lateen explain` and the conformance runner call the same Find.
+// Refused: a tree of all routes of a virtual host (first match wins by order, hosts have few routes; the host lookup is the one that must
+// scale, and is hashed).
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 
@@ -58,7 +60,8 @@ public static class Text
 }
 
 /// <summary>
-/// A regular expression over header bytes with RE2's promise: time linear in the text (the framework's non-backtracking engine; RE2's syntax as far as both share it).
+/// A regular expression over header bytes with RE2's promise: time linear in the text (the framework's non-backtracking engine; RE2's
+/// syntax as far as both share it).
 /// Bytes are read as Latin-1, so that every byte is one character.
 /// </summary>
 public sealed class SafeRegex
@@ -71,7 +74,8 @@ public sealed class SafeRegex
     public SafeRegex(string pattern)
     {
         Pattern = pattern;
-        // \C and possessive forms are not RE2 either. RE2's (?s) and friends are the framework's; (?U) is not had and is refused with the framework's message.
+        // \C and possessive forms are not RE2 either. RE2's (?s) and friends are the framework's; (?U) is not had and is refused with the
+        // framework's message.
         const RegexOptions Options = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
         _whole = new Regex($@"\A(?:{pattern})\z", Options);
         _part = new Regex(pattern, Options);

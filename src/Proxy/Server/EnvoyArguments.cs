@@ -10,13 +10,15 @@ public sealed record EnvoyArguments
     private static readonly HashSet<string> Ignored =
     [
         "--component-log-level", "--log-format", "--log-path", "--base-id-path", "--socket-mode", "--file-flush-min-size-kb",
-        "--service-zone", "--stats-tag", "--disable-extensions", "--admin-address-path", "--max-stats", "--max-obj-name-len", "--bootstrap-version",
+        "--service-zone", "--stats-tag", "--disable-extensions", "--admin-address-path", "--max-stats", "--max-obj-name-len",
+        "--bootstrap-version",
     ];
 
     private static readonly HashSet<string> IgnoredSwitches =
     [
         "--enable-fine-grain-logging",
-        "--enable-core-dump", "--cpuset-threads", "--enable-mutex-tracing", "--use-dynamic-base-id", "--log-format-escaped", "--skip-deprecated-logs", "--hot-restart-version", "--skip-hot-restart-parent-stats",
+        "--enable-core-dump", "--cpuset-threads", "--enable-mutex-tracing", "--use-dynamic-base-id", "--log-format-escaped",
+        "--skip-deprecated-logs", "--hot-restart-version", "--skip-hot-restart-parent-stats",
     ];
 
     /// <summary>The bootstrap file.</summary>
@@ -110,7 +112,8 @@ public sealed record EnvoyArguments
     private static readonly HashSet<string> Levels = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off"];
 
     private static readonly HashSet<string> Valued =
-        ["-c", "--config-path", "--config-yaml", "--concurrency", "-l", "--log-level", "--service-node", "--service-cluster", "--drain-time-s", "--file-flush-interval-msec", "--mode", "--local-address-ip-version",
+        ["-c", "--config-path", "--config-yaml", "--concurrency", "-l", "--log-level", "--service-node", "--service-cluster",
+            "--drain-time-s", "--file-flush-interval-msec", "--mode", "--local-address-ip-version",
             "--drain-strategy", "--parent-shutdown-time-s", "--restart-epoch", "--base-id", "--socket-path"];
 
     private bool Switch(string name)
@@ -119,7 +122,8 @@ public sealed record EnvoyArguments
         Help |= name is "--help" or "-h";
         DisableHotRestart |= name == "--disable-hot-restart";
         SkipMissingParent |= name == "--skip-hot-restart-on-no-parent";
-        return name is "--version" or "--help" or "-h" or "--disable-hot-restart" or "--skip-hot-restart-on-no-parent" || UnknownFields(name);
+        return name is "--version" or "--help" or "-h" or "--disable-hot-restart" or "--skip-hot-restart-on-no-parent"
+            || UnknownFields(name);
     }
 
     private bool UnknownFields(string name)
@@ -157,7 +161,8 @@ public sealed record EnvoyArguments
         return "";
     }
 
-    private static bool Number(string text, out int number) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    private static bool Number(string text, out int number) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
     /// <summary>The options, for --help.</summary>
     public static string Usage => $"""

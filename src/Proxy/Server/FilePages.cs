@@ -5,11 +5,12 @@ using Microsoft.Win32.SafeHandles;
 namespace Lateen.Proxy.Server;
 
 /// <summary>
-/// The pages that this process has of programs and libraries. Those that are as they are in their file can be dropped at no cost: the kernel brings one back from its cache (a minor fault, for
-/// sixteen neighbours at once) where it is needed after all.
+/// The pages that this process has of programs and libraries. Those that are as they are in their file can be dropped at no cost: the
+/// kernel brings one back from its cache (a minor fault, for sixteen neighbours at once) where it is needed after all.
 /// </summary>
 /// <remarks>
-/// Only pages that nobody changes are dropped, since a change between the look and the drop would be lost: those of mappings that can't be written, and the tables of a <see cref="CompiledImage"/>.
+/// Only pages that nobody changes are dropped, since a change between the look and the drop would be lost: those of mappings that can't be
+/// written, and the tables of a <see cref="CompiledImage"/>.
 /// In few calls: a method that is called a thousand times here would be compiled anew for it, and bring back all the pages of the compiler.
 /// </remarks>
 internal static unsafe partial class FilePages
@@ -37,7 +38,8 @@ internal static unsafe partial class FilePages
                     path = at;
                 if (maps[at] != '\n')
                     continue;
-                if (path > 0 && maps[path + 1] != 'm' && Unchanging(new(maps + line, path - line), new(maps + path, at - path)) is ({ } start, { } stop))
+                if (path > 0 && maps[path + 1] != 'm'
+                    && Unchanging(new(maps + line, path - line), new(maps + path, at - path)) is ({ } start, { } stop))
                     Drop((int)pagemap.DangerousGetHandle(), entries, start, stop);
                 (line, path) = (at + 1, -1);
             }
@@ -69,10 +71,12 @@ internal static unsafe partial class FilePages
         return count;
     }
 
-    // "7f5a9ed30000-7f5aa01b2000 r-xp 00000000 fe:00 5767466    " and "/usr/bin/program": a private mapping of a file, as far as nothing writes into it.
+    // "7f5a9ed30000-7f5aa01b2000 r-xp 00000000 fe:00 5767466    " and "/usr/bin/program": a private mapping of a file, as far as nothing
+    // writes into it.
     private static (nint Start, nint Stop)? Unchanging(ReadOnlySpan<byte> line, ReadOnlySpan<byte> path)
     {
-        if (!Utf8Parser.TryParse(line, out long start, out int digits, 'x') || !Utf8Parser.TryParse(line[(digits + 1)..], out long stop, out int more, 'x'))
+        if (!Utf8Parser.TryParse(line, out long start, out int digits, 'x')
+            || !Utf8Parser.TryParse(line[(digits + 1)..], out long stop, out int more, 'x'))
             return null;
         ReadOnlySpan<byte> rights = line[(digits + 1 + more + 1)..];
         if (rights[0] != 'r' || rights[3] != 'p')
@@ -83,7 +87,8 @@ internal static unsafe partial class FilePages
 
     // The place in the file follows the rights.
     private static long BehindCells(ReadOnlySpan<byte> path, ReadOnlySpan<byte> line, long start) =>
-        Utf8Parser.TryParse(line, out long place, out _, 'x') && CompiledImage.EndOfCells(path) is { } end && end >= place ? start + (end - place + PageBytes - 1) / PageBytes * PageBytes : long.MaxValue;
+        Utf8Parser.TryParse(line, out long place, out _, 'x') && CompiledImage.EndOfCells(path) is { } end && end >= place
+            ? start + (end - place + PageBytes - 1) / PageBytes * PageBytes : long.MaxValue;
 
     private static void Drop(int pagemap, ulong* entries, nint start, nint stop)
     {

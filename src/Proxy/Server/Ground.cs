@@ -1,6 +1,7 @@
-// Server: the proxy put together: main loop, workers, listeners on all of them, admin pages, life from start to drain. It is plain wiring, read top to bottom in ProxyServer; what
-// it wires lives elsewhere. The main loop takes configuration, resolves names, checks health and answers admin requests; workers do nothing but traffic. It knows no protobuf: the
-// bootstrap comes as text and is translated in Xds/. Refused: a container for dependencies; statics.
+// Server: the proxy put together: main loop, workers, listeners on all of them, admin pages, life from start to drain. It is plain wiring,
+// read top to bottom in ProxyServer; what it wires lives elsewhere. The main loop takes configuration, resolves names, checks health and
+// answers admin requests; workers do nothing but traffic. It knows no protobuf: the bootstrap comes as text and is translated in Xds/.
+// Refused: a container for dependencies; statics.
 using System.Net.NetworkInformation;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Epoll;
@@ -17,7 +18,8 @@ public abstract class Ground
     /// <summary>The workers' loops.</summary>
     public abstract IReadOnlyList<EventLoop> Workers { get; }
 
-    /// <summary>The host's own address on its network, which stands in x-forwarded-for in place of a loopback peer's; kind None where it has none.</summary>
+    /// <summary>The host's own address on its network, which stands in x-forwarded-for in place of a loopback peer's; kind None where it
+    /// has none.</summary>
     public abstract Address OwnAddress { get; }
 
     /// <summary>Lets the loops run.</summary>
@@ -43,7 +45,9 @@ public sealed class ThreadGround : Ground, IDisposable
     {
         ulong start = seed != 0 ? seed : BitConverter.ToUInt64(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8));
         _main = new EpollLoop(new EpollLoopOptions { Name = "main", Seed = start, OnDefect = onDefect, Mark = mark });
-        _workers = [.. Enumerable.Range(0, workers).Select(i => new EpollLoop(new EpollLoopOptions { Name = $"worker-{i}", Seed = start + 1 + (ulong)i, OnDefect = onDefect, Mark = mark }))];
+        _workers = [.. Enumerable.Range(0, workers)
+            .Select(i => new EpollLoop(
+                new EpollLoopOptions { Name = $"worker-{i}", Seed = start + 1 + (ulong)i, OnDefect = onDefect, Mark = mark }))];
     }
 
     /// <inheritdoc/>
@@ -55,7 +59,8 @@ public sealed class ThreadGround : Ground, IDisposable
     /// <inheritdoc/>
     public override Address OwnAddress { get; } = FirstOwn();
 
-    /// <summary>Listening sockets of a process before this one are taken over when their addresses are listened on; before <see cref="Start"/>.</summary>
+    /// <summary>Listening sockets of a process before this one are taken over when their addresses are listened on; before
+    /// <see cref="Start"/>.</summary>
     internal void Inherit(IEnumerable<HotRestart.HandedSocket> sockets)
     {
         foreach (HotRestart.HandedSocket socket in sockets)

@@ -5,8 +5,9 @@ using Lateen.Proxy.Net;
 namespace Lateen.Proxy.Server;
 
 /// <summary>
-/// Addresses that the main loop bound for listeners: who sends a listener hears at once that its address can't be had. Where workers have sockets of their own (SO_REUSEPORT) an address is held
-/// until they do; where they share one, for as long as the listener accepts. Main loop.
+/// Addresses that the main loop bound for listeners: who sends a listener hears at once that its address can't be had. Where workers have
+/// sockets of their own (SO_REUSEPORT) an address is held until they do; where they share one, for as long as the listener accepts. Main
+/// loop.
 /// </summary>
 internal sealed class HeldAddresses(EventLoop main, IReadOnlyList<Worker> workers)
 {

@@ -8,7 +8,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Server;
 
-/// <summary>Serves a chain's connections as HTTP: picks the codec by configuration, ALPN or the first bytes, and keeps the live connections so that they can be drained.</summary>
+/// <summary>Serves a chain's connections as HTTP: picks the codec by configuration, ALPN or the first bytes, and keeps the live connections
+/// so that they can be drained.</summary>
 public sealed class HttpChainHandler : ChainHandler
 {
     private readonly HttpOptions _options;
@@ -49,7 +50,8 @@ public sealed class HttpChainHandler : ChainHandler
 
         // Gradually: the share of answers that end their connection grows from none to all.
         public bool ShallEnd() => _drainEnd != 0
-            && (!_gradual || worker.Loop.Now >= _drainEnd || (long)(worker.Loop.Chance.NextULong() % (ulong)(_drainEnd - _drainBegin)) < worker.Loop.Now - _drainBegin);
+            && (!_gradual || worker.Loop.Now >= _drainEnd
+                || (long)(worker.Loop.Chance.NextULong() % (ulong)(_drainEnd - _drainBegin)) < worker.Loop.Now - _drainBegin);
 
         public void End()
         {
@@ -137,7 +139,8 @@ public sealed class HttpChainHandler : ChainHandler
             return;
         foreach ((HttpConnection connection, Served served) in place.Live)
         {
-            if (successor.Chains.Find(served.Facts) is not { } chain || chain.FrontFingerprint != gone.FrontFingerprint || chain.Handler.Last is not HttpChainHandler next || next == this)
+            if (successor.Chains.Find(served.Facts) is not { } chain || chain.FrontFingerprint != gone.FrontFingerprint
+                || chain.Handler.Last is not HttpChainHandler next || next == this)
                 continue;
             served.Move(connection, next.PlaceOf(worker), drains: true);
         }

@@ -1,3 +1,4 @@
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Statistics;
 
@@ -29,7 +30,7 @@ public sealed record OverloadPlan(long RefreshMicros, IReadOnlyList<OverloadReso
     public IReadOnlyList<OverloadAction> ShedPoints { get; init; } = [];
 
     /// <summary>How far clocks may be shortened.</summary>
-    public IReadOnlyList<(Exchanges.OverloadTimer Timer, Exchanges.TimerScale Scale)> Timers { get; init; } = [];
+    public IReadOnlyList<(Exchanges.Heads.OverloadTimer Timer, Exchanges.Heads.TimerScale Scale)> Timers { get; init; } = [];
 
     /// <summary>Connections of clients at most; 0 for any number.</summary>
     public long ConnectionsMax { get; init; }
@@ -67,15 +68,17 @@ internal sealed class OverloadMonitor : Deadline
         }
         foreach (OverloadResource resource in plan.Resources)
         {
-            store.Reading($"overload.{resource.Name}.pressure", StatKind.Gauge, () => _pressure.TryGetValue(resource.Name, out double share) ? (long)Math.Round(share * 100) : null);
+            store.Reading($"overload.{resource.Name}.pressure", StatKind.Gauge,
+                () => _pressure.TryGetValue(resource.Name, out double share) ? (long)Math.Round(share * 100) : null);
             Counter failed = store.Counter($"overload.{resource.Name}.failed_updates");
             store.Counter($"overload.{resource.Name}.skipped_updates");
             _failed[resource.Name] = failed;
         }
-        foreach ((Exchanges.OverloadTimer timer, Exchanges.TimerScale scale) in plan.Timers)
+        foreach ((Exchanges.Heads.OverloadTimer timer, Exchanges.Heads.TimerScale scale) in plan.Timers)
             server.Overload.Scale(timer, scale);
         server.Overload.ConnectionsMax = plan.ConnectionsMax;
-        server.Overload.CriticalityHeader = plan.CriticalityHeader.Length == 0 ? null : System.Text.Encoding.Latin1.GetBytes(plan.CriticalityHeader.ToLowerInvariant());
+        server.Overload.CriticalityHeader = plan.CriticalityHeader.Length == 0
+            ? null : System.Text.Encoding.Latin1.GetBytes(plan.CriticalityHeader.ToLowerInvariant());
     }
 
     private readonly Dictionary<string, Counter> _failed = new(StringComparer.Ordinal);
@@ -114,8 +117,8 @@ internal sealed class OverloadMonitor : Deadline
 
     private void Switch(string name, double state, double before)
     {
-        Exchanges.OverloadSwitches switches = _server.Overload;
-        int share = (int)(state * Exchanges.OverloadSwitches.Whole);
+        Exchanges.Heads.OverloadSwitches switches = _server.Overload;
+        int share = (int)(state * Exchanges.Heads.OverloadSwitches.Whole);
         bool on = state >= 1, turned = on != (before >= 1);
         switch (name)
         {
@@ -129,8 +132,10 @@ internal sealed class OverloadMonitor : Deadline
                 switches.ShedRequests = share;
                 break;
             case "envoy.overload_actions.reject_incoming_connections" or "envoy.load_shed_points.tcp_listener_accept":
-                switches.RejectConnections = _states.Where(static s => s.Key is "envoy.overload_actions.reject_incoming_connections" or "envoy.load_shed_points.tcp_listener_accept")
-                    .Max(static s => (int)(s.Value * Exchanges.OverloadSwitches.Whole));
+                switches.RejectConnections =
+                    _states.Where(static s => s.Key is "envoy.overload_actions.reject_incoming_connections"
+                        or "envoy.load_shed_points.tcp_listener_accept")
+                        .Max(static s => (int)(s.Value * Exchanges.Heads.OverloadSwitches.Whole));
                 break;
             case "envoy.overload_actions.reduce_timeouts":
                 switches.ReduceTimeouts = share;

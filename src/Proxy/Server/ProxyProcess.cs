@@ -83,7 +83,9 @@ public static class ProxyProcess
         string failure = "";
         server.Live += StartMemory.GiveBackLater;
         if (!quiet)
-            server.Live += () => Console.Error.WriteLine($"serving: {server.Listeners.All.Count} listeners, {workers} workers, {(server.AdminAddress.Kind == Net.AddressKind.None ? "no admin page" : $"admin page http://{server.AdminAddress}")}");
+            server.Live += () => Console.Error.WriteLine(
+                $"serving: {server.Listeners.All.Count} listeners, {workers} "
+                + $"workers, {(server.AdminAddress.Kind == Net.AddressKind.None ? "no admin page" : $"admin page http://{server.AdminAddress}")}");
         server.Quit = over.Set;
         server.Failed = why =>
         {
@@ -105,13 +107,16 @@ public static class ProxyProcess
         using HotRestart.RestartParent? parent = arguments.DisableHotRestart ? null : HotRestart.RestartParent.Begin(
             RestartName(arguments, arguments.RestartEpoch), ground.ListeningSockets, () => server.GiveWay(), over.Set);
         if (parent is null && !arguments.DisableHotRestart && !quiet)
-            Console.Error.WriteLine($"another process has base id {arguments.BaseId} and epoch {arguments.RestartEpoch}: this one can't be restarted hot, and where both serve a port, each gets a part of the connections (see --base-id, --disable-hot-restart)");
+            Console.Error.WriteLine($"another process has base id {arguments.BaseId} and epoch {arguments.RestartEpoch}: this one "
+                + $"can't be restarted hot, and where both serve a port, each gets a part of the connections (see --base-id, "
+                    + $"--disable-hot-restart)");
         server.Start();
         over.Wait();
         return failure.Length > 0 ? Complain(failure) : 0;
     }
 
-    private static string RestartName(EnvoyArguments arguments, int epoch) => $"{(arguments.SocketPath.StartsWith('@') ? "" : "@")}{arguments.SocketPath}_{arguments.BaseId}_{epoch}";
+    private static string RestartName(EnvoyArguments arguments, int epoch) =>
+        $"{(arguments.SocketPath.StartsWith('@') ? "" : "@")}{arguments.SocketPath}_{arguments.BaseId}_{epoch}";
 
     // The sockets of the process before us; it drains when we serve, and ends when its time is over.
     private static string TakeOver(EnvoyArguments arguments, ThreadGround ground, ProxyServer server)
@@ -120,7 +125,10 @@ public static class ProxyProcess
             return "";
         HotRestart.RestartChild? before = HotRestart.RestartChild.Connect(RestartName(arguments, arguments.RestartEpoch - 1));
         if (before is null)
-            return arguments.SkipMissingParent ? "" : $"--restart-epoch {arguments.RestartEpoch}: there is no process of epoch {arguments.RestartEpoch - 1} with base id {arguments.BaseId}";
+            return arguments.SkipMissingParent
+                ? ""
+                : $"--restart-epoch {arguments.RestartEpoch}: there is no process of epoch {arguments.RestartEpoch - 1} with base "
+                    + $"id {arguments.BaseId}";
         ground.Inherit(before.TakeSockets());
         server.Live += () =>
         {

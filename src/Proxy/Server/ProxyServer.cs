@@ -1,4 +1,5 @@
 using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Statistics;
 using Lateen.Proxy.Telemetry;
@@ -31,7 +32,8 @@ public sealed record ProxyInputs
     /// <summary>How connections end whose listener or chain is gone (--drain-time-s, --drain-strategy).</summary>
     public Listeners.DrainPace DrainPace { get; init; } = Lateen.Proxy.Listeners.DrainPace.Default;
 
-    /// <summary>What was applied holds for open connections, too, from their next request on; false for Envoy's manner, which answers them by the old configuration until they have drained.</summary>
+    /// <summary>What was applied holds for open connections, too, from their next request on; false for Envoy's manner, which answers them
+    /// by the old configuration until they have drained.</summary>
     public bool HandsOver { get; init; }
 
     /// <summary>What becomes of a bootstrap with fields that the schema does not know.</summary>
@@ -81,7 +83,7 @@ public sealed class ProxyServer : IDisposable
     private AdminServer? _admin;
 
     /// <summary>What the overload manager wants of connections.</summary>
-    public Exchanges.OverloadSwitches Overload { get; } = new();
+    public Exchanges.Heads.OverloadSwitches Overload { get; } = new();
 
     /// <summary>Puts a proxy together. Nothing runs before <see cref="Start"/>.</summary>
     /// <exception cref="BootstrapException">The bootstrap can't be served.</exception>
@@ -233,7 +235,8 @@ public sealed class ProxyServer : IDisposable
 
     /// <summary>Takes listeners out of service. Main loop.</summary>
     /// <param name="inboundOnly">Only those of traffic towards the workload.</param>
-    /// <param name="close">At once: nothing new is accepted, connections go on. Else connections are told to go first, while the listeners accept.</param>
+    /// <param name="close">At once: nothing new is accepted, connections go on. Else connections are told to go first, while the listeners
+    /// accept.</param>
     /// <param name="stay">The listeners go on accepting when the time of a drain is over.</param>
     public void Drain(bool inboundOnly, bool close, bool stay = false)
     {
@@ -247,7 +250,8 @@ public sealed class ProxyServer : IDisposable
             Main.Arm(new Later(() => Listeners.Stop(l => !inboundOnly || l.IsInbound)), Math.Max(1, Listeners.Pace.Micros));
     }
 
-    /// <summary>Another process has taken the sockets over: nothing more is accepted here, and connections end in order. Any thread.</summary>
+    /// <summary>Another process has taken the sockets over: nothing more is accepted here, and connections end in order. Any
+    /// thread.</summary>
     public void GiveWay() => Main.Post(new Leaving(this));
 
     private sealed class Leaving(ProxyServer server) : Letter
@@ -289,7 +293,8 @@ public sealed class ProxyServer : IDisposable
         {
             server.Statistics.Flush();
             foreach (StatsdSink sink in server.Assembly.StatsSinks)
-                sink.Flush(sink.ToV6 ? _v6 ??= server.Main.OpenDatagram(Address.V6(0, 0)) : _v4 ??= server.Main.OpenDatagram(Address.V4(0, 0)));
+                sink.Flush(sink.ToV6 ? _v6 ??= server.Main.OpenDatagram(Address.V6(0, 0))
+                    : _v4 ??= server.Main.OpenDatagram(Address.V4(0, 0)));
             Begin();
         }
     }

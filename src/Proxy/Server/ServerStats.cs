@@ -2,7 +2,8 @@ using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Server;
 
-/// <summary>What is told of the process: <c>server.*</c>, <c>cluster_manager.*</c>, <c>listener_manager.*</c>, <c>filesystem.*</c>, <c>runtime.*</c>.</summary>
+/// <summary>What is told of the process: <c>server.*</c>, <c>cluster_manager.*</c>, <c>listener_manager.*</c>, <c>filesystem.*</c>,
+/// <c>runtime.*</c>.</summary>
 internal static class ServerStats
 {
     /// <summary>Adds them to the proxy's store.</summary>
@@ -18,7 +19,8 @@ internal static class ServerStats
         Gauge("server.hot_restart_epoch", () => 0);
         Gauge("server.hot_restart_generation", () => 1);
         Gauge("server.parent_connections", () => 0);
-        Gauge("server.total_connections", () => server.Listeners.All.Values.Distinct().Sum(l => l.Counters.Sum(static r => r.Served - r.ServedEnded)));
+        Gauge("server.total_connections",
+            () => server.Listeners.All.Values.Distinct().Sum(l => l.Counters.Sum(static r => r.Served - r.ServedEnded)));
         Gauge("server.memory_allocated", () => GC.GetTotalMemory(false));
         Gauge("server.memory_heap_size", () => GC.GetGCMemoryInfo().HeapSizeBytes);
         Gauge("server.memory_physical_size", () => Environment.WorkingSet);
@@ -41,7 +43,8 @@ internal static class ServerStats
         Gauge("cluster_manager.warming_clusters", () => server.Assembly.Resources.WarmingClusters);
         Gauge("listener_manager.total_listeners_active", () => server.Listeners.All.Count);
         Gauge("listener_manager.total_listeners_warming", () => server.Assembly.Resources.WarmingListeners);
-        Gauge("listener_manager.total_listeners_draining", () => server.Listeners.DrainingNow == 0 && server.Listeners.EverDrained == 0 ? null : server.Listeners.DrainingNow);
+        Gauge("listener_manager.total_listeners_draining",
+            () => server.Listeners.DrainingNow == 0 && server.Listeners.EverDrained == 0 ? null : server.Listeners.DrainingNow);
         Gauge("listener_manager.total_filter_chains_draining", () => null);
         Gauge("listener_manager.workers_started", () => server.State is ProxyState.Live or ProxyState.Draining ? 1 : 0);
         foreach ((string name, Func<long> read) in server.Assembly.Resources.Counts)

@@ -3,11 +3,13 @@ using System.Runtime.InteropServices;
 namespace Lateen.Proxy.Server;
 
 /// <summary>
-/// Gives back the memory that only the start needed: what taking configuration up left in the heap, and the pages of programs and libraries that were read once, to load types and to compile.
+/// Gives back the memory that only the start needed: what taking configuration up left in the heap, and the pages of programs and libraries
+/// that were read once, to load types and to compile.
 /// </summary>
 /// <remarks>
 /// Half of a fresh sidecar's resident memory is such pages, see <see cref="FilePages"/>.
-/// The heap is compacted where a large configuration left much behind: the collector itself would not, since a proxy that serves allocates nothing.
+/// The heap is compacted where a large configuration left much behind: the collector itself would not, since a proxy that serves allocates
+/// nothing.
 /// </remarks>
 public static partial class StartMemory
 {

@@ -3,7 +3,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Server;
 
-/// <summary>Tells when all workers have taken up what was published so far: a letter to each, behind those that are on their way to it.</summary>
+/// <summary>Tells when all workers have taken up what was published so far: a letter to each, behind those that are on their way to
+/// it.</summary>
 public sealed class WorkerFence(EventLoop main, IReadOnlyList<Worker> workers)
 {
     /// <summary>Calls <paramref name="next"/> on the main loop when every worker has been there. Main loop.</summary>

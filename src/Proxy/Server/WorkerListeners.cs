@@ -1,3 +1,4 @@
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Net;
@@ -23,7 +24,8 @@ public sealed class WorkerListeners : ListenerHost
         _sets = [.. workers.Select(w => new ListenerSet(w) { Overload = overload })];
     }
 
-    /// <summary>Listeners that came into service on a worker; listeners whose connections were told to end, ever and not over yet.</summary>
+    /// <summary>Listeners that came into service on a worker; listeners whose connections were told to end, ever and not over
+    /// yet.</summary>
     public long Created { get; private set; }
 
     /// <summary>Listeners whose addresses could not be bound.</summary>
@@ -53,7 +55,8 @@ public sealed class WorkerListeners : ListenerHost
     /// <inheritdoc/>
     public override string? Reserve(Listener listener)
     {
-        if (OnlyChecks || !listener.Binds || _stopped(listener) || (_listeners.TryGetValue(listener.Name, out Listener? known) && listener.SharesSocketsWith(known)))
+        if (OnlyChecks || !listener.Binds || _stopped(listener)
+            || (_listeners.TryGetValue(listener.Name, out Listener? known) && listener.SharesSocketsWith(known)))
             return null;
         string? reason = _held.Take(listener);
         if (reason is not null)
@@ -141,7 +144,8 @@ public sealed class WorkerListeners : ListenerHost
         Settled?.Invoke();
     }
 
-    private sealed class Putting(WorkerListeners owner, ListenerSet set, Listener listener, IReadOnlyDictionary<Address, BoundSocket> bound) : Letter
+    private sealed class Putting(WorkerListeners owner, ListenerSet set, Listener listener, IReadOnlyDictionary<Address, BoundSocket> bound)
+        : Letter
     {
         protected internal override void Deliver()
         {

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Lateen.Proxy.Statistics;
 
 /// <summary>
-/// One worker's values of a histogram, by two significant digits: 90 bins a power of ten, which bounds the error at 10 % of a value and needs no choice of buckets ahead (the bins of
-/// libcircllhist, which Envoy uses, so that quantiles are told in the same numbers).
+/// One worker's values of a histogram, by two significant digits: 90 bins a power of ten, which bounds the error at 10 % of a value and
+/// needs no choice of buckets ahead (the bins of libcircllhist, which Envoy uses, so that quantiles are told in the same numbers).
 /// </summary>
 public sealed class LogLinearCells
 {
@@ -13,7 +13,8 @@ public sealed class LogLinearCells
 
     private static ReadOnlySpan<long> Units =>
     [
-        1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000, 1_000_000_000_000,
+        1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000,
+        1_000_000_000_000,
         10_000_000_000_000, 100_000_000_000_000, 1_000_000_000_000_000,
     ];
 

@@ -3,7 +3,8 @@ using Lateen.Proxy.Formats;
 
 namespace Lateen.Proxy.Statistics;
 
-/// <summary>The page of one set of series: their order, and all text of it that does not change. Made anew when series come or go.</summary>
+/// <summary>The page of one set of series: their order, and all text of it that does not change. Made anew when series come or
+/// go.</summary>
 internal sealed class PrometheusPage
 {
     private const int NumberMax = 24;
@@ -39,7 +40,8 @@ internal sealed class PrometheusPage
     // Envoy's order of kinds is not that of the enum.
     private static int PlaceOf(StatKind kind) => kind switch { StatKind.Counter => 0, StatKind.Gauge => 1, StatKind.Text => 2, _ => 3 };
 
-    // Kinds, then families, then names. Names come in their order but for what dots make different, so that families are filled from front to back and hardly sorted.
+    // Kinds, then families, then names. Names come in their order but for what dots make different, so that families are filled from front
+    // to back and hardly sorted.
     private static int[] Order(ReadOnlySpan<StatSeries> all, int families)
     {
         const int Kinds = 4;
@@ -48,11 +50,13 @@ internal sealed class PrometheusPage
             (byFamily[(all[i].TextFamily!.Place * Kinds) + PlaceOf(all[i].Kind)] ??= []).Add(i);
         StatSeries[] series = all.ToArray();
         List<int>[] filled = [.. byFamily.OfType<List<int>>()];
-        Array.Sort(filled, (a, b) => PlaceOf(series[a[0]].Kind) - PlaceOf(series[b[0]].Kind) is var kind and not 0 ? kind : ByParts(series[a[0]].TextFamily!.Extracted, series[b[0]].TextFamily!.Extracted));
+        Array.Sort(filled, (a, b) => PlaceOf(series[a[0]].Kind) - PlaceOf(series[b[0]].Kind) is var kind and not 0
+            ? kind : ByParts(series[a[0]].TextFamily!.Extracted, series[b[0]].TextFamily!.Extracted));
         var order = new List<int>(all.Length);
         foreach (List<int> members in filled)
         {
-            RunSort.Sort(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(members), (a, b) => ByParts(series[a].Name, series[b].Name));
+            RunSort.Sort(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(members),
+                (a, b) => ByParts(series[a].Name, series[b].Name));
             order.AddRange(members);
         }
         return [.. order];
@@ -75,7 +79,8 @@ internal sealed class PrometheusPage
         {
             StatSeries series = _series[i];
             if (last is null || last.Kind != series.Kind || last.TextFamily!.Name != series.TextFamily!.Name)
-                heads.Add(System.Text.Encoding.ASCII.GetBytes($"# TYPE {series.TextFamily!.Name} {series.Kind switch { StatKind.Counter => "counter", StatKind.Histogram => "histogram", _ => "gauge" }}\n"));
+                heads.Add(System.Text.Encoding.ASCII.GetBytes(
+                    $"# TYPE {series.TextFamily!.Name} {series.Kind switch { StatKind.Counter => "counter", StatKind.Histogram => "histogram", _ => "gauge" }}\n"));
             _familyOf[i] = heads.Count - 1;
             last = series;
         }

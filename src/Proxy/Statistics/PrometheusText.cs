@@ -5,8 +5,9 @@ using Lateen.Proxy.Statistics.Tags;
 namespace Lateen.Proxy.Statistics;
 
 /// <summary>
-/// /stats/prometheus: families by name, counters before gauges before texts before histograms, the series of a family by their whole names. Names and labels are made once a series; they lie
-/// one behind the other in the order of the page, so that a scrape reads the numbers in the order of their groups, then copies text and formats numbers from front to back.
+/// /stats/prometheus: families by name, counters before gauges before texts before histograms, the series of a family by their whole names.
+/// Names and labels are made once a series; they lie one behind the other in the order of the page, so that a scrape reads the numbers in
+/// the order of their groups, then copies text and formats numbers from front to back.
 /// </summary>
 public sealed class PrometheusText(StatStore store)
 {
@@ -104,7 +105,8 @@ public sealed class PrometheusText(StatStore store)
             return new Names(group, null, [], []);
         if (!_byPrefix.TryGetValue((tags.Extracted, group.Schema), out StatFamily[]? families))
         {
-            families = [.. group.Schema.Members.Select(m => FamilyOf("envoy_" + Sanitize(tags.Extracted + m.Name), tags.Extracted + m.Name))];
+            families = [.. group.Schema.Members.Select(
+                m => FamilyOf("envoy_" + Sanitize(tags.Extracted + m.Name), tags.Extracted + m.Name))];
             _byPrefix[(tags.Extracted, group.Schema)] = families;
         }
         return new Names(group, tags, Labels(tags.Tags), families);
@@ -145,7 +147,8 @@ public sealed class PrometheusText(StatStore store)
 
     // A value that a peer chose must not break the text.
     private static string Escape(string value) => value.AsSpan().IndexOfAny("\\\"\n") < 0 ? value
-        : value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+        : value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal);
 }
 
 /// <summary>A series that knows its tags and its family itself (Istio's own metrics), in place of taking them out of its name.</summary>

@@ -7,5 +7,6 @@ public sealed class ReadingSource(string prefix, IReadOnlyList<(string Name, Sta
 
     internal override int Version => 0;
 
-    internal override void Collect(List<StatSeries> to) => to.AddRange(_series ??= [.. members.Select(m => new Reading(prefix + m.Name, m.Kind, m.Read))]);
+    internal override void Collect(List<StatSeries> to) =>
+        to.AddRange(_series ??= [.. members.Select(m => new Reading(prefix + m.Name, m.Kind, m.Read))]);
 }

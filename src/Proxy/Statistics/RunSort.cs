@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Statistics;
 
-/// <summary>Sorts what is made of ascending runs that overlap little: names of groups one behind the other. Runs are merged in pairs, and only where they overlap. Stable.</summary>
+/// <summary>Sorts what is made of ascending runs that overlap little: names of groups one behind the other. Runs are merged in pairs, and
+/// only where they overlap. Stable.</summary>
 internal static class RunSort
 {
     /// <summary>Sorts a part of an array.</summary>
@@ -20,7 +21,8 @@ internal static class RunSort
             {
                 merged.Add(starts[i]);
                 if (i + 1 < starts.Count)
-                    Merge(items[starts[i]..(i + 2 < starts.Count ? starts[i + 2] : items.Length)], starts[i + 1] - starts[i], spare, compare);
+                    Merge(items[starts[i]..(i + 2 < starts.Count ? starts[i + 2] : items.Length)], starts[i + 1] - starts[i], spare,
+                        compare);
             }
             starts = merged;
         }

@@ -29,7 +29,8 @@ public sealed class StatSchema(IReadOnlyList<(string Name, StatKind Kind)> membe
     /// <param name="rename">Changes names that are not the enum's in lower case with underscores.</param>
     public static StatSchema Of<T>(Func<T, StatKind>? kind = null, Func<string, string>? rename = null)
         where T : struct, Enum =>
-        new([.. Enum.GetValues<T>().Select(v => (rename is null ? Snake(v.ToString()) : rename(Snake(v.ToString())), kind?.Invoke(v) ?? StatKind.Counter))]);
+        new([.. Enum.GetValues<T>()
+            .Select(v => (rename is null ? Snake(v.ToString()) : rename(Snake(v.ToString())), kind?.Invoke(v) ?? StatKind.Counter))]);
 
     /// <summary>UpstreamCxTotal as upstream_cx_total; digits stay with the letters in front of them unless a capital follows.</summary>
     public static string Snake(string name)

@@ -9,7 +9,8 @@ public static class StatJson
     public static byte[] Write(ReadOnlySpan<StatSeries> all, StatQuery query, StatRules rules)
     {
         using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(stream,
+            new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
             json.WriteStartArray("stats");
@@ -56,7 +57,12 @@ public static class StatJson
             json.WriteStartObject("histograms");
             Supported(json, mode == BucketsMode.Summary ? "supported_quantiles" : "supported_percentiles");
         }
-        json.WriteStartArray(mode switch { BucketsMode.Summary => "computed_quantiles", BucketsMode.Detailed => "details", _ => "histograms" });
+        json.WriteStartArray(mode switch
+        {
+            BucketsMode.Summary => "computed_quantiles",
+            BucketsMode.Detailed => "details",
+            _ => "histograms",
+        });
         foreach (HistogramSeries histogram in histograms)
             One(json, histogram, mode, rules.BucketsOf(histogram.Name));
         json.WriteEndArray();

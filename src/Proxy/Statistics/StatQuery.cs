@@ -44,7 +44,8 @@ public sealed record StatQuery
 
     /// <summary>True for a series that is asked for.</summary>
     public bool Wants(StatSeries series) =>
-        (!UsedOnly || series.IsUsed) && (Kind is null || Kind == series.Kind) && (Filter is null || Filter.IsMatch(series.Name) != InvertsFilter)
+        (!UsedOnly || series.IsUsed) && (Kind is null || Kind == series.Kind)
+            && (Filter is null || Filter.IsMatch(series.Name) != InvertsFilter)
         && (HiddenOnly is null ? !series.IsHidden : !HiddenOnly.Value || series.IsHidden);
 
     /// <summary>Reads the parameters; null and the words of the refusal where one is wrong.</summary>
@@ -118,7 +119,8 @@ public sealed record StatQuery
         RegexParseError.UnterminatedBracket => $"missing ]: {pattern[pattern.LastIndexOf('[')..]}",
         RegexParseError.InsufficientClosingParentheses => $"missing ): {pattern}",
         RegexParseError.InsufficientOpeningParentheses => $"unexpected ): {pattern}",
-        RegexParseError.QuantifierAfterNothing => $"no argument for repetition operator: {pattern[Math.Clamp(parse.Offset - 1, 0, pattern.Length - 1)]}",
+        RegexParseError.QuantifierAfterNothing =>
+            $"no argument for repetition operator: {pattern[Math.Clamp(parse.Offset - 1, 0, pattern.Length - 1)]}",
         RegexParseError.UnescapedEndingBackslash => "trailing \\",
         _ => e.Message,
     };

@@ -7,7 +7,8 @@ namespace Lateen.Proxy.Statistics;
 public sealed record StatRules
 {
     /// <summary>Envoy's buckets, which fit milliseconds.</summary>
-    public static readonly IReadOnlyList<double> DefaultBuckets = [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000];
+    public static readonly IReadOnlyList<double> DefaultBuckets = [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000,
+        60000, 300000, 600000, 1800000, 3600000];
 
     /// <summary>Everything exists; the default tags.</summary>
     public static readonly StatRules Default = new();

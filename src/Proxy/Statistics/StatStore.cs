@@ -1,8 +1,11 @@
-// Statistics: what is counted, under Envoy's names. Who counts holds a StatGroup (all counters of one prefix: a cluster, a listener, a connection manager, a filter) and writes cells that
-// belong to its worker alone: an array element and an addition, no lock, no allocation, no name. Names, tags and sums come into being when somebody reads, on the main loop. The store
-// knows every group; it decides what exists (inclusion and exclusion lists) and keeps a budget for series that traffic makes. Numbers that something else keeps anyway (hosts of a
-// cluster, limits in use) are not copied: a reading asks for them. Never: a lookup by name on the request path, an atomic increment shared by workers.
-// Refused: System.Diagnostics.Metrics (tags as arrays a call, aggregation behind callbacks, and other names than those that dashboards ask for).
+// Statistics: what is counted, under Envoy's names. Who counts holds a StatGroup (all counters of one prefix: a cluster, a listener, a
+// connection manager, a filter) and writes cells that belong to its worker alone: an array element and an addition, no lock, no allocation,
+// no name. Names, tags and sums come into being when somebody reads, on the main loop. The store knows every group; it decides what exists
+// (inclusion and exclusion lists) and keeps a budget for series that traffic makes. Numbers that something else keeps anyway (hosts of a
+// cluster, limits in use) are not copied: a reading asks for them. Never: a lookup by name on the request path, an atomic increment shared
+// by workers.
+// Refused: System.Diagnostics.Metrics (tags as arrays a call, aggregation behind callbacks, and other names than those that dashboards ask
+// for).
 using System.Collections.Concurrent;
 
 namespace Lateen.Proxy.Statistics;
@@ -10,7 +13,8 @@ namespace Lateen.Proxy.Statistics;
 /// <summary>All statistics of a proxy.</summary>
 public sealed class StatStore
 {
-    /// <summary>Series that traffic may make (methods of gRPC, peers of a mesh); what comes beyond is counted in one series that says so.</summary>
+    /// <summary>Series that traffic may make (methods of gRPC, peers of a mesh); what comes beyond is counted in one series that says
+    /// so.</summary>
     public const int DynamicSeriesMax = 50_000;
 
     private readonly ConcurrentDictionary<(string Prefix, object Schema), StatSource> _sources = new();
@@ -36,10 +40,13 @@ public sealed class StatStore
     public StatRules Rules { get; set; } = StatRules.Default;
 
     /// <summary>The group of a prefix: the same one for the same prefix and schema. From any thread; not for the request path.</summary>
-    public StatGroup Group(string prefix, StatSchema schema) => (StatGroup)Source((prefix, schema), () => new StatGroup(prefix, schema, Workers));
+    public StatGroup Group(string prefix, StatSchema schema) =>
+        (StatGroup)Source((prefix, schema), () => new StatGroup(prefix, schema, Workers));
 
-    /// <summary>Answers by status under a prefix: <c>upstream_rq_200</c>, <c>upstream_rq_2xx</c>, <c>upstream_rq_completed</c> for the stem <c>upstream_rq</c>.</summary>
-    public StatusCodes Codes(string prefix, string stem = "upstream_rq") => (StatusCodes)Source((prefix, stem), () => new StatusCodes(prefix + stem, Workers));
+    /// <summary>Answers by status under a prefix: <c>upstream_rq_200</c>, <c>upstream_rq_2xx</c>, <c>upstream_rq_completed</c> for the stem
+    /// <c>upstream_rq</c>.</summary>
+    public StatusCodes Codes(string prefix, string stem = "upstream_rq") =>
+        (StatusCodes)Source((prefix, stem), () => new StatusCodes(prefix + stem, Workers));
 
     /// <summary>One counter by its whole name. From any thread; the name is looked up, so keep what you get.</summary>
     public Counter Counter(string name)
@@ -128,8 +135,8 @@ public sealed class StatStore
     }
 
     /// <summary>
-    /// Histograms take in what workers recorded since the last time. Main loop, each flush interval. As long as nobody has read, nothing is made for it: a proxy of a
-    /// thousand clusters has a hundred thousand series.
+    /// Histograms take in what workers recorded since the last time. Main loop, each flush interval. As long as nobody has read, nothing is
+    /// made for it: a proxy of a thousand clusters has a hundred thousand series.
     /// </summary>
     public void Flush()
     {
@@ -168,7 +175,8 @@ public abstract class StatSource
     /// <summary>Grows when series were added.</summary>
     internal abstract int Version { get; }
 
-    /// <summary>The name of its first series, or what all of its names begin with: sources in the order of these are nearly in the order of all names.</summary>
+    /// <summary>The name of its first series, or what all of its names begin with: sources in the order of these are nearly in the order of
+    /// all names.</summary>
     internal virtual string FirstName => "";
 
     /// <summary>Adds all series it has.</summary>

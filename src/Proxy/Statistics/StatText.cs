@@ -44,7 +44,8 @@ public static class StatText
         switch (mode)
         {
             case BucketsMode.Cumulative or BucketsMode.Disjoint:
-                to.Append($": {string.Join(' ', Buckets(h, bounds, mode == BucketsMode.Disjoint).Select(b => string.Create(CultureInfo.InvariantCulture, $"B{Number(b.Bound)}({b.Interval},{b.All})")))}\n");
+                to.Append(
+                    $": {string.Join(' ', Buckets(h, bounds, mode == BucketsMode.Disjoint).Select(b => string.Create(CultureInfo.InvariantCulture, $"B{Number(b.Bound)}({b.Interval},{b.All})")))}\n");
                 break;
             case BucketsMode.Summary:
                 to.Append($": {Summary(h)}\n");
@@ -61,10 +62,12 @@ public static class StatText
         return string.Join(' ', Shares.Select((s, i) => $"P{Number(s * 100)}({Number(interval[i])},{Number(all[i])})"));
     }
 
-    private static string Detail(HistogramBins bins) => string.Join(", ", bins.Bins.Select(b => $"{Number(b.Lower)},{Number(b.Width)}:{b.Count}"));
+    private static string Detail(HistogramBins bins) =>
+        string.Join(", ", bins.Bins.Select(b => $"{Number(b.Lower)},{Number(b.Width)}:{b.Count}"));
 
     /// <summary>Counts by bucket: of the interval and of all, up to each bound or between bounds.</summary>
-    internal static IEnumerable<(double Bound, long Interval, long All)> Buckets(HistogramSeries h, IReadOnlyList<double> bounds, bool disjoint)
+    internal static IEnumerable<(double Bound, long Interval, long All)> Buckets(HistogramSeries h, IReadOnlyList<double> bounds,
+        bool disjoint)
     {
         long interval = 0, all = 0;
         foreach (double bound in bounds)
@@ -76,7 +79,8 @@ public static class StatText
     }
 
     /// <summary>A number as C's %g and fmt's {} write it, for the sizes that come here.</summary>
-    internal static string Number(double value) => double.IsNaN(value) ? "nan" : Math.Round(value, 10) is var r && r == Math.Floor(r) && Math.Abs(r) < 1e15
-        ? ((long)r).ToString(CultureInfo.InvariantCulture)
-        : value.ToString("R", CultureInfo.InvariantCulture).Replace("E+", "e+", StringComparison.Ordinal);
+    internal static string Number(double value) =>
+        double.IsNaN(value) ? "nan" : Math.Round(value, 10) is var r && r == Math.Floor(r) && Math.Abs(r) < 1e15
+            ? ((long)r).ToString(CultureInfo.InvariantCulture)
+            : value.ToString("R", CultureInfo.InvariantCulture).Replace("E+", "e+", StringComparison.Ordinal);
 }

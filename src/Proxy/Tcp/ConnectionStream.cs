@@ -7,7 +7,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Tcp;
 
-/// <summary>A client's connection as formats and logs see it, with nothing behind it: refused before a chain served it, or served by something that has records of its own.</summary>
+/// <summary>A client's connection as formats and logs see it, with nothing behind it: refused before a chain served it, or served by
+/// something that has records of its own.</summary>
 public class ConnectionStream : IStreamFacts
 {
     private readonly Worker _worker;
@@ -225,7 +226,8 @@ public class ConnectionStream : IStreamFacts
     /// <summary>Adds texts to a namespace of the dynamic metadata.</summary>
     public void AddMetadata(string ns, IReadOnlyDictionary<string, string> values)
     {
-        Dictionary<string, JsonElement> all = new(DynamicMetadata?.Namespaces ?? new Dictionary<string, JsonElement>(), StringComparer.Ordinal);
+        Dictionary<string, JsonElement> all =
+            new(DynamicMetadata?.Namespaces ?? new Dictionary<string, JsonElement>(), StringComparer.Ordinal);
         // Sorted, as a protobuf Struct is printed.
         var merged = new SortedDictionary<string, JsonElement>(StringComparer.Ordinal);
         if (all.TryGetValue(ns, out JsonElement before) && before.ValueKind == JsonValueKind.Object)
@@ -242,9 +244,11 @@ public class ConnectionStream : IStreamFacts
     /// <summary>Adds one more text to the list under a key of a namespace of the dynamic metadata.</summary>
     public void AppendMetadata(string ns, string key, string value)
     {
-        string[] list = DynamicMetadata is { } known && known.TryGet(ns, [key], out JsonElement before) && before.ValueKind == JsonValueKind.Array
+        string[] list = DynamicMetadata is { } known && known.TryGet(ns, [key], out JsonElement before)
+            && before.ValueKind == JsonValueKind.Array
             ? [.. before.EnumerateArray().Select(static e => e.GetString() ?? ""), value] : [value];
-        DynamicMetadata = Metadata.With(DynamicMetadata, ns, JsonSerializer.SerializeToElement(new Dictionary<string, string[]> { [key] = list }));
+        DynamicMetadata = Metadata.With(DynamicMetadata, ns,
+            JsonSerializer.SerializeToElement(new Dictionary<string, string[]> { [key] = list }));
     }
 
     /// <summary>Empties a namespace of the dynamic metadata.</summary>

@@ -26,7 +26,8 @@ public abstract class NetworkFilter
     /// <summary>The connection is there (its TLS done).</summary>
     public virtual NetworkVerdict OnConnection(TcpSession session) => NetworkVerdict.Continue;
 
-    /// <summary>Bytes of the client, each time; the filter may cut off what is its own. Shown again from here on after a <see cref="NetworkVerdict.Wait"/>.</summary>
+    /// <summary>Bytes of the client, each time; the filter may cut off what is its own. Shown again from here on after a
+    /// <see cref="NetworkVerdict.Wait"/>.</summary>
     public virtual NetworkVerdict OnData(TcpSession session, ref ReadOnlySpan<byte> bytes) => NetworkVerdict.Continue;
 
     /// <summary>The upstream is connected, before any byte goes to it.</summary>

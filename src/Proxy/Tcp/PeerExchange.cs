@@ -3,8 +3,9 @@ using System.Buffers.Binary;
 namespace Lateen.Proxy.Tcp;
 
 /// <summary>
-/// Istio's TCP metadata exchange: where both ends agreed on the protocol by ALPN, each writes once, before anything else, who it is. A proxy that agrees and does not take the
-/// other's prologue away corrupts the stream. Magic 0x3d230467, length of the payload (both 32 bits, network order), payload.
+/// Istio's TCP metadata exchange: where both ends agreed on the protocol by ALPN, each writes once, before anything else, who it is. A
+/// proxy that agrees and does not take the other's prologue away corrupts the stream. Magic 0x3d230467, length of the payload (both 32
+/// bits, network order), payload.
 /// </summary>
 /// <param name="protocol">The ALPN word: istio-peer-exchange.</param>
 /// <param name="payload">Ourselves, as the payload of our prologue.</param>
@@ -91,7 +92,8 @@ public sealed class PeerExchangeFilter(PeerExchange exchange) : NetworkFilterFac
     public const string UpstreamKey = "upstream_peer";
 
     /// <inheritdoc/>
-    public override NetworkFilter? Create(TcpSession session) => session.Connection.Alpn == exchange.Protocol ? new Exchanging(exchange) : null;
+    public override NetworkFilter? Create(TcpSession session) =>
+        session.Connection.Alpn == exchange.Protocol ? new Exchanging(exchange) : null;
 
     private sealed class Exchanging(PeerExchange exchange) : NetworkFilter
     {

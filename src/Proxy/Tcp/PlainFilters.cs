@@ -161,7 +161,8 @@ public sealed class ConnectionRateFilter(ConnectionBucket bucket, StatGroup? sta
     public Func<bool> Enabled { get; init; } = static () => true;
 
     /// <inheritdoc/>
-    public override NetworkFilter? Create(TcpSession session) => !Enabled() || bucket.Take(session.Connection.Worker.Loop.Now) ? null : new Refused(this);
+    public override NetworkFilter? Create(TcpSession session) =>
+        !Enabled() || bucket.Take(session.Connection.Worker.Loop.Now) ? null : new Refused(this);
 
     private sealed class Refused(ConnectionRateFilter rate) : NetworkFilter
     {

@@ -4,7 +4,8 @@ using Lateen.Proxy.Upstream;
 
 namespace Lateen.Proxy.Tcp;
 
-/// <summary>Serves a chain's connections by network filters and a TCP proxy, or, where there is none, by what follows the filters.</summary>
+/// <summary>Serves a chain's connections by network filters and a TCP proxy, or, where there is none, by what follows the
+/// filters.</summary>
 public sealed class TcpChainHandler : ChainHandler
 {
     private readonly Place?[] _places;
@@ -18,7 +19,8 @@ public sealed class TcpChainHandler : ChainHandler
         _places = new Place?[workers];
     }
 
-    /// <summary>For filters in front of something else (HTTP): it takes the connection over when all filters are content. Null: the filters answer all by themselves.</summary>
+    /// <summary>For filters in front of something else (HTTP): it takes the connection over when all filters are content. Null: the filters
+    /// answer all by themselves.</summary>
     public TcpChainHandler(IReadOnlyList<NetworkFilterFactory> filters, ChainHandler? next, TcpOptions options, int workers)
     {
         Next = next;

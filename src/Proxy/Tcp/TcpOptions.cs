@@ -1,6 +1,7 @@
-// Tcp: opaque connections (stations 8 to 11 without HTTP): network filters look at a client's connection, then its bytes go to one host of a cluster and back. A TcpSession owns
-// both transports for their life; it keeps no bytes but those that came before the upstream was there. Pressure is passed on by pausing the other side, a FIN as a FIN, a reset as a
-// reset. Clusters and hosts come from Clusters/ and Upstream/; TLS of either side is inside the transports. Nothing here parses a protocol.
+// Tcp: opaque connections (stations 8 to 11 without HTTP): network filters look at a client's connection, then its bytes go to one host of
+// a cluster and back. A TcpSession owns both transports for their life; it keeps no bytes but those that came before the upstream was
+// there. Pressure is passed on by pausing the other side, a FIN as a FIN, a reset as a reset. Clusters and hosts come from Clusters/ and
+// Upstream/; TLS of either side is inside the transports. Nothing here parses a protocol.
 // Refused: a buffer between the sides (the transports have one each), splice(2) (TLS and counting bytes need them in user space).
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Statistics;
@@ -51,7 +52,8 @@ public sealed record TcpOptions
     /// <summary>When the upstream is connected.</summary>
     public TcpConnectMode Connect { get; init; }
 
-    /// <summary>Bytes of the client that may wait for the upstream; only with <see cref="TcpConnectMode.OnData"/> are any read before.</summary>
+    /// <summary>Bytes of the client that may wait for the upstream; only with <see cref="TcpConnectMode.OnData"/> are any read
+    /// before.</summary>
     public int EarlyBytesMax { get; init; }
 
     /// <summary>The upstream is reached inside HTTP; null for plain bytes.</summary>

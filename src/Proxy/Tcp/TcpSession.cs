@@ -155,7 +155,8 @@ public sealed partial class TcpSession
             _down.Reading = true;
     }
 
-    /// <summary>Says why a filter ends the connection; it then answers <see cref="NetworkVerdict.Close"/> (or the session is ended here, after a wait).</summary>
+    /// <summary>Says why a filter ends the connection; it then answers <see cref="NetworkVerdict.Close"/> (or the session is ended here,
+    /// after a wait).</summary>
     /// <param name="details">Connection termination details, as logs print them.</param>
     /// <param name="localReason">Why we close, as logs print it.</param>
     /// <param name="flags">Response flags, if any.</param>

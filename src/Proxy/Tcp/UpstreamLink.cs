@@ -11,7 +11,8 @@ using Lateen.Proxy.Upstream;
 
 namespace Lateen.Proxy.Tcp;
 
-/// <summary>The upstream's side of one session: chooses cluster and host, counts against limits, connects, and gives everything back at the end.</summary>
+/// <summary>The upstream's side of one session: chooses cluster and host, counts against limits, connects, and gives everything back at the
+/// end.</summary>
 internal sealed class UpstreamLink : PickInputs
 {
     private static long s_lastId;
@@ -96,7 +97,8 @@ internal sealed class UpstreamLink : PickInputs
     }
 
     private TunnelOptions? TunnelOf(TcpOptions options) =>
-        options.Tunnel is null || _session.Facts.FilterState(TunnelOptions.DisableKey) is string { Length: > 0 } off && off is "true" or "1" ? null : options.Tunnel;
+        options.Tunnel is null || _session.Facts.FilterState(TunnelOptions.DisableKey) is string { Length: > 0 } off && off is "true" or "1"
+            ? null : options.Tunnel;
 
     // Connections and their limits are the HTTP pools' here.
     private void OpenTunnel(TunnelOptions options, WorkerCluster owner, Host host, TransportHandler handler)
@@ -157,7 +159,9 @@ internal sealed class UpstreamLink : PickInputs
         ConnectOptions connect = cluster.Bind.To(to);
         Worker.Loop.Arm(_clock, Math.Max(1, cluster.ConnectTimeoutMicros));
         Transport = host.Security is { } security
-            ? security.Connect(Worker.Loop, connect, new SecurityWishes(_session.ServerName, _session.Alpn, null, HostName: host.Endpoint.Hostname, HostMetadata: host.Endpoint.Metadata, ClusterMetadata: cluster.Metadata), handler)
+            ? security.Connect(Worker.Loop, connect,
+                new SecurityWishes(_session.ServerName, _session.Alpn, null, HostName: host.Endpoint.Hostname,
+                    HostMetadata: host.Endpoint.Metadata, ClusterMetadata: cluster.Metadata), handler)
             : Worker.Loop.Connect(connect, handler);
         Transport.HighWatermark = cluster.BufferLimit;
         if (cluster.ProxyHeader is { } header)
@@ -168,8 +172,10 @@ internal sealed class UpstreamLink : PickInputs
     private void SendProxyHeader(ProxyHeaderOptions options)
     {
         ConnectionFacts facts = _session.Connection.Facts;
-        IEnumerable<(byte, byte[])> passed = options.PassedTypes is not { } types ? [] : facts.PassedValues.Where(v => types.Count == 0 || types.Contains(v.Type));
-        ((Transport as TlsTransport)?.Inner ?? Transport!).Send(ProxyHeader.Write(options.Version, facts.Remote, facts.Local, [.. options.Added, .. passed]));
+        IEnumerable<(byte, byte[])> passed = options.PassedTypes is not { } types
+            ? [] : facts.PassedValues.Where(v => types.Count == 0 || types.Contains(v.Type));
+        ((Transport as TlsTransport)?.Inner
+            ?? Transport!).Send(ProxyHeader.Write(options.Version, facts.Remote, facts.Local, [.. options.Added, .. passed]));
     }
 
     /// <summary>It is there.</summary>

@@ -8,8 +8,10 @@ public abstract class AccessLog(LogFilter? filter) : ExchangeRecorder
 {
     /// <summary>Istio's default line without its quotes and brackets told apart; control planes always send theirs.</summary>
     public const string EnvoyDefault =
-        "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% "
-        + "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"\n";
+        "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% "
+        + "%BYTES_RECEIVED% %BYTES_SENT% %DURATION% "
+        + "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" "
+            + "\"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"\n";
 
     /// <inheritdoc/>
     public override void OnEnd(Exchange exchange) => Write(exchange.Worker, exchange.Facts, exchange.Random);

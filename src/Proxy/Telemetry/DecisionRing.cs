@@ -5,12 +5,14 @@ using Lateen.Proxy.Routing;
 
 namespace Lateen.Proxy.Telemetry;
 
-/// <summary>What became of one exchange, station by station, as it was decided: references to what decided it, and a short copy of what identifies it. No header but these is kept.</summary>
+/// <summary>What became of one exchange, station by station, as it was decided: references to what decided it, and a short copy of what
+/// identifies it. No header but these is kept.</summary>
 public sealed class Decision
 {
     private const int MethodMax = 16, IdMax = 64, AuthorityMax = 96, PathMax = 160;
 
-    // Method, id, authority and path behind one another, in the record itself: a record is written for every request and seldom read, so it shall touch few lines of the cache.
+    // Method, id, authority and path behind one another, in the record itself: a record is written for every request and seldom read, so it
+    // shall touch few lines of the cache.
     private Texts _texts;
     private byte _methodLength, _idLength, _authorityLength, _pathLength;
 
@@ -118,7 +120,8 @@ public sealed class Decision
     }
 }
 
-/// <summary>The last decisions of each worker, in rings of fixed size: written on the worker without a lock, read from the admin page by trying until a record held still.</summary>
+/// <summary>The last decisions of each worker, in rings of fixed size: written on the worker without a lock, read from the admin page by
+/// trying until a record held still.</summary>
 public sealed class DecisionRing : ExchangeRecorder
 {
     private readonly Decision[][] _rings;
@@ -144,7 +147,8 @@ public sealed class DecisionRing : ExchangeRecorder
         Volatile.Write(ref decision.Sequence, decision.Sequence + 1);
     }
 
-    /// <summary>What <paramref name="read"/> makes of each record kept, the newest first. A record that is overwritten while it is read is left out.</summary>
+    /// <summary>What <paramref name="read"/> makes of each record kept, the newest first. A record that is overwritten while it is read is
+    /// left out.</summary>
     public IReadOnlyList<T> Read<T>(Func<Decision, bool> wanted, Func<Decision, T> read)
     {
         var found = new List<(long At, T Value)>();

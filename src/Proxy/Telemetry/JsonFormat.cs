@@ -3,7 +3,8 @@ using Lateen.Proxy.Formats;
 
 namespace Lateen.Proxy.Telemetry;
 
-/// <summary>A JSON object whose values are formats (Envoy's json_format): a bare operator keeps its type, a missing value is null, text around operators makes a string; keys are sorted.</summary>
+/// <summary>A JSON object whose values are formats (Envoy's json_format): a bare operator keeps its type, a missing value is null, text
+/// around operators makes a string; keys are sorted.</summary>
 public sealed class JsonFormat
 {
     private readonly Node _root;
@@ -30,8 +31,9 @@ public sealed class JsonFormat
 
     private static Node Parse(JsonElement e, bool sorted) => e.ValueKind switch
     {
-        JsonValueKind.Object => new ObjectNode([.. (sorted ? e.EnumerateObject().OrderBy(p => p.Name, StringComparer.Ordinal).AsEnumerable() : e.EnumerateObject())
-            .Select(p => (System.Text.Encoding.UTF8.GetBytes(JsonSerializer.Serialize(p.Name)), Parse(p.Value, sorted)))]),
+        JsonValueKind.Object => new ObjectNode(
+            [.. (sorted ? e.EnumerateObject().OrderBy(p => p.Name, StringComparer.Ordinal).AsEnumerable() : e.EnumerateObject())
+                .Select(p => (System.Text.Encoding.UTF8.GetBytes(JsonSerializer.Serialize(p.Name)), Parse(p.Value, sorted)))]),
         JsonValueKind.Array => new ListNode([.. e.EnumerateArray().Select(i => Parse(i, sorted))]),
         JsonValueKind.String => new TextNode(TextFormat.Parse(e.GetString()!)),
         _ => new RawNode(System.Text.Encoding.UTF8.GetBytes(e.GetRawText())),

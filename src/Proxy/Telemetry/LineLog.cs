@@ -3,7 +3,8 @@ using Lateen.Proxy.Formats;
 namespace Lateen.Proxy.Telemetry;
 
 /// <summary>A log of lines in a file: text by a format, or JSON.</summary>
-public sealed class LineLog(TextFormat? text, JsonFormat?[]? json, LogFilter? filter, LogSink sink, bool omitEmpty, int workers) : AccessLog(filter)
+public sealed class LineLog(TextFormat? text, JsonFormat?[]? json, LogFilter? filter, LogSink sink, bool omitEmpty, int workers)
+    : AccessLog(filter)
 {
     private readonly ByteBuffer?[] _lines = new ByteBuffer?[workers];
 

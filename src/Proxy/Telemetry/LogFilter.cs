@@ -26,7 +26,8 @@ public enum Comparison : byte
 /// <param name="otherwise">With what, where no key says otherwise.</param>
 /// <param name="runtime">Values that may change.</param>
 /// <param name="key">The key that may say with what; empty for none.</param>
-public sealed class NumberFilter(Func<IStreamFacts, long> number, Comparison comparison, long otherwise, RuntimeValues runtime, string key) : LogFilter
+public sealed class NumberFilter(Func<IStreamFacts, long> number, Comparison comparison, long otherwise, RuntimeValues runtime, string key)
+    : LogFilter
 {
     /// <inheritdoc/>
     public override bool Keeps(IStreamFacts facts, ulong random)
@@ -68,7 +69,8 @@ public sealed class CombinedFilter(IReadOnlyList<LogFilter> parts, bool all) : L
 public sealed class FlagFilter(ResponseFlags any) : LogFilter
 {
     /// <inheritdoc/>
-    public override bool Keeps(IStreamFacts facts, ulong random) => any == ResponseFlags.None ? facts.Flags != ResponseFlags.None : (facts.Flags & any) != 0;
+    public override bool Keeps(IStreamFacts facts, ulong random) =>
+        any == ResponseFlags.None ? facts.Flags != ResponseFlags.None : (facts.Flags & any) != 0;
 }
 
 /// <summary>By a request header.</summary>
@@ -85,7 +87,8 @@ public sealed class ShareFilter(Fraction share, bool independent, RuntimeValues 
     public override bool Keeps(IStreamFacts facts, ulong random)
     {
         // Envoy takes the UUID's first 8 hex digits modulo the denominator.
-        if (!independent && facts.RequestHead is { } head && head.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id) && id.Length == 36
+        if (!independent && facts.RequestHead is { } head && head.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id)
+            && id.Length == 36
             && System.Buffers.Text.Utf8Parser.TryParse(id[..8], out uint stable, out int used, 'X') && used == 8)
             random = stable;
         return runtime.Share(key, share).Includes(random);
@@ -125,7 +128,8 @@ public sealed class MetadataFilter(MetadataMatch match, bool keepMissing) : LogF
     /// <inheritdoc/>
     public override bool Keeps(IStreamFacts facts, ulong random)
     {
-        if (facts.DynamicMetadata is not { } metadata || !metadata.TryGet(match.Filter, [.. match.Path], out System.Text.Json.JsonElement value))
+        if (facts.DynamicMetadata is not { } metadata
+            || !metadata.TryGet(match.Filter, [.. match.Path], out System.Text.Json.JsonElement value))
             return keepMissing;
         return ValueMatching.Matches(match.Value, value) != match.Invert;
     }

@@ -1,6 +1,7 @@
-// Telemetry (station 11): what is written down of each exchange and connection: access logs, counters, decision records. Recorders are shared by all workers and keep what they
-// keep by worker, so that recording takes no lock and allocates nothing once warm; readers add the workers' parts up. Nothing here blocks a worker: a sink that can't keep up loses lines and
-// counts them. Nothing decides anything. Refused: a logging framework on the request path (allocation, formatting through object), one queue entry a line.
+// Telemetry (station 11): what is written down of each exchange and connection: access logs, counters, decision records. Recorders are
+// shared by all workers and keep what they keep by worker, so that recording takes no lock and allocates nothing once warm; readers add the
+// workers' parts up. Nothing here blocks a worker: a sink that can't keep up loses lines and counts them. Nothing decides anything.
+// Refused: a logging framework on the request path (allocation, formatting through object), one queue entry a line.
 using System.Collections.Concurrent;
 using Lateen.Proxy.Formats;
 
@@ -29,7 +30,8 @@ public sealed class MemorySink : LogSink
     public override long Lost => 0;
 
     /// <inheritdoc/>
-    public override void Write(Worker worker, ReadOnlySpan<byte> line) => Lines.Add(System.Text.Encoding.UTF8.GetString(line).TrimEnd('\n'));
+    public override void Write(Worker worker, ReadOnlySpan<byte> line) =>
+        Lines.Add(System.Text.Encoding.UTF8.GetString(line).TrimEnd('\n'));
 
     /// <inheritdoc/>
     public override void Reopen()
@@ -38,8 +40,9 @@ public sealed class MemorySink : LogSink
 }
 
 /// <summary>
-/// A file, or standard output, written by one thread of the process for all sinks. Each worker gathers lines in a buffer of its own and hands it over when it is full or the interval is over; lines are
-/// never split between writes. At most <see cref="BuffersMax"/> buffers wait; what comes beyond is lost and counted.
+/// A file, or standard output, written by one thread of the process for all sinks. Each worker gathers lines in a buffer of its own and
+/// hands it over when it is full or the interval is over; lines are never split between writes. At most <see cref="BuffersMax"/> buffers
+/// wait; what comes beyond is lost and counted.
 /// </summary>
 public sealed class FileSink : LogSink
 {

@@ -13,8 +13,9 @@ namespace Lateen.Proxy.Telemetry;
 public sealed record StatsdOptions(Address To, string Prefix, bool Tagged, int BytesMax);
 
 /// <summary>
-/// Pushes what was counted since the last flush to a statsd server by UDP, each flush interval, from the main loop: counters as what they grew by, gauges as they stand, histograms as the values
-/// of the interval, one line a bin with its rate. What is lost on the way is lost, as with every statsd client. Names and tags are made once a series.
+/// Pushes what was counted since the last flush to a statsd server by UDP, each flush interval, from the main loop: counters as what they
+/// grew by, gauges as they stand, histograms as the values of the interval, one line a bin with its rate. What is lost on the way is lost,
+/// as with every statsd client. Names and tags are made once a series.
 /// </summary>
 public sealed class StatsdSink(StatsdOptions options, StatStore store)
 {
@@ -120,7 +121,8 @@ public sealed class StatsdSink(StatsdOptions options, StatStore store)
         string name = series is ITaggedSeries own ? own.Family : store.Rules.Tags.Extract(series.Name, tags);
         if (series is ITaggedSeries tagged)
             tags.AddRange(tagged.Tags);
-        string text = tags.Count == 0 ? "" : "|#" + string.Join(',', tags.Select(static t => $"{Clean(t.Tag)}:{Clean(t.Value).Replace(',', '_')}"));
+        string text = tags.Count == 0
+            ? "" : "|#" + string.Join(',', tags.Select(static t => $"{Clean(t.Tag)}:{Clean(t.Value).Replace(',', '_')}"));
         return new Told(Text(options.Prefix + name), System.Text.Encoding.UTF8.GetBytes(text));
     }
 

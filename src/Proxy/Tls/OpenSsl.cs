@@ -1,9 +1,11 @@
-// Tls: TLS as a transport around a transport, for both sides and both grounds. OpenSSL's libssl does the protocol (measured: half the memory of SslStream and
-// 2 us less a request); this folder decides whom to trust, which certificate to show and what a failure is called. A TlsContext is immutable and shared by
-// all workers; rotation makes a new one for new connections. A TlsTransport belongs to its loop like any transport. libssl never sees a socket: its bytes pass
-// through one BIO of ours whose ends are buffers of the current call. The clock that certificates are judged by is the loop's.
+// Tls: TLS as a transport around a transport, for both sides and both grounds. OpenSSL's libssl does the protocol (measured: half the
+// memory of SslStream and 2 us less a request); this folder decides whom to trust, which certificate to show and what a failure is called.
+// A TlsContext is immutable and shared by all workers; rotation makes a new one for new connections. A TlsTransport belongs to its loop
+// like any transport. libssl never sees a socket: its bytes pass through one BIO of ours whose ends are buffers of the current call. The
+// clock that certificates are judged by is the loop's.
 // Peers' failures are values with Envoy's words, so that logs and users' alerts go on working. Nothing here reads files or knows protobuf.
-// Refused: SslStream (a task per read, twice the memory), SSL_set_fd (would bind TLS to real sockets), a session cache of our own (tickets, or libssl's: decision 0017).
+// Refused: SslStream (a task per read, twice the memory), SSL_set_fd (would bind TLS to real sockets), a session cache of our own (tickets,
+// or libssl's: decision 0017).
 using System.Runtime.InteropServices;
 
 namespace Lateen.Proxy.Tls;
@@ -20,7 +22,8 @@ internal static unsafe partial class OpenSsl
     public const int VerifyPeer = 1, VerifyRequired = 2;
 
     // SSL_ctrl and SSL_CTX_ctrl commands (ssl.h).
-    public const int CtrlMode = 33, CtrlSessionCacheSize = 42, CtrlSessionCacheMode = 44, CtrlSetName = 55, CtrlSetGroups = 92, CtrlMinVersion = 123, CtrlMaxVersion = 124;
+    public const int CtrlMode = 33, CtrlSessionCacheSize = 42, CtrlSessionCacheMode = 44, CtrlSetName = 55, CtrlSetGroups = 92,
+        CtrlMinVersion = 123, CtrlMaxVersion = 124;
 
     // ENABLE_PARTIAL_WRITE is off: a write takes everything, since our BIO does. ACCEPT_MOVING_WRITE_BUFFER | RELEASE_BUFFERS.
     public const int Mode = 0x2 | 0x10;
@@ -33,18 +36,23 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(S)] public static partial long SSL_CTX_ctrl(nint context, int command, long number, void* pointer);
     [LibraryImport(S)] public static partial ulong SSL_CTX_set_options(nint context, ulong options);
     [LibraryImport(S)] public static partial int SSL_CTX_use_certificate(nint context, nint certificate);
-    [LibraryImport(S)] public static partial int SSL_CTX_use_cert_and_key(nint context, nint certificate, nint key, nint chain, int replace);
+    [LibraryImport(S)] public static partial int SSL_CTX_use_cert_and_key(nint context, nint certificate, nint key, nint chain,
+        int replace);
     [LibraryImport(S)] public static partial int SSL_use_cert_and_key(nint ssl, nint certificate, nint key, nint chain, int replace);
     [LibraryImport(S)] public static partial void SSL_certs_clear(nint ssl);
     [LibraryImport(S)] public static partial void SSL_CTX_set_verify(nint context, int mode, void* callback);
-    [LibraryImport(S)] public static partial void SSL_CTX_set_cert_verify_callback(nint context, delegate* unmanaged<nint, void*, int> callback, void* argument);
-    [LibraryImport(S)] public static partial void SSL_CTX_set_cert_cb(nint context, delegate* unmanaged<nint, void*, int> callback, void* argument);
-    [LibraryImport(S)] public static partial void SSL_CTX_set_alpn_select_cb(nint context, delegate* unmanaged<nint, byte**, byte*, byte*, uint, void*, int> callback, void* argument);
+    [LibraryImport(S)] public static partial void SSL_CTX_set_cert_verify_callback(nint context,
+        delegate* unmanaged<nint, void*, int> callback, void* argument);
+    [LibraryImport(S)] public static partial void SSL_CTX_set_cert_cb(nint context, delegate* unmanaged<nint, void*, int> callback,
+        void* argument);
+    [LibraryImport(S)] public static partial void SSL_CTX_set_alpn_select_cb(nint context,
+        delegate* unmanaged<nint, byte**, byte*, byte*, uint, void*, int> callback, void* argument);
     [LibraryImport(S)] public static partial void SSL_CTX_sess_set_new_cb(nint context, delegate* unmanaged<nint, nint, int> callback);
     [LibraryImport(S)] public static partial int SSL_CTX_set_session_id_context(nint context, byte* id, uint length);
     [LibraryImport(S)] public static partial int SSL_CTX_set_num_tickets(nint context, nuint count);
     [LibraryImport(S)] public static partial int SSL_CTX_add_client_CA(nint context, nint certificate);
-    [LibraryImport(S, StringMarshalling = StringMarshalling.Utf8)] public static partial int SSL_CTX_set_cipher_list(nint context, string ciphers);
+    [LibraryImport(S, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int SSL_CTX_set_cipher_list(nint context, string ciphers);
     [LibraryImport(S)] public static partial nint SSL_new(nint context);
     [LibraryImport(S)] public static partial void SSL_free(nint ssl);
     [LibraryImport(S)] public static partial long SSL_ctrl(nint ssl, int command, long number, void* pointer);
@@ -102,7 +110,8 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(C)] public static partial nint X509_STORE_CTX_new();
     [LibraryImport(C)] public static partial void X509_STORE_CTX_free(nint context);
     [LibraryImport(C)] public static partial int X509_STORE_CTX_init(nint context, nint store, nint leaf, nint chain);
-    [LibraryImport(C, StringMarshalling = StringMarshalling.Utf8)] public static partial int X509_STORE_CTX_set_default(nint context, string name);
+    [LibraryImport(C, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int X509_STORE_CTX_set_default(nint context, string name);
     [LibraryImport(C)] public static partial nint X509_STORE_CTX_get0_param(nint context);
     [LibraryImport(C)] public static partial nint X509_STORE_CTX_get0_cert(nint context);
     [LibraryImport(C)] public static partial nint X509_STORE_CTX_get0_chain(nint context);

@@ -8,8 +8,8 @@ using Lateen.Proxy.Tls.Certificates;
 namespace Lateen.Proxy.Tls;
 
 /// <summary>
-/// Who is at the other end, and how we speak with it: fixed when the handshake is complete. Bytes of certificates are taken then; names and texts are read when somebody asks. It outlives the
-/// connection, since logs are written after its end.
+/// Who is at the other end, and how we speak with it: fixed when the handshake is complete. Bytes of certificates are taken then; names and
+/// texts are read when somebody asks. It outlives the connection, since logs are written after its end.
 /// </summary>
 public sealed unsafe class Peer : TlsFacts
 {
@@ -68,7 +68,8 @@ public sealed unsafe class Peer : TlsFacts
     public override IReadOnlyList<string> LocalEmails => _local.Names.Of(SanKind.Email);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> PeerChainSha256 => [.. _shown.Certificates.Select(static c => Convert.ToHexStringLower(SHA256.HashData(c)))];
+    public override IReadOnlyList<string> PeerChainSha256 =>
+        [.. _shown.Certificates.Select(static c => Convert.ToHexStringLower(SHA256.HashData(c)))];
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> PeerChainSha1 => [.. _shown.Certificates.Select(static c => Sha1(c))];

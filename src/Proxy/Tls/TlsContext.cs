@@ -6,13 +6,14 @@ using Lateen.Proxy.Tls.Certificates;
 namespace Lateen.Proxy.Tls;
 
 /// <summary>
-/// One side's TLS settings, ready to use: immutable, shared by all workers. Rotation of a certificate makes a new context; connections of the old one live on, and tickets
-/// of the old one are worth nothing to the new one, so that nobody resumes past a change of whom we trust.
+/// One side's TLS settings, ready to use: immutable, shared by all workers. Rotation of a certificate makes a new context; connections of
+/// the old one live on, and tickets of the old one are worth nothing to the new one, so that nobody resumes past a change of whom we trust.
 /// </summary>
 public sealed unsafe class TlsContext
 {
-    private const string DefaultCiphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-        + "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+    private const string DefaultCiphers =
+        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+            + "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
 
     // SSL_SESS_CACHE_CLIENT | NO_INTERNAL; SSL_SESS_CACHE_SERVER.
     private const int CacheClient = 0x0001 | 0x0300, CacheServer = 0x0002, CacheOff = 0;
@@ -49,7 +50,8 @@ public sealed unsafe class TlsContext
 
     internal CertificateShelf Shelf => _shelf;
 
-    /// <summary>Makes a context. Null with one clear sentence in <paramref name="error"/> where a certificate, key, bundle or cipher cannot be used.</summary>
+    /// <summary>Makes a context. Null with one clear sentence in <paramref name="error"/> where a certificate, key, bundle or cipher cannot
+    /// be used.</summary>
     public static TlsContext? Create(TlsOptions options, out string error)
     {
         CertificateShelf? shelf = CertificateShelf.Create(options.Certificates, out error);
@@ -60,7 +62,8 @@ public sealed unsafe class TlsContext
         bool good = true;
         if (options.Validation is { } validation)
         {
-            verifier = Verifier.Create(validation, options.IsServer, ca => { if (options.IsServer) OpenSsl.SSL_CTX_add_client_CA(context, ca); }, out error);
+            verifier = Verifier.Create(validation, options.IsServer,
+                ca => { if (options.IsServer) OpenSsl.SSL_CTX_add_client_CA(context, ca); }, out error);
             good = verifier is not null;
         }
         good = good && Configure(context, options, shelf, out error);
@@ -75,9 +78,11 @@ public sealed unsafe class TlsContext
     {
         error = "";
         OpenSsl.SSL_CTX_ctrl(context, OpenSsl.CtrlMode, OpenSsl.Mode, null);
-        OpenSsl.SSL_CTX_set_options(context, OpenSsl.OptionNoRenegotiation | OpenSsl.OptionServerPreference | (options.Resumption ? 0 : OpenSsl.OptionNoTicket));
+        OpenSsl.SSL_CTX_set_options(context,
+            OpenSsl.OptionNoRenegotiation | OpenSsl.OptionServerPreference | (options.Resumption ? 0 : OpenSsl.OptionNoTicket));
         OpenSsl.SSL_CTX_ctrl(context, OpenSsl.CtrlMinVersion, Number(options.VersionMin, TlsVersion.Tls12), null);
-        OpenSsl.SSL_CTX_ctrl(context, OpenSsl.CtrlMaxVersion, Number(options.VersionMax, options.IsServer ? TlsVersion.Tls13 : TlsVersion.Tls12), null);
+        OpenSsl.SSL_CTX_ctrl(context, OpenSsl.CtrlMaxVersion,
+            Number(options.VersionMax, options.IsServer ? TlsVersion.Tls13 : TlsVersion.Tls12), null);
         if (!SetCiphers(context, options, out error))
             return false;
         shelf.UseFirst(context);
@@ -98,13 +103,15 @@ public sealed unsafe class TlsContext
         return true;
     }
 
-    private static long Number(TlsVersion version, TlsVersion automatic) => 0x0301 + ((version == TlsVersion.Auto ? automatic : version) - TlsVersion.Tls10);
+    private static long Number(TlsVersion version, TlsVersion automatic) =>
+        0x0301 + ((version == TlsVersion.Auto ? automatic : version) - TlsVersion.Tls10);
 
     private static bool SetCiphers(nint context, TlsOptions options, out string error)
     {
         error = "";
-        string ciphers = options.Ciphers.Count == 0 ? DefaultCiphers : string.Join(':', options.Ciphers).Replace("[", "", StringComparison.Ordinal)
-            .Replace("]", "", StringComparison.Ordinal).Replace('|', ':');
+        string ciphers = options.Ciphers.Count == 0
+            ? DefaultCiphers : string.Join(':', options.Ciphers).Replace("[", "", StringComparison.Ordinal)
+                .Replace("]", "", StringComparison.Ordinal).Replace('|', ':');
         if (OpenSsl.SSL_CTX_set_cipher_list(context, ciphers) != 1)
         {
             error = $"Failed to initialize cipher suites {ciphers}";
@@ -129,8 +136,9 @@ public sealed unsafe class TlsContext
         OpenSsl.SSL_CTX_set_cert_verify_callback(context, &TlsCallbacks.Verify, null);
     }
 
-    // A ticket has the whole session in it, and with it the client's certificate, which libcrypto parses anew whenever a ticket is made or read: a third of a resumption. So sessions with certificates
-    // stay here, and the ticket (the session id before TLS 1.3) is only their name; without certificates tickets are cheaper than memory. One, not two: it is enough for one resumption.
+    // A ticket has the whole session in it, and with it the client's certificate, which libcrypto parses anew whenever a ticket is made or
+    // read: a third of a resumption. So sessions with certificates stay here, and the ticket (the session id before TLS 1.3) is only their
+    // name; without certificates tickets are cheaper than memory. One, not two: it is enough for one resumption.
     private static void SetResumption(nint context, TlsOptions options)
     {
         bool keeps = options is { Resumption: true, Validation: not null };

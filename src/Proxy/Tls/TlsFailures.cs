@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Lateen.Proxy.Tls;
 
 /// <summary>
-/// What a TLS failure is called: BoringSSL's numbers and names in Envoy's frame (<c>TLS_error:|number:SSL routines:OPENSSL_internal:NAME:detail:TLS_error_end</c>), which access logs,
-/// answers and users' alerts know. Spaces stay; the log's operators turn them into underscores.
+/// What a TLS failure is called: BoringSSL's numbers and names in Envoy's frame (<c>TLS_error:|number:SSL
+/// routines:OPENSSL_internal:NAME:detail:TLS_error_end</c>), which access logs, answers and users' alerts know. Spaces stay; the log's
+/// operators turn them into underscores.
 /// </summary>
 public static unsafe class TlsFailures
 {
@@ -99,11 +100,13 @@ public static unsafe class TlsFailures
     /// <summary>What a chain verification found.</summary>
     internal static string Chain(int error, int depth)
     {
-        string text = VerifyTexts.GetValueOrDefault(error) ?? Marshal.PtrToStringUTF8((nint)OpenSsl.X509_verify_cert_error_string(error)) ?? "";
+        string text = VerifyTexts.GetValueOrDefault(error) ?? Marshal.PtrToStringUTF8((nint)OpenSsl.X509_verify_cert_error_string(error))
+            ?? "";
         // X509_V_ERR_UNABLE_TO_GET_CRL, CRL signature, revoked, CRL times.
         if (error is 3 or 5 or 8 or 11 or 12 or 23)
             text = "certificate revocation check against provided CRLs failed: " + text;
-        return string.Create(CultureInfo.InvariantCulture, $"verify cert failed: X509_verify_cert: certificate verification error at depth {depth}: {text}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"verify cert failed: X509_verify_cert: certificate verification error at depth {depth}: {text}");
     }
 
     /// <summary>Our own verdict after a resumed handshake.</summary>

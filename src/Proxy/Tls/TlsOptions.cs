@@ -48,7 +48,8 @@ public sealed record TlsValidation
     /// <summary>The file that they were read from, as operators are told.</summary>
     public string Origin { get; init; } = "<inline>";
 
-    /// <summary>SPIFFE: PEM bundles by trust domain. Where there are any, the peer's URI name chooses the bundle and must be of one of these domains.</summary>
+    /// <summary>SPIFFE: PEM bundles by trust domain. Where there are any, the peer's URI name chooses the bundle and must be of one of
+    /// these domains.</summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> TrustDomains { get; init; } = new Dictionary<string, ReadOnlyMemory<byte>>();
 
     /// <summary>One of these must hold for a name of the peer. Empty: any name.</summary>
@@ -100,7 +101,8 @@ public sealed record TlsOptions
     /// <summary>Greatest version.</summary>
     public TlsVersion VersionMax { get; init; }
 
-    /// <summary>Cipher suites of TLS 1.2 in OpenSSL's names; empty for the default. Groups of equal preference ("[A|B]") are taken in their order.</summary>
+    /// <summary>Cipher suites of TLS 1.2 in OpenSSL's names; empty for the default. Groups of equal preference ("[A|B]") are taken in their
+    /// order.</summary>
     public IReadOnlyList<string> Ciphers { get; init; } = [];
 
     /// <summary>Key exchange groups; empty for X25519 and P-256.</summary>

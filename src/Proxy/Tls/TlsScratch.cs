@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Lateen.Proxy.Tls;
 
 /// <summary>
-/// The work space of one call into libssl on this thread: ciphertext that came, ciphertext to go, decrypted bytes. The BIO's functions find it as the thread's current
-/// one. Calls may nest (TLS inside TLS), so there is one for each depth; they are kept for the thread's life.
+/// The work space of one call into libssl on this thread: ciphertext that came, ciphertext to go, decrypted bytes. The BIO's functions find
+/// it as the thread's current one. Calls may nest (TLS inside TLS), so there is one for each depth; they are kept for the thread's life.
 /// </summary>
 internal sealed unsafe class TlsScratch
 {

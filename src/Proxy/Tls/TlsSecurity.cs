@@ -5,7 +5,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Tls;
 
-/// <summary>A context that may be renewed while it serves (certificates rotate): new connections take the newest, open ones keep theirs. Published by the main loop, read by workers.</summary>
+/// <summary>A context that may be renewed while it serves (certificates rotate): new connections take the newest, open ones keep theirs.
+/// Published by the main loop, read by workers.</summary>
 public sealed class TlsSource
 {
     private volatile TlsContext? _current;
@@ -38,7 +39,8 @@ public sealed class TlsUpstream(TlsSource source) : UpstreamSecurity
     {
         if (source.Current is not { } context)
         {
-            // Without its secret nothing can be sent safely: the connection fails on a later turn, as any other does. Nobody listens under this name.
+            // Without its secret nothing can be sent safely: the connection fails on a later turn, as any other does. Nobody listens under
+            // this name.
             return loop.Connect(options with { Remote = Address.Internal("\0no secret") }, new Absent(handler));
         }
         string? sni = wishes.ServerName ?? (AutoHostSni && wishes.HostName is { Length: > 0 } host ? host : null);

@@ -70,9 +70,11 @@ public sealed class TlsStats
         Stat? stat = reason switch
         {
             _ when reason.Contains("PEER_DID_NOT_RETURN_A_CERTIFICATE", StringComparison.Ordinal) => Stat.FailVerifyNoCert,
-            _ when !reason.Contains("CERTIFICATE_VERIFY_FAILED", StringComparison.Ordinal) => reason.Contains("TLS_error:|", StringComparison.Ordinal) ? Stat.ConnectionError : null,
+            _ when !reason.Contains("CERTIFICATE_VERIFY_FAILED", StringComparison.Ordinal) =>
+                reason.Contains("TLS_error:|", StringComparison.Ordinal) ? Stat.ConnectionError : null,
             _ when reason.Contains("SAN", StringComparison.Ordinal) => Stat.FailVerifySan,
-            _ when reason.Contains("hash", StringComparison.OrdinalIgnoreCase) || reason.Contains("pin", StringComparison.Ordinal) => Stat.FailVerifyCertHash,
+            _ when reason.Contains("hash", StringComparison.OrdinalIgnoreCase)
+                || reason.Contains("pin", StringComparison.Ordinal) => Stat.FailVerifyCertHash,
             _ => Stat.FailVerifyError,
         };
         if (stat is { } found)

@@ -5,8 +5,9 @@ using Lateen.Proxy.Tls.Certificates;
 namespace Lateen.Proxy.Tls;
 
 /// <summary>
-/// TLS around a transport. <see cref="TransportHandler.OnConnected"/> tells that the handshake is complete, on both sides. What is sent before that waits. Small writes of a turn become
-/// one record. A failed handshake ends with <see cref="CloseReason.Tls"/> and tells why in <see cref="FailureReason"/>.
+/// TLS around a transport. <see cref="TransportHandler.OnConnected"/> tells that the handshake is complete, on both sides. What is sent
+/// before that waits. Small writes of a turn become one record. A failed handshake ends with <see cref="CloseReason.Tls"/> and tells why in
+/// <see cref="FailureReason"/>.
 /// </summary>
 public sealed unsafe partial class TlsTransport : Transport
 {
@@ -108,8 +109,8 @@ public sealed unsafe partial class TlsTransport : Transport
     // Beginnings
 
     /// <summary>
-    /// The accepting side, around a connection that is there already. The inner transport's handler is taken over: give it the bytes that a sniffer has read by
-    /// <c>Inner.Handler.OnData</c>. Set <see cref="Transport.Handler"/> before that.
+    /// The accepting side, around a connection that is there already. The inner transport's handler is taken over: give it the bytes that a
+    /// sniffer has read by <c>Inner.Handler.OnData</c>. Set <see cref="Transport.Handler"/> before that.
     /// </summary>
     public static TlsTransport Accept(Transport inner, TlsContext context, TlsConnectOptions? options = null)
     {
@@ -119,8 +120,10 @@ public sealed unsafe partial class TlsTransport : Transport
         return transport;
     }
 
-    /// <summary>The connecting side: connects and shakes hands. <paramref name="handler"/> hears when both are done, or that one failed.</summary>
-    public static TlsTransport Connect(EventLoop loop, in ConnectOptions connect, TlsContext context, TlsConnectOptions options, TransportHandler handler)
+    /// <summary>The connecting side: connects and shakes hands. <paramref name="handler"/> hears when both are done, or that one
+    /// failed.</summary>
+    public static TlsTransport Connect(EventLoop loop, in ConnectOptions connect, TlsContext context, TlsConnectOptions options,
+        TransportHandler handler)
     {
         var under = new Under(null);
         Transport inner = loop.Connect(connect, under);
@@ -227,7 +230,9 @@ public sealed unsafe partial class TlsTransport : Transport
         _complete = true;
         StopClock();
         bool judged = _verdict.Shown != PresentedChain.None;
-        Peer = judged ? Peer.Of(_ssl, Context, _verdict.Shown, _verdict.Validated) : Peer.Of(_ssl, Context, Shown(), OpenSsl.SSL_session_reused(_ssl) == 1 && OpenSsl.SSL_get_verify_result(_ssl) == 0 && Context.Verifier is not null);
+        Peer = judged ? Peer.Of(_ssl, Context, _verdict.Shown, _verdict.Validated)
+            : Peer.Of(_ssl, Context, Shown(),
+                OpenSsl.SSL_session_reused(_ssl) == 1 && OpenSsl.SSL_get_verify_result(_ssl) == 0 && Context.Verifier is not null);
         _verdict = Verdict.None;
         if (Peer.Resumed && HasExpired(Peer))
         {
@@ -260,7 +265,8 @@ public sealed unsafe partial class TlsTransport : Transport
         {
             int count = 0, result = 1;
             OpenSsl.ERR_clear_error();
-            while (TlsScratch.PlainBytes - count >= TlsScratch.RecordMax && (result = OpenSsl.SSL_read(_ssl, scratch.Plain + count, TlsScratch.PlainBytes - count)) > 0)
+            while (TlsScratch.PlainBytes - count >= TlsScratch.RecordMax
+                && (result = OpenSsl.SSL_read(_ssl, scratch.Plain + count, TlsScratch.PlainBytes - count)) > 0)
                 count += result;
             more = result > 0;
             int error = more ? 0 : OpenSsl.SSL_get_error(_ssl, result);
@@ -312,13 +318,15 @@ public sealed unsafe partial class TlsTransport : Transport
     private void OnInnerClosed(CloseReason reason)
     {
         StopClock();
-        bool inHandshake = !_complete && !_closing && _inner.Local.Kind != AddressKind.None && reason is CloseReason.Reset or CloseReason.Remote;
+        bool inHandshake = !_complete && !_closing && _inner.Local.Kind != AddressKind.None
+            && reason is CloseReason.Reset or CloseReason.Remote;
         if (inHandshake && FailureReason.Length == 0)
             FailureReason = TlsFailures.PeerGone;
         _closing = true;
         _plain.Clear(Loop.Chunks);
         _kept.Clear(Loop.Chunks);
-        // A session whose connection was cut is as good as before (RFC 5246 7.2.1); libssl would forget it. What failed it has forgotten already.
+        // A session whose connection was cut is as good as before (RFC 5246 7.2.1); libssl would forget it. What failed it has forgotten
+        // already.
         if (_complete && FailureReason.Length == 0)
             OpenSsl.SSL_set_shutdown(_ssl, OpenSsl.ShutdownBoth);
         OpenSsl.SSL_free(_ssl);

@@ -6,7 +6,8 @@ using Lateen.Proxy.Upstream.Calls;
 
 namespace Lateen.Proxy.Tracing;
 
-/// <summary>An OpenTelemetry collector, over HTTP or gRPC. The message is written here, field by field: it is small, and a sampled span makes no objects so.</summary>
+/// <summary>An OpenTelemetry collector, over HTTP or gRPC. The message is written here, field by field: it is small, and a sampled span
+/// makes no objects so.</summary>
 public sealed class OtelReporter : SpanReporter
 {
     /// <summary>Its counters' names.</summary>
@@ -35,7 +36,8 @@ public sealed class OtelReporter : SpanReporter
     /// <param name="stats">Counters.</param>
     /// <param name="workers">Number of workers.</param>
     public OtelReporter(
-        SideTarget target, string host, string path, IReadOnlyList<KeyValuePair<string, string>> headers, bool grpc, IReadOnlyList<KeyValuePair<string, string>> resource, RuntimeValues runtime, StatGroup stats, int workers)
+        SideTarget target, string host, string path, IReadOnlyList<KeyValuePair<string, string>> headers, bool grpc,
+        IReadOnlyList<KeyValuePair<string, string>> resource, RuntimeValues runtime, StatGroup stats, int workers)
         : base(target, stats, workers)
     {
         _runtime = runtime;

@@ -79,9 +79,11 @@ public sealed class TraceParent : Propagation
     internal static bool Read(ReadOnlySpan<byte> text, Span span, out bool sampled)
     {
         sampled = false;
-        if (text.Length != 55 || text[2] != '-' || text[35] != '-' || text[52] != '-' || !Utf8Parser.TryParse(text[53..], out byte flags, out int n, 'x') || n != 2
+        if (text.Length != 55 || text[2] != '-' || text[35] != '-' || text[52] != '-'
+            || !Utf8Parser.TryParse(text[53..], out byte flags, out int n, 'x') || n != 2
             || !Utf8Parser.TryParse(text[..2], out byte version, out n, 'x') || n != 2 || version == 255
-            || !Hex(text[3..19], out ulong high) || !Hex(text[19..35], out ulong low) || !Hex(text[36..52], out ulong parent) || (high | low) == 0 || parent == 0)
+            || !Hex(text[3..19], out ulong high) || !Hex(text[19..35], out ulong low) || !Hex(text[36..52], out ulong parent)
+            || (high | low) == 0 || parent == 0)
             return false;
         span.TraceHigh = high;
         span.TraceLow = low;
@@ -131,7 +133,8 @@ public sealed class B3(bool wide, bool shared, bool w3c) : Propagation
         }
         if (head.TryGet(KnownHeader.XB3Sampled, out ReadOnlySpan<byte> sampled))
             span.Sampled = sampled.SequenceEqual("1"u8) || sampled.SequenceEqual("true"u8);
-        if (head.TryGet(KnownHeader.XB3Traceid, out ReadOnlySpan<byte> trace) && head.TryGet(KnownHeader.XB3Spanid, out ReadOnlySpan<byte> id))
+        if (head.TryGet(KnownHeader.XB3Traceid, out ReadOnlySpan<byte> trace)
+            && head.TryGet(KnownHeader.XB3Spanid, out ReadOnlySpan<byte> id))
         {
             if (!Trace(trace, span) || !Hex(id, out ulong own) || own == 0)
             {
@@ -201,7 +204,8 @@ public sealed class B3(bool wide, bool shared, bool w3c) : Propagation
             return;
         }
         int dash = text.IndexOf((byte)'-');
-        if (dash is not (16 or 32) || text.Length < dash + 17 || !Trace(text[..dash], span) || !Hex(text.Slice(dash + 1, 16), out ulong id) || id == 0)
+        if (dash is not (16 or 32) || text.Length < dash + 17 || !Trace(text[..dash], span) || !Hex(text.Slice(dash + 1, 16), out ulong id)
+            || id == 0)
         {
             span.IsNull = true;
             return;

@@ -1,7 +1,8 @@
-// Tracing: what one exchange tells a collector. The tracer decides (from x-request-id, shares and the client's wishes), takes up the context that came, writes the one that goes on, and
-// fills spans; a propagation knows the headers of a family (B3, W3C), a reporter the collector's form. Spans are pooled by worker; one that is not sampled carries ids alone. A finished
-// span is written at once into its worker's bounded buffer and leaves in a side call, never on the request's way. Refused: System.Diagnostics.Activity (allocates for every request,
-// sampled or not, and flows through ambient state that loops do not have).
+// Tracing: what one exchange tells a collector. The tracer decides (from x-request-id, shares and the client's wishes), takes up the
+// context that came, writes the one that goes on, and fills spans; a propagation knows the headers of a family (B3, W3C), a reporter the
+// collector's form. Spans are pooled by worker; one that is not sampled carries ids alone. A finished span is written at once into its
+// worker's bounded buffer and leaves in a side call, never on the request's way. Refused: System.Diagnostics.Activity (allocates for every
+// request, sampled or not, and flows through ambient state that loops do not have).
 using Lateen.Proxy.Formats;
 
 namespace Lateen.Proxy.Tracing;

@@ -20,7 +20,8 @@ public enum ReportStat : byte
     SpansDropped,
 }
 
-/// <summary>Sends finished spans to a collector: each worker collects its own and sends them by side calls, some at a time or after a while.</summary>
+/// <summary>Sends finished spans to a collector: each worker collects its own and sends them by side calls, some at a time or after a
+/// while.</summary>
 public abstract class SpanReporter
 {
     private const int CallsMax = 8;
@@ -151,7 +152,8 @@ public abstract class SpanReporter
 
             public SideCall Side { get; }
 
-            public override void OnAnswer(SideCall call) => _owner.Over(this, _owner._owner.IsAccepted(call) ? ReportStat.ReportsSent : ReportStat.ReportsDropped);
+            public override void OnAnswer(SideCall call) =>
+                _owner.Over(this, _owner._owner.IsAccepted(call) ? ReportStat.ReportsSent : ReportStat.ReportsDropped);
 
             public override void OnFailed(SideCall call, UpstreamCause cause) => _owner.Over(this, ReportStat.ReportsFailed);
         }

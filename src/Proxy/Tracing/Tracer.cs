@@ -9,14 +9,16 @@ using Lateen.Proxy.Routing;
 
 namespace Lateen.Proxy.Tracing;
 
-/// <summary>Traces exchanges of a connection manager: decides, names, tags; the propagation knows headers, the reporter the collector.</summary>
+/// <summary>Traces exchanges of a connection manager: decides, names, tags; the propagation knows headers, the reporter the
+/// collector.</summary>
 /// <param name="options">How.</param>
 /// <param name="propagation">Headers of the context.</param>
 /// <param name="reporter">Where finished spans go.</param>
 /// <param name="namesHost">Spans are named by the host (Zipkin), not by direction.</param>
 /// <param name="zone">A tag for the node's zone; null for none.</param>
 /// <param name="workers">Number of workers.</param>
-public sealed class Tracer(TracerOptions options, Propagation propagation, SpanReporter reporter, bool namesHost, byte[]? zone, int workers) : ExchangeTracer
+public sealed class Tracer(TracerOptions options, Propagation propagation, SpanReporter reporter, bool namesHost, byte[]? zone, int workers)
+    : ExchangeTracer
 {
     private readonly Pool[] _pools = [.. Enumerable.Range(0, workers).Select(static _ => new Pool())];
 
@@ -41,7 +43,8 @@ public sealed class Tracer(TracerOptions options, Propagation propagation, SpanR
     {
         HeaderMap head = x.RequestHead;
         TracingStat reason = TracingStat.NotTraceable;
-        if (head.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id) && id.Length == 36 && Utf8Parser.TryParse(id[..8], out uint stable, out int used, 'x') && used == 8)
+        if (head.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id) && id.Length == 36
+            && Utf8Parser.TryParse(id[..8], out uint stable, out int used, 'x') && used == 8)
             reason = Reason(x, id[14], stable);
         options.Stats.Of(x.Worker.Index).Count((int)reason);
         return reason != TracingStat.NotTraceable;
@@ -61,7 +64,8 @@ public sealed class Tracer(TracerOptions options, Propagation propagation, SpanR
         };
         if (reason == TracingStat.NotTraceable)
         {
-            if (head.Has(KnownHeader.XClientTraceId) && runtime.Share("tracing.client_enabled", route?.Client ?? options.Client).Includes(x.Worker.Loop.Chance.NextULong()))
+            if (head.Has(KnownHeader.XClientTraceId)
+                && runtime.Share("tracing.client_enabled", route?.Client ?? options.Client).Includes(x.Worker.Loop.Chance.NextULong()))
                 reason = TracingStat.ClientEnabled;
             else if (head.Has(KnownHeader.XEnvoyForceTrace))
                 reason = TracingStat.ServiceForced;
@@ -69,7 +73,8 @@ public sealed class Tracer(TracerOptions options, Propagation propagation, SpanR
                 reason = TracingStat.RandomSampling;
             Mark(x, reason);
         }
-        if (reason != TracingStat.NotTraceable && !runtime.Share("tracing.global_enabled", route?.Overall ?? options.Overall).Includes(stable))
+        if (reason != TracingStat.NotTraceable
+            && !runtime.Share("tracing.global_enabled", route?.Overall ?? options.Overall).Includes(stable))
         {
             reason = TracingStat.NotTraceable;
             Mark(x, reason);
@@ -80,7 +85,9 @@ public sealed class Tracer(TracerOptions options, Propagation propagation, SpanR
     private static void Mark(Exchange x, TracingStat reason)
     {
         if (x.Options.PackTraceReason)
-            RequestIds.SetReason(x.RequestHead, reason switch { TracingStat.RandomSampling => (byte)'9', TracingStat.ServiceForced => (byte)'a', TracingStat.ClientEnabled => (byte)'b', _ => (byte)'4' });
+            RequestIds.SetReason(x.RequestHead,
+                reason switch { TracingStat.RandomSampling => (byte)'9', TracingStat.ServiceForced => (byte)'a',
+                    TracingStat.ClientEnabled => (byte)'b', _ => (byte)'4' });
     }
 
     // ---- the exchange
@@ -296,12 +303,14 @@ public sealed class Tracer(TracerOptions options, Propagation propagation, SpanR
         text.Append(scheme.IsEmpty ? head[KnownHeader.Scheme] : scheme);
         text.Append("://"u8);
         text.Append(head[KnownHeader.Authority]);
-        ReadOnlySpan<byte> path = head.TryGet(KnownHeader.XEnvoyOriginalPath, out ReadOnlySpan<byte> original) ? original : head[KnownHeader.Path];
+        ReadOnlySpan<byte> path = head.TryGet(KnownHeader.XEnvoyOriginalPath, out ReadOnlySpan<byte> original)
+            ? original : head[KnownHeader.Path];
         text.Append(path[..Math.Min(path.Length, options.PathBytesMax)]);
         return text.Written;
     }
 
-    private static ReadOnlySpan<byte> Or(HeaderMap head, KnownHeader header) => head.TryGet(header, out ReadOnlySpan<byte> value) ? value : "-"u8;
+    private static ReadOnlySpan<byte> Or(HeaderMap head, KnownHeader header) =>
+        head.TryGet(header, out ReadOnlySpan<byte> value) ? value : "-"u8;
 
     private static ReadOnlySpan<byte> Protocol(HttpVersion? version) => version switch
     {

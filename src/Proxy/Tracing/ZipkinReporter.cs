@@ -8,7 +8,8 @@ using Lateen.Proxy.Upstream.Calls;
 namespace Lateen.Proxy.Tracing;
 
 /// <summary>A Zipkin collector: JSON of its second version.</summary>
-public sealed class ZipkinReporter(SideTarget target, string host, string path, string service, RuntimeValues runtime, StatGroup stats, int workers) : SpanReporter(target, stats, workers)
+public sealed class ZipkinReporter(SideTarget target, string host, string path, string service, RuntimeValues runtime, StatGroup stats,
+    int workers) : SpanReporter(target, stats, workers)
 {
     /// <summary>Headers of each report.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
@@ -16,7 +17,8 @@ public sealed class ZipkinReporter(SideTarget target, string host, string path, 
     /// <summary>Its counters' names.</summary>
     public static readonly StatSchema Schema = StatSchema.Of<ReportStat>();
 
-    private readonly byte[] _host = System.Text.Encoding.UTF8.GetBytes(host), _path = System.Text.Encoding.UTF8.GetBytes(path), _service = System.Text.Encoding.UTF8.GetBytes(service);
+    private readonly byte[] _host = System.Text.Encoding.UTF8.GetBytes(host), _path = System.Text.Encoding.UTF8.GetBytes(path),
+        _service = System.Text.Encoding.UTF8.GetBytes(service);
 
     /// <inheritdoc/>
     protected override int SpansMin => (int)Math.Clamp(runtime.Number("tracing.zipkin.min_flush_spans", 5), 1, 10_000);

@@ -13,7 +13,8 @@ public enum PoolFailure : byte
     Timeout,
 }
 
-/// <summary>Who wants a stream. Embedded in the attempt, so that waiting allocates nothing. It hears exactly one of the two calls, perhaps inside <see cref="ConnectionPool.Request"/>.</summary>
+/// <summary>Who wants a stream. Embedded in the attempt, so that waiting allocates nothing. It hears exactly one of the two calls, perhaps
+/// inside <see cref="ConnectionPool.Request"/>.</summary>
 public abstract class StreamWaiter
 {
     internal StreamWaiter? Next { get; set; }
@@ -37,7 +38,8 @@ public sealed class ConnectionPool
     private readonly PoolKey _key;
     private readonly List<PooledConnection> _connections = [];
 
-    // Those that told of a free stream, the latest on top: it is the warmest, and leaves the others to their idle timeout (Envoy's order). What is no longer free leaves when it is found.
+    // Those that told of a free stream, the latest on top: it is the warmest, and leaves the others to their idle timeout (Envoy's order).
+    // What is no longer free leaves when it is found.
     private readonly List<PooledConnection> _free = [];
     private StreamWaiter? _first, _last;
     private int _waiting, _connecting;
@@ -66,7 +68,8 @@ public sealed class ConnectionPool
 
     internal bool Matches(in PoolKey key) =>
         _key.Version == key.Version && _key.Tunnel == key.Tunnel && _key.Priority == key.Priority && ReferenceEquals(_key.Owner, key.Owner)
-        && ReferenceEquals(_key.Wishes.Alpn, key.Wishes.Alpn) && _key.Wishes.ServerName == key.Wishes.ServerName && _key.Wishes.SubjectName == key.Wishes.SubjectName;
+        && ReferenceEquals(_key.Wishes.Alpn, key.Wishes.Alpn) && _key.Wishes.ServerName == key.Wishes.ServerName
+        && _key.Wishes.SubjectName == key.Wishes.SubjectName;
 
     /// <summary>Wants a stream: at once where one is free, else when a connection has one.</summary>
     public void Request(StreamWaiter waiter)
@@ -180,7 +183,8 @@ public sealed class ConnectionPool
             ConnectAhead();
     }
 
-    // More connections than are needed now, in proportion to the streams that wait and run (per_upstream_preconnect_ratio); a few at a time, and none to a host in trouble.
+    // More connections than are needed now, in proportion to the streams that wait and run (per_upstream_preconnect_ratio); a few at a
+    // time, and none to a host in trouble.
     private void ConnectAhead()
     {
         double ratio = _cluster.Cluster.PreconnectRatio;

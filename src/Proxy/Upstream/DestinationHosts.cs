@@ -3,7 +3,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Upstream;
 
-/// <summary>Hosts of an original-destination cluster, made on demand by this worker and forgotten when they were not used for the cleanup interval.</summary>
+/// <summary>Hosts of an original-destination cluster, made on demand by this worker and forgotten when they were not used for the cleanup
+/// interval.</summary>
 internal sealed class DestinationHosts(WorkerCluster cluster)
 {
     private readonly Dictionary<Address, (Host Host, long UsedAt)> _hosts = [];
@@ -17,7 +18,8 @@ internal sealed class DestinationHosts(WorkerCluster cluster)
         if (!_hosts.TryGetValue(address, out (Host Host, long) entry))
         {
             var endpoint = new Endpoint { Address = address };
-            entry.Host = new Host(endpoint, Locality.None, 0, cluster.Handle.Counters.Length, Loop.Now) { Security = ClusterDirectory.SecurityOf(cluster.Cluster, endpoint, null) };
+            entry.Host = new Host(endpoint, Locality.None, 0, cluster.Handle.Counters.Length,
+                Loop.Now) { Security = ClusterDirectory.SecurityOf(cluster.Cluster, endpoint, null) };
             if (cluster.Cluster.Outlier is not null)
                 entry.Host.Outlier = new OutlierRecord();
         }

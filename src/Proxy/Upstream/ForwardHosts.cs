@@ -4,7 +4,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Upstream;
 
-/// <summary>Hosts of a dynamic forward proxy cluster: one a name and port, made by this worker when a request names it, with the address that the cache of names has at the moment.</summary>
+/// <summary>Hosts of a dynamic forward proxy cluster: one a name and port, made by this worker when a request names it, with the address
+/// that the cache of names has at the moment.</summary>
 internal sealed class ForwardHosts
 {
     private readonly WorkerCluster _cluster;
@@ -34,8 +35,14 @@ internal sealed class ForwardHosts
         {
             if (entry.Host is not null)
                 Forget(entry.Host);
-            var endpoint = new Endpoint { Address = address, Hostname = found.Name, AdditionalAddresses = Clusters.Resolution.HappyEyeballs.Order([.. found.Addresses.Select(a => a.WithPort(port))])[1..] };
-            entry.Host = new Host(endpoint, Locality.None, 0, _cluster.Handle.Counters.Length, Loop.Now) { Security = ClusterDirectory.SecurityOf(_cluster.Cluster, endpoint, null) };
+            var endpoint = new Endpoint
+            {
+                Address = address,
+                Hostname = found.Name,
+                AdditionalAddresses = Clusters.Resolution.HappyEyeballs.Order([.. found.Addresses.Select(a => a.WithPort(port))])[1..],
+            };
+            entry.Host = new Host(endpoint, Locality.None, 0, _cluster.Handle.Counters.Length,
+                Loop.Now) { Security = ClusterDirectory.SecurityOf(_cluster.Cluster, endpoint, null) };
             if (_cluster.Cluster.Outlier is not null)
                 entry.Host.Outlier = new OutlierRecord();
         }
@@ -55,7 +62,8 @@ internal sealed class ForwardHosts
 
     private void OnSweep(long now)
     {
-        foreach (var stale in _hosts.Where(h => now - h.Value.UsedAt >= _options.UnusedMicros && h.Value.Host.ActiveRequests == 0).ToArray())
+        foreach (var stale in _hosts.Where(h => now - h.Value.UsedAt >= _options.UnusedMicros && h.Value.Host.ActiveRequests == 0)
+            .ToArray())
         {
             Forget(stale.Value.Host);
             _hosts.Remove(stale.Key);

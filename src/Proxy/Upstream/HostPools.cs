@@ -9,7 +9,8 @@ namespace Lateen.Proxy.Upstream;
 /// <param name="Wishes">TLS beyond the cluster's.</param>
 /// <param name="Owner">The one client connection that may use it; null for any.</param>
 /// <param name="Tunnel">Bytes of a terminated CONNECT instead of HTTP.</param>
-public readonly record struct PoolKey(HttpVersion? Version, RoutePriority Priority, SecurityWishes Wishes, object? Owner, bool Tunnel = false);
+public readonly record struct PoolKey(HttpVersion? Version, RoutePriority Priority, SecurityWishes Wishes, object? Owner,
+    bool Tunnel = false);
 
 /// <summary>The pools of one host on one worker; mostly there is one.</summary>
 internal sealed class HostPools(WorkerCluster cluster, Host host)

@@ -5,11 +5,13 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Upstream;
 
-/// <summary>Connections to internal listeners: the accepting side is told of chosen namespaces of the endpoint's and the cluster's metadata. TLS, where there is some, goes on inside.</summary>
+/// <summary>Connections to internal listeners: the accepting side is told of chosen namespaces of the endpoint's and the cluster's
+/// metadata. TLS, where there is some, goes on inside.</summary>
 /// <param name="inner">TLS inside; null for plain text.</param>
 /// <param name="ofHost">Namespaces of the endpoint's metadata that are passed.</param>
 /// <param name="ofCluster">Namespaces of the cluster's.</param>
-public sealed class InternalSecurity(UpstreamSecurity? inner, IReadOnlyList<string> ofHost, IReadOnlyList<string> ofCluster) : UpstreamSecurity
+public sealed class InternalSecurity(UpstreamSecurity? inner, IReadOnlyList<string> ofHost, IReadOnlyList<string> ofCluster)
+    : UpstreamSecurity
 {
     /// <inheritdoc/>
     public override Transport Connect(EventLoop loop, in ConnectOptions options, in SecurityWishes wishes, TransportHandler handler)

@@ -7,7 +7,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Upstream;
 
-/// <summary>One connection of a pool: connecting, then speaking, then draining or closed. Keeps its own clocks: connect, idle, age.</summary>
+/// <summary>One connection of a pool: connecting, then speaking, then draining or closed. Keeps its own clocks: connect, idle,
+/// age.</summary>
 public sealed class PooledConnection : UpstreamConnectionOwner
 {
     // What a connection offers where TLS is configured without ALPN (as Envoy's pools do).
@@ -69,7 +70,8 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     internal bool IsListed { get; set; }
 
     /// <summary>Streams that it will have when it is connected; 0 once it is.</summary>
-    internal int ExpectedStreams => _codec is not null || _closed ? 0 : _pool.Key.Version == HttpVersion.Http2 ? (int)Math.Min(Cluster.Protocol.Codec.Two.ConcurrentStreamsMax, MaxRequests) : 1;
+    internal int ExpectedStreams => _codec is not null || _closed ? 0 : _pool.Key.Version == HttpVersion.Http2
+        ? (int)Math.Min(Cluster.Protocol.Codec.Two.ConcurrentStreamsMax, MaxRequests) : 1;
 
     /// <summary>Streams under way.</summary>
     internal int Active => _active;
@@ -115,10 +117,12 @@ public sealed class PooledConnection : UpstreamConnectionOwner
             HostMetadata = _pool.Host.Endpoint.Metadata,
             ClusterMetadata = cluster.Metadata,
         };
-        _transport = _pool.Host.Security is { } security ? security.Connect(Loop, options, wishes, handler) : Loop.Connect(options, handler);
+        _transport = _pool.Host.Security is { } security
+            ? security.Connect(Loop, options, wishes, handler) : Loop.Connect(options, handler);
         // No client stands for a pooled connection: it speaks for itself.
         if (cluster.ProxyHeader is { } header)
-            ((_transport as Tls.TlsTransport)?.Inner ?? _transport).Send(Listeners.ProxyHeader.Write(header.Version, default, default, header.Added));
+            ((_transport as Tls.TlsTransport)?.Inner
+                ?? _transport).Send(Listeners.ProxyHeader.Write(header.Version, default, default, header.Added));
         _trying++;
         if (_addresses < _pool.Host.Endpoint.AdditionalAddresses.Count)
             Loop.Arm(_next, NextAddressMicros);
@@ -153,7 +157,8 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         Counters.Record(ClusterHistogram.UpstreamCxConnectMs, (ConnectEnd - ConnectBegin) / 1000);
         if (security is not null)
             _pool.Cluster.TlsStats.Succeeded(_pool.Cluster.Upstreams.Worker, Tls);
-        _codec = _pool.Key.Tunnel ? new TunnelConnection(transport, this, Cluster.Protocol.Codec) : UpstreamCodecs.Make(version, transport, this, Cluster.Protocol.Codec);
+        _codec = _pool.Key.Tunnel ? new TunnelConnection(transport, this, Cluster.Protocol.Codec)
+            : UpstreamCodecs.Make(version, transport, this, Cluster.Protocol.Codec);
         if (Cluster.Protocol.MaxDurationMicros > 0)
             Loop.Arm(_age, Cluster.Protocol.MaxDurationMicros);
         ArmIdle();
@@ -185,10 +190,13 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         if (reason == CloseReason.Tls && _transport is not null)
             _pool.Cluster.TlsStats.Failed(_pool.Cluster.Upstreams.Worker, _pool.Host.Security?.FailureOf(_transport) ?? "");
         _pool.Host.Counters.CountConnectFail();
-        PoolFailure failure = _timedOut || reason == CloseReason.Timeout ? PoolFailure.Timeout : reason == CloseReason.Environment ? PoolFailure.LocalConnectionFailure : PoolFailure.RemoteConnectionFailure;
+        PoolFailure failure = _timedOut || reason == CloseReason.Timeout ? PoolFailure.Timeout : reason == CloseReason.Environment
+            ? PoolFailure.LocalConnectionFailure : PoolFailure.RemoteConnectionFailure;
         string words = reason == CloseReason.Tls && _transport is not null ? _pool.Host.Security?.FailureOf(_transport) ?? ""
-            : _transport is { ConnectFailure: { Length: > 0 } told } ? told : failure == PoolFailure.Timeout ? "" : reason == CloseReason.Refused ? "delayed connect error: Connection refused"
-            : reason == CloseReason.Reset ? "delayed connect error: Connection reset by peer" : reason == CloseReason.Environment ? "immediate connect error: Network is unreachable" : "";
+            : _transport is { ConnectFailure: { Length: > 0 } told } ? told : failure == PoolFailure.Timeout
+            ? "" : reason == CloseReason.Refused ? "delayed connect error: Connection refused"
+            : reason == CloseReason.Reset ? "delayed connect error: Connection reset by peer" : reason == CloseReason.Environment
+            ? "immediate connect error: Network is unreachable" : "";
         _pool.OnConnectFailed(this, failure, words);
     }
 
@@ -350,5 +358,6 @@ public sealed class PooledConnection : UpstreamConnectionOwner
 internal static class UpstreamCodecs
 {
     public static UpstreamConnection Make(HttpVersion version, Transport transport, UpstreamConnectionOwner owner, CodecOptions options) =>
-        version == HttpVersion.Http2 ? new Http2ClientConnection(transport, owner, options) : new Http1ClientConnection(transport, owner, options);
+        version == HttpVersion.Http2
+            ? new Http2ClientConnection(transport, owner, options) : new Http1ClientConnection(transport, owner, options);
 }

@@ -1,7 +1,9 @@
-// Upstream: a worker's connections to hosts (stations 9 and 10 from the pool's side). A WorkerCluster is one worker's share of one cluster: its balancer's small state, its pools,
-// its counters. A ConnectionPool belongs to one host, one protocol and one kind of TLS; who wants a stream waits in it as a StreamWaiter and is told once: ready or failed. Limits that hold
-// for the whole process (circuit breakers) are the cluster's; everything else here belongs to one worker and needs no lock. Never retries, never times requests: that is the
-// router's. Refused: pools shared by workers (a hop and a lock a request), one queue a cluster (a request chooses its host first, as balancers promise).
+// Upstream: a worker's connections to hosts (stations 9 and 10 from the pool's side). A WorkerCluster is one worker's share of one cluster:
+// its balancer's small state, its pools, its counters. A ConnectionPool belongs to one host, one protocol and one kind of TLS; who wants a
+// stream waits in it as a StreamWaiter and is told once: ready or failed. Limits that hold for the whole process (circuit breakers) are the
+// cluster's; everything else here belongs to one worker and needs no lock. Never retries, never times requests: that is the router's.
+// Refused: pools shared by workers (a hop and a lock a request), one queue a cluster (a request chooses its host first, as balancers
+// promise).
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Clusters.Balancing;
 
@@ -50,7 +52,8 @@ public sealed class WorkerUpstreams : ClusterWatcher
     public ClusterDirectory Directory => _directory;
 
     /// <summary>Names that requests ask for.</summary>
-    public Clusters.Resolution.NameCache Names => _names ??= new Clusters.Resolution.NameCache(Worker.Loop, () => _directory.Names ?? Clusters.Resolution.SystemNames.Read());
+    public Clusters.Resolution.NameCache Names =>
+        _names ??= new Clusters.Resolution.NameCache(Worker.Loop, () => _directory.Names ?? Clusters.Resolution.SystemNames.Read());
 
     /// <summary>Where this proxy stands, for zone aware routing; null where nobody says. Set before any cluster is used.</summary>
     public ZonePlace? Zone { get; set; }
@@ -144,7 +147,8 @@ public sealed class WorkerCluster
     /// <summary>Process-wide use of a priority.</summary>
     public Breakers.Use Use(RoutePriority priority) => Handle.Breakers.Of(priority);
 
-    /// <summary>A host for a request, and the cluster whose it is (an aggregate's member has its own pools and counters); null where none may be used.</summary>
+    /// <summary>A host for a request, and the cluster whose it is (an aggregate's member has its own pools and counters); null where none
+    /// may be used.</summary>
     /// <param name="inputs">What the request says.</param>
     /// <param name="destination">For original-destination clusters: where it goes.</param>
     /// <param name="owner">The host's cluster.</param>
@@ -162,7 +166,8 @@ public sealed class WorkerCluster
             case ClusterType.Aggregate:
                 foreach (ClusterHandle member in View.Members)
                 {
-                    if (Upstreams.Of(member) is { } cluster && !cluster.View.Hosts.Load.TotalPanic && cluster.PickHost(inputs, destination, out owner) is { } host)
+                    if (Upstreams.Of(member) is { } cluster && !cluster.View.Hosts.Load.TotalPanic
+                        && cluster.PickHost(inputs, destination, out owner) is { } host)
                         return host;
                 }
                 owner = this;

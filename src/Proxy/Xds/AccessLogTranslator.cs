@@ -29,23 +29,30 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
             case "envoy.extensions.access_loggers.file.v3.FileAccessLog":
                 return File(ValueTranslator.Unpack(log.TypedConfig!, FileAccessLog.Parser, rejections), filter, rejections);
             case "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog":
-                return Stream("/dev/stdout", ValueTranslator.Unpack(log.TypedConfig!, StdoutAccessLog.Parser, rejections)?.LogFormat, filter, rejections);
+                return Stream("/dev/stdout", ValueTranslator.Unpack(log.TypedConfig!, StdoutAccessLog.Parser, rejections)?.LogFormat,
+                    filter, rejections);
             case "envoy.extensions.access_loggers.stream.v3.StderrAccessLog":
-                return Stream("/dev/stderr", ValueTranslator.Unpack(log.TypedConfig!, StderrAccessLog.Parser, rejections)?.LogFormat, filter, rejections);
+                return Stream("/dev/stderr", ValueTranslator.Unpack(log.TypedConfig!, StderrAccessLog.Parser, rejections)?.LogFormat,
+                    filter, rejections);
             case "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig":
                 return ValueTranslator.Unpack(log.TypedConfig!, HttpGrpcAccessLogConfig.Parser, rejections) is { } http
-                    ? Streamed(http.CommonConfig, false, [.. http.AdditionalRequestHeadersToLog], [.. http.AdditionalResponseHeadersToLog], [.. http.AdditionalResponseTrailersToLog], filter, rejections) : null;
+                    ? Streamed(http.CommonConfig, false, [.. http.AdditionalRequestHeadersToLog], [.. http.AdditionalResponseHeadersToLog],
+                        [.. http.AdditionalResponseTrailersToLog], filter, rejections) : null;
             case "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig":
-                return ValueTranslator.Unpack(log.TypedConfig!, TcpGrpcAccessLogConfig.Parser, rejections) is { } tcp ? Streamed(tcp.CommonConfig, true, [], [], [], filter, rejections) : null;
+                return ValueTranslator.Unpack(log.TypedConfig!, TcpGrpcAccessLogConfig.Parser, rejections) is { } tcp
+                    ? Streamed(tcp.CommonConfig, true, [], [], [], filter, rejections) : null;
             case "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig":
-                return ValueTranslator.Unpack(log.TypedConfig!, OpenTelemetryAccessLogConfig.Parser, rejections) is { } otel ? Otel(otel, filter, rejections) : null;
+                return ValueTranslator.Unpack(log.TypedConfig!, OpenTelemetryAccessLogConfig.Parser, rejections) is { } otel
+                    ? Otel(otel, filter, rejections) : null;
             default:
-                rejections.Add($"Didn't find a registered implementation for access logger '{log.Name}' with type URL: '{log.TypedConfig?.TypeUrl}'");
+                rejections.Add(
+                    $"Didn't find a registered implementation for access logger '{log.Name}' with type URL: '{log.TypedConfig?.TypeUrl}'");
                 return null;
         }
     }
 
-    private StreamedLog? Streamed(CommonGrpcAccessLogConfig? common, bool tcp, string[] request, string[] response, string[] trailers, LogFilter? filter, Rejections rejections)
+    private StreamedLog? Streamed(CommonGrpcAccessLogConfig? common, bool tcp, string[] request, string[] response, string[] trailers,
+        LogFilter? filter, Rejections rejections)
     {
         if (Common(common, StreamedLog.Path, "access_logs.grpc_access_log.", rejections) is not { } options)
             return null;
@@ -53,9 +60,14 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
         var node = new Core.Node(translation.Node)
         {
             UserAgentName = "envoy",
-            UserAgentBuildVersion = new Core.BuildVersion { Version = new Envoy.Type.V3.SemanticVersion { MajorNumber = 1, MinorNumber = 40 } },
+            UserAgentBuildVersion = new Core.BuildVersion { Version = new Envoy.Type.V3.SemanticVersion
+            {
+                MajorNumber = 1,
+                MinorNumber = 40,
+            } },
         };
-        return new StreamedLog(options, new LogEntries(options.FilterState, options.Tags, Lower(request), Lower(response), Lower(trailers)), node, tcp, filter, workers);
+        return new StreamedLog(options, new LogEntries(options.FilterState, options.Tags, Lower(request), Lower(response), Lower(trailers)),
+            node, tcp, filter, workers);
     }
 
     private static string[] Lower(string[] names) => [.. names.Select(static n => n.ToLowerInvariant())];
@@ -80,8 +92,10 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
         Translation translation = Translation!;
         return SideTranslator.Grpc(service, path, 0, translation, rejections) is { } method && rejections.None
             ? new RemoteLogOptions(
-                common.LogName, method with { Side = method.Side with { TimeoutMicros = 0 } }, (int)Math.Min(common.BufferSizeBytes ?? 16384, 1 << 20), ValueTranslator.Micros(common.BufferFlushInterval, 1_000_000),
-                [.. common.FilterStateObjectsToLog], TracingTranslator.Tags(common.CustomTags, rejections), translation.Statistics.Group(stats, RemoteLogOptions.Schema))
+                common.LogName, method with { Side = method.Side with { TimeoutMicros = 0 } },
+                (int)Math.Min(common.BufferSizeBytes ?? 16384, 1 << 20), ValueTranslator.Micros(common.BufferFlushInterval, 1_000_000),
+                [.. common.FilterStateObjectsToLog], TracingTranslator.Tags(common.CustomTags, rejections),
+                translation.Statistics.Group(stats, RemoteLogOptions.Schema))
             : null;
     }
 
@@ -105,7 +119,8 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
             Add(attribute.Key, attribute.Value);
         try
         {
-            return new OtelLog(options, resource, c.Body is null ? null : new OtelValue(c.Body), [.. c.Attributes?.Values.Select(static a => (a.Key, new OtelValue(a.Value))) ?? []], filter, workers);
+            return new OtelLog(options, resource, c.Body is null ? null : new OtelValue(c.Body),
+                [.. c.Attributes?.Values.Select(static a => (a.Key, new OtelValue(a.Value))) ?? []], filter, workers);
         }
         catch (FormatException e)
         {
@@ -198,30 +213,38 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
             case AccessLogFilter.FilterSpecifierOneofCase.StatusCodeFilter:
                 return Number(static f => f.Status, filter.StatusCodeFilter.Comparison, runtime);
             case AccessLogFilter.FilterSpecifierOneofCase.DurationFilter:
-                return Number(static f => ((f.Times.End != 0 ? f.Times.End : f.Now) - f.Times.RequestBegin) / 1000, filter.DurationFilter.Comparison, runtime);
+                return Number(static f => ((f.Times.End != 0 ? f.Times.End : f.Now) - f.Times.RequestBegin) / 1000,
+                    filter.DurationFilter.Comparison, runtime);
             case AccessLogFilter.FilterSpecifierOneofCase.NotHealthCheckFilter:
                 return new Telemetry.NotHealthCheckFilter();
             case AccessLogFilter.FilterSpecifierOneofCase.TraceableFilter:
                 return new Telemetry.TraceableFilter();
             case AccessLogFilter.FilterSpecifierOneofCase.RuntimeFilter:
-                return new ShareFilter(ValueTranslator.Fraction(filter.RuntimeFilter.PercentSampled, new Fraction(0, 100)), filter.RuntimeFilter.UseIndependentRandomness, runtime, filter.RuntimeFilter.RuntimeKey);
+                return new ShareFilter(ValueTranslator.Fraction(filter.RuntimeFilter.PercentSampled, new Fraction(0, 100)),
+                    filter.RuntimeFilter.UseIndependentRandomness, runtime, filter.RuntimeFilter.RuntimeKey);
             case AccessLogFilter.FilterSpecifierOneofCase.AndFilter:
-                return new CombinedFilter([.. filter.AndFilter.Filters.Select(f => Filter(f, runtime, rejections)).OfType<LogFilter>()], all: true);
+                return new CombinedFilter([.. filter.AndFilter.Filters.Select(f => Filter(f, runtime, rejections)).OfType<LogFilter>()],
+                    all: true);
             case AccessLogFilter.FilterSpecifierOneofCase.OrFilter:
-                return new CombinedFilter([.. filter.OrFilter.Filters.Select(f => Filter(f, runtime, rejections)).OfType<LogFilter>()], all: false);
+                return new CombinedFilter([.. filter.OrFilter.Filters.Select(f => Filter(f, runtime, rejections)).OfType<LogFilter>()],
+                    all: false);
             case AccessLogFilter.FilterSpecifierOneofCase.HeaderFilter:
                 return new Telemetry.HeaderFilter(MatcherTranslator.Header(filter.HeaderFilter.Header, rejections));
             case AccessLogFilter.FilterSpecifierOneofCase.ResponseFlagFilter:
                 return Flags(filter.ResponseFlagFilter.Flags, rejections);
             case AccessLogFilter.FilterSpecifierOneofCase.GrpcStatusFilter:
-                return new Telemetry.GrpcStatusFilter(filter.GrpcStatusFilter.Statuses.Select(s => (int)s).ToHashSet(), filter.GrpcStatusFilter.Exclude);
+                return new Telemetry.GrpcStatusFilter(filter.GrpcStatusFilter.Statuses.Select(s => (int)s).ToHashSet(),
+                    filter.GrpcStatusFilter.Exclude);
             case AccessLogFilter.FilterSpecifierOneofCase.LogTypeFilter:
-                return new Telemetry.LogTypeFilter(filter.LogTypeFilter.Types_.Select(t => t.ToString()).ToHashSet(), filter.LogTypeFilter.Exclude);
+                return new Telemetry.LogTypeFilter(filter.LogTypeFilter.Types_.Select(t => t.ToString()).ToHashSet(),
+                    filter.LogTypeFilter.Exclude);
             case AccessLogFilter.FilterSpecifierOneofCase.MetadataFilter when filter.MetadataFilter.Matcher is null:
                 // Nothing is looked for, so nothing is found.
-                return new Telemetry.MetadataFilter(new Routing.MetadataMatch("", [], new Routing.ValueMatch { Present = true }, false), filter.MetadataFilter.MatchIfKeyNotFound ?? true);
+                return new Telemetry.MetadataFilter(new Routing.MetadataMatch("", [], new Routing.ValueMatch { Present = true }, false),
+                    filter.MetadataFilter.MatchIfKeyNotFound ?? true);
             case AccessLogFilter.FilterSpecifierOneofCase.MetadataFilter:
-                return new Telemetry.MetadataFilter(MatcherTranslator.Metadata(filter.MetadataFilter.Matcher, rejections), filter.MetadataFilter.MatchIfKeyNotFound ?? true);
+                return new Telemetry.MetadataFilter(MatcherTranslator.Metadata(filter.MetadataFilter.Matcher, rejections),
+                    filter.MetadataFilter.MatchIfKeyNotFound ?? true);
             case AccessLogFilter.FilterSpecifierOneofCase.ExtensionFilter:
                 return Extension(filter.ExtensionFilter, rejections);
             default:
@@ -232,12 +255,15 @@ internal sealed class AccessLogTranslator(Func<string, LogSink> sink, int worker
 
     private static CelFilter? Extension(ExtensionFilter filter, Rejections rejections)
     {
-        if (filter.TypedConfig is null || ValueTranslator.TypeName(filter.TypedConfig) != "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter")
+        if (filter.TypedConfig is null
+            || ValueTranslator.TypeName(filter.TypedConfig) != "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter")
         {
-            rejections.Add($"Didn't find a registered implementation for access log filter '{filter.Name}' with type URL: '{filter.TypedConfig?.TypeUrl}'");
+            rejections.Add($"Didn't find a registered implementation for access log filter '{filter.Name}' with type URL: "
+                + $"'{filter.TypedConfig?.TypeUrl}'");
             return null;
         }
-        return ValueTranslator.Unpack(filter.TypedConfig, Envoy.Extensions.AccessLoggers.Filters.Cel.V3.ExpressionFilter.Parser, rejections) is { } cel
+        return ValueTranslator.Unpack(filter.TypedConfig, Envoy.Extensions.AccessLoggers.Filters.Cel.V3.ExpressionFilter.Parser,
+            rejections) is { } cel
             && CelTranslator.Program(cel.Expression, null, rejections) is { } program ? new CelFilter(program) : null;
     }
 

@@ -16,13 +16,15 @@ public readonly record struct IncomingResource(string Name, string Version, Any 
 public abstract class ResourceConsumer
 {
     /// <summary>
-    /// Resources of one type arrived. Good ones are taken whatever is wrong with others; the refused ones come back with their reasons and make the response a NACK.
+    /// Resources of one type arrived. Good ones are taken whatever is wrong with others; the refused ones come back with their reasons and
+    /// make the response a NACK.
     /// </summary>
     /// <param name="type">The type URL.</param>
     /// <param name="resources">New and changed ones.</param>
     /// <param name="removed">Names that exist no more.</param>
     /// <param name="isWhole">The resources are the complete set (state of the world of LDS and CDS): what is absent is removed.</param>
-    public abstract IReadOnlyList<(string Name, string Reason)> Take(string type, IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole);
+    public abstract IReadOnlyList<(string Name, string Reason)> Take(string type, IReadOnlyList<IncomingResource> resources,
+        IReadOnlyList<string> removed, bool isWhole);
 
     /// <summary>A response was refused as a whole, before its resources were looked at.</summary>
     public virtual void Refuse(string type)
@@ -39,9 +41,11 @@ public abstract class ResourceConsumer
 }
 
 /// <summary>
-/// The client's side of one discovery stream, without sockets: subscriptions in, requests out; responses in, resources to the consumer and ACK or NACK out. Speaks both forms
-/// (incremental, state of the world; xDS protocol document, "ACK/NACK and resource type instance version"). It lives over reconnects: versions accepted so far are told again.
-/// One loop uses it. Subscriptions that change while a response is taken leave together when it has been taken (so EDS follows CDS in one request).
+/// The client's side of one discovery stream, without sockets: subscriptions in, requests out; responses in, resources to the consumer and
+/// ACK or NACK out. Speaks both forms (incremental, state of the world; xDS protocol document, "ACK/NACK and resource type instance
+/// version"). It lives over reconnects: versions accepted so far are told again.
+/// One loop uses it. Subscriptions that change while a response is taken leave together when it has been taken (so EDS follows CDS in one
+/// request).
 /// </summary>
 public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
 {
@@ -85,7 +89,8 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
     /// <summary>Sends a request; null while there is no stream.</summary>
     public Action<IMessage>? Send { get; private set; }
 
-    /// <summary>Calls back when what was taken is in force on every worker: an acknowledgement says that, and waits for it. Null where taking is all there is.</summary>
+    /// <summary>Calls back when what was taken is in force on every worker: an acknowledgement says that, and waits for it. Null where
+    /// taking is all there is.</summary>
     public Action<Action>? InForce { get; set; }
 
     /// <summary>Hears how long a resource lives, in microseconds: 0 for ever. Null for nobody.</summary>
@@ -223,12 +228,14 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
         var resources = new List<IncomingResource>(response.Resources.Count);
         foreach (Any any in response.Resources)
         {
-            Resource? wrapped = any.TypeUrl.EndsWith("/envoy.service.discovery.v3.Resource", StringComparison.Ordinal) ? Resource.Parser.ParseFrom(any.Value) : null;
+            Resource? wrapped = any.TypeUrl.EndsWith("/envoy.service.discovery.v3.Resource", StringComparison.Ordinal)
+                ? Resource.Parser.ParseFrom(any.Value) : null;
             Any? body = wrapped is null ? any : wrapped.Resource_;
             if (wrapped is not null)
                 Lives?.Invoke(watch.Url, wrapped.Name, ValueTranslator.Micros(wrapped.Ttl));
             if (body is not null)
-                resources.Add(new IncomingResource(wrapped?.Name is { Length: > 0 } name ? name : consumer.NameOf(body), response.VersionInfo, body));
+                resources.Add(new IncomingResource(wrapped?.Name is { Length: > 0 } name ? name : consumer.NameOf(body),
+                    response.VersionInfo, body));
         }
         string duplicate = FirstDuplicate(resources);
         IReadOnlyList<(string Name, string Reason)> refused = duplicate.Length > 0
@@ -254,7 +261,8 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
         return "";
     }
 
-    private IReadOnlyList<(string Name, string Reason)> Deliver(TypeWatch watch, List<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole)
+    private IReadOnlyList<(string Name, string Reason)> Deliver(TypeWatch watch, List<IncomingResource> resources,
+        IReadOnlyList<string> removed, bool isWhole)
     {
         _taking = true;
         try

@@ -42,7 +42,8 @@ internal static class BootstrapReader
     private static Bootstrap One(string text, string file, ProxyInputs inputs)
     {
         var mistakes = new DiagnosticBag();
-        Bootstrap bootstrap = new MessageReader(file, mistakes, inputs.UnknownStatic.ForReading()).Read<Bootstrap>(DocumentReader.ReadSingle(text, file, mistakes));
+        Bootstrap bootstrap = new MessageReader(file, mistakes,
+            inputs.UnknownStatic.ForReading()).Read<Bootstrap>(DocumentReader.ReadSingle(text, file, mistakes));
         if (mistakes.HasErrors)
             throw new BootstrapException(string.Join('\n', mistakes.Where(m => m.IsError)));
         foreach (Diagnostic warning in mistakes)

@@ -50,9 +50,11 @@ internal static class CelTranslator
         {
             Expr.ExprKindOneofCase.ConstExpr => Of(expr.ConstExpr),
             Expr.ExprKindOneofCase.IdentExpr => new CelIdent(expr.IdentExpr.Name),
-            Expr.ExprKindOneofCase.SelectExpr => new CelSelect(Of(expr.SelectExpr.Operand, depth + 1), expr.SelectExpr.Field, expr.SelectExpr.TestOnly),
+            Expr.ExprKindOneofCase.SelectExpr =>
+                new CelSelect(Of(expr.SelectExpr.Operand, depth + 1), expr.SelectExpr.Field, expr.SelectExpr.TestOnly),
             Expr.ExprKindOneofCase.CallExpr => new CelCall(expr.CallExpr.Function,
-                [.. (expr.CallExpr.Target is null ? expr.CallExpr.Args : expr.CallExpr.Args.Prepend(expr.CallExpr.Target)).Select(a => Of(a, depth + 1))]),
+                [.. (expr.CallExpr.Target is null
+                    ? expr.CallExpr.Args : expr.CallExpr.Args.Prepend(expr.CallExpr.Target)).Select(a => Of(a, depth + 1))]),
             Expr.ExprKindOneofCase.ListExpr => new CelList([.. expr.ListExpr.Elements.Select(e => Of(e, depth + 1))]),
             Expr.ExprKindOneofCase.StructExpr when expr.StructExpr.MessageName.Length == 0 =>
                 new CelMap([.. expr.StructExpr.Entries.Select(e => (Of(e.MapKey, depth + 1), Of(e.Value, depth + 1)))]),
@@ -67,16 +69,21 @@ internal static class CelTranslator
         Constant.ConstantKindOneofCase.BoolValue => new CelConstant(CelKind.Bool, constant.BoolValue ? 1 : 0, []),
         Constant.ConstantKindOneofCase.Int64Value => new CelConstant(CelKind.Int, constant.Int64Value, []),
         Constant.ConstantKindOneofCase.Uint64Value => new CelConstant(CelKind.Uint, (long)constant.Uint64Value, []),
-        Constant.ConstantKindOneofCase.DoubleValue => new CelConstant(CelKind.Double, BitConverter.DoubleToInt64Bits(constant.DoubleValue), []),
-        Constant.ConstantKindOneofCase.StringValue => new CelConstant(CelKind.String, 0, System.Text.Encoding.UTF8.GetBytes(constant.StringValue)),
+        Constant.ConstantKindOneofCase.DoubleValue =>
+            new CelConstant(CelKind.Double, BitConverter.DoubleToInt64Bits(constant.DoubleValue), []),
+        Constant.ConstantKindOneofCase.StringValue =>
+            new CelConstant(CelKind.String, 0, System.Text.Encoding.UTF8.GetBytes(constant.StringValue)),
         Constant.ConstantKindOneofCase.BytesValue => new CelConstant(CelKind.Bytes, 0, constant.BytesValue.ToByteArray()),
 #pragma warning disable CS0612 // deprecated, but part of the message
-        Constant.ConstantKindOneofCase.DurationValue => new CelConstant(CelKind.Duration, Nanos(constant.DurationValue.Seconds, constant.DurationValue.Nanos), []),
-        Constant.ConstantKindOneofCase.TimestampValue => new CelConstant(CelKind.Timestamp, Nanos(constant.TimestampValue.Seconds, constant.TimestampValue.Nanos), []),
+        Constant.ConstantKindOneofCase.DurationValue =>
+            new CelConstant(CelKind.Duration, Nanos(constant.DurationValue.Seconds, constant.DurationValue.Nanos), []),
+        Constant.ConstantKindOneofCase.TimestampValue =>
+            new CelConstant(CelKind.Timestamp, Nanos(constant.TimestampValue.Seconds, constant.TimestampValue.Nanos), []),
 #pragma warning restore CS0612
         _ => throw new CelException("a constant without a value"),
     };
 
     private static long Nanos(long seconds, int nanos) =>
-        Math.Abs(seconds) < long.MaxValue / 1_000_000_000 ? (seconds * 1_000_000_000) + nanos : throw new CelException("a time is out of range");
+        Math.Abs(seconds) < long.MaxValue / 1_000_000_000
+            ? (seconds * 1_000_000_000) + nanos : throw new CelException("a time is out of range");
 }

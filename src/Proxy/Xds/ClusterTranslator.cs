@@ -14,7 +14,8 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
 {
     private const string HttpOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-    private static readonly HashSet<string> ProtocolOptions = [HttpOptionsKey, "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions", "envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions"];
+    private static readonly HashSet<string> ProtocolOptions = [HttpOptionsKey, "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions",
+        "envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions"];
 
     /// <summary>The running cluster; what must not be accepted is in <paramref name="rejections"/>.</summary>
     public Clusters.Cluster Cluster(Message cluster, Rejections rejections)
@@ -72,15 +73,18 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
     {
         if (ValueTranslator.Unpack(cluster.ClusterType.TypedConfig, ForwardProxyConfig.Parser, rejections) is not { } config)
             return null;
-        if (!config.AllowInsecureClusterOptions && HttpOptionsOf(cluster, rejections)?.UpstreamHttpProtocolOptions is { } options && (!options.AutoSni || !options.AutoSanValidation))
-            rejections.Add("dynamic_forward_proxy cluster must have auto_sni and auto_san_validation true unless allow_insecure_cluster_options is set.");
+        if (!config.AllowInsecureClusterOptions && HttpOptionsOf(cluster, rejections)?.UpstreamHttpProtocolOptions is { } options
+            && (!options.AutoSni || !options.AutoSanValidation))
+            rejections.Add("dynamic_forward_proxy cluster must have auto_sni and auto_san_validation true unless "
+                + "allow_insecure_cluster_options is set.");
         return Network.NameCacheTranslator.Options(config.DnsCacheConfig, rejections);
     }
 
     private object? NetworkFilter(Envoy.Config.Cluster.V3.Filter filter, Rejections rejections)
     {
         string type = "";
-        Google.Protobuf.WellKnownTypes.Any body = filter.TypedConfig is null ? new() : FilterRegistry.Unwrap(filter.TypedConfig, out type, rejections);
+        Google.Protobuf.WellKnownTypes.Any body = filter.TypedConfig is null
+            ? new() : FilterRegistry.Unwrap(filter.TypedConfig, out type, rejections);
         if (type == Filters.PeerExchangeTranslator.Type && peers is not null)
             return Filters.PeerExchangeTranslator.Translate(body, peers, rejections);
         rejections.Note($"upstream network filter {filter.Name} ({type}) has no effect");
@@ -104,7 +108,9 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
         switch (ValueTranslator.TypeName(config))
         {
             case "envoy.extensions.clusters.aggregate.v3.ClusterConfig":
-                return (ClusterType.Aggregate, [.. ValueTranslator.Unpack(config, Envoy.Extensions.Clusters.Aggregate.V3.ClusterConfig.Parser, rejections)?.Clusters ?? []]);
+                return (ClusterType.Aggregate,
+                    [.. ValueTranslator.Unpack(config, Envoy.Extensions.Clusters.Aggregate.V3.ClusterConfig.Parser, rejections)?.Clusters
+                        ?? []]);
             case "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig":
                 return (ClusterType.DynamicForwardProxy, []);
             default:
@@ -144,7 +150,8 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
         EnforcingFailurePercentageLocalOrigin = o.EnforcingFailurePercentageLocalOrigin ?? 0,
         IntervalMicros = ValueTranslator.Micros(o.Interval, 10_000_000),
         BaseEjectionMicros = ValueTranslator.Micros(o.BaseEjectionTime, 30_000_000),
-        MaxEjectionMicros = Math.Max(ValueTranslator.Micros(o.MaxEjectionTime, 300_000_000), ValueTranslator.Micros(o.BaseEjectionTime, 30_000_000)),
+        MaxEjectionMicros = Math.Max(ValueTranslator.Micros(o.MaxEjectionTime, 300_000_000),
+            ValueTranslator.Micros(o.BaseEjectionTime, 30_000_000)),
         MaxEjectionJitterMicros = ValueTranslator.Micros(o.MaxEjectionTimeJitter),
         MaxEjectionPercent = o.MaxEjectionPercent ?? 10,
         AlwaysEjectOneHost = o.AlwaysEjectOneHost ?? false,
@@ -177,9 +184,10 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
         {
             CommonHttpProtocolOptions = cluster.CommonHttpProtocolOptions,
             UpstreamHttpProtocolOptions = cluster.UpstreamHttpProtocolOptions,
-            ExplicitHttpConfig = cluster.ProtocolSelection == Message.Types.ClusterProtocolSelection.UseDownstreamProtocol ? null : cluster.Http2ProtocolOptions is null
-                ? new() { HttpProtocolOptions = cluster.HttpProtocolOptions ?? new() }
-                : new() { Http2ProtocolOptions = cluster.Http2ProtocolOptions },
+            ExplicitHttpConfig = cluster.ProtocolSelection == Message.Types.ClusterProtocolSelection.UseDownstreamProtocol
+                ? null : cluster.Http2ProtocolOptions is null
+                    ? new() { HttpProtocolOptions = cluster.HttpProtocolOptions ?? new() }
+                    : new() { Http2ProtocolOptions = cluster.Http2ProtocolOptions },
             UseDownstreamProtocolConfig = cluster.ProtocolSelection == Message.Types.ClusterProtocolSelection.UseDownstreamProtocol
                 ? new() { HttpProtocolOptions = cluster.HttpProtocolOptions, Http2ProtocolOptions = cluster.Http2ProtocolOptions }
                 : null,
@@ -191,7 +199,8 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
         (ProtocolChoice choice, Core.Http1ProtocolOptions? h1, Core.Http2ProtocolOptions? h2) = Choice(options);
         Core.HttpProtocolOptions? shared = options.CommonHttpProtocolOptions;
         // Where the request says where it goes, its name is also whom TLS must meet.
-        bool forwards = cluster.ClusterType?.TypedConfig is { } kind && ValueTranslator.TypeName(kind) == "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
+        bool forwards = cluster.ClusterType?.TypedConfig is { } kind
+            && ValueTranslator.TypeName(kind) == "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
         return new UpstreamProtocol
         {
             Choice = choice,
@@ -205,7 +214,8 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
                 HeaderCountMax = (int)(shared?.MaxHeadersCount ?? 100),
                 BufferLimit = (int)Math.Min(cluster.PerConnectionBufferLimitBytes ?? 1024 * 1024, int.MaxValue),
                 Underscores = (UnderscoreAction)(shared?.HeadersWithUnderscoresAction ?? 0),
-                StreamErrorOnInvalidMessage = (choice == ProtocolChoice.Http2 ? h2?.OverrideStreamErrorOnInvalidHttpMessage : h1?.OverrideStreamErrorOnInvalidHttpMessage) ?? false,
+                StreamErrorOnInvalidMessage = (choice == ProtocolChoice.Http2
+                    ? h2?.OverrideStreamErrorOnInvalidHttpMessage : h1?.OverrideStreamErrorOnInvalidHttpMessage) ?? false,
                 One = CodecTranslator.Http1(h1, rejections),
                 Two = CodecTranslator.Http2(h2, rejections) with { HeadBytesMax = (int)(shared?.MaxResponseHeadersKb ?? 60) * 1024 },
             },
@@ -215,17 +225,22 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
         };
     }
 
-    private static (ProtocolChoice, Core.Http1ProtocolOptions?, Core.Http2ProtocolOptions?) Choice(HttpProtocolOptions options) => options.UpstreamProtocolOptionsCase switch
-    {
-        HttpProtocolOptions.UpstreamProtocolOptionsOneofCase.UseDownstreamProtocolConfig => (ProtocolChoice.Downstream, options.UseDownstreamProtocolConfig.HttpProtocolOptions, options.UseDownstreamProtocolConfig.Http2ProtocolOptions),
-        HttpProtocolOptions.UpstreamProtocolOptionsOneofCase.AutoConfig => (ProtocolChoice.Auto, options.AutoConfig.HttpProtocolOptions, options.AutoConfig.Http2ProtocolOptions),
-        _ when options.ExplicitHttpConfig?.Http2ProtocolOptions is { } h2 => (ProtocolChoice.Http2, null, h2),
-        _ => (ProtocolChoice.Http1, options.ExplicitHttpConfig?.HttpProtocolOptions, null),
-    };
+    private static (ProtocolChoice, Core.Http1ProtocolOptions?, Core.Http2ProtocolOptions?) Choice(HttpProtocolOptions options) =>
+        options.UpstreamProtocolOptionsCase switch
+        {
+            HttpProtocolOptions.UpstreamProtocolOptionsOneofCase.UseDownstreamProtocolConfig =>
+                (ProtocolChoice.Downstream, options.UseDownstreamProtocolConfig.HttpProtocolOptions,
+                    options.UseDownstreamProtocolConfig.Http2ProtocolOptions),
+            HttpProtocolOptions.UpstreamProtocolOptionsOneofCase.AutoConfig =>
+                (ProtocolChoice.Auto, options.AutoConfig.HttpProtocolOptions, options.AutoConfig.Http2ProtocolOptions),
+            _ when options.ExplicitHttpConfig?.Http2ProtocolOptions is { } h2 => (ProtocolChoice.Http2, null, h2),
+            _ => (ProtocolChoice.Http1, options.ExplicitHttpConfig?.HttpProtocolOptions, null),
+        };
 
     private SecurityMatch Match(Message.Types.TransportSocketMatch match, Rejections rejections) => new(
         match.Name,
-        match.Match is null ? new Dictionary<string, System.Text.Json.JsonElement>() : ValueTranslator.Json(match.Match).EnumerateObject().ToDictionary(p => p.Name, p => p.Value),
+        match.Match is null ? new Dictionary<string, System.Text.Json.JsonElement>()
+            : ValueTranslator.Json(match.Match).EnumerateObject().ToDictionary(p => p.Name, p => p.Value),
         security.Upstream(match.TransportSocket, rejections));
 
     private static UpstreamBind Bind(Message cluster, Rejections rejections)
@@ -253,7 +268,9 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
     }
 
     // Resolvers of the system: ours asks the same servers.
-    private static readonly HashSet<string> SystemResolvers = ["envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig", "envoy.extensions.network.dns_resolver.apple.v3.AppleDnsResolverConfig"];
+    private static readonly HashSet<string> SystemResolvers =
+        ["envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig",
+            "envoy.extensions.network.dns_resolver.apple.v3.AppleDnsResolverConfig"];
 
     private static DnsOptions Dns(Message cluster, Rejections rejections)
     {
@@ -261,10 +278,14 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
 #pragma warning disable CS0612 // dns_resolvers and dns_resolution_config are deprecated, and still in use
         IEnumerable<Core.Address> given = cluster.DnsResolutionConfig?.Resolvers ?? cluster.DnsResolvers;
 #pragma warning restore CS0612
-        if (cluster.TypedDnsResolverConfig is { TypedConfig: { } any } && ValueTranslator.TypeName(any) == "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig")
-            given = ValueTranslator.Unpack(any, Envoy.Extensions.Network.DnsResolver.Cares.V3.CaresDnsResolverConfig.Parser, rejections)?.Resolvers ?? given;
-        else if (cluster.TypedDnsResolverConfig is { } other && !SystemResolvers.Contains(ValueTranslator.TypeName(other.TypedConfig ?? new Any())))
-            rejections.Add($"Didn't find a registered implementation for '{other.Name}' with type URL: '{ValueTranslator.TypeName(other.TypedConfig ?? new Any())}'");
+        if (cluster.TypedDnsResolverConfig is { TypedConfig: { } any }
+            && ValueTranslator.TypeName(any) == "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig")
+            given = ValueTranslator.Unpack(any, Envoy.Extensions.Network.DnsResolver.Cares.V3.CaresDnsResolverConfig.Parser,
+                rejections)?.Resolvers ?? given;
+        else if (cluster.TypedDnsResolverConfig is { } other
+            && !SystemResolvers.Contains(ValueTranslator.TypeName(other.TypedConfig ?? new Any())))
+            rejections.Add($"Didn't find a registered implementation for '{other.Name}' with type URL: "
+                + $"'{ValueTranslator.TypeName(other.TypedConfig ?? new Any())}'");
         foreach (Core.Address address in given)
             resolvers.Add(ValueTranslator.Address(address, rejections));
         return new DnsOptions
@@ -279,10 +300,11 @@ internal sealed class ClusterTranslator(SecurityTranslator security, Lateen.Prox
         };
     }
 
-    private static OriginalDestinationOptions OriginalDestination(Message.Types.OriginalDstLbConfig? o) => o is null ? OriginalDestinationOptions.Default : new OriginalDestinationOptions(
-        o.UseHttpHeader,
-        o.HttpHeaderName.Length > 0 ? o.HttpHeaderName.ToLowerInvariant() : "x-envoy-original-dst-host",
-        (int)(o.UpstreamPortOverride ?? 0),
-        o.MetadataKey?.Key ?? "",
-        [.. o.MetadataKey?.Path.Select(p => p.Key) ?? []]);
+    private static OriginalDestinationOptions OriginalDestination(Message.Types.OriginalDstLbConfig? o) =>
+        o is null ? OriginalDestinationOptions.Default : new OriginalDestinationOptions(
+            o.UseHttpHeader,
+            o.HttpHeaderName.Length > 0 ? o.HttpHeaderName.ToLowerInvariant() : "x-envoy-original-dst-host",
+            (int)(o.UpstreamPortOverride ?? 0),
+            o.MetadataKey?.Key ?? "",
+            [.. o.MetadataKey?.Path.Select(p => p.Key) ?? []]);
 }

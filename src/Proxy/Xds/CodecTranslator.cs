@@ -33,7 +33,8 @@ internal static class CodecTranslator
             return HeaderSpelling.Lower;
         if (format.ProperCaseWords is not null)
             return HeaderSpelling.ProperCase;
-        if (format.StatefulFormatter?.TypedConfig is { } any && ValueTranslator.TypeName(any) == "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig")
+        if (format.StatefulFormatter?.TypedConfig is { } any
+            && ValueTranslator.TypeName(any) == "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig")
             return HeaderSpelling.Preserve;
         rejections.Add($"header_key_format {format.StatefulFormatter?.Name} is not served");
         return HeaderSpelling.Lower;
@@ -42,7 +43,8 @@ internal static class CodecTranslator
     private static bool ForwardReason(Core.Http1ProtocolOptions.Types.HeaderKeyFormat? format, Rejections rejections) =>
         format?.StatefulFormatter?.TypedConfig is { } any
         && ValueTranslator.TypeName(any) == "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
-        && (ValueTranslator.Unpack(any, Envoy.Extensions.Http.HeaderFormatters.PreserveCase.V3.PreserveCaseFormatterConfig.Parser, rejections)?.ForwardReasonPhrase ?? false);
+        && (ValueTranslator.Unpack(any, Envoy.Extensions.Http.HeaderFormatters.PreserveCase.V3.PreserveCaseFormatterConfig.Parser,
+            rejections)?.ForwardReasonPhrase ?? false);
 
     /// <summary>HTTP/2 of either side.</summary>
     public static Http2Options Http2(Core.Http2ProtocolOptions? o, Rejections rejections)

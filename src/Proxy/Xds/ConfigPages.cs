@@ -6,7 +6,8 @@ using Lateen.Proxy.Xds.Admin;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>Admin pages that tell of configuration: /config_dump, /clusters, /listeners, /certs, /server_info, /init_dump, /memory. Main loop.</summary>
+/// <summary>Admin pages that tell of configuration: /config_dump, /clusters, /listeners, /certs, /server_info, /init_dump, /memory. Main
+/// loop.</summary>
 internal sealed class ConfigPages(ProxyServer server, ProxyAssembly assembly)
 {
     private readonly ConfigDumpPage _dump = new(server, assembly);
@@ -47,7 +48,8 @@ internal sealed class ConfigPages(ProxyServer server, ProxyAssembly assembly)
         var dump = new UnreadyTargetsDumps();
         IEnumerable<string> waiting = assembly.Resources.Listeners.Where(l => l.IsWarming).Select(l => l.Message.Name);
         foreach (string name in waiting)
-            dump.UnreadyTargetsDumps_.Add(new UnreadyTargetsDumps.Types.UnreadyTargetsDump { Name = $"listener {name}", TargetNames = { "routes" } });
+            dump.UnreadyTargetsDumps_.Add(
+                new UnreadyTargetsDumps.Types.UnreadyTargetsDump { Name = $"listener {name}", TargetNames = { "routes" } });
         return AdminAnswer.Json(MessageWriter.ToJson(dump, options: WriterOptions.Envoy));
     }
 
@@ -66,7 +68,8 @@ internal sealed class ConfigPages(ProxyServer server, ProxyAssembly assembly)
     private AdminAnswer ServerInfo(AdminRequest request) => AdminAnswer.Json(MessageWriter.ToJson(new ServerInfo
     {
         Version = $"lateen/{ProxyProcess.Version}",
-        State = server.State == ProxyState.Live && !server.IsHealthy ? Envoy.Admin.V3.ServerInfo.Types.State.Draining : (ServerInfo.Types.State)server.State,
+        State = server.State == ProxyState.Live && !server.IsHealthy
+            ? Envoy.Admin.V3.ServerInfo.Types.State.Draining : (ServerInfo.Types.State)server.State,
         Node = assembly.Bootstrap.Node,
         HotRestartVersion = "disabled",
         UptimeAllEpochs = Uptime(),

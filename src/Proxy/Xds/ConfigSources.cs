@@ -9,8 +9,10 @@ using Core = Envoy.Config.Core.V3;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>All places that configuration comes from: the one stream that carries everything, streams of single types, and watched files. Main loop only.</summary>
-internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirectory clusters, Func<ResourceConsumer> consumer, Action<string> say, Action<Action>? inForce = null) : Subscriptions
+/// <summary>All places that configuration comes from: the one stream that carries everything, streams of single types, and watched files.
+/// Main loop only.</summary>
+internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirectory clusters, Func<ResourceConsumer> consumer,
+    Action<string> say, Action<Action>? inForce = null) : Subscriptions
 {
     private readonly Dictionary<(string Type, string Name), AdsStream?> _subscribed = [];
     private readonly Dictionary<(string Cluster, string Type), AdsStream> _single = [];
@@ -30,8 +32,11 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
     /// <summary>Opens the stream that carries everything.</summary>
     public void OpenAds(Core.ApiConfigSource config, Rejections rejections)
     {
-        bool delta = config.ApiType is Core.ApiConfigSource.Types.ApiType.DeltaGrpc or Core.ApiConfigSource.Types.ApiType.AggregatedDeltaGrpc;
-        Ads = Open(config, delta, delta ? "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources" : "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources", rejections);
+        bool delta = config.ApiType is Core.ApiConfigSource.Types.ApiType.DeltaGrpc
+            or Core.ApiConfigSource.Types.ApiType.AggregatedDeltaGrpc;
+        Ads = Open(config, delta,
+            delta ? "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+                : "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources", rejections);
     }
 
     private AdsStream? Open(Core.ApiConfigSource config, bool delta, string path, Rejections rejections)
@@ -43,14 +48,16 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
             return null;
         }
         var stream = new AdsStream(delta, node, consumer()) { Lives = _lifetimes.Renew, InForce = inForce };
-        var server = new ManagementServer(loop, clusters.Handle(grpc.ClusterName), path, [.. service.InitialMetadata.Select(m => KeyValuePair.Create(m.Key.ToLowerInvariant(), m.Value))], stream);
+        var server = new ManagementServer(loop, clusters.Handle(grpc.ClusterName), path,
+            [.. service.InitialMetadata.Select(m => KeyValuePair.Create(m.Key.ToLowerInvariant(), m.Value))], stream);
         Servers.Add(server);
         server.Start();
         return stream;
     }
 
     /// <inheritdoc/>
-    public override bool CanBring(string type, string name) => _subscribed.TryGetValue((type, name), out AdsStream? stream) ? stream?.Send is not null : _namesOfFile.Any(f => f.Key.Type == type && f.Value.Contains(name));
+    public override bool CanBring(string type, string name) => _subscribed.TryGetValue((type, name), out AdsStream? stream)
+        ? stream?.Send is not null : _namesOfFile.Any(f => f.Key.Type == type && f.Value.Contains(name));
 
     /// <summary>Wants all resources of a type.</summary>
     public void WatchAll(Core.ConfigSource source, string type, Rejections rejections)
@@ -114,7 +121,8 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
             ResourceTypes.Secret => $"/envoy.service.secret.v3.SecretDiscoveryService/{(delta ? "Delta" : "Stream")}Secrets",
             ResourceTypes.Cluster => $"/envoy.service.cluster.v3.ClusterDiscoveryService/{(delta ? "Delta" : "Stream")}Clusters",
             ResourceTypes.Endpoints => $"/envoy.service.endpoint.v3.EndpointDiscoveryService/{(delta ? "Delta" : "Stream")}Endpoints",
-            ResourceTypes.Extension => $"/envoy.service.extension.v3.ExtensionConfigDiscoveryService/{(delta ? "Delta" : "Stream")}ExtensionConfigs",
+            ResourceTypes.Extension =>
+                $"/envoy.service.extension.v3.ExtensionConfigDiscoveryService/{(delta ? "Delta" : "Stream")}ExtensionConfigs",
             ResourceTypes.VirtualHost => "/envoy.service.route.v3.VirtualHostDiscoveryService/DeltaVirtualHosts",
             ResourceTypes.Runtime => $"/envoy.service.runtime.v3.RuntimeDiscoveryService/{(delta ? "Delta" : "Stream")}Runtime",
             ResourceTypes.Listener => $"/envoy.service.listener.v3.ListenerDiscoveryService/{(delta ? "Delta" : "Stream")}Listeners",
@@ -127,7 +135,8 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
 
     private static string FolderOf(Core.ConfigSource source) => source.PathConfigSource?.WatchedDirectory?.Path ?? "";
 
-    /// <summary>Calls back whenever a file is replaced that something was made of (a certificate of a secret); once for each file.</summary>
+    /// <summary>Calls back whenever a file is replaced that something was made of (a certificate of a secret); once for each
+    /// file.</summary>
     public void Watch(string path, string folder, Action changed)
     {
         if (_watched.Add(path))
@@ -159,13 +168,15 @@ internal sealed class ConfigSources(EventLoop loop, Core.Node node, ClusterDirec
             return;
         }
         var mistakes = new DiagnosticBag();
-        DiscoveryResponse response = new MessageReader(path, mistakes, UnknownDynamic.ForReading()).Read<DiscoveryResponse>(DocumentReader.ReadSingle(text, path, mistakes));
+        DiscoveryResponse response = new MessageReader(path, mistakes,
+            UnknownDynamic.ForReading()).Read<DiscoveryResponse>(DocumentReader.ReadSingle(text, path, mistakes));
         foreach (Diagnostic mistake in mistakes)
             say(mistake.ToString());
         if (mistakes.HasErrors)
             return;
         ResourceConsumer taker = consumer();
-        List<IncomingResource> resources = [.. response.Resources.Select(any => new IncomingResource(taker.NameOf(any), response.VersionInfo, any))];
+        List<IncomingResource> resources =
+            [.. response.Resources.Select(any => new IncomingResource(taker.NameOf(any), response.VersionInfo, any))];
         bool whole = type is ResourceTypes.Cluster or ResourceTypes.Listener;
         foreach ((string name, string reason) in taker.Take(type, resources, [], whole))
             say($"{path}: {name}: {reason}");

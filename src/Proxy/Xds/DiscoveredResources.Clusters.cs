@@ -33,7 +33,8 @@ internal sealed partial class DiscoveredResources
             if (!rejections.None)
                 refused.Add((resource.Name, rejections.ToString()));
         }
-        IEnumerable<string> gone = isWhole ? _clusterEntries.Where(e => !e.Value.Static && !present.Contains(e.Key)).Select(e => e.Key) : removed;
+        IEnumerable<string> gone = isWhole
+            ? _clusterEntries.Where(e => !e.Value.Static && !present.Contains(e.Key)).Select(e => e.Key) : removed;
         foreach (string name in gone.ToArray())
             RemoveCluster(name);
         return refused;
@@ -51,7 +52,8 @@ internal sealed partial class DiscoveredResources
             return;
         Clusters.Cluster running = _clusters.Cluster(message, rejections);
         EndpointSet? own = message.LoadAssignment is null ? null
-            : EndpointTranslator.Endpoints(message.LoadAssignment, running.Type is ClusterType.StrictDns or ClusterType.LogicalDns, rejections);
+            : EndpointTranslator.Endpoints(message.LoadAssignment, running.Type is ClusterType.StrictDns or ClusterType.LogicalDns,
+                rejections);
         JudgeUnknown(rejections, isStatic);
         if (!rejections.None)
             return;
@@ -137,7 +139,8 @@ internal sealed partial class DiscoveredResources
                 refused.Add((resource.Name, rejections.ToString()));
                 continue;
             }
-            bool same = _endpoints.TryGetValue(message.ClusterName, out (ByteString Bytes, EndpointSet Set) known) && known.Bytes.Equals(resource.Body.Value);
+            bool same = _endpoints.TryGetValue(message.ClusterName, out (ByteString Bytes, EndpointSet Set) known)
+                && known.Bytes.Equals(resource.Body.Value);
             EndpointSet set = same ? known.Set : EndpointTranslator.Endpoints(message, names: false, rejections);
             JudgeUnknown(rejections);
             SayNotes(rejections);
@@ -166,7 +169,8 @@ internal sealed partial class DiscoveredResources
     // Nearly always the cluster of that name; a service name of its own is looked for among all.
     private IEnumerable<ClusterEntry> EntriesOf(string service)
     {
-        if (_clusterEntries.TryGetValue(service, out ClusterEntry? entry) && entry.Running.Type == ClusterType.Eds && entry.Running.ServiceName == service)
+        if (_clusterEntries.TryGetValue(service, out ClusterEntry? entry) && entry.Running.Type == ClusterType.Eds
+            && entry.Running.ServiceName == service)
             return [entry];
         return _clusterEntries.Values.Where(e => e.Running.Type == ClusterType.Eds && e.Running.ServiceName == service);
     }

@@ -19,7 +19,8 @@ internal sealed partial class DiscoveredResources
     {
         var refused = new List<(string, string)>();
         HashSet<string> wanted = [.. resources.Select(r => r.Name)], taken = new(StringComparer.Ordinal);
-        IEnumerable<string> gone = isWhole ? _listenerEntries.Where(e => !e.Value.Static && !wanted.Contains(e.Key)).Select(e => e.Key) : removed;
+        IEnumerable<string> gone = isWhole
+            ? _listenerEntries.Where(e => !e.Value.Static && !wanted.Contains(e.Key)).Select(e => e.Key) : removed;
         // What goes makes room first: a new listener may have its address.
         foreach (string name in gone.ToArray())
             RemoveListener(name);
@@ -46,7 +47,8 @@ internal sealed partial class DiscoveredResources
         RefuseTaken(name, message, rejections);
         TranslatedListener? translated = _listeners.Translate(message, rejections);
         JudgeUnknown(rejections, isStatic);
-        if (translated is not null && (known?.Warming ?? known?.Active)?.Listener is { Binds: true } before && before.ReusePort != translated.Listener.ReusePort)
+        if (translated is not null && (known?.Warming ?? known?.Active)?.Listener is { Binds: true } before
+            && before.ReusePort != translated.Listener.ReusePort)
             rejections.Add($"Listener {name}: reuse port cannot be changed during an update");
         if (translated is not null && rejections.None && _host.Reserve(translated.Listener) is { } taken)
             rejections.Add(taken);
@@ -56,7 +58,15 @@ internal sealed partial class DiscoveredResources
             Stats.ListenersAdded++;
         else
             Stats.ListenersModified++;
-        var entry = new ListenerEntry { Message = message, Version = version, Static = isStatic, At = _loop.WallClock, Active = known?.Active, Warming = translated };
+        var entry = new ListenerEntry
+        {
+            Message = message,
+            Version = version,
+            Static = isStatic,
+            At = _loop.WallClock,
+            Active = known?.Active,
+            Warming = translated,
+        };
         _listenerEntries[name] = entry;
         foreach (RouteReference routes in translated.Routes)
         {
@@ -85,7 +95,8 @@ internal sealed partial class DiscoveredResources
         foreach ((string other, ListenerEntry entry) in _listenerEntries)
         {
             if (other != name && message.Address.Equals(entry.Message.Address) && (entry.Message.BindToPort ?? true))
-                rejections.Add($"error adding listener: '{name}' has duplicate address '{ValueTranslator.Address(message.Address, rejections)}' as existing listener '{other}'");
+                rejections.Add($"error adding listener: '{name}' has duplicate address "
+                    + $"'{ValueTranslator.Address(message.Address, rejections)}' as existing listener '{other}'");
         }
     }
 
@@ -105,7 +116,8 @@ internal sealed partial class DiscoveredResources
     private void Warm(ListenerEntry entry)
     {
         if (entry.Warming is not { } warming
-            || warming.Routes.Any(r => _translation.RouteSource(r.Name).Current is null && !_givenUp.Contains((ResourceTypes.Routes, r.Name)))
+            || warming.Routes.Any(r => _translation.RouteSource(r.Name).Current is null
+                && !_givenUp.Contains((ResourceTypes.Routes, r.Name)))
             || warming.Extensions.Any(e => !_translation.Extensions.IsSettled(e))
             || warming.Secrets.Any(s => !_translation.Security.HasSecret(s.Name) && !_givenUp.Contains((ResourceTypes.Secret, s.Name))))
         {
@@ -196,7 +208,8 @@ internal sealed partial class DiscoveredResources
     // Route configurations that no listener names any more are forgotten.
     private void DropRoutes()
     {
-        HashSet<string> used = [.. _listenerEntries.Values.SelectMany(e => (e.Warming?.Routes ?? []).Concat(e.Active?.Routes ?? []).Select(r => r.Name))];
+        HashSet<string> used = [.. _listenerEntries.Values.SelectMany(
+            e => (e.Warming?.Routes ?? []).Concat(e.Active?.Routes ?? []).Select(r => r.Name))];
         foreach (string name in Routes.Keys.Where(n => !used.Contains(n)).ToArray())
         {
             Routes.Remove(name);

@@ -69,8 +69,8 @@ public static class ResourceTypes
 }
 
 /// <summary>
-/// What discovery has brought, and what waits for more before it serves (warming): a cluster for its endpoints, a listener for its routes. The form that serves stays until its
-/// successor is warm. Main loop only.
+/// What discovery has brought, and what waits for more before it serves (warming): a cluster for its endpoints, a listener for its routes.
+/// The form that serves stays until its successor is warm. Main loop only.
 /// </summary>
 internal sealed partial class DiscoveredResources : ResourceConsumer
 {
@@ -83,7 +83,8 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
     private readonly Dictionary<string, ListenerEntry> _listenerEntries = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (ByteString Bytes, EndpointSet Set)> _endpoints = new(StringComparer.Ordinal);
 
-    public DiscoveredResources(EventLoop loop, Translation translation, ClusterTranslator clusters, ListenerTranslator listeners, ListenerHost host)
+    public DiscoveredResources(EventLoop loop, Translation translation, ClusterTranslator clusters, ListenerTranslator listeners,
+        ListenerHost host)
     {
         _loop = loop;
         _translation = translation;
@@ -129,10 +130,12 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
     public Subscriptions? Subscriptions { get; set; }
 
     /// <summary>Clusters as they came, with their versions.</summary>
-    public IEnumerable<HeldResource<ClusterMessage>> Clusters => _clusterEntries.Values.Select(e => new HeldResource<ClusterMessage>(e.Message, e.Version, e.Static, e.Warming, e.At));
+    public IEnumerable<HeldResource<ClusterMessage>> Clusters =>
+        _clusterEntries.Values.Select(e => new HeldResource<ClusterMessage>(e.Message, e.Version, e.Static, e.Warming, e.At));
 
     /// <summary>Listeners as they came, with their versions.</summary>
-    public IEnumerable<HeldResource<ListenerMessage>> Listeners => _listenerEntries.Values.Select(e => new HeldResource<ListenerMessage>(e.Message, e.Version, e.Static, e.Warming is not null, e.At));
+    public IEnumerable<HeldResource<ListenerMessage>> Listeners =>
+        _listenerEntries.Values.Select(e => new HeldResource<ListenerMessage>(e.Message, e.Version, e.Static, e.Warming is not null, e.At));
 
     /// <summary>What was refused last of each name, until it is accepted.</summary>
     public IEnumerable<RefusedResource> Refused(string type) => _refused.Where(r => r.Key.Type == type).Select(r => r.Value);
@@ -154,7 +157,8 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
             if (reason is null)
                 _refused.Remove((type, resource.Name));
             else
-                _refused[(type, resource.Name)] = new RefusedResource(resource.Name, resource.Version, resource.Body, reason, _loop.WallClock);
+                _refused[(type, resource.Name)] =
+                    new RefusedResource(resource.Name, resource.Version, resource.Body, reason, _loop.WallClock);
         }
         if (refused.Count == 0 && resources.Count > 0)
             _versions[type] = resources[0].Version;
@@ -209,7 +213,8 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
     public bool IsWarming => _clusterEntries.Values.Any(e => e.Warming) || _listenerEntries.Values.Any(e => e.Warming is not null);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<(string Name, string Reason)> Take(string type, IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed, bool isWhole)
+    public override IReadOnlyList<(string Name, string Reason)> Take(string type, IReadOnlyList<IncomingResource> resources,
+        IReadOnlyList<string> removed, bool isWhole)
     {
         IReadOnlyList<(string, string)> refused = type switch
         {
@@ -269,7 +274,8 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
                 break;
             case ResourceTypes.Routes:
                 foreach (IncomingResource route in resources)
-                    Stats.Taken(_translation.RoutesPrefix(route.Name), route.Version, !refused.Any(r => r.Name == route.Name), _loop.WallClock);
+                    Stats.Taken(_translation.RoutesPrefix(route.Name), route.Version, !refused.Any(r => r.Name == route.Name),
+                        _loop.WallClock);
                 break;
             case ResourceTypes.Endpoints:
                 foreach (IncomingResource endpoints in resources)
@@ -278,7 +284,8 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
                     {
                         ClusterCounters counters = _translation.Clusters.Handle(entry.Running.Name).MainCounters;
                         counters.Count(ClusterCounter.UpdateAttempt);
-                        counters.Count(refused.Any(r => r.Name == endpoints.Name) ? ClusterCounter.UpdateRejected : ClusterCounter.UpdateSuccess);
+                        counters.Count(refused.Any(r => r.Name == endpoints.Name)
+                            ? ClusterCounter.UpdateRejected : ClusterCounter.UpdateSuccess);
                     }
                 }
                 break;

@@ -3,7 +3,8 @@ using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>What is counted of answers of discovery, under the names of who asked: <c>cluster_manager.cds.</c>, <c>listener_manager.lds.</c>, <c>http.PREFIX.rds.NAME.</c>. Main loop.</summary>
+/// <summary>What is counted of answers of discovery, under the names of who asked: <c>cluster_manager.cds.</c>,
+/// <c>listener_manager.lds.</c>, <c>http.PREFIX.rds.NAME.</c>. Main loop.</summary>
 internal sealed class DiscoveryStats(StatStore store)
 {
     private readonly Dictionary<string, Subject> _subjects = new(StringComparer.Ordinal);
@@ -52,7 +53,8 @@ internal sealed class DiscoveryStats(StatStore store)
         if (prefix.Contains(".rds.", StringComparison.Ordinal))
             Counter("update_empty", () => 0);
         store.Reading(prefix + "update_time", StatKind.Gauge, () => subject.UpdatedAt == 0 ? null : subject.UpdatedAt);
-        store.Reading(prefix + "version", StatKind.Gauge, () => subject.Successes == 0 ? null : unchecked((long)Hashing.XxHash64(System.Text.Encoding.UTF8.GetBytes(subject.Version))));
+        store.Reading(prefix + "version", StatKind.Gauge,
+            () => subject.Successes == 0 ? null : unchecked((long)Hashing.XxHash64(System.Text.Encoding.UTF8.GetBytes(subject.Version))));
         store.Text(prefix + "version_text", () => subject.Version);
         return subject;
     }

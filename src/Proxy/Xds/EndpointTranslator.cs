@@ -54,19 +54,22 @@ internal static class EndpointTranslator
                 endpoints.Add(Endpoint(endpoint, names, rejections));
         }
         Locality place = locality.Locality is { } l ? new Locality(l.Region, l.Zone, l.SubZone) : Clusters.Locality.None;
-        return new LocalityEndpoints(place, (int)locality.Priority, locality.LoadBalancingWeight ?? 0, endpoints, ValueTranslator.Metadata(locality.Metadata));
+        return new LocalityEndpoints(place, (int)locality.Priority, locality.LoadBalancingWeight ?? 0, endpoints,
+            ValueTranslator.Metadata(locality.Metadata));
     }
 
     private static Clusters.Endpoint Endpoint(LbEndpoint endpoint, bool names, Rejections rejections)
     {
         Envoy.Config.Endpoint.V3.Endpoint e = endpoint.Endpoint;
-        string name = names && e.Address?.SocketAddress is { } socket && !Net.Address.TryParse(socket.Address, 0, out _) ? $"{socket.Address}:{socket.PortValue}" : "";
+        string name = names && e.Address?.SocketAddress is { } socket && !Net.Address.TryParse(socket.Address, 0, out _)
+            ? $"{socket.Address}:{socket.PortValue}" : "";
         Net.Address address = name.Length > 0 ? default : ValueTranslator.Address(e.Address, rejections);
         return new Clusters.Endpoint
         {
             Address = address,
             DnsName = name,
-            AdditionalAddresses = Clusters.Resolution.HappyEyeballs.Order([address, .. e.AdditionalAddresses.Select(a => ValueTranslator.Address(a.Address, rejections))])[1..],
+            AdditionalAddresses = Clusters.Resolution.HappyEyeballs.Order(
+                [address, .. e.AdditionalAddresses.Select(a => ValueTranslator.Address(a.Address, rejections))])[1..],
             Hostname = e.Hostname.Length > 0 || !names ? e.Hostname : e.Address?.SocketAddress?.Address ?? "",
             Weight = endpoint.LoadBalancingWeight ?? 1,
             Health = (EndpointHealth)endpoint.HealthStatus,
@@ -82,6 +85,7 @@ internal static class EndpointTranslator
         Envoy.Config.Endpoint.V3.Endpoint.Types.HealthCheckConfig? config = endpoint.HealthCheckConfig;
         if (config?.Address is not null)
             return ValueTranslator.Address(config.Address, rejections);
-        return config is { PortValue: > 0 } && endpoint.Address?.SocketAddress is { } s && Net.Address.TryParse(s.Address, (int)config.PortValue, out Net.Address at) ? at : default;
+        return config is { PortValue: > 0 } && endpoint.Address?.SocketAddress is { } s
+            && Net.Address.TryParse(s.Address, (int)config.PortValue, out Net.Address at) ? at : default;
     }
 }

@@ -2,7 +2,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>A file that is read whenever it is replaced (by a rename into its folder, as Envoy asks, or written anew), or whenever anything moves in a folder that is named for it.</summary>
+/// <summary>A file that is read whenever it is replaced (by a rename into its folder, as Envoy asks, or written anew), or whenever anything
+/// moves in a folder that is named for it.</summary>
 /// <param name="loop">Where it is read.</param>
 /// <param name="path">The file.</param>
 /// <param name="read">Reads it.</param>
@@ -17,7 +18,8 @@ internal sealed class FileSource(EventLoop loop, string path, Action read, strin
         if (FolderOf() is { } watched && Directory.Exists(watched))
         {
             // The whole folder: a mounted ConfigMap changes by a symbolic link beside the file.
-            _watcher = new FileSystemWatcher(watched) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite | NotifyFilters.DirectoryName };
+            _watcher = new FileSystemWatcher(watched) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite
+                | NotifyFilters.DirectoryName };
             _watcher.Renamed += (_, e) => OnChange(e.FullPath);
             _watcher.Created += (_, e) => OnChange(e.FullPath);
             _watcher.Changed += (_, e) => OnChange(e.FullPath);
@@ -32,13 +34,15 @@ internal sealed class FileSource(EventLoop loop, string path, Action read, strin
     {
         if (folder.Length > 0)
             return folder;
-        return path.Length == 0 || path.Contains('\0', StringComparison.Ordinal) ? null : Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
+        return path.Length == 0 || path.Contains('\0', StringComparison.Ordinal)
+            ? null : Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
     }
 
     // On a thread of the watcher.
     private void OnChange(string changed)
     {
-        if (folder.Length > 0 || Path.GetFileName(changed) == Path.GetFileName(path) || changed.Contains("..data", StringComparison.Ordinal))
+        if (folder.Length > 0 || Path.GetFileName(changed) == Path.GetFileName(path)
+            || changed.Contains("..data", StringComparison.Ordinal))
             loop.Post(new Changed(read));
     }
 

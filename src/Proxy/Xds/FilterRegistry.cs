@@ -10,17 +10,20 @@ internal abstract class FilterTranslator
     /// <summary>The type names (behind the slash of the URL) of its configuration and of its settings on routes.</summary>
     public abstract IReadOnlyList<string> Types { get; }
 
-    /// <summary>The filter, off by default where <paramref name="disabled"/>; null where <paramref name="rejections"/> tells why not.</summary>
+    /// <summary>The filter, off by default where <paramref name="disabled"/>; null where <paramref name="rejections"/> tells why
+    /// not.</summary>
     public abstract HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections);
 
-    /// <summary>The settings of a route; null where <paramref name="rejections"/> tells why not, or where there is nothing to set.</summary>
+    /// <summary>The settings of a route; null where <paramref name="rejections"/> tells why not, or where there is nothing to
+    /// set.</summary>
     public virtual object? Settings(Any config, Translation translation, Rejections rejections) => null;
 }
 
 /// <summary>All HTTP filters by the type of their configuration. What is not in here is refused by name.</summary>
 internal sealed class FilterRegistry(IReadOnlyList<FilterTranslator> translators, Func<Translation> translation) : RouteFilterTranslator
 {
-    private readonly Dictionary<string, FilterTranslator> _byType = translators.SelectMany(t => t.Types.Select(n => (n, t))).ToDictionary(p => p.n, p => p.t, StringComparer.Ordinal);
+    private readonly Dictionary<string, FilterTranslator> _byType = translators.SelectMany(t => t.Types.Select(n => (n, t)))
+        .ToDictionary(p => p.n, p => p.t, StringComparer.Ordinal);
 
     /// <summary>A filter of a chain; null for one that is left out: optional and unknown, or refused.</summary>
     public HttpFilter? Filter(string name, Any config, bool optional, bool disabled, Rejections rejections)
@@ -96,7 +99,8 @@ internal sealed class FilterRegistry(IReadOnlyList<FilterTranslator> translators
     }
 
     /// <inheritdoc/>
-    public override object? RateLimits(IReadOnlyList<RateLimit> limits, Rejections rejections) => limits.Count == 0 ? null : RateLimitTranslator(limits, rejections);
+    public override object? RateLimits(IReadOnlyList<RateLimit> limits, Rejections rejections) =>
+        limits.Count == 0 ? null : RateLimitTranslator(limits, rejections);
 
     /// <summary>Makes rate limit descriptors; set by the rate limit filters' translator.</summary>
     public Func<IReadOnlyList<RateLimit>, Rejections, object?> RateLimitTranslator { get; init; } = static (_, r) =>

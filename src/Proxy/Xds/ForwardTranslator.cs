@@ -7,7 +7,8 @@ using Message = Envoy.Config.Route.V3.RouteAction;
 namespace Lateen.Proxy.Xds;
 
 /// <summary>The forwarding action of a route, with its retries, mirrors and hash policies.</summary>
-internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTranslator filters, RuntimeValues runtime, Rejections rejections)
+internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTranslator filters, RuntimeValues runtime,
+    Rejections rejections)
 {
     private static readonly Dictionary<string, RetryOn> Conditions = new()
     {
@@ -39,10 +40,12 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
     }
 
     /// <summary>The action.</summary>
-    public ForwardAction Forward(Message action, Envoy.Config.Route.V3.VirtualHost host, List<MirrorPolicy> mirrors, Dictionary<string, object> settings)
+    public ForwardAction Forward(Message action, Envoy.Config.Route.V3.VirtualHost host, List<MirrorPolicy> mirrors,
+        Dictionary<string, object> settings)
     {
         (List<WeightedTarget> targets, ulong total) = Weighted(action, settings);
-        if (action.ClusterSpecifierCase is Message.ClusterSpecifierOneofCase.ClusterSpecifierPlugin or Message.ClusterSpecifierOneofCase.InlineClusterSpecifierPlugin or Message.ClusterSpecifierOneofCase.None)
+        if (action.ClusterSpecifierCase is Message.ClusterSpecifierOneofCase.ClusterSpecifierPlugin
+            or Message.ClusterSpecifierOneofCase.InlineClusterSpecifierPlugin or Message.ClusterSpecifierOneofCase.None)
             rejections.Add($"cluster specifier {action.ClusterSpecifierCase} is not served");
         return new ForwardAction
         {
@@ -114,18 +117,24 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
     {
         if (action.PathRewritePolicy is null)
             return null;
-        if (ValueTranslator.TypeName(action.PathRewritePolicy.TypedConfig) == "envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig")
-            return ValueTranslator.Unpack(action.PathRewritePolicy.TypedConfig, Envoy.Extensions.Path.Rewrite.UriTemplate.V3.UriTemplateRewriteConfig.Parser, rejections)?.PathTemplateRewrite;
+        if (ValueTranslator.TypeName(
+            action.PathRewritePolicy.TypedConfig) == "envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig")
+            return ValueTranslator.Unpack(action.PathRewritePolicy.TypedConfig,
+                Envoy.Extensions.Path.Rewrite.UriTemplate.V3.UriTemplateRewriteConfig.Parser, rejections)?.PathTemplateRewrite;
         rejections.Add($"path_rewrite_policy {action.PathRewritePolicy.TypedConfig.TypeUrl} is not served");
         return null;
     }
 
     private HostRewrite? RewriteHost(Message action) => action.HostRewriteSpecifierCase switch
     {
-        Message.HostRewriteSpecifierOneofCase.HostRewriteLiteral => new HostRewrite(HostRewriteKind.Literal, System.Text.Encoding.Latin1.GetBytes(action.HostRewriteLiteral)),
-        Message.HostRewriteSpecifierOneofCase.AutoHostRewrite when action.AutoHostRewrite == true => new HostRewrite(HostRewriteKind.Auto, []),
-        Message.HostRewriteSpecifierOneofCase.HostRewriteHeader => new HostRewrite(HostRewriteKind.Header, ValueTranslator.HeaderName(action.HostRewriteHeader)),
-        Message.HostRewriteSpecifierOneofCase.HostRewritePathRegex => new HostRewrite(HostRewriteKind.PathRegex, [], MatcherTranslator.Rewrite(action.HostRewritePathRegex, rejections)),
+        Message.HostRewriteSpecifierOneofCase.HostRewriteLiteral =>
+            new HostRewrite(HostRewriteKind.Literal, System.Text.Encoding.Latin1.GetBytes(action.HostRewriteLiteral)),
+        Message.HostRewriteSpecifierOneofCase.AutoHostRewrite
+            when action.AutoHostRewrite == true => new HostRewrite(HostRewriteKind.Auto, []),
+        Message.HostRewriteSpecifierOneofCase.HostRewriteHeader =>
+            new HostRewrite(HostRewriteKind.Header, ValueTranslator.HeaderName(action.HostRewriteHeader)),
+        Message.HostRewriteSpecifierOneofCase.HostRewritePathRegex =>
+            new HostRewrite(HostRewriteKind.PathRegex, [], MatcherTranslator.Rewrite(action.HostRewritePathRegex, rejections)),
         _ => null,
     };
 
@@ -165,7 +174,11 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
             RetriableRequestHeaders = [.. policy.RetriableRequestHeaders.Select(h => MatcherTranslator.Header(h, rejections))],
             BaseMicros = Math.Max(1000, baseMicros),
             MaxMicros = maxMicros,
-            ResetHeaders = [.. policy.RateLimitedRetryBackOff?.ResetHeaders.Select(h => (h.Name.ToLowerInvariant(), h.Format == Envoy.Config.Route.V3.RetryPolicy.Types.ResetHeaderFormat.UnixTimestamp)) ?? []],
+            ResetHeaders =
+                [
+                    .. policy.RateLimitedRetryBackOff?.ResetHeaders.Select(
+                        h => (h.Name.ToLowerInvariant(),
+                            h.Format == Envoy.Config.Route.V3.RetryPolicy.Types.ResetHeaderFormat.UnixTimestamp)) ?? []],
             ResetMaxMicros = ValueTranslator.Micros(policy.RateLimitedRetryBackOff?.MaxInterval, 300_000_000),
             AvoidPreviousHosts = previous,
             AvoidCanaries = canaries,
@@ -186,11 +199,13 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
                 case "envoy.retry_host_predicates.previous_hosts" or "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate":
                     previous = true;
                     break;
-                case "envoy.retry_host_predicates.omit_canary_hosts" or "envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate":
+                case "envoy.retry_host_predicates.omit_canary_hosts"
+                    or "envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate":
                     canaries = true;
                     break;
                 case "envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig":
-                    metadata = Subset(ValueTranslator.Unpack(predicate.TypedConfig!, Envoy.Extensions.Retry.Host.OmitHostMetadata.V3.OmitHostMetadataConfig.Parser, rejections)?.MetadataMatch);
+                    metadata = Subset(ValueTranslator.Unpack(predicate.TypedConfig!,
+                        Envoy.Extensions.Retry.Host.OmitHostMetadata.V3.OmitHostMetadataConfig.Parser, rejections)?.MetadataMatch);
                     break;
                 default:
                     rejections.Add($"retry host predicate {predicate.Name} is not served");
@@ -204,12 +219,15 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
     {
         if (priority is null)
             return 0;
-        if (priority.TypedConfig is null || ValueTranslator.TypeName(priority.TypedConfig) != "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig")
+        if (priority.TypedConfig is null
+            || ValueTranslator.TypeName(
+                priority.TypedConfig) != "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig")
         {
             rejections.Add($"retry priority {priority.Name} is not served");
             return 0;
         }
-        return ValueTranslator.Unpack(priority.TypedConfig, Envoy.Extensions.Retry.Priority.PreviousPriorities.V3.PreviousPrioritiesConfig.Parser, rejections)?.UpdateFrequency ?? 0;
+        return ValueTranslator.Unpack(priority.TypedConfig,
+            Envoy.Extensions.Retry.Priority.PreviousPriorities.V3.PreviousPrioritiesConfig.Parser, rejections)?.UpdateFrequency ?? 0;
     }
 
     /// <summary>Shadows.</summary>
@@ -223,7 +241,8 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
             KeepHost = p.DisableShadowHostSuffixAppend,
             TraceSampled = p.TraceSampled,
             HostRewrite = System.Text.Encoding.Latin1.GetBytes(p.HostRewriteLiteral),
-            Headers = [.. p.RequestHeadersMutations.Select(m => RouteTranslator.Mutations(m.Append is null ? [] : [m.Append], m.Remove.Length > 0 ? [m.Remove] : [], rejections))],
+            Headers = [.. p.RequestHeadersMutations.Select(
+                m => RouteTranslator.Mutations(m.Append is null ? [] : [m.Append], m.Remove.Length > 0 ? [m.Remove] : [], rejections))],
         }),
     ];
 
@@ -244,7 +263,11 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
                     safe = true;
                     break;
                 case "envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig":
-                    allowed = [.. ValueTranslator.Unpack(predicate.TypedConfig, Envoy.Extensions.InternalRedirect.AllowListedRoutes.V3.AllowListedRoutesConfig.Parser, rejections)?.AllowedRouteNames ?? []];
+                    allowed =
+                        [
+                            .. ValueTranslator.Unpack(predicate.TypedConfig,
+                                Envoy.Extensions.InternalRedirect.AllowListedRoutes.V3.AllowListedRoutesConfig.Parser,
+                                rejections)?.AllowedRouteNames ?? []];
                     break;
                 default:
                     rejections.Add($"internal redirect predicate {predicate.Name} is not served");
@@ -254,7 +277,8 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
         return new Routing.InternalRedirectPolicy
         {
             RedirectsMax = policy.MaxInternalRedirects ?? 1,
-            Statuses = policy.RedirectResponseCodes.Count > 0 ? [.. policy.RedirectResponseCodes.Where(c => c is 301 or 302 or 303 or 307 or 308)] : [302],
+            Statuses = policy.RedirectResponseCodes.Count > 0
+                ? [.. policy.RedirectResponseCodes.Where(c => c is 301 or 302 or 303 or 307 or 308)] : [302],
             AllowCrossScheme = policy.AllowCrossSchemeRedirect,
             PreviousRoutes = previous,
             SafeCrossScheme = safe,

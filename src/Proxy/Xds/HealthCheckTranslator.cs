@@ -42,7 +42,8 @@ internal static class HealthCheckTranslator
                     Http2 = true,
                     GrpcService = check.GrpcHealthCheck.ServiceName,
                     GrpcAuthority = check.GrpcHealthCheck.Authority,
-                    HeadersToAdd = [.. check.GrpcHealthCheck.InitialMetadata.Select(h => (h.Header.Key.ToLowerInvariant(), h.Header.Value))],
+                    HeadersToAdd = [.. check.GrpcHealthCheck.InitialMetadata.Select(
+                        h => (h.Header.Key.ToLowerInvariant(), h.Header.Value))],
                 };
             case Core.HealthCheck.HealthCheckerOneofCase.TcpHealthCheck:
                 return options with
@@ -57,20 +58,21 @@ internal static class HealthCheckTranslator
         }
     }
 
-    private static HealthCheckOptions Http(HealthCheckOptions options, Core.HealthCheck.Types.HttpHealthCheck http, Rejections rejections) => options with
-    {
-        Kind = HealthCheckKind.Http,
-        Host = http.Host,
-        Path = http.Path,
-        Method = http.Method == Core.RequestMethod.MethodUnspecified ? "GET" : http.Method.ToString().ToUpperInvariant(),
-        Http2 = http.CodecClientType == Envoy.Type.V3.CodecClientType.Http2,
-        HeadersToAdd = [.. http.RequestHeadersToAdd.Select(h => (h.Header.Key.ToLowerInvariant(), h.Header.Value))],
-        HeadersToRemove = [.. http.RequestHeadersToRemove.Select(h => h.ToLowerInvariant())],
-        ExpectedStatuses = [.. http.ExpectedStatuses.Select(r => ((int)r.Start, (int)r.End))],
-        RetriableStatuses = [.. http.RetriableStatuses.Select(r => ((int)r.Start, (int)r.End))],
-        ServiceNamePrefix = http.ServiceNameMatcher?.Prefix ?? http.ServiceNameMatcher?.Exact ?? "",
-        Receive = [.. http.Receive.Select(r => Bytes(r, rejections))],
-    };
+    private static HealthCheckOptions Http(HealthCheckOptions options, Core.HealthCheck.Types.HttpHealthCheck http,
+        Rejections rejections) => options with
+        {
+            Kind = HealthCheckKind.Http,
+            Host = http.Host,
+            Path = http.Path,
+            Method = http.Method == Core.RequestMethod.MethodUnspecified ? "GET" : http.Method.ToString().ToUpperInvariant(),
+            Http2 = http.CodecClientType == Envoy.Type.V3.CodecClientType.Http2,
+            HeadersToAdd = [.. http.RequestHeadersToAdd.Select(h => (h.Header.Key.ToLowerInvariant(), h.Header.Value))],
+            HeadersToRemove = [.. http.RequestHeadersToRemove.Select(h => h.ToLowerInvariant())],
+            ExpectedStatuses = [.. http.ExpectedStatuses.Select(r => ((int)r.Start, (int)r.End))],
+            RetriableStatuses = [.. http.RetriableStatuses.Select(r => ((int)r.Start, (int)r.End))],
+            ServiceNamePrefix = http.ServiceNameMatcher?.Prefix ?? http.ServiceNameMatcher?.Exact ?? "",
+            Receive = [.. http.Receive.Select(r => Bytes(r, rejections))],
+        };
 
     private static byte[] Bytes(Core.HealthCheck.Types.Payload? payload, Rejections rejections)
     {

@@ -34,7 +34,12 @@ internal static class HttpTranslator
             ListenerStats = translation.Statistics.Group($"{translation.ListenerStatPrefix}http.{prefix}.", HttpStats.OfListener),
             CodecStatsOne = translation.Statistics.Group("http1.", CodecStats.One),
             CodecStatsTwo = translation.Statistics.Group("http2.", CodecStats.Two),
-            OnlyVersion = m.CodecType switch { Message.Types.CodecType.Http1 => HttpVersion.Http11, Message.Types.CodecType.Http2 => HttpVersion.Http2, _ => null },
+            OnlyVersion = m.CodecType switch
+            {
+                Message.Types.CodecType.Http1 => HttpVersion.Http11,
+                Message.Types.CodecType.Http2 => HttpVersion.Http2,
+                _ => null,
+            },
             Codec = Codec(m, rejections),
             Filters = filters,
             Routes = routes,
@@ -65,7 +70,8 @@ internal static class HttpTranslator
             UserAgent = m.AddUserAgent ?? false ? System.Text.Encoding.Latin1.GetBytes(translation.Node.Cluster) : null,
             NodeId = System.Text.Encoding.Latin1.GetBytes(translation.Node.Id),
             AppendForwardedPort = m.AppendXForwardedPort,
-            InternalNetworks = [.. m.InternalAddressConfig?.CidrRanges.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>() ?? []],
+            InternalNetworks = [.. m.InternalAddressConfig?.CidrRanges.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>()
+                ?? []],
             UnixSocketsInternal = m.InternalAddressConfig?.UnixSockets ?? false,
             GenerateRequestId = m.GenerateRequestId ?? true,
             PreserveExternalRequestId = m.PreserveExternalRequestId,
@@ -103,31 +109,36 @@ internal static class HttpTranslator
                     return null;
                 if (xff.XffTrustedCidrs is not null && xff.XffNumTrustedHops > 0)
                     rejections.Add("Cannot set both xff_num_trusted_hops and xff_trusted_cidrs");
-                return new IpDetection([], true, 0, xff.XffNumTrustedHops, [.. xff.XffTrustedCidrs?.Cidrs.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>() ?? []], !(xff.SkipXffAppend ?? true));
+                return new IpDetection([], true, 0, xff.XffNumTrustedHops,
+                    [.. xff.XffTrustedCidrs?.Cidrs.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>() ?? []],
+                    !(xff.SkipXffAppend ?? true));
             case "envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig":
                 if (ValueTranslator.Unpack(extension.TypedConfig, CustomHeaderConfig.Parser, rejections) is not { } header)
                     return null;
-                int status = header.RejectWithStatus is null ? 0 : (int)header.RejectWithStatus.Code is >= 400 and < 600 and var code ? code : 403;
-                return new IpDetection(System.Text.Encoding.Latin1.GetBytes(header.HeaderName.ToLowerInvariant()), header.AllowExtensionToSetAddressAsTrusted, status, 0, [], false);
+                int status = header.RejectWithStatus is null ? 0 : (int)header.RejectWithStatus.Code is >= 400 and < 600 and var code
+                    ? code : 403;
+                return new IpDetection(System.Text.Encoding.Latin1.GetBytes(header.HeaderName.ToLowerInvariant()),
+                    header.AllowExtensionToSetAddressAsTrusted, status, 0, [], false);
             default:
                 rejections.Add($"Didn't find a registered implementation for name: '{extension.Name}'");
                 return null;
         }
     }
 
-    private static Exchanges.Heads.ProxyStatusOptions? ProxyStatus(Message m, Translation translation) => m.ProxyStatusConfig is not { } told ? null : new()
-    {
-        Name = told.ProxyNameCase switch
+    private static Exchanges.Heads.ProxyStatusOptions? ProxyStatus(Message m, Translation translation) =>
+        m.ProxyStatusConfig is not { } told ? null : new()
         {
-            Message.Types.ProxyStatusConfig.ProxyNameOneofCase.UseNodeId => translation.Node.Id,
-            Message.Types.ProxyStatusConfig.ProxyNameOneofCase.LiteralProxyName => told.LiteralProxyName,
-            _ => m.ServerName.Length > 0 ? m.ServerName : "envoy",
-        },
-        Details = !told.RemoveDetails,
-        TerminationDetails = !told.RemoveConnectionTerminationDetails,
-        Flags = !told.RemoveResponseFlags,
-        SetRecommendedStatus = told.SetRecommendedResponseCode,
-    };
+            Name = told.ProxyNameCase switch
+            {
+                Message.Types.ProxyStatusConfig.ProxyNameOneofCase.UseNodeId => translation.Node.Id,
+                Message.Types.ProxyStatusConfig.ProxyNameOneofCase.LiteralProxyName => told.LiteralProxyName,
+                _ => m.ServerName.Length > 0 ? m.ServerName : "envoy",
+            },
+            Details = !told.RemoveDetails,
+            TerminationDetails = !told.RemoveConnectionTerminationDetails,
+            Flags = !told.RemoveResponseFlags,
+            SetRecommendedStatus = told.SetRecommendedResponseCode,
+        };
 
     private static FilterChain? Filters(Message m, Translation translation, Rejections rejections)
     {
@@ -151,7 +162,8 @@ internal static class HttpTranslator
         return null;
     }
 
-    private static HttpFilter? One(Envoy.Extensions.Filters.Network.HttpConnectionManager.V3.HttpFilter filter, int index, Translation translation, Rejections rejections)
+    private static HttpFilter? One(Envoy.Extensions.Filters.Network.HttpConnectionManager.V3.HttpFilter filter, int index,
+        Translation translation, Rejections rejections)
     {
         using Rejections.Scope scope = rejections.In($"http_filters[{index}]");
         if (filter.TypedConfig is not null)
@@ -160,7 +172,9 @@ internal static class HttpTranslator
         {
             return new DiscoveredFilter(
                 filter.Name,
-                translation.Extensions.Http(filter.Name, discovery, (any, r) => translation.Filters.Filter(filter.Name, any, optional: false, disabled: false, r), rejections)) { DisabledByDefault = filter.Disabled };
+                translation.Extensions.Http(filter.Name, discovery,
+                    (any, r) => translation.Filters.Filter(filter.Name, any, optional: false, disabled: false, r),
+                    rejections)) { DisabledByDefault = filter.Disabled };
         }
         rejections.Add($"filter {filter.Name} has no configuration that is served");
         return null;
@@ -209,12 +223,14 @@ internal static class HttpTranslator
             rejections.Add($"request_id_extension {any.TypeUrl} is not served");
             return true;
         }
-        return ValueTranslator.Unpack(any, Envoy.Extensions.RequestId.Uuid.V3.UuidRequestIdConfig.Parser, rejections)?.PackTraceReason ?? true;
+        return ValueTranslator.Unpack(any, Envoy.Extensions.RequestId.Uuid.V3.UuidRequestIdConfig.Parser, rejections)?.PackTraceReason
+            ?? true;
     }
 
     private static ClientCertFields CertFields(Message.Types.SetCurrentClientCertDetails? details) =>
         details is null ? ClientCertFields.None
-        : ((details.Subject ?? false) ? ClientCertFields.Subject : 0) | (details.Cert ? ClientCertFields.Cert : 0) | (details.Chain ? ClientCertFields.Chain : 0)
+        : ((details.Subject ?? false) ? ClientCertFields.Subject : 0) | (details.Cert ? ClientCertFields.Cert : 0)
+            | (details.Chain ? ClientCertFields.Chain : 0)
             | (details.Dns ? ClientCertFields.Dns : 0) | (details.Uri ? ClientCertFields.Uri : 0);
 
     private static HeaderMutations Early(Message m, Rejections rejections)
@@ -223,15 +239,18 @@ internal static class HttpTranslator
         var add = new List<HeaderAddition>();
         foreach (Core.TypedExtensionConfig extension in m.EarlyHeaderMutationExtensions)
         {
-            if (ValueTranslator.TypeName(extension.TypedConfig) != "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation")
+            if (ValueTranslator.TypeName(
+                extension.TypedConfig) != "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation")
             {
                 rejections.Add($"early_header_mutation_extensions {extension.Name} is not served");
                 continue;
             }
-            var mutation = ValueTranslator.Unpack(extension.TypedConfig, Envoy.Extensions.Http.EarlyHeaderMutation.HeaderMutation.V3.HeaderMutation.Parser, rejections);
+            var mutation = ValueTranslator.Unpack(extension.TypedConfig,
+                Envoy.Extensions.Http.EarlyHeaderMutation.HeaderMutation.V3.HeaderMutation.Parser, rejections);
             foreach (Envoy.Config.Common.MutationRules.V3.HeaderMutation one in mutation?.Mutations ?? [])
             {
-                HeaderMutations translated = RouteTranslator.Mutations(one.Append is null ? [] : [one.Append], one.Remove.Length > 0 ? [one.Remove] : [], rejections);
+                HeaderMutations translated = RouteTranslator.Mutations(one.Append is null ? [] : [one.Append],
+                    one.Remove.Length > 0 ? [one.Remove] : [], rejections);
                 remove.AddRange(translated.Remove);
                 add.AddRange(translated.Add);
             }

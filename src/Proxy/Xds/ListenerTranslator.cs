@@ -20,7 +20,8 @@ namespace Lateen.Proxy.Xds;
 /// <param name="Routes">Names of the route configurations that it waits for.</param>
 /// <param name="Extensions">Discovered filters that it waits for.</param>
 /// <param name="Secrets">Secrets that it waits for, and for how long, in microseconds.</param>
-internal sealed record TranslatedListener(Listeners.Listener Listener, IReadOnlyList<RouteReference> Routes, IReadOnlyList<string> Extensions, IReadOnlyList<(string Name, long Patience)> Secrets);
+internal sealed record TranslatedListener(Listeners.Listener Listener, IReadOnlyList<RouteReference> Routes,
+    IReadOnlyList<string> Extensions, IReadOnlyList<(string Name, long Patience)> Secrets);
 
 /// <summary>A route configuration that comes by discovery.</summary>
 /// <param name="Name">Its name.</param>
@@ -38,7 +39,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         translation.Security.TakeAwaited();
         translation.IsInbound = message.TrafficDirection == Core.TrafficDirection.Inbound;
         translation.IsOutbound = message.TrafficDirection == Core.TrafficDirection.Outbound;
-        Address address = message.InternalListener is not null ? Address.Internal(message.Name) : message.Address is null && message.ApiListener is not null ? default : ValueTranslator.Address(message.Address, rejections);
+        Address address = message.InternalListener is not null ? Address.Internal(message.Name)
+            : message.Address is null && message.ApiListener is not null ? default : ValueTranslator.Address(message.Address, rejections);
         if (message.UdpListenerConfig is not null)
             rejections.Add("UDP listeners (QUIC) are not served");
         if (message.ApiListener is not null)
@@ -52,7 +54,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             if (Chain(message.FilterChains[i], message, routes, rejections) is { } chain)
                 chains.Add(chain);
         }
-        ListenerChain? otherwise = message.DefaultFilterChain is null ? null : Chain(message.DefaultFilterChain, message, routes, rejections);
+        ListenerChain? otherwise = message.DefaultFilterChain is null
+            ? null : Chain(message.DefaultFilterChain, message, routes, rejections);
         if (message.FilterChains.Count == 0 && message.DefaultFilterChain is null)
             rejections.Add($"error adding listener '{address}': no filter chains specified");
         MatchTree<ConnectionFacts, string>? matcher = null;
@@ -63,9 +66,11 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         }
         var table = new ChainTable(chains, otherwise, matcher);
         if (table.Conflict is { } conflict)
-            rejections.Add($"error adding listener '{address}': filter chain '{conflict.Second.Name}' has the same matching rules defined as '{conflict.First.Name}'");
+            rejections.Add($"error adding listener '{address}': filter chain '{conflict.Second.Name}' has the same matching rules "
+                + $"defined as '{conflict.First.Name}'");
         Listeners.Listener listener = Listener(message, address, table, rejections);
-        return rejections.None ? new TranslatedListener(listener, routes, translation.Extensions.TakeAsked(), translation.Security.TakeAwaited()) : null;
+        return rejections.None
+            ? new TranslatedListener(listener, routes, translation.Extensions.TakeAsked(), translation.Security.TakeAwaited()) : null;
     }
 
     private Listeners.Listener Listener(Message message, Address address, ChainTable table, Rejections rejections)
@@ -96,7 +101,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             Backlog = (int)(message.TcpBacklogSize ?? 1024),
             Metadata = ValueTranslator.Metadata(message.Metadata),
             Recorder = network.Recorder(message, rejections),
-            Counters = translation.ListenerCounters((message.StatPrefix.Length > 0 ? message.StatPrefix : address.ToString()).Replace(':', '_')),
+            Counters = translation.ListenerCounters(
+                (message.StatPrefix.Length > 0 ? message.StatPrefix : address.ToString()).Replace(':', '_')),
         };
     }
 
@@ -106,13 +112,15 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         var doors = new Dictionary<Address, DoorOptions>();
         Add(address, message.Address, message.SocketOptions);
         foreach (AdditionalAddress further in message.AdditionalAddresses)
-            Add(ValueTranslator.Address(further.Address, rejections), further.Address, further.SocketOptions?.SocketOptions ?? message.SocketOptions);
+            Add(ValueTranslator.Address(further.Address, rejections), further.Address,
+                further.SocketOptions?.SocketOptions ?? message.SocketOptions);
         return doors;
 
         void Add(Address at, Core.Address? asked, IReadOnlyList<Core.SocketOption> options)
         {
             if (options.Count > 0 || asked?.Pipe?.Mode is > 0 || asked?.SocketAddress?.Ipv4Compat is true)
-                doors[at] = new DoorOptions(asked?.SocketAddress?.Ipv4Compat ?? false, (int)(asked?.Pipe?.Mode ?? 0), [.. options.Select(ValueTranslator.Option)]);
+                doors[at] = new DoorOptions(asked?.SocketAddress?.Ipv4Compat ?? false, (int)(asked?.Pipe?.Mode ?? 0),
+                    [.. options.Select(ValueTranslator.Option)]);
         }
     }
 
@@ -137,10 +145,15 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
                     InspectorKind.ProxyProtocol,
                     disabled,
                     allow,
-                    [.. (p?.Rules ?? []).Select(r => ((int)r.TlvType, r.OnTlvPresent?.MetadataNamespace is { Length: > 0 } ns ? ns : "envoy.filters.listener.proxy_protocol", r.OnTlvPresent?.Key ?? ""))],
-                    p?.PassThroughTlvs is not { } passed ? null : passed.MatchType == Core.ProxyProtocolPassThroughTLVs.Types.PassTLVsMatchType.IncludeAll ? [] : [.. passed.TlvType.Select(t => (int)t)]);
+                    [.. (p?.Rules ?? []).Select(
+                        r => ((int)r.TlvType, r.OnTlvPresent?.MetadataNamespace is { Length: > 0 } ns
+                            ? ns : "envoy.filters.listener.proxy_protocol", r.OnTlvPresent?.Key ?? ""))],
+                    p?.PassThroughTlvs is not { } passed
+                        ? null : passed.MatchType == Core.ProxyProtocolPassThroughTLVs.Types.PassTLVsMatchType.IncludeAll
+                        ? [] : [.. passed.TlvType.Select(t => (int)t)]);
             default:
-                rejections.Add($"Didn't find a registered implementation for '{filter.Name}' with type URL: '{ValueTranslator.TypeName(config)}'");
+                rejections.Add(
+                    $"Didn't find a registered implementation for '{filter.Name}' with type URL: '{ValueTranslator.TypeName(config)}'");
                 return null;
         }
     }
@@ -205,7 +218,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
         };
     }
 
-    private static string Fingerprint(Chain chain) => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(chain.ToByteArray()));
+    private static string Fingerprint(Chain chain) =>
+        Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(chain.ToByteArray()));
 
     private ChainHandler? Handler(Chain chain, Message message, List<RouteReference> routes, Rejections rejections)
     {
@@ -215,7 +229,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             // A chain without filters reads and drops; Envoy closes such a connection.
             return network.Chain(chain, message, rejections);
         }
-        if (ValueTranslator.TypeName(last.TypedConfig) != "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager")
+        if (ValueTranslator.TypeName(
+            last.TypedConfig) != "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager")
             return network.Chain(chain, message, rejections);
         using Rejections.Scope scope = rejections.In($"filters[{chain.Filters.Count - 1}]");
         HttpConnectionManager? manager = ValueTranslator.Unpack(last.TypedConfig, HttpConnectionManager.Parser, rejections);
@@ -223,7 +238,9 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             return null;
         if (manager.Rds is not null)
             routes.Add(new RouteReference(manager.Rds.RouteConfigName, manager.Rds.ConfigSource));
-        var http = new HttpChainHandler(options with { BufferLimit = (int)Math.Min(message.PerConnectionBufferLimitBytes ?? 1024 * 1024, int.MaxValue) }, translation.Workers)
+        var http = new HttpChainHandler(
+            options with { BufferLimit = (int)Math.Min(message.PerConnectionBufferLimitBytes ?? 1024 * 1024, int.MaxValue) },
+            translation.Workers)
         {
             // A listener that drains only when it is changed does not mind health checks.
             Failing = message.DrainType == Message.Types.DrainType.ModifyOnly ? null : translation.Failing,
@@ -237,7 +254,8 @@ internal sealed class ListenerTranslator(Translation translation, NetworkTransla
             return ChainMatch.Any;
         foreach (string name in m.ServerNames)
         {
-            if (name.Contains('*', StringComparison.Ordinal) && (!name.StartsWith("*.", StringComparison.Ordinal) || name.LastIndexOf('*') > 0))
+            if (name.Contains('*', StringComparison.Ordinal)
+                && (!name.StartsWith("*.", StringComparison.Ordinal) || name.LastIndexOf('*') > 0))
                 rejections.Add($"partial wildcards are not supported in \"server_names\": {name}");
         }
         if (m.AddressSuffix.Length > 0 || m.SuffixLen is not null)

@@ -22,7 +22,8 @@ internal static class LocalReplyTranslator
         {
             LogFilter? filter = mapper.Filter is null ? null : AccessLogTranslator.Filter(mapper.Filter, translation.Runtime, rejections);
             byte[]? body = ValueTranslator.Data(mapper.Body, rejections);
-            mappers.Add(new ReplyMapper(filter, (int?)mapper.StatusCode, body, Body(mapper.BodyFormatOverride, rejections), RouteTranslator.Mutations(mapper.HeadersToAdd, [], rejections)));
+            mappers.Add(new ReplyMapper(filter, (int?)mapper.StatusCode, body, Body(mapper.BodyFormatOverride, rejections),
+                RouteTranslator.Mutations(mapper.HeadersToAdd, [], rejections)));
         }
         return new ReplyRules(mappers, Body(config.BodyFormat, rejections));
     }
@@ -33,8 +34,10 @@ internal static class LocalReplyTranslator
         bool all = true;
         foreach (Core.TypedExtensionConfig formatter in formatters)
         {
-            if (formatter.TypedConfig is { } config && ValueTranslator.TypeName(config) is "envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery"
-                or "envoy.extensions.formatter.metadata.v3.Metadata" or "envoy.extensions.formatter.cel.v3.Cel" or "envoy.extensions.formatter.xfcc_value.v3.XfccValue")
+            if (formatter.TypedConfig is { } config
+                && ValueTranslator.TypeName(config) is "envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery"
+                    or "envoy.extensions.formatter.metadata.v3.Metadata" or "envoy.extensions.formatter.cel.v3.Cel"
+                    or "envoy.extensions.formatter.xfcc_value.v3.XfccValue")
                 continue;
             rejections.Add($"Formatter not found: {formatter.Name}");
             all = false;
@@ -52,13 +55,16 @@ internal static class LocalReplyTranslator
             switch (format.FormatCase)
             {
                 case Core.SubstitutionFormatString.FormatOneofCase.JsonFormat:
-                    return new ReplyBody(null, ValueTranslator.Json(format.JsonFormat), format.OmitEmptyValues, format.ContentType.Length > 0 ? format.ContentType : "application/json");
+                    return new ReplyBody(null, ValueTranslator.Json(format.JsonFormat), format.OmitEmptyValues,
+                        format.ContentType.Length > 0 ? format.ContentType : "application/json");
                 case Core.SubstitutionFormatString.FormatOneofCase.TextFormatSource:
                     string text = System.Text.Encoding.UTF8.GetString(ValueTranslator.Data(format.TextFormatSource, rejections) ?? []);
-                    return new ReplyBody(TextFormat.Parse(text), default, format.OmitEmptyValues, format.ContentType.Length > 0 ? format.ContentType : null);
+                    return new ReplyBody(TextFormat.Parse(text), default, format.OmitEmptyValues,
+                        format.ContentType.Length > 0 ? format.ContentType : null);
                 default:
 #pragma warning disable CS0612
-                    return new ReplyBody(TextFormat.Parse(format.TextFormat), default, format.OmitEmptyValues, format.ContentType.Length > 0 ? format.ContentType : null);
+                    return new ReplyBody(TextFormat.Parse(format.TextFormat), default, format.OmitEmptyValues,
+                        format.ContentType.Length > 0 ? format.ContentType : null);
 #pragma warning restore CS0612
             }
         }

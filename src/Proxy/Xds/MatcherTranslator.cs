@@ -66,10 +66,14 @@ internal static class MatcherTranslator
         {
             HeaderMatcher.HeaderMatchSpecifierOneofCase.StringMatch => With(match, String(matcher.StringMatch, rejections)),
 #pragma warning disable CS0612 // deprecated, but control planes of today send them
-            HeaderMatcher.HeaderMatchSpecifierOneofCase.ExactMatch => With(match, StringMatch.Of(StringMatchKind.Exact, matcher.ExactMatch)),
-            HeaderMatcher.HeaderMatchSpecifierOneofCase.PrefixMatch => With(match, StringMatch.Of(StringMatchKind.Prefix, matcher.PrefixMatch)),
-            HeaderMatcher.HeaderMatchSpecifierOneofCase.SuffixMatch => With(match, StringMatch.Of(StringMatchKind.Suffix, matcher.SuffixMatch)),
-            HeaderMatcher.HeaderMatchSpecifierOneofCase.ContainsMatch => With(match, StringMatch.Of(StringMatchKind.Contains, matcher.ContainsMatch)),
+            HeaderMatcher.HeaderMatchSpecifierOneofCase.ExactMatch =>
+                With(match, StringMatch.Of(StringMatchKind.Exact, matcher.ExactMatch)),
+            HeaderMatcher.HeaderMatchSpecifierOneofCase.PrefixMatch =>
+                With(match, StringMatch.Of(StringMatchKind.Prefix, matcher.PrefixMatch)),
+            HeaderMatcher.HeaderMatchSpecifierOneofCase.SuffixMatch =>
+                With(match, StringMatch.Of(StringMatchKind.Suffix, matcher.SuffixMatch)),
+            HeaderMatcher.HeaderMatchSpecifierOneofCase.ContainsMatch =>
+                With(match, StringMatch.Of(StringMatchKind.Contains, matcher.ContainsMatch)),
             HeaderMatcher.HeaderMatchSpecifierOneofCase.SafeRegexMatch => With(match, Regex(matcher.SafeRegexMatch.Regex, rejections)),
 #pragma warning restore CS0612
             HeaderMatcher.HeaderMatchSpecifierOneofCase.RangeMatch => new HeaderMatch(matcher.Name)
@@ -78,19 +82,31 @@ internal static class MatcherTranslator
                 Invert = matcher.InvertMatch,
                 MissingIsEmpty = matcher.TreatMissingHeaderAsEmpty,
             },
-            HeaderMatcher.HeaderMatchSpecifierOneofCase.PresentMatch => new HeaderMatch(matcher.Name) { Present = matcher.PresentMatch, Invert = matcher.InvertMatch, MissingIsEmpty = matcher.TreatMissingHeaderAsEmpty },
+            HeaderMatcher.HeaderMatchSpecifierOneofCase.PresentMatch => new HeaderMatch(matcher.Name)
+            {
+                Present = matcher.PresentMatch,
+                Invert = matcher.InvertMatch,
+                MissingIsEmpty = matcher.TreatMissingHeaderAsEmpty,
+            },
             _ => match,
         };
     }
 
     private static HeaderMatch With(HeaderMatch match, StringMatch? value) =>
-        new(match.Name) { Value = value ?? StringMatch.Of(StringMatchKind.Exact, ""), Invert = match.Invert, MissingIsEmpty = match.MissingIsEmpty };
+        new(match.Name)
+        {
+            Value = value ?? StringMatch.Of(StringMatchKind.Exact, ""),
+            Invert = match.Invert,
+            MissingIsEmpty = match.MissingIsEmpty,
+        };
 
     /// <summary>A query parameter's test.</summary>
     public static QueryMatch Query(QueryParameterMatcher matcher, Rejections rejections) => matcher.QueryParameterMatchSpecifierCase switch
     {
-        QueryParameterMatcher.QueryParameterMatchSpecifierOneofCase.StringMatch => new QueryMatch(matcher.Name, String(matcher.StringMatch, rejections)),
-        QueryParameterMatcher.QueryParameterMatchSpecifierOneofCase.PresentMatch => new QueryMatch(matcher.Name, null) { Present = matcher.PresentMatch },
+        QueryParameterMatcher.QueryParameterMatchSpecifierOneofCase.StringMatch =>
+            new QueryMatch(matcher.Name, String(matcher.StringMatch, rejections)),
+        QueryParameterMatcher.QueryParameterMatchSpecifierOneofCase.PresentMatch =>
+            new QueryMatch(matcher.Name, null) { Present = matcher.PresentMatch },
         _ => new QueryMatch(matcher.Name, null),
     };
 
@@ -107,11 +123,13 @@ internal static class MatcherTranslator
         Matcher.ValueMatcher.MatchPatternOneofCase.PresentMatch => new ValueMatch { Present = matcher.PresentMatch },
         Matcher.ValueMatcher.MatchPatternOneofCase.DoubleMatch => Double(matcher.DoubleMatch),
         Matcher.ValueMatcher.MatchPatternOneofCase.ListMatch => new ValueMatch { ListElement = Value(matcher.ListMatch.OneOf, rejections) },
-        Matcher.ValueMatcher.MatchPatternOneofCase.OrMatch => new ValueMatch { AnyOf = [.. matcher.OrMatch.ValueMatchers.Select(m => Value(m, rejections))] },
+        Matcher.ValueMatcher.MatchPatternOneofCase.OrMatch =>
+            new ValueMatch { AnyOf = [.. matcher.OrMatch.ValueMatchers.Select(m => Value(m, rejections))] },
         _ => new ValueMatch { Present = false },
     };
 
-    private static ValueMatch Double(Matcher.DoubleMatcher matcher) => matcher.MatchPatternCase == Matcher.DoubleMatcher.MatchPatternOneofCase.Range
-        ? new ValueMatch { Range = (matcher.Range.Start, matcher.Range.End) }
-        : new ValueMatch { Number = matcher.Exact };
+    private static ValueMatch Double(Matcher.DoubleMatcher matcher) =>
+        matcher.MatchPatternCase == Matcher.DoubleMatcher.MatchPatternOneofCase.Range
+            ? new ValueMatch { Range = (matcher.Range.Start, matcher.Range.End) }
+            : new ValueMatch { Number = matcher.Exact };
 }

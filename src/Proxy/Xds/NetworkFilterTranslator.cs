@@ -24,7 +24,8 @@ namespace Lateen.Proxy.Xds;
 /// <summary>Makes the running form of one kind of network filter.</summary>
 internal delegate NetworkFilterFactory? NetworkFilterMaker(Any config, Rejections rejections);
 
-/// <summary>Network filters: TCP and what stands in front of it or of HTTP. A kind that is not known here refuses its listener: a policy must not vanish in silence.</summary>
+/// <summary>Network filters: TCP and what stands in front of it or of HTTP. A kind that is not known here refuses its listener: a policy
+/// must not vanish in silence.</summary>
 internal sealed class NetworkFilterTranslator : NetworkTranslator
 {
     private const string Prefix = "envoy.extensions.filters.network.";
@@ -51,14 +52,18 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         Add(Prefix + "rbac.v3.RBAC", (any, r) => Rbac(any, translation, r));
         Add(ExtAuthzTranslator.NetworkType, (any, r) => ExtAuthzTranslator.Network(any, translation, r));
         Add(IstioStatsTranslator.Type, (any, r) => IstioStatsTranslator.Network(any, translation, r));
-        Add(PeerExchangeTranslator.Type, (any, r) => PeerExchangeTranslator.Translate(any, translation.Peers, r) is { } exchange ? new PeerExchangeFilter(exchange) : null);
+        Add(PeerExchangeTranslator.Type,
+            (any, r) => PeerExchangeTranslator.Translate(any, translation.Peers, r) is { } exchange
+                ? new PeerExchangeFilter(exchange) : null);
     }
 
-    private ConnectionLimitFilter? ConnectionLimits(Any any, Rejections rejections) => ValueTranslator.Unpack(any, ConnectionLimit.Parser, rejections) is not { } c ? null
-        : new ConnectionLimitFilter((long)(c.MaxConnections ?? 1), ValueTranslator.Micros(c.Delay), _translation.Statistics.Group($"connection_limit.{c.StatPrefix}.", ConnectionLimitFilter.Schema))
-        {
-            Enabled = Flag(c.RuntimeEnabled),
-        };
+    private ConnectionLimitFilter? ConnectionLimits(Any any, Rejections rejections) =>
+        ValueTranslator.Unpack(any, ConnectionLimit.Parser, rejections) is not { } c ? null
+            : new ConnectionLimitFilter((long)(c.MaxConnections ?? 1), ValueTranslator.Micros(c.Delay),
+                _translation.Statistics.Group($"connection_limit.{c.StatPrefix}.", ConnectionLimitFilter.Schema))
+            {
+                Enabled = Flag(c.RuntimeEnabled),
+            };
 
     private ConnectionRateFilter? ConnectionRates(Any any, Rejections rejections)
     {
@@ -73,7 +78,9 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         ConnectionBucket New() => new(tokens.Max, tokens.Fill, tokens.Step);
         // The same key with another bucket is another bucket.
         ConnectionBucket bucket = limit.ShareKey.Length == 0 ? New() : _buckets.GetOrAdd($"{limit.ShareKey}/{tokens}", _ => New());
-        return new ConnectionRateFilter(bucket, _translation.Statistics.Group($"local_rate_limit.{limit.StatPrefix}.", ConnectionRateFilter.Schema)) { Enabled = Flag(limit.RuntimeEnabled) };
+        return new ConnectionRateFilter(bucket,
+            _translation.Statistics.Group($"local_rate_limit.{limit.StatPrefix}.",
+                ConnectionRateFilter.Schema)) { Enabled = Flag(limit.RuntimeEnabled) };
     }
 
     private Func<bool> Flag(Envoy.Config.Core.V3.RuntimeFeatureFlag? flag)
@@ -85,7 +92,8 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
     }
 
     private SniForwardFilter? SniForward(Any any, Rejections rejections) =>
-        ValueTranslator.Unpack(any, Envoy.Extensions.Filters.Network.SniDynamicForwardProxy.V3.FilterConfig.Parser, rejections) is { } config
+        ValueTranslator.Unpack(any, Envoy.Extensions.Filters.Network.SniDynamicForwardProxy.V3.FilterConfig.Parser,
+            rejections) is { } config
         && NameCacheTranslator.Options(config.DnsCacheConfig, rejections) is { } cache
             ? new SniForwardFilter(cache, config.PortValue == 0 ? 443 : (int)config.PortValue, _translation.Upstreams) : null;
 
@@ -93,23 +101,28 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
     {
         if (ValueTranslator.Unpack(any, RbacMessage.Parser, rejections) is not { } rbac)
             return null;
-        // A connection has no headers: such a rule could never hold, and a policy with it would say less than it seems to (Envoy refuses it, too).
+        // A connection has no headers: such a rule could never hold, and a policy with it would say less than it seems to (Envoy refuses
+        // it, too).
         if (HasHeader(rbac.Rules) || HasHeader(rbac.ShadowRules))
             rejections.Add("Found header(s) rules in RBAC network filter, not supported");
         var settings = new RbacSettings(
             RbacTranslator.Judge(rbac.Matcher, rbac.Rules, "matcher", rbac.StatPrefix, translation, rejections, ofConnections: true),
-            RbacTranslator.Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", rbac.StatPrefix, translation, rejections, ofConnections: true), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
-        return new RbacNetworkFilter(settings, rbac.EnforcementType == RbacMessage.Types.EnforcementType.Continuous, ValueTranslator.Micros(rbac.DelayDeny), RbacStats.In(translation.Statistics, rbac.StatPrefix, "", rbac.ShadowRulesStatPrefix));
+            RbacTranslator.Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", rbac.StatPrefix, translation, rejections,
+                ofConnections: true), rbac.ShadowRulesStatPrefix, rbac.StatPrefix);
+        return new RbacNetworkFilter(settings, rbac.EnforcementType == RbacMessage.Types.EnforcementType.Continuous,
+            ValueTranslator.Micros(rbac.DelayDeny), RbacStats.In(translation.Statistics, rbac.StatPrefix, "", rbac.ShadowRulesStatPrefix));
     }
 
     private static bool HasHeader(Envoy.Config.Rbac.V3.RBAC? rules) =>
         rules is not null && rules.Policies.Values.Any(p => p.Permissions.Any(HasHeader) || p.Principals.Any(HasHeader));
 
     private static bool HasHeader(Permission p) =>
-        p.Header is not null || (p.AndRules?.Rules.Any(HasHeader) ?? false) || (p.OrRules?.Rules.Any(HasHeader) ?? false) || (p.NotRule is { } not && HasHeader(not));
+        p.Header is not null || (p.AndRules?.Rules.Any(HasHeader) ?? false) || (p.OrRules?.Rules.Any(HasHeader) ?? false)
+            || (p.NotRule is { } not && HasHeader(not));
 
     private static bool HasHeader(Principal p) =>
-        p.Header is not null || (p.AndIds?.Ids.Any(HasHeader) ?? false) || (p.OrIds?.Ids.Any(HasHeader) ?? false) || (p.NotId is { } not && HasHeader(not));
+        p.Header is not null || (p.AndIds?.Ids.Any(HasHeader) ?? false) || (p.OrIds?.Ids.Any(HasHeader) ?? false)
+            || (p.NotId is { } not && HasHeader(not));
 
     /// <summary>TCP proxies' counters by their prefix.</summary>
     public IReadOnlyDictionary<string, TcpCounters> Counters => _counters;
@@ -131,7 +144,8 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         List<NetworkFilterFactory>? before = Filters(chain.Filters.Take(chain.Filters.Count - 1), rejections);
         using Rejections.Scope scope = rejections.In($"filters[{chain.Filters.Count - 1}]");
         TcpProxy? proxy = ValueTranslator.Unpack(last.TypedConfig, TcpProxy.Parser, rejections);
-        return proxy is null || before is null || Options(proxy, rejections) is not { } options ? null : new TcpChainHandler(_translation.Upstreams, options, before, _translation.Workers);
+        return proxy is null || before is null || Options(proxy, rejections) is not { } options
+            ? null : new TcpChainHandler(_translation.Upstreams, options, before, _translation.Workers);
     }
 
     /// <inheritdoc/>
@@ -146,12 +160,14 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
     /// <inheritdoc/>
     public override ConnectionRecorder? Recorder(Message listener, Rejections rejections)
     {
-        List<Telemetry.AccessLog> logs = [.. listener.AccessLog.Select(l => _translation.Logs.Log(l, rejections)).OfType<Telemetry.AccessLog>()];
+        List<Telemetry.AccessLog> logs = [.. listener.AccessLog.Select(l => _translation.Logs.Log(l, rejections))
+            .OfType<Telemetry.AccessLog>()];
         return logs.Count == 0 ? null : new ListenerLog(logs);
     }
 
     // HTTP has limits of time of its own.
-    private TcpOptions Unproxied() => new() { StatPrefix = "", Targets = [], IdleMicros = 0, Counters = new TcpCounters(_translation.Workers) };
+    private TcpOptions Unproxied() =>
+        new() { StatPrefix = "", Targets = [], IdleMicros = 0, Counters = new TcpCounters(_translation.Workers) };
 
     private List<NetworkFilterFactory>? Filters(IEnumerable<Filter> filters, Rejections rejections)
     {
@@ -161,7 +177,8 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
         {
             using Rejections.Scope scope = rejections.In($"filters[{at++}]");
             if (filter.ConfigDiscovery is { } discovery)
-                made.Add(new DiscoveredNetworkFilter(_translation.Extensions.Network(filter.Name, discovery, (any, r) => One(filter.Name, any, r), rejections)));
+                made.Add(new DiscoveredNetworkFilter(
+                    _translation.Extensions.Network(filter.Name, discovery, (any, r) => One(filter.Name, any, r), rejections)));
             else if (One(filter.Name, filter.TypedConfig, rejections) is { } factory)
                 made.Add(factory);
         }
@@ -180,7 +197,8 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
     }
 
     private static byte[] Text(Any config, Rejections rejections) =>
-        ValueTranslator.Unpack(config, DirectResponse.Parser, rejections)?.Response is { } source ? ValueTranslator.Data(source, rejections) ?? [] : [];
+        ValueTranslator.Unpack(config, DirectResponse.Parser, rejections)?.Response is { } source
+            ? ValueTranslator.Data(source, rejections) ?? [] : [];
 
     private TcpOptions? Options(TcpProxy proxy, Rejections rejections)
     {
@@ -247,7 +265,8 @@ internal sealed class NetworkFilterTranslator : NetworkTranslator
             case TcpProxy.ClusterSpecifierOneofCase.Cluster:
                 return [new TcpTarget(_translation.Clusters.Handle(proxy.Cluster), 1, subset)];
             case TcpProxy.ClusterSpecifierOneofCase.WeightedClusters:
-                return [.. proxy.WeightedClusters.Clusters.Select(c => new TcpTarget(_translation.Clusters.Handle(c.Name), c.Weight, ForwardTranslator.Subset(c.MetadataMatch, subset)))];
+                return [.. proxy.WeightedClusters.Clusters.Select(
+                    c => new TcpTarget(_translation.Clusters.Handle(c.Name), c.Weight, ForwardTranslator.Subset(c.MetadataMatch, subset)))];
             default:
                 rejections.Add("field: \"cluster_specifier\", reason: is required");
                 return [];

@@ -2,6 +2,7 @@ using Envoy.Config.Overload.V3;
 using Envoy.Extensions.ResourceMonitors.DownstreamConnections.V3;
 using Envoy.Extensions.ResourceMonitors.FixedHeap.V3;
 using Envoy.Extensions.ResourceMonitors.InjectedResource.V3;
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Server;
 
 namespace Lateen.Proxy.Xds;
@@ -11,13 +12,17 @@ internal static class OverloadTranslator
 {
     private static readonly HashSet<string> Known =
     [
-        "envoy.overload_actions.disable_http_keepalive", "envoy.overload_actions.stop_accepting_requests", "envoy.overload_actions.stop_accepting_connections", "envoy.overload_actions.shrink_heap",
-        "envoy.overload_actions.reduce_timeouts", "envoy.overload_actions.reset_high_memory_stream", "envoy.overload_actions.reject_incoming_connections",
+        "envoy.overload_actions.disable_http_keepalive", "envoy.overload_actions.stop_accepting_requests",
+        "envoy.overload_actions.stop_accepting_connections", "envoy.overload_actions.shrink_heap",
+        "envoy.overload_actions.reduce_timeouts", "envoy.overload_actions.reset_high_memory_stream",
+        "envoy.overload_actions.reject_incoming_connections",
     ];
 
-    private const string ReduceTimeouts = "envoy.overload_actions.reduce_timeouts", ResetStreams = "envoy.overload_actions.reset_high_memory_stream";
+    private const string ReduceTimeouts = "envoy.overload_actions.reduce_timeouts",
+        ResetStreams = "envoy.overload_actions.reset_high_memory_stream";
 
-    private static readonly HashSet<string> ShedPoints = ["envoy.load_shed_points.hcm_decode_headers", "envoy.load_shed_points.tcp_listener_accept"];
+    private static readonly HashSet<string> ShedPoints = ["envoy.load_shed_points.hcm_decode_headers",
+        "envoy.load_shed_points.tcp_listener_accept"];
 
     // A key of our runtime: it names the header by which requests are told apart under pressure.
     private const string CriticalityKey = "lateen.overload.criticality_header";
@@ -27,11 +32,13 @@ internal static class OverloadTranslator
 
     /// <summary>The age from which requests are refused, in microseconds; it holds without an overload manager, too.</summary>
     public static long QueueAgeMicros(RuntimeValues runtime) =>
-        runtime.TryGetValue(QueueAgeKey, out string? value) && long.TryParse(value, System.Globalization.CultureInfo.InvariantCulture, out long millis) && millis is >= 0 and <= 3_600_000
+        runtime.TryGetValue(QueueAgeKey, out string? value)
+            && long.TryParse(value, System.Globalization.CultureInfo.InvariantCulture, out long millis) && millis is >= 0 and <= 3_600_000
             ? millis * 1000 : Net.QueueAge.DefaultLimitMicros;
 
     /// <summary>The plan; null where none is configured, or with a rejection.</summary>
-    public static OverloadPlan? Plan(Envoy.Config.Overload.V3.OverloadManager? m, ProxyServer server, RuntimeValues runtime, Rejections rejections)
+    public static OverloadPlan? Plan(Envoy.Config.Overload.V3.OverloadManager? m, ProxyServer server, RuntimeValues runtime,
+        Rejections rejections)
     {
         if (m is null)
             return null;
@@ -49,7 +56,8 @@ internal static class OverloadTranslator
                 rejections.Note($"action {action.Name} is measured but has no effect");
             if (actions.Exists(a => a.Name == action.Name))
                 rejections.Add($"Duplicate overload action {action.Name}");
-            actions.Add(new Server.OverloadAction(action.Name, [.. action.Triggers.Select(t => Trigger(t, action.Name, names, rejections))]));
+            actions.Add(new Server.OverloadAction(action.Name,
+                [.. action.Triggers.Select(t => Trigger(t, action.Name, names, rejections))]));
         }
         var points = new List<Server.OverloadAction>();
         foreach (LoadShedPoint point in m.LoadshedPoints)
@@ -58,39 +66,45 @@ internal static class OverloadTranslator
                 rejections.Note($"load shed point {point.Name} is measured but has no effect");
             points.Add(new Server.OverloadAction(point.Name, [.. point.Triggers.Select(t => Trigger(t, point.Name, names, rejections))]));
         }
-        return !rejections.None ? null : new OverloadPlan(Math.Max(1000, ValueTranslator.Micros(m.RefreshInterval, 1_000_000)), resources, actions)
-        {
-            ShedPoints = points,
-            Timers = [.. m.Actions.Where(static a => a.Name == ReduceTimeouts).SelectMany(a => Timers(a, rejections))],
-            ConnectionsMax = m.ResourceMonitors.Select(ConnectionsMax).DefaultIfEmpty().Max(),
-            CriticalityHeader = runtime.TryGetValue(CriticalityKey, out string? header) ? header : "",
-        };
+        return !rejections.None ? null
+            : new OverloadPlan(Math.Max(1000, ValueTranslator.Micros(m.RefreshInterval, 1_000_000)), resources, actions)
+            {
+                ShedPoints = points,
+                Timers = [.. m.Actions.Where(static a => a.Name == ReduceTimeouts).SelectMany(a => Timers(a, rejections))],
+                ConnectionsMax = m.ResourceMonitors.Select(ConnectionsMax).DefaultIfEmpty().Max(),
+                CriticalityHeader = runtime.TryGetValue(CriticalityKey, out string? header) ? header : "",
+            };
     }
 
     private static long ConnectionsMax(ResourceMonitor r) =>
-        r.TypedConfig is { } config && ValueTranslator.TypeName(config) == "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+        r.TypedConfig is { } config
+            && ValueTranslator.TypeName(
+                config) == "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
             ? DownstreamConnectionsConfig.Parser.ParseFrom(config.Value).MaxActiveDownstreamConnections : 0;
 
-    private static IEnumerable<(Exchanges.OverloadTimer, Exchanges.TimerScale)> Timers(Envoy.Config.Overload.V3.OverloadAction action, Rejections rejections)
+    private static IEnumerable<(OverloadTimer, TimerScale)> Timers(Envoy.Config.Overload.V3.OverloadAction action,
+        Rejections rejections)
     {
-        if (action.TypedConfig is null || ValueTranslator.Unpack(action.TypedConfig, ScaleTimersOverloadActionConfig.Parser, rejections) is not { } config)
+        if (action.TypedConfig is null
+            || ValueTranslator.Unpack(action.TypedConfig, ScaleTimersOverloadActionConfig.Parser, rejections) is not { } config)
         {
             rejections.Add($"{ReduceTimeouts} needs a ScaleTimersOverloadActionConfig");
             yield break;
         }
         foreach (ScaleTimersOverloadActionConfig.Types.ScaleTimer timer in config.TimerScaleFactors)
         {
-            var scale = new Exchanges.TimerScale(timer.MinTimeout is { } min ? Math.Max(1, ValueTranslator.Micros(min)) : 0, (timer.MinScale?.Value ?? 0) / 100);
+            var scale = new TimerScale(timer.MinTimeout is { } min ? Math.Max(1, ValueTranslator.Micros(min)) : 0,
+                (timer.MinScale?.Value ?? 0) / 100);
             switch (timer.Timer)
             {
                 case ScaleTimersOverloadActionConfig.Types.TimerType.HttpDownstreamConnectionIdle:
-                    yield return (Exchanges.OverloadTimer.ConnectionIdle, scale);
+                    yield return (OverloadTimer.ConnectionIdle, scale);
                     break;
                 case ScaleTimersOverloadActionConfig.Types.TimerType.HttpDownstreamStreamIdle:
-                    yield return (Exchanges.OverloadTimer.StreamIdle, scale);
+                    yield return (OverloadTimer.StreamIdle, scale);
                     break;
                 case ScaleTimersOverloadActionConfig.Types.TimerType.TransportSocketConnect:
-                    yield return (Exchanges.OverloadTimer.Handshake, scale);
+                    yield return (OverloadTimer.Handshake, scale);
                     break;
                 default:
                     rejections.Add($"Unknown timer type {timer.Timer}");
@@ -115,7 +129,8 @@ internal static class OverloadTranslator
         switch (r.TypedConfig is null ? "" : ValueTranslator.TypeName(r.TypedConfig))
         {
             case "envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig":
-                return ValueTranslator.Unpack(r.TypedConfig!, InjectedResourceConfig.Parser, rejections) is { } injected ? new OverloadResource(r.Name, () => Read(injected.Filename)) : null;
+                return ValueTranslator.Unpack(r.TypedConfig!, InjectedResourceConfig.Parser, rejections) is { } injected
+                    ? new OverloadResource(r.Name, () => Read(injected.Filename)) : null;
             case "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig":
                 if (ValueTranslator.Unpack(r.TypedConfig!, FixedHeapConfig.Parser, rejections) is not { } heap)
                     return null;
@@ -127,10 +142,16 @@ internal static class OverloadTranslator
                 return new OverloadResource(r.Name, () => Math.Min(1.0, GC.GetTotalMemory(false) / (double)heap.MaxHeapSizeBytes));
             case "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig":
                 return ValueTranslator.Unpack(r.TypedConfig!, DownstreamConnectionsConfig.Parser, rejections) is { } connections
-                    ? new OverloadResource(r.Name, () => Math.Min(1.0, server.Listeners.All.Values.Distinct().Sum(static l => l.Counters.Sum(static row => row.Served - row.ServedEnded)) / (double)connections.MaxActiveDownstreamConnections))
+                    ? new OverloadResource(r.Name,
+                        () =>
+                            Math.Min(1.0,
+                                server.Listeners.All.Values.Distinct()
+                                    .Sum(static l => l.Counters.Sum(
+                                        static row => row.Served - row.ServedEnded)) / (double)connections.MaxActiveDownstreamConnections))
                     : null;
             default:
-                rejections.Add($"Didn't find a registered implementation for resource monitor '{r.Name}' with type URL: '{r.TypedConfig?.TypeUrl}'");
+                rejections.Add(
+                    $"Didn't find a registered implementation for resource monitor '{r.Name}' with type URL: '{r.TypedConfig?.TypeUrl}'");
                 return null;
         }
     }
@@ -142,7 +163,8 @@ internal static class OverloadTranslator
             // No file has a name like that; the runtime would throw.
             if (path.Length == 0 || path.Contains('\0'))
                 return null;
-            return double.TryParse(File.ReadAllText(path).Trim(), System.Globalization.CultureInfo.InvariantCulture, out double share) ? share : null;
+            return double.TryParse(File.ReadAllText(path).Trim(), System.Globalization.CultureInfo.InvariantCulture, out double share)
+                ? share : null;
         }
         catch (IOException)
         {

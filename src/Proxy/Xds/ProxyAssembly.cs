@@ -9,7 +9,8 @@ using ListenerMessage = Envoy.Config.Listener.V3.Listener;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>The configuration side of a proxy: translators, sources and what they brought. Made on the caller's thread, then used on the main loop only.</summary>
+/// <summary>The configuration side of a proxy: translators, sources and what they brought. Made on the caller's thread, then used on the
+/// main loop only.</summary>
 internal sealed class ProxyAssembly
 {
     private readonly Bootstrap _bootstrap;
@@ -66,8 +67,10 @@ internal sealed class ProxyAssembly
         };
         Translation.Logs.Translation = Translation;
         server.Statistics.Add("istio", Translation.Metrics);
-        Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers), new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
-        Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say, new WorkerFence(server.Main, server.Workers).Then) { UnknownDynamic = inputs.UnknownDynamic };
+        Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers),
+            new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
+        Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say,
+            new WorkerFence(server.Main, server.Workers).Then) { UnknownDynamic = inputs.UnknownDynamic };
         Translation.Routes.KnowsCluster = Resources.HasCluster;
         Resources.UnknownDynamic = inputs.UnknownDynamic;
         Resources.Subscriptions = Translation.Extensions.Subscriptions = Sources;

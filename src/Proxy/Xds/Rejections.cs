@@ -1,11 +1,13 @@
-// Xds: the border between the wire and the running proxy (stations 9 and 10 of a VirtualService's journey). Translators turn protobuf into running types, here and nowhere else: one
-// function a message, returning the value and noting in Rejections what a proxy must not accept, per resource, with the path inside the message. AdsStream speaks the
-// protocol as a state machine without sockets; ResourceStore keeps what was accepted, warms it and publishes to the workers. What is outside of what we serve is refused by its name
-// and path (a NACK, or an error at start), never dropped in silence, above all where it decides access. Refused: generated reflection-based translation (slow to start, and it would accept
-// every field), and translation on workers.
+// Xds: the border between the wire and the running proxy (stations 9 and 10 of a VirtualService's journey). Translators turn protobuf into
+// running types, here and nowhere else: one function a message, returning the value and noting in Rejections what a proxy must not accept,
+// per resource, with the path inside the message. AdsStream speaks the protocol as a state machine without sockets; ResourceStore keeps
+// what was accepted, warms it and publishes to the workers. What is outside of what we serve is refused by its name and path (a NACK, or an
+// error at start), never dropped in silence, above all where it decides access. Refused: generated reflection-based translation (slow to
+// start, and it would accept every field), and translation on workers.
 namespace Lateen.Proxy.Xds;
 
-/// <summary>What becomes of a resource that has fields which the schema does not know (--reject-unknown-dynamic-fields and its like).</summary>
+/// <summary>What becomes of a resource that has fields which the schema does not know (--reject-unknown-dynamic-fields and its
+/// like).</summary>
 public enum UnknownFieldChoice : byte
 {
     /// <summary>It is accepted, and the fields are said once.</summary>

@@ -25,7 +25,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
     /// <param name="config">The message.</param>
     /// <param name="rejections">What is wrong with it.</param>
     /// <param name="version">Its version.</param>
-    /// <param name="isInline">It stands in its connection manager: its clusters must be there, unless it says otherwise (validate_clusters).</param>
+    /// <param name="isInline">It stands in its connection manager: its clusters must be there, unless it says otherwise
+    /// (validate_clusters).</param>
     public RouteTable Table(RouteConfiguration config, Rejections rejections, string version = "", bool isInline = false)
     {
         _cutsParameters = config.IgnorePathParametersInPathMatching;
@@ -60,7 +61,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             return;
         foreach (RouteMessage route in config.VirtualHosts.SelectMany(h => h.Routes).Where(r => r.Route_ is not null))
         {
-            foreach (string name in (route.Route_.WeightedClusters?.Clusters.Select(c => c.Name) ?? []).Append(route.Route_.Cluster).Where(n => n.Length > 0 && !knows(n)))
+            foreach (string name in (route.Route_.WeightedClusters?.Clusters.Select(c => c.Name) ?? []).Append(route.Route_.Cluster)
+                .Where(n => n.Length > 0 && !knows(n)))
                 rejections.Add($"route: unknown cluster '{name}'");
             foreach (string name in route.Route_.RequestMirrorPolicies.Select(m => m.Cluster).Where(n => n.Length > 0 && !knows(n)))
                 rejections.Add($"route: unknown shadow cluster '{name}'");
@@ -85,14 +87,16 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
     }
 
     /// <summary>One virtual host (also by VHDS).</summary>
-    public Routing.VirtualHost Host(VirtualHostMessage host, List<MirrorPolicy> mirrors, Dictionary<string, object> inherited, Rejections rejections)
+    public Routing.VirtualHost Host(VirtualHostMessage host, List<MirrorPolicy> mirrors, Dictionary<string, object> inherited,
+        Rejections rejections)
     {
         if (host.Domains.Count == 0)
             rejections.Add($"virtual host {host.Name} has no domains");
         if (host.Matcher is not null)
             rejections.Add("matcher trees in virtual hosts are not served");
         Dictionary<string, object> settings = Merge(inherited, filters.Settings(host.TypedPerFilterConfig, rejections));
-        var level = new HostLevel(host, settings, host.RequestMirrorPolicies.Count > 0 ? Mirrors(host.RequestMirrorPolicies, rejections) : mirrors);
+        var level = new HostLevel(host, settings,
+            host.RequestMirrorPolicies.Count > 0 ? Mirrors(host.RequestMirrorPolicies, rejections) : mirrors);
         var routes = new List<Routing.Route>();
         for (int i = 0; i < host.Routes.Count; i++)
         {
@@ -119,8 +123,12 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
 
     private List<Routing.VirtualCluster> VirtualClusters(VirtualHostMessage host, Rejections rejections)
     {
-        AnswerStats? Stats(string name) => Statistics is null ? null : new AnswerStats(Statistics, $"vhost.{host.Name.Replace(':', '_')}.vcluster.{name}.");
-        List<Routing.VirtualCluster> clusters = [.. host.VirtualClusters.Select(v => new Routing.VirtualCluster(v.Name, [.. v.Headers.Select(h => MatcherTranslator.Header(h, rejections))], Stats(v.Name)))];
+        AnswerStats? Stats(string name) =>
+            Statistics is null ? null : new AnswerStats(Statistics, $"vhost.{host.Name.Replace(':', '_')}.vcluster.{name}.");
+        List<Routing.VirtualCluster> clusters =
+            [.. host.VirtualClusters.Select(
+                v => new Routing.VirtualCluster(v.Name, [.. v.Headers.Select(h => MatcherTranslator.Header(h, rejections))],
+                    Stats(v.Name)))];
         if (clusters.Count > 0)
             clusters.Add(new Routing.VirtualCluster("other", [], Stats("other")));
         return clusters;
@@ -161,18 +169,23 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             ResponseHeaders = Mutations(route.ResponseHeadersToAdd, route.ResponseHeadersToRemove, rejections),
             Filters = new FilterSettings(settings),
             Metadata = metadata,
-            Decorator = route.Decorator is null ? null : new Routing.Decorator(route.Decorator.Operation, route.Decorator.Propagate ?? true),
+            Decorator = route.Decorator is null
+                ? null : new Routing.Decorator(route.Decorator.Operation, route.Decorator.Propagate ?? true),
             Tracing = Sampling(route.Tracing, rejections),
             BufferBytesMax = route.PerRequestBufferLimitBytes ?? level.Host.PerRequestBufferLimitBytes,
             StatPrefix = route.StatPrefix,
-            Stats = route.StatPrefix.Length > 0 && Statistics is not null ? new AnswerStats(Statistics, $"vhost.{level.Host.Name.Replace(':', '_')}.route.{route.StatPrefix}.") : null,
+            Stats = route.StatPrefix.Length > 0 && Statistics is not null
+                ? new AnswerStats(Statistics, $"vhost.{level.Host.Name.Replace(':', '_')}.route.{route.StatPrefix}.") : null,
         };
     }
 
-    private static TracingSettings? Sampling(Envoy.Config.Route.V3.Tracing? tracing, Rejections rejections) => tracing is null ? null : new TracingSettings(
-        tracing.ClientSampling is null ? null : ValueTranslator.Fraction(tracing.ClientSampling, Fraction.All),
-        tracing.RandomSampling is null ? null : ValueTranslator.Fraction(tracing.RandomSampling, Fraction.All),
-        tracing.OverallSampling is null ? null : ValueTranslator.Fraction(tracing.OverallSampling, Fraction.All)) { Tags = TracingTranslator.Tags(tracing.CustomTags, rejections) };
+    private static TracingSettings? Sampling(Envoy.Config.Route.V3.Tracing? tracing, Rejections rejections) =>
+        tracing is null ? null : new TracingSettings(
+            tracing.ClientSampling is null ? null : ValueTranslator.Fraction(tracing.ClientSampling, Fraction.All),
+            tracing.RandomSampling is null ? null : ValueTranslator.Fraction(tracing.RandomSampling, Fraction.All),
+            tracing.OverallSampling is null
+                ? null : ValueTranslator.Fraction(tracing.OverallSampling,
+                    Fraction.All)) { Tags = TracingTranslator.Tags(tracing.CustomTags, rejections) };
 
     /// <summary>The test of a path; null with a rejection.</summary>
     internal static PathMatch? Path(RouteMatch match, Rejections rejections, bool cutsParameters = false)
@@ -187,14 +200,19 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
                 case RouteMatch.PathSpecifierOneofCase.Path:
                     return new PathMatch(PathMatchKind.Exact, match.Path, ignoreCase) { CutsParameters = cutsParameters };
                 case RouteMatch.PathSpecifierOneofCase.PathSeparatedPrefix:
-                    return new PathMatch(PathMatchKind.SeparatedPrefix, match.PathSeparatedPrefix, ignoreCase) { CutsParameters = cutsParameters };
+                    return new PathMatch(PathMatchKind.SeparatedPrefix, match.PathSeparatedPrefix,
+                        ignoreCase) { CutsParameters = cutsParameters };
                 case RouteMatch.PathSpecifierOneofCase.SafeRegex:
                     return new PathMatch(PathMatchKind.Regex, match.SafeRegex.Regex) { CutsParameters = cutsParameters };
                 case RouteMatch.PathSpecifierOneofCase.ConnectMatcher:
                     return new PathMatch(PathMatchKind.Connect, "");
-                case RouteMatch.PathSpecifierOneofCase.PathMatchPolicy when ValueTranslator.TypeName(match.PathMatchPolicy.TypedConfig) == "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig":
-                    var template = ValueTranslator.Unpack(match.PathMatchPolicy.TypedConfig, Envoy.Extensions.Path.Match.UriTemplate.V3.UriTemplateMatchConfig.Parser, rejections);
-                    return template is null ? null : new PathMatch(PathMatchKind.Template, template.PathTemplate) { CutsParameters = cutsParameters };
+                case RouteMatch.PathSpecifierOneofCase.PathMatchPolicy
+                    when ValueTranslator.TypeName(
+                        match.PathMatchPolicy.TypedConfig) == "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig":
+                    var template = ValueTranslator.Unpack(match.PathMatchPolicy.TypedConfig,
+                        Envoy.Extensions.Path.Match.UriTemplate.V3.UriTemplateMatchConfig.Parser, rejections);
+                    return template is null ? null
+                        : new PathMatch(PathMatchKind.Template, template.PathTemplate) { CutsParameters = cutsParameters };
                 default:
                     rejections.Add($"path specifier {match.PathSpecifierCase} is not served");
                     return null;
@@ -212,7 +230,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
         switch (route.ActionCase)
         {
             case RouteMessage.ActionOneofCase.Route_:
-                return new ForwardTranslator(clusters, filters, Runtime, rejections).Forward(route.Route_, level.Host, level.Mirrors, settings);
+                return new ForwardTranslator(clusters, filters, Runtime, rejections).Forward(route.Route_, level.Host, level.Mirrors,
+                    settings);
             case RouteMessage.ActionOneofCase.Redirect:
                 return Redirect(route.Redirect, rejections);
             case RouteMessage.ActionOneofCase.DirectResponse:
@@ -240,7 +259,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
         Host = action.HostRedirect,
         Port = (int)action.PortRedirect,
         Path = action.PathRedirect.Length > 0 ? action.PathRedirect : null,
-        PrefixRewrite = action.PathRewriteSpecifierCase == Envoy.Config.Route.V3.RedirectAction.PathRewriteSpecifierOneofCase.PrefixRewrite ? action.PrefixRewrite : null,
+        PrefixRewrite = action.PathRewriteSpecifierCase == Envoy.Config.Route.V3.RedirectAction.PathRewriteSpecifierOneofCase.PrefixRewrite
+            ? action.PrefixRewrite : null,
         RegexRewrite = MatcherTranslator.Rewrite(action.RegexRewrite, rejections),
         StripQuery = action.StripQuery,
     };
@@ -255,7 +275,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
         return new Routing.DirectResponseAction((int)action.Status, body, LocalReplyTranslator.Body(action.BodyFormat, rejections));
     }
 
-    private List<MirrorPolicy> Mirrors(IEnumerable<Envoy.Config.Route.V3.RouteAction.Types.RequestMirrorPolicy> policies, Rejections rejections) =>
+    private List<MirrorPolicy> Mirrors(IEnumerable<Envoy.Config.Route.V3.RouteAction.Types.RequestMirrorPolicy> policies,
+        Rejections rejections) =>
         new ForwardTranslator(clusters, filters, Runtime, rejections).Mirrors(policies);
 
     /// <summary>Header changes of one level.</summary>
@@ -268,7 +289,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             if (name.StartsWith(':') || name.Equals("host", StringComparison.OrdinalIgnoreCase))
                 rejections.Add(":-prefixed or host headers may not be removed");
         }
-        return new HeaderMutations([.. remove.Select(n => Bytes(n.ToLowerInvariant()))], [.. add.Select(h => Addition(h, rejections)).OfType<HeaderAddition>()]);
+        return new HeaderMutations([.. remove.Select(n => Bytes(n.ToLowerInvariant()))],
+            [.. add.Select(h => Addition(h, rejections)).OfType<HeaderAddition>()]);
     }
 
     /// <summary>A header to add; null where <paramref name="rejections"/> tells why not.</summary>
@@ -281,7 +303,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
         else if (!pseudo && (name[0] == ':' || name == "host"))
             rejections.Add(":-prefixed or host headers may not be modified");
 #pragma warning disable CS0612 // append is deprecated, and still written by control planes
-        HeaderAppend append = option.Append is { } old ? old ? HeaderAppend.AppendOrAdd : HeaderAppend.OverwriteOrAdd : (HeaderAppend)option.AppendAction;
+        HeaderAppend append = option.Append is { } old
+            ? old ? HeaderAppend.AppendOrAdd : HeaderAppend.OverwriteOrAdd : (HeaderAppend)option.AppendAction;
 #pragma warning restore CS0612
         string value = header is null ? "" : header.RawValue.Length > 0 ? header.RawValue.ToStringUtf8() : header.Value;
         try
@@ -302,7 +325,8 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
             return above;
         var merged = new Dictionary<string, object>(above);
         foreach ((string name, object value) in own)
-            merged[name] = value is LayeredSettings layer && above.TryGetValue(name, out object? outer) && outer is LayeredSettings under ? layer with { Above = under } : value;
+            merged[name] = value is LayeredSettings layer && above.TryGetValue(name, out object? outer) && outer is LayeredSettings under
+                ? layer with { Above = under } : value;
         return merged;
     }
 

@@ -21,8 +21,10 @@ internal abstract class SecurityTranslator
     public abstract bool HasSecret(string name);
 
     /// <summary>A generic secret by name: of the bootstrap, or by SDS; it follows what comes.</summary>
-    public abstract Lateen.Proxy.Filters.CredentialInjector.SecretText SecretText(Envoy.Extensions.TransportSockets.Tls.V3.SdsSecretConfig config);
+    public abstract Lateen.Proxy.Filters.CredentialInjector.SecretText SecretText(
+        Envoy.Extensions.TransportSockets.Tls.V3.SdsSecretConfig config);
 
     /// <summary>Secrets arrived (SDS); contexts that name them are renewed for new connections.</summary>
-    public abstract IReadOnlyList<(string Name, string Reason)> TakeSecrets(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed);
+    public abstract IReadOnlyList<(string Name, string Reason)> TakeSecrets(IReadOnlyList<IncomingResource> resources,
+        IReadOnlyList<string> removed);
 }

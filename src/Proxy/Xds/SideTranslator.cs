@@ -20,10 +20,15 @@ internal static class SideTranslator
 
     /// <summary>The target of a cluster.</summary>
     public static SideTarget Target(string cluster, long timeoutMicros, Translation translation) =>
-        new(translation.Upstreams, translation.Clusters.Handle(cluster)) { TimeoutMicros = timeoutMicros, OwnAddress = translation.OwnAddress };
+        new(translation.Upstreams, translation.Clusters.Handle(cluster))
+        {
+            TimeoutMicros = timeoutMicros,
+            OwnAddress = translation.OwnAddress,
+        };
 
     /// <summary>A method of a gRPC service; null with a rejection.</summary>
-    public static GrpcMethod? Grpc(Core.GrpcService service, string path, long timeoutMicros, Translation translation, Rejections rejections)
+    public static GrpcMethod? Grpc(Core.GrpcService service, string path, long timeoutMicros, Translation translation,
+        Rejections rejections)
     {
         using Rejections.Scope scope = rejections.In("grpc_service");
         if (service.EnvoyGrpc is not { } grpc)
@@ -33,7 +38,8 @@ internal static class SideTranslator
         }
         SideTarget target = Target(grpc.ClusterName, ValueTranslator.Micros(service.Timeout, timeoutMicros), translation);
         Core.RetryPolicy? retry = service.RetryPolicy ?? grpc.RetryPolicy;
-        return new GrpcMethod(retry is null ? target : target with { Retry = Retry(retry) }, grpc.Authority.Length > 0 ? grpc.Authority : grpc.ClusterName, path,
+        return new GrpcMethod(retry is null ? target : target with { Retry = Retry(retry) },
+            grpc.Authority.Length > 0 ? grpc.Authority : grpc.ClusterName, path,
             [.. service.InitialMetadata.Select(static h => KeyValuePair.Create(h.Key.ToLowerInvariant(), h.Value))]);
     }
 
@@ -48,8 +54,17 @@ internal static class SideTranslator
     /// <summary>Retries of a call.</summary>
     public static RetryPolicy Retry(Core.RetryPolicy retry)
     {
-        RetryOn on = retry.RetryOn.Length == 0 ? RetryOn.FiveXx | RetryOn.GatewayError | RetryOn.ConnectFailure | RetryOn.Reset : RetryWords.Parse(System.Text.Encoding.ASCII.GetBytes(retry.RetryOn), false) | RetryWords.Parse(System.Text.Encoding.ASCII.GetBytes(retry.RetryOn), true);
+        RetryOn on = retry.RetryOn.Length == 0
+            ? RetryOn.FiveXx | RetryOn.GatewayError | RetryOn.ConnectFailure | RetryOn.Reset
+            : RetryWords.Parse(System.Text.Encoding.ASCII.GetBytes(retry.RetryOn), false)
+                | RetryWords.Parse(System.Text.Encoding.ASCII.GetBytes(retry.RetryOn), true);
         long first = ValueTranslator.Micros(retry.RetryBackOff?.BaseInterval, 1_000_000);
-        return new RetryPolicy { On = on, NumRetries = retry.NumRetries ?? 1, BaseMicros = Math.Max(1000, first), MaxMicros = ValueTranslator.Micros(retry.RetryBackOff?.MaxInterval, first * 10) };
+        return new RetryPolicy
+        {
+            On = on,
+            NumRetries = retry.NumRetries ?? 1,
+            BaseMicros = Math.Max(1000, first),
+            MaxMicros = ValueTranslator.Micros(retry.RetryBackOff?.MaxInterval, first * 10),
+        };
     }
 }

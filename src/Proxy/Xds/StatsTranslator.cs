@@ -37,13 +37,15 @@ internal static class StatsTranslator
             Google.Protobuf.WellKnownTypes.Any config = sink.TypedConfig ?? new Google.Protobuf.WellKnownTypes.Any();
             switch (ValueTranslator.TypeName(config))
             {
-                case "envoy.config.metrics.v3.StatsdSink" when ValueTranslator.Unpack(config, Envoy.Config.Metrics.V3.StatsdSink.Parser, rejections) is { } statsd:
+                case "envoy.config.metrics.v3.StatsdSink"
+                    when ValueTranslator.Unpack(config, Envoy.Config.Metrics.V3.StatsdSink.Parser, rejections) is { } statsd:
                     if (statsd.Address is null)
                         rejections.Note("tcp_cluster_name is not served: give an address (UDP); nothing is sent");
                     else
                         sinks.Add(Sink(statsd.Address, statsd.Prefix, false, DatagramBytes));
                     break;
-                case "envoy.config.metrics.v3.DogStatsdSink" when ValueTranslator.Unpack(config, DogStatsdSink.Parser, rejections) is { } dog:
+                case "envoy.config.metrics.v3.DogStatsdSink"
+                    when ValueTranslator.Unpack(config, DogStatsdSink.Parser, rejections) is { } dog:
                     sinks.Add(Sink(dog.Address, dog.Prefix, true, (int)Math.Min(dog.MaxBytesPerDatagram ?? DatagramBytes, 65_000)));
                     break;
                 default:
@@ -54,7 +56,8 @@ internal static class StatsTranslator
         return sinks;
 
         Telemetry.StatsdSink Sink(Envoy.Config.Core.V3.Address? to, string prefix, bool tagged, int bytes) =>
-            new(new Telemetry.StatsdOptions(ValueTranslator.Address(to, rejections), prefix.Length == 0 ? "envoy." : prefix + ".", tagged, bytes), store);
+            new(new Telemetry.StatsdOptions(ValueTranslator.Address(to, rejections), prefix.Length == 0 ? "envoy." : prefix + ".", tagged,
+                bytes), store);
     }
 
     // A datagram that no link on the way must cut.

@@ -15,7 +15,8 @@ internal static class StructMessages
         if (SchemaSet.Find(type) is not { } shape)
             return null;
         var mistakes = new DiagnosticBag();
-        ByteString message = new MessageReader(type, mistakes, Bounds.UnservedFields.Decides(type) ? UnknownFields.Error : UnknownFields.Warning).ReadBytes(StructNodes.ToNode(fields), shape);
+        ByteString message = new MessageReader(type, mistakes,
+            Bounds.UnservedFields.Decides(type) ? UnknownFields.Error : UnknownFields.Warning).ReadBytes(StructNodes.ToNode(fields), shape);
         foreach (Diagnostic mistake in mistakes)
         {
             if (mistake.Level == DiagnosticLevel.Error)

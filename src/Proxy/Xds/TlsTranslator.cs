@@ -10,7 +10,8 @@ using Core = Envoy.Config.Core.V3;
 
 namespace Lateen.Proxy.Xds;
 
-/// <summary>TLS contexts, with their secrets by value, by file or by name (SDS). A context that names secrets is made when they have come, and anew when one changes.</summary>
+/// <summary>TLS contexts, with their secrets by value, by file or by name (SDS). A context that names secrets is made when they have come,
+/// and anew when one changes.</summary>
 internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe) : SecurityTranslator
 {
     private readonly Dictionary<string, Secret> _secrets = new(StringComparer.Ordinal);
@@ -59,11 +60,14 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
                 return null;
             case "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext":
                 UpstreamTlsContext? context = ValueTranslator.Unpack(socket!.TypedConfig, UpstreamTlsContext.Parser, rejections);
-                return context is null ? null : new TlsUpstream(Source(context.CommonTlsContext, rejections, (common, r) => Options(common, r, isServer: false) is { } o
-                    ? o with { Sni = context.Sni, Resumption = (context.MaxSessionKeys ?? 1) > 0 }
-                    : null)) { AutoHostSni = context.AutoHostSni, AutoSanFromSni = context.AutoSniSanValidation };
+                return context is null ? null
+                    : new TlsUpstream(Source(context.CommonTlsContext, rejections,
+                        (common, r) => Options(common, r, isServer: false) is { } o
+                            ? o with { Sni = context.Sni, Resumption = (context.MaxSessionKeys ?? 1) > 0 }
+                            : null)) { AutoHostSni = context.AutoHostSni, AutoSanFromSni = context.AutoSniSanValidation };
             case "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport":
-                return Upstream(ValueTranslator.Unpack(socket!.TypedConfig, ProxyProtocolUpstreamTransport.Parser, rejections)?.TransportSocket, rejections);
+                return Upstream(ValueTranslator.Unpack(socket!.TypedConfig, ProxyProtocolUpstreamTransport.Parser,
+                    rejections)?.TransportSocket, rejections);
             case "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport":
                 return Internal(ValueTranslator.Unpack(socket!.TypedConfig, InternalUpstreamTransport.Parser, rejections), rejections);
             default:
@@ -99,9 +103,15 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
                 return null;
             case "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext":
                 DownstreamTlsContext? context = ValueTranslator.Unpack(socket!.TypedConfig, DownstreamTlsContext.Parser, rejections);
-                return context is null ? null : new TlsDownstream(Source(context.CommonTlsContext, rejections, (common, r) => Options(common, r, isServer: true) is { } o
-                    ? o with { RequireClientCertificate = context.RequireClientCertificate ?? false, Resumption = !context.DisableStatelessSessionResumption }
-                    : null), context.RequireSni ?? false);
+                return context is null ? null
+                    : new TlsDownstream(
+                        Source(context.CommonTlsContext, rejections, (common, r) => Options(common, r, isServer: true) is { } o
+                            ? o with
+                            {
+                                RequireClientCertificate = context.RequireClientCertificate ?? false,
+                                Resumption = !context.DisableStatelessSessionResumption,
+                            }
+                            : null), context.RequireSni ?? false);
             case "envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport":
                 rejections.Add("QUIC is not served");
                 return null;
@@ -114,17 +124,21 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
     /// <inheritdoc/>
     public override ProxyHeaderOptions? ProxyHeader(Core.TransportSocket? socket, Rejections rejections)
     {
-        if (socket?.TypedConfig is not { } any || ValueTranslator.TypeName(any) != "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport")
+        if (socket?.TypedConfig is not { } any
+            || ValueTranslator.TypeName(any) != "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport")
             return null;
         Core.ProxyProtocolConfig config = ValueTranslator.Unpack(any, ProxyProtocolUpstreamTransport.Parser, rejections)?.Config ?? new();
         return new ProxyHeaderOptions(
             config.Version == Core.ProxyProtocolConfig.Types.Version.V2 ? 2 : 1,
-            config.PassThroughTlvs is not { } passed ? null : passed.MatchType == Core.ProxyProtocolPassThroughTLVs.Types.PassTLVsMatchType.IncludeAll ? [] : [.. passed.TlvType.Select(t => (int)t)],
+            config.PassThroughTlvs is not { } passed
+                ? null : passed.MatchType == Core.ProxyProtocolPassThroughTLVs.Types.PassTLVsMatchType.IncludeAll
+                ? [] : [.. passed.TlvType.Select(t => (int)t)],
             [.. config.AddedTlvs.Select(t => ((byte)t.Type, t.Value.ToByteArray()))]);
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<(string Name, string Reason)> TakeSecrets(IReadOnlyList<IncomingResource> resources, IReadOnlyList<string> removed)
+    public override IReadOnlyList<(string Name, string Reason)> TakeSecrets(IReadOnlyList<IncomingResource> resources,
+        IReadOnlyList<string> removed)
     {
         var refused = new List<(string, string)>();
         foreach (IncomingResource resource in resources)
@@ -144,11 +158,13 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
     /// <summary>Calls back whenever a file is replaced: path, folder to watch (empty for its own), what to do. Null watches none.</summary>
     public Action<string, string, Action>? Watch { get; set; }
 
-    // Files that a discovered secret names may change without another word of its source: contexts are made anew then, and keep what they have where the files are not good (yet).
+    // Files that a discovered secret names may change without another word of its source: contexts are made anew then, and keep what they
+    // have where the files are not good (yet).
     private void WatchFiles(Secret secret)
     {
         string folder = (secret.TlsCertificate?.WatchedDirectory ?? secret.ValidationContext?.WatchedDirectory)?.Path ?? "";
-        Core.DataSource?[] sources = [secret.TlsCertificate?.CertificateChain, secret.TlsCertificate?.PrivateKey, secret.ValidationContext?.TrustedCa, secret.ValidationContext?.Crl];
+        Core.DataSource?[] sources = [secret.TlsCertificate?.CertificateChain, secret.TlsCertificate?.PrivateKey,
+            secret.ValidationContext?.TrustedCa, secret.ValidationContext?.Crl];
         foreach (Core.DataSource? source in sources)
         {
             if (source?.Filename is { Length: > 0 } path)
@@ -194,7 +210,8 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
         var awaiting = new Awaiting(new TlsSource(), r => make(common, r));
         _sources.Add(new WeakReference<TlsSource>(awaiting.Source));
         List<SdsSecretConfig> named = [.. common.TlsCertificateSdsSecretConfigs];
-        if ((common.ValidationContextSdsSecretConfig ?? common.CombinedValidationContext?.ValidationContextSdsSecretConfig) is { } validation)
+        if ((common.ValidationContextSdsSecretConfig
+            ?? common.CombinedValidationContext?.ValidationContextSdsSecretConfig) is { } validation)
             named.Add(validation);
         foreach (SdsSecretConfig secret in named)
         {
@@ -238,7 +255,8 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
         foreach (Envoy.Extensions.TransportSockets.Tls.V3.TlsCertificate certificate in common.TlsCertificates)
             Add(certificates, certificate, rejections);
         CertificateValidationContext? validation = common.ValidationContext ?? common.CombinedValidationContext?.DefaultValidationContext;
-        if ((common.ValidationContextSdsSecretConfig ?? common.CombinedValidationContext?.ValidationContextSdsSecretConfig) is { } reference)
+        if ((common.ValidationContextSdsSecretConfig
+            ?? common.CombinedValidationContext?.ValidationContextSdsSecretConfig) is { } reference)
         {
             if (!_secrets.TryGetValue(reference.Name, out Secret? secret))
                 return null;
@@ -260,14 +278,16 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
         };
     }
 
-    private static void Add(List<Tls.TlsCertificate> certificates, Envoy.Extensions.TransportSockets.Tls.V3.TlsCertificate? message, Rejections rejections)
+    private static void Add(List<Tls.TlsCertificate> certificates, Envoy.Extensions.TransportSockets.Tls.V3.TlsCertificate? message,
+        Rejections rejections)
     {
         if (message is null)
             return;
         if (message.Pkcs12 is not null || message.PrivateKeyProvider is not null)
             rejections.Add("pkcs12 and private_key_provider are not served: give certificate_chain and private_key");
         int before = rejections.Reasons.Count;
-        byte[]? chain = ValueTranslator.Data(message.CertificateChain, rejections), key = ValueTranslator.Data(message.PrivateKey, rejections);
+        byte[]? chain = ValueTranslator.Data(message.CertificateChain, rejections),
+            key = ValueTranslator.Data(message.PrivateKey, rejections);
         if (chain is null || key is null)
         {
             // What can't be read has been named.
@@ -275,7 +295,8 @@ internal sealed class TlsTranslator(Action<Core.ConfigSource?, string> subscribe
                 rejections.Add($"Failed to load {(chain is null ? "certificate chain" : "private key")} from <inline>");
             return;
         }
-        string? password = ValueTranslator.Data(message.Password, rejections) is { Length: > 0 } p ? System.Text.Encoding.UTF8.GetString(p) : null;
+        string? password = ValueTranslator.Data(message.Password, rejections) is { Length: > 0 } p
+            ? System.Text.Encoding.UTF8.GetString(p) : null;
         certificates.Add(new Tls.TlsCertificate(chain, key, password) { Origin = OriginOf(message.CertificateChain) });
     }
 

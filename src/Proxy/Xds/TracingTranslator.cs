@@ -48,20 +48,25 @@ internal static class TracingTranslator
         switch (ValueTranslator.TypeName(config))
         {
             case "envoy.config.trace.v3.ZipkinConfig":
-                return ValueTranslator.Unpack(config, ZipkinConfig.Parser, rejections) is { } zipkin ? Zipkin(zipkin, options, translation, rejections) : null;
+                return ValueTranslator.Unpack(config, ZipkinConfig.Parser, rejections) is { } zipkin
+                    ? Zipkin(zipkin, options, translation, rejections) : null;
             case "envoy.config.trace.v3.OpenTelemetryConfig":
-                return ValueTranslator.Unpack(config, OpenTelemetryConfig.Parser, rejections) is { } otel ? Otel(otel, options, translation, rejections) : null;
+                return ValueTranslator.Unpack(config, OpenTelemetryConfig.Parser, rejections) is { } otel
+                    ? Otel(otel, options, translation, rejections) : null;
             case "envoy.config.trace.v3.DatadogConfig":
-                return ValueTranslator.Unpack(config, DatadogConfig.Parser, rejections) is { } datadog ? Datadog(datadog, options, translation, rejections) : null;
+                return ValueTranslator.Unpack(config, DatadogConfig.Parser, rejections) is { } datadog
+                    ? Datadog(datadog, options, translation, rejections) : null;
             case "envoy.config.trace.v3.SkyWalkingConfig":
-                return ValueTranslator.Unpack(config, SkyWalkingConfig.Parser, rejections) is { } sky ? SkyWalking(sky, options, translation, rejections) : null;
+                return ValueTranslator.Unpack(config, SkyWalkingConfig.Parser, rejections) is { } sky
+                    ? SkyWalking(sky, options, translation, rejections) : null;
             default:
                 rejections.Add($"Didn't find a registered implementation for tracer '{m.Provider.Name}' with type URL: '{config.TypeUrl}'");
                 return null;
         }
     }
 
-    private static Fraction Percent(Envoy.Type.V3.Percent? percent) => percent is null ? Fraction.All : new Fraction((uint)Math.Clamp(percent.Value * 100, 0, 10_000), 10_000);
+    private static Fraction Percent(Envoy.Type.V3.Percent? percent) =>
+        percent is null ? Fraction.All : new Fraction((uint)Math.Clamp(percent.Value * 100, 0, 10_000), 10_000);
 
     private static TextFormat? Format(string format, string field, Rejections rejections)
     {
@@ -82,7 +87,8 @@ internal static class TracingTranslator
 
     private static Tracer? Zipkin(ZipkinConfig c, TracerOptions options, Translation translation, Rejections rejections)
     {
-        string cluster = c.CollectorCluster, host = c.CollectorHostname.Length > 0 ? c.CollectorHostname : c.CollectorCluster, path = c.CollectorEndpoint;
+        string cluster = c.CollectorCluster, host = c.CollectorHostname.Length > 0
+            ? c.CollectorHostname : c.CollectorCluster, path = c.CollectorEndpoint;
         long timeout = 5_000_000;
         if (c.CollectorService is { HttpUri: { } uri } service)
         {
@@ -97,18 +103,22 @@ internal static class TracingTranslator
         if (!rejections.None)
             return null;
         var reporter = new ZipkinReporter(
-            SideTranslator.Target(cluster, timeout, translation), host, path, translation.Node.Cluster, translation.Runtime, translation.Statistics.Group("tracing.zipkin.", ZipkinReporter.Schema), translation.Workers)
+            SideTranslator.Target(cluster, timeout, translation), host, path, translation.Node.Cluster, translation.Runtime,
+            translation.Statistics.Group("tracing.zipkin.", ZipkinReporter.Schema), translation.Workers)
         {
             Headers = Headers(c.CollectorService),
         };
-        var context = new B3(c.TraceId128Bit, c.SharedSpanContext ?? true, c.TraceContextOption == ZipkinConfig.Types.TraceContextOption.UseB3WithW3CPropagation);
+        var context = new B3(c.TraceId128Bit, c.SharedSpanContext ?? true,
+            c.TraceContextOption == ZipkinConfig.Types.TraceContextOption.UseB3WithW3CPropagation);
 #pragma warning disable CS0612 // the older place of spawn_upstream_span
-        return new Tracer(c.SplitSpansForRequest ? options with { SpawnUpstream = true } : options, context, reporter, namesHost: true, null, translation.Workers);
+        return new Tracer(c.SplitSpansForRequest ? options with { SpawnUpstream = true } : options, context, reporter, namesHost: true,
+            null, translation.Workers);
 #pragma warning restore CS0612
     }
 
     private static List<KeyValuePair<string, string>> Headers(Core.HttpService? service) =>
-        [.. (service?.RequestHeadersToAdd ?? []).Where(static h => h.Header is not null).Select(static h => KeyValuePair.Create(h.Header.Key.ToLowerInvariant(), h.Header.Value))];
+        [.. (service?.RequestHeadersToAdd ?? []).Where(static h => h.Header is not null)
+            .Select(static h => KeyValuePair.Create(h.Header.Key.ToLowerInvariant(), h.Header.Value))];
 
     // ---- Datadog, SkyWalking
 
@@ -118,8 +128,10 @@ internal static class TracingTranslator
             rejections.Note("remote_config has no effect: the agent does not rule the proxy");
         if (c.CollectorCluster.Length == 0)
             rejections.Add("collector_cluster is required");
-        var reporter = new DatadogReporter(SideTranslator.Target(c.CollectorCluster, CallMicros, translation), c.CollectorHostname.Length > 0 ? c.CollectorHostname : c.CollectorCluster,
-            c.ServiceName.Length > 0 ? c.ServiceName : "envoy", translation.Statistics.Group("tracing.datadog.", DatadogReporter.Schema), translation.Workers);
+        var reporter = new DatadogReporter(SideTranslator.Target(c.CollectorCluster, CallMicros, translation),
+            c.CollectorHostname.Length > 0 ? c.CollectorHostname : c.CollectorCluster,
+            c.ServiceName.Length > 0 ? c.ServiceName
+                : "envoy", translation.Statistics.Group("tracing.datadog.", DatadogReporter.Schema), translation.Workers);
         return new Tracer(options, new DatadogContext(), reporter, namesHost: false, null, translation.Workers);
     }
 
@@ -127,14 +139,17 @@ internal static class TracingTranslator
     {
         const string Unnamed = "EnvoyProxy";
         ClientConfig client = c.ClientConfig ?? new ClientConfig();
-        if (SideTranslator.Grpc(c.GrpcService ?? new Core.GrpcService(), SkyWalkingReporter.Path, CallMicros, translation, rejections) is not { } method)
+        if (SideTranslator.Grpc(c.GrpcService ?? new Core.GrpcService(), SkyWalkingReporter.Path, CallMicros, translation,
+            rejections) is not { } method)
             return null;
         if (client.BackendToken.Length > 0)
             method = method.WithMetadata([.. method.Metadata, KeyValuePair.Create("authentication", client.BackendToken)]);
         if (client.MaxCacheSize is not null)
             rejections.Note("client_config.max_cache_size has no effect: what waits is bounded by bytes");
-        string service = FirstOf(client.ServiceName, translation.Node.Cluster, Unnamed), instance = FirstOf(client.InstanceName, translation.Node.Id, Unnamed);
-        var reporter = new SkyWalkingReporter(method, service, instance, translation.Statistics.Group("tracing.skywalking.", SkyWalkingReporter.Schema), translation.Workers);
+        string service = FirstOf(client.ServiceName, translation.Node.Cluster, Unnamed),
+            instance = FirstOf(client.InstanceName, translation.Node.Id, Unnamed);
+        var reporter = new SkyWalkingReporter(method, service, instance,
+            translation.Statistics.Group("tracing.skywalking.", SkyWalkingReporter.Schema), translation.Workers);
         return new Tracer(options, new SkyWalkingContext(service, instance), reporter, namesHost: false, null, translation.Workers);
     }
 
@@ -152,7 +167,8 @@ internal static class TracingTranslator
 
     private static Tracer? Otel(OpenTelemetryConfig c, TracerOptions options, Translation translation, Rejections rejections)
     {
-        if (c.Sampler is { TypedConfig: { } sampler } && ValueTranslator.TypeName(sampler) != "envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig")
+        if (c.Sampler is { TypedConfig: { } sampler }
+            && ValueTranslator.TypeName(sampler) != "envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig")
             rejections.Add($"sampler {c.Sampler.Name} is not served");
         List<KeyValuePair<string, string>> resource = Resource(c, rejections);
         OtelReporter? reporter = null;
@@ -174,10 +190,12 @@ internal static class TracingTranslator
             reporter = New(SideTranslator.Target("", 0, translation), "", "", [], grpc: false);
         }
         return reporter is null || !rejections.None ? null
-            : new Tracer(options, new TraceParent(), reporter, namesHost: false, System.Text.Encoding.UTF8.GetBytes(translation.Node.Locality?.Zone ?? ""), translation.Workers);
+            : new Tracer(options, new TraceParent(), reporter, namesHost: false,
+                System.Text.Encoding.UTF8.GetBytes(translation.Node.Locality?.Zone ?? ""), translation.Workers);
 
         OtelReporter New(SideTarget target, string host, string path, IReadOnlyList<KeyValuePair<string, string>> headers, bool grpc) =>
-            new(target, host, path, headers, grpc, resource, translation.Runtime, translation.Statistics.Group("tracing.opentelemetry.", OtelReporter.Schema), translation.Workers);
+            new(target, host, path, headers, grpc, resource, translation.Runtime,
+                translation.Statistics.Group("tracing.opentelemetry.", OtelReporter.Schema), translation.Workers);
     }
 
     private static List<KeyValuePair<string, string>> Resource(OpenTelemetryConfig c, Rejections rejections)
@@ -194,7 +212,8 @@ internal static class TracingTranslator
             switch (ValueTranslator.TypeName(detector.TypedConfig))
             {
                 case "envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig":
-                    foreach (string pair in (Environment.GetEnvironmentVariable("OTEL_RESOURCE_ATTRIBUTES") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
+                    foreach (string pair in (Environment.GetEnvironmentVariable("OTEL_RESOURCE_ATTRIBUTES")
+                        ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
                     {
                         int equals = pair.IndexOf('=', StringComparison.Ordinal);
                         if (equals > 0)
@@ -202,7 +221,8 @@ internal static class TracingTranslator
                     }
                     break;
                 case "envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig":
-                    foreach ((string key, string value) in ValueTranslator.Unpack(detector.TypedConfig, StaticConfigResourceDetectorConfig.Parser, rejections)?.Attributes ?? [])
+                    foreach ((string key, string value) in ValueTranslator.Unpack(detector.TypedConfig,
+                        StaticConfigResourceDetectorConfig.Parser, rejections)?.Attributes ?? [])
                         found[key] = value;
                     break;
                 default:
@@ -216,7 +236,8 @@ internal static class TracingTranslator
     // ---- tags
 
     /// <summary>Tags of spans.</summary>
-    public static IReadOnlyList<SpanTag> Tags(IEnumerable<CustomTag> tags, Rejections rejections) => [.. tags.Select(t => Tag(t, rejections)).OfType<SpanTag>()];
+    public static IReadOnlyList<SpanTag> Tags(IEnumerable<CustomTag> tags, Rejections rejections) =>
+        [.. tags.Select(t => Tag(t, rejections)).OfType<SpanTag>()];
 
     private static SpanTag? Tag(CustomTag tag, Rejections rejections)
     {
@@ -231,7 +252,8 @@ internal static class TracingTranslator
             case CustomTag.TypeOneofCase.Metadata:
                 return Metadata(tag.Tag, tag.Metadata, rejections);
             case CustomTag.TypeOneofCase.Value:
-                return Format(tag.Value, $"custom_tags[{tag.Tag}].value", rejections) is { } format ? new FormattedTag(tag.Tag, format) : null;
+                return Format(tag.Value, $"custom_tags[{tag.Tag}].value", rejections) is { } format
+                    ? new FormattedTag(tag.Tag, format) : null;
             default:
                 rejections.Add($"custom tag {tag.Tag} has no type");
                 return null;

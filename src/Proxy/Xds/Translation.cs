@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Lateen.Proxy.Clusters;
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Istio;
 
@@ -58,7 +59,7 @@ internal sealed class Translation
     public bool IsInbound { get; set; }
 
     /// <summary>What the overload manager wants of connections.</summary>
-    public Exchanges.OverloadSwitches Overload { get; init; } = new();
+    public Exchanges.Heads.OverloadSwitches Overload { get; init; } = new();
 
     /// <summary>Whether it takes traffic that leaves the workload.</summary>
     public bool IsOutbound { get; set; }
@@ -67,9 +68,11 @@ internal sealed class Translation
     public required RuntimeValues Runtime { get; init; }
 
     /// <summary>The counters of a listener by its prefix: a changed listener goes on with them.</summary>
-    public Listeners.ListenerCounters ListenerCounters(string prefix) => _listeners.GetOrAdd(prefix, p => Listeners.ListenerCounters.In(Statistics, p));
+    public Listeners.ListenerCounters ListenerCounters(string prefix) =>
+        _listeners.GetOrAdd(prefix, p => Listeners.ListenerCounters.In(Statistics, p));
 
-    /// <summary>Prefix of the connection manager that is being translated, as <c>http.PREFIX.</c>; its filters' counters stand below it.</summary>
+    /// <summary>Prefix of the connection manager that is being translated, as <c>http.PREFIX.</c>; its filters' counters stand below
+    /// it.</summary>
     public string HttpStatPrefix { get; set; } = "";
 
     /// <summary>Prefix of the listener that is being translated, as <c>listener.PREFIX.</c>.</summary>

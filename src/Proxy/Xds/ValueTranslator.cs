@@ -16,25 +16,29 @@ internal static class ValueTranslator
 {
     /// <summary>Microseconds of a duration; <paramref name="absent"/> where it is not set.</summary>
     public static long Micros(Duration? duration, long absent = 0) =>
-        duration is null ? absent : duration.Seconds > 1_000_000_000_000 ? long.MaxValue / 4 : (duration.Seconds * 1_000_000) + (duration.Nanos / 1000);
+        duration is null ? absent : duration.Seconds > 1_000_000_000_000
+            ? long.MaxValue / 4 : (duration.Seconds * 1_000_000) + (duration.Nanos / 1000);
 
     /// <summary>Microseconds of a duration; null where it is not set.</summary>
     public static long? MicrosOrNull(Duration? duration) => duration is null ? null : Micros(duration);
 
     /// <summary>A share.</summary>
-    public static Fraction Fraction(FractionalPercent? percent, Fraction absent) => percent is null ? absent : new Fraction(percent.Numerator, percent.Denominator switch
-    {
-        FractionalPercent.Types.DenominatorType.TenThousand => 10_000,
-        FractionalPercent.Types.DenominatorType.Million => 1_000_000,
-        _ => 100,
-    });
+    public static Fraction Fraction(FractionalPercent? percent, Fraction absent) =>
+        percent is null ? absent : new Fraction(percent.Numerator, percent.Denominator switch
+        {
+            FractionalPercent.Types.DenominatorType.TenThousand => 10_000,
+            FractionalPercent.Types.DenominatorType.Million => 1_000_000,
+            _ => 100,
+        });
 
     /// <summary>A share that runtime keys could change; we take its default.</summary>
-    public static Fraction Fraction(Core.RuntimeFractionalPercent? percent, Fraction absent) => percent is null ? absent : Fraction(percent.DefaultValue, absent);
+    public static Fraction Fraction(Core.RuntimeFractionalPercent? percent, Fraction absent) =>
+        percent is null ? absent : Fraction(percent.DefaultValue, absent);
 
     /// <summary>A share of requests that a runtime value may set; all where there is none.</summary>
     public static LiveShare Share(Core.RuntimeFractionalPercent? percent, RuntimeValues runtime) =>
-        percent is null ? LiveShare.All : new LiveShare(Fraction(percent, Routing.Fraction.All), percent.RuntimeKey, percent.RuntimeKey.Length > 0 ? runtime : null);
+        percent is null ? LiveShare.All
+            : new LiveShare(Fraction(percent, Routing.Fraction.All), percent.RuntimeKey, percent.RuntimeKey.Length > 0 ? runtime : null);
 
     /// <summary>A socket's address; notes a rejection where it is none.</summary>
     public static Address Address(Core.Address? address, Rejections rejections)
@@ -69,7 +73,8 @@ internal static class ValueTranslator
     /// <summary>An option of a socket.</summary>
     public static SocketOption Option(Core.SocketOption option)
     {
-        byte[] value = option.ValueCase == Core.SocketOption.ValueOneofCase.BufValue ? option.BufValue.ToByteArray() : BitConverter.GetBytes((int)option.IntValue);
+        byte[] value = option.ValueCase == Core.SocketOption.ValueOneofCase.BufValue
+            ? option.BufValue.ToByteArray() : BitConverter.GetBytes((int)option.IntValue);
         return new SocketOption((int)option.Level, (int)option.Name, value, (SocketPhase)option.State);
     }
 
@@ -117,7 +122,8 @@ internal static class ValueTranslator
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            rejections.Add(e is FileNotFoundException or DirectoryNotFoundException or ArgumentException ? $"Invalid path: {path}" : $"unable to read file {path}: {e.Message}");
+            rejections.Add(e is FileNotFoundException or DirectoryNotFoundException or ArgumentException
+                ? $"Invalid path: {path}" : $"unable to read file {path}: {e.Message}");
             return null;
         }
     }
@@ -181,7 +187,8 @@ internal static class ValueTranslator
         }
     }
 
-    /// <summary>The message inside an Any whose type is known; null (and a rejection) where its bytes are broken or break the schema's rules.</summary>
+    /// <summary>The message inside an Any whose type is known; null (and a rejection) where its bytes are broken or break the schema's
+    /// rules.</summary>
     public static T? Unpack<T>(Any any, MessageParser<T> parser, Rejections rejections) where T : class, IMessage<T>
     {
         try

@@ -10,11 +10,13 @@ namespace Lateen.Registry.Entries;
 internal sealed class EntryEndpoints(string cluster, Networks networks, RegistryOptions options)
 {
     /// <summary>A WorkloadEntry (or an endpoint written into a ServiceEntry) as a workload.</summary>
-    public Workload WorkloadOf(string name, string ns, DateTimeOffset created, WorkloadEntry entry, IReadOnlyDictionary<string, string> resourceLabels)
+    public Workload WorkloadOf(string name, string ns, DateTimeOffset created, WorkloadEntry entry,
+        IReadOnlyDictionary<string, string> resourceLabels)
     {
         var labels = new Dictionary<string, string>(resourceLabels);
         foreach (var (key, value) in entry.Labels) labels[key] = value;
-        var network = entry.Network.Length > 0 ? entry.Network : networks.Of(cluster, entry.Address, labels.GetValueOrDefault(Networks.Label));
+        var network = entry.Network.Length > 0
+            ? entry.Network : networks.Of(cluster, entry.Address, labels.GetValueOrDefault(Networks.Label));
         var locality = entry.Locality.Length > 0 ? Locality.Parse(entry.Locality) : TopologyLabels.OfWorkload(labels) ?? default;
         return new Workload
         {
@@ -55,11 +57,13 @@ internal sealed class EntryEndpoints(string cluster, Networks networks, Registry
         var index = 0;
         foreach (var written in entry.Endpoints)
         {
-            var workload = WorkloadOf(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{meta.Name}-{index++}"), meta.Namespace, meta.CreationTime.GetValueOrDefault(), written, LabelSet.Empty);
+            var workload = WorkloadOf(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{meta.Name}-{index++}"),
+                meta.Namespace, meta.CreationTime.GetValueOrDefault(), written, LabelSet.Empty);
             foreach (var endpoint in PortsOf(service, workload)) yield return endpoint;
         }
         if (entry.Endpoints.Count > 0 || service.Resolution is not (ServiceResolution.Dns or ServiceResolution.DnsRoundRobin)) yield break;
-        var itself = WorkloadOf(meta.Name, meta.Namespace, meta.CreationTime.GetValueOrDefault(), new WorkloadEntry { Address = service.Hostname }, LabelSet.Empty);
+        var itself = WorkloadOf(meta.Name, meta.Namespace, meta.CreationTime.GetValueOrDefault(),
+            new WorkloadEntry { Address = service.Hostname }, LabelSet.Empty);
         foreach (var endpoint in PortsOf(service, itself)) yield return endpoint;
     }
 

@@ -17,11 +17,14 @@ internal static class EntryServices
     public static IEnumerable<Service> Of(Resource<ServiceEntry> resource, string distributionOfNamespace)
     {
         // An address without host is for all hosts of the entry.
-        var allocated = ((resource.Status as ServiceEntryStatus)?.Addresses ?? []).ToLookup(address => address.Host, address => address.Value);
+        var allocated = ((resource.Status as ServiceEntryStatus)?.Addresses
+            ?? []).ToLookup(address => address.Host, address => address.Value);
         var meta = resource.Metadata;
         var entry = resource.Spec;
         var addresses = entry.Addresses.Select(Normalize).ToImmutableArray();
-        var ports = entry.Ports.Select(port => new Registry.ServicePort(port.Name, (int)port.Number, Protocols.Parse(port.Protocol), (int)port.TargetPort)).ToImmutableArray();
+        var ports = entry.Ports.Select(
+            port => new Registry.ServicePort(port.Name, (int)port.Number, Protocols.Parse(port.Protocol), (int)port.TargetPort))
+            .ToImmutableArray();
         var labels = meta.Labels;
         var exportTo = entry.ExportTo.ToFrozenSet();
         foreach (var host in entry.Hosts)
@@ -38,8 +41,10 @@ internal static class EntryServices
                 Ports = ports,
                 DefaultAddress = addresses.IsEmpty ? Service.UnspecifiedAddress : addresses[0],
                 EntryAddresses = addresses,
-                AutoAllocatedIPv4 = addresses.IsEmpty ? given.FirstOrDefault(address => FamilyOf(address) == AddressFamily.InterNetwork) : null,
-                AutoAllocatedIPv6 = addresses.IsEmpty ? given.FirstOrDefault(address => FamilyOf(address) == AddressFamily.InterNetworkV6) : null,
+                AutoAllocatedIPv4 = addresses.IsEmpty
+                    ? given.FirstOrDefault(address => FamilyOf(address) == AddressFamily.InterNetwork) : null,
+                AutoAllocatedIPv6 = addresses.IsEmpty
+                    ? given.FirstOrDefault(address => FamilyOf(address) == AddressFamily.InterNetworkV6) : null,
                 SubjectAltNames = [.. entry.SubjectAltNames],
                 CreationTime = meta.CreationTime.GetValueOrDefault(),
                 Labels = labels,
@@ -56,7 +61,8 @@ internal static class EntryServices
 
     // The second is the older name.
     private static bool Races(string strategy) =>
-        strategy.Equals("RACE_FIRST_TCP_CONNECT", StringComparison.OrdinalIgnoreCase) || strategy.Equals("FIRST_HEALTHY_RACE", StringComparison.OrdinalIgnoreCase);
+        strategy.Equals("RACE_FIRST_TCP_CONNECT", StringComparison.OrdinalIgnoreCase)
+            || strategy.Equals("FIRST_HEALTHY_RACE", StringComparison.OrdinalIgnoreCase);
 
     private static ServiceResolution ResolutionOf(ServiceEntry.Types.Resolution resolution) => resolution switch
     {

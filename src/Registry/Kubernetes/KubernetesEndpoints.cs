@@ -31,7 +31,8 @@ internal sealed class KubernetesEndpoints(string cluster, ClusterWorkloads workl
     {
         foreach (var address in written.Addresses)
         {
-            var workload = workloads.Find(written.TargetRef?.Kind == "Pod" ? (written.TargetRef.Namespace, written.TargetRef.Name) : null, address);
+            var workload = workloads.Find(written.TargetRef?.Kind == "Pod" ? (written.TargetRef.Namespace, written.TargetRef.Name) : null,
+                address);
             // A pod that is named and not there yet would have no identity: better none than one without mTLS.
             if (workload is null && written.TargetRef?.Kind == "Pod") continue;
             foreach (var port in slice.Ports)

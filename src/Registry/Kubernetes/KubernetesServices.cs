@@ -18,7 +18,8 @@ public static class KubernetesServices
     public static string Hostname(string name, string ns, string suffix) => $"{name}.{ns}.svc.{suffix}";
 
     /// <summary>One cluster's Service.</summary>
-    internal static Service Of(Resource<WrittenService> resource, string cluster, RegistryOptions options, IReadOnlyList<NodeAddresses> nodes, string distributionOfNamespace)
+    internal static Service Of(Resource<WrittenService> resource, string cluster, RegistryOptions options,
+        IReadOnlyList<NodeAddresses> nodes, string distributionOfNamespace)
     {
         var meta = resource.Metadata;
         var spec = resource.Spec.Spec ?? new();
@@ -31,7 +32,8 @@ public static class KubernetesServices
             Namespace = meta.Namespace,
             Name = meta.Name,
             Source = ServiceSource.Kubernetes,
-            Resolution = isAlias ? ServiceResolution.Alias : spec.ClusterIp == "None" ? ServiceResolution.Passthrough : ServiceResolution.ClientSide,
+            Resolution = isAlias ? ServiceResolution.Alias : spec.ClusterIp == "None"
+                ? ServiceResolution.Passthrough : ServiceResolution.ClientSide,
             ExternalName = isAlias ? spec.ExternalName : null,
             Ports = [.. spec.Ports.Select(PortOf)],
             DefaultAddress = addresses.IsEmpty ? Service.UnspecifiedAddress : addresses[0],
@@ -123,14 +125,16 @@ public static class KubernetesServices
         return addresses.IsEmpty && spec.ClusterIp is not "None" and not "" ? [spec.ClusterIp] : addresses;
     }
 
-    private static ImmutableArray<string> ExternalAddresses(Resource<WrittenService> resource, IReadOnlyList<NodeAddresses> nodes, out bool isByNode)
+    private static ImmutableArray<string> ExternalAddresses(Resource<WrittenService> resource, IReadOnlyList<NodeAddresses> nodes,
+        out bool isByNode)
     {
         var spec = resource.Spec.Spec ?? new();
         isByNode = false;
         if (spec.Type == "NodePort" && NodeSelector.Of(resource.Metadata.Annotations) is { } selector)
         {
             isByNode = true;
-            return [.. nodes.Where(node => LabelSelection.IsSubset(selector, node.Labels)).SelectMany(node => node.External).Distinct().Order(StringComparer.Ordinal)];
+            return [.. nodes.Where(node => LabelSelection.IsSubset(selector, node.Labels)).SelectMany(node => node.External).Distinct()
+                .Order(StringComparer.Ordinal)];
         }
         var addresses = new List<string>();
         if (spec.Type == "LoadBalancer")
@@ -148,14 +152,16 @@ public static class KubernetesServices
     private static ImmutableArray<string> AccountsOf(IReadOnlyDictionary<string, string> annotations, string ns, string trustDomain)
     {
         var canonical = Split(annotations.GetValueOrDefault("alpha.istio.io/canonical-serviceaccounts"));
-        var kubernetes = Split(annotations.GetValueOrDefault("alpha.istio.io/kubernetes-serviceaccounts")).Select(account => Identities.Of(trustDomain, ns, account));
+        var kubernetes = Split(annotations.GetValueOrDefault("alpha.istio.io/kubernetes-serviceaccounts"))
+            .Select(account => Identities.Of(trustDomain, ns, account));
         return [.. canonical.Concat(kubernetes).Order(StringComparer.Ordinal)];
     }
 
     private static string[] Split(string? list) =>
         (list ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    private static FrozenDictionary<string, T> Single<T>(string key, T value) => new Dictionary<string, T> { [key] = value }.ToFrozenDictionary();
+    private static FrozenDictionary<string, T> Single<T>(string key, T value) =>
+        new Dictionary<string, T> { [key] = value }.ToFrozenDictionary();
 }
 
 /// <summary>A node's labels and addresses, for services that are reached by node ports.</summary>

@@ -11,15 +11,18 @@ public static class WorkloadNames
     /// <param name="ownerName">Its name.</param>
     /// <param name="ownerVersion">Its API version.</param>
     public static (string Name, string Kind, string ApiVersion) Of(
-        string podName, string generateName, IReadOnlyDictionary<string, string> labels, string? ownerKind, string ownerName, string ownerVersion)
+        string podName, string generateName, IReadOnlyDictionary<string, string> labels, string? ownerKind, string ownerName,
+        string ownerVersion)
     {
         if (ownerKind is null || (generateName.Length == 0 && podName.Length == 0)) return (podName, "Pod", "v1");
         switch (ownerKind)
         {
             case "ReplicaSet":
                 // A Deployment's ReplicaSet is named after it, followed by the hash that its pods carry.
-                if (Without(ownerName, labels.GetValueOrDefault("pod-template-hash")) is { } deployment) return (deployment, "Deployment", ownerVersion);
-                if (Without(ownerName, labels.GetValueOrDefault("rollouts-pod-template-hash")) is { } rollout) return (rollout, "Rollout", "v1alpha1");
+                if (Without(ownerName, labels.GetValueOrDefault("pod-template-hash")) is { } deployment)
+                    return (deployment, "Deployment", ownerVersion);
+                if (Without(ownerName, labels.GetValueOrDefault("rollouts-pod-template-hash")) is { } rollout)
+                    return (rollout, "Rollout", "v1alpha1");
                 break;
             case "ReplicationController":
                 if (labels.TryGetValue("deploymentconfig", out var config) && config.Length > 0) return (config, "DeploymentConfig", "v1");

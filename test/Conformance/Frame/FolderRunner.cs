@@ -1,6 +1,8 @@
-// Conformance: plays recorded behaviour of the real Istio and Envoy against us, from where the vectors lie. A FolderRunner knows the format of one folder (or, for proxy/, of one
-// kind of suite) and yields a verdict for each case; the frame counts, reports, and holds what passed once against falling back (Ratchet/, one file a folder, one case a line).
-// A runner evaluates with the product's own code and compares; it decides nothing itself, and no case has its result written anywhere but in its vector.
+// Conformance: plays recorded behaviour of the real Istio and Envoy against us, from where the vectors lie. A FolderRunner knows the format
+// of one folder (or, for proxy/, of one kind of suite) and yields a verdict for each case; the frame counts, reports, and holds what passed
+// once against falling back (Ratchet/, one file a folder, one case a line).
+// A runner evaluates with the product's own code and compares; it decides nothing itself, and no case has its result written anywhere but
+// in its vector.
 namespace Lateen.Test.Conformance.Frame;
 
 /// <summary>The verdict on one case.</summary>

@@ -6,7 +6,8 @@ using Google.Protobuf.Reflection;
 
 namespace Lateen.Test.Conformance.Frame;
 
-/// <summary>Messages in protobuf's text format, as far as recordings use it: fields, messages in braces, lists in brackets, maps as entries, comments.</summary>
+/// <summary>Messages in protobuf's text format, as far as recordings use it: fields, messages in braces, lists in brackets, maps as
+/// entries, comments.</summary>
 public static class ProtoText
 {
     /// <summary>Reads a message.</summary>
@@ -28,7 +29,8 @@ public static class ProtoText
             while (Peek() != end)
             {
                 string name = Word();
-                FieldDescriptor field = message.Descriptor.FindFieldByName(name) ?? throw new FormatException($"{message.Descriptor.Name} has no field {name}");
+                FieldDescriptor field = message.Descriptor.FindFieldByName(name)
+                    ?? throw new FormatException($"{message.Descriptor.Name} has no field {name}");
                 Take(':');
                 if (!Take('[')) Value(message, field);
                 else while (!Take(']'))
@@ -45,7 +47,8 @@ public static class ProtoText
         {
             if (field.IsMap) Entry((IDictionary)field.Accessor.GetValue(message), field);
             else if (field.IsRepeated) ((IList)field.Accessor.GetValue(message)).Add(One(field, null));
-            else field.Accessor.SetValue(message, One(field, field.FieldType == FieldType.Message ? field.Accessor.GetValue(message) as IMessage : null));
+            else field.Accessor.SetValue(message,
+                One(field, field.FieldType == FieldType.Message ? field.Accessor.GetValue(message) as IMessage : null));
         }
 
         private void Entry(IDictionary map, FieldDescriptor field)
@@ -71,13 +74,15 @@ public static class ProtoText
                 if (!Take('{')) throw new FormatException($"{field.Name} is a message");
                 Fields(inner, '}');
                 // Wrappers are plain values in C#.
-                return field.MessageType.File.Name == "google/protobuf/wrappers.proto" ? field.MessageType.FindFieldByNumber(1).Accessor.GetValue(inner) : inner;
+                return field.MessageType.File.Name == "google/protobuf/wrappers.proto"
+                    ? field.MessageType.FindFieldByNumber(1).Accessor.GetValue(inner) : inner;
             }
             if (Peek() is '"' or '\'') return Quoted();
             string word = Word();
             return field.FieldType switch
             {
-                FieldType.Enum => System.Enum.ToObject(field.EnumType.ClrType, field.EnumType.FindValueByName(word)?.Number ?? int.Parse(word, CultureInfo.InvariantCulture)),
+                FieldType.Enum => System.Enum.ToObject(field.EnumType.ClrType,
+                    field.EnumType.FindValueByName(word)?.Number ?? int.Parse(word, CultureInfo.InvariantCulture)),
                 FieldType.Bool => word is "true" or "1",
                 FieldType.Int32 or FieldType.SInt32 or FieldType.SFixed32 => int.Parse(word, CultureInfo.InvariantCulture),
                 FieldType.Int64 or FieldType.SInt64 or FieldType.SFixed64 => long.Parse(word, CultureInfo.InvariantCulture),

@@ -21,7 +21,8 @@ public sealed class Session(string vectors, IReadOnlyList<FolderRunner> runners,
     public static IReadOnlyList<string> Folders(string vectors) =>
     [
         .. Directory.EnumerateDirectories(vectors).Select(d => Path.GetFileName(d)!).Where(n => n != "proxy")
-            .Concat(Directory.Exists(Path.Combine(vectors, "proxy")) ? Directory.EnumerateDirectories(Path.Combine(vectors, "proxy")).Select(d => "proxy/" + Path.GetFileName(d)) : [])
+            .Concat(Directory.Exists(Path.Combine(vectors, "proxy"))
+                ? Directory.EnumerateDirectories(Path.Combine(vectors, "proxy")).Select(d => "proxy/" + Path.GetFileName(d)) : [])
             .Order(StringComparer.Ordinal),
     ];
 
@@ -29,7 +30,8 @@ public sealed class Session(string vectors, IReadOnlyList<FolderRunner> runners,
     public void Run(Func<string, bool> wanted, bool verbose)
     {
         // Folders that play traffic mostly wait: four at a time. The order of what is printed stays that of the names.
-        foreach ((string folder, List<CaseResult> results, TimeSpan took) in Folders(vectors).Where(wanted).AsParallel().AsOrdered().WithDegreeOfParallelism(4)
+        foreach ((string folder, List<CaseResult> results, TimeSpan took) in Folders(vectors).Where(wanted).AsParallel().AsOrdered()
+            .WithDegreeOfParallelism(4)
             .WithMergeOptions(ParallelMergeOptions.NotBuffered).Select(Timed))
         {
             _verdicts.AddRange(results.Select(r => (folder, r)));
@@ -48,7 +50,9 @@ public sealed class Session(string vectors, IReadOnlyList<FolderRunner> runners,
 
     private List<CaseResult> Play(string folder)
     {
-        FolderRunner? runner = runners.FirstOrDefault(r => r.Folder == folder) ?? runners.FirstOrDefault(r => r.Folder.EndsWith("/*", StringComparison.Ordinal) && folder.StartsWith(r.Folder[..^1], StringComparison.Ordinal));
+        FolderRunner? runner = runners.FirstOrDefault(r => r.Folder == folder)
+            ?? runners.FirstOrDefault(
+                r => r.Folder.EndsWith("/*", StringComparison.Ordinal) && folder.StartsWith(r.Folder[..^1], StringComparison.Ordinal));
         if (runner is null)
             return [CaseResult.Fail("(folder)", "no runner for this folder yet")];
         var results = new List<CaseResult>();

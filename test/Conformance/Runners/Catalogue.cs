@@ -47,5 +47,6 @@ public static class Catalogue
     ];
 
     /// <summary>Folders that play traffic through a proxy process in real time, but for two that stand for them in the quick run.</summary>
-    public static bool IsSlow(string folder) => folder.StartsWith("proxy/", StringComparison.Ordinal) && folder is not ("proxy/route-match" or "proxy/virtual-hosts");
+    public static bool IsSlow(string folder) =>
+        folder.StartsWith("proxy/", StringComparison.Ordinal) && folder is not ("proxy/route-match" or "proxy/virtual-hosts");
 }

@@ -4,7 +4,8 @@ using Lateen.Test.Conformance.Frame;
 
 namespace Lateen.Test.Conformance.Runners;
 
-/// <summary>Traffic recorded from Envoy, played against <c>lateen proxy</c> by the tool proxy-replay, which lies beside the vectors.</summary>
+/// <summary>Traffic recorded from Envoy, played against <c>lateen proxy</c> by the tool proxy-replay, which lies beside the
+/// vectors.</summary>
 public sealed class ProxyReplayRunner(string root) : FolderRunner
 {
     /// <inheritdoc/>
@@ -16,10 +17,12 @@ public sealed class ProxyReplayRunner(string root) : FolderRunner
         using JsonDocument suite = JsonDocument.Parse(File.ReadAllText(Path.Combine(path, "suite.json")));
         List<string> names = [.. suite.RootElement.GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
 
-        // Fixed ports can't be bound a second time by the tool's own second try, nor while another suite has them: such a suite gets a network of its own, and each try a process.
+        // Fixed ports can't be bound a second time by the tool's own second try, nor while another suite has them: such a suite gets a
+        // network of its own, and each try a process.
         bool alone = suite.RootElement.TryGetProperty("ports", out _);
         List<CaseResult> results = Play(path, names, alone);
-        return alone && results.Exists(r => !r.Passed) ? [.. results.Zip(Play(path, names, alone), (one, other) => one.Passed ? one : other)] : results;
+        return alone && results.Exists(r => !r.Passed)
+            ? [.. results.Zip(Play(path, names, alone), (one, other) => one.Passed ? one : other)] : results;
     }
 
     private List<CaseResult> Play(string path, List<string> names, bool alone)
@@ -50,7 +53,8 @@ public sealed class ProxyReplayRunner(string root) : FolderRunner
     {
         try
         {
-            using Process probe = Process.Start(new ProcessStartInfo("unshare", ["--net", "sh", "-c", "ip link set lo up"]) { RedirectStandardError = true })!;
+            using Process probe = Process.Start(
+                new ProcessStartInfo("unshare", ["--net", "sh", "-c", "ip link set lo up"]) { RedirectStandardError = true })!;
             probe.WaitForExit();
             return probe.ExitCode == 0;
         }
@@ -70,7 +74,8 @@ public sealed class ProxyReplayRunner(string root) : FolderRunner
     private string Command()
     {
         string configuration = new DirectoryInfo(AppContext.BaseDirectory).Name;
-        return $"{Path.Combine(root, ".build", "bin", "Cli", configuration, "lateen")} proxy -c {{config}} --concurrency 1 --file-flush-interval-msec 50";
+        return $"{Path.Combine(root, ".build", "bin", "Cli", configuration, "lateen")} proxy -c {{config}} --concurrency 1 "
+            + $"--file-flush-interval-msec 50";
     }
 
     private static List<CaseResult> Verdicts(string result, List<string> names, string output)
@@ -79,7 +84,8 @@ public sealed class ProxyReplayRunner(string root) : FolderRunner
         if (text.Length == 0)
             return [.. names.Select(n => CaseResult.Fail(n, $"the suite did not run: {Last(output)}"))];
         using JsonDocument report = JsonDocument.Parse(text);
-        var byCase = report.RootElement.EnumerateObject().ToDictionary(p => p.Name[(p.Name.IndexOf('/', StringComparison.Ordinal) + 1)..], p => p.Value.Clone());
+        var byCase = report.RootElement.EnumerateObject()
+            .ToDictionary(p => p.Name[(p.Name.IndexOf('/', StringComparison.Ordinal) + 1)..], p => p.Value.Clone());
         return [.. names.Select(n => Verdict(byCase, n))];
     }
 
@@ -89,7 +95,8 @@ public sealed class ProxyReplayRunner(string root) : FolderRunner
             return CaseResult.Fail(name, "the report has no such case");
         if (found.GetProperty("verdict").GetString() == "pass")
             return CaseResult.Pass(name);
-        return CaseResult.Fail(name, string.Join("; ", found.GetProperty("differences").EnumerateArray().Take(6).Select(d => d.GetString())));
+        return CaseResult.Fail(name,
+            string.Join("; ", found.GetProperty("differences").EnumerateArray().Take(6).Select(d => d.GetString())));
     }
 
     private static string Last(string output) => output.Length > 500 ? output[^500..] : output;

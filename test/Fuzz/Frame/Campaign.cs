@@ -22,7 +22,8 @@ internal sealed class Campaign(FuzzTarget target, string corpus, string state)
     private byte[] _input = [];
     private long _playing;
 
-    /// <summary>Plays the corpus as it is, then what is made of it, until <paramref name="time"/> is over, <paramref name="most"/> were played or too much has broken.</summary>
+    /// <summary>Plays the corpus as it is, then what is made of it, until <paramref name="time"/> is over, <paramref name="most"/> were
+    /// played or too much has broken.</summary>
     public CampaignResult Run(TimeSpan time, long most, ulong seed)
     {
         using var over = new CancellationTokenSource();
@@ -59,7 +60,8 @@ internal sealed class Campaign(FuzzTarget target, string corpus, string state)
     private IEnumerable<byte[]> Corpus()
     {
         string folder = Path.Combine(corpus, target.Name);
-        IEnumerable<byte[]> files = Directory.Exists(folder) ? Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal).Select(File.ReadAllBytes) : [];
+        IEnumerable<byte[]> files = Directory.Exists(folder)
+            ? Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal).Select(File.ReadAllBytes) : [];
         byte[][] all = [.. files, .. target.Seeds];
         foreach (byte[] input in all)
             _pool.Add(input);

@@ -1,7 +1,9 @@
-// Fuzz: whatever a peer or an operator sends to the proxy's parsers, nothing breaks. A target is one parser; a campaign gives it inputs made from its corpus, its structure and chance, and
-// plays each input twice: whole, and cut into pieces of chance. Held against every input: no exception, no hang, memory within a bound, and the same outcome however the bytes were cut. An
-// input whose outcome has a new shape joins the pool for as long as the campaign runs, which is what coverage would tell. Everything follows from the seed: a finding names it and leaves its
-// input in a file; the input that showed a defect belongs into corpus/. Refused: instrumented coverage (a rewritten assembly is not what is shipped), inputs without structure alone.
+// Fuzz: whatever a peer or an operator sends to the proxy's parsers, nothing breaks. A target is one parser; a campaign gives it inputs
+// made from its corpus, its structure and chance, and plays each input twice: whole, and cut into pieces of chance. Held against every
+// input: no exception, no hang, memory within a bound, and the same outcome however the bytes were cut. An input whose outcome has a new
+// shape joins the pool for as long as the campaign runs, which is what coverage would tell. Everything follows from the seed: a finding
+// names it and leaves its input in a file; the input that showed a defect belongs into corpus/. Refused: instrumented coverage (a rewritten
+// assembly is not what is shipped), inputs without structure alone.
 using Lateen.Proxy.Net;
 
 namespace Lateen.Test.Fuzz.Frame;

@@ -66,7 +66,8 @@ internal sealed class InputPool(IReadOnlyList<byte[]> words)
                 bytes.Insert(at, "\r\n\t :;,\0\"{}[]-"u8[(int)chance.Below(14)]);
                 break;
             case 6:
-                bytes.InsertRange(at, Encoding.ASCII.GetBytes(chance.NextULong().ToString(System.Globalization.CultureInfo.InvariantCulture)));
+                bytes.InsertRange(at,
+                    Encoding.ASCII.GetBytes(chance.NextULong().ToString(System.Globalization.CultureInfo.InvariantCulture)));
                 break;
             case 7:
                 // A number becomes its neighbour: off by one is where parsers break.

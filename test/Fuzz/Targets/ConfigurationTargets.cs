@@ -17,7 +17,9 @@ internal sealed class BootstrapTarget : FuzzTarget
 {
     public override string Name => "bootstrap";
 
-    public override IReadOnlyList<byte[]> Words => [.. new[] { "&a ", "*a", "<<: *a", "!!binary ", "---\n", "\"@type\":", "null", "1e999", "-1", "\\u0000", "\t", "? ", "|\n", "{\"a\":", "[[[[", "1.5s", "\"\\ud800\"" }.Select(Encoding.UTF8.GetBytes)];
+    public override IReadOnlyList<byte[]> Words =>
+        [.. new[] { "&a ", "*a", "<<: *a", "!!binary ", "---\n", "\"@type\":", "null", "1e999", "-1", "\\u0000", "\t", "? ", "|\n",
+            "{\"a\":", "[[[[", "1.5s", "\"\\ud800\"" }.Select(Encoding.UTF8.GetBytes)];
 
     public override IEnumerable<byte[]> Seeds => [Encoding.UTF8.GetBytes(MemoryProxy.Plain)];
 
@@ -25,7 +27,8 @@ internal sealed class BootstrapTarget : FuzzTarget
     {
         var mistakes = new DiagnosticBag();
         string text = Encoding.UTF8.GetString(pool.Any(chance));
-        Bootstrap bootstrap = new MessageReader("", mistakes, UnknownFields.Warning).Read<Bootstrap>(DocumentReader.ReadSingle(text, "", mistakes));
+        Bootstrap bootstrap = new MessageReader("", mistakes,
+            UnknownFields.Warning).Read<Bootstrap>(DocumentReader.ReadSingle(text, "", mistakes));
         if (mistakes.HasErrors)
             return null;
         var maker = new MessageMaker(chance);
@@ -52,7 +55,8 @@ internal sealed class BootstrapTarget : FuzzTarget
     public override long AllocationMax(int length) => 600_000_000;
 }
 
-/// <summary>Discovery answers: each resource is taken or refused with a reason, whatever was accepted is driven through, and the proxy serves on.</summary>
+/// <summary>Discovery answers: each resource is taken or refused with a reason, whatever was accepted is driven through, and the proxy
+/// serves on.</summary>
 internal sealed class DiscoveryTarget : FuzzTarget
 {
     private MemoryProxy? _proxy;
@@ -136,7 +140,8 @@ internal sealed class DiscoveryTarget : FuzzTarget
             if (input is [(byte)'{', ..])
             {
                 var mistakes = new DiagnosticBag();
-                DiscoveryResponse read = new MessageReader("", mistakes, UnknownFields.Warning).Read<DiscoveryResponse>(DocumentReader.ReadSingle(Encoding.UTF8.GetString(input), "", mistakes));
+                DiscoveryResponse read = new MessageReader("", mistakes,
+                    UnknownFields.Warning).Read<DiscoveryResponse>(DocumentReader.ReadSingle(Encoding.UTF8.GetString(input), "", mistakes));
                 return mistakes.HasErrors ? null : read;
             }
             return DiscoveryResponse.Parser.ParseFrom(input);

@@ -14,24 +14,34 @@ internal sealed class TokenTarget : FuzzTarget
 
     public override bool HasPieces => false;
 
-    public override IReadOnlyList<byte[]> Words => [.. new[] { "eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiJ9", ".", "..", "e30", "bnVsbA", "W10", "====", "-_", "eyJleHAiOi0xfQ" }.Select(Encoding.ASCII.GetBytes)];
+    public override IReadOnlyList<byte[]> Words =>
+        [.. new[] { "eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiJ9", ".", "..", "e30", "bnVsbA", "W10", "====", "-_",
+            "eyJleHAiOi0xfQ" }.Select(Encoding.ASCII.GetBytes)];
 
-    public override IEnumerable<byte[]> Seeds => [Part("""{"alg":"RS256","kid":"k"}""", """{"iss":"i","aud":["a"],"exp":4102444800,"nbf":0,"sub":"s"}""")];
+    public override IEnumerable<byte[]> Seeds =>
+        [Part("""{"alg":"RS256","kid":"k"}""", """{"iss":"i","aud":["a"],"exp":4102444800,"nbf":0,"sub":"s"}""")];
 
     public override byte[]? Make(Chance chance, InputPool pool)
     {
-        string[] values = ["1", "-1", "1e999", "\"x\"", "null", "true", "[1,2]", "{\"a\":{}}", "\"\\ud800\"", "18446744073709551616", "1.5"], names = ["iss", "sub", "aud", "exp", "nbf", "iat", "alg", "kid", "a.b", ""];
-        string Some() => "{" + string.Join(',', Enumerable.Range(0, (int)chance.Below(5)).Select(_ => $"\"{names[chance.Below((uint)names.Length)]}\":{values[chance.Below((uint)values.Length)]}")) + "}";
+        string[] values = ["1", "-1", "1e999", "\"x\"", "null", "true", "[1,2]", "{\"a\":{}}", "\"\\ud800\"", "18446744073709551616",
+            "1.5"], names = ["iss", "sub", "aud", "exp", "nbf", "iat", "alg", "kid", "a.b", ""];
+        string Some() =>
+            "{"
+                + string.Join(',', Enumerable.Range(0, (int)chance.Below(5))
+                    .Select(_ => $"\"{names[chance.Below((uint)names.Length)]}\":{values[chance.Below((uint)values.Length)]}")) + "}";
         return Part(chance.Hits(1, 2) ? """{"alg":"RS256"}""" : Some(), Some());
     }
 
-    private static byte[] Part(string head, string claims) => Encoding.ASCII.GetBytes($"{System.Buffers.Text.Base64Url.EncodeToString(Encoding.UTF8.GetBytes(head))}.{System.Buffers.Text.Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.AAAA");
+    private static byte[] Part(string head, string claims) =>
+        Encoding.ASCII.GetBytes(
+            $"{System.Buffers.Text.Base64Url.EncodeToString(Encoding.UTF8.GetBytes(head))}.{System.Buffers.Text.Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.AAAA");
 
     public override string Play(byte[] input, Chance? cuts)
     {
         JwtStatus status = Token.Parse(input, out Token token);
         return status != JwtStatus.Ok ? status.ToString()
-            : token.Text.AsSpan().Count((byte)'.') == 2 ? "parsed" : throw new InvalidOperationException("a token of other than three parts");
+            : token.Text.AsSpan().Count((byte)'.') == 2
+            ? "parsed" : throw new InvalidOperationException("a token of other than three parts");
     }
 }
 
@@ -42,7 +52,9 @@ internal sealed class KeySetTarget : FuzzTarget
 
     public override bool HasPieces => false;
 
-    public override IReadOnlyList<byte[]> Words => [.. new[] { "\"kty\":", "\"RSA\"", "\"EC\"", "\"oct\"", "\"OKP\"", "\"crv\":\"P-256\"", "\"crv\":\"Ed25519\"", "\"e\":\"AQAB\"", "\"n\":\"", "\"x\":\"", "\"k\":\"AA\"", "\"x5c\":[\"", "{\"keys\":[" }.Select(Encoding.ASCII.GetBytes)];
+    public override IReadOnlyList<byte[]> Words =>
+        [.. new[] { "\"kty\":", "\"RSA\"", "\"EC\"", "\"oct\"", "\"OKP\"", "\"crv\":\"P-256\"", "\"crv\":\"Ed25519\"", "\"e\":\"AQAB\"",
+            "\"n\":\"", "\"x\":\"", "\"k\":\"AA\"", "\"x5c\":[\"", "{\"keys\":[" }.Select(Encoding.ASCII.GetBytes)];
 
     public override IEnumerable<byte[]> Seeds =>
     [
@@ -62,9 +74,15 @@ internal sealed class ExpressionTarget : FuzzTarget
 
     public override bool HasPieces => false;
 
-    public override IReadOnlyList<byte[]> Words => [.. new[] { "request.headers['a']", " && ", " || ", "!", "(", ")", "[", "]", "{", "}", ".matches('", "'(a+)+$'", ".size()", "duration('1h')", "timestamp('", "has(", "re.extract(", "0x", "1e400", "18446744073709551615u", "b'", "r\"", "'''", " ? 1 : ", " in ", "-9223372036854775808" }.Select(Encoding.ASCII.GetBytes)];
+    public override IReadOnlyList<byte[]> Words =>
+        [.. new[] { "request.headers['a']", " && ", " || ", "!", "(", ")", "[", "]", "{", "}", ".matches('", "'(a+)+$'", ".size()",
+            "duration('1h')", "timestamp('", "has(", "re.extract(", "0x", "1e400", "18446744073709551615u", "b'", "r\"", "'''", " ? 1 : ",
+            " in ", "-9223372036854775808" }.Select(Encoding.ASCII.GetBytes)];
 
-    public override IEnumerable<byte[]> Seeds => [.. new[] { "request.path.startsWith('/a') && source.port > 80", "has(request.headers['x']) ? {'a': 1}['a'] == 1 : [1u, 2u][0] in [3u]", "re.capture(connection.requested_server_name, '([a-z]+)') == 'x'" }.Select(Encoding.ASCII.GetBytes)];
+    public override IEnumerable<byte[]> Seeds =>
+        [.. new[] { "request.path.startsWith('/a') && source.port > 80",
+            "has(request.headers['x']) ? {'a': 1}['a'] == 1 : [1u, 2u][0] in [3u]",
+            "re.capture(connection.requested_server_name, '([a-z]+)') == 'x'" }.Select(Encoding.ASCII.GetBytes)];
 
     public override string Play(byte[] input, Chance? cuts)
     {
@@ -87,9 +105,14 @@ internal sealed class FormatTarget : FuzzTarget
 
     public override bool HasPieces => false;
 
-    public override IReadOnlyList<byte[]> Words => [.. new[] { "%REQ(", "%RESP(A?B):", "%START_TIME(%Y %3f %E6f)%", "%DYNAMIC_METADATA(a:b)", "%FILTER_STATE(a:FIELD:b)%", "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:ms)%", "%CEL(request.path)%", "%PATH(NQ:ORIG)%", "%%", ")%", "):5%", "%QUERY_PARAM(", "%TRACE_ID%", ":99999999999%" }.Select(Encoding.ASCII.GetBytes)];
+    public override IReadOnlyList<byte[]> Words =>
+        [.. new[] { "%REQ(", "%RESP(A?B):", "%START_TIME(%Y %3f %E6f)%", "%DYNAMIC_METADATA(a:b)", "%FILTER_STATE(a:FIELD:b)%",
+            "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:ms)%", "%CEL(request.path)%", "%PATH(NQ:ORIG)%", "%%", ")%", "):5%", "%QUERY_PARAM(",
+            "%TRACE_ID%", ":99999999999%" }.Select(Encoding.ASCII.GetBytes)];
 
-    public override IEnumerable<byte[]> Seeds => ["[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_SENT% \"%UPSTREAM_HOST%\"\n"u8.ToArray()];
+    public override IEnumerable<byte[]> Seeds =>
+        [
+            "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_SENT% \"%UPSTREAM_HOST%\"\n"u8.ToArray()];
 
     public override string Play(byte[] input, Chance? cuts)
     {

@@ -45,7 +45,14 @@ internal sealed class Http1ClientTarget : FuzzTarget
     {
         var transport = new StillTransport { Keeps = true };
         var owner = new RecordingOwner();
-        var connection = new Http1ClientConnection(transport, owner, new CodecOptions { HeadBytesMax = 4096, HeaderCountMax = 20, BufferLimit = 16 * 1024, One = new Http1Options { Trailers = true } });
+        var connection = new Http1ClientConnection(transport, owner,
+            new CodecOptions
+            {
+                HeadBytesMax = 4096,
+                HeaderCountMax = 20,
+                BufferLimit = 16 * 1024,
+                One = new Http1Options { Trailers = true },
+            });
         var head = new HeaderMap();
         head.Add(KnownHeader.Method, (input.Length & 7) == 7 ? "HEAD"u8 : "GET"u8);
         head.Add(KnownHeader.Path, "/"u8);
@@ -57,7 +64,8 @@ internal sealed class Http1ClientTarget : FuzzTarget
         string outcome = $"{response.Log}body {response.Body}\nreset {response.Reset}\nclosed {transport.IsClosed}";
 
         // What lies in front of a malformed chunk is told or not, as it came before or with it (as Envoy).
-        return response.Reset == ResetReason.ProtocolError ? string.Join('\n', outcome.Split('\n').Where(static l => !l.StartsWith("body ", StringComparison.Ordinal))) : outcome;
+        return response.Reset == ResetReason.ProtocolError
+            ? string.Join('\n', outcome.Split('\n').Where(static l => !l.StartsWith("body ", StringComparison.Ordinal))) : outcome;
     }
 }
 
@@ -67,10 +75,14 @@ internal static class Http1Words
     [
         .. new[]
         {
-            "Transfer-Encoding: chunked\r\n", "transfer-encoding: identity\r\n", "Content-Length: 5\r\n", "Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: +5\r\n",
-            "Content-Length: 18446744073709551616\r\n", "Expect: 100-continue\r\n", "Connection: close\r\n", "Connection: keep-alive, x-a\r\n", "Upgrade: websocket\r\nConnection: upgrade\r\n", "Host: b\r\n", "Trailer: x\r\n",
-            "\r\n\r\n", "\n\n", "\r\n ", "0\r\n\r\n", "0\r\nx-sum: 1\r\n\r\n", "5;a=\"b\"\r\nhello\r\n", "ffffffffffffffff\r\n", "7fffffff\r\n", "HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "CONNECT a:1 ", "OPTIONS * ",
-            "GET http://u@b:99/ HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 101 Switching\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n",
+            "Transfer-Encoding: chunked\r\n", "transfer-encoding: identity\r\n", "Content-Length: 5\r\n",
+            "Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: +5\r\n",
+            "Content-Length: 18446744073709551616\r\n", "Expect: 100-continue\r\n", "Connection: close\r\n",
+            "Connection: keep-alive, x-a\r\n", "Upgrade: websocket\r\nConnection: upgrade\r\n", "Host: b\r\n", "Trailer: x\r\n",
+            "\r\n\r\n", "\n\n", "\r\n ", "0\r\n\r\n", "0\r\nx-sum: 1\r\n\r\n", "5;a=\"b\"\r\nhello\r\n", "ffffffffffffffff\r\n",
+            "7fffffff\r\n", "HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "CONNECT a:1 ", "OPTIONS * ",
+            "GET http://u@b:99/ HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 101 Switching\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n",
         }.Select(Encoding.ASCII.GetBytes),
         new byte[5000],
     ];

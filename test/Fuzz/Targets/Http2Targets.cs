@@ -14,8 +14,10 @@ internal static class FrameMaker
 {
     private static readonly (string, string)[] Odd =
     [
-        ("x-a", "b"), ("cookie", "a=1"), ("cookie", "b=2"), ("content-length", "5"), ("content-length", "0"), ("te", "trailers"), ("te", "gzip"), ("connection", "close"), ("x-big", new string('b', 3000)), ("X-Upper", "1"),
-        (":status", "200"), (":protocol", "websocket"), ("host", "other"), ("transfer-encoding", "chunked"), ("expect", "100-continue"), ("x_under", "1"), ("", "1"), ("x-nul", "a\0b"), ("x-line", "a\r\nb: c"), ("upgrade", "x"),
+        ("x-a", "b"), ("cookie", "a=1"), ("cookie", "b=2"), ("content-length", "5"), ("content-length", "0"), ("te", "trailers"),
+        ("te", "gzip"), ("connection", "close"), ("x-big", new string('b', 3000)), ("X-Upper", "1"),
+        (":status", "200"), (":protocol", "websocket"), ("host", "other"), ("transfer-encoding", "chunked"), ("expect", "100-continue"),
+        ("x_under", "1"), ("", "1"), ("x-nul", "a\0b"), ("x-line", "a\r\nb: c"), ("upgrade", "x"),
     ];
 
     public static byte[] Frame(int type, int flags, uint stream, ReadOnlySpan<byte> payload)
@@ -57,16 +59,19 @@ internal static class FrameMaker
                     bytes.AddRange(Frame(0, (int)(chance.Below(2) | (chance.Hits(1, 6) ? 8u : 0)), stream, body));
                     break;
                 case 7:
-                    bytes.AddRange(Frame(8, 0, chance.Hits(1, 2) ? 0 : stream, [(byte)(chance.Hits(1, 9) ? 0x7f : 0), 0xff, 0xff, (byte)chance.Below(256)]));
+                    bytes.AddRange(Frame(8, 0, chance.Hits(1, 2) ? 0 : stream,
+                        [(byte)(chance.Hits(1, 9) ? 0x7f : 0), 0xff, 0xff, (byte)chance.Below(256)]));
                     break;
                 case 8:
                     bytes.AddRange(Frame(3, 0, stream, [0, 0, 0, (byte)chance.Below(15)]));
                     break;
                 case 9:
-                    bytes.AddRange(Frame(4, chance.Hits(1, 4) ? 1 : 0, 0, chance.Hits(1, 3) ? [] : [0, (byte)chance.Below(9), 0, (byte)chance.Below(2), (byte)chance.Below(256), (byte)chance.Below(256)]));
+                    bytes.AddRange(Frame(4, chance.Hits(1, 4) ? 1 : 0, 0, chance.Hits(1, 3)
+                        ? [] : [0, (byte)chance.Below(9), 0, (byte)chance.Below(2), (byte)chance.Below(256), (byte)chance.Below(256)]));
                     break;
                 case 10:
-                    bytes.AddRange(chance.Hits(1, 3) ? Frame(7, 0, 0, [0, 0, 0, (byte)chance.Below(9), 0, 0, 0, (byte)chance.Below(15)]) : Frame(6, (int)chance.Below(2), 0, "12345678"u8));
+                    bytes.AddRange(chance.Hits(1, 3) ? Frame(7, 0, 0, [0, 0, 0, (byte)chance.Below(9), 0, 0, 0, (byte)chance.Below(15)])
+                        : Frame(6, (int)chance.Below(2), 0, "12345678"u8));
                     break;
                 default:
                     byte[] payload = new byte[chance.Below(14)];
@@ -82,7 +87,8 @@ internal static class FrameMaker
     private static void AddHead(Chance chance, List<byte> bytes, uint stream, bool ofClient)
     {
         var fields = new List<(string, string)>(ofClient
-            ? [(":method", chance.Hits(1, 9) ? "CONNECT" : "POST"), (":scheme", "http"), (":path", chance.Hits(1, 9) ? "/a b" : "/p"), (":authority", "a.example")]
+            ? [(":method", chance.Hits(1, 9) ? "CONNECT" : "POST"), (":scheme", "http"), (":path", chance.Hits(1, 9) ? "/a b" : "/p"),
+                (":authority", "a.example")]
             : [(":status", chance.Hits(1, 5) ? "103" : "200")]);
         for (uint more = chance.Below(3); more > 0; more--)
             fields.Add(Odd[chance.Below((uint)Odd.Length)]);
@@ -159,18 +165,22 @@ internal sealed class Http2ClientTarget : FuzzTarget
             connection.Begin(responses[i]).SendHead(head, i % 3 != 1);
         Feed(input, cuts, transport.Show);
         transport.Finish(inOrder: (input.Length & 2) == 0);
-        return string.Join('\n', responses.Select(r => $"{r.Log}body {r.Body}\nreset {r.Reset}")) + $"\nclosings {owner.Closings} drainings {owner.Drainings}";
+        return string.Join('\n', responses.Select(r => $"{r.Log}body {r.Body}\nreset {r.Reset}"))
+            + $"\nclosings {owner.Closings} drainings {owner.Drainings}";
     }
 }
 
-/// <summary>Header blocks. Cutting them is the frames' matter: in pieces here means that a second decoder, given the same blocks, must agree, and what it decoded survives encoding.</summary>
+/// <summary>Header blocks. Cutting them is the frames' matter: in pieces here means that a second decoder, given the same blocks, must
+/// agree, and what it decoded survives encoding.</summary>
 internal sealed class HpackTarget : FuzzTarget
 {
     private static readonly CodecOptions Options = new() { HeadBytesMax = 60 * 1024, HeaderCountMax = 100 };
 
     public override string Name => "hpack";
 
-    public override IEnumerable<byte[]> Seeds => [FrameMaker.Block((":method", "GET"), (":path", "/"), ("x-a", "value"), ("cookie", "a"), ("cookie", "b")), [0x3f, 0xe1, 0x1f, 0x82, 0x84, 0x86, 0x41, 0x01, 0x61]];
+    public override IEnumerable<byte[]> Seeds =>
+        [FrameMaker.Block((":method", "GET"), (":path", "/"), ("x-a", "value"), ("cookie", "a"), ("cookie", "b")),
+            [0x3f, 0xe1, 0x1f, 0x82, 0x84, 0x86, 0x41, 0x01, 0x61]];
 
     public override string Play(byte[] input, Chance? cuts)
     {
@@ -205,6 +215,7 @@ internal sealed class HpackTarget : FuzzTarget
         var again = new HeaderMap();
         builder.Begin(kind, again, null);
         if (!new HpackDecoder(4096).Decode(encoder.Block, builder) || RecordedRequest.Show(again) != RecordedRequest.Show(map))
-            throw new InvalidOperationException($"what was encoded again reads otherwise:\n{RecordedRequest.Show(map)}--- again\n{RecordedRequest.Show(again)}");
+            throw new InvalidOperationException(
+                $"what was encoded again reads otherwise:\n{RecordedRequest.Show(map)}--- again\n{RecordedRequest.Show(again)}");
     }
 }

@@ -28,7 +28,8 @@ internal sealed class MemoryProxy : IDisposable
         Client = Network.AddHost("client", Address.V4(0x0a000001, 0)).AddLoop();
         MemoryHost host = Network.AddHost("proxy", Address.V4(0x0a000002, 0));
         Upstream = Network.AddHost("upstream", Address.V4(0x0a000003, 0)).AddLoop();
-        Server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, Sinks = _ => new MemorySink() }, new MemoryGround(host)) { Failed = why => Failure = why };
+        Server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, Sinks = _ => new MemorySink() },
+            new MemoryGround(host)) { Failed = why => Failure = why };
     }
 
     public MemoryNetwork Network { get; }

@@ -13,19 +13,24 @@ internal sealed class MessageMaker(Chance chance)
 
     private static readonly string[] Texts =
     [
-        "", "a", "up", "*", "/", "a.example", "*.a.example", "10.0.0.3", "::1", "256.1.1.1", "x-a", ":path", "%REQ(X-A)%", "%", "%BOGUS%", "(", "[a-", ".*", "xn--a", "spiffe://cluster.local/ns/a/sa/b", "\0", "ü", "envoy.filters.http.router", "http", "none",
+        "", "a", "up", "*", "/", "a.example", "*.a.example", "10.0.0.3", "::1", "256.1.1.1", "x-a", ":path", "%REQ(X-A)%", "%", "%BOGUS%",
+        "(", "[a-", ".*", "xn--a", "spiffe://cluster.local/ns/a/sa/b", "\0", "ü", "envoy.filters.http.router", "http", "none",
         new string('a', 300),
     ];
 
-    private static readonly ulong[] Numbers = [0, 1, 2, 3, 5, 50, 99, 100, 101, 255, 1000, 1024, 4096, 65535, 65536, 65537, 1_000_000, int.MaxValue, uint.MaxValue, long.MaxValue, ulong.MaxValue];
+    private static readonly ulong[] Numbers = [0, 1, 2, 3, 5, 50, 99, 100, 101, 255, 1000, 1024, 4096, 65535, 65536, 65537, 1_000_000,
+        int.MaxValue, uint.MaxValue, long.MaxValue, ulong.MaxValue];
 
     private static readonly double[] Fractions = [0, -1, 0.5, 1, 100, 1e9, 1e308, double.NaN, double.PositiveInfinity];
 
     private static readonly Lazy<MessageDescriptor[]> Extensions = new(() =>
     [
         .. typeof(Envoy.Config.Core.V3.Address).Assembly.GetExportedTypes()
-            .Where(t => t.Namespace is { } space && (space.StartsWith("Envoy.Extensions.", StringComparison.Ordinal) || space.StartsWith("Istio.", StringComparison.Ordinal)) && !t.IsNested && typeof(IMessage).IsAssignableFrom(t))
-            .Select(t => t.GetProperty("Descriptor")!.GetValue(null)).OfType<MessageDescriptor>().OrderBy(d => d.FullName, StringComparer.Ordinal),
+            .Where(t => t.Namespace is { } space
+                && (space.StartsWith("Envoy.Extensions.", StringComparison.Ordinal) || space.StartsWith("Istio.", StringComparison.Ordinal))
+                && !t.IsNested && typeof(IMessage).IsAssignableFrom(t))
+            .Select(t => t.GetProperty("Descriptor")!.GetValue(null)).OfType<MessageDescriptor>()
+            .OrderBy(d => d.FullName, StringComparer.Ordinal),
     ]);
 
     /// <summary>Changes one place of a message, however deep.</summary>

@@ -6,12 +6,14 @@ using Lateen.Test.Fuzz.Frame;
 
 namespace Lateen.Test.Fuzz.Targets;
 
-/// <summary>The first bytes of a TLS connection. The verdict is asked for after each piece, as a listener does; it must be the one that all bytes at once get.</summary>
+/// <summary>The first bytes of a TLS connection. The verdict is asked for after each piece, as a listener does; it must be the one that all
+/// bytes at once get.</summary>
 internal sealed class ClientHelloTarget : FuzzTarget
 {
     public override string Name => "client-hello";
 
-    public override IReadOnlyList<byte[]> Words => [[0x16, 3, 1], [0, 0, 0, 14, 0, 12, 0, 0, 9, .. "a.example"u8], [0, 16, 0, 5, 0, 3, 2, .. "h2"u8], [0xff, 0xff]];
+    public override IReadOnlyList<byte[]> Words =>
+        [[0x16, 3, 1], [0, 0, 0, 14, 0, 12, 0, 0, 9, .. "a.example"u8], [0, 16, 0, 5, 0, 3, 2, .. "h2"u8], [0xff, 0xff]];
 
     public override byte[] Make(Chance chance, InputPool pool)
     {
@@ -24,9 +26,11 @@ internal sealed class ClientHelloTarget : FuzzTarget
                 1 => [0, 12, 2, .. "h2"u8, 8, .. "http/1.1"u8],
                 _ => new byte[chance.Below(700)],
             };
-            extensions.AddRange([0, (byte)(body.Length == 14 ? (body[2] == 0 ? 0u : 16u) : chance.Below(60)), (byte)(body.Length >> 8), (byte)body.Length, .. body]);
+            extensions.AddRange([0, (byte)(body.Length == 14 ? (body[2] == 0 ? 0u : 16u) : chance.Below(60)), (byte)(body.Length >> 8),
+                (byte)body.Length, .. body]);
         }
-        byte[] hello = [3, 3, .. new byte[32], 0, 0, 2, 0x13, 1, 1, 0, (byte)(extensions.Count >> 8), (byte)extensions.Count, .. extensions];
+        byte[] hello = [3, 3, .. new byte[32], 0, 0, 2, 0x13, 1, 1, 0, (byte)(extensions.Count >> 8), (byte)extensions.Count,
+            .. extensions];
         byte[] message = [1, 0, (byte)(hello.Length >> 8), (byte)hello.Length, .. hello];
         return [.. Records(chance, message)];
     }
@@ -69,7 +73,9 @@ internal sealed class ProxyHeaderTarget : FuzzTarget
 
     public override string Name => "proxy-header";
 
-    public override IReadOnlyList<byte[]> Words => [Signature, "PROXY TCP4 "u8.ToArray(), "PROXY UNKNOWN\r\n"u8.ToArray(), "255.255.255.255 "u8.ToArray(), "65536\r\n"u8.ToArray(), "::1 "u8.ToArray()];
+    public override IReadOnlyList<byte[]> Words =>
+        [Signature, "PROXY TCP4 "u8.ToArray(), "PROXY UNKNOWN\r\n"u8.ToArray(), "255.255.255.255 "u8.ToArray(), "65536\r\n"u8.ToArray(),
+            "::1 "u8.ToArray()];
 
     public override byte[] Make(Chance chance, InputPool pool)
     {
@@ -77,7 +83,9 @@ internal sealed class ProxyHeaderTarget : FuzzTarget
         for (int i = 0; i < body.Length; i++)
             body[i] = (byte)chance.Below(256);
         int length = chance.Hits(1, 4) ? (int)chance.Below(80) : body.Length;
-        return [.. Signature, (byte)(chance.Hits(9, 10) ? 0x20 | chance.Below(3) : chance.Below(256)), (byte)(chance.Hits(3, 4) ? 0x11 + (16 * chance.Below(2)) : chance.Below(256)), (byte)(length >> 8), (byte)length, .. body, .. "GET /"u8];
+        return [.. Signature, (byte)(chance.Hits(9, 10) ? 0x20 | chance.Below(3) : chance.Below(256)),
+            (byte)(chance.Hits(3, 4) ? 0x11 + (16 * chance.Below(2)) : chance.Below(256)), (byte)(length >> 8), (byte)length, .. body,
+            .. "GET /"u8];
     }
 
     public override string Play(byte[] input, Chance? cuts)
@@ -90,7 +98,8 @@ internal sealed class ProxyHeaderTarget : FuzzTarget
             Inspection found = ProxyHeader.Inspect([.. seen], out ProxyHeader? header, out int taken);
             if (taken > seen.Count)
                 throw new InvalidOperationException($"took {taken} of {seen.Count}");
-            verdict = string.Create(CultureInfo.InvariantCulture, $"{found} {taken} {(header is null ? "-" : $"v{header.Version} {header.Source} {header.Destination} {header.Values.Count}")}");
+            verdict = string.Create(CultureInfo.InvariantCulture,
+                $"{found} {taken} {(header is null ? "-" : $"v{header.Version} {header.Source} {header.Destination} {header.Values.Count}")}");
             if (header is { Source.IsIp: true } && header.Source.Kind == header.Destination.Kind)
                 Again(header);
             return found == Inspection.NeedMore;
@@ -101,7 +110,8 @@ internal sealed class ProxyHeaderTarget : FuzzTarget
     private static void Again(ProxyHeader header)
     {
         byte[] written = ProxyHeader.Write(2, header.Source, header.Destination, header.Values);
-        if (ProxyHeader.Inspect(written, out ProxyHeader? again, out int taken) != Inspection.Found || taken != written.Length || again?.Source != header.Source || again.Destination != header.Destination)
+        if (ProxyHeader.Inspect(written, out ProxyHeader? again, out int taken) != Inspection.Found || taken != written.Length
+            || again?.Source != header.Source || again.Destination != header.Destination)
             throw new InvalidOperationException("what was written again reads otherwise");
     }
 }

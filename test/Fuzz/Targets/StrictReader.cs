@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Lateen.Test.Fuzz.Targets;
 
-/// <summary>Reads HTTP/1 requests as the strictest server would (RFC 9112): whatever it can't read is a message that should never have been sent.</summary>
+/// <summary>Reads HTTP/1 requests as the strictest server would (RFC 9112): whatever it can't read is a message that should never have been
+/// sent.</summary>
 internal sealed class StrictReader
 {
     private readonly List<byte> _bytes = [];
@@ -29,7 +30,8 @@ internal sealed class StrictReader
         if (!Line(ref at, out string first))
             return false;
         string[] words = first.Split(' ');
-        Check(words.Length == 3 && words[0].All(IsToken) && words[0].Length > 0 && words[1].Length > 0 && words[1].All(c => c is > ' ' and not '\x7f') && words[2] == "HTTP/1.1", $"request line {first}");
+        Check(words.Length == 3 && words[0].All(IsToken) && words[0].Length > 0 && words[1].Length > 0
+            && words[1].All(c => c is > ' ' and not '\x7f') && words[2] == "HTTP/1.1", $"request line {first}");
         long? length = null;
         bool chunked = false, ours = false;
         while (true)

@@ -5,8 +5,8 @@ using Lateen.Test.Fuzz.Frame;
 namespace Lateen.Test.Fuzz.Targets;
 
 /// <summary>
-/// Bytes of a client through a whole proxy to an upstream that reads as strictly as it can: whatever the client sends, what arrives there is well-formed, each request is one that the proxy made
-/// (smuggled ones lack its mark), and the next client is served.
+/// Bytes of a client through a whole proxy to an upstream that reads as strictly as it can: whatever the client sends, what arrives there
+/// is well-formed, each request is one that the proxy made (smuggled ones lack its mark), and the next client is served.
 /// </summary>
 internal sealed class WholeProxyTarget(string name, bool http2) : FuzzTarget
 {
@@ -60,7 +60,8 @@ internal sealed class WholeProxyTarget(string name, bool http2) : FuzzTarget
         Transport connection = _proxy!.Client.Connect(new ConnectOptions(MemoryProxy.ProxyAt), client);
         _proxy.Network.Advance(500);
         connection.Send("GET /plain HTTP/1.1\r\nhost: a\r\n\r\n"u8);
-        if (!_proxy.Network.RunUntil(() => Encoding.Latin1.GetString([.. client.Received]).EndsWith("ok", StringComparison.Ordinal), 2_000_000))
+        if (!_proxy.Network.RunUntil(() => Encoding.Latin1.GetString([.. client.Received]).EndsWith("ok", StringComparison.Ordinal),
+            2_000_000))
             throw new InvalidOperationException($"the next client was not served: {Encoding.Latin1.GetString([.. client.Received])}");
         connection.Close(abort: true);
         _proxy.Network.Advance(500);
@@ -85,7 +86,8 @@ internal sealed class WholeProxyTarget(string name, bool http2) : FuzzTarget
                 {
                     requests.Add(_reader.Requests[at]);
                     bool bodyless = _reader.Requests[at].StartsWith("HEAD ", StringComparison.Ordinal);
-                    transport.Send(bodyless ? "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"u8 : "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"u8);
+                    transport.Send(bodyless ? "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"u8
+                        : "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"u8);
                 }
             }
 

@@ -9,11 +9,14 @@ namespace Lateen.Test.Real.Cluster;
 public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
 {
     private const string Reviews = "outbound|9080||reviews.default.svc.cluster.local";
-    private static readonly string[] Exported = ["/api/v1/namespaces", "/api/v1/nodes", "/api/v1/services", "/api/v1/pods", "/apis/discovery.k8s.io/v1beta1/endpointslices", "/apis/networking.istio.io/v1/virtualservices", "/apis/networking.istio.io/v1/gateways", "/apis/networking.istio.io/v1/destinationrules"];
+    private static readonly string[] Exported = ["/api/v1/namespaces", "/api/v1/nodes", "/api/v1/services", "/api/v1/pods",
+        "/apis/discovery.k8s.io/v1beta1/endpointslices", "/apis/networking.istio.io/v1/virtualservices",
+        "/apis/networking.istio.io/v1/gateways", "/apis/networking.istio.io/v1/destinationrules"];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private Task<ControlPlaneProcess> PlaneAsync(string name = "one") => ControlPlaneProcess.StartAsync(name, "--kubeconfig", server.KubeConfig);
+    private Task<ControlPlaneProcess> PlaneAsync(string name = "one") =>
+        ControlPlaneProcess.StartAsync(name, "--kubeconfig", server.KubeConfig);
 
     [Fact]
     public async Task A_cluster_with_bookinfo_in_it_is_told_as_the_same_objects_in_a_folder_are()
@@ -23,7 +26,8 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
         await using ControlPlaneProcess cluster = await PlaneAsync();
         string folder = await ExportAsync();
         await using ControlPlaneProcess files = await ControlPlaneProcess.StartAsync("files", "--config-dir", folder);
-        SortedDictionary<string, ByteString> told = await Discovered.AllAsync(cluster.Grpc, "default"), expected = await Discovered.AllAsync(files.Grpc, "default");
+        SortedDictionary<string, ByteString> told = await Discovered.AllAsync(cluster.Grpc, "default"),
+            expected = await Discovered.AllAsync(files.Grpc, "default");
         Assert.Equal(3, told.Endpoints(Reviews).Split(' ').Length);
         Assert.Equal(expected.Keys, told.Keys);
         Assert.All(expected, pair => Assert.True(told[pair.Key].Equals(pair.Value), pair.Key));
@@ -75,7 +79,8 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
         await first.KillAsync();
         await first.DisposeAsync();
         await second.UntilSaidAsync("second leads", 60);
-        await server.AskAsync(HttpMethod.Patch, "/apis/networking.istio.io/v1/namespaces/default/virtualservices/wrong", """{"spec": {"http": [{"route": [{"destination": {"host": "a"}}]}]}}""", "application/merge-patch+json");
+        await server.AskAsync(HttpMethod.Patch, "/apis/networking.istio.io/v1/namespaces/default/virtualservices/wrong",
+            """{"spec": {"http": [{"route": [{"destination": {"host": "a"}}]}]}}""", "application/merge-patch+json");
         await UntilStatusAsync("wrong", status => status?["validationMessages"] is JsonArray { Count: 0 });
         await server.AskAsync(HttpMethod.Delete, "/apis/networking.istio.io/v1/namespaces/default/virtualservices/wrong");
     }
@@ -86,7 +91,9 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
         Assert.SkipWhen(server.Obstacle is not null, server.Obstacle ?? "");
         await using ControlPlaneProcess plane = await PlaneAsync();
         string port = plane.Https[(plane.Https.LastIndexOf(':') + 1)..];
-        await server.CreateAsync("apiVersion: v1\nkind: Service\nmetadata: {name: istiod, namespace: istio-system}\nspec: {type: ExternalName, externalName: localhost}\n");
+        await server.CreateAsync(
+            "apiVersion: v1\nkind: Service\nmetadata: {name: istiod, namespace: istio-system}\nspec: {type: ExternalName, externalName: "
+            + "localhost}\n");
         await server.CreateAsync($$"""
             apiVersion: admissionregistration.k8s.io/v1
             kind: ValidatingWebhookConfiguration
@@ -100,11 +107,16 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
               admissionReviewVersions: [v1]
             """);
         await plane.UntilSaidAsync("refuses what it cannot ask about", 90);
-        HttpRequestException refused = await Assert.ThrowsAsync<HttpRequestException>(() => server.CreateAsync("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: refused}\nspec: {hosts: [a]}\n"));
+        HttpRequestException refused =
+            await Assert.ThrowsAsync<HttpRequestException>(
+                () => server.CreateAsync(
+                    "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: refused}\nspec: {hosts: [a]}\n"));
         Assert.Contains("configuration is invalid: ", refused.Message, StringComparison.Ordinal);
         Assert.Contains("http, tcp or tls must be provided", refused.Message, StringComparison.Ordinal);
         await server.CreateAsync(Entry("good.example.com", "good"));
-        Assert.Equal("Fail", (string?)(await server.GetAsync("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istio-validator"))["webhooks"]![0]!["failurePolicy"]);
+        Assert.Equal("Fail",
+            (string?)(await server.GetAsync(
+                "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istio-validator"))["webhooks"]![0]!["failurePolicy"]);
         await server.AskAsync(HttpMethod.Delete, "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istio-validator");
     }
 
@@ -113,11 +125,18 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
     {
         Assert.SkipWhen(server.Obstacle is not null, server.Obstacle ?? "");
         await using ControlPlaneProcess plane = await PlaneAsync();
-        await Parallel.ForAsync(0, 5000, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = Cancel }, async (i, _) => await server.CreateAsync(Entry($"many-{i}.example.com", $"many-{i}"), "default"));
-        Assert.True(await Stands.Lateen.UntilAsync(async () => (await Discovered.AllAsync(plane.Grpc, "default")).Keys.Count(name => name.StartsWith("Cluster outbound|80||many-", StringComparison.Ordinal)) == 5000, 30), plane.Said);
+        await Parallel.ForAsync(0, 5000, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = Cancel },
+            async (i, _) => await server.CreateAsync(Entry($"many-{i}.example.com", $"many-{i}"), "default"));
+        Assert.True(
+            await Stands.Lateen.UntilAsync(
+                async () => (await Discovered.AllAsync(plane.Grpc, "default")).Keys.Count(
+                    name => name.StartsWith("Cluster outbound|80||many-", StringComparison.Ordinal)) == 5000, 30), plane.Said);
         // So many at once take longer than the server's patience with one request.
         Assert.True(await Stands.Lateen.UntilAsync(DeleteEntriesAsync, 120), "they do not go");
-        Assert.True(await Stands.Lateen.UntilAsync(async () => !(await Discovered.AllAsync(plane.Grpc, "default")).Keys.Any(name => name.Contains("many-", StringComparison.Ordinal)), 60), plane.Said);
+        Assert.True(
+            await Stands.Lateen.UntilAsync(
+                async () => !(await Discovered.AllAsync(plane.Grpc, "default")).Keys.Any(
+                    name => name.Contains("many-", StringComparison.Ordinal)), 60), plane.Said);
     }
 
     private async Task<bool> DeleteEntriesAsync()
@@ -142,15 +161,24 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
         """;
 
     private static async Task UntilToldAsync(ControlPlaneProcess plane, string cluster) =>
-        Assert.True(await Stands.Lateen.UntilAsync(async () => (await Discovered.AllAsync(plane.Grpc, "default")).ContainsKey("Cluster " + cluster), 40), $"{cluster} is not told\n{plane.Said}");
+        Assert.True(
+            await Stands.Lateen.UntilAsync(async () => (await Discovered.AllAsync(plane.Grpc, "default")).ContainsKey("Cluster " + cluster),
+                40), $"{cluster} is not told\n{plane.Said}");
 
     private async Task UntilStatusAsync(string name, Func<JsonNode?, bool> condition) =>
-        Assert.True(await Stands.Lateen.UntilAsync(async () => condition((await server.GetAsync("/apis/networking.istio.io/v1/namespaces/default/virtualservices/" + name))["status"]), 60), $"the status of {name} is {(await server.GetAsync("/apis/networking.istio.io/v1/namespaces/default/virtualservices/" + name))["status"]}");
+        Assert.True(
+            await Stands.Lateen.UntilAsync(
+                async () =>
+                    condition((await server.GetAsync("/apis/networking.istio.io/v1/namespaces/default/virtualservices/" + name))["status"]),
+                    60),
+                    $"the status of {name} "
+                    + $"is {(await server.GetAsync("/apis/networking.istio.io/v1/namespaces/default/virtualservices/" + name))["status"]}");
 
     // Deployments make pods, a test gives them addresses, and the cluster's own controllers make the slices.
     private async Task BookinfoAsync()
     {
-        await server.CreateAsync(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "samples", "bookinfo", "bookinfo.yaml"), Cancel));
+        await server.CreateAsync(
+            await File.ReadAllTextAsync(Path.Combine(Repository.Root, "samples", "bookinfo", "bookinfo.yaml"), Cancel));
         await server.CreateAsync(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "samples", "bookinfo", "gateway.yaml"), Cancel));
         await server.CreateAsync("""
             apiVersion: v1
@@ -163,15 +191,23 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
             spec: {host: reviews, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}
             """);
         JsonArray pods = [];
-        Assert.True(await Stands.Lateen.UntilAsync(async () => (pods = (await server.GetAsync("/api/v1/namespaces/default/pods"))["items"]!.AsArray()).Count >= 6, 60), $"{pods.Count} pods");
+        Assert.True(
+            await Stands.Lateen.UntilAsync(
+                async () => (pods = (await server.GetAsync("/api/v1/namespaces/default/pods"))["items"]!.AsArray()).Count >= 6, 60),
+                $"{pods.Count} pods");
         foreach ((int i, JsonNode? pod) in pods.Index())
         {
             string path = $"/api/v1/namespaces/default/pods/{(string)pod!["metadata"]!["name"]!}";
-            await server.AskAsync(HttpMethod.Post, path + "/binding", $$$"""{"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "{{{(string)pod["metadata"]!["name"]!}}}"}, "target": {"apiVersion": "v1", "kind": "Node", "name": "n1"} }""");
-            string status = $$$"""{"status": {"phase": "Running", "podIP": "10.1.0.{{{i + 1}}}", "podIPs": [{"ip": "10.1.0.{{{i + 1}}}"}], "conditions": [{"type": "Ready", "status": "True"}] } }""";
+            await server.AskAsync(HttpMethod.Post, path + "/binding",
+                $$$"""{"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "{{{(string)pod["metadata"]!["name"]!}}}"}, "target": {"apiVersion": "v1", "kind": "Node", "name": "n1"} }""");
+            string status =
+                $$$"""{"status": {"phase": "Running", "podIP": "10.1.0.{{{i + 1}}}", "podIPs": [{"ip": "10.1.0.{{{i + 1}}}"}], "conditions": [{"type": "Ready", "status": "True"}] } }""";
             await server.AskAsync(HttpMethod.Patch, path + "/status", status, "application/strategic-merge-patch+json");
         }
-        Assert.True(await Stands.Lateen.UntilAsync(async () => (await server.GetAsync("/apis/discovery.k8s.io/v1beta1/namespaces/default/endpointslices"))["items"]!.AsArray().Sum(slice => (slice!["endpoints"] as JsonArray)?.Count ?? 0) >= 6, 60), "the slices are not there");
+        Assert.True(
+            await Stands.Lateen.UntilAsync(
+                async () => (await server.GetAsync("/apis/discovery.k8s.io/v1beta1/namespaces/default/endpointslices"))["items"]!.AsArray()
+                    .Sum(slice => (slice!["endpoints"] as JsonArray)?.Count ?? 0) >= 6, 60), "the slices are not there");
     }
 
     // The objects as the server gives them, one file a kind; items of a list say neither kind nor version.

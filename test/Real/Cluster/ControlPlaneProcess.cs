@@ -33,7 +33,8 @@ internal sealed class ControlPlaneProcess : IAsyncDisposable
     {
         var plane = new ControlPlaneProcess();
         ProcessStartInfo start = Stands.Lateen.Start(null, [
-            "controlplane", "--state", plane._state, "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--secure-grpc-addr", "127.0.0.1:0", "--https-addr", "127.0.0.1:0", "--monitoring-addr", "127.0.0.1:0", .. arguments]);
+            "controlplane", "--state", plane._state, "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--secure-grpc-addr",
+            "127.0.0.1:0", "--https-addr", "127.0.0.1:0", "--monitoring-addr", "127.0.0.1:0", .. arguments]);
         start.Environment["POD_NAME"] = name;
         plane._process = Process.Start(start)!;
         plane._process.OutputDataReceived += (_, line) => plane.Note(line.Data);
@@ -45,7 +46,8 @@ internal sealed class ControlPlaneProcess : IAsyncDisposable
     }
 
     public async Task UntilSaidAsync(string words, double withinSeconds = 30) =>
-        Assert.True(await Stands.Lateen.UntilAsync(() => Said.Contains(words, StringComparison.Ordinal), withinSeconds), $"\"{words}\" was not said:\n{Said}");
+        Assert.True(await Stands.Lateen.UntilAsync(() => Said.Contains(words, StringComparison.Ordinal), withinSeconds),
+            $"\"{words}\" was not said:\n{Said}");
 
     /// <summary>Ends it as nobody should.</summary>
     public async Task KillAsync()

@@ -27,7 +27,8 @@ internal static class Discovered
             await AskAsync(client, type, names, isFirst ? ns : null, all);
             isFirst = false;
         }
-        string[] endpoints = [.. all.Keys.Where(name => name.StartsWith("Cluster outbound|", StringComparison.Ordinal)).Select(name => name["Cluster ".Length..])];
+        string[] endpoints = [.. all.Keys.Where(name => name.StartsWith("Cluster outbound|", StringComparison.Ordinal))
+            .Select(name => name["Cluster ".Length..])];
         await AskAsync(client, Prefix + "endpoint.v3.ClusterLoadAssignment", endpoints, null, all);
         return all;
     }
@@ -35,7 +36,8 @@ internal static class Discovered
     /// <summary>The addresses of a cluster's endpoints.</summary>
     public static string Endpoints(this SortedDictionary<string, ByteString> all, string cluster) =>
         all.TryGetValue("ClusterLoadAssignment " + cluster, out ByteString? bytes)
-            ? string.Join(' ', ClusterLoadAssignment.Parser.ParseFrom(bytes).Endpoints.SelectMany(locality => locality.LbEndpoints).Select(endpoint => endpoint.Endpoint.Address.SocketAddress.Address).Order(StringComparer.Ordinal)) : "";
+            ? string.Join(' ', ClusterLoadAssignment.Parser.ParseFrom(bytes).Endpoints.SelectMany(locality => locality.LbEndpoints)
+                .Select(endpoint => endpoint.Endpoint.Address.SocketAddress.Address).Order(StringComparer.Ordinal)) : "";
 
     private static async Task AskAsync(AdsClient client, string type, string[] names, string? ns, SortedDictionary<string, ByteString> into)
     {
@@ -49,6 +51,7 @@ internal static class Discovered
             client.Send(new DeltaDiscoveryRequest { TypeUrl = answer.TypeUrl, ResponseNonce = answer.Nonce });
         }
         while (answer.TypeUrl != type);
-        foreach (Resource resource in answer.Resources) into[$"{type[(type.LastIndexOf('.') + 1)..]} {resource.Name}"] = resource.Resource_.Value;
+        foreach (Resource resource in answer.Resources)
+            into[$"{type[(type.LastIndexOf('.') + 1)..]} {resource.Name}"] = resource.Resource_.Value;
     }
 }

@@ -15,12 +15,14 @@ public sealed class SpawnerTests : IDisposable
     [InlineData("exit 7", 7)]
     [InlineData("kill -9 $$", 137)]
     [InlineData("true", 0)]
-    public async Task The_exit_code_is_that_of_a_shell(string script, int code) => Assert.Equal(code, await Spawner.RunAsync(Shell(script)));
+    public async Task The_exit_code_is_that_of_a_shell(string script, int code) =>
+    Assert.Equal(code, await Spawner.RunAsync(Shell(script)));
 
     [Fact]
     public async Task A_program_that_is_not_there_is_said_to_be_missing()
     {
-        PosixException missing = await Assert.ThrowsAsync<PosixException>(() => Spawner.StartAsync(new ProcessSpec { Program = "/no/such/program" }));
+        PosixException missing = await Assert.ThrowsAsync<PosixException>(
+            () => Spawner.StartAsync(new ProcessSpec { Program = "/no/such/program" }));
         Assert.Equal(2, missing.Errno);
         Assert.Contains("/no/such/program", missing.Message, StringComparison.Ordinal);
     }
@@ -28,7 +30,12 @@ public sealed class SpawnerTests : IDisposable
     [Fact]
     public async Task Input_environment_folder_and_output_are_the_childs()
     {
-        var spec = Shell("cat; echo $COLOUR; pwd") with { Input = "words\n", Folder = _folder, Environment = new Dictionary<string, string> { ["COLOUR"] = "red" } };
+        var spec = Shell("cat; echo $COLOUR; pwd") with
+        {
+            Input = "words\n",
+            Folder = _folder,
+            Environment = new Dictionary<string, string> { ["COLOUR"] = "red" },
+        };
         Assert.Equal(0, await Spawner.RunAsync(spec));
         Assert.Equal(["words", "red", _folder], await File.ReadAllLinesAsync(spec.Log!, TestContext.Current.CancellationToken));
     }

@@ -1,5 +1,6 @@
-// Proxyless: gRPC's own xDS clients resolve xds:/// names at our control plane and call services by what VirtualServices and DestinationRules say, without any proxy. The same
-// tests for each library: Debian's python3-grpcio, which is gRPC's C core, and Node's @grpc/grpc-js-xds (pinned in node/package-lock.json, put into .build/npm by .ci/run).
+// Proxyless: gRPC's own xDS clients resolve xds:/// names at our control plane and call services by what VirtualServices and
+// DestinationRules say, without any proxy. The same tests for each library: Debian's python3-grpcio, which is gRPC's C core, and Node's
+// @grpc/grpc-js-xds (pinned in node/package-lock.json, put into .build/npm by .ci/run).
 //
 // Routes are chosen by path: C core 1.51 does not know the form of header matches that Envoy and newer libraries take.
 using System.Diagnostics;
@@ -37,7 +38,11 @@ public abstract class GrpcClientTests(GrpcLibrary library) : IAsyncDisposable
         Assert.Equal(300, (int)told["v1"]! + (int)told["v2"]!);
         await _mesh.WriteAsync("routes.yaml", Routes(0, 100));
         JsonObject all = [];
-        Assert.True(await Stands.Lateen.UntilAsync(async () => (all = (await ProxylessMesh.CallAsync(client, """{"method": "Say", "times": 20}"""))["told"]!.AsObject()).Count == 1 && all.ContainsKey("v2")), all.ToJsonString());
+        Assert.True(
+            await Stands.Lateen.UntilAsync(
+                async () =>
+                    (all = (await ProxylessMesh.CallAsync(client, """{"method": "Say", "times": 20}"""))["told"]!.AsObject()).Count == 1
+                        && all.ContainsKey("v2")), all.ToJsonString());
         Assert.DoesNotContain(all, pair => pair.Key.Contains(':', StringComparison.Ordinal));
     }
 
@@ -87,7 +92,8 @@ public abstract class GrpcClientTests(GrpcLibrary library) : IAsyncDisposable
             """);
         await ProxylessMesh.CallAsync(client, """{"method": "Say", "wait": true}""");
         Assert.Equal(3, (int?)(await ProxylessMesh.CallAsync(client, """{"method": "Flaky", "times": 3}"""))["told"]!["3"]);
-        Assert.Equal("UNAVAILABLE: not yet", Assert.Single((await ProxylessMesh.CallAsync(client, """{"method": "Stubborn"}"""))["told"]!.AsObject()).Key);
+        Assert.Equal("UNAVAILABLE: not yet",
+            Assert.Single((await ProxylessMesh.CallAsync(client, """{"method": "Stubborn"}"""))["told"]!.AsObject()).Key);
     }
 
     private async Task SkipWithoutLibraryAsync()

@@ -12,10 +12,14 @@ namespace Lateen.Test.Real.Proxyless;
 public sealed record GrpcLibrary(string Program, string Script, IReadOnlyList<string> Probe, string? Modules, string Absence)
 {
     /// <summary>gRPC's C core.</summary>
-    public static readonly GrpcLibrary Python = new("/usr/bin/python3", At("echo.py"), ["-c", "import grpc"], null, "gRPC's library for Python is not installed (python3-grpcio)");
+    public static readonly GrpcLibrary Python =
+        new("/usr/bin/python3", At("echo.py"), ["-c", "import grpc"], null, "gRPC's library for Python is not installed (python3-grpcio)");
 
     /// <summary>gRPC's library in JavaScript alone.</summary>
-    public static readonly GrpcLibrary Node = new("node", At("node", "echo.js"), ["-e", "require('@grpc/grpc-js-xds')"], Path.Combine(Repository.Root, ".build", "npm", "proxyless", "node_modules"), "gRPC's library for Node.js is not installed (node, npm; .ci/run puts it into .build/npm)");
+    public static readonly GrpcLibrary Node =
+        new("node", At("node", "echo.js"), ["-e", "require('@grpc/grpc-js-xds')"],
+            Path.Combine(Repository.Root, ".build", "npm", "proxyless", "node_modules"),
+            "gRPC's library for Node.js is not installed (node, npm; .ci/run puts it into .build/npm)");
 
     /// <summary>Begins to run the script.</summary>
     /// <param name="bootstrap">Where its xDS client finds its control plane; null for none.</param>
@@ -42,9 +46,15 @@ public sealed record GrpcLibrary(string Program, string Script, IReadOnlyList<st
 
     private ProcessStartInfo Plain(IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardInput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+            RedirectStandardError = true,
+        };
         if (Modules is not null) start.Environment["NODE_PATH"] = Modules;
-        foreach (string proxy in new[] { "http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY" }) start.Environment.Remove(proxy);
+        foreach (string proxy in new[] { "http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY" })
+            start.Environment.Remove(proxy);
         return start;
     }
 

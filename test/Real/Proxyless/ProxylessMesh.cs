@@ -87,5 +87,6 @@ internal sealed class ProxylessMesh(GrpcLibrary library) : IAsyncDisposable
     private static async Task<string> PortAsync(Process servers) => (await LineAsync(servers)).Split(' ')[1];
 
     private static async Task<string> LineAsync(Process process) =>
-        await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(60)) ?? throw new IOException($"{process.StartInfo.FileName} has ended");
+        await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(60))
+            ?? throw new IOException($"{process.StartInfo.FileName} has ended");
 }

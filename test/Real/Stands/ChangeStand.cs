@@ -30,7 +30,10 @@ public sealed class ChangeStand(ITestOutputHelper output) : IAsyncLifetime
     private async Task<string> FailedAsync()
     {
         string[] lines = [];
-        await Lateen.UntilAsync(() => (lines = [.. Directory.GetFiles(Path.Combine(_mesh.State, "logs"), "istio-ingressgateway*").SelectMany(File.ReadLines).Where(line => line.Contains("HTTP/1.1\" 5", StringComparison.Ordinal))]).Length > 0, 3);
+        await Lateen.UntilAsync(
+            () =>
+                (lines = [.. Directory.GetFiles(Path.Combine(_mesh.State, "logs"), "istio-ingressgateway*").SelectMany(File.ReadLines)
+                    .Where(line => line.Contains("HTTP/1.1\" 5", StringComparison.Ordinal))]).Length > 0, 3);
         return string.Join('\n', lines.Take(10));
     }
 
@@ -41,10 +44,15 @@ public sealed class ChangeStand(ITestOutputHelper output) : IAsyncLifetime
         {
             case 0: await _mesh.ApplyAsync(SmallMesh.Subsets + "---\n" + SmallMesh.Route(("v1", 70), ("v2", 30)), wait: false); break;
             case 1: await _mesh.ApplyAsync(SmallMesh.Route(("v2", 100)), wait: false); break;
-            case 2: await _mesh.ApplyAsync(SmallMesh.Route() + "---\n" + SmallMesh.Gateway.Replace("name: edge", "name: other", StringComparison.Ordinal).Replace("number: 80", "number: 443", StringComparison.Ordinal), wait: false); break;
+            case 2:
+                await _mesh.ApplyAsync(SmallMesh.Route() + "---\n"
+                    + SmallMesh.Gateway.Replace("name: edge", "name: other", StringComparison.Ordinal)
+                        .Replace("number: 80", "number: 443", StringComparison.Ordinal), wait: false); break;
             case 3: await DeleteAsync("destinationrule", "ratings"); break;
             case 4: await DeleteAsync("gateway", "other"); break;
-            default: await _mesh.ApplyAsync(SmallMesh.Route().Replace("name: edge\n", "name: more\n", StringComparison.Ordinal).Replace("\"*\"", "more.test", StringComparison.Ordinal), wait: false); break;
+            default:
+                await _mesh.ApplyAsync(SmallMesh.Route().Replace("name: edge\n", "name: more\n", StringComparison.Ordinal)
+                    .Replace("\"*\"", "more.test", StringComparison.Ordinal), wait: false); break;
         }
     }
 
@@ -62,11 +70,13 @@ public sealed class ChangeStand(ITestOutputHelper output) : IAsyncLifetime
         for (int i = 0; i < 9; i++)
         {
             string header = $"turn-{i}";
-            await _mesh.ApplyAsync(SmallMesh.Route(("v2", 100)) + $"    headers:\n      response:\n        set:\n          x-turn: {header}\n", wait: false);
+            await _mesh.ApplyAsync(SmallMesh.Route(("v2", 100))
+                + $"    headers:\n      response:\n        set:\n          x-turn: {header}\n", wait: false);
             long since = Stopwatch.GetTimestamp();
             bool seen = await Lateen.UntilAsync(async () =>
             {
-                using HttpResponseMessage answer = await _mesh.Client.GetAsync(_mesh.Page("/ratings/0"), TestContext.Current.CancellationToken);
+                using HttpResponseMessage answer =
+                    await _mesh.Client.GetAsync(_mesh.Page("/ratings/0"), TestContext.Current.CancellationToken);
                 return answer.Headers.TryGetValues("x-turn", out IEnumerable<string>? turns) && turns.Contains(header);
             });
             Assert.True(seen, $"change {i} did not take effect");
@@ -91,11 +101,19 @@ public sealed class ChangeStand(ITestOutputHelper output) : IAsyncLifetime
         var traffic = new SteadyTraffic(_mesh.Client, _mesh.Page("/ratings/0"), 200, 600);
         Task running = traffic.RunAsync(TestContext.Current.CancellationToken);
         Lateen.Signal(first, 9);
-        Assert.True(await Lateen.UntilAsync(async () => (await _mesh.ProcessesAsync())["controlplane"].Program is var now && now > 0 && now != first), "it did not come back");
-        Assert.True(await Lateen.UntilAsync(async () => (await Lateen.RunAsync(Lateen.Start(_mesh.Folder, "apply", "-f", "-", "--wait"), SmallMesh.Subsets + "---\n" + SmallMesh.Route(("v2", 100)))).Code == 0), "no apply was taken");
+        Assert.True(
+            await Lateen.UntilAsync(async () => (await _mesh.ProcessesAsync())["controlplane"].Program is var now && now > 0
+                && now != first), "it did not come back");
+        Assert.True(
+            await Lateen.UntilAsync(async () =>
+                (await Lateen.RunAsync(Lateen.Start(_mesh.Folder, "apply", "-f", "-", "--wait"),
+                    SmallMesh.Subsets + "---\n" + SmallMesh.Route(("v2", 100)))).Code == 0), "no apply was taken");
         await running;
         Assert.True(traffic.Good == traffic.Sent, traffic.Failures);
-        Assert.True(await Lateen.UntilAsync(async () => (await _mesh.VerbAsync("proxy-status")).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == 5), (await _mesh.VerbAsync("proxy-status")).Out);
+        Assert.True(
+            await Lateen.UntilAsync(async () =>
+                (await _mesh.VerbAsync("proxy-status")).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == 5),
+                (await _mesh.VerbAsync("proxy-status")).Out);
     }
 
     [Fact]
@@ -108,7 +126,8 @@ public sealed class ChangeStand(ITestOutputHelper output) : IAsyncLifetime
         Lateen.Signal(before["ratings-v2"].Sidecar, 9);
         Lateen.Signal(before["details-v1"].Program, 9);
         bool back = await Lateen.UntilAsync(async () => await _mesh.ProcessesAsync() is var now
-            && now["ratings-v2"].Sidecar is > 0 and var sidecar && sidecar != before["ratings-v2"].Sidecar && now["details-v1"].Program is > 0 and var program && program != before["details-v1"].Program);
+            && now["ratings-v2"].Sidecar is > 0 and var sidecar && sidecar != before["ratings-v2"].Sidecar
+            && now["details-v1"].Program is > 0 and var program && program != before["details-v1"].Program);
         Assert.True(back, (await _mesh.VerbAsync("ps")).ToString());
         await running;
         Assert.True(traffic.Good == traffic.Sent, traffic.Failures);
@@ -131,7 +150,8 @@ public sealed class ChangeStand(ITestOutputHelper output) : IAsyncLifetime
         IReadOnlyList<int> started = _mesh.Descendants();
         Assert.True(started.Count >= 8, $"{started.Count} processes");
         await _mesh.StopAsync(signal: 9);
-        Assert.True(await Lateen.UntilAsync(() => !started.Any(Lateen.Lives)), $"still there: {string.Join(", ", started.Where(Lateen.Lives))}");
+        Assert.True(await Lateen.UntilAsync(() => !started.Any(Lateen.Lives)),
+            $"still there: {string.Join(", ", started.Where(Lateen.Lives))}");
         await _mesh.UpAsync();
         CommandEnd rules = await _mesh.VerbAsync("get", "destinationrule,virtualservice", "-o", "name");
         Assert.Contains("destinationrule.networking.istio.io/ratings", rules.Out, StringComparison.Ordinal);

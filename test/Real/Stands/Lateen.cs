@@ -1,5 +1,6 @@
-// Stands: the program as users run it, with real processes, sockets, disks and signals. Each test starts `lateen` as a child and looks at it from outside alone; nothing here reaches into the
-// product's classes. What takes longer than some seconds runs in full only with LATEEN_LONG=1. Everything started is ended, whatever a test does.
+// Stands: the program as users run it, with real processes, sockets, disks and signals. Each test starts `lateen` as a child and looks at
+// it from outside alone; nothing here reaches into the product's classes. What takes longer than some seconds runs in full only with
+// LATEEN_LONG=1. Everything started is ended, whatever a test does.
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -29,14 +30,21 @@ internal static partial class Lateen
 
     private static readonly Lazy<string> Programs = new(() =>
     {
-        string folder = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "programs")).FullName, link = Path.Combine(folder, "bookinfo");
+        string folder = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "programs")).FullName,
+            link = Path.Combine(folder, "bookinfo");
         if (!Directory.Exists(link)) Directory.CreateSymbolicLink(link, Samples);
         return folder;
     });
 
     public static ProcessStartInfo Start(string? folder, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = folder ?? Path.GetTempPath() };
+        var start = new ProcessStartInfo(Program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = folder ?? Path.GetTempPath(),
+        };
         start.Environment["PATH"] = $"{Samples}:{start.Environment["PATH"]}";
         start.Environment.Remove("LATEEN_STATE");
         // The demo's program is built already; where the launcher would have put it is a folder by its name.
@@ -48,7 +56,8 @@ internal static partial class Lateen
     public static ProcessStartInfo AsNobody(ProcessStartInfo start)
     {
         if (!Environment.IsPrivilegedProcess) return start;
-        foreach (string argument in new[] { start.FileName, "--clear-groups", "--regid=65534", "--reuid=65534" }) start.ArgumentList.Insert(0, argument);
+        foreach (string argument in new[] { start.FileName, "--clear-groups", "--regid=65534", "--reuid=65534" })
+            start.ArgumentList.Insert(0, argument);
         start.FileName = "/usr/bin/setpriv";
         start.Environment["HOME"] = start.WorkingDirectory;
         return start;
@@ -58,11 +67,18 @@ internal static partial class Lateen
     public static async Task<string?> NobodysObstacleAsync()
     {
         if (Environment.IsPrivilegedProcess && !File.Exists("/usr/bin/setpriv")) return "it needs setpriv";
-        var probe = new ProcessStartInfo("unshare", ["--user", "--map-root-user", "--net", "iptables-restore", "--noflush"]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = "/" };
+        var probe = new ProcessStartInfo("unshare", ["--user", "--map-root-user", "--net", "iptables-restore", "--noflush"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = "/",
+        };
         probe.Environment["XTABLES_LOCKFILE"] = Path.Combine(Path.GetTempPath(), $"lateen-{Environment.ProcessId}.lock");
         try
         {
-            return (await RunAsync(AsNobody(probe), "*nat\n-A OUTPUT -p tcp -m mark --mark 1 -j RETURN\nCOMMIT\n")).Code == 0 ? null : "user namespaces are not allowed here";
+            return (await RunAsync(AsNobody(probe), "*nat\n-A OUTPUT -p tcp -m mark --mark 1 -j RETURN\nCOMMIT\n")).Code == 0
+                ? null : "user namespaces are not allowed here";
         }
         catch (System.ComponentModel.Win32Exception)
         {
@@ -115,7 +131,8 @@ internal static partial class Lateen
     }
 
     /// <summary>Waits for what another process does; it can't be waited for otherwise.</summary>
-    public static async Task<bool> UntilAsync(Func<bool> condition, double withinSeconds = 15) => await UntilAsync(() => Task.FromResult(condition()), withinSeconds);
+    public static async Task<bool> UntilAsync(Func<bool> condition, double withinSeconds = 15) =>
+        await UntilAsync(() => Task.FromResult(condition()), withinSeconds);
 
     /// <summary>Waits for what another process does.</summary>
     public static async Task<bool> UntilAsync(Func<Task<bool>> condition, double withinSeconds = 15)

@@ -25,7 +25,8 @@ public sealed class LoopbackStand : IAsyncLifetime
     public async Task A_program_joins_calls_by_name_keeps_its_exit_code_and_leaves()
     {
         Assert.SkipUnless(File.Exists("/usr/bin/curl"), "it needs curl");
-        CommandEnd end = await _mesh.VerbAsync("run", "--name", "caller", "--labels", "version=v1", "--", "/bin/sh", "-c", "curl -s -o /dev/null -w '%{http_code} %header{x-envoy-upstream-service-time}' http://ratings:9080/ratings/0; exit 7");
+        CommandEnd end = await _mesh.VerbAsync("run", "--name", "caller", "--labels", "version=v1", "--", "/bin/sh", "-c",
+            "curl -s -o /dev/null -w '%{http_code} %header{x-envoy-upstream-service-time}' http://ratings:9080/ratings/0; exit 7");
         Assert.True(end.Code == 7, end.ToString());
         // The answer came through a sidecar: only a proxy tells how long its upstream took.
         Assert.Matches(@"200 \d+", end.Out);
@@ -36,13 +37,18 @@ public sealed class LoopbackStand : IAsyncLifetime
     public async Task A_server_that_joins_is_called_by_its_name_and_its_rules()
     {
         Assert.SkipUnless(File.Exists("/usr/bin/curl"), "it needs curl");
-        using Process server = Process.Start(Lateen.Start(_mesh.Folder, "run", "--name", "web", "--labels", "version=v1", "--port", "9080", "--", "bookinfo", "details"))!;
+        using Process server = Process.Start(
+            Lateen.Start(_mesh.Folder, "run", "--name", "web", "--labels", "version=v1", "--port", "9080", "--", "bookinfo", "details"))!;
         try
         {
             Assert.True(await Lateen.UntilAsync(async () => (await _mesh.ProcessesAsync()).ContainsKey("web")), "it did not join");
-            await _mesh.ApplyAsync("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: web\nspec:\n  hosts: [web]\n  http:\n  - headers:\n      response:\n        set:\n          x-rule: \"yes\"\n    route:\n    - destination:\n        host: web\n");
+            await _mesh.ApplyAsync("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: web\nspec:\n  hosts: "
+                + "[web]\n  http:\n  - headers:\n      response:\n        set:\n          x-rule: \"yes\"\n    route:\n    - "
+                    + "destination:\n        host: web\n");
             CommandEnd end = new(1, "", "");
-            await Lateen.UntilAsync(async () => (end = await _mesh.VerbAsync("run", "--name", "caller", "--", "curl", "-s", "-i", "http://web:9080/details/0")).Out.Contains("200 OK", StringComparison.Ordinal), 20);
+            await Lateen.UntilAsync(
+                async () => (end = await _mesh.VerbAsync("run", "--name", "caller", "--", "curl", "-s", "-i",
+                    "http://web:9080/details/0")).Out.Contains("200 OK", StringComparison.Ordinal), 20);
             Assert.Contains("x-rule: yes", end.Out, StringComparison.Ordinal);
         }
         finally
@@ -75,7 +81,8 @@ public sealed class LoopbackStand : IAsyncLifetime
 
         // Spoilt at the first opening; at the second the mistake stands above the text, and saving it unchanged gives up.
         string seen = Path.Combine(_mesh.Folder, "seen");
-        start.Environment["EDITOR"] = $"/bin/sh -c 'if grep -q LTN \"$0\"; then cp \"$0\" {seen}; else sed -i \"s/host:/hots:/\" \"$0\"; fi'";
+        start.Environment["EDITOR"] =
+            $"/bin/sh -c 'if grep -q LTN \"$0\"; then cp \"$0\" {seen}; else sed -i \"s/host:/hots:/\" \"$0\"; fi'";
         CommandEnd spoilt = await Lateen.RunAsync(start);
         Assert.Equal(1, spoilt.Code);
         Assert.Matches(new Regex("did you mean \"host\""), await File.ReadAllTextAsync(seen, TestContext.Current.CancellationToken));
@@ -86,15 +93,20 @@ public sealed class LoopbackStand : IAsyncLifetime
     public async Task An_explanation_names_the_files_and_lines_that_asked_for_it()
     {
         string file = Path.Combine(_mesh.Folder, "rules.yaml");
-        await File.WriteAllTextAsync(file, SmallMesh.Subsets + "---\n" + SmallMesh.Route(("v2", 100)).Replace("  - match:", "  - name: all-of-it\n    match:", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(file,
+            SmallMesh.Subsets + "---\n"
+                + SmallMesh.Route(("v2", 100)).Replace("  - match:", "  - name: all-of-it\n    match:", StringComparison.Ordinal),
+                TestContext.Current.CancellationToken);
         CommandEnd applied = await _mesh.VerbAsync("apply", "-f", "rules.yaml", "--wait");
         Assert.True(applied.Code == 0, applied.ToString());
-        int line = Array.FindIndex(await File.ReadAllLinesAsync(file, TestContext.Current.CancellationToken), text => text.Contains("all-of-it", StringComparison.Ordinal)) + 1;
+        int line = Array.FindIndex(await File.ReadAllLinesAsync(file, TestContext.Current.CancellationToken),
+            text => text.Contains("all-of-it", StringComparison.Ordinal)) + 1;
         await ExplainedAsync(line);
         // A control plane that starts again knows it still.
         int first = (await _mesh.ProcessesAsync())["controlplane"].Program;
         Lateen.Signal(first, 9);
-        Assert.True(await Lateen.UntilAsync(async () => (await _mesh.VerbAsync("proxy-status")).Out.Contains("ingressgateway", StringComparison.Ordinal)));
+        Assert.True(await Lateen.UntilAsync(
+            async () => (await _mesh.VerbAsync("proxy-status")).Out.Contains("ingressgateway", StringComparison.Ordinal)));
         await ExplainedAsync(line);
     }
 
@@ -102,8 +114,12 @@ public sealed class LoopbackStand : IAsyncLifetime
     public async Task An_explanation_tells_how_a_connection_is_secured_and_what_is_not_HTTP()
     {
         CommandEnd http = await _mesh.VerbAsync("explain", "--from", "details", "GET", "http://ratings:9080/ratings/0");
-        Assert.Matches(@"Connect +mutual TLS, the peer must be exact ""spiffe://cluster\.local/ns/default/sa/\S+"" \(by what the endpoint takes\)", http.Out);
-        await _mesh.ApplyAsync("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: db\nspec:\n  hosts: [db.test]\n  addresses: [240.1.1.1]\n  ports:\n  - number: 27017\n    name: tcp\n    protocol: TCP\n  resolution: STATIC\n  endpoints:\n  - address: 127.0.0.9\n");
+        Assert.Matches(
+            @"Connect +mutual TLS, the peer must be exact ""spiffe://cluster\.local/ns/default/sa/\S+"" \(by what the endpoint takes\)",
+            http.Out);
+        await _mesh.ApplyAsync("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: db\nspec:\n  hosts: "
+            + "[db.test]\n  addresses: [240.1.1.1]\n  ports:\n  - number: 27017\n    name: tcp\n    protocol: TCP\n  resolution: "
+                + "STATIC\n  endpoints:\n  - address: 127.0.0.9\n");
         CommandEnd tcp = await _mesh.VerbAsync("explain", "--from", "details", "tcp://db.test:27017");
         Assert.Contains("opaque TCP", tcp.Out, StringComparison.Ordinal);
         Assert.Matches(@"cluster outbound\|27017\|\|db\.test.*127\.0\.0\.9:27017", tcp.Out);
@@ -112,7 +128,8 @@ public sealed class LoopbackStand : IAsyncLifetime
 
     private async Task ExplainedAsync(int line)
     {
-        CommandEnd end = await _mesh.VerbAsync("explain", "--from", "istio-ingressgateway", "GET", $"http://any.test:{_mesh.Port}/ratings/0");
+        CommandEnd end = await _mesh.VerbAsync("explain", "--from", "istio-ingressgateway", "GET",
+            $"http://any.test:{_mesh.Port}/ratings/0");
         Assert.True(end.Code == 0, end.ToString());
         Assert.Contains($"VirtualService default/edge rules.yaml:{line}", end.Out, StringComparison.Ordinal);
         Assert.Contains("DestinationRule default/ratings rules.yaml:1", end.Out, StringComparison.Ordinal);

@@ -33,12 +33,18 @@ internal sealed class RunningMesh : IAsyncDisposable
         }
     }
 
-    public HttpClient Client { get; } = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, MaxConnectionsPerServer = 64 }) { Timeout = TimeSpan.FromSeconds(20) };
+    public HttpClient Client { get; } = new(new SocketsHttpHandler
+    {
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        MaxConnectionsPerServer = 64,
+    }) { Timeout = TimeSpan.FromSeconds(20) };
 
     public Uri Page(string path) => new($"http://127.0.0.1:{Port}{path}");
 
     /// <summary>Starts a mesh with the YAML given; returns when it has said that it is ready.</summary>
-    public static async Task<RunningMesh> StartAsync(string yaml, string capture = "auto", string? stateOn = null, bool asNobody = false, string? firewall = null)
+    public static async Task<RunningMesh> StartAsync(string yaml, string capture = "auto", string? stateOn = null, bool asNobody = false,
+        string? firewall = null)
     {
         string folder = Directory.CreateTempSubdirectory("lateen-stand-").FullName;
         Directory.CreateDirectory(Path.Combine(folder, "mesh"));
@@ -71,13 +77,15 @@ internal sealed class RunningMesh : IAsyncDisposable
     public async Task UpAsync(string capture = "auto")
     {
         lock (_said) _said.Clear();
-        _process = Process.Start(Prepared("up", Described, "--port", Port.ToString(CultureInfo.InvariantCulture), "--capture", capture, "--state", State))!;
+        _process = Process.Start(
+            Prepared("up", Described, "--port", Port.ToString(CultureInfo.InvariantCulture), "--capture", capture, "--state", State))!;
         _process.OutputDataReceived += (_, line) => Note(line.Data);
         _process.ErrorDataReceived += (_, line) => Note(line.Data);
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
         await Lateen.UntilAsync(() => Said.Contains("Ctrl-C", StringComparison.Ordinal) || _process.HasExited, 60);
-        if (!Said.Contains("Ctrl-C", StringComparison.Ordinal)) throw new InvalidOperationException($"`lateen up` did not get ready:\n{Said}");
+        if (!Said.Contains("Ctrl-C", StringComparison.Ordinal))
+            throw new InvalidOperationException($"`lateen up` did not get ready:\n{Said}");
     }
 
     /// <summary>A verb against this mesh.</summary>
@@ -95,7 +103,8 @@ internal sealed class RunningMesh : IAsyncDisposable
     public async Task<Dictionary<string, (int Program, int Sidecar)>> ProcessesAsync()
     {
         CommandEnd end = await VerbAsync("ps");
-        return end.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        return end.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1)
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .ToDictionary(row => row[0], row => (Number(row[3]), Number(row[4])));
     }
 
@@ -105,7 +114,8 @@ internal sealed class RunningMesh : IAsyncDisposable
         var all = new Dictionary<int, int>();
         foreach (string folder in Directory.GetDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out int id) && ParentOf(id) is { } parent) all[id] = parent;
+            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out int id) && ParentOf(id) is { } parent)
+                all[id] = parent;
         }
         var found = new List<int> { _process.Id };
         for (int i = 0; i < found.Count; i++) found.AddRange(all.Where(pair => pair.Value == found[i]).Select(pair => pair.Key));

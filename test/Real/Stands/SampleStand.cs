@@ -9,7 +9,8 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
 {
     private RunningMesh _mesh = null!;
 
-    public async ValueTask InitializeAsync() => _mesh = await RunningMesh.OfFolderAsync(Path.Combine(Repository.Root, "samples", "bookinfo"));
+    public async ValueTask InitializeAsync() =>
+        _mesh = await RunningMesh.OfFolderAsync(Path.Combine(Repository.Root, "samples", "bookinfo"));
 
     public async ValueTask DisposeAsync() => await _mesh.DisposeAsync();
 
@@ -53,10 +54,13 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
             await running;
             Assert.True(traffic.Good == traffic.Sent, traffic.Failures);
         });
-        foreach (string sample in new[] { "retry-budget", "circuit-breaking", "mongo", "load-balancing/ratings-least-request.yaml", "load-balancing/ratings-round-robin.yaml", "load-balancing/reviews-by-user.yaml" }) await SampleAsync(sample, async () => Assert.Equal(10, (await PagesAsync(10)).Length));
+        foreach (string sample in new[] { "retry-budget", "circuit-breaking", "mongo", "load-balancing/ratings-least-request.yaml",
+            "load-balancing/ratings-round-robin.yaml", "load-balancing/reviews-by-user.yaml" })
+            await SampleAsync(sample, async () => Assert.Equal(10, (await PagesAsync(10)).Length));
         await SampleAsync("bulkhead", async () =>
         {
-            HttpResponseMessage[] answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => _mesh.Client.GetAsync(_mesh.Page("/productpage"), TestContext.Current.CancellationToken)));
+            HttpResponseMessage[] answers = await Task.WhenAll(Enumerable.Range(0, 20)
+                .Select(_ => _mesh.Client.GetAsync(_mesh.Page("/productpage"), TestContext.Current.CancellationToken)));
             Assert.All(answers, answer => Assert.Equal(200, (int)answer.StatusCode));
         });
     }
@@ -66,8 +70,10 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
     {
         Assert.Contains("\"id\":0", await BodyAsync("/api/v1/products/0"), StringComparison.Ordinal);
         Assert.Contains("\"podname\":\"reviews-v", await BodyAsync("/api/v1/products/0/reviews"), StringComparison.Ordinal);
-        foreach (string address in new[] { "details:9080/details/0", "reviews:9080/reviews/0", "ratings:9080/ratings/0", "ratings:9080/health", "reviews:9080/health", "details:9080/health" })
-            Assert.Contains("200", (await InsideAsync("http://" + address, "-o", "/dev/null", "-w", "%{http_code}")).Out, StringComparison.Ordinal);
+        foreach (string address in new[] { "details:9080/details/0", "reviews:9080/reviews/0", "ratings:9080/ratings/0",
+            "ratings:9080/health", "reviews:9080/health", "details:9080/health" })
+            Assert.Contains("200", (await InsideAsync("http://" + address, "-o", "/dev/null", "-w", "%{http_code}")).Out,
+                StringComparison.Ordinal);
         // Every version comes up where no rule says otherwise.
         string[] stars = await PagesAsync(60);
         Assert.Equal(["black", "none", "red"], stars.Distinct().Order());
@@ -76,7 +82,9 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
     // A service far inside takes five seconds; the page has one in all.
     private async Task WithinAsync(double seconds)
     {
-        await _mesh.ApplyAsync("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: slow\nspec:\n  hosts: [details]\n  http:\n  - fault:\n      delay: {fixedDelay: 5s, percentage: {value: 100}}\n    route:\n    - destination: {host: details}\n");
+        await _mesh.ApplyAsync("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: slow\nspec:\n  hosts: "
+            + "[details]\n  http:\n  - fault:\n      delay: {fixedDelay: 5s, percentage: {value: 100}}\n    route:\n    - destination: "
+                + "{host: details}\n");
         long since = Stopwatch.GetTimestamp();
         using HttpResponseMessage answer = await _mesh.Client.GetAsync(_mesh.Page("/productpage"), TestContext.Current.CancellationToken);
         double took = Stopwatch.GetElapsedTime(since).TotalSeconds;
@@ -106,7 +114,8 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
         }
     }
 
-    private async Task<string> BodyAsync(string path) => await _mesh.Client.GetStringAsync(_mesh.Page(path), TestContext.Current.CancellationToken);
+    private async Task<string> BodyAsync(string path) =>
+        await _mesh.Client.GetStringAsync(_mesh.Page(path), TestContext.Current.CancellationToken);
 
     // none, black or red, of each page.
     private async Task<string[]> PagesAsync(int count, string? user = null)
@@ -126,9 +135,12 @@ public sealed class SampleStand(ITestOutputHelper output) : IAsyncLifetime
         return [.. stars];
     }
 
-    private static string Colours(string page) => page.Contains("stars black", StringComparison.Ordinal) ? "black" : page.Contains("stars red", StringComparison.Ordinal) ? "red" : "none";
+    private static string Colours(string page) => page.Contains("stars black", StringComparison.Ordinal)
+        ? "black" : page.Contains("stars red", StringComparison.Ordinal) ? "red" : "none";
 
-    private Task<CommandEnd> InsideAsync(string address, params string[] more) => _mesh.VerbAsync(["run", "--name", "shell", "--", "curl", "-s", .. more, address]);
+    private Task<CommandEnd> InsideAsync(string address, params string[] more) =>
+        _mesh.VerbAsync(["run", "--name", "shell", "--", "curl", "-s", .. more, address]);
 
-    private int LogLines(string workload) => File.ReadLines(Path.Combine(_mesh.State, "logs", workload + ".log")).Count(line => line.Contains("/reviews", StringComparison.Ordinal));
+    private int LogLines(string workload) => File.ReadLines(Path.Combine(_mesh.State, "logs", workload + ".log"))
+        .Count(line => line.Contains("/reviews", StringComparison.Ordinal));
 }

@@ -4,7 +4,8 @@ namespace Lateen.Test.Real.Stands;
 internal static class SmallMesh
 {
     /// <summary>Its YAML.</summary>
-    public static string Yaml { get; } = string.Join("---\n", Service("ratings"), Deployment("ratings", "v1"), Deployment("ratings", "v2"), Service("details"), Deployment("details", "v1"), Gateway, Route());
+    public static string Yaml { get; } = string.Join("---\n", Service("ratings"), Deployment("ratings", "v1"), Deployment("ratings", "v2"),
+        Service("details"), Deployment("details", "v1"), Gateway, Route());
 
     /// <summary>The way in.</summary>
     public const string Gateway = """
@@ -62,9 +63,13 @@ internal static class SmallMesh
 
         """ + (shares.Length == 0 ? Share("", 100) : string.Concat(shares.Select(share => Share(share.Subset, share.Weight))));
 
-    private static string Share(string subset, int weight) => $"    - destination:\n        host: ratings\n        port:\n          number: 9080\n{(subset.Length > 0 ? $"        subset: {subset}\n" : "")}      weight: {weight}\n";
+    private static string Share(string subset, int weight) =>
+        $"    - destination:\n        host: ratings\n        port:\n          number: "
+        + $"9080\n{(subset.Length > 0 ? $"        subset: {subset}\n" : "")}      weight: {weight}\n";
 
-    public static string Service(string name) => $"apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\nspec:\n  selector:\n    app: {name}\n  ports:\n  - name: http\n    port: 9080\n";
+    public static string Service(string name) =>
+        $"apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\nspec:\n  selector:\n    app: {name}\n  ports:\n  - name: http\n    "
+        + $"port: 9080\n";
 
     public static string Deployment(string name, string version, string command = "bookinfo") => $"""
         apiVersion: apps/v1

@@ -19,7 +19,8 @@ internal sealed class SteadyTraffic(HttpClient client, Uri page, int perSecond, 
     public bool IsOver => Sent >= total;
 
     /// <summary>What went wrong, in words; empty where nothing did.</summary>
-    public string Failures => string.Join(", ", _outcomes.Where(outcome => outcome.Key != "200").Select(outcome => $"{outcome.Value} x {outcome.Key}"));
+    public string Failures =>
+        string.Join(", ", _outcomes.Where(outcome => outcome.Key != "200").Select(outcome => $"{outcome.Value} x {outcome.Key}"));
 
     /// <summary>Sends them all.</summary>
     public async Task RunAsync(CancellationToken cancel = default)

@@ -24,13 +24,16 @@ public sealed class TroubleStand : IDisposable
         other.Bind(new IPEndPoint(IPAddress.Any, 0));
         other.Listen();
         int port = ((IPEndPoint)other.LocalEndPoint!).Port;
-        await RefusedAsync(await UpAsync("--port", Text(port)), $"port {port} is in use by another program", "Choose another one with --port.");
+        await RefusedAsync(await UpAsync("--port", Text(port)), $"port {port} is in use by another program",
+            "Choose another one with --port.");
     }
 
     [Theory]
     [InlineData("metadata: [x\n", "not YAML", "mesh/mesh.yaml:")]
-    [InlineData("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: a\nspec:\n  hosts: [a]\n  http:\n  - rout: []\n", "did you mean \"route\"?", "mesh/mesh.yaml:8:5")]
-    [InlineData("apiVersion: networking.istio.io/v1\nkind: VirtualServise\nmetadata:\n  name: a\n", "did you mean \"VirtualService\"?", "mesh/mesh.yaml:2")]
+    [InlineData("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: a\nspec:\n  hosts: [a]\n  http:\n  - "
+        + "rout: []\n", "did you mean \"route\"?", "mesh/mesh.yaml:8:5")]
+    [InlineData("apiVersion: networking.istio.io/v1\nkind: VirtualServise\nmetadata:\n  name: a\n", "did you mean \"VirtualService\"?",
+        "mesh/mesh.yaml:2")]
     public async Task A_file_with_a_mistake(string yaml, string what, string where)
     {
         Write(yaml);
@@ -57,14 +60,16 @@ public sealed class TroubleStand : IDisposable
     public async Task A_state_folder_that_cannot_be_made()
     {
         Write(SmallMesh.Yaml);
-        await RefusedAsync(await UpAsync("--state", "mesh/mesh.yaml"), "a file of that name is in the way", "Choose another one with --state.");
+        await RefusedAsync(await UpAsync("--state", "mesh/mesh.yaml"), "a file of that name is in the way",
+            "Choose another one with --state.");
         await RefusedAsync(await UpAsync("--state", "/proc/lateen"), "it cannot be made there");
     }
 
     [Fact]
     public async Task A_state_folder_without_rights()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess && File.Exists("/usr/bin/setpriv"), "it needs root, to give rights up, and setpriv");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess && File.Exists("/usr/bin/setpriv"),
+            "it needs root, to give rights up, and setpriv");
         Write(SmallMesh.Yaml);
         File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
         ProcessStartInfo start = Lateen.AsNobody(Lateen.Start(_folder, "up", "mesh", "--state", Path.Combine(_folder, "state")));
@@ -89,7 +94,8 @@ public sealed class TroubleStand : IDisposable
         disk.Fill();
         CommandEnd refused = await Lateen.RunAsync(Lateen.Start(mesh.Folder, "apply", "-f", "-"), SmallMesh.Route(("v2", 100)));
         await RefusedAsync(refused, "No space left on device");
-        using (HttpResponseMessage answer = await mesh.Client.GetAsync(mesh.Page("/ratings/0"), TestContext.Current.CancellationToken)) Assert.Equal(200, (int)answer.StatusCode);
+        using (HttpResponseMessage answer = await mesh.Client.GetAsync(mesh.Page("/ratings/0"), TestContext.Current.CancellationToken))
+            Assert.Equal(200, (int)answer.StatusCode);
         CommandEnd kept = await mesh.VerbAsync("get", "dr,vs", "-o", "yaml");
         Assert.Contains("version: v2", kept.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("subset: v2", kept.Out, StringComparison.Ordinal);
@@ -99,7 +105,8 @@ public sealed class TroubleStand : IDisposable
     }
 
     [Fact]
-    public async Task A_verb_without_a_mesh() => await RefusedAsync(await Lateen.RunAsync(Lateen.Start(_folder, "get", "vs")), "no mesh found", "Start a mesh here with `lateen up`");
+    public async Task A_verb_without_a_mesh() =>
+    await RefusedAsync(await Lateen.RunAsync(Lateen.Start(_folder, "get", "vs")), "no mesh found", "Start a mesh here with `lateen up`");
 
     [Fact]
     public async Task A_machine_without_the_sdk()
@@ -109,11 +116,19 @@ public sealed class TroubleStand : IDisposable
         foreach (string part in new[] { "src", "samples" }) Directory.CreateDirectory(Path.Combine(_folder, part));
         string tools = Directory.CreateDirectory(Path.Combine(_folder, "tools")).FullName;
         foreach (string tool in new[] { "sh", "dirname", "find", "head", "mkdir", "sed", "tr", "grep" })
-            File.CreateSymbolicLink(Path.Combine(tools, tool), new[] { "/usr/bin", "/bin" }.Select(place => Path.Combine(place, tool)).First(File.Exists));
-        var start = new ProcessStartInfo("/bin/sh", [Path.Combine(_folder, "lateen"), "up"]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+            File.CreateSymbolicLink(Path.Combine(tools, tool),
+                new[] { "/usr/bin", "/bin" }.Select(place => Path.Combine(place, tool)).First(File.Exists));
+        var start = new ProcessStartInfo("/bin/sh", [Path.Combine(_folder, "lateen"), "up"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
         start.Environment["PATH"] = tools;
         await RefusedAsync(await Lateen.RunAsync(start), "there is no .NET SDK on this machine", "Install the .NET 10 SDK");
-        await File.WriteAllTextAsync(Path.Combine(tools, "dotnet"), "#!/bin/sh\ncase $1 in --version) echo 8.0.100 ;; *) echo '8.0.100 [/usr/share/dotnet/sdk]' ;; esac\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(tools, "dotnet"),
+            "#!/bin/sh\ncase $1 in --version) echo 8.0.100 ;; *) echo '8.0.100 [/usr/share/dotnet/sdk]' ;; esac\n",
+            TestContext.Current.CancellationToken);
         File.SetUnixFileMode(Path.Combine(tools, "dotnet"), (UnixFileMode)0b111_101_101);
         await RefusedAsync(await Lateen.RunAsync(start), "must be built with the .NET 10 SDK; this machine has 8.0.100");
     }
@@ -121,7 +136,8 @@ public sealed class TroubleStand : IDisposable
     private void Write(string yaml) => File.WriteAllText(Path.Combine(_folder, "mesh", "mesh.yaml"), yaml);
 
     private Task<CommandEnd> UpAsync(params string[] more) =>
-        Lateen.RunAsync(Lateen.Start(_folder, ["up", "mesh", .. more.Contains("--port") ? more : [.. more, "--port", Text(Lateen.FreePort())]]));
+        Lateen.RunAsync(Lateen.Start(_folder,
+            ["up", "mesh", .. more.Contains("--port") ? more : [.. more, "--port", Text(Lateen.FreePort())]]));
 
     private static Task RefusedAsync(CommandEnd end, params string[] said)
     {
@@ -149,7 +165,8 @@ internal sealed class SmallDisk : IAsyncDisposable
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "it needs root, to mount a small disk");
         string folder = Directory.CreateDirectory(Path.Combine(within, "disk")).FullName;
-        Assert.SkipUnless(await CodeAsync("mount", "-t", "tmpfs", "-o", $"size={size}", "tmpfs", folder) == 0, "this machine does not let a small disk be mounted");
+        Assert.SkipUnless(await CodeAsync("mount", "-t", "tmpfs", "-o", $"size={size}", "tmpfs", folder) == 0,
+            "this machine does not let a small disk be mounted");
         return new SmallDisk(folder);
     }
 

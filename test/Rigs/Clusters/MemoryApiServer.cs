@@ -8,8 +8,9 @@ using Lateen.Config.Resources;
 namespace Lateen.Test.Rigs.Clusters;
 
 /// <summary>
-/// An API server in memory, as far as a mesh asks one: discovery, lists in pages, watches with bookmarks, versions that are forgotten, create, merge
-/// patch, server-side apply and delete with conflicts. It can go away, come back, lose its history, tell an event twice, and forbid.
+/// An API server in memory, as far as a mesh asks one: discovery, lists in pages, watches with bookmarks, versions that are forgotten,
+/// create, merge patch, server-side apply and delete with conflicts. It can go away, come back, lose its history, tell an event twice, and
+/// forbid.
 /// </summary>
 internal sealed class MemoryApiServer : HttpMessageHandler
 {
@@ -78,7 +79,8 @@ internal sealed class MemoryApiServer : HttpMessageHandler
     }
 
     /// <summary>Creates or replaces an object.</summary>
-    public void Put(ResourceKind kind, string ns, string name, string json = "{}") => Put(Collection(kind, Served(kind)), ns, name, JsonNode.Parse(json)!.AsObject());
+    public void Put(ResourceKind kind, string ns, string name, string json = "{}") =>
+        Put(Collection(kind, Served(kind)), ns, name, JsonNode.Parse(json)!.AsObject());
 
     public void Delete(ResourceKind kind, string ns, string name)
     {
@@ -121,7 +123,8 @@ internal sealed class MemoryApiServer : HttpMessageHandler
         {
             foreach (var watcher in expired ? _watchers : [])
             {
-                Write(watcher, """{"type":"ERROR","object":{"kind":"Status","status":"Failure","reason":"Expired","code":410,"message":"too old resource version"}}""");
+                Write(watcher,
+                    """{"type":"ERROR","object":{"kind":"Status","status":"Failure","reason":"Expired","code":410,"message":"too old resource version"}}""");
             }
 
             End(_watchers, null);
@@ -143,7 +146,11 @@ internal sealed class MemoryApiServer : HttpMessageHandler
         {
             foreach (var watcher in _watchers.Where(w => w.Collection == Collection(kind, Served(kind))))
             {
-                Write(watcher, new JsonObject { ["type"] = "BOOKMARK", ["object"] = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = $"{_version}" } } }.ToJsonString());
+                Write(watcher, new JsonObject
+                {
+                    ["type"] = "BOOKMARK",
+                    ["object"] = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = $"{_version}" } },
+                }.ToJsonString());
             }
         }
     }
@@ -156,34 +163,44 @@ internal sealed class MemoryApiServer : HttpMessageHandler
             var path = request.RequestUri!.AbsolutePath;
             Requests.Add($"{request.Method} {path}");
             if (IsAway) throw new HttpRequestException("connection refused");
-            return Answer(request.Method.Method, path, HttpUtility.ParseQueryString(request.RequestUri.Query), body is null ? null : JsonNode.Parse(body)!.AsObject());
+            return Answer(request.Method.Method, path, HttpUtility.ParseQueryString(request.RequestUri.Query),
+                body is null ? null : JsonNode.Parse(body)!.AsObject());
         }
     }
 
-    private HttpResponseMessage Answer(string method, string path, System.Collections.Specialized.NameValueCollection query, JsonObject? body)
+    private HttpResponseMessage Answer(string method, string path, System.Collections.Specialized.NameValueCollection query,
+        JsonObject? body)
     {
         if (path == "/apis")
         {
-            var groups = _collections.Keys.Where(c => c.StartsWith("/apis/", StringComparison.Ordinal)).Select(c => c.Split('/')).GroupBy(p => p[2]).Select(g => (JsonNode)new JsonObject
-            {
-                ["name"] = g.Key, ["versions"] = new JsonArray([.. g.Select(p => p[3]).Distinct().Select(v => (JsonNode)new JsonObject { ["version"] = v })]),
-            });
+            var groups = _collections.Keys.Where(c => c.StartsWith("/apis/", StringComparison.Ordinal)).Select(c => c.Split('/'))
+                .GroupBy(p => p[2]).Select(g => (JsonNode)new JsonObject
+                {
+                    ["name"] = g.Key, ["versions"] =
+                        new JsonArray([.. g.Select(p => p[3]).Distinct().Select(v => (JsonNode)new JsonObject { ["version"] = v })]),
+                });
             return Ok(new JsonObject { ["groups"] = new JsonArray([.. groups]) });
         }
 
         var below = _collections.Keys.Where(c => c[..c.LastIndexOf('/')] == path).ToArray();
-        if (below.Length > 0) return Ok(new JsonObject { ["resources"] = new JsonArray([.. below.Select(c => (JsonNode)new JsonObject { ["name"] = c[(c.LastIndexOf('/') + 1)..] })]) });
+        if (below.Length > 0)
+            return Ok(new JsonObject { ["resources"] =
+                new JsonArray([.. below.Select(c => (JsonNode)new JsonObject { ["name"] = c[(c.LastIndexOf('/') + 1)..] })]) });
         if (Target(path) is not { } target) return Refuse(404, "NotFound", $"there is no {path}");
-        if (Forbidden.Contains(target.Collection[(target.Collection.LastIndexOf('/') + 1)..])) return Refuse(403, "Forbidden", "not for you");
+        if (Forbidden.Contains(target.Collection[(target.Collection.LastIndexOf('/') + 1)..]))
+            return Refuse(403, "Forbidden", "not for you");
         return (method, target.Name) switch
         {
-            ("GET", "") when query["watch"] is not null => Watch(target.Collection, target.Namespace, long.Parse(query["resourceVersion"]!)),
+            ("GET", "") when query["watch"] is not null =>
+                Watch(target.Collection, target.Namespace, long.Parse(query["resourceVersion"]!)),
             ("GET", "") => List(target.Collection, target.Namespace, int.Parse(query["limit"] ?? "0"), query["continue"] ?? ""),
-            ("GET", _) => _objects.TryGetValue(Key(target), out var found) ? Ok(found.DeepClone()) : Refuse(404, "NotFound", $"{target.Name} not found"),
+            ("GET", _) => _objects.TryGetValue(Key(target), out var found)
+                ? Ok(found.DeepClone()) : Refuse(404, "NotFound", $"{target.Name} not found"),
             ("POST", "") => Create(target, body!),
             ("PATCH", _) when query["force"] is not null => Apply(target, body!, query["fieldManager"] ?? ""),
             ("PUT" or "PATCH", _) => Modify(method, target, body!),
-            ("DELETE", _) => Remove(target.Collection, target.Namespace ?? "", target.Name) ? Ok(new JsonObject()) : Refuse(404, "NotFound", ""),
+            ("DELETE", _) => Remove(target.Collection, target.Namespace ?? "", target.Name)
+                ? Ok(new JsonObject()) : Refuse(404, "NotFound", ""),
             _ => Refuse(405, "MethodNotAllowed", method),
         };
     }
@@ -233,7 +250,8 @@ internal sealed class MemoryApiServer : HttpMessageHandler
     private HttpResponseMessage Create((string Collection, string? Namespace, string Name) target, JsonObject body)
     {
         var name = (string)body["metadata"]!["name"]!;
-        if (_objects.ContainsKey(Key(target.Collection, target.Namespace ?? "", name))) return Refuse(409, "AlreadyExists", $"{name} already exists");
+        if (_objects.ContainsKey(Key(target.Collection, target.Namespace ?? "", name)))
+            return Refuse(409, "AlreadyExists", $"{name} already exists");
         Put(target.Collection, target.Namespace ?? "", name, body);
         return Ok(_objects[Key(target.Collection, target.Namespace ?? "", name)].DeepClone());
     }
@@ -255,7 +273,8 @@ internal sealed class MemoryApiServer : HttpMessageHandler
     private HttpResponseMessage Apply((string Collection, string? Namespace, string Name) target, JsonObject body, string manager)
     {
         JsonObject? present = _objects.GetValueOrDefault(Key(target));
-        if ((string?)body["metadata"]?["resourceVersion"] is { } asked && asked != (string?)present?["metadata"]!["resourceVersion"]) return Refuse(409, "Conflict", "the object has been modified");
+        if ((string?)body["metadata"]?["resourceVersion"] is { } asked && asked != (string?)present?["metadata"]!["resourceVersion"])
+            return Refuse(409, "Conflict", "the object has been modified");
         var next = Merge(present?.DeepClone().AsObject() ?? [], body);
         next["metadata"]!["managedFields"] = new JsonArray(new JsonObject { ["manager"] = manager, ["operation"] = "Apply" });
         if (!JsonNode.DeepEquals(present, next)) Put(target.Collection, target.Namespace ?? "", target.Name, next);
@@ -284,7 +303,8 @@ internal sealed class MemoryApiServer : HttpMessageHandler
             var metadata = json["metadata"] as JsonObject ?? [];
             (metadata["name"], metadata["resourceVersion"]) = (name, $"{++_version}");
             metadata["creationTimestamp"] = (string?)before?["metadata"]?["creationTimestamp"] ?? "2026-01-01T00:00:00Z";
-            metadata["generation"] = ((int?)before?["metadata"]?["generation"] ?? 0) + (JsonNode.DeepEquals(before?["spec"], json["spec"]) && !isNew ? 0 : 1);
+            metadata["generation"] = ((int?)before?["metadata"]?["generation"] ?? 0)
+                + (JsonNode.DeepEquals(before?["spec"], json["spec"]) && !isNew ? 0 : 1);
             metadata["uid"] ??= (string?)before?["metadata"]?["uid"] ?? $"uid-{_version}";
             if (ns.Length > 0) metadata["namespace"] = ns;
             json["metadata"] = metadata.Parent is null ? metadata : metadata.DeepClone();
@@ -340,9 +360,11 @@ internal sealed class MemoryApiServer : HttpMessageHandler
     private static bool Belongs(JsonObject json, string key, string collection, string? ns) =>
         key.StartsWith(collection + "|", StringComparison.Ordinal) && (ns is null || (string?)json["metadata"]!["namespace"] == ns);
 
-    private static string Collection(ResourceKind kind, string version) => kind.Group.Length == 0 ? $"/api/{version}/{kind.Plural}" : $"/apis/{kind.Group}/{version}/{kind.Plural}";
+    private static string Collection(ResourceKind kind, string version) =>
+        kind.Group.Length == 0 ? $"/api/{version}/{kind.Plural}" : $"/apis/{kind.Group}/{version}/{kind.Plural}";
 
-    private static string Key((string Collection, string? Namespace, string Name) target) => Key(target.Collection, target.Namespace ?? "", target.Name);
+    private static string Key((string Collection, string? Namespace, string Name) target) =>
+        Key(target.Collection, target.Namespace ?? "", target.Name);
 
     private static string Key(string collection, string ns, string name) => $"{collection}|{ns}|{name}";
 
@@ -350,6 +372,13 @@ internal sealed class MemoryApiServer : HttpMessageHandler
 
     private static HttpResponseMessage Refuse(int code, string reason, string message) => new((HttpStatusCode)code)
     {
-        Content = new StringContent(new JsonObject { ["kind"] = "Status", ["status"] = "Failure", ["reason"] = reason, ["message"] = message, ["code"] = code }.ToJsonString()),
+        Content = new StringContent(new JsonObject
+        {
+            ["kind"] = "Status",
+            ["status"] = "Failure",
+            ["reason"] = reason,
+            ["message"] = message,
+            ["code"] = code,
+        }.ToJsonString()),
     };
 }

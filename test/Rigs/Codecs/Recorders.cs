@@ -120,7 +120,8 @@ internal sealed class RecordedResponse : ResponseReceiver
     public bool Complete;
     public ResetReason Reset;
 
-    public override void OnInformational() => Log.Append("informational ").Append(Encoding.ASCII.GetString(ResponseHead[KnownHeader.Status])).Append('\n');
+    public override void OnInformational() =>
+        Log.Append("informational ").Append(Encoding.ASCII.GetString(ResponseHead[KnownHeader.Status])).Append('\n');
 
     public override void OnResponseHead(bool end)
     {

@@ -2,7 +2,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Test.Rigs.Codecs;
 
-/// <summary>A transport without a network, whose clock stands: what a codec does and costs alone. It takes everything; what is sent to a peer that does not read only waits.</summary>
+/// <summary>A transport without a network, whose clock stands: what a codec does and costs alone. It takes everything; what is sent to a
+/// peer that does not read only waits.</summary>
 internal sealed class StillTransport : Transport
 {
     private readonly StillLoop _loop = new();

@@ -35,7 +35,12 @@ internal sealed class AdsClient : IAsyncDisposable
     public static Node Sidecar(string workload, string inNamespace) => new()
     {
         Id = $"sidecar~127.0.0.1~{workload}.{inNamespace}~{inNamespace}.svc.cluster.local",
-        Metadata = new Struct { Fields = { ["CLUSTER_ID"] = Value.ForString("Kubernetes"), ["NAMESPACE"] = Value.ForString(inNamespace), ["ISTIO_VERSION"] = Value.ForString("1.30.0") } },
+        Metadata = new Struct { Fields =
+        {
+            ["CLUSTER_ID"] = Value.ForString("Kubernetes"),
+            ["NAMESPACE"] = Value.ForString(inNamespace),
+            ["ISTIO_VERSION"] = Value.ForString("1.30.0"),
+        } },
     };
 
     /// <summary>Over TLS, to istiod by its name in a cluster, wherever it is.</summary>
@@ -43,7 +48,11 @@ internal sealed class AdsClient : IAsyncDisposable
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.AddRange(proof.Roots);
-        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy } };
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy },
+        };
         if (proof.Shown is { } shown) handler.SslOptions.ClientCertificates = [shown];
         handler.ConnectCallback = async (_, cancel) =>
         {
@@ -69,7 +78,8 @@ internal sealed class AdsClient : IAsyncDisposable
         return OpenAsync(handler, $"http://{authority}", method, token: null, service);
     }
 
-    private static async Task<AdsClient> OpenAsync(SocketsHttpHandler handler, string origin, string method, string? token, string service = Service)
+    private static async Task<AdsClient> OpenAsync(SocketsHttpHandler handler, string origin, string method, string? token,
+        string service = Service)
     {
         var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         var requests = Channel.CreateUnbounded<byte[]>();
@@ -114,7 +124,9 @@ internal sealed class AdsClient : IAsyncDisposable
     /// <summary>grpc-status and grpc-message of an ended stream.</summary>
     public (string Status, string Message) Ending()
     {
-        string Of(string name) => _response.TrailingHeaders.TryGetValues(name, out var values) || _response.Headers.TryGetValues(name, out values) ? values.First() : "";
+        string Of(string name) =>
+            _response.TrailingHeaders.TryGetValues(name, out var values) || _response.Headers.TryGetValues(name, out values)
+                ? values.First() : "";
         return (Of("grpc-status"), Of("grpc-message"));
     }
 

@@ -26,7 +26,8 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     {
         string folder = Directory.CreateTempSubdirectory("lateen").FullName;
         ControlPlaneOptions options = OwnPorts(folder);
-        return new LocalControlPlane(folder, await Wiring.StartAsync(options with { DebounceAfter = debounceAfter ?? options.DebounceAfter }, TimeProvider.System, cancel));
+        return new LocalControlPlane(folder,
+            await Wiring.StartAsync(options with { DebounceAfter = debounceAfter ?? options.DebounceAfter }, TimeProvider.System, cancel));
     }
 
     public async ValueTask DisposeAsync()

@@ -28,9 +28,11 @@ internal enum Manner
 }
 
 /// <summary>A request as an application saw it.</summary>
-internal sealed record SeenRequest(long At, string Method, string Path, string Authority, IReadOnlyList<(string Name, string Value)> Headers);
+internal sealed record SeenRequest(long At, string Method, string Path, string Authority,
+    IReadOnlyList<(string Name, string Value)> Headers);
 
-/// <summary>A program that answers HTTP/1 and HTTP/2 with its name and version, says which headers came, or echoes bytes on TCP ports; it misbehaves on demand.</summary>
+/// <summary>A program that answers HTTP/1 and HTTP/2 with its name and version, says which headers came, or echoes bytes on TCP ports; it
+/// misbehaves on demand.</summary>
 internal sealed class Application(MemoryHost host, string name, IReadOnlyDictionary<int, string> ports)
 {
     private MemoryLoop? _loop;
@@ -80,7 +82,8 @@ internal sealed class Application(MemoryHost host, string name, IReadOnlyDiction
         public override void OnAccepted(Transport transport)
         {
             application.Connections++;
-            if (protocol == "tls") transport = TlsTransport.Accept(transport, application.Tls ?? throw new ScenarioException($"{application.Name} has no certificate"));
+            if (protocol == "tls") transport =
+                TlsTransport.Accept(transport, application.Tls ?? throw new ScenarioException($"{application.Name} has no certificate"));
             transport.Handler = protocol == "tcp" ? new Echo(application) : new Sniffing(application);
         }
     }
@@ -139,7 +142,8 @@ internal sealed class Application(MemoryHost host, string name, IReadOnlyDiction
         public override void OnRequestHead(bool end)
         {
             List<(string Name, string Value)> headers = Headers.Read(RequestHead);
-            _seen = new SeenRequest(application.Loop.Now, headers.Find(":method") ?? "", headers.Find(":path") ?? "", headers.Find(":authority") ?? "", headers);
+            _seen = new SeenRequest(application.Loop.Now, headers.Find(":method") ?? "", headers.Find(":path") ?? "",
+                headers.Find(":authority") ?? "", headers);
             if (end) Complete();
         }
 
@@ -180,8 +184,12 @@ internal sealed class Application(MemoryHost host, string name, IReadOnlyDiction
                 return;
             }
             bool grpc = _seen.Headers.Find("content-type")?.StartsWith("application/grpc", StringComparison.Ordinal) == true;
-            byte[] body = grpc ? [] : Encoding.UTF8.GetBytes($"{application.Name}\n{_seen.Method} {_seen.Path}\n{string.Join('\n', _seen.Headers.Select(h => $"{h.Name}: {h.Value}"))}\n");
-            List<(string, string)> head = [(":status", status.ToString(CultureInfo.InvariantCulture)), ("x-app", application.Name), ("x-pod", application._loop?.Host.Name ?? ""), .. application.Extra];
+            byte[] body = grpc
+                ? []
+                : Encoding.UTF8.GetBytes(
+                    $"{application.Name}\n{_seen.Method} {_seen.Path}\n{string.Join('\n', _seen.Headers.Select(h => $"{h.Name}: {h.Value}"))}\n");
+            List<(string, string)> head = [(":status", status.ToString(CultureInfo.InvariantCulture)), ("x-app", application.Name),
+                ("x-pod", application._loop?.Host.Name ?? ""), .. application.Extra];
             if (grpc) head.AddRange([("content-type", "application/grpc"), ("grpc-status", status == 200 ? "0" : "14")]);
             else head.Add(("content-length", body.Length.ToString(CultureInfo.InvariantCulture)));
             if (grpc) head[0] = (":status", "200");

@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 
 namespace Lateen.Test.Rigs.Stage;
 
-/// <summary>A certificate authority of the stage: workload identities for pods that take part in mutual TLS, server certificates for gateways. Keys are fresh on every run.</summary>
+/// <summary>A certificate authority of the stage: workload identities for pods that take part in mutual TLS, server certificates for
+/// gateways. Keys are fresh on every run.</summary>
 internal sealed class Authority
 {
     // The virtual clock begins in 2026 and runs for hours.
@@ -18,7 +19,8 @@ internal sealed class Authority
     {
         var request = new CertificateRequest($"O={name}", _key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
         _root = request.CreateSelfSigned(From, Until);
     }
 
@@ -26,7 +28,8 @@ internal sealed class Authority
     public string RootPem => _root.ExportCertificatePem();
 
     /// <summary>The identity of a service account.</summary>
-    public (string Chain, string Key) Workload(string ns, string account) => Issue(names => names.AddUri(new Uri($"spiffe://cluster.local/ns/{ns}/sa/{account}")));
+    public (string Chain, string Key) Workload(string ns, string account) =>
+        Issue(names => names.AddUri(new Uri($"spiffe://cluster.local/ns/{ns}/sa/{account}")));
 
     /// <summary>A server's certificate for names.</summary>
     public (string Chain, string Key) Server(params IEnumerable<string> hosts) => Issue(names =>
@@ -45,7 +48,11 @@ internal sealed class Authority
     public static JsonObject Certificate(string name, string chain, string key) => new()
     {
         ["name"] = name,
-        ["tls_certificate"] = new JsonObject { ["certificate_chain"] = new JsonObject { ["inline_string"] = chain }, ["private_key"] = new JsonObject { ["inline_string"] = key } },
+        ["tls_certificate"] = new JsonObject
+        {
+            ["certificate_chain"] = new JsonObject { ["inline_string"] = chain },
+            ["private_key"] = new JsonObject { ["inline_string"] = key },
+        },
     };
 
     public static JsonObject Trust(string name, string roots) => new()
@@ -62,7 +69,8 @@ internal sealed class Authority
         name(names);
         request.CertificateExtensions.Add(names.Build(critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
+        request.CertificateExtensions.Add(
+            new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
         using X509Certificate2 issued = request.Create(_root, From, Until, BitConverter.GetBytes(++_serial));
         return (issued.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }

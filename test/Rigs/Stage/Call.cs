@@ -11,7 +11,8 @@ using Lateen.Test.Rigs.Text;
 namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>What a caller asks.</summary>
-internal sealed record CallRequest(string Method, string Path, string Authority, IReadOnlyList<(string Name, string Value)> Headers, bool Http2 = false, string? Raw = null)
+internal sealed record CallRequest(string Method, string Path, string Authority, IReadOnlyList<(string Name, string Value)> Headers,
+    bool Http2 = false, string? Raw = null)
 {
     /// <summary>TLS that the caller speaks; null for plaintext.</summary>
     public CallTls? Tls { get; init; }
@@ -27,7 +28,8 @@ internal sealed record CallTls(string ServerName, (string Chain, string Key)? Ce
         {
             IsServer = false,
             Alpn = [http2 ? "h2" : "http/1.1"],
-            Certificates = Certificate is var (chain, key) ? [new TlsCertificate(Encoding.ASCII.GetBytes(chain), Encoding.ASCII.GetBytes(key))] : [],
+            Certificates = Certificate is var (chain, key)
+                ? [new TlsCertificate(Encoding.ASCII.GetBytes(chain), Encoding.ASCII.GetBytes(key))] : [],
         };
         return TlsContext.Create(options, out string error) ?? throw new ScenarioException(error);
     }
@@ -46,7 +48,8 @@ internal sealed class Call : ResponseReceiver
     {
         (_loop, _request, Id, From, _began) = (loop, request, id, from, loop.Now);
         _transport = request.Tls is { } tls
-            ? TlsTransport.Connect(loop, new ConnectOptions(to), tls.Context(request.Http2), new TlsConnectOptions { Sni = tls.ServerName }, new Opening(this))
+            ? TlsTransport.Connect(loop, new ConnectOptions(to), tls.Context(request.Http2), new TlsConnectOptions { Sni = tls.ServerName },
+                new Opening(this))
             : loop.Connect(new ConnectOptions(to), new Opening(this));
     }
 
@@ -81,9 +84,11 @@ internal sealed class Call : ResponseReceiver
     /// <summary>The name of the route that it took.</summary>
     public string Route => LogField(3);
 
-    public override string ToString() => Broken is { } how ? $"broken ({how})" : $"{Status}{(App.Length > 0 ? " from " + App : "")}{(Flags is { Length: > 0 } flags and not "-" ? " with flag " + flags : "")}";
+    public override string ToString() => Broken is { } how ? $"broken ({how})"
+        : $"{Status}{(App.Length > 0 ? " from " + App : "")}{(Flags is { Length: > 0 } flags and not "-" ? " with flag " + flags : "")}";
 
-    private string LogField(int field) => From?.Log.Lines.LastOrDefault(line => line.StartsWith(Id + "~", StringComparison.Ordinal))?.Split('~')[field].TrimEnd(';') ?? "";
+    private string LogField(int field) =>
+        From?.Log.Lines.LastOrDefault(line => line.StartsWith(Id + "~", StringComparison.Ordinal))?.Split('~')[field].TrimEnd(';') ?? "";
 
     public override void OnInformational()
     {
@@ -139,7 +144,9 @@ internal sealed class Call : ResponseReceiver
             ? new Http2ClientConnection(transport, new Owner(), new CodecOptions())
             : new Http1ClientConnection(transport, new Owner(), new CodecOptions());
         UpstreamStream stream = connection.Begin(this);
-        stream.SendHead(Headers.Write([(":method", _request.Method), (":scheme", _request.Tls is null ? "http" : "https"), (":authority", _request.Authority), (":path", _request.Path), ("x-call", Id), .. _request.Headers]), end: true);
+        stream.SendHead(
+            Headers.Write([(":method", _request.Method), (":scheme", _request.Tls is null ? "http" : "https"),
+                (":authority", _request.Authority), (":path", _request.Path), ("x-call", Id), .. _request.Headers]), end: true);
     }
 
     private sealed class Opening(Call call) : TransportHandler

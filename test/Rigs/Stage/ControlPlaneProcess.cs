@@ -12,7 +12,8 @@ using Lateen.Test.Rigs.Text;
 
 namespace Lateen.Test.Rigs.Stage;
 
-/// <summary>The control plane as a process of the in-memory network: the real control loop behind a small gRPC server. It can die and come back; the store stays, as a disk would.</summary>
+/// <summary>The control plane as a process of the in-memory network: the real control loop behind a small gRPC server. It can die and come
+/// back; the store stays, as a disk would.</summary>
 internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, TimeProvider time) : Acceptor
 {
     private readonly List<Transport> _accepted = [];
@@ -46,7 +47,8 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
         if (Control is not null) return;
         _loop = host.AddLoop("controlplane");
         _wake = new Wake(this);
-        Control = new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, Store, Wiring.Generators(), time.GetUtcNow(), time, Say, Fetch);
+        Control = new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, Store, Wiring.Generators(), time.GetUtcNow(), time, Say,
+            Fetch);
         _loop.Listen(new ListenOptions(host.Ip.WithPort(Port)), this);
         _loop.Listen(new ListenOptions(host.Ip.WithPort(SecurePort)), Secure.Door(() => Control!));
         Tick();
@@ -71,7 +73,8 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
     /// <summary>Connections from a host break.</summary>
     public void Break(MemoryHost from)
     {
-        foreach (Transport transport in _accepted.Where(transport => transport.Remote.Ip == from.Ip.Ip).ToArray()) transport.Close(abort: true);
+        foreach (Transport transport in _accepted.Where(transport => transport.Remote.Ip == from.Ip.Ip).ToArray())
+            transport.Close(abort: true);
         _accepted.RemoveAll(transport => transport.IsClosed);
     }
 
@@ -83,7 +86,8 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
     public ChangeAnswer Apply(string name, string yaml, string? inNamespace = null)
     {
         ControlLoop control = Control ?? throw new ScenarioException($"{name}: the control plane is away; nothing can be applied");
-        ChangeAnswer answer = control.Configuration.Apply(new ApplyRequest([new SourceText(name, yaml)], inNamespace, DryRun: false, Author: "scenario"), time.GetUtcNow()).Value!;
+        ChangeAnswer answer = control.Configuration.Apply(
+            new ApplyRequest([new SourceText(name, yaml)], inNamespace, DryRun: false, Author: "scenario"), time.GetUtcNow()).Value!;
         Tick();
         return answer;
     }
@@ -91,7 +95,8 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
     public Answer<ChangeAnswer> Delete(IReadOnlyList<Target> targets, IReadOnlyList<SourceText> sources, string? inNamespace)
     {
         ControlLoop control = Control ?? throw new ScenarioException("the control plane is away; nothing can be deleted");
-        Answer<ChangeAnswer> answer = control.Configuration.Delete(new DeleteRequest(targets, sources, inNamespace, DryRun: false, IgnoreNotFound: false, Author: "scenario"), time.GetUtcNow());
+        Answer<ChangeAnswer> answer = control.Configuration.Delete(
+            new DeleteRequest(targets, sources, inNamespace, DryRun: false, IgnoreNotFound: false, Author: "scenario"), time.GetUtcNow());
         Tick();
         return answer;
     }
@@ -107,7 +112,8 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
         where type.Value.Error is not null
         select $"{stream.ConnectionId} refused {AdsStreams.ShortName(type.Key)}: {type.Value.Error}");
 
-    private IEnumerable<string> NotSent() => Control!.Hub.HeldOut.Where(held => held.Filter is null).Select(held => $"{AdsStreams.ShortName(held.TypeUrl)} {held.Name} was not sent: {held.Fault}");
+    private IEnumerable<string> NotSent() => Control!.Hub.HeldOut.Where(held => held.Filter is null)
+        .Select(held => $"{AdsStreams.ShortName(held.TypeUrl)} {held.Name} was not sent: {held.Fault}");
 
     public override void OnAccepted(Transport transport)
     {
@@ -128,7 +134,8 @@ internal sealed class ControlPlaneProcess(MemoryHost host, ResourceStore store, 
 
     private sealed class Calls(ControlPlaneProcess process) : RequestAcceptor
     {
-        public override RequestReceiver OnRequest(DownstreamStream stream) => new DiscoveryCall(process.Control!, stream, time: () => process.Time, process.ProvenBy(stream.Transport.Remote));
+        public override RequestReceiver OnRequest(DownstreamStream stream) =>
+            new DiscoveryCall(process.Control!, stream, time: () => process.Time, process.ProvenBy(stream.Transport.Remote));
 
         public override void OnConnectionError(string detail, Lateen.Proxy.FailureKind kind)
         {

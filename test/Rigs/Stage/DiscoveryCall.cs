@@ -11,7 +11,8 @@ using Lateen.Proxy.Net;
 namespace Lateen.Test.Rigs.Stage;
 
 /// <summary>One discovery stream over HTTP/2 of the in-memory network.</summary>
-internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream, Func<DateTimeOffset> time, IReadOnlyList<string>? identities = null) : RequestReceiver
+internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream, Func<DateTimeOffset> time,
+    IReadOnlyList<string>? identities = null) : RequestReceiver
 {
     private readonly GrpcFrameReader _frames = new(4 << 20);
     private AdsStream? _ads;

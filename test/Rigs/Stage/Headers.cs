@@ -20,13 +20,15 @@ internal static class Headers
     public static HeaderMap Write(IEnumerable<(string Name, string Value)> headers)
     {
         var map = new HeaderMap();
-        foreach ((string name, string value) in headers) map.Add(Encoding.Latin1.GetBytes(name.ToLowerInvariant()), Encoding.Latin1.GetBytes(value));
+        foreach ((string name, string value) in headers)
+            map.Add(Encoding.Latin1.GetBytes(name.ToLowerInvariant()), Encoding.Latin1.GetBytes(value));
         return map;
     }
 
     public static string? Find(this IEnumerable<(string Name, string Value)> headers, string name)
     {
-        string[] values = [.. headers.Where(header => header.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(header => header.Value)];
+        string[] values = [.. headers.Where(header => header.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            .Select(header => header.Value)];
         return values.Length == 0 ? null : string.Join(",", values);
     }
 }

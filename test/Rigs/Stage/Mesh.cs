@@ -1,5 +1,6 @@
-// Stage: the whole mesh in one process: the control plane, a proxy for each pod, applications and a network, under one seed and a virtual clock. Everything but the applications, the
-// callers and the gRPC server in front of the control loop is the product itself. The mesh owns the network and nothing else reads the machine's clock or makes a thread.
+// Stage: the whole mesh in one process: the control plane, a proxy for each pod, applications and a network, under one seed and a virtual
+// clock. Everything but the applications, the callers and the gRPC server in front of the control loop is the product itself. The mesh owns
+// the network and nothing else reads the machine's clock or makes a thread.
 using System.Globalization;
 using System.Text;
 using Lateen.Api.Diagnostics;
@@ -18,7 +19,8 @@ namespace Lateen.Test.Rigs.Stage;
 internal sealed class Mesh
 {
     private const long SettleMicros = 60_000_000;
-    private const string LogFormat = "%REQ(X-CALL)%~%RESPONSE_FLAGS%~%UPSTREAM_CLUSTER%~%ROUTE_NAME%~%RESPONSE_CODE_DETAILS%~%UPSTREAM_HOST%\\n";
+    private const string LogFormat =
+        "%REQ(X-CALL)%~%RESPONSE_FLAGS%~%UPSTREAM_CLUSTER%~%ROUTE_NAME%~%RESPONSE_CODE_DETAILS%~%UPSTREAM_HOST%\\n";
 
     private readonly ResourceStore _store;
     private readonly List<ServiceManifest> _services = [];
@@ -77,7 +79,8 @@ internal sealed class Mesh
 
     // Building
 
-    /// <summary>Builds a stage in one change, and starts the proxies when the control plane has compiled it: one push a proxy instead of a dozen.</summary>
+    /// <summary>Builds a stage in one change, and starts the proxies when the control plane has compiled it: one push a proxy instead of a
+    /// dozen.</summary>
     public void Together(Action build)
     {
         _together = [];
@@ -92,7 +95,9 @@ internal sealed class Mesh
 
     /// <summary>Settings of the mesh on top of an access log that scenarios read.</summary>
     public void MeshConfig(string yaml) =>
-        ApplyOrFail("mesh", $"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: istio\n  namespace: istio-system\ndata:\n  mesh: |\n{Indented(Settings(yaml), 4)}");
+        ApplyOrFail("mesh",
+            $"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: istio\n  namespace: istio-system\ndata:\n  mesh: "
+            + $"|\n{Indented(Settings(yaml), 4)}");
 
     /// <summary>Settings of the mesh as they are written, with the access log that scenarios read.</summary>
     public static string Settings(string yaml) => $"accessLogFile: /dev/stdout\naccessLogFormat: \"{LogFormat}\"\n{yaml}";
@@ -117,14 +122,16 @@ internal sealed class Mesh
     {
         int number = _nextPod++;
         var ports = new Dictionary<int, string>();
-        foreach (PortManifest port in _services.Where(s => s.Name == app && s.Namespace == inNamespace).SelectMany(s => s.Ports)) ports[port.Target] = port.Protocol;
+        foreach (PortManifest port in _services.Where(s => s.Name == app && s.Namespace == inNamespace).SelectMany(s => s.Ports))
+            ports[port.Target] = port.Protocol;
         string name = $"{app}-{version}-{number}";
         MemoryHost host = Network.AddHost(name, Address.V4(0x0af40000u + (uint)number, 0));
         var application = new Application(host, $"{app} {version}", ports);
         var labels = new Dictionary<string, string> { ["app"] = app, ["version"] = version };
         if (account is not null || HasAgents) labels["security.istio.io/tlsMode"] = "istio";
         if (HasAgents) account ??= $"bookinfo-{app}";
-        var pod = new Pod(host, name, inNamespace, labels, application, Discovery, account ?? "default", account is null || HasAgents ? null : Authority, HasAgents ? ControlPlane.Secure : null);
+        var pod = new Pod(host, name, inNamespace, labels, application, Discovery, account ?? "default",
+            account is null || HasAgents ? null : Authority, HasAgents ? ControlPlane.Secure : null);
         Add(pod);
         application.Start();
         return pod;
@@ -135,7 +142,9 @@ internal sealed class Mesh
     {
         int number = _nextPod++;
         MemoryHost host = Network.AddHost(name, Address.V4(0x0af40000u + (uint)number, 0));
-        var pod = new Pod(host, $"{name}-{number}", inNamespace, new Dictionary<string, string> { ["app"] = name, ["istio"] = name.Replace("istio-", "", StringComparison.Ordinal) }, null, Discovery,
+        var pod = new Pod(host, $"{name}-{number}", inNamespace,
+            new Dictionary<string, string> { ["app"] = name, ["istio"] = name.Replace("istio-", "", StringComparison.Ordinal) }, null,
+            Discovery,
             account ?? "default", account is null || HasAgents ? null : Authority, HasAgents ? ControlPlane.Secure : null);
         Add(pod);
         return pod;
@@ -148,7 +157,8 @@ internal sealed class Mesh
     /// <param name="application">The name that its application answers with; null for a gateway.</param>
     /// <param name="ports">Ports that the application serves, and their protocols.</param>
     /// <param name="hasProxy">Whether it is in the mesh.</param>
-    public Pod Place(string name, string inNamespace, IReadOnlyDictionary<string, string> labels, string? application, IReadOnlyDictionary<int, string> ports, bool hasProxy)
+    public Pod Place(string name, string inNamespace, IReadOnlyDictionary<string, string> labels, string? application,
+        IReadOnlyDictionary<int, string> ports, bool hasProxy)
     {
         int number = _nextPod++;
         MemoryHost host = Network.AddHost($"{name}-{number}", Address.V4(0x0af40000u + (uint)number, 0));
@@ -207,7 +217,8 @@ internal sealed class Mesh
             return;
         }
         ChangeAnswer answer = Apply(name, yaml, inNamespace);
-        if (!answer.Accepted) throw new ScenarioException($"{name} was refused: {string.Join("; ", answer.Findings.Where(f => f.Level == "error").Select(f => $"{f.Place} {f.Text}"))}");
+        if (!answer.Accepted) throw new ScenarioException(
+            $"{name} was refused: {string.Join("; ", answer.Findings.Where(f => f.Level == "error").Select(f => $"{f.Place} {f.Text}"))}");
     }
 
     /// <summary>Waits until every proxy runs what is written.</summary>
@@ -218,7 +229,10 @@ internal sealed class Mesh
         bool done = Network.RunUntil(() => ControlPlane.Control.Streams.Count >= proxies && ControlPlane.IsSettled, SettleMicros);
         string[] refusals = [.. ControlPlane.Refusals];
         if (refusals.Length > 0) throw new ScenarioException(string.Join("\n", refusals));
-        if (!done) throw new ScenarioException($"the proxies do not run the newest configuration after 60 s; they said: {string.Join("; ", _pods.SelectMany(pod => pod.Said.Select(said => $"{pod.Name}: {said}")).Take(5))}");
+        if (!done)
+            throw new ScenarioException(
+                $"the proxies do not run the newest configuration after 60 s; they "
+                + $"said: {string.Join("; ", _pods.SelectMany(pod => pod.Said.Select(said => $"{pod.Name}: {said}")).Take(5))}");
         // A proxy that has its clusters is settled for a moment, before it asks for listeners.
         Network.Advance(2_000);
     }
@@ -229,7 +243,9 @@ internal sealed class Mesh
         var found = new DiagnosticBag();
         IReadOnlyList<Resource> resources = yaml.Length == 0 ? [] : new ResourceDecoder().Decode(yaml, "written", found);
         ApplyResult result = _store.Apply(new ChangeSet { Put = resources, Delete = gone, Author = "scenario" });
-        if (found.HasErrors || !result.Accepted) throw new ScenarioException($"this was refused: {string.Join("; ", found.Concat(result.Diagnostics).Where(d => d.IsError))}\n{yaml}");
+        if (found.HasErrors || !result.Accepted)
+            throw new ScenarioException(
+                $"this was refused: {string.Join("; ", found.Concat(result.Diagnostics).Where(d => d.IsError))}\n{yaml}");
         ControlPlane.Look();
     }
 
@@ -259,11 +275,13 @@ internal sealed class Mesh
     /// <summary>Pods that a scenario means by an app, or an app and a version.</summary>
     public IReadOnlyList<Pod> Find(string words)
     {
-        Pod[] found = [.. _pods.Where(pod => pod.Application is { } app ? app.Name == words || pod.Labels["app"] == words : pod.Labels["istio"] == words || pod.Labels["app"] == words)];
+        Pod[] found = [.. _pods.Where(pod => pod.Application is { } app
+            ? app.Name == words || pod.Labels["app"] == words : pod.Labels["istio"] == words || pod.Labels["app"] == words)];
         return found.Length > 0 ? found : throw new ScenarioException($"there is no {words} on the stage");
     }
 
-    internal static string Indented(string text, int by) => string.Concat(text.TrimEnd('\n').Split('\n').Select(line => new string(' ', by) + line + "\n"));
+    internal static string Indented(string text, int by) =>
+        string.Concat(text.TrimEnd('\n').Split('\n').Select(line => new string(' ', by) + line + "\n"));
 }
 
 /// <summary>A port of a service.</summary>
@@ -274,18 +292,26 @@ internal sealed record ServiceManifest(string Name, string Namespace, Address Cl
 {
     public string ToYaml()
     {
-        var yaml = new StringBuilder($"apiVersion: v1\nkind: Service\nmetadata:\n  name: {Name}\n  namespace: {Namespace}\nspec:\n  clusterIP: {ClusterIp.Host}\n  selector:\n    app: {Name}\n  ports:\n");
-        foreach (PortManifest port in Ports) yaml.Append(CultureInfo.InvariantCulture, $"  - name: {port.Protocol}-{port.Port}\n    port: {port.Port}\n    targetPort: {port.Target}\n");
+        var yaml = new StringBuilder(
+            $"apiVersion: v1\nkind: Service\nmetadata:\n  name: {Name}\n  namespace: {Namespace}\nspec:\n  "
+            + $"clusterIP: {ClusterIp.Host}\n  selector:\n    app: {Name}\n  ports:\n");
+        foreach (PortManifest port in Ports)
+            yaml.Append(CultureInfo.InvariantCulture,
+                $"  - name: {port.Protocol}-{port.Port}\n    port: {port.Port}\n    targetPort: {port.Target}\n");
         return yaml.ToString();
     }
 
     public string EndpointsYaml(IReadOnlyList<Pod> pods)
     {
-        var yaml = new StringBuilder($"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: {Name}-slice\n  namespace: {Namespace}\n  labels:\n    kubernetes.io/service-name: {Name}\naddressType: IPv4\nports:\n");
-        foreach (PortManifest port in Ports) yaml.Append(CultureInfo.InvariantCulture, $"- name: {port.Protocol}-{port.Port}\n  port: {port.Target}\n  protocol: TCP\n");
+        var yaml = new StringBuilder(
+            $"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: {Name}-slice\n  namespace: {Namespace}\n  "
+            + $"labels:\n    kubernetes.io/service-name: {Name}\naddressType: IPv4\nports:\n");
+        foreach (PortManifest port in Ports)
+            yaml.Append(CultureInfo.InvariantCulture, $"- name: {port.Protocol}-{port.Port}\n  port: {port.Target}\n  protocol: TCP\n");
         yaml.Append(pods.Count == 0 ? "endpoints: []\n" : "endpoints:\n");
         foreach (Pod pod in pods)
-            yaml.Append($"- addresses: [{pod.Host.Ip.Host}]\n  conditions:\n    ready: {(pod.IsReady ? "true" : "false")}\n  targetRef:\n    kind: Pod\n    name: {pod.Name}\n    namespace: {pod.Namespace}\n");
+            yaml.Append($"- addresses: [{pod.Host.Ip.Host}]\n  conditions:\n    ready: {(pod.IsReady ? "true" : "false")}\n  "
+                + $"targetRef:\n    kind: Pod\n    name: {pod.Name}\n    namespace: {pod.Namespace}\n");
         return yaml.ToString();
     }
 }
@@ -294,6 +320,8 @@ internal sealed record ServiceManifest(string Name, string Namespace, Address Cl
 internal static class PodManifest
 {
     public static string Of(Pod pod) =>
-        $"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {pod.Name}\n  namespace: {pod.Namespace}\n  labels:\n{Mesh.Indented(string.Join('\n', pod.Labels.Select(label => $"{label.Key}: {label.Value}")), 4)}"
-        + $"spec:\n  serviceAccountName: {pod.Account}\n  containers:\n  - name: app\n    image: app\nstatus:\n  phase: Running\n  podIP: {pod.Host.Ip.Host}\n  podIPs:\n  - ip: {pod.Host.Ip.Host}\n  conditions:\n  - type: Ready\n    status: \"True\"\n";
+        $"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {pod.Name}\n  namespace: {pod.Namespace}\n  "
+        + $"labels:\n{Mesh.Indented(string.Join('\n', pod.Labels.Select(label => $"{label.Key}: {label.Value}")), 4)}"
+        + $"spec:\n  serviceAccountName: {pod.Account}\n  containers:\n  - name: app\n    image: app\nstatus:\n  phase: Running\n  "
+            + $"podIP: {pod.Host.Ip.Host}\n  podIPs:\n  - ip: {pod.Host.Ip.Host}\n  conditions:\n  - type: Ready\n    status: \"True\"\n";
 }

@@ -19,8 +19,10 @@ internal sealed record DiscoveryWay(params IReadOnlyList<Address> ControlPlanes)
     public bool TakesVirtualHosts { get; init; } = true;
 }
 
-/// <summary>A pod: an application, its sidecar (or a gateway's proxy without an application), and rules that turn connections to the sidecar.</summary>
-internal sealed class Pod(MemoryHost host, string name, string inNamespace, IReadOnlyDictionary<string, string> labels, Application? application, DiscoveryWay discovery,
+/// <summary>A pod: an application, its sidecar (or a gateway's proxy without an application), and rules that turn connections to the
+/// sidecar.</summary>
+internal sealed class Pod(MemoryHost host, string name, string inNamespace, IReadOnlyDictionary<string, string> labels,
+    Application? application, DiscoveryWay discovery,
     string account = "default", Authority? authority = null, SecureSide? secure = null)
 {
     // Where its agent serves its proxy.
@@ -65,7 +67,14 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
     {
         if (Proxy is not null) return;
         if (secure is not null) StartAgent();
-        Proxy = new ProxyServer(new ProxyInputs { Bootstrap = Bootstrap(), DrainPace = new(45_000_000, Gradual: false), HandsOver = true, Sinks = _ => Log, Say = Said.Add }, new MemoryGround(host));
+        Proxy = new ProxyServer(new ProxyInputs
+        {
+            Bootstrap = Bootstrap(),
+            DrainPace = new(45_000_000, Gradual: false),
+            HandsOver = true,
+            Sinks = _ => Log,
+            Say = Said.Add,
+        }, new MemoryGround(host));
         if (application is not null) host.Capture = Captured;
         Proxy.Start();
     }
@@ -80,7 +89,8 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
     // Short, so that a renewal is seen within minutes of virtual time.
     private static readonly TimeSpan CertificateLife = TimeSpan.FromMinutes(10);
 
-    // The real agent: its own key, a token, a certificate from the stage's authority, secrets and the way to the control plane for its proxy.
+    // The real agent: its own key, a token, a certificate from the stage's authority, secrets and the way to the control plane for its
+    // proxy.
     private void StartAgent()
     {
         var options = new AgentOptions
@@ -95,7 +105,8 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
         };
         string? Read(string path) => path == options.Identity.TokenFile ? OtherToken ?? secure!.Token(inNamespace, account)
             : path == options.Identity.RootsFile ? secure!.Authority.Bundle.RootsPem : null;
-        Agent = new AgentServices(host.AddLoop("agent"), options, new AgentPlaces(host.Ip.WithPort(SecretsPort), host.Ip.WithPort(RelayPort), Read), null, Said.Add);
+        Agent = new AgentServices(host.AddLoop("agent"), options,
+            new AgentPlaces(host.Ip.WithPort(SecretsPort), host.Ip.WithPort(RelayPort), Read), null, Said.Add);
         Agent.Start(Said.Add);
     }
 
@@ -113,7 +124,8 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
         {
             ["node"] = new JsonObject
             {
-                ["id"] = $"{(application is null ? "router" : "sidecar")}~{host.Ip.Host}~{name}.{inNamespace}~{inNamespace}.svc.cluster.local",
+                ["id"] =
+                    $"{(application is null ? "router" : "sidecar")}~{host.Ip.Host}~{name}.{inNamespace}~{inNamespace}.svc.cluster.local",
                 ["cluster"] = $"{labels.GetValueOrDefault("app", name)}.{inNamespace}",
                 ["metadata"] = new JsonObject
                 {
@@ -131,7 +143,12 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
             // As Istio starts proxies: a fragment is cut off, not refused.
             ["layered_runtime"] = new JsonObject
             {
-                ["layers"] = new JsonArray(new JsonObject { ["name"] = "global config", ["static_layer"] = new JsonObject { ["envoy.reloadable_features.http_reject_path_with_fragment"] = false } }),
+                ["layers"] = new JsonArray(
+                    new JsonObject
+                    {
+                        ["name"] = "global config",
+                        ["static_layer"] = new JsonObject { ["envoy.reloadable_features.http_reject_path_with_fragment"] = false },
+                    }),
             },
             ["dynamic_resources"] = new JsonObject
             {
@@ -144,14 +161,20 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
                     ["grpc_services"] = new JsonArray(new JsonObject { ["envoy_grpc"] = new JsonObject { ["cluster_name"] = "xds-grpc" } }),
                 },
             },
-            ["static_resources"] = new JsonObject { ["clusters"] = new JsonArray([.. Clusters()]), ["secrets"] = new JsonArray([.. authority?.AgentSecrets(inNamespace, account) ?? []]) },
+            ["static_resources"] = new JsonObject
+            {
+                ["clusters"] = new JsonArray([.. Clusters()]),
+                ["secrets"] = new JsonArray([.. authority?.AgentSecrets(inNamespace, account) ?? []]),
+            },
         }.ToJsonString();
     }
 
-    private static JsonObject Ads() => new() { ["ads"] = new JsonObject(), ["initial_fetch_timeout"] = "0s", ["resource_api_version"] = "V3" };
+    private static JsonObject Ads() =>
+        new() { ["ads"] = new JsonObject(), ["initial_fetch_timeout"] = "0s", ["resource_api_version"] = "V3" };
 
     private IEnumerable<JsonObject> Clusters() =>
-        secure is null ? [At("xds-grpc", [.. discovery.ControlPlanes])] : [At("xds-grpc", host.Ip.WithPort(RelayPort)), At("sds-grpc", host.Ip.WithPort(SecretsPort))];
+        secure is null ? [At("xds-grpc", [.. discovery.ControlPlanes])]
+            : [At("xds-grpc", host.Ip.WithPort(RelayPort)), At("sds-grpc", host.Ip.WithPort(SecretsPort))];
 
     private static JsonObject At(string cluster, params Address[] addresses) => new()
     {
@@ -165,7 +188,11 @@ internal sealed class Pod(MemoryHost host, string name, string inNamespace, IRea
             {
                 ["lb_endpoints"] = new JsonArray([.. addresses.Select(address => new JsonObject
                 {
-                    ["endpoint"] = new JsonObject { ["address"] = new JsonObject { ["socket_address"] = new JsonObject { ["address"] = address.Host, ["port_value"] = (int)address.Port } } },
+                    ["endpoint"] = new JsonObject { ["address"] = new JsonObject { ["socket_address"] = new JsonObject
+                    {
+                        ["address"] = address.Host,
+                        ["port_value"] = (int)address.Port,
+                    } } },
                 })]),
             }),
         },

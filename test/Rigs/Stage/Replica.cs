@@ -5,7 +5,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Test.Rigs.Stage;
 
-/// <summary>A control plane that reads what is written as from an API server: each change some time after it was made, and everything anew, in any order, when it comes back from its death.</summary>
+/// <summary>A control plane that reads what is written as from an API server: each change some time after it was made, and everything anew,
+/// in any order, when it comes back from its death.</summary>
 internal sealed class Replica : Deadline
 {
     private readonly Mesh _mesh;

@@ -15,7 +15,8 @@ using Lateen.Proxy.Tls;
 
 namespace Lateen.Test.Rigs.Stage;
 
-/// <summary>istiod's 15012 on the in-memory network: the product's authority, tokens and discovery behind the proxy's TLS, which runs under the virtual clock.</summary>
+/// <summary>istiod's 15012 on the in-memory network: the product's authority, tokens and discovery behind the proxy's TLS, which runs under
+/// the virtual clock.</summary>
 internal sealed class SecureSide(TimeProvider time)
 {
     private readonly TokenIssuer _issuer = TokenIssuer.Create();
@@ -24,7 +25,9 @@ internal sealed class SecureSide(TimeProvider time)
     private CertificateService? _service;
     private (string Roots, TlsContext? Context) _made = ("", null);
 
-    public Citadel.Authorities.Authority Authority => _authority ??= new Citadel.Authorities.Authority(RootRotation.First("cluster.local", new AuthorityOptions(), time.GetUtcNow()), new AuthorityOptions());
+    public Citadel.Authorities.Authority Authority =>
+        _authority ??= new Citadel.Authorities.Authority(RootRotation.First("cluster.local", new AuthorityOptions(), time.GetUtcNow()),
+            new AuthorityOptions());
 
     /// <summary>True while it signs nothing.</summary>
     public bool IsAway { get; set; }
@@ -56,7 +59,8 @@ internal sealed class SecureSide(TimeProvider time)
         _made = (Authority.Bundle.RootsPem, TlsContext.Create(new TlsOptions
         {
             IsServer = true,
-            Certificates = [new TlsCertificate(Encoding.ASCII.GetBytes(own.ExportCertificatePem()), Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem()))],
+            Certificates = [new TlsCertificate(Encoding.ASCII.GetBytes(own.ExportCertificatePem()),
+                Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem()))],
             Validation = new TlsValidation { TrustedCa = Encoding.ASCII.GetBytes(Authority.Bundle.RootsPem) },
             Alpn = ["h2"],
             Resumption = false,
@@ -100,7 +104,8 @@ internal sealed class SecureSide(TimeProvider time)
         public override void OnRequestBody(ReadOnlySpan<byte> body, bool end)
         {
             if (_discovery is not null) _discovery.OnRequestBody(body, end);
-            else if (!side.IsAway && _frames.Read(ref body, out ReadOnlySpan<byte> message) == GrpcFrameResult.Message) Answer(IstioCertificateRequest.Parser.ParseFrom(message));
+            else if (!side.IsAway && _frames.Read(ref body, out ReadOnlySpan<byte> message) == GrpcFrameResult.Message)
+                Answer(IstioCertificateRequest.Parser.ParseFrom(message));
         }
 
         public override void OnRequestTrailers() => _discovery?.OnRequestTrailers();
@@ -122,7 +127,8 @@ internal sealed class SecureSide(TimeProvider time)
             stream.SendHead(head, end: false);
             if (answer.Response is { } response) stream.SendBody(GrpcFrame.ToArray(response), end: false);
             var trailers = new HeaderMap();
-            trailers.Add(KnownHeader.GrpcStatus, Encoding.ASCII.GetBytes(((int)answer.Status).ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            trailers.Add(KnownHeader.GrpcStatus,
+                Encoding.ASCII.GetBytes(((int)answer.Status).ToString(System.Globalization.CultureInfo.InvariantCulture)));
             trailers.Add(KnownHeader.GrpcMessage, Encoding.ASCII.GetBytes(GrpcMessageText.Encode(answer.Message)));
             stream.SendTrailers(trailers);
         }
@@ -130,7 +136,8 @@ internal sealed class SecureSide(TimeProvider time)
         private CallerEvidence Evidence()
         {
             var headers = new Dictionary<string, IReadOnlyList<string>>();
-            if (RequestHead.TryGet(KnownHeader.Authorization, out ReadOnlySpan<byte> token)) headers["authorization"] = [Encoding.ASCII.GetString(token)];
+            if (RequestHead.TryGet(KnownHeader.Authorization, out ReadOnlySpan<byte> token))
+                headers["authorization"] = [Encoding.ASCII.GetString(token)];
             IReadOnlyList<string> names = (stream.Transport as TlsTransport)?.Peer is { PeerValidated: true } peer ? peer.PeerUris : [];
             return new CallerEvidence(stream.Transport.Remote.ToString(), names, headers);
         }

@@ -1,6 +1,8 @@
-// Text: scenario files. A scenario is a text whose name is a sentence; it has steps, one a line, that begin with given, and, when, then or but. An indented
-// block below a step is its YAML. Nothing here knows what a step means: Steps/ does, and a step that nobody knows fails the scenario with its line.
-// Refused: Gherkin (its tables, tags and backgrounds hide what a reader has to know), scenarios in C# (a reader of meshes need not read C#).
+// Text: scenario files. A scenario is a text whose name is a sentence; it has steps, one a line, that begin with given, and, when, then or
+// but. An indented block below a step is its YAML. Nothing here knows what a step means: Steps/ does, and a step that nobody knows fails
+// the scenario with its line.
+// Refused: Gherkin (its tables, tags and backgrounds hide what a reader has to know), scenarios in C# (a reader of meshes need not read
+// C#).
 namespace Lateen.Test.Rigs.Text;
 
 /// <summary>One step as it is written.</summary>
@@ -29,7 +31,8 @@ internal sealed record ScenarioFile(string Path, IReadOnlyList<WrittenStep> Step
                 continue;
             }
             string first = line.Split(' ')[0];
-            if (!FirstWords.Contains(first)) throw new ScenarioException($"{path}:{i + 1}: a step begins with {string.Join(", ", FirstWords)}, not with \"{first}\"");
+            if (!FirstWords.Contains(first))
+                throw new ScenarioException($"{path}:{i + 1}: a step begins with {string.Join(", ", FirstWords)}, not with \"{first}\"");
             int below = i + 1;
             while (below < lines.Length && (lines[below].Trim().Length == 0 || lines[below][0] == ' ')) below++;
             steps.Add(new WrittenStep(i + 1, line[first.Length..].Trim(), Dedented(lines[(i + 1)..below])));

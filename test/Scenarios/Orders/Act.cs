@@ -14,7 +14,9 @@ internal sealed record Write(IReadOnlyList<Change> Changes) : Act
 /// <summary>Requests begin.</summary>
 internal sealed record Begin(Errand Errand, int Times, long EveryMicros, bool IsHttp2) : Act
 {
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"ask {Errand}{(IsHttp2 ? " over HTTP/2" : "")} {Times} times, one every {EveryMicros} us");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture,
+            $"ask {Errand}{(IsHttp2 ? " over HTTP/2" : "")} {Times} times, one every {EveryMicros} us");
 }
 
 /// <summary>Time passes.</summary>

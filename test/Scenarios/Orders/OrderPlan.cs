@@ -8,7 +8,8 @@ namespace Lateen.Test.Scenarios.Orders;
 /// <param name="Replicas">How many replicas the control plane has.</param>
 /// <param name="Ways">How each pod's proxy asks for its configuration: incremental, with virtual hosts one by one.</param>
 /// <param name="Acts">What is done.</param>
-internal sealed record OrderPlan(ulong Seed, bool HasIdentities, int Replicas, IReadOnlyList<(bool IsIncremental, bool TakesVirtualHosts)> Ways, IReadOnlyList<Act> Acts)
+internal sealed record OrderPlan(ulong Seed, bool HasIdentities, int Replicas,
+    IReadOnlyList<(bool IsIncremental, bool TakesVirtualHosts)> Ways, IReadOnlyList<Act> Acts)
 {
     private const int ActsMin = 24, ActsMore = 16, Pods = 4;
 
@@ -26,7 +27,8 @@ internal sealed record OrderPlan(ulong Seed, bool HasIdentities, int Replicas, I
     }
 
     public override string ToString() =>
-        $"{(HasIdentities ? "with" : "without")} certificates, {Replicas} replica{(Replicas == 1 ? "" : "s")}, proxies ask {string.Join(", ", Ways.Select(way => way.IsIncremental ? way.TakesVirtualHosts ? "host by host" : "incrementally" : "for the state of the world"))}\n  "
+        $"{(HasIdentities ? "with" : "without")} certificates, {Replicas} replica{(Replicas == 1 ? "" : "s")}, proxies "
+        + $"ask {string.Join(", ", Ways.Select(way => way.IsIncremental ? way.TakesVirtualHosts ? "host by host" : "incrementally" : "for the state of the world"))}\n  "
         + string.Join("\n  ", Acts);
 
     private sealed class Drawing(Chance chance, bool identities)
@@ -62,7 +64,8 @@ internal sealed record OrderPlan(ulong Seed, bool HasIdentities, int Replicas, I
 
         private Write Everything()
         {
-            var all = new Write([.. _objects.Where(one => !one.IsLasting && one.Word is not ("policy" or "filter")).Select(one => new Change(one, one.Forms[0], ++_marker))]);
+            var all = new Write([.. _objects.Where(one => !one.IsLasting && one.Word is not ("policy" or "filter"))
+                .Select(one => new Change(one, one.Forms[0], ++_marker))]);
             _now = _now.After(all.Changes);
             return all;
         }
@@ -79,7 +82,8 @@ internal sealed record OrderPlan(ulong Seed, bool HasIdentities, int Replicas, I
                     changes[one.Object.Word] = one;
                 }
                 Written after = _now.After(changes.Values);
-                if (!mayBreak && tries < 5 && Errand.All.Any(errand => errand.IsWhole(_now, _now) && !errand.IsWhole(after, after))) continue;
+                if (!mayBreak && tries < 5 && Errand.All.Any(errand => errand.IsWhole(_now, _now) && !errand.IsWhole(after, after)))
+                    continue;
                 _now = after;
                 return new Write([.. changes.Values]);
             }

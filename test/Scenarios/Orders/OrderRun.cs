@@ -75,7 +75,11 @@ internal sealed class OrderRun
             for (int i = 0; i < pods.Length; i++)
             {
                 (bool isIncremental, bool takesHosts) = _plan.Ways[i];
-                _mesh.Discovery = new DiscoveryWay(_plan.Replicas == 2 ? [Mesh.ControlPlaneAt, second] : [Mesh.ControlPlaneAt]) { IsIncremental = isIncremental, TakesVirtualHosts = takesHosts };
+                _mesh.Discovery = new DiscoveryWay(_plan.Replicas == 2 ? [Mesh.ControlPlaneAt, second] : [Mesh.ControlPlaneAt])
+                {
+                    IsIncremental = isIncremental,
+                    TakesVirtualHosts = takesHosts,
+                };
                 string? account = _plan.HasIdentities ? "account" + i : null;
                 if (pods[i].App.Length == 0) _mesh.AddGateway("istio-ingressgateway", "istio-system", account);
                 else _mesh.AddPod(pods[i].App, pods[i].Version, "default", account);
@@ -89,7 +93,9 @@ internal sealed class OrderRun
         _replicas[1].ComeBack();
     }
 
-    private IReadOnlyList<string>? Proven(Address from) => _mesh.Pods.FirstOrDefault(pod => pod.Application is null && pod.Host.Ip.Ip == from.Ip) is { } gateway ? [$"spiffe://cluster.local/ns/{gateway.Namespace}/sa/{gateway.Account}"] : null;
+    private IReadOnlyList<string>? Proven(Address from) =>
+        _mesh.Pods.FirstOrDefault(pod => pod.Application is null && pod.Host.Ip.Ip == from.Ip) is { } gateway
+            ? [$"spiffe://cluster.local/ns/{gateway.Namespace}/sa/{gateway.Account}"] : null;
 
     private void Do(Act act)
     {
@@ -110,7 +116,10 @@ internal sealed class OrderRun
         if (changes.Length == 0) return;
         _now = _now.After(changes);
         _possible.Add(_now);
-        _mesh.Write(string.Join("---\n", changes.Where(change => change.Form is not null).Select(change => change.Object.Yaml(change.Form!, change.Marker, _mesh))), [.. changes.Where(change => change.Form is null).Select(change => change.Object.Resource)]);
+        _mesh.Write(
+            string.Join("---\n", changes.Where(change => change.Form is not null)
+                .Select(change => change.Object.Yaml(change.Form!, change.Marker, _mesh))),
+                [.. changes.Where(change => change.Form is null).Select(change => change.Object.Resource)]);
     }
 
     private void Ask(Begin begin)
@@ -140,9 +149,15 @@ internal sealed class OrderRun
             case Accident.Join: Join(); break;
             case Accident.StreamBreaks: foreach (Replica one in _replicas) one.Process.Break(pod.Host); break;
             case Accident.StreamIsSentOn: replica.Process.Control?.Streams.EndOldest(); break;
-            case Accident.Slow: _mesh.Network.Faults = new MemoryFaults { DelayPerMille = 50 + (uint)whom, DelayMaxMicros = 2_000L << (whom % 8), SplitPerMille = 100 }; break;
+            case Accident.Slow: _mesh.Network.Faults = new MemoryFaults
+            {
+                DelayPerMille = 50 + (uint)whom,
+                DelayMaxMicros = 2_000L << (whom % 8),
+                SplitPerMille = 100,
+            }; break;
             case Accident.Fast: _mesh.Network.Faults = new MemoryFaults(); break;
-            case Accident.LateAnswers: foreach (Pod late in _mesh.Pods.Where(late => late.Application is not null)) late.Application!.DelayMicros = whom * 10_000; break;
+            case Accident.LateAnswers: foreach (Pod late in _mesh.Pods.Where(late => late.Application is not null))
+                late.Application!.DelayMicros = whom * 10_000; break;
             case Accident.ProxyRestarts: Restart(_mesh.Pods[whom % 2 == 0 ? 0 : 3]); break;
         }
     }
@@ -186,10 +201,16 @@ internal sealed class OrderRun
     }
 
     // The stream of a proxy that died behind a cut is open until the network tells of it.
-    private bool IsQuiet() => _mesh.Pods.All(pod => pod.Proxy?.State == ProxyState.Live) && _replicas.TrueForAll(replica => replica.HasAll && replica.Process.IsSettled) && _replicas.Sum(replica => replica.Process.Control!.Streams.Open.Count(stream => stream.IsProxy && !stream.IsOver)) >= _mesh.Pods.Count;
+    private bool IsQuiet() =>
+        _mesh.Pods.All(pod => pod.Proxy?.State == ProxyState.Live)
+            && _replicas.TrueForAll(replica => replica.HasAll && replica.Process.IsSettled)
+            && _replicas.Sum(replica =>
+                replica.Process.Control!.Streams.Open.Count(stream => stream.IsProxy && !stream.IsOver)) >= _mesh.Pods.Count;
 
-    private string Unquiet(Replica replica) => replica.Process.Control is not { } control ? "away" : string.Create(CultureInfo.InvariantCulture,
-        $"{(replica.HasAll ? "" : "behind, ")}generation {control.Streams.Generation} of {control.Generation}, {string.Join(", ", control.Streams.Open.Select(stream => $"{stream.ConnectionId} at {stream.SettledGeneration} waits for {string.Join(' ', stream.Session.Unasked)} {string.Join(' ', stream.Types.Select(type => AdsStreams.ShortName(type.Key) + " " + AdsStreams.StateOf(stream, type.Key)))}"))}");
+    private string Unquiet(Replica replica) =>
+        replica.Process.Control is not { } control ? "away" : string.Create(CultureInfo.InvariantCulture,
+            $"{(replica.HasAll ? "" : "behind, ")}generation {control.Streams.Generation} "
+            + $"of {control.Generation}, {string.Join(", ", control.Streams.Open.Select(stream => $"{stream.ConnectionId} at {stream.SettledGeneration} waits for {string.Join(' ', stream.Session.Unasked)} {string.Join(' ', stream.Types.Select(type => AdsStreams.ShortName(type.Key) + " " + AdsStreams.StateOf(stream, type.Key)))}"))}");
 
     private void Await()
     {
@@ -209,12 +230,16 @@ internal sealed class OrderRun
         if (call.Status == 200) Answered++;
         if (_possible.Exists(chosen => _possible.Exists(letIn => errand.IsOf(call, chosen, letIn)))) return;
         if (!errand.IsLost(call)) Tell(errand, call, "no state that was written gives this answer");
-        else if (!_shaken.Overlaps(errand.Carriers(_mesh)) && _possible.TrueForAll(chosen => _possible.TrueForAll(ready => errand.IsWhole(chosen, ready)))) Tell(errand, call, "every state since all were quiet has an answer for it");
+        else if (!_shaken.Overlaps(errand.Carriers(_mesh))
+            && _possible.TrueForAll(chosen => _possible.TrueForAll(ready => errand.IsWhole(chosen, ready))))
+            Tell(errand, call, "every state since all were quiet has an answer for it");
     }
 
     private void Tell(Errand errand, Call call, string why)
     {
         _mesh.Network.Advance(2_000);
-        _broken.Add(string.Create(CultureInfo.InvariantCulture, $"at {_mesh.Network.Now} {errand} got {call} with {string.Join(", ", call.Head.Where(h => h.Name is "x-marker" or "x-filter" or "x-lua").Select(h => $"{h.Name} {h.Value}"))} by {call.Cluster} after {call.TookMicros} us, but {why}"));
+        _broken.Add(string.Create(CultureInfo.InvariantCulture,
+            $"at {_mesh.Network.Now} {errand} got {call} "
+            + $"with {string.Join(", ", call.Head.Where(h => h.Name is "x-marker" or "x-filter" or "x-lua").Select(h => $"{h.Name} {h.Value}"))} by {call.Cluster} after {call.TookMicros} us, but {why}"));
     }
 }

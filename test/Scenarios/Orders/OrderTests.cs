@@ -12,7 +12,8 @@ public sealed class OrderTests(ITestOutputHelper output)
 
     private static bool IsLong => Environment.GetEnvironmentVariable("LATEEN_LONG") == "1";
 
-    private static long Number(string variable, long otherwise) => long.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out long number) ? number : otherwise;
+    private static long Number(string variable, long otherwise) =>
+        long.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out long number) ? number : otherwise;
 
     [Fact]
     public void In_whatever_order_objects_are_written_requests_meet_only_what_was_written_and_the_end_is_that_of_a_fresh_start()
@@ -25,21 +26,24 @@ public sealed class OrderTests(ITestOutputHelper output)
         var failures = new ConcurrentBag<string>();
         (int played, int judged, int answered) = (0, 0, 0);
         // Beside other tests one at a time, so that everybody has his share of the machine.
-        Parallel.For(first, first + seeds, new ParallelOptions { MaxDegreeOfParallelism = (int)Number("LATEEN_WORKERS", IsLong ? Environment.ProcessorCount : 1) }, (seed, loop) =>
-        {
-            if (watch.Elapsed > bound || failures.Count >= FailuresMax)
+        Parallel.For(first, first + seeds,
+            new ParallelOptions { MaxDegreeOfParallelism = (int)Number("LATEEN_WORKERS", IsLong ? Environment.ProcessorCount : 1) },
+            (seed, loop) =>
             {
-                loop.Stop();
-                return;
-            }
-            var plan = OrderPlan.Of((ulong)seed);
-            OrderRun run = OrderRun.Of(plan);
-            Interlocked.Increment(ref played);
-            Interlocked.Add(ref judged, run.Judged);
-            Interlocked.Add(ref answered, run.Answered);
-            if (run.Broken.Count > 0) failures.Add(Told(plan, run));
-        });
-        string told = $"{played} seeds in {watch.Elapsed.TotalSeconds:0.0} s: {judged} requests judged, {answered} answered by applications";
+                if (watch.Elapsed > bound || failures.Count >= FailuresMax)
+                {
+                    loop.Stop();
+                    return;
+                }
+                var plan = OrderPlan.Of((ulong)seed);
+                OrderRun run = OrderRun.Of(plan);
+                Interlocked.Increment(ref played);
+                Interlocked.Add(ref judged, run.Judged);
+                Interlocked.Add(ref answered, run.Answered);
+                if (run.Broken.Count > 0) failures.Add(Told(plan, run));
+            });
+        string told =
+            $"{played} seeds in {watch.Elapsed.TotalSeconds:0.0} s: {judged} requests judged, {answered} answered by applications";
         output.WriteLine(told);
         TestContext.Current.AddAttachment("orders", told);
         Assert.True(failures.IsEmpty, told + "\n" + string.Join("\n\n", failures.Order(StringComparer.Ordinal)));
@@ -51,6 +55,7 @@ public sealed class OrderTests(ITestOutputHelper output)
     {
         OrderPlan shorter = Shortening.Of(plan, static one => OrderRun.Of(one).Broken.Count > 0, TriesToShorten);
         OrderRun last = OrderRun.Of(shorter);
-        return $"seed {plan.Seed} (alone: ./run-tests orders --seed {plan.Seed} --seeds 1): {string.Join('\n', run.Broken)}\nshortened from {plan.Acts.Count} acts to {shorter.Acts.Count}: {shorter}\n{string.Join('\n', last.Broken)}";
+        return $"seed {plan.Seed} (alone: ./run-tests orders --seed {plan.Seed} --seeds 1): {string.Join('\n', run.Broken)}\nshortened "
+            + $"from {plan.Acts.Count} acts to {shorter.Acts.Count}: {shorter}\n{string.Join('\n', last.Broken)}";
     }
 }

@@ -16,7 +16,8 @@ internal sealed record Written(ImmutableSortedDictionary<string, (string Form, i
     public string Form(string word) => Objects.TryGetValue(word, out (string Form, int Marker) found) ? found.Form : "";
 
     /// <summary>The number that answers carry by way of an object; empty where it is not there.</summary>
-    public string Marker(string word) => Objects.TryGetValue(word, out (string Form, int Marker) found) ? found.Marker.ToString(CultureInfo.InvariantCulture) : "";
+    public string Marker(string word) =>
+        Objects.TryGetValue(word, out (string Form, int Marker) found) ? found.Marker.ToString(CultureInfo.InvariantCulture) : "";
 
     /// <summary>Proxies of applications see what is in their namespace.</summary>
     public bool IsVisible => Form("sidecar") != "none";
@@ -46,5 +47,6 @@ internal sealed record Written(ImmutableSortedDictionary<string, (string Form, i
 /// <param name="Marker">The number that its answers carry.</param>
 internal sealed record Change(WrittenObject Object, string? Form, int Marker)
 {
-    public override string ToString() => Form is null ? $"no {Object}" : string.Create(CultureInfo.InvariantCulture, $"{Object} {Form} ({Marker})");
+    public override string ToString() =>
+        Form is null ? $"no {Object}" : string.Create(CultureInfo.InvariantCulture, $"{Object} {Form} ({Marker})");
 }

@@ -21,14 +21,17 @@ internal static class ConfigurationSteps
             play.Mesh.AddPod(m.Groups["app"].Value, m.Groups["version"].Value, Namespace(m.Groups["ns"].Value));
             play.Mesh.Settle();
         }),
-        new(@"a service (?<app>[a-z-]+)(?: in namespace (?<ns>\S+))? with (?<protocol>http|http2|grpc|tcp) port (?<port>\d+)", (play, m, _) =>
-        {
-            int port = int.Parse(m.Groups["port"].Value);
-            play.Mesh.AddService(m.Groups["app"].Value, Namespace(m.Groups["ns"].Value), new PortManifest(port, port, m.Groups["protocol"].Value));
-            play.Mesh.Settle();
-        }),
+        new(@"a service (?<app>[a-z-]+)(?: in namespace (?<ns>\S+))? with (?<protocol>http|http2|grpc|tcp) port (?<port>\d+)",
+            (play, m, _) =>
+            {
+                int port = int.Parse(m.Groups["port"].Value);
+                play.Mesh.AddService(m.Groups["app"].Value, Namespace(m.Groups["ns"].Value),
+                    new PortManifest(port, port, m.Groups["protocol"].Value));
+                play.Mesh.Settle();
+            }),
         new(@"an external server (?<name>\S+) at (?<ip>\S+) with (?<protocol>http|tcp) port (?<port>\d+)", (play, m, _) =>
-            play.Mesh.AddExternal(m.Groups["name"].Value, m.Groups["ip"].Value, int.Parse(m.Groups["port"].Value), m.Groups["protocol"].Value)),
+            play.Mesh.AddExternal(m.Groups["name"].Value, m.Groups["ip"].Value, int.Parse(m.Groups["port"].Value),
+                m.Groups["protocol"].Value)),
         new(@"DNS knows (?<name>\S+) at (?<ip>\S+)", (play, m, _) => play.Mesh.Name(m.Groups["name"].Value, m.Groups["ip"].Value)),
         new("mesh configuration", (play, _, block) =>
         {
@@ -38,8 +41,10 @@ internal static class ConfigurationSteps
         new(@"apply(?: (?<file>samples/\S+))?", (play, m, block) => Apply(play, m.Groups["file"].Value, block)),
         new("apply is tried", (play, _, block) => play.LastApply = play.Mesh.Apply(play.File, block)),
         new(@"delete (?<kind>\w+) (?<name>\S+)(?: in namespace (?<ns>\S+))?", (play, m, _) =>
-            Deleted(play, play.Mesh.ControlPlane.Delete([new Target(m.Groups["kind"].Value, m.Groups["name"].Value)], [], Namespace(m.Groups["ns"].Value)))),
-        new("delete together", (play, _, block) => Deleted(play, play.Mesh.ControlPlane.Delete([], [new SourceText(play.File, block)], null))),
+            Deleted(play, play.Mesh.ControlPlane.Delete([new Target(m.Groups["kind"].Value, m.Groups["name"].Value)], [],
+                Namespace(m.Groups["ns"].Value)))),
+        new("delete together",
+            (play, _, block) => Deleted(play, play.Mesh.ControlPlane.Delete([], [new SourceText(play.File, block)], null))),
         new(@"the apply is refused with ""(?<text>.*)""", (play, m, _) =>
         {
             if (Last(play).Accepted) throw new ScenarioException("it was accepted");
@@ -50,22 +55,28 @@ internal static class ConfigurationSteps
         new(@"the apply says ""(?<text>.*)""", (play, m, _) => ExpectFinding(play, m.Groups["text"].Value)),
         new(@"(?<kind>[A-Z]\w+) (?<name>\S+) says ""(?<text>.*)""", (play, m, _) =>
         {
-            StoredObject found = play.Mesh.ControlPlane.Control!.Configuration.Objects(m.Groups["kind"].Value, "default", m.Groups["name"].Value, null).Value!.Items[0];
-            if (!found.Findings.Any(f => f.Text.Contains(m.Groups["text"].Value, StringComparison.OrdinalIgnoreCase))) throw new ScenarioException("it says: " + string.Join("; ", found.Findings.Select(f => f.Text)));
+            StoredObject found = play.Mesh.ControlPlane.Control!.Configuration.Objects(m.Groups["kind"].Value, "default",
+                m.Groups["name"].Value, null).Value!.Items[0];
+            if (!found.Findings.Any(f => f.Text.Contains(m.Groups["text"].Value, StringComparison.OrdinalIgnoreCase)))
+                throw new ScenarioException("it says: " + string.Join("; ", found.Findings.Select(f => f.Text)));
         }),
         new(@"the mistake is at line (?<line>\d+)", (play, m, _) =>
         {
-            if (!Last(play).Findings.Any(f => f.Place?.Split(':').Skip(1).FirstOrDefault() == m.Groups["line"].Value)) throw new ScenarioException(Findings(play));
+            if (!Last(play).Findings.Any(f => f.Place?.Split(':').Skip(1).FirstOrDefault() == m.Groups["line"].Value))
+                throw new ScenarioException(Findings(play));
         }),
         new(@"(?<count>\d+) mistakes are named", (play, m, _) =>
         {
-            if (Last(play).Findings.Count(f => f.Level == "error") != int.Parse(m.Groups["count"].Value)) throw new ScenarioException(Findings(play));
+            if (Last(play).Findings.Count(f => f.Level == "error") != int.Parse(m.Groups["count"].Value))
+                throw new ScenarioException(Findings(play));
         }),
     ];
 
     private static void Deleted(Play play, Answer<ChangeAnswer> answer)
     {
-        if (answer.Value is not { Accepted: true }) throw new ScenarioException($"it was not deleted: {answer.Refusal?.ToString() ?? string.Join("; ", answer.Value!.Findings.Select(f => f.Text))}");
+        if (answer.Value is not { Accepted: true })
+            throw new ScenarioException(
+                $"it was not deleted: {answer.Refusal?.ToString() ?? string.Join("; ", answer.Value!.Findings.Select(f => f.Text))}");
         play.Mesh.Settle();
     }
 
@@ -74,7 +85,8 @@ internal static class ConfigurationSteps
     private static void Apply(Play play, string file, string block)
     {
         if (file.Length == 0) play.Mesh.ApplyOrFail(play.File, block);
-        foreach (string path in file.Length == 0 ? [] : FilesOf(Path.Combine(Repository.Root, file))) play.Mesh.ApplyOrFail(Path.GetRelativePath(Repository.Root, path), File.ReadAllText(path));
+        foreach (string path in file.Length == 0 ? [] : FilesOf(Path.Combine(Repository.Root, file)))
+            play.Mesh.ApplyOrFail(Path.GetRelativePath(Repository.Root, path), File.ReadAllText(path));
         play.Mesh.Settle();
     }
 
@@ -86,8 +98,10 @@ internal static class ConfigurationSteps
 
     private static void ExpectFinding(Play play, string text)
     {
-        if (!Last(play).Findings.Any(f => $"{f.Text} {f.Remedy}".Contains(text, StringComparison.OrdinalIgnoreCase))) throw new ScenarioException(Findings(play));
+        if (!Last(play).Findings.Any(f => $"{f.Text} {f.Remedy}".Contains(text, StringComparison.OrdinalIgnoreCase)))
+            throw new ScenarioException(Findings(play));
     }
 
-    private static string Findings(Play play) => "it said: " + string.Join("; ", Last(play).Findings.Select(f => $"[{f.Level} {f.Code}] {f.Place} {f.Text} {f.Remedy}"));
+    private static string Findings(Play play) =>
+        "it said: " + string.Join("; ", Last(play).Findings.Select(f => $"[{f.Level} {f.Code}] {f.Place} {f.Text} {f.Remedy}"));
 }

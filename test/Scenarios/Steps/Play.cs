@@ -1,4 +1,5 @@
-// Steps: what the words of scenarios do. Each file has the steps of one subject; a step is a pattern over the whole line and what it does to the play. Nothing here parses files.
+// Steps: what the words of scenarios do. Each file has the steps of one subject; a step is a pattern over the whole line and what it does
+// to the play. Nothing here parses files.
 using System.Text.RegularExpressions;
 using Lateen.ControlPlane.Operator;
 using Lateen.Test.Rigs.Stage;
@@ -22,7 +23,8 @@ internal sealed record Step(string Pattern, Action<Play, Match, string> Act)
 /// <summary>One run of a scenario.</summary>
 internal sealed class Play(ulong seed)
 {
-    private static readonly Step[] Known = [.. ConfigurationSteps.All, .. TrafficSteps.All, .. FaultSteps.All, .. SecuritySteps.All, .. AnswerSteps.All];
+    private static readonly Step[] Known = [.. ConfigurationSteps.All, .. TrafficSteps.All, .. FaultSteps.All, .. SecuritySteps.All,
+        .. AnswerSteps.All];
 
     public Mesh Mesh { get; } = new(seed);
 

@@ -39,7 +39,8 @@ public sealed class AgentOptionsTests
         Assert.Equal("sidecar~10.0.0.5~reviews-v1-abc.books~books.svc.cluster.local", bootstrap["node"]!["id"]!.ToString());
         Assert.Equal("reviews.books", bootstrap["node"]!["cluster"]!.ToString());
         JsonNode xds = ((JsonArray)bootstrap["static_resources"]!["clusters"]!).Single(c => c!["name"]!.ToString() == "xds-grpc")!;
-        Assert.Equal("./etc/istio/proxy/XDS", xds["load_assignment"]!["endpoints"]![0]!["lb_endpoints"]![0]!["endpoint"]!["address"]!["pipe"]!["path"]!.ToString());
+        Assert.Equal("./etc/istio/proxy/XDS",
+            xds["load_assignment"]!["endpoints"]![0]!["lb_endpoints"]![0]!["endpoint"]!["address"]!["pipe"]!["path"]!.ToString());
         Assert.Equal(15000, bootstrap["admin"]!["address"]!["socket_address"]!["port_value"]!.GetValue<int>());
     }
 
@@ -48,15 +49,20 @@ public sealed class AgentOptionsTests
     {
         AgentOptions options = AgentOptions.From("sidecar", Environment);
         var mistakes = new DiagnosticBag();
-        var read = new MessageReader("text", mistakes).Read<BootstrapConfig>(DocumentReader.ReadSingle(BootstrapText.Compose(options), "text", mistakes));
+        var read = new MessageReader("text",
+            mistakes).Read<BootstrapConfig>(DocumentReader.ReadSingle(BootstrapText.Compose(options), "text", mistakes));
         Assert.Empty(mistakes);
         Assert.Equal(15000u, read.Admin.Address.SocketAddress.PortValue);
     }
 
     [Theory]
-    [InlineData("", "config not received from XDS server (is Istiod running?): cds updates: 0 successful, 0 rejected; lds updates: 0 successful, 0 rejected")]
-    [InlineData("cluster_manager.cds.update_success: 2", "config not fully received from XDS server: cds updates: 2 successful, 0 rejected; lds updates: 0 successful, 0 rejected")]
-    [InlineData("listener_manager.lds.update_rejected: 1", "config received from XDS server, but was rejected: cds updates: 0 successful, 0 rejected; lds updates: 0 successful, 1 rejected")]
+    [InlineData("",
+        "config not received from XDS server (is Istiod running?): cds updates: 0 successful, 0 rejected; lds updates: 0 successful, 0 "
+        + "rejected")]
+    [InlineData("cluster_manager.cds.update_success: 2",
+        "config not fully received from XDS server: cds updates: 2 successful, 0 rejected; lds updates: 0 successful, 0 rejected")]
+    [InlineData("listener_manager.lds.update_rejected: 1",
+        "config received from XDS server, but was rejected: cds updates: 0 successful, 0 rejected; lds updates: 0 successful, 1 rejected")]
     [InlineData("cluster_manager.cds.update_success: 1\nlistener_manager.lds.update_success: 1\n", null)]
     public void Readiness_says_what_is_missing(string stats, string? obstacle) => Assert.Equal(obstacle, Readiness.WhyNotConfigured(stats));
 }

@@ -11,7 +11,8 @@ public sealed class CaptureRulesTests
     public void The_proxys_own_traffic_is_let_out_before_anything_is_captured()
     {
         string[] lines = Nat(new CaptureOptions { OutboundIPRangesInclude = "*" }).Split('\n');
-        int exempt = Array.IndexOf(lines, "-A ISTIO_OUTPUT -m owner --gid-owner 1337 -j RETURN"), capture = Array.IndexOf(lines, "-A ISTIO_OUTPUT -j ISTIO_REDIRECT");
+        int exempt = Array.IndexOf(lines, "-A ISTIO_OUTPUT -m owner --gid-owner 1337 -j RETURN"),
+            capture = Array.IndexOf(lines, "-A ISTIO_OUTPUT -j ISTIO_REDIRECT");
         Assert.InRange(exempt, 0, capture - 1);
     }
 
@@ -39,7 +40,8 @@ public sealed class CaptureRulesTests
     [Fact]
     public void A_range_goes_to_the_rules_of_its_family()
     {
-        (RuleSet v4, RuleSet v6) = SidecarRules.Build(new CaptureOptions { OutboundIPRangesInclude = "10.0.0.0/8,fd00::/8", EnableIPv6 = true });
+        (RuleSet v4, RuleSet v6) =
+            SidecarRules.Build(new CaptureOptions { OutboundIPRangesInclude = "10.0.0.0/8,fd00::/8", EnableIPv6 = true });
         Assert.Contains("-d 10.0.0.0/8 -j ISTIO_REDIRECT", v4.ToRestoreText(), StringComparison.Ordinal);
         Assert.DoesNotContain("fd00::/8", v4.ToRestoreText(), StringComparison.Ordinal);
         Assert.Contains("-d fd00::/8 -j ISTIO_REDIRECT", v6.ToRestoreText(), StringComparison.Ordinal);

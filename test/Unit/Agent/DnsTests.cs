@@ -11,8 +11,20 @@ public sealed class DnsTests
     {
         Table =
         {
-            ["reviews.default.svc.cluster.local"] = new() { Ips = { "10.1.0.1" }, Registry = "Kubernetes", Shortname = "reviews", Namespace = "default" },
-            ["far.other.svc.cluster.local"] = new() { Ips = { "10.1.0.2" }, Registry = "Kubernetes", Shortname = "far", Namespace = "other" },
+            ["reviews.default.svc.cluster.local"] = new()
+            {
+                Ips = { "10.1.0.1" },
+                Registry = "Kubernetes",
+                Shortname = "reviews",
+                Namespace = "default",
+            },
+            ["far.other.svc.cluster.local"] = new()
+            {
+                Ips = { "10.1.0.2" },
+                Registry = "Kubernetes",
+                Shortname = "far",
+                Namespace = "other",
+            },
             ["*.example.com"] = new() { Ips = { "240.240.0.1" }, Registry = "External" },
             ["reviews"] = new() { Ips = { "240.240.0.9" }, Registry = "External" },
         },

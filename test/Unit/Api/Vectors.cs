@@ -3,7 +3,8 @@ using Xunit;
 
 namespace Lateen.Test.Unit.Api;
 
-/// <summary>Tables of inputs and results recorded from Istio, when they lie in a folder <c>shared/conformance</c> above the working tree.</summary>
+/// <summary>Tables of inputs and results recorded from Istio, when they lie in a folder <c>shared/conformance</c> above the working
+/// tree.</summary>
 internal static class Vectors
 {
     /// <summary>The rows of a table; skips the test when the tables are not here.</summary>
@@ -30,11 +31,13 @@ internal static class Vectors
     /// <summary>Runs each row and tells all that differ at once.</summary>
     public static void Play(string table, Func<JsonElement, string?> mistakeOf)
     {
-        var mistakes = Rows(table).Select(r => (Name: r.Text("name"), Mistake: mistakeOf(r))).Where(m => m.Mistake is not null).Select(m => $"{m.Name}: {m.Mistake}").ToArray();
+        var mistakes = Rows(table).Select(r => (Name: r.Text("name"), Mistake: mistakeOf(r))).Where(m => m.Mistake is not null)
+            .Select(m => $"{m.Name}: {m.Mistake}").ToArray();
         Assert.True(mistakes.Length == 0, $"{table}: {mistakes.Length} rows differ\n{string.Join('\n', mistakes)}");
     }
 
-    public static string? Differs<T>(T expected, T found) => EqualityComparer<T>.Default.Equals(expected, found) ? null : $"expected {expected}, found {found}";
+    public static string? Differs<T>(T expected, T found) =>
+        EqualityComparer<T>.Default.Equals(expected, found) ? null : $"expected {expected}, found {found}";
 
     public static string Text(this JsonElement row, string name) =>
         row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
@@ -42,13 +45,17 @@ internal static class Vectors
     public static string? TextOrNull(this JsonElement row, string name) =>
         row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    public static bool Truth(this JsonElement row, string name) => row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
+    public static bool Truth(this JsonElement row, string name) =>
+        row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
 
-    public static int Number(this JsonElement row, string name) => row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : 0;
+    public static int Number(this JsonElement row, string name) =>
+        row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : 0;
 
     public static IReadOnlyList<string> Texts(this JsonElement row, string name) =>
-        row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().Select(v => v.GetString()!).ToArray() : [];
+        row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array
+            ? value.EnumerateArray().Select(v => v.GetString()!).ToArray() : [];
 
     public static Dictionary<string, string>? Map(this JsonElement row, string name) =>
-        row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object ? value.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!) : null;
+        row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object
+            ? value.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!) : null;
 }

@@ -22,7 +22,8 @@ public sealed class AuthorityTests
         Assert.Equal("", leaf.Subject);
         Assert.Equal("O=cluster.local", leaf.Issuer);
         Assert.Equal(["2.5.29.15", "2.5.29.17", "2.5.29.19"], leaf.Extensions.Where(e => e.Critical).Select(e => e.Oid!.Value!).Order());
-        Assert.Equal(X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyEncipherment, leaf.Extensions.OfType<X509KeyUsageExtension>().Single().KeyUsages);
+        Assert.Equal(X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyEncipherment,
+            leaf.Extensions.OfType<X509KeyUsageExtension>().Single().KeyUsages);
         Assert.Equal(TimeSpan.FromSeconds(86_520), leaf.NotAfter - leaf.NotBefore);
         Assert.Equal(Now - TimeSpan.FromMinutes(2), leaf.NotBefore.ToUniversalTime());
         Assert.Null(Trust.Problem(leaf, [], Authority.Bundle.Roots, KeyPurposes.Client, Now.UtcDateTime));
@@ -31,7 +32,8 @@ public sealed class AuthorityTests
     [Theory]
     [InlineData("hello", "certificate signing request is not properly encoded")]
     [InlineData("", "certificate signing request is not properly encoded")]
-    [InlineData("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n", "failed to parse X.509 certificate signing request")]
+    [InlineData("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
+        "failed to parse X.509 certificate signing request")]
     public void Garbage_is_refused(string request, string why)
     {
         Assert.Null(Authority.Sign(request, [Identity], TimeSpan.Zero, Now, out SigningProblem? problem));
@@ -51,7 +53,8 @@ public sealed class AuthorityTests
         string good = Request();
         byte[] bytes = Convert.FromBase64String(good[PemEncoding.Find(good).Base64Data]);
         bytes[^1] ^= 1;
-        Assert.Null(Authority.Sign(PemEncoding.WriteString("CERTIFICATE REQUEST", bytes), [Identity], TimeSpan.Zero, Now, out SigningProblem? problem));
+        Assert.Null(Authority.Sign(PemEncoding.WriteString("CERTIFICATE REQUEST", bytes), [Identity], TimeSpan.Zero, Now,
+            out SigningProblem? problem));
         Assert.Equal(SigningFault.Request, problem!.Fault);
     }
 
@@ -71,7 +74,8 @@ public sealed class AuthorityTests
         SigningBundle next = RootRotation.Next(Authority.Bundle, Options, late);
         Assert.Equal(2, next.Roots.Count);
         Assert.NotEqual(Authority.Bundle.Signer.SerialNumber, next.Signer.SerialNumber);
-        using X509Certificate2 old = X509Certificate2.CreateFromPem(Authority.Sign(Request(), [Identity], TimeSpan.Zero, late - TimeSpan.FromHours(1), out _)![0]);
+        using X509Certificate2 old =
+            X509Certificate2.CreateFromPem(Authority.Sign(Request(), [Identity], TimeSpan.Zero, late - TimeSpan.FromHours(1), out _)![0]);
         Assert.Null(Trust.Problem(old, [], [next.Roots[0]], KeyPurposes.Server, late.UtcDateTime));
         Assert.Null(KeyReload.Problem(Authority.Bundle, next, late));
     }
@@ -81,7 +85,8 @@ public sealed class AuthorityTests
     {
         SigningBundle foreign = RootRotation.First("cluster.local", Options, Now);
         Assert.NotNull(KeyReload.Problem(Authority.Bundle, foreign, Now));
-        SigningBundle both = SigningBundle.Create(foreign.Signer.ExportCertificatePem(), foreign.KeyPem, "", foreign.RootsPem + Authority.Bundle.RootsPem, out _)!;
+        SigningBundle both = SigningBundle.Create(foreign.Signer.ExportCertificatePem(), foreign.KeyPem, "",
+            foreign.RootsPem + Authority.Bundle.RootsPem, out _)!;
         Assert.Null(KeyReload.Problem(Authority.Bundle, both, Now));
     }
 
@@ -93,8 +98,10 @@ public sealed class AuthorityTests
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         using RSA rootKey = RSA.Create();
         rootKey.ImportFromPem(Authority.Bundle.KeyPem);
-        using X509Certificate2 between = request.Create(Authority.Bundle.Signer.SubjectName, X509SignatureGenerator.CreateForRSA(rootKey, RSASignaturePadding.Pkcs1), Now, Now.AddYears(1), [1, 2, 3]);
-        SigningBundle bundle = SigningBundle.Create(between.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem(), between.ExportCertificatePem(), Authority.Bundle.RootsPem, out string? problem)!;
+        using X509Certificate2 between = request.Create(Authority.Bundle.Signer.SubjectName,
+            X509SignatureGenerator.CreateForRSA(rootKey, RSASignaturePadding.Pkcs1), Now, Now.AddYears(1), [1, 2, 3]);
+        SigningBundle bundle = SigningBundle.Create(between.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem(),
+            between.ExportCertificatePem(), Authority.Bundle.RootsPem, out string? problem)!;
         Assert.Null(problem);
         IReadOnlyList<string> chain = new Authority(bundle, Options).Sign(Request(), [Identity], TimeSpan.Zero, Now, out _)!;
         Assert.Equal(3, chain.Count);
@@ -106,9 +113,11 @@ public sealed class AuthorityTests
     public void Keys_that_do_not_fit_are_refused()
     {
         SigningBundle other = RootRotation.First("other", Options, Now);
-        Assert.Null(SigningBundle.Create(Authority.Bundle.Signer.ExportCertificatePem(), other.KeyPem, "", Authority.Bundle.RootsPem, out string? problem));
+        Assert.Null(SigningBundle.Create(Authority.Bundle.Signer.ExportCertificatePem(), other.KeyPem, "", Authority.Bundle.RootsPem,
+            out string? problem));
         Assert.Equal("the private key is not that of the signing certificate", problem);
-        Assert.Null(SigningBundle.Create(Authority.Bundle.Signer.ExportCertificatePem(), Authority.Bundle.KeyPem, "", other.RootsPem, out problem));
+        Assert.Null(SigningBundle.Create(Authority.Bundle.Signer.ExportCertificatePem(), Authority.Bundle.KeyPem, "", other.RootsPem,
+            out problem));
         Assert.StartsWith("the signing certificate does not lead to a root", problem, StringComparison.Ordinal);
     }
 

@@ -23,7 +23,8 @@ public sealed class CertificateServiceTests : IDisposable
         KeySet keys = KeySet.Read(_issuer.KeySetText)!;
         var authority = new Authority(RootRotation.First("cluster.local", new AuthorityOptions(), Now), new AuthorityOptions());
         var tokens = new IssuedTokens(new TokenRule(TokenIssuer.Issuer, [TokenIssuer.Audience], static () => "cluster.local"), () => keys);
-        var impersonation = new Impersonation(Impersonation.Accounts("istio-system/ztunnel"), static (_, other) => other.EndsWith("/neighbour", StringComparison.Ordinal));
+        var impersonation = new Impersonation(Impersonation.Accounts("istio-system/ztunnel"),
+            static (_, other) => other.EndsWith("/neighbour", StringComparison.Ordinal));
         _service = new CertificateService(authority, new CallerAuthentication([tokens], ["10.9.0.0/16"]), impersonation);
     }
 
@@ -41,7 +42,8 @@ public sealed class CertificateServiceTests : IDisposable
         Assert.Equal([Identity], NamesOf(await AskAsync(token: null, certificate: Identity)));
     }
 
-    public static TheoryData<string> BadTokens => ["none", "no bearer", "garbage", "expired", "not yet", "audience", "alg none", "signature", "other key", "user", "huge", "no end"];
+    public static TheoryData<string> BadTokens =>
+        ["none", "no bearer", "garbage", "expired", "not yet", "audience", "alg none", "signature", "other key", "user", "huge", "no end"];
 
     [Theory]
     [MemberData(nameof(BadTokens))]
@@ -59,11 +61,13 @@ public sealed class CertificateServiceTests : IDisposable
             "not yet" => "Bearer " + _issuer.Issue("shop", "productpage", "p", Now.AddHours(1)),
             "audience" => "Bearer " + _issuer.Issue("shop", "productpage", "p", Now, audience: "vault"),
             "alg none" => $"Bearer {Base64Url.EncodeToString("""{"alg":"none"}"""u8)}.{parts[1]}.",
-            "signature" => $"Bearer {parts[0]}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[1])).Replace("productpage", "admin", StringComparison.Ordinal)))}.{parts[2]}",
+            "signature" =>
+                $"Bearer {parts[0]}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[1])).Replace("productpage", "admin", StringComparison.Ordinal)))}.{parts[2]}",
             "other key" => "Bearer " + other.Issue("shop", "productpage", "p", Now),
             "user" => "Bearer " + _issuer.Issue("", "productpage", "p", Now),
             "huge" => "Bearer " + new string('a', 1 << 20),
-            _ => $"Bearer {parts[0]}.{Base64Url.EncodeToString("""{"iss":"https://lateen.local/tokens","aud":"istio-ca","sub":"system:serviceaccount:a:b"}"""u8)}.{parts[2]}",
+            _ =>
+                $"Bearer {parts[0]}.{Base64Url.EncodeToString("""{"iss":"https://lateen.local/tokens","aud":"istio-ca","sub":"system:serviceaccount:a:b"}"""u8)}.{parts[2]}",
         };
         CertificateAnswer answer = await AskAsync(null, authorization: header);
         Assert.Equal((GrpcStatus.Unauthenticated, "request authenticate failure"), (answer.Status, answer.Message));
@@ -87,7 +91,8 @@ public sealed class CertificateServiceTests : IDisposable
     public async Task Faults_of_the_request_are_told_as_istiod_tells_them()
     {
         CertificateAnswer answer = await AskAsync(Token(), csr: "hello");
-        Assert.Equal((GrpcStatus.InvalidArgument, "CSR signing error (certificate signing request is not properly encoded)"), (answer.Status, answer.Message));
+        Assert.Equal((GrpcStatus.InvalidArgument, "CSR signing error (certificate signing request is not properly encoded)"),
+            (answer.Status, answer.Message));
         answer = await AskAsync(Token(), seconds: long.MaxValue);
         Assert.Equal(GrpcStatus.InvalidArgument, answer.Status);
         Assert.Equal(1, _service.Counts.SigningFailures.Single(f => f.Error == "TTL_ERROR").Count);
@@ -104,14 +109,21 @@ public sealed class CertificateServiceTests : IDisposable
 
     private string Token() => _issuer.Issue("shop", "productpage", "productpage-1", Now);
 
-    private async Task<CertificateAnswer> AskAsync(string? token, string? certificate = null, string? authorization = null, string? impersonated = null, string? csr = null, long seconds = 0, string? forwarded = null, string peer = "10.1.1.1:4711")
+    private async Task<CertificateAnswer> AskAsync(string? token, string? certificate = null, string? authorization = null,
+        string? impersonated = null, string? csr = null, long seconds = 0, string? forwarded = null, string peer = "10.1.1.1:4711")
     {
         var headers = new Dictionary<string, IReadOnlyList<string>>();
         if ((authorization ?? (token is null ? null : "Bearer " + token)) is { } value) headers["authorization"] = [value];
         if (forwarded is not null) headers["x-forwarded-client-cert"] = [forwarded];
-        var request = new IstioCertificateRequest { Csr = csr ?? AuthorityTests.Request("spiffe://cluster.local/ns/other/sa/admin"), ValidityDuration = seconds, Metadata = new Struct() };
+        var request = new IstioCertificateRequest
+        {
+            Csr = csr ?? AuthorityTests.Request("spiffe://cluster.local/ns/other/sa/admin"),
+            ValidityDuration = seconds,
+            Metadata = new Struct(),
+        };
         if (impersonated is not null) request.Metadata.Fields["ImpersonatedIdentity"] = Value.ForString(impersonated);
-        return await _service.CreateAsync(request, new CallerEvidence(peer, certificate is null ? [] : [certificate], headers), Now, TestContext.Current.CancellationToken);
+        return await _service.CreateAsync(request, new CallerEvidence(peer, certificate is null ? [] : [certificate], headers), Now,
+            TestContext.Current.CancellationToken);
     }
 
     private static IReadOnlyList<string> NamesOf(CertificateAnswer answer)

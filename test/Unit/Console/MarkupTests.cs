@@ -11,7 +11,8 @@ public sealed class MarkupTests
         string hostile = "<script>alert('x')</script>\"";
         Markup inner = Markup.Of($"<b>{hostile}</b>");
         string page = Markup.Of($"<p title=\"{hostile}\">{inner}</p>").ToString();
-        Assert.Equal("<p title=\"&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&quot;\"><b>&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&quot;</b></p>", page);
+        Assert.Equal(
+            "<p title=\"&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&quot;\"><b>&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&quot;</b></p>", page);
     }
 
     [Fact]

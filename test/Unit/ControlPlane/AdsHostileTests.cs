@@ -17,7 +17,8 @@ public sealed class AdsHostileTests() : OnControlPlane(debounceMillis: null)
         await base.InitializeAsync();
         await ApplyAsync(0);
         var pushed = new TaskCompletionSource<WaitAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await Running.Writer.PostAsync((loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, pushed.SetResult, now));
+        await Running.Writer.PostAsync(
+            (loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, pushed.SetResult, now));
         Assert.True((await pushed.Task).Converged);
     }
 
@@ -31,11 +32,17 @@ public sealed class AdsHostileTests() : OnControlPlane(debounceMillis: null)
             DeltaDiscoveryResponse answer = (await bad.ReadAsync(DeltaDiscoveryResponse.Parser))!;
             // It is told what is new, not once more what it refused.
             Assert.Equal([Cluster(round)], answer.Resources.Select(resource => resource.Name));
-            bad.Send(new DeltaDiscoveryRequest { TypeUrl = answer.TypeUrl, ResponseNonce = answer.Nonce, ErrorDetail = new Status { Code = 13, Message = $"no to {round}" } });
+            bad.Send(new DeltaDiscoveryRequest
+            {
+                TypeUrl = answer.TypeUrl,
+                ResponseNonce = answer.Nonce,
+                ErrorDetail = new Status { Code = 13, Message = $"no to {round}" },
+            });
             DeltaDiscoveryResponse other = (await good.ReadAsync(DeltaDiscoveryResponse.Parser))!;
             good.Send(new DeltaDiscoveryRequest { TypeUrl = other.TypeUrl, ResponseNonce = other.Nonce });
         }
-        ProxyRow[] rows = await RowsAsync(rows => rows.Any(row => row.Types["CDS"].Error == "no to 5") && rows.Any(row => row.Name == "good.default" && row.Types["CDS"].State == "SYNCED"));
+        ProxyRow[] rows = await RowsAsync(rows => rows.Any(row => row.Types["CDS"].Error == "no to 5")
+            && rows.Any(row => row.Name == "good.default" && row.Types["CDS"].State == "SYNCED"));
         Assert.Equal("ERROR", rows.Single(row => row.Name == "bad.default").Types["CDS"].State);
     }
 
@@ -60,8 +67,10 @@ public sealed class AdsHostileTests() : OnControlPlane(debounceMillis: null)
         var chance = new Random(5);
         for (int i = 0; i < 200; i++)
         {
-            AdsClient one = await AdsClient.OpenAsync(Running.Address.Grpc, chance.Next(2) == 0 ? AdsClient.Delta : AdsClient.StateOfTheWorld);
-            if (chance.Next(3) > 0) one.Send(new DeltaDiscoveryRequest { Node = AdsClient.Sidecar($"flap-{i}", "default"), TypeUrl = TypeUrls.Cluster });
+            AdsClient one = await AdsClient.OpenAsync(Running.Address.Grpc,
+                chance.Next(2) == 0 ? AdsClient.Delta : AdsClient.StateOfTheWorld);
+            if (chance.Next(3) > 0)
+                one.Send(new DeltaDiscoveryRequest { Node = AdsClient.Sidecar($"flap-{i}", "default"), TypeUrl = TypeUrls.Cluster });
             await one.DisposeAsync();
         }
         await UntilAsync(async () => await Running.Writer.AskAsync((loop, _) => loop.Streams.Count) == 1, "one stream is left");
@@ -73,18 +82,26 @@ public sealed class AdsHostileTests() : OnControlPlane(debounceMillis: null)
     {
         await using AdsClient good = await ConnectAsync("good"), odd = await ConnectAsync("odd");
         var chance = new Random(11);
-        string[] types = [TypeUrls.Cluster, TypeUrls.Endpoint, TypeUrls.Listener, TypeUrls.Route, "", "type.googleapis.com/no.Such", new('x', 3000), "\0"];
+        string[] types = [TypeUrls.Cluster, TypeUrls.Endpoint, TypeUrls.Listener, TypeUrls.Route, "", "type.googleapis.com/no.Such",
+            new('x', 3000), "\0"];
         string[] names = ["*", "", "outbound|80||s0.default.svc.cluster.local", "0.0.0.0_80", "80", "|||", "ü", new('y', 3000)];
         for (int i = 0; i < 300; i++)
         {
-            var request = new DeltaDiscoveryRequest { TypeUrl = types[chance.Next(types.Length)], ResponseNonce = chance.Next(3) == 0 ? "never given" : "" };
-            for (int n = chance.Next(4); n > 0; n--) (chance.Next(2) == 0 ? request.ResourceNamesSubscribe : request.ResourceNamesUnsubscribe).Add(names[chance.Next(names.Length)]);
+            var request = new DeltaDiscoveryRequest
+            {
+                TypeUrl = types[chance.Next(types.Length)],
+                ResponseNonce = chance.Next(3) == 0 ? "never given" : "",
+            };
+            for (int n = chance.Next(4); n > 0; n--)
+                (chance.Next(2) == 0 ? request.ResourceNamesSubscribe
+                    : request.ResourceNamesUnsubscribe).Add(names[chance.Next(names.Length)]);
             if (chance.Next(5) == 0) request.InitialResourceVersions[names[chance.Next(names.Length)]] = "1";
             if (chance.Next(5) == 0) request.ErrorDetail = new Status { Message = "no" };
             odd.Send(request);
         }
         await ServesAsync(good);
-        string metrics = await Running.Writer.AskAsync((loop, now) => loop.Metrics.Text(loop.Streams, now), TestContext.Current.CancellationToken);
+        string metrics = await Running.Writer.AskAsync((loop, now) => loop.Metrics.Text(loop.Streams, now),
+            TestContext.Current.CancellationToken);
         Assert.DoesNotMatch("(?m)^pilot_total_xds_internal_errors [1-9]", metrics);
     }
 
@@ -113,7 +130,9 @@ public sealed class AdsHostileTests() : OnControlPlane(debounceMillis: null)
     }
 
     private static Task ForEachAsync(int count, Func<int, Task> act) =>
-        Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = 100, CancellationToken = TestContext.Current.CancellationToken }, async (i, _) => await act(i));
+        Parallel.ForAsync(0, count,
+            new ParallelOptions { MaxDegreeOfParallelism = 100, CancellationToken = TestContext.Current.CancellationToken },
+            async (i, _) => await act(i));
 
     private static async Task<DeltaDiscoveryResponse> AskAsync(AdsClient client, string name, Dictionary<string, string> held)
     {
@@ -147,7 +166,8 @@ public sealed class AdsHostileTests() : OnControlPlane(debounceMillis: null)
             metadata: {name: s{{number}}, namespace: default}
             spec: {clusterIP: 10.1.2.{{number}}, ports: [{name: http, port: 80}] }
             """;
-        Answer<ChangeAnswer> answer = await Running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
+        Answer<ChangeAnswer> answer =
+            await Running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
         Assert.True(answer.Value!.Accepted, string.Join("\n", answer.Value.Findings));
     }
 
@@ -156,13 +176,15 @@ public sealed class AdsHostileTests() : OnControlPlane(debounceMillis: null)
     private async Task<ProxyRow[]> RowsAsync(Func<ProxyRow[], bool> holds)
     {
         ProxyRow[] rows = [];
-        await UntilAsync(async () => holds(rows = [.. (await Running.Writer.AskAsync((loop, now) => ProxyRows.Of(loop, now))).Items]), "the rows say so");
+        await UntilAsync(async () => holds(rows = [.. (await Running.Writer.AskAsync((loop, now) => ProxyRows.Of(loop, now))).Items]),
+            "the rows say so");
         return rows;
     }
 
     private static async Task UntilAsync(Func<Task<bool>> condition, string what)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
-        for (long started = Stopwatch.GetTimestamp(); !await condition(); await timer.WaitForNextTickAsync()) Assert.True(Stopwatch.GetElapsedTime(started) < AdsClient.Patience, what);
+        for (long started = Stopwatch.GetTimestamp(); !await condition(); await timer.WaitForNextTickAsync())
+            Assert.True(Stopwatch.GetElapsedTime(started) < AdsClient.Patience, what);
     }
 }

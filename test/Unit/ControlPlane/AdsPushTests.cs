@@ -142,18 +142,21 @@ public sealed class AdsPushTests() : OnControlPlane(debounceMillis: 10)
 
     private async Task ApplyAsync(string text)
     {
-        Answer<ChangeAnswer> answer = await Running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
+        Answer<ChangeAnswer> answer =
+            await Running.Writer.AskAsync((loop, now) => loop.Configuration.Apply(new([new("test.yaml", text)], null, false, "test"), now));
         Assert.True(answer.Value!.Accepted, string.Join("\n", answer.Value.Findings));
     }
 
     private async Task<WaitAnswer> WaitAsync()
     {
         var answer = new TaskCompletionSource<WaitAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await Running.Writer.PostAsync((loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, answer.SetResult, now));
+        await Running.Writer.PostAsync(
+            (loop, now) => loop.Waits.Add(loop.Configuration.Revision, loop.Generation, now + AdsClient.Patience, answer.SetResult, now));
         return await answer.Task.WaitAsync(AdsClient.Patience);
     }
 
-    private static DeltaDiscoveryRequest Ack(DeltaDiscoveryResponse response) => new() { TypeUrl = response.TypeUrl, ResponseNonce = response.Nonce };
+    private static DeltaDiscoveryRequest Ack(DeltaDiscoveryResponse response) =>
+        new() { TypeUrl = response.TypeUrl, ResponseNonce = response.Nonce };
 
     private static string Service(string name) => $$"""
         apiVersion: v1

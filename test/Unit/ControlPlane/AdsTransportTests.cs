@@ -13,7 +13,9 @@ namespace Lateen.Test.Unit.ControlPlane;
 
 public sealed class AdsTransportTests : IAsyncDisposable
 {
-    private readonly ProcessHost _host = new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [], DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
+    private readonly ProcessHost _host =
+        new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [],
+            DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
 
     [Theory]
     [InlineData(AdsClient.StateOfTheWorld)]
@@ -40,7 +42,8 @@ public sealed class AdsTransportTests : IAsyncDisposable
 
     [Theory]
     [InlineData("istio.v1.auth.IstioCertificateService", "CreateCertificate", "unknown service istio.v1.auth.IstioCertificateService")]
-    [InlineData("envoy.service.discovery.v3.AggregatedDiscoveryService", "FetchAll", "unknown method FetchAll for service envoy.service.discovery.v3.AggregatedDiscoveryService")]
+    [InlineData("envoy.service.discovery.v3.AggregatedDiscoveryService", "FetchAll",
+        "unknown method FetchAll for service envoy.service.discovery.v3.AggregatedDiscoveryService")]
     public async Task Unknown_services_and_methods_are_unimplemented(string service, string method, string message)
     {
         ControlPlaneAddress at = await OpenAsync();
@@ -73,20 +76,33 @@ public sealed class AdsTransportTests : IAsyncDisposable
     {
         ControlPlaneAddress at = await OpenAsync();
         await using var second = new KestrelDoors();
-        Door door = new("--grpc-addr", System.Net.IPEndPoint.Parse(at.Grpc), Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http2, _ => Task.CompletedTask);
+        Door door = new("--grpc-addr", System.Net.IPEndPoint.Parse(at.Grpc), Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http2,
+            _ => Task.CompletedTask);
         IOException refused = await Assert.ThrowsAsync<IOException>(() => second.OpenAsync([door], TestContext.Current.CancellationToken));
-        Assert.Equal($"cannot listen on {at.Grpc}: another process listens there; choose another address with --grpc-addr", refused.Message);
+        Assert.Equal($"cannot listen on {at.Grpc}: another process listens there; choose another address with --grpc-addr",
+            refused.Message);
     }
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
 
     private Task<ControlPlaneAddress> OpenAsync(string? socket = null)
     {
-        var options = new ControlPlaneOptions { StateFolder = "", HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0", GrpcSocket = socket };
+        var options = new ControlPlaneOptions
+        {
+            StateFolder = "",
+            HttpAddress = "127.0.0.1:0",
+            GrpcAddress = "127.0.0.1:0",
+            SecureGrpcAddress = "127.0.0.1:0",
+            MonitoringAddress = "127.0.0.1:0",
+            GrpcSocket = socket,
+        };
         RequestDelegate none = _ => Task.CompletedTask;
         var ads = new AdsDoor(_host.Writer, options.RequestBytesMax);
-        var authority = new Authority(RootRotation.First("cluster.local", new AuthorityOptions(), TimeProvider.System.GetUtcNow()), new AuthorityOptions());
-        var security = new SecureConnections(new ServingCertificates(authority, ["istiod.istio-system.svc"], TimeProvider.System), TimeProvider.System);
-        return _host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, _ => Task.CompletedTask, none), security, "token", TestContext.Current.CancellationToken);
+        var authority = new Authority(RootRotation.First("cluster.local", new AuthorityOptions(), TimeProvider.System.GetUtcNow()),
+            new AuthorityOptions());
+        var security = new SecureConnections(new ServingCertificates(authority, ["istiod.istio-system.svc"], TimeProvider.System),
+            TimeProvider.System);
+        return _host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, _ => Task.CompletedTask, none), security, "token",
+            TestContext.Current.CancellationToken);
     }
 }

@@ -32,20 +32,30 @@ public sealed class ConfigStreamTests : IAsyncLifetime
     }
 
     private Task<RunningControlPlane> StartAsync(string grpc) => Wiring.StartAsync(
-        LocalControlPlane.OwnPorts(Path.Combine(_folder, "state")) with { ConfigFolder = Path.Combine(_folder, "mesh"), GrpcAddress = grpc }, TimeProvider.System, TestContext.Current.CancellationToken);
+        LocalControlPlane.OwnPorts(Path.Combine(_folder, "state")) with
+        {
+            ConfigFolder = Path.Combine(_folder, "mesh"),
+            GrpcAddress = grpc,
+        }, TimeProvider.System, TestContext.Current.CancellationToken);
 
     private void Write(string name, string? host)
     {
         string path = Path.Combine(_folder, "mesh", name + ".yaml");
         if (host is null) File.Delete(path);
-        else File.WriteAllText(path, $"apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}, labels: {{n: \"{++_writes}\"}}}}\nspec: {{hosts: [{host}], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: DNS}}\n");
+        else
+            File.WriteAllText(path,
+                $"apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}, labels: {{n: "
+                + $"\"{++_writes}\"}}}}\nspec: {{hosts: [{host}], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: "
+                    + $"DNS}}\n");
     }
 
     private async Task UntilAsync(string hosts)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
-        string Now() => string.Join(' ', _copy.Current.All(Kinds.ServiceEntry).Select(entry => entry.Spec.Hosts[0]).Order(StringComparer.Ordinal));
-        for (DateTime until = DateTime.UtcNow.AddSeconds(20); Now() != hosts; await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"\"{Now()}\" is not \"{hosts}\"");
+        string Now() =>
+            string.Join(' ', _copy.Current.All(Kinds.ServiceEntry).Select(entry => entry.Spec.Hosts[0]).Order(StringComparer.Ordinal));
+        for (DateTime until = DateTime.UtcNow.AddSeconds(20); Now() != hosts; await timer.WaitForNextTickAsync())
+            Assert.True(DateTime.UtcNow < until, $"\"{Now()}\" is not \"{hosts}\"");
     }
 
     [Fact]

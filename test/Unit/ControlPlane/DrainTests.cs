@@ -16,7 +16,8 @@ public sealed class DrainTests
     public async Task Who_is_told_to_stop_is_not_ready_and_sends_its_clients_elsewhere()
     {
         string folder = Directory.CreateTempSubdirectory("lateen").FullName;
-        await using (RunningControlPlane running = await Wiring.StartAsync(LocalControlPlane.OwnPorts(folder), TimeProvider.System, TestContext.Current.CancellationToken))
+        await using (RunningControlPlane running =
+            await Wiring.StartAsync(LocalControlPlane.OwnPorts(folder), TimeProvider.System, TestContext.Current.CancellationToken))
         {
             await using AdsClient first = await ConnectedAsync(running, "a"), second = await ConnectedAsync(running, "b");
             await running.DrainAsync(TimeSpan.FromSeconds(1), TimeProvider.System);
@@ -26,7 +27,8 @@ public sealed class DrainTests
                 Assert.Equal("14", client.Ending().Status);
             }
             using var http = new HttpClient();
-            using HttpResponseMessage ready = await http.GetAsync(new Uri($"http://{running.Address.Http}/ready"), TestContext.Current.CancellationToken);
+            using HttpResponseMessage ready =
+                await http.GetAsync(new Uri($"http://{running.Address.Http}/ready"), TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
             await using AdsClient late = await AdsClient.OpenAsync(running.Address.Grpc, AdsClient.Delta);
             Assert.Null(await late.ReadAsync(DeltaDiscoveryResponse.Parser));
@@ -39,7 +41,8 @@ public sealed class DrainTests
     public void Streams_of_one_moment_grow_old_at_different_times()
     {
         DateTimeOffset now = DateTimeOffset.UnixEpoch;
-        var loop = new ControlLoop(new ControlPlaneOptions { StateFolder = "", ConnectionAgeMax = TimeSpan.FromMinutes(30) }, new ResourceStore(_ => [], TimeProvider.System), [], now, TimeProvider.System);
+        var loop = new ControlLoop(new ControlPlaneOptions { StateFolder = "", ConnectionAgeMax = TimeSpan.FromMinutes(30) },
+            new ResourceStore(_ => [], TimeProvider.System), [], now, TimeProvider.System);
         AdsStream[] streams = [.. Enumerable.Range(0, 100).Select(_ => loop.Streams.Connect("peer", () => { }, now))];
         Assert.InRange(loop.Tick(now)!.Value, now.AddSeconds(1), now.AddMinutes(28));
         loop.Tick(now.AddMinutes(27));

@@ -21,7 +21,8 @@ public sealed class GrpcConnectionTests() : OnControlPlane(debounceMillis: 10)
     public async Task Who_has_no_room_holds_nobody_back_and_gets_what_there_is_room_for()
     {
         using Socket narrow = await ConnectAsync();
-        await SendAsync(narrow, [.. Greeting(window: 0), .. Frame(Headers, 4, 1, Call()), .. Frame(Data, 0, 1, GrpcFrame.ToArray(Asked("narrow")))]);
+        await SendAsync(narrow,
+            [.. Greeting(window: 0), .. Frame(Headers, 4, 1, Call()), .. Frame(Data, 0, 1, GrpcFrame.ToArray(Asked("narrow")))]);
         Assert.Equal(Headers, (await NextAsync(narrow, Headers, Data)).Type);
 
         await using AdsClient other = await AdsClient.OpenAsync(Running.Address.Grpc, AdsClient.Delta);
@@ -43,7 +44,8 @@ public sealed class GrpcConnectionTests() : OnControlPlane(debounceMillis: 10)
     {
         using Socket client = await ConnectAsync();
         byte[] call = Call();
-        await SendAsync(client, [.. Greeting(65535), .. Frame(Headers, 0, 1, call.AsSpan(0, 9)), .. Frame(Continuation, 4, 1, call.AsSpan(9))]);
+        await SendAsync(client,
+            [.. Greeting(65535), .. Frame(Headers, 0, 1, call.AsSpan(0, 9)), .. Frame(Continuation, 4, 1, call.AsSpan(9))]);
         foreach (byte one in GrpcFrame.ToArray(Asked("bytes"))) await SendAsync(client, Frame(Data, 0, 1, [one]));
         Assert.Equal(Headers, (await NextAsync(client, Headers, Data)).Type);
         Assert.Equal(Data, (await NextAsync(client, Headers, Data)).Type);
@@ -57,8 +59,10 @@ public sealed class GrpcConnectionTests() : OnControlPlane(debounceMillis: 10)
         { "data of a stream that was never opened", [.. Greeting(65535), .. Frame(Data, 0, 7, [1])] },
         { "settings of five bytes", [.. Greeting(65535), .. Frame(Settings, 0, 0, [1, 2, 3, 4, 5])] },
         { "a header that refers to nothing", [.. Greeting(65535), .. Frame(Headers, 4, 1, [0xff, 0x40])] },
-        { "something between the parts of a header block", [.. Greeting(65535), .. Frame(Headers, 0, 1, [0x88]), .. Frame(Ping, 0, 0, "lateen!!"u8)] },
-        { "a window without end", [.. Greeting(65535), .. Frame(Window, 0, 0, [0x7f, 0xff, 0xff, 0xff]), .. Frame(Window, 0, 0, [0x7f, 0xff, 0xff, 0xff])] },
+        { "something between the parts of a header block",
+            [.. Greeting(65535), .. Frame(Headers, 0, 1, [0x88]), .. Frame(Ping, 0, 0, "lateen!!"u8)] },
+        { "a window without end",
+            [.. Greeting(65535), .. Frame(Window, 0, 0, [0x7f, 0xff, 0xff, 0xff]), .. Frame(Window, 0, 0, [0x7f, 0xff, 0xff, 0xff])] },
         { "more padding than payload", [.. Greeting(65535), .. Frame(Headers, 4, 1, Call()), .. Frame(Data, 8, 1, [9, 1])] },
     };
 
@@ -74,7 +78,8 @@ public sealed class GrpcConnectionTests() : OnControlPlane(debounceMillis: 10)
         Assert.NotEmpty((await other.ReadAsync(DeltaDiscoveryResponse.Parser))!.Resources);
     }
 
-    private static DeltaDiscoveryRequest Asked(string name) => new() { Node = AdsClient.Sidecar(name, "default"), TypeUrl = TypeUrls.Cluster };
+    private static DeltaDiscoveryRequest Asked(string name) =>
+        new() { Node = AdsClient.Sidecar(name, "default"), TypeUrl = TypeUrls.Cluster };
 
     private async Task<Socket> ConnectAsync()
     {
@@ -93,7 +98,9 @@ public sealed class GrpcConnectionTests() : OnControlPlane(debounceMillis: 10)
     private static byte[] Call()
     {
         var block = new List<byte>();
-        foreach ((string name, string value) in new[] { (":method", "POST"), (":scheme", "http"), (":path", "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"), ("content-type", "application/grpc") })
+        foreach ((string name, string value) in new[] { (":method", "POST"), (":scheme", "http"),
+            (":path", "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"),
+            ("content-type", "application/grpc") })
             block.AddRange([0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length, .. Encoding.ASCII.GetBytes(value)]);
         return [.. block];
     }
@@ -105,7 +112,8 @@ public sealed class GrpcConnectionTests() : OnControlPlane(debounceMillis: 10)
         return [.. head, .. payload];
     }
 
-    private static async Task SendAsync(Socket socket, byte[] bytes) => await socket.SendAsync(bytes.AsMemory()).AsTask().WaitAsync(AdsClient.Patience);
+    private static async Task SendAsync(Socket socket, byte[] bytes) =>
+        await socket.SendAsync(bytes.AsMemory()).AsTask().WaitAsync(AdsClient.Patience);
 
     // The next frame of one of these types.
     private static async Task<(byte Type, byte[] Payload)> NextAsync(Socket socket, params byte[] types)

@@ -15,7 +15,8 @@ public abstract class OnControlPlane(int? debounceMillis) : IAsyncLifetime
 
     /// <inheritdoc/>
     public virtual async ValueTask InitializeAsync() =>
-        _local = await LocalControlPlane.StartAsync(TestContext.Current.CancellationToken, debounceMillis is { } millis ? TimeSpan.FromMilliseconds(millis) : null);
+        _local = await LocalControlPlane.StartAsync(TestContext.Current.CancellationToken,
+            debounceMillis is { } millis ? TimeSpan.FromMilliseconds(millis) : null);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

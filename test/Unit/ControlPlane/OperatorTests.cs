@@ -86,7 +86,8 @@ public sealed class OperatorTests : IAsyncLifetime
             """));
         // What is written is compiled a little later.
         string text = "";
-        for (long end = Environment.TickCount64 + 10_000; !text.Contains("BackendNotFound", StringComparison.Ordinal) && Environment.TickCount64 < end;)
+        for (long end = Environment.TickCount64 + 10_000; !text.Contains("BackendNotFound", StringComparison.Ordinal)
+            && Environment.TickCount64 < end;)
             (_, text, _) = await RunAsync("get", "httproute", "reviews", "-o", "yaml");
         Assert.Contains("reason: BackendNotFound", text, StringComparison.Ordinal);
         Assert.Contains("type: Accepted", text, StringComparison.Ordinal);
@@ -121,33 +122,41 @@ public sealed class OperatorTests : IAsyncLifetime
     public async Task Two_control_planes_cannot_share_a_state_folder()
     {
         IOException refused = await Assert.ThrowsAsync<IOException>(StartAsync);
-        Assert.Equal($"another control plane uses the state folder {_folder}; stop it, or name another folder with --state", refused.Message);
+        Assert.Equal($"another control plane uses the state folder {_folder}; stop it, or name another folder with --state",
+            refused.Message);
     }
 
     [Fact]
     public async Task Two_rules_for_one_host_are_told_on_both()
     {
         await RunAsync("apply", "-f", File(Reviews));
-        (int code, _, string errors) = await RunAsync("apply", "-f", File(Reviews.Replace("name: reviews", "name: reviews-too", StringComparison.Ordinal)));
+        (int code, _, string errors) =
+            await RunAsync("apply", "-f", File(Reviews.Replace("name: reviews", "name: reviews-too", StringComparison.Ordinal)));
         Assert.Equal(0, code);
-        Assert.Contains("warning LTN2203: spec.hosts[0]: host \"reviews\" is routed by VirtualService default/reviews", errors, StringComparison.Ordinal);
-        Assert.Contains("is also claimed by VirtualService default/reviews-too", (await RunAsync("get", "vs", "reviews", "-o", "yaml")).Output, StringComparison.Ordinal);
+        Assert.Contains("warning LTN2203: spec.hosts[0]: host \"reviews\" is routed by VirtualService default/reviews", errors,
+            StringComparison.Ordinal);
+        Assert.Contains("is also claimed by VirtualService default/reviews-too",
+            (await RunAsync("get", "vs", "reviews", "-o", "yaml")).Output, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task What_is_not_there_is_said_with_what_might_be_meant()
     {
         await RunAsync("apply", "-f", File(Reviews));
-        Assert.Equal((1, "", "error: there is no VirtualService \"review\" in namespace default\n  Did you mean \"reviews\"?\n"), await RunAsync("get", "vs", "review"));
-        Assert.Equal((1, "", "error: there is no VirtualService \"reviews\" in namespace shop\n  There is one in namespace default: add -n default.\n"), await RunAsync("get", "vs", "reviews", "-n", "shop"));
-        Assert.Equal((1, "", "error: the mesh knows no kind \"virtualservce\"\n  Did you mean \"virtualservice\"?\n"), await RunAsync("get", "virtualservce"));
+        Assert.Equal((1, "", "error: there is no VirtualService \"review\" in namespace default\n  Did you mean \"reviews\"?\n"),
+            await RunAsync("get", "vs", "review"));
+        Assert.Equal((1, "", "error: there is no VirtualService \"reviews\" in namespace shop\n  There is one in namespace default: add "
+            + "-n default.\n"), await RunAsync("get", "vs", "reviews", "-n", "shop"));
+        Assert.Equal((1, "", "error: the mesh knows no kind \"virtualservce\"\n  Did you mean \"virtualservice\"?\n"),
+            await RunAsync("get", "virtualservce"));
     }
 
     [Fact]
     public async Task The_operators_api_wants_the_token_of_the_state_folder()
     {
         using var http = new HttpClient();
-        using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://{_running!.Address.Http}/lateen/v1/objects"), TestContext.Current.CancellationToken);
+        using HttpResponseMessage answer =
+            await http.GetAsync(new Uri($"http://{_running!.Address.Http}/lateen/v1/objects"), TestContext.Current.CancellationToken);
         Assert.Equal(System.Net.HttpStatusCode.Unauthorized, answer.StatusCode);
     }
 

@@ -25,7 +25,9 @@ namespace Lateen.Test.Unit.ControlPlane;
 public sealed class SecureDoorTests : IAsyncLifetime
 {
     private static readonly AuthorityOptions Options = new();
-    private readonly ProcessHost _host = new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [], DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
+    private readonly ProcessHost _host =
+        new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [],
+            DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
     private readonly Authority _authority = new(RootRotation.First("cluster.local", Options, TimeProvider.System.GetUtcNow()), Options);
     private readonly TokenIssuer _issuer = TokenIssuer.Create();
     private readonly List<string> _said = [];
@@ -35,14 +37,24 @@ public sealed class SecureDoorTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         KeySet keys = KeySet.Read(_issuer.KeySetText)!;
-        var callers = new CallerAuthentication([new IssuedTokens(new TokenRule(TokenIssuer.Issuer, [TokenIssuer.Audience], static () => "cluster.local"), () => keys)], []);
+        var callers = new CallerAuthentication(
+            [new IssuedTokens(new TokenRule(TokenIssuer.Issuer, [TokenIssuer.Audience], static () => "cluster.local"), () => keys)], []);
         _certificates = new CertificateService(_authority, callers, Impersonation.Nobody);
         var ads = new AdsDoor(_host.Writer, 4 << 20);
         var secure = new SecureDoor(ads, _certificates, callers, TimeProvider.System, _said.Add, new CallMetrics());
         RequestDelegate none = _ => Task.CompletedTask;
-        var options = new ControlPlaneOptions { StateFolder = "", HttpAddress = "127.0.0.1:0", GrpcAddress = "127.0.0.1:0", SecureGrpcAddress = "127.0.0.1:0", MonitoringAddress = "127.0.0.1:0" };
-        var security = new SecureConnections(new ServingCertificates(_authority, ServingCertificates.HostsOf("istio-system"), TimeProvider.System), TimeProvider.System);
-        _address = (await _host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, secure.AnswerAsync, none), security, "token", TestContext.Current.CancellationToken)).SecureGrpc;
+        var options = new ControlPlaneOptions
+        {
+            StateFolder = "",
+            HttpAddress = "127.0.0.1:0",
+            GrpcAddress = "127.0.0.1:0",
+            SecureGrpcAddress = "127.0.0.1:0",
+            MonitoringAddress = "127.0.0.1:0",
+        };
+        var security = new SecureConnections(
+            new ServingCertificates(_authority, ServingCertificates.HostsOf("istio-system"), TimeProvider.System), TimeProvider.System);
+        _address = (await _host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, secure.AnswerAsync, none), security, "token",
+            TestContext.Current.CancellationToken)).SecureGrpc;
     }
 
     public async ValueTask DisposeAsync()
@@ -55,7 +67,8 @@ public sealed class SecureDoorTests : IAsyncLifetime
     public async Task A_thousand_workloads_at_once_get_their_certificates()
     {
         using HttpClient client = Client();
-        (string Status, IstioCertificateResponse? Response)[] answers = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i => AskAsync(client, _issuer.Issue("default", $"account-{i}", "p", TimeProvider.System.GetUtcNow()))));
+        (string Status, IstioCertificateResponse? Response)[] answers = await Task.WhenAll(Enumerable.Range(0, 1000)
+            .Select(i => AskAsync(client, _issuer.Issue("default", $"account-{i}", "p", TimeProvider.System.GetUtcNow()))));
         Assert.All(answers, answer => Assert.Equal("0", answer.Status));
         Assert.Equal(1000, answers.Select(answer => NamesOf(answer.Response!)).Distinct().Count());
         Assert.Equal(1000, _certificates.Counts.IssuedCount);
@@ -65,7 +78,8 @@ public sealed class SecureDoorTests : IAsyncLifetime
     public async Task A_certificate_renews_itself_and_a_strangers_ends_the_handshake()
     {
         using HttpClient first = Client();
-        (_, IstioCertificateResponse? response) = await AskAsync(first, _issuer.Issue("default", "reviews", "p", TimeProvider.System.GetUtcNow()));
+        (_, IstioCertificateResponse? response) =
+            await AskAsync(first, _issuer.Issue("default", "reviews", "p", TimeProvider.System.GetUtcNow()));
         Assert.Equal("spiffe://cluster.local/ns/default/sa/reviews", NamesOf(response!));
         using HttpClient again = Client(Shown(_authority, ["spiffe://cluster.local/ns/default/sa/reviews"]));
         Assert.Equal("0", (await AskAsync(again, token: null)).Status);
@@ -79,15 +93,22 @@ public sealed class SecureDoorTests : IAsyncLifetime
     {
         using HttpClient client = Client();
         Assert.Equal("16", (await AskAsync(client, token: null)).Status);
-        Assert.Equal("16", (await AskAsync(client, token: null, path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources")).Status);
+        Assert.Equal("16",
+            (await AskAsync(client, token: null,
+                path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources")).Status);
         Assert.Equal(2, _said.Count);
     }
 
-    private static X509Certificate2 Shown(Authority by, string[] names) => X509CertificateLoader.LoadPkcs12(by.Serving(names, TimeProvider.System.GetUtcNow()).Export(X509ContentType.Pkcs12), null);
+    private static X509Certificate2 Shown(Authority by, string[] names) =>
+        X509CertificateLoader.LoadPkcs12(by.Serving(names, TimeProvider.System.GetUtcNow()).Export(X509ContentType.Pkcs12), null);
 
     private HttpClient Client(X509Certificate2? shown = null)
     {
-        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = Policy() } };
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = Policy() },
+        };
         // By name, as a workload calls it; nobody resolves that name here.
         handler.ConnectCallback = async (_, cancel) =>
         {
@@ -106,19 +127,26 @@ public sealed class SecureDoorTests : IAsyncLifetime
         return policy;
     }
 
-    private async Task<(string Status, IstioCertificateResponse? Response)> AskAsync(HttpClient client, string? token, string path = CertificateService.Path)
+    private async Task<(string Status, IstioCertificateResponse? Response)> AskAsync(HttpClient client, string? token,
+        string path = CertificateService.Path)
     {
         var message = new IstioCertificateRequest { Csr = AuthorityTests.Request() };
         byte[] frame = new byte[5 + message.CalculateSize()];
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), frame.Length - 5);
         message.WriteTo(frame.AsSpan(5));
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"https://istiod.istio-system.svc{path}") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent(frame) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"https://istiod.istio-system.svc{path}")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(frame),
+        };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         request.Headers.TE.ParseAdd("trailers");
         if (token is not null) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         using HttpResponseMessage response = await client.SendAsync(request, TestContext.Current.CancellationToken);
         byte[] body = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
-        string status = response.TrailingHeaders.TryGetValues("grpc-status", out var values) || response.Headers.TryGetValues("grpc-status", out values) ? values.First() : "";
+        string status = response.TrailingHeaders.TryGetValues("grpc-status", out var values)
+            || response.Headers.TryGetValues("grpc-status", out values) ? values.First() : "";
         return (status, body.Length > 5 ? IstioCertificateResponse.Parser.ParseFrom(body.AsSpan(5)) : null);
     }
 

@@ -34,7 +34,8 @@ public sealed class TemplateTests
     [InlineData("{{ index .Map \"a\" }}{{ index .List 1 }}", "1y")]
     [InlineData("{{ (dict \"a\" (list 1 2)).a | len }}", "2")]
     [InlineData("{{ `raw \"text\"` }}", "raw \"text\"")]
-    public void It_renders_as_Go_does(string template, string expected) => Assert.Equal(expected, Template.Parse("t", template, FunctionTable.All).Render(Context));
+    public void It_renders_as_Go_does(string template, string expected) =>
+    Assert.Equal(expected, Template.Parse("t", template, FunctionTable.All).Render(Context));
 
     [Theory]
     [InlineData("{{ if .Name }}x")]

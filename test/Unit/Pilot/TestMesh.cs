@@ -85,7 +85,8 @@ internal sealed class TestMesh
     public static string Slice(string service, params string[] addresses)
     {
         var endpoints = string.Concat(addresses.Select(address => $"- addresses: [{address}]\n"));
-        return $"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: {service}-1\n  namespace: default\n  labels:\n    kubernetes.io/service-name: {service}\n"
+        return $"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: {service}-1\n  namespace: default\n  "
+            + $"labels:\n    kubernetes.io/service-name: {service}\n"
             + $"addressType: IPv4\nendpoints:\n{endpoints}ports:\n- name: http\n  port: 8080\n  protocol: TCP\n---\n";
     }
 }

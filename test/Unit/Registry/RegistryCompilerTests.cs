@@ -32,7 +32,8 @@ public sealed class RegistryCompilerTests
         one.Apply(TestMesh.Service("a", "10.0.0.1", "10.1.0.1") + "---\n" + TestMesh.Service("b", "10.0.0.2", "10.1.0.2"));
         var other = new TestMesh();
         other.Compile(one.Resources.Reverse());
-        Assert.Equal(one.Registry.Services.Select(service => service.Hostname), other.Registry.Services.Select(service => service.Hostname));
+        Assert.Equal(one.Registry.Services.Select(service => service.Hostname),
+            other.Registry.Services.Select(service => service.Hostname));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
-// Envoy: the first configuration of Envoy itself, as Istio's agent writes it: everything that ProxyConfig, the pod's annotations and its environment can ask for
-// (metrics and access-log services, tracers, statistics, limits). Our own proxy is content with the smaller text beside this folder.
+// Envoy: the first configuration of Envoy itself, as Istio's agent writes it: everything that ProxyConfig, the pod's annotations and its
+// environment can ask for (metrics and access-log services, tracers, statistics, limits). Our own proxy is content with the smaller text
+// beside this folder.
 //
 // Pure functions from options to proto-JSON. Files, sockets and the environment are read by whoever makes the options.
 // Refused: a text template. A value that somebody writes could end a string and begin a member; here values are values.
@@ -54,13 +55,15 @@ public sealed record EnvoyBootstrapOptions
 
     internal string Text(string name, string otherwise = "") => ProxyConfig[name]?.ToString() is { Length: > 0 } said ? said : otherwise;
 
-    internal int Number(string name, int otherwise) => ProxyConfig[name] is JsonValue value && value.TryGetValue(out int said) && said != 0 ? said : otherwise;
+    internal int Number(string name, int otherwise) =>
+        ProxyConfig[name] is JsonValue value && value.TryGetValue(out int said) && said != 0 ? said : otherwise;
 }
 
 /// <summary>Composes the bootstrap.</summary>
 public static class EnvoyBootstrap
 {
-    private const string MaxConnections = "GLOBAL_DOWNSTREAM_MAX_CONNECTIONS", MaxConnectionsFlag = "overload.global_downstream_max_connections";
+    private const string MaxConnections = "GLOBAL_DOWNSTREAM_MAX_CONNECTIONS",
+        MaxConnectionsFlag = "overload.global_downstream_max_connections";
 
     /// <summary>The bootstrap as proto-JSON.</summary>
     public static JsonObject Compose(EnvoyBootstrapOptions options)
@@ -69,14 +72,20 @@ public static class EnvoyBootstrap
         var tracer = EnvoyTracer.Of(options, node.Cluster);
         var root = new JsonObject
         {
-            ["application_log_config"] = new JsonObject { ["log_format"] = new JsonObject { ["text_format"] = "%Y-%m-%dT%T.%fZ\t%l\tenvoy %n %g:%#\t%v\tthread=%t" } },
+            ["application_log_config"] =
+                new JsonObject { ["log_format"] =
+                    new JsonObject { ["text_format"] = "%Y-%m-%dT%T.%fZ\t%l\tenvoy %n %g:%#\t%v\tthread=%t" } },
             ["node"] = node.Message,
             ["layered_runtime"] = Runtime(options),
             ["bootstrap_extensions"] = Extensions(node.DiscoversMetadata),
             ["stats_config"] = EnvoyStats.Config(options, node.DiscoversMetadata),
             ["admin"] = Admin(options),
             ["dynamic_resources"] = Dynamic(),
-            ["static_resources"] = new JsonObject { ["clusters"] = EnvoyClusters.All(options, tracer), ["listeners"] = EnvoyListeners.All(options) },
+            ["static_resources"] = new JsonObject
+            {
+                ["clusters"] = EnvoyClusters.All(options, tracer),
+                ["listeners"] = EnvoyListeners.All(options),
+            },
             ["cluster_manager"] = ClusterManager(options),
             ["deferred_stat_options"] = new JsonObject { ["enable_deferred_creation_stats"] = true },
         };
@@ -97,19 +106,23 @@ public static class EnvoyBootstrap
             ["envoy.reloadable_features.http_reject_path_with_fragment"] = false,
             ["re2.max_program_size.error_level"] = "32768",
         };
-        foreach ((string flag, JsonNode? value) in options.ProxyConfig["runtimeValues"] as JsonObject ?? []) values[flag] = value?.DeepClone();
+        foreach ((string flag, JsonNode? value) in options.ProxyConfig["runtimeValues"] as JsonObject ?? [])
+            values[flag] = value?.DeepClone();
         return new JsonObject
         {
             ["layers"] = new JsonArray(
-                new JsonObject { ["name"] = "global config", ["static_layer"] = values }, new JsonObject { ["name"] = "admin", ["admin_layer"] = new JsonObject() }),
+                new JsonObject { ["name"] = "global config", ["static_layer"] = values },
+                new JsonObject { ["name"] = "admin", ["admin_layer"] = new JsonObject() }),
         };
     }
 
     private static JsonArray Extensions(bool discoversMetadata)
     {
-        JsonArray extensions = [Extension("envoy.bootstrap.internal_listener", "envoy.extensions.bootstrap.internal_listener.v3.InternalListener", new JsonObject { ["buffer_size_kb"] = 64 })];
+        JsonArray extensions = [Extension("envoy.bootstrap.internal_listener",
+            "envoy.extensions.bootstrap.internal_listener.v3.InternalListener", new JsonObject { ["buffer_size_kb"] = 64 })];
         if (discoversMetadata)
-            extensions.Insert(0, Extension("metadata_discovery", "istio.workload.BootstrapExtension", new JsonObject { ["config_source"] = new JsonObject { ["ads"] = new JsonObject() } }));
+            extensions.Insert(0, Extension("metadata_discovery", "istio.workload.BootstrapExtension",
+                new JsonObject { ["config_source"] = new JsonObject { ["ads"] = new JsonObject() } }));
         return extensions;
     }
 
@@ -117,12 +130,19 @@ public static class EnvoyBootstrap
     private static JsonObject Extension(string name, string type, JsonObject value) => new()
     {
         ["name"] = name,
-        ["typed_config"] = new JsonObject { ["@type"] = Parts.Type("udpa.type.v1.TypedStruct"), ["type_url"] = Parts.Type(type), ["value"] = value },
+        ["typed_config"] = new JsonObject
+        {
+            ["@type"] = Parts.Type("udpa.type.v1.TypedStruct"),
+            ["type_url"] = Parts.Type(type),
+            ["value"] = value,
+        },
     };
 
     private static JsonObject Admin(EnvoyBootstrapOptions options) => new()
     {
-        ["access_log"] = new JsonArray(Parts.Typed("envoy.access_loggers.file", "envoy.extensions.access_loggers.file.v3.FileAccessLog", new JsonObject { ["path"] = "/dev/null" })),
+        ["access_log"] = new JsonArray(
+            Parts.Typed("envoy.access_loggers.file", "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                new JsonObject { ["path"] = "/dev/null" })),
         ["profile_path"] = "/var/lib/istio/data/envoy.prof",
         ["address"] = Parts.Socket(options.Loopback, options.Number("proxyAdminPort", 15000)),
     };
@@ -147,20 +167,23 @@ public static class EnvoyBootstrap
     private static JsonObject ClusterManager(EnvoyBootstrapOptions options)
     {
         var manager = new JsonObject { ["enable_deferred_cluster_creation"] = true };
-        if (options.OutlierLogPath.Length > 0) manager["outlier_detection"] = new JsonObject { ["event_log_path"] = options.OutlierLogPath };
+        if (options.OutlierLogPath.Length > 0)
+            manager["outlier_detection"] = new JsonObject { ["event_log_path"] = options.OutlierLogPath };
         return manager;
     }
 
     // The setting before the variable before no limit; where only the old runtime flag sets one, Envoy would refuse both.
     private static JsonObject? Overload(EnvoyBootstrapOptions options, EnvoyNode node)
     {
-        string? limit = options.ProxyConfig["connectionSettings"]?["globalDownstreamConnectionLimit"]?.ToString() ?? node.Text(MaxConnections);
+        string? limit = options.ProxyConfig["connectionSettings"]?["globalDownstreamConnectionLimit"]?.ToString()
+            ?? node.Text(MaxConnections);
         if (limit is null && (options.ProxyConfig["runtimeValues"] as JsonObject)?.ContainsKey(MaxConnectionsFlag) == true) return null;
         long most = long.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out long said) && said > 0 ? said : int.MaxValue;
         return new JsonObject
         {
             ["resource_monitors"] = new JsonArray(Parts.Typed("envoy.resource_monitors.global_downstream_max_connections",
-                "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig", new JsonObject { ["max_active_downstream_connections"] = most })),
+                "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                new JsonObject { ["max_active_downstream_connections"] = most })),
         };
     }
 }

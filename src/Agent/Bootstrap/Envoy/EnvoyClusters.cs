@@ -18,9 +18,11 @@ internal static class EnvoyClusters
             Xds(options),
         ];
         if (tracer is not null) clusters.Add((JsonNode)tracer.Cluster);
-        foreach ((string member, string name) in new[] { ("envoyMetricsService", MetricsService), ("envoyAccessLogService", AccessLogService) })
+        foreach ((string member, string name) in new[] { ("envoyMetricsService", MetricsService),
+            ("envoyAccessLogService", AccessLogService) })
         {
-            if (options.ProxyConfig[member] is not JsonObject service || HostPort.Parse(service["address"]?.ToString() ?? "") is not { } address) continue;
+            if (options.ProxyConfig[member] is not JsonObject service
+                || HostPort.Parse(service["address"]?.ToString() ?? "") is not { } address) continue;
             JsonObject cluster = Http2(Named(name, address, options, service["tlsSettings"], "h2"));
             if (Keepalive(service["tcpKeepalive"]) is { } keepalive) cluster["upstream_connection_options"] = keepalive;
             clusters.Add((JsonNode)cluster);
@@ -54,10 +56,12 @@ internal static class EnvoyClusters
 
     private static JsonObject Xds(EnvoyBootstrapOptions options)
     {
-        static JsonObject Threshold(string priority) => new() { ["priority"] = priority, ["max_connections"] = Many, ["max_pending_requests"] = Many, ["max_requests"] = Many };
+        static JsonObject Threshold(string priority) =>
+            new() { ["priority"] = priority, ["max_connections"] = Many, ["max_pending_requests"] = Many, ["max_requests"] = Many };
         JsonObject cluster = Http2(Static("xds-grpc", "1s", Pipe(options.XdsSocket)));
         cluster["circuit_breakers"] = new JsonObject { ["thresholds"] = new JsonArray(Threshold("DEFAULT"), Threshold("HIGH")) };
-        cluster["upstream_connection_options"] = new JsonObject { ["tcp_keepalive"] = new JsonObject { ["keepalive_time"] = KeepaliveSeconds } };
+        cluster["upstream_connection_options"] =
+            new JsonObject { ["tcp_keepalive"] = new JsonObject { ["keepalive_time"] = KeepaliveSeconds } };
         cluster["max_requests_per_connection"] = 1;
         return cluster;
     }
@@ -75,7 +79,9 @@ internal static class EnvoyClusters
         ["load_assignment"] = new JsonObject
         {
             ["cluster_name"] = name,
-            ["endpoints"] = new JsonArray(new JsonObject { ["lb_endpoints"] = new JsonArray(new JsonObject { ["endpoint"] = new JsonObject { ["address"] = address } }) }),
+            ["endpoints"] = new JsonArray(
+                new JsonObject { ["lb_endpoints"] =
+                    new JsonArray(new JsonObject { ["endpoint"] = new JsonObject { ["address"] = address } }) }),
         },
     };
 
@@ -89,10 +95,12 @@ internal static class EnvoyClusters
         bool isMesh = mode == "ISTIO_MUTUAL";
         var validation = new JsonObject { ["default_validation_context"] = Names(settings) };
         if (isMesh) validation["validation_context_sds_secret_config"] = Parts.Secret("ROOTCA");
-        else if (Said("caCertificates") is { Length: > 0 } root) validation["validation_context_sds_secret_config"] = Parts.Secret("file-root:" + root);
+        else if (Said("caCertificates") is { Length: > 0 } root)
+            validation["validation_context_sds_secret_config"] = Parts.Secret("file-root:" + root);
         var common = new JsonObject { ["combined_validation_context"] = validation };
         if (alpn.Length > 0) common["alpn_protocols"] = new JsonArray([.. alpn.Select(protocol => JsonValue.Create(protocol))]);
-        if (mode != "SIMPLE") common["tls_certificate_sds_secret_configs"] = new JsonArray(Parts.Secret(isMesh ? "default" : $"file-cert:{Said("clientCertificate")}~{Said("privateKey")}"));
+        if (mode != "SIMPLE") common["tls_certificate_sds_secret_configs"] =
+            new JsonArray(Parts.Secret(isMesh ? "default" : $"file-cert:{Said("clientCertificate")}~{Said("privateKey")}"));
         var context = new JsonObject { ["common_tls_context"] = common };
         if (Said("sni") is { Length: > 0 } sni) context["sni"] = sni;
         return Parts.Typed("envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", context);
@@ -101,7 +109,8 @@ internal static class EnvoyClusters
     private static JsonObject Names(JsonNode? settings)
     {
         if (settings?["subjectAltNames"] is not JsonArray { Count: > 0 } names) return [];
-        return new JsonObject { ["match_subject_alt_names"] = new JsonArray([.. names.Select(name => new JsonObject { ["exact"] = name!.ToString() })]) };
+        return new JsonObject { ["match_subject_alt_names"] =
+            new JsonArray([.. names.Select(name => new JsonObject { ["exact"] = name!.ToString() })]) };
     }
 
     private static JsonObject? Keepalive(JsonNode? settings)

@@ -7,10 +7,12 @@ namespace Lateen.Agent.Bootstrap.Envoy;
 internal static class EnvoyListeners
 {
     private const string Metrics = "/stats/prometheus", Admin = "prometheus_stats", Agent = "agent";
-    private static readonly string[] Compressed = ["text/plain", "application/vnd.google.protobuf", "application/openmetrics-text", "application/openmetrics-protobuf"];
+    private static readonly string[] Compressed = ["text/plain", "application/vnd.google.protobuf", "application/openmetrics-text",
+        "application/openmetrics-protobuf"];
     private static readonly (string Name, string Type)[] Compressors =
     [
-        ("brotli", "envoy.extensions.compression.brotli.compressor.v3.Brotli"), ("zstd", "envoy.extensions.compression.zstd.compressor.v3.Zstd"),
+        ("brotli", "envoy.extensions.compression.brotli.compressor.v3.Brotli"),
+        ("zstd", "envoy.extensions.compression.zstd.compressor.v3.Zstd"),
         ("gzip", "envoy.extensions.compression.gzip.compressor.v3.Gzip"),
     ];
 
@@ -18,13 +20,17 @@ internal static class EnvoyListeners
     {
         bool compresses = options.ProxyConfig["statsCompression"]?.GetValue<bool>() ?? true;
         var listeners = new JsonArray { Plain(options, options.PrometheusPort, "stats", [(Metrics, Admin)], compresses) };
-        if (options.SecureMetricsPort > 0) listeners.Add((JsonNode)Secure(options, options.SecureMetricsPort, "secure_stats", [(Metrics, Admin)]));
-        if (options.SecureMergedMetricsPort > 0) listeners.Add((JsonNode)Secure(options, options.SecureMergedMetricsPort, "secure_merged_stats", [(Metrics, Agent), ("/metrics", Agent)]));
+        if (options.SecureMetricsPort > 0)
+            listeners.Add((JsonNode)Secure(options, options.SecureMetricsPort, "secure_stats", [(Metrics, Admin)]));
+        if (options.SecureMergedMetricsPort > 0)
+            listeners.Add((JsonNode)Secure(options, options.SecureMergedMetricsPort, "secure_merged_stats",
+                [(Metrics, Agent), ("/metrics", Agent)]));
         listeners.Add((JsonNode)Plain(options, options.HealthPort, "agent", [("/healthz/ready", Agent)], false));
         return listeners;
     }
 
-    private static JsonObject Plain(EnvoyBootstrapOptions options, int port, string prefix, (string Path, string Cluster)[] routes, bool compresses) =>
+    private static JsonObject Plain(EnvoyBootstrapOptions options, int port, string prefix, (string Path, string Cluster)[] routes,
+        bool compresses) =>
         Listener(options, port, new JsonObject { ["filters"] = new JsonArray(Manager(prefix, routes, compresses)) });
 
     private static JsonObject Secure(EnvoyBootstrapOptions options, int port, string prefix, (string Path, string Cluster)[] routes)
@@ -32,18 +38,24 @@ internal static class EnvoyListeners
         JsonObject listener = Listener(options, port, new JsonObject
         {
             ["filter_chain_match"] = new JsonObject { ["transport_protocol"] = "tls" },
-            ["transport_socket"] = Parts.Typed("envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", new JsonObject
-            {
-                ["require_client_certificate"] = true,
-                ["common_tls_context"] = new JsonObject
+            ["transport_socket"] = Parts.Typed("envoy.transport_sockets.tls",
+                "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", new JsonObject
                 {
-                    ["tls_certificate_sds_secret_configs"] = new JsonArray(Parts.Secret("default")),
-                    ["combined_validation_context"] = new JsonObject { ["default_validation_context"] = new JsonObject(), ["validation_context_sds_secret_config"] = Parts.Secret("ROOTCA") },
-                },
-            }),
+                    ["require_client_certificate"] = true,
+                    ["common_tls_context"] = new JsonObject
+                    {
+                        ["tls_certificate_sds_secret_configs"] = new JsonArray(Parts.Secret("default")),
+                        ["combined_validation_context"] = new JsonObject
+                        {
+                            ["default_validation_context"] = new JsonObject(),
+                            ["validation_context_sds_secret_config"] = Parts.Secret("ROOTCA"),
+                        },
+                    },
+                }),
             ["filters"] = new JsonArray(Manager(prefix, routes, compresses: false)),
         });
-        listener["listener_filters"] = new JsonArray(Parts.Typed("envoy.filters.listener.tls_inspector", "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"));
+        listener["listener_filters"] = new JsonArray(
+            Parts.Typed("envoy.filters.listener.tls_inspector", "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"));
         return listener;
     }
 
@@ -59,22 +71,33 @@ internal static class EnvoyListeners
 
     private static JsonObject Manager(string prefix, (string Path, string Cluster)[] routes, bool compresses)
     {
-        var entries = routes.Select(route => new JsonObject { ["match"] = new JsonObject { ["prefix"] = route.Path }, ["route"] = new JsonObject { ["cluster"] = route.Cluster } });
+        var entries = routes.Select(
+            route => new JsonObject
+            {
+                ["match"] = new JsonObject { ["prefix"] = route.Path },
+                ["route"] = new JsonObject { ["cluster"] = route.Cluster },
+            });
         JsonNode[] filters =
         [
             .. (compresses ? Compressors : []).Select(compressor => Compressor(compressor.Name, compressor.Type)),
             Parts.Typed("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router"),
         ];
-        return Parts.Typed("envoy.filters.network.http_connection_manager", "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", new JsonObject
-        {
-            ["codec_type"] = "AUTO",
-            ["stat_prefix"] = prefix,
-            ["route_config"] = new JsonObject
+        return Parts.Typed("envoy.filters.network.http_connection_manager",
+            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", new JsonObject
             {
-                ["virtual_hosts"] = new JsonArray(new JsonObject { ["name"] = "backend", ["domains"] = new JsonArray("*"), ["routes"] = new JsonArray([.. entries]) }),
-            },
-            ["http_filters"] = new JsonArray(filters),
-        });
+                ["codec_type"] = "AUTO",
+                ["stat_prefix"] = prefix,
+                ["route_config"] = new JsonObject
+                {
+                    ["virtual_hosts"] = new JsonArray(new JsonObject
+                    {
+                        ["name"] = "backend",
+                        ["domains"] = new JsonArray("*"),
+                        ["routes"] = new JsonArray([.. entries]),
+                    }),
+                },
+                ["http_filters"] = new JsonArray(filters),
+            });
     }
 
     private static JsonObject Compressor(string name, string type) =>
@@ -83,7 +106,8 @@ internal static class EnvoyListeners
             ["compressor_library"] = Parts.Typed("stats_" + name, type),
             ["response_direction_config"] = new JsonObject
             {
-                ["common_config"] = new JsonObject { ["content_type"] = new JsonArray([.. Compressed.Select(kind => JsonValue.Create(kind))]) },
+                ["common_config"] = new JsonObject { ["content_type"] =
+                    new JsonArray([.. Compressed.Select(kind => JsonValue.Create(kind))]) },
             },
         });
 }

@@ -6,7 +6,8 @@ namespace Lateen.Agent.Bootstrap.Envoy;
 /// <summary>Who the node is: id, cluster, locality, and metadata out of the environment, the labels and the annotations.</summary>
 internal sealed class EnvoyNode
 {
-    private const string Variable = "ISTIO_META_", JsonVariable = "ISTIO_METAJSON_", LocalityLabel = "istio-locality", CanonicalName = "service.istio.io/canonical-name";
+    private const string Variable = "ISTIO_META_", JsonVariable = "ISTIO_METAJSON_", LocalityLabel = "istio-locality",
+        CanonicalName = "service.istio.io/canonical-name";
     private readonly JsonObject _metadata = [];
 
     public EnvoyNode(EnvoyBootstrapOptions options)
@@ -21,7 +22,13 @@ internal sealed class EnvoyNode
         DiscoversMetadata = Text("ENABLE_HBONE") == "true" || Text("METADATA_DISCOVERY") == "true";
         _metadata["METADATA_DISCOVERY"] = DiscoversMetadata ? "true" : "false";
         Cluster = ClusterOf(options, labels);
-        Message = new JsonObject { ["id"] = options.NodeId, ["cluster"] = Cluster, ["locality"] = Locality(labels.GetValueOrDefault(LocalityLabel, "")), ["metadata"] = _metadata };
+        Message = new JsonObject
+        {
+            ["id"] = options.NodeId,
+            ["cluster"] = Cluster,
+            ["locality"] = Locality(labels.GetValueOrDefault(LocalityLabel, "")),
+            ["metadata"] = _metadata,
+        };
     }
 
     public JsonObject Message { get; }
@@ -37,7 +44,8 @@ internal sealed class EnvoyNode
     private string ClusterOf(EnvoyBootstrapOptions options, IReadOnlyDictionary<string, string> labels)
     {
         string workload = Text("WORKLOAD_NAME") ?? "", ns = Text("NAMESPACE") ?? "";
-        string canonical = labels.GetValueOrDefault(CanonicalName) ?? ServiceCluster.AppOf(labels) ?? (workload.Length > 0 ? workload : "istio-proxy");
+        string canonical = labels.GetValueOrDefault(CanonicalName) ?? ServiceCluster.AppOf(labels)
+            ?? (workload.Length > 0 ? workload : "istio-proxy");
         return options.Text("tracingServiceName") switch
         {
             "CANONICAL_NAME_ONLY" => canonical,
@@ -55,7 +63,8 @@ internal sealed class EnvoyNode
         _metadata["INSTANCE_IPS"] = string.Join(',', options.InstanceIps.Distinct());
         if (options.Version.Length > 0) _metadata["ISTIO_VERSION"] = options.Version;
         if (options.OutlierLogPath.Length > 0) _metadata["OUTLIER_LOG_PATH"] = options.OutlierLogPath;
-        if (options.ControlPlaneSans.Count > 0) _metadata["PILOT_SAN"] = new JsonArray([.. options.ControlPlaneSans.Select(san => JsonValue.Create(san))]);
+        if (options.ControlPlaneSans.Count > 0)
+            _metadata["PILOT_SAN"] = new JsonArray([.. options.ControlPlaneSans.Select(san => JsonValue.Create(san))]);
         _metadata["PROXY_CONFIG"] = options.ProxyConfig.DeepClone();
         _metadata["WORKLOAD_IDENTITY_SOCKET_FILE"] = options.IdentitySocketFile;
     }
@@ -65,7 +74,8 @@ internal sealed class EnvoyNode
         foreach ((string name, string value) in environment.OrderBy(variable => variable.Key, StringComparer.Ordinal))
         {
             if (name.StartsWith(Variable, StringComparison.Ordinal)) _metadata[name[Variable.Length..]] = value;
-            else if (name.StartsWith(JsonVariable, StringComparison.Ordinal) && Read(value) is { } members) Merge(name[JsonVariable.Length..], members);
+            else if (name.StartsWith(JsonVariable, StringComparison.Ordinal) && Read(value) is { } members)
+                Merge(name[JsonVariable.Length..], members);
         }
         if (environment.TryGetValue("POD_NAME", out string? pod)) _metadata["NAME"] = pod;
         if (environment.TryGetValue("POD_NAMESPACE", out string? ns)) _metadata["NAMESPACE"] = ns;
@@ -89,7 +99,8 @@ internal sealed class EnvoyNode
             ? labels.ToDictionary(label => label.Key, label => label.Value?.ToString() ?? "") : [];
 
     // Labels can't have slashes, so that dots stand for them.
-    private static string Sanitized(string label, string value) => label == LocalityLabel && !value.Contains('/', StringComparison.Ordinal) ? value.Replace('.', '/') : value;
+    private static string Sanitized(string label, string value) =>
+        label == LocalityLabel && !value.Contains('/', StringComparison.Ordinal) ? value.Replace('.', '/') : value;
 
     private static JsonObject Locality(string label)
     {

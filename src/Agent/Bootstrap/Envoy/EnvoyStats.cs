@@ -37,13 +37,16 @@ internal static class EnvoyStats
     public static JsonObject Config(EnvoyBootstrapOptions options, bool discoversMetadata)
     {
         // What the mesh's own statistics write into names, for tags that a user adds.
-        var extra = (options.ProxyConfig["extraStatTags"] as JsonArray ?? []).Select(tag => tag!.ToString()).Concat(List(options, "extraStatTags"))
+        var extra = (options.ProxyConfig["extraStatTags"] as JsonArray ?? []).Select(tag => tag!.ToString())
+            .Concat(List(options, "extraStatTags"))
             .Distinct().Select(tag => (tag, $@"({tag}=\.=(.*?);\.;)"));
         var config = new JsonObject
         {
             ["use_all_default_tags"] = false,
-            ["stats_tags"] = new JsonArray([.. Tags.Concat(extra).Concat(TagsOfExtensions).Select(tag => new JsonObject { ["tag_name"] = tag.Item1, ["regex"] = tag.Item2 })]),
-            ["stats_matcher"] = new JsonObject { ["inclusion_list"] = new JsonObject { ["patterns"] = Patterns(options, discoversMetadata) } },
+            ["stats_tags"] = new JsonArray([.. Tags.Concat(extra).Concat(TagsOfExtensions)
+                .Select(tag => new JsonObject { ["tag_name"] = tag.Item1, ["regex"] = tag.Item2 })]),
+            ["stats_matcher"] = new JsonObject { ["inclusion_list"] =
+                new JsonObject { ["patterns"] = Patterns(options, discoversMetadata) } },
         };
         if (Buckets(options) is { Count: > 0 } buckets) config["histogram_bucket_settings"] = buckets;
         return config;
@@ -61,39 +64,47 @@ internal static class EnvoyStats
             }));
         }
         if (HostPort.Parse(options.Text("statsdUdpAddress")) is { } statsd)
-            sinks.Add(Parts.Typed("envoy.stat_sinks.statsd", "envoy.config.metrics.v3.StatsdSink", new JsonObject { ["address"] = Parts.Socket(statsd.Host, statsd.Port) }));
+            sinks.Add(Parts.Typed("envoy.stat_sinks.statsd", "envoy.config.metrics.v3.StatsdSink",
+                new JsonObject { ["address"] = Parts.Socket(statsd.Host, statsd.Port) }));
         return sinks;
     }
 
-    /// <summary>How often counters that nobody used are dropped; null for never, and where it is no multiple of the flush interval.</summary>
+    /// <summary>How often counters that nobody used are dropped; null for never, and where it is no multiple of the flush
+    /// interval.</summary>
     public static string? EvictionInterval(EnvoyBootstrapOptions options)
     {
         string said = options.Annotations.GetValueOrDefault(Annotation + "statsEvictionInterval", "");
-        return said.EndsWith('s') && int.TryParse(said[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out int seconds) && seconds > 0 && seconds % FlushSeconds == 0 ? said : null;
+        return said.EndsWith('s') && int.TryParse(said[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
+            && seconds > 0 && seconds % FlushSeconds == 0 ? said : null;
     }
 
     private static JsonArray Patterns(EnvoyBootstrapOptions options, bool discoversMetadata)
     {
         var matcher = options.ProxyConfig["proxyStatsMatcher"];
         IEnumerable<string> Wanted(string annotation, string member) =>
-            List(options, annotation) is { Length: > 0 } own ? own : (matcher?[member] as JsonArray ?? []).Select(entry => entry!.ToString());
+            List(options, annotation) is { Length: > 0 } own
+                ? own : (matcher?[member] as JsonArray ?? []).Select(entry => entry!.ToString());
         IEnumerable<string> prefixes =
         [
-            "reporter=", .. discoversMetadata ? (string[])["workload_discovery"] : [], .. Wanted("statsInclusionPrefixes", "inclusionPrefixes").SelectMany(prefix => OfPods(prefix, options)),
+            "reporter=", .. discoversMetadata ? (string[])["workload_discovery"] : [],
+            .. Wanted("statsInclusionPrefixes", "inclusionPrefixes").SelectMany(prefix => OfPods(prefix, options)),
             "cluster_manager", "listener_manager", "server", "cluster.xds-grpc", "wasm",
         ];
-        IEnumerable<string> suffixes = [.. Wanted("statsInclusionSuffixes", "inclusionSuffixes"), "rbac.allowed", "rbac.denied", "shadow_allowed", "shadow_denied"];
+        IEnumerable<string> suffixes = [.. Wanted("statsInclusionSuffixes", "inclusionSuffixes"), "rbac.allowed", "rbac.denied",
+            "shadow_allowed", "shadow_denied"];
         IEnumerable<string> expressions = [.. Wanted("statsInclusionRegexps", "inclusionRegexps"), @"vhost\..*\.route\..*"];
         return
         [
-            .. prefixes.Select(prefix => new JsonObject { ["prefix"] = prefix }), .. suffixes.Select(suffix => new JsonObject { ["suffix"] = suffix }),
+            .. prefixes.Select(prefix => new JsonObject { ["prefix"] = prefix }),
+            .. suffixes.Select(suffix => new JsonObject { ["suffix"] = suffix }),
             .. expressions.Select(expression => new JsonObject { ["safe_regex"] = new JsonObject { ["regex"] = expression } }),
             new JsonObject { ["prefix"] = "component" }, new JsonObject { ["prefix"] = "istio" },
         ];
     }
 
     private static IEnumerable<string> OfPods(string prefix, EnvoyBootstrapOptions options) =>
-        prefix.Contains("{pod_ip}", StringComparison.Ordinal) ? options.InstanceIps.Distinct().Select(ip => prefix.Replace("{pod_ip}", ip, StringComparison.Ordinal)) : [prefix];
+        prefix.Contains("{pod_ip}", StringComparison.Ordinal)
+            ? options.InstanceIps.Distinct().Select(ip => prefix.Replace("{pod_ip}", ip, StringComparison.Ordinal)) : [prefix];
 
     private static JsonArray Buckets(EnvoyBootstrapOptions options)
     {
@@ -103,7 +114,11 @@ internal static class EnvoyStats
             return
             [
                 .. (JsonNode.Parse(json) as JsonObject ?? []).OrderBy(entry => entry.Key, StringComparer.Ordinal)
-                    .Select(entry => new JsonObject { ["match"] = new JsonObject { ["prefix"] = entry.Key }, ["buckets"] = entry.Value?.DeepClone() }),
+                    .Select(entry => new JsonObject
+                    {
+                        ["match"] = new JsonObject { ["prefix"] = entry.Key },
+                        ["buckets"] = entry.Value?.DeepClone(),
+                    }),
             ];
         }
         catch (JsonException)
@@ -114,7 +129,8 @@ internal static class EnvoyStats
     }
 
     private static string[] List(EnvoyBootstrapOptions options, string annotation) =>
-        options.Annotations.GetValueOrDefault(Annotation + annotation, "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        options.Annotations.GetValueOrDefault(Annotation + annotation, "")
+            .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }
 
 /// <summary>An address as settings write it.</summary>
@@ -123,6 +139,7 @@ internal sealed record HostPort(string Host, int Port)
     public static HostPort? Parse(string text)
     {
         int colon = text.LastIndexOf(':');
-        return colon > 0 && int.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int port) ? new HostPort(text[..colon].Trim('[', ']'), port) : null;
+        return colon > 0 && int.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int port)
+            ? new HostPort(text[..colon].Trim('[', ']'), port) : null;
     }
 }

@@ -25,12 +25,17 @@ internal sealed record EnvoyTracer(JsonObject Cluster, JsonObject Provider)
         {
             return new EnvoyTracer(EnvoyClusters.Http2(EnvoyClusters.Named("lightstep", lightstep, options, tracing["tlsSettings"])),
                 Parts.Typed("envoy.tracers.lightstep", "envoy.config.trace.v3.LightstepConfig",
-                    new JsonObject { ["collector_cluster"] = "lightstep", ["access_token_file"] = options.Text("configPath") + "/lightstep_access_token.txt" }));
+                    new JsonObject
+                    {
+                        ["collector_cluster"] = "lightstep",
+                        ["access_token_file"] = options.Text("configPath") + "/lightstep_access_token.txt",
+                    }));
         }
         if (Address(tracing["datadog"]) is { } datadog)
         {
             return new EnvoyTracer(EnvoyClusters.Named("datadog_agent", datadog, options, tracing["tlsSettings"]),
-                Parts.Typed("envoy.tracers.datadog", "envoy.config.trace.v3.DatadogConfig", new JsonObject { ["collector_cluster"] = "datadog_agent", ["service_name"] = serviceName }));
+                Parts.Typed("envoy.tracers.datadog", "envoy.config.trace.v3.DatadogConfig",
+                    new JsonObject { ["collector_cluster"] = "datadog_agent", ["service_name"] = serviceName }));
         }
         return null;
     }

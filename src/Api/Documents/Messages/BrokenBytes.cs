@@ -6,7 +6,8 @@ namespace Lateen.Api.Documents;
 public static class BrokenBytes
 {
     /// <summary>
-    /// What parsing throws for malformed bytes. Besides its own exception the library throws an InvalidOperationException where a wrapper (UInt32Value and its like) ends in the middle of a field.
+    /// What parsing throws for malformed bytes. Besides its own exception the library throws an InvalidOperationException where a wrapper
+    /// (UInt32Value and its like) ends in the middle of a field.
     /// </summary>
     public static bool Shown(Exception thrown) => thrown is InvalidProtocolBufferException or InvalidOperationException;
 }

@@ -8,7 +8,8 @@ using Google.Protobuf;
 
 namespace Lateen.Api.Documents;
 
-/// <summary>Equal messages give equal bytes: maps are written in the order of their keys. Versions and comparisons are built on this.</summary>
+/// <summary>Equal messages give equal bytes: maps are written in the order of their keys. Versions and comparisons are built on
+/// this.</summary>
 public static class DeterministicBytes
 {
     public static ByteString Of(IMessage message)

@@ -3,7 +3,8 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Lateen.Api.Documents;
 
-/// <summary>Durations as texts: seconds as proto-JSON writes them (<c>1.5s</c>) and Go's form, which Istio accepts (<c>1h30m</c>, <c>250ms</c>).</summary>
+/// <summary>Durations as texts: seconds as proto-JSON writes them (<c>1.5s</c>) and Go's form, which Istio accepts (<c>1h30m</c>,
+/// <c>250ms</c>).</summary>
 public static class Durations
 {
     private const long SecondsMax = 315_576_000_000;
@@ -11,7 +12,8 @@ public static class Durations
 
     private static readonly (string Unit, decimal Nanos)[] Units =
     [
-        ("ns", 1m), ("us", 1_000m), ("µs", 1_000m), ("μs", 1_000m), ("ms", 1_000_000m), ("s", NanosInSecond), ("m", 60 * NanosInSecond), ("h", 3600 * NanosInSecond),
+        ("ns", 1m), ("us", 1_000m), ("µs", 1_000m), ("μs", 1_000m), ("ms", 1_000_000m), ("s", NanosInSecond), ("m", 60 * NanosInSecond),
+        ("h", 3600 * NanosInSecond),
     ];
 
     /// <summary>Reads a duration; false when the text is none or is beyond ±10,000 years.</summary>
@@ -57,7 +59,8 @@ public static class Durations
         nanos = 0;
         var digits = 0;
         while (digits < rest.Length && (char.IsAsciiDigit(rest[digits]) || rest[digits] == '.')) digits++;
-        if (!decimal.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count) || count > SecondsMax * NanosInSecond) return false;
+        if (!decimal.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count)
+            || count > SecondsMax * NanosInSecond) return false;
         rest = rest[digits..];
         var unitLength = 0;
         while (unitLength < rest.Length && !char.IsAsciiDigit(rest[unitLength]) && rest[unitLength] != '.') unitLength++;

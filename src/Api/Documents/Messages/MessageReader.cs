@@ -18,7 +18,8 @@ public enum UnknownFields
     Ignore,
 }
 
-/// <summary>Turns a node into a message by the message's shape, with the rules of proto-JSON, telling every mistake with its place and path.</summary>
+/// <summary>Turns a node into a message by the message's shape, with the rules of proto-JSON, telling every mistake with its place and
+/// path.</summary>
 /// <remarks>
 /// More lenient than proto-JSON where Istio and Kubernetes are: durations in Go's form, and IntOrString and Quantity of Kubernetes as their
 /// plain values. A mistake leaves its field unset and reading goes on. An instance is for one document and one thread.
@@ -72,7 +73,8 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
 
     private void Fill(Node node, MessageShape shape)
     {
-        // Well-known types may nest without bound (Struct in Struct, Any in Any); the tree's own bound is checked once more for trees not read from a text.
+        // Well-known types may nest without bound (Struct in Struct, Any in Any); the tree's own bound is checked once more for trees not
+        // read from a text.
         if (_depth >= DocumentLimits.Default.DepthMax * 4)
         {
             Add(DocumentCodes.TooLarge, node, "nested too deep");
@@ -96,12 +98,15 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
             if (member.Name == skip) continue;
             _path.Push(new Segment(member.Name, 0));
             if (shape.Field(member.Name) is not { } field) Unknown(member, shape);
-            else if (!given.Add(field.Number)) Add(DocumentCodes.FieldTwice, member.Value, $"the field is also given as \"{(member.Name == field.JsonName ? field.Name : field.JsonName)}\"");
+            else if (!given.Add(field.Number))
+                Add(DocumentCodes.FieldTwice, member.Value,
+                    $"the field is also given as \"{(member.Name == field.JsonName ? field.Name : field.JsonName)}\"");
             else if (field.Oneof >= 0 && chosen.TryGetValue(field.Oneof, out var other))
             {
                 Add(DocumentCodes.OneofTwice, member.Value, $"only one of \"{other.JsonName}\" and \"{field.JsonName}\" may be set");
             }
-            else if ((!member.Value.IsNull || (!field.IsRepeated && TakesNull(field))) && Field(member.Value, field) && field.Oneof >= 0) chosen.Add(field.Oneof, field);
+            else if ((!member.Value.IsNull || (!field.IsRepeated && TakesNull(field))) && Field(member.Value, field) && field.Oneof >= 0)
+                chosen.Add(field.Oneof, field);
             _path.Pop();
         }
 
@@ -205,7 +210,8 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
         _out.EndField(field.Number, start, whole.Text, (long)whole.Bits);
     }
 
-    // A field of one value with its tag; false where nothing came of it. A value that may go without saying is written only where it must be.
+    // A field of one value with its tag; false where nothing came of it. A value that may go without saying is written only where it must
+    // be.
     private bool Single(Node node, FieldShape field, bool always)
     {
         if (field.Message is { } message) return Nested(node, field.Number, message);

@@ -47,7 +47,8 @@ public static class MessageTypes
     private static MessageDescriptor? Load(string fullName)
     {
         // What is no name at all must not reach reflection, which has a syntax of its own for brackets, commas and the like.
-        if (fullName.Length is 0 or > 512 || fullName.Split('.').Any(part => part.Length == 0 || !part.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))) return null;
+        if (fullName.Length is 0 or > 512
+            || fullName.Split('.').Any(part => part.Length == 0 || !part.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))) return null;
         var wellKnown = fullName.StartsWith("google.protobuf.", StringComparison.Ordinal);
         var type = wellKnown
             ? WellKnown.GetType("Google.Protobuf.WellKnownTypes." + fullName["google.protobuf.".Length..])

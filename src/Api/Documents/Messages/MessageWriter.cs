@@ -25,15 +25,18 @@ public sealed record WriterOptions
     public static readonly WriterOptions Envoy = new() { OriginalNames = true, IndentSize = 1 };
 }
 
-/// <summary>Turns a message into nodes with the rules of proto-JSON: enums by name, 64-bit numbers as texts, Any expanded when its type is known.</summary>
-/// <remarks>Fields come in the order of their declaration, map entries in the order of their keys, so equal messages give equal texts.</remarks>
+/// <summary>Turns a message into nodes with the rules of proto-JSON: enums by name, 64-bit numbers as texts, Any expanded when its type is
+/// known.</summary>
+/// <remarks>Fields come in the order of their declaration, map entries in the order of their keys, so equal messages give equal
+/// texts.</remarks>
 public static class MessageWriter
 {
     /// <summary>The tree of the message.</summary>
     public static Node ToNode(IMessage message, WriterOptions? options = null) => Message(message, options ?? WriterOptions.Default);
 
     /// <summary>JSON, indented or on one line.</summary>
-    public static string ToJson(IMessage message, bool indented = true, WriterOptions? options = null) => NodeText.ToJson(ToNode(message, options), indented, (options ?? WriterOptions.Default).IndentSize);
+    public static string ToJson(IMessage message, bool indented = true, WriterOptions? options = null) =>
+        NodeText.ToJson(ToNode(message, options), indented, (options ?? WriterOptions.Default).IndentSize);
 
     public static string ToYaml(IMessage message, WriterOptions? options = null) => NodeText.ToYaml(ToNode(message, options));
 
@@ -46,9 +49,11 @@ public static class MessageWriter
         ListValue list => Sequence(list.Values.Select(Value)),
         FieldMask mask => Text(string.Join(',', mask.Paths.Select(CamelPath))),
         Any any => Expanded(any, options),
-        Kubernetes.Meta.V1.IntOrString either => either.ValueCase == Kubernetes.Meta.V1.IntOrString.ValueOneofCase.Number ? Number(either.Number) : Text(either.Text),
+        Kubernetes.Meta.V1.IntOrString either => either.ValueCase == Kubernetes.Meta.V1.IntOrString.ValueOneofCase.Number
+            ? Number(either.Number) : Text(either.Text),
         Kubernetes.Meta.V1.Quantity quantity => Text(quantity.Text),
-        _ when SchemaSet.Of(message.GetType()).Form == SpecialForm.Wrapper => Single(message.Descriptor.Fields[1], message.Descriptor.Fields[1].Accessor.GetValue(message), options),
+        _ when SchemaSet.Of(message.GetType()).Form == SpecialForm.Wrapper =>
+            Single(message.Descriptor.Fields[1], message.Descriptor.Fields[1].Accessor.GetValue(message), options),
         _ => Mapping(Fields(message, options)),
     };
 
@@ -57,11 +62,13 @@ public static class MessageWriter
         foreach (var field in message.Descriptor.Fields.InDeclarationOrder())
         {
             var value = field.Accessor.GetValue(message);
-            if (IsSet(field, message, value) || (options.Defaults && IsPlain(field))) yield return (options.OriginalNames ? field.Name : field.JsonName, FieldValue(field, value, options));
+            if (IsSet(field, message, value) || (options.Defaults && IsPlain(field)))
+                yield return (options.OriginalNames ? field.Name : field.JsonName, FieldValue(field, value, options));
         }
     }
 
-    private static bool IsPlain(FieldDescriptor field) => field.ContainingOneof is null && (field.IsRepeated || field.FieldType != FieldType.Message);
+    private static bool IsPlain(FieldDescriptor field) =>
+        field.ContainingOneof is null && (field.IsRepeated || field.FieldType != FieldType.Message);
 
     private static bool IsSet(FieldDescriptor field, IMessage message, object? value)
     {
@@ -91,11 +98,13 @@ public static class MessageWriter
         {
             var valueField = field.MessageType.FindFieldByNumber(2);
             var entries = new List<(string Key, Node Value)>();
-            for (var entry = ((IDictionary)value!).GetEnumerator(); entry.MoveNext();) entries.Add((KeyText(entry.Key), Single(valueField, entry.Value, options)));
+            for (var entry = ((IDictionary)value!).GetEnumerator(); entry.MoveNext();)
+                entries.Add((KeyText(entry.Key), Single(valueField, entry.Value, options)));
             return Mapping(entries.OrderBy(e => e.Key, StringComparer.Ordinal));
         }
 
-        return field.IsRepeated ? Sequence(((IList)value!).Cast<object>().Select(v => Single(field, v, options))) : Single(field, value, options);
+        return field.IsRepeated ? Sequence(((IList)value!).Cast<object>().Select(v => Single(field, v, options)))
+            : Single(field, value, options);
     }
 
     private static Node Single(FieldDescriptor field, object? value, WriterOptions options) => value switch
@@ -120,14 +129,17 @@ public static class MessageWriter
 
     private static ScalarNode Float(double number, string text)
     {
-        if (double.IsFinite(number)) return new ScalarNode(text, text.AsSpan().ContainsAny(".eE") ? ScalarKind.Float : ScalarKind.Integer, 0, 0);
+        if (double.IsFinite(number))
+            return new ScalarNode(text, text.AsSpan().ContainsAny(".eE") ? ScalarKind.Float : ScalarKind.Integer, 0, 0);
         return Text(double.IsNaN(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity");
     }
 
     private static Node Value(Value value) => value.KindCase switch
     {
-        Google.Protobuf.WellKnownTypes.Value.KindOneofCase.BoolValue => new ScalarNode(value.BoolValue ? "true" : "false", ScalarKind.Boolean, 0, 0),
-        Google.Protobuf.WellKnownTypes.Value.KindOneofCase.NumberValue => Float(value.NumberValue, value.NumberValue.ToString("R", CultureInfo.InvariantCulture)),
+        Google.Protobuf.WellKnownTypes.Value.KindOneofCase.BoolValue =>
+            new ScalarNode(value.BoolValue ? "true" : "false", ScalarKind.Boolean, 0, 0),
+        Google.Protobuf.WellKnownTypes.Value.KindOneofCase.NumberValue =>
+            Float(value.NumberValue, value.NumberValue.ToString("R", CultureInfo.InvariantCulture)),
         Google.Protobuf.WellKnownTypes.Value.KindOneofCase.StringValue => Text(value.StringValue),
         Google.Protobuf.WellKnownTypes.Value.KindOneofCase.StructValue => Message(value.StructValue, WriterOptions.Default),
         Google.Protobuf.WellKnownTypes.Value.KindOneofCase.ListValue => Message(value.ListValue, WriterOptions.Default),
@@ -161,7 +173,8 @@ public static class MessageWriter
         return parts[0] + string.Concat(parts.Skip(1).Select(p => p.Length == 0 ? "" : char.ToUpperInvariant(p[0]) + p[1..]));
     }
 
-    private static string KeyText(object key) => key is bool truth ? (truth ? "true" : "false") : Convert.ToString(key, CultureInfo.InvariantCulture)!;
+    private static string KeyText(object key) =>
+        key is bool truth ? (truth ? "true" : "false") : Convert.ToString(key, CultureInfo.InvariantCulture)!;
 
     private static ScalarNode Text(string text) => new(text, ScalarKind.Text, 0, 0);
 
@@ -171,5 +184,6 @@ public static class MessageWriter
 
     private static SequenceNode Sequence(IEnumerable<Node> items) => new(items.ToArray(), 0, 0);
 
-    private static MappingNode Mapping(IEnumerable<(string Name, Node Value)> members) => new(members.Select(m => new NodeMember(m.Name, m.Value, 0, 0)).ToArray(), 0, 0);
+    private static MappingNode Mapping(IEnumerable<(string Name, Node Value)> members) =>
+        new(members.Select(m => new NodeMember(m.Name, m.Value, 0, 0)).ToArray(), 0, 0);
 }

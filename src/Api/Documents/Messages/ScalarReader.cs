@@ -72,7 +72,8 @@ internal static class ScalarReader
     {
         if (node.Kind == ScalarKind.Integer)
         {
-            return int.TryParse(node.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? new ScalarValue((ulong)number) : null;
+            return int.TryParse(node.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+                ? new ScalarValue((ulong)number) : null;
         }
 
         return node.Kind == ScalarKind.Text && type.TryNumber(node.Value, out var named) ? new ScalarValue((ulong)named) : null;
@@ -94,7 +95,8 @@ internal static class ScalarReader
     {
         if (node.Kind is ScalarKind.Boolean or ScalarKind.Null) return null;
         const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-        if (!decimal.TryParse(node.Value, Style, CultureInfo.InvariantCulture, out var value) || value != decimal.Truncate(value)) return null;
+        if (!decimal.TryParse(node.Value, Style, CultureInfo.InvariantCulture, out var value) || value != decimal.Truncate(value))
+            return null;
         var (least, most) = type switch
         {
             FieldType.Int32 or FieldType.SInt32 or FieldType.SFixed32 => (int.MinValue, int.MaxValue),

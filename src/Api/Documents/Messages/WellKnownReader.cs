@@ -30,7 +30,8 @@ internal static class WellKnownReader
         }
     }
 
-    /// <summary>A wrapper's content. Some programs write wrappers as the objects that they are ({"value": 1}); Envoy and Go do not accept it and nor does this.</summary>
+    /// <summary>A wrapper's content. Some programs write wrappers as the objects that they are ({"value": 1}); Envoy and Go do not accept
+    /// it and nor does this.</summary>
     public static bool FillWrapper(MessageReader reader, Node node, MessageShape shape)
     {
         FieldShape inner = shape.Fields[0];
@@ -49,14 +50,16 @@ internal static class WellKnownReader
             reader.Add(DocumentCodes.WrongType, node, $"expected a duration such as 10s, found {node.Describe()}{hint}");
         }
         else if (Durations.TryParse(scalar.Value, out var parsed)) Time(reader, parsed.Seconds, parsed.Nanos);
-        else reader.Add(DocumentCodes.BadValue, node, $"\"{scalar.Value}\" is no duration", "write a number with a unit, such as 10s, 1m30s or 250ms");
+        else reader.Add(DocumentCodes.BadValue, node, $"\"{scalar.Value}\" is no duration",
+            "write a number with a unit, such as 10s, 1m30s or 250ms");
     }
 
     private static void Timestamp(MessageReader reader, Node node)
     {
         var text = (node as ScalarNode)?.Value ?? "";
         if (text.Length > 10 && text[10] is 'T' or 't' or ' '
-            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time))
+            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time))
         {
             Time(reader, time.ToUnixTimeSeconds(), Nanos(text));
         }
@@ -191,7 +194,8 @@ internal static class WellKnownReader
         var name = MessageTypes.NameOf(url);
         if (SchemaSet.Find(name) is not { } shape)
         {
-            reader.Add(DocumentCodes.UnknownType, mapping["@type"]!, $"the type \"{name}\" is not known{Suggestions.DidYouMean(name, SchemaSet.Names())}");
+            reader.Add(DocumentCodes.UnknownType, mapping["@type"]!,
+                $"the type \"{name}\" is not known{Suggestions.DidYouMean(name, SchemaSet.Names())}");
             return;
         }
 
@@ -214,7 +218,8 @@ internal static class WellKnownReader
             case ScalarNode { Kind: ScalarKind.Text } text:
                 Text(reader, shape.Field("text")!.Number, text.Value);
                 break;
-            case ScalarNode { Kind: ScalarKind.Integer } number when int.TryParse(number.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var parsed):
+            case ScalarNode { Kind: ScalarKind.Integer } number
+                when int.TryParse(number.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var parsed):
                 reader.Out.Tag(shape.Field("number")!.Number, 0);
                 reader.Out.Varint((ulong)parsed);
                 break;

@@ -3,8 +3,10 @@ using System.Text;
 
 namespace Lateen.Api.Documents;
 
-/// <summary>Protobuf's wire format as it grows, in canonical form: fields in the order of their numbers, entries of maps in the order of their keys, whatever the order in which they were written.</summary>
-/// <remarks>Messages nest by marks: what is written between <see cref="OpenMessage"/> and <see cref="CloseMessage"/> are the fields of one message. https://protobuf.dev/programming-guides/encoding/</remarks>
+/// <summary>Protobuf's wire format as it grows, in canonical form: fields in the order of their numbers, entries of maps in the order of
+/// their keys, whatever the order in which they were written.</summary>
+/// <remarks>Messages nest by marks: what is written between <see cref="OpenMessage"/> and <see cref="CloseMessage"/> are the fields of one
+/// message. https://protobuf.dev/programming-guides/encoding/</remarks>
 internal sealed class WireBuffer
 {
     private readonly record struct Part(int Number, int Start, int End, string? Key, long KeyNumber);
@@ -34,7 +36,8 @@ internal sealed class WireBuffer
     }
 
     /// <summary>Notes that all since <paramref name="start"/> is one field, or one entry of a map.</summary>
-    public void EndField(int number, int start, string? key = null, long keyNumber = 0) => _parts.Add(new Part(number, start, _length, key, keyNumber));
+    public void EndField(int number, int start, string? key = null, long keyNumber = 0) =>
+        _parts.Add(new Part(number, start, _length, key, keyNumber));
 
     /// <summary>Drops all since then.</summary>
     public void Rewind(int length) => _length = length;

@@ -14,8 +14,10 @@ internal sealed class FieldRules
     private const string StrictValue = "^[^\\u0000-\\u0008\\u000A-\\u001F\\u007F]*$", LooseValue = "^[^\\u0000\\u000A\\u000D]*$";
 
     // The same read by bytes: they are met in most resources, and the framework's expressions cost more to load than all of them to check.
-    private static readonly SearchValues<byte> NameBytes = SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+,-.^_|~`"u8);
-    private static readonly SearchValues<byte> StrictBarred = SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(b => b != '\t').Append(0x7f).Select(b => (byte)b)]);
+    private static readonly SearchValues<byte> NameBytes =
+        SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+,-.^_|~`"u8);
+    private static readonly SearchValues<byte> StrictBarred =
+        SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(b => b != '\t').Append(0x7f).Select(b => (byte)b)]);
     private static readonly SearchValues<byte> LooseBarred = SearchValues.Create("\0\n\r"u8);
 
     private readonly List<ulong> _numbers = [], _refusedNumbers = [];
@@ -89,7 +91,8 @@ internal sealed class FieldRules
         {
             switch (kind)
             {
-                case 1 or 2: ReadFraction(rules.Number, kind == 1 ? BitConverter.UInt32BitsToSingle((uint)rules.Value) : BitConverter.UInt64BitsToDouble(rules.Value)); break;
+                case 1 or 2: ReadFraction(rules.Number,
+                    kind == 1 ? BitConverter.UInt32BitsToSingle((uint)rules.Value) : BitConverter.UInt64BitsToDouble(rules.Value)); break;
                 case >= 3 and <= 12: ReadNumber(rules.Number, rules.Value, IsSigned(kind)); break;
                 case 14: ReadText(rules.Number, rules.Value, rules.Bytes); break;
                 case 15: ReadBytes(rules.Number, rules.Value); break;
@@ -240,7 +243,8 @@ internal sealed class FieldRules
 
     /// <summary>A number or an enumeration's value.</summary>
     public string? Check(ulong raw, FieldShape field) =>
-        _definedOnly && field.Enum is { } known && !known.Has((int)raw) ? "value must be one of the defined enum values" : CheckAs(field.Type, raw);
+        _definedOnly && field.Enum is { } known && !known.Has((int)raw)
+            ? "value must be one of the defined enum values" : CheckAs(field.Type, raw);
 
     /// <summary>A number of that type.</summary>
     public string? CheckAs(FieldType type, ulong raw)
@@ -250,26 +254,33 @@ internal sealed class FieldRules
         if (type is FieldType.Double or FieldType.Float)
             return Check(type == FieldType.Double ? BitConverter.UInt64BitsToDouble(raw) : BitConverter.UInt32BitsToSingle((uint)raw));
         if ((_numbers.Count > 0 && !_numbers.Contains(raw)) || _refusedNumbers.Contains(raw))
-            return $"value must {(_numbers.Count > 0 ? "be in" : "not be in")} list [{string.Join(", ", _numbers.Count > 0 ? _numbers : _refusedNumbers)}]";
-        return Compare(type is FieldType.Int32 or FieldType.Int64 or FieldType.SInt32 or FieldType.SInt64 or FieldType.SFixed64 ? (long)raw : raw, static v => v.ToString(CultureInfo.InvariantCulture));
+            return $"value must {(_numbers.Count > 0 ? "be in" : "not be in")} list "
+                + $"[{string.Join(", ", _numbers.Count > 0 ? _numbers : _refusedNumbers)}]";
+        return Compare(type is FieldType.Int32 or FieldType.Int64 or FieldType.SInt32 or FieldType.SInt64 or FieldType.SFixed64
+            ? (long)raw : raw, static v => v.ToString(CultureInfo.InvariantCulture));
     }
 
     /// <summary>A duration.</summary>
-    public string? CheckDuration(ReadOnlySpan<byte> bytes) => Compare(Nanos(bytes), static v => ((double)v / 1e9).ToString(CultureInfo.InvariantCulture) + "s");
+    public string? CheckDuration(ReadOnlySpan<byte> bytes) =>
+        Compare(Nanos(bytes), static v => ((double)v / 1e9).ToString(CultureInfo.InvariantCulture) + "s");
 
     private string? Compare(Int128 value, Func<Int128, string> show)
     {
         string? low = _greater.Has && value <= _greater.Value ? $"value must be greater than {show(_greater.Value)}"
-            : _greaterOrSame.Has && value < _greaterOrSame.Value ? $"value must be greater than or equal to {show(_greaterOrSame.Value)}" : null;
+            : _greaterOrSame.Has && value < _greaterOrSame.Value
+            ? $"value must be greater than or equal to {show(_greaterOrSame.Value)}" : null;
         string? high = _less.Has && value >= _less.Value ? $"value must be less than {show(_less.Value)}"
             : _lessOrSame.Has && value > _lessOrSame.Value ? $"value must be less than or equal to {show(_lessOrSame.Value)}" : null;
         bool both = (_greater.Has || _greaterOrSame.Has) && (_less.Has || _lessOrSame.Has);
-        return (low ?? high) is null ? null : both ? $"value must be inside range {(_greater.Has ? "(" : "[")}{show(_greater.Has ? _greater.Value : _greaterOrSame.Value)}, {show(_less.Has ? _less.Value : _lessOrSame.Value)}{(_less.Has ? ")" : "]")}" : low ?? high;
+        return (low ?? high) is null ? null : both
+            ? $"value must be inside "
+                + $"range {(_greater.Has ? "(" : "[")}{show(_greater.Has ? _greater.Value : _greaterOrSame.Value)}, {show(_less.Has ? _less.Value : _lessOrSame.Value)}{(_less.Has ? ")" : "]")}" : low ?? high;
     }
 
     private string? Check(double value)
     {
-        bool inside = (!_greaterF.Has || value > _greaterF.Value) && (!_greaterOrSameF.Has || value >= _greaterOrSameF.Value) && (!_lessF.Has || value < _lessF.Value) && (!_lessOrSameF.Has || value <= _lessOrSameF.Value);
+        bool inside = (!_greaterF.Has || value > _greaterF.Value) && (!_greaterOrSameF.Has || value >= _greaterOrSameF.Value)
+            && (!_lessF.Has || value < _lessF.Value) && (!_lessOrSameF.Has || value <= _lessOrSameF.Value);
         return inside ? null : "value is outside of its range";
     }
 

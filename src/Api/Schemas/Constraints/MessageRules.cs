@@ -20,7 +20,8 @@ public sealed class MessageRules
     private MessageRules(MessageShape shape)
     {
         _shape = shape;
-        _slots = [.. shape.Fields.Select(f => new Slot(f, f.Rules, Pascal(f.Name))).Where(s => s.Rules is not null || s.Field.Type == FieldType.Message || s.Field.Oneof >= 0)];
+        _slots = [.. shape.Fields.Select(f => new Slot(f, f.Rules, Pascal(f.Name)))
+            .Where(s => s.Rules is not null || s.Field.Type == FieldType.Message || s.Field.Oneof >= 0)];
         for (int i = 0; i < _slots.Length; i++)
         {
             int number = _slots[i].Field.Number;
@@ -37,11 +38,13 @@ public sealed class MessageRules
         return at >= 0 || _byLargeNumber.TryGetValue(number, out at);
     }
 
-    /// <summary>The first rule that the message breaks, as "ClusterValidationError.Name: value length must be at least 1 characters"; null where it keeps all. Broken bytes are the parser's matter.</summary>
+    /// <summary>The first rule that the message breaks, as "ClusterValidationError.Name: value length must be at least 1 characters"; null
+    /// where it keeps all. Broken bytes are the parser's matter.</summary>
     /// <param name="shape">Its type.</param>
     /// <param name="message">Its bytes.</param>
     /// <param name="intoAnys">Looks into what each Any holds, too; a receiver leaves that to whoever unpacks it.</param>
-    public static string? FirstViolation(MessageShape shape, ReadOnlySpan<byte> message, bool intoAnys = false) => Of(shape).Check(message, 0, intoAnys);
+    public static string? FirstViolation(MessageShape shape, ReadOnlySpan<byte> message, bool intoAnys = false) =>
+        Of(shape).Check(message, 0, intoAnys);
 
     private static MessageRules Of(MessageShape shape) => shape.Rules ??= new MessageRules(shape);
 
@@ -57,7 +60,8 @@ public sealed class MessageRules
             if (!TryFind(fields.Number, out int at))
                 continue;
             ref readonly Slot slot = ref _slots[at];
-            string? wrong = fields.IsBytes ? CheckBytes(slot, fields.Bytes, depth, intoAnys) : (slot.Field.IsRepeated ? slot.Rules?.Items : slot.Rules)?.Check(fields.Value, slot.Field);
+            string? wrong = fields.IsBytes ? CheckBytes(slot, fields.Bytes, depth, intoAnys)
+                : (slot.Field.IsRepeated ? slot.Rules?.Items : slot.Rules)?.Check(fields.Value, slot.Field);
             if (wrong is not null)
                 return Said(slot.Field.IsRepeated ? $"{slot.Name}[{counts[at]}]" : slot.Name, wrong);
             counts[at]++;
@@ -110,7 +114,8 @@ public sealed class MessageRules
         }
         if (SchemaSet.Find(Encoding.UTF8.GetString(url[(url.LastIndexOf((byte)'/') + 1)..])) is not { } shape)
             return null;
-        return Of(shape).Check(value, depth + 1, intoAnys: true) is { } cause ? $"embedded message failed validation | caused by {cause}" : null;
+        return Of(shape).Check(value, depth + 1, intoAnys: true) is { } cause
+            ? $"embedded message failed validation | caused by {cause}" : null;
     }
 
     private static string? CheckPacked(FieldRules rules, FieldShape field, ReadOnlySpan<byte> bytes)
@@ -130,7 +135,8 @@ public sealed class MessageRules
         FieldShape value = wrapper.Fields[0];
         var fields = new WireFields(bytes);
         bool there = fields.Next();
-        return value.Type is FieldType.String or FieldType.Bytes ? rules.Check(there ? fields.Bytes : default) : rules.CheckAs(value.Type, there ? fields.Value : 0);
+        return value.Type is FieldType.String or FieldType.Bytes
+            ? rules.Check(there ? fields.Bytes : default) : rules.CheckAs(value.Type, there ? fields.Value : 0);
     }
 
     private static string? CheckEntry(FieldRules? rules, MessageShape entry, ReadOnlySpan<byte> bytes, int depth, bool intoAnys)
@@ -168,7 +174,8 @@ public sealed class MessageRules
             string? wrong = slot.Field.IsRepeated ? CheckCount(rules, counts[i]) : counts[i] > 0 ? null
                 : rules.IsRequired ? "value is required"
                 : slot.Field.HasPresence ? null
-                : slot.Field.Type is FieldType.String or FieldType.Bytes ? rules.Check(default(ReadOnlySpan<byte>)) : rules.Check(0, slot.Field);
+                : slot.Field.Type is FieldType.String or FieldType.Bytes
+                ? rules.Check(default(ReadOnlySpan<byte>)) : rules.Check(0, slot.Field);
             if (wrong is not null)
                 return Said(slot.Name, wrong);
         }

@@ -1,7 +1,10 @@
-// Constraints: what the schema's own rules (protoc-gen-validate's options, which the committed .proto files carry) say about the values of a message: required, at least one item, a positive
-// duration, a known enumeration value. Envoy checks them before it looks at a resource any closer, and refuses with one sentence that names the field; whoever translates a message that passed
-// may lean on them. Checked on the wire's bytes by the message's shape, so that no generated descriptor runs. A type's rules are read when it is first met and kept; nothing else is.
-// Refused: generated validators (twelve hundred classes more), reflection over messages (descriptors at start), and each translator checking on its own (every one forgets another field).
+// Constraints: what the schema's own rules (protoc-gen-validate's options, which the committed .proto files carry) say about the values of
+// a message: required, at least one item, a positive duration, a known enumeration value. Envoy checks them before it looks at a resource
+// any closer, and refuses with one sentence that names the field; whoever translates a message that passed may lean on them. Checked on the
+// wire's bytes by the message's shape, so that no generated descriptor runs. A type's rules are read when it is first met and kept; nothing
+// else is.
+// Refused: generated validators (twelve hundred classes more), reflection over messages (descriptors at start), and each translator
+// checking on its own (every one forgets another field).
 using System.Buffers.Binary;
 
 namespace Lateen.Api.Schemas.Constraints;

@@ -22,13 +22,20 @@ internal static class AnalysisReport
 
     private static string Line(Terminal terminal, Diagnostic diagnostic)
     {
-        Tone tone = diagnostic.Level switch { DiagnosticLevel.Error => Tone.Bad, DiagnosticLevel.Warning => Tone.Doubtful, _ => Tone.Faint };
-        return $"{terminal.Paint(diagnostic.Level.ToString(), tone)} [{diagnostic.Code.Id}] ({diagnostic.Resource}{Place(diagnostic, " ")}) {diagnostic.Text}";
+        Tone tone = diagnostic.Level switch
+        {
+            DiagnosticLevel.Error => Tone.Bad,
+            DiagnosticLevel.Warning => Tone.Doubtful,
+            _ => Tone.Faint,
+        };
+        return $"{terminal.Paint(diagnostic.Level.ToString(), tone)} [{diagnostic.Code.Id}] "
+            + $"({diagnostic.Resource}{Place(diagnostic, " ")}) {diagnostic.Text}";
     }
 
     private static string Place(Diagnostic diagnostic, string before) => diagnostic.Position switch
     {
-        { File: { Length: > 0 } file, Line: > 0 and var line } => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{before}{file}:{line}"),
+        { File: { Length: > 0 } file, Line: > 0 and var line } =>
+            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{before}{file}:{line}"),
         { File: { Length: > 0 } file } => before + file,
         _ => "",
     };

@@ -14,7 +14,8 @@ internal static class ApplyVerb
         Option<bool> recursive = Shared.Recursive(), wait = Shared.Wait();
         Option<string?> inNamespace = Shared.Namespace(), state = Shared.State(), dryRun = Shared.DryRun();
         Option<string> timeout = Shared.Timeout(), output = Shared.Output("name");
-        var command = new Command("apply", "Create or change resources: all of them in one revision, or none") { files, recursive, inNamespace, dryRun, wait, timeout, output, state };
+        var command = new Command("apply", "Create or change resources: all of them in one revision, or none") { files, recursive,
+            inNamespace, dryRun, wait, timeout, output, state };
         command.SetAction(async (parsed, cancel) =>
         {
             IReadOnlyList<SourceText> sources = SourceFiles.Read(parsed.GetRequiredValue(files), parsed.GetValue(recursive), terminal);
@@ -23,7 +24,8 @@ internal static class ApplyVerb
             ChangeAnswer answer = await mesh.ApplyAsync(new(sources, parsed.GetValue(inNamespace), dry, Shared.Author), cancel);
             Shared.Findings(terminal, answer);
             OutcomeLines.Print(terminal, answer, dry, parsed.GetRequiredValue(output) == "name");
-            if (parsed.GetValue(wait) && !dry) await Shared.AwaitAsync(mesh, answer.Revision, parsed.GetRequiredValue(timeout), terminal, cancel);
+            if (parsed.GetValue(wait) && !dry)
+                await Shared.AwaitAsync(mesh, answer.Revision, parsed.GetRequiredValue(timeout), terminal, cancel);
             return 0;
         });
         return command;

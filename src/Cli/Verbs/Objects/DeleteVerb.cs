@@ -18,7 +18,8 @@ internal static class DeleteVerb
         var all = new Option<bool>("--all") { Description = "every resource of the kind in the namespace" };
         var ignore = new Option<bool>("--ignore-not-found") { Description = "what is not there is no mistake" };
         Option<string> timeout = Shared.Timeout(), output = Shared.Output("name");
-        var command = new Command("delete", "Remove resources, all of them in one revision") { what, files, recursive, inNamespace, selector, all, ignore, dryRun, wait, timeout, output, state };
+        var command = new Command("delete", "Remove resources, all of them in one revision") { what, files, recursive, inNamespace,
+            selector, all, ignore, dryRun, wait, timeout, output, state };
         command.SetAction(async (parsed, cancel) =>
         {
             IReadOnlyList<SourceText> sources = SourceFiles.Read(parsed.GetRequiredValue(files), parsed.GetValue(recursive), terminal);
@@ -29,18 +30,22 @@ internal static class DeleteVerb
                 ? await SelectedAsync(mesh, words, parsed.GetValue(inNamespace), parsed.GetValue(selector), cancel)
                 : Targets.Parse(words);
             if (targets.Count == 0 && sources.Count == 0) throw Nothing(parsed.GetValue(selector));
-            ChangeAnswer answer = await mesh.DeleteAsync(new(targets, sources, parsed.GetValue(inNamespace), dry, parsed.GetValue(ignore), Shared.Author), cancel);
+            ChangeAnswer answer = await mesh.DeleteAsync(
+                new(targets, sources, parsed.GetValue(inNamespace), dry, parsed.GetValue(ignore), Shared.Author), cancel);
             Shared.Findings(terminal, answer);
             OutcomeLines.Print(terminal, answer, dry, parsed.GetRequiredValue(output) == "name");
-            if (parsed.GetValue(wait) && !dry) await Shared.AwaitAsync(mesh, answer.Revision, parsed.GetRequiredValue(timeout), terminal, cancel);
+            if (parsed.GetValue(wait) && !dry)
+                await Shared.AwaitAsync(mesh, answer.Revision, parsed.GetRequiredValue(timeout), terminal, cancel);
             return 0;
         });
         return command;
     }
 
-    private static async Task<IReadOnlyList<Target>> SelectedAsync(OperatorClient mesh, string[] words, string? inNamespace, string? selector, CancellationToken cancel)
+    private static async Task<IReadOnlyList<Target>> SelectedAsync(OperatorClient mesh, string[] words, string? inNamespace,
+        string? selector, CancellationToken cancel)
     {
-        if (words.Length != 1) throw new CommandException("--selector and --all need exactly one kind", "For example `lateen delete virtualservice --all`.", CommandException.Misuse);
+        if (words.Length != 1) throw new CommandException("--selector and --all need exactly one kind",
+            "For example `lateen delete virtualservice --all`.", CommandException.Misuse);
         ObjectList found = await mesh.ObjectsAsync(words[0], inNamespace ?? Shared.DefaultNamespace, null, selector, cancel);
         return [.. found.Items.Select(item => new Target(item.Resource.Split('/')[0], (string?)item.Object["metadata"]?["name"] ?? ""))];
     }

@@ -6,7 +6,8 @@ using Lateen.ControlPlane.Operator;
 
 namespace Lateen.Cli.Verbs.Objects;
 
-/// <summary>`lateen describe KIND NAME`: a resource for reading: where it was written, what the mesh says about it, its content, its last changes.</summary>
+/// <summary>`lateen describe KIND NAME`: a resource for reading: where it was written, what the mesh says about it, its content, its last
+/// changes.</summary>
 internal static class DescribeVerb
 {
     private const int ChangesShown = 5;
@@ -16,13 +17,15 @@ internal static class DescribeVerb
         var what = new Argument<string[]>("what") { Description = "KIND [NAME...], or KIND/NAME...", Arity = ArgumentArity.OneOrMore };
         Option<string?> inNamespace = Shared.Namespace(), state = Shared.State();
         Option<bool> allNamespaces = Shared.AllNamespaces();
-        var command = new Command("describe", "Tell about resources: content, effect, mistakes, last changes") { what, inNamespace, allNamespaces, state };
+        var command = new Command("describe", "Tell about resources: content, effect, mistakes, last changes") { what, inNamespace,
+            allNamespaces, state };
         command.SetAction(async (parsed, cancel) =>
         {
             using OperatorClient mesh = OperatorClient.Of(parsed.GetValue(state));
             string? within = parsed.GetValue(allNamespaces) ? null : parsed.GetValue(inNamespace) ?? Shared.DefaultNamespace;
             IReadOnlyList<StoredObject> found = await GetVerb.FindAsync(mesh, parsed.GetRequiredValue(what), within, null, cancel);
-            if (found.Count == 0) throw new CommandException($"no {parsed.GetRequiredValue(what)[0]} found", within is null ? null : $"That was namespace {within}; -A looks everywhere.");
+            if (found.Count == 0) throw new CommandException($"no {parsed.GetRequiredValue(what)[0]} found",
+                within is null ? null : $"That was namespace {within}; -A looks everywhere.");
             for (int i = 0; i < found.Count; i++)
             {
                 if (i > 0) terminal.Line();
@@ -47,7 +50,8 @@ internal static class DescribeVerb
         RevisionList changes = await mesh.HistoryAsync(item.Kind, inNamespace, name, ChangesShown, cancel);
         if (changes.Items.Count == 0) return;
         terminal.Line("Last changes:");
-        foreach (RevisionRow row in changes.Items) terminal.Line($"  revision {row.Revision}  {row.At.ToLocalTime():yyyy-MM-dd HH:mm:ss}  {row.Author}  {row.Reason}");
+        foreach (RevisionRow row in changes.Items)
+            terminal.Line($"  revision {row.Revision}  {row.At.ToLocalTime():yyyy-MM-dd HH:mm:ss}  {row.Author}  {row.Reason}");
     }
 
     private static void Effect(Terminal terminal, StoredObject item)
@@ -61,7 +65,8 @@ internal static class DescribeVerb
         foreach (Finding finding in item.Findings)
         {
             Tone tone = finding.Level switch { "error" => Tone.Bad, "warning" => Tone.Doubtful, _ => Tone.Plain };
-            terminal.Line($"  {terminal.Paint($"{finding.Level} {finding.Code}", tone)}  {finding.Text}{(finding.Place is null ? "" : terminal.Paint($"  {finding.Place}", Tone.Faint))}");
+            terminal.Line(
+                $"  {terminal.Paint($"{finding.Level} {finding.Code}", tone)}  {finding.Text}{(finding.Place is null ? "" : terminal.Paint($"  {finding.Place}", Tone.Faint))}");
             if (finding.Remedy is not null) terminal.Line("    " + finding.Remedy);
         }
     }

@@ -36,7 +36,8 @@ internal static class EditVerb
     }
 
     // A text with mistakes comes back to the editor with the mistakes above it, as often as it takes; saving it unchanged gives up.
-    private static async Task<int> EditAsync(OperatorClient mesh, Terminal terminal, string file, string before, string within, CancellationToken cancel)
+    private static async Task<int> EditAsync(OperatorClient mesh, Terminal terminal, string file, string before, string within,
+        CancellationToken cancel)
     {
         string shown = before;
         while (true)
@@ -57,11 +58,15 @@ internal static class EditVerb
                 OutcomeLines.Print(terminal, answer, dryRun: false);
                 return 0;
             }
-            shown = string.Concat(answer.Findings.Select(finding => $"# {finding.Level} {finding.Code}: {finding.Text}{(finding.Place is null ? "" : $" ({finding.Place})")}\n")) + text;
+            shown =
+                string.Concat(answer.Findings.Select(
+                    finding => $"# {finding.Level} {finding.Code}: {finding.Text}{(finding.Place is null ? "" : $" ({finding.Place})")}\n"))
+                    + text;
         }
     }
 
-    private static string Uncommented(string text) => string.Concat(text.Split('\n').SkipWhile(line => line.StartsWith('#')).Select(line => line + "\n"));
+    private static string Uncommented(string text) =>
+        string.Concat(text.Split('\n').SkipWhile(line => line.StartsWith('#')).Select(line => line + "\n"));
 
     private static string Editable(StoredObject item)
     {
@@ -77,8 +82,11 @@ internal static class EditVerb
         // The variable may hold arguments ("code --wait"), which a shell takes apart.
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false };
         foreach (string argument in new[] { "-c", editor + " \"$0\"", file }) start.ArgumentList.Add(argument);
-        using Process process = Process.Start(start) ?? throw new CommandException($"the editor \"{editor}\" could not be started", "Set EDITOR.");
+        using Process process = Process.Start(start)
+            ?? throw new CommandException($"the editor \"{editor}\" could not be started", "Set EDITOR.");
         await process.WaitForExitAsync(cancel);
-        if (process.ExitCode != 0) throw new CommandException($"the editor \"{editor}\" ended with {process.ExitCode}", "Nothing was changed. Set EDITOR to another one.");
+        if (process.ExitCode != 0)
+            throw new CommandException($"the editor \"{editor}\" ended with {process.ExitCode}",
+                "Nothing was changed. Set EDITOR to another one.");
     }
 }

@@ -11,7 +11,11 @@ internal static class GetVerb
 {
     public static Command Command(Terminal terminal)
     {
-        var what = new Argument<string[]>("what") { Description = "KIND[,KIND] [NAME...], KIND/NAME..., or all", Arity = ArgumentArity.OneOrMore };
+        var what = new Argument<string[]>("what")
+        {
+            Description = "KIND[,KIND] [NAME...], KIND/NAME..., or all",
+            Arity = ArgumentArity.OneOrMore,
+        };
         Option<string?> inNamespace = Shared.Namespace(), state = Shared.State();
         Option<bool> allNamespaces = Shared.AllNamespaces();
         var selector = new Option<string?>("--selector", "-l") { Description = "only those with these labels", HelpName = "key=value,..." };
@@ -22,7 +26,8 @@ internal static class GetVerb
         {
             using OperatorClient mesh = OperatorClient.Of(parsed.GetValue(state));
             string? within = parsed.GetValue(allNamespaces) ? null : parsed.GetValue(inNamespace) ?? Shared.DefaultNamespace;
-            IReadOnlyList<StoredObject> found = await FindAsync(mesh, parsed.GetRequiredValue(what), within, parsed.GetValue(selector), cancel);
+            IReadOnlyList<StoredObject> found =
+                await FindAsync(mesh, parsed.GetRequiredValue(what), within, parsed.GetValue(selector), cancel);
             Print(terminal, found, parsed.GetRequiredValue(output), within, !parsed.GetValue(noHeadings));
             return 0;
         });
@@ -30,15 +35,18 @@ internal static class GetVerb
     }
 
     /// <summary>Resources by kubectl's words.</summary>
-    public static async Task<IReadOnlyList<StoredObject>> FindAsync(OperatorClient mesh, string[] words, string? within, string? selector, CancellationToken cancel)
+    public static async Task<IReadOnlyList<StoredObject>> FindAsync(OperatorClient mesh, string[] words, string? within, string? selector,
+        CancellationToken cancel)
     {
         var found = new List<StoredObject>();
         if (words.Length > 1 || words[0].Contains('/'))
         {
-            foreach (Target target in Targets.Parse(words)) found.AddRange((await mesh.ObjectsAsync(target.Kind, within, target.Name, null, cancel)).Items);
+            foreach (Target target in Targets.Parse(words))
+                found.AddRange((await mesh.ObjectsAsync(target.Kind, within, target.Name, null, cancel)).Items);
             return found;
         }
-        foreach (string kind in words[0].Split(',', StringSplitOptions.RemoveEmptyEntries)) found.AddRange((await mesh.ObjectsAsync(kind, within, null, selector, cancel)).Items);
+        foreach (string kind in words[0].Split(',', StringSplitOptions.RemoveEmptyEntries))
+            found.AddRange((await mesh.ObjectsAsync(kind, within, null, selector, cancel)).Items);
         return found;
     }
 
@@ -47,7 +55,8 @@ internal static class GetVerb
         switch (format)
         {
             case "yaml":
-                terminal.Out.Write(found.Count == 1 ? YamlText.Of(found[0].Object) : string.Join("---\n", found.Select(item => YamlText.Of(item.Object))));
+                terminal.Out.Write(found.Count == 1
+                    ? YamlText.Of(found[0].Object) : string.Join("---\n", found.Select(item => YamlText.Of(item.Object))));
                 break;
             case "json":
                 terminal.Line(Json(found.Count == 1 ? found[0].Object : List(found)));
@@ -57,7 +66,8 @@ internal static class GetVerb
                 break;
             default:
                 ObjectTables.Print(terminal, found, format == "wide", within is null, headings, DateTimeOffset.UtcNow);
-                if (found.Count == 0) terminal.Remark(within is null ? "No resources found." : $"No resources found in namespace {within}; -A looks everywhere.");
+                if (found.Count == 0) terminal.Remark(within is null
+                    ? "No resources found." : $"No resources found in namespace {within}; -A looks everywhere.");
                 break;
         }
     }

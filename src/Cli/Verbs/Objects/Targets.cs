@@ -12,7 +12,8 @@ internal static class Targets
         if (words.Count == 0) return [];
         if (!words[0].Contains('/'))
         {
-            if (words.Count == 1) throw new CommandException($"which {words[0]}?", $"Name one, as in `{words[0]} NAME` or `{words[0]}/NAME`.", CommandException.Misuse);
+            if (words.Count == 1) throw new CommandException($"which {words[0]}?",
+                $"Name one, as in `{words[0]} NAME` or `{words[0]}/NAME`.", CommandException.Misuse);
             return [.. words.Skip(1).Select(name => new Target(words[0], name))];
         }
         return [.. words.Select(Pair)];

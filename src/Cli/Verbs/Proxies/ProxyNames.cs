@@ -12,7 +12,9 @@ internal static class ProxyNames
     public static ProxyRow One(ProxyList list, string said, Terminal terminal)
     {
         ProxyRow[] matching = [.. list.Items.Where(row => row.Name == said || Workload(row.Name) == said)];
-        if (matching.Length == 0) matching = [.. list.Items.Where(row => row.Name.StartsWith(said + "-", StringComparison.Ordinal) || row.Name.StartsWith(said + ".", StringComparison.Ordinal))];
+        if (matching.Length == 0)
+            matching = [.. list.Items.Where(row => row.Name.StartsWith(said + "-", StringComparison.Ordinal)
+                || row.Name.StartsWith(said + ".", StringComparison.Ordinal))];
         if (matching.Length > 1) terminal.Remark($"{matching.Length} proxies are meant by {said}; {matching[0].Name} answers", Tone.Faint);
         return matching.Length > 0 ? matching[0] : throw Unknown(list, said);
     }
@@ -20,7 +22,8 @@ internal static class ProxyNames
     private static CommandException Unknown(ProxyList list, string said)
     {
         string? nearest = Suggestions.Nearest(said, list.Items.Select(row => Workload(row.Name)).Distinct());
-        string connected = list.Items.Count == 0 ? "No proxy is connected." : $"Connected are {string.Join(", ", list.Items.Take(10).Select(row => row.Name))}.";
+        string connected = list.Items.Count == 0
+            ? "No proxy is connected." : $"Connected are {string.Join(", ", list.Items.Take(10).Select(row => row.Name))}.";
         return new($"no connected proxy is called {said}", nearest is null ? connected : $"Did you mean {nearest}? {connected}");
     }
 

@@ -9,11 +9,13 @@ using Lateen.Cli.Remote;
 
 namespace Lateen.Cli.Verbs.Proxies;
 
-/// <summary>`lateen proxy-config secret PROXY`: the certificates that a proxy has, and how long they are good. Private keys never leave the proxy.</summary>
+/// <summary>`lateen proxy-config secret PROXY`: the certificates that a proxy has, and how long they are good. Private keys never leave the
+/// proxy.</summary>
 internal static class ProxySecretsVerb
 {
     private const string Page = "config_dump?resource=dynamic_active_secrets";
-    private static readonly string[] Columns = ["RESOURCE NAME", "TYPE", "STATUS", "VALID CERT", "SERIAL NUMBER", "NOT AFTER", "NOT BEFORE", "NAMES"];
+    private static readonly string[] Columns = ["RESOURCE NAME", "TYPE", "STATUS", "VALID CERT", "SERIAL NUMBER", "NOT AFTER", "NOT BEFORE",
+        "NAMES"];
 
     public static Command Command(Terminal terminal)
     {
@@ -58,7 +60,8 @@ internal static class ProxySecretsVerb
         bool isGood = certificate.NotBefore.ToUniversalTime() <= now && now < certificate.NotAfter.ToUniversalTime();
         return
         [
-            name, isRoot ? "CA" : "Cert Chain", "ACTIVE", new(isGood ? "true" : "false", isGood ? Tone.Good : Tone.Bad), certificate.SerialNumber.ToLowerInvariant(),
+            name, isRoot ? "CA" : "Cert Chain", "ACTIVE", new(isGood ? "true" : "false", isGood ? Tone.Good : Tone.Bad),
+            certificate.SerialNumber.ToLowerInvariant(),
             Time(certificate.NotAfter), Time(certificate.NotBefore), Names(certificate),
         ];
     }
@@ -73,7 +76,8 @@ internal static class ProxySecretsVerb
 
     private static IEnumerable<X509Certificate2> Certificates(JsonNode? source)
     {
-        string pem = source?["inline_bytes"]?.ToString() is { } bytes ? Encoding.UTF8.GetString(Convert.FromBase64String(bytes)) : source?["inline_string"]?.ToString() ?? "";
+        string pem = source?["inline_bytes"]?.ToString() is { } bytes
+            ? Encoding.UTF8.GetString(Convert.FromBase64String(bytes)) : source?["inline_string"]?.ToString() ?? "";
         var all = new X509Certificate2Collection();
         try { all.ImportFromPem(pem); }
         catch (CryptographicException) { }

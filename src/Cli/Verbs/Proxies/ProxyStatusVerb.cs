@@ -12,16 +12,23 @@ internal static class ProxyStatusVerb
 
     public static Command Command(Terminal terminal)
     {
-        var name = new Argument<string?>("name") { Description = "only proxies whose name begins with this", Arity = ArgumentArity.ZeroOrOne };
+        var name = new Argument<string?>("name")
+        {
+            Description = "only proxies whose name begins with this",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         Option<string?> state = Shared.State();
         Option<string> output = Shared.Output("json");
-        var command = new Command("proxy-status", "Show every connected proxy and whether it runs the newest configuration") { name, output, state };
+        var command = new Command("proxy-status", "Show every connected proxy and whether it runs the newest configuration") { name, output,
+            state };
         command.SetAction(async (parsed, cancel) =>
         {
             using OperatorClient mesh = OperatorClient.Of(parsed.GetValue(state));
             ProxyList list = await mesh.ProxiesAsync(cancel);
             ProxyRow[] rows = [.. list.Items.Where(row => row.Name.StartsWith(parsed.GetValue(name) ?? "", StringComparison.Ordinal))];
-            if (parsed.GetRequiredValue(output) == "json") terminal.Line(System.Text.Json.JsonSerializer.Serialize(new ProxyList(list.Revision, rows), OperatorJson.Default.ProxyList));
+            if (parsed.GetRequiredValue(output) == "json")
+                terminal.Line(System.Text.Json.JsonSerializer.Serialize(new ProxyList(list.Revision, rows),
+                    OperatorJson.Default.ProxyList));
             else Print(terminal, rows, list.Revision);
             return 0;
         });
@@ -53,12 +60,14 @@ internal static class ProxyStatusVerb
     }
 
     // Who it has proved to be; a stream in clear text proves nothing.
-    private static Cell Identity(ProxyRow row) => row.Identity is { } proved ? new(proved["spiffe://".Length..], Tone.Good) : new("none (clear text)", Tone.Doubtful);
+    private static Cell Identity(ProxyRow row) =>
+        row.Identity is { } proved ? new(proved["spiffe://".Length..], Tone.Good) : new("none (clear text)", Tone.Doubtful);
 
     private static Cell State(TypeState? state)
     {
         if (state is null) return new("IGNORED", Tone.Faint);
         Tone tone = state.State switch { "SYNCED" => Tone.Good, "ERROR" => Tone.Bad, "STALE" => Tone.Doubtful, _ => Tone.Faint };
-        return new(state.State is "SYNCED" or "STALE" ? $"{state.State} ({Durations.Age(TimeSpan.FromSeconds(state.SinceSeconds))})" : state.State, tone);
+        return new(state.State is "SYNCED" or "STALE"
+            ? $"{state.State} ({Durations.Age(TimeSpan.FromSeconds(state.SinceSeconds))})" : state.State, tone);
     }
 }

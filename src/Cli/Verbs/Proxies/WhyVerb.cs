@@ -22,7 +22,8 @@ internal static class WhyVerb
             ProxyList list = await mesh.ProxiesAsync(cancel);
             ProxyRow[] asked = parsed.GetValue(from) is { } name ? [ProxyNames.One(list, name, terminal)] : [.. list.Items];
             (ProxyRow Proxy, string Type, string Text)[] records = await AskAsync(mesh, asked, wanted, cancel);
-            if (records.Length == 0) throw new CommandException($"no proxy remembers request {wanted} ({asked.Length} asked)", "A proxy keeps the last requests only: ask soon after, with the x-request-id of the answer or the log line.");
+            if (records.Length == 0) throw new CommandException($"no proxy remembers request {wanted} ({asked.Length} asked)",
+                "A proxy keeps the last requests only: ask soon after, with the x-request-id of the answer or the log line.");
             foreach ((ProxyRow proxy, string type, string text) in records)
             {
                 terminal.Line(terminal.Paint(proxy.Name, Tone.Strong));
@@ -35,7 +36,8 @@ internal static class WhyVerb
     }
 
     // A proxy that does not know the request answers 404, one that is gone cannot be asked: neither ends the search.
-    private static async Task<(ProxyRow Proxy, string Type, string Text)[]> AskAsync(OperatorClient mesh, ProxyRow[] asked, string id, CancellationToken cancel)
+    private static async Task<(ProxyRow Proxy, string Type, string Text)[]> AskAsync(OperatorClient mesh, ProxyRow[] asked, string id,
+        CancellationToken cancel)
     {
         var answers = await Task.WhenAll(asked.Select(async proxy =>
         {

@@ -11,12 +11,17 @@ internal static class DiffVerb
 {
     public static Command Command(Terminal terminal)
     {
-        var from = new Argument<long?>("from") { Description = "a revision (-1: the one before the newest)", Arity = ArgumentArity.ZeroOrOne };
+        var from = new Argument<long?>("from")
+        {
+            Description = "a revision (-1: the one before the newest)",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var to = new Argument<long?>("to") { Description = "a later revision; nothing for the newest", Arity = ArgumentArity.ZeroOrOne };
         Option<string[]> files = Shared.Files(required: false);
         Option<bool> recursive = Shared.Recursive();
         Option<string?> inNamespace = Shared.Namespace(), state = Shared.State();
-        var command = new Command("diff", "Show what differs: between revisions, or (-f) what an apply would change") { from, to, files, recursive, inNamespace, state };
+        var command = new Command("diff", "Show what differs: between revisions, or (-f) what an apply would change") { from, to, files,
+            recursive, inNamespace, state };
         command.SetAction(async (parsed, cancel) =>
         {
             IReadOnlyList<SourceText> sources = SourceFiles.Read(parsed.GetRequiredValue(files), parsed.GetValue(recursive), terminal);

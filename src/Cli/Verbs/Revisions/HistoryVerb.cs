@@ -11,7 +11,11 @@ internal static class HistoryVerb
 {
     public static Command Command(Terminal terminal)
     {
-        var what = new Argument<string[]>("what") { Description = "KIND NAME, or KIND/NAME; nothing for all", Arity = new ArgumentArity(0, 2) };
+        var what = new Argument<string[]>("what")
+        {
+            Description = "KIND NAME, or KIND/NAME; nothing for all",
+            Arity = new ArgumentArity(0, 2),
+        };
         var most = new Option<int>("--limit") { Description = "how many revisions", DefaultValueFactory = _ => 20, HelpName = "n" };
         Option<string?> inNamespace = Shared.Namespace(), state = Shared.State();
         var command = new Command("history", "Show the revisions of the configuration, newest first") { what, most, inNamespace, state };
@@ -19,9 +23,12 @@ internal static class HistoryVerb
         {
             using OperatorClient mesh = OperatorClient.Of(parsed.GetValue(state));
             Target? target = Targets.Parse(parsed.GetValue(what) ?? []) is [var first, ..] ? first : null;
-            RevisionList list = await mesh.HistoryAsync(target?.Kind, target is null ? null : parsed.GetValue(inNamespace) ?? Shared.DefaultNamespace, target?.Name, parsed.GetValue(most), cancel);
+            RevisionList list = await mesh.HistoryAsync(target?.Kind, target is null
+                ? null : parsed.GetValue(inNamespace) ?? Shared.DefaultNamespace, target?.Name, parsed.GetValue(most), cancel);
             var table = new ColumnTable("REVISION", "WHEN", "WHO", "WHY", "CHANGES");
-            foreach (RevisionRow row in list.Items) table.Row(row.Revision.ToString(), $"{row.At.ToLocalTime():yyyy-MM-dd HH:mm:ss}", row.Author, row.Reason, Summary(row.Changes));
+            foreach (RevisionRow row in list.Items)
+                table.Row(row.Revision.ToString(), $"{row.At.ToLocalTime():yyyy-MM-dd HH:mm:ss}", row.Author, row.Reason,
+                    Summary(row.Changes));
             table.Print(terminal);
             return 0;
         });
@@ -31,7 +38,10 @@ internal static class HistoryVerb
     private static string Summary(IReadOnlyList<ObjectOutcome> changes)
     {
         const int Shown = 3;
-        string named = string.Join(", ", changes.Take(Shown).Select(change => $"{Sign(change.Outcome)}{change.Resource.Split('.')[0]}/{change.Resource[(change.Resource.IndexOf('/') + 1)..]}"));
+        string named = string.Join(", ",
+            changes.Take(Shown).Select(
+                change =>
+                    $"{Sign(change.Outcome)}{change.Resource.Split('.')[0]}/{change.Resource[(change.Resource.IndexOf('/') + 1)..]}"));
         return changes.Count > Shown ? $"{named} and {changes.Count - Shown} more" : named;
     }
 

@@ -10,11 +10,16 @@ internal static class RollbackVerb
 {
     public static Command Command(Terminal terminal)
     {
-        var revision = new Argument<long?>("revision") { Description = "the revision to return to; nothing for the one before the newest", Arity = ArgumentArity.ZeroOrOne };
+        var revision = new Argument<long?>("revision")
+        {
+            Description = "the revision to return to; nothing for the one before the newest",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         Option<bool> wait = Shared.Wait();
         Option<string?> state = Shared.State(), dryRun = Shared.DryRun();
         Option<string> timeout = Shared.Timeout();
-        var command = new Command("rollback", "Return to the configuration of an earlier revision") { revision, dryRun, wait, timeout, state };
+        var command = new Command("rollback", "Return to the configuration of an earlier revision") { revision, dryRun, wait, timeout,
+            state };
         command.SetAction(async (parsed, cancel) =>
         {
             bool dry = Shared.IsDryRun(parsed, dryRun);
@@ -23,7 +28,8 @@ internal static class RollbackVerb
             Shared.Findings(terminal, answer);
             OutcomeLines.Print(terminal, answer, dry);
             if (answer.Objects.Count == 0) terminal.Remark("Nothing differs; no revision was made.");
-            if (parsed.GetValue(wait) && !dry) await Shared.AwaitAsync(mesh, answer.Revision, parsed.GetRequiredValue(timeout), terminal, cancel);
+            if (parsed.GetValue(wait) && !dry)
+                await Shared.AwaitAsync(mesh, answer.Revision, parsed.GetRequiredValue(timeout), terminal, cancel);
             return 0;
         });
         return command;

@@ -29,9 +29,11 @@ internal static class AnnotationAnalysis
             {
                 if (!AnnotationTable.All.TryGetValue(name, out var known))
                 {
-                    if (name.Split('/') is [var domain, _] && (domain == "istio.io" || domain.EndsWith(".istio.io", StringComparison.Ordinal)))
+                    if (name.Split('/') is [var domain, _]
+                        && (domain == "istio.io" || domain.EndsWith(".istio.io", StringComparison.Ordinal)))
                     {
-                        context.Report(Codes.UnknownAnnotation, resource, path, $"there is no annotation {name}{Suggestions.DidYouMean(name, AnnotationTable.All.Keys)}");
+                        context.Report(Codes.UnknownAnnotation, resource, path,
+                            $"there is no annotation {name}{Suggestions.DidYouMean(name, AnnotationTable.All.Keys)}");
                     }
 
                     continue;
@@ -42,7 +44,8 @@ internal static class AnnotationAnalysis
         }
     }
 
-    private static void Judge(AnalysisContext context, Resource resource, string kind, string path, string name, string value, KnownAnnotation known)
+    private static void Judge(AnalysisContext context, Resource resource, string kind, string path, string name, string value,
+        KnownAnnotation known)
     {
         if (known.Kinds.Count > 0 && !known.Kinds.Contains(kind))
         {
@@ -60,7 +63,8 @@ internal static class AnnotationAnalysis
             foreach (var (name, value) in annotations.Where(a => !NotTheUsers.Contains(a.Key)))
             {
                 var isInjectors = InjectorDefaults.GetValueOrDefault(name) == value && UsesPlugin(resource);
-                if (AnnotationTable.All.TryGetValue(name, out var known) && known.IsAlpha && !isInjectors) context.Report(Codes.AlphaAnnotation, resource, path, $"{name} is alpha");
+                if (AnnotationTable.All.TryGetValue(name, out var known) && known.IsAlpha && !isInjectors)
+                    context.Report(Codes.AlphaAnnotation, resource, path, $"{name} is alpha");
             }
         }
     }
@@ -68,7 +72,8 @@ internal static class AnnotationAnalysis
     private static bool UsesPlugin(Resource resource) =>
         resource is Resource<Kubernetes.Core.V1.Pod> { Spec.Spec: { } spec } && spec.InitContainers.Any(c => c.Name == "istio-validation");
 
-    private static IEnumerable<(Resource Resource, string Kind, string Path, IReadOnlyCollection<KeyValuePair<string, string>> Annotations)> Annotated(AnalysisContext context)
+    private static IEnumerable<(Resource Resource, string Kind, string Path,
+        IReadOnlyCollection<KeyValuePair<string, string>> Annotations)> Annotated(AnalysisContext context)
     {
         ResourceKind[] kinds = [Kinds.Namespace, Kinds.Service, Kinds.Pod, Kinds.Deployment];
         foreach (var resource in kinds.SelectMany(context.View.Untyped))
@@ -83,16 +88,21 @@ internal static class AnnotationAnalysis
 
     private static string? Problem(string value, AnnotationForm form) => form switch
     {
-        AnnotationForm.Boolean when value.ToLowerInvariant() is not ("true" or "false" or "enabled" or "disabled" or "1" or "0") => $"\"{value}\" is neither true nor false",
-        AnnotationForm.Number when !uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out _) => $"\"{value}\" is no number",
+        AnnotationForm.Boolean when value.ToLowerInvariant() is not ("true" or "false" or "enabled" or "disabled" or "1" or "0") =>
+            $"\"{value}\" is neither true nor false",
+        AnnotationForm.Number when !uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out _) =>
+            $"\"{value}\" is no number",
         AnnotationForm.Ports => Parts(value).FirstOrDefault(p => !IsPorts(p)) is { } port ? $"\"{port}\" is no port" : null,
-        AnnotationForm.Ranges => Parts(value).FirstOrDefault(r => NameRules.Subnet(r) is not null) is { } range ? $"\"{range}\" is no range of addresses" : null,
+        AnnotationForm.Ranges => Parts(value).FirstOrDefault(r => NameRules.Subnet(r) is not null) is { } range
+            ? $"\"{range}\" is no range of addresses" : null,
         _ => null,
     };
 
-    private static IEnumerable<string> Parts(string value) => value == "*" ? [] : value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    private static IEnumerable<string> Parts(string value) =>
+        value == "*" ? [] : value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>A port, or two with a hyphen between them.</summary>
     private static bool IsPorts(string text) =>
-        text.Split('-') is { Length: <= 2 } ends && ends.All(e => int.TryParse(e, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is >= 0 and <= 65535);
+        text.Split('-') is { Length: <= 2 } ends
+            && ends.All(e => int.TryParse(e, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is >= 0 and <= 65535);
 }

@@ -108,7 +108,9 @@ internal static class AnnotationTable
         ["kubernetes.io/ingress.class"] = Stable(["Ingress"]),
     }.ToFrozenDictionary();
 
-    private static KnownAnnotation Stable(IReadOnlyList<string> kinds, AnnotationForm form = AnnotationForm.Text, bool deprecated = false) => new(kinds, false, deprecated, form);
+    private static KnownAnnotation Stable(IReadOnlyList<string> kinds, AnnotationForm form = AnnotationForm.Text,
+        bool deprecated = false) => new(kinds, false, deprecated, form);
 
-    private static KnownAnnotation Alpha(IReadOnlyList<string> kinds, AnnotationForm form = AnnotationForm.Text, bool deprecated = false) => new(kinds, true, deprecated, form);
+    private static KnownAnnotation Alpha(IReadOnlyList<string> kinds, AnnotationForm form = AnnotationForm.Text, bool deprecated = false) =>
+        new(kinds, true, deprecated, form);
 }

@@ -13,15 +13,19 @@ internal static class ClustersAnalysis
     public static IReadOnlyList<Diagnostic> Services(IReadOnlyDictionary<string, ResourceView> views, AnalysisOptions options)
     {
         AnalysisContext? context = null;
-        var everywhere = views.OrderBy(v => v.Key, StringComparer.Ordinal).SelectMany(v => v.Value.All(Kinds.Service).Select(s => (Cluster: v.Key, View: v.Value, Service: s)));
-        foreach (var same in everywhere.GroupBy(s => s.Service.Key).Where(g => g.Count() > 1).OrderBy(g => g.Key.ToString(), StringComparer.Ordinal))
+        var everywhere = views.OrderBy(v => v.Key, StringComparer.Ordinal)
+            .SelectMany(v => v.Value.All(Kinds.Service).Select(s => (Cluster: v.Key, View: v.Value, Service: s)));
+        foreach (var same in everywhere.GroupBy(s => s.Service.Key).Where(g => g.Count() > 1)
+            .OrderBy(g => g.Key.ToString(), StringComparer.Ordinal))
         {
             var (cluster, view, first) = same.First();
             context ??= new AnalysisContext(view, options);
-            var reasons = same.Skip(1).SelectMany(other => Differences(first.Spec.Spec ?? new(), other.Service.Spec.Spec ?? new())).Distinct().ToArray();
+            var reasons = same.Skip(1).SelectMany(other => Differences(first.Spec.Spec ?? new(), other.Service.Spec.Spec ?? new()))
+                .Distinct().ToArray();
             if (reasons.Length > 0)
             {
-                context.Report(AnalysisCodes.MultiClusterInconsistentService, first, "spec", $"the clusters {string.Join(", ", same.Select(s => s.Cluster))} do not agree about {string.Join(" and ", reasons)}");
+                context.Report(AnalysisCodes.MultiClusterInconsistentService, first, "spec",
+                    $"the clusters {string.Join(", ", same.Select(s => s.Cluster))} do not agree about {string.Join(" and ", reasons)}");
             }
         }
 

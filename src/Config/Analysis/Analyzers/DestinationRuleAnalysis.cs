@@ -9,7 +9,8 @@ namespace Lateen.Config.Analysis.Analyzers;
 /// <summary>DestinationRules beside the services and pods that they speak of.</summary>
 internal static class DestinationRuleAnalysis
 {
-    private static readonly string[] Topology = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"];
+    private static readonly string[] Topology = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone",
+        "topology.istio.io/subzone"];
 
     public static void Authorities(AnalysisContext context)
     {
@@ -19,7 +20,8 @@ internal static class DestinationRuleAnalysis
             var credentialsWork = rule.Spec.WorkloadSelector is not null;
             if (IsBlind(policy.Tls, credentialsWork))
             {
-                context.Report(Codes.NoServerCertificateVerificationDestinationLevel, rule, "spec.trafficPolicy.tls", $"mode {policy.Tls.Mode} without caCertificates for {rule.Spec.Host}");
+                context.Report(Codes.NoServerCertificateVerificationDestinationLevel, rule, "spec.trafficPolicy.tls",
+                    $"mode {policy.Tls.Mode} without caCertificates for {rule.Spec.Host}");
             }
 
             for (var i = 0; i < policy.PortLevelSettings.Count; i++)
@@ -27,7 +29,8 @@ internal static class DestinationRuleAnalysis
                 if (IsBlind(policy.PortLevelSettings[i].Tls, credentialsWork))
                 {
                     context.Report(Codes.NoServerCertificateVerificationPortLevel, rule, $"spec.trafficPolicy.portLevelSettings[{i}].tls",
-                        $"mode {policy.PortLevelSettings[i].Tls.Mode} without caCertificates for {rule.Spec.Host}, port {policy.PortLevelSettings[i].Port?.Number}");
+                        $"mode {policy.PortLevelSettings[i].Tls.Mode} without caCertificates for {rule.Spec.Host}, "
+                        + $"port {policy.PortLevelSettings[i].Port?.Number}");
                 }
             }
         }
@@ -41,14 +44,16 @@ internal static class DestinationRuleAnalysis
     {
         foreach (var rule in context.View.All(Kinds.DestinationRule))
         {
-            if (context.Service(context.HostOf(rule.Spec.Host, rule.Namespace)) is not { Spec.Spec: { Selector.Count: > 0 } service } found) continue;
+            if (context.Service(context.HostOf(rule.Spec.Host, rule.Namespace)) is not { Spec.Spec: { Selector.Count: > 0 } service } found)
+                continue;
             var workloads = context.Pods(service.Selector, found.Namespace).Select(p => WithTopology(context, p)).ToArray();
             for (var i = 0; i < rule.Spec.Subsets.Count; i++)
             {
                 var subset = rule.Spec.Subsets[i];
                 if (subset.Labels.Count > 0 && !workloads.Any(w => LabelSets.IsSubset(subset.Labels, w)))
                 {
-                    context.Report(Codes.DestinationRuleSubsetNotSelectPods, rule, $"spec.subsets[{i}]", $"no pod of {rule.Spec.Host} has the labels {LabelSets.Format(subset.Labels)}");
+                    context.Report(Codes.DestinationRuleSubsetNotSelectPods, rule, $"spec.subsets[{i}]",
+                        $"no pod of {rule.Spec.Host} has the labels {LabelSets.Format(subset.Labels)}");
                 }
             }
         }
@@ -57,7 +62,8 @@ internal static class DestinationRuleAnalysis
     /// <summary>A pod has the place of its node.</summary>
     private static IReadOnlyDictionary<string, string> WithTopology(AnalysisContext context, Resource<Kubernetes.Core.V1.Pod> pod)
     {
-        if (pod.Spec.Spec?.NodeName is not { Length: > 0 } name || context.View.Find(Kinds.Node, "", name) is not { } node) return pod.Labels;
+        if (pod.Spec.Spec?.NodeName is not { Length: > 0 } name || context.View.Find(Kinds.Node, "", name) is not { } node)
+            return pod.Labels;
         var labels = pod.Labels.ToDictionary();
         foreach (var label in Topology)
         {

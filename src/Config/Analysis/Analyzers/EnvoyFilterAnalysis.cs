@@ -27,19 +27,23 @@ internal static class EnvoyFilterAnalysis
 
             if (relative >= 0)
             {
-                context.Report(Codes.EnvoyFilterUsesRelativeOperation, filter, $"spec.configPatches[{relative}].patch.operation", "the operation depends on the place of other filters, and there is no priority");
+                context.Report(Codes.EnvoyFilterUsesRelativeOperation, filter, $"spec.configPatches[{relative}].patch.operation",
+                    "the operation depends on the place of other filters, and there is no priority");
             }
 
             if (versioned >= 0)
             {
-                context.Report(Codes.EnvoyFilterUsesRelativeOperationWithProxyVersion, filter, $"spec.configPatches[{versioned}].match.proxy.proxyVersion", "the operation depends on the place of other filters and on the proxy's version");
+                context.Report(Codes.EnvoyFilterUsesRelativeOperationWithProxyVersion, filter,
+                    $"spec.configPatches[{versioned}].match.proxy.proxyVersion",
+                    "the operation depends on the place of other filters and on the proxy's version");
             }
         }
     }
 
     private static bool IsRelative(ApplyTo applyTo, Operation operation) =>
         operation is Operation.InsertBefore or Operation.InsertAfter
-        || (operation is Operation.Replace or Operation.Merge or Operation.MergeAndReplaceList or Operation.Remove && applyTo is ApplyTo.HttpFilter or ApplyTo.NetworkFilter
+        || (operation is Operation.Replace or Operation.Merge or Operation.MergeAndReplaceList or Operation.Remove
+            && applyTo is ApplyTo.HttpFilter or ApplyTo.NetworkFilter
             && operation is not (Operation.Add or Operation.InsertFirst or Operation.Invalid));
 
     private static void Misused(AnalysisContext context, Resource filter, string path, ApplyTo applyTo, Operation operation)
@@ -49,7 +53,9 @@ internal static class EnvoyFilterAnalysis
         {
             context.Report(Codes.EnvoyFilterUsesReplaceOperationIncorrectly, filter, path, $"REPLACE on {applyTo}");
         }
-        else if (operation == Operation.Add && isRoute) context.Report(Codes.EnvoyFilterUsesAddOperationIncorrectly, filter, path, $"ADD on {applyTo}");
-        else if (operation == Operation.Remove && isRoute) context.Report(Codes.EnvoyFilterUsesRemoveOperationIncorrectly, filter, path, $"REMOVE on {applyTo}");
+        else if (operation == Operation.Add && isRoute)
+            context.Report(Codes.EnvoyFilterUsesAddOperationIncorrectly, filter, path, $"ADD on {applyTo}");
+        else if (operation == Operation.Remove && isRoute)
+            context.Report(Codes.EnvoyFilterUsesRemoveOperationIncorrectly, filter, path, $"REMOVE on {applyTo}");
     }
 }

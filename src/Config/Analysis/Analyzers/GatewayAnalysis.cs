@@ -11,7 +11,8 @@ namespace Lateen.Config.Analysis.Analyzers;
 internal static class GatewayAnalysis
 {
     /// <summary>The selector of the gateway that an installation brings with it; its pods may be elsewhere than in the files.</summary>
-    private static bool IsInstalled(Gateway gateway) => gateway.Selector.Count == 1 && gateway.Selector.TryGetValue("istio", out var value) && value == "ingressgateway";
+    private static bool IsInstalled(Gateway gateway) =>
+        gateway.Selector.Count == 1 && gateway.Selector.TryGetValue("istio", out var value) && value == "ingressgateway";
 
     public static void Ports(AnalysisContext context)
     {
@@ -22,22 +23,26 @@ internal static class GatewayAnalysis
             {
                 if (!IsInstalled(gateway.Spec))
                 {
-                    context.Report(Codes.ReferencedResourceNotFound, gateway, "spec.selector", $"no pod has the labels {LabelSets.Format(gateway.Spec.Selector)}");
+                    context.Report(Codes.ReferencedResourceNotFound, gateway, "spec.selector",
+                        $"no pod has the labels {LabelSets.Format(gateway.Spec.Selector)}");
                 }
 
                 continue;
             }
 
-            var open = pods.SelectMany(pod => context.View.In(Kinds.Service, pod.Namespace).Where(s => s.Spec.Spec is { Selector.Count: > 0 } spec && LabelSets.IsSubset(spec.Selector, pod.Labels)))
+            var open = pods.SelectMany(pod => context.View.In(Kinds.Service, pod.Namespace)
+                .Where(s => s.Spec.Spec is { Selector.Count: > 0 } spec && LabelSets.IsSubset(spec.Selector, pod.Labels)))
                 .SelectMany(s => s.Spec.Spec.Ports)
-                .SelectMany(p => new[] { p.Port, p.TargetPort is { ValueCase: Kubernetes.Meta.V1.IntOrString.ValueOneofCase.Number } target ? target.Number : p.Port })
+                .SelectMany(p => new[] { p.Port,
+                    p.TargetPort is { ValueCase: Kubernetes.Meta.V1.IntOrString.ValueOneofCase.Number } target ? target.Number : p.Port })
                 .ToHashSet();
             for (var i = 0; i < gateway.Spec.Servers.Count; i++)
             {
                 var number = (int)(gateway.Spec.Servers[i].Port?.Number ?? 0);
                 if (number > 0 && !open.Contains(number))
                 {
-                    context.Report(Codes.GatewayPortNotDefinedOnService, gateway, $"spec.servers[{i}].port.number", $"no Service of the pods with {LabelSets.Format(gateway.Spec.Selector)} has the target port {number}");
+                    context.Report(Codes.GatewayPortNotDefinedOnService, gateway, $"spec.servers[{i}].port.number",
+                        $"no Service of the pods with {LabelSets.Format(gateway.Spec.Selector)} has the target port {number}");
                 }
             }
         }
@@ -51,13 +56,15 @@ internal static class GatewayAnalysis
             if (namespaces.Count == 0 && IsInstalled(gateway.Spec)) namespaces.Add(context.Options.RootNamespace);
             if (namespaces.Count == 0)
             {
-                context.Report(Codes.ReferencedResourceNotFound, gateway, "spec.selector", $"no pod has the labels {LabelSets.Format(gateway.Spec.Selector)}");
+                context.Report(Codes.ReferencedResourceNotFound, gateway, "spec.selector",
+                    $"no pod has the labels {LabelSets.Format(gateway.Spec.Selector)}");
                 continue;
             }
 
             for (var i = 0; i < gateway.Spec.Servers.Count; i++)
             {
-                Credential(context, gateway, $"spec.servers[{i}].tls.credentialName", gateway.Spec.Servers[i].Tls?.CredentialName ?? "", namespaces);
+                Credential(context, gateway, $"spec.servers[{i}].tls.credentialName", gateway.Spec.Servers[i].Tls?.CredentialName ?? "",
+                    namespaces);
             }
         }
     }
@@ -66,8 +73,10 @@ internal static class GatewayAnalysis
     {
         if (name.Length == 0 || name.Contains("://", StringComparison.Ordinal)) return;
         var secret = namespaces.Select(ns => context.View.Find(Kinds.Secret, ns, name)).FirstOrDefault(s => s is not null);
-        if (secret is null) context.Report(Codes.ReferencedResourceNotFound, gateway, path, $"there is no secret {name} in {string.Join(", ", namespaces)}");
-        else if (Problem(secret.Spec, context.Options.Now) is { } reason) context.Report(Codes.InvalidGatewayCredential, gateway, path, $"the secret {secret.Namespace}/{name} {reason}");
+        if (secret is null) context.Report(Codes.ReferencedResourceNotFound, gateway, path,
+            $"there is no secret {name} in {string.Join(", ", namespaces)}");
+        else if (Problem(secret.Spec, context.Options.Now) is { } reason)
+            context.Report(Codes.InvalidGatewayCredential, gateway, path, $"the secret {secret.Namespace}/{name} {reason}");
     }
 
     private static string? Problem(Kubernetes.Core.V1.Secret secret, DateTimeOffset now)
@@ -78,7 +87,8 @@ internal static class GatewayAnalysis
         try
         {
             using var certificate = X509Certificate2.CreateFromPem(pem.ToStringUtf8());
-            return certificate.NotAfter.ToUniversalTime() < now.UtcDateTime ? $"expired on {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}" : null;
+            return certificate.NotAfter.ToUniversalTime() < now.UtcDateTime
+                ? $"expired on {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}" : null;
         }
         catch (CryptographicException)
         {
@@ -88,27 +98,36 @@ internal static class GatewayAnalysis
 
     public static void Certificates(AnalysisContext context)
     {
-        var uses = context.View.All(Kinds.Gateway).SelectMany(g => g.Spec.Servers.Select((s, i) => (Gateway: g, Path: $"spec.servers[{i}].tls", Certificate: CertificateOf(s)))).Where(u => u.Certificate.Length > 0).ToArray();
+        var uses = context.View.All(Kinds.Gateway)
+            .SelectMany(g => g.Spec.Servers.Select((s, i) => (Gateway: g, Path: $"spec.servers[{i}].tls", Certificate: CertificateOf(s))))
+            .Where(u => u.Certificate.Length > 0).ToArray();
         foreach (var use in uses.DistinctBy(u => (u.Gateway.Key, u.Certificate)))
         {
-            var other = uses.FirstOrDefault(u => u.Gateway.Key != use.Gateway.Key && u.Certificate == use.Certificate && LabelSets.IsSubset(use.Gateway.Spec.Selector, u.Gateway.Spec.Selector));
-            if (other.Gateway is not null) context.Report(Codes.GatewayDuplicateCertificate, use.Gateway, use.Path, $"{other.Gateway.Key} uses the same certificate on the same workloads");
+            var other = uses.FirstOrDefault(u => u.Gateway.Key != use.Gateway.Key && u.Certificate == use.Certificate
+                && LabelSets.IsSubset(use.Gateway.Spec.Selector, u.Gateway.Spec.Selector));
+            if (other.Gateway is not null)
+                context.Report(Codes.GatewayDuplicateCertificate, use.Gateway, use.Path,
+                    $"{other.Gateway.Key} uses the same certificate on the same workloads");
         }
     }
 
-    private static string CertificateOf(Server server) => server.Tls is not { } tls ? "" : tls.CredentialName.Length > 0 ? tls.CredentialName : tls.ServerCertificate + tls.PrivateKey;
+    private static string CertificateOf(Server server) =>
+        server.Tls is not { } tls ? "" : tls.CredentialName.Length > 0 ? tls.CredentialName : tls.ServerCertificate + tls.PrivateKey;
 
     public static void Conflicts(AnalysisContext context)
     {
         var gateways = context.View.All(Kinds.Gateway);
         foreach (var gateway in gateways)
         {
-            var others = gateways.Where(o => o.Key != gateway.Key && SelectsTheSame(o.Spec, gateway.Spec) && o.Spec.Servers.Any(a => gateway.Spec.Servers.Any(b => Collide(a, o.Namespace, b, gateway.Namespace)))).ToArray();
-            if (others.Length > 0) context.Report(Codes.ConflictingGateways, gateway, "spec.servers", $"conflicts with {string.Join(", ", others.Select(o => o.Key))}");
+            var others = gateways.Where(o => o.Key != gateway.Key && SelectsTheSame(o.Spec, gateway.Spec)
+                && o.Spec.Servers.Any(a => gateway.Spec.Servers.Any(b => Collide(a, o.Namespace, b, gateway.Namespace)))).ToArray();
+            if (others.Length > 0) context.Report(Codes.ConflictingGateways, gateway, "spec.servers",
+                $"conflicts with {string.Join(", ", others.Select(o => o.Key))}");
         }
     }
 
-    private static bool SelectsTheSame(Gateway a, Gateway b) => a.Selector.Count == b.Selector.Count && LabelSets.IsSubset(a.Selector, b.Selector);
+    private static bool SelectsTheSame(Gateway a, Gateway b) =>
+        a.Selector.Count == b.Selector.Count && LabelSets.IsSubset(a.Selector, b.Selector);
 
     private static bool Collide(Server a, string aNamespace, Server b, string bNamespace) =>
         a.Port is { } left && b.Port is { } right && left.Number == right.Number && a.Bind == b.Bind

@@ -22,7 +22,8 @@ internal static class InjectorAnalysis
     public static void Webhooks(AnalysisContext context)
     {
         var webhooks = context.View.All(Kinds.MutatingWebhookConfiguration)
-            .Where(c => Revisions(c).Any() || c.Spec.Webhooks.Any(IsOfMesh)).SelectMany(c => c.Spec.Webhooks.Select(w => (Owner: c, Webhook: w))).ToArray();
+            .Where(c => Revisions(c).Any() || c.Spec.Webhooks.Any(IsOfMesh))
+            .SelectMany(c => c.Spec.Webhooks.Select(w => (Owner: c, Webhook: w))).ToArray();
         var revisions = webhooks.SelectMany(w => Revisions(w.Owner)).Distinct().ToArray();
         var told = new HashSet<(ResourceKey, string)>();
         foreach (var ns in Combinations(InjectionLabel, ["enabled", "disabled"], revisions))
@@ -32,10 +33,12 @@ internal static class InjectorAnalysis
                 var taking = webhooks.Where(w => Takes(w.Webhook, ns, pod)).ToArray();
                 foreach (var (owner, webhook) in taking.Length > 1 ? taking : [])
                 {
-                    var others = string.Join(", ", taking.Where(o => o.Webhook != webhook || o.Owner != owner).Select(o => $"{o.Owner.Name}/{o.Webhook.Name}"));
+                    var others = string.Join(", ",
+                        taking.Where(o => o.Webhook != webhook || o.Owner != owner).Select(o => $"{o.Owner.Name}/{o.Webhook.Name}"));
                     if (told.Add((owner.Key, webhook.Name + others)))
                     {
-                        context.Report(Codes.InvalidWebhook, owner, "webhooks", $"{webhook.Name} takes pods that are taken by {others}, too; they would be injected twice");
+                        context.Report(Codes.InvalidWebhook, owner, "webhooks",
+                            $"{webhook.Name} takes pods that are taken by {others}, too; they would be injected twice");
                     }
                 }
             }
@@ -46,7 +49,8 @@ internal static class InjectorAnalysis
             var service = webhook.ClientConfig.Service;
             if (context.View.Find(Kinds.Service, service.Namespace, service.Name) is null)
             {
-                context.Report(Codes.InvalidWebhook, owner, "webhooks", $"{webhook.Name} asks the service {service.Namespace}/{service.Name}, which does not exist");
+                context.Report(Codes.InvalidWebhook, owner, "webhooks",
+                    $"{webhook.Name} asks the service {service.Namespace}/{service.Name}, which does not exist");
             }
         }
     }
@@ -54,16 +58,20 @@ internal static class InjectorAnalysis
     /// <summary>Where webhooks ask a control plane outside of the cluster.</summary>
     public static void ExternalControlPlane(AnalysisContext context)
     {
-        var validating = context.View.All(Kinds.ValidatingWebhookConfiguration).Where(c => c.Name == "istiod-default-validator" || c.Name.StartsWith("istio-validator", StringComparison.Ordinal))
+        var validating = context.View.All(Kinds.ValidatingWebhookConfiguration)
+            .Where(c => c.Name == "istiod-default-validator" || c.Name.StartsWith("istio-validator", StringComparison.Ordinal))
             .SelectMany(c => c.Spec.Webhooks.Select(w => (Owner: (Resource)c, Webhook: w)));
-        var mutating = context.View.All(Kinds.MutatingWebhookConfiguration).Where(c => c.Name.StartsWith(Injector, StringComparison.Ordinal))
+        var mutating = context.View.All(Kinds.MutatingWebhookConfiguration)
+            .Where(c => c.Name.StartsWith(Injector, StringComparison.Ordinal))
             .SelectMany(c => c.Spec.Webhooks.Select(w => (Owner: (Resource)c, Webhook: w)));
         foreach (var (owner, webhook) in validating.Concat(mutating))
         {
             var (hasUrl, url) = (webhook.ClientConfig?.HasUrl == true, webhook.ClientConfig?.Url ?? "");
             if (!hasUrl)
             {
-                if (webhook.ClientConfig?.Service is null) context.Report(Codes.InvalidExternalControlPlaneConfig, owner, "webhooks", $"{webhook.Name} has neither a URL nor a service");
+                if (webhook.ClientConfig?.Service is null)
+                    context.Report(Codes.InvalidExternalControlPlaneConfig, owner, "webhooks",
+                        $"{webhook.Name} has neither a URL nor a service");
             }
             else if (!Uri.TryCreate(url, UriKind.Absolute, out var parsed) || parsed.IdnHost.Length == 0)
             {
@@ -71,7 +79,8 @@ internal static class InjectorAnalysis
             }
             else if (IPAddress.TryParse(parsed.IdnHost, out _))
             {
-                context.Report(Codes.ExternalControlPlaneAddressIsNotAHostname, owner, "webhooks", $"{url} of {webhook.Name} has an IP address for host");
+                context.Report(Codes.ExternalControlPlaneAddressIsNotAHostname, owner, "webhooks",
+                    $"{url} of {webhook.Name} has an IP address for host");
             }
         }
     }
@@ -91,7 +100,8 @@ internal static class InjectorAnalysis
             var pod = deployment.Spec.Spec.Template.Metadata?.Labels.ToDictionary() ?? NoLabels;
             if (!webhooks.Any(w => Takes(w, ns, pod)))
             {
-                context.Report(Codes.ImageAutoWithoutInjectionWarning, deployment, "spec.template.spec.containers", $"the deployment {deployment.Name} has the image auto, but no webhook of injection selects its pods");
+                context.Report(Codes.ImageAutoWithoutInjectionWarning, deployment, "spec.template.spec.containers",
+                    $"the deployment {deployment.Name} has the image auto, but no webhook of injection selects its pods");
             }
         }
     }
@@ -99,13 +109,19 @@ internal static class InjectorAnalysis
     /// <summary>Pods whose proxy is not the one that their injector would give today.</summary>
     public static void Images(AnalysisContext context)
     {
-        var images = context.View.All(Kinds.ConfigMap).Where(c => c.Name.StartsWith(Injector, StringComparison.Ordinal)).DistinctBy(c => c.Name).ToDictionary(c => c.Name, ImageOf);
+        var images = context.View.All(Kinds.ConfigMap).Where(c => c.Name.StartsWith(Injector, StringComparison.Ordinal))
+            .DistinctBy(c => c.Name).ToDictionary(c => c.Name, ImageOf);
         foreach (var ns in images.Count > 0 ? context.View.All(Kinds.Namespace) : [])
         {
-            var revision = ns.Labels.GetValueOrDefault(Revision) ?? (ns.Labels.GetValueOrDefault(InjectionLabel) == "enabled" ? "default" : null);
-            if (revision is null || !images.TryGetValue(revision is "" or "default" ? Injector : $"{Injector}-{revision}", out var image)) continue;
-            var old = context.View.In(Kinds.Pod, ns.Name).Where(p => !p.Annotations.ContainsKey("sidecar.istio.io/proxyImage") && Runs(p, image, ImageType(context, p)) == false).Select(p => p.Name).ToArray();
-            if (old.Length > 0) context.Report(Codes.PodsIstioProxyImageMismatchInNamespace, ns, "", $"the pods {string.Join(", ", old)} do not run {image}");
+            var revision = ns.Labels.GetValueOrDefault(Revision)
+                ?? (ns.Labels.GetValueOrDefault(InjectionLabel) == "enabled" ? "default" : null);
+            if (revision is null || !images.TryGetValue(revision is "" or "default" ? Injector : $"{Injector}-{revision}", out var image))
+                continue;
+            var old = context.View.In(Kinds.Pod, ns.Name)
+                .Where(p => !p.Annotations.ContainsKey("sidecar.istio.io/proxyImage") && Runs(p, image, ImageType(context, p)) == false)
+                .Select(p => p.Name).ToArray();
+            if (old.Length > 0) context.Report(Codes.PodsIstioProxyImageMismatchInNamespace, ns, "",
+                $"the pods {string.Join(", ", old)} do not run {image}");
         }
     }
 
@@ -122,7 +138,8 @@ internal static class InjectorAnalysis
         return image.Contains('/', StringComparison.Ordinal) ? image : $"{At("global.hub")}/{image}:{At("global.tag")}";
     }
 
-    /// <summary>The nearest word about the kind of image: the pod's, its ProxyConfig's, that of its namespace, of the root namespace, the mesh's.</summary>
+    /// <summary>The nearest word about the kind of image: the pod's, its ProxyConfig's, that of its namespace, of the root namespace, the
+    /// mesh's.</summary>
     private static string ImageType(AnalysisContext context, Resource<Pod> pod)
     {
         if (pod.Annotations.TryGetValue("proxy.istio.io/config", out var text) && DocumentReader.ReadSingle(text, "", []) is { } root
@@ -131,8 +148,11 @@ internal static class InjectorAnalysis
             return own;
         }
 
-        var here = context.View.In(Kinds.ProxyConfig, pod.Namespace).Where(c => c.Spec.Selector is null || LabelSets.IsSubset(c.Spec.Selector.MatchLabels, pod.Labels)).OrderBy(c => c.Spec.Selector is null);
-        var said = here.Concat(context.View.In(Kinds.ProxyConfig, context.Options.RootNamespace).Where(c => c.Spec.Selector is null)).Select(c => c.Spec.Image?.ImageType).FirstOrDefault(t => t is { Length: > 0 });
+        var here = context.View.In(Kinds.ProxyConfig, pod.Namespace)
+            .Where(c => c.Spec.Selector is null || LabelSets.IsSubset(c.Spec.Selector.MatchLabels, pod.Labels))
+            .OrderBy(c => c.Spec.Selector is null);
+        var said = here.Concat(context.View.In(Kinds.ProxyConfig, context.Options.RootNamespace).Where(c => c.Spec.Selector is null))
+            .Select(c => c.Spec.Image?.ImageType).FirstOrDefault(t => t is { Length: > 0 });
         return said ?? context.Options.ImageType;
     }
 
@@ -141,12 +161,14 @@ internal static class InjectorAnalysis
     private static bool IsOfMesh(Webhook webhook) => webhook.Name.EndsWith("istio.io", StringComparison.Ordinal);
 
     private static bool Takes(Webhook webhook, IReadOnlyDictionary<string, string> ns, IReadOnlyDictionary<string, string> pod) =>
-        (webhook.NamespaceSelector is null || LabelSelectors.Selects(webhook.NamespaceSelector, ns)) && (webhook.ObjectSelector is null || LabelSelectors.Selects(webhook.ObjectSelector, pod));
+        (webhook.NamespaceSelector is null || LabelSelectors.Selects(webhook.NamespaceSelector, ns))
+            && (webhook.ObjectSelector is null || LabelSelectors.Selects(webhook.ObjectSelector, pod));
 
     private static IEnumerable<string> Revisions(Resource<MutatingWebhookConfiguration> webhooks)
     {
         if (webhooks.Labels.TryGetValue(Revision, out var own)) yield return own;
-        foreach (var selector in webhooks.Spec.Webhooks.SelectMany(w => new[] { w.NamespaceSelector, w.ObjectSelector }).OfType<Kubernetes.Meta.V1.LabelSelector>())
+        foreach (var selector in webhooks.Spec.Webhooks.SelectMany(w => new[] { w.NamespaceSelector, w.ObjectSelector })
+            .OfType<Kubernetes.Meta.V1.LabelSelector>())
         {
             if (selector.MatchLabels.TryGetValue(Revision, out var matched)) yield return matched;
             foreach (var named in selector.MatchExpressions.Where(e => e.Key == Revision).SelectMany(e => e.Values)) yield return named;
@@ -157,5 +179,6 @@ internal static class InjectorAnalysis
     private static IEnumerable<IReadOnlyDictionary<string, string>> Combinations(string label, string[] values, string[] revisions) =>
         from value in values.Prepend(null)
         from revision in revisions.Prepend(null)
-        select new Dictionary<string, string>(new[] { KeyValuePair.Create(label, value), KeyValuePair.Create(Revision, revision) }.Where(p => p.Value is not null).Select(p => KeyValuePair.Create(p.Key, p.Value!)));
+        select new Dictionary<string, string>(new[] { KeyValuePair.Create(label, value),
+            KeyValuePair.Create(Revision, revision) }.Where(p => p.Value is not null).Select(p => KeyValuePair.Create(p.Key, p.Value!)));
 }

@@ -14,7 +14,8 @@ internal static class SelectorAnalysis
     private const string GatewayName = "gateway.networking.k8s.io/gateway-name";
 
     public static void Sidecars(AnalysisContext context) =>
-        Selecting(context, Kinds.Sidecar, s => s.WorkloadSelector?.Labels, "spec.workloadSelector", Codes.ConflictingSidecarWorkloadSelectors);
+        Selecting(context, Kinds.Sidecar, s => s.WorkloadSelector?.Labels, "spec.workloadSelector",
+            Codes.ConflictingSidecarWorkloadSelectors);
 
     public static void Telemetries(AnalysisContext context) =>
         Selecting(context, Kinds.Telemetry, t => t.Selector?.MatchLabels, "spec.selector", Codes.ConflictingTelemetryWorkloadSelectors);
@@ -23,28 +24,35 @@ internal static class SelectorAnalysis
         Defaults(context, Kinds.Sidecar, s => s.WorkloadSelector is null, Codes.MultipleSidecarsWithoutWorkloadSelectors);
 
     public static void DefaultTelemetries(AnalysisContext context) =>
-        Defaults(context, Kinds.Telemetry, t => t.Selector is null && t.TargetRef is null && t.TargetRefs.Count == 0, Codes.MultipleTelemetriesWithoutWorkloadSelectors);
+        Defaults(context, Kinds.Telemetry, t => t.Selector is null && t.TargetRef is null && t.TargetRefs.Count == 0,
+            Codes.MultipleTelemetriesWithoutWorkloadSelectors);
 
     /// <summary>A control plane that fetches keys has to be told which addresses it may not ask.</summary>
     public static void KeyAddresses(AnalysisContext context)
     {
         var asking = context.View.All(Kinds.RequestAuthentication).Select(r => r.Key.ToString()).ToArray();
-        foreach (var plane in context.View.All(Kinds.Deployment).Where(d => asking.Length > 0 && d.Labels.GetValueOrDefault("app") == "istiod"))
+        foreach (var plane in context.View.All(Kinds.Deployment)
+            .Where(d => asking.Length > 0 && d.Labels.GetValueOrDefault("app") == "istiod"))
         {
-            if (plane.Spec.Spec?.Template?.Spec?.Containers.Any(c => c.Env.Any(e => e is { Name: "BLOCKED_CIDRS_IN_JWKS_URIS", Value.Length: > 0 })) != true)
+            if (plane.Spec.Spec?.Template?.Spec?.Containers.Any(
+                c => c.Env.Any(e => e is { Name: "BLOCKED_CIDRS_IN_JWKS_URIS", Value.Length: > 0 })) != true)
             {
-                context.Report(Codes.JwksUriFetchUnrestricted, plane, "spec.template.spec.containers", $"BLOCKED_CIDRS_IN_JWKS_URIS is not set, and there are {string.Join(", ", asking)}");
+                context.Report(Codes.JwksUriFetchUnrestricted, plane, "spec.template.spec.containers",
+                    $"BLOCKED_CIDRS_IN_JWKS_URIS is not set, and there are {string.Join(", ", asking)}");
             }
         }
     }
 
-    private static void Selecting<T>(AnalysisContext context, ResourceKind<T> kind, Func<T, IDictionary<string, string>?> selector, string path, DiagnosticCode conflict)
+    private static void Selecting<T>(AnalysisContext context, ResourceKind<T> kind, Func<T, IDictionary<string, string>?> selector,
+        string path, DiagnosticCode conflict)
         where T : class, IMessage<T>, new()
     {
-        var selected = context.View.All(kind).Where(r => selector(r.Spec) is { Count: > 0 }).Select(r => (Resource: r, Pods: context.Pods(selector(r.Spec)!, r.Namespace).Select(p => p.Key).ToHashSet())).ToArray();
+        var selected = context.View.All(kind).Where(r => selector(r.Spec) is { Count: > 0 })
+            .Select(r => (Resource: r, Pods: context.Pods(selector(r.Spec)!, r.Namespace).Select(p => p.Key).ToHashSet())).ToArray();
         foreach (var (resource, pods) in selected)
         {
-            if (pods.Count == 0) context.Report(Codes.ReferencedResourceNotFound, resource, path, $"no pod has the labels {LabelSets.Format(selector(resource.Spec)!)}");
+            if (pods.Count == 0) context.Report(Codes.ReferencedResourceNotFound, resource, path,
+                $"no pod has the labels {LabelSets.Format(selector(resource.Spec)!)}");
             var others = selected.Where(o => o.Resource.Key != resource.Key && o.Pods.Overlaps(pods)).Select(o => o.Resource.Key).ToArray();
             if (others.Length > 0) context.Report(conflict, resource, path, $"{string.Join(", ", others)} selects the same pods");
         }
@@ -57,7 +65,8 @@ internal static class SelectorAnalysis
         {
             foreach (var resource in group)
             {
-                context.Report(code, resource, "spec", $"{string.Join(", ", group.Where(o => o.Key != resource.Key).Select(o => o.Key))} has no selector, either");
+                context.Report(code, resource, "spec",
+                    $"{string.Join(", ", group.Where(o => o.Key != resource.Key).Select(o => o.Key))} has no selector, either");
             }
         }
     }
@@ -70,7 +79,8 @@ internal static class SelectorAnalysis
             for (var i = 0; i < telemetry.Spec.AccessLogging.Count; i++)
             {
                 var logging = telemetry.Spec.AccessLogging[i];
-                if (logging.Providers.Count == 0 && logging.Disabled != true) context.Report(Codes.InvalidTelemetryProvider, telemetry, $"spec.accessLogging[{i}]", "names no provider");
+                if (logging.Providers.Count == 0 && logging.Disabled != true)
+                    context.Report(Codes.InvalidTelemetryProvider, telemetry, $"spec.accessLogging[{i}]", "names no provider");
             }
         }
     }
@@ -83,14 +93,17 @@ internal static class SelectorAnalysis
         Ineffective(context, Kinds.Telemetry, p => (p.Selector, p.TargetRef is not null || p.TargetRefs.Count > 0));
     }
 
-    private static void Ineffective<T>(AnalysisContext context, ResourceKind<T> kind, Func<T, (WorkloadSelector? Selector, bool HasTargets)> attachment)
+    private static void Ineffective<T>(AnalysisContext context, ResourceKind<T> kind,
+        Func<T, (WorkloadSelector? Selector, bool HasTargets)> attachment)
         where T : class, IMessage<T>, new()
     {
         foreach (var policy in context.View.All(kind))
         {
             var (selector, hasTargets) = attachment(policy.Spec);
-            var gateway = selector is null || hasTargets ? null : context.Pods(selector.MatchLabels, policy.Namespace).FirstOrDefault(p => p.Labels.ContainsKey(GatewayName));
-            if (gateway is not null) context.Report(Codes.IneffectiveSelector, policy, "spec.selector", $"it selects pods of the gateway {gateway.Labels[GatewayName]}");
+            var gateway = selector is null || hasTargets
+                ? null : context.Pods(selector.MatchLabels, policy.Namespace).FirstOrDefault(p => p.Labels.ContainsKey(GatewayName));
+            if (gateway is not null) context.Report(Codes.IneffectiveSelector, policy, "spec.selector",
+                $"it selects pods of the gateway {gateway.Labels[GatewayName]}");
         }
     }
 
@@ -101,7 +114,8 @@ internal static class SelectorAnalysis
             var ns = policy.Namespace == context.Options.RootNamespace ? null : policy.Namespace;
             if (policy.Spec.Selector is { MatchLabels.Count: > 0 } selector && !context.Pods(selector.MatchLabels, ns).Any())
             {
-                context.Report(Codes.NoMatchingWorkloadsFound, policy, "spec.selector", $"no pod has the labels {LabelSets.Format(selector.MatchLabels)}");
+                context.Report(Codes.NoMatchingWorkloadsFound, policy, "spec.selector",
+                    $"no pod has the labels {LabelSets.Format(selector.MatchLabels)}");
             }
 
             for (var i = 0; i < policy.Spec.Rules.Count; i++) Namespaces(context, policy, policy.Spec.Rules[i], i);
@@ -116,7 +130,8 @@ internal static class SelectorAnalysis
             {
                 if (context.View.Find(Kinds.Namespace, "", ns) is null)
                 {
-                    context.Report(Codes.ReferencedResourceNotFound, policy, $"spec.rules[{index}].from[{j}].source.namespaces", $"there is no namespace {ns}");
+                    context.Report(Codes.ReferencedResourceNotFound, policy, $"spec.rules[{index}].from[{j}].source.namespaces",
+                        $"there is no namespace {ns}");
                 }
             }
         }

@@ -12,9 +12,11 @@ internal static class ValidationAnalysis
 
     public static void Run(AnalysisContext context, ResourceKind? only)
     {
-        foreach (var resource in context.View.Everything().Concat(context.View.Held.Values.Select(h => h.Resource)).Where(r => r.Kind.IsConfiguration && (only is null || r.Kind == only)))
+        foreach (var resource in context.View.Everything().Concat(context.View.Held.Values.Select(h => h.Resource))
+            .Where(r => r.Kind.IsConfiguration && (only is null || r.Kind == only)))
         {
-            foreach (var finding in Validator.Check(resource)) context.Report(CodeOf(finding, resource), resource, finding.Path, $"{finding.Code.Id}: {finding.Text}");
+            foreach (var finding in Validator.Check(resource))
+                context.Report(CodeOf(finding, resource), resource, finding.Path, $"{finding.Code.Id}: {finding.Text}");
         }
     }
 
@@ -22,9 +24,12 @@ internal static class ValidationAnalysis
     private static DiagnosticCode CodeOf(Diagnostic finding, Resource resource)
     {
         if (finding.IsError) return AnalysisCodes.SchemaValidationError;
-        if (finding.Code != ValidationCodes.Unreachable || resource is not Resource<VirtualService> service) return AnalysisCodes.SchemaWarning;
+        if (finding.Code != ValidationCodes.Unreachable || resource is not Resource<VirtualService> service)
+            return AnalysisCodes.SchemaWarning;
         var match = finding.Path.IndexOf(".match[", StringComparison.Ordinal);
-        var isOneOfSeveral = match > 0 && service.Spec.Http.Select((route, i) => (route, i)).Any(r => finding.Path[..match] == $"spec.http[{r.i}]" && r.route.Match.Count > 1);
+        var isOneOfSeveral = match > 0
+            && service.Spec.Http.Select((route, i) => (route, i))
+                .Any(r => finding.Path[..match] == $"spec.http[{r.i}]" && r.route.Match.Count > 1);
         return isOneOfSeveral ? AnalysisCodes.VirtualServiceIneffectiveMatch : AnalysisCodes.VirtualServiceUnreachableRule;
     }
 }

@@ -30,10 +30,13 @@ internal static class VirtualServiceAnalysis
 
                 var hosts = HostsOf(context, ns, name);
                 if (hosts is null) context.Report(Codes.ReferencedResourceNotFound, service, path, $"there is no gateway {written}");
-                var found = hosts is not null && service.Spec.Hosts.Any(h => hosts.Any(g => (g.Scope == "*" || g.Scope == service.Namespace) && HostNames.Matches(h, g.Host)));
+                var found = hosts is not null
+                    && service.Spec.Hosts.Any(
+                        h => hosts.Any(g => (g.Scope == "*" || g.Scope == service.Namespace) && HostNames.Matches(h, g.Host)));
                 if (!found)
                 {
-                    context.Report(Codes.VirtualServiceHostNotFoundInGateway, service, "spec.hosts", $"the hosts [{string.Join(' ', service.Spec.Hosts)}] are not found in gateway {written}");
+                    context.Report(Codes.VirtualServiceHostNotFoundInGateway, service, "spec.hosts",
+                        $"the hosts [{string.Join(' ', service.Spec.Hosts)}] are not found in gateway {written}");
                 }
             }
         }
@@ -42,8 +45,10 @@ internal static class VirtualServiceAnalysis
     /// <summary>The hosts of a gateway of either API, or null when there is none.</summary>
     private static (string Scope, string Host)[]? HostsOf(AnalysisContext context, string ns, string name)
     {
-        if (context.View.Find(Kinds.Gateway, ns, name) is { } gateway) return gateway.Spec.Servers.SelectMany(s => s.Hosts).Select(h => GatewayAnalysis.Scoped(h, ns)).ToArray();
-        return context.View.Find(Kinds.KubernetesGateway, ns, name)?.Spec.Spec?.Listeners.Select(l => ("*", l.Hostname.Length > 0 ? l.Hostname : "*")).ToArray();
+        if (context.View.Find(Kinds.Gateway, ns, name) is { } gateway)
+            return gateway.Spec.Servers.SelectMany(s => s.Hosts).Select(h => GatewayAnalysis.Scoped(h, ns)).ToArray();
+        return context.View.Find(Kinds.KubernetesGateway, ns,
+            name)?.Spec.Spec?.Listeners.Select(l => ("*", l.Hostname.Length > 0 ? l.Hostname : "*")).ToArray();
     }
 
     public static void ConflictingHosts(AnalysisContext context)
@@ -58,10 +63,12 @@ internal static class VirtualServiceAnalysis
         {
             // An exact host inside a wildcard is told apart by being more specific; two wildcards that overlap are not always.
             var rivals = HostNames.IsWildcard(host) ? wild.Where(w => HostNames.Matches(w.Host, host)) : byHost[host];
-            var others = rivals.Where(o => o.Service.Key != service.Key && SeenTogether(service, o.Service)).Select(o => o.Service.Key).Distinct().ToArray();
+            var others = rivals.Where(o => o.Service.Key != service.Key && SeenTogether(service, o.Service)).Select(o => o.Service.Key)
+                .Distinct().ToArray();
             if (others.Length > 0 && told.Add(service.Key))
             {
-                context.Report(Codes.ConflictingMeshGatewayVirtualServiceHosts, service, "spec.hosts", $"{string.Join(", ", others)} defines the host {host}, too");
+                context.Report(Codes.ConflictingMeshGatewayVirtualServiceHosts, service, "spec.hosts",
+                    $"{string.Join(", ", others)} defines the host {host}, too");
             }
         }
     }
@@ -74,7 +81,8 @@ internal static class VirtualServiceAnalysis
     }
 
     private static HashSet<string> Scopes(Resource<VirtualService> service) =>
-        service.Spec.ExportTo.Count == 0 ? ["*"] : service.Spec.ExportTo.Where(e => e != "~").Select(e => e == "." ? service.Namespace : e).ToHashSet();
+        service.Spec.ExportTo.Count == 0
+            ? ["*"] : service.Spec.ExportTo.Where(e => e != "~").Select(e => e == "." ? service.Namespace : e).ToHashSet();
 
     public static void DestinationHosts(AnalysisContext context)
     {
@@ -83,7 +91,8 @@ internal static class VirtualServiceAnalysis
             foreach (var (destination, path) in Destinations(service.Spec)) Host(context, service, destination, path);
         }
 
-        foreach (var service in context.View.All(Kinds.VirtualService).Where(s => s.Spec.Gateways.Any(g => g != Mesh))) MeshRules(context, service);
+        foreach (var service in context.View.All(Kinds.VirtualService).Where(s => s.Spec.Gateways.Any(g => g != Mesh)))
+            MeshRules(context, service);
     }
 
     private static void Host(AnalysisContext context, Resource<VirtualService> service, Destination destination, string path)
@@ -98,10 +107,12 @@ internal static class VirtualServiceAnalysis
             return;
         }
 
-        var ports = known is not null ? known.Spec.Spec?.Ports.Select(p => (int)p.Port).ToArray() ?? [] : entries.SelectMany(e => e.Spec.Ports).Select(p => (int)p.Number).Distinct().ToArray();
+        var ports = known is not null ? known.Spec.Spec?.Ports.Select(p => (int)p.Port).ToArray() ?? []
+            : entries.SelectMany(e => e.Spec.Ports).Select(p => (int)p.Number).Distinct().ToArray();
         if (destination.Port is null && ports.Length > 1)
         {
-            context.Report(Codes.VirtualServiceDestinationPortSelectorRequired, service, path, $"{destination.Host} has the ports [{string.Join(' ', ports)}]");
+            context.Report(Codes.VirtualServiceDestinationPortSelectorRequired, service, path,
+                $"{destination.Host} has the ports [{string.Join(' ', ports)}]");
         }
     }
 
@@ -110,7 +121,8 @@ internal static class VirtualServiceAnalysis
     {
         for (var i = 0; i < service.Spec.Http.Count; i++)
         {
-            foreach (var destination in service.Spec.Http[i].Route.Select(r => r.Destination).OfType<Destination>().Where(d => d.Subset.Length == 0))
+            foreach (var destination in service.Spec.Http[i].Route.Select(r => r.Destination).OfType<Destination>()
+                .Where(d => d.Subset.Length == 0))
             {
                 var host = context.HostOf(destination.Host, service.Namespace);
                 var ignored = context.View.All(Kinds.VirtualService).FirstOrDefault(m => m.Key != service.Key && IsForMesh(m.Spec)
@@ -118,7 +130,8 @@ internal static class VirtualServiceAnalysis
                     && m.Spec.Http.SelectMany(h => h.Route).Any(r => r.Destination is { Subset.Length: > 0 }));
                 if (ignored is not null)
                 {
-                    context.Report(Codes.IngressRouteRulesNotAffected, service, $"spec.http[{i}]", $"the subsets of {ignored.Key} have no effect on requests through {string.Join(", ", service.Spec.Gateways)}");
+                    context.Report(Codes.IngressRouteRulesNotAffected, service, $"spec.http[{i}]",
+                        $"the subsets of {ignored.Key} have no effect on requests through {string.Join(", ", service.Spec.Gateways)}");
                 }
             }
         }
@@ -126,7 +139,8 @@ internal static class VirtualServiceAnalysis
 
     public static void Subsets(AnalysisContext context)
     {
-        var defined = context.View.All(Kinds.DestinationRule).SelectMany(r => r.Spec.Subsets.Select(s => (Host: context.HostOf(r.Spec.Host, r.Namespace), s.Name))).ToHashSet();
+        var defined = context.View.All(Kinds.DestinationRule)
+            .SelectMany(r => r.Spec.Subsets.Select(s => (Host: context.HostOf(r.Spec.Host, r.Namespace), s.Name))).ToHashSet();
         foreach (var service in context.View.All(Kinds.VirtualService))
         {
             foreach (var (destination, path) in Destinations(service.Spec).Where(d => d.Destination.Subset.Length > 0))
@@ -134,7 +148,8 @@ internal static class VirtualServiceAnalysis
                 var host = context.HostOf(destination.Host, service.Namespace);
                 if (!defined.Any(d => d.Name == destination.Subset && HostNames.IsSubsetOf(host, d.Host)))
                 {
-                    context.Report(Codes.ReferencedResourceNotFound, service, path + ".subset", $"no DestinationRule defines the subset {destination.Subset} of {destination.Host}");
+                    context.Report(Codes.ReferencedResourceNotFound, service, path + ".subset",
+                        $"no DestinationRule defines the subset {destination.Subset} of {destination.Host}");
                 }
             }
         }

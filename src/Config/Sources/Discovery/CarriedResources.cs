@@ -1,6 +1,7 @@
-// Discovery: configuration carried by xDS ("MCP over xDS"): one control plane serves its objects, another takes them as a source. A type is named by group,
-// version and kind, as networking.istio.io/v1/VirtualService; an object is a message istio.mcp.v1alpha1.Resource around its spec. Only Istio's kinds travel,
-// as with istiod. Both directions of the translation stand here; the streams are ControlPlane/Mcp (serving) and `ConfigStreamSource` (asking).
+// Discovery: configuration carried by xDS ("MCP over xDS"): one control plane serves its objects, another takes them as a source. A type is
+// named by group, version and kind, as networking.istio.io/v1/VirtualService; an object is a message istio.mcp.v1alpha1.Resource around its
+// spec. Only Istio's kinds travel, as with istiod. Both directions of the translation stand here; the streams are ControlPlane/Mcp
+// (serving) and `ConfigStreamSource` (asking).
 //
 // Refused: serving clusters' own objects this way (pods of another cluster are read from its API server, whose permissions say who may).
 using Google.Protobuf;
@@ -25,12 +26,17 @@ public static class CarriedResources
 
     /// <summary>The kind that is asked for; null for none that is carried.</summary>
     public static ResourceKind? KindOf(string type) =>
-        type.Split('/') is [var group, var version, var name] && Kinds.Find(group, name) is { } kind && kind.Versions.Contains(version) && Carried.Contains(kind) ? kind : null;
+        type.Split('/') is [var group, var version, var name] && Kinds.Find(group, name) is { } kind && kind.Versions.Contains(version)
+            && Carried.Contains(kind) ? kind : null;
 
     /// <summary>An object as it travels.</summary>
     public static Any Of(Resource resource)
     {
-        var metadata = new Metadata { Name = resource.Namespace.Length > 0 ? $"{resource.Namespace}/{resource.Name}" : resource.Name, Version = resource.Metadata.ResourceVersion };
+        var metadata = new Metadata
+        {
+            Name = resource.Namespace.Length > 0 ? $"{resource.Namespace}/{resource.Name}" : resource.Name,
+            Version = resource.Metadata.ResourceVersion,
+        };
         metadata.Labels.Add(resource.Labels.ToDictionary());
         metadata.Annotations.Add(resource.Annotations.ToDictionary());
         if (resource.Metadata.CreationTime is { } created) metadata.CreateTime = Timestamp.FromDateTimeOffset(created);
@@ -52,7 +58,8 @@ public static class CarriedResources
             var metadata = new ResourceMetadata
             {
                 Name = name[(slash + 1)..], Namespace = slash > 0 ? name[..slash] : "", ResourceVersion = carried.Metadata!.Version,
-                Labels = new Dictionary<string, string>(carried.Metadata.Labels), Annotations = new Dictionary<string, string>(carried.Metadata.Annotations),
+                Labels = new Dictionary<string, string>(carried.Metadata.Labels), Annotations =
+                    new Dictionary<string, string>(carried.Metadata.Annotations),
                 CreationTime = carried.Metadata.CreateTime?.ToDateTimeOffset(),
             };
             return kind.NewResource(metadata, message, null, new ResourceOrigin { Source = ResourceOrigin.FromStream });
@@ -64,5 +71,6 @@ public static class CarriedResources
     }
 
     // Not Any.Pack, which asks the message's descriptor and thereby builds all of them.
-    private static Any Packed(IMessage message) => new() { TypeUrl = Prefix + Lateen.Api.Schemas.SchemaSet.NameOf(message), Value = message.ToByteString() };
+    private static Any Packed(IMessage message) =>
+        new() { TypeUrl = Prefix + Lateen.Api.Schemas.SchemaSet.NameOf(message), Value = message.ToByteString() };
 }

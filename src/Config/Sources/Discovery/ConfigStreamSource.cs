@@ -12,7 +12,8 @@ using Resource = Lateen.Config.Resources.Resource;
 
 namespace Lateen.Config.Sources.Discovery;
 
-/// <summary>Takes Istio's kinds from another control plane's xDS, and follows them. While it is not reached, what it said last stays.</summary>
+/// <summary>Takes Istio's kinds from another control plane's xDS, and follows them. While it is not reached, what it said last
+/// stays.</summary>
 public sealed class ConfigStreamSource : IAsyncDisposable
 {
     private const string Method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
@@ -38,7 +39,12 @@ public sealed class ConfigStreamSource : IAsyncDisposable
     public ConfigStreamSource(string address, ResourceStore store, TimeProvider time, Random chance, Action<string> say)
     {
         (_address, _store, _time, _say, _backoff) = (address, store, time, say, Backoff.Default(chance));
-        _http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, KeepAlivePingDelay = TimeSpan.FromSeconds(30), KeepAlivePingTimeout = TimeSpan.FromSeconds(10) });
+        _http = new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+        });
         _running = RunAsync(_stop.Token);
     }
 
@@ -62,7 +68,8 @@ public sealed class ConfigStreamSource : IAsyncDisposable
                 await StreamAsync(stop).ConfigureAwait(false);
                 _say($"warn\txds\tconfiguration from {_address} ended; what is known stays in force");
             }
-            catch (Exception e) when ((e is HttpRequestException or IOException or OperationCanceledException) && !stop.IsCancellationRequested)
+            catch (Exception e) when ((e is HttpRequestException or IOException or OperationCanceledException)
+                && !stop.IsCancellationRequested)
             {
                 _say($"warn\txds\tconfiguration from {_address} is not reached ({e.Message}); what is known stays in force");
             }
@@ -74,9 +81,15 @@ public sealed class ConfigStreamSource : IAsyncDisposable
     private async Task StreamAsync(CancellationToken stop)
     {
         var requests = Channel.CreateUnbounded<IMessage>();
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{_address}{Method}") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new Frames(requests.Reader) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{_address}{Method}")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new Frames(requests.Reader),
+        };
         request.Headers.TE.ParseAdd("trailers");
-        foreach (var kind in CarriedResources.Carried) requests.Writer.TryWrite(new DiscoveryRequest { Node = Node(), TypeUrl = CarriedResources.TypeOf(kind) });
+        foreach (var kind in CarriedResources.Carried)
+            requests.Writer.TryWrite(new DiscoveryRequest { Node = Node(), TypeUrl = CarriedResources.TypeOf(kind) });
         using var answer = await _http.SendAsync(request, stop).ConfigureAwait(false);
         var body = await answer.Content.ReadAsStreamAsync(stop).ConfigureAwait(false);
         var frames = new GrpcFrameReader(MessageBytesMax);
@@ -87,12 +100,18 @@ public sealed class ConfigStreamSource : IAsyncDisposable
             {
                 Take(response);
                 _backoff.Succeeded();
-                requests.Writer.TryWrite(new DiscoveryRequest { TypeUrl = response.TypeUrl, VersionInfo = response.VersionInfo, ResponseNonce = response.Nonce });
+                requests.Writer.TryWrite(new DiscoveryRequest
+                {
+                    TypeUrl = response.TypeUrl,
+                    VersionInfo = response.VersionInfo,
+                    ResponseNonce = response.Nonce,
+                });
             }
         }
 
         requests.Writer.TryComplete();
-        if (answer.TrailingHeaders.TryGetValues("grpc-message", out var said)) _say($"warn\txds\t{_address} says: {GrpcMessageText.Decode(said.First())}");
+        if (answer.TrailingHeaders.TryGetValues("grpc-message", out var said))
+            _say($"warn\txds\t{_address} says: {GrpcMessageText.Decode(said.First())}");
     }
 
     private static List<DiscoveryResponse> Messages(GrpcFrameReader frames, ReadOnlyMemory<byte> bytes)
@@ -115,15 +134,27 @@ public sealed class ConfigStreamSource : IAsyncDisposable
         Resource[] put = [.. response.Resources.Select(any => CarriedResources.Read(kind, any)).OfType<Resource>()];
         var keys = put.Select(r => r.Key).ToHashSet();
         var before = _known.GetValueOrDefault(kind) ?? [];
-        _store.Apply(new ChangeSet { Put = put, Delete = [.. before.Where(k => !keys.Contains(k))], Author = $"xds://{_address}", IsObserved = true });
+        _store.Apply(new ChangeSet
+        {
+            Put = put,
+            Delete = [.. before.Where(k => !keys.Contains(k))],
+            Author = $"xds://{_address}",
+            IsObserved = true,
+        });
         _known[kind] = keys;
-        if (_known.Count == CarriedResources.Carried.Count && _synced.TrySetResult()) _say($"info\txds\tconfiguration from {_address}: {_known.Values.Sum(k => k.Count)} objects");
+        if (_known.Count == CarriedResources.Carried.Count && _synced.TrySetResult())
+            _say($"info\txds\tconfiguration from {_address}: {_known.Values.Sum(k => k.Count)} objects");
     }
 
     private static Node Node() => new()
     {
         Id = "sidecar~127.0.0.1~config.istio-system~istio-system.svc.cluster.local",
-        Metadata = new Struct { Fields = { ["GENERATOR"] = Value.ForString("api"), ["NAMESPACE"] = Value.ForString("istio-system"), ["CLUSTER_ID"] = Value.ForString("Kubernetes") } },
+        Metadata = new Struct { Fields =
+        {
+            ["GENERATOR"] = Value.ForString("api"),
+            ["NAMESPACE"] = Value.ForString("istio-system"),
+            ["CLUSTER_ID"] = Value.ForString("Kubernetes"),
+        } },
     };
 
     private sealed class Frames : HttpContent

@@ -33,7 +33,8 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
     /// <summary>Only the envelopes of objects, for who wants to know what there is.</summary>
     public const string MetadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-    public Task<ApiResult<JsonDocument>> GetAsync(string path, CancellationToken cancel, string accept = Json) => SendAsync(HttpMethod.Get, path, null, Json, cancel, accept);
+    public Task<ApiResult<JsonDocument>> GetAsync(string path, CancellationToken cancel, string accept = Json) =>
+        SendAsync(HttpMethod.Get, path, null, Json, cancel, accept);
 
     /// <summary>One request and its whole answer.</summary>
     /// <param name="method">GET, POST, PUT, PATCH or DELETE.</param>
@@ -42,7 +43,8 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
     /// <param name="contentType">Of the body.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <param name="accept">The form of the answer.</param>
-    public async Task<ApiResult<JsonDocument>> SendAsync(HttpMethod method, string path, string? body, string contentType, CancellationToken cancel, string accept = Json)
+    public async Task<ApiResult<JsonDocument>> SendAsync(HttpMethod method, string path, string? body, string contentType,
+        CancellationToken cancel, string accept = Json)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         patience.CancelAfter(Patience);
@@ -69,7 +71,8 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
         {
             using var request = Request(HttpMethod.Get, path, accept);
             answer = await _http.SendAsync(request, cancel).ConfigureAwait(false);
-            if (answer.IsSuccessStatusCode) return new WatchStream(answer, await answer.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false));
+            if (answer.IsSuccessStatusCode)
+                return new WatchStream(answer, await answer.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false));
             var failure = await FailureAsync(answer, cancel).ConfigureAwait(false);
             answer.Dispose();
             return failure;
@@ -103,7 +106,11 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
     private HttpRequestMessage Request(HttpMethod method, string path, string accept)
     {
         // HTTP/2 where the server has it: one connection carries all watches.
-        var request = new HttpRequestMessage(method, _prefix + path) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+        var request = new HttpRequestMessage(method, _prefix + path)
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+        };
         request.Headers.TryAddWithoutValidation("Accept", accept);
         request.Headers.UserAgent.ParseAdd("lateen");
         return request;
@@ -132,6 +139,7 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
         var said = status.TryGetProperty("code", out var number) && number.TryGetInt32(out var value) ? value : code;
         return new ApiFailure(said, Text("reason"), Text("message"));
 
-        string Text(string name) => status.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString()! : "";
+        string Text(string name) =>
+            status.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString()! : "";
     }
 }

@@ -19,7 +19,8 @@ public sealed record ApiFailure(int Status, string Reason, string Text, TimeSpan
 
     public bool IsUnreachable => Status == 0;
 
-    public override string ToString() => Status == 0 ? Text : $"{Status} {Reason} {Text}".Replace("  ", " ", StringComparison.Ordinal).TrimEnd();
+    public override string ToString() =>
+        Status == 0 ? Text : $"{Status} {Reason} {Text}".Replace("  ", " ", StringComparison.Ordinal).TrimEnd();
 }
 
 /// <summary>A value, or why there is none.</summary>

@@ -18,10 +18,12 @@ public sealed record ServedKind(ResourceKind Kind, string Version)
     public string PathOf(string ns, string name) =>
         Kind.IsNamespaced ? $"{Root(Kind, Version)}/namespaces/{ns}/{Kind.Plural}/{name}" : $"{Path}/{name}";
 
-    internal static string Root(ResourceKind kind, string version) => kind.Group.Length == 0 ? $"/api/{version}" : $"/apis/{kind.Group}/{version}";
+    internal static string Root(ResourceKind kind, string version) =>
+        kind.Group.Length == 0 ? $"/api/{version}" : $"/apis/{kind.Group}/{version}";
 }
 
-/// <summary>Asks an API server which kinds it has, in which versions: definitions of Istio and of the Gateway API may be missing, or old. Thread-safe; answers are kept for two seconds, in which all kinds are asked for.</summary>
+/// <summary>Asks an API server which kinds it has, in which versions: definitions of Istio and of the Gateway API may be missing, or old.
+/// Thread-safe; answers are kept for two seconds, in which all kinds are asked for.</summary>
 public sealed class ApiResources(ApiClient client, TimeProvider time)
 {
     private static readonly TimeSpan Keep = TimeSpan.FromSeconds(2);
@@ -53,7 +55,8 @@ public sealed class ApiResources(ApiClient client, TimeProvider time)
     private async Task<ApiResult<ServedKind>> AskAsync(ResourceKind kind, CancellationToken cancel)
     {
         if (kind.Group.Length > 0 && _groups is null && await ReadGroupsAsync(cancel).ConfigureAwait(false) is { } refused) return refused;
-        foreach (var version in kind.Versions.Where(v => kind.Group.Length == 0 || (_groups!.TryGetValue(kind.Group, out var served) && served.Contains(v))))
+        foreach (var version in kind.Versions.Where(
+            v => kind.Group.Length == 0 || (_groups!.TryGetValue(kind.Group, out var served) && served.Contains(v))))
         {
             var plurals = await PluralsAsync(ServedKind.Root(kind, version), cancel).ConfigureAwait(false);
             if (plurals.Failure is { IsAbsent: false } failure) return failure;
@@ -69,7 +72,8 @@ public sealed class ApiResources(ApiClient client, TimeProvider time)
         using var list = answer.Value;
         if (list is null) return answer.Failure;
         _groups = [];
-        foreach (var group in Items(list.RootElement, "groups")) _groups[ApiObject.Text(group, "name")] = [.. Items(group, "versions").Select(v => ApiObject.Text(v, "version"))];
+        foreach (var group in Items(list.RootElement, "groups"))
+            _groups[ApiObject.Text(group, "name")] = [.. Items(group, "versions").Select(v => ApiObject.Text(v, "version"))];
         return null;
     }
 

@@ -6,7 +6,8 @@ using Lateen.Config.Store;
 
 namespace Lateen.Config.Sources.Kubernetes;
 
-/// <summary>Follows the kinds of one API server and brings them into a store: everything in one change when all is known, then what changes.</summary>
+/// <summary>Follows the kinds of one API server and brings them into a store: everything in one change when all is known, then what
+/// changes.</summary>
 public sealed class KubernetesSource : IAsyncDisposable
 {
     // Watches that are faster than the store wait here; the server holds the rest back.
@@ -17,7 +18,8 @@ public sealed class KubernetesSource : IAsyncDisposable
     private readonly Action<string> _say;
     private readonly ApiObjectDecoder _decoder = new(ResourceOrigin.FromCluster);
     private readonly RevisionFilter _revision;
-    private readonly Channel<KindNews> _news = Channel.CreateBounded<KindNews>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
+    private readonly Channel<KindNews> _news =
+        Channel.CreateBounded<KindNews>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly HashSet<ResourceKind> _unsynced;
@@ -34,17 +36,21 @@ public sealed class KubernetesSource : IAsyncDisposable
     /// <param name="time">The clock of waits.</param>
     /// <param name="chance">Spreads retries.</param>
     /// <param name="say">Takes a line for the log; called by any thread.</param>
-    public KubernetesSource(ApiClient client, KubernetesSourceOptions options, ResourceStore store, TimeProvider time, Random chance, Action<string> say)
+    public KubernetesSource(ApiClient client, KubernetesSourceOptions options, ResourceStore store, TimeProvider time, Random chance,
+        Action<string> say)
     {
         (_options, _store, _say, _revision) = (options, store, say, new RevisionFilter(options.Revision));
         _unsynced = [.. options.Kinds];
         var resources = new ApiResources(client, time);
         var health = new ServerHealth(options.Server, time, say);
         var definitions = new DefinitionWatch(client, health, time, chance);
-        var watchers = options.Kinds.Select(k => new KindWatcher(k, KubernetesSourceOptions.SelectorOf(k), client, resources, definitions, health, _news.Writer, time, chance).RunAsync(_stop.Token));
+        var watchers = options.Kinds.Select(
+            k => new KindWatcher(k, KubernetesSourceOptions.SelectorOf(k), client, resources, definitions, health, _news.Writer, time,
+                chance).RunAsync(_stop.Token));
         _running = Task.WhenAll([definitions.RunAsync(_stop.Token), TakeAsync(_stop.Token), .. watchers]);
         // A watcher that broke down must not leave the rest running as if nothing were missing.
-        _ = _running.ContinueWith(_ => _synced.TrySetException(_running.Exception!), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        _ = _running.ContinueWith(_ => _synced.TrySetException(_running.Exception!), CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 
     /// <summary>Completes when everything that the server has is in the store.</summary>
@@ -85,11 +91,13 @@ public sealed class KubernetesSource : IAsyncDisposable
         {
             if (!_unreadable.ContainsKey(key))
             {
-                _say($"warn\tkube\t{key} cannot be read, its last good form stays in force: {string.Join("; ", diagnostics.Where(d => d.IsError).Select(d => $"{d.Path}: {d.Text}"))}");
+                _say($"warn\tkube\t{key} cannot be read, its last good form stays in "
+                    + $"force: {string.Join("; ", diagnostics.Where(d => d.IsError).Select(d => $"{d.Path}: {d.Text}"))}");
             }
 
             _unreadable[key] = [.. diagnostics];
-            if (_decoder.Envelope(served, found) is { } envelope && _revision.Takes(envelope)) _held[key] = new HeldResource(envelope, _unreadable[key]);
+            if (_decoder.Envelope(served, found) is { } envelope && _revision.Takes(envelope))
+                _held[key] = new HeldResource(envelope, _unreadable[key]);
             return;
         }
 
@@ -135,7 +143,15 @@ public sealed class KubernetesSource : IAsyncDisposable
     private void Apply()
     {
         if (_synced.Task.IsCompleted && _put.Count == 0 && _deleted.Count == 0 && _held.Count == 0) return;
-        var result = _store.Apply(new ChangeSet { Put = [.. _put.Values], Delete = [.. _deleted], Unreadable = [.. _held.Values], Author = _options.Server, IsObserved = true });
+        var result = _store.Apply(
+            new ChangeSet
+            {
+                Put = [.. _put.Values],
+                Delete = [.. _deleted],
+                Unreadable = [.. _held.Values],
+                Author = _options.Server,
+                IsObserved = true,
+            });
         _put.Clear();
         _held.Clear();
         _deleted.Clear();
@@ -143,9 +159,11 @@ public sealed class KubernetesSource : IAsyncDisposable
         var told = _unreadable.Keys.Select(key => key.ToString()).ToHashSet();
         foreach (var held in result.Diagnostics.Where(d => d.Code == StoreCodes.HeldOut && !told.Contains(d.Resource)))
         {
-            _say($"warn\tkube\t{held.Resource} {held.Text}: {string.Join("; ", result.Diagnostics.Where(d => d.IsError && d.Resource == held.Resource).Select(d => $"{d.Path}: {d.Text}"))}");
+            _say(
+                $"warn\tkube\t{held.Resource} {held.Text}: {string.Join("; ", result.Diagnostics.Where(d => d.IsError && d.Resource == held.Resource).Select(d => $"{d.Path}: {d.Text}"))}");
         }
 
-        if (_synced.TrySetResult()) _say($"info\tkube\t{_options.Server}: {result.View.Count} objects of {_options.Kinds.Count} kinds are known");
+        if (_synced.TrySetResult())
+            _say($"info\tkube\t{_options.Server}: {result.View.Count} objects of {_options.Kinds.Count} kinds are known");
     }
 }

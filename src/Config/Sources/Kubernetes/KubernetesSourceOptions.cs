@@ -11,7 +11,8 @@ public sealed record KubernetesSourceOptions
     /// <summary>The kinds to follow.</summary>
     public IReadOnlyList<ResourceKind> Kinds { get; init; } = MeshKinds;
 
-    /// <summary>Configuration whose label <c>istio.io/rev</c> names another revision, or a tag of another one, is left alone; empty takes all.</summary>
+    /// <summary>Configuration whose label <c>istio.io/rev</c> names another revision, or a tag of another one, is left alone; empty takes
+    /// all.</summary>
     public string Revision { get; init; } = "";
 
     /// <summary>What the mesh reads of the cluster whose configuration it takes.</summary>
@@ -25,7 +26,8 @@ public sealed record KubernetesSourceOptions
     public static IReadOnlyList<ResourceKind> WorkloadKinds =>
         [Resources.Kinds.Service, Resources.Kinds.EndpointSlice, Resources.Kinds.Pod, Resources.Kinds.Node, Resources.Kinds.Namespace];
 
-    /// <summary>The objects of a kind that are asked for: pods that have ended, Helm's releases and account tokens are many, and never read.</summary>
+    /// <summary>The objects of a kind that are asked for: pods that have ended, Helm's releases and account tokens are many, and never
+    /// read.</summary>
     public static string SelectorOf(ResourceKind kind) =>
         kind == Resources.Kinds.Pod ? "status.phase!=Failed"
         : kind == Resources.Kinds.Secret ? "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"

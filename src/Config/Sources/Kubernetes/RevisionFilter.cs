@@ -3,8 +3,8 @@ using Lateen.Config.Resources;
 namespace Lateen.Config.Sources.Kubernetes;
 
 /// <summary>
-/// Which configuration is this revision's. A tag is a name that stands for a revision until it is moved: an injection webhook with the labels
-/// <c>istio.io/tag</c> and <c>istio.io/rev</c>. When one moves, objects labelled with it change sides, so they are kept here.
+/// Which configuration is this revision's. A tag is a name that stands for a revision until it is moved: an injection webhook with the
+/// labels <c>istio.io/tag</c> and <c>istio.io/rev</c>. When one moves, objects labelled with it change sides, so they are kept here.
 /// </summary>
 internal sealed class RevisionFilter(string revision)
 {

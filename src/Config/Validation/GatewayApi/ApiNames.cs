@@ -65,7 +65,8 @@ internal static partial class ApiNames
     [GeneratedRegex("^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$")]
     private static partial Regex PathForm();
 
-    [GeneratedRegex("(^\\*$)|(^(http(s)?)://(((\\*\\.)?([a-zA-Z0-9\\-]+\\.)*[a-zA-Z0-9-]+|\\*)(:([0-9]{1,5}))?)$)", RegexOptions.NonBacktracking)]
+    [GeneratedRegex("(^\\*$)|(^(http(s)?)://(((\\*\\.)?([a-zA-Z0-9\\-]+\\.)*[a-zA-Z0-9-]+|\\*)(:([0-9]{1,5}))?)$)",
+        RegexOptions.NonBacktracking)]
     private static partial Regex OriginForm();
 
     [GeneratedRegex("^(" + Subdomain + "/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$")]

@@ -14,7 +14,8 @@ internal static class GatewayApiRules
         {
             case GatewayClass gatewayClass:
                 var controller = gatewayClass.Spec?.ControllerName ?? "";
-                f.ErrorIf(!ApiNames.IsControllerName(controller), Codes.Policy, "spec.controllerName", $"\"{controller}\" is not of the form domain/path");
+                f.ErrorIf(!ApiNames.IsControllerName(controller), Codes.Policy, "spec.controllerName",
+                    $"\"{controller}\" is not of the form domain/path");
                 break;
             case Gateway gateway:
                 ListenerRules.Check(f, gateway.Spec ?? new GatewaySpec());
@@ -68,7 +69,8 @@ internal static class GatewayApiRules
     {
         f.ErrorIf(spec.From.Count is 0 or > 16, Codes.Required, "spec.from", "from needs 1 to 16 entries");
         f.ErrorIf(spec.To.Count is 0 or > 16, Codes.Required, "spec.to", "to needs 1 to 16 entries");
-        f.ErrorIf(spec.From.Any(e => e.Kind.Length == 0 || e.Namespace.Length == 0), Codes.Required, "spec.from", "kind and namespace are required");
+        f.ErrorIf(spec.From.Any(e => e.Kind.Length == 0 || e.Namespace.Length == 0), Codes.Required, "spec.from",
+            "kind and namespace are required");
         f.ErrorIf(spec.To.Any(e => e.Kind.Length == 0), Codes.Required, "spec.to", "kind is required");
     }
 }

@@ -13,7 +13,8 @@ internal static partial class GrpcRouteApiRules
         RouteParts.Hostnames(f, spec.Hostnames);
         RouteParts.RuleNames(f, spec.Rules.Select(r => r.Name));
         f.ErrorIf(spec.Rules.Count > 16, Codes.OutOfRange, "spec.rules", "more than 16 rules");
-        f.ErrorIf(spec.Rules.Sum(r => r.Matches.Count) > 128, Codes.OutOfRange, "spec.rules", "the total number of matches across all rules in a route must be less than 128");
+        f.ErrorIf(spec.Rules.Sum(r => r.Matches.Count) > 128, Codes.OutOfRange, "spec.rules",
+            "the total number of matches across all rules in a route must be less than 128");
         for (var i = 0; i < spec.Rules.Count; i++) Rule(f, $"spec.rules[{i}]", spec.Rules[i]);
     }
 
@@ -42,8 +43,10 @@ internal static partial class GrpcRouteApiRules
         if (method is null) return;
         f.ErrorIf(!method.HasService && !method.HasMethod, Codes.Route, path, "One or both of 'service' or 'method' must be specified");
         var isExact = !method.HasType || method.Type == "Exact";
-        f.ErrorIf(isExact && method.HasService && !ServiceForm().IsMatch(method.Service), Codes.Route, path + ".service", "service must only contain valid characters");
-        f.ErrorIf(isExact && method.HasMethod && !MethodForm().IsMatch(method.Method), Codes.Route, path + ".method", "method must only contain valid characters");
+        f.ErrorIf(isExact && method.HasService && !ServiceForm().IsMatch(method.Service), Codes.Route, path + ".service",
+            "service must only contain valid characters");
+        f.ErrorIf(isExact && method.HasMethod && !MethodForm().IsMatch(method.Method), Codes.Route, path + ".method",
+            "method must only contain valid characters");
     }
 
     [GeneratedRegex("^(?i)\\.?[a-z_][a-z_0-9]*(\\.[a-z_][a-z_0-9]*)*$")]

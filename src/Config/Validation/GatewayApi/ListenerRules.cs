@@ -16,7 +16,8 @@ internal static class ListenerRules
         {
             const string Path = "spec.tls.frontend";
             f.ErrorIf(frontend.Default is null, Codes.Required, Path, "default is required");
-            f.ErrorIf(frontend.PerPort.GroupBy(p => p.Port).Any(g => g.Count() > 1), Codes.Duplicate, Path + ".perPort", "Port for TLS configuration must be unique within the Gateway");
+            f.ErrorIf(frontend.PerPort.GroupBy(p => p.Port).Any(g => g.Count() > 1), Codes.Duplicate, Path + ".perPort",
+                "Port for TLS configuration must be unique within the Gateway");
             var validations = frontend.PerPort.Select(p => p.Tls?.Validation).Append(frontend.Default?.Validation);
             f.ErrorIf(validations.Any(v => v is { CaCertificateRefs.Count: 0 }), Codes.Required, Path, "caCertificateRefs is required");
         }
@@ -29,14 +30,18 @@ internal static class ListenerRules
         for (var i = 0; i < listeners.Count; i++)
         {
             var (listener, path) = (listeners[i], $"spec.listeners[{i}]");
-            f.ErrorIf(!ApiNames.IsSectionName(listener.Name), Codes.Listener, path + ".name", $"\"{listener.Name}\" is not a valid listener name");
+            f.ErrorIf(!ApiNames.IsSectionName(listener.Name), Codes.Listener, path + ".name",
+                $"\"{listener.Name}\" is not a valid listener name");
             f.ErrorIf(!names.Add(listener.Name), Codes.Duplicate, path + ".name", "Listener name must be unique within the Gateway");
             Rules.Port(f, path + ".port", listener.Port);
             f.ErrorIf(listener.Protocol.Length == 0, Codes.Required, path + ".protocol", "protocol is required");
-            f.ErrorIf(!sockets.Add((listener.Port, listener.Protocol, listener.HasHostname ? listener.Hostname : null)), Codes.Duplicate, path, "Combination of port, protocol and hostname must be unique for each listener");
+            f.ErrorIf(!sockets.Add((listener.Port, listener.Protocol, listener.HasHostname ? listener.Hostname : null)), Codes.Duplicate,
+                path, "Combination of port, protocol and hostname must be unique for each listener");
             var host = listener.Hostname;
-            f.ErrorIf(host.Length > 0 && listener.Protocol is "TCP" or "UDP" && host.Length > 0, Codes.Listener, path + ".hostname", "hostname must not be specified for protocols ['TCP', 'UDP']");
-            f.ErrorIf(host.Length > 0 && !ApiNames.IsHostname(host), Codes.BadHost, path + ".hostname", $"\"{host}\" is not a valid hostname");
+            f.ErrorIf(host.Length > 0 && listener.Protocol is "TCP" or "UDP" && host.Length > 0, Codes.Listener, path + ".hostname",
+                "hostname must not be specified for protocols ['TCP', 'UDP']");
+            f.ErrorIf(host.Length > 0 && !ApiNames.IsHostname(host), Codes.BadHost, path + ".hostname",
+                $"\"{host}\" is not a valid hostname");
             Tls(f, path + ".tls", listener);
         }
     }
@@ -50,7 +55,8 @@ internal static class ListenerRules
                 f.ErrorIf(tls is not null, Codes.Listener, path, "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']");
                 break;
             case "HTTPS":
-                f.ErrorIf(tls is not null && tls.Mode is not ("" or "Terminate"), Codes.Listener, path + ".mode", "tls mode must be Terminate for protocol HTTPS");
+                f.ErrorIf(tls is not null && tls.Mode is not ("" or "Terminate"), Codes.Listener, path + ".mode",
+                    "tls mode must be Terminate for protocol HTTPS");
                 break;
             case "TLS":
                 // The schema's own default makes a written tls terminate.
@@ -61,8 +67,10 @@ internal static class ListenerRules
         if (tls is not null)
         {
             var mode = tls.Mode.Length == 0 ? "Terminate" : tls.Mode;
-            f.ErrorIf(mode is not ("Terminate" or "Passthrough"), Codes.Listener, path + ".mode", $"\"{mode}\" is neither Terminate nor Passthrough");
-            f.ErrorIf(mode == "Terminate" && tls.CertificateRefs.Count == 0 && tls.Options.Count == 0, Codes.Listener, path, "certificateRefs or options must be specified when mode is Terminate");
+            f.ErrorIf(mode is not ("Terminate" or "Passthrough"), Codes.Listener, path + ".mode",
+                $"\"{mode}\" is neither Terminate nor Passthrough");
+            f.ErrorIf(mode == "Terminate" && tls.CertificateRefs.Count == 0 && tls.Options.Count == 0, Codes.Listener, path,
+                "certificateRefs or options must be specified when mode is Terminate");
             f.ErrorIf(tls.CertificateRefs.Any(r => r.Name.Length == 0), Codes.Reference, path + ".certificateRefs", "name is required");
         }
     }
@@ -74,9 +82,12 @@ internal static class ListenerRules
         foreach (var address in addresses)
         {
             var type = address.HasType ? address.Type : "IPAddress";
-            f.ErrorIf(type is "IPAddress" or "Hostname" && address.Value.Length > 0 && !seen.Add((type, address.Value)), Codes.Duplicate, "spec.addresses", $"{type} values must be unique");
-            f.ErrorIf(type == "Hostname" && address.Value.Length > 0 && !ApiNames.IsHostname(address.Value), Codes.BadHost, "spec.addresses", "Hostname value must be empty or contain only valid characters");
-            f.ErrorIf(type == "IPAddress" && address.Value.Length > 0 && !Lateen.Api.Names.NameRules.IsAddress(address.Value), Codes.BadAddress, "spec.addresses", $"\"{address.Value}\" is not a valid IP address");
+            f.ErrorIf(type is "IPAddress" or "Hostname" && address.Value.Length > 0 && !seen.Add((type, address.Value)), Codes.Duplicate,
+                "spec.addresses", $"{type} values must be unique");
+            f.ErrorIf(type == "Hostname" && address.Value.Length > 0 && !ApiNames.IsHostname(address.Value), Codes.BadHost,
+                "spec.addresses", "Hostname value must be empty or contain only valid characters");
+            f.ErrorIf(type == "IPAddress" && address.Value.Length > 0 && !Lateen.Api.Names.NameRules.IsAddress(address.Value),
+                Codes.BadAddress, "spec.addresses", $"\"{address.Value}\" is not a valid IP address");
         }
     }
 
@@ -86,8 +97,11 @@ internal static class ListenerRules
         const string Path = "spec.infrastructure";
         f.ErrorIf(infrastructure.Labels.Count > 8, Codes.OutOfRange, Path + ".labels", "must have at most 8 items");
         f.ErrorIf(infrastructure.Annotations.Count > 16, Codes.OutOfRange, Path + ".annotations", "must have at most 16 items");
-        f.ErrorIf(infrastructure.Labels.Keys.Any(k => !ApiNames.IsMetadataKey(k)), Codes.BadLabel, Path + ".labels", "Label keys must be in the form of an optional DNS subdomain prefix followed by a required name segment");
-        f.ErrorIf(infrastructure.Annotations.Keys.Any(k => !ApiNames.IsMetadataKey(k)), Codes.BadLabel, Path + ".annotations", "Annotation keys must be in the form of an optional DNS subdomain prefix followed by a required name segment");
-        f.ErrorIf(infrastructure.Labels.Values.Any(v => !ApiNames.IsMetadataValue(v)), Codes.BadLabel, Path + ".labels", "a label value is not valid");
+        f.ErrorIf(infrastructure.Labels.Keys.Any(k => !ApiNames.IsMetadataKey(k)), Codes.BadLabel, Path + ".labels",
+            "Label keys must be in the form of an optional DNS subdomain prefix followed by a required name segment");
+        f.ErrorIf(infrastructure.Annotations.Keys.Any(k => !ApiNames.IsMetadataKey(k)), Codes.BadLabel, Path + ".annotations",
+            "Annotation keys must be in the form of an optional DNS subdomain prefix followed by a required name segment");
+        f.ErrorIf(infrastructure.Labels.Values.Any(v => !ApiNames.IsMetadataValue(v)), Codes.BadLabel, Path + ".labels",
+            "a label value is not valid");
     }
 }

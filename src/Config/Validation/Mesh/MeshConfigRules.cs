@@ -19,7 +19,8 @@ public static class MeshConfigRules
     {
         var f = new Findings();
         Rules.Port(f, "proxyListenPort", mesh.ProxyListenPort);
-        f.ErrorIf(mesh.ProxyInboundListenPort != 0 && mesh.ProxyInboundListenPort is < 1 or > 65535, Codes.BadPort, "proxyInboundListenPort", "port number must be in the range 1..65535");
+        f.ErrorIf(mesh.ProxyInboundListenPort != 0 && mesh.ProxyInboundListenPort is < 1 or > 65535, Codes.BadPort,
+            "proxyInboundListenPort", "port number must be in the range 1..65535");
         Rules.Duration(f, "connectTimeout", mesh.ConnectTimeout);
         Rules.Duration(f, "protocolDetectionTimeout", mesh.ProtocolDetectionTimeout, zeroAllowed: true);
         Rules.Duration(f, "hboneIdleTimeout", mesh.HboneIdleTimeout, zeroAllowed: true);
@@ -41,9 +42,12 @@ public static class MeshConfigRules
     public static void InboundRetries(Findings f, string path, HTTPRetry? retries)
     {
         HttpPolicyRules.Retries(f, path, retries);
-        f.WarnIf(retries?.PerTryTimeout is not null, Codes.NoEffect, path + ".perTryTimeout", "perTryTimeout is ignored for inbound retries");
-        f.WarnIf(retries?.RetryRemoteLocalities is not null, Codes.NoEffect, path + ".retryRemoteLocalities", "retryRemoteLocalities is ignored for inbound retries");
-        f.WarnIf(retries?.RetryIgnorePreviousHosts is not null, Codes.NoEffect, path + ".retryIgnorePreviousHosts", "retryIgnorePreviousHosts is ignored for inbound retries");
+        f.WarnIf(retries?.PerTryTimeout is not null, Codes.NoEffect, path + ".perTryTimeout",
+            "perTryTimeout is ignored for inbound retries");
+        f.WarnIf(retries?.RetryRemoteLocalities is not null, Codes.NoEffect, path + ".retryRemoteLocalities",
+            "retryRemoteLocalities is ignored for inbound retries");
+        f.WarnIf(retries?.RetryIgnorePreviousHosts is not null, Codes.NoEffect, path + ".retryIgnorePreviousHosts",
+            "retryIgnorePreviousHosts is ignored for inbound retries");
     }
 
     public static void DefaultTrafficPolicy(Findings f, string path, MeshConfig.Types.DefaultTrafficPolicy? policy)
@@ -65,8 +69,10 @@ public static class MeshConfigRules
         {
             foreach (var endpoint in network.Endpoints)
             {
-                f.ErrorIf(endpoint.NeCase == Network.Types.NetworkEndpoints.NeOneofCase.FromCidr ? NameRules.Subnet(endpoint.FromCidr) : null, Codes.Mesh, $"networks.{name}.endpoints");
-                f.ErrorIf(endpoint.NeCase == Network.Types.NetworkEndpoints.NeOneofCase.FromRegistry && endpoint.FromRegistry.Length == 0, Codes.Mesh, $"networks.{name}.endpoints", "fromRegistry must not be empty");
+                f.ErrorIf(endpoint.NeCase == Network.Types.NetworkEndpoints.NeOneofCase.FromCidr
+                    ? NameRules.Subnet(endpoint.FromCidr) : null, Codes.Mesh, $"networks.{name}.endpoints");
+                f.ErrorIf(endpoint.NeCase == Network.Types.NetworkEndpoints.NeOneofCase.FromRegistry && endpoint.FromRegistry.Length == 0,
+                    Codes.Mesh, $"networks.{name}.endpoints", "fromRegistry must not be empty");
             }
 
             foreach (var gateway in network.Gateways) Gateway(f, $"networks.{name}.gateways", gateway);

@@ -16,7 +16,8 @@ internal static class ProviderRules
         {
             var (provider, path) = (mesh.ExtensionProviders[i], $"extensionProviders[{i}]");
             f.ErrorIf(provider.Name.Length == 0, Codes.Provider, path + ".name", "empty name");
-            f.ErrorIf(provider.Name.Length > 0 && !names.Add(provider.Name), Codes.Duplicate, path + ".name", $"duplicate provider name {provider.Name}");
+            f.ErrorIf(provider.Name.Length > 0 && !names.Add(provider.Name), Codes.Duplicate, path + ".name",
+                $"duplicate provider name {provider.Name}");
             Check(f, path, provider);
         }
     }
@@ -41,16 +42,20 @@ internal static class ProviderRules
                 f.ErrorIf(provider.Lightstep.AccessToken.Length == 0, Codes.Provider, path + ".lightstep", "access token is required");
                 break;
             case Kind.Opentelemetry:
-                f.ErrorIf(provider.Opentelemetry.Http is not null && provider.Opentelemetry.Grpc is not null, Codes.Exclusive, path + ".opentelemetry", "OpenTelemetry provider cannot specify both http and grpc");
-                f.ErrorIf(provider.Opentelemetry.Http is { Path: { } at } && !at.StartsWith('/'), Codes.Provider, path + ".opentelemetry.http.path", "the path begins with a slash");
+                f.ErrorIf(provider.Opentelemetry.Http is not null && provider.Opentelemetry.Grpc is not null, Codes.Exclusive,
+                    path + ".opentelemetry", "OpenTelemetry provider cannot specify both http and grpc");
+                f.ErrorIf(provider.Opentelemetry.Http is { Path: { } at } && !at.StartsWith('/'), Codes.Provider,
+                    path + ".opentelemetry.http.path", "the path begins with a slash");
                 break;
             case Kind.EnvoyExtAuthzHttp:
                 var http = provider.EnvoyExtAuthzHttp;
                 ExternalAuthorization(f, path, http.StatusOnError, http.IncludeRequestBodyInCheck);
-                f.ErrorIf(http.PathPrefix.Length > 0 && !http.PathPrefix.StartsWith('/'), Codes.Provider, path + ".pathPrefix", "the path prefix begins with a slash");
+                f.ErrorIf(http.PathPrefix.Length > 0 && !http.PathPrefix.StartsWith('/'), Codes.Provider, path + ".pathPrefix",
+                    "the path prefix begins with a slash");
                 break;
             case Kind.EnvoyExtAuthzGrpc:
-                ExternalAuthorization(f, path, provider.EnvoyExtAuthzGrpc.StatusOnError, provider.EnvoyExtAuthzGrpc.IncludeRequestBodyInCheck);
+                ExternalAuthorization(f, path, provider.EnvoyExtAuthzGrpc.StatusOnError,
+                    provider.EnvoyExtAuthzGrpc.IncludeRequestBodyInCheck);
                 break;
         }
     }
@@ -86,10 +91,13 @@ internal static class ProviderRules
         _ => null,
     };
 
-    private static void ExternalAuthorization(Findings f, string path, string statusOnError, Provider.Types.EnvoyExternalAuthorizationRequestBody? body)
+    private static void ExternalAuthorization(Findings f, string path, string statusOnError,
+        Provider.Types.EnvoyExternalAuthorizationRequestBody? body)
     {
-        var isStatus = int.TryParse(statusOnError, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var status) && status is >= 200 and <= 599;
+        var isStatus = int.TryParse(statusOnError, System.Globalization.NumberStyles.None,
+            System.Globalization.CultureInfo.InvariantCulture, out var status) && status is >= 200 and <= 599;
         f.ErrorIf(statusOnError.Length > 0 && !isStatus, Codes.Provider, path + ".statusOnError", $"\"{statusOnError}\" is no HTTP status");
-        f.ErrorIf(body is { MaxRequestBytes: 0 }, Codes.Provider, path + ".includeRequestBodyInCheck.maxRequestBytes", "maxRequestBytes must be greater than 0");
+        f.ErrorIf(body is { MaxRequestBytes: 0 }, Codes.Provider, path + ".includeRequestBodyInCheck.maxRequestBytes",
+            "maxRequestBytes must be greater than 0");
     }
 }

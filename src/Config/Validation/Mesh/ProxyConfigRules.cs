@@ -13,7 +13,8 @@ internal static class ProxyConfigRules
     {
         Rules.Selector(f, "spec.selector", config.Selector);
         f.ErrorIf(config.Concurrency is < 0, Codes.OutOfRange, "spec.concurrency", "concurrency must be greater than or equal to 0");
-        f.ErrorIf(config.EnvironmentVariables.Any(v => v.Key.Length == 0 || v.Value.Length > 2048), Codes.Mesh, "spec.environmentVariables", "a variable needs a name, and a value of at most 2048 characters");
+        f.ErrorIf(config.EnvironmentVariables.Any(v => v.Key.Length == 0 || v.Value.Length > 2048), Codes.Mesh, "spec.environmentVariables",
+            "a variable needs a name, and a value of at most 2048 characters");
         Image(f, "spec.image", config.Image);
     }
 
@@ -21,7 +22,8 @@ internal static class ProxyConfigRules
     {
         f.ErrorIf(config.ConfigPath.Length == 0, Codes.Mesh, path + ".configPath", "config path must be set");
         f.ErrorIf(config.BinaryPath.Length == 0, Codes.Mesh, path + ".binaryPath", "binary path must be set");
-        f.ErrorIf(config.ClusterNameCase == ProxyConfig.ClusterNameOneofCase.None || (config.ClusterNameCase == ProxyConfig.ClusterNameOneofCase.ServiceCluster && config.ServiceCluster.Length == 0),
+        f.ErrorIf(config.ClusterNameCase == ProxyConfig.ClusterNameOneofCase.None
+            || (config.ClusterNameCase == ProxyConfig.ClusterNameOneofCase.ServiceCluster && config.ServiceCluster.Length == 0),
             Codes.Mesh, path, "oneof service cluster or tracing service name must be specified");
         AtLeastOneSecond(f, path + ".drainDuration", config.DrainDuration);
         AtLeastOneSecond(f, path + ".parentShutdownDuration", config.ParentShutdownDuration);
@@ -37,12 +39,15 @@ internal static class ProxyConfigRules
         PrivateKeys(f, path + ".privateKeyProvider", config.PrivateKeyProvider);
         Image(f, path + ".image", config.Image);
         ConnectionSettingsAre(f, path + ".connectionSettings", config.ConnectionSettings);
-        f.WarnIf(config.ProxyMetadata.ContainsKey("ISTIO_META_DNS_AUTO_ALLOCATE"), Codes.Deprecated, path + ".proxyMetadata", "ISTIO_META_DNS_AUTO_ALLOCATE is deprecated; addresses are allocated by the control plane");
-        f.WarnIf(config.ExtraStatTags.Count > 0, Codes.Deprecated, path + ".extraStatTags", "extraStatTags is deprecated; tags of Telemetry need no declaration");
+        f.WarnIf(config.ProxyMetadata.ContainsKey("ISTIO_META_DNS_AUTO_ALLOCATE"), Codes.Deprecated, path + ".proxyMetadata",
+            "ISTIO_META_DNS_AUTO_ALLOCATE is deprecated; addresses are allocated by the control plane");
+        f.WarnIf(config.ExtraStatTags.Count > 0, Codes.Deprecated, path + ".extraStatTags",
+            "extraStatTags is deprecated; tags of Telemetry need no declaration");
     }
 
     public static void AuthPolicy(Findings f, string path, AuthenticationPolicy policy) =>
-        f.ErrorIf(policy is not (AuthenticationPolicy.None or AuthenticationPolicy.MutualTls), Codes.Mesh, path, $"unrecognized control plane auth policy \"{policy}\"");
+        f.ErrorIf(policy is not (AuthenticationPolicy.None or AuthenticationPolicy.MutualTls), Codes.Mesh, path,
+            $"unrecognized control plane auth policy \"{policy}\"");
 
     public static void ConnectionSettingsAre(Findings f, string path, ConnectionSettings? settings)
     {
@@ -56,8 +61,10 @@ internal static class ProxyConfigRules
         Window(f, path + ".http2InitialConnectionWindowSize", settings.Http2InitialConnectionWindowSize);
         foreach (var (name, duration) in new[]
         {
-            ("httpIdleTimeout", settings.HttpIdleTimeout), ("httpRequestTimeout", settings.HttpRequestTimeout), ("httpStreamIdleTimeout", settings.HttpStreamIdleTimeout),
-            ("httpRequestHeadersTimeout", settings.HttpRequestHeadersTimeout), ("httpMaxConnectionDuration", settings.HttpMaxConnectionDuration),
+            ("httpIdleTimeout", settings.HttpIdleTimeout), ("httpRequestTimeout", settings.HttpRequestTimeout),
+            ("httpStreamIdleTimeout", settings.HttpStreamIdleTimeout),
+            ("httpRequestHeadersTimeout", settings.HttpRequestHeadersTimeout),
+            ("httpMaxConnectionDuration", settings.HttpMaxConnectionDuration),
             ("httpDrainTimeout", settings.HttpDrainTimeout), ("httpMaxStreamDuration", settings.HttpMaxStreamDuration),
         })
         {
@@ -66,9 +73,11 @@ internal static class ProxyConfigRules
     }
 
     /// <summary>HTTP/2 knows no smaller window than its initial one (RFC 9113, 6.9.2).</summary>
-    private static void Window(Findings f, string path, int? bytes) => f.ErrorIf(bytes is < 65_535, Codes.OutOfRange, path, $"{bytes} bytes; at least 65535 are needed");
+    private static void Window(Findings f, string path, int? bytes) =>
+        f.ErrorIf(bytes is < 65_535, Codes.OutOfRange, path, $"{bytes} bytes; at least 65535 are needed");
 
-    private static void Positive(Findings f, string path, int? value) => f.ErrorIf(value is < 1, Codes.OutOfRange, path, $"{value} must be greater than 0");
+    private static void Positive(Findings f, string path, int? value) =>
+        f.ErrorIf(value is < 1, Codes.OutOfRange, path, $"{value} must be greater than 0");
 
     private static void AtLeastOneSecond(Findings f, string path, Duration? duration) =>
         f.ErrorIf(duration is { } d && (d.Seconds < 1 || d.Nanos != 0), Codes.BadDuration, path, "must be at least 1s, in whole seconds");
@@ -86,7 +95,8 @@ internal static class ProxyConfigRules
         var (host, port) = colon < 0 ? (address, "") : (address[..colon].Trim('[', ']'), address[(colon + 1)..]);
         var isPort = int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 65535;
         f.ErrorIf(!isPort, Codes.BadAddress, path, $"unable to split \"{address}\" into host and port");
-        f.ErrorIf(!host.StartsWith("$(", StringComparison.Ordinal) && !NameRules.IsAddress(host) && NameRules.Domain(host) is not null, Codes.BadAddress, path, $"\"{host}\" is neither an IP address nor a domain name");
+        f.ErrorIf(!host.StartsWith("$(", StringComparison.Ordinal) && !NameRules.IsAddress(host) && NameRules.Domain(host) is not null,
+            Codes.BadAddress, path, $"\"{host}\" is neither an IP address nor a domain name");
     }
 
     private static void Tracing(Findings f, string path, Tracing? tracing)
@@ -98,7 +108,8 @@ internal static class ProxyConfigRules
                 break;
             case Istio.Mesh.V1Alpha1.Tracing.TracerOneofCase.Lightstep:
                 Address(f, path + ".lightstep.address", tracing.Lightstep.Address, required: true);
-                f.ErrorIf(tracing.Lightstep.AccessToken.Length == 0, Codes.Mesh, path + ".lightstep.accessToken", "access token is required");
+                f.ErrorIf(tracing.Lightstep.AccessToken.Length == 0, Codes.Mesh, path + ".lightstep.accessToken",
+                    "access token is required");
                 break;
             case Istio.Mesh.V1Alpha1.Tracing.TracerOneofCase.Datadog:
                 Address(f, path + ".datadog.address", tracing.Datadog.Address, required: true);
@@ -108,7 +119,8 @@ internal static class ProxyConfigRules
         if (tracing is not null)
         {
             Rules.Percent(f, path + ".sampling", tracing.Sampling);
-            f.ErrorIf(tracing.CustomTags.Any(t => t.Value.TypeCase == Istio.Mesh.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.None), Codes.Mesh, path + ".customTags", "a tag may not have a nil value");
+            f.ErrorIf(tracing.CustomTags.Any(t => t.Value.TypeCase == Istio.Mesh.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.None),
+                Codes.Mesh, path + ".customTags", "a tag may not have a nil value");
         }
     }
 
@@ -120,9 +132,11 @@ internal static class ProxyConfigRules
             PrivateKeyProvider.ProviderOneofCase.Qat => provider.Qat.PollDelay,
             _ => new Duration { Seconds = 1 },
         };
-        f.ErrorIf(delay is null || delay.Seconds < 0 || delay.Nanos < 0 || (delay.Seconds == 0 && delay.Nanos == 0), Codes.Mesh, path, "pollDelay is required and must be non zero");
+        f.ErrorIf(delay is null || delay.Seconds < 0 || delay.Nanos < 0 || (delay.Seconds == 0 && delay.Nanos == 0), Codes.Mesh, path,
+            "pollDelay is required and must be non zero");
     }
 
     private static void Image(Findings f, string path, Istio.Networking.V1Beta1.ProxyImage? image) =>
-        f.ErrorIf(image is { ImageType: { Length: > 0 } type } && !type.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'), Codes.Mesh, path + ".imageType", "image type is no part of an image tag");
+        f.ErrorIf(image is { ImageType: { Length: > 0 } type } && !type.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'),
+            Codes.Mesh, path + ".imageType", "image type is no part of an image tag");
 }

@@ -14,23 +14,27 @@ internal static class AuthenticationRules
     public static void CheckPeer(Findings f, PeerAuthentication policy)
     {
         Rules.Selector(f, "spec.selector", policy.Selector);
-        f.ErrorIf(policy.PortLevelMtls.Count > 0 && (policy.Selector is null || policy.Selector.MatchLabels.Count == 0), Codes.PortMtls, "spec.portLevelMtls", "mTLS per port needs a selector with labels");
+        f.ErrorIf(policy.PortLevelMtls.Count > 0 && (policy.Selector is null || policy.Selector.MatchLabels.Count == 0), Codes.PortMtls,
+            "spec.portLevelMtls", "mTLS per port needs a selector with labels");
         foreach (var port in policy.PortLevelMtls.Keys) Rules.Port(f, "spec.portLevelMtls", port);
     }
 
     public static void CheckRequest(Findings f, RequestAuthentication policy, IReadOnlyDictionary<string, string> annotations)
     {
         Rules.Attachment(f, policy.Selector, policy.TargetRef, policy.TargetRefs);
-        f.ErrorIf(annotations.ContainsKey("istio.io/dry-run"), Codes.BadAnnotation, "metadata.annotations", "istio.io/dry-run is not supported here");
+        f.ErrorIf(annotations.ContainsKey("istio.io/dry-run"), Codes.BadAnnotation, "metadata.annotations",
+            "istio.io/dry-run is not supported here");
         for (var i = 0; i < policy.JwtRules.Count; i++) Jwt(f, $"spec.jwtRules[{i}]", policy.JwtRules[i]);
     }
 
     private static void Jwt(Findings f, string path, JWTRule rule)
     {
-        f.ErrorIf(rule.Issuer.Length == 0 && rule.JwksUri.Length == 0, Codes.JwtRule, path, "at least one of issuer or jwksUri must be set");
+        f.ErrorIf(rule.Issuer.Length == 0 && rule.JwksUri.Length == 0, Codes.JwtRule, path,
+            "at least one of issuer or jwksUri must be set");
         f.ErrorIf(rule.Jwks.Length > 0 && rule.JwksUri.Length > 0, Codes.Exclusive, path, "only one of jwks or jwksUri can be set");
         f.ErrorIf(rule.Audiences.Any(a => a.Length == 0), Codes.JwtRule, path + ".audiences", "audience must be non-empty string");
-        f.ErrorIf(rule.JwksUri.Length > 0 && !IsHttpUri(rule.JwksUri), Codes.JwtRule, path + ".jwksUri", $"\"{rule.JwksUri}\" is no http or https URI");
+        f.ErrorIf(rule.JwksUri.Length > 0 && !IsHttpUri(rule.JwksUri), Codes.JwtRule, path + ".jwksUri",
+            $"\"{rule.JwksUri}\" is no http or https URI");
         if (rule.Jwks.Length > 0) Jwks(f, path + ".jwks", rule.Jwks);
         foreach (var header in rule.FromHeaders)
         {
@@ -40,8 +44,10 @@ internal static class AuthenticationRules
         }
         Rules.NoControls(f, path + ".outputPayloadToHeader", rule.OutputPayloadToHeader);
         f.ErrorIf(rule.FromParams.Any(p => p.Length == 0), Codes.JwtRule, path + ".fromParams", "location query must be non-empty string");
-        f.ErrorIf(rule.FromCookies.Any(c => c.Length == 0), Codes.JwtRule, path + ".fromCookies", "location cookie must be non-empty string");
-        f.ErrorIf(rule.SpaceDelimitedClaims.Any(c => c.Length == 0), Codes.JwtRule, path + ".spaceDelimitedClaims", "claim must be non-empty string");
+        f.ErrorIf(rule.FromCookies.Any(c => c.Length == 0), Codes.JwtRule, path + ".fromCookies",
+            "location cookie must be non-empty string");
+        f.ErrorIf(rule.SpaceDelimitedClaims.Any(c => c.Length == 0), Codes.JwtRule, path + ".spaceDelimitedClaims",
+            "claim must be non-empty string");
         f.ErrorIf(rule.SpaceDelimitedClaims.Count > 64, Codes.OutOfRange, path + ".spaceDelimitedClaims", "more than 64 claims");
         Claims(f, path + ".outputClaimToHeaders", rule);
         Rules.Duration(f, path + ".timeout", rule.Timeout);
@@ -58,7 +64,8 @@ internal static class AuthenticationRules
         }
     }
 
-    private static bool IsHttpUri(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && text.Contains("://", StringComparison.Ordinal) && HostOf(text).Length > 0;
+    private static bool IsHttpUri(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+        && text.Contains("://", StringComparison.Ordinal) && HostOf(text).Length > 0;
 
     private static string HostOf(string text) => text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..].Split('/', '?', '#')[0];
 

@@ -18,7 +18,8 @@ internal static class CelSyntax
             else if (c is '\'' or '"')
             {
                 var end = StringEnd(text, at);
-                if (end < 0 || wasOperand) return end < 0 ? $"a text begins at {at + 1} and never ends" : $"an operator is missing before position {at + 1}";
+                if (end < 0 || wasOperand)
+                    return end < 0 ? $"a text begins at {at + 1} and never ends" : $"an operator is missing before position {at + 1}";
                 (at, wasOperand) = (end, true);
             }
             else if (char.IsAsciiLetterOrDigit(c) || c == '_')
@@ -36,7 +37,8 @@ internal static class CelSyntax
             }
             else if (c is ')' or ']' or '}')
             {
-                if (open.Count == 0 || open.Pop() != (c == ')' ? '(' : c == ']' ? '[' : '{')) return $"\"{c}\" at position {at + 1} closes nothing";
+                if (open.Count == 0 || open.Pop() != (c == ')' ? '(' : c == ']' ? '[' : '{'))
+                    return $"\"{c}\" at position {at + 1} closes nothing";
                 (at, wasOperand) = (at + 1, true);
             }
             else if (Operators.Contains(c))

@@ -15,9 +15,11 @@ internal static class EnvoyFilterRules
     public static void Check(Findings f, EnvoyFilter filter)
     {
         Rules.SelectorLabels(f, "spec.workloadSelector.labels", filter.WorkloadSelector?.Labels ?? []);
-        f.ErrorIf(filter.WorkloadSelector is not null && filter.TargetRefs.Count > 0, Codes.Exclusive, "spec", "only one of targetRefs or workloadSelector can be set");
+        f.ErrorIf(filter.WorkloadSelector is not null && filter.TargetRefs.Count > 0, Codes.Exclusive, "spec",
+            "only one of targetRefs or workloadSelector can be set");
         for (var i = 0; i < filter.TargetRefs.Count; i++) Rules.Target(f, $"spec.targetRefs[{i}]", filter.TargetRefs[i]);
-        f.WarnIf(filter.ConfigPatches.Count > 0, Codes.PatchInternals, "spec", "EnvoyFilter exposes internal implementation details that may change at any time; prefer other kinds where one can say it");
+        f.WarnIf(filter.ConfigPatches.Count > 0, Codes.PatchInternals, "spec",
+            "EnvoyFilter exposes internal implementation details that may change at any time; prefer other kinds where one can say it");
         for (var i = 0; i < filter.ConfigPatches.Count; i++) Patch(f, $"spec.configPatches[{i}]", filter.ConfigPatches[i]);
     }
 
@@ -31,7 +33,8 @@ internal static class EnvoyFilterRules
         }
 
         f.ErrorIf(change.Operation == Operation.Invalid, Codes.Patch, path + ".patch.operation", "Envoy filter: missing patch operation");
-        f.ErrorIf(change.Operation is not (Operation.Remove or Operation.Invalid) && change.Value is null, Codes.Patch, path + ".patch.value", "Envoy filter: missing patch value for non-remove operation");
+        f.ErrorIf(change.Operation is not (Operation.Remove or Operation.Invalid) && change.Value is null, Codes.Patch,
+            path + ".patch.value", "Envoy filter: missing patch value for non-remove operation");
         ProxyVersion(f, path + ".match.proxy.proxyVersion", patch.Match?.Proxy?.ProxyVersion ?? "");
         MatchFits(f, path + ".match", patch.ApplyTo, patch.Match);
         OperationFits(f, path + ".patch.operation", patch.ApplyTo, change.Operation);
@@ -40,8 +43,11 @@ internal static class EnvoyFilterRules
 
     private static void ProxyVersion(Findings f, string path, string regex)
     {
-        if (regex.Length > RegexSyntax.CharsMax) f.Warn(Codes.PatchDoubtful, path, $"Envoy filter: proxyVersion match exceeds {RegexSyntax.CharsMax} characters and will be ignored");
-        else if (regex.Length > 0 && RegexSyntax.Problem(regex) is { } reason) f.Error(Codes.Patch, path, $"Envoy filter: invalid regex for proxy version, [{reason}]");
+        if (regex.Length > RegexSyntax.CharsMax)
+            f.Warn(Codes.PatchDoubtful, path,
+                $"Envoy filter: proxyVersion match exceeds {RegexSyntax.CharsMax} characters and will be ignored");
+        else if (regex.Length > 0 && RegexSyntax.Problem(regex) is { } reason)
+            f.Error(Codes.Patch, path, $"Envoy filter: invalid regex for proxy version, [{reason}]");
     }
 
     private static void MatchFits(Findings f, string path, ApplyTo applyTo, Match? match)
@@ -50,37 +56,47 @@ internal static class EnvoyFilterRules
         if (match is null || kind == Match.ObjectTypesOneofCase.None) return;
         if (kind == Match.ObjectTypesOneofCase.Waypoint)
         {
-            f.ErrorIf(match.Context != EnvoyFilter.Types.PatchContext.Waypoint, Codes.Patch, path, "Envoy filter: only support waypointMatch when context is WAYPOINT");
+            f.ErrorIf(match.Context != EnvoyFilter.Types.PatchContext.Waypoint, Codes.Patch, path,
+                "Envoy filter: only support waypointMatch when context is WAYPOINT");
             return;
         }
 
         switch (applyTo)
         {
             case ApplyTo.Cluster:
-                f.ErrorIf(kind != Match.ObjectTypesOneofCase.Cluster, Codes.Patch, path, "Envoy filter: applyTo for cluster class objects cannot have non cluster match");
+                f.ErrorIf(kind != Match.ObjectTypesOneofCase.Cluster, Codes.Patch, path,
+                    "Envoy filter: applyTo for cluster class objects cannot have non cluster match");
                 break;
             case ApplyTo.RouteConfiguration or ApplyTo.VirtualHost or ApplyTo.HttpRoute:
-                f.ErrorIf(kind != Match.ObjectTypesOneofCase.RouteConfiguration, Codes.Patch, path, "Envoy filter: applyTo for http route class objects cannot have non route configuration match");
+                f.ErrorIf(kind != Match.ObjectTypesOneofCase.RouteConfiguration, Codes.Patch, path,
+                    "Envoy filter: applyTo for http route class objects cannot have non route configuration match");
                 break;
             case ApplyTo.Listener or ApplyTo.FilterChain or ApplyTo.NetworkFilter or ApplyTo.HttpFilter or ApplyTo.ListenerFilter:
-                f.ErrorIf(kind != Match.ObjectTypesOneofCase.Listener, Codes.Patch, path, "Envoy filter: applyTo for listener class objects cannot have non listener match");
+                f.ErrorIf(kind != Match.ObjectTypesOneofCase.Listener, Codes.Patch, path,
+                    "Envoy filter: applyTo for listener class objects cannot have non listener match");
                 break;
         }
 
         var inner = match.Listener?.FilterChain?.Filter;
-        f.ErrorIf(inner?.SubFilter is { Name.Length: 0 }, Codes.Patch, path + ".listener.filterChain.filter.subFilter", "Envoy filter: subfilter match has no name to match on");
-        f.ErrorIf(inner is { SubFilter: null, Name.Length: 0 }, Codes.Patch, path + ".listener.filterChain.filter", "Envoy filter: filter match has no name to match on");
-        f.ErrorIf(inner?.SubFilter is not null && applyTo is not ApplyTo.HttpFilter, Codes.Patch, path + ".listener.filterChain.filter.subFilter", "Envoy filter: subfilter match can be used with HTTP_FILTER only");
+        f.ErrorIf(inner?.SubFilter is { Name.Length: 0 }, Codes.Patch, path + ".listener.filterChain.filter.subFilter",
+            "Envoy filter: subfilter match has no name to match on");
+        f.ErrorIf(inner is { SubFilter: null, Name.Length: 0 }, Codes.Patch, path + ".listener.filterChain.filter",
+            "Envoy filter: filter match has no name to match on");
+        f.ErrorIf(inner?.SubFilter is not null && applyTo is not ApplyTo.HttpFilter, Codes.Patch,
+            path + ".listener.filterChain.filter.subFilter", "Envoy filter: subfilter match can be used with HTTP_FILTER only");
     }
 
     private static void OperationFits(Findings f, string path, ApplyTo applyTo, Operation operation)
     {
         var isFilter = applyTo is ApplyTo.NetworkFilter or ApplyTo.HttpFilter or ApplyTo.ListenerFilter;
-        f.ErrorIf(operation == Operation.Replace && applyTo is not (ApplyTo.NetworkFilter or ApplyTo.HttpFilter or ApplyTo.ListenerFilter), Codes.Patch, path,
+        f.ErrorIf(operation == Operation.Replace && applyTo is not (ApplyTo.NetworkFilter or ApplyTo.HttpFilter or ApplyTo.ListenerFilter),
+            Codes.Patch, path,
             "Envoy filter: REPLACE is supported for HTTP_FILTER and NETWORK_FILTER only");
         var isInsert = operation is Operation.InsertBefore or Operation.InsertAfter or Operation.InsertFirst;
-        f.WarnIf(isInsert && !isFilter && applyTo is not (ApplyTo.HttpRoute or ApplyTo.VirtualHost), Codes.PatchDoubtful, path, "this operation has no effect on what is patched");
-        f.WarnIf(operation is Operation.Merge or Operation.MergeAndReplaceList && applyTo == ApplyTo.ExtensionConfig, Codes.PatchDoubtful, path, "an extension config can only be added");
+        f.WarnIf(isInsert && !isFilter && applyTo is not (ApplyTo.HttpRoute or ApplyTo.VirtualHost), Codes.PatchDoubtful, path,
+            "this operation has no effect on what is patched");
+        f.WarnIf(operation is Operation.Merge or Operation.MergeAndReplaceList && applyTo == ApplyTo.ExtensionConfig, Codes.PatchDoubtful,
+            path, "an extension config can only be added");
     }
 
     /// <summary>The value must be readable as the message that it becomes part of.</summary>

@@ -30,7 +30,8 @@ internal static class ExtensionRules
             case TrafficExtension.FilterConfigOneofCase.Lua:
                 var code = extension.Lua.InlineCode;
                 f.ErrorIf(code.Length == 0, Codes.Extension, "spec.lua.inlineCode", "lua.inlineCode cannot be empty");
-                f.ErrorIf(System.Text.Encoding.UTF8.GetByteCount(code) > LuaCharsMax, Codes.Extension, "spec.lua.inlineCode", "lua.inlineCode exceeds maximum size of 64KB");
+                f.ErrorIf(System.Text.Encoding.UTF8.GetByteCount(code) > LuaCharsMax, Codes.Extension, "spec.lua.inlineCode",
+                    "lua.inlineCode exceeds maximum size of 64KB");
                 break;
             default:
                 f.Error(Codes.Extension, "spec", "exactly one of wasm or lua must be set");
@@ -44,10 +45,12 @@ internal static class ExtensionRules
         if (sha256.Length > 0)
         {
             f.ErrorIf(sha256.Length != 64, Codes.Extension, path + ".sha256", "sha256 field must be 64 characters long");
-            f.ErrorIf(sha256.Length == 64 && !sha256.All(char.IsAsciiHexDigitLower), Codes.Extension, path + ".sha256", "sha256 field must match [a-f0-9]{64} pattern");
+            f.ErrorIf(sha256.Length == 64 && !sha256.All(char.IsAsciiHexDigitLower), Codes.Extension, path + ".sha256",
+                "sha256 field must match [a-f0-9]{64} pattern");
         }
 
-        f.ErrorIf(secret.Length > 253, Codes.Extension, path + ".imagePullSecret", "imagePullSecret field must be less than 253 characters long");
+        f.ErrorIf(secret.Length > 253, Codes.Extension, path + ".imagePullSecret",
+            "imagePullSecret field must be less than 253 characters long");
         f.ErrorIf(name.Length > 255, Codes.Extension, path + ".pluginName", "pluginName field must be less than 256 characters long");
         Environment(f, path + ".vmConfig.env", vm);
     }
@@ -67,9 +70,11 @@ internal static class ExtensionRules
         var names = new HashSet<string>();
         foreach (var variable in vm?.Env ?? [])
         {
-            f.ErrorIf(variable.Name.Length is 0 or > 256, Codes.Extension, path, "spec.vmConfig.env invalid: a variable needs a name of at most 256 characters");
+            f.ErrorIf(variable.Name.Length is 0 or > 256, Codes.Extension, path,
+                "spec.vmConfig.env invalid: a variable needs a name of at most 256 characters");
             f.ErrorIf(variable.Name.Length > 0 && !names.Add(variable.Name), Codes.Duplicate, path, $"duplicate env: {variable.Name}");
-            f.ErrorIf(variable.ValueFrom != EnvValueSource.Inline && variable.Value.Length > 0, Codes.Extension, path, "value may only be set when valueFrom is INLINE");
+            f.ErrorIf(variable.ValueFrom != EnvValueSource.Inline && variable.Value.Length > 0, Codes.Extension, path,
+                "value may only be set when valueFrom is INLINE");
             f.ErrorIf(variable.Value.Length > 2048, Codes.OutOfRange, path, "a value is longer than 2048 characters");
         }
     }

@@ -30,9 +30,12 @@ internal static class SourceRules
         ServiceAccounts(f, path, source, accounts);
         if (isCustom)
         {
-            var usesPeer = accounts.Length + source.Namespaces.Count + source.NotNamespaces.Count + source.Principals.Count + source.NotPrincipals.Count
-                + source.RequestPrincipals.Count + source.NotRequestPrincipals.Count + source.TrustDomains.Count + source.NotTrustDomains.Count > 0;
-            f.ErrorIf(usesPeer, Codes.Custom, path, "CUSTOM rules cannot use namespaces, serviceAccounts, trustDomains, principals or requestPrincipals");
+            var usesPeer = accounts.Length + source.Namespaces.Count + source.NotNamespaces.Count + source.Principals.Count
+                + source.NotPrincipals.Count
+                + source.RequestPrincipals.Count + source.NotRequestPrincipals.Count + source.TrustDomains.Count
+                + source.NotTrustDomains.Count > 0;
+            f.ErrorIf(usesPeer, Codes.Custom, path,
+                "CUSTOM rules cannot use namespaces, serviceAccounts, trustDomains, principals or requestPrincipals");
         }
     }
 
@@ -40,7 +43,8 @@ internal static class SourceRules
     {
         var beside = source.Principals.Count + source.NotPrincipals.Count + source.Namespaces.Count + source.NotNamespaces.Count > 0;
         f.ErrorIf(accounts.Length > 0 && beside, Codes.Exclusive, path, "cannot set serviceAccounts with namespaces or principals");
-        f.ErrorIf(source.ServiceAccounts.Count > AccountsMax || source.NotServiceAccounts.Count > AccountsMax, Codes.OutOfRange, path + ".serviceAccounts", $"more than {AccountsMax} service accounts");
+        f.ErrorIf(source.ServiceAccounts.Count > AccountsMax || source.NotServiceAccounts.Count > AccountsMax, Codes.OutOfRange,
+            path + ".serviceAccounts", $"more than {AccountsMax} service accounts");
         f.ErrorIf(AccountProblem(accounts.Where(a => a.Length > 0)), Codes.Rule, path + ".serviceAccounts");
     }
 
@@ -60,7 +64,8 @@ internal static class SourceRules
     public static string? TrustDomainProblem(IEnumerable<string> values)
     {
         var all = values.ToArray();
-        return all.FirstOrDefault(v => v.Contains('/')) is { } bad ? $"\"{bad}\" is not a trust domain: it has a slash" : WildcardProblem(all);
+        return all.FirstOrDefault(v => v.Contains('/')) is { } bad
+            ? $"\"{bad}\" is not a trust domain: it has a slash" : WildcardProblem(all);
     }
 
     /// <summary>Why a text is empty or has an asterisk in another place than at one of its ends; null when none is.</summary>
@@ -78,6 +83,7 @@ internal static class SourceRules
 
     private static void Addresses(Findings f, string path, IEnumerable<string> blocks)
     {
-        foreach (var block in blocks) f.ErrorIf(block.Length == 0 ? "empty value not allowed" : NameRules.Subnet(block), Codes.BadAddress, path);
+        foreach (var block in blocks)
+            f.ErrorIf(block.Length == 0 ? "empty value not allowed" : NameRules.Subnet(block), Codes.BadAddress, path);
     }
 }

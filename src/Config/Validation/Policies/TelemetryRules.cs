@@ -28,7 +28,8 @@ internal static class TelemetryRules
     {
         Providers(f, path, tracing.Providers);
         f.WarnIf(tracing.Providers.Count > 1, Codes.OnlyOneProvider, path + ".providers", "multiple providers is not currently supported");
-        f.ErrorIf(tracing.RandomSamplingPercentage is { } percent && !(percent is >= 0 and <= 100), Codes.BadPercent, path + ".randomSamplingPercentage", "randomSamplingPercentage must be in range [0.0, 100.0]");
+        f.ErrorIf(tracing.RandomSamplingPercentage is { } percent && !(percent is >= 0 and <= 100), Codes.BadPercent,
+            path + ".randomSamplingPercentage", "randomSamplingPercentage must be in range [0.0, 100.0]");
         foreach (var (name, tag) in tracing.CustomTags)
         {
             var at = path + ".customTags";
@@ -52,12 +53,15 @@ internal static class TelemetryRules
         for (var i = 0; i < metrics.Overrides.Count; i++)
         {
             var (change, at) = (metrics.Overrides[i], $"{path}.overrides[{i}]");
-            f.ErrorIf(change.Match is { MetricMatchCase: MetricSelector.MetricMatchOneofCase.CustomMetric, CustomMetric.Length: 0 }, Codes.Telemetry, at + ".match.customMetric", "customMetric may not be empty");
+            f.ErrorIf(change.Match is { MetricMatchCase: MetricSelector.MetricMatchOneofCase.CustomMetric, CustomMetric.Length: 0 },
+                Codes.Telemetry, at + ".match.customMetric", "customMetric may not be empty");
             foreach (var (tag, value) in change.TagOverrides)
             {
                 f.ErrorIf(tag.Length == 0, Codes.Telemetry, at + ".tagOverrides", "tag name may not be empty");
-                f.ErrorIf(value.Operation == Operation.Upsert && value.Value.Length == 0, Codes.Telemetry, at + ".tagOverrides", $"tag {tag}: value must be set when operation is UPSERT");
-                f.ErrorIf(value.Operation == Operation.Remove && value.Value.Length > 0, Codes.Telemetry, at + ".tagOverrides", $"tag {tag}: value must not be set when operation is REMOVE");
+                f.ErrorIf(value.Operation == Operation.Upsert && value.Value.Length == 0, Codes.Telemetry, at + ".tagOverrides",
+                    $"tag {tag}: value must be set when operation is UPSERT");
+                f.ErrorIf(value.Operation == Operation.Remove && value.Value.Length > 0, Codes.Telemetry, at + ".tagOverrides",
+                    $"tag {tag}: value must not be set when operation is REMOVE");
             }
         }
     }

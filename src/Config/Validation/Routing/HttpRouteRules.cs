@@ -33,7 +33,8 @@ internal static class HttpRouteRules
         f.ErrorIf(sets > 1, Codes.Exclusive, path, "the authority is set by headers and by rewrite");
     }
 
-    private static bool IsAuthority(string name) => name.Equals(":authority", StringComparison.OrdinalIgnoreCase) || name.Equals("host", StringComparison.OrdinalIgnoreCase);
+    private static bool IsAuthority(string name) =>
+        name.Equals(":authority", StringComparison.OrdinalIgnoreCase) || name.Equals("host", StringComparison.OrdinalIgnoreCase);
 
     private static void Root(Findings f, string path, HTTPRoute route, bool isDelegate)
     {
@@ -59,8 +60,10 @@ internal static class HttpRouteRules
             DirectResponse(f, path + ".directResponse", route.DirectResponse);
         }
 
-        f.ErrorIf(route.Redirect is not null && route.DirectResponse is not null, Codes.HttpRoute, path, "HTTP route cannot contain both direct_response and redirect");
-        f.ErrorIf(route.Redirect is null && route.DirectResponse is null && route.Route.Count == 0, Codes.Required, path, "HTTP route, redirect or direct_response is required");
+        f.ErrorIf(route.Redirect is not null && route.DirectResponse is not null, Codes.HttpRoute, path,
+            "HTTP route cannot contain both direct_response and redirect");
+        f.ErrorIf(route.Redirect is null && route.DirectResponse is null && route.Route.Count == 0, Codes.Required, path,
+            "HTTP route, redirect or direct_response is required");
     }
 
     private static void NothingBeside(Findings f, string path, HTTPRoute route, string what)
@@ -88,7 +91,8 @@ internal static class HttpRouteRules
             _ => 0,
         };
         f.ErrorIf(size > BodyBytesMax, Codes.OutOfRange, path + ".body", $"body of {size} bytes; {BodyBytesMax} are allowed");
-        f.WarnIf(size is > BodyBytesLarge and <= BodyBytesMax, Codes.LargeBody, path + ".body", $"large direct responses may impact proxy performance: {size} bytes");
+        f.WarnIf(size is > BodyBytesLarge and <= BodyBytesMax, Codes.LargeBody, path + ".body",
+            $"large direct responses may impact proxy performance: {size} bytes");
         Rules.HttpStatus(f, path + ".status", response.Status);
     }
 
@@ -103,7 +107,8 @@ internal static class HttpRouteRules
         {
             Rules.HeaderName(f, path + ".headers", name);
             StringMatches(f, path + ".headers", value, name);
-            f.ErrorIf(name.StartsWith("@request.auth.", StringComparison.Ordinal) && !forGateway && match.Gateways.Count == 0, Codes.HttpRoute, path + ".headers",
+            f.ErrorIf(name.StartsWith("@request.auth.", StringComparison.Ordinal) && !forGateway && match.Gateways.Count == 0,
+                Codes.HttpRoute, path + ".headers",
                 $"JWT claim based routing ({name}) is only supported for gateways");
         }
 
@@ -159,7 +164,8 @@ internal static class HttpRouteRules
 
     private static void Mirror(Findings f, string path, HTTPRoute route)
     {
-        f.ErrorIf(route.Mirror is not null && route.Mirrors.Count > 0, Codes.Exclusive, path, "HTTP route cannot contain both mirror and mirrors");
+        f.ErrorIf(route.Mirror is not null && route.Mirrors.Count > 0, Codes.Exclusive, path,
+            "HTTP route cannot contain both mirror and mirrors");
         if (route.Mirror is not null) VirtualServiceRules.Destination(f, path + ".mirror", route.Mirror);
         for (var i = 0; i < route.Mirrors.Count; i++)
         {
@@ -171,8 +177,10 @@ internal static class HttpRouteRules
 
         if (route.MirrorPercent is { } percent)
         {
-            f.ErrorIf(percent > 100, Codes.BadPercent, path + ".mirrorPercent", $"mirror_percent must have a max value of 100 (it has {percent})");
-            f.Warn(Codes.Deprecated, path + ".mirrorPercent", "using deprecated setting \"mirrorPercent\", use \"mirrorPercentage\" instead");
+            f.ErrorIf(percent > 100, Codes.BadPercent, path + ".mirrorPercent",
+                $"mirror_percent must have a max value of 100 (it has {percent})");
+            f.Warn(Codes.Deprecated, path + ".mirrorPercent",
+                "using deprecated setting \"mirrorPercent\", use \"mirrorPercentage\" instead");
         }
 
         Rules.Percent(f, path + ".mirrorPercentage", route.MirrorPercentage?.Value ?? 0);

@@ -16,31 +16,37 @@ public static class MatchCover
         && earlier.Headers.All(header => later.Headers.TryGetValue(header.Key, out var own) && Covers(header.Value, own))
         && earlier.WithoutHeaders.All(header => later.WithoutHeaders.TryGetValue(header.Key, out var own) && Equals(header.Value, own))
         && earlier.QueryParams.All(query => later.QueryParams.TryGetValue(query.Key, out var own) && Covers(query.Value, own))
-        && CoversPlace(earlier.Port, later.Port, earlier.SourceNamespace, later.SourceNamespace, earlier.SourceLabels, later.SourceLabels, earlier.Gateways, later.Gateways);
+        && CoversPlace(earlier.Port, later.Port, earlier.SourceNamespace, later.SourceNamespace, earlier.SourceLabels, later.SourceLabels,
+            earlier.Gateways, later.Gateways);
 
     /// <summary>Every connection that <paramref name="later"/> matches is matched by <paramref name="earlier"/>, too.</summary>
     public static bool Covers(TLSMatchAttributes earlier, TLSMatchAttributes later) =>
-        later.SniHosts.All(host => earlier.SniHosts.Any(own => HostNames.IsSubsetOf(host, own))) && (later.SniHosts.Count > 0 || earlier.SniHosts.Count == 0)
+        later.SniHosts.All(host => earlier.SniHosts.Any(own => HostNames.IsSubsetOf(host, own)))
+            && (later.SniHosts.Count > 0 || earlier.SniHosts.Count == 0)
         && CoversAddresses(earlier.DestinationSubnets, later.DestinationSubnets)
-        && CoversPlace(earlier.Port, later.Port, earlier.SourceNamespace, later.SourceNamespace, earlier.SourceLabels, later.SourceLabels, earlier.Gateways, later.Gateways);
+        && CoversPlace(earlier.Port, later.Port, earlier.SourceNamespace, later.SourceNamespace, earlier.SourceLabels, later.SourceLabels,
+            earlier.Gateways, later.Gateways);
 
     /// <summary>Every connection that <paramref name="later"/> matches is matched by <paramref name="earlier"/>, too.</summary>
     public static bool Covers(L4MatchAttributes earlier, L4MatchAttributes later) =>
         CoversAddresses(earlier.DestinationSubnets, later.DestinationSubnets)
-        && CoversPlace(earlier.Port, later.Port, earlier.SourceNamespace, later.SourceNamespace, earlier.SourceLabels, later.SourceLabels, earlier.Gateways, later.Gateways);
+        && CoversPlace(earlier.Port, later.Port, earlier.SourceNamespace, later.SourceNamespace, earlier.SourceLabels, later.SourceLabels,
+            earlier.Gateways, later.Gateways);
 
     /// <summary>Whether a match takes every request of its gateways, whatever is written in it.</summary>
     public static bool IsCatchAll(HTTPMatchRequest match) => Covers(match, new HTTPMatchRequest());
 
     private static bool CoversPlace(
         uint earlierPort, uint laterPort, string earlierNamespace, string laterNamespace,
-        MapField<string, string> earlierLabels, MapField<string, string> laterLabels, RepeatedField<string> earlierGateways, RepeatedField<string> laterGateways) =>
+        MapField<string, string> earlierLabels, MapField<string, string> laterLabels, RepeatedField<string> earlierGateways,
+        RepeatedField<string> laterGateways) =>
         (earlierPort == 0 || earlierPort == laterPort)
         && (earlierNamespace.Length == 0 || earlierNamespace == laterNamespace)
         && LabelSets.IsSubset(earlierLabels, laterLabels)
         && (earlierGateways.Count == 0 || (laterGateways.Count > 0 && laterGateways.All(earlierGateways.Contains)));
 
-    private static bool CoversAddresses(RepeatedField<string> earlier, RepeatedField<string> later) => earlier.Count == 0 || (later.Count > 0 && later.All(earlier.Contains));
+    private static bool CoversAddresses(RepeatedField<string> earlier, RepeatedField<string> later) =>
+        earlier.Count == 0 || (later.Count > 0 && later.All(earlier.Contains));
 
     private static bool CoversPath(HTTPMatchRequest earlier, HTTPMatchRequest later)
     {

@@ -26,7 +26,8 @@ internal static class RouteReach
         }
     }
 
-    private static void Match(Findings f, string path, HTTPMatchRequest match, Dictionary<ByteString, string> seen, List<(HTTPMatchRequest Match, string Path)> prefixes)
+    private static void Match(Findings f, string path, HTTPMatchRequest match, Dictionary<ByteString, string> seen,
+        List<(HTTPMatchRequest Match, string Path)> prefixes)
     {
         var plain = match.Clone();
         plain.Name = "";
@@ -41,7 +42,8 @@ internal static class RouteReach
         {
             if (Hides(earlier, match))
             {
-                f.Warn(Codes.Unreachable, path, $"is not used: {where} takes every path that begins with \"{earlier.Uri.Prefix}\" before it");
+                f.Warn(Codes.Unreachable, path,
+                    $"is not used: {where} takes every path that begins with \"{earlier.Uri.Prefix}\" before it");
                 return;
             }
         }
@@ -50,7 +52,8 @@ internal static class RouteReach
     }
 
     private static bool IsPathOnly(HTTPMatchRequest match) =>
-        match.Method is null && match.Scheme is null && match.Authority is null && match.Headers.Count == 0 && match.WithoutHeaders.Count == 0
+        match.Method is null && match.Scheme is null && match.Authority is null && match.Headers.Count == 0
+            && match.WithoutHeaders.Count == 0
         && match.QueryParams.Count == 0 && match.SourceLabels.Count == 0 && match.SourceNamespace.Length == 0;
 
     // Istio's webhook looks at paths that begin alike, and at nothing else; what is dead beyond that is told on the object.

@@ -14,14 +14,16 @@ internal static class VirtualServiceRules
         var forGateway = Rules.AppliesToGateway(service.Gateways);
         if (isDelegate)
         {
-            f.ErrorIf(service.Gateways.Count > 0, Codes.Delegation, "spec.gateways", "a delegate virtual service must have no gateways specified");
+            f.ErrorIf(service.Gateways.Count > 0, Codes.Delegation, "spec.gateways",
+                "a delegate virtual service must have no gateways specified");
             f.ErrorIf(service.Tls.Count > 0, Codes.Delegation, "spec.tls", "a delegate virtual service must have no tls routes");
             f.ErrorIf(service.Tcp.Count > 0, Codes.Delegation, "spec.tcp", "a delegate virtual service must have no tcp routes");
         }
 
         Rules.GatewayNames(f, "spec.gateways", service.Gateways);
         Hosts(f, service, ns, forMesh);
-        f.ErrorIf(service.Http.Count + service.Tcp.Count + service.Tls.Count == 0, Codes.Required, "spec", "http, tcp or tls must be provided in virtual service");
+        f.ErrorIf(service.Http.Count + service.Tcp.Count + service.Tls.Count == 0, Codes.Required, "spec",
+            "http, tcp or tls must be provided in virtual service");
         for (var i = 0; i < service.Http.Count; i++) HttpRouteRules.Check(f, $"spec.http[{i}]", service.Http[i], isDelegate, forGateway);
         for (var i = 0; i < service.Tls.Count; i++) TlsRoute(f, $"spec.tls[{i}]", service.Tls[i], service.Hosts);
         for (var i = 0; i < service.Tcp.Count; i++) TcpRoute(f, $"spec.tcp[{i}]", service.Tcp[i]);
@@ -37,13 +39,15 @@ internal static class VirtualServiceRules
             var (host, path) = (service.Hosts[i], $"spec.hosts[{i}]");
             var reason = forGateway ? NameRules.GatewayDomain(host, isSni: service.Tls.Count > 0) : NameRules.WildcardDomain(host);
             if (reason is not null) f.ErrorIf(!NameRules.IsAddress(host), Codes.BadHost, path, reason);
-            else f.ErrorIf(host == "*" && forMesh, Codes.BadHost, path, "wildcard host * is not allowed for virtual services bound to the mesh gateway");
+            else f.ErrorIf(host == "*" && forMesh, Codes.BadHost, path,
+                "wildcard host * is not allowed for virtual services bound to the mesh gateway");
 
             // One host inside another would make two virtual hosts of which one can never be reached.
             var resolved = HostNames.Resolve(host, ns, "cluster.local");
             for (var j = 0; j < i; j++)
             {
-                var overlaps = HostNames.Matches(host, service.Hosts[j]) || resolved == HostNames.Resolve(service.Hosts[j], ns, "cluster.local");
+                var overlaps = HostNames.Matches(host, service.Hosts[j])
+                    || resolved == HostNames.Resolve(service.Hosts[j], ns, "cluster.local");
                 f.ErrorIf(overlaps, Codes.Duplicate, path, $"duplicate hosts in virtual service: {service.Hosts[j]} & {host}");
             }
         }
@@ -73,7 +77,8 @@ internal static class VirtualServiceRules
         }
 
         f.ErrorIf(NameRules.GatewayDomain(sni, isSni: true), Codes.BadHost, path);
-        f.ErrorIf(!hosts.Any(h => HostNames.IsSubsetOf(sni, h)), Codes.Sni, path, $"SNI host \"{sni}\" is not a compatible subset of any of the virtual service domains: [{string.Join(' ', hosts)}]");
+        f.ErrorIf(!hosts.Any(h => HostNames.IsSubsetOf(sni, h)), Codes.Sni, path,
+            $"SNI host \"{sni}\" is not a compatible subset of any of the virtual service domains: [{string.Join(' ', hosts)}]");
     }
 
     private static void TcpRoute(Findings f, string path, TCPRoute route)
@@ -89,7 +94,8 @@ internal static class VirtualServiceRules
         Destinations(f, path, route.Route);
     }
 
-    private static void L4Match(Findings f, string path, IEnumerable<string> subnets, uint port, IEnumerable<KeyValuePair<string, string>> labels, IReadOnlyList<string> gateways)
+    private static void L4Match(Findings f, string path, IEnumerable<string> subnets, uint port,
+        IEnumerable<KeyValuePair<string, string>> labels, IReadOnlyList<string> gateways)
     {
         foreach (var subnet in subnets) f.ErrorIf(NameRules.Subnet(subnet), Codes.BadAddress, path + ".destinationSubnets");
         if (port != 0) Rules.Port(f, path + ".port", port);
@@ -119,7 +125,8 @@ internal static class VirtualServiceRules
     {
         if (destination.Host == "*") f.Error(Codes.BadHost, path + ".host", $"invalid destination host {destination.Host}");
         else f.ErrorIf(NameRules.WildcardDomain(destination.Host), Codes.BadHost, path + ".host");
-        f.ErrorIf(destination.Subset.Length > 0 && !NameRules.IsLabel(destination.Subset), Codes.BadLabel, path + ".subset", $"subset name is invalid: {destination.Subset}");
+        f.ErrorIf(destination.Subset.Length > 0 && !NameRules.IsLabel(destination.Subset), Codes.BadLabel, path + ".subset",
+            $"subset name is invalid: {destination.Subset}");
         if (destination.Port is { } port) Rules.Port(f, path + ".port.number", port.Number);
     }
 }

@@ -20,7 +20,8 @@ internal static class DestinationRuleRules
         {
             var (subset, path) = (rule.Subsets[i], $"spec.subsets[{i}]");
             f.ErrorIf(subset.Name.Length == 0, Codes.Required, path + ".name", "subset name cannot be empty");
-            f.ErrorIf(subset.Name.Length > 0 && !NameRules.IsLabel(subset.Name), Codes.BadLabel, path + ".name", $"subset name is invalid: {subset.Name}");
+            f.ErrorIf(subset.Name.Length > 0 && !NameRules.IsLabel(subset.Name), Codes.BadLabel, path + ".name",
+                $"subset name is invalid: {subset.Name}");
             f.ErrorIf(!names.Add(subset.Name), Codes.Duplicate, path + ".name", $"duplicate subset names: {subset.Name}");
             Rules.Labels(f, path + ".labels", subset.Labels);
             if (subset.TrafficPolicy is not null) TrafficPolicyRules.Check(f, path + ".trafficPolicy", subset.TrafficPolicy);

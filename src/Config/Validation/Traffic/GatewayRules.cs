@@ -16,7 +16,8 @@ internal static class GatewayRules
             var (server, path) = (gateway.Servers[i], $"spec.servers[{i}]");
             Server(f, path, server);
             var name = server.Port?.Name ?? "";
-            f.ErrorIf(name.Length > 0 && !names.Add(name), Codes.Duplicate, path + ".port.name", $"port names in servers must be unique: duplicate name {name}");
+            f.ErrorIf(name.Length > 0 && !names.Add(name), Codes.Duplicate, path + ".port.name",
+                $"port names in servers must be unique: duplicate name {name}");
         }
 
         Rules.SelectorLabels(f, "spec.selector", gateway.Selector);
@@ -33,12 +34,14 @@ internal static class GatewayRules
         if (protocol.IsTls())
         {
             f.ErrorIf(server.Tls is null, Codes.ServerTls, path, "server must have TLS settings for HTTPS/TLS protocols");
-            f.WarnIf(server.Tls is { HttpsRedirect: true }, Codes.ServerTlsUnused, path + ".tls.httpsRedirect", "tls.httpsRedirect should only be used with http servers");
+            f.WarnIf(server.Tls is { HttpsRedirect: true }, Codes.ServerTlsUnused, path + ".tls.httpsRedirect",
+                "tls.httpsRedirect should only be used with http servers");
         }
         else if (server.Tls is not null)
         {
             var onlyRedirects = server.Tls.Equals(new ServerTLSSettings { HttpsRedirect = true }) && protocol.IsHttp();
-            f.ErrorIf(!onlyRedirects && !server.Tls.Equals(new ServerTLSSettings()), Codes.ServerTls, path + ".tls", "server cannot have TLS settings for non HTTPS/TLS ports");
+            f.ErrorIf(!onlyRedirects && !server.Tls.Equals(new ServerTLSSettings()), Codes.ServerTls, path + ".tls",
+                "server cannot have TLS settings for non HTTPS/TLS ports");
         }
     }
 
@@ -50,11 +53,13 @@ internal static class GatewayRules
         if (slash >= 0)
         {
             var ns = host[..slash];
-            f.ErrorIf(ns is not ("*" or ".") && !NameRules.IsLabel(ns), Codes.BadHost, path, $"invalid namespace value \"{ns}\" in \"{host}\"");
+            f.ErrorIf(ns is not ("*" or ".") && !NameRules.IsLabel(ns), Codes.BadHost, path,
+                $"invalid namespace value \"{ns}\" in \"{host}\"");
         }
 
         if (NameRules.WildcardDomain(name) is { } reason) f.ErrorIf(!NameRules.IsAddress(name), Codes.BadHost, path, reason);
-        else f.ErrorIf(name.Length > 1 && name[0] == '*' && name[1] != '.', Codes.BadHost, path, $"partial wildcard \"{name}\" not allowed");
+        else
+            f.ErrorIf(name.Length > 1 && name[0] == '*' && name[1] != '.', Codes.BadHost, path, $"partial wildcard \"{name}\" not allowed");
     }
 
     public static void Port(Findings f, string path, Port? port, string bind)
@@ -67,7 +72,8 @@ internal static class GatewayRules
 
         var protocol = Protocols.Parse(port.Protocol);
         f.ErrorIf(protocol is Protocol.Unsupported or Protocol.Udp, Codes.BadPort, path + ".port.protocol",
-            $"invalid protocol \"{port.Protocol}\", supported protocols are HTTP, HTTP2, HTTPS, GRPC, GRPC-WEB, MONGO, REDIS, MYSQL, TCP, TLS");
+            $"invalid protocol \"{port.Protocol}\", supported protocols are HTTP, HTTP2, HTTPS, GRPC, GRPC-WEB, MONGO, REDIS, MYSQL, "
+            + $"TCP, TLS");
         if (port.Number > 0 || !Rules.IsUnix(bind)) Rules.Port(f, path + ".port.number", port.Number);
         f.ErrorIf(port.Name.Length == 0, Codes.BadPort, path + ".port.name", "port name must be set");
         f.ErrorIf(port.TargetPort > 0, Codes.BadPort, path + ".port.targetPort", "targetPort has no effect on a gateway");

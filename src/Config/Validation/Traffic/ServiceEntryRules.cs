@@ -10,12 +10,15 @@ internal static class ServiceEntryRules
 {
     public static void Check(Findings f, ServiceEntry entry, string ns, bool usesWaypoint)
     {
-        f.ErrorIf(entry.WorkloadSelector is not null && entry.Endpoints.Count > 0, Codes.Exclusive, "spec", "only one of WorkloadSelector or Endpoints is allowed in Service Entry");
+        f.ErrorIf(entry.WorkloadSelector is not null && entry.Endpoints.Count > 0, Codes.Exclusive, "spec",
+            "only one of WorkloadSelector or Endpoints is allowed in Service Entry");
         if (entry.WorkloadSelector is { } selector)
         {
             Rules.SelectorLabels(f, "spec.workloadSelector.labels", selector.Labels);
-            f.WarnIf(selector.Labels.Count == 0, Codes.EmptySelector, "spec.workloadSelector", "service entry: workload selector specified without labels");
-            f.WarnIf(entry.Resolution == How.None, Codes.NoEffect, "spec.workloadSelector", "workloadSelector should not be set when resolution mode is NONE");
+            f.WarnIf(selector.Labels.Count == 0, Codes.EmptySelector, "spec.workloadSelector",
+                "service entry: workload selector specified without labels");
+            f.WarnIf(entry.Resolution == How.None, Codes.NoEffect, "spec.workloadSelector",
+                "workloadSelector should not be set when resolution mode is NONE");
         }
 
         Hosts(f, entry);
@@ -24,7 +27,8 @@ internal static class ServiceEntryRules
         for (var i = 0; i < entry.Endpoints.Count; i++) Endpoint(f, $"spec.endpoints[{i}]", entry, entry.Endpoints[i]);
         ByResolution(f, entry, usesWaypoint);
         var canTellApart = entry.Ports.All(p => Protocols.Parse(p.Protocol) is var protocol && (protocol.IsHttp() || protocol.IsTls()));
-        f.ErrorIf(entry.Hosts.Count > 1 && entry.Resolution != How.None && !canTellApart, Codes.Resolution, "spec.hosts", "multiple hosts not allowed with non-HTTP, non-TLS ports");
+        f.ErrorIf(entry.Hosts.Count > 1 && entry.Resolution != How.None && !canTellApart, Codes.Resolution, "spec.hosts",
+            "multiple hosts not allowed with non-HTTP, non-TLS ports");
         Rules.ExportTo(f, entry.ExportTo, ns, isServiceEntry: true);
     }
 
@@ -48,7 +52,8 @@ internal static class ServiceEntryRules
             hasRange |= address.Contains('/');
         }
 
-        f.ErrorIf(hasRange && entry.Resolution is not (How.None or How.Static), Codes.Resolution, "spec.addresses", "CIDR addresses are allowed only for NONE/STATIC resolution types");
+        f.ErrorIf(hasRange && entry.Resolution is not (How.None or How.Static), Codes.Resolution, "spec.addresses",
+            "CIDR addresses are allowed only for NONE/STATIC resolution types");
     }
 
     private static void Ports(Findings f, ServiceEntry entry)
@@ -62,14 +67,17 @@ internal static class ServiceEntryRules
             Rules.PortName(f, path + ".name", port.Name);
             Rules.Port(f, path + ".number", port.Number);
             var protocol = Protocols.Parse(port.Protocol);
-            f.ErrorIf(port.Protocol.Length > 0 && protocol is Protocol.Unsupported, Codes.BadPort, path + ".protocol", $"unsupported protocol \"{port.Protocol}\"");
+            f.ErrorIf(port.Protocol.Length > 0 && protocol is Protocol.Unsupported, Codes.BadPort, path + ".protocol",
+                $"unsupported protocol \"{port.Protocol}\"");
             if (port.TargetPort != 0)
             {
                 Rules.Port(f, path + ".targetPort", port.TargetPort);
-                f.WarnIf(entry.Resolution == How.None, Codes.NoEffect, path + ".targetPort", "targetPort has no effect when resolution mode is NONE");
+                f.WarnIf(entry.Resolution == How.None, Codes.NoEffect, path + ".targetPort",
+                    "targetPort has no effect when resolution mode is NONE");
             }
 
-            f.WarnIf(entry.Addresses.Count == 0 && protocol is Protocol.Unsupported or Protocol.Tcp && entry.Addresses.Count == 0 && entry.Resolution != How.DynamicDns, Codes.NeedsAddresses, path,
+            f.WarnIf(entry.Addresses.Count == 0 && protocol is Protocol.Unsupported or Protocol.Tcp && entry.Addresses.Count == 0
+                && entry.Resolution != How.DynamicDns, Codes.NeedsAddresses, path,
                 $"addresses are required for ports serving TCP (or unset) protocol: port {port.Number} captures every address");
         }
     }
@@ -78,7 +86,8 @@ internal static class ServiceEntryRules
     {
         foreach (var (name, number) in endpoint.Ports)
         {
-            f.ErrorIf(entry.Ports.All(p => p.Name != name), Codes.BadPort, path + ".ports", $"endpoint port {name} is not defined by the service entry");
+            f.ErrorIf(entry.Ports.All(p => p.Name != name), Codes.BadPort, path + ".ports",
+                $"endpoint port {name} is not defined by the service entry");
             Rules.Port(f, path + ".ports", number);
         }
 
@@ -101,7 +110,8 @@ internal static class ServiceEntryRules
                 f.ErrorIf(!NameRules.IsAddress(address), Codes.BadAddress, at, $"endpoint address \"{address}\" is not a valid IP address");
                 break;
             case How.Dns or How.DnsRoundRobin when !hasNone:
-                f.ErrorIf(!NameRules.IsAddress(address) && NameRules.Domain(address) is not null, Codes.BadAddress, at, $"endpoint address \"{address}\" is not a valid FQDN or an IP address");
+                f.ErrorIf(!NameRules.IsAddress(address) && NameRules.Domain(address) is not null, Codes.BadAddress, at,
+                    $"endpoint address \"{address}\" is not a valid FQDN or an IP address");
                 break;
         }
     }
@@ -111,15 +121,18 @@ internal static class ServiceEntryRules
         switch (entry.Resolution)
         {
             case How.None:
-                f.ErrorIf(entry.Endpoints.Count > 0, Codes.Resolution, "spec.endpoints", "no endpoints should be provided for resolution type none");
+                f.ErrorIf(entry.Endpoints.Count > 0, Codes.Resolution, "spec.endpoints",
+                    "no endpoints should be provided for resolution type none");
                 break;
             case How.Dns or How.DnsRoundRobin:
                 f.ErrorIf(entry.Ports.Count == 0, Codes.Required, "spec.ports", "at least one port is needed to resolve by DNS");
                 var wild = entry.Hosts.FirstOrDefault(h => NameRules.Domain(h) is not null);
                 f.ErrorIf(entry.Endpoints.Count == 0 && wild is not null && entry.WorkloadSelector is null, Codes.Resolution, "spec.hosts",
                     $"hosts must be FQDN if no endpoints are provided for resolution mode {entry.Resolution}: {wild}");
-                f.ErrorIf(entry.Resolution == How.DnsRoundRobin && entry.Endpoints.Count > 1, Codes.Resolution, "spec.endpoints", "there must only be 0 or 1 endpoint for resolution mode DNS_ROUND_ROBIN");
-                f.WarnIf(entry.Resolution == How.DnsRoundRobin && entry.Hosts.Count > 1, Codes.NoEffect, "spec.hosts", "only the first host is resolved with DNS_ROUND_ROBIN");
+                f.ErrorIf(entry.Resolution == How.DnsRoundRobin && entry.Endpoints.Count > 1, Codes.Resolution, "spec.endpoints",
+                    "there must only be 0 or 1 endpoint for resolution mode DNS_ROUND_ROBIN");
+                f.WarnIf(entry.Resolution == How.DnsRoundRobin && entry.Hosts.Count > 1, Codes.NoEffect, "spec.hosts",
+                    "only the first host is resolved with DNS_ROUND_ROBIN");
                 break;
             case How.DynamicDns:
                 DynamicDns(f, entry, usesWaypoint);
@@ -129,15 +142,20 @@ internal static class ServiceEntryRules
 
     private static void DynamicDns(Findings f, ServiceEntry entry, bool usesWaypoint)
     {
-        f.ErrorIf(entry.Hosts.Any(h => !HostNames.IsWildcard(h)), Codes.Resolution, "spec.hosts", "hosts must be wildcards for resolution mode DYNAMIC_DNS");
+        f.ErrorIf(entry.Hosts.Any(h => !HostNames.IsWildcard(h)), Codes.Resolution, "spec.hosts",
+            "hosts must be wildcards for resolution mode DYNAMIC_DNS");
         f.ErrorIf(entry.Addresses.Count > 0, Codes.Resolution, "spec.addresses", "addresses cannot be set for resolution mode DYNAMIC_DNS");
-        f.ErrorIf(entry.Endpoints.Count > 0 || entry.WorkloadSelector is not null, Codes.Resolution, "spec.endpoints", "endpoints cannot be set for resolution mode DYNAMIC_DNS");
+        f.ErrorIf(entry.Endpoints.Count > 0 || entry.WorkloadSelector is not null, Codes.Resolution, "spec.endpoints",
+            "endpoints cannot be set for resolution mode DYNAMIC_DNS");
         foreach (var port in entry.Ports)
         {
-            var allowed = Protocols.Parse(port.Protocol) is Protocol.Http or Protocol.Http2 or Protocol.Grpc or Protocol.Tls or Protocol.Https;
-            f.ErrorIf(!allowed, Codes.Resolution, "spec.ports", $"protocol \"{port.Protocol}\" cannot be used with resolution mode DYNAMIC_DNS: use HTTP, HTTP2, GRPC or TLS");
+            var allowed = Protocols.Parse(port.Protocol) is Protocol.Http or Protocol.Http2 or Protocol.Grpc or Protocol.Tls
+                or Protocol.Https;
+            f.ErrorIf(!allowed, Codes.Resolution, "spec.ports",
+                $"protocol \"{port.Protocol}\" cannot be used with resolution mode DYNAMIC_DNS: use HTTP, HTTP2, GRPC or TLS");
         }
 
-        f.ErrorIf(entry.Location == ServiceEntry.Types.Location.MeshInternal && usesWaypoint, Codes.Resolution, "spec.location", "resolution mode DYNAMIC_DNS with a waypoint needs location MESH_EXTERNAL");
+        f.ErrorIf(entry.Location == ServiceEntry.Types.Location.MeshInternal && usesWaypoint, Codes.Resolution, "spec.location",
+            "resolution mode DYNAMIC_DNS with a waypoint needs location MESH_EXTERNAL");
     }
 }

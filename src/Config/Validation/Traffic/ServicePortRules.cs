@@ -15,7 +15,8 @@ internal static class ServicePortRules
             if (port.Protocol.Equals("udp", StringComparison.OrdinalIgnoreCase)) continue;
             var named = port.AppProtocol.Length > 0 ? port.AppProtocol : port.Name;
             f.ErrorIf(named.Length == 0, Codes.PortConvention, path, "the port has neither appProtocol nor name");
-            var isKnown = Protocols.OfServicePort(0, port.Name, port.Protocol, port.AppProtocol.Length > 0 ? port.AppProtocol : null) != Protocol.Unsupported;
+            var isKnown = Protocols.OfServicePort(0, port.Name, port.Protocol,
+                port.AppProtocol.Length > 0 ? port.AppProtocol : null) != Protocol.Unsupported;
             f.ErrorIf(named.Length > 0 && !isKnown, Codes.PortConvention, path, $"\"{named}\" names no protocol");
         }
     }

@@ -18,7 +18,8 @@ internal static class SidecarHostRules
 
         var (ns, name) = (host[..slash], host[(slash + 1)..]);
         var plain = ns.Length > 1 && ns[0] == '~' ? ns[1..] : ns;
-        f.ErrorIf(plain is not ("*" or "." or "~") && !NameRules.IsLabel(plain), Codes.SidecarHosts, path, $"invalid namespace value \"{ns}\" in sidecar");
+        f.ErrorIf(plain is not ("*" or "." or "~") && !NameRules.IsLabel(plain), Codes.SidecarHosts, path,
+            $"invalid namespace value \"{ns}\" in sidecar");
         f.ErrorIf(NameRules.WildcardDomain(name), Codes.SidecarHosts, path);
     }
 
@@ -27,13 +28,16 @@ internal static class SidecarHostRules
     {
         for (var i = 0; i < sidecar.Egress.Count; i++)
         {
-            var hosts = sidecar.Egress[i].Hosts.Where(h => !h.StartsWith('~') && h.Contains('/')).Select(h => (Written: h, Scope: Scope(h, ns), Name: h[(h.IndexOf('/', StringComparison.Ordinal) + 1)..])).ToArray();
+            var hosts = sidecar.Egress[i].Hosts.Where(h => !h.StartsWith('~') && h.Contains('/'))
+                .Select(h => (Written: h, Scope: Scope(h, ns), Name: h[(h.IndexOf('/', StringComparison.Ordinal) + 1)..])).ToArray();
             for (var j = 0; j < hosts.Length; j++)
             {
                 var (written, scope, name) = hosts[j];
-                var wider = hosts.Where((other, k) => k != j && (other.Scope == "*" || other.Scope == scope) && HostNames.IsSubsetOf(name, other.Name)
+                var wider = hosts.Where((other, k) => k != j && (other.Scope == "*" || other.Scope == scope)
+                    && HostNames.IsSubsetOf(name, other.Name)
                     && ((other.Scope, other.Name) != (scope, name) || k < j)).Select(other => other.Written).FirstOrDefault();
-                f.WarnIf(wider is not null, Codes.SidecarHostsRedundant, $"spec.egress[{i}].hosts[{j}]", $"{written} is already contained in {wider}");
+                f.WarnIf(wider is not null, Codes.SidecarHostsRedundant, $"spec.egress[{i}].hosts[{j}]",
+                    $"{written} is already contained in {wider}");
             }
         }
     }

@@ -13,7 +13,8 @@ internal static class WorkloadRules
         if (address.Length == 0)
         {
             f.ErrorIf(!isTemplate && entry.Network.Length == 0, Codes.Required, path + ".address", "address must be set");
-            f.WarnIf(!isTemplate && entry.Network.Length > 0, Codes.NoEffect, path + ".address", "workload without address: reachable through the gateway of its network only");
+            f.WarnIf(!isTemplate && entry.Network.Length > 0, Codes.NoEffect, path + ".address",
+                "workload without address: reachable through the gateway of its network only");
         }
         else if (Rules.IsUnix(address))
         {
@@ -22,7 +23,8 @@ internal static class WorkloadRules
         }
         else
         {
-            f.ErrorIf(!NameRules.IsAddress(address) && NameRules.Domain(address) is not null, Codes.BadAddress, path + ".address", $"endpoint address \"{address}\" is not a valid FQDN or an IP address");
+            f.ErrorIf(!NameRules.IsAddress(address) && NameRules.Domain(address) is not null, Codes.BadAddress, path + ".address",
+                $"endpoint address \"{address}\" is not a valid FQDN or an IP address");
         }
 
         foreach (var (name, number) in entry.Ports)
@@ -53,14 +55,16 @@ internal static class WorkloadRules
         {
             case ReadinessProbe.HealthCheckMethodOneofCase.HttpGet:
                 Rules.Port(f, path + ".httpGet.port", probe.HttpGet.Port);
-                f.ErrorIf(probe.HttpGet.Scheme is not ("" or "HTTP" or "HTTPS"), Codes.Probe, path + ".httpGet.scheme", "httpGet.scheme must be one of HTTPS, HTTP");
+                f.ErrorIf(probe.HttpGet.Scheme is not ("" or "HTTP" or "HTTPS"), Codes.Probe, path + ".httpGet.scheme",
+                    "httpGet.scheme must be one of HTTPS, HTTP");
                 foreach (var header in probe.HttpGet.HttpHeaders) Rules.StrictHeaderName(f, path + ".httpGet.httpHeaders", header.Name);
                 break;
             case ReadinessProbe.HealthCheckMethodOneofCase.TcpSocket:
                 Rules.Port(f, path + ".tcpSocket.port", probe.TcpSocket.Port);
                 break;
             case ReadinessProbe.HealthCheckMethodOneofCase.Exec:
-                f.ErrorIf(probe.Exec.Command.Count == 0 || probe.Exec.Command.Any(c => c.Length == 0), Codes.Probe, path + ".exec.command", "exec.command is required and has no empty part");
+                f.ErrorIf(probe.Exec.Command.Count == 0 || probe.Exec.Command.Any(c => c.Length == 0), Codes.Probe, path + ".exec.command",
+                    "exec.command is required and has no empty part");
                 break;
             case ReadinessProbe.HealthCheckMethodOneofCase.Grpc:
                 Rules.Port(f, path + ".grpc.port", probe.Grpc.Port);

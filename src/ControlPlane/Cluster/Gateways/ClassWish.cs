@@ -6,7 +6,8 @@ using Lateen.Pilot.Meaning;
 
 namespace Lateen.ControlPlane.Cluster.Gateways;
 
-/// <summary>A GatewayClass that is there without anybody having written it. It is made where it is missing and never changed: whoever writes another form of it has his way.</summary>
+/// <summary>A GatewayClass that is there without anybody having written it. It is made where it is missing and never changed: whoever
+/// writes another form of it has his way.</summary>
 /// <param name="Key">The class.</param>
 /// <param name="Controller">Who serves its gateways.</param>
 /// <param name="Description">What it says of itself.</param>
@@ -18,7 +19,8 @@ public sealed record ClassWish(ResourceKey Key, string Controller, string Descri
         ("istio-remote", "istio.io/unmanaged-gateway", "Remote to this cluster. Does not deploy or affect configuration."),
     ];
 
-    private static readonly (string Name, string Controller, string Description)[] OfAmbient = [("istio-waypoint", "istio.io/mesh-controller", "The default Istio waypoint GatewayClass")];
+    private static readonly (string Name, string Controller, string Description)[] OfAmbient =
+        [("istio-waypoint", "istio.io/mesh-controller", "The default Istio waypoint GatewayClass")];
 
     /// <inheritdoc />
     public override string Subject => Key.ToString();

@@ -1,8 +1,11 @@
-// Gateways: the programs behind Gateways of the cluster. Injector/Gateways renders what a Gateway needs and never writes; here it is decided for which ones that is done, and when:
-// after a compilation in which something changed that the objects depend on, and again each minute, since somebody may have deleted a deployment meanwhile.
+// Gateways: the programs behind Gateways of the cluster. Injector/Gateways renders what a Gateway needs and never writes; here it is
+// decided for which ones that is done, and when:
+// after a compilation in which something changed that the objects depend on, and again each minute, since somebody may have deleted a
+// deployment meanwhile.
 //
-// What runs a deleted Gateway is deleted by the cluster itself, by the owner that the objects name. State: what was last wished for; a restart wishes for all of it anew, and
-// finds it there. Refused: watching deployments (a watch over all namespaces for what is looked at once a minute).
+// What runs a deleted Gateway is deleted by the cluster itself, by the owner that the objects name. State: what was last wished for; a
+// restart wishes for all of it anew, and finds it there. Refused: watching deployments (a watch over all namespaces for what is looked at
+// once a minute).
 using System.Text.Json.Nodes;
 using Kubernetes.Core.V1;
 using Lateen.Api.Documents;
@@ -34,13 +37,16 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
     /// <summary>What is to be written for a snapshot; nothing for Gateways of which nothing changed.</summary>
     public IReadOnlyList<ClusterWish> Wishes(ResourceView view, MeshSnapshot snapshot, IReadOnlyList<GatewayApiStatus> statuses)
     {
-        if (!_features.Flag("PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER", true) || Settings(view, snapshot) is not { } settings) return [];
+        if (!_features.Flag("PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER", true) || Settings(view, snapshot) is not { } settings)
+            return [];
         var wishes = new List<ClusterWish>();
         // Those that have a status are in namespaces that the mesh looks into.
-        ResourceKey[] keys = [.. statuses.Where(status => status.Kind == Kinds.KubernetesGateway).Select(status => new ResourceKey(status.Kind, status.Namespace, status.Name))];
+        ResourceKey[] keys = [.. statuses.Where(status => status.Kind == Kinds.KubernetesGateway)
+            .Select(status => new ResourceKey(status.Kind, status.Namespace, status.Name))];
         foreach (ResourceKey key in keys)
         {
-            if (view.Find(key) is not WrittenGateway { Origin.Source: ResourceOrigin.FromCluster, Spec.Spec: { } spec } gateway || ClassOf(view, spec.GatewayClassName) is not { } kind) continue;
+            if (view.Find(key) is not WrittenGateway { Origin.Source: ResourceOrigin.FromCluster, Spec.Spec: { } spec } gateway
+                || ClassOf(view, spec.GatewayClassName) is not { } kind) continue;
             object?[] inputs = Inputs(view, snapshot, settings, gateway, spec.GatewayClassName);
             if (_wished.TryGetValue(key, out object?[]? last) && inputs.SequenceEqual(last)) continue;
             _wished[key] = inputs;
@@ -55,7 +61,8 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
 
     /// <summary>How the gateways of a class are deployed; null where they are not ours to deploy.</summary>
     private static DeploymentClass? ClassOf(ResourceView view, string className) =>
-        DeploymentClass.Of(view.Find(Kinds.GatewayClass, "", className)?.Spec.Spec?.ControllerName ?? DeploymentClass.ControllerOf(className));
+        DeploymentClass.Of(view.Find(Kinds.GatewayClass, "", className)?.Spec.Spec?.ControllerName
+            ?? DeploymentClass.ControllerOf(className));
 
     // Told once by the injector's own door, too: nothing is deployed by templates that cannot be read.
     private InjectionConfig? Settings(ResourceView view, MeshSnapshot snapshot)
@@ -72,9 +79,11 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
     }
 
     // By identity: what is the same object has not changed.
-    private object?[] Inputs(ResourceView view, MeshSnapshot snapshot, InjectionConfig settings, WrittenGateway gateway, string className) =>
+    private object?[] Inputs(ResourceView view, MeshSnapshot snapshot, InjectionConfig settings, WrittenGateway gateway,
+        string className) =>
     [
-        gateway, settings, snapshot.Settings, snapshot.Extensions, view.Find(Kinds.GatewayClass, "", className), view.Find(Kinds.Namespace, "", gateway.Namespace),
+        gateway, settings, snapshot.Settings, snapshot.Extensions, view.Find(Kinds.GatewayClass, "", className),
+        view.Find(Kinds.Namespace, "", gateway.Namespace),
         .. Overlays(view, gateway, className), .. ListenerSets(view, gateway),
     ];
 
@@ -86,11 +95,16 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
             Gateway = Json(gateway),
             Class = kind,
             Mesh = mesh,
-            Proxy = ProxyConfigs.Effective(snapshot.Extensions, options.RootNamespace, mesh.DefaultConfig, gateway.Namespace, gateway.Labels, gateway.Annotations),
+            Proxy = ProxyConfigs.Effective(snapshot.Extensions, options.RootNamespace, mesh.DefaultConfig, gateway.Namespace,
+                gateway.Labels, gateway.Annotations),
             ProxyDefaults = MeshConfigs.DefaultProxyConfig(),
-            MoreListeners = [.. ListenerSets(view, gateway).SelectMany(set => (Json(set)["spec"]?["listeners"] as JsonArray ?? []).OfType<JsonObject>().Select(listener => listener.DeepClone().AsObject()))],
-            Overlays = [.. Overlays(view, gateway, spec.GatewayClassName).OfType<Resource<ConfigMap>>().Select(map => map.Spec.Data.AsReadOnly())],
-            OverlayProblem = OverlayName(gateway) is { } named && view.Find(Kinds.ConfigMap, gateway.Namespace, named) is null ? $"ConfigMap {gateway.Namespace}/{named}, which spec.infrastructure.parametersRef names, does not exist" : null,
+            MoreListeners = [.. ListenerSets(view, gateway)
+                .SelectMany(set => (Json(set)["spec"]?["listeners"] as JsonArray ?? []).OfType<JsonObject>()
+                    .Select(listener => listener.DeepClone().AsObject()))],
+            Overlays = [.. Overlays(view, gateway, spec.GatewayClassName).OfType<Resource<ConfigMap>>()
+                .Select(map => map.Spec.Data.AsReadOnly())],
+            OverlayProblem = OverlayName(gateway) is { } named && view.Find(Kinds.ConfigMap, gateway.Namespace, named) is null
+                ? $"ConfigMap {gateway.Namespace}/{named}, which spec.infrastructure.parametersRef names, does not exist" : null,
             NamespaceAnnotations = view.Find(Kinds.Namespace, "", gateway.Namespace)?.Annotations ?? new Dictionary<string, string>(),
             ClusterId = options.ClusterId,
             KubeVersion = kubeVersion,
@@ -103,17 +117,22 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
     // Of its class first, then of its own.
     private IEnumerable<Resource?> Overlays(ResourceView view, WrittenGateway gateway, string className)
     {
-        yield return view.In(Kinds.ConfigMap, options.RootNamespace).Where(map => map.Labels.GetValueOrDefault(ClassDefaults) == className).MinBy(map => map.Name, StringComparer.Ordinal);
+        yield return view.In(Kinds.ConfigMap, options.RootNamespace).Where(map => map.Labels.GetValueOrDefault(ClassDefaults) == className)
+            .MinBy(map => map.Name, StringComparer.Ordinal);
         yield return OverlayName(gateway) is { } named ? view.Find(Kinds.ConfigMap, gateway.Namespace, named) : null;
     }
 
-    private static string? OverlayName(WrittenGateway gateway) => gateway.Spec.Spec?.Infrastructure?.ParametersRef is { Kind: "ConfigMap", Group: "" } reference ? reference.Name : null;
+    private static string? OverlayName(WrittenGateway gateway) =>
+        gateway.Spec.Spec?.Infrastructure?.ParametersRef is { Kind: "ConfigMap", Group: "" } reference ? reference.Name : null;
 
     // Those that their status says are taken.
-    private static IEnumerable<Resource<Kubernetes.Gateway.V1.ListenerSet>> ListenerSets(ResourceView view, WrittenGateway gateway) => view.All(Kinds.ListenerSet).Where(set =>
-        set.Spec.Spec?.ParentRef is { } parent && parent.Name == gateway.Name && (parent.Namespace.Length > 0 ? parent.Namespace : set.Namespace) == gateway.Namespace
-        && set.Spec.Status?.Conditions.Any(condition => condition is { Type: "Accepted", Status: "True" }) == true)
-        .OrderBy(set => set.Namespace, StringComparer.Ordinal).ThenBy(set => set.Name, StringComparer.Ordinal);
+    private static IEnumerable<Resource<Kubernetes.Gateway.V1.ListenerSet>> ListenerSets(ResourceView view, WrittenGateway gateway) =>
+        view.All(Kinds.ListenerSet).Where(set =>
+            set.Spec.Spec?.ParentRef is { } parent && parent.Name == gateway.Name
+                && (parent.Namespace.Length > 0 ? parent.Namespace : set.Namespace) == gateway.Namespace
+            && set.Spec.Status?.Conditions.Any(condition => condition is { Type: "Accepted", Status: "True" }) == true)
+            .OrderBy(set => set.Namespace, StringComparer.Ordinal).ThenBy(set => set.Name, StringComparer.Ordinal);
 
-    private static JsonObject Json(Resource written) => JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(written), indented: false))!.AsObject();
+    private static JsonObject Json(Resource written) =>
+        JsonNode.Parse(NodeText.ToJson(ResourceNodes.Of(written), indented: false))!.AsObject();
 }

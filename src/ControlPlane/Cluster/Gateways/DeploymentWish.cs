@@ -16,7 +16,8 @@ public sealed record DeploymentWish(ResourceKey Key, GatewayDeployment Deploymen
 
     private static readonly Dictionary<string, string> Plurals = new(StringComparer.Ordinal)
     {
-        ["Deployment"] = "deployments", ["Service"] = "services", ["ServiceAccount"] = "serviceaccounts", ["HorizontalPodAutoscaler"] = "horizontalpodautoscalers", ["PodDisruptionBudget"] = "poddisruptionbudgets",
+        ["Deployment"] = "deployments", ["Service"] = "services", ["ServiceAccount"] = "serviceaccounts", ["HorizontalPodAutoscaler"] =
+            "horizontalpodautoscalers", ["PodDisruptionBudget"] = "poddisruptionbudgets",
         [GatewayKind] = "gateways",
     };
 
@@ -39,7 +40,8 @@ public sealed record DeploymentWish(ResourceKey Key, GatewayDeployment Deploymen
         return end.Failure is null && result.Problem is { } problem ? end with { Failure = new ApiFailure(422, "Invalid", problem) } : end;
     }
 
-    private async Task<WishEnd> WriteAsync(ClusterObjects objects, IReadOnlyList<JsonObject> wanted, Dictionary<(string, string), JsonObject?> present, CancellationToken cancel)
+    private async Task<WishEnd> WriteAsync(ClusterObjects objects, IReadOnlyList<JsonObject> wanted,
+        Dictionary<(string, string), JsonObject?> present, CancellationToken cancel)
     {
         bool hasWritten = false;
         foreach (JsonObject rendered in wanted)
@@ -51,8 +53,10 @@ public sealed record DeploymentWish(ResourceKey Key, GatewayDeployment Deploymen
                 : await objects.ApplyAsync(PathOf(rendered), rendered, Request.Class.Controller, cancel);
             using JsonDocument? written = answer.Value;
             if (written is null) return new WishEnd(hasWritten, answer.Failure);
-            string? before = isGateway ? null : (string?)present.GetValueOrDefault((KindOf(rendered), NameOf(rendered)))?["metadata"]?["resourceVersion"];
-            hasWritten |= before is null || written.RootElement.GetProperty("metadata").GetProperty("resourceVersion").GetString() != before;
+            string? before = isGateway
+                ? null : (string?)present.GetValueOrDefault((KindOf(rendered), NameOf(rendered)))?["metadata"]?["resourceVersion"];
+            hasWritten |= before is null
+                || written.RootElement.GetProperty("metadata").GetProperty("resourceVersion").GetString() != before;
         }
         return new WishEnd(hasWritten);
     }

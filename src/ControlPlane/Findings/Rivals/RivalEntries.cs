@@ -5,15 +5,19 @@ using Lateen.Config.Resources;
 
 namespace Lateen.ControlPlane.Findings.Rivals;
 
-/// <summary>ServiceEntries and Services that declare one host. In one namespace one of them is the service; of several namespaces a client takes one.</summary>
+/// <summary>ServiceEntries and Services that declare one host. In one namespace one of them is the service; of several namespaces a client
+/// takes one.</summary>
 internal static class RivalEntries
 {
     private const string Squatting = "a Service of the cluster comes before a ServiceEntry";
-    private const string Nearest = "a client takes the one of its own namespace, else a Service of the cluster, else the oldest that it sees";
+    private const string Nearest =
+        "a client takes the one of its own namespace, else a Service of the cluster, else the oldest that it sees";
 
-    public static IEnumerable<Rivalry> Find(IReadOnlyList<Resource<ServiceEntry>> ordered, IReadOnlyList<Resource<Kubernetes.Core.V1.Service>> services, string domain)
+    public static IEnumerable<Rivalry> Find(IReadOnlyList<Resource<ServiceEntry>> ordered,
+        IReadOnlyList<Resource<Kubernetes.Core.V1.Service>> services, string domain)
     {
-        var cluster = services.ToDictionary(service => $"{service.Name}.{service.Namespace}.svc.{domain}", service => new Claim(service, "metadata.name"));
+        var cluster = services.ToDictionary(service => $"{service.Name}.{service.Namespace}.svc.{domain}",
+            service => new Claim(service, "metadata.name"));
         var first = new Dictionary<string, Claim>();
         var own = new Dictionary<(string Host, string Namespace), Claim>();
         foreach (Resource<ServiceEntry> entry in ordered)
@@ -38,7 +42,8 @@ internal static class RivalEntries
         Rivalry.Of(OperatorCodes.EntryTaken, winner, loser, $"host \"{host}\" (its ports, resolution and addresses; endpoints add up)");
 
     private static Rivalry Told(Claim first, Claim other, string host) =>
-        new(OperatorCodes.EntryTaken, first, $"host \"{host}\" is also declared by {other}: {Nearest}", other, $"host \"{host}\" is also declared by {first}: {Nearest}") { Level = DiagnosticLevel.Info };
+        new(OperatorCodes.EntryTaken, first, $"host \"{host}\" is also declared by {other}: {Nearest}", other,
+            $"host \"{host}\" is also declared by {first}: {Nearest}") { Level = DiagnosticLevel.Info };
 
     private static bool IsSeenElsewhere(ServiceEntry entry) => !(entry.ExportTo.Count == 1 && entry.ExportTo[0] is ".");
 }

@@ -4,7 +4,8 @@ using Lateen.Config.Resources;
 
 namespace Lateen.ControlPlane.Findings.Rivals;
 
-/// <summary>VirtualServices for one host in sidecars: one of them routes it, nothing is merged. Those on one gateway are merged, see <see cref="RivalMatches"/>.</summary>
+/// <summary>VirtualServices for one host in sidecars: one of them routes it, nothing is merged. Those on one gateway are merged, see
+/// <see cref="RivalMatches"/>.</summary>
 internal static class RivalHosts
 {
     public static IEnumerable<Rivalry> Find(IReadOnlyList<Resource<VirtualService>> ordered, string domain)
@@ -18,7 +19,8 @@ internal static class RivalHosts
                 string host = HostNames.Resolve(service.Spec.Hosts[i], service.Namespace, domain);
                 if (!own.Add(host)) continue;
                 var claim = new Claim(service, $"spec.hosts[{i}]");
-                if (!owners.TryAdd((Audience(service), host), claim)) yield return Between(owners[(Audience(service), host)], claim, service.Spec.Hosts[i]);
+                if (!owners.TryAdd((Audience(service), host), claim))
+                    yield return Between(owners[(Audience(service), host)], claim, service.Spec.Hosts[i]);
             }
         }
     }
@@ -33,8 +35,10 @@ internal static class RivalHosts
     }
 
     // A delegate has no hosts of its own; one that names only real gateways is not seen by sidecars.
-    private static bool IsForSidecars(Resource<VirtualService> service) => service.Spec.Gateways.Count == 0 || service.Spec.Gateways.Contains("mesh");
+    private static bool IsForSidecars(Resource<VirtualService> service) =>
+        service.Spec.Gateways.Count == 0 || service.Spec.Gateways.Contains("mesh");
 
     // Rules that only their own namespace sees do not meet those of others.
-    private static string Audience(Resource<VirtualService> service) => service.Spec.ExportTo.Count == 1 && service.Spec.ExportTo[0] is "." ? service.Namespace : "*";
+    private static string Audience(Resource<VirtualService> service) =>
+        service.Spec.ExportTo.Count == 1 && service.Spec.ExportTo[0] is "." ? service.Namespace : "*";
 }

@@ -5,7 +5,8 @@ using Lateen.Config.Validation.Routing;
 
 namespace Lateen.ControlPlane.Findings.Rivals;
 
-/// <summary>VirtualServices for one host of one gateway: their routes stand one behind the other, oldest first, those without a condition last. What an earlier one takes, a later one never sees.</summary>
+/// <summary>VirtualServices for one host of one gateway: their routes stand one behind the other, oldest first, those without a condition
+/// last. What an earlier one takes, a later one never sees.</summary>
 internal static class RivalMatches
 {
     private static readonly HTTPMatchRequest Any = new();
@@ -14,8 +15,10 @@ internal static class RivalMatches
 
     public static IEnumerable<Rivalry> Find(IReadOnlyList<Resource<VirtualService>> ordered, string domain)
     {
-        var claims = ordered.SelectMany(service => service.Spec.Gateways.Where(gateway => gateway != "mesh").Select(gateway => Full(gateway, service.Namespace)).Distinct()
-            .SelectMany(gateway => service.Spec.Hosts.Select(host => (Gateway: gateway, Host: HostNames.Resolve(host, service.Namespace, domain), Service: service))));
+        var claims = ordered.SelectMany(service => service.Spec.Gateways.Where(gateway => gateway != "mesh")
+            .Select(gateway => Full(gateway, service.Namespace)).Distinct()
+            .SelectMany(gateway => service.Spec.Hosts.Select(
+                host => (Gateway: gateway, Host: HostNames.Resolve(host, service.Namespace, domain), Service: service))));
         var told = new HashSet<(ResourceKey, string)>();
         foreach (var meeting in claims.GroupBy(claim => (claim.Gateway, claim.Host)))
         {
@@ -25,8 +28,12 @@ internal static class RivalMatches
             foreach ((Row winner, Row loser) in Taken(rows))
             {
                 if (!told.Add((loser.Service.Key, loser.Path))) continue;
-                string rule = $"at a gateway the routes of one host are tried one after the other, and {Rivalry.ByAge(winner.Service, loser.Service)} first";
-                yield return Rivalry.Of(OperatorCodes.MatchTaken, new Claim(winner.Service, winner.Path), new Claim(loser.Service, loser.Path), $"what {loser.Path} matches for host \"{meeting.Key.Host}\" of gateway {meeting.Key.Gateway}", rule);
+                string rule =
+                    $"at a gateway the routes of one host are tried one after the other, "
+                    + $"and {Rivalry.ByAge(winner.Service, loser.Service)} first";
+                yield return Rivalry.Of(OperatorCodes.MatchTaken, new Claim(winner.Service, winner.Path),
+                    new Claim(loser.Service, loser.Path),
+                    $"what {loser.Path} matches for host \"{meeting.Key.Host}\" of gateway {meeting.Key.Gateway}", rule);
             }
         }
     }
@@ -45,7 +52,8 @@ internal static class RivalMatches
     }
 
     // One that takes everything is moved behind all others, so that only its like comes too late.
-    private static bool Takes(HTTPMatchRequest earlier, HTTPMatchRequest later) => MatchCover.Covers(earlier, later) && (!MatchCover.IsCatchAll(earlier) || MatchCover.IsCatchAll(later));
+    private static bool Takes(HTTPMatchRequest earlier, HTTPMatchRequest later) =>
+        MatchCover.Covers(earlier, later) && (!MatchCover.IsCatchAll(earlier) || MatchCover.IsCatchAll(later));
 
     private static IEnumerable<Row> Rows(Resource<VirtualService> service, string gateway)
     {

@@ -20,12 +20,15 @@ internal static class RivalPatches
     {
         var rows = ordered.OrderBy(filter => filter.Spec.Priority).ThenBy(filter => filter.Namespace != rootNamespace)
             .SelectMany(filter => filter.Spec.ConfigPatches.Select((patch, i) => new Row(filter, i, patch)));
-        foreach (var same in rows.GroupBy(row => (row.Patch.ApplyTo, Match: row.Patch.Match ?? new EnvoyFilter.Types.EnvoyConfigObjectMatch())).Where(group => group.Count() > 1))
+        foreach (var same in rows.GroupBy(
+            row => (row.Patch.ApplyTo, Match: row.Patch.Match ?? new EnvoyFilter.Types.EnvoyConfigObjectMatch()))
+            .Where(group => group.Count() > 1))
         {
             Row[] all = [.. same];
             for (int later = 1; later < all.Length; later++)
             {
-                foreach (Row earlier in all.Take(later).Where(row => row.Filter != all[later].Filter && Meet(row.Filter, all[later].Filter, rootNamespace)))
+                foreach (Row earlier in all.Take(later)
+                    .Where(row => row.Filter != all[later].Filter && Meet(row.Filter, all[later].Filter, rootNamespace)))
                 {
                     if (Between(earlier, all[later]) is { } rivalry) yield return rivalry;
                 }
@@ -37,12 +40,14 @@ internal static class RivalPatches
     {
         (Operation.Merge or Operation.Replace, Operation.Replace) => Told(later, earlier, "replaces what this patch made"),
         (Operation.Merge or Operation.Replace, Operation.Remove) => Told(later, earlier, "removes what this patch made"),
-        (Operation.Remove, Operation.Merge or Operation.Replace or Operation.Remove) => Told(earlier, later, "removed before what this patch is for"),
+        (Operation.Remove, Operation.Merge or Operation.Replace or Operation.Remove) =>
+            Told(earlier, later, "removed before what this patch is for"),
         _ => null,
     };
 
     private static Rivalry Told(Row winner, Row loser, string what) =>
-        new(OperatorCodes.PatchTaken, winner.Claim, $"undoes {loser.Claim}: {Order}", loser.Claim, $"has no effect, since {winner.Claim} {what}: {Order}");
+        new(OperatorCodes.PatchTaken, winner.Claim, $"undoes {loser.Claim}: {Order}", loser.Claim,
+            $"has no effect, since {winner.Claim} {what}: {Order}");
 
     private static Operation Does(Row row) => row.Patch.Patch?.Operation ?? Operation.Invalid;
 
@@ -50,7 +55,8 @@ internal static class RivalPatches
     private static bool Meet(Resource<EnvoyFilter> one, Resource<EnvoyFilter> other, string rootNamespace)
     {
         if (one.Namespace != other.Namespace && one.Namespace != rootNamespace && other.Namespace != rootNamespace) return false;
-        if (one.Spec.TargetRefs.Count > 0 || other.Spec.TargetRefs.Count > 0) return one.Spec.TargetRefs.Any(other.Spec.TargetRefs.Contains);
+        if (one.Spec.TargetRefs.Count > 0 || other.Spec.TargetRefs.Count > 0)
+            return one.Spec.TargetRefs.Any(other.Spec.TargetRefs.Contains);
         var (first, second) = (one.Spec.WorkloadSelector?.Labels ?? [], other.Spec.WorkloadSelector?.Labels ?? []);
         return LabelSets.IsSubset(first, second) || LabelSets.IsSubset(second, first);
     }

@@ -3,7 +3,8 @@ using Lateen.Config.Resources;
 
 namespace Lateen.ControlPlane.Findings.Rivals;
 
-/// <summary>Ingresses with one path of one host: their paths are added up, longest first; of equal ones that of the oldest Ingress is served.</summary>
+/// <summary>Ingresses with one path of one host: their paths are added up, longest first; of equal ones that of the oldest Ingress is
+/// served.</summary>
 internal static class RivalPaths
 {
     public static IEnumerable<Rivalry> Find(IReadOnlyList<Resource<Ingress>> ordered)
@@ -16,11 +17,13 @@ internal static class RivalPaths
                 var claim = new Claim(ingress, place);
                 var key = (host, path.Path, path.HasPathType ? path.PathType : "");
                 if (owners.TryAdd(key, claim) || owners[key].Resource == ingress) continue;
-                yield return Rivalry.Of(OperatorCodes.MatchTaken, owners[key], claim, $"path \"{path.Path}\" of {(host.Length > 0 ? $"host \"{host}\"" : "any host")}");
+                yield return Rivalry.Of(OperatorCodes.MatchTaken, owners[key], claim,
+                    $"path \"{path.Path}\" of {(host.Length > 0 ? $"host \"{host}\"" : "any host")}");
             }
         }
     }
 
     private static IEnumerable<(string Host, HTTPIngressPath Path, string Place)> Paths(IngressSpec spec) =>
-        spec.Rules.SelectMany((rule, i) => (rule.Http?.Paths ?? []).Select((path, j) => (rule.Host, path, $"spec.rules[{i}].http.paths[{j}]")));
+        spec.Rules.SelectMany((rule, i) =>
+            (rule.Http?.Paths ?? []).Select((path, j) => (rule.Host, path, $"spec.rules[{i}].http.paths[{j}]")));
 }

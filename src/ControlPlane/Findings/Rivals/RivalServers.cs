@@ -13,8 +13,10 @@ internal static class RivalServers
         foreach (ServerConflict conflict in GatewayConflicts.Of(ordered))
         {
             (Claim winner, Claim loser) = (ClaimOf(conflict.Winner, written), ClaimOf(conflict.Loser, written));
-            string rule = winner.Resource == loser.Resource ? "the first server of a Gateway does" : Rivalry.ByAge(winner.Resource, loser.Resource);
-            yield return Rivalry.Of(OperatorCodes.ServerTaken, winner, loser, $"the server on port {conflict.Loser.Number} ({conflict.Reason})", rule);
+            string rule = winner.Resource == loser.Resource
+                ? "the first server of a Gateway does" : Rivalry.ByAge(winner.Resource, loser.Resource);
+            yield return Rivalry.Of(OperatorCodes.ServerTaken, winner, loser,
+                $"the server on port {conflict.Loser.Number} ({conflict.Reason})", rule);
         }
     }
 

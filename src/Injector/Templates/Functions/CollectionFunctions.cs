@@ -34,9 +34,12 @@ internal static class CollectionFunctions
         ["values"] = a => a.SelectMany(map => Sorted(Map(map))).Select(entry => entry.Value).ToList(),
         ["pluck"] = a => a.Skip(1).Select(Map).Where(map => map.ContainsKey(Text(a[0]))).Select(map => map[Text(a[0])]).ToList(),
         ["pick"] = a => Sorted(Map(a[0])).Where(entry => a.Skip(1).Any(key => Text(key) == entry.Key)).ToDictionary(StringComparer.Ordinal),
-        ["dig"] = a => a.Take(a.Count - 2).Aggregate(a[^1], (of, key) => of is MapOf map ? map.GetValueOrDefault(Text(key)) : null) ?? a[^2],
-        ["merge"] = a => a.Reverse().Aggregate(new Dictionary<string, object?>(StringComparer.Ordinal), (below, map) => Over(below, Map(map))),
-        ["mergeOverwrite"] = a => a.Aggregate(new Dictionary<string, object?>(StringComparer.Ordinal), (below, map) => Over(below, Map(map))),
+        ["dig"] = a => a.Take(a.Count - 2).Aggregate(a[^1], (of, key) => of is MapOf map ? map.GetValueOrDefault(Text(key)) : null)
+            ?? a[^2],
+        ["merge"] = a => a.Reverse()
+            .Aggregate(new Dictionary<string, object?>(StringComparer.Ordinal), (below, map) => Over(below, Map(map))),
+        ["mergeOverwrite"] = a =>
+            a.Aggregate(new Dictionary<string, object?>(StringComparer.Ordinal), (below, map) => Over(below, Map(map))),
         ["set"] = a => Changed(a[0], map => map[Text(a[1])] = a[2]),
         ["unset"] = a => Changed(a[0], map => map.Remove(Text(a[1]))),
     };
@@ -69,7 +72,8 @@ internal static class CollectionFunctions
     private static Dictionary<string, object?> Over(Dictionary<string, object?> below, MapOf over)
     {
         foreach (var (key, value) in over)
-            below[key] = value is MapOf inner && below.GetValueOrDefault(key) is MapOf lower ? Over(lower.ToDictionary(StringComparer.Ordinal), inner) : value;
+            below[key] = value is MapOf inner && below.GetValueOrDefault(key) is MapOf lower
+                ? Over(lower.ToDictionary(StringComparer.Ordinal), inner) : value;
         return below;
     }
 

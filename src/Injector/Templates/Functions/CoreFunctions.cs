@@ -54,7 +54,8 @@ internal static class CoreFunctions
     private static object? Slice(IReadOnlyList<object?> a)
     {
         var (from, to) = (a.Count > 1 ? (int)Whole(a[1]) : 0, a.Count > 2 ? (int?)Whole(a[2]) : null);
-        if (a[0] is string text) return from <= (to ?? text.Length) && (to ?? 0) <= text.Length && from >= 0 ? text[from..(to ?? text.Length)] : throw new TemplateException("slice is out of range");
+        if (a[0] is string text) return from <= (to ?? text.Length) && (to ?? 0) <= text.Length && from >= 0
+            ? text[from..(to ?? text.Length)] : throw new TemplateException("slice is out of range");
         if (a[0] is not IReadOnlyList<object?> list) throw new TemplateException($"slice of {Print(a[0])}");
         return list.Skip(from).Take((to ?? list.Count) - from).ToList();
     }
@@ -90,14 +91,16 @@ internal static class CoreFunctions
         var text = verb switch
         {
             'q' => PlainText.Quoted(Print(value)),
-            'f' => Convert.ToDouble(value ?? 0, CultureInfo.InvariantCulture).ToString("F" + digits.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture),
+            'f' => Convert.ToDouble(value ?? 0, CultureInfo.InvariantCulture)
+                .ToString("F" + digits.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture),
             'x' when value is long whole => whole.ToString("x", CultureInfo.InvariantCulture),
             'd' => Whole(value).ToString(CultureInfo.InvariantCulture),
             'c' => ((char)Whole(value)).ToString(),
             _ => value is null && verb == 's' ? "%!s(<nil>)" : Print(value),
         };
         var size = dot >= 0 ? flags[..dot] : flags;
-        if (!int.TryParse(size.TrimStart('+', '#', ' '), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var width)) return text;
+        if (!int.TryParse(size.TrimStart('+', '#', ' '), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var width))
+            return text;
         return width < 0 ? text.PadRight(-width) : size.StartsWith('0') ? text.PadLeft(width, '0') : text.PadLeft(width);
     }
 }

@@ -31,7 +31,9 @@ internal static class NumberFunctions
     };
 
     private static double Real(object? value) =>
-        value is double real ? real : value is string text && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var parsed) ? parsed : Whole(value);
+        value is double real ? real
+            : value is string text && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var parsed)
+            ? parsed : Whole(value);
 
     private static List<object?> Steps(long from, long to, long step)
     {

@@ -20,8 +20,10 @@ internal static class TextFunctions
         ["untitle"] = a => Text(a[0]) is { Length: > 0 } text ? char.ToLowerInvariant(text[0]) + text[1..] : "",
         ["trim"] = a => Text(a[0]).Trim(),
         ["trimAll"] = a => Text(a[1]).Trim(Text(a[0]).ToCharArray()),
-        ["trimPrefix"] = a => Text(a[1]) is var text && text.StartsWith(Text(a[0]), StringComparison.Ordinal) ? text[Text(a[0]).Length..] : text,
-        ["trimSuffix"] = a => Text(a[1]) is var text && text.EndsWith(Text(a[0]), StringComparison.Ordinal) ? text[..^Text(a[0]).Length] : text,
+        ["trimPrefix"] = a => Text(a[1]) is var text && text.StartsWith(Text(a[0]), StringComparison.Ordinal)
+            ? text[Text(a[0]).Length..] : text,
+        ["trimSuffix"] = a => Text(a[1]) is var text && text.EndsWith(Text(a[0]), StringComparison.Ordinal)
+            ? text[..^Text(a[0]).Length] : text,
         ["trunc"] = a => Cut((int)Whole(a[0]), Text(a[1])),
         ["substr"] = a => Part((int)Whole(a[0]), (int)Whole(a[1]), Text(a[2])),
         ["nospace"] = a => string.Concat(Text(a[0]).Where(c => !char.IsWhiteSpace(c))),
@@ -36,7 +38,8 @@ internal static class TextFunctions
         ["nindent"] = a => "\n" + Indented((int)Whole(a[0]), Text(a[1])),
         ["splitList"] = a => Text(a[1]).Split(Text(a[0])).ToList<object?>(),
         ["split"] = a => Text(a[1]).Split(Text(a[0])).Select((part, index) => (part, index))
-            .ToDictionary(entry => string.Create(CultureInfo.InvariantCulture, $"_{entry.index}"), entry => (object?)entry.part, StringComparer.Ordinal),
+            .ToDictionary(entry => string.Create(CultureInfo.InvariantCulture, $"_{entry.index}"), entry => (object?)entry.part,
+                StringComparer.Ordinal),
         ["regexMatch"] = a => Expression(a[0]).IsMatch(Text(a[1])),
         ["regexFind"] = a => Expression(a[0]).Match(Text(a[1])).Value,
         ["regexReplaceAll"] = a => Expression(a[0]).Replace(Text(a[1]), Text(a[2])),
@@ -47,9 +50,11 @@ internal static class TextFunctions
     };
 
     /// <summary>Every line behind so many blanks.</summary>
-    public static string Indented(int blanks, string text) => string.Join('\n', text.Split('\n').Select(line => new string(' ', Math.Clamp(blanks, 0, 1000)) + line));
+    public static string Indented(int blanks, string text) =>
+        string.Join('\n', text.Split('\n').Select(line => new string(' ', Math.Clamp(blanks, 0, 1000)) + line));
 
-    private static string Cut(int length, string text) => length >= 0 ? text.Length > length ? text[..length] : text : text.Length > -length ? text[^-length..] : text;
+    private static string Cut(int length, string text) =>
+        length >= 0 ? text.Length > length ? text[..length] : text : text.Length > -length ? text[^-length..] : text;
 
     private static string Part(int from, int to, string text)
     {

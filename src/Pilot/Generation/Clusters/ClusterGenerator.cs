@@ -43,7 +43,8 @@ public sealed class ClusterGenerator : IResourceGenerator
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
-        if (scope.Node.IsProxylessGrpc()) return ProxylessClusters.Build(scope, names).Select(static cluster => WireResource.Unchecked(cluster.Name, cluster)).ToList();
+        if (scope.Node.IsProxylessGrpc())
+            return ProxylessClusters.Build(scope, names).Select(static cluster => WireResource.Unchecked(cluster.Name, cluster)).ToList();
         var client = ClientOf(scope);
         var patches = ProxyPatches.Of(scope);
         if (scope.Node.Type == ProxyType.Sidecar && patches.IsEmpty)
@@ -64,7 +65,8 @@ public sealed class ClusterGenerator : IResourceGenerator
         };
         var outward = patches.Clusters(context);
         // What a gateway is sent depends on its servers, too; these are its own.
-        var outbound = scope.Node.Type == ProxyType.Waypoint ? Outbound(scope, client) : _groups.GetOrMake((ClientGroup.Of(scope), scope.Gateway), _ => Outbound(scope, client));
+        var outbound = scope.Node.Type == ProxyType.Waypoint
+            ? Outbound(scope, client) : _groups.GetOrMake((ClientGroup.Of(scope), scope.Gateway), _ => Outbound(scope, client));
         var made = new List<WireResource>(outbound.Count + 8);
         if (outward.IsEmpty) made.AddRange(outbound);
         else made.AddRange(outbound.Select(resource => _patched.GetOrMake((resource, outward), Patched)).OfType<WireResource>());
@@ -83,7 +85,8 @@ public sealed class ClusterGenerator : IResourceGenerator
     // Outbound clusters are made for all of a kind, the rest for each, and anew only when something changed in what it is made of.
     private ResourceSet OfSidecar(ProxyScope scope, ClusterClient client)
     {
-        var outbound = _shared.GetOrMake(ClientGroup.Of(scope), group => _kinds.GetOrMake((ClientKind.Of(group), client), _ => new OutboundSet(inputs => _outbound.GetOrMake(inputs, Make))))
+        var outbound = _shared.GetOrMake(ClientGroup.Of(scope),
+            group => _kinds.GetOrMake((ClientKind.Of(group), client), _ => new OutboundSet(inputs => _outbound.GetOrMake(inputs, Make))))
             .For(scope, client);
         var inputs = OwnInputs.Of(scope);
         var known = _own.TryGetValue(scope.Node, out var before) && before.Inputs.Equals(inputs) ? before.All.Own : null;
@@ -102,11 +105,13 @@ public sealed class ClusterGenerator : IResourceGenerator
         return FirstOfEachName(made, null);
     }
 
-    private static void Add(List<WireResource> made, IEnumerable<(Cluster Cluster, IReadOnlyList<Service> Services)> clusters, ClusterPatches? patches)
+    private static void Add(List<WireResource> made, IEnumerable<(Cluster Cluster, IReadOnlyList<Service> Services)> clusters,
+        ClusterPatches? patches)
     {
         foreach (var (cluster, services) in clusters)
         {
-            if (patches?.IsEmpty != false || patches.Apply(cluster, [.. services.Select(service => service.Hostname)])) made.Add(WireResource.Of(cluster.Name, cluster));
+            if (patches?.IsEmpty != false || patches.Apply(cluster, [.. services.Select(service => service.Hostname)]))
+                made.Add(WireResource.Of(cluster.Name, cluster));
         }
     }
 
@@ -150,7 +155,8 @@ public sealed class ClusterGenerator : IResourceGenerator
             foreach (var port in service.Ports)
             {
                 foreach (var reading in WaypointScope.ReadingsOf(port.Protocol))
-                    made.AddRange(_outbound.GetOrMake(OutboundInputs.Of(scope, client, service, port, isSni: false).ForWaypoint(reading), Make));
+                    made.AddRange(_outbound.GetOrMake(OutboundInputs.Of(scope, client, service, port, isSni: false).ForWaypoint(reading),
+                        Make));
             }
         }
     }

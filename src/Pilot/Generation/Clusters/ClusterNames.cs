@@ -33,7 +33,8 @@ public static class ClusterNames
     /// <param name="subset">Subset; empty for the whole service.</param>
     /// <param name="hostname">Host.</param>
     public static string InboundVip(int port, string reading, string subset, string hostname) =>
-        string.Create(CultureInfo.InvariantCulture, $"{InboundVipDirection}|{port}|{reading}{(subset.Length == 0 ? "" : "/" + subset)}|{hostname}");
+        string.Create(CultureInfo.InvariantCulture,
+            $"{InboundVipDirection}|{port}|{reading}{(subset.Length == 0 ? "" : "/" + subset)}|{hostname}");
 
     /// <summary>SNI of mesh TLS to a service port, and the cluster of that SNI in AUTO_PASSTHROUGH gateways.</summary>
     public static string Sni(int port, string subset, string hostname) =>

@@ -71,7 +71,8 @@ internal static class DynamicDnsClusters
         return cluster;
     }
 
-    private static bool NamesHost(Protocol protocol, Features features) => protocol.IsHttp() || (protocol == Protocol.Tls && features.WildcardTlsEntries);
+    private static bool NamesHost(Protocol protocol, Features features) =>
+        protocol.IsHttp() || (protocol == Protocol.Tls && features.WildcardTlsEntries);
 
     private static Cluster.Types.CustomClusterType Type(ClusterConfig config) =>
         new() { Name = "envoy.clusters.dynamic_forward_proxy", TypedConfig = WireAny.Pack(config) };

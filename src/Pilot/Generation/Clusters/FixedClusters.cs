@@ -31,7 +31,8 @@ internal static class FixedClusters
             LbPolicy = Cluster.Types.LbPolicy.ClusterProvided,
             AltStatName = StatNames.Delimited(ClusterNames.Passthrough),
         };
-        ConnectionPools.Apply(new ClusterDraft { Cluster = cluster }, settings.Mesh, settings.Mesh.DefaultTrafficPolicy?.ConnectionPool, null);
+        ConnectionPools.Apply(new ClusterDraft { Cluster = cluster }, settings.Mesh, settings.Mesh.DefaultTrafficPolicy?.ConnectionPool,
+            null);
         ClusterDraft.SetHttp(cluster, FollowsDownstream());
         if (settings.Features.MetadataExchange) cluster.Filters.Add(MetadataExchange());
         return cluster;
@@ -83,7 +84,8 @@ internal static class FixedClusters
                         {
                             new LbEndpoint
                             {
-                                Endpoint = new() { Address = new Address { EnvoyInternalAddress = new EnvoyInternalAddress { ServerListenerName = listener } } },
+                                Endpoint = new() { Address =
+                                    new Address { EnvoyInternalAddress = new EnvoyInternalAddress { ServerListenerName = listener } } },
                             },
                         },
                     },

@@ -41,7 +41,8 @@ internal static class InboundClusters
 
     private static IEnumerable<(Cluster, IReadOnlyList<Service>)> OfServices(ProxyScope scope, ClusterClient client, HashSet<int> declared)
     {
-        var isPassthrough = scope.Snapshot.Settings.Mesh.InboundTrafficPolicy?.Mode is null or MeshConfig.Types.InboundTrafficPolicy.Types.Mode.Passthrough;
+        var isPassthrough = scope.Snapshot.Settings.Mesh.InboundTrafficPolicy?.Mode is null
+            or MeshConfig.Types.InboundTrafficPolicy.Types.Mode.Passthrough;
         var bind = isPassthrough ? "" : client.SupportsIPv4 ? "127.0.0.1" : "::1";
         foreach (var group in scope.AllTargets.GroupBy(target => target.TargetPort).OrderBy(group => group.Key))
         {
@@ -72,7 +73,8 @@ internal static class InboundClusters
         return (Build(scope, client, number, address, port, [target]), [service]);
     }
 
-    private static Cluster Build(ProxyScope scope, ClusterClient client, int clusterPort, string bind, int port, List<ServiceTarget> targets)
+    private static Cluster Build(ProxyScope scope, ClusterClient client, int clusterPort, string bind, int port,
+        List<ServiceTarget> targets)
     {
         var first = targets[0];
         var settings = scope.Snapshot.Settings;
@@ -94,11 +96,13 @@ internal static class InboundClusters
             ClusterMetadata.Services(cluster, named);
         }
         var pattern = settings.Mesh.InboundClusterStatName;
-        if (pattern.Length > 0) cluster.AltStatName = StatNames.Delimited(StatNames.Expand(pattern, first.Service, "", first.Port, clusterPort));
+        if (pattern.Length > 0)
+            cluster.AltStatName = StatNames.Delimited(StatNames.Expand(pattern, first.Service, "", first.Port, clusterPort));
         ApplyPolicy(scope, draft, first, clusterPort);
         if (bind is not "127.0.0.1" and not "::1")
         {
-            cluster.UpstreamBindConfig = FixedClusters.SourceAddress(client.SupportsIPv4, client.SupportsIPv6 && (settings.Features.DualStack || !client.SupportsIPv4));
+            cluster.UpstreamBindConfig = FixedClusters.SourceAddress(client.SupportsIPv4,
+                client.SupportsIPv6 && (settings.Features.DualStack || !client.SupportsIPv4));
         }
         return draft.Finish();
     }
@@ -135,17 +139,20 @@ internal static class InboundClusters
         ClusterName = name,
         Endpoints =
         {
-            new LocalityLbEndpoints { LbEndpoints = { new LbEndpoint { Endpoint = new() { Address = WireEndpoints.AddressOf(bind, port) } } } },
+            new LocalityLbEndpoints { LbEndpoints =
+                { new LbEndpoint { Endpoint = new() { Address = WireEndpoints.AddressOf(bind, port) } } } },
         },
     };
 
-    /// <summary>Where a Sidecar's defaultEndpoint leads: nothing means the original destination; null means that it can't be read.</summary>
+    /// <summary>Where a Sidecar's defaultEndpoint leads: nothing means the original destination; null means that it can't be
+    /// read.</summary>
     private static (string Address, int Port)? Endpoint(ProxyNode node, ClusterClient client, string endpoint)
     {
         if (endpoint.Length == 0) return ("", 0);
         if (endpoint.StartsWith("unix://", StringComparison.Ordinal)) return (endpoint, 0);
         var colon = endpoint.LastIndexOf(':');
-        if (colon < 0 || !int.TryParse(endpoint.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return null;
+        if (colon < 0 || !int.TryParse(endpoint.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+            return null;
         var address = endpoint[..colon].Trim('[', ']') switch
         {
             "0.0.0.0" => OwnAddress(node, AddressFamily.InterNetwork) ?? "127.0.0.1",

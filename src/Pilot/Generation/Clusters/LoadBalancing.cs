@@ -63,7 +63,8 @@ internal static class LoadBalancing
             cluster.LbPolicy = Cluster.Types.LbPolicy.Maglev;
             return;
         }
-        var simple = settings?.LbPolicyCase == LoadBalancerSettings.LbPolicyOneofCase.Simple ? settings.Simple : LoadBalancerSettings.Types.SimpleLB.Unspecified;
+        var simple = settings?.LbPolicyCase == LoadBalancerSettings.LbPolicyOneofCase.Simple
+            ? settings.Simple : LoadBalancerSettings.Types.SimpleLB.Unspecified;
         switch (simple)
         {
             case LoadBalancerSettings.Types.SimpleLB.Random:
@@ -130,7 +131,8 @@ internal static class LoadBalancing
                 break;
             case LoadBalancerSettings.Types.ConsistentHashLB.HashAlgorithmOneofCase.RingHash:
                 cluster.LbPolicy = Cluster.Types.LbPolicy.RingHash;
-                if (hash.RingHash.MinimumRingSize != 0) cluster.RingHashLbConfig = new() { MinimumRingSize = hash.RingHash.MinimumRingSize };
+                if (hash.RingHash.MinimumRingSize != 0)
+                    cluster.RingHashLbConfig = new() { MinimumRingSize = hash.RingHash.MinimumRingSize };
                 break;
             default:
                 cluster.LbPolicy = Cluster.Types.LbPolicy.RingHash;

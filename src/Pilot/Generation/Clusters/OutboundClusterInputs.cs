@@ -40,11 +40,13 @@ internal sealed record OutboundClusterInputs
     /// <summary>SNI-DNAT clusters of AUTO_PASSTHROUGH gateways: plain forwarding, named by SNI.</summary>
     public bool IsSni { get; init; }
 
-    /// <summary>Clusters of a waypoint for a service that it stands in front of: how it reads the connections (<c>http</c>, <c>tcp</c>); empty for all others.</summary>
+    /// <summary>Clusters of a waypoint for a service that it stands in front of: how it reads the connections (<c>http</c>, <c>tcp</c>);
+    /// empty for all others.</summary>
     public string VipReading { get; init; } = "";
 
     /// <summary>The same as seen by the waypoint in front of the service.</summary>
-    public OutboundClusterInputs ForWaypoint(string reading) => this with { VipReading = reading, Endpoints = Endpoints is null ? null : Endpoints with { IsInboundVip = true } };
+    public OutboundClusterInputs ForWaypoint(string reading) =>
+        this with { VipReading = reading, Endpoints = Endpoints is null ? null : Endpoints with { IsInboundVip = true } };
 
     public bool IsVip => VipReading.Length > 0;
 

@@ -71,7 +71,8 @@ internal static class OutboundClusters
     {
         var discovery = Discovery(inputs.Service, inputs.Client.IsRouter, inputs.Settings.Features);
         var ofDestination = TrafficPolicies.ForPort(spec.TrafficPolicy, inputs.Port.Number);
-        if (IsPassthrough(subset.TrafficPolicy) || (IsPassthrough(ofDestination) && discovery == DiscoveryType.Eds)) discovery = DiscoveryType.OriginalDst;
+        if (IsPassthrough(subset.TrafficPolicy) || (IsPassthrough(ofDestination) && discovery == DiscoveryType.Eds))
+            discovery = DiscoveryType.OriginalDst;
         if (New(inputs, subset.Name, discovery) is not { } draft) return null;
         var policy = TrafficPolicies.ForSubset(ofDestination, subset.TrafficPolicy, inputs.Port.Number);
         ApplyPolicy(draft, inputs, policy, inputs.ServiceMode, subset.Name);
@@ -104,7 +105,8 @@ internal static class OutboundClusters
         UpstreamProtocol(draft, port.Protocol, inputs.Client.IsSidecar, inputs.Client.PreservesHeaderCase);
         if (inputs.Settings.Features.TelemetryLabels || inputs.IsVip) ClusterMetadata.Services(cluster, [service]);
         var pattern = inputs.Settings.Mesh.OutboundClusterStatName;
-        if (pattern.Length > 0 && !inputs.IsVip) cluster.AltStatName = StatNames.Delimited(StatNames.Expand(pattern, service, subset, port, 0));
+        if (pattern.Length > 0 && !inputs.IsVip)
+            cluster.AltStatName = StatNames.Delimited(StatNames.Expand(pattern, service, subset, port, 0));
         return draft;
     }
 
@@ -134,13 +136,14 @@ internal static class OutboundClusters
     }
 
     /// <summary>Families of the addresses that a client asks for. It can only race for addresses that it knows: then it is all.</summary>
-    public static Cluster.Types.DnsLookupFamily LookupFamily(ClusterClient client, Features features, bool races = false) => (client.SupportsIPv4, client.SupportsIPv6) switch
-    {
-        _ when races => Cluster.Types.DnsLookupFamily.All,
-        (true, true) => features.DualStack ? Cluster.Types.DnsLookupFamily.All : Cluster.Types.DnsLookupFamily.V4Only,
-        (false, true) => Cluster.Types.DnsLookupFamily.V6Only,
-        _ => Cluster.Types.DnsLookupFamily.V4Only,
-    };
+    public static Cluster.Types.DnsLookupFamily LookupFamily(ClusterClient client, Features features, bool races = false) =>
+        (client.SupportsIPv4, client.SupportsIPv6) switch
+        {
+            _ when races => Cluster.Types.DnsLookupFamily.All,
+            (true, true) => features.DualStack ? Cluster.Types.DnsLookupFamily.All : Cluster.Types.DnsLookupFamily.V4Only,
+            (false, true) => Cluster.Types.DnsLookupFamily.V6Only,
+            _ => Cluster.Types.DnsLookupFamily.V4Only,
+        };
 
     private static ClusterLoadAssignment? LoadAssignment(OutboundClusterInputs inputs, string name, string subset)
     {
@@ -186,12 +189,14 @@ internal static class OutboundClusters
             UpstreamTls.ApplyProxyProtocol(draft.Cluster, policy?.ProxyProtocol);
         }
         if (draft.IsOriginalDestination) draft.Cluster.LbPolicy = Cluster.Types.LbPolicy.ClusterProvided;
-        if (draft.Cluster.ClusterDiscoveryTypeCase == Cluster.ClusterDiscoveryTypeOneofCase.Type && draft.Cluster.Type == DiscoveryType.Eds) Eds(draft.Cluster);
+        if (draft.Cluster.ClusterDiscoveryTypeCase == Cluster.ClusterDiscoveryTypeOneofCase.Type && draft.Cluster.Type == DiscoveryType.Eds)
+            Eds(draft.Cluster);
         if (settings.Features.MetadataExchange && !inputs.IsVip) draft.Cluster.Filters.Add(FixedClusters.MetadataExchange());
     }
 
     private static bool IsPassthrough(TrafficPolicy? policy) =>
-        policy?.LoadBalancer is { LbPolicyCase: LoadBalancerSettings.LbPolicyOneofCase.Simple, Simple: LoadBalancerSettings.Types.SimpleLB.Passthrough };
+        policy?.LoadBalancer is { LbPolicyCase: LoadBalancerSettings.LbPolicyOneofCase.Simple,
+            Simple: LoadBalancerSettings.Types.SimpleLB.Passthrough };
 
     private static void Eds(Cluster cluster) => cluster.EdsClusterConfig = new()
     {

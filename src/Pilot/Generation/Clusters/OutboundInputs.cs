@@ -41,9 +41,11 @@ internal static class OutboundInputs
         return any;
     }
 
-    /// <summary>The mTLS mode that a service's servers are taken to have: policies of single workloads are not known at this point.</summary>
+    /// <summary>The mTLS mode that a service's servers are taken to have: policies of single workloads are not known at this
+    /// point.</summary>
     public static MtlsMode ModeOf(
-        MeshSnapshot snapshot, Service service, ServicePort port, Istio.Networking.V1Alpha3.TrafficPolicy? policy, ServiceEndpoints endpoints)
+        MeshSnapshot snapshot, Service service, ServicePort port, Istio.Networking.V1Alpha3.TrafficPolicy? policy,
+        ServiceEndpoints endpoints)
     {
         if (service.MeshExternal) return MtlsMode.Unknown;
         var isDirect = service.Resolution == ServiceResolution.Passthrough

@@ -6,7 +6,8 @@ using Lateen.Registry;
 
 namespace Lateen.Pilot.Generation.Clusters;
 
-/// <summary>The outbound clusters of sidecars of one kind, kept from snapshot to snapshot: of a new one only those are made whose service, endpoints' identities or rule changed.</summary>
+/// <summary>The outbound clusters of sidecars of one kind, kept from snapshot to snapshot: of a new one only those are made whose service,
+/// endpoints' identities or rule changed.</summary>
 internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<WireResource>> make)
 {
     // One for each imported service, in their order.
@@ -32,7 +33,8 @@ internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<Wire
         if (ReferenceEquals(scope.Snapshot, _snapshot)) return _all;
         var (snapshot, last) = (scope.Snapshot, _snapshot);
         // What all of them depend on; the client's part of it is the same for the whole kind.
-        var mayKeep = last is not null && ReferenceEquals(last.Settings, snapshot.Settings) && ReferenceEquals(last.Policies, snapshot.Policies)
+        var mayKeep = last is not null && ReferenceEquals(last.Settings, snapshot.Settings)
+            && ReferenceEquals(last.Policies, snapshot.Policies)
             && last.Registry.NetworkGateways.AsSpan().SequenceEqual(snapshot.Registry.NetworkGateways.AsSpan());
         var sameImports = mayKeep && ReferenceEquals(_imports, scope.Imports);
         var isSame = sameImports && ReferenceEquals(last!.Registry.Endpoints, snapshot.Registry.Endpoints);
@@ -102,7 +104,8 @@ internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<Wire
         return made.TrueForAll(resource => seen.Add(resource.Name)) ? made : [.. made.DistinctBy(resource => resource.Name)];
     }
 
-    private static bool Same(ServiceEndpoints left, ServiceEndpoints right) => ReferenceEquals(left, right) || (left.All.IsEmpty && right.All.IsEmpty);
+    private static bool Same(ServiceEndpoints left, ServiceEndpoints right) =>
+        ReferenceEquals(left, right) || (left.All.IsEmpty && right.All.IsEmpty);
 
     private static bool SameVersions(IReadOnlyList<WireResource> left, IReadOnlyList<WireResource> right)
     {

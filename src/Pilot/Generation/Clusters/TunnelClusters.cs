@@ -98,11 +98,12 @@ internal static class TunnelClusters
                     {
                         MatchTypedSubjectAltNames =
                         {
-                            TrustDomains(settings).Select(static domain => $"spiffe://{domain}/").Concat(identityPrefixes).Select(static prefix => new SubjectAltNameMatcher
-                            {
-                                SanType = SubjectAltNameMatcher.Types.SanType.Uri,
-                                Matcher = new StringMatcher { Prefix = prefix },
-                            }),
+                            TrustDomains(settings).Select(static domain => $"spiffe://{domain}/").Concat(identityPrefixes)
+                                .Select(static prefix => new SubjectAltNameMatcher
+                                {
+                                    SanType = SubjectAltNameMatcher.Types.SanType.Uri,
+                                    Matcher = new StringMatcher { Prefix = prefix },
+                                }),
                         },
                     },
                     ValidationContextSdsSecretConfig = UpstreamTls.AgentSecret("ROOTCA"),

@@ -24,7 +24,8 @@ internal static class UpstreamTls
     private static readonly string[] MeshAlpnPlain = ["istio"];
     private static readonly string[] MeshAlpnPlainHttp2 = ["istio", "h2"];
 
-    public static void Apply(ClusterDraft draft, OutboundClusterInputs inputs, ClientTLSSettings? byRule, MtlsMode serviceMode, string sni, bool ruleHasSelector)
+    public static void Apply(ClusterDraft draft, OutboundClusterInputs inputs, ClientTLSSettings? byRule, MtlsMode serviceMode, string sni,
+        bool ruleHasSelector)
     {
         var (tls, isAutomatic) = Settings(inputs, byRule, serviceMode, sni);
         if (tls is not null && Context(draft, inputs, tls, ruleHasSelector) is { } context)
@@ -36,7 +37,8 @@ internal static class UpstreamTls
         else if (isAutomatic && !draft.IsOriginalDestination) AutomaticMatches(draft.Cluster);
     }
 
-    /// <summary>A waypoint's way to a service: through its own tunnel, which hands on what is known of the endpoint; TLS where a rule asks for it.</summary>
+    /// <summary>A waypoint's way to a service: through its own tunnel, which hands on what is known of the endpoint; TLS where a rule asks
+    /// for it.</summary>
     public static void ApplyVip(ClusterDraft draft, OutboundClusterInputs inputs, ClientTLSSettings? byRule)
     {
         var inner = RawBuffer("raw_buffer");
@@ -48,14 +50,19 @@ internal static class UpstreamTls
         draft.Cluster.TransportSocket = new TransportSocket
         {
             Name = "internal_upstream",
-            TypedConfig = WireAny.Pack(new InternalUpstreamTransport { PassthroughMetadata = { OfHost("envoy.filters.listener.original_dst"), OfHost("istio") }, TransportSocket = inner }),
+            TypedConfig = WireAny.Pack(new InternalUpstreamTransport
+            {
+                PassthroughMetadata = { OfHost("envoy.filters.listener.original_dst"), OfHost("istio") },
+                TransportSocket = inner,
+            }),
         };
     }
 
     private static InternalUpstreamTransport.Types.MetadataValueSource OfHost(string name) =>
         new() { Name = name, Kind = new Envoy.Type.Metadata.V3.MetadataKind { Host = new() } };
 
-    public static TransportSocket RawBuffer(string name = RawBufferSocket) => new() { Name = name, TypedConfig = WireAny.Pack(new RawBuffer()) };
+    public static TransportSocket RawBuffer(string name = RawBufferSocket) =>
+        new() { Name = name, TypedConfig = WireAny.Pack(new RawBuffer()) };
 
     /// <summary>Wraps whatever the cluster uses in the PROXY protocol.</summary>
     public static void ApplyProxyProtocol(Cluster cluster, TrafficPolicy.Types.ProxyProtocol? protocol)
@@ -103,7 +110,8 @@ internal static class UpstreamTls
     };
 
     // The user's settings where there are any; else mesh TLS where automatic mTLS is on and the service takes part.
-    internal static (ClientTLSSettings? Tls, bool IsAutomatic) Settings(OutboundClusterInputs inputs, ClientTLSSettings? byRule, MtlsMode serviceMode, string sni)
+    internal static (ClientTLSSettings? Tls, bool IsAutomatic) Settings(OutboundClusterInputs inputs, ClientTLSSettings? byRule,
+        MtlsMode serviceMode, string sni)
     {
         var files = inputs.Client.ClientCertificates;
         if (byRule is not null)
@@ -111,9 +119,11 @@ internal static class UpstreamTls
             if (byRule.Mode is TlsMode.Disable or TlsMode.Simple) return (byRule, false);
             if (files is not null && !inputs.Service.MeshExternal) return (ByFiles(files, byRule.SubjectAltNames, byRule.Sni), false);
             if (byRule.Mode != TlsMode.IstioMutual) return (byRule, false);
-            return (Mesh(byRule.SubjectAltNames.Count > 0 ? byRule.SubjectAltNames : inputs.Identities, byRule.Sni.Length > 0 ? byRule.Sni : sni), false);
+            return (Mesh(byRule.SubjectAltNames.Count > 0 ? byRule.SubjectAltNames : inputs.Identities,
+                byRule.Sni.Length > 0 ? byRule.Sni : sni), false);
         }
-        var isOff = inputs.Service.MeshExternal || inputs.Settings.Mesh.EnableAutoMtls == false || serviceMode is MtlsMode.Unknown or MtlsMode.Disable;
+        var isOff = inputs.Service.MeshExternal || inputs.Settings.Mesh.EnableAutoMtls == false
+            || serviceMode is MtlsMode.Unknown or MtlsMode.Disable;
         if (isOff) return (null, false);
         return files is not null ? (ByFiles(files, inputs.Identities, sni), true) : (Mesh(inputs.Identities, sni), true);
     }
@@ -131,7 +141,8 @@ internal static class UpstreamTls
         SubjectAltNames = { identities },
     };
 
-    internal static UpstreamTlsContext? Context(ClusterDraft draft, OutboundClusterInputs inputs, ClientTLSSettings tls, bool ruleHasSelector)
+    internal static UpstreamTlsContext? Context(ClusterDraft draft, OutboundClusterInputs inputs, ClientTLSSettings tls,
+        bool ruleHasSelector)
     {
         // A sidecar asks for a named secret only when the rule is for it alone: every other one would wait for what it may not read.
         var isPrivileged = tls.CredentialName.Length > 0 && !tls.CredentialName.StartsWith("configmap://", StringComparison.Ordinal)
@@ -200,7 +211,8 @@ internal static class UpstreamTls
         common.CombinedValidationContext = new()
         {
             DefaultValidationContext = Names(names),
-            ValidationContextSdsSecretConfig = ControlPlaneSecret(resource.EndsWith("-cacert", StringComparison.Ordinal) ? resource : resource + "-cacert"),
+            ValidationContextSdsSecretConfig = ControlPlaneSecret(resource.EndsWith("-cacert", StringComparison.Ordinal)
+                ? resource : resource + "-cacert"),
         };
     }
 
@@ -295,7 +307,8 @@ internal static class UpstreamTls
         }
     }
 
-    private static Cluster.Types.TransportSocketMatch Plain() => new() { Name = "tlsMode-disabled", Match = new Struct(), TransportSocket = RawBuffer() };
+    private static Cluster.Types.TransportSocketMatch Plain() =>
+        new() { Name = "tlsMode-disabled", Match = new Struct(), TransportSocket = RawBuffer() };
 
     private static Cluster.Types.TransportSocketMatch Hbone(TransportSocket inner) => new()
     {
@@ -308,8 +321,10 @@ internal static class UpstreamTls
     public static TransportSocket InternalUpstream(string name, TransportSocket inner, bool withCluster)
     {
         var transport = new InternalUpstreamTransport { TransportSocket = inner };
-        transport.PassthroughMetadata.Add(new InternalUpstreamTransport.Types.MetadataValueSource { Kind = HostKind(), Name = "envoy.filters.listener.original_dst" });
-        if (withCluster) transport.PassthroughMetadata.Add(new InternalUpstreamTransport.Types.MetadataValueSource { Kind = new() { Cluster = new() }, Name = "istio" });
+        transport.PassthroughMetadata.Add(
+            new InternalUpstreamTransport.Types.MetadataValueSource { Kind = HostKind(), Name = "envoy.filters.listener.original_dst" });
+        if (withCluster) transport.PassthroughMetadata.Add(
+            new InternalUpstreamTransport.Types.MetadataValueSource { Kind = new() { Cluster = new() }, Name = "istio" });
         transport.PassthroughMetadata.Add(new InternalUpstreamTransport.Types.MetadataValueSource { Kind = HostKind(), Name = "istio" });
         return new() { Name = name, TypedConfig = WireAny.Pack(transport) };
     }

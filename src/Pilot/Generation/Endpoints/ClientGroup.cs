@@ -3,8 +3,10 @@ using Lateen.Registry;
 
 namespace Lateen.Pilot.Generation.Endpoints;
 
-/// <summary>What proxies must have in common to be told the same about everybody else: a first, cheap key before the exact inputs of each resource.</summary>
-/// <remarks>It names more than any single resource depends on, so that it may separate what could be shared, and never shares what differs.</remarks>
+/// <summary>What proxies must have in common to be told the same about everybody else: a first, cheap key before the exact inputs of each
+/// resource.</summary>
+/// <remarks>It names more than any single resource depends on, so that it may separate what could be shared, and never shares what
+/// differs.</remarks>
 internal sealed record ClientGroup
 {
     public required Meaning.MeshSnapshot Snapshot { get; init; }
@@ -31,7 +33,8 @@ internal sealed record ClientGroup
     public bool Equals(ClientGroup? other) => other is not null
         && ReferenceEquals(Snapshot, other.Snapshot) && ReferenceEquals(Imports, other.Imports)
         && Type == other.Type && ClusterId == other.ClusterId && Network == other.Network && Locality == other.Locality
-        && NetworkView == other.NetworkView && ClientCertificates == other.ClientCertificates && Traits == other.Traits && Particulars == other.Particulars;
+        && NetworkView == other.NetworkView && ClientCertificates == other.ClientCertificates && Traits == other.Traits
+        && Particulars == other.Particulars;
 
     public override int GetHashCode() => HashCode.Combine(
         System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(Imports), Type, ClusterId, Network, Locality, Particulars);
@@ -49,11 +52,14 @@ internal sealed record ClientGroup
             Locality = scope.Locality,
             NetworkView = string.Join('\n', node.Metadata.NetworkView.Order(StringComparer.Ordinal)),
             ClientCertificates = node.Metadata.TlsClient,
-            Traits = (node.SupportsIPv4, node.SupportsIPv6, node.Metadata.EnableSelfDiscovery, node.Metadata.DisableHboneSend, node.Metadata.Generator == "grpc"),
+            Traits = (node.SupportsIPv4, node.SupportsIPv6, node.Metadata.EnableSelfDiscovery, node.Metadata.DisableHboneSend,
+                node.Metadata.Generator == "grpc"),
             Particulars = scope.Imports.LooksAtWorkloads(scope.Snapshot.Settings.Mesh) ? ParticularsOf(scope) : "",
         };
     }
 
     private static string ParticularsOf(ProxyScope scope) =>
-        scope.Node.Metadata.NodeName + "\n" + string.Join('\n', scope.Labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => $"{label.Key}={label.Value}"));
+        scope.Node.Metadata.NodeName + "\n"
+            + string.Join('\n', scope.Labels.OrderBy(label => label.Key, StringComparer.Ordinal)
+                .Select(label => $"{label.Key}={label.Value}"));
 }

@@ -4,7 +4,8 @@ using Lateen.Registry;
 
 namespace Lateen.Pilot.Generation.Endpoints;
 
-/// <summary>What clients have in common over all snapshots, so that what was made for them under the last one is where this one begins.</summary>
+/// <summary>What clients have in common over all snapshots, so that what was made for them under the last one is where this one
+/// begins.</summary>
 internal sealed record ClientKind
 {
     public required string Namespace { get; init; }

@@ -75,7 +75,8 @@ internal static class EndpointAssignment
         {
             if (endpoint.PortName != port.Name || !view.Includes(endpoint)) continue;
             if (labels is not null && !HasLabels(endpoint, labels)) continue;
-            if (skipNames && endpoint.Address.Length > 0 && endpoint.Port != 0 && !System.Net.IPAddress.TryParse(endpoint.Address, out _)) continue;
+            if (skipNames && endpoint.Address.Length > 0 && endpoint.Port != 0 && !System.Net.IPAddress.TryParse(endpoint.Address, out _))
+                continue;
             var key = endpoint.Locality.ToString();
             if (!groups.TryGetValue(key, out var group)) groups.Add(key, group = new LocalityGroup(endpoint.Locality));
             group.Members.Add((endpoint, WireEndpoints.Make(inputs, endpoint, mtls.Enabled(endpoint))));

@@ -34,7 +34,8 @@ internal static class EndpointClients
         var spec = rule?.Rule.Spec;
         var policy = TrafficPolicies.ForSubset(spec?.TrafficPolicy, TrafficPolicies.SubsetOf(spec, subset)?.TrafficPolicy, port);
         var preference = LocalityPreference.Of(mesh, policy?.LoadBalancer, service, node.Metadata.EnableSelfDiscovery);
-        var failsOver = preference.ForcesFailover || policy?.OutlierDetection is not null || mesh.DefaultTrafficPolicy?.OutlierDetection is not null;
+        var failsOver = preference.ForcesFailover || policy?.OutlierDetection is not null
+            || mesh.DefaultTrafficPolicy?.OutlierDetection is not null;
         var usesLocality = failsOver || preference.Locality?.Distribute.Count > 0;
         var priorities = preference.ZoneAware?.FailoverPriority ?? preference.Locality?.FailoverPriority;
         return new EndpointClient
@@ -46,14 +47,18 @@ internal static class EndpointClients
             NodeName = service.NodeLocal ? node.Metadata.NodeName : "",
             Locality = usesLocality ? scope.Locality : default,
             PriorityLabels = failsOver && priorities?.Count > 0 ? LocalityPriorities.ValuesOf(priorities, scope.Labels) : null,
-            SendsHbone = (scope.Snapshot.Settings.Features.Ambient || node.Type == ProxyType.Waypoint) && !node.Metadata.DisableHboneSend && node.Metadata.Generator != "grpc",
+            SendsHbone = (scope.Snapshot.Settings.Features.Ambient || node.Type == ProxyType.Waypoint) && !node.Metadata.DisableHboneSend
+                && node.Metadata.Generator != "grpc",
             IsWaypoint = node.Type == ProxyType.Waypoint,
             KnowsItself = node.Metadata.EnableSelfDiscovery,
-            StaysInCluster = StaysInCluster(node, scope.Snapshot.Settings.Features, () => AmbientView.Of(scope.Snapshot).Shared.Contains($"{service.Namespace}/{service.Hostname}")),
+            StaysInCluster = StaysInCluster(node, scope.Snapshot.Settings.Features,
+                () => AmbientView.Of(scope.Snapshot).Shared.Contains($"{service.Namespace}/{service.Hostname}")),
         };
     }
 
-    /// <summary>Whether a client gets the endpoints of its own cluster only: a waypoint in a mesh of several networks, for what the clusters don't share.</summary>
+    /// <summary>Whether a client gets the endpoints of its own cluster only: a waypoint in a mesh of several networks, for what the
+    /// clusters don't share.</summary>
     public static bool StaysInCluster(ProxyNode node, Features features, Func<bool> isShared) => node.Type == ProxyType.Waypoint
-        && features.Flag("AMBIENT_ENABLE_MULTI_NETWORK", false) && features.Flag("AMBIENT_ENABLE_MULTI_NETWORK_WAYPOINT", true) && !isShared();
+        && features.Flag("AMBIENT_ENABLE_MULTI_NETWORK", false) && features.Flag("AMBIENT_ENABLE_MULTI_NETWORK_WAYPOINT", true)
+        && !isShared();
 }

@@ -37,19 +37,24 @@ public sealed class EndpointGenerator : IResourceGenerator
     private EndpointSet SetOf((ClientGroup Group, IReadOnlySet<string> Names) asked)
     {
         var kind = ClientKind.Of(asked.Group);
-        var set = _sets.GetOrMake((kind, asked.Names), of => new EndpointSet(of.Names, Make, _newest.TryGet(of.Kind, out var like) ? like : null));
+        var set = _sets.GetOrMake((kind, asked.Names),
+            of => new EndpointSet(of.Names, Make, _newest.TryGet(of.Kind, out var like) ? like : null));
         _newest.Put(kind, set);
         return set;
     }
 
     /// <summary>What the endpoints of one cluster of a service depend on.</summary>
-    internal static EndpointInputs InputsOf(ProxyScope scope, Service service, (string Direction, int Port, string Subset, string Hostname, bool IsSni) parsed, string name)
+    internal static EndpointInputs InputsOf(ProxyScope scope, Service service,
+        (string Direction, int Port, string Subset, string Hostname, bool IsSni) parsed, string name)
     {
-        if (parsed.Direction != ClusterNames.InboundVipDirection) return EndpointClients.Inputs(scope, service, parsed.Port, parsed.Subset, name, parsed.IsSni);
+        if (parsed.Direction != ClusterNames.InboundVipDirection)
+            return EndpointClients.Inputs(scope, service, parsed.Port, parsed.Subset, name, parsed.IsSni);
         // In front of the subset stands how the waypoint reads the connection.
         var slash = parsed.Subset.IndexOf('/', StringComparison.Ordinal);
-        return EndpointClients.Inputs(scope, service, parsed.Port, slash < 0 ? "" : parsed.Subset[(slash + 1)..], name, false) with { IsInboundVip = true };
+        return EndpointClients.Inputs(scope, service, parsed.Port, slash < 0 ? "" : parsed.Subset[(slash + 1)..], name,
+            false) with { IsInboundVip = true };
     }
 
-    private WireResource Make(EndpointInputs inputs) => _cache.GetOrMake(inputs, static made => WireResource.Of(made.ClusterName, EndpointAssignment.Build(made)));
+    private WireResource Make(EndpointInputs inputs) =>
+        _cache.GetOrMake(inputs, static made => WireResource.Of(made.ClusterName, EndpointAssignment.Build(made)));
 }

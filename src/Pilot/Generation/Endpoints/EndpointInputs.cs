@@ -70,6 +70,7 @@ internal sealed record EndpointClient
 
     public bool KnowsItself { get; init; }
 
-    /// <summary>A waypoint in a mesh of several networks, where the service isn't shared between clusters: those of its own cluster only.</summary>
+    /// <summary>A waypoint in a mesh of several networks, where the service isn't shared between clusters: those of its own cluster
+    /// only.</summary>
     public bool StaysInCluster { get; init; }
 }

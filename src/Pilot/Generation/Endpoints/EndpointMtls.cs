@@ -14,7 +14,8 @@ internal sealed class EndpointMtls
     public EndpointMtls(EndpointInputs inputs)
     {
         var spec = inputs.Rule?.Rule.Spec;
-        _byRule = TrafficPolicies.ForSubset(spec?.TrafficPolicy, TrafficPolicies.SubsetOf(spec, inputs.Subset)?.TrafficPolicy, inputs.Port)?.Tls;
+        _byRule = TrafficPolicies.ForSubset(spec?.TrafficPolicy, TrafficPolicies.SubsetOf(spec, inputs.Subset)?.TrafficPolicy,
+            inputs.Port)?.Tls;
         _policies = inputs.Policies;
         _isWaypoint = inputs.Client.IsWaypoint;
     }
@@ -23,6 +24,7 @@ internal sealed class EndpointMtls
     {
         if (_byRule is not null) return _byRule.Mode == ClientTLSSettings.Types.TLSmode.IstioMutual;
         if (!endpoint.AcceptsMtls) return false;
-        return _isWaypoint || PeerAuthenticationRules.ModeFor(_policies, endpoint.Namespace, endpoint.Labels, endpoint.Port) != MtlsMode.Disable;
+        return _isWaypoint
+            || PeerAuthenticationRules.ModeFor(_policies, endpoint.Namespace, endpoint.Labels, endpoint.Port) != MtlsMode.Disable;
     }
 }

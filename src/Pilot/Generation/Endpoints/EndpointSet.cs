@@ -6,7 +6,8 @@ using Lateen.Registry;
 
 namespace Lateen.Pilot.Generation.Endpoints;
 
-/// <summary>The endpoints of the clusters that clients of one kind ask for, kept from snapshot to snapshot: of a new one only those are made whose service has changed.</summary>
+/// <summary>The endpoints of the clusters that clients of one kind ask for, kept from snapshot to snapshot: of a new one only those are
+/// made whose service has changed.</summary>
 internal sealed class EndpointSet
 {
     private readonly Func<EndpointInputs, WireResource> _make;
@@ -18,7 +19,8 @@ internal sealed class EndpointSet
     /// <summary>A set of which nothing is made yet.</summary>
     /// <param name="names">Names of clusters.</param>
     /// <param name="make">Makes the endpoints of one.</param>
-    /// <param name="like">A set for clients of the same kind, whose names are mostly the same: what it has made serves here, too. Null for none.</param>
+    /// <param name="like">A set for clients of the same kind, whose names are mostly the same: what it has made serves here, too. Null for
+    /// none.</param>
     public EndpointSet(IReadOnlySet<string> names, Func<EndpointInputs, WireResource> make, EndpointSet? like)
     {
         _make = make;
@@ -51,7 +53,8 @@ internal sealed class EndpointSet
         var (snapshot, last) = (scope.Snapshot, _snapshot);
         // What all of them depend on; beyond it each depends on its service, that service's endpoints and the rule for it.
         // To a waypoint it matters besides which services clusters share.
-        var mayKeep = last is not null && scope.Node.Type != ProxyType.Waypoint && ReferenceEquals(last.Settings, snapshot.Settings) && ReferenceEquals(last.Policies, snapshot.Policies)
+        var mayKeep = last is not null && scope.Node.Type != ProxyType.Waypoint && ReferenceEquals(last.Settings, snapshot.Settings)
+            && ReferenceEquals(last.Policies, snapshot.Policies)
             && last.Registry.NetworkGateways.AsSpan().SequenceEqual(snapshot.Registry.NetworkGateways.AsSpan());
         // What was taken over from another set stands beside names that nothing was looked up for.
         var sameImports = mayKeep && _all is not null && ReferenceEquals(_imports, scope.Imports);
@@ -70,7 +73,8 @@ internal sealed class EndpointSet
             var service = sameImports ? entry.Service : scope.Imports.Service(parsed.Hostname);
             var rule = service is null ? null : sameImports ? entry.Rule : scope.Imports.DestinationRule(service.Hostname, scope.Labels);
             var endpoints = service is null ? null : scope.Snapshot.Registry.EndpointsOf(service.Key);
-            if (mayKeep && ReferenceEquals(service, entry.Service) && Equals(rule, entry.Rule) && Same(endpoints, entry.Endpoints)) continue;
+            if (mayKeep && ReferenceEquals(service, entry.Service) && Equals(rule, entry.Rule) && Same(endpoints, entry.Endpoints))
+                continue;
             (entry.Service, entry.Rule, entry.Endpoints) = (service, rule, endpoints);
             var made = service is null ? null : _make(EndpointGenerator.InputsOf(scope, service, parsed, entry.Name));
             if ((made is null) != (entry.Resource is null)) sameNames = false;
@@ -80,9 +84,12 @@ internal sealed class EndpointSet
         }
         if (sameNames && news.Count == 0) return;
         var all = _entries.Where(entry => entry.Resource is not null).Select(entry => entry.Resource!).ToImmutableArray();
-        var shared = sameNames ? _all!.Shared.With(all, news) : new SharedResources(all, [.. _entries.Where(entry => entry.Resource is null && entry.Name != "*").Select(entry => entry.Name)]);
+        var shared = sameNames ? _all!.Shared.With(all, news)
+            : new SharedResources(all,
+                [.. _entries.Where(entry => entry.Resource is null && entry.Name != "*").Select(entry => entry.Name)]);
         _all = ResourceSet.OfDistinct(shared, []);
     }
 
-    private static bool Same(ServiceEndpoints? left, ServiceEndpoints? right) => ReferenceEquals(left, right) || (left is not null && right is not null && left.All.IsEmpty && right.All.IsEmpty);
+    private static bool Same(ServiceEndpoints? left, ServiceEndpoints? right) =>
+        ReferenceEquals(left, right) || (left is not null && right is not null && left.All.IsEmpty && right.All.IsEmpty);
 }

@@ -37,7 +37,8 @@ internal sealed class EndpointVisibility
         if (_inputs.Service.NodeLocal && endpoint.NodeName != client.NodeName) return false;
         if ((_isClusterLocal || client.StaysInCluster || _inputs.Service.NodeLocal) && endpoint.ClusterId != client.ClusterId) return false;
         if (_networks.Length > 0 && endpoint.Network.Length > 0 && !_networks.Contains(endpoint.Network)) return false;
-        if (endpoint.Address.Length == 0 && (client.Gateways.IsEmpty || NetworkGateways.IsSame(client.Network, endpoint.Network))) return false;
+        if (endpoint.Address.Length == 0 && (client.Gateways.IsEmpty || NetworkGateways.IsSame(client.Network, endpoint.Network)))
+            return false;
         return endpoint.Health switch
         {
             EndpointHealth.Unhealthy => _sendsUnhealthy,
@@ -51,7 +52,8 @@ internal sealed class EndpointVisibility
 /// <summary>Which services stay inside their cluster.</summary>
 internal static class ClusterLocality
 {
-    /// <summary>By the mesh's service settings, the most specific host first; Kubernetes' own services are local unless said otherwise.</summary>
+    /// <summary>By the mesh's service settings, the most specific host first; Kubernetes' own services are local unless said
+    /// otherwise.</summary>
     public static bool IsLocal(MeshSettings settings, string hostname)
     {
         var found = false;

@@ -4,7 +4,8 @@ using Lateen.Registry;
 
 namespace Lateen.Pilot.Generation.Endpoints;
 
-/// <summary>What is said about near and far endpoints: by the rule, else by the service, else by the mesh; zones before localities at each level.</summary>
+/// <summary>What is said about near and far endpoints: by the rule, else by the service, else by the mesh; zones before localities at each
+/// level.</summary>
 /// <param name="Locality">Locality settings; null when off.</param>
 /// <param name="ZoneAware">Zone-aware settings, which beat locality settings; null when off.</param>
 /// <param name="ForcesFailover">Priorities hold even without outlier detection.</param>
@@ -18,8 +19,16 @@ internal readonly record struct LocalityPreference(
     private const string Hostname = "kubernetes.io/hostname";
 
     private static readonly LocalityLoadBalancerSetting SameZone = new() { Enabled = true, FailoverPriority = { Network, Region, Zone } };
-    private static readonly LocalityLoadBalancerSetting Close = new() { Enabled = true, FailoverPriority = { Network, Region, Zone, Subzone } };
-    private static readonly LocalityLoadBalancerSetting SameNode = new() { Enabled = true, FailoverPriority = { Network, Region, Zone, Subzone, Hostname } };
+    private static readonly LocalityLoadBalancerSetting Close = new()
+    {
+        Enabled = true,
+        FailoverPriority = { Network, Region, Zone, Subzone },
+    };
+    private static readonly LocalityLoadBalancerSetting SameNode = new()
+    {
+        Enabled = true,
+        FailoverPriority = { Network, Region, Zone, Subzone, Hostname },
+    };
 
     /// <summary>The settings that hold for a service.</summary>
     /// <param name="mesh">Mesh configuration.</param>
@@ -46,5 +55,6 @@ internal readonly record struct LocalityPreference(
     }
 
     // Whoever turns zones off at a level means that nothing below that level counts.
-    private static LocalityPreference OfZones(ZoneAwareLoadBalancerSetting settings) => settings.Enabled == false ? default : new(null, settings, true);
+    private static LocalityPreference OfZones(ZoneAwareLoadBalancerSetting settings) =>
+        settings.Enabled == false ? default : new(null, settings, true);
 }

@@ -6,7 +6,8 @@ namespace Lateen.Pilot.Generation.Endpoints;
 /// <summary>Priorities and weights of localities, seen from the client.</summary>
 internal static class LocalityPriorities
 {
-    public static List<LocalityGroup> Apply(List<LocalityGroup> groups, EndpointClient client, LocalityPreference preference, bool hasOutlierDetection)
+    public static List<LocalityGroup> Apply(List<LocalityGroup> groups, EndpointClient client, LocalityPreference preference,
+        bool hasOutlierDetection)
     {
         if (preference.ZoneAware is { } zoneAware)
         {
@@ -37,7 +38,8 @@ internal static class LocalityPriorities
 
     /// <summary>Labels whose values priorities compare; the client's value, or the one that is written after <c>=</c>.</summary>
     public static string ValuesOf(IEnumerable<string> priorities, IReadOnlyDictionary<string, string> labels) =>
-        string.Join('\n', priorities.Select(entry => Split(entry) is var (label, wanted) ? wanted ?? labels.GetValueOrDefault(label, "") : ""));
+        string.Join('\n',
+            priorities.Select(entry => Split(entry) is var (label, wanted) ? wanted ?? labels.GetValueOrDefault(label, "") : ""));
 
     private static (string Label, string? Wanted) Split(string entry)
     {
@@ -118,13 +120,15 @@ internal static class LocalityPriorities
         foreach (var group in groups) group.Priority = (uint)ranks.IndexOf(group.Priority);
     }
 
-    private static void Distribute(List<LocalityGroup> groups, Locality client, IEnumerable<LocalityLoadBalancerSetting.Types.Distribute> entries)
+    private static void Distribute(List<LocalityGroup> groups, Locality client,
+        IEnumerable<LocalityLoadBalancerSetting.Types.Distribute> entries)
     {
         var entry = entries.FirstOrDefault(candidate => Matches(client, candidate.From));
         if (entry is null) return;
         var unmatched = groups.ToList();
         // Specific targets take their localities before wildcards do.
-        foreach (var (pattern, share) in entry.To.OrderByDescending(target => target.Key.TrimEnd('*').Length).ThenBy(target => target.Key, StringComparer.Ordinal))
+        foreach (var (pattern, share) in entry.To.OrderByDescending(target => target.Key.TrimEnd('*').Length)
+            .ThenBy(target => target.Key, StringComparer.Ordinal))
         {
             var matched = unmatched.Where(group => Matches(group.Locality, pattern)).ToList();
             unmatched.RemoveAll(matched.Contains);

@@ -65,7 +65,8 @@ internal static class NetworkGateways
     {
         uint scale = 1;
         foreach (var group in gateways.GroupBy(gateway => gateway.Network)) scale = LeastCommonMultiple(scale, (uint)group.Count());
-        foreach (var group in gateways.GroupBy(gateway => (gateway.Network, gateway.ClusterId))) scale = LeastCommonMultiple(scale, (uint)group.Count());
+        foreach (var group in gateways.GroupBy(gateway => (gateway.Network, gateway.ClusterId)))
+            scale = LeastCommonMultiple(scale, (uint)group.Count());
         return scale;
     }
 

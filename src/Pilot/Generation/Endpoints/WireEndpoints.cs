@@ -37,7 +37,8 @@ internal static class WireEndpoints
         {
             Tunnel(made, endpoint);
             // A service in front of which a waypoint stands is reached by tunnels alone: there is nothing to choose.
-            if (!inputs.IsInboundVip) made.Metadata.FilterMetadata[TransportSocketMatch] = WireAny.Struct(("tunnel", Value.ForString("http")));
+            if (!inputs.IsInboundVip)
+                made.Metadata.FilterMetadata[TransportSocketMatch] = WireAny.Struct(("tunnel", Value.ForString("http")));
             return made;
         }
         made.Endpoint = new() { Address = AddressOf(endpoint.Address, endpoint.Port) };
@@ -45,7 +46,8 @@ internal static class WireEndpoints
         {
             foreach (var further in endpoint.Addresses.Skip(1))
             {
-                made.Endpoint.AdditionalAddresses.Add(new Envoy.Config.Endpoint.V3.Endpoint.Types.AdditionalAddress { Address = AddressOf(further, endpoint.Port) });
+                made.Endpoint.AdditionalAddresses.Add(
+                    new Envoy.Config.Endpoint.V3.Endpoint.Types.AdditionalAddress { Address = AddressOf(further, endpoint.Port) });
             }
         }
         return made;
@@ -63,11 +65,18 @@ internal static class WireEndpoints
         made.Metadata.FilterMetadata["istio"] = WireAny.Struct(("workload", Value.ForString($";;;;{gateway.ClusterId}")));
         var labels = new Dictionary<string, string> { ["topology.istio.io/network"] = gateway.Network };
         if (gateway.ClusterId.Length > 0) labels["topology.istio.io/cluster"] = gateway.ClusterId;
-        return (new Endpoint { Addresses = [gateway.Address], Network = gateway.Network, ClusterId = gateway.ClusterId, Labels = labels.ToFrozenDictionary() }, made);
+        return (new Endpoint
+        {
+            Addresses = [gateway.Address],
+            Network = gateway.Network,
+            ClusterId = gateway.ClusterId,
+            Labels = labels.ToFrozenDictionary(),
+        }, made);
     }
 
-    public static bool TakesMtls(LbEndpoint endpoint) => endpoint.Metadata?.FilterMetadata.TryGetValue(TransportSocketMatch, out var match) == true
-        && match.Fields.ContainsKey("tlsMode");
+    public static bool TakesMtls(LbEndpoint endpoint) =>
+        endpoint.Metadata?.FilterMetadata.TryGetValue(TransportSocketMatch, out var match) == true
+            && match.Fields.ContainsKey("tlsMode");
 
     public static Address AddressOf(string address, int port) => address.StartsWith("unix://", StringComparison.Ordinal)
         ? new Address { Pipe = new Pipe { Path = address["unix://".Length..] } }
@@ -101,7 +110,11 @@ internal static class WireEndpoints
             : string.Create(CultureInfo.InvariantCulture, $"{endpoint.Address}:{endpoint.Port}");
         made.Endpoint = new()
         {
-            Address = new Address { EnvoyInternalAddress = new EnvoyInternalAddress { ServerListenerName = "connect_originate", EndpointId = target } },
+            Address = new Address { EnvoyInternalAddress = new EnvoyInternalAddress
+            {
+                ServerListenerName = "connect_originate",
+                EndpointId = target,
+            } },
         };
         made.Metadata.FilterMetadata[OriginalDestination] = WireAny.Struct(("local", Value.ForString(target)));
     }

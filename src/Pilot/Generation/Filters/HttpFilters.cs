@@ -20,7 +20,8 @@ internal static class HttpFilters
     public const string RouterName = "envoy.filters.http.router";
 
     /// <summary>Counts gRPC messages and leaves them in filter state.</summary>
-    public static HttpFilter GrpcStats() => Named("envoy.filters.http.grpc_stats", new GrpcStatsConfig { EmitFilterState = true, StatsForAllMethods = false });
+    public static HttpFilter GrpcStats() =>
+        Named("envoy.filters.http.grpc_stats", new GrpcStatsConfig { EmitFilterState = true, StatsForAllMethods = false });
 
     /// <summary>Translates gRPC-Web.</summary>
     public static HttpFilter GrpcWeb() => Named("envoy.filters.http.grpc_web", new GrpcWeb());
@@ -35,7 +36,8 @@ internal static class HttpFilters
     public static HttpFilter StatefulSession() => Named("envoy.filters.http.stateful_session", new StatefulSession());
 
     /// <summary>Forwards.</summary>
-    public static HttpFilter Router(bool suppressDebugHeaders) => Named(RouterName, new Router { SuppressEnvoyHeaders = suppressDebugHeaders });
+    public static HttpFilter Router(bool suppressDebugHeaders) =>
+        Named(RouterName, new Router { SuppressEnvoyHeaders = suppressDebugHeaders });
 
     /// <summary>Tells the next sidecar by ALPN which HTTP it gets, so that it can choose its chain.</summary>
     public static HttpFilter Alpn()

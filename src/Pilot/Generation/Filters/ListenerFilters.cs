@@ -14,7 +14,8 @@ internal static class ListenerFilters
     private const uint TransparentMark = 1337;
 
     /// <summary>Tells TLS from plaintext; reads SNI and ALPN. 512 bytes hold most ClientHellos, more is read when needed.</summary>
-    public static ListenerFilter TlsInspector() => Named("envoy.filters.listener.tls_inspector", new TlsInspector { InitialReadBufferSize = 512 });
+    public static ListenerFilter TlsInspector() =>
+        Named("envoy.filters.listener.tls_inspector", new TlsInspector { InitialReadBufferSize = 512 });
 
     /// <summary>Tells HTTP from other bytes.</summary>
     public static ListenerFilter HttpInspector() => Named("envoy.filters.listener.http_inspector", new HttpInspector());
@@ -23,7 +24,8 @@ internal static class ListenerFilters
     public static ListenerFilter OriginalDestination() => Named("envoy.filters.listener.original_dst", new OriginalDst());
 
     /// <summary>Keeps the client's address towards the application.</summary>
-    public static ListenerFilter OriginalSource() => Named("envoy.filters.listener.original_src", new OriginalSrc { Mark = TransparentMark });
+    public static ListenerFilter OriginalSource() =>
+        Named("envoy.filters.listener.original_src", new OriginalSrc { Mark = TransparentMark });
 
     /// <summary>Reads the PROXY protocol.</summary>
     public static ListenerFilter ProxyProtocol() => Named("envoy.filters.listener.proxy_protocol", new ProxyProtocol());
@@ -49,7 +51,8 @@ internal static class ListenerFilters
             DestinationPortRange = new Envoy.Type.V3.Int32Range { Start = port, End = port + 1 },
         }).ToList();
         if (rules.Count == 1) return rules[0];
-        return new ListenerFilterChainMatchPredicate { OrMatch = new ListenerFilterChainMatchPredicate.Types.MatchSet { Rules = { rules } } };
+        return new ListenerFilterChainMatchPredicate { OrMatch =
+            new ListenerFilterChainMatchPredicate.Types.MatchSet { Rules = { rules } } };
     }
 
     private static ListenerFilter Named(string name, IMessage config) => new() { Name = name, TypedConfig = Wire.Pack(config) };

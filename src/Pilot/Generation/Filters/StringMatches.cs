@@ -15,7 +15,8 @@ internal static class StringMatches
         _ => null,
     };
 
-    /// <summary>Presence is asked for by an empty condition, and by the text <c>*</c> in place of a regex (which RE2 would refuse).</summary>
+    /// <summary>Presence is asked for by an empty condition, and by the text <c>*</c> in place of a regex (which RE2 would
+    /// refuse).</summary>
     public static bool IsPresence(StringMatch? match) =>
         match is null
         || match.MatchTypeCase == StringMatch.MatchTypeOneofCase.None

@@ -41,7 +41,8 @@ internal static class Wire
         {
             var start = at;
             while (at < text.Length && (char.IsAsciiDigit(text[at]) || text[at] == '.')) at++;
-            if (!decimal.TryParse(text.AsSpan(start, at - start), System.Globalization.CultureInfo.InvariantCulture, out var number)) return null;
+            if (!decimal.TryParse(text.AsSpan(start, at - start), System.Globalization.CultureInfo.InvariantCulture, out var number))
+                return null;
             start = at;
             while (at < text.Length && !char.IsAsciiDigit(text[at]) && text[at] != '.') at++;
             var unit = text[start..at] switch
@@ -72,11 +73,13 @@ internal static class Wire
     }
 
     /// <summary>Provenance of a VirtualService.</summary>
-    public static Metadata ProvenanceOfVirtualService(string ns, string name) => Provenance("networking.istio.io", "virtual-service", ns, name);
+    public static Metadata ProvenanceOfVirtualService(string ns, string name) =>
+        Provenance("networking.istio.io", "virtual-service", ns, name);
 
     /// <summary>An IPv6 address in brackets, everything else as it is.</summary>
     public static string HostText(string host) => host.Contains(':') && !host.StartsWith('[') && !host.StartsWith('/') ? $"[{host}]" : host;
 
     /// <summary><c>host:port</c>.</summary>
-    public static string HostPort(string host, int port) => HostText(host) + ":" + port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    public static string HostPort(string host, int port) =>
+        HostText(host) + ":" + port.ToString(System.Globalization.CultureInfo.InvariantCulture);
 }

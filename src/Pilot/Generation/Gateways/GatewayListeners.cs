@@ -103,7 +103,8 @@ internal sealed class GatewayListeners
         var forwarding = HttpPlan.Forwarding(written) ?? HttpConnectionManager.Types.ForwardClientCertDetails.SanitizeSet;
         manager.ForwardClientCertDetails = forwarding;
         manager.XffNumTrustedHops = topology?.NumTrustedProxies ?? 0;
-        if (forwarding is HttpConnectionManager.Types.ForwardClientCertDetails.AppendForward or HttpConnectionManager.Types.ForwardClientCertDetails.SanitizeSet)
+        if (forwarding is HttpConnectionManager.Types.ForwardClientCertDetails.AppendForward
+            or HttpConnectionManager.Types.ForwardClientCertDetails.SanitizeSet)
         {
             var current = _inputs.Config.ProxyHeaders?.SetCurrentClientCertDetails;
             manager.SetCurrentClientCertDetails = new HttpConnectionManager.Types.SetCurrentClientCertDetails
@@ -150,7 +151,8 @@ internal sealed class GatewayListeners
             },
             MaxConnectionsToAcceptPerSocketEvent = OutboundListeners.AcceptsPerEvent(_inputs),
         };
-        if (_inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(binds.Skip(1), port, SocketAddress.Types.Protocol.Udp));
+        if (_inputs.Features.DualStack)
+            listener.AdditionalAddresses.Add(ListenerRenderer.Additional(binds.Skip(1), port, SocketAddress.Types.Protocol.Udp));
         return Finish(listener, name, plans);
     }
 

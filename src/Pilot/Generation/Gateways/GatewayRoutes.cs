@@ -34,7 +34,8 @@ internal sealed class GatewayRoutes
     /// <summary>Makes the route configuration of a name.</summary>
     public static RouteConfiguration Generate(ProxyInputs inputs, string name)
     {
-        if (inputs.Scope.Gateway is not { } gateway || !gateway.ByRouteName.TryGetValue(name, out var servers)) return DefaultRoutes.Empty(name);
+        if (inputs.Scope.Gateway is not { } gateway || !gateway.ByRouteName.TryGetValue(name, out var servers))
+            return DefaultRoutes.Empty(name);
         return new GatewayRoutes(inputs).Generate(name, servers);
     }
 
@@ -101,7 +102,8 @@ internal sealed class GatewayRoutes
                 Service = host => Find(host, rules.Namespace),
                 Hash = d => HashPolicies.ForDestination(_inputs.DestinationRule(d.Host), d),
                 Picker = rule => _inputs.Features.InferencePools
-                    ? rule.Route.Select(d => EndpointPickers.Of(Find(d.Destination?.Host ?? "", rules.Namespace), _inputs.Scope.Snapshot.Settings.DomainSuffix)).FirstOrDefault(static picker => picker is not null)
+                    ? rule.Route.Select(d => EndpointPickers.Of(Find(d.Destination?.Host ?? "", rules.Namespace),
+                        _inputs.Scope.Snapshot.Settings.DomainSuffix)).FirstOrDefault(static picker => picker is not null)
                     : null,
             },
             IsTls = server.Server.Tls is not null,
@@ -141,7 +143,8 @@ internal sealed class GatewayRoutes
         var groups = new List<(HostEntry First, VirtualHost Host)>();
         foreach (var entry in _hosts.Values.OrderBy(static e => e.Name, Comparer<string>.Create(ByLength)))
         {
-            var same = groups.FirstOrDefault(g => entry.Rules.Count > 0 && g.First.RequiresTls == entry.RequiresTls && g.First.Rules.SequenceEqual(entry.Rules));
+            var same = groups.FirstOrDefault(
+                g => entry.Rules.Count > 0 && g.First.RequiresTls == entry.RequiresTls && g.First.Rules.SequenceEqual(entry.Rules));
             if (same.Host is not null) same.Host.Domains.Add(Wire.HostText(entry.Name));
             else groups.Add((entry, Build(entry)));
         }

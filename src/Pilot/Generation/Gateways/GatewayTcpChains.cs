@@ -24,7 +24,8 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
     public static ServerTlsInputs TlsInputs(ProxyInputs inputs, TlsUse use) => new(inputs.Node, inputs.Mesh, use)
     {
         Compliance = inputs.Features.CompliancePolicy,
-        HasCredentialSocket = inputs.Node.Metadata.Flag("CREDENTIAL_SOCKET_EXISTS") || inputs.Node.Metadata.Raw.Fields.ContainsKey("FILE_CREDENTIAL_SOCKET"),
+        HasCredentialSocket = inputs.Node.Metadata.Flag("CREDENTIAL_SOCKET_EXISTS")
+            || inputs.Node.Metadata.Raw.Fields.ContainsKey("FILE_CREDENTIAL_SOCKET"),
         ExternalSecrets = SecretConfigs.ExternalProvider(inputs.Mesh, inputs.Scope.Snapshot.Registry),
         ExchangesPeers = inputs.Features.MetadataExchange && !inputs.Features.DisableMetadataExchangeAlpn,
     };
@@ -44,7 +45,12 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
                 return ToEveryCluster(server);
             default:
                 return (FromTcpRules(server) ?? FromTlsRoutes(server)) is { } terminated
-                    ? [new FilterChainPlan { SniHosts = server.SniHosts, Tls = TlsContexts.Server(server.Server.Tls, TlsInputs(_inputs, TlsUse.Tcp)), Filters = terminated }]
+                    ? [new FilterChainPlan
+                    {
+                        SniHosts = server.SniHosts,
+                        Tls = TlsContexts.Server(server.Server.Tls, TlsInputs(_inputs, TlsUse.Tcp)),
+                        Filters = terminated,
+                    }]
                     : [];
         }
     }
@@ -57,7 +63,8 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
         foreach (var meant in _inputs.Scope.Snapshot.VirtualServices.VisibleTo(_inputs.Node.Namespace, server.GatewayName))
         {
             var ns = meant.Origin.Namespace;
-            if (server.Hosts.Any(own => (own.Namespace == "*" || own.Namespace == ns) && meant.Spec.Hosts.Any(h => Hostnames.Overlap(own.Host, h)))) yield return RouteRules.Of(meant);
+            if (server.Hosts.Any(own => (own.Namespace == "*" || own.Namespace == ns)
+                && meant.Spec.Hosts.Any(h => Hostnames.Overlap(own.Host, h)))) yield return RouteRules.Of(meant);
         }
     }
 
@@ -105,7 +112,11 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
                     var keys = match.SniHosts.Select(h => (server.Number, server.Server.Bind, h)).ToList();
                     if (keys.Any(sniTaken.Contains)) continue;
                     sniTaken.UnionWith(keys);
-                    plans.Add(new FilterChainPlan { SniHosts = match.SniHosts, Filters = _proxies.ForRoutes(rule.Route, PortOf(server), rules, false) });
+                    plans.Add(new FilterChainPlan
+                    {
+                        SniHosts = match.SniHosts,
+                        Filters = _proxies.ForRoutes(rule.Route, PortOf(server), rules, false),
+                    });
                 }
             }
         }
@@ -121,13 +132,15 @@ internal sealed class GatewayTcpChains(ListenerParts parts)
         var plans = new List<FilterChainPlan>();
         foreach (var service in _inputs.Scope.Imports.Services.Where(static s => !s.MeshExternal))
         {
-            if (!server.Hosts.Any(h => (h.Namespace == "*" || h.Namespace == service.Namespace) && Hostnames.IsSubset(service.Hostname, h.Host))) continue;
+            if (!server.Hosts.Any(h => (h.Namespace == "*" || h.Namespace == service.Namespace)
+                && Hostnames.IsSubset(service.Hostname, h.Host))) continue;
             var policy = _inputs.DestinationRule(service.Hostname);
             foreach (var port in service.Ports.Where(static p => p.Protocol != Protocol.Udp))
             {
                 plans.Add(ToCluster($"outbound_.{port.Number}_._.{service.Hostname}", "", port, policy));
                 if (policy is null) continue;
-                plans.AddRange(policy.Subsets.Select(s => ToCluster($"outbound_.{port.Number}_.{s.Name}_.{service.Hostname}", s.Name, port, policy)));
+                plans.AddRange(policy.Subsets.Select(
+                    s => ToCluster($"outbound_.{port.Number}_.{s.Name}_.{service.Hostname}", s.Name, port, policy)));
             }
         }
         return plans;

@@ -6,8 +6,8 @@ using Lateen.Registry;
 namespace Lateen.Pilot.Generation.Inputs;
 
 /// <summary>
-/// Everything that the inbound side of one sidecar, and what else is its own, is made of. Two that are equal make equal resources; parts of the mesh count by reference, since a
-/// snapshot keeps the object of what did not change.
+/// Everything that the inbound side of one sidecar, and what else is its own, is made of. Two that are equal make equal resources; parts of
+/// the mesh count by reference, since a snapshot keeps the object of what did not change.
 /// </summary>
 internal sealed record OwnInputs
 {
@@ -37,7 +37,8 @@ internal sealed record OwnInputs
     /// <summary>DestinationRules for them: connection limits hold on the server's side, too.</summary>
     public required ImmutableArray<MergedDestinationRule> Rules { get; init; }
 
-    /// <summary>All services, where something the proxy is told may name one of them (providers of logs, spans, decisions); null otherwise.</summary>
+    /// <summary>All services, where something the proxy is told may name one of them (providers of logs, spans, decisions); null
+    /// otherwise.</summary>
     public required ServiceIndex? Services { get; init; }
 
     /// <summary>What the listeners for HTTP that it shares with its like come to, without what names the instance.</summary>
@@ -59,15 +60,18 @@ internal sealed record OwnInputs
             Locality = scope.Locality,
             Network = scope.Network,
             Targets = scope.AllTargets,
-            Rules = [.. scope.AllTargets.Select(target => target.Service.Hostname).Distinct().SelectMany(host => imports.DestinationRules.GetValueOrDefault(host, []))],
-            Services = snapshot.Settings.Mesh.ExtensionProviders.Any(provider => ExtensionProviders.HostsOf(provider).Any()) ? snapshot.Services : null,
+            Rules = [.. scope.AllTargets.Select(target => target.Service.Hostname).Distinct()
+                .SelectMany(host => imports.DestinationRules.GetValueOrDefault(host, []))],
+            Services = snapshot.Settings.Mesh.ExtensionProviders.Any(provider => ExtensionProviders.HostsOf(provider).Any())
+                ? snapshot.Services : null,
         };
     }
 
     public bool Equals(OwnInputs? other) => other is not null
         && ReferenceEquals(Node, other.Node) && ReferenceEquals(Settings, other.Settings) && ReferenceEquals(Policies, other.Policies)
         && ReferenceEquals(Telemetry, other.Telemetry) && ReferenceEquals(Extensions, other.Extensions) && Equals(Sidecar, other.Sidecar)
-        && Equals(OutboundTrafficPolicy, other.OutboundTrafficPolicy) && ReferenceEquals(Workload, other.Workload) && Locality == other.Locality && Network == other.Network
+        && Equals(OutboundTrafficPolicy, other.OutboundTrafficPolicy) && ReferenceEquals(Workload, other.Workload)
+        && Locality == other.Locality && Network == other.Network
         && Targets.AsSpan().SequenceEqual(other.Targets.AsSpan()) && Rules.AsSpan().SequenceEqual(other.Rules.AsSpan())
         && ReferenceEquals(Services, other.Services) && Shared == other.Shared;
 

@@ -30,7 +30,8 @@ public sealed class ProxyInputs
     {
         ArgumentNullException.ThrowIfNull(scope);
         Scope = scope;
-        Config = OwnConfigs.GetValue(scope.Node.Metadata.Raw, static raw => new OwnConfiguration(OwnConfig(raw))).Config ?? scope.Snapshot.Settings.Mesh.DefaultConfig ?? new ProxyConfig();
+        Config = OwnConfigs.GetValue(scope.Node.Metadata.Raw, static raw => new OwnConfiguration(OwnConfig(raw))).Config
+            ?? scope.Snapshot.Settings.Mesh.DefaultConfig ?? new ProxyConfig();
         Fallback = OutboundFallback.Of(scope.Imports.OutboundTrafficPolicy ?? MeshPolicy(scope.Snapshot.Settings.Mesh));
     }
 
@@ -61,7 +62,8 @@ public sealed class ProxyInputs
     /// <summary>Idle timeout that the workload asks for.</summary>
     public Duration? IdleTimeout => Wire.ParseDuration(Node.Metadata.IdleTimeout);
 
-    /// <summary>Text of the keys of an issuer and a JWKS address, as they were fetched. Without a successful fetch: keys that validate nothing.</summary>
+    /// <summary>Text of the keys of an issuer and a JWKS address, as they were fetched. Without a successful fetch: keys that validate
+    /// nothing.</summary>
     public string Keys(string issuer, string address) =>
         Scope.Snapshot.Policies.KeySets.GetValueOrDefault(new KeySetName(issuer, address)) ?? Security.UnfetchedKeys.Of(issuer, address);
 
@@ -73,7 +75,8 @@ public sealed class ProxyInputs
 
     private static OutboundTrafficPolicy MeshPolicy(MeshConfig mesh) => new()
     {
-        Mode = mesh.OutboundTrafficPolicy is { } policy ? (OutboundTrafficPolicy.Types.Mode)(int)policy.Mode : OutboundTrafficPolicy.Types.Mode.AllowAny,
+        Mode = mesh.OutboundTrafficPolicy is { } policy
+            ? (OutboundTrafficPolicy.Types.Mode)(int)policy.Mode : OutboundTrafficPolicy.Types.Mode.AllowAny,
     };
 
     // The agent sends its configuration already merged over the mesh's default.

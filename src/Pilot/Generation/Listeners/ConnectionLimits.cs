@@ -59,7 +59,8 @@ internal static class ConnectionLimits
         };
         if (!common.Equals(new HttpProtocolOptions())) manager.CommonHttpProtocolOptions = common;
         manager.RequestTimeout = settings.HttpRequestTimeout ?? (isEdge ? Wire.Seconds(EdgeRequestSeconds) : manager.RequestTimeout);
-        manager.StreamIdleTimeout = settings.HttpStreamIdleTimeout ?? (isEdge ? Wire.Seconds(EdgeStreamIdleSeconds) : manager.StreamIdleTimeout);
+        manager.StreamIdleTimeout = settings.HttpStreamIdleTimeout
+            ?? (isEdge ? Wire.Seconds(EdgeStreamIdleSeconds) : manager.StreamIdleTimeout);
         manager.RequestHeadersTimeout = settings.HttpRequestHeadersTimeout ?? (isEdge ? Wire.Seconds(60) : manager.RequestHeadersTimeout);
         manager.DrainTimeout = settings.HttpDrainTimeout ?? manager.DrainTimeout;
     }

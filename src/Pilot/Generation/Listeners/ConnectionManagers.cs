@@ -14,7 +14,8 @@ using Normalization = Istio.Mesh.V1Alpha1.MeshConfig.Types.ProxyPathNormalizatio
 
 namespace Lateen.Pilot.Generation.Listeners;
 
-/// <summary>Renders connection managers: normalization, timeouts, routes, logs, tracing, and the filters in the order that is a contract.</summary>
+/// <summary>Renders connection managers: normalization, timeouts, routes, logs, tracing, and the filters in the order that is a
+/// contract.</summary>
 internal static class ConnectionManagers
 {
     public static HttpConnectionManager Build(ListenerParts parts, HttpPlan plan)
@@ -54,7 +55,11 @@ internal static class ConnectionManagers
     {
         HeaderKeyFormat = new Http1ProtocolOptions.Types.HeaderKeyFormat
         {
-            StatefulFormatter = new TypedExtensionConfig { Name = "preserve_case", TypedConfig = Wire.Pack(new PreserveCaseFormatterConfig()) },
+            StatefulFormatter = new TypedExtensionConfig
+            {
+                Name = "preserve_case",
+                TypedConfig = Wire.Pack(new PreserveCaseFormatterConfig()),
+            },
         },
     };
 
@@ -63,7 +68,8 @@ internal static class ConnectionManagers
         var kind = mesh.PathNormalization?.Normalization ?? Normalization.Default;
         manager.NormalizePath = kind != Normalization.None;
         manager.MergeSlashes = kind is Normalization.MergeSlashes or Normalization.DecodeAndMergeSlashes;
-        manager.PathWithEscapedSlashesAction = kind == Normalization.DecodeAndMergeSlashes ? EscapedSlashes.UnescapeAndForward : EscapedSlashes.KeepUnchanged;
+        manager.PathWithEscapedSlashesAction = kind == Normalization.DecodeAndMergeSlashes
+            ? EscapedSlashes.UnescapeAndForward : EscapedSlashes.KeepUnchanged;
     }
 
     private static void ApplyRoutes(HttpConnectionManager manager, HttpPlan plan)
@@ -115,7 +121,8 @@ internal static class ConnectionManagers
     private static HttpFilter PeerMetadata(HttpPlan plan, ProxyInputs inputs)
     {
         if (plan.Class == ListenerClass.SidecarInbound) return HttpFilters.InboundPeerMetadata();
-        var inMesh = inputs.Config.ProxyHeaders?.MetadataExchangeHeaders?.Mode == ProxyConfig.Types.ProxyHeaders.Types.MetadataExchangeMode.InMesh;
+        var inMesh =
+            inputs.Config.ProxyHeaders?.MetadataExchangeHeaders?.Mode == ProxyConfig.Types.ProxyHeaders.Types.MetadataExchangeMode.InMesh;
         return HttpFilters.OutboundPeerMetadata(inMesh && plan.RouteName != Routes.SidecarRoutes.HttpProxyName);
     }
 

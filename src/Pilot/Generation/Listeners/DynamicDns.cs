@@ -16,7 +16,8 @@ internal static class DynamicDns
     private const string AllowAnyCache = "allow_any_dfp_dns_cache";
 
     /// <summary>The cache of a wildcard service.</summary>
-    public static DnsCacheConfig CacheOf(string host, ProxyNode node) => new() { Name = host + "_dfp_dns_cache", DnsLookupFamily = Family(node) };
+    public static DnsCacheConfig CacheOf(string host, ProxyNode node) =>
+        new() { Name = host + "_dfp_dns_cache", DnsLookupFamily = Family(node) };
 
     /// <summary>The cache for names that no service covers.</summary>
     public static DnsCacheConfig CacheOfUnknown(ProxyInputs inputs) => new()
@@ -32,7 +33,8 @@ internal static class DynamicDns
 
     /// <summary>Resolves the server name of a TLS connection.</summary>
     public static Envoy.Config.Listener.V3.Filter SniFilter(DnsCacheConfig cache, int port) =>
-        NetworkFilters.Named("envoy.extensions.filters.network.sni_dynamic_forward_proxy", new SniConfig { DnsCacheConfig = cache, PortValue = (uint)port });
+        NetworkFilters.Named("envoy.extensions.filters.network.sni_dynamic_forward_proxy",
+            new SniConfig { DnsCacheConfig = cache, PortValue = (uint)port });
 
     private static Cluster.Types.DnsLookupFamily Family(ProxyNode node) => (node.SupportsIPv4, node.SupportsIPv6) switch
     {

@@ -38,9 +38,11 @@ public sealed class ExtensionConfigGenerator : IResourceGenerator
         if (names is null) return [];
         var parts = new ListenerParts(new ProxyInputs(scope));
         var result = new SortedDictionary<string, WireResource>(StringComparer.Ordinal);
-        foreach (var config in ProxyPatches.Of(scope).ExtensionConfigs().Where(c => names.Contains(c.Name))) result.TryAdd(config.Name, WireResource.Of(config.Name, config));
+        foreach (var config in ProxyPatches.Of(scope).ExtensionConfigs().Where(c => names.Contains(c.Name)))
+            result.TryAdd(config.Name, WireResource.Of(config.Name, config));
         // The agent replaces where a module lies by the file that it has fetched.
-        foreach (var config in parts.Extensions.Fetched.Select(Of).Where(c => names.Contains(c.Name))) result.TryAdd(config.Name, WireResource.Unchecked(config.Name, config));
+        foreach (var config in parts.Extensions.Fetched.Select(Of).Where(c => names.Contains(c.Name)))
+            result.TryAdd(config.Name, WireResource.Unchecked(config.Name, config));
         return [.. result.Values];
     }
 
@@ -50,7 +52,8 @@ public sealed class ExtensionConfigGenerator : IResourceGenerator
         return new TypedExtensionConfig
         {
             Name = ExtensionFilters.NameOf(extension),
-            TypedConfig = Wire.Pack(ExtensionFilters.IsNetwork(extension) ? new NetworkWasm { Config = plugin } : new HttpWasm { Config = plugin }),
+            TypedConfig = Wire.Pack(ExtensionFilters.IsNetwork(extension)
+                ? new NetworkWasm { Config = plugin } : new HttpWasm { Config = plugin }),
         };
     }
 
@@ -65,7 +68,8 @@ public sealed class ExtensionConfigGenerator : IResourceGenerator
         }
         // The agent, which fetches the module, learns by these when and how.
         values["ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION"] = Convert.ToHexStringLower(SHA256.HashData(extension.Spec.ToByteArray()))[..16];
-        if (wasm.ImagePullPolicy != PullPolicy.UnspecifiedPolicy) values["ISTIO_META_WASM_IMAGE_PULL_POLICY"] = wasm.ImagePullPolicy.ToString();
+        if (wasm.ImagePullPolicy != PullPolicy.UnspecifiedPolicy)
+            values["ISTIO_META_WASM_IMAGE_PULL_POLICY"] = wasm.ImagePullPolicy.ToString();
         if (wasm.ImagePullSecret.Length > 0) values["ISTIO_META_WASM_IMAGE_PULL_SECRET"] = "{}";
         return new PluginConfig
         {
@@ -85,7 +89,8 @@ public sealed class ExtensionConfigGenerator : IResourceGenerator
     private static AsyncDataSource Code(WasmConfig wasm)
     {
         var address = wasm.Url.Contains("://", StringComparison.Ordinal) ? wasm.Url : "oci://" + wasm.Url;
-        if (address.StartsWith("file://", StringComparison.Ordinal)) return new AsyncDataSource { Local = new DataSource { Filename = address["file://".Length..] } };
+        if (address.StartsWith("file://", StringComparison.Ordinal))
+            return new AsyncDataSource { Local = new DataSource { Filename = address["file://".Length..] } };
         return new AsyncDataSource
         {
             Remote = new RemoteDataSource
@@ -100,7 +105,8 @@ public sealed class ExtensionConfigGenerator : IResourceGenerator
     private static string Compact(Struct settings)
     {
         using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var writer = new Utf8JsonWriter(stream,
+            new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             Write(writer, Value.ForStruct(settings));
         }

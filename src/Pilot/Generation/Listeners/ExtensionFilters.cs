@@ -35,7 +35,8 @@ internal sealed class ExtensionFilters
         var snapshot = inputs.Scope.Snapshot;
         var root = snapshot.Settings.RootNamespace;
         var byNamespace = snapshot.Extensions.TrafficExtensions;
-        _extensions = new[] { target.Namespace, root }.Concat(target.Services.Select(static s => s.Namespace)).Where(static n => n.Length > 0).Distinct()
+        _extensions = new[] { target.Namespace, root }.Concat(target.Services.Select(static s => s.Namespace))
+            .Where(static n => n.Length > 0).Distinct()
             .SelectMany(ns => byNamespace.TryGetValue(ns, out var found) ? found : [])
             .Where(e => WorkloadPolicies.Attaches(target, e.Origin, e.Spec.Selector, e.Spec.TargetRefs, root))
             .OrderByDescending(static e => e.Spec.Priority ?? int.MinValue)
@@ -71,7 +72,8 @@ internal sealed class ExtensionFilters
     private static HttpFilter? Http(Meant<TrafficExtension> extension, ListenerClass listenerClass, int port)
     {
         if (IsNetwork(extension) || !Applies(extension.Spec, listenerClass, port)) return null;
-        if (extension.Spec.Wasm is not null) return new HttpFilter { Name = NameOf(extension), ConfigDiscovery = Discovery(HttpWasm, HttpRefusal) };
+        if (extension.Spec.Wasm is not null)
+            return new HttpFilter { Name = NameOf(extension), ConfigDiscovery = Discovery(HttpWasm, HttpRefusal) };
         return extension.Spec.Lua is { } lua
             ? HttpFilters.Named(NameOf(extension), new Lua { DefaultSourceCode = new DataSource { InlineString = lua.InlineCode } })
             : null;

@@ -44,7 +44,8 @@ internal sealed record FilterChainPlan
 
     /// <summary>Matches whatever comes.</summary>
     public bool IsMatchAll =>
-        (SniHosts.Count == 0 || SniHosts.Contains("*")) && ApplicationProtocols.Count == 0 && TransportProtocol.Length == 0 && Destinations.Count == 0;
+        (SniHosts.Count == 0 || SniHosts.Contains("*")) && ApplicationProtocols.Count == 0 && TransportProtocol.Length == 0
+            && Destinations.Count == 0;
 
     /// <summary>Looks at the names or protocols that a TLS client sends.</summary>
     public bool NeedsTlsInspector => SniHosts.Count > 0 || Tls?.CommonTlsContext is { AlpnProtocols.Count: > 0 };
@@ -78,13 +79,18 @@ internal sealed record FilterChainPlan
         if (slash >= 0)
         {
             return IPNetwork.TryParse(text, out _) || IPAddress.TryParse(text.AsSpan(0, slash), out _)
-                ? new CidrRange { AddressPrefix = text[..slash], PrefixLen = uint.Parse(text.AsSpan(slash + 1), System.Globalization.CultureInfo.InvariantCulture) }
+                ? new CidrRange
+                {
+                    AddressPrefix = text[..slash],
+                    PrefixLen = uint.Parse(text.AsSpan(slash + 1), System.Globalization.CultureInfo.InvariantCulture),
+                }
                 : null;
         }
         return new CidrRange { AddressPrefix = text, PrefixLen = text.Contains(':') ? 128u : 32u };
     }
 
-    private static HashSet<string> Names(FilterChainPlan plan) => plan.SniHosts.Where(static n => n != "*").ToHashSet(StringComparer.Ordinal);
+    private static HashSet<string> Names(FilterChainPlan plan) =>
+        plan.SniHosts.Where(static n => n != "*").ToHashSet(StringComparer.Ordinal);
 
     // 1.2.3.4/8 and 1.5.6.7/8 are the same range.
     private static HashSet<string> Ranges(FilterChainPlan plan)
@@ -92,7 +98,8 @@ internal sealed record FilterChainPlan
         var result = new HashSet<string>(StringComparer.Ordinal);
         foreach (var destination in plan.Destinations)
         {
-            if (CidrOf(destination) is not { } range || range.AddressPrefix == "0.0.0.0" || !IPAddress.TryParse(range.AddressPrefix, out var address)) continue;
+            if (CidrOf(destination) is not { } range || range.AddressPrefix == "0.0.0.0"
+                || !IPAddress.TryParse(range.AddressPrefix, out var address)) continue;
             var bytes = address.GetAddressBytes();
             var bits = (int)(range.PrefixLen ?? 0);
             for (var i = 0; i < bytes.Length; i++) bytes[i] = (byte)(bytes[i] & (0xFF00 >> Math.Clamp(bits - i * 8, 0, 8)));

@@ -78,7 +78,8 @@ internal sealed class InboundChains(ListenerParts parts)
     private sealed record Way(string Transport, IReadOnlyList<string> Alpn, bool IsHttp, bool Terminates);
 
     /// <summary>Connections must be looked into to tell TLS.</summary>
-    public static bool NeedsTlsInspector(IEnumerable<FilterChain> chains) => chains.Any(static c => c.FilterChainMatch?.TransportProtocol == "tls");
+    public static bool NeedsTlsInspector(IEnumerable<FilterChain> chains) =>
+        chains.Any(static c => c.FilterChainMatch?.TransportProtocol == "tls");
 
     /// <summary>Connections must be looked into to tell HTTP.</summary>
     public static bool NeedsHttpInspector(IEnumerable<FilterChain> chains) =>
@@ -89,7 +90,8 @@ internal sealed class InboundChains(ListenerParts parts)
     {
         var custom = CustomTls(target, mtls);
         var shape = ShapeOf(custom is null ? target.Port.Protocol : AfterTermination(target.Port.Protocol));
-        return Ways(shape, custom is null ? mtls.Mode : MtlsMode.Strict, custom is not null).Select(way => Chain(target, way, mtls, custom)).ToList();
+        return Ways(shape, custom is null ? mtls.Mode : MtlsMode.Strict, custom is not null).Select(way => Chain(target, way, mtls, custom))
+            .ToList();
     }
 
     /// <summary>The chains for connections out of tunnels: by address and port, without TLS.</summary>
@@ -102,8 +104,15 @@ internal sealed class InboundChains(ListenerParts parts)
             match.ApplicationProtocols.Add(way.Alpn);
             match.PrefixRanges.Add(_inputs.Node.Addresses.Select(FilterChainPlan.CidrOf));
             if (isDeclared) match.DestinationPort = (uint)target.TargetPort;
-            var filters = way.IsHttp ? HttpFilters(target, isDeclared) : new TcpProxies(parts).Inbound(TcpStatName(target), target.Cluster, Listening(target));
-            return new FilterChain { Name = isDeclared ? target.Name : NameOfPassthrough(way), FilterChainMatch = match, Metadata = target.Provenance?.Clone(), Filters = { filters } };
+            var filters = way.IsHttp ? HttpFilters(target, isDeclared)
+                : new TcpProxies(parts).Inbound(TcpStatName(target), target.Cluster, Listening(target));
+            return new FilterChain
+            {
+                Name = isDeclared ? target.Name : NameOfPassthrough(way),
+                FilterChainMatch = match,
+                Metadata = target.Provenance?.Clone(),
+                Filters = { filters },
+            };
         }).ToList();
     }
 
@@ -145,7 +154,8 @@ internal sealed class InboundChains(ListenerParts parts)
     {
         if (target.Tls is null || mtls.Mode != MtlsMode.Disable) return null;
         var use = ShapeOf(AfterTermination(target.Port.Protocol)) == Shape.Tcp ? TlsUse.Tcp : TlsUse.Http;
-        return TlsContexts.Server(target.Tls, new ServerTlsInputs(_inputs.Node, _inputs.Mesh, use) { Compliance = _inputs.Features.CompliancePolicy });
+        return TlsContexts.Server(target.Tls,
+            new ServerTlsInputs(_inputs.Node, _inputs.Mesh, use) { Compliance = _inputs.Features.CompliancePolicy });
     }
 
     private FilterChain Chain(InboundTarget target, Way way, PortMtls mtls, DownstreamTlsContext? custom)
@@ -161,7 +171,8 @@ internal sealed class InboundChains(ListenerParts parts)
             Metadata = target.Provenance?.Clone(),
             TransportSocket = way.Terminates ? TlsContexts.Socket(custom ?? (way.IsHttp ? mtls.Http : mtls.Tcp)) : null,
         };
-        chain.Filters.Add(way.IsHttp ? HttpFilters(target) : new TcpProxies(parts).Inbound(TcpStatName(target), target.Cluster, Listening(target)));
+        chain.Filters.Add(way.IsHttp
+            ? HttpFilters(target) : new TcpProxies(parts).Inbound(TcpStatName(target), target.Cluster, Listening(target)));
         return chain;
     }
 
@@ -189,8 +200,10 @@ internal sealed class InboundChains(ListenerParts parts)
     {
         var isGrpc = target.Port.Protocol is Protocol.Grpc or Protocol.GrpcWeb;
         var host = new VirtualHost { Name = $"inbound|http|{target.Port.Number}", Domains = { "*" } };
-        host.Routes.Add(DefaultRoutes.Inbound(target.Cluster, $"{target.Hostname}:{target.Port.Number}/*", _inputs.Mesh.DefaultInboundHttpRetryPolicy, isGrpc));
-        return parts.Patches.InboundRoutes(new RouteConfiguration { Name = target.Cluster, VirtualHosts = { host }, ValidateClusters = false });
+        host.Routes.Add(DefaultRoutes.Inbound(target.Cluster, $"{target.Hostname}:{target.Port.Number}/*",
+            _inputs.Mesh.DefaultInboundHttpRetryPolicy, isGrpc));
+        return parts.Patches.InboundRoutes(
+            new RouteConfiguration { Name = target.Cluster, VirtualHosts = { host }, ValidateClusters = false });
     }
 
     private HttpConnectionManager Base(InboundTarget target)
@@ -215,7 +228,8 @@ internal sealed class InboundChains(ListenerParts parts)
     }
 
     private string TcpStatName(InboundTarget target) => StatNames.Inbound(
-        _inputs.Mesh.InboundClusterStatName, target.Hostname, target.Service?.Name ?? "", target.Service?.Namespace ?? "", "", target.Port.Number, target.Port.Name, target.Cluster);
+        _inputs.Mesh.InboundClusterStatName, target.Hostname, target.Service?.Name ?? "", target.Service?.Namespace
+            ?? "", "", target.Port.Number, target.Port.Name, target.Cluster);
 
     private static ServicePort Listening(InboundTarget target) => target.Port with { Number = target.TargetPort };
 }

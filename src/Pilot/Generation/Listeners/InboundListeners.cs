@@ -48,7 +48,8 @@ internal sealed class InboundListeners
     /// <summary>The same chains for connections out of tunnels, where the tunnel has told who the peer is.</summary>
     public Listener Tunneled()
     {
-        var captured = Targets().Where(static t => !t.BindsToPort).Select(target => (Port: target.TargetPort, Chains: _chains.Tunneled(target))).ToList();
+        var captured = Targets().Where(static t => !t.BindsToPort)
+            .Select(target => (Port: target.TargetPort, Chains: _chains.Tunneled(target))).ToList();
         var others = _chains.Tunneled(Passthrough(0));
         var listener = new Listener
         {
@@ -178,7 +179,11 @@ internal sealed class InboundListeners
     // Traffic for the proxy's own port would be forwarded to the proxy, without end.
     private FilterChain Blackhole(int port)
     {
-        var chain = new FilterChain { Name = "virtualInbound-blackhole", FilterChainMatch = new FilterChainMatch { DestinationPort = (uint)port } };
+        var chain = new FilterChain
+        {
+            Name = "virtualInbound-blackhole",
+            FilterChainMatch = new FilterChainMatch { DestinationPort = (uint)port },
+        };
         if (_inputs.Features.MetadataExchange) chain.Filters.Add(NetworkFilters.PeerExchange());
         chain.Filters.Add(new TcpProxies(_parts).Closed(ListenerClass.SidecarInbound));
         return chain;
@@ -195,7 +200,8 @@ internal sealed class InboundListeners
             MaxConnectionsToAcceptPerSocketEvent = OutboundListeners.AcceptsPerEvent(_inputs),
         };
         if (_inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(extra, port));
-        if (_inputs.Node.Metadata.Flag("INBOUND_LISTENER_EXACT_BALANCE")) listener.ConnectionBalanceConfig = OutboundListeners.ExactBalance();
+        if (_inputs.Node.Metadata.Flag("INBOUND_LISTENER_EXACT_BALANCE"))
+            listener.ConnectionBalanceConfig = OutboundListeners.ExactBalance();
         return listener;
     }
 
@@ -207,19 +213,22 @@ internal sealed class InboundListeners
     }
 
     // Looking into a connection delays protocols in which the server speaks first; ports that don't need it are spared.
-    private void AddInspectors(Listener listener, IReadOnlyList<(int Port, IReadOnlyList<FilterChain> Chains)> ports, IReadOnlyList<FilterChain>? others)
+    private void AddInspectors(Listener listener, IReadOnlyList<(int Port, IReadOnlyList<FilterChain> Chains)> ports,
+        IReadOnlyList<FilterChain>? others)
     {
         var tls = ports.Where(static p => InboundChains.NeedsTlsInspector(p.Chains)).Select(static p => p.Port).ToList();
         var own = others is null ? [] : new[] { _inputs.Mesh.ProxyInboundListenPort };
         if (others is not null && InboundChains.NeedsTlsInspector(others))
         {
-            listener.ListenerFilters.Add(ListenerFilters.TlsInspector().ExceptOn([.. ports.Select(static p => p.Port).Except(tls), .. own]));
+            listener.ListenerFilters.Add(ListenerFilters.TlsInspector()
+                .ExceptOn([.. ports.Select(static p => p.Port).Except(tls), .. own]));
         }
         else if (tls.Count > 0) listener.ListenerFilters.Add(ListenerFilters.TlsInspector().OnlyOn(tls));
         var http = ports.Where(static p => InboundChains.NeedsHttpInspector(p.Chains)).Select(static p => p.Port).ToList();
         var othersNeedIt = others is not null && InboundChains.NeedsHttpInspector(others);
         if (!othersNeedIt && http.Count == 0) return;
         var rest = others is null || othersNeedIt ? [] : new[] { 0 };
-        listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn([.. rest, .. ports.Select(static p => p.Port).Except(http), .. own]));
+        listener.ListenerFilters.Add(ListenerFilters.HttpInspector()
+            .ExceptOn([.. rest, .. ports.Select(static p => p.Port).Except(http), .. own]));
     }
 }

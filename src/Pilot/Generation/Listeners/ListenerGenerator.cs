@@ -10,8 +10,9 @@ namespace Lateen.Pilot.Generation.Listeners;
 
 /// <summary>LDS: all listeners of a proxy.</summary>
 /// <remarks>
-/// Of a sidecar's listeners those for bytes are the same for all its like and made once for them. Those for HTTP name the workload in their spans: they are made for each proxy,
-/// and anew when what they would be without a name has become another, or what the proxy itself serves.
+/// Of a sidecar's listeners those for bytes are the same for all its like and made once for them. Those for HTTP name the workload in their
+/// spans: they are made for each proxy, and anew when what they would be without a name has become another, or what the proxy itself
+/// serves.
 /// </remarks>
 public sealed class ListenerGenerator : IResourceGenerator
 {
@@ -36,7 +37,8 @@ public sealed class ListenerGenerator : IResourceGenerator
     /// <inheritdoc/>
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
-        if (scope.Node.IsProxylessGrpc()) return ProxylessListeners.Build(new ProxyInputs(scope), names).Select(static l => WireResource.Unchecked(l.Name, l)).ToList();
+        if (scope.Node.IsProxylessGrpc())
+            return ProxylessListeners.Build(new ProxyInputs(scope), names).Select(static l => WireResource.Unchecked(l.Name, l)).ToList();
         // Patches may do anything with the listeners of one proxy.
         var isShared = scope.Node.Type == ProxyType.Sidecar && !ReferenceEquals(scope.Client, scope) && ProxyPatches.Of(scope).IsEmpty;
         var all = isShared ? OfSidecar(scope) : _made.GetOrMake(scope, Make);
@@ -60,13 +62,15 @@ public sealed class ListenerGenerator : IResourceGenerator
         var entries = outbound.Entries();
         var http = entries.Where(static e => e.Chains.Any(static c => c.Http is not null)).ToList();
         var bytes = entries.Where(static e => !e.Chains.Any(static c => c.Http is not null)).Select(outbound.Render);
-        return new SharedListeners(new SharedResources(Wire(bytes), []), http, string.Concat(Wire(http.Select(outbound.Render)).Select(static r => r.Name + r.Version)));
+        return new SharedListeners(new SharedResources(Wire(bytes), []), http,
+            string.Concat(Wire(http.Select(outbound.Render)).Select(static r => r.Name + r.Version)));
     }
 
     private static List<WireResource> MakeOwn(ProxyScope scope, SharedListeners common)
     {
         var parts = new ListenerParts(new ProxyInputs(scope));
-        return Wire([.. common.Http.Select(entry => OutboundListeners.Render(parts, entry, () => new TcpProxies(parts).Unknown())), .. SidecarListeners.Others(parts)]);
+        return Wire([.. common.Http.Select(entry => OutboundListeners.Render(parts, entry, () => new TcpProxies(parts).Unknown())),
+            .. SidecarListeners.Others(parts)]);
     }
 
     private static IReadOnlyList<WireResource> Make(ProxyScope scope)
@@ -87,5 +91,6 @@ public sealed class ListenerGenerator : IResourceGenerator
         return Wire(parts.Patches.Listeners(listeners));
     }
 
-    private static List<WireResource> Wire(IEnumerable<Envoy.Config.Listener.V3.Listener> listeners) => [.. listeners.Select(static l => WireResource.Of(l.Name, l))];
+    private static List<WireResource> Wire(IEnumerable<Envoy.Config.Listener.V3.Listener> listeners) =>
+        [.. listeners.Select(static l => WireResource.Of(l.Name, l))];
 }

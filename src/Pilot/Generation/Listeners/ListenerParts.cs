@@ -8,7 +8,8 @@ using Lateen.Registry;
 
 namespace Lateen.Pilot.Generation.Listeners;
 
-/// <summary>What all listeners of one proxy share: its security, its telemetry, its extensions. Made once for a proxy and a snapshot.</summary>
+/// <summary>What all listeners of one proxy share: its security, its telemetry, its extensions. Made once for a proxy and a
+/// snapshot.</summary>
 internal sealed class ListenerParts
 {
     private readonly Dictionary<Service, ListenerParts> _byService = new(ReferenceEqualityComparer.Instance as IEqualityComparer<Service>);

@@ -21,7 +21,8 @@ internal static class ListenerRenderer
             : new Address { SocketAddress = new SocketAddress { Address = bind, PortValue = (uint)port, Protocol = protocol } };
 
     /// <summary>Further addresses.</summary>
-    public static IEnumerable<AdditionalAddress> Additional(IEnumerable<string> binds, int port, SocketAddress.Types.Protocol protocol = SocketAddress.Types.Protocol.Tcp) =>
+    public static IEnumerable<AdditionalAddress> Additional(IEnumerable<string> binds, int port,
+        SocketAddress.Types.Protocol protocol = SocketAddress.Types.Protocol.Tcp) =>
         binds.Select(bind => new AdditionalAddress { Address = AddressOf(bind, port, protocol) });
 
     /// <summary>Name of a connection manager in statistics; the semicolon tells where it ends.</summary>

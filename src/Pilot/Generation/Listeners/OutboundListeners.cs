@@ -12,7 +12,8 @@ using ServicePort = Lateen.Registry.ServicePort;
 
 namespace Lateen.Pilot.Generation.Listeners;
 
-/// <summary>Outbound listeners of a sidecar: one for each port and address that the imported services need, shared where they meet.</summary>
+/// <summary>Outbound listeners of a sidecar: one for each port and address that the imported services need, shared where they
+/// meet.</summary>
 internal sealed class OutboundListeners
 {
     private readonly ListenerParts _parts;
@@ -83,7 +84,8 @@ internal sealed class OutboundListeners
     private void AddServicePort(Service service, ServicePort port, Binding binds, IReadOnlyList<RouteRules> rules)
     {
         var perEndpoint = binds.Primary.Length == 0 && service.Resolution == ServiceResolution.Passthrough
-            && ServiceAddresses.Primary(service, _inputs.Node) == Service.UnspecifiedAddress && (port.Protocol.IsTcp() || port.Protocol.IsUnsupported());
+            && ServiceAddresses.Primary(service, _inputs.Node) == Service.UnspecifiedAddress
+            && (port.Protocol.IsTcp() || port.Protocol.IsUnsupported());
         if (!perEndpoint)
         {
             foreach (var address in OwnListenersOf(service, port, binds)) Add(new Wanted(service, port, address, [], rules));
@@ -109,7 +111,8 @@ internal sealed class OutboundListeners
     // Of a ServiceEntry with several addresses each is listened on by itself; HTTP needs none of them.
     private IEnumerable<Binding> OwnListenersOf(Service service, ServicePort port, Binding binds)
     {
-        if (binds.Primary.Length > 0 || service.Source != ServiceSource.ServiceEntry || port.Protocol.IsHttp() || _inputs.Features.DualStack) return [binds];
+        if (binds.Primary.Length > 0 || service.Source != ServiceSource.ServiceEntry || port.Protocol.IsHttp()
+            || _inputs.Features.DualStack) return [binds];
         var addresses = ServiceAddresses.Each(service, _inputs.Node, _inputs.Features);
         return addresses.Count < 2 ? [binds] : addresses.Select(a => binds with { Only = a });
     }
@@ -124,7 +127,8 @@ internal sealed class OutboundListeners
         public string? Only { get; init; }
     }
 
-    private sealed record Wanted(Service Service, ServicePort Port, Binding Binding, IReadOnlyList<string> Destinations, IReadOnlyList<RouteRules> Rules);
+    private sealed record Wanted(Service Service, ServicePort Port, Binding Binding, IReadOnlyList<string> Destinations,
+        IReadOnlyList<RouteRules> Rules);
 
     private enum Kind
     {
@@ -157,7 +161,8 @@ internal sealed class OutboundListeners
         Merge(current, wanted, kind);
     }
 
-    private Wanted OnWildcard(Wanted wanted) => wanted.Binding.Primary.Length > 0 ? wanted : wanted with { Binding = wanted.Binding with { Addresses = _wildcards } };
+    private Wanted OnWildcard(Wanted wanted) =>
+        wanted.Binding.Primary.Length > 0 ? wanted : wanted with { Binding = wanted.Binding with { Addresses = _wildcards } };
 
     // A service is listened for at its address; ranges become matches on the address that stands for all.
     private Wanted OnServiceAddress(Wanted wanted)
@@ -177,7 +182,8 @@ internal sealed class OutboundListeners
     {
         // HTTP on the wildcard address shares its port with whatever else the application may reach there, so it is told by sniffing.
         var isShared = kind == Kind.Http && wanted.Binding.Primary == _wildcards[0] && wanted.Port.Protocol != Protocol.HttpProxy;
-        var entry = new OutboundEntry(wanted.Binding.Addresses, wanted.Binding.IsReal, wanted.Port, isShared ? Protocol.Unsupported : wanted.Port.Protocol);
+        var entry = new OutboundEntry(wanted.Binding.Addresses, wanted.Binding.IsReal, wanted.Port,
+            isShared ? Protocol.Unsupported : wanted.Port.Protocol);
         entry.Chains.AddRange(Chains(wanted, kind));
         _entries[(wanted.Binding.Primary, wanted.Port.Number)] = entry;
         _order.Add(entry);
@@ -205,7 +211,8 @@ internal sealed class OutboundListeners
 
     private List<FilterChainPlan> Chains(Wanted wanted, Kind kind)
     {
-        var chains = kind == Kind.Http ? [] : _tcp.For(new TcpChainInputs(wanted.Service, wanted.Port, wanted.Binding.Primary, wanted.Destinations, wanted.Rules));
+        var chains = kind == Kind.Http
+            ? [] : _tcp.For(new TcpChainInputs(wanted.Service, wanted.Port, wanted.Binding.Primary, wanted.Destinations, wanted.Rules));
         if (kind != Kind.Tcp) chains.Add(HttpChain(wanted, kind));
         return chains;
     }
@@ -227,7 +234,8 @@ internal sealed class OutboundListeners
                 RouteName = RouteName(wanted, kind, isShared),
                 UsesRemoteAddress = _inputs.Features.UseRemoteAddress,
                 Base = manager,
-                DnsCache = wanted.Service.Resolution == ServiceResolution.DynamicDns ? DynamicDns.CacheOf(wanted.Service.Hostname, _inputs.Node)
+                DnsCache = wanted.Service.Resolution == ServiceResolution.DynamicDns
+                    ? DynamicDns.CacheOf(wanted.Service.Hostname, _inputs.Node)
                     : _inputs.Fallback == OutboundFallback.DynamicDns ? DynamicDns.CacheOfUnknown(_inputs) : null,
             },
         };
@@ -241,7 +249,8 @@ internal sealed class OutboundListeners
     }
 
     /// <summary>What the HTTP inspector calls plaintext HTTP. HTTP/1.0 is HTTP only for those who accept it.</summary>
-    public static IReadOnlyList<string> PlaintextHttp(ProxyInputs inputs) => inputs.Features.Http10 ? ["http/1.0", "http/1.1", "h2c"] : ["http/1.1", "h2c"];
+    public static IReadOnlyList<string> PlaintextHttp(ProxyInputs inputs) =>
+        inputs.Features.Http10 ? ["http/1.0", "http/1.1", "h2c"] : ["http/1.1", "h2c"];
 
     /// <summary>The proxy takes HTTP/1.0.</summary>
     public static bool AcceptsHttp10(ProxyInputs inputs) => inputs.Features.Http10 || inputs.Node.Metadata.Http10;
@@ -267,7 +276,8 @@ internal sealed class OutboundListeners
             ContinueOnListenerFiltersTimeout = true,
             ListenerFiltersTimeout = Wire.Zero,
         };
-        if (inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(entry.Binds.Skip(1), entry.Port.Number));
+        if (inputs.Features.DualStack)
+            listener.AdditionalAddresses.Add(ListenerRenderer.Additional(entry.Binds.Skip(1), entry.Port.Number));
         if (inputs.Node.Metadata.Flag("OUTBOUND_LISTENER_EXACT_BALANCE")) listener.ConnectionBalanceConfig = ExactBalance();
         if (entry.IsReal) listener.MaxConnectionsToAcceptPerSocketEvent = AcceptsPerEvent(inputs);
         else listener.BindToPort = false;
@@ -280,7 +290,12 @@ internal sealed class OutboundListeners
         AddChains(parts, entry, name, listener);
         if (listener.DefaultFilterChain is null && listener.FilterChains is not [{ FilterChainMatch: null }])
         {
-            listener.DefaultFilterChain = new FilterChain { Name = "PassthroughFilterChain", FilterChainMatch = new FilterChainMatch(), Filters = { unknown() } };
+            listener.DefaultFilterChain = new FilterChain
+            {
+                Name = "PassthroughFilterChain",
+                FilterChainMatch = new FilterChainMatch(),
+                Filters = { unknown() },
+            };
         }
         if (ConnectionLimits.BufferBytes(inputs) is { } bytes) listener.PerConnectionBufferLimitBytes = bytes;
         return listener;
@@ -310,7 +325,8 @@ internal sealed class OutboundListeners
     }
 
     /// <summary>Connections are spread over the workers exactly.</summary>
-    public static Listener.Types.ConnectionBalanceConfig ExactBalance() => new() { ExactBalance = new Listener.Types.ConnectionBalanceConfig.Types.ExactBalance() };
+    public static Listener.Types.ConnectionBalanceConfig ExactBalance() =>
+        new() { ExactBalance = new Listener.Types.ConnectionBalanceConfig.Types.ExactBalance() };
 
     /// <summary>Connections taken at one wake-up of a worker; null for no limit.</summary>
     public static uint? AcceptsPerEvent(ProxyInputs inputs) =>
@@ -342,7 +358,8 @@ internal sealed class OutboundEntry(IReadOnlyList<string> binds, bool isReal, Se
 
     public ListenKind Kind => Protocol.IsHttp() ? ListenKind.Http : Protocol.IsTcp() ? ListenKind.Tcp : ListenKind.Sniffed;
 
-    public void Replace(IReadOnlyList<string> newBinds, bool newIsReal, ServicePort newPort, Protocol newProtocol, IEnumerable<FilterChainPlan> chains)
+    public void Replace(IReadOnlyList<string> newBinds, bool newIsReal, ServicePort newPort, Protocol newProtocol,
+        IEnumerable<FilterChainPlan> chains)
     {
         (Binds, IsReal, Port, Protocol) = (newBinds, newIsReal, newPort, newProtocol);
         Chains.Clear();

@@ -15,7 +15,8 @@ namespace Lateen.Pilot.Generation.Listeners;
 /// <param name="Bind">First address bound.</param>
 /// <param name="Destinations">Ranges that stand for the service, when its address is not bound.</param>
 /// <param name="Rules">VirtualServices of the egress listener.</param>
-internal sealed record TcpChainInputs(Service Service, ServicePort Port, string Bind, IReadOnlyList<string> Destinations, IReadOnlyList<RouteRules> Rules);
+internal sealed record TcpChainInputs(Service Service, ServicePort Port, string Bind, IReadOnlyList<string> Destinations,
+    IReadOnlyList<RouteRules> Rules);
 
 /// <summary>Opaque outbound chains: by the tls and tcp rules of VirtualServices, else one for the service.</summary>
 internal sealed class OutboundTcpChains
@@ -83,7 +84,8 @@ internal sealed class OutboundTcpChains
         var address = ServiceAddresses.Primary(service, _inputs.Node);
         if (address.Contains('/')) address = "";
         var wildcard = _inputs.Node.Wildcards()[0];
-        if (service.Source == ServiceSource.ServiceEntry && _inputs.Node.IsIPv6Only && address == Service.UnspecifiedAddress) address = ServiceAddresses.UnspecifiedIPv6;
+        if (service.Source == ServiceSource.ServiceEntry && _inputs.Node.IsIPv6Only && address == Service.UnspecifiedAddress)
+            address = ServiceAddresses.UnspecifiedIPv6;
         if (wanted.Destinations.Count == 0 && address.Length > 0 && (address != wildcard || wanted.Bind != wildcard)) return [];
         var names = new List<string> { service.Hostname };
         foreach (var alias in service.Aliases)
@@ -135,15 +137,19 @@ internal sealed class OutboundTcpChains
         var service = wanted.Service;
         var port = service.Ports.Length == 1 ? service.Ports[0].Number : wanted.Port.Number;
         var cluster = $"outbound|{port}||{service.Hostname}";
-        var statName = StatNames.Outbound(_inputs.Mesh.OutboundClusterStatName, service.Hostname, "", new ServicePort("", port, Protocol.Tcp), 0, service, cluster);
+        var statName = StatNames.Outbound(_inputs.Mesh.OutboundClusterStatName, service.Hostname, "",
+            new ServicePort("", port, Protocol.Tcp), 0, service, cluster);
         var filters = _proxies.Single(statName, cluster, "", wanted.Port, _inputs.DestinationRule(service.Hostname), true);
-        if (service.Resolution == ServiceResolution.DynamicDns) filters.Insert(filters.Count - 1, DynamicDns.SniFilter(DynamicDns.CacheOf(service.Hostname, _inputs.Node), port));
+        if (service.Resolution == ServiceResolution.DynamicDns)
+            filters.Insert(filters.Count - 1, DynamicDns.SniFilter(DynamicDns.CacheOf(service.Hostname, _inputs.Node), port));
         return new FilterChainPlan { SniHosts = names, Destinations = destinations, Filters = filters };
     }
 
     private bool Holds(TLSMatchAttributes match, int port) =>
-        AppliesTo(match.Gateways, match.Port, match.SourceLabels, match.SourceNamespace, MeshGateway, port, _inputs.Scope.Labels, _inputs.Node.Namespace);
+        AppliesTo(match.Gateways, match.Port, match.SourceLabels, match.SourceNamespace, MeshGateway, port, _inputs.Scope.Labels,
+            _inputs.Node.Namespace);
 
     private bool Holds(L4MatchAttributes match, int port) =>
-        AppliesTo(match.Gateways, match.Port, match.SourceLabels, match.SourceNamespace, MeshGateway, port, _inputs.Scope.Labels, _inputs.Node.Namespace);
+        AppliesTo(match.Gateways, match.Port, match.SourceLabels, match.SourceNamespace, MeshGateway, port, _inputs.Scope.Labels,
+            _inputs.Node.Namespace);
 }

@@ -33,7 +33,8 @@ internal static class SidecarListeners
             listeners.Add(TunnelListeners.TakesTunnels(parts.Inputs));
             listeners.Add(inbound.Tunneled());
         }
-        if (parts.Inputs.Features.Ambient && !metadata.DisableHboneSend && !parts.Inputs.IsProxylessGrpc) listeners.Add(TunnelListeners.OpensTunnels());
+        if (parts.Inputs.Features.Ambient && !metadata.DisableHboneSend && !parts.Inputs.IsProxylessGrpc)
+            listeners.Add(TunnelListeners.OpensTunnels());
         return listeners;
     }
 
@@ -44,7 +45,11 @@ internal static class SidecarListeners
         if (port == 0) return null;
         var binds = inputs.Node.Loopbacks();
         var manager = HttpPlan.WithHeaders(inputs.Config, ListenerClass.SidecarOutbound);
-        manager.HttpProtocolOptions = new Http1ProtocolOptions { AllowAbsoluteUrl = true, AcceptHttp10 = OutboundListeners.AcceptsHttp10(inputs) };
+        manager.HttpProtocolOptions = new Http1ProtocolOptions
+        {
+            AllowAbsoluteUrl = true,
+            AcceptHttp10 = OutboundListeners.AcceptsHttp10(inputs),
+        };
         var entry = new OutboundEntry(binds, true, new ServicePort("", port, Protocol.HttpProxy), Protocol.HttpProxy);
         entry.Chains.Add(new FilterChainPlan
         {

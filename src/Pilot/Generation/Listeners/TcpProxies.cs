@@ -58,7 +58,8 @@ internal sealed class TcpProxies
     /// <param name="policy">DestinationRule of the destination.</param>
     /// <param name="tunnels">A tunnel that the rule asks for is used.</param>
     /// <param name="exchangesPeers">The connection begins with the peer exchange.</param>
-    public List<Filter> Single(string statName, string cluster, string subset, ServicePort port, DestinationRule? policy, bool tunnels, bool exchangesPeers = false)
+    public List<Filter> Single(string statName, string cluster, string subset, ServicePort port, DestinationRule? policy, bool tunnels,
+        bool exchangesPeers = false)
     {
         var proxy = new TcpProxy { StatPrefix = statName, Cluster = cluster };
         ApplyPolicy(proxy, policy, subset, tunnels);
@@ -78,7 +79,12 @@ internal sealed class TcpProxies
     /// <summary>Filters for traffic that no service explains.</summary>
     public List<Filter> Unknown()
     {
-        var proxy = new TcpProxy { StatPrefix = Inputs.Fallback.TcpCluster, Cluster = Inputs.Fallback.TcpCluster, IdleTimeout = Inputs.IdleTimeout };
+        var proxy = new TcpProxy
+        {
+            StatPrefix = Inputs.Fallback.TcpCluster,
+            Cluster = Inputs.Fallback.TcpCluster,
+            IdleTimeout = Inputs.IdleTimeout,
+        };
         proxy.AccessLog.Add(_parts.Logs.For(LogPlace.Tcp, ListenerClass.SidecarOutbound));
         return [.. _parts.Stats.Tcp(ListenerClass.SidecarOutbound), NetworkFilters.Tcp(proxy)];
     }
@@ -87,9 +93,14 @@ internal sealed class TcpProxies
     public List<Filter> Closed(ListenerClass listenerClass) =>
         [.. _parts.Stats.Tcp(listenerClass), NetworkFilters.Tcp(new TcpProxy { StatPrefix = BlackHole, Cluster = BlackHole })];
 
-    private List<Filter> Weighted(IReadOnlyList<RouteDestination> routes, ServicePort port, RouteRules rules, DestinationRule? policy, bool exchangesPeers)
+    private List<Filter> Weighted(IReadOnlyList<RouteDestination> routes, ServicePort port, RouteRules rules, DestinationRule? policy,
+        bool exchangesPeers)
     {
-        var proxy = new TcpProxy { StatPrefix = $"{rules.Name}.{rules.Namespace}", WeightedClusters = new TcpProxy.Types.WeightedCluster() };
+        var proxy = new TcpProxy
+        {
+            StatPrefix = $"{rules.Name}.{rules.Namespace}",
+            WeightedClusters = new TcpProxy.Types.WeightedCluster(),
+        };
         foreach (var route in routes.Where(static r => r.Weight > 0))
         {
             proxy.WeightedClusters.Clusters.Add(new TcpProxy.Types.WeightedCluster.Types.ClusterWeight
@@ -135,19 +146,23 @@ internal sealed class TcpProxies
         var tcp = NetworkFilters.Tcp(proxy);
         return protocol switch
         {
-            Protocol.Mongo when features.MongoFilter => [NetworkFilters.Named("envoy.filters.network.mongo_proxy", new MongoProxy { StatPrefix = proxy.StatPrefix }), tcp],
+            Protocol.Mongo when features.MongoFilter =>
+                [NetworkFilters.Named("envoy.filters.network.mongo_proxy", new MongoProxy { StatPrefix = proxy.StatPrefix }), tcp],
             Protocol.Redis when features.RedisFilter => [Redis(proxy.StatPrefix, cluster)],
-            Protocol.MySql when features.MySqlFilter => [NetworkFilters.Named("envoy.filters.network.mysql_proxy", new MySQLProxy { StatPrefix = proxy.StatPrefix }), tcp],
+            Protocol.MySql when features.MySqlFilter =>
+                [NetworkFilters.Named("envoy.filters.network.mysql_proxy", new MySQLProxy { StatPrefix = proxy.StatPrefix }), tcp],
             _ => [tcp],
         };
     }
 
-    private static Filter Redis(string statPrefix, string cluster) => NetworkFilters.Named("envoy.filters.network.redis_proxy", new RedisProxy
-    {
-        LatencyInMicros = true,
-        StatPrefix = statPrefix,
-        Settings = new RedisProxy.Types.ConnPoolSettings { OpTimeout = Wire.Seconds(RedisTimeoutSeconds) },
-        PrefixRoutes = new RedisProxy.Types.PrefixRoutes { CatchAllRoute = new RedisProxy.Types.PrefixRoutes.Types.Route { Cluster = cluster } },
-    });
+    private static Filter Redis(string statPrefix, string cluster) =>
+        NetworkFilters.Named("envoy.filters.network.redis_proxy", new RedisProxy
+        {
+            LatencyInMicros = true,
+            StatPrefix = statPrefix,
+            Settings = new RedisProxy.Types.ConnPoolSettings { OpTimeout = Wire.Seconds(RedisTimeoutSeconds) },
+            PrefixRoutes = new RedisProxy.Types.PrefixRoutes { CatchAllRoute =
+                new RedisProxy.Types.PrefixRoutes.Types.Route { Cluster = cluster } },
+        });
 
 }

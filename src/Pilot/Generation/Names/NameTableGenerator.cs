@@ -19,7 +19,8 @@ public sealed class NameTableGenerator : IResourceGenerator
     {
         var node = scope.Node;
         var spans = scope.Snapshot.Settings.Features.Flag("ENABLE_MULTICLUSTER_HEADLESS", true);
-        var inputs = new Inputs(scope.Imports, scope.Snapshot.Registry, new NameClient(node.ClusterId, scope.Network, spans), node.SupportsIPv4, node.SupportsIPv6);
+        var inputs = new Inputs(scope.Imports, scope.Snapshot.Registry, new NameClient(node.ClusterId, scope.Network, spans),
+            node.SupportsIPv4, node.SupportsIPv6);
         if (!_cache.TryGet(inputs, out var made))
         {
             var table = NameTables.Build(
@@ -32,5 +33,6 @@ public sealed class NameTableGenerator : IResourceGenerator
         return [made];
     }
 
-    private sealed record Inputs(SidecarScope Imports, Registry.RegistryView Registry, NameClient Client, bool SupportsIPv4, bool SupportsIPv6);
+    private sealed record Inputs(SidecarScope Imports, Registry.RegistryView Registry, NameClient Client, bool SupportsIPv4,
+        bool SupportsIPv6);
 }

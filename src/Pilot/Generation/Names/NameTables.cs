@@ -26,7 +26,8 @@ public static class NameTables
     /// <param name="endpoints">Endpoints of a service.</param>
     /// <param name="client">Where the proxy is.</param>
     public static NameTable Build(
-        IEnumerable<Service> services, Func<Service, IReadOnlyList<string>> addresses, Func<Service, IReadOnlyList<Endpoint>> endpoints, NameClient client)
+        IEnumerable<Service> services, Func<Service, IReadOnlyList<string>> addresses, Func<Service, IReadOnlyList<Endpoint>> endpoints,
+        NameClient client)
     {
         var table = new NameTable();
         foreach (var service in services)
@@ -57,7 +58,11 @@ public static class NameTables
 
     private static NameTable.Types.NameInfo Entry(Service service, string shortName, IEnumerable<string> ips)
     {
-        var entry = new NameTable.Types.NameInfo { Registry = service.Source == ServiceSource.Kubernetes ? "Kubernetes" : "External", Ips = { ips } };
+        var entry = new NameTable.Types.NameInfo
+        {
+            Registry = service.Source == ServiceSource.Kubernetes ? "Kubernetes" : "External",
+            Ips = { ips },
+        };
         if (service.Source == ServiceSource.Kubernetes && !service.Hostname.EndsWith(ClusterSetSuffix, StringComparison.Ordinal))
         {
             entry.Namespace = service.Namespace;

@@ -6,7 +6,8 @@ using PatchContext = Istio.Networking.V1Alpha3.EnvoyFilter.Types.PatchContext;
 
 namespace Lateen.Pilot.Generation.Patches;
 
-/// <summary>Patches of clusters of one kind of traffic; equal when they are the same patches in the same order, so that their results can be shared.</summary>
+/// <summary>Patches of clusters of one kind of traffic; equal when they are the same patches in the same order, so that their results can
+/// be shared.</summary>
 public sealed class ClusterPatches : IEquatable<ClusterPatches>
 {
     private readonly IReadOnlyList<Patch> _own;
@@ -24,7 +25,8 @@ public sealed class ClusterPatches : IEquatable<ClusterPatches>
     {
         foreach (var patch in _own)
         {
-            if (patch.Operation is not (Operation.Remove or Operation.Merge or Operation.MergeAndReplaceList) || !PatchMatches.Cluster(patch, cluster, hosts)) continue;
+            if (patch.Operation is not (Operation.Remove or Operation.Merge or Operation.MergeAndReplaceList)
+                || !PatchMatches.Cluster(patch, cluster, hosts)) continue;
             if (patch.Operation == Operation.Remove) return false;
             var replace = patch.Operation == Operation.MergeAndReplaceList;
             if (!MergedTransportSocket(cluster, (Cluster)patch.Value!, replace)) Merging.Into(cluster, patch.Value!, replace);
@@ -42,7 +44,8 @@ public sealed class ClusterPatches : IEquatable<ClusterPatches>
     public override bool Equals(object? obj) => Equals(obj as ClusterPatches);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => _own.Count == 0 ? 0 : HashCode.Combine(_own.Count, System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(_own[0]));
+    public override int GetHashCode() =>
+        _own.Count == 0 ? 0 : HashCode.Combine(_own.Count, System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(_own[0]));
 
     // Settings of sockets are packed; they are merged inside, in every alternative that has the same socket.
     private static bool MergedTransportSocket(Cluster cluster, Cluster change, bool replaceLists)

@@ -20,7 +20,8 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
     public List<Listener> Apply(IEnumerable<Listener> listeners, bool adds)
     {
         var result = listeners.Where(Patched).ToList();
-        if (adds) result.AddRange(_byKind[ApplyTo.Listener].Where(static p => p.Operation == Operation.Add).Select(static p => p.Copy<Listener>()));
+        if (adds) result.AddRange(_byKind[ApplyTo.Listener].Where(static p => p.Operation == Operation.Add)
+            .Select(static p => p.Copy<Listener>()));
         return result;
     }
 
@@ -36,7 +37,8 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
         {
             var name = PatchMatches.ListenerFilter(patch);
             if (IsMerge(patch)) MergeListenerFilters(listener, patch, name);
-            else ListEdits.Apply(listener.ListenerFilters, patch.Operation, name.Length > 0, f => PatchMatches.Name(name, f.Name), patch.Copy<ListenerFilter>);
+            else ListEdits.Apply(listener.ListenerFilters, patch.Operation, name.Length > 0, f => PatchMatches.Name(name, f.Name),
+                patch.Copy<ListenerFilter>);
         }
         PatchChains(listener);
         return true;
@@ -71,12 +73,14 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
 
     private bool Patched(Listener listener, FilterChain chain)
     {
-        foreach (var patch in _byKind[ApplyTo.FilterChain].Where(p => PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain)))
+        foreach (var patch in _byKind[ApplyTo.FilterChain].Where(
+            p => PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain)))
         {
             if (patch.Operation == Operation.Remove) return false;
             if (IsMerge(patch) && !MergedTransportSocket(chain, patch)) Merge(chain, patch);
         }
-        var own = _byKind[ApplyTo.NetworkFilter].Where(p => PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain)).ToList();
+        var own = _byKind[ApplyTo.NetworkFilter].Where(p => PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain))
+            .ToList();
         foreach (var patch in own)
         {
             var name = PatchMatches.NetworkFilter(patch);
@@ -89,9 +93,11 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
     // The settings of a transport socket are packed, so a plain merge would glue bytes of two messages together.
     private static bool MergedTransportSocket(FilterChain chain, Patch patch)
     {
-        if (((FilterChain)patch.Value!).TransportSocket is not { TypedConfig: not null } socket || chain.TransportSocket is not { TypedConfig: not null } own) return false;
+        if (((FilterChain)patch.Value!).TransportSocket is not { TypedConfig: not null } socket
+            || chain.TransportSocket is not { TypedConfig: not null } own) return false;
         if (own.Name != socket.Name) return false;
-        if (Merging.Packed(own.TypedConfig, socket.TypedConfig, patch.Operation == Operation.MergeAndReplaceList) is { } merged) own.TypedConfig = merged;
+        if (Merging.Packed(own.TypedConfig, socket.TypedConfig, patch.Operation == Operation.MergeAndReplaceList) is { } merged)
+            own.TypedConfig = merged;
         return true;
     }
 
@@ -101,7 +107,9 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
         {
             if (filter.TypedConfig is not { } config) continue;
             var value = (Filter)patch.Value!;
-            if (value.TypedConfig is { } change && Merging.Packed(config, change, patch.Operation == Operation.MergeAndReplaceList) is { } merged) filter.TypedConfig = merged;
+            if (value.TypedConfig is { } change
+                && Merging.Packed(config, change, patch.Operation == Operation.MergeAndReplaceList) is { } merged)
+                filter.TypedConfig = merged;
             if (value.Name.Length > 0) filter.Name = value.Name;
         }
         if (filter.Name == NetworkFilters.HttpName) PatchHttp(listener, chain, filter);
@@ -110,17 +118,20 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
     private void PatchHttp(Listener listener, FilterChain chain, Filter filter)
     {
         var own = _byKind[ApplyTo.HttpFilter].Where(p =>
-            PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain) && PatchMatches.Name(PatchMatches.NetworkFilter(p), filter.Name)).ToList();
+            PatchMatches.Listener(p, listener) && PatchMatches.Chain(p, listener, chain)
+                && PatchMatches.Name(PatchMatches.NetworkFilter(p), filter.Name)).ToList();
         if (own.Count == 0) return;
         var manager = filter.TypedConfig.Unpack<HttpConnectionManager>();
         foreach (var patch in own)
         {
             var name = PatchMatches.HttpFilter(patch);
-            ListEdits.Apply(manager.HttpFilters, patch.Operation, name.Length > 0, f => PatchMatches.Name(name, f.Name), patch.Copy<HttpFilter>);
+            ListEdits.Apply(manager.HttpFilters, patch.Operation, name.Length > 0, f => PatchMatches.Name(name, f.Name),
+                patch.Copy<HttpFilter>);
         }
         foreach (var http in manager.HttpFilters)
         {
-            foreach (var patch in own.Where(p => IsMerge(p) && PatchMatches.Name(PatchMatches.HttpFilter(p), http.Name))) MergeHttp(http, patch);
+            foreach (var patch in own.Where(p => IsMerge(p) && PatchMatches.Name(PatchMatches.HttpFilter(p), http.Name)))
+                MergeHttp(http, patch);
         }
         filter.TypedConfig = Wire.Pack(manager);
     }
@@ -129,11 +140,13 @@ internal sealed class ListenerPatches(IReadOnlyList<Patch> patches, PatchContext
     {
         var value = (HttpFilter)patch.Value!;
         if (filter.TypedConfig is not { } config) return;
-        if (value.TypedConfig is { } change && Merging.Packed(config, change, patch.Operation == Operation.MergeAndReplaceList) is { } merged) filter.TypedConfig = merged;
+        if (value.TypedConfig is { } change
+            && Merging.Packed(config, change, patch.Operation == Operation.MergeAndReplaceList) is { } merged) filter.TypedConfig = merged;
         if (value.Name.Length > 0) filter.Name = value.Name;
     }
 
     private static bool IsMerge(Patch patch) => patch.Operation is Operation.Merge or Operation.MergeAndReplaceList;
 
-    private static void Merge(Google.Protobuf.IMessage into, Patch patch) => Merging.Into(into, patch.Value!, patch.Operation == Operation.MergeAndReplaceList);
+    private static void Merge(Google.Protobuf.IMessage into, Patch patch) =>
+        Merging.Into(into, patch.Value!, patch.Operation == Operation.MergeAndReplaceList);
 }

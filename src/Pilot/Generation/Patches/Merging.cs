@@ -25,7 +25,8 @@ internal static class Merging
     /// <summary>Merges packed messages of the same type; returns null when the type is unknown or differs.</summary>
     public static Any? Packed(Any into, Any from, bool replaceLists)
     {
-        if (PatchValues.Unpack(into) is not { } target || PatchValues.Unpack(new Any { TypeUrl = into.TypeUrl, Value = from.Value }) is not { } source) return null;
+        if (PatchValues.Unpack(into) is not { } target
+            || PatchValues.Unpack(new Any { TypeUrl = into.TypeUrl, Value = from.Value }) is not { } source) return null;
         Into(target, source, replaceLists);
         return Filters.Wire.Pack(target);
     }
@@ -50,7 +51,8 @@ internal static class Merging
             if (field.Accessor.GetValue(into) is null || !IsZero(value)) field.Accessor.SetValue(into, value);
             return;
         }
-        if (value is IMessage message && value is not Duration && field.Accessor.GetValue(into) is IMessage existing) Into(existing, message, replaceLists);
+        if (value is IMessage message && value is not Duration && field.Accessor.GetValue(into) is IMessage existing)
+            Into(existing, message, replaceLists);
         else field.Accessor.SetValue(into, Copy(value));
     }
 
@@ -71,5 +73,6 @@ internal static class Merging
         _ => false,
     };
 
-    private static object Copy(object value) => value is IMessage message ? message.Descriptor.Parser.ParseFrom(message.ToByteString()) : value;
+    private static object Copy(object value) =>
+        value is IMessage message ? message.Descriptor.Parser.ParseFrom(message.ToByteString()) : value;
 }

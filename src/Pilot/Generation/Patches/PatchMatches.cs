@@ -49,7 +49,8 @@ internal static class PatchMatches
     public static string Canonical(string name) => NewNames.GetValueOrDefault(name, name);
 
     /// <summary>The patch is for this kind of traffic.</summary>
-    public static bool Context(Patch patch, PatchContext context) => patch.Match.Context == context || patch.Match.Context == PatchContext.Any;
+    public static bool Context(Patch patch, PatchContext context) =>
+        patch.Match.Context == context || patch.Match.Context == PatchContext.Any;
 
     // ---- listeners
 
@@ -63,7 +64,8 @@ internal static class PatchMatches
         return match.PortNumber == 0 || listener.Address?.SocketAddress?.PortValue == match.PortNumber;
     }
 
-    private static bool IsVirtual(Listener listener) => listener.Name is SidecarListeners.VirtualOutboundName or InboundListeners.VirtualName;
+    private static bool IsVirtual(Listener listener) =>
+        listener.Name is SidecarListeners.VirtualOutboundName or InboundListeners.VirtualName;
 
     /// <summary>By the conditions of the chain itself.</summary>
     public static bool Chain(Patch patch, Listener listener, FilterChain chain)
@@ -76,15 +78,18 @@ internal static class PatchMatches
         if (wanted.Name.Length > 0 && wanted.Name != chain.Name) return false;
         if (wanted.Sni.Length > 0 && own?.ServerNames.Contains(wanted.Sni) != true) return false;
         if (wanted.TransportProtocol.Length > 0 && own?.TransportProtocol != wanted.TransportProtocol) return false;
-        if (wanted.ApplicationProtocols.Length > 0 && (own is null || !wanted.ApplicationProtocols.Split(',').All(own.ApplicationProtocols.Contains))) return false;
+        if (wanted.ApplicationProtocols.Length > 0
+            && (own is null || !wanted.ApplicationProtocols.Split(',').All(own.ApplicationProtocols.Contains))) return false;
         return wanted.DestinationPort == 0 || own?.DestinationPort == wanted.DestinationPort;
     }
 
     /// <summary>Name of the network filter that the patch is about; empty for none.</summary>
-    public static string NetworkFilter(Patch patch) => patch.Match.Waypoint?.Filter?.Name ?? patch.Match.Listener?.FilterChain?.Filter?.Name ?? "";
+    public static string NetworkFilter(Patch patch) =>
+        patch.Match.Waypoint?.Filter?.Name ?? patch.Match.Listener?.FilterChain?.Filter?.Name ?? "";
 
     /// <summary>Name of the HTTP filter that the patch is about; empty for none.</summary>
-    public static string HttpFilter(Patch patch) => patch.Match.Waypoint?.Filter?.SubFilter?.Name ?? patch.Match.Listener?.FilterChain?.Filter?.SubFilter?.Name ?? "";
+    public static string HttpFilter(Patch patch) =>
+        patch.Match.Waypoint?.Filter?.SubFilter?.Name ?? patch.Match.Listener?.FilterChain?.Filter?.SubFilter?.Name ?? "";
 
     /// <summary>Name of the listener filter that the patch is about; empty for none.</summary>
     public static string ListenerFilter(Patch patch) => patch.Match.Listener?.ListenerFilter ?? "";
@@ -95,7 +100,8 @@ internal static class PatchMatches
     // ---- routes
 
     /// <summary>By name; of sidecars also by port, of gateways by what the name says about the server.</summary>
-    public static bool Routes(Patch patch, RouteConfiguration routes, PatchContext context, IReadOnlyDictionary<int, System.Collections.Immutable.ImmutableArray<int>>? gatewayPorts)
+    public static bool Routes(Patch patch, RouteConfiguration routes, PatchContext context,
+        IReadOnlyDictionary<int, System.Collections.Immutable.ImmutableArray<int>>? gatewayPorts)
     {
         if (patch.Match.Waypoint is { } waypoint) return waypoint.PortNumber == 0 || PortOf(routes.Name) == waypoint.PortNumber;
         if (patch.Match.RouteConfiguration is not { } match) return true;
@@ -103,8 +109,11 @@ internal static class PatchMatches
         if (context != PatchContext.Gateway) return match.PortNumber == 0 || PortOf(routes.Name) == match.PortNumber;
         var (port, portName, gateway) = ServerOf(routes.Name);
         // Where a service maps ports, the declared one is meant and not the one that is listened on.
-        var isPort = match.PortNumber == 0 || (gatewayPorts is not null && gatewayPorts.TryGetValue(port, out var declared) ? declared.Contains((int)match.PortNumber) : match.PortNumber == port);
-        return isPort && (match.PortName.Length == 0 || match.PortName == portName) && (match.Gateway.Length == 0 || match.Gateway == gateway);
+        var isPort = match.PortNumber == 0
+            || (gatewayPorts is not null && gatewayPorts.TryGetValue(port, out var declared)
+                ? declared.Contains((int)match.PortNumber) : match.PortNumber == port);
+        return isPort && (match.PortName.Length == 0 || match.PortName == portName)
+            && (match.Gateway.Length == 0 || match.Gateway == gateway);
     }
 
     private static int PortOf(string name)
@@ -130,7 +139,8 @@ internal static class PatchMatches
     }
 
     /// <summary>The patch names routes.</summary>
-    public static bool NamesRoute(Patch patch) => patch.Match.RouteConfiguration?.Vhost?.Route is not null || patch.Match.Waypoint?.Route is not null;
+    public static bool NamesRoute(Patch patch) =>
+        patch.Match.RouteConfiguration?.Vhost?.Route is not null || patch.Match.Waypoint?.Route is not null;
 
     /// <summary>By name and kind of action.</summary>
     public static bool Route(Patch patch, Route route)

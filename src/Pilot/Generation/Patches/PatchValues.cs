@@ -21,7 +21,8 @@ internal static class PatchValues
     private static readonly Lazy<JsonParser> Json = new(() => new JsonParser(JsonParser.Settings.Default.WithTypeRegistry(Types.Value)));
 
     /// <summary>The usable patches of an EnvoyFilter, in order.</summary>
-    public static IReadOnlyList<Patch> Of(EnvoyFilter filter) => Known.GetValue(filter, static f => f.ConfigPatches.Select(Read).OfType<Patch>().ToList());
+    public static IReadOnlyList<Patch> Of(EnvoyFilter filter) =>
+        Known.GetValue(filter, static f => f.ConfigPatches.Select(Read).OfType<Patch>().ToList());
 
     /// <summary>The message inside an Any; null when its type is unknown.</summary>
     public static IMessage? Unpack(Google.Protobuf.WellKnownTypes.Any any) => any.Unpack(Types.Value);

@@ -40,7 +40,8 @@ public sealed class ProxyPatches
     /// <summary>No EnvoyFilter concerns the proxy.</summary>
     public bool IsEmpty => _patches.Count == 0;
 
-    /// <summary>Chooses the patches: EnvoyFilters of the root namespace and the proxy's own, by priority; of equal priority those of the root first.</summary>
+    /// <summary>Chooses the patches: EnvoyFilters of the root namespace and the proxy's own, by priority; of equal priority those of the
+    /// root first.</summary>
     public static ProxyPatches Of(ProxyScope scope)
     {
         ArgumentNullException.ThrowIfNull(scope);
@@ -55,7 +56,8 @@ public sealed class ProxyPatches
         return new ProxyPatches(scope, [.. chosen]);
     }
 
-    /// <summary>Makes resources with the patches. An EnvoyFilter that breaks the rules of their definitions, so that every proxy would refuse them, is left out whole and named:
+    /// <summary>Makes resources with the patches. An EnvoyFilter that breaks the rules of their definitions, so that every proxy would
+    /// refuse them, is left out whole and named:
     /// the others, and what they patch, must not suffer from it.</summary>
     /// <param name="make">Makes the resources with some of the patches.</param>
     internal IReadOnlyList<WireResource> Sound(Func<ProxyPatches, IReadOnlyList<WireResource>> make)
@@ -70,7 +72,8 @@ public sealed class ProxyPatches
         {
             var more = new ProxyPatches(_scope, [.. kept._filters, filter]);
             var tried = make(more);
-            if (tried.FirstOrDefault(resource => resource.Fault is not null && !anyway.Contains(resource.Name)) is { } broken) leftOut.Add(new RefusedFilter(filter.Origin, broken.Name, broken.Fault!));
+            if (tried.FirstOrDefault(resource => resource.Fault is not null && !anyway.Contains(resource.Name)) is { } broken)
+                leftOut.Add(new RefusedFilter(filter.Origin, broken.Name, broken.Fault!));
             else (kept, made) = (more, tried);
         }
         return leftOut.Count == 0 || made.Count == 0 ? made : [made[0].Telling(leftOut), .. made.Skip(1)];
@@ -78,8 +81,10 @@ public sealed class ProxyPatches
 
     private static bool Concerns(Meant<EnvoyFilter> filter, PolicyTarget target, string rootNamespace)
     {
-        if (filter.Spec.TargetRefs.Count > 0) return WorkloadPolicies.Attaches(target, filter.Origin, null, filter.Spec.TargetRefs, rootNamespace);
-        return !target.IsWaypoint && (filter.Spec.WorkloadSelector is null || LabelSelection.IsSubset(filter.Spec.WorkloadSelector.Labels, target.Labels));
+        if (filter.Spec.TargetRefs.Count > 0)
+            return WorkloadPolicies.Attaches(target, filter.Origin, null, filter.Spec.TargetRefs, rootNamespace);
+        return !target.IsWaypoint
+            && (filter.Spec.WorkloadSelector is null || LabelSelection.IsSubset(filter.Spec.WorkloadSelector.Labels, target.Labels));
     }
 
     /// <summary>Whether a patch is for proxies of this version and metadata.</summary>
@@ -145,5 +150,6 @@ public sealed class ProxyPatches
 
     /// <summary>Extension configurations that patches add, by name.</summary>
     public IEnumerable<TypedExtensionConfig> ExtensionConfigs() =>
-        _patches.Where(static p => p is { ApplyTo: ApplyTo.ExtensionConfig, Operation: Operation.Add }).Select(static p => p.Copy<TypedExtensionConfig>());
+        _patches.Where(static p => p is { ApplyTo: ApplyTo.ExtensionConfig, Operation: Operation.Add })
+            .Select(static p => p.Copy<TypedExtensionConfig>());
 }

@@ -10,12 +10,14 @@ namespace Lateen.Pilot.Generation.Patches;
 /// <param name="patches">Patches in order.</param>
 /// <param name="context">Kind of traffic.</param>
 /// <param name="gatewayPorts">Of a gateway: declared ports by the port listened on.</param>
-internal sealed class RoutePatches(IReadOnlyList<Patch> patches, PatchContext context, IReadOnlyDictionary<int, ImmutableArray<int>>? gatewayPorts)
+internal sealed class RoutePatches(IReadOnlyList<Patch> patches, PatchContext context,
+    IReadOnlyDictionary<int, ImmutableArray<int>>? gatewayPorts)
 {
     private readonly ILookup<ApplyTo, Patch> _byKind = patches.Where(p => PatchMatches.Context(p, context)).ToLookup(static p => p.ApplyTo);
 
     /// <summary>No patch is about routes.</summary>
-    public bool IsEmpty => !_byKind[ApplyTo.RouteConfiguration].Any() && !_byKind[ApplyTo.VirtualHost].Any() && !_byKind[ApplyTo.HttpRoute].Any();
+    public bool IsEmpty => !_byKind[ApplyTo.RouteConfiguration].Any() && !_byKind[ApplyTo.VirtualHost].Any()
+        && !_byKind[ApplyTo.HttpRoute].Any();
 
     /// <summary>Patches a route configuration in place.</summary>
     public RouteConfiguration Apply(RouteConfiguration routes)
@@ -26,7 +28,8 @@ internal sealed class RoutePatches(IReadOnlyList<Patch> patches, PatchContext co
             if (Patched(routes, routes.VirtualHosts[i]) is { } host) routes.VirtualHosts[i] = host;
             else routes.VirtualHosts.RemoveAt(i);
         }
-        foreach (var patch in _byKind[ApplyTo.VirtualHost].Where(p => p.Operation == Operation.Add && IsMeant(p, routes))) routes.VirtualHosts.Add(patch.Copy<VirtualHost>());
+        foreach (var patch in _byKind[ApplyTo.VirtualHost].Where(p => p.Operation == Operation.Add && IsMeant(p, routes)))
+            routes.VirtualHosts.Add(patch.Copy<VirtualHost>());
         return routes;
     }
 
@@ -54,8 +57,10 @@ internal sealed class RoutePatches(IReadOnlyList<Patch> patches, PatchContext co
         foreach (var patch in own.Where(static p => !IsMerge(p) && p.Operation is not (Operation.Remove or Operation.Replace)))
         {
             // At the top of all routes, but only where the one that is named is there.
-            if (patch.Operation == Operation.InsertFirst && PatchMatches.NamesRoute(patch) && !host.Routes.Any(route => PatchMatches.Route(patch, route))) continue;
-            ListEdits.Apply(host.Routes, patch.Operation, PatchMatches.NamesRoute(patch), r => PatchMatches.Route(patch, r), patch.Copy<Route>);
+            if (patch.Operation == Operation.InsertFirst && PatchMatches.NamesRoute(patch)
+                && !host.Routes.Any(route => PatchMatches.Route(patch, route))) continue;
+            ListEdits.Apply(host.Routes, patch.Operation, PatchMatches.NamesRoute(patch), r => PatchMatches.Route(patch, r),
+                patch.Copy<Route>);
         }
     }
 
@@ -74,5 +79,6 @@ internal sealed class RoutePatches(IReadOnlyList<Patch> patches, PatchContext co
 
     private static bool IsMerge(Patch patch) => patch.Operation is Operation.Merge or Operation.MergeAndReplaceList;
 
-    private static void Merge(Google.Protobuf.IMessage into, Patch patch) => Merging.Into(into, patch.Value!, patch.Operation == Operation.MergeAndReplaceList);
+    private static void Merge(Google.Protobuf.IMessage into, Patch patch) =>
+        Merging.Into(into, patch.Value!, patch.Operation == Operation.MergeAndReplaceList);
 }

@@ -1,5 +1,5 @@
-// Proxyless: what gRPC libraries get that speak xDS themselves (node metadata GENERATOR=grpc). They ask for everything by name: listeners by
-// the target they dial ("host:port") or the address they serve at, routes and clusters by the names found there.
+// Proxyless: what gRPC libraries get that speak xDS themselves (node metadata GENERATOR=grpc). They ask for everything by name: listeners
+// by the target they dial ("host:port") or the address they serve at, routes and clusters by the names found there.
 //
 // State: none; everything is made for the names asked for.
 //
@@ -47,7 +47,8 @@ internal sealed class ListenerNames
     public static (string Host, int? Port) Split(string name)
     {
         var colon = name.LastIndexOf(':');
-        if (colon < 0 || !int.TryParse(name.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return (name, null);
+        if (colon < 0 || !int.TryParse(name.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+            return (name, null);
         var host = name[..colon];
         if (host is ['[', .., ']']) return (host[1..^1], port);
         return host.Contains(':', StringComparison.Ordinal) ? (name, null) : (host, port);

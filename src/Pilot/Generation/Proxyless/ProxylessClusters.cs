@@ -27,7 +27,9 @@ internal static class ProxylessClusters
             var subset = TrafficPolicies.SubsetOf(rule, parsed.Subset);
             // A subset that nobody declares is no cluster; a service that nobody knows is one without endpoints.
             if (parsed.Subset.Length > 0 && subset is null) continue;
-            if (isKnown) Apply(cluster, TrafficPolicies.ForSubset(TrafficPolicies.ForPort(rule?.TrafficPolicy, parsed.Port), subset?.TrafficPolicy, parsed.Port), scope, service!);
+            if (isKnown)
+                Apply(cluster, TrafficPolicies.ForSubset(TrafficPolicies.ForPort(rule?.TrafficPolicy, parsed.Port), subset?.TrafficPolicy,
+                    parsed.Port), scope, service!);
             yield return cluster;
         }
     }
@@ -37,7 +39,11 @@ internal static class ProxylessClusters
         Name = name,
         AltStatName = StatNames.Delimited(name),
         Type = Cluster.Types.DiscoveryType.Eds,
-        EdsClusterConfig = new Cluster.Types.EdsClusterConfig { ServiceName = name, EdsConfig = new ConfigSource { Ads = new AggregatedConfigSource() } },
+        EdsClusterConfig = new Cluster.Types.EdsClusterConfig
+        {
+            ServiceName = name,
+            EdsConfig = new ConfigSource { Ads = new AggregatedConfigSource() },
+        },
     };
 
     private static void Apply(Cluster cluster, TrafficPolicy? policy, ProxyScope scope, Service service)
@@ -49,7 +55,8 @@ internal static class ProxylessClusters
             cluster.TransportSocket = new TransportSocket
             {
                 Name = ProxylessTls.SocketName,
-                TypedConfig = Wire.Pack(new UpstreamTlsContext { CommonTlsContext = ProxylessTls.Context(names.Split('\n', StringSplitOptions.RemoveEmptyEntries)) }),
+                TypedConfig = Wire.Pack(new UpstreamTlsContext { CommonTlsContext =
+                    ProxylessTls.Context(names.Split('\n', StringSplitOptions.RemoveEmptyEntries)) }),
             };
         }
         if (policy?.LoadBalancer?.ConsistentHash is { } hash) LoadBalancing.ConsistentHash(cluster, hash);

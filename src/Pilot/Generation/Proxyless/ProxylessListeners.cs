@@ -40,9 +40,14 @@ internal static class ProxylessListeners
     {
         var manager = new HttpConnectionManager
         {
-            Rds = new Rds { ConfigSource = new ConfigSource { Ads = new AggregatedConfigSource() }, RouteConfigName = ClusterNames.Outbound(port.Number, "", service.Hostname) },
+            Rds = new Rds
+            {
+                ConfigSource = new ConfigSource { Ads = new AggregatedConfigSource() },
+                RouteConfigName = ClusterNames.Outbound(port.Number, "", service.Hostname),
+            },
         };
-        if (PersistentSessions.StateOf(service) is { } session) manager.HttpFilters.Add(HttpFilters.Named(PersistentSessions.FilterName, session));
+        if (PersistentSessions.StateOf(service) is { } session)
+            manager.HttpFilters.Add(HttpFilters.Named(PersistentSessions.FilterName, session));
         manager.HttpFilters.Add(HttpFilters.Fault());
         manager.HttpFilters.Add(HttpFilters.Router(suppressDebugHeaders: false));
         var listener = new Listener
@@ -51,10 +56,13 @@ internal static class ProxylessListeners
             Address = ListenerRenderer.AddressOf(ServiceAddresses.Primary(service, inputs.Node), port.Number),
             ApiListener = new ApiListener { ApiListener_ = Wire.Pack(manager) },
         };
-        if (inputs.Features.DualStack) listener.AdditionalAddresses.Add(ListenerRenderer.Additional(ServiceAddresses.Extra(service, inputs.Node, inputs.Features), port.Number));
+        if (inputs.Features.DualStack)
+            listener.AdditionalAddresses.Add(
+                ListenerRenderer.Additional(ServiceAddresses.Extra(service, inputs.Node, inputs.Features), port.Number));
         return listener;
     }
 
     private static string HostAndPort(string host, int port) =>
-        string.Create(CultureInfo.InvariantCulture, $"{(IPAddress.TryParse(host, out _) && host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{port}");
+        string.Create(CultureInfo.InvariantCulture,
+            $"{(IPAddress.TryParse(host, out _) && host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{port}");
 }

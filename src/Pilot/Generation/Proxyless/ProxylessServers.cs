@@ -28,11 +28,13 @@ internal sealed class ProxylessServers(ProxyInputs inputs)
     public Listener? At(string name)
     {
         var (host, port) = ListenerNames.Split(name[ListenerNames.Inbound.Length..]);
-        if (port is not { } number || inputs.Scope.Targets.LastOrDefault(target => target.TargetPort == number) is not { } served) return null;
+        if (port is not { } number || inputs.Scope.Targets.LastOrDefault(target => target.TargetPort == number) is not { } served)
+            return null;
         // Neither listener filters nor anything about original destinations: libraries refuse a listener that has them.
         var listener = new Listener { Name = name, Address = ListenerRenderer.AddressOf(host, number), FilterChains = { Chain(number) } };
         if (inputs.Features.DualStack)
-            listener.AdditionalAddresses.Add(ListenerRenderer.Additional(ServiceAddresses.Extra(served.Service, inputs.Node, inputs.Features), number));
+            listener.AdditionalAddresses.Add(
+                ListenerRenderer.Additional(ServiceAddresses.Extra(served.Service, inputs.Node, inputs.Features), number));
         return listener;
     }
 
@@ -49,21 +51,34 @@ internal sealed class ProxylessServers(ProxyInputs inputs)
             chain.TransportSocket = new TransportSocket
             {
                 Name = ProxylessTls.SocketName,
-                TypedConfig = Wire.Pack(new DownstreamTlsContext { CommonTlsContext = ProxylessTls.Context([]), RequireClientCertificate = true }),
+                TypedConfig = Wire.Pack(new DownstreamTlsContext
+                {
+                    CommonTlsContext = ProxylessTls.Context([]),
+                    RequireClientCertificate = true,
+                }),
             };
         }
         return chain;
     }
 
     // Libraries can't serve both at one port. Clients speak mTLS to whoever has the label, so it decides.
-    private bool IsMutual(MtlsMode mode) => mode == MtlsMode.Strict || mode == MtlsMode.Permissive && inputs.Scope.Labels.GetValueOrDefault(TlsModeLabel) == "istio";
+    private bool IsMutual(MtlsMode mode) =>
+        mode == MtlsMode.Strict || mode == MtlsMode.Permissive && inputs.Scope.Labels.GetValueOrDefault(TlsModeLabel) == "istio";
 
     private static RouteConfiguration EverythingHere() => new()
     {
         Name = "inbound",
         VirtualHosts =
         {
-            new VirtualHost { Domains = { "*" }, Routes = { new Envoy.Config.Route.V3.Route { Match = new RouteMatch { Prefix = "/" }, NonForwardingAction = new NonForwardingAction() } } },
+            new VirtualHost
+            {
+                Domains = { "*" },
+                Routes = { new Envoy.Config.Route.V3.Route
+                {
+                    Match = new RouteMatch { Prefix = "/" },
+                    NonForwardingAction = new NonForwardingAction(),
+                } },
+            },
         },
     };
 
@@ -71,13 +86,16 @@ internal sealed class ProxylessServers(ProxyInputs inputs)
     private IEnumerable<HttpFilter> Access()
     {
         var target = new PolicyTarget(inputs.Node.Namespace, inputs.Scope.Labels);
-        var policies = WorkloadPolicies.AuthorizationPolicies(inputs.Scope.Snapshot.Policies, target, inputs.Scope.Snapshot.Settings.RootNamespace).ToList();
-        foreach (var (written, action, name) in new[] { (PolicyAction.Deny, RbacAction.Deny, $"{RbacFilter}.DENY"), (PolicyAction.Allow, RbacAction.Allow, RbacFilter) })
+        var policies = WorkloadPolicies.AuthorizationPolicies(inputs.Scope.Snapshot.Policies, target,
+            inputs.Scope.Snapshot.Settings.RootNamespace).ToList();
+        foreach (var (written, action, name) in new[] { (PolicyAction.Deny, RbacAction.Deny, $"{RbacFilter}.DENY"),
+            (PolicyAction.Allow, RbacAction.Allow, RbacFilter) })
         {
             var chosen = policies.Where(policy => policy.Spec.Action == written).ToList();
             var rules = Rules(chosen, action);
             // Policies that allow nothing must not end as no policy.
-            if (rules.Policies.Count > 0 || action == RbacAction.Allow && chosen.Count > 0) yield return HttpFilters.Named(name, new HttpRbac { Rules = rules });
+            if (rules.Policies.Count > 0 || action == RbacAction.Allow && chosen.Count > 0)
+                yield return HttpFilters.Named(name, new HttpRbac { Rules = rules });
         }
     }
 
@@ -90,7 +108,8 @@ internal sealed class ProxylessServers(ProxyInputs inputs)
             foreach (var (index, rule) in policy.Spec.Rules.Index())
             {
                 if (RbacRules.Build(rule ?? new Rule(), translation) is { } built)
-                    made.Policies[string.Create(CultureInfo.InvariantCulture, $"{policy.Origin.Namespace}-{policy.Origin.Name}-{index}")] = built;
+                    made.Policies[string.Create(CultureInfo.InvariantCulture, $"{policy.Origin.Namespace}-{policy.Origin.Name}-{index}")] =
+                        built;
             }
         }
         return made;

@@ -27,11 +27,19 @@ internal static class ProxylessTls
         return new CommonTlsContext
         {
             TlsCertificateProviderInstance = new CertificateProviderPluginInstance { InstanceName = Provider, CertificateName = Workload },
-            TlsCertificateCertificateProviderInstance = new CommonTlsContext.Types.CertificateProviderInstance { InstanceName = Provider, CertificateName = Workload },
+            TlsCertificateCertificateProviderInstance = new CommonTlsContext.Types.CertificateProviderInstance
+            {
+                InstanceName = Provider,
+                CertificateName = Workload,
+            },
             CombinedValidationContext = new CommonTlsContext.Types.CombinedCertificateValidationContext
             {
                 DefaultValidationContext = trusted,
-                ValidationContextCertificateProviderInstance = new CommonTlsContext.Types.CertificateProviderInstance { InstanceName = Provider, CertificateName = Root },
+                ValidationContextCertificateProviderInstance = new CommonTlsContext.Types.CertificateProviderInstance
+                {
+                    InstanceName = Provider,
+                    CertificateName = Root,
+                },
             },
         };
 #pragma warning restore CS0612

@@ -99,12 +99,14 @@ public sealed record OutboundFallback(string VirtualHostName, string Cluster, st
     public static readonly OutboundFallback Blocked = new("block_all", "BlackHoleCluster", "BlackHoleCluster", true);
 
     /// <summary>Name resolved per request.</summary>
-    public static readonly OutboundFallback DynamicDns = new("allow_any_dynamic_dns", "AllowAnyDynamicDNSCluster", PassThroughCluster, false);
+    public static readonly OutboundFallback DynamicDns =
+        new("allow_any_dynamic_dns", "AllowAnyDynamicDNSCluster", PassThroughCluster, false);
 
     /// <summary>From a Sidecar's (or the mesh's) outbound traffic policy.</summary>
     public static OutboundFallback Of(OutboundTrafficPolicy? policy) => policy?.Mode switch
     {
-        OutboundTrafficPolicy.Types.Mode.AllowAny when policy.EgressProxy is { } proxy => Through(DestinationClusters.Outbound(proxy, null, 0)),
+        OutboundTrafficPolicy.Types.Mode.AllowAny
+            when policy.EgressProxy is { } proxy => Through(DestinationClusters.Outbound(proxy, null, 0)),
         OutboundTrafficPolicy.Types.Mode.AllowAny => PassThrough,
         OutboundTrafficPolicy.Types.Mode.AllowAnyDynamicDns => DynamicDns,
         _ => Blocked,

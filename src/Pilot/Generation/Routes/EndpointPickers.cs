@@ -29,8 +29,11 @@ internal static class EndpointPickers
     /// <summary>The picker of the service that stands for a pool; null where it is none.</summary>
     public static EndpointPicker? Of(Service? pool, string domainSuffix)
     {
-        if (pool is null || !pool.Labels.TryGetValue(ServiceLabel, out var name) || !int.TryParse(pool.Labels.GetValueOrDefault(PortLabel), NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return null;
-        return new EndpointPicker($"{name}.{pool.Namespace}.svc.{domainSuffix}", port, pool.Labels.GetValueOrDefault(FailureLabel) == "FailOpen");
+        if (pool is null || !pool.Labels.TryGetValue(ServiceLabel, out var name)
+            || !int.TryParse(pool.Labels.GetValueOrDefault(PortLabel), NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+            return null;
+        return new EndpointPicker($"{name}.{pool.Namespace}.svc.{domainSuffix}", port,
+            pool.Labels.GetValueOrDefault(FailureLabel) == "FailOpen");
     }
 
     /// <summary>Room for pickers, which come with the routes: without one it does nothing.</summary>
@@ -45,7 +48,8 @@ internal static class EndpointPickers
     {
         Overrides = new ExtProcOverrides
         {
-            GrpcService = new GrpcService { EnvoyGrpc = new GrpcService.Types.EnvoyGrpc { ClusterName = ClusterNames.Outbound(picker.Port, "", picker.Host) } },
+            GrpcService = new GrpcService { EnvoyGrpc =
+                new GrpcService.Types.EnvoyGrpc { ClusterName = ClusterNames.Outbound(picker.Port, "", picker.Host) } },
             ProcessingMode = new ProcessingMode
             {
                 RequestHeaderMode = HeaderMode.Send,

@@ -11,7 +11,8 @@ internal static class HashPolicies
     /// <summary>The hash policy, or null when the setting names no key.</summary>
     public static HashPolicy? Of(ConsistentHash? hash) => hash?.HashKeyCase switch
     {
-        ConsistentHash.HashKeyOneofCase.HttpHeaderName => new HashPolicy { Header = new HashPolicy.Types.Header { HeaderName = hash.HttpHeaderName } },
+        ConsistentHash.HashKeyOneofCase.HttpHeaderName =>
+            new HashPolicy { Header = new HashPolicy.Types.Header { HeaderName = hash.HttpHeaderName } },
         ConsistentHash.HashKeyOneofCase.HttpCookie => new HashPolicy { Cookie = Cookie(hash.HttpCookie) },
         ConsistentHash.HashKeyOneofCase.UseSourceIp => new HashPolicy
         {
@@ -42,7 +43,8 @@ internal static class HashPolicies
     }
 
     private static ConsistentHash? OfPort(TrafficPolicy? policy, Destination destination) =>
-        destination.Port is not { } port ? null : policy?.PortLevelSettings.FirstOrDefault(p => p.Port?.Number == port.Number)?.LoadBalancer?.ConsistentHash;
+        destination.Port is not { } port
+            ? null : policy?.PortLevelSettings.FirstOrDefault(p => p.Port?.Number == port.Number)?.LoadBalancer?.ConsistentHash;
 
     private static HashPolicy.Types.Cookie Cookie(ConsistentHash.Types.HTTPCookie cookie)
     {

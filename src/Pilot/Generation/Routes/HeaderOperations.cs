@@ -10,7 +10,8 @@ namespace Lateen.Pilot.Generation.Routes;
 /// <param name="RequestRemove">Names.</param>
 /// <param name="ResponseAdd">As for requests.</param>
 /// <param name="ResponseRemove">Names.</param>
-/// <param name="Authority">The host that <c>set</c> (or else <c>add</c>) of <c>:authority</c> or <c>host</c> asks for; empty when there is none.</param>
+/// <param name="Authority">The host that <c>set</c> (or else <c>add</c>) of <c>:authority</c> or <c>host</c> asks for; empty when there is
+/// none.</param>
 internal sealed record HeaderOperations(
     IReadOnlyList<HeaderValueOption> RequestAdd,
     IReadOnlyList<string> RequestRemove,
@@ -68,7 +69,8 @@ internal sealed record HeaderOperations(
     private static bool IsPseudo(string name) => name.StartsWith(':') || name.Equals("host", StringComparison.OrdinalIgnoreCase);
 
     private static string AuthorityIn(MapField<string, string> headers) =>
-        headers.Where(static header => header.Key.Equals(":authority", StringComparison.OrdinalIgnoreCase) || header.Key.Equals("host", StringComparison.OrdinalIgnoreCase))
+        headers.Where(static header => header.Key.Equals(":authority", StringComparison.OrdinalIgnoreCase)
+            || header.Key.Equals("host", StringComparison.OrdinalIgnoreCase))
             .OrderBy(static header => header.Key, StringComparer.Ordinal)
             .Select(static header => header.Value)
             .LastOrDefault("");

@@ -9,7 +9,8 @@ public static class Hostnames
     /// <summary>Whether some name belongs to both.</summary>
     public static bool Overlap(string left, string right) => (IsWildcard(left), IsWildcard(right)) switch
     {
-        (true, true) => Tail(left).EndsWith(Tail(right), StringComparison.Ordinal) || Tail(right).EndsWith(Tail(left), StringComparison.Ordinal),
+        (true, true) => Tail(left).EndsWith(Tail(right), StringComparison.Ordinal)
+            || Tail(right).EndsWith(Tail(left), StringComparison.Ordinal),
         (true, false) => IsSubset(right, left),
         (false, true) => IsSubset(left, right),
         _ => left == right,
@@ -23,7 +24,8 @@ public static class Hostnames
         (false, true) => part.EndsWith(Tail(whole), StringComparison.Ordinal),
     };
 
-    /// <summary>The names that both lists have in common, each in its narrower form, without duplicates, in the order of the first list.</summary>
+    /// <summary>The names that both lists have in common, each in its narrower form, without duplicates, in the order of the first
+    /// list.</summary>
     public static IReadOnlyList<string> Intersect(IEnumerable<string> left, IReadOnlyList<string> right)
     {
         var result = new List<string>();

@@ -25,7 +25,8 @@ internal sealed class KnownHost(string name)
 
     /// <summary>The host as an entry of a configuration, as it is without rules; null when it was not made of these before.</summary>
     public byte[]? Made(IReadOnlyList<string> domains, DestinationRule? rule) =>
-        _domains is not null && ReferenceEquals(rule, _rule) && (ReferenceEquals(domains, _domains) || domains.SequenceEqual(_domains)) ? _bytes : null;
+        _domains is not null && ReferenceEquals(rule, _rule) && (ReferenceEquals(domains, _domains) || domains.SequenceEqual(_domains))
+            ? _bytes : null;
 
     /// <summary>Remembers the host.</summary>
     public byte[] Keep(IReadOnlyList<string> domains, DestinationRule? rule, byte[] bytes)
@@ -35,20 +36,26 @@ internal sealed class KnownHost(string name)
     }
 }
 
-/// <summary>Everything besides the service and the rule for it that its virtual host depends on. Settings are compared as objects.</summary>
+/// <summary>Everything besides the service and the rule for it that its virtual host depends on. Settings are compared as
+/// objects.</summary>
 /// <param name="ListenPort">Port of the listener.</param>
 /// <param name="Namespace">Namespace of the client.</param>
 /// <param name="DnsDomain">DNS domain of the client.</param>
 /// <param name="ClusterId">Its cluster.</param>
-/// <param name="Traits">Families of addresses that it has, whether its own DNS answers, whether requests say how often they were tried.</param>
-internal sealed record HostClient(int ListenPort, string Namespace, string DnsDomain, string ClusterId, (bool IPv4, bool IPv6, bool CapturesDns, bool CountsAttempts) Traits, MeshConfig Mesh, Meaning.Features Features)
+/// <param name="Traits">Families of addresses that it has, whether its own DNS answers, whether requests say how often they were
+/// tried.</param>
+internal sealed record HostClient(int ListenPort, string Namespace, string DnsDomain, string ClusterId,
+    (bool IPv4, bool IPv6, bool CapturesDns, bool CountsAttempts) Traits, MeshConfig Mesh, Meaning.Features Features)
 {
     /// <summary>Of the inputs of a configuration.</summary>
-    public static HostClient Of(SidecarRouteInputs inputs, int listenPort) => new(listenPort, inputs.Node.Namespace, inputs.Node.DnsDomain, inputs.Node.ClusterId,
-        (inputs.Node.SupportsIPv4, inputs.Node.SupportsIPv6, inputs.Node.Metadata.DnsCapture, inputs.IncludeAttemptCount), inputs.Mesh, inputs.Features);
+    public static HostClient Of(SidecarRouteInputs inputs, int listenPort) =>
+        new(listenPort, inputs.Node.Namespace, inputs.Node.DnsDomain, inputs.Node.ClusterId,
+            (inputs.Node.SupportsIPv4, inputs.Node.SupportsIPv6, inputs.Node.Metadata.DnsCapture, inputs.IncludeAttemptCount), inputs.Mesh,
+            inputs.Features);
 
     /// <inheritdoc/>
-    public bool Equals(HostClient? other) => other is not null && ListenPort == other.ListenPort && Namespace == other.Namespace && DnsDomain == other.DnsDomain && ClusterId == other.ClusterId
+    public bool Equals(HostClient? other) => other is not null && ListenPort == other.ListenPort && Namespace == other.Namespace
+        && DnsDomain == other.DnsDomain && ClusterId == other.ClusterId
         && Traits == other.Traits && ReferenceEquals(Mesh, other.Mesh) && ReferenceEquals(Features, other.Features);
 
     /// <inheritdoc/>
@@ -56,7 +63,8 @@ internal sealed record HostClient(int ListenPort, string Namespace, string DnsDo
 }
 
 /// <summary>
-/// Virtual hosts of services as clients of one sort were given them. A table of five thousand hosts of which one changes is put together of the others' bytes, without a message being made.
+/// Virtual hosts of services as clients of one sort were given them. A table of five thousand hosts of which one changes is put together of
+/// the others' bytes, without a message being made.
 /// </summary>
 /// <param name="sets">Sets of names that are used again and again; one build at a time has them.</param>
 internal sealed class KnownHosts((HashSet<string> Names, HashSet<string> Taken, HashSet<string> FullNames) sets)
@@ -87,7 +95,8 @@ internal sealed class KnownHosts((HashSet<string> Names, HashSet<string> Taken, 
     /// <summary>What is known of a service at a port.</summary>
     public KnownHost Of(Service service, int port)
     {
-        if (!_all.TryGetValue((service, port), out var known)) _all.Add((service, port), known = new KnownHost(Wire.HostPort(service.Hostname, port)));
+        if (!_all.TryGetValue((service, port), out var known))
+            _all.Add((service, port), known = new KnownHost(Wire.HostPort(service.Hostname, port)));
         known.Used = _builds;
         return known;
     }

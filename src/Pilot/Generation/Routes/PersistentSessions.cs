@@ -9,7 +9,8 @@ using Cookie = Envoy.Type.Http.V3.Cookie;
 
 namespace Lateen.Pilot.Generation.Routes;
 
-/// <summary>Sticky sessions that a service asks for with the labels <c>istio.io/persistent-session</c> and <c>istio.io/persistent-session-header</c>.</summary>
+/// <summary>Sticky sessions that a service asks for with the labels <c>istio.io/persistent-session</c> and
+/// <c>istio.io/persistent-session-header</c>.</summary>
 internal static class PersistentSessions
 {
     /// <summary>Name of the filter, and key of its settings on virtual hosts and routes.</summary>
@@ -35,7 +36,8 @@ internal static class PersistentSessions
         var colon = cookie.IndexOf(':', StringComparison.Ordinal);
         var name = colon < 0 ? cookie : cookie[..colon];
         var path = colon < 0 ? "/" : cookie[(colon + 1)..];
-        return Session("envoy.http.stateful_session.cookie", new CookieBasedSessionState { Cookie = new Cookie { Name = name, Path = path } });
+        return Session("envoy.http.stateful_session.cookie",
+            new CookieBasedSessionState { Cookie = new Cookie { Name = name, Path = path } });
     }
 
     private static StatefulSession Session(string name, Google.Protobuf.IMessage state) => new()

@@ -26,15 +26,18 @@ internal static class Redirects
     public static void Apply(Envoy.Config.Route.V3.Route route, HTTPDirectResponse response)
     {
         var action = new DirectResponseAction { Status = response.Status };
-        if (response.Body?.SpecifierCase == HTTPBody.SpecifierOneofCase.String) action.Body = new DataSource { InlineString = response.Body.String };
-        if (response.Body?.SpecifierCase == HTTPBody.SpecifierOneofCase.Bytes) action.Body = new DataSource { InlineBytes = response.Body.Bytes };
+        if (response.Body?.SpecifierCase == HTTPBody.SpecifierOneofCase.String)
+            action.Body = new DataSource { InlineString = response.Body.String };
+        if (response.Body?.SpecifierCase == HTTPBody.SpecifierOneofCase.Bytes)
+            action.Body = new DataSource { InlineBytes = response.Body.Bytes };
         route.DirectResponse = action;
     }
 
     private static void ApplyPath(RedirectAction action, HTTPRedirect redirect, bool fromGatewayApi)
     {
         if (redirect.PrefixRewrite.Length > 0) action.PrefixRewrite = redirect.PrefixRewrite;
-        else if (fromGatewayApi && redirect.Uri.StartsWith(PrefixMark, StringComparison.Ordinal)) action.PrefixRewrite = redirect.Uri[PrefixMark.Length..];
+        else if (fromGatewayApi && redirect.Uri.StartsWith(PrefixMark, StringComparison.Ordinal))
+            action.PrefixRewrite = redirect.Uri[PrefixMark.Length..];
         else action.PathRedirect = redirect.Uri;
     }
 
@@ -44,7 +47,8 @@ internal static class Redirects
         var port = redirect.RedirectPortCase switch
         {
             HTTPRedirect.RedirectPortOneofCase.Port => redirect.Port,
-            HTTPRedirect.RedirectPortOneofCase.DerivePort when redirect.DerivePort == HTTPRedirect.Types.RedirectPortSelection.FromRequestPort => (uint)inputs.ListenPort,
+            HTTPRedirect.RedirectPortOneofCase.DerivePort
+                when redirect.DerivePort == HTTPRedirect.Types.RedirectPortSelection.FromRequestPort => (uint)inputs.ListenPort,
             _ => 0u,
         };
         var scheme = redirect.Scheme.Length > 0 ? redirect.Scheme : inputs.IsTls ? "https" : "http";

@@ -36,7 +36,8 @@ internal static class RetryPolicies
         return policy;
     }
 
-    /// <summary>The policy for an inbound route: it only covers the race of a request with a connection that the application closes.</summary>
+    /// <summary>The policy for an inbound route: it only covers the race of a request with a connection that the application
+    /// closes.</summary>
     /// <param name="retries">The mesh's setting, or null for the built-in one; attempts, conditions and backoff of it count.</param>
     /// <param name="isGrpc">gRPC streams do not get on with it.</param>
     public static RetryPolicy? Inbound(HTTPRetry? retries, bool isGrpc)
@@ -62,7 +63,8 @@ internal static class RetryPolicies
             else words.Add(part);
         }
         policy.RetryOn = string.Join(',', words);
-        if (policy.RetriableStatusCodes.Count > 0 && !policy.RetryOn.Contains(StatusCodes, StringComparison.Ordinal)) policy.RetryOn += "," + StatusCodes;
+        if (policy.RetriableStatusCodes.Count > 0 && !policy.RetryOn.Contains(StatusCodes, StringComparison.Ordinal))
+            policy.RetryOn += "," + StatusCodes;
     }
 
     private static RetryPolicy.Types.RetryHostPredicate PreviousHosts() => new()

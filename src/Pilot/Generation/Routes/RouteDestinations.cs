@@ -23,7 +23,8 @@ internal sealed class RouteDestinations
     {
         _route.Route_ = _action;
         DefaultRoutes.ApplyTimeout(_action, _rule.Timeout, _inputs.IsProxylessGrpc);
-        if (_inputs.Rules.IsGatewayApi) _action.ClusterNotFoundResponseCode = RouteAction.Types.ClusterNotFoundResponseCode.InternalServerError;
+        if (_inputs.Rules.IsGatewayApi)
+            _action.ClusterNotFoundResponseCode = RouteAction.Types.ClusterNotFoundResponseCode.InternalServerError;
         ApplyRewrite();
         if (_rule.Rewrite?.Authority is { Length: > 0 } rewritten) authority = rewritten;
         if (authority.Length > 0)
@@ -47,7 +48,11 @@ internal sealed class RouteDestinations
         {
             // Taking a prefix away must leave "/" both of "/prefix" and of "/prefix/"; a textual rewrite would give "//".
             var prefix = QuoteRegex(_route.Match.PathSeparatedPrefix);
-            _action.RegexRewrite = new RegexMatchAndSubstitute { Pattern = StringMatches.Regex($"^{prefix}(/?)(.*)"), Substitution = "/\\2" };
+            _action.RegexRewrite = new RegexMatchAndSubstitute
+            {
+                Pattern = StringMatches.Regex($"^{prefix}(/?)(.*)"),
+                Substitution = "/\\2",
+            };
         }
         else if (rewrite.Uri.Length > 0) _action.PrefixRewrite = rewrite.Uri;
     }
@@ -82,7 +87,11 @@ internal sealed class RouteDestinations
         _action.WeightedClusters = new WeightedCluster();
         foreach (var destination in _rule.Route.Where(static d => d.Weight != 0))
         {
-            var choice = new WeightedCluster.Types.ClusterWeight { Name = Cluster(destination.Destination), Weight = (uint)destination.Weight };
+            var choice = new WeightedCluster.Types.ClusterWeight
+            {
+                Name = Cluster(destination.Destination),
+                Weight = (uint)destination.Weight,
+            };
             HeaderOperations.Of(destination.Headers).AppendTo(choice);
             _action.WeightedClusters.Clusters.Add(choice);
             AddHash(destination);

@@ -51,7 +51,8 @@ internal static class RouteFilterConfigs
 
     private static readonly string[] GrpcNames =
     [
-        "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED",
+        "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
         "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
     ];
 
@@ -86,7 +87,8 @@ internal static class RouteFilterConfigs
     /// <summary>The share of requests that a mirror gets: null when it is none at all.</summary>
     public static RuntimeFractionalPercent? MirrorShare(HTTPRoute route)
     {
-        if (route.MirrorPercentage is { } exact) return exact.Value > 0 ? new RuntimeFractionalPercent { DefaultValue = Fraction(exact) } : null;
+        if (route.MirrorPercentage is { } exact)
+            return exact.Value > 0 ? new RuntimeFractionalPercent { DefaultValue = Fraction(exact) } : null;
         if (route.MirrorPercent is { } whole) return whole > 0 ? new RuntimeFractionalPercent { DefaultValue = Hundredths(whole) } : null;
         return new RuntimeFractionalPercent { DefaultValue = Hundredths(100) };
     }
@@ -102,13 +104,14 @@ internal static class RouteFilterConfigs
     /// <param name="cluster">The second cluster.</param>
     /// <param name="share">The share.</param>
     /// <param name="marksHosts">Whether the copies carry <c>-shadow</c> behind their host.</param>
-    public static Envoy.Config.Route.V3.RouteAction.Types.RequestMirrorPolicy Mirror(string cluster, RuntimeFractionalPercent share, bool marksHosts) => new()
-    {
-        Cluster = cluster,
-        RuntimeFraction = share,
-        TraceSampled = false,
-        DisableShadowHostSuffixAppend = !marksHosts,
-    };
+    public static Envoy.Config.Route.V3.RouteAction.Types.RequestMirrorPolicy Mirror(string cluster, RuntimeFractionalPercent share,
+        bool marksHosts) => new()
+        {
+            Cluster = cluster,
+            RuntimeFraction = share,
+            TraceSampled = false,
+            DisableShadowHostSuffixAppend = !marksHosts,
+        };
 
     // A per cent is 10,000 millionths.
     private static FractionalPercent Fraction(IstioPercent percent) => new()

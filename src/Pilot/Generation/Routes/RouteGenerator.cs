@@ -50,7 +50,8 @@ public sealed class RouteGenerator : IResourceGenerator
     }
 
     /// <summary>The virtual hosts of a configuration, for a client that gets them one by one.</summary>
-    internal IReadOnlyList<WireResource> HostsOf(ProxyScope client, string name) => _made.GetOrMake((client, name), key => Make(new ProxyInputs(key.Scope), key.Name)).Hosts;
+    internal IReadOnlyList<WireResource> HostsOf(ProxyScope client, string name) =>
+        _made.GetOrMake((client, name), key => Make(new ProxyInputs(key.Scope), key.Name)).Hosts;
 
     private SplitRoutes Make(ProxyInputs inputs, string name)
     {
@@ -58,12 +59,17 @@ public sealed class RouteGenerator : IResourceGenerator
         var patches = ProxyPatches.Of(inputs.Scope);
         var sidecar = inputs.Node.Type == ProxyType.Router ? null : Sidecar(inputs, name);
         // Most tables differ from the last in a host or two.
-        if (sidecar is not null && patches.IsEmpty && !SplitRoutes.IsWanted(inputs.Node) && SidecarRoutes.Table(sidecar, KnownOf) is { } table) return SplitRoutes.Whole(table);
-        var routes = (inputs.Node.Type == ProxyType.Router ? GatewayRoutes.Generate(inputs, name) : sidecar is null ? null : SidecarRoutes.Generate(sidecar)) ?? DefaultRoutes.Empty(name);
+        if (sidecar is not null && patches.IsEmpty && !SplitRoutes.IsWanted(inputs.Node)
+            && SidecarRoutes.Table(sidecar, KnownOf) is { } table) return SplitRoutes.Whole(table);
+        var routes = (inputs.Node.Type == ProxyType.Router ? GatewayRoutes.Generate(inputs, name) : sidecar is null
+            ? null : SidecarRoutes.Generate(sidecar)) ?? DefaultRoutes.Empty(name);
         // Patches are about Envoy.
         if (inputs.IsProxylessGrpc) return SplitRoutes.Whole(WireResource.Unchecked(name, routes));
-        if (SplitRoutes.IsWanted(inputs.Node)) return patches.IsEmpty ? SplitRoutes.Of(routes, _hosts) : SplitRoutes.From(patches.Sound(some => SplitRoutes.Of(some.Routes(routes.Clone()), _hosts).All));
-        return SplitRoutes.Whole(patches.IsEmpty ? WireResource.Of(name, routes) : patches.Sound(some => [WireResource.Of(name, some.Routes(routes.Clone()))])[0]);
+        if (SplitRoutes.IsWanted(inputs.Node))
+            return patches.IsEmpty ? SplitRoutes.Of(routes, _hosts)
+                : SplitRoutes.From(patches.Sound(some => SplitRoutes.Of(some.Routes(routes.Clone()), _hosts).All));
+        return SplitRoutes.Whole(patches.IsEmpty
+            ? WireResource.Of(name, routes) : patches.Sound(some => [WireResource.Of(name, some.Routes(routes.Clone()))])[0]);
     }
 
     private KnownHosts KnownOf(HostClient client) => _known.GetOrMake(client, _ => new KnownHosts(_names));
@@ -71,7 +77,8 @@ public sealed class RouteGenerator : IResourceGenerator
     private static SidecarRouteInputs? Sidecar(ProxyInputs inputs, string name)
     {
         var dialed = inputs.IsProxylessGrpc ? ClusterNames.Parse(name)?.Port : null;
-        if (dialed is not { } port) _ = int.TryParse(name.AsSpan(name.LastIndexOf(':') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port);
+        if (dialed is not { } port)
+            _ = int.TryParse(name.AsSpan(name.LastIndexOf(':') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port);
         if (inputs.Scope.Imports.EgressFor(port, name) is not { } egress) return null;
         return new SidecarRouteInputs
         {
@@ -86,7 +93,8 @@ public sealed class RouteGenerator : IResourceGenerator
             DestinationRule = inputs.DestinationRule,
             Fallback = inputs.Fallback,
             Features = inputs.Features,
-            IsHttpProxy = name == SidecarRoutes.HttpProxyName || Protocols.Parse(egress.Declared?.Port?.Protocol ?? "") == Protocol.HttpProxy,
+            IsHttpProxy = name == SidecarRoutes.HttpProxyName
+                || Protocols.Parse(egress.Declared?.Port?.Protocol ?? "") == Protocol.HttpProxy,
         };
     }
 }

@@ -132,7 +132,8 @@ public static class DestinationClusters
     {
         if (string.IsNullOrEmpty(destination?.Host)) return Unknown;
         var host = string.IsNullOrEmpty(service?.ExternalName) ? destination.Host : service.ExternalName;
-        var port = destination.Port is { } named ? (int)named.Number : service is { Ports.Length: 1 } ? service.Ports[0].Number : listenPort;
+        var port = destination.Port is { } named ? (int)named.Number : service is { Ports.Length: 1 }
+            ? service.Ports[0].Number : listenPort;
         return $"outbound|{port}|{destination.Subset}|{host}";
     }
 }

@@ -32,7 +32,8 @@ internal static class RouteMatches
         if (match.Method is not null) result.Headers.Add(Header(":method", match.Method));
         if (match.Authority is not null) result.Headers.Add(Header(":authority", match.Authority));
         if (match.Scheme is not null) result.Headers.Add(Header(":scheme", match.Scheme));
-        foreach (var (name, value) in match.QueryParams.OrderBy(static p => p.Key, StringComparer.Ordinal)) result.QueryParameters.Add(QueryParameter(name, value));
+        foreach (var (name, value) in match.QueryParams.OrderBy(static p => p.Key, StringComparer.Ordinal))
+            result.QueryParameters.Add(QueryParameter(name, value));
         return result;
     }
 

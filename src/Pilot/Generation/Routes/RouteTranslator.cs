@@ -7,7 +7,8 @@ namespace Lateen.Pilot.Generation.Routes;
 /// <summary>The http rules of one VirtualService as Envoy routes for one proxy and port.</summary>
 public static class RouteTranslator
 {
-    /// <summary>The routes in order; the first that matches everything ends the list. Empty when no rule is for this proxy and port.</summary>
+    /// <summary>The routes in order; the first that matches everything ends the list. Empty when no rule is for this proxy and
+    /// port.</summary>
     public static IReadOnlyList<EnvoyRoute> Translate(RouteRulesInputs inputs)
     {
         ArgumentNullException.ThrowIfNull(inputs);
@@ -30,7 +31,8 @@ public static class RouteTranslator
         return routes;
     }
 
-    /// <summary>Moves catch-all routes to the end; the others keep their order. Needed where rules of several resources share a host.</summary>
+    /// <summary>Moves catch-all routes to the end; the others keep their order. Needed where rules of several resources share a
+    /// host.</summary>
     public static IEnumerable<EnvoyRoute> CatchAllsLast(IReadOnlyList<EnvoyRoute> routes) =>
         routes.Where(static r => !RouteMatches.IsCatchAll(r.Match)).Concat(routes.Where(static r => RouteMatches.IsCatchAll(r.Match)));
 
@@ -62,7 +64,8 @@ public static class RouteTranslator
         if (rule.Fault is { } fault) route.TypedPerFilterConfig[RouteFilterConfigs.FaultName] = Wire.Pack(RouteFilterConfigs.Fault(fault));
         if (rule.CorsPolicy is { } cors) route.TypedPerFilterConfig[RouteFilterConfigs.CorsName] = Wire.Pack(RouteFilterConfigs.Cors(cors));
         if (rule.Redirect is not null || rule.DirectResponse is not null) return;
-        if (inputs.Lookups.Picker(rule) is { } picker) route.TypedPerFilterConfig[EndpointPickers.FilterName] = Wire.Pack(EndpointPickers.Route(picker));
+        if (inputs.Lookups.Picker(rule) is { } picker)
+            route.TypedPerFilterConfig[EndpointPickers.FilterName] = Wire.Pack(EndpointPickers.Route(picker));
         // Several destinations may each have a session setting; one route can carry a single one.
         var session = rule.Route.Where(d => rule.Route.Count == 1 || d.Weight != 0)
             .Select(d => PersistentSessions.For(inputs.Lookups.Service(d.Destination?.Host ?? "")))
@@ -70,7 +73,8 @@ public static class RouteTranslator
         if (session is not null) route.TypedPerFilterConfig[PersistentSessions.FilterName] = session;
     }
 
-    /// <summary>What a span of this route is called: the destination and path, or the rule's name where there are several destinations.</summary>
+    /// <summary>What a span of this route is called: the destination and path, or the rule's name where there are several
+    /// destinations.</summary>
     private static string TraceOperation(EnvoyRoute route, RouteRulesInputs inputs)
     {
         var match = route.Match;

@@ -12,10 +12,12 @@ public static class ServiceAddresses
     public const string UnspecifiedIPv6 = "::";
 
     /// <summary>The address that listeners use: of the proxy's cluster, else the one of the allocator, else the default.</summary>
-    public static string Primary(Service service, ProxyNode proxy) => Candidates(service, proxy) is [var first, ..] ? first : service.DefaultAddress;
+    public static string Primary(Service service, ProxyNode proxy) =>
+        Candidates(service, proxy) is [var first, ..] ? first : service.DefaultAddress;
 
     /// <summary>Further addresses, with dual stack.</summary>
-    public static IReadOnlyList<string> Extra(Service service, ProxyNode proxy, Features features) => All(service, proxy, features).Skip(1).ToList();
+    public static IReadOnlyList<string> Extra(Service service, ProxyNode proxy, Features features) =>
+        All(service, proxy, features).Skip(1).ToList();
 
     /// <summary>Every address, whether or not one listener may have several; of one family unless both are in use.</summary>
     public static IReadOnlyList<string> Each(Service service, ProxyNode proxy, Features features)
@@ -49,7 +51,8 @@ public static class ServiceAddresses
         var filtered = own.Where(a => a.Contains(':') ? proxy.SupportsIPv6 : proxy.SupportsIPv4).ToList();
         if (filtered.Count > 0) own = filtered;
         // An address of another cluster that the proxy can't even speak to is none.
-        else if (service.ClusterAddresses.Count > 0 && !service.ClusterAddresses.ContainsKey(proxy.ClusterId) && own is not [Service.UnspecifiedAddress]) return [];
+        else if (service.ClusterAddresses.Count > 0 && !service.ClusterAddresses.ContainsKey(proxy.ClusterId)
+            && own is not [Service.UnspecifiedAddress]) return [];
         // Allocated addresses are learned from the proxy's own DNS; without it nobody uses them.
         if (own is not [Service.UnspecifiedAddress] || !proxy.Metadata.DnsCapture) return own;
         var allocated = new List<string>();

@@ -59,7 +59,8 @@ public sealed record SidecarRouteInputs
 /// <param name="Services">Services.</param>
 /// <param name="OtherHosts">Hosts that are no services.</param>
 /// <param name="Routes">Their routes; null for those that each service has without rules.</param>
-internal sealed record HostGroup(int Port, IReadOnlyList<Service> Services, IReadOnlyList<string> OtherHosts, IReadOnlyList<EnvoyRoute>? Routes);
+internal sealed record HostGroup(int Port, IReadOnlyList<Service> Services, IReadOnlyList<string> OtherHosts,
+    IReadOnlyList<EnvoyRoute>? Routes);
 
 /// <summary>Outbound route configurations of sidecars.</summary>
 public sealed class SidecarRoutes
@@ -91,7 +92,8 @@ public sealed class SidecarRoutes
         // gRPC libraries name routes after the cluster of the service that they dial.
         if (inputs.Node.IsProxylessGrpc() && ClusterNames.Parse(inputs.RouteName) is { } dialed)
         {
-            var hosts = new SidecarRoutes(inputs, dialed.Port, false).VirtualHosts().OrderBy(static host => host.Name, StringComparer.Ordinal);
+            var hosts = new SidecarRoutes(inputs, dialed.Port, false).VirtualHosts()
+                .OrderBy(static host => host.Name, StringComparer.Ordinal);
             return new RouteConfiguration { Name = inputs.RouteName, VirtualHosts = { hosts } };
         }
         var colon = isUnix ? -1 : inputs.RouteName.IndexOf(':', StringComparison.Ordinal);
@@ -108,7 +110,8 @@ public sealed class SidecarRoutes
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(known);
         // A name of digits alone is that of a port whose services all share it.
-        if (inputs.Node.IsProxylessGrpc() || inputs.IsHttpProxy || !int.TryParse(inputs.RouteName, NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0) return null;
+        if (inputs.Node.IsProxylessGrpc() || inputs.IsHttpProxy
+            || !int.TryParse(inputs.RouteName, NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0) return null;
         return new SidecarRoutes(inputs, port, false, known(HostClient.Of(inputs, port))).Table();
     }
 
@@ -130,7 +133,8 @@ public sealed class SidecarRoutes
         if (Entry(DefaultRoutes.CatchAll(_inputs.Fallback, _inputs.IncludeAttemptCount)) is not { } last) return null;
         entries.Add(last);
         var rest = DefaultRoutes.Configuration("", [], isProxylessGrpc: false).ToByteArray();
-        return WireResource.OfParts<RouteConfiguration>(_inputs.RouteName, new RouteConfiguration { Name = _inputs.RouteName }.ToByteArray(), entries, rest);
+        return WireResource.OfParts<RouteConfiguration>(_inputs.RouteName,
+            new RouteConfiguration { Name = _inputs.RouteName }.ToByteArray(), entries, rest);
     }
 
     private byte[]? EntryOf(HostDraft draft)
@@ -205,7 +209,12 @@ public sealed class SidecarRoutes
 
     private VirtualHost Host(HostDraft draft)
     {
-        var built = new VirtualHost { Name = draft.Name, Domains = { draft.Domains }, IncludeRequestAttemptCount = _inputs.IncludeAttemptCount };
+        var built = new VirtualHost
+        {
+            Name = draft.Name,
+            Domains = { draft.Domains },
+            IncludeRequestAttemptCount = _inputs.IncludeAttemptCount,
+        };
         // Copies, so that a later change of one host's routes (patches) stays there.
         if (draft.Routes is null) built.Routes.Add(DefaultRoute(draft.Service!, draft.Port));
         else built.Routes.Add(draft.Routes.Select(static r => r.Clone()));
@@ -229,7 +238,8 @@ public sealed class SidecarRoutes
     private IEnumerable<RouteRules> Selected() => _port == 80 ? _inputs.VirtualServices : _inputs.VirtualServices.Where(IsForSomeService);
 
     private bool IsForSomeService(RouteRules rules) => rules.Rules.Hosts.Select(static h => h.ToLowerInvariant()).Any(host =>
-        _services.ContainsKey(host) || _order.Any(name => (Hostnames.IsWildcard(host) || Hostnames.IsWildcard(name)) && Hostnames.Overlap(host, name)));
+        _services.ContainsKey(host)
+            || _order.Any(name => (Hostnames.IsWildcard(host) || Hostnames.IsWildcard(name)) && Hostnames.Overlap(host, name)));
 
     private IEnumerable<HostGroup> GroupsOf(RouteRules rules)
     {
@@ -254,7 +264,8 @@ public sealed class SidecarRoutes
             matching = matching.Where(s => s.Namespace == rules.Namespace || _inputs.Node.Namespace == rules.Namespace).ToList();
             if (matching.Count == 0) return [];
         }
-        var byPort = matching.SelectMany(static s => s.Ports.Where(static p => IsHttpOrSniffed(p.Protocol)).Select(p => (Port: p.Number, Service: s)))
+        var byPort = matching.SelectMany(
+            static s => s.Ports.Where(static p => IsHttpOrSniffed(p.Protocol)).Select(p => (Port: p.Number, Service: s)))
             .GroupBy(static x => x.Port, static x => x.Service)
             .Select(g => new HostGroup(g.Key, g.ToList(), others, routes)).ToList();
         if (byPort.Count == 0 && _port == 80) byPort.Add(new HostGroup(80, [], others, routes));
@@ -305,7 +316,8 @@ public sealed class SidecarRoutes
     private EnvoyRoute DefaultRoute(Service service, int port)
     {
         var hash = HashPolicies.ForService(_inputs.DestinationRule(service.Hostname), port);
-        var route = DefaultRoutes.Outbound($"outbound|{port}||{service.Hostname}", $"{service.Hostname}:{port}/*", _inputs.Mesh.DefaultHttpRetryPolicy, false);
+        var route = DefaultRoutes.Outbound($"outbound|{port}||{service.Hostname}", $"{service.Hostname}:{port}/*",
+            _inputs.Mesh.DefaultHttpRetryPolicy, false);
         if (HashPolicies.Of(hash) is { } policy) route.Route_.HashPolicy.Add(policy);
         return route;
     }

@@ -4,12 +4,14 @@ using Lateen.Pilot.Scope;
 
 namespace Lateen.Pilot.Generation.Routes;
 
-/// <summary>A route configuration taken apart: what it says about all hosts, and each of its virtual hosts as a resource of its own.</summary>
+/// <summary>A route configuration taken apart: what it says about all hosts, and each of its virtual hosts as a resource of its
+/// own.</summary>
 /// <param name="Shell">The configuration without hosts; it tells the proxy to ask for them.</param>
 /// <param name="Hosts">The hosts. Empty where the configuration could not be taken apart and is whole.</param>
 internal sealed record SplitRoutes(WireResource Shell, IReadOnlyList<WireResource> Hosts)
 {
-    /// <summary>Metadata of a node that puts virtual hosts together. Envoy asks for hosts only when a request needs them, and gets whole tables, as from istiod.</summary>
+    /// <summary>Metadata of a node that puts virtual hosts together. Envoy asks for hosts only when a request needs them, and gets whole
+    /// tables, as from istiod.</summary>
     public const string Capability = "LATEEN_VIRTUAL_HOSTS";
 
     /// <summary>Whether a node gets its hosts one by one.</summary>
@@ -46,7 +48,11 @@ internal sealed record SplitRoutes(WireResource Shell, IReadOnlyList<WireResourc
             hosts.Add(twice is null ? made : made.Broken($"VirtualHost.Domains: {twice} is a domain of another virtual host"));
         }
         routes.VirtualHosts.Clear();
-        routes.Vhds = new Vhds { ConfigSource = new ConfigSource { Ads = new AggregatedConfigSource(), ResourceApiVersion = ApiVersion.V3 } };
+        routes.Vhds = new Vhds { ConfigSource = new ConfigSource
+        {
+            Ads = new AggregatedConfigSource(),
+            ResourceApiVersion = ApiVersion.V3,
+        } };
         return new SplitRoutes(WireResource.Of(routes.Name, routes), hosts);
     }
 

@@ -11,7 +11,8 @@ namespace Lateen.Pilot.Generation.Routes;
 /// <param name="Domains">Domains, none of which another host has.</param>
 /// <param name="Service">The service that it is; null for a host that only rules know.</param>
 /// <param name="Routes">Its routes; null for those that a service has without rules.</param>
-internal readonly record struct HostDraft(int Port, string Name, IReadOnlyList<string> Domains, Service? Service, IReadOnlyList<EnvoyRoute>? Routes);
+internal readonly record struct HostDraft(int Port, string Name, IReadOnlyList<string> Domains, Service? Service,
+    IReadOnlyList<EnvoyRoute>? Routes);
 
 /// <summary>Gives virtual hosts their names and domains so that no domain occurs twice: the first that asks gets it.</summary>
 internal sealed class VirtualHostNames
@@ -75,7 +76,8 @@ internal sealed class VirtualHostNames
     private IReadOnlyList<string> OfService(KnownHost known, Service service, int port)
     {
         var ignorePort = !_inputs.Node.IsProxylessGrpc() && _listenPort != 0;
-        var set = known.Domains ??= VirtualHostDomains.Of(service, ignorePort ? 0 : port, _inputs.Node.DnsDomain, ServiceAddresses.Reachable(service, _inputs.Node, _inputs.Features),
+        var set = known.Domains ??= VirtualHostDomains.Of(service, ignorePort ? 0 : port, _inputs.Node.DnsDomain,
+            ServiceAddresses.Reachable(service, _inputs.Node, _inputs.Features),
             _inputs.Features.Flag("PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN", true));
         List<string>? some = null;
         for (var i = 0; i < set.Names.Count; i++)

@@ -32,12 +32,14 @@ public sealed class SecretGenerator : IResourceGenerator
     {
         if (names is null || scope.Node.VerifiedIdentity is not { } identity) return [];
         return names.Order(StringComparer.Ordinal)
-            .Where(name => CredentialName.Parse(name, identity.Namespace) is { } credential && MayHave(scope, identity.Namespace, credential))
+            .Where(name => CredentialName.Parse(name, identity.Namespace) is { } credential
+                && MayHave(scope, identity.Namespace, credential))
             .Select(name => Make(scope.Snapshot, CredentialName.Parse(name, identity.Namespace)!)).OfType<Secret>()
             .Select(static secret => WireResource.Of(secret.Name, secret)).ToList();
     }
 
-    // Of its own namespace a proxy may have what a Secret's plain name stands for. What Gateways name in full must be theirs, or granted to them.
+    // Of its own namespace a proxy may have what a Secret's plain name stands for. What Gateways name in full must be theirs, or granted to
+    // them.
     private static bool MayHave(ProxyScope scope, string ownNamespace, CredentialName credential) => credential.Source switch
     {
         CredentialSource.Kubernetes => credential.Namespace == ownNamespace,

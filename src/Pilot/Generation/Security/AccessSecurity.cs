@@ -36,7 +36,8 @@ internal sealed class AccessSecurity
     public AccessSecurity(ProxyInputs inputs, PolicyTarget target)
         : this(
             WorkloadPolicies.AuthorizationPolicies(inputs.Scope.Snapshot.Policies, target, inputs.Scope.Snapshot.Settings.RootNamespace),
-            inputs.Mesh, inputs.Scope.Snapshot.Registry, Own(inputs.Mesh), target.IsWaypoint, inputs.Features.Flag(MultipleProviders, false))
+            inputs.Mesh, inputs.Scope.Snapshot.Registry, Own(inputs.Mesh), target.IsWaypoint,
+            inputs.Features.Flag(MultipleProviders, false))
     {
     }
 
@@ -51,7 +52,8 @@ internal sealed class AccessSecurity
         bool fromFilterState = false, bool manyProviders = false)
     {
         _policies = policies.ToList();
-        (_mesh, _registry, _trustDomains, _fromFilterState, _manyProviders) = (mesh, registry, trustDomains, fromFilterState, manyProviders);
+        (_mesh, _registry, _trustDomains, _fromFilterState, _manyProviders) =
+            (mesh, registry, trustDomains, fromFilterState, manyProviders);
     }
 
     /// <summary>Filters of an HTTP chain.</summary>
@@ -92,7 +94,8 @@ internal sealed class AccessSecurity
 
     private IEnumerable<Settings> Filters(bool forTcp)
     {
-        var order = new[] { (PolicyAction.Audit, RbacAction.Log), (PolicyAction.Deny, RbacAction.Deny), (PolicyAction.Allow, RbacAction.Allow) };
+        var order = new[] { (PolicyAction.Audit, RbacAction.Log), (PolicyAction.Deny, RbacAction.Deny),
+            (PolicyAction.Allow, RbacAction.Allow) };
         foreach (var (written, action) in order)
         {
             RBAC? rules = null, shadow = null;
@@ -130,7 +133,8 @@ internal sealed class AccessSecurity
 
     private sealed record Custom(string Name, Settings Settings, ExternalProvider? Provider);
 
-    // The rules run as shadow rules: their only effect is a note for the filter behind, which asks the provider when it finds its name in it.
+    // The rules run as shadow rules: their only effect is a note for the filter behind, which asks the provider when it finds its name in
+    // it.
     private IEnumerable<Custom> Customs(bool forTcp)
     {
         var byProvider = _policies.Where(static p => p.Spec.Action == PolicyAction.Custom)
@@ -140,7 +144,8 @@ internal sealed class AccessSecurity
         {
             var provider = tooMany ? null : ExternalAuthorization.Resolve(_mesh, _registry, group.Key);
             var rules = new RBAC { Action = RbacAction.Deny };
-            foreach (var policy in group) Add(rules, policy, forTcp, $"{ExternalAuthorization.PolicyPrefix}-{group.Key}-", provider is null ? BadProviderSuffix : "");
+            foreach (var policy in group)
+                Add(rules, policy, forTcp, $"{ExternalAuthorization.PolicyPrefix}-{group.Key}-", provider is null ? BadProviderSuffix : "");
             // Whoever can't be asked has not agreed.
             yield return provider is null
                 ? new Custom(group.Key, new Settings(rules, null, ""), null)
@@ -165,5 +170,6 @@ internal sealed class AccessSecurity
         ShadowRulesStatPrefix = settings.ShadowPrefix,
     });
 
-    private static List<string> Own(MeshConfig mesh) => new[] { mesh.TrustDomain }.Concat(mesh.TrustDomainAliases).Where(static d => d.Length > 0).ToList();
+    private static List<string> Own(MeshConfig mesh) =>
+        new[] { mesh.TrustDomain }.Concat(mesh.TrustDomainAliases).Where(static d => d.Length > 0).ToList();
 }

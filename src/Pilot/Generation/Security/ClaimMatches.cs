@@ -12,7 +12,8 @@ internal static class ClaimMatches
 
     private const string HeaderPrefix = "@request.auth.claims";
 
-    /// <summary>A matcher when the header name asks for a claim (<c>@request.auth.claims.a.b</c> or <c>[a][b]</c>), otherwise null.</summary>
+    /// <summary>A matcher when the header name asks for a claim (<c>@request.auth.claims.a.b</c> or <c>[a][b]</c>), otherwise
+    /// null.</summary>
     public static MetadataMatcher? ForHeaderName(string header, StringMatch condition)
     {
         if (Path(header) is not { } claims || StringMatches.ToEnvoy(condition) is not { } value) return null;

@@ -47,9 +47,11 @@ internal static class ExternalAuthorization
         return provider?.ProviderCase switch
         {
             Provider.ProviderOneofCase.EnvoyExtAuthzHttp when IsPath(provider.EnvoyExtAuthzHttp.PathPrefix) =>
-                Of(registry, provider.EnvoyExtAuthzHttp.Service, provider.EnvoyExtAuthzHttp.Port, provider.EnvoyExtAuthzHttp.StatusOnError, provider.EnvoyExtAuthzHttp, null),
+                Of(registry, provider.EnvoyExtAuthzHttp.Service, provider.EnvoyExtAuthzHttp.Port, provider.EnvoyExtAuthzHttp.StatusOnError,
+                    provider.EnvoyExtAuthzHttp, null),
             Provider.ProviderOneofCase.EnvoyExtAuthzGrpc =>
-                Of(registry, provider.EnvoyExtAuthzGrpc.Service, provider.EnvoyExtAuthzGrpc.Port, provider.EnvoyExtAuthzGrpc.StatusOnError, null, provider.EnvoyExtAuthzGrpc),
+                Of(registry, provider.EnvoyExtAuthzGrpc.Service, provider.EnvoyExtAuthzGrpc.Port, provider.EnvoyExtAuthzGrpc.StatusOnError,
+                    null, provider.EnvoyExtAuthzGrpc),
             _ => null,
         };
     }
@@ -76,19 +78,22 @@ internal static class ExternalAuthorization
             FilterEnabledMetadata = Enabled("envoy.filters.network.rbac", name),
         });
 
-    private static ExternalProvider? Of(RegistryView registry, string service, uint port, string status, HttpProvider? http, GrpcProvider? grpc)
+    private static ExternalProvider? Of(RegistryView registry, string service, uint port, string status, HttpProvider? http,
+        GrpcProvider? grpc)
     {
         if (port is 0 or > PortMax || Providers.Cluster(registry, service, port) is not var (host, cluster)) return null;
         var code = StatusCode.Forbidden;
         if (status.Length > 0)
         {
-            if (!int.TryParse(status, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || !System.Enum.IsDefined((StatusCode)number)) return null;
+            if (!int.TryParse(status, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                || !System.Enum.IsDefined((StatusCode)number)) return null;
             code = (StatusCode)number;
         }
         return new ExternalProvider(host, cluster, code, http, grpc);
     }
 
-    private static bool IsPath(string prefix) => prefix.Length == 0 || (prefix.StartsWith('/') && Uri.TryCreate("http://host" + prefix, UriKind.Absolute, out _));
+    private static bool IsPath(string prefix) =>
+        prefix.Length == 0 || (prefix.StartsWith('/') && Uri.TryCreate("http://host" + prefix, UriKind.Absolute, out _));
 
     private static ExtAuthz AskGrpc(ExternalProvider provider, GrpcProvider grpc) => new()
     {
@@ -103,15 +108,22 @@ internal static class ExternalAuthorization
         var service = new AuthHttpService
         {
             PathPrefix = http.PathPrefix,
-            ServerUri = new HttpUri { Uri = $"http://{provider.Host}", Cluster = provider.Cluster, Timeout = http.Timeout ?? Wire.Seconds(DefaultTimeoutSeconds) },
+            ServerUri = new HttpUri
+            {
+                Uri = $"http://{provider.Host}",
+                Cluster = provider.Cluster,
+                Timeout = http.Timeout ?? Wire.Seconds(DefaultTimeoutSeconds),
+            },
         };
         if (http.IncludeAdditionalHeadersInCheck.Count > 0)
         {
             service.AuthorizationRequest = new AuthorizationRequest();
-            service.AuthorizationRequest.HeadersToAdd.Add(http.IncludeAdditionalHeadersInCheck.OrderBy(static h => h.Key, StringComparer.Ordinal)
-                .Select(static h => new HeaderValue { Key = h.Key, Value = h.Value }));
+            service.AuthorizationRequest.HeadersToAdd.Add(
+                http.IncludeAdditionalHeadersInCheck.OrderBy(static h => h.Key, StringComparer.Ordinal)
+                    .Select(static h => new HeaderValue { Key = h.Key, Value = h.Value }));
         }
-        if (http.HeadersToUpstreamOnAllow.Count > 0 || http.HeadersToDownstreamOnDeny.Count > 0 || http.HeadersToDownstreamOnAllow.Count > 0)
+        if (http.HeadersToUpstreamOnAllow.Count > 0 || http.HeadersToDownstreamOnDeny.Count > 0
+            || http.HeadersToDownstreamOnAllow.Count > 0)
         {
             service.AuthorizationResponse = new AuthorizationResponse
             {
@@ -123,7 +135,8 @@ internal static class ExternalAuthorization
         return new ExtAuthz
         {
             HttpService = service,
-            AllowedHeaders = Names(http.IncludeRequestHeadersInCheck.Count > 0 ? http.IncludeRequestHeadersInCheck : http.IncludeHeadersInCheck),
+            AllowedHeaders = Names(http.IncludeRequestHeadersInCheck.Count > 0
+                ? http.IncludeRequestHeadersInCheck : http.IncludeHeadersInCheck),
             FailureModeAllow = http.FailOpen,
             WithRequestBody = Body(http.IncludeRequestBodyInCheck),
             ClearRouteCache = http.ClearRouteCache == true,

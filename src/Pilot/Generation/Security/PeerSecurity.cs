@@ -15,7 +15,8 @@ public sealed record PeerDemands(MtlsMode Default, IReadOnlyDictionary<int, Mtls
     /// <summary>The mode of a workload port.</summary>
     public MtlsMode For(int port) => Ports.GetValueOrDefault(port, Default);
 
-    /// <summary>Combines the PeerAuthentications that select a workload: mesh, namespace, workload; of each level the oldest counts.</summary>
+    /// <summary>Combines the PeerAuthentications that select a workload: mesh, namespace, workload; of each level the oldest
+    /// counts.</summary>
     /// <param name="policies">Policies of the root namespace and the workload's namespace that select the workload.</param>
     /// <param name="rootNamespace">Root namespace.</param>
     public static PeerDemands Compose(IEnumerable<Meant<PeerAuthentication>> policies, string rootNamespace)
@@ -75,7 +76,8 @@ internal sealed class PeerSecurity
     {
         _inputs = inputs;
         var settings = inputs.Scope.Snapshot.Settings;
-        var policies = WorkloadPolicies.PeerAuthentications(inputs.Scope.Snapshot.Policies, inputs.Node.Namespace, settings.RootNamespace, inputs.Scope.Labels);
+        var policies = WorkloadPolicies.PeerAuthentications(inputs.Scope.Snapshot.Policies, inputs.Node.Namespace, settings.RootNamespace,
+            inputs.Scope.Labels);
         _demands = PeerDemands.Compose(policies, settings.RootNamespace);
         var skips = inputs.Features.Flag("PILOT_SKIP_VALIDATE_TRUST_DOMAIN", false);
         _trustDomains = skips ? [] : TrustDomains.Accepted(inputs.Mesh);
@@ -84,7 +86,8 @@ internal sealed class PeerSecurity
     /// <summary>Settings of a workload port.</summary>
     public PortMtls For(int port) => Of(port, _demands.For(port));
 
-    /// <summary>Settings of the chains for ports that no service declares: the default, then the ports that differ from it in being named.</summary>
+    /// <summary>Settings of the chains for ports that no service declares: the default, then the ports that differ from it in being
+    /// named.</summary>
     public IEnumerable<PortMtls> ForUndeclared(IReadOnlySet<int> declared)
     {
         yield return Of(0, _demands.Default);

@@ -50,12 +50,14 @@ internal static class RbacMatchers
         if (!IPAddress.TryParse(slash < 0 ? value : value[..slash], out var address)) return null;
         var bitsMax = address.GetAddressBytes().Length * 8;
         var bits = bitsMax;
-        if (slash >= 0 && (!int.TryParse(value.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out bits) || bits > bitsMax)) return null;
+        if (slash >= 0 && (!int.TryParse(value.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out bits)
+            || bits > bitsMax)) return null;
         return new CidrRange { AddressPrefix = slash < 0 ? value : value[..slash], PrefixLen = (uint)bits };
     }
 
     /// <summary>A claim of a validated token.</summary>
-    public static MetadataMatcher Claim(IReadOnlyList<string> claims, StringMatcher value) => ClaimMatches.Matcher(claims, new ValueMatcher { StringMatch = value });
+    public static MetadataMatcher Claim(IReadOnlyList<string> claims, StringMatcher value) =>
+        ClaimMatches.Matcher(claims, new ValueMatcher { StringMatch = value });
 
     /// <summary>A claim that is one of the values, or a list with one of them.</summary>
     public static MetadataMatcher ClaimOrList(IReadOnlyList<string> claims, IEnumerable<string> values)

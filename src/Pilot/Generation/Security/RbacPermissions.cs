@@ -20,9 +20,11 @@ internal static class RbacPermissions
     private const string Experimental = "experimental.";
 
     /// <summary>Whether an attribute is about what is asked for rather than who asks.</summary>
-    public static bool Covers(string key) => key is Ports or Addresses or ServerNames || key.StartsWith(FilterMetadata, StringComparison.Ordinal);
+    public static bool Covers(string key) =>
+        key is Ports or Addresses or ServerNames || key.StartsWith(FilterMetadata, StringComparison.Ordinal);
 
-    /// <summary>The permissions of several values of one attribute; false when some can't be said here (HTTP attributes for bytes, bad values).</summary>
+    /// <summary>The permissions of several values of one attribute; false when some can't be said here (HTTP attributes for bytes, bad
+    /// values).</summary>
     public static bool TryBuild(string key, IReadOnlyList<string> values, bool forTcp, out List<Permission> permissions)
     {
         permissions = [];
@@ -46,7 +48,8 @@ internal static class RbacPermissions
 
     private static Permission? One(string key, string value, bool forTcp) => key switch
     {
-        Ports => uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= ushort.MaxValue ? new Permission { DestinationPort = port } : null,
+        Ports => uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= ushort.MaxValue
+            ? new Permission { DestinationPort = port } : null,
         Addresses => RbacMatchers.Range(value) is { } range ? new Permission { DestinationIp = range } : null,
         ServerNames => new Permission { RequestedServerName = RbacMatchers.Text(value) },
         _ when forTcp => null,
@@ -65,7 +68,11 @@ internal static class RbacPermissions
         var template = value.Replace("{**}", "**", StringComparison.Ordinal).Replace("{*}", "*", StringComparison.Ordinal);
         return new Permission
         {
-            UriTemplate = new TypedExtensionConfig { Name = "uri-template", TypedConfig = Wire.Pack(new UriTemplateMatchConfig { PathTemplate = template }) },
+            UriTemplate = new TypedExtensionConfig
+            {
+                Name = "uri-template",
+                TypedConfig = Wire.Pack(new UriTemplateMatchConfig { PathTemplate = template }),
+            },
         };
     }
 

@@ -5,7 +5,8 @@ namespace Lateen.Pilot.Generation.Security;
 
 /// <summary>Conditions on who asks, as principals.</summary>
 /// <param name="policyNamespace">Namespace of the policy: what a service account without namespace means.</param>
-/// <param name="fromFilterState">The peer's identity comes out of a tunnel, in filter state, and not from the connection's certificate.</param>
+/// <param name="fromFilterState">The peer's identity comes out of a tunnel, in filter state, and not from the connection's
+/// certificate.</param>
 internal sealed class RbacPrincipals(string policyNamespace, bool fromFilterState)
 {
     public const string Identities = "source.principal";
@@ -53,7 +54,8 @@ internal sealed class RbacPrincipals(string policyNamespace, bool fromFilterStat
         ClientAddresses => RbacMatchers.Range(value) is { } range ? new Principal { RemoteIp = range } : null,
         _ when forTcp => null,
         _ when key.StartsWith(Headers, StringComparison.Ordinal) =>
-            RbacMatchers.Bracketed(key[Headers.Length..]) is { Length: > 0 } name ? new Principal { Header = RbacMatchers.Header(name, value) } : null,
+            RbacMatchers.Bracketed(key[Headers.Length..]) is { Length: > 0 } name
+                ? new Principal { Header = RbacMatchers.Header(name, value) } : null,
         _ => null,
     };
 
@@ -71,7 +73,8 @@ internal sealed class RbacPrincipals(string policyNamespace, bool fromFilterStat
             Presenter => ["azp"],
             _ => RbacMatchers.Bracketed(key[Claims.Length..])?.Split("]["),
         };
-        return claims is null || claims.Any(static c => c.Length == 0) ? null : new Principal { Metadata = RbacMatchers.ClaimOrList(claims, values) };
+        return claims is null || claims.Any(static c => c.Length == 0)
+            ? null : new Principal { Metadata = RbacMatchers.ClaimOrList(claims, values) };
     }
 
     private Principal Peer(StringMatcher name) => fromFilterState
@@ -79,7 +82,8 @@ internal sealed class RbacPrincipals(string policyNamespace, bool fromFilterStat
         : new Principal { Authenticated = new Principal.Types.Authenticated { PrincipalName = name } };
 
     /// <summary>
-    /// The identities of a service account, <c>name</c> or <c>namespace/name</c>: a trust domain, then pairs of which <c>ns</c> and <c>sa</c>
+    /// The identities of a service account, <c>name</c> or <c>namespace/name</c>: a trust domain, then pairs of which <c>ns</c> and
+    /// <c>sa</c>
     /// must be these, in this order; further pairs may stand anywhere.
     /// </summary>
     public static string AccountPattern(string defaultNamespace, string value)
@@ -122,9 +126,11 @@ internal sealed class RbacPrincipals(string policyNamespace, bool fromFilterStat
     {
         if (value.StartsWith('*'))
         {
-            return (issuer == "*" ? RbacMatchers.Present() : new StringMatcher { Suffix = issuer[1..] }, new StringMatcher { Exact = subject });
+            return (issuer == "*" ? RbacMatchers.Present() : new StringMatcher { Suffix = issuer[1..] },
+                new StringMatcher { Exact = subject });
         }
         if (!value.EndsWith('*')) return (new StringMatcher { Exact = issuer }, new StringMatcher { Exact = subject });
-        return (new StringMatcher { Exact = issuer }, subject == "*" ? RbacMatchers.Present() : new StringMatcher { Prefix = subject[..^1] });
+        return (new StringMatcher { Exact = issuer },
+            subject == "*" ? RbacMatchers.Present() : new StringMatcher { Prefix = subject[..^1] });
     }
 }

@@ -10,7 +10,8 @@ namespace Lateen.Pilot.Generation.Security;
 /// <param name="Action">What happens when the rule holds.</param>
 /// <param name="FromFilterState">The peer's identity is in filter state.</param>
 /// <param name="TrustDomains">Own trust domain and its aliases.</param>
-internal sealed record RbacRuleInputs(string Namespace, bool ForTcp, RbacAction Action, bool FromFilterState, IReadOnlyList<string> TrustDomains);
+internal sealed record RbacRuleInputs(string Namespace, bool ForTcp, RbacAction Action, bool FromFilterState,
+    IReadOnlyList<string> TrustDomains);
 
 /// <summary>Authorization rules as RBAC policies.</summary>
 internal static class RbacRules
@@ -78,9 +79,11 @@ internal static class RbacRules
             foreach (var (values, negate) in new[] { (condition.Values, false), (condition.NotValues, true) })
             {
                 if (values.Count == 0) continue;
-                if (!RbacPermissions.TryBuild(condition.Key, values, inputs.ForTcp, out var any) && inputs.Action == RbacAction.Allow) return null;
+                if (!RbacPermissions.TryBuild(condition.Key, values, inputs.ForTcp, out var any) && inputs.Action == RbacAction.Allow)
+                    return null;
                 if (any.Count == 0) continue;
-                var either = RbacPermissions.IsWhole(condition.Key) ? any[0] : new Permission { OrRules = new Permission.Types.Set { Rules = { any } } };
+                var either = RbacPermissions.IsWhole(condition.Key)
+                    ? any[0] : new Permission { OrRules = new Permission.Types.Set { Rules = { any } } };
                 all.Rules.Add(negate ? new Permission { NotRule = either } : either);
             }
         }
@@ -97,9 +100,11 @@ internal static class RbacRules
             {
                 if (written.Count == 0) continue;
                 var values = condition.Key == RbacPrincipals.Identities ? TrustDomainAliases.Expand(written, inputs.TrustDomains) : written;
-                if (!principals.TryBuild(condition.Key, values, inputs.ForTcp, out var any) && inputs.Action == RbacAction.Allow) return null;
+                if (!principals.TryBuild(condition.Key, values, inputs.ForTcp, out var any) && inputs.Action == RbacAction.Allow)
+                    return null;
                 if (any.Count == 0) continue;
-                var either = RbacPrincipals.IsWhole(condition.Key) ? any[0] : new Principal { OrIds = new Principal.Types.Set { Ids = { any } } };
+                var either = RbacPrincipals.IsWhole(condition.Key)
+                    ? any[0] : new Principal { OrIds = new Principal.Types.Set { Ids = { any } } };
                 all.Ids.Add(negate ? new Principal { NotId = either } : either);
             }
         }

@@ -21,7 +21,8 @@ internal sealed class RequestSecurity
 
     public RequestSecurity(ProxyInputs inputs, PolicyTarget target)
         : this(
-            Ordered(WorkloadPolicies.RequestAuthentications(inputs.Scope.Snapshot.Policies, target, inputs.Scope.Snapshot.Settings.RootNamespace).Select(static p => p.Spec)),
+            Ordered(WorkloadPolicies.RequestAuthentications(inputs.Scope.Snapshot.Policies, target,
+                inputs.Scope.Snapshot.Settings.RootNamespace).Select(static p => p.Spec)),
             new RequestSecurityInputs(inputs.Scope.Snapshot.Registry, inputs.Features.RemoteJwks, inputs.Keys)
             {
                 // Routes of a gateway or waypoint may depend on claims, which are known only behind this filter.
@@ -92,7 +93,8 @@ internal sealed class RequestSecurity
         provider.Audiences.Add(rule.Audiences);
         provider.NormalizePayloadInMetadata.SpaceDelimitedClaims.Add(
             rule.SpaceDelimitedClaims.Concat(["permission", "scope"]).Distinct().Order(StringComparer.Ordinal));
-        provider.ClaimToHeaders.Add(rule.OutputClaimToHeaders.Select(static c => new JwtClaimToHeader { HeaderName = c.Header, ClaimName = c.Claim }));
+        provider.ClaimToHeaders.Add(
+            rule.OutputClaimToHeaders.Select(static c => new JwtClaimToHeader { HeaderName = c.Header, ClaimName = c.Claim }));
         provider.FromHeaders.Add(rule.FromHeaders.Select(static h => new JwtHeader { Name = h.Name, ValuePrefix = h.Prefix }));
         provider.FromParams.Add(rule.FromParams);
         provider.FromCookies.Add(rule.FromCookies);
@@ -103,7 +105,8 @@ internal sealed class RequestSecurity
     private void ApplyKeys(JwtProvider provider, JWTRule rule)
     {
         if (rule.Jwks.Length == 0 && rule.JwksUri.Length > 0 && Remote(rule) is { } remote) provider.RemoteJwks = remote;
-        else provider.LocalJwks = new DataSource { InlineString = rule.Jwks.Length > 0 ? rule.Jwks : _inputs.Keys(rule.Issuer, rule.JwksUri) };
+        else provider.LocalJwks = new DataSource { InlineString = rule.Jwks.Length > 0
+            ? rule.Jwks : _inputs.Keys(rule.Issuer, rule.JwksUri) };
     }
 
     // The mode decides who fetches the keys: the control plane, the proxy, or the proxy where it has a cluster for it.
@@ -128,7 +131,8 @@ internal sealed class RequestSecurity
 
 /// <summary>What the filter depends on besides the rules.</summary>
 /// <param name="Registry">Services that hold keys.</param>
-/// <param name="Mode">Who fetches keys: <c>false</c> the control plane, <c>true</c> or <c>envoy</c> the proxy, <c>hybrid</c> the proxy where it can.</param>
+/// <param name="Mode">Who fetches keys: <c>false</c> the control plane, <c>true</c> or <c>envoy</c> the proxy, <c>hybrid</c> the proxy
+/// where it can.</param>
 /// <param name="Keys">Fetched keys by issuer and address.</param>
 internal sealed record RequestSecurityInputs(Lateen.Registry.RegistryView Registry, string Mode, Func<string, string, string> Keys)
 {

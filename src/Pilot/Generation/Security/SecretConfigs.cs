@@ -1,13 +1,13 @@
 // Security: what policies mean on the wire: TLS contexts and where their secrets come from, mutual TLS per port, JWT validation, role-based
 // access control.
 //
-// Pure functions; the policies that apply to a proxy are chosen here too (`WorkloadPolicies`), because selection, merging and rendering of a
-// policy kind are one rule of the API and read best together.
+// Pure functions; the policies that apply to a proxy are chosen here too (`WorkloadPolicies`), because selection, merging and rendering of
+// a policy kind are one rule of the API and read best together.
 //
 // Never: key material. Secrets are named; the proxy fetches them from its agent or from the control plane.
 //
-// Refused: one builder object per proxy that collects filters in several passes. The order of filters is a contract and stands in one place,
-// where the connection manager is made.
+// Refused: one builder object per proxy that collects filters in several passes. The order of filters is a contract and stands in one
+// place, where the connection manager is made.
 using Envoy.Config.Core.V3;
 using Envoy.Extensions.TransportSockets.Tls.V3;
 
@@ -45,7 +45,8 @@ internal static class SecretConfigs
     public static SdsSecretConfig? OfCredential(string name, bool hasCredentialSocket, (string Cluster, string Authority)? external)
     {
         if (name.Length == 0) return null;
-        if (name.StartsWith("builtin://", StringComparison.Ordinal)) return OfAgent(name.EndsWith(CaSuffix, StringComparison.Ordinal) ? Root : Workload);
+        if (name.StartsWith("builtin://", StringComparison.Ordinal))
+            return OfAgent(name.EndsWith(CaSuffix, StringComparison.Ordinal) ? Root : Workload);
         if (name.StartsWith("sds://", StringComparison.Ordinal))
         {
             if (hasCredentialSocket) return OverGrpc(name, ExternalAgent, "", false);
@@ -59,10 +60,12 @@ internal static class SecretConfigs
     }
 
     /// <summary>Cluster and authority of the mesh's provider of secrets; null when it has none that can be reached.</summary>
-    public static (string Cluster, string Authority)? ExternalProvider(Istio.Mesh.V1Alpha1.MeshConfig mesh, Lateen.Registry.RegistryView registry)
+    public static (string Cluster, string Authority)? ExternalProvider(Istio.Mesh.V1Alpha1.MeshConfig mesh,
+        Lateen.Registry.RegistryView registry)
     {
         var provider = mesh.ExtensionProviders.FirstOrDefault(static p => p.Sds is not null)?.Sds;
-        if (provider is null || Telemetry.Providers.Cluster(registry, provider.Service, provider.Port) is not var (host, cluster)) return null;
+        if (provider is null || Telemetry.Providers.Cluster(registry, provider.Service, provider.Port) is not var (host, cluster))
+            return null;
         return (cluster, host);
     }
 
@@ -84,7 +87,11 @@ internal static class SecretConfigs
             SetNodeOnFirstMessageOnly = true,
             TransportApiVersion = ApiVersion.V3,
         };
-        source.GrpcServices.Add(new GrpcService { EnvoyGrpc = new GrpcService.Types.EnvoyGrpc { ClusterName = cluster, Authority = authority } });
+        source.GrpcServices.Add(new GrpcService { EnvoyGrpc = new GrpcService.Types.EnvoyGrpc
+        {
+            ClusterName = cluster,
+            Authority = authority,
+        } });
         var config = new ConfigSource { ApiConfigSource = source, ResourceApiVersion = ApiVersion.V3 };
         if (waitForever) config.InitialFetchTimeout = Wire.Zero;
         return new SdsSecretConfig { Name = name, SdsConfig = config };

@@ -74,7 +74,8 @@ internal static class TlsContexts
         common.AlpnProtocols.Add(Alpn(tls, inputs));
         var requires = tls.Mode is Mode.Mutual or Mode.IstioMutual && inputs.Use != TlsUse.Quic;
         var validates = requires || tls.Mode == Mode.OptionalMutual;
-        if (tls.Mode == Mode.IstioMutual) ApplyWorkloadSecrets(common, inputs.Node.Metadata.TlsServer, tls.SubjectAltNames, [], tls.CaCrl, validates);
+        if (tls.Mode == Mode.IstioMutual)
+            ApplyWorkloadSecrets(common, inputs.Node.Metadata.TlsServer, tls.SubjectAltNames, [], tls.CaCrl, validates);
         else if (tls.CredentialName.Length > 0 || tls.CredentialNames.Count > 0) ApplyCredentials(common, tls, inputs);
         else ApplyFiles(common, tls, validates);
         if (tls.Mode != Mode.IstioMutual)
@@ -109,7 +110,8 @@ internal static class TlsContexts
 
     /// <summary>Certificates from the agent, or from files that the metadata names, and the peers that are let in.</summary>
     public static void ApplyWorkloadSecrets(
-        CommonTlsContext common, (string CertChain, string Key, string RootCert) files, IEnumerable<string> names, IEnumerable<string> trustDomains, string crl, bool validates)
+        CommonTlsContext common, (string CertChain, string Key, string RootCert) files, IEnumerable<string> names,
+        IEnumerable<string> trustDomains, string crl, bool validates)
     {
         common.TlsCertificateSdsSecretConfigs.Add(files.CertChain.Length > 0 && files.Key.Length > 0
             ? SecretConfigs.OfFiles(files.CertChain, files.Key)
@@ -124,7 +126,8 @@ internal static class TlsContexts
         common.CombinedValidationContext = new CommonTlsContext.Types.CombinedCertificateValidationContext
         {
             DefaultValidationContext = context,
-            ValidationContextSdsSecretConfig = files.RootCert.Length > 0 ? SecretConfigs.OfRootFile(files.RootCert) : SecretConfigs.OfAgent(SecretConfigs.Root),
+            ValidationContextSdsSecretConfig = files.RootCert.Length > 0
+                ? SecretConfigs.OfRootFile(files.RootCert) : SecretConfigs.OfAgent(SecretConfigs.Root),
         };
     }
 
@@ -144,7 +147,8 @@ internal static class TlsContexts
     private static IEnumerable<string> Alpn(ServerTLSSettings tls, ServerTlsInputs inputs) => inputs.Use switch
     {
         TlsUse.Quic => ["h3"],
-        TlsUse.Tcp when tls.Mode == Mode.IstioMutual => inputs.ExchangesPeers ? ["istio-peer-exchange", "h2", "http/1.1"] : ["h2", "http/1.1"],
+        TlsUse.Tcp when tls.Mode == Mode.IstioMutual => inputs.ExchangesPeers
+            ? ["istio-peer-exchange", "h2", "http/1.1"] : ["h2", "http/1.1"],
         _ => ["h2", "http/1.1"],
     };
 
@@ -153,7 +157,8 @@ internal static class TlsContexts
         IReadOnlyList<string> names = tls.CredentialNames.Count > 0 ? tls.CredentialNames : [tls.CredentialName];
         foreach (var name in names)
         {
-            if (SecretConfigs.OfCredential(name, inputs.HasCredentialSocket, inputs.ExternalSecrets) is { } secret) common.TlsCertificateSdsSecretConfigs.Add(secret);
+            if (SecretConfigs.OfCredential(name, inputs.HasCredentialSocket, inputs.ExternalSecrets) is { } secret)
+                common.TlsCertificateSdsSecretConfigs.Add(secret);
         }
         var context = new CertificateValidationContext();
         context.VerifyCertificateSpki.Add(tls.VerifyCertificateSpki);
@@ -178,7 +183,8 @@ internal static class TlsContexts
     }
 
     private static string CaResource(string name) =>
-        name.Contains("://", StringComparison.Ordinal) && !name.EndsWith("-cacert", StringComparison.Ordinal) ? SecretConfigs.CaOf(name) : name;
+        name.Contains("://", StringComparison.Ordinal) && !name.EndsWith("-cacert", StringComparison.Ordinal)
+            ? SecretConfigs.CaOf(name) : name;
 
     private static void ApplyFiles(CommonTlsContext common, ServerTLSSettings tls, bool validates)
     {

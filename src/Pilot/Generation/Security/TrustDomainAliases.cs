@@ -16,7 +16,8 @@ internal static class TrustDomainAliases
         foreach (var identity in identities)
         {
             // cluster.local written in a policy means "this mesh", whatever it is called.
-            if (!IsEnforced(identity) || DomainOf(identity) is not { } written || (written != Default && !MatchesAny(written, trustDomains)))
+            if (!IsEnforced(identity) || DomainOf(identity) is not { } written
+                || (written != Default && !MatchesAny(written, trustDomains)))
             {
                 result.Add(identity);
                 continue;
@@ -31,14 +32,16 @@ internal static class TrustDomainAliases
         return result;
     }
 
-    /// <summary>The trust domain of an identity; null for texts of other forms (a prefix, a suffix, any), which are not told apart by it.</summary>
+    /// <summary>The trust domain of an identity; null for texts of other forms (a prefix, a suffix, any), which are not told apart by
+    /// it.</summary>
     public static string? DomainOf(string identity) => identity.Split('/') is { Length: IdentityParts } parts ? parts[0] : null;
 
     /// <summary>Whether an identity asks for certain trust domains at all.</summary>
     public static bool IsEnforced(string identity) => DomainOf(identity) is not (null or "*");
 
     /// <summary>The identity in another trust domain; null when it has none.</summary>
-    public static string? In(string trustDomain, string identity) => DomainOf(identity) is { } domain ? trustDomain + identity[domain.Length..] : null;
+    public static string? In(string trustDomain, string identity) =>
+        DomainOf(identity) is { } domain ? trustDomain + identity[domain.Length..] : null;
 
     /// <summary>Whether a pattern (a name, or one with an asterisk at an end) covers one of the trust domains.</summary>
     public static bool MatchesAny(string pattern, IEnumerable<string> trustDomains) => trustDomains.Any(own => Matches(own, pattern));

@@ -1,6 +1,7 @@
 namespace Lateen.Pilot.Generation.Security;
 
-/// <summary>Stands for keys that could not be fetched: a public key whose private half was thrown away when it was made, so that no token is valid.</summary>
+/// <summary>Stands for keys that could not be fetched: a public key whose private half was thrown away when it was made, so that no token
+/// is valid.</summary>
 /// <remarks>Without any key a proxy would refuse the listener, and with none configured it would let tokens through.</remarks>
 public static class UnfetchedKeys
 {

@@ -12,7 +12,8 @@ namespace Lateen.Pilot.Generation.Security;
 /// <param name="IsWaypoint">It is a waypoint: selectors mean other workloads and are not looked at.</param>
 /// <param name="Service">Service that a waypoint's chain is for, or null.</param>
 /// <param name="GatewayClass">Class of the Gateway, empty when it is none.</param>
-public sealed record PolicyTarget(string Namespace, IReadOnlyDictionary<string, string> Labels, bool IsWaypoint = false, Service? Service = null, string GatewayClass = "")
+public sealed record PolicyTarget(string Namespace, IReadOnlyDictionary<string, string> Labels, bool IsWaypoint = false,
+    Service? Service = null, string GatewayClass = "")
 {
     private const string GatewayLabel = "gateway.networking.k8s.io/gateway-name";
 
@@ -39,7 +40,8 @@ public static class WorkloadPolicies
     }
 
     /// <summary>RequestAuthentications that attach to the target.</summary>
-    public static IEnumerable<Meant<RequestAuthentication>> RequestAuthentications(PolicyIndex index, PolicyTarget target, string rootNamespace)
+    public static IEnumerable<Meant<RequestAuthentication>> RequestAuthentications(PolicyIndex index, PolicyTarget target,
+        string rootNamespace)
     {
         ArgumentNullException.ThrowIfNull(index);
         ArgumentNullException.ThrowIfNull(target);
@@ -48,7 +50,8 @@ public static class WorkloadPolicies
     }
 
     /// <summary>AuthorizationPolicies that attach to the target, root namespace first.</summary>
-    public static IEnumerable<Meant<AuthorizationPolicy>> AuthorizationPolicies(PolicyIndex index, PolicyTarget target, string rootNamespace)
+    public static IEnumerable<Meant<AuthorizationPolicy>> AuthorizationPolicies(PolicyIndex index, PolicyTarget target,
+        string rootNamespace)
     {
         ArgumentNullException.ThrowIfNull(index);
         ArgumentNullException.ThrowIfNull(target);
@@ -61,7 +64,8 @@ public static class WorkloadPolicies
         many is { Count: > 0 } ? many : single is null ? [] : [single];
 
     /// <summary>Whether a policy with this selector or these references attaches to the target.</summary>
-    public static bool Attaches(PolicyTarget target, Origin policy, WorkloadSelector? selector, IReadOnlyList<PolicyTargetReference> refs, string rootNamespace)
+    public static bool Attaches(PolicyTarget target, Origin policy, WorkloadSelector? selector, IReadOnlyList<PolicyTargetReference> refs,
+        string rootNamespace)
     {
         ArgumentNullException.ThrowIfNull(target);
         ArgumentNullException.ThrowIfNull(policy);
@@ -82,22 +86,29 @@ public static class WorkloadPolicies
                 return policy.Namespace == target.Namespace && target.GatewayName.Length > 0 && target.GatewayName == reference.Name;
             case "GatewayClass" when reference.Group == "gateway.networking.k8s.io":
                 return policy.Namespace == rootNamespace && target.GatewayName.Length > 0
-                    && reference.Name == (target.GatewayClass.Length > 0 ? target.GatewayClass : target.IsWaypoint ? "istio-waypoint" : "istio");
+                    && reference.Name == (target.GatewayClass.Length > 0 ? target.GatewayClass : target.IsWaypoint
+                        ? "istio-waypoint" : "istio");
             case "Service" when reference.Group is "" or "core":
-                return target.IsWaypoint && target.Services.Any(s => s.Source == ServiceSource.Kubernetes && s.Name == reference.Name && s.Namespace == policy.Namespace);
+                return target.IsWaypoint
+                    && target.Services.Any(s => s.Source == ServiceSource.Kubernetes && s.Name == reference.Name
+                        && s.Namespace == policy.Namespace);
             case "ServiceEntry" when reference.Group == "networking.istio.io":
-                return target.IsWaypoint && target.Services.Any(s => s.Source == ServiceSource.ServiceEntry && s.Declaration.EndsWith("/" + reference.Name, StringComparison.Ordinal) && s.Namespace == policy.Namespace);
+                return target.IsWaypoint
+                    && target.Services.Any(s => s.Source == ServiceSource.ServiceEntry
+                        && s.Declaration.EndsWith("/" + reference.Name, StringComparison.Ordinal) && s.Namespace == policy.Namespace);
             default:
                 return false;
         }
     }
 
     private static IEnumerable<Meant<T>> InScope<T>(
-        System.Collections.Frozen.FrozenDictionary<string, ImmutableArray<Meant<T>>> byNamespace, string ns, string rootNamespace, PolicyTarget? target = null)
+        System.Collections.Frozen.FrozenDictionary<string, ImmutableArray<Meant<T>>> byNamespace, string ns, string rootNamespace,
+        PolicyTarget? target = null)
         where T : class
     {
         var namespaces = new List<string> { rootNamespace, ns };
         if (target is not null) namespaces.AddRange(target.Services.Select(static s => s.Namespace));
-        return namespaces.Where(static n => n.Length > 0).Distinct().SelectMany(n => byNamespace.TryGetValue(n, out var found) ? found : []);
+        return namespaces.Where(static n => n.Length > 0).Distinct()
+            .SelectMany(n => byNamespace.TryGetValue(n, out var found) ? found : []);
     }
 }

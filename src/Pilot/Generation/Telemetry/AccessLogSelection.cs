@@ -13,7 +13,8 @@ public static class AccessLogSelection
     /// <param name="IsDisabled">Switched off at some level.</param>
     public sealed record Choice(string Name, string Filter, bool IsDisabled = false);
 
-    /// <summary>The providers in force; null when neither Telemetry nor default providers say anything and the older mesh settings count.</summary>
+    /// <summary>The providers in force; null when neither Telemetry nor default providers say anything and the older mesh settings
+    /// count.</summary>
     public static IReadOnlyList<Choice>? Of(TelemetryScope scope, MeshConfig mesh, ListenerClass listenerClass)
     {
         ArgumentNullException.ThrowIfNull(scope);
@@ -37,9 +38,11 @@ public static class AccessLogSelection
         return chosen.Values.ToList();
     }
 
-    // The last level that names providers decides which of them count at all. Of several entries of this way of traffic for a provider the last has the condition.
+    // The last level that names providers decides which of them count at all. Of several entries of this way of traffic for a provider the
+    // last has the condition.
     private static HashSet<string> InScope(
-        IEnumerable<IReadOnlyList<AccessLogging>> levels, IEnumerable<string> defaults, ListenerClass listenerClass, out Dictionary<string, string> filters)
+        IEnumerable<IReadOnlyList<AccessLogging>> levels, IEnumerable<string> defaults, ListenerClass listenerClass,
+        out Dictionary<string, string> filters)
     {
         var result = defaults.ToHashSet(StringComparer.Ordinal);
         filters = new Dictionary<string, string>(StringComparer.Ordinal);

@@ -87,10 +87,12 @@ public sealed class AccessLogs
     }
 
     private static AccessLog MeshService(LogPlace place) => place == LogPlace.Http
-        ? Named(HttpGrpcName, new HttpGrpcAccessLogConfig { CommonConfig = Grpc("http_envoy_accesslog", StaticAlsCluster, "", LongPeerState) })
+        ? Named(HttpGrpcName,
+            new HttpGrpcAccessLogConfig { CommonConfig = Grpc("http_envoy_accesslog", StaticAlsCluster, "", LongPeerState) })
         : Named(TcpGrpcName, new TcpGrpcAccessLogConfig
         {
-            CommonConfig = Grpc(place == LogPlace.Listener ? "listener_envoy_accesslog" : "tcp_envoy_accesslog", StaticAlsCluster, "", LongPeerState),
+            CommonConfig = Grpc(place == LogPlace.Listener ? "listener_envoy_accesslog" : "tcp_envoy_accesslog", StaticAlsCluster, "",
+                LongPeerState),
         });
 
     // ---- providers
@@ -121,7 +123,8 @@ public sealed class AccessLogs
     private AccessLog? Http(Provider.Types.EnvoyHttpGrpcV3LogProvider als)
     {
         if (Providers.Cluster(_registry, als.Service, als.Port) is not var (host, cluster)) return null;
-        var config = new HttpGrpcAccessLogConfig { CommonConfig = Grpc(Or(als.LogName, "http_envoy_accesslog"), cluster, host, State(als.FilterStateObjectsToLog)) };
+        var config = new HttpGrpcAccessLogConfig { CommonConfig =
+            Grpc(Or(als.LogName, "http_envoy_accesslog"), cluster, host, State(als.FilterStateObjectsToLog)) };
         config.AdditionalRequestHeadersToLog.Add(als.AdditionalRequestHeadersToLog);
         config.AdditionalResponseHeadersToLog.Add(als.AdditionalResponseHeadersToLog);
         config.AdditionalResponseTrailersToLog.Add(als.AdditionalResponseTrailersToLog);
@@ -131,7 +134,9 @@ public sealed class AccessLogs
     private AccessLog? Tcp(Provider.Types.EnvoyTcpGrpcV3LogProvider als) =>
         Providers.Cluster(_registry, als.Service, als.Port) is not var (host, cluster)
             ? null
-            : Named(TcpGrpcName, new TcpGrpcAccessLogConfig { CommonConfig = Grpc(Or(als.LogName, "tcp_envoy_accesslog"), cluster, host, State(als.FilterStateObjectsToLog)) });
+            : Named(TcpGrpcName,
+                new TcpGrpcAccessLogConfig { CommonConfig =
+                    Grpc(Or(als.LogName, "tcp_envoy_accesslog"), cluster, host, State(als.FilterStateObjectsToLog)) });
 
     private AccessLog? Otel(Provider.Types.EnvoyOpenTelemetryLogProvider als)
     {

@@ -25,10 +25,13 @@ public static class LogFormats
         ("connection_termination_details", "%CONNECTION_TERMINATION_DETAILS%"), ("downstream_local_address", "%DOWNSTREAM_LOCAL_ADDRESS%"),
         ("downstream_remote_address", "%DOWNSTREAM_REMOTE_ADDRESS%"), ("duration", "%DURATION%"), ("method", "%REQ(:METHOD)%"),
         ("path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"), ("protocol", "%PROTOCOL%"), ("request_id", "%REQ(X-REQUEST-ID)%"),
-        ("requested_server_name", "%REQUESTED_SERVER_NAME%"), ("response_code", "%RESPONSE_CODE%"), ("response_code_details", "%RESPONSE_CODE_DETAILS%"),
+        ("requested_server_name", "%REQUESTED_SERVER_NAME%"), ("response_code", "%RESPONSE_CODE%"),
+        ("response_code_details", "%RESPONSE_CODE_DETAILS%"),
         ("response_flags", "%RESPONSE_FLAGS%"), ("route_name", "%ROUTE_NAME%"), ("start_time", "%START_TIME%"),
-        ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%"), ("upstream_host", "%UPSTREAM_HOST%"), ("upstream_local_address", "%UPSTREAM_LOCAL_ADDRESS%"),
-        ("upstream_service_time", "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%"), ("upstream_transport_failure_reason", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
+        ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%"), ("upstream_host", "%UPSTREAM_HOST%"),
+        ("upstream_local_address", "%UPSTREAM_LOCAL_ADDRESS%"),
+        ("upstream_service_time", "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%"),
+        ("upstream_transport_failure_reason", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
         ("user_agent", "%REQ(USER-AGENT)%"), ("x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"),
     ];
 
@@ -38,7 +41,11 @@ public static class LogFormats
     /// <summary>One line of text.</summary>
     public static SubstitutionFormatString Text(string format, bool omitEmpty = false)
     {
-        var result = new SubstitutionFormatString { TextFormatSource = new DataSource { InlineString = format }, OmitEmptyValues = omitEmpty };
+        var result = new SubstitutionFormatString
+        {
+            TextFormatSource = new DataSource { InlineString = format },
+            OmitEmptyValues = omitEmpty,
+        };
         result.Formatters.Add(Formatters([format]));
         return result;
     }
@@ -47,8 +54,14 @@ public static class LogFormats
     public static SubstitutionFormatString Json(Struct? labels, bool omitEmpty = false)
     {
         var format = labels is { Fields.Count: > 0 } ? labels : DefaultJson();
-        var result = new SubstitutionFormatString { JsonFormat = format, JsonFormatOptions = new JsonFormatOptions(), OmitEmptyValues = omitEmpty };
-        result.Formatters.Add(Formatters(format.Fields.Values.Select(static v => v.KindCase == Value.KindOneofCase.StringValue ? v.StringValue : "")));
+        var result = new SubstitutionFormatString
+        {
+            JsonFormat = format,
+            JsonFormatOptions = new JsonFormatOptions(),
+            OmitEmptyValues = omitEmpty,
+        };
+        result.Formatters.Add(Formatters(
+            format.Fields.Values.Select(static v => v.KindCase == Value.KindOneofCase.StringValue ? v.StringValue : "")));
         return result;
     }
 

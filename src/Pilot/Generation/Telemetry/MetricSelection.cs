@@ -26,9 +26,11 @@ public static class MetricSelection
     private static readonly (IstioMetric Metric, string Name)[] All =
     [
         (IstioMetric.GrpcRequestMessages, "GRPC_REQUEST_MESSAGES"), (IstioMetric.GrpcResponseMessages, "GRPC_RESPONSE_MESSAGES"),
-        (IstioMetric.RequestCount, "REQUEST_COUNT"), (IstioMetric.RequestDuration, "REQUEST_DURATION"), (IstioMetric.RequestSize, "REQUEST_SIZE"),
+        (IstioMetric.RequestCount, "REQUEST_COUNT"), (IstioMetric.RequestDuration, "REQUEST_DURATION"),
+        (IstioMetric.RequestSize, "REQUEST_SIZE"),
         (IstioMetric.ResponseSize, "RESPONSE_SIZE"), (IstioMetric.TcpClosedConnections, "TCP_CLOSED_CONNECTIONS"),
-        (IstioMetric.TcpOpenedConnections, "TCP_OPENED_CONNECTIONS"), (IstioMetric.TcpReceivedBytes, "TCP_RECEIVED_BYTES"), (IstioMetric.TcpSentBytes, "TCP_SENT_BYTES"),
+        (IstioMetric.TcpOpenedConnections, "TCP_OPENED_CONNECTIONS"), (IstioMetric.TcpReceivedBytes, "TCP_RECEIVED_BYTES"),
+        (IstioMetric.TcpSentBytes, "TCP_SENT_BYTES"),
     ];
 
     /// <summary>Providers in force with their metrics, sorted by name.</summary>
@@ -38,7 +40,8 @@ public static class MetricSelection
         ArgumentNullException.ThrowIfNull(mesh);
         var entries = metrics.ToList();
         IReadOnlyList<string> defaults = mesh.DefaultProviders?.Metrics ?? [];
-        var inScope = entries.Where(static e => e.Providers.Count > 0).Select(static e => e.Providers.Select(static p => p.Name)).LastOrDefault(defaults).ToHashSet();
+        var inScope = entries.Where(static e => e.Providers.Count > 0).Select(static e => e.Providers.Select(static p => p.Name))
+            .LastOrDefault(defaults).ToHashSet();
         var merged = new SortedDictionary<string, Merge>(StringComparer.Ordinal);
         if (entries.Count == 0)
         {
@@ -78,7 +81,8 @@ public static class MetricSelection
 
     private sealed class Side
     {
-        private readonly SortedDictionary<string, (bool Disabled, SortedDictionary<string, string?> Tags)> _metrics = new(StringComparer.Ordinal);
+        private readonly SortedDictionary<string, (bool Disabled, SortedDictionary<string, string?> Tags)> _metrics =
+            new(StringComparer.Ordinal);
         private bool _disabled;
 
         // Switching off everything drops the whole filter; any later word about a metric brings it back.
@@ -93,19 +97,22 @@ public static class MetricSelection
             _disabled = false;
             foreach (var name in names)
             {
-                var (isDisabled, tags) = _metrics.TryGetValue(name, out var known) ? known : (false, new SortedDictionary<string, string?>(StringComparer.Ordinal));
+                var (isDisabled, tags) = _metrics.TryGetValue(name, out var known)
+                    ? known : (false, new SortedDictionary<string, string?>(StringComparer.Ordinal));
                 foreach (var (tag, value) in change.TagOverrides) tags[tag] = value.Operation == TagOperation.Remove ? null : value.Value;
                 _metrics[name] = (change.Disabled ?? isDisabled, tags);
             }
         }
 
-        public MetricSide Result() => new(_disabled, _metrics.Select(static m => new MetricOverride(m.Key, m.Value.Disabled, m.Value.Tags)).ToList());
+        public MetricSide Result() =>
+            new(_disabled, _metrics.Select(static m => new MetricOverride(m.Key, m.Value.Disabled, m.Value.Tags)).ToList());
     }
 
     private static IEnumerable<string> Names(MetricSelector? match)
     {
         if (match?.MetricMatchCase == MetricSelector.MetricMatchOneofCase.CustomMetric) return [match.CustomMetric];
-        if (match is null || match.MetricMatchCase == MetricSelector.MetricMatchOneofCase.None || match.Metric == IstioMetric.AllMetrics) return All.Select(static a => a.Name);
+        if (match is null || match.MetricMatchCase == MetricSelector.MetricMatchOneofCase.None || match.Metric == IstioMetric.AllMetrics)
+            return All.Select(static a => a.Name);
         return All.Where(a => a.Metric == match.Metric).Select(static a => a.Name);
     }
 }

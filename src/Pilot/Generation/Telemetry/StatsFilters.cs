@@ -80,7 +80,8 @@ public sealed class StatsFilters
     /// <summary>An interval that the proxy is told: null where it is the one that it has anyway.</summary>
     public static Duration? Interval(TimeSpan asked, TimeSpan otherwise) => asked == otherwise ? null : Duration.FromTimeSpan(asked);
 
-    private static Duration? Interval(string asked, TimeSpan otherwise) => Wire.ParseDuration(asked) is { } parsed ? Interval(parsed.ToTimeSpan(), otherwise) : null;
+    private static Duration? Interval(string asked, TimeSpan otherwise) =>
+        Wire.ParseDuration(asked) is { } parsed ? Interval(parsed.ToTimeSpan(), otherwise) : null;
 
     private static MetricConfig Metric(MetricOverride change)
     {

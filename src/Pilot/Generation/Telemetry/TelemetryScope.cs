@@ -16,7 +16,8 @@ using TelemetryResource = Istio.Telemetry.V1Alpha1.Telemetry;
 
 namespace Lateen.Pilot.Generation.Telemetry;
 
-/// <summary>The Telemetry resources that apply to a workload: mesh, namespace, workload, each at most one; later ones override earlier ones.</summary>
+/// <summary>The Telemetry resources that apply to a workload: mesh, namespace, workload, each at most one; later ones override earlier
+/// ones.</summary>
 /// <param name="Levels">From the widest to the narrowest.</param>
 public sealed record TelemetryScope(ImmutableArray<TelemetryResource> Levels)
 {
@@ -49,7 +50,8 @@ public sealed record TelemetryScope(ImmutableArray<TelemetryResource> Levels)
                 && WorkloadPolicies.Attaches(target, t.Origin, t.Spec.Selector, Refs(t.Spec), rootNamespace))?.Spec;
     }
 
-    private static IReadOnlyList<Istio.Type.V1Beta1.PolicyTargetReference> Refs(TelemetryResource spec) => WorkloadPolicies.Refs(spec.TargetRef, spec.TargetRefs);
+    private static IReadOnlyList<Istio.Type.V1Beta1.PolicyTargetReference> Refs(TelemetryResource spec) =>
+        WorkloadPolicies.Refs(spec.TargetRef, spec.TargetRefs);
 
     private static ImmutableArray<Meant<TelemetryResource>> In(TelemetryIndex index, string ns) =>
         index.ByNamespace.TryGetValue(ns, out var found) ? found : [];

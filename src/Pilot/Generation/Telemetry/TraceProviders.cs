@@ -6,6 +6,7 @@ using Google.Protobuf;
 using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Scope;
 using Lateen.Registry;
+using Enrichment = Istio.Mesh.V1Alpha1.MeshConfig.Types.ExtensionProvider.Types.OpenTelemetryTracingProvider.Types.ServiceAttributeEnrichment;
 using HttpHeader = Istio.Mesh.V1Alpha1.MeshConfig.Types.ExtensionProvider.Types.HttpHeader;
 using Provider = Istio.Mesh.V1Alpha1.MeshConfig.Types.ExtensionProvider;
 
@@ -28,14 +29,15 @@ internal static class TraceProviders
     /// <param name="registry">Services.</param>
     /// <param name="node">The proxy.</param>
     /// <param name="speaksHttpService">The proxy knows the newer form of the Zipkin collector.</param>
-    public static Built? Of(Provider provider, RegistryView registry, ProxyNode node, bool speaksHttpService) => provider.ProviderCase switch
-    {
-        Provider.ProviderOneofCase.Zipkin => Zipkin(provider.Zipkin, registry, speaksHttpService),
-        Provider.ProviderOneofCase.Datadog => Datadog(provider.Datadog, registry, node.ServiceCluster),
-        Provider.ProviderOneofCase.Skywalking => SkyWalking(provider.Skywalking, registry),
-        Provider.ProviderOneofCase.Opentelemetry => OpenTelemetry(provider.Opentelemetry, registry, node),
-        _ => null,
-    };
+    public static Built? Of(Provider provider, RegistryView registry, ProxyNode node, bool speaksHttpService) =>
+        provider.ProviderCase switch
+        {
+            Provider.ProviderOneofCase.Zipkin => Zipkin(provider.Zipkin, registry, speaksHttpService),
+            Provider.ProviderOneofCase.Datadog => Datadog(provider.Datadog, registry, node.ServiceCluster),
+            Provider.ProviderOneofCase.Skywalking => SkyWalking(provider.Skywalking, registry),
+            Provider.ProviderOneofCase.Opentelemetry => OpenTelemetry(provider.Opentelemetry, registry, node),
+            _ => null,
+        };
 
     private static Built? Zipkin(Provider.Types.ZipkinTracingProvider zipkin, RegistryView registry, bool speaksHttpService)
     {
@@ -44,22 +46,24 @@ internal static class TraceProviders
         var config = ZipkinSettings(!zipkin.Enable64BitTraceId, zipkin.TraceContextOption);
         if (speaksHttpService)
         {
-            config.CollectorService = Http($"http://{host}{path}", cluster, zipkin.Timeout ?? Wire.Seconds(DefaultZipkinSeconds), zipkin.Headers);
+            config.CollectorService =
+                Http($"http://{host}{path}", cluster, zipkin.Timeout ?? Wire.Seconds(DefaultZipkinSeconds), zipkin.Headers);
         }
         else ApplyCollector(config, host, cluster, path);
         return new Built(Tracer("envoy.tracers.zipkin", config), zipkin.MaxTagLength, false, false);
     }
 
     /// <summary>Settings of a Zipkin tracer without its collector.</summary>
-    internal static ZipkinConfig ZipkinSettings(bool has128Bits, Provider.Types.ZipkinTracingProvider.Types.TraceContextOption context) => new()
-    {
-        CollectorEndpointVersion = ZipkinConfig.Types.CollectorEndpointVersion.HttpJson,
-        TraceId128Bit = has128Bits,
-        SharedSpanContext = false,
-        TraceContextOption = context == Provider.Types.ZipkinTracingProvider.Types.TraceContextOption.UseB3WithW3CPropagation
-            ? ZipkinConfig.Types.TraceContextOption.UseB3WithW3CPropagation
-            : ZipkinConfig.Types.TraceContextOption.UseB3,
-    };
+    internal static ZipkinConfig ZipkinSettings(bool has128Bits, Provider.Types.ZipkinTracingProvider.Types.TraceContextOption context) =>
+        new()
+        {
+            CollectorEndpointVersion = ZipkinConfig.Types.CollectorEndpointVersion.HttpJson,
+            TraceId128Bit = has128Bits,
+            SharedSpanContext = false,
+            TraceContextOption = context == Provider.Types.ZipkinTracingProvider.Types.TraceContextOption.UseB3WithW3CPropagation
+                ? ZipkinConfig.Types.TraceContextOption.UseB3WithW3CPropagation
+                : ZipkinConfig.Types.TraceContextOption.UseB3,
+        };
 
     /// <summary>The collector as proxies before 1.29 know it.</summary>
     internal static void ApplyCollector(ZipkinConfig config, string host, string cluster, string path)
@@ -85,7 +89,7 @@ internal static class TraceProviders
     private static Built? OpenTelemetry(Provider.Types.OpenTelemetryTracingProvider otel, RegistryView registry, ProxyNode node)
     {
         if (Providers.Cluster(registry, otel.Service, otel.Port) is not var (host, cluster)) return null;
-        var follows = otel.ServiceAttributeEnrichment == Provider.Types.OpenTelemetryTracingProvider.Types.ServiceAttributeEnrichment.OtelSemanticConventions;
+        var follows = otel.ServiceAttributeEnrichment == Enrichment.OtelSemanticConventions;
         var config = new OpenTelemetryConfig { ServiceName = follows ? ServiceNames.Of(node) : node.ServiceCluster };
         if (otel.Http is { } http) config.HttpService = Http(Join(host, http.Path), cluster, http.Timeout, http.Headers);
         else
@@ -97,8 +101,10 @@ internal static class TraceProviders
                 config.GrpcService.InitialMetadata.Add(new HeaderValue { Key = header.Name, Value = header.Value });
             }
         }
-        if (otel.ResourceDetectors?.Environment is not null) config.ResourceDetectors.Add(Detector("environment", new EnvironmentResourceDetectorConfig()));
-        if (otel.ResourceDetectors?.Dynatrace is not null) config.ResourceDetectors.Add(Detector("dynatrace", new DynatraceResourceDetectorConfig()));
+        if (otel.ResourceDetectors?.Environment is not null)
+            config.ResourceDetectors.Add(Detector("environment", new EnvironmentResourceDetectorConfig()));
+        if (otel.ResourceDetectors?.Dynatrace is not null)
+            config.ResourceDetectors.Add(Detector("dynatrace", new DynatraceResourceDetectorConfig()));
         var samples = otel.SamplingCase != Provider.Types.OpenTelemetryTracingProvider.SamplingOneofCase.None;
         if (samples)
         {
@@ -109,10 +115,16 @@ internal static class TraceProviders
     }
 
     // The sampler asks Dynatrace how much to keep: at an address of its own, or where the spans go.
-    private static TypedExtensionConfig? Sampler(Provider.Types.OpenTelemetryTracingProvider otel, string host, string cluster, RegistryView registry)
+    private static TypedExtensionConfig? Sampler(Provider.Types.OpenTelemetryTracingProvider otel, string host, string cluster,
+        RegistryView registry)
     {
         var dynatrace = otel.DynatraceSampler;
-        var config = new DynatraceSamplerConfig { Tenant = dynatrace.Tenant, ClusterId = dynatrace.ClusterId, RootSpansPerMinute = dynatrace.RootSpansPerMinute };
+        var config = new DynatraceSamplerConfig
+        {
+            Tenant = dynatrace.Tenant,
+            ClusterId = dynatrace.ClusterId,
+            RootSpansPerMinute = dynatrace.RootSpansPerMinute,
+        };
         if (dynatrace.HttpService is { } own)
         {
             if (Providers.Cluster(registry, own.Service, own.Port) is not var (ownHost, ownCluster)) return null;
@@ -128,7 +140,8 @@ internal static class TraceProviders
 
     private static string Join(string host, string path) => path.Length == 0 ? host : host.TrimEnd('/') + "/" + path.TrimStart('/');
 
-    private static HttpService Http(string uri, string cluster, Google.Protobuf.WellKnownTypes.Duration? timeout, IEnumerable<HttpHeader> headers)
+    private static HttpService Http(string uri, string cluster, Google.Protobuf.WellKnownTypes.Duration? timeout,
+        IEnumerable<HttpHeader> headers)
     {
         var result = new HttpService { HttpUri = new HttpUri { Uri = uri, Cluster = cluster, Timeout = timeout } };
         foreach (var header in headers)

@@ -62,14 +62,16 @@ public sealed record TraceSettings(HcmTracing? Settings, bool UsesRequestId)
 
     private static void ApplyTagLength(HcmTracing settings, ProxyConfig config)
     {
-        if (settings.MaxPathTagLength is null && config.Tracing is { MaxPathTagLength: > 0 } tracing) settings.MaxPathTagLength = tracing.MaxPathTagLength;
+        if (settings.MaxPathTagLength is null && config.Tracing is { MaxPathTagLength: > 0 } tracing)
+            settings.MaxPathTagLength = tracing.MaxPathTagLength;
     }
 
     private static double ConfiguredSampling(ProxyInputs inputs)
     {
         if (inputs.Config.Tracing is { Sampling: not 0 } tracing) return tracing.Sampling > 100 ? 1 : tracing.Sampling;
         var text = inputs.Features.Text("PILOT_TRACE_SAMPLING", "");
-        return double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var sampling) && sampling is >= 0 and <= 100 ? sampling : NewestDefaultSampling;
+        return double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var sampling) && sampling is >= 0 and <= 100
+            ? sampling : NewestDefaultSampling;
     }
 
     // ---- tags, sorted by name
@@ -82,8 +84,10 @@ public sealed record TraceSettings(HcmTracing? Settings, bool UsesRequestId)
             tags.AddRange(MeshTags(inputs));
             tags.AddRange(DryRunTags());
         }
-        if (inputs.Node.Type == ProxyType.Waypoint) tags.AddRange(PeerTags("source", "downstream_peer_obj").Concat(PeerTags("destination", "upstream_peer_obj")));
-        tags.AddRange(side?.CustomTags is { Count: > 0 } own ? own.Select(t => Tag(t.Key, t.Value, inputs.Node)).OfType<CustomTag>() : ConfigTags(inputs.Config));
+        if (inputs.Node.Type == ProxyType.Waypoint)
+            tags.AddRange(PeerTags("source", "downstream_peer_obj").Concat(PeerTags("destination", "upstream_peer_obj")));
+        tags.AddRange(side?.CustomTags is { Count: > 0 } own
+            ? own.Select(t => Tag(t.Key, t.Value, inputs.Node)).OfType<CustomTag>() : ConfigTags(inputs.Config));
         return tags.OrderBy(static t => t.Tag, StringComparer.Ordinal);
     }
 
@@ -104,7 +108,8 @@ public sealed record TraceSettings(HcmTracing? Settings, bool UsesRequestId)
     {
         foreach (var effect in new[] { "allow", "deny" })
         {
-            yield return Metadata($"istio.authorization.dry_run.{effect}_policy.name", $"istio_dry_run_{effect}_shadow_effective_policy_id");
+            yield return Metadata($"istio.authorization.dry_run.{effect}_policy.name",
+                $"istio_dry_run_{effect}_shadow_effective_policy_id");
             yield return Metadata($"istio.authorization.dry_run.{effect}_policy.result", $"istio_dry_run_{effect}_shadow_engine_result");
         }
     }
@@ -113,7 +118,8 @@ public sealed record TraceSettings(HcmTracing? Settings, bool UsesRequestId)
     {
         (string Tag, string Field)[] fields =
         [
-            ("workload", "workload"), ("namespace", "namespace"), ("cluster_id", "cluster"), ("canonical_service", "service"), ("canonical_revision", "revision"),
+            ("workload", "workload"), ("namespace", "namespace"), ("cluster_id", "cluster"), ("canonical_service", "service"),
+            ("canonical_revision", "revision"),
             ("app", "app"), ("app_version", "version"), ("workload_type", "type"), ("instance_name", "name"),
         ];
         return fields.Select(f => new CustomTag { Tag = $"istio.{side}_{f.Tag}", Value = $"%FILTER_STATE({state}:FIELD:{f.Field})%" });
@@ -134,18 +140,22 @@ public sealed record TraceSettings(HcmTracing? Settings, bool UsesRequestId)
         }
     }
 
-    private static CustomTag? Tag(string name, Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag? tag, ProxyNode node) => tag?.TypeCase switch
-    {
-        Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Literal => Literal(name, tag.Literal.Value),
-        Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Environment => Environment(name, tag.Environment.Name, tag.Environment.DefaultValue),
-        Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Header => Header(name, tag.Header.Name, tag.Header.DefaultValue),
-        // Older proxies refuse tags with a format.
-        Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Formatter => node.IsAtLeast(1, 29) ? new CustomTag { Tag = name, Value = tag.Formatter.Value } : null,
-        null => null,
-        _ => new CustomTag { Tag = name },
-    };
+    private static CustomTag? Tag(string name, Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag? tag, ProxyNode node) =>
+        tag?.TypeCase switch
+        {
+            Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Literal => Literal(name, tag.Literal.Value),
+            Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Environment =>
+                Environment(name, tag.Environment.Name, tag.Environment.DefaultValue),
+            Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Header => Header(name, tag.Header.Name, tag.Header.DefaultValue),
+            // Older proxies refuse tags with a format.
+            Istio.Telemetry.V1Alpha1.Tracing.Types.CustomTag.TypeOneofCase.Formatter => node.IsAtLeast(1, 29)
+                ? new CustomTag { Tag = name, Value = tag.Formatter.Value } : null,
+            null => null,
+            _ => new CustomTag { Tag = name },
+        };
 
-    private static CustomTag Literal(string tag, string value) => new() { Tag = tag, Literal = new CustomTag.Types.Literal { Value = value } };
+    private static CustomTag Literal(string tag, string value) =>
+        new() { Tag = tag, Literal = new CustomTag.Types.Literal { Value = value } };
 
     private static CustomTag Environment(string tag, string name, string otherwise) =>
         new() { Tag = tag, Environment = new CustomTag.Types.Environment { Name = name, DefaultValue = otherwise } };
@@ -160,7 +170,11 @@ public sealed record TraceSettings(HcmTracing? Settings, bool UsesRequestId)
         return new CustomTag
         {
             Tag = tag,
-            Metadata = new CustomTag.Types.Metadata { Kind = new MetadataKind { Request = new MetadataKind.Types.Request() }, MetadataKey = path },
+            Metadata = new CustomTag.Types.Metadata
+            {
+                Kind = new MetadataKind { Request = new MetadataKind.Types.Request() },
+                MetadataKey = path,
+            },
         };
     }
 }

@@ -37,7 +37,8 @@ public sealed record TracingSide
 /// <param name="Server">Inbound.</param>
 public sealed record TracingSelection(TracingSide Client, TracingSide Server)
 {
-    /// <summary>The tracing in force; null when neither Telemetry nor a default provider says anything and the older settings count.</summary>
+    /// <summary>The tracing in force; null when neither Telemetry nor a default provider says anything and the older settings
+    /// count.</summary>
     public static TracingSelection? Of(IEnumerable<Tracing> entries, MeshConfig mesh)
     {
         ArgumentNullException.ThrowIfNull(entries);

@@ -21,7 +21,8 @@ internal sealed class AddressMatches
         if (ports.Count == 0) return;
         var map = new Tree.Types.MatchMap();
         foreach (var (port, http, tcp) in ports)
-            map.Map[port.ToString(System.Globalization.CultureInfo.InvariantCulture)] = http is not null && tcp is not null ? new OnMatch { Matcher = Sniffed(http, tcp) } : Chain((http ?? tcp)!);
+            map.Map[port.ToString(System.Globalization.CultureInfo.InvariantCulture)] = http is not null && tcp is not null
+                ? new OnMatch { Matcher = Sniffed(http, tcp) } : Chain((http ?? tcp)!);
         Add(addresses, new Matcher { MatcherTree = new Tree { Input = Input("port", new DestinationPortInput()), ExactMatchMap = map } });
     }
 
@@ -39,7 +40,8 @@ internal sealed class AddressMatches
         var range = new Range { OnMatch = new OnMatch { Matcher = inner } };
         foreach (var address in addresses)
         {
-            if (Listeners.FilterChainPlan.CidrOf(address) is { } cidr) range.Ranges.Add(new CidrRange { AddressPrefix = cidr.AddressPrefix, PrefixLen = cidr.PrefixLen });
+            if (Listeners.FilterChainPlan.CidrOf(address) is { } cidr)
+                range.Ranges.Add(new CidrRange { AddressPrefix = cidr.AddressPrefix, PrefixLen = cidr.PrefixLen });
         }
         if (range.Ranges.Count > 0) _matcher.RangeMatchers.Add(range);
     }

@@ -45,7 +45,8 @@ internal static class StateFilters
     {
         var state = new NetworkState();
         state.OnNewConnection.Add(Value(LocalAddress, "%DYNAMIC_METADATA(envoy.filters.listener.original_dst:local)%", Share.Transitive));
-        state.OnNewConnection.Add(Value(TargetAddress, "%DYNAMIC_METADATA(istio:double_hbone:hbone_target_address)%", Share.Transitive, Hashable));
+        state.OnNewConnection.Add(
+            Value(TargetAddress, "%DYNAMIC_METADATA(istio:double_hbone:hbone_target_address)%", Share.Transitive, Hashable));
         return NetworkFilters.Named("propagate_endpoint_metadata", state);
     }
 
@@ -53,13 +54,20 @@ internal static class StateFilters
     public const string TargetOfTunnel = $"%FILTER_STATE({TargetAddress}:PLAIN)%";
 
     /// <summary>Finds out who the client is by its address.</summary>
-    public static HttpFilter ClientMetadata() => Peers("waypoint_downstream_peer_metadata", "{\"downstream_discovery\":[{\"workload_discovery\":{}}],\"shared_with_upstream\":true}");
+    public static HttpFilter ClientMetadata() =>
+        Peers("waypoint_downstream_peer_metadata",
+            "{\"downstream_discovery\":[{\"workload_discovery\":{}}],\"shared_with_upstream\":true}");
 
     /// <summary>Finds out who the server is by its address.</summary>
-    public static HttpFilter ServerMetadata() => Peers("waypoint_upstream_peer_metadata", "{\"upstream_discovery\":[{\"workload_discovery\":{}}]}");
+    public static HttpFilter ServerMetadata() =>
+        Peers("waypoint_upstream_peer_metadata", "{\"upstream_discovery\":[{\"workload_discovery\":{}}]}");
 
     private static HttpFilter Peers(string name, string json) => HttpFilters.Named(
-        name, new TypedStruct { TypeUrl = "type.googleapis.com/io.istio.http.peer_metadata.Config", Value = Struct.Parser.ParseJson(json) });
+        name, new TypedStruct
+        {
+            TypeUrl = "type.googleapis.com/io.istio.http.peer_metadata.Config",
+            Value = Struct.Parser.ParseJson(json),
+        });
 
     private static FilterStateValue Value(string key, string format, Share share, string factory = "") => new()
     {

@@ -49,15 +49,20 @@ internal static class TunnelListeners
     {
         var skips = inputs.Features.Flag("PILOT_SKIP_VALIDATE_TRUST_DOMAIN", false);
         var tls = TlsContexts.Inbound(inputs.Node, inputs.Mesh, [], TlsUse.Http, inputs.Features.CompliancePolicy);
-        if (!skips) tls.CommonTlsContext.CombinedValidationContext.DefaultValidationContext.MatchTypedSubjectAltNames.Add(TrustDomainsOf(inputs).Select(static domain => new SubjectAltNameMatcher
-        {
-            SanType = SubjectAltNameMatcher.Types.SanType.Uri,
-            Matcher = new StringMatcher { Prefix = $"spiffe://{domain}/" },
-        }));
+        if (!skips) tls.CommonTlsContext.CombinedValidationContext.DefaultValidationContext.MatchTypedSubjectAltNames.Add(
+            TrustDomainsOf(inputs).Select(static domain => new SubjectAltNameMatcher
+            {
+                SanType = SubjectAltNameMatcher.Types.SanType.Uri,
+                Matcher = new StringMatcher { Prefix = $"spiffe://{domain}/" },
+            }));
         tls.CommonTlsContext.AlpnProtocols.Clear();
         tls.CommonTlsContext.AlpnProtocols.Add("h2");
         // Tunnels are younger than TLS 1.3: there is nobody who needs less.
-        tls.CommonTlsContext.TlsParams = new TlsParameters { TlsMinimumProtocolVersion = TlsParameters.Types.TlsProtocol.Tlsv13, TlsMaximumProtocolVersion = TlsParameters.Types.TlsProtocol.Tlsv13 };
+        tls.CommonTlsContext.TlsParams = new TlsParameters
+        {
+            TlsMinimumProtocolVersion = TlsParameters.Types.TlsProtocol.Tlsv13,
+            TlsMaximumProtocolVersion = TlsParameters.Types.TlsProtocol.Tlsv13,
+        };
         return tls;
     }
 
@@ -74,7 +79,12 @@ internal static class TunnelListeners
             UseRemoteAddress = false,
             StreamIdleTimeout = Wire.Zero,
             ForwardClientCertDetails = HttpConnectionManager.Types.ForwardClientCertDetails.AppendForward,
-            SetCurrentClientCertDetails = new HttpConnectionManager.Types.SetCurrentClientCertDetails { Subject = true, Dns = true, Uri = true },
+            SetCurrentClientCertDetails = new HttpConnectionManager.Types.SetCurrentClientCertDetails
+            {
+                Subject = true,
+                Dns = true,
+                Uri = true,
+            },
             RouteConfig = new RouteConfiguration
             {
                 Name = "default",
@@ -97,21 +107,29 @@ internal static class TunnelListeners
     private static Route ToMain()
     {
         var action = new RouteAction { Cluster = MainInternal };
-        action.UpgradeConfigs.Add(new RouteAction.Types.UpgradeConfig { UpgradeType = Connect, ConnectConfig = new RouteAction.Types.UpgradeConfig.Types.ConnectConfig() });
+        action.UpgradeConfigs.Add(new RouteAction.Types.UpgradeConfig
+        {
+            UpgradeType = Connect,
+            ConnectConfig = new RouteAction.Types.UpgradeConfig.Types.ConnectConfig(),
+        });
         return new Route { Match = new RouteMatch { ConnectMatcher = new RouteMatch.Types.ConnectMatcher() }, Route_ = action };
     }
 
     /// <summary>Opens the tunnel to the next proxy.</summary>
     public static Listener OpensTunnels() => Internal(
-        Originate, [NetworkFilters.Tcp(Tunnel(Originate, "%DOWNSTREAM_LOCAL_ADDRESS%", null, ""))], [ListenerFilters.OriginalDestination()]);
+        Originate, [NetworkFilters.Tcp(Tunnel(Originate, "%DOWNSTREAM_LOCAL_ADDRESS%", null, ""))],
+        [ListenerFilters.OriginalDestination()]);
 
     /// <summary>Opens the inner of two tunnels, towards a workload of another network.</summary>
     public static Listener OpensInnerTunnels(string network) => Internal(
-        "inner_connect_originate", [StateFilters.OfEndpoint(), NetworkFilters.Tcp(Tunnel("inner_connect_originate", StateFilters.TargetOfTunnel, "x-forwarded-network", network))], []);
+        "inner_connect_originate", [StateFilters.OfEndpoint(),
+            NetworkFilters.Tcp(Tunnel("inner_connect_originate", StateFilters.TargetOfTunnel, "x-forwarded-network", network))], []);
 
     /// <summary>Opens the outer of two tunnels, to the gateway of another network.</summary>
     public static Listener OpensOuterTunnels() => Internal(
-        "outer_connect_originate", [NetworkFilters.Tcp(Tunnel("outer_connect_originate", StateFilters.TargetOfTunnel, "x-istio-source", "waypoint"))], [ListenerFilters.OriginalDestination()]);
+        "outer_connect_originate",
+        [NetworkFilters.Tcp(Tunnel("outer_connect_originate", StateFilters.TargetOfTunnel, "x-istio-source", "waypoint"))],
+        [ListenerFilters.OriginalDestination()]);
 
     private static Listener Internal(string name, IEnumerable<Filter> filters, IEnumerable<ListenerFilter> inspectors)
     {

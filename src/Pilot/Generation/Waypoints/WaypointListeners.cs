@@ -30,7 +30,8 @@ internal sealed class WaypointListeners(ListenerParts parts)
     /// <summary>Makes them.</summary>
     public IReadOnlyList<Listener> Build() =>
     [
-        Main(), TunnelListeners.TakesTunnels(_inputs), TunnelListeners.OpensTunnels(), TunnelListeners.OpensInnerTunnels(_inputs.Scope.Network), TunnelListeners.OpensOuterTunnels(),
+        Main(), TunnelListeners.TakesTunnels(_inputs), TunnelListeners.OpensTunnels(),
+        TunnelListeners.OpensInnerTunnels(_inputs.Scope.Network), TunnelListeners.OpensOuterTunnels(),
     ];
 
     /// <summary>Whether the workload asks that requests carry who the client is.</summary>
@@ -42,9 +43,19 @@ internal sealed class WaypointListeners(ListenerParts parts)
         var chains = new List<FilterChain>();
         var spared = new List<int>();
         foreach (var service in _scope.Services) chains.AddRange(OfService(service, byAddress, spared));
-        byAddress.AddSniffed(_scope.Workloads.SelectMany(static w => w.Addresses).Select(static bytes => new System.Net.IPAddress(bytes.Span).ToString()), DirectHttp, DirectTcp);
-        chains.Add(new FilterChain { Name = DirectTcp, Filters = { StateFilters.OfDirect(), Tcp(null, Encapsulate, new ServicePort("unknown", 0, Protocol.Tcp)) } });
-        chains.Add(new FilterChain { Name = DirectHttp, Filters = { StateFilters.OfDirect(), Http(null, new ServicePort("unknown", 0, Protocol.Http), Encapsulate, DefaultRoute(null, 0, Encapsulate)) } });
+        byAddress.AddSniffed(_scope.Workloads.SelectMany(static w => w.Addresses)
+            .Select(static bytes => new System.Net.IPAddress(bytes.Span).ToString()), DirectHttp, DirectTcp);
+        chains.Add(new FilterChain
+        {
+            Name = DirectTcp,
+            Filters = { StateFilters.OfDirect(), Tcp(null, Encapsulate, new ServicePort("unknown", 0, Protocol.Tcp)) },
+        });
+        chains.Add(new FilterChain
+        {
+            Name = DirectHttp,
+            Filters = { StateFilters.OfDirect(),
+                Http(null, new ServicePort("unknown", 0, Protocol.Http), Encapsulate, DefaultRoute(null, 0, Encapsulate)) },
+        });
         var listener = new Listener
         {
             Name = TunnelListeners.MainInternal,
@@ -55,10 +66,13 @@ internal sealed class WaypointListeners(ListenerParts parts)
             FilterChains = { chains },
         };
         // Workloads are reached on any port, so that none of them is known to need no look.
-        listener.ListenerFilters.Add(ListenerFilters.HttpInspector().ExceptOn(_scope.Workloads.Count > 0 ? [] : spared.Distinct().ToList()));
-        var ports = _scope.Services.SelectMany(static service => service.Ports).Where(static port => port.Protocol != Protocol.Udp).ToList();
+        listener.ListenerFilters.Add(ListenerFilters.HttpInspector()
+            .ExceptOn(_scope.Workloads.Count > 0 ? [] : spared.Distinct().ToList()));
+        var ports = _scope.Services.SelectMany(static service => service.Ports).Where(static port => port.Protocol != Protocol.Udp)
+            .ToList();
         var plain = ports.Where(static port => !port.Protocol.IsTls()).Select(static port => port.Number).Distinct().ToList();
-        if (ports.Exists(static port => port.Protocol.IsTls())) listener.ListenerFilters.Add(ListenerFilters.TlsInspector().ExceptOn(plain));
+        if (ports.Exists(static port => port.Protocol.IsTls()))
+            listener.ListenerFilters.Add(ListenerFilters.TlsInspector().ExceptOn(plain));
         return listener;
     }
 
@@ -75,7 +89,11 @@ internal sealed class WaypointListeners(ListenerParts parts)
             {
                 var cluster = ClusterNames.InboundVip(port.Number, reading, "", service.Hostname);
                 var isHttp = reading == WaypointScope.Http;
-                chains.Add(new FilterChain { Name = cluster, Filters = { isHttp ? [Http(service, port, cluster, RoutesOf(service, port, cluster))] : Tcp(service, cluster, port) } });
+                chains.Add(new FilterChain
+                {
+                    Name = cluster,
+                    Filters = { isHttp ? [Http(service, port, cluster, RoutesOf(service, port, cluster))] : Tcp(service, cluster, port) },
+                });
                 if (isHttp) http = cluster;
                 else tcp = cluster;
             }
@@ -83,11 +101,13 @@ internal sealed class WaypointListeners(ListenerParts parts)
             if (http is null || tcp is null) spared.Add(port.Number);
             byPort.Add((port.Number, http, tcp));
         }
-        byAddress.AddPorts(WaypointAddresses.Of(service, _scope.Messages.GetValueOrDefault($"{service.Namespace}/{service.Hostname}"), _inputs), byPort);
+        byAddress.AddPorts(
+            WaypointAddresses.Of(service, _scope.Messages.GetValueOrDefault($"{service.Namespace}/{service.Hostname}"), _inputs), byPort);
         return chains;
     }
 
-    private List<Filter> Tcp(Service? service, string cluster, ServicePort port) => new TcpProxies(parts).Inbound(cluster, cluster, port, service);
+    private List<Filter> Tcp(Service? service, string cluster, ServicePort port) =>
+        new TcpProxies(parts).Inbound(cluster, cluster, port, service);
 
     private Filter Http(Service? service, ServicePort port, string cluster, RouteConfiguration routes)
     {
@@ -129,13 +149,15 @@ internal sealed class WaypointListeners(ListenerParts parts)
             },
             MarksMirroredHosts = !_inputs.Features.DisableShadowHostSuffix,
         });
-        return routes.Count == 0 ? DefaultRoute(service, port.Number, cluster) : parts.Patches.WaypointRoutes(Configuration(cluster, port.Number, routes));
+        return routes.Count == 0 ? DefaultRoute(service, port.Number, cluster)
+            : parts.Patches.WaypointRoutes(Configuration(cluster, port.Number, routes));
     }
 
     // What the waypoint serves itself it reaches by its own clusters.
     private string ClusterOf(Istio.Networking.V1Alpha3.Destination destination, Service? service, int listenPort)
     {
-        if (service is null || !_scope.Serves(service.Hostname) || destination.Host.Length == 0) return DestinationClusters.Outbound(destination, service, listenPort);
+        if (service is null || !_scope.Serves(service.Hostname) || destination.Host.Length == 0)
+            return DestinationClusters.Outbound(destination, service, listenPort);
         var port = destination.Port is { } named ? (int)named.Number : service.Ports.Length == 1 ? service.Ports[0].Number : listenPort;
         return ClusterNames.InboundVip(port, WaypointScope.Http, destination.Subset, service.Hostname);
     }
@@ -161,7 +183,11 @@ internal sealed class WaypointListeners(ListenerParts parts)
         if (!ShowsClients(_inputs.Node)) return configuration;
         configuration.RequestHeadersToAdd.Add(new HeaderValueOption
         {
-            Header = new HeaderValue { Key = ClientCertificateHeader, Value = "By=%FILTER_STATE(io.istio.local_principal:PLAIN)%;URI=%FILTER_STATE(io.istio.peer_principal:PLAIN)%" },
+            Header = new HeaderValue
+            {
+                Key = ClientCertificateHeader,
+                Value = "By=%FILTER_STATE(io.istio.local_principal:PLAIN)%;URI=%FILTER_STATE(io.istio.peer_principal:PLAIN)%",
+            },
             AppendAction = HeaderValueOption.Types.HeaderAppendAction.AppendIfExistsOrAdd,
         });
         return configuration;

@@ -1,10 +1,11 @@
 // Waypoints: proxies that stand in front of services and workloads of the ambient mode. Connections arrive in tunnels (HBONE) and are
-// opened inside the proxy: `connect_terminate` takes the tunnel, `main_internal` chooses by the address meant, `connect_originate` opens the
-// tunnel that goes on. Sidecars that take tunnels have the same listeners around their own inbound chains.
+// opened inside the proxy: `connect_terminate` takes the tunnel, `main_internal` chooses by the address meant, `connect_originate` opens
+// the tunnel that goes on. Sidecars that take tunnels have the same listeners around their own inbound chains.
 //
 // Pure functions of `ProxyInputs`. What is bound to a waypoint is decided in Workloads.
 //
-// Refused: outbound clusters for everything that a waypoint's namespace sees. It serves what is bound to it, and what routes of that lead to.
+// Refused: outbound clusters for everything that a waypoint's namespace sees. It serves what is bound to it, and what routes of that lead
+// to.
 using System.Runtime.CompilerServices;
 using Lateen.Pilot.Generation.Workloads;
 using Lateen.Pilot.Meaning;
@@ -34,7 +35,8 @@ internal sealed class WaypointScope
         var name = $"{scope.Node.Namespace}/{scope.Node.Labels.GetValueOrDefault(WaypointBindings.InstanceLabel, "")}";
         var bound = view.Services.Where(service => service.Waypoint == name).ToDictionary(static service => service.Key);
         Services = scope.Imports.Services.Where(service => bound.ContainsKey($"{service.Namespace}/{service.Hostname}")).ToList();
-        Workloads = view.Waypoints.TryGetValue(name, out var own) ? view.Workloads.Where(workload => own.Address.Equals(workload.Waypoint)).ToList() : [];
+        Workloads = view.Waypoints.TryGetValue(name, out var own)
+            ? view.Workloads.Where(workload => own.Address.Equals(workload.Waypoint)).ToList() : [];
         _byHost = Services.DistinctBy(static service => service.Hostname).ToDictionary(static service => service.Hostname);
         Messages = bound;
     }
@@ -64,13 +66,16 @@ internal sealed class WaypointScope
         var rules = _scope.Imports.EgressListeners.SelectMany(static listener => listener.VirtualServices).ToList();
         return rules.Find(rule => rule.Spec.Hosts.Contains(host))
             ?? rules.Where(rule => rule.Spec.Hosts.Any(pattern => pattern.StartsWith('*') && Meaning.Compile.Hosts.Matches(host, pattern)))
-                .MaxBy(rule => rule.Spec.Hosts.Where(pattern => Meaning.Compile.Hosts.Matches(host, pattern)).Max(static pattern => pattern.Length));
+                .MaxBy(rule => rule.Spec.Hosts.Where(pattern => Meaning.Compile.Hosts.Matches(host, pattern))
+                    .Max(static pattern => pattern.Length));
     }
 
     /// <summary>Services that routes lead to and that it doesn't stand in front of itself, or that are outside of the mesh.</summary>
     public IEnumerable<Service> Outbound()
     {
-        var hosts = Services.Select(service => RuleOf(service.Hostname)).OfType<Meant<VirtualService>>().SelectMany(static rule => Destinations.Of(rule.Spec)).Select(static d => d.Host).ToHashSet();
-        return _scope.Imports.Services.Where(service => hosts.Contains(service.Hostname) && (!_byHost.TryGetValue(service.Hostname, out var own) || own.MeshExternal));
+        var hosts = Services.Select(service => RuleOf(service.Hostname)).OfType<Meant<VirtualService>>()
+            .SelectMany(static rule => Destinations.Of(rule.Spec)).Select(static d => d.Host).ToHashSet();
+        return _scope.Imports.Services.Where(
+            service => hosts.Contains(service.Hostname) && (!_byHost.TryGetValue(service.Hostname, out var own) || own.MeshExternal));
     }
 }

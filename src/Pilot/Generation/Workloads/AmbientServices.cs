@@ -44,7 +44,13 @@ internal sealed class AmbientServices(AmbientWorld world)
             Hostname = KubernetesServices.Hostname(resource.Name, resource.Namespace, world.DomainSuffix),
             Waypoint = waypoint?.Address,
             LoadBalancing = Balancing(spec, resource),
-            IpFamilies = spec.IpFamilies switch { { Count: 2 } => IPFamilies.Dual, ["IPv4"] => IPFamilies.Ipv4Only, [_] => IPFamilies.Ipv6Only, _ => IPFamilies.Automatic },
+            IpFamilies = spec.IpFamilies switch
+            {
+                { Count: 2 } => IPFamilies.Dual,
+                ["IPv4"] => IPFamilies.Ipv4Only,
+                [_] => IPFamilies.Ipv6Only,
+                _ => IPFamilies.Automatic,
+            },
             // What Kubernetes declares stands for its name in every namespace.
             Canonical = true,
         };
@@ -59,7 +65,8 @@ internal sealed class AmbientServices(AmbientWorld world)
         return new AmbientService(message, AmbientSource.Service)
         {
             DeclaredBy = resource.Name,
-            Ports = spec.Ports.GroupBy(static p => (uint)p.Port).ToDictionary(static g => g.Key, static g => new PortNames(g.Last().Name, g.Last().TargetPort?.Text ?? "")),
+            Ports = spec.Ports.GroupBy(static p => (uint)p.Port)
+                .ToDictionary(static g => g.Key, static g => new PortNames(g.Last().Name, g.Last().TargetPort?.Text ?? "")),
             Selector = spec.Selector,
             Waypoint = waypoint?.FullName ?? "",
             Problem = problem ?? bound,
@@ -77,21 +84,28 @@ internal sealed class AmbientServices(AmbientWorld world)
     }
 
     private static IEnumerable<string> VirtualAddresses(Kubernetes.Core.V1.ServiceSpec spec) =>
-        (spec.ClusterIps.Count > 0 ? spec.ClusterIps : (IEnumerable<string>)[spec.ClusterIp]).Where(static address => address is not ("" or "None"));
+        (spec.ClusterIps.Count > 0
+            ? spec.ClusterIps : (IEnumerable<string>)[spec.ClusterIp]).Where(static address => address is not ("" or "None"));
 
     private LoadBalancing? Balancing(Kubernetes.Core.V1.ServiceSpec spec, Resource resource)
     {
         var made = spec.InternalTrafficPolicy == "Local"
             ? new LoadBalancing { RoutingPreference = { Place.Node }, Mode = Mode.Strict }
-            : Preference(KubernetesServices.Distribution(spec.TrafficDistribution, resource.Annotations, world.AnnotationOf(resource.Namespace, KubernetesServices.DistributionAnnotation)));
+            : Preference(KubernetesServices.Distribution(spec.TrafficDistribution, resource.Annotations,
+                world.AnnotationOf(resource.Namespace, KubernetesServices.DistributionAnnotation)));
         if (spec.PublishNotReadyAddresses) (made ??= new LoadBalancing()).HealthPolicy = HealthPolicy.AllowAll;
         return made;
     }
 
     private static LoadBalancing? Preference(TrafficDistribution distribution) => distribution switch
     {
-        TrafficDistribution.PreferSameZone => new LoadBalancing { RoutingPreference = { Place.Network, Place.Region, Place.Zone }, Mode = Mode.Failover },
-        TrafficDistribution.PreferSameNode => new LoadBalancing { RoutingPreference = { Place.Network, Place.Region, Place.Zone, Place.Subzone, Place.Node }, Mode = Mode.Failover },
+        TrafficDistribution.PreferSameZone =>
+            new LoadBalancing { RoutingPreference = { Place.Network, Place.Region, Place.Zone }, Mode = Mode.Failover },
+        TrafficDistribution.PreferSameNode => new LoadBalancing
+        {
+            RoutingPreference = { Place.Network, Place.Region, Place.Zone, Place.Subzone, Place.Node },
+            Mode = Mode.Failover,
+        },
         _ => null,
     };
 
@@ -102,7 +116,8 @@ internal sealed class AmbientServices(AmbientWorld world)
     {
         var limits = world.Mesh.ServiceEntryVisibility;
         var visibility = limits is null ? Visibility.Public : ServiceVisibility.LimitOf(limits, world.LabelsOf(resource.Namespace));
-        return visibility == Visibility.None ? [] : resource.Spec.Hosts.Select(host => OfHost(resource, host, visibility == Visibility.Namespace));
+        return visibility == Visibility.None
+            ? [] : resource.Spec.Hosts.Select(host => OfHost(resource, host, visibility == Visibility.Namespace));
     }
 
     private AmbientService OfHost(Resource<ServiceEntry> resource, string host, bool isHidden)
@@ -146,7 +161,8 @@ internal sealed class AmbientServices(AmbientWorld world)
 
     private LoadBalancing? Balancing(Resource<ServiceEntry> resource) => resource.Spec.Resolution == ServiceEntry.Types.Resolution.None
         ? new LoadBalancing { Mode = Mode.Passthrough, HealthPolicy = HealthPolicy.AllowAll }
-        : Preference(KubernetesServices.Distribution(null, resource.Annotations, world.AnnotationOf(resource.Namespace, KubernetesServices.DistributionAnnotation)));
+        : Preference(KubernetesServices.Distribution(null, resource.Annotations,
+            world.AnnotationOf(resource.Namespace, KubernetesServices.DistributionAnnotation)));
 
     // Written addresses, else those that the allocator put into the status; not where clients know the address already, and for patterns
     // of names only where these are resolved one by one.
@@ -157,14 +173,16 @@ internal sealed class AmbientServices(AmbientWorld world)
         var isPassthrough = entry.Resolution == ServiceEntry.Types.Resolution.None;
         var isPattern = host.StartsWith('*') && entry.Resolution != ServiceEntry.Types.Resolution.DynamicDns;
         if (isPassthrough || isPattern || resource.Labels.GetValueOrDefault(AllocateLabel) == "false") return [];
-        return ((resource.Status as ServiceEntryStatus)?.Addresses ?? []).Where(given => given.Host == host || given.Host.Length == 0).Select(given => Address(given.Value)).OfType<NetworkAddress>();
+        return ((resource.Status as ServiceEntryStatus)?.Addresses ?? []).Where(given => given.Host == host || given.Host.Length == 0)
+            .Select(given => Address(given.Value)).OfType<NetworkAddress>();
     }
 
     // ---- both
 
     private BindingProblem? Bind(Service message, ObjectMarks marks, Waypoint? waypoint)
     {
-        message.IngressUseWaypoint = waypoint is not null && WaypointBindings.FromIngress(marks.Labels, world.LabelsOf(marks.Namespace)).Uses;
+        message.IngressUseWaypoint = waypoint is not null
+            && WaypointBindings.FromIngress(marks.Labels, world.LabelsOf(marks.Namespace)).Uses;
         var (shares, problem) = _bindings.Shares(marks, waypoint);
         message.WeightedWaypoints.Add(shares);
         return problem;

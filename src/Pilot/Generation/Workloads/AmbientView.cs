@@ -20,14 +20,18 @@ internal sealed class AmbientView
         var source = snapshot.Registry.Sources[0];
         var world = WorldOf(snapshot, source);
         Waypoints = world.Waypoints;
-        if (world.AdmitsWaypoints) Policies = [.. Policies, .. Waypoints.Values.Select(waypoint => WaypointPolicies.Of(waypoint, snapshot.Settings.TrustDomain)).OfType<Authorization>()];
+        if (world.AdmitsWaypoints)
+            Policies = [.. Policies, .. Waypoints.Values.Select(waypoint => WaypointPolicies.Of(waypoint, snapshot.Settings.TrustDomain))
+                .OfType<Authorization>()];
         var services = new AmbientServices(world);
-        Services = Canonical([.. source.Services.Select(services.Of).OfType<AmbientService>(), .. source.ServiceEntries.SelectMany(services.Of)]);
+        Services = Canonical([.. source.Services.Select(services.Of).OfType<AmbientService>(),
+            .. source.ServiceEntries.SelectMany(services.Of)]);
         Shared = Services.Where(static service => service.IsGlobal).Select(static service => service.Key).ToHashSet();
         var workloads = new AmbientWorkloads(world with { Services = Services });
         Workloads =
         [
-            .. source.Pods.Select(workloads.Of).OfType<Istio.Workload.Workload>(), .. source.WorkloadEntries.Select(workloads.Of), .. source.ServiceEntries.SelectMany(workloads.Of),
+            .. source.Pods.Select(workloads.Of).OfType<Istio.Workload.Workload>(), .. source.WorkloadEntries.Select(workloads.Of),
+            .. source.ServiceEntries.SelectMany(workloads.Of),
             .. source.EndpointSlices.SelectMany(workloads.Of),
         ];
     }
@@ -54,9 +58,12 @@ internal sealed class AmbientView
     {
         var index = snapshot.Policies;
         var root = index.RootNamespace;
-        var written = index.AuthorizationPolicies.Values.SelectMany(static policies => policies).Select(policy => NodePolicies.Of(policy.Spec, policy.Origin.Namespace, policy.Origin.Name, root));
+        var written = index.AuthorizationPolicies.Values.SelectMany(static policies => policies)
+            .Select(policy => NodePolicies.Of(policy.Spec, policy.Origin.Namespace, policy.Origin.Name, root));
         var peers = index.PeerAuthentications.Values.SelectMany(static policies => policies).ToList();
-        var demanded = peers.Select(policy => NodePeerPolicies.Of(policy.Spec, policy.Origin.Namespace, policy.Origin.Name, index.ModeOf(policy.Origin.Namespace), root));
+        var demanded = peers.Select(
+            policy => NodePeerPolicies.Of(policy.Spec, policy.Origin.Namespace, policy.Origin.Name, index.ModeOf(policy.Origin.Namespace),
+                root));
         var all = written.Concat(demanded).OfType<Authorization>();
         if (peers.Count > 0) all = all.Append(NodePeerPolicies.Strict(root));
         return [.. all.OrderBy(static policy => $"{policy.Namespace}/{policy.Name}", StringComparer.Ordinal)];
@@ -70,9 +77,11 @@ internal sealed class AmbientView
         var waypoints = new Dictionary<string, Waypoint>();
         foreach (var gateway in snapshot.Gateways.Kubernetes)
         {
-            var accounts = source.Pods.Where(pod => pod.Namespace == gateway.Namespace && pod.Labels.GetValueOrDefault(WaypointBindings.InstanceLabel) == gateway.Name)
+            var accounts = source.Pods.Where(
+                pod => pod.Namespace == gateway.Namespace && pod.Labels.GetValueOrDefault(WaypointBindings.InstanceLabel) == gateway.Name)
                 .Select(static pod => pod.Spec.Spec?.ServiceAccountName ?? "").Distinct();
-            var made = Generation.Workloads.Waypoints.Of(gateway, classes.GetValueOrDefault(gateway.Spec.Spec?.GatewayClassName ?? ""), accounts, network);
+            var made = Generation.Workloads.Waypoints.Of(gateway, classes.GetValueOrDefault(gateway.Spec.Spec?.GatewayClassName ?? ""),
+                accounts, network);
             if (made is not null) waypoints[made.FullName] = made;
         }
         return new AmbientWorld
@@ -85,20 +94,29 @@ internal sealed class AmbientView
             Waypoints = waypoints,
             Slices = source.EndpointSlices,
             Nodes = snapshot.Registry.Nodes.Where(node => node.Key.Cluster == source.ClusterId && !node.Value.IsNone)
-                .ToDictionary(static node => node.Key.Node, static node => new Istio.Workload.Locality { Region = node.Value.Region ?? "", Zone = node.Value.Zone ?? "", Subzone = node.Value.Subzone ?? "" }),
+                .ToDictionary(static node => node.Key.Node,
+                    static node => new Istio.Workload.Locality
+                    {
+                        Region = node.Value.Region ?? "",
+                        Zone = node.Value.Zone ?? "",
+                        Subzone = node.Value.Subzone ?? "",
+                    }),
             Entrances = snapshot.Registry.NetworkGateways,
             PeerPolicies = snapshot.Policies,
             AdmitsWaypoints = settings.Features.Flag("PILOT_AUTO_ALLOW_WAYPOINT_POLICY", false),
             Policies = [.. snapshot.Policies.AuthorizationPolicies.Values.SelectMany(static p => p)
-                .Where(p => p.Spec.Selector is { MatchLabels.Count: > 0 } && NodePolicies.Of(p.Spec, p.Origin.Namespace, p.Origin.Name, settings.RootNamespace) is not null)
+                .Where(p => p.Spec.Selector is { MatchLabels.Count: > 0 }
+                    && NodePolicies.Of(p.Spec, p.Origin.Namespace, p.Origin.Name, settings.RootNamespace) is not null)
                 .Select(static p => new SelectorPolicy(p.Origin.Namespace, p.Origin.Name, p.Spec.Selector.MatchLabels))],
         };
     }
 
-    // One service of a host for each namespace, Kubernetes' before others, the oldest of these; one of all stands for the host in namespaces that have none.
+    // One service of a host for each namespace, Kubernetes' before others, the oldest of these; one of all stands for the host in
+    // namespaces that have none.
     private static List<AmbientService> Canonical(IReadOnlyList<AmbientService> all)
     {
-        var chosen = all.GroupBy(static s => s.Key).Select(static g => g.FirstOrDefault(static s => s.Source == AmbientSource.Service) ?? g.First()).ToList();
+        var chosen = all.GroupBy(static s => s.Key)
+            .Select(static g => g.FirstOrDefault(static s => s.Source == AmbientSource.Service) ?? g.First()).ToList();
         foreach (var host in chosen.GroupBy(static s => s.Message.Hostname))
         {
             if (host.Any(static s => s.Source == AmbientSource.Service)) continue;

@@ -41,7 +41,8 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
         var owner = resource.Metadata.Owners.FirstOrDefault(static o => o.IsController);
         var services = Selecting(marks).ToList();
         services.AddRange(Pointing(resource, services));
-        var made = New(marks, $"{world.ClusterId}//Pod/{marks.Namespace}/{marks.Name}", world.Network, WorkloadNames.Of(marks.Name, "", marks.Labels, owner?.Kind, owner?.Name ?? "", owner?.ApiVersion ?? "").Name);
+        var made = New(marks, $"{world.ClusterId}//Pod/{marks.Namespace}/{marks.Name}", world.Network,
+            WorkloadNames.Of(marks.Name, "", marks.Labels, owner?.Kind, owner?.Name ?? "", owner?.ApiVersion ?? "").Name);
         made.Addresses.Add(parsed);
         made.ServiceAccount = spec.ServiceAccountName;
         made.Node = spec.NodeName;
@@ -53,7 +54,8 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
     }
 
     private IEnumerable<AmbientService> Selecting(ObjectMarks marks) =>
-        world.Services.Where(s => s.Message.Namespace == marks.Namespace && s.Selector.Count > 0 && LabelSelection.IsSubset(s.Selector, marks.Labels));
+        world.Services.Where(s => s.Message.Namespace == marks.Namespace && s.Selector.Count > 0
+            && LabelSelection.IsSubset(s.Selector, marks.Labels));
 
     // A service without selector has the pods that its slices point to. A slice that only has a pod's address means something of its own.
     private IEnumerable<AmbientService> Pointing(Resource<Pod> pod, IReadOnlyCollection<AmbientService> known)
@@ -61,15 +63,18 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
         foreach (var slice in world.Slices)
         {
             if (slice.Spec.AddressType == "FQDN" || !slice.Labels.TryGetValue(ServiceLabel, out var name)) continue;
-            var isOfPod = slice.Spec.Endpoints.Any(e => e.TargetRef is { Kind: "Pod" } target && target.Namespace == pod.Namespace && target.Name == pod.Name && (target.Uid.Length == 0 || target.Uid == pod.Metadata.Uid));
-            if (isOfPod && KubernetesService(slice.Namespace, name) is { } service && known.All(k => k.Message.Hostname != service.Message.Hostname)) yield return service;
+            var isOfPod = slice.Spec.Endpoints.Any(e => e.TargetRef is { Kind: "Pod" } target && target.Namespace == pod.Namespace
+                && target.Name == pod.Name && (target.Uid.Length == 0 || target.Uid == pod.Metadata.Uid));
+            if (isOfPod && KubernetesService(slice.Namespace, name) is { } service
+                && known.All(k => k.Message.Hostname != service.Message.Hostname)) yield return service;
         }
     }
 
     private AmbientService? KubernetesService(string ns, string name)
     {
         var hostname = KubernetesServices.Hostname(name, ns, world.DomainSuffix);
-        return world.Services.FirstOrDefault(s => s.Source == AmbientSource.Service && s.Message.Namespace == ns && s.Message.Hostname == hostname);
+        return world.Services.FirstOrDefault(
+            s => s.Source == AmbientSource.Service && s.Message.Namespace == ns && s.Message.Hostname == hostname);
     }
 
     private static PortList PortsOf(AmbientService service, PodSpec pod)
@@ -86,7 +91,8 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
                     if (Named(pod, names.Target) is not { } own) continue;
                     target = own;
                 }
-                else if (service.Source == AmbientSource.ServiceEntry && names.Name.Length > 0) target = Named(pod, names.Name) ?? (target == 0 ? port.ServicePort : target);
+                else if (service.Source == AmbientSource.ServiceEntry && names.Name.Length > 0)
+                    target = Named(pod, names.Name) ?? (target == 0 ? port.ServicePort : target);
             }
             list.Ports.Add(new Port { ServicePort = port.ServicePort, TargetPort = target });
         }
@@ -96,7 +102,8 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
     private static uint? Named(PodSpec pod, string name)
     {
         var sidecars = pod.InitContainers.Where(static c => c.RestartPolicy == "Always");
-        var found = pod.Containers.Concat(sidecars).SelectMany(static c => c.Ports).FirstOrDefault(p => p.Name == name && p.Protocol is "" or "TCP");
+        var found = pod.Containers.Concat(sidecars).SelectMany(static c => c.Ports)
+            .FirstOrDefault(p => p.Name == name && p.Protocol is "" or "TCP");
         return found is null ? null : (uint)found.ContainerPort_;
     }
 
@@ -110,7 +117,8 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
         foreach (var (key, value) in entry.Labels) labels[key] = value;
         var marks = new ObjectMarks(resource.Namespace, resource.Name, labels, resource.Annotations);
         var name = resource.Annotations.GetValueOrDefault(GroupAnnotation) ?? labels.GetValueOrDefault(WorkloadLabel) ?? resource.Name;
-        var made = New(marks, $"{world.ClusterId}/networking.istio.io/WorkloadEntry/{marks.Namespace}/{marks.Name}", entry.Network.Length > 0 ? entry.Network : world.Network, name);
+        var made = New(marks, $"{world.ClusterId}/networking.istio.io/WorkloadEntry/{marks.Namespace}/{marks.Name}",
+            entry.Network.Length > 0 ? entry.Network : world.Network, name);
         foreach (var service in Selecting(marks)) made.Services[service.Key] = PortsOf(service, entry);
         Fill(made, entry);
         return Finish(made, marks);
@@ -119,18 +127,23 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
     /// <summary>The workloads of a ServiceEntry: those that are written into it, else each of its hosts where names are resolved.</summary>
     public IEnumerable<WorkloadMessage> Of(Resource<ServiceEntry> resource)
     {
-        var own = world.Services.Where(s => s.Source == AmbientSource.ServiceEntry && s.Message.Namespace == resource.Namespace && s.DeclaredBy == resource.Name).ToList();
+        var own = world.Services.Where(s => s.Source == AmbientSource.ServiceEntry && s.Message.Namespace == resource.Namespace
+            && s.DeclaredBy == resource.Name).ToList();
         var isImplicit = resource.Spec.Endpoints.Count == 0 && resource.Spec.WorkloadSelector is null
-            && resource.Spec.Resolution is ServiceEntry.Types.Resolution.Dns or ServiceEntry.Types.Resolution.DnsRoundRobin or ServiceEntry.Types.Resolution.DynamicDns;
-        if (isImplicit) return own.Select(service => OfEndpoint(resource, new WorkloadEntry { Address = service.Message.Hostname }, [service], false));
+            && resource.Spec.Resolution is ServiceEntry.Types.Resolution.Dns or ServiceEntry.Types.Resolution.DnsRoundRobin
+                or ServiceEntry.Types.Resolution.DynamicDns;
+        if (isImplicit)
+            return own.Select(service => OfEndpoint(resource, new WorkloadEntry { Address = service.Message.Hostname }, [service], false));
         return own.Count == 0 ? [] : resource.Spec.Endpoints.Select(endpoint => OfEndpoint(resource, endpoint, own, true));
     }
 
-    private WorkloadMessage OfEndpoint(Resource<ServiceEntry> resource, WorkloadEntry endpoint, IEnumerable<AmbientService> services, bool mayBind)
+    private WorkloadMessage OfEndpoint(Resource<ServiceEntry> resource, WorkloadEntry endpoint, IEnumerable<AmbientService> services,
+        bool mayBind)
     {
         var marks = ObjectMarks.Of(resource.Metadata);
         var made = New(
-            marks, $"{world.ClusterId}/networking.istio.io/ServiceEntry/{marks.Namespace}/{marks.Name}/{endpoint.Address}", endpoint.Network.Length > 0 ? endpoint.Network : world.Network, marks.Name);
+            marks, $"{world.ClusterId}/networking.istio.io/ServiceEntry/{marks.Namespace}/{marks.Name}/{endpoint.Address}",
+            endpoint.Network.Length > 0 ? endpoint.Network : world.Network, marks.Name);
         foreach (var service in services) made.Services[service.Key] = PortsOf(service, endpoint);
         Fill(made, endpoint);
         // Labels of the endpoint bind it, those of the entry say everything else.
@@ -172,20 +185,24 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
 
     // ---- endpoints that are no pods
 
-    /// <summary>The workloads of a slice that somebody wrote by hand. Nothing is known of them but their addresses, which others may share.</summary>
+    /// <summary>The workloads of a slice that somebody wrote by hand. Nothing is known of them but their addresses, which others may
+    /// share.</summary>
     public IEnumerable<WorkloadMessage> Of(Resource<EndpointSlice> resource)
     {
-        if (resource.Spec.AddressType == "FQDN" || !resource.Labels.TryGetValue(ServiceLabel, out var name) || KubernetesService(resource.Namespace, name) is not { } service) yield break;
+        if (resource.Spec.AddressType == "FQDN" || !resource.Labels.TryGetValue(ServiceLabel, out var name)
+            || KubernetesService(resource.Namespace, name) is not { } service) yield break;
         var ports = new PortList();
         foreach (var port in resource.Spec.Ports.Where(static p => p.HasName && p.HasPort && p.Protocol == "TCP"))
         {
-            var declared = service.Message.Ports.FirstOrDefault(p => service.Ports.TryGetValue(p.ServicePort, out var names) && names.Name == port.Name);
+            var declared = service.Message.Ports.FirstOrDefault(
+                p => service.Ports.TryGetValue(p.ServicePort, out var names) && names.Name == port.Name);
             if (declared is not null) ports.Ports.Add(new Port { ServicePort = declared.ServicePort, TargetPort = (uint)port.Port });
         }
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var endpoint in resource.Spec.Endpoints)
         {
-            if (endpoint.TargetRef is { Kind: "Pod" } || endpoint.Addresses.Count == 0 || !seen.Add(endpoint.Addresses[0]) || Parse(endpoint.Addresses) is not { } addresses) continue;
+            if (endpoint.TargetRef is { Kind: "Pod" } || endpoint.Addresses.Count == 0 || !seen.Add(endpoint.Addresses[0])
+                || Parse(endpoint.Addresses) is not { } addresses) continue;
             var made = new WorkloadMessage
             {
                 Uid = $"{world.ClusterId}/discovery.k8s.io/EndpointSlice/{resource.Namespace}/{resource.Name}/{endpoint.Addresses[0]}",
@@ -232,31 +249,37 @@ internal sealed class AmbientWorkloads(AmbientWorld world)
     private WorkloadMessage Finish(WorkloadMessage made, ObjectMarks marks, ObjectMarks? binding)
     {
         if (binding is not null) Bind(made, binding);
-        var selected = world.Policies.Where(p => (p.Namespace == marks.Namespace || p.Namespace == world.Mesh.RootNamespace) && LabelSelection.IsSubset(p.Selector, marks.Labels));
+        var selected = world.Policies.Where(p => (p.Namespace == marks.Namespace || p.Namespace == world.Mesh.RootNamespace)
+            && LabelSelection.IsSubset(p.Selector, marks.Labels));
         made.AuthorizationPolicies.Add(selected.Select(static p => $"{p.Namespace}/{p.Name}").Order(StringComparer.Ordinal));
-        if (world.PeerPolicies is { } peers) made.AuthorizationPolicies.Add(NodePeerPolicies.NamesFor(peers, marks.Namespace, marks.Labels));
+        if (world.PeerPolicies is { } peers)
+            made.AuthorizationPolicies.Add(NodePeerPolicies.NamesFor(peers, marks.Namespace, marks.Labels));
         if (world.AdmitsWaypoints)
         {
-            var own = binding is null || _bindings.InstanceOf(binding) is not null ? null : _bindings.OfWorkload(binding).Waypoint?.FullName;
+            var own = binding is null || _bindings.InstanceOf(binding) is not null
+                ? null : _bindings.OfWorkload(binding).Waypoint?.FullName;
             var all = world.Services.Where(s => made.Services.ContainsKey(s.Key)).Select(static s => s.Waypoint).Append(own ?? "");
             made.AuthorizationPolicies.Add(WaypointPolicies.NamesFor(world, all));
         }
         if (marks.Annotations.GetValueOrDefault(RedirectionAnnotation) == "enabled") made.TunnelProtocol = TunnelProtocol.Hbone;
-        if (marks.Labels.GetValueOrDefault(TunnelLabel, "").Split(',').Contains("http")) (made.TunnelProtocol, made.NativeTunnel) = (TunnelProtocol.Hbone, true);
+        if (marks.Labels.GetValueOrDefault(TunnelLabel, "").Split(',').Contains("http"))
+            (made.TunnelProtocol, made.NativeTunnel) = (TunnelProtocol.Hbone, true);
         return made;
     }
 
     private void Bind(WorkloadMessage made, ObjectMarks marks)
     {
         if (_bindings.InstanceOf(marks) is not { } own) made.Waypoint = _bindings.OfWorkload(marks).Waypoint?.Address;
-        else if (own.Binding is { } binding) made.ApplicationTunnel = new ApplicationTunnel { Protocol = binding.Protocol, Port = binding.Port };
+        else if (own.Binding is { } binding)
+            made.ApplicationTunnel = new ApplicationTunnel { Protocol = binding.Protocol, Port = binding.Port };
     }
 
     private GatewayAddress? Entrance(string network)
     {
         if (world.Entrances.FirstOrDefault(e => e.Network == network && e.HbonePort > 0) is not { } entrance) return null;
         var address = new GatewayAddress { HboneMtlsPort = (uint)entrance.HbonePort };
-        if (IPAddress.TryParse(entrance.Address, out var ip)) address.Address = new NetworkAddress { Network = network, Address = ByteString.CopyFrom(ip.GetAddressBytes()) };
+        if (IPAddress.TryParse(entrance.Address, out var ip))
+            address.Address = new NetworkAddress { Network = network, Address = ByteString.CopyFrom(ip.GetAddressBytes()) };
         else address.Hostname = new NamespacedHostname { Hostname = entrance.Address };
         return address;
     }

@@ -46,7 +46,8 @@ internal sealed record AmbientWorld
     public IReadOnlyList<Resource<EndpointSlice>> Slices { get; init; } = [];
 
     /// <summary>Where nodes are, by name.</summary>
-    public IReadOnlyDictionary<string, Istio.Workload.Locality> Nodes { get; init; } = FrozenDictionary<string, Istio.Workload.Locality>.Empty;
+    public IReadOnlyDictionary<string, Istio.Workload.Locality> Nodes { get; init; } =
+        FrozenDictionary<string, Istio.Workload.Locality>.Empty;
 
     /// <summary>Where networks can be entered.</summary>
     public IReadOnlyList<NetworkGateway> Entrances { get; init; } = [];
@@ -61,19 +62,23 @@ internal sealed record AmbientWorld
     public PolicyIndex? PeerPolicies { get; init; }
 
     /// <summary>Labels of a namespace; none where it is not known.</summary>
-    public IReadOnlyDictionary<string, string> LabelsOf(string ns) => Namespaces.TryGetValue(ns, out var known) ? known.Labels : FrozenDictionary<string, string>.Empty;
+    public IReadOnlyDictionary<string, string> LabelsOf(string ns) =>
+        Namespaces.TryGetValue(ns, out var known) ? known.Labels : FrozenDictionary<string, string>.Empty;
 
     /// <summary>An annotation of a namespace; empty where there is none.</summary>
-    public string AnnotationOf(string ns, string name) => Namespaces.TryGetValue(ns, out var known) ? known.Annotations.GetValueOrDefault(name, "") : "";
+    public string AnnotationOf(string ns, string name) =>
+        Namespaces.TryGetValue(ns, out var known) ? known.Annotations.GetValueOrDefault(name, "") : "";
 }
 
 /// <summary>What is written on a namespace.</summary>
 internal sealed record NamespaceMarks(IReadOnlyDictionary<string, string> Labels, IReadOnlyDictionary<string, string> Annotations);
 
 /// <summary>What is written on an object.</summary>
-internal sealed record ObjectMarks(string Namespace, string Name, IReadOnlyDictionary<string, string> Labels, IReadOnlyDictionary<string, string> Annotations)
+internal sealed record ObjectMarks(string Namespace, string Name, IReadOnlyDictionary<string, string> Labels,
+    IReadOnlyDictionary<string, string> Annotations)
 {
-    public static ObjectMarks Of(ResourceMetadata metadata) => new(metadata.Namespace, metadata.Name, metadata.Labels, metadata.Annotations);
+    public static ObjectMarks Of(ResourceMetadata metadata) =>
+        new(metadata.Namespace, metadata.Name, metadata.Labels, metadata.Annotations);
 }
 
 /// <summary>A policy that workloads carry by name.</summary>

@@ -39,11 +39,13 @@ internal static class NodePeerPolicies
         if (ns == rootNamespace || policy.Selector is null || policy.PortLevelMtls.Count == 0) return null;
         var isStrict = IsStrict(policy, inherited);
         var made = new Authorization { Name = Prefix + name, Namespace = ns, Scope = NodeScope.WorkloadSelector, Action = NodeAction.Deny };
-        var ports = policy.PortLevelMtls.OrderBy(static port => port.Key).Select(static port => (Number: port.Key, Mode: PeerAuthenticationRules.Of(port.Value, MtlsMode.Unknown))).ToList();
+        var ports = policy.PortLevelMtls.OrderBy(static port => port.Key)
+            .Select(static port => (Number: port.Key, Mode: PeerAuthenticationRules.Of(port.Value, MtlsMode.Unknown))).ToList();
         if (!isStrict)
         {
             made.Groups.Add(ports.Where(static port => port.Mode == MtlsMode.Strict).Select(static port =>
-                new Group { Rules = { new Rules { Matches = { new Match { NotPrincipals = { NodePolicies.Anybody() }, DestinationPorts = { port.Number } } } } } }));
+                new Group { Rules = { new Rules { Matches =
+                    { new Match { NotPrincipals = { NodePolicies.Anybody() }, DestinationPorts = { port.Number } } } } } }));
             return made.Groups.Count > 0 ? made : null;
         }
         var open = ports.Where(static port => port.Mode is MtlsMode.Permissive or MtlsMode.Disable)
@@ -67,7 +69,8 @@ internal static class NodePeerPolicies
         return IsStrict(own.Spec, inherited) ? [common] : [];
     }
 
-    private static bool IsStrict(PeerAuthentication policy, MtlsMode inherited) => PeerAuthenticationRules.Of(policy.Mtls, inherited) == MtlsMode.Strict;
+    private static bool IsStrict(PeerAuthentication policy, MtlsMode inherited) =>
+        PeerAuthenticationRules.Of(policy.Mtls, inherited) == MtlsMode.Strict;
 
     private static Rules Nobody() => new() { Matches = { new Match { NotPrincipals = { NodePolicies.Anybody() } } } };
 }

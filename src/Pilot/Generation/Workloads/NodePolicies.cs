@@ -12,7 +12,8 @@ using PolicyAction = Istio.Security.V1Beta1.AuthorizationPolicy.Types.Action;
 
 namespace Lateen.Pilot.Generation.Workloads;
 
-/// <summary>AuthorizationPolicies as node proxies get them: groups of which one must hold, of rules that must all hold, of matches of which one must hold.</summary>
+/// <summary>AuthorizationPolicies as node proxies get them: groups of which one must hold, of rules that must all hold, of matches of which
+/// one must hold.</summary>
 internal static class NodePolicies
 {
     private const int PortMax = 65535;
@@ -21,7 +22,8 @@ internal static class NodePolicies
     public static Authorization? Of(AuthorizationPolicy policy, string ns, string name, string rootNamespace)
     {
         // What names a target is for the waypoint in front of it.
-        if (policy.TargetRef is not null || policy.TargetRefs.Count > 0 || policy.Action is not (PolicyAction.Allow or PolicyAction.Deny)) return null;
+        if (policy.TargetRef is not null || policy.TargetRefs.Count > 0 || policy.Action is not (PolicyAction.Allow or PolicyAction.Deny))
+            return null;
         var made = new Authorization
         {
             Name = name,
@@ -37,10 +39,13 @@ internal static class NodePolicies
     // which nothing is left never holds there.
     private static Group? Group(Rule rule, string ns, PolicyAction action)
     {
-        if (action == PolicyAction.Allow && NodePolicyLimits.Of(new AuthorizationPolicy { Rules = { rule } }).Unsupported.Count > 0) return null;
+        if (action == PolicyAction.Allow && NodePolicyLimits.Of(new AuthorizationPolicy { Rules = { rule } }).Unsupported.Count > 0)
+            return null;
         var group = new Group();
-        if (rule.To.Count > 0) group.Rules.Add(new Rules { Matches = { rule.To.Select(static to => OfOperation(to.Operation ?? new Operation())) } });
-        if (rule.From.Count > 0) group.Rules.Add(new Rules { Matches = { rule.From.Select(from => OfSource(from.Source ?? new Source(), ns)) } });
+        if (rule.To.Count > 0)
+            group.Rules.Add(new Rules { Matches = { rule.To.Select(static to => OfOperation(to.Operation ?? new Operation())) } });
+        if (rule.From.Count > 0)
+            group.Rules.Add(new Rules { Matches = { rule.From.Select(from => OfSource(from.Source ?? new Source(), ns)) } });
         group.Rules.Add(rule.When.Select(when => new Rules { Matches = { OfCondition(when, ns) } }));
         return group;
     }
@@ -70,7 +75,8 @@ internal static class NodePolicies
         "source.ip" => new Match { SourceIps = { Ranges(when.Values) }, NotSourceIps = { Ranges(when.NotValues) } },
         "source.namespace" => new Match { Namespaces = { Texts(when.Values) }, NotNamespaces = { Texts(when.NotValues) } },
         "source.principal" => new Match { Principals = { Texts(when.Values) }, NotPrincipals = { Texts(when.NotValues) } },
-        "source.serviceAccount" => new Match { ServiceAccounts = { Accounts(when.Values, ns) }, NotServiceAccounts = { Accounts(when.NotValues, ns) } },
+        "source.serviceAccount" =>
+            new Match { ServiceAccounts = { Accounts(when.Values, ns) }, NotServiceAccounts = { Accounts(when.NotValues, ns) } },
         "source.trustDomain" => new Match { TrustDomains = { Texts(when.Values) }, NotTrustDomains = { Texts(when.NotValues) } },
         "destination.ip" => new Match { DestinationIps = { Ranges(when.Values) }, NotDestinationIps = { Ranges(when.NotValues) } },
         "destination.port" => new Match { DestinationPorts = { Ports(when.Values) }, NotDestinationPorts = { Ports(when.NotValues) } },
@@ -89,9 +95,10 @@ internal static class NodePolicies
     });
 
     // An account without a namespace is of the policy's.
-    private static IEnumerable<ServiceAccountMatch> Accounts(IEnumerable<string> values, string ns) => values.Select(value => value.Split('/', 2) is [var own, var account]
-        ? new ServiceAccountMatch { Namespace = own, ServiceAccount = account }
-        : new ServiceAccountMatch { Namespace = ns, ServiceAccount = value });
+    private static IEnumerable<ServiceAccountMatch> Accounts(IEnumerable<string> values, string ns) =>
+        values.Select(value => value.Split('/', 2) is [var own, var account]
+            ? new ServiceAccountMatch { Namespace = own, ServiceAccount = account }
+            : new ServiceAccountMatch { Namespace = ns, ServiceAccount = value });
 
     private static IEnumerable<uint> Ports(IEnumerable<string> values)
     {
@@ -109,7 +116,8 @@ internal static class NodePolicies
             if (!IPAddress.TryParse(slash < 0 ? value : value[..slash], out var address)) continue;
             var bytes = address.GetAddressBytes();
             var length = (uint)bytes.Length * 8;
-            if (slash >= 0 && (!uint.TryParse(value.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var written) || written > length)) continue;
+            if (slash >= 0 && (!uint.TryParse(value.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var written)
+                || written > length)) continue;
             else if (slash >= 0) length = uint.Parse(value.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture);
             yield return new Address { Address_ = ByteString.CopyFrom(bytes), Length = length };
         }

@@ -11,7 +11,8 @@ internal sealed record NodePolicyLimits(IReadOnlyList<string> Unsupported, bool 
     private const string Reason = "UnsupportedValue";
 
     private static readonly string[] ConnectionKeys =
-        ["source.ip", "source.namespace", "source.principal", "source.serviceAccount", "source.trustDomain", "destination.ip", "destination.port"];
+        ["source.ip", "source.namespace", "source.principal", "source.serviceAccount", "source.trustDomain", "destination.ip",
+            "destination.port"];
 
     /// <summary>Goes through the rules of a policy.</summary>
     public static NodePolicyLimits Of(AuthorizationPolicy policy)
@@ -35,19 +36,24 @@ internal sealed record NodePolicyLimits(IReadOnlyList<string> Unsupported, bool 
     public static BindingProblem? ProblemOf(AuthorizationPolicy policy)
     {
         if (policy.TargetRef is not null || policy.TargetRefs.Count > 0) return null;
-        if (policy.Action is Action.Custom or Action.Audit) return new BindingProblem(Reason, $"ztunnel does not support the {policy.Action.ToString().ToUpperInvariant()} action");
+        if (policy.Action is Action.Custom or Action.Audit)
+            return new BindingProblem(Reason, $"ztunnel does not support the {policy.Action.ToString().ToUpperInvariant()} action");
         var limits = Of(policy);
         if (limits.Unsupported.Count == 0) return null;
         var effect = policy.Action == Action.Allow
             ? "Within an ALLOW policy, rules matching HTTP attributes are omitted. This will be more restrictive than requested."
             : limits.HasRules
                 ? "DENY policy with HTTP attributes is enforced without the HTTP rules. This will be more restrictive than requested."
-                : "After omitting unsupported HTTP attributes, this DENY policy has no enforceable rules at ztunnel and will have no effect. Deploy a waypoint proxy and use a targetRef to enforce this policy.";
+                : "After omitting unsupported HTTP attributes, this DENY policy has no enforceable rules at ztunnel and will have no "
+                    + "effect. Deploy a waypoint proxy and use a targetRef to enforce this policy.";
         return new BindingProblem(
-            Reason, $"ztunnel does not support HTTP attributes (found: {string.Join(", ", limits.Unsupported)}). In ambient mode you must use a waypoint proxy to enforce HTTP rules. {effect}");
+            Reason,
+            $"ztunnel does not support HTTP attributes (found: {string.Join(", ", limits.Unsupported)}). In ambient mode you must use "
+            + $"a waypoint proxy to enforce HTTP rules. {effect}");
     }
 
-    private static bool Part<T>(IEnumerable<T> entries, Func<T, (IEnumerable<string> OfRequests, bool OfConnections)> read, List<string> names)
+    private static bool Part<T>(IEnumerable<T> entries, Func<T, (IEnumerable<string> OfRequests, bool OfConnections)> read,
+        List<string> names)
     {
         var (count, left) = (0, 0);
         foreach (var entry in entries)
@@ -62,17 +68,22 @@ internal sealed record NodePolicyLimits(IReadOnlyList<string> Unsupported, bool 
     }
 
     private static (IEnumerable<string>, bool) OfSource(Source source) => (
-        Named(("remoteIpBlocks", source.RemoteIpBlocks), ("notRemoteIpBlocks", source.NotRemoteIpBlocks), ("requestPrincipals", source.RequestPrincipals), ("notRequestPrincipals", source.NotRequestPrincipals)),
-        source.Principals.Count + source.NotPrincipals.Count + source.Namespaces.Count + source.NotNamespaces.Count + source.ServiceAccounts.Count + source.NotServiceAccounts.Count
+        Named(("remoteIpBlocks", source.RemoteIpBlocks), ("notRemoteIpBlocks", source.NotRemoteIpBlocks),
+            ("requestPrincipals", source.RequestPrincipals), ("notRequestPrincipals", source.NotRequestPrincipals)),
+        source.Principals.Count + source.NotPrincipals.Count + source.Namespaces.Count + source.NotNamespaces.Count
+            + source.ServiceAccounts.Count + source.NotServiceAccounts.Count
             + source.IpBlocks.Count + source.NotIpBlocks.Count + source.TrustDomains.Count + source.NotTrustDomains.Count > 0);
 
     private static (IEnumerable<string>, bool) OfOperation(Operation operation) => (
         Named(
-            ("hosts", operation.Hosts), ("notHosts", operation.NotHosts), ("methods", operation.Methods), ("notMethods", operation.NotMethods), ("paths", operation.Paths),
+            ("hosts", operation.Hosts), ("notHosts", operation.NotHosts), ("methods", operation.Methods),
+            ("notMethods", operation.NotMethods), ("paths", operation.Paths),
             ("notPaths", operation.NotPaths)),
         operation.Ports.Count + operation.NotPorts.Count > 0);
 
-    private static (IEnumerable<string>, bool) OfCondition(Condition condition) => ConnectionKeys.Contains(condition.Key) ? ([], true) : ([condition.Key], false);
+    private static (IEnumerable<string>, bool) OfCondition(Condition condition) =>
+        ConnectionKeys.Contains(condition.Key) ? ([], true) : ([condition.Key], false);
 
-    private static IEnumerable<string> Named(params (string Name, IReadOnlyCollection<string> Values)[] fields) => fields.Where(static f => f.Values.Count > 0).Select(static f => f.Name);
+    private static IEnumerable<string> Named(params (string Name, IReadOnlyCollection<string> Values)[] fields) =>
+        fields.Where(static f => f.Values.Count > 0).Select(static f => f.Name);
 }

@@ -18,28 +18,33 @@ internal static class Waypoints
     private const string ProxyProtocol = "istio.io/PROXY";
 
     /// <summary>The waypoint that a Gateway is; null as long as it has no address, which it gets with its first pod.</summary>
-    public static Waypoint? Of(Resource<Gateway> gateway, Resource<GatewayClass>? gatewayClass, IEnumerable<string> accounts, string network)
+    public static Waypoint? Of(Resource<Gateway> gateway, Resource<GatewayClass>? gatewayClass, IEnumerable<string> accounts,
+        string network)
     {
         if (AddressOf(gateway, network) is not { } address) return null;
         var binding = BindingOf(gateway.Annotations, gatewayClass?.Annotations);
         return new Waypoint(gateway.Namespace, gateway.Name, address)
         {
-            TrafficType = gateway.Labels.GetValueOrDefault(ForLabel) ?? gatewayClass?.Labels.GetValueOrDefault(ForLabel) ?? Waypoint.ServiceTraffic,
+            TrafficType = gateway.Labels.GetValueOrDefault(ForLabel) ?? gatewayClass?.Labels.GetValueOrDefault(ForLabel)
+                ?? Waypoint.ServiceTraffic,
             Binding = binding,
             Allowed = AllowedBy(gateway.Spec.Spec?.Listeners ?? [], binding),
             ServiceAccounts = [.. accounts.Order(StringComparer.Ordinal)],
         };
     }
 
-    /// <summary>The way in that annotations ask for, as <c>protocol</c> or <c>protocol/port</c>, the Gateway's before its class's; null for HBONE and for what can't be read.</summary>
+    /// <summary>The way in that annotations ask for, as <c>protocol</c> or <c>protocol/port</c>, the Gateway's before its class's; null for
+    /// HBONE and for what can't be read.</summary>
     public static InboundBinding? BindingOf(IReadOnlyDictionary<string, string> ofGateway, IReadOnlyDictionary<string, string>? ofClass)
     {
-        if ((ofGateway.GetValueOrDefault(BindingAnnotation) ?? ofClass?.GetValueOrDefault(BindingAnnotation)) is not { } written) return null;
+        if ((ofGateway.GetValueOrDefault(BindingAnnotation) ?? ofClass?.GetValueOrDefault(BindingAnnotation)) is not { } written)
+            return null;
         var parts = written.Split('/');
         if (parts.Length > 2) return null;
         Protocol? protocol = parts[0] switch { "NONE" => Protocol.None, "PROXY" => Protocol.Proxy, _ => null };
         if (protocol is null) return null;
-        var port = parts.Length == 2 && uint.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+        var port = parts.Length == 2 && uint.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number : 0;
         return new InboundBinding(protocol.Value, port);
     }
 
@@ -64,12 +69,20 @@ internal static class Waypoints
         var addresses = gateway.Spec.Status?.Addresses ?? [];
         if (addresses.FirstOrDefault(static a => a.Type == "Hostname") is { } name)
         {
-            return new WaypointAddress { Hostname = new NamespacedHostname { Namespace = gateway.Namespace, Hostname = name.Value }, HboneMtlsPort = HbonePort };
+            return new WaypointAddress
+            {
+                Hostname = new NamespacedHostname { Namespace = gateway.Namespace, Hostname = name.Value },
+                HboneMtlsPort = HbonePort,
+            };
         }
         foreach (var candidate in addresses.Where(static a => a.Type == "IPAddress"))
         {
             if (!IPAddress.TryParse(candidate.Value, out var ip)) continue;
-            return new WaypointAddress { Address = new NetworkAddress { Network = network, Address = ByteString.CopyFrom(ip.GetAddressBytes()) }, HboneMtlsPort = HbonePort };
+            return new WaypointAddress
+            {
+                Address = new NetworkAddress { Network = network, Address = ByteString.CopyFrom(ip.GetAddressBytes()) },
+                HboneMtlsPort = HbonePort,
+            };
         }
         return null;
     }

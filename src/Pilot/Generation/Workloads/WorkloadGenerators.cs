@@ -30,7 +30,8 @@ public sealed class AddressGenerator : IResourceGenerator
         return
         [
             .. view.Workloads.Select(static w => WireResource.Of(w.Uid, new Address { Workload = w }, WorkloadMessages.AliasesOf(w))),
-            .. view.Services.Select(static s => WireResource.Of(s.Key, new Address { Service = s.Message }, WorkloadMessages.AliasesOf(s.Message))),
+            .. view.Services.Select(static s =>
+                WireResource.Of(s.Key, new Address { Service = s.Message }, WorkloadMessages.AliasesOf(s.Message))),
         ];
     }
 }
@@ -50,7 +51,9 @@ public sealed class WorkloadGenerator : IResourceGenerator
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (!scope.Snapshot.Settings.Features.Ambient) return [];
-        var all = _made.GetOrMake(scope.Snapshot, static snapshot => AmbientView.Of(snapshot).Workloads.Select(static w => WireResource.Of(w.Uid, w, WorkloadMessages.AliasesOf(w))).ToList());
+        var all = _made.GetOrMake(scope.Snapshot,
+            static snapshot => AmbientView.Of(snapshot).Workloads.Select(
+                static w => WireResource.Of(w.Uid, w, WorkloadMessages.AliasesOf(w))).ToList());
         return WorkloadMessages.Asked(all, names);
     }
 }
@@ -70,7 +73,9 @@ public sealed class AuthorizationGenerator : IResourceGenerator
     public IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names)
     {
         if (!scope.Snapshot.Settings.Features.Ambient) return [];
-        var all = _made.GetOrMake(scope.Snapshot, static snapshot => AmbientView.Of(snapshot).Policies.Select(static p => WireResource.Of($"{p.Namespace}/{p.Name}", p)).ToList());
+        var all = _made.GetOrMake(scope.Snapshot,
+            static snapshot => AmbientView.Of(snapshot).Policies.Select(static p => WireResource.Of($"{p.Namespace}/{p.Name}", p))
+                .ToList());
         return WorkloadMessages.Asked(all, names);
     }
 }
@@ -83,10 +88,12 @@ internal static class WorkloadMessages
         names is null ? all : all.Where(resource => names.Contains(resource.Name) || resource.Aliases.Any(names.Contains)).ToList();
 
     /// <summary>Other names of a workload.</summary>
-    public static IEnumerable<string> AliasesOf(Istio.Workload.Workload workload) => workload.Addresses.Select(address => Alias(workload.Network, address));
+    public static IEnumerable<string> AliasesOf(Istio.Workload.Workload workload) =>
+        workload.Addresses.Select(address => Alias(workload.Network, address));
 
     /// <summary>Other names of a service.</summary>
-    public static IEnumerable<string> AliasesOf(Service service) => service.Addresses.Select(static address => Alias(address.Network, address.Address));
+    public static IEnumerable<string> AliasesOf(Service service) =>
+        service.Addresses.Select(static address => Alias(address.Network, address.Address));
 
     private static string Alias(string network, ByteString address) => $"{network}/{new IPAddress(address.Span)}";
 }

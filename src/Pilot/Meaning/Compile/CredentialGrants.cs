@@ -17,7 +17,8 @@ internal static class CredentialGrants
             from target in grant.Spec.Spec.To
             where target.Group.Length == 0 && target.Kind is "Secret" or "ConfigMap"
             select new CredentialGrant(
-                source.Namespace, target.Kind == "Secret" ? CredentialSource.KubernetesGateway : CredentialSource.ConfigMap, grant.Metadata.Namespace,
+                source.Namespace, target.Kind == "Secret"
+                    ? CredentialSource.KubernetesGateway : CredentialSource.ConfigMap, grant.Metadata.Namespace,
                 string.IsNullOrEmpty(target.Name) ? null : target.Name)),
     ];
 }

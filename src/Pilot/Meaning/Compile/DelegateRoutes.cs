@@ -3,10 +3,12 @@ using Istio.Networking.V1Alpha3;
 
 namespace Lateen.Pilot.Meaning.Compile;
 
-/// <summary>Puts the routes of a delegate in the place of the root's route: conditions of both, and the root's settings where the delegate has none.</summary>
+/// <summary>Puts the routes of a delegate in the place of the root's route: conditions of both, and the root's settings where the delegate
+/// has none.</summary>
 public static class DelegateRoutes
 {
-    /// <summary>The delegate's routes as they hold under <paramref name="root"/>; those whose conditions contradict it are left out.</summary>
+    /// <summary>The delegate's routes as they hold under <paramref name="root"/>; those whose conditions contradict it are left
+    /// out.</summary>
     public static IEnumerable<HTTPRoute> Merge(HTTPRoute root, IEnumerable<HTTPRoute> delegates) =>
         delegates.Select(route => Merge(root, route)).OfType<HTTPRoute>();
 
@@ -33,7 +35,8 @@ public static class DelegateRoutes
         return merged;
     }
 
-    /// <summary>Every condition of the delegate with each of the root's that it doesn't contradict; null when one of them contradicts all.</summary>
+    /// <summary>Every condition of the delegate with each of the root's that it doesn't contradict; null when one of them contradicts
+    /// all.</summary>
     internal static List<HTTPMatchRequest>? Matches(IReadOnlyCollection<HTTPMatchRequest> root, IReadOnlyCollection<HTTPMatchRequest> leaf)
     {
         if (root.Count == 0) return [.. leaf];
@@ -83,7 +86,8 @@ public static class DelegateRoutes
         if (root.IgnoreUriCase != leaf.IgnoreUriCase) return true;
         if (Contradict(root.Uri, leaf.Uri) || Contradict(root.Scheme, leaf.Scheme) || Contradict(root.Method, leaf.Method)
             || Contradict(root.Authority, leaf.Authority)) return true;
-        if (ContradictAny(root.Headers, leaf.Headers) || ContradictAny(root.WithoutHeaders, leaf.WithoutHeaders) || ContradictAny(root.QueryParams, leaf.QueryParams)) return true;
+        if (ContradictAny(root.Headers, leaf.Headers) || ContradictAny(root.WithoutHeaders, leaf.WithoutHeaders)
+            || ContradictAny(root.QueryParams, leaf.QueryParams)) return true;
         if (root.Port > 0 && leaf.Port > 0 && root.Port != leaf.Port) return true;
         if (root.SourceLabels.Any(pair => leaf.SourceLabels.TryGetValue(pair.Key, out var value) && value != pair.Value)) return true;
         if (root.Gateways.Count > 0 && leaf.Gateways.Any(gateway => !root.Gateways.Contains(gateway))) return true;
@@ -97,13 +101,16 @@ public static class DelegateRoutes
     private static bool Contradict(StringMatch? root, StringMatch? leaf)
     {
         if (root is null || leaf is null) return false;
-        if (root.MatchTypeCase == StringMatch.MatchTypeOneofCase.Regex || leaf.MatchTypeCase == StringMatch.MatchTypeOneofCase.Regex) return true;
+        if (root.MatchTypeCase == StringMatch.MatchTypeOneofCase.Regex || leaf.MatchTypeCase == StringMatch.MatchTypeOneofCase.Regex)
+            return true;
         return (root.MatchTypeCase, leaf.MatchTypeCase) switch
         {
             (StringMatch.MatchTypeOneofCase.Exact, StringMatch.MatchTypeOneofCase.Exact) => root.Exact != leaf.Exact,
             (StringMatch.MatchTypeOneofCase.Exact, StringMatch.MatchTypeOneofCase.Prefix) => true,
-            (StringMatch.MatchTypeOneofCase.Prefix, StringMatch.MatchTypeOneofCase.Exact) => !leaf.Exact.StartsWith(root.Prefix, StringComparison.Ordinal),
-            (StringMatch.MatchTypeOneofCase.Prefix, StringMatch.MatchTypeOneofCase.Prefix) => !leaf.Prefix.StartsWith(root.Prefix, StringComparison.Ordinal),
+            (StringMatch.MatchTypeOneofCase.Prefix, StringMatch.MatchTypeOneofCase.Exact) =>
+                !leaf.Exact.StartsWith(root.Prefix, StringComparison.Ordinal),
+            (StringMatch.MatchTypeOneofCase.Prefix, StringMatch.MatchTypeOneofCase.Prefix) =>
+                !leaf.Prefix.StartsWith(root.Prefix, StringComparison.Ordinal),
             _ => false,
         };
     }

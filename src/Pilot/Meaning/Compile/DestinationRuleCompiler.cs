@@ -34,7 +34,8 @@ internal static class DestinationRuleCompiler
         };
     }
 
-    private static Dictionary<string, List<MergedDestinationRule>> Of(Dictionary<string, Dictionary<string, List<MergedDestinationRule>>> all, string ns)
+    private static Dictionary<string, List<MergedDestinationRule>> Of(
+        Dictionary<string, Dictionary<string, List<MergedDestinationRule>>> all, string ns)
     {
         if (!all.TryGetValue(ns, out var found)) all.Add(ns, found = []);
         return found;
@@ -62,7 +63,8 @@ internal static class DestinationRuleCompiler
 
     private static bool SameSelector(DestinationRule left, DestinationRule right)
     {
-        if (left.WorkloadSelector is null || right.WorkloadSelector is null) return left.WorkloadSelector is null && right.WorkloadSelector is null;
+        if (left.WorkloadSelector is null || right.WorkloadSelector is null)
+            return left.WorkloadSelector is null && right.WorkloadSelector is null;
         return left.WorkloadSelector.Equals(right.WorkloadSelector);
     }
 

@@ -3,10 +3,12 @@ namespace Lateen.Pilot.Meaning.Compile;
 /// <summary>Host names as resources write them.</summary>
 internal static class Hosts
 {
-    /// <summary>A name without a dot belongs to the namespace of the resource, never to the client's; everything else is as it is written.</summary>
+    /// <summary>A name without a dot belongs to the namespace of the resource, never to the client's; everything else is as it is
+    /// written.</summary>
     public static string Resolve(string host, string ns, string domainSuffix)
     {
-        if (host.Length == 0 || host == "*" || host.Contains('.', StringComparison.Ordinal) || host.Contains(':', StringComparison.Ordinal)) return host;
+        if (host.Length == 0 || host == "*" || host.Contains('.', StringComparison.Ordinal) || host.Contains(':', StringComparison.Ordinal))
+            return host;
         var local = ns.Length == 0 ? host : $"{host}.{ns}";
         return domainSuffix.Length == 0 ? local : $"{local}.svc.{domainSuffix}";
     }
@@ -28,7 +30,8 @@ internal static class Hosts
         foreach (var wildcard in wildcards)
         {
             if (!IsSubsetOf(host, wildcard)) continue;
-            if (best is null || wildcard.Length > best.Length || (wildcard.Length == best.Length && string.CompareOrdinal(wildcard, best) < 0)) best = wildcard;
+            if (best is null || wildcard.Length > best.Length
+                || (wildcard.Length == best.Length && string.CompareOrdinal(wildcard, best) < 0)) best = wildcard;
         }
         return best;
     }

@@ -60,7 +60,10 @@ internal static class ServiceVisibility
     {
         foreach (var policy in limits.Policies)
         {
-            if (policy.MatchingRules.Any(rule => rule.NamespaceSelector is not null && Lateen.Config.Resources.LabelSelectors.Selects(rule.NamespaceSelector, labels ?? FrozenDictionary<string, string>.Empty)))
+            if (policy.MatchingRules.Any(
+                rule => rule.NamespaceSelector is not null
+                    && Lateen.Config.Resources.LabelSelectors.Selects(rule.NamespaceSelector,
+                        labels ?? FrozenDictionary<string, string>.Empty)))
             {
                 return policy.Visibility;
             }

@@ -31,16 +31,22 @@ public sealed class SnapshotCompiler
             Revision = inputs.Revision,
             Settings = settings,
             Registry = inputs.Registry,
-            Services = sameSettings && _last is not null && Same(_lastInputs!.Registry.Services, inputs.Registry.Services) && SameNamespaces(inputs)
+            Services = sameSettings && _last is not null && Same(_lastInputs!.Registry.Services, inputs.Registry.Services)
+                && SameNamespaces(inputs)
                 ? _last.Services : ServiceVisibility.Index(inputs.Registry, settings),
-            VirtualServices = Keep(sameSettings, last => last.VirtualServices, inputs, i => i.VirtualServices, list => VirtualServiceCompiler.Index(Ordered(list, "VirtualService", "networking.istio.io"), settings)),
-            DestinationRules = Keep(sameSettings, last => last.DestinationRules, inputs, i => i.DestinationRules, list => DestinationRuleCompiler.Index(Ordered(list, "DestinationRule", "networking.istio.io"), settings)),
+            VirtualServices = Keep(sameSettings, last => last.VirtualServices, inputs, i => i.VirtualServices,
+                list => VirtualServiceCompiler.Index(Ordered(list, "VirtualService", "networking.istio.io"), settings)),
+            DestinationRules = Keep(sameSettings, last => last.DestinationRules, inputs, i => i.DestinationRules,
+                list => DestinationRuleCompiler.Index(Ordered(list, "DestinationRule", "networking.istio.io"), settings)),
             Gateways = Gateways(inputs),
-            Credentials = _last is not null && Same(_lastInputs!.GatewayApi.Secrets, inputs.GatewayApi.Secrets) && Same(_lastInputs.GatewayApi.ConfigMaps, inputs.GatewayApi.ConfigMaps)
+            Credentials = _last is not null && Same(_lastInputs!.GatewayApi.Secrets, inputs.GatewayApi.Secrets)
+                && Same(_lastInputs.GatewayApi.ConfigMaps, inputs.GatewayApi.ConfigMaps)
                 ? _last.Credentials : new CredentialIndex(inputs.GatewayApi.Secrets, inputs.GatewayApi.ConfigMaps),
-            Sidecars = Keep(sameSettings, last => last.Sidecars, inputs, i => i.Sidecars, list => Sidecars(Ordered(list, "Sidecar", "networking.istio.io"), settings)),
+            Sidecars = Keep(sameSettings, last => last.Sidecars, inputs, i => i.Sidecars,
+                list => Sidecars(Ordered(list, "Sidecar", "networking.istio.io"), settings)),
             Policies = Policies(inputs, sameSettings),
-            Telemetry = Keep(true, last => last.Telemetry, inputs, i => i.Telemetries, list => new TelemetryIndex(ByNamespace(Ordered(list, "Telemetry", "telemetry.istio.io")))),
+            Telemetry = Keep(true, last => last.Telemetry, inputs, i => i.Telemetries,
+                list => new TelemetryIndex(ByNamespace(Ordered(list, "Telemetry", "telemetry.istio.io")))),
             Extensions = Extensions(inputs),
         };
         _lastInputs = inputs;
@@ -49,14 +55,16 @@ public sealed class SnapshotCompiler
     }
 
     /// <summary>What became of the objects of the Gateway API in the last snapshot; made when it is asked for.</summary>
-    public IReadOnlyList<GatewayApi.Status.GatewayApiStatus> GatewayApiStatuses() => _lastInputs is null ? [] : _converted.Statuses(_lastInputs.Registry);
+    public IReadOnlyList<GatewayApi.Status.GatewayApiStatus> GatewayApiStatuses() =>
+        _lastInputs is null ? [] : _converted.Statuses(_lastInputs.Registry);
 
     private SnapshotInputs Converted(SnapshotInputs inputs)
     {
         var converted = _gatewayApi.Convert(inputs.GatewayApi, inputs.Registry, inputs.Settings.DomainSuffix);
         _converted = converted;
         var ingresses = _ingresses.Convert(inputs.Ingresses, inputs.IngressClasses, inputs.Registry, inputs.Settings);
-        if (ReferenceEquals(converted, GatewayApi.GatewayApiResources.None) && ReferenceEquals(ingresses, Ingresses.IngressResources.None)) return inputs;
+        if (ReferenceEquals(converted, GatewayApi.GatewayApiResources.None) && ReferenceEquals(ingresses, Ingresses.IngressResources.None))
+            return inputs;
         return inputs with
         {
             Gateways = [.. inputs.Gateways, .. converted.Gateways, .. ingresses.Gateways],
@@ -66,19 +74,21 @@ public sealed class SnapshotCompiler
     }
 
     /// <summary>Where a resource comes from.</summary>
-    public static Origin OriginOf<T>(Resource<T> resource, string kind, string group) where T : class, Google.Protobuf.IMessage<T>, new() => new()
-    {
-        Kind = kind,
-        Group = group,
-        Namespace = resource.Metadata.Namespace,
-        Name = resource.Metadata.Name,
-        Created = resource.Metadata.CreationTime.GetValueOrDefault(),
-        Labels = resource.Metadata.Labels,
-        Annotations = resource.Metadata.Annotations,
-        Location = resource.Origin.File.Length == 0 ? "" : $"{resource.Origin.File}:{resource.Origin.Line}",
-    };
+    public static Origin OriginOf<T>(Resource<T> resource, string kind, string group)
+        where T : class, Google.Protobuf.IMessage<T>, new() => new()
+        {
+            Kind = kind,
+            Group = group,
+            Namespace = resource.Metadata.Namespace,
+            Name = resource.Metadata.Name,
+            Created = resource.Metadata.CreationTime.GetValueOrDefault(),
+            Labels = resource.Metadata.Labels,
+            Annotations = resource.Metadata.Annotations,
+            Location = resource.Origin.File.Length == 0 ? "" : $"{resource.Origin.File}:{resource.Origin.Line}",
+        };
 
-    private static List<Meant<T>> Ordered<T>(IReadOnlyList<Resource<T>> resources, string kind, string group) where T : class, Google.Protobuf.IMessage<T>, new()
+    private static List<Meant<T>> Ordered<T>(IReadOnlyList<Resource<T>> resources, string kind, string group)
+        where T : class, Google.Protobuf.IMessage<T>, new()
     {
         var meant = resources.Select(resource => MeantResources<T>.Of(resource, kind, group)).ToList();
         meant.Sort((left, right) => Origin.Compare(left.Origin, right.Origin));
@@ -90,7 +100,8 @@ public sealed class SnapshotCompiler
 
     // Labels of namespaces count only where they limit entries.
     private bool SameNamespaces(SnapshotInputs inputs) =>
-        inputs.Settings.Mesh.ServiceEntryVisibility is null || ReferenceEquals(_lastInputs!.Registry.Namespaces, inputs.Registry.Namespaces);
+        inputs.Settings.Mesh.ServiceEntryVisibility is null
+            || ReferenceEquals(_lastInputs!.Registry.Namespaces, inputs.Registry.Namespaces);
 
     private static bool Same<T>(IReadOnlyList<T> left, IReadOnlyList<T> right) where T : class
     {
@@ -104,14 +115,16 @@ public sealed class SnapshotCompiler
     }
 
     private TIndex Keep<TIndex, T>(
-        bool mayKeep, Func<MeshSnapshot, TIndex> last, SnapshotInputs inputs, Func<SnapshotInputs, IReadOnlyList<T>> list, Func<IReadOnlyList<T>, TIndex> make)
+        bool mayKeep, Func<MeshSnapshot, TIndex> last, SnapshotInputs inputs, Func<SnapshotInputs, IReadOnlyList<T>> list,
+        Func<IReadOnlyList<T>, TIndex> make)
         where T : class =>
         mayKeep && _last is not null && Same(list(_lastInputs!), list(inputs)) ? last(_last) : make(list(inputs));
 
     private GatewayIndex Gateways(SnapshotInputs inputs)
     {
         var declared = inputs.GatewayApi;
-        var isSame = _last is not null && Same(_lastInputs!.Gateways, inputs.Gateways) && Same(_lastInputs.GatewayApi.Grants, declared.Grants)
+        var isSame = _last is not null && Same(_lastInputs!.Gateways, inputs.Gateways)
+            && Same(_lastInputs.GatewayApi.Grants, declared.Grants)
             && Same(_lastInputs.GatewayApi.Gateways, declared.Gateways) && Same(_lastInputs.GatewayApi.Classes, declared.Classes);
         if (isSame) return _last!.Gateways;
         return new GatewayIndex([.. Ordered(inputs.Gateways, "Gateway", "networking.istio.io")])
@@ -145,8 +158,10 @@ public sealed class SnapshotCompiler
         const string group = "security.istio.io";
         var root = inputs.Settings.RootNamespace;
         var peers = ByNamespace(Ordered(inputs.PeerAuthentications, "PeerAuthentication", group));
-        var whole = peers.ToDictionary(pair => pair.Key, pair => pair.Value.FirstOrDefault(policy => policy.Spec.Selector is null or { MatchLabels.Count: 0 }));
-        var mesh = whole.GetValueOrDefault(root) is { } ofMesh ? PeerAuthenticationRules.Of(ofMesh.Spec.Mtls, MtlsMode.Unknown) : MtlsMode.Unknown;
+        var whole = peers.ToDictionary(pair => pair.Key,
+            pair => pair.Value.FirstOrDefault(policy => policy.Spec.Selector is null or { MatchLabels.Count: 0 }));
+        var mesh = whole.GetValueOrDefault(root) is { } ofMesh
+            ? PeerAuthenticationRules.Of(ofMesh.Spec.Mtls, MtlsMode.Unknown) : MtlsMode.Unknown;
         var inherited = mesh == MtlsMode.Unknown ? MtlsMode.Permissive : mesh;
         return new PolicyIndex
         {

@@ -38,7 +38,8 @@ public sealed record SnapshotInputs
     public IReadOnlyList<Resource<RequestAuthentication>> RequestAuthentications { get; init; } = [];
 
     /// <summary>Keys of the issuers of tokens; the same object as long as nothing in them changed.</summary>
-    public System.Collections.Frozen.FrozenDictionary<KeySetName, string> KeySets { get; init; } = System.Collections.Frozen.FrozenDictionary<KeySetName, string>.Empty;
+    public System.Collections.Frozen.FrozenDictionary<KeySetName, string> KeySets { get; init; } =
+        System.Collections.Frozen.FrozenDictionary<KeySetName, string>.Empty;
 
     /// <summary>AuthorizationPolicies.</summary>
     public IReadOnlyList<Resource<AuthorizationPolicy>> AuthorizationPolicies { get; init; } = [];

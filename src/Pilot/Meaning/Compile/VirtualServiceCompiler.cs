@@ -13,7 +13,8 @@ internal static class VirtualServiceCompiler
         var resolved = rules.ConvertAll(rule => Resolved(rule, settings));
         var defaults = settings.Mesh.DefaultVirtualServiceExportTo;
         var delegates = resolved.Where(rule => rule.Spec.Hosts.Count == 0)
-            .ToDictionary(rule => rule.Origin.FullName, rule => (Rule: rule, Export: Export.Of(rule.Spec.ExportTo, rule.Origin.Namespace, defaults)));
+            .ToDictionary(rule => rule.Origin.FullName,
+                rule => (Rule: rule, Export: Export.Of(rule.Spec.ExportTo, rule.Origin.Namespace, defaults)));
         var taken = new Dictionary<string, ImmutableArray<string>>();
         var open = new Dictionary<string, List<Meant<VirtualService>>>();
         var own = new Dictionary<(string, string), List<Meant<VirtualService>>>();
@@ -45,7 +46,8 @@ internal static class VirtualServiceCompiler
     private static IEnumerable<string> GatewaysOf(VirtualService rule) =>
         rule.Gateways.Count == 0 ? [VirtualServiceIndex.MeshGateway] : rule.Gateways.Distinct();
 
-    private static void Add<TKey>(Dictionary<TKey, List<Meant<VirtualService>>> into, TKey key, Meant<VirtualService> rule) where TKey : notnull
+    private static void Add<TKey>(Dictionary<TKey, List<Meant<VirtualService>>> into, TKey key, Meant<VirtualService> rule)
+        where TKey : notnull
     {
         if (!into.TryGetValue(key, out var list)) into.Add(key, list = []);
         list.Add(rule);
@@ -100,7 +102,8 @@ internal static class VirtualServiceCompiler
     // ---- delegates
 
     private static Meant<VirtualService> TakeIn(
-        Meant<VirtualService> root, Dictionary<string, (Meant<VirtualService> Rule, Export Export)> delegates, Dictionary<string, ImmutableArray<string>> taken)
+        Meant<VirtualService> root, Dictionary<string, (Meant<VirtualService> Rule, Export Export)> delegates,
+        Dictionary<string, ImmutableArray<string>> taken)
     {
         if (!root.Spec.Http.Any(http => http.Delegate is not null)) return root;
         var spec = root.Spec.Clone();

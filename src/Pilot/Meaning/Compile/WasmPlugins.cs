@@ -31,7 +31,8 @@ internal static class WasmPlugins
         };
         extension.TargetRefs.Add(spec.TargetRefs);
         if (spec.TargetRef is not null && spec.TargetRefs.Count == 0) extension.TargetRefs.Add(spec.TargetRef);
-        extension.Match.Add(spec.Match.Select(match => new TrafficExtension.Types.TrafficSelector { Mode = match.Mode, Ports = { match.Ports } }));
+        extension.Match.Add(spec.Match.Select(
+            match => new TrafficExtension.Types.TrafficSelector { Mode = match.Mode, Ports = { match.Ports } }));
         return new Meant<TrafficExtension>(plugin.Origin with { Name = plugin.Origin.Name + Suffix }, extension);
     }
 }

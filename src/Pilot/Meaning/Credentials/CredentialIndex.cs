@@ -45,22 +45,26 @@ public sealed class CredentialIndex
         return chain.IsEmpty || key.IsEmpty ? null : new KeyPair(chain, key, Value(secret, "tls.ocsp-staple"));
     }
 
-    /// <summary>The trust anchors of a credential whose name ends in <c>-cacert</c>: of the Secret of that name, else of the one without the ending.</summary>
+    /// <summary>The trust anchors of a credential whose name ends in <c>-cacert</c>: of the Secret of that name, else of the one without
+    /// the ending.</summary>
     public TrustAnchors? AnchorsOf(CredentialName name)
     {
         ArgumentNullException.ThrowIfNull(name);
         var bare = name.Name.EndsWith(CaSuffix, StringComparison.Ordinal) ? name.Name[..^CaSuffix.Length] : name.Name;
         if (name.Source == CredentialSource.ConfigMap)
             return _maps.TryGetValue((name.Namespace, bare), out var map) ? Anchors(Text(map, "ca.crt"), Text(map, "ca.crl")) : null;
-        if (!_secrets.TryGetValue((name.Namespace, name.Name), out var secret) && !_secrets.TryGetValue((name.Namespace, bare), out secret)) return null;
+        if (!_secrets.TryGetValue((name.Namespace, name.Name), out var secret) && !_secrets.TryGetValue((name.Namespace, bare), out secret))
+            return null;
         var certificates = Value(secret, "cacert");
         return Anchors(certificates.IsEmpty ? Value(secret, "ca.crt") : certificates, Value(secret, "ca.crl"));
     }
 
-    private static TrustAnchors? Anchors(ByteString certificates, ByteString revoked) => certificates.IsEmpty ? null : new TrustAnchors(certificates, revoked);
+    private static TrustAnchors? Anchors(ByteString certificates, ByteString revoked) =>
+        certificates.IsEmpty ? null : new TrustAnchors(certificates, revoked);
 
     private static ByteString Value(Secret secret, string key) =>
-        secret.Data.TryGetValue(key, out var bytes) ? bytes : secret.StringData.TryGetValue(key, out var text) ? ByteString.CopyFromUtf8(text) : ByteString.Empty;
+        secret.Data.TryGetValue(key, out var bytes) ? bytes : secret.StringData.TryGetValue(key, out var text)
+            ? ByteString.CopyFromUtf8(text) : ByteString.Empty;
 
     private static ByteString Text(ConfigMap map, string key) =>
         map.Data.TryGetValue(key, out var text) ? ByteString.CopyFromUtf8(text) : map.BinaryData.GetValueOrDefault(key, ByteString.Empty);

@@ -15,11 +15,15 @@ internal sealed class Backends(GatewayApiWorld world, bool needsGrants = true)
     /// <summary>Nothing that exists; what is sent there is refused.</summary>
     private static Destination Nowhere => new();
 
-    public (Destination Destination, Problem? Problem) Of(string fromKind, string fromNamespace, HTTPBackendRef reference) => Of(fromKind, fromNamespace, Plain(
-        reference.Name, reference.HasGroup ? reference.Group : null, reference.HasKind ? reference.Kind : null, reference.HasNamespace ? reference.Namespace : null, reference.HasPort ? reference.Port : 0));
+    public (Destination Destination, Problem? Problem) Of(string fromKind, string fromNamespace, HTTPBackendRef reference) =>
+        Of(fromKind, fromNamespace, Plain(
+            reference.Name, reference.HasGroup ? reference.Group : null, reference.HasKind ? reference.Kind : null, reference.HasNamespace
+                ? reference.Namespace : null, reference.HasPort ? reference.Port : 0));
 
-    public (Destination Destination, Problem? Problem) Of(string fromKind, string fromNamespace, BackendRef reference) => Of(fromKind, fromNamespace, Plain(
-        reference.Name, reference.HasGroup ? reference.Group : null, reference.HasKind ? reference.Kind : null, reference.HasNamespace ? reference.Namespace : null, reference.HasPort ? reference.Port : 0));
+    public (Destination Destination, Problem? Problem) Of(string fromKind, string fromNamespace, BackendRef reference) =>
+        Of(fromKind, fromNamespace, Plain(
+            reference.Name, reference.HasGroup ? reference.Group : null, reference.HasKind ? reference.Kind : null, reference.HasNamespace
+                ? reference.Namespace : null, reference.HasPort ? reference.Port : 0));
 
     private static BackendObjectReference Plain(string name, string? group, string? kind, string? ns, int port)
     {
@@ -39,7 +43,9 @@ internal sealed class Backends(GatewayApiWorld world, bool needsGrants = true)
         if (needsGrants && !world.Grants(fromKind, fromNamespace, group == "core" ? "" : group, kind, ns, reference.Name))
         {
             return (Nowhere, new Problem(
-                Problem.RefNotPermitted, $"backendRef {reference.Name}/{ns} not accessible to a {fromKind} in namespace \"{fromNamespace}\" (missing a ReferenceGrant?)"));
+                Problem.RefNotPermitted,
+                $"backendRef {reference.Name}/{ns} not accessible to a {fromKind} in namespace \"{fromNamespace}\" (missing a "
+                + $"ReferenceGrant?)"));
         }
         return (group, kind) switch
         {
@@ -48,23 +54,28 @@ internal sealed class Backends(GatewayApiWorld world, bool needsGrants = true)
             ("multicluster.x-k8s.io", "ServiceImport") => OfImport(reference, ns),
             ("inference.networking.k8s.io", "InferencePool") => OfPool(reference, ns),
             ("gateway.networking.x-k8s.io", "XBackend") => OfBackend(reference, ns),
-            _ => (Nowhere, new Problem(Problem.InvalidKind, $"referencing unsupported backendRef: group \"{reference.Group}\" kind \"{reference.Kind}\"")),
+            _ =>
+                (Nowhere, new Problem(Problem.InvalidKind,
+                    $"referencing unsupported backendRef: group \"{reference.Group}\" kind \"{reference.Kind}\"")),
         };
     }
 
     /// <summary>Name of the service that stands for a pool of inference servers.</summary>
-    public static string PoolService(string pool) => $"{pool}-ip-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(pool)))[..PoolHashLength]}";
+    public static string PoolService(string pool) =>
+        $"{pool}-ip-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(pool)))[..PoolHashLength]}";
 
     private (Destination, Problem?) OfService(BackendObjectReference reference, string ns, string host)
     {
         if (reference.Name.Contains('.', StringComparison.Ordinal))
-            return (Nowhere, new Problem(Problem.InvalidDestination, "service name invalid; the name of the Service must be used, not the hostname."));
+            return (Nowhere,
+                new Problem(Problem.InvalidDestination, "service name invalid; the name of the Service must be used, not the hostname."));
         return At(reference, host, world.Registry.Find(host, ns) is null ? Missing(host) : null);
     }
 
     private (Destination, Problem?) OfHost(BackendObjectReference reference, string ns)
     {
-        if (reference.HasNamespace) return (Nowhere, new Problem(Problem.InvalidDestination, "namespace may not be set with Hostname type"));
+        if (reference.HasNamespace)
+            return (Nowhere, new Problem(Problem.InvalidDestination, "namespace may not be set with Hostname type"));
         return At(reference, reference.Name, world.Registry.ByHost.ContainsKey(reference.Name) ? null : Missing(reference.Name));
     }
 
@@ -79,30 +90,35 @@ internal sealed class Backends(GatewayApiWorld world, bool needsGrants = true)
     private (Destination, Problem?) OfPool(BackendObjectReference reference, string ns)
     {
         if (reference.Name.Contains('.', StringComparison.Ordinal))
-            return (Nowhere, new Problem(Problem.InvalidDestination, "InferencePool.Name invalid; the name of the InferencePool must be used, not the hostname."));
+            return (Nowhere, new Problem(Problem.InvalidDestination,
+                "InferencePool.Name invalid; the name of the InferencePool must be used, not the hostname."));
         if (!world.Inputs.Pools.Any(pool => pool.Namespace == ns && pool.Name == reference.Name)) return (Nowhere, Missing(reference.Name));
         var host = world.HostOf(PoolService(reference.Name), ns);
         if (world.Registry.Find(host, ns) is not { } service) return (Nowhere, Missing(host));
-        return service.Labels.ContainsKey("istio.io/inferencepool-extension-service") && service.Labels.ContainsKey("istio.io/inferencepool-extension-port")
+        return service.Labels.ContainsKey("istio.io/inferencepool-extension-service")
+            && service.Labels.ContainsKey("istio.io/inferencepool-extension-port")
             ? (new Destination { Host = host }, null)
             : (Nowhere, new Problem(Problem.InvalidDestination, "InferencePool service invalid, extensionRef labels not found"));
     }
 
     private (Destination, Problem?) OfBackend(BackendObjectReference reference, string ns)
     {
-        if (world.Inputs.Backends.FirstOrDefault(backend => backend.Namespace == ns && backend.Name == reference.Name)?.Spec.Spec is not { } spec) return (Nowhere, Missing(reference.Name));
+        if (world.Inputs.Backends.FirstOrDefault(backend => backend.Namespace == ns
+            && backend.Name == reference.Name)?.Spec.Spec is not { } spec) return (Nowhere, Missing(reference.Name));
         var port = spec.Port?.Port_ ?? 0;
         if (reference is { HasPort: true, Port: > 0 } && reference.Port != port)
         {
             return (Nowhere, new Problem(Problem.BackendNotFound, string.Create(
-                System.Globalization.CultureInfo.InvariantCulture, $"backend({reference.Name}) does not expose port {reference.Port}, expected {port}")));
+                System.Globalization.CultureInfo.InvariantCulture,
+                $"backend({reference.Name}) does not expose port {reference.Port}, expected {port}")));
         }
         return (new Destination { Host = spec.ExternalHostname?.Hostname ?? "", Port = new PortSelector { Number = (uint)port } }, null);
     }
 
-    private static (Destination, Problem?) At(BackendObjectReference reference, string host, Problem? problem) => reference is { HasPort: true, Port: > 0 }
-        ? (new Destination { Host = host, Port = new PortSelector { Number = (uint)reference.Port } }, problem)
-        : (Nowhere, new Problem(Problem.InvalidDestination, "port is required in backendRef"));
+    private static (Destination, Problem?) At(BackendObjectReference reference, string host, Problem? problem) =>
+        reference is { HasPort: true, Port: > 0 }
+            ? (new Destination { Host = host, Port = new PortSelector { Number = (uint)reference.Port } }, problem)
+            : (Nowhere, new Problem(Problem.InvalidDestination, "port is required in backendRef"));
 
     private static Problem Missing(string what) => new(Problem.BackendNotFound, $"backend({what}) not found");
 }

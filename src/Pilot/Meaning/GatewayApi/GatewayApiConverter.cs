@@ -37,7 +37,8 @@ public sealed class GatewayApiConverter
     {
         if (inputs.IsEmpty) return _last = GatewayApiResources.None;
         List<object> all = [domainSuffix, registry.Namespaces, .. registry.Services, .. inputs.All()];
-        if (_last != GatewayApiResources.None && all.Count == _lastInputs.Count && all.Zip(_lastInputs).All(pair => ReferenceEquals(pair.First, pair.Second))) return _last;
+        if (_last != GatewayApiResources.None && all.Count == _lastInputs.Count
+            && all.Zip(_lastInputs).All(pair => ReferenceEquals(pair.First, pair.Second))) return _last;
         _lastInputs = all;
         return _last = Convert(new GatewayApiWorld(inputs, registry, domainSuffix));
     }
@@ -61,42 +62,55 @@ public sealed class GatewayApiConverter
             var statuses = new GatewayStatuses(world with { Registry = registry });
             return
             [
-                .. statuses.Classes(), .. listeners.Drafts.Select(statuses.Of), .. listeners.Drafts.SelectMany(gateway => gateway.Sets).Select(statuses.Of),
-                .. http.Select(route => RouteStatuses.Of(route.Kind, route.Metadata, route.Status, route.Parents, route.AtGateways.Problem, route.InMesh.Problem)),
+                .. statuses.Classes(), .. listeners.Drafts.Select(statuses.Of),
+                .. listeners.Drafts.SelectMany(gateway => gateway.Sets).Select(statuses.Of),
+                .. http.Select(route => RouteStatuses.Of(route.Kind, route.Metadata, route.Status, route.Parents, route.AtGateways.Problem,
+                    route.InMesh.Problem)),
                 .. stream.Select(route => route.Status), .. policies.Statuses, .. PoolStatuses.Of(world),
             ];
         }
-        return new GatewayApiResources(listeners.Converted, [.. Placed(http, attachment), .. stream.SelectMany(route => route.Rules)], rules) { Render = Statuses };
+        return new GatewayApiResources(listeners.Converted, [.. Placed(http, attachment), .. stream.SelectMany(route => route.Rules)],
+            rules) { Render = Statuses };
     }
 
     private static IEnumerable<WrittenRoute> Http(GatewayApiWorld world, RouteAttachment attachment)
     {
-        var (atGateways, inMesh) = (new HttpRouteConversion(new Backends(world)), new HttpRouteConversion(new Backends(world, needsGrants: false)));
-        WrittenRoute Written(ResourceKind kind, Resource route, IEnumerable<ParentReference> references, IReadOnlyList<string> hostnames, RouteStatus? status, Func<HttpRouteConversion, ConvertedRules> convert)
+        var (atGateways, inMesh) =
+            (new HttpRouteConversion(new Backends(world)), new HttpRouteConversion(new Backends(world, needsGrants: false)));
+        WrittenRoute Written(ResourceKind kind, Resource route, IEnumerable<ParentReference> references, IReadOnlyList<string> hostnames,
+            RouteStatus? status, Func<HttpRouteConversion, ConvertedRules> convert)
         {
             var parents = attachment.ParentsOf(kind.Name, route.Namespace, route.Name, references, hostnames);
             return new WrittenRoute(kind, route.Metadata, hostnames, status, parents,
-                parents.Exists(parent => !parent.IsMesh) ? convert(atGateways) : ConvertedRules.None, parents.Exists(parent => parent.IsMesh) ? convert(inMesh) : ConvertedRules.None);
+                parents.Exists(parent => !parent.IsMesh) ? convert(atGateways)
+                    : ConvertedRules.None, parents.Exists(parent => parent.IsMesh) ? convert(inMesh) : ConvertedRules.None);
         }
         foreach (var route in Ordered(world.Inputs.HttpRoutes).Where(route => route.Spec.Spec is not null))
-            yield return Written(Kinds.HTTPRoute, route, route.Spec.Spec.ParentRefs, route.Spec.Spec.Hostnames, route.Spec.Status, conversion => conversion.Of(route.Namespace, route.Name, route.Spec));
+            yield return Written(Kinds.HTTPRoute, route, route.Spec.Spec.ParentRefs, route.Spec.Spec.Hostnames, route.Spec.Status,
+                conversion => conversion.Of(route.Namespace, route.Name, route.Spec));
         foreach (var route in Ordered(world.Inputs.GrpcRoutes).Where(route => route.Spec.Spec is not null))
-            yield return Written(Kinds.GRPCRoute, route, route.Spec.Spec.ParentRefs, route.Spec.Spec.Hostnames, route.Spec.Status, conversion => conversion.Of(route.Namespace, route.Name, route.Spec));
+            yield return Written(Kinds.GRPCRoute, route, route.Spec.Spec.ParentRefs, route.Spec.Spec.Hostnames, route.Spec.Status,
+                conversion => conversion.Of(route.Namespace, route.Name, route.Spec));
     }
 
     // Routes of one host at one listener become one VirtualService, as their matches are ranked together.
     private static IEnumerable<Resource<VirtualService>> Placed(IEnumerable<WrittenRoute> written, RouteAttachment attachment)
     {
-        var placed = written.SelectMany(route => RouteAttachment.Attached(route.Parents).Where(parent => route.RulesAt(parent).Routes.Count > 0)
-                .SelectMany(parent => HostsAt(route, parent, attachment).Select(host => (route, parent, host))))
+        var placed = written.SelectMany(
+            route => RouteAttachment.Attached(route.Parents).Where(parent => route.RulesAt(parent).Routes.Count > 0)
+                    .SelectMany(parent => HostsAt(route, parent, attachment).Select(host => (route, parent, host))))
             .GroupBy(entry => NameOf(entry.route, entry.parent, entry.host));
         foreach (var group in placed)
         {
             var first = group.First();
             var spec = new VirtualService { Hosts = { first.host }, Gateways = { first.parent.Gateway } };
             if (first.parent.IsConsumer) spec.ExportTo.Add(".");
-            spec.Http.Add(HttpRouteConversion.Sorted(group.SelectMany(entry => entry.route.RulesAt(entry.parent).Routes.Select(route => (OfPort(route, entry.parent.MeshPort), entry.route.Kind == Kinds.HTTPRoute)))));
-            var parents = group.Select(entry => $"{entry.route.Kind.Name}/{entry.route.Metadata.Name}.{entry.route.Metadata.Namespace}").Distinct();
+            spec.Http.Add(HttpRouteConversion.Sorted(
+                group.SelectMany(entry =>
+                    entry.route.RulesAt(entry.parent).Routes.Select(
+                        route => (OfPort(route, entry.parent.MeshPort), entry.route.Kind == Kinds.HTTPRoute)))));
+            var parents = group.Select(entry => $"{entry.route.Kind.Name}/{entry.route.Metadata.Name}.{entry.route.Metadata.Namespace}")
+                .Distinct();
             yield return Converted.VirtualService(first.route.Metadata, group.Key, spec, string.Join(',', parents));
         }
     }
@@ -119,17 +133,21 @@ public sealed class GatewayApiConverter
 
     private static string NameOf(WrittenRoute route, RouteParent parent, string host) => parent switch
     {
-        { IsMesh: true, MeshPort: > 0 } => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{route.Metadata.Namespace}~{parent.MeshPort}~{host}"),
+        { IsMesh: true, MeshPort: > 0 } =>
+            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{route.Metadata.Namespace}~{parent.MeshPort}~{host}"),
         { IsMesh: true } => $"{route.Metadata.Namespace}~{host}",
         _ => $"{parent.Gateway.Replace('/', '~')}~{host}",
     };
 
-    private static IEnumerable<Resource<T>> Ordered<T>(IEnumerable<Resource<T>> resources) where T : class, Google.Protobuf.IMessage<T>, new() => resources
-        .OrderBy(resource => resource.Metadata.CreationTime.GetValueOrDefault())
-        .ThenBy(resource => resource.Metadata.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Metadata.Name, StringComparer.Ordinal);
+    private static IEnumerable<Resource<T>> Ordered<T>(IEnumerable<Resource<T>> resources)
+        where T : class, Google.Protobuf.IMessage<T>, new() => resources
+            .OrderBy(resource => resource.Metadata.CreationTime.GetValueOrDefault())
+            .ThenBy(resource => resource.Metadata.Namespace, StringComparer.Ordinal)
+            .ThenBy(resource => resource.Metadata.Name, StringComparer.Ordinal);
 
     private sealed record WrittenRoute(
-        ResourceKind Kind, ResourceMetadata Metadata, IReadOnlyList<string> Hostnames, RouteStatus? Status, List<RouteParent> Parents, ConvertedRules AtGateways, ConvertedRules InMesh)
+        ResourceKind Kind, ResourceMetadata Metadata, IReadOnlyList<string> Hostnames, RouteStatus? Status, List<RouteParent> Parents,
+        ConvertedRules AtGateways, ConvertedRules InMesh)
     {
         public ConvertedRules RulesAt(RouteParent parent) => parent.IsMesh ? InMesh : AtGateways;
     }

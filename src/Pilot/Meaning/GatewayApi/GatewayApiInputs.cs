@@ -3,8 +3,8 @@
 //
 // State: the last conversion, kept as long as nothing that went into it changed; so that what did not change stays the same object.
 //
-// Status comes out of the same pass (Status/): why something was not attached is known only where it is decided. It is told as messages; who writes
-// them to objects, and when, is not this folder's business.
+// Status comes out of the same pass (Status/): why something was not attached is known only where it is decided. It is told as messages;
+// who writes them to objects, and when, is not this folder's business.
 //
 // Refused: routes as a meaning of their own beside VirtualServices. Two of everything would have to agree about each header and each retry.
 using Kubernetes.Gateway.V1;
@@ -63,11 +63,13 @@ public sealed record GatewayApiInputs
     public IReadOnlyList<Resource<Kubernetes.Core.V1.ConfigMap>> ConfigMaps { get; init; } = [];
 
     /// <summary>Nothing to convert.</summary>
-    public bool IsEmpty => Gateways.Count + HttpRoutes.Count + GrpcRoutes.Count + TcpRoutes.Count + TlsRoutes.Count + TlsPolicies.Count + TrafficPolicies.Count + Backends.Count == 0;
+    public bool IsEmpty => Gateways.Count + HttpRoutes.Count + GrpcRoutes.Count + TcpRoutes.Count + TlsRoutes.Count + TlsPolicies.Count
+        + TrafficPolicies.Count + Backends.Count == 0;
 
     /// <summary>Every resource, to see whether any is another than before.</summary>
     internal IEnumerable<object> All() =>
-        Classes.Concat<object>(Gateways).Concat(ListenerSets).Concat(HttpRoutes).Concat(GrpcRoutes).Concat(TcpRoutes).Concat(TlsRoutes).Concat(Grants).Concat(TlsPolicies)
+        Classes.Concat<object>(Gateways).Concat(ListenerSets).Concat(HttpRoutes).Concat(GrpcRoutes).Concat(TcpRoutes).Concat(TlsRoutes)
+            .Concat(Grants).Concat(TlsPolicies)
             .Concat(TrafficPolicies).Concat(Backends).Concat(Pools).Concat(Entries).Concat(Secrets).Concat(ConfigMaps);
 }
 
@@ -84,16 +86,20 @@ internal sealed record GatewayApiWorld(GatewayApiInputs Inputs, RegistryView Reg
 
     /// <summary>What a class of gateways is; null where it is another program's or nobody's.</summary>
     public GatewayClassTraits? ClassOf(string className) => GatewayClasses.Of(
-        Inputs.Classes.FirstOrDefault(candidate => candidate.Metadata.Name == className) is { } known ? known.Spec.Spec?.ControllerName ?? "" : GatewayClasses.ControllerOf(className));
+        Inputs.Classes.FirstOrDefault(candidate => candidate.Metadata.Name == className) is { } known
+            ? known.Spec.Spec?.ControllerName ?? "" : GatewayClasses.ControllerOf(className));
 
     /// <summary>A secret, or null.</summary>
-    public Resource<Kubernetes.Core.V1.Secret>? Secret(string ns, string name) => Inputs.Secrets.FirstOrDefault(secret => secret.Namespace == ns && secret.Name == name);
+    public Resource<Kubernetes.Core.V1.Secret>? Secret(string ns, string name) =>
+        Inputs.Secrets.FirstOrDefault(secret => secret.Namespace == ns && secret.Name == name);
 
     /// <summary>A config map, or null.</summary>
-    public Resource<Kubernetes.Core.V1.ConfigMap>? ConfigMap(string ns, string name) => Inputs.ConfigMaps.FirstOrDefault(map => map.Namespace == ns && map.Name == name);
+    public Resource<Kubernetes.Core.V1.ConfigMap>? ConfigMap(string ns, string name) =>
+        Inputs.ConfigMaps.FirstOrDefault(map => map.Namespace == ns && map.Name == name);
 
     /// <summary>A service entry, or null.</summary>
-    public Resource<Istio.Networking.V1Alpha3.ServiceEntry>? Entry(string ns, string name) => Inputs.Entries.FirstOrDefault(entry => entry.Namespace == ns && entry.Name == name);
+    public Resource<Istio.Networking.V1Alpha3.ServiceEntry>? Entry(string ns, string name) =>
+        Inputs.Entries.FirstOrDefault(entry => entry.Namespace == ns && entry.Name == name);
 
     /// <summary>Whether something may refer to something of another namespace.</summary>
     public bool Grants(string fromKind, string fromNamespace, string toGroup, string toKind, string toNamespace, string toName) =>
@@ -106,13 +112,15 @@ internal sealed record GatewayApiWorld(GatewayApiInputs Inputs, RegistryView Reg
             && spec.To.Any(to => to.Group == toGroup && to.Kind == toKind && (!to.HasName || to.Name.Length == 0 || to.Name == toName)));
 
     /// <summary>Whether a namespace is among those that may attach; the own one unless more is said.</summary>
-    public bool Allows(RouteNamespaces? namespaces, string otherwise, string own, string other) => (namespaces is { HasFrom: true } ? namespaces.From : otherwise) switch
-    {
-        "All" => true,
-        "Same" => own == other,
-        "Selector" => namespaces?.Selector is { } selector && Registry.Namespaces.TryGetValue(other, out var labels) && LabelSelectors.Selects(selector, Named(other, labels)),
-        _ => false,
-    };
+    public bool Allows(RouteNamespaces? namespaces, string otherwise, string own, string other) =>
+        (namespaces is { HasFrom: true } ? namespaces.From : otherwise) switch
+        {
+            "All" => true,
+            "Same" => own == other,
+            "Selector" => namespaces?.Selector is { } selector && Registry.Namespaces.TryGetValue(other, out var labels)
+                && LabelSelectors.Selects(selector, Named(other, labels)),
+            _ => false,
+        };
 
     // The name is a label, too, which newer clusters set themselves.
     private static IReadOnlyDictionary<string, string> Named(string ns, IReadOnlyDictionary<string, string> labels) =>

@@ -6,7 +6,8 @@ namespace Lateen.Pilot.Meaning.GatewayApi;
 /// <param name="TakesListenerSets">ListenerSets may add to their listeners.</param>
 /// <param name="HasPlainName">What is deployed for them has the gateway's own name, without the class behind it.</param>
 /// <param name="AddressType">Which of a service's inner addresses its status tells; empty for all.</param>
-internal sealed record GatewayClassTraits(string Controller, bool IsRemote = false, bool TakesListenerSets = false, bool HasPlainName = false, string AddressType = "")
+internal sealed record GatewayClassTraits(string Controller, bool IsRemote = false, bool TakesListenerSets = false,
+    bool HasPlainName = false, string AddressType = "")
 {
     /// <summary>A gateway of the mesh's inside, to which no routes are converted.</summary>
     public bool IsWaypoint => Controller == GatewayClasses.MeshController;

@@ -77,10 +77,13 @@ internal sealed class HttpFilterConversion(Backends backends)
         if (filter is null) return null;
         foreach (var header in filter.Set.Concat(filter.Add))
         {
-            if (header.Value.AsSpan().IndexOfAny('\r', '\n', '\0') >= 0) return new Problem(Problem.InvalidFilter, $"value of header \"{header.Name}\" has a character that no header may have");
+            if (header.Value.AsSpan().IndexOfAny('\r', '\n', '\0') >= 0)
+                return new Problem(Problem.InvalidFilter, $"value of header \"{header.Name}\" has a character that no header may have");
         }
-        foreach (var header in filter.Set.DistinctBy(header => header.Name, StringComparer.OrdinalIgnoreCase)) operations.Set[header.Name.ToLowerInvariant()] = header.Value;
-        foreach (var header in filter.Add.DistinctBy(header => header.Name, StringComparer.OrdinalIgnoreCase)) operations.Add[header.Name.ToLowerInvariant()] = header.Value;
+        foreach (var header in filter.Set.DistinctBy(header => header.Name, StringComparer.OrdinalIgnoreCase))
+            operations.Set[header.Name.ToLowerInvariant()] = header.Value;
+        foreach (var header in filter.Add.DistinctBy(header => header.Name, StringComparer.OrdinalIgnoreCase))
+            operations.Add[header.Name.ToLowerInvariant()] = header.Value;
         operations.Remove.Add(filter.Remove);
         return null;
     }
@@ -92,7 +95,8 @@ internal sealed class HttpFilterConversion(Backends backends)
         if (filter.HasScheme) redirect.Scheme = filter.Scheme;
         if (filter.HasPort) redirect.Port = (uint)filter.Port;
         // Without a port it is the scheme's, or that of the request when the scheme stays.
-        else redirect.DerivePort = filter.HasScheme ? HTTPRedirect.Types.RedirectPortSelection.FromProtocolDefault : HTTPRedirect.Types.RedirectPortSelection.FromRequestPort;
+        else redirect.DerivePort = filter.HasScheme
+            ? HTTPRedirect.Types.RedirectPortSelection.FromProtocolDefault : HTTPRedirect.Types.RedirectPortSelection.FromRequestPort;
         if (filter.Path?.Type == "ReplaceFullPath") redirect.Uri = filter.Path.ReplaceFullPath;
         else if (filter.Path?.Type == "ReplacePrefixMatch") redirect.Uri = "%PREFIX()%" + filter.Path.ReplacePrefixMatch;
         return redirect;
@@ -103,8 +107,10 @@ internal sealed class HttpFilterConversion(Backends backends)
     {
         var rewrite = new HTTPRewrite();
         if (filter.HasHostname) rewrite.Authority = filter.Hostname;
-        if (filter.Path?.Type == "ReplaceFullPath") rewrite.UriRegexRewrite = new RegexRewrite { Match = "/.*", Rewrite = filter.Path.ReplaceFullPath };
-        else if (filter.Path?.Type == "ReplacePrefixMatch") rewrite.Uri = filter.Path.ReplacePrefixMatch.EndsWith('/') ? filter.Path.ReplacePrefixMatch[..^1] : filter.Path.ReplacePrefixMatch;
+        if (filter.Path?.Type == "ReplaceFullPath")
+            rewrite.UriRegexRewrite = new RegexRewrite { Match = "/.*", Rewrite = filter.Path.ReplaceFullPath };
+        else if (filter.Path?.Type == "ReplacePrefixMatch") rewrite.Uri = filter.Path.ReplacePrefixMatch.EndsWith('/')
+            ? filter.Path.ReplacePrefixMatch[..^1] : filter.Path.ReplacePrefixMatch;
         if (filter.Path?.Type == "ReplacePrefixMatch" && rewrite.Uri.Length == 0) rewrite.Uri = "/";
         return rewrite.CalculateSize() == 0 ? null : rewrite;
     }
@@ -115,7 +121,8 @@ internal sealed class HttpFilterConversion(Backends backends)
         if (problem is not null) return (null, problem);
         Percent? share = filter switch
         {
-            { Fraction: { } fraction } => new Percent { Value = 100.0 * fraction.Numerator / (fraction.HasDenominator ? fraction.Denominator : 100) },
+            { Fraction: { } fraction } =>
+                new Percent { Value = 100.0 * fraction.Numerator / (fraction.HasDenominator ? fraction.Denominator : 100) },
             { HasPercent: true } => new Percent { Value = filter.Percent },
             _ => null,
         };
@@ -140,7 +147,8 @@ internal sealed class HttpFilterConversion(Backends backends)
     private static StringMatch Origin(string origin) => origin switch
     {
         "*" => new StringMatch { Regex = ".*" },
-        _ when origin.Contains('*', StringComparison.Ordinal) => new StringMatch { Regex = "^" + Regex.Escape(origin).Replace("\\*", ".*", StringComparison.Ordinal) + "$" },
+        _ when origin.Contains('*', StringComparison.Ordinal) =>
+            new StringMatch { Regex = "^" + Regex.Escape(origin).Replace("\\*", ".*", StringComparison.Ordinal) + "$" },
         _ => new StringMatch { Exact = origin },
     };
 }

@@ -21,11 +21,14 @@ internal sealed class HttpRouteConversion(Backends backends)
 {
     private readonly HttpFilterConversion _filters = new(backends);
 
-    public ConvertedRules Of(string ns, string name, Kubernetes.Gateway.V1.HTTPRoute route) => Of("HTTPRoute", ns, name, route.Spec.Rules.Select(rule => new WrittenRule(
-        rule.HasName ? rule.Name : null, rule.Filters, rule.BackendRefs, [.. rule.Matches.Select(MatchOf)], made => Timeouts(made, rule))));
+    public ConvertedRules Of(string ns, string name, Kubernetes.Gateway.V1.HTTPRoute route) =>
+        Of("HTTPRoute", ns, name, route.Spec.Rules.Select(rule => new WrittenRule(
+            rule.HasName ? rule.Name : null, rule.Filters, rule.BackendRefs, [.. rule.Matches.Select(MatchOf)],
+            made => Timeouts(made, rule))));
 
-    public ConvertedRules Of(string ns, string name, GRPCRoute route) => Of("GRPCRoute", ns, name, route.Spec.Rules.Select(rule => new WrittenRule(
-        rule.HasName ? rule.Name : null, rule.Filters, rule.BackendRefs, [.. rule.Matches.Select(MatchOf)], static _ => { })));
+    public ConvertedRules Of(string ns, string name, GRPCRoute route) =>
+        Of("GRPCRoute", ns, name, route.Spec.Rules.Select(rule => new WrittenRule(
+            rule.HasName ? rule.Name : null, rule.Filters, rule.BackendRefs, [.. rule.Matches.Select(MatchOf)], static _ => { })));
 
     private ConvertedRules Of(string kind, string ns, string name, IEnumerable<WrittenRule> rules)
     {
@@ -42,8 +45,10 @@ internal sealed class HttpRouteConversion(Backends backends)
         return new ConvertedRules(routes, problem);
     }
 
-    /// <summary>The most specific first: exact paths, then prefixes, then expressions; the longer path; a method; more headers; more parameters.</summary>
-    /// <param name="routes">Each with whether it is an HTTPRoute's: a match of one without a path is about every path, as if it said the prefix "/".</param>
+    /// <summary>The most specific first: exact paths, then prefixes, then expressions; the longer path; a method; more headers; more
+    /// parameters.</summary>
+    /// <param name="routes">Each with whether it is an HTTPRoute's: a match of one without a path is about every path, as if it said the
+    /// prefix "/".</param>
     public static List<Route> Sorted(IEnumerable<(Route Route, bool IsHttp)> routes) =>
     [
         .. routes.OrderBy(entry => entry.Route.Match.Count == 0).ThenByDescending(Rank).ThenByDescending(LengthOf)
@@ -95,13 +100,21 @@ internal sealed class HttpRouteConversion(Backends backends)
             var (destination, own) = backends.Of(kind, ns, reference);
             if (own is { IsOfBackend: false }) return (null, own);
             ofBackends = own ?? ofBackends;
-            var (headers, unserved) = HttpFilterConversion.OfBackend(reference.Filters.Where(filter => weighted.Count > 1 || !HttpFilterConversion.IsOfRoute(filter)));
+            var (headers, unserved) = HttpFilterConversion.OfBackend(
+                reference.Filters.Where(filter => weighted.Count > 1 || !HttpFilterConversion.IsOfRoute(filter)));
             if (unserved is not null) return (null, unserved);
             // What is said for the only backend is said for the rule.
-            if (weighted.Count == 1) (problem, fatal) = _filters.Apply(route, reference.Filters.Where(HttpFilterConversion.IsOfRoute), kind, ns) is var (more, wrong) ? (more ?? problem, wrong) : (problem, null);
+            if (weighted.Count == 1)
+                (problem, fatal) = _filters.Apply(route, reference.Filters.Where(HttpFilterConversion.IsOfRoute), kind,
+                    ns) is var (more, wrong) ? (more ?? problem, wrong) : (problem, null);
             if (fatal is not null) return (null, fatal);
             if (route.Redirect is not null) continue;
-            route.Route.Add(new HTTPRouteDestination { Destination = destination, Headers = headers, Weight = weighted.Count > 1 ? reference.HasWeight ? reference.Weight : 1 : 0 });
+            route.Route.Add(new HTTPRouteDestination
+            {
+                Destination = destination,
+                Headers = headers,
+                Weight = weighted.Count > 1 ? reference.HasWeight ? reference.Weight : 1 : 0,
+            });
         }
         return (route, Problem.Join(ofBackends, problem));
     }
@@ -156,8 +169,10 @@ internal sealed class HttpRouteConversion(Backends backends)
             var isRegex = method is { HasType: true, Type: "RegularExpression" };
             match.Uri = (method.Service.Length > 0, method.Method.Length > 0) switch
             {
-                (true, true) => isRegex ? new StringMatch { Regex = $"/{method.Service}/{method.Method}" } : new StringMatch { Exact = $"/{method.Service}/{method.Method}" },
-                (true, false) => isRegex ? new StringMatch { Regex = $"/{method.Service}/.+" } : new StringMatch { Prefix = $"/{method.Service}/" },
+                (true, true) => isRegex ? new StringMatch { Regex = $"/{method.Service}/{method.Method}" }
+                    : new StringMatch { Exact = $"/{method.Service}/{method.Method}" },
+                (true, false) => isRegex ? new StringMatch { Regex = $"/{method.Service}/.+" }
+                    : new StringMatch { Prefix = $"/{method.Service}/" },
                 (false, true) => new StringMatch { Regex = $"/[^/]+/{method.Method}" },
                 _ => null,
             };
@@ -172,8 +187,10 @@ internal sealed class HttpRouteConversion(Backends backends)
     }
 
     private static StringMatch ValueOf(HTTPValueMatch written) =>
-        written is { HasType: true, Type: "RegularExpression" } ? new StringMatch { Regex = written.Value } : new StringMatch { Exact = written.Value };
+        written is { HasType: true, Type: "RegularExpression" }
+            ? new StringMatch { Regex = written.Value } : new StringMatch { Exact = written.Value };
 
     private sealed record WrittenRule(
-        string? Name, IReadOnlyList<HTTPRouteFilter> Filters, IReadOnlyList<HTTPBackendRef> Backends, IReadOnlyList<Match> Matches, Action<Route> Finish);
+        string? Name, IReadOnlyList<HTTPRouteFilter> Filters, IReadOnlyList<HTTPBackendRef> Backends, IReadOnlyList<Match> Matches,
+        Action<Route> Finish);
 }

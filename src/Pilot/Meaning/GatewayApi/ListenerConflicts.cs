@@ -14,7 +14,8 @@ internal static class ListenerConflicts
     }
 
     /// <summary>The API's word for why they can't.</summary>
-    public static string ReasonOf(Listener a, Listener b) => (IsPlain(a) && IsPlain(b)) || a.Protocol != b.Protocol ? "ProtocolConflict" : "HostnameConflict";
+    public static string ReasonOf(Listener a, Listener b) =>
+        (IsPlain(a) && IsPlain(b)) || a.Protocol != b.Protocol ? "ProtocolConflict" : "HostnameConflict";
 
     /// <summary>Reasons by listener; listeners that win are absent.</summary>
     /// <param name="inOrder">The Gateway's own listeners, then those of its ListenerSets, older sets first.</param>

@@ -14,7 +14,8 @@ namespace Lateen.Pilot.Meaning.GatewayApi;
 /// <param name="Draft">The listener.</param>
 /// <param name="InternalName">Namespace and name of the converted Gateway.</param>
 internal sealed record AttachableListener(
-    string OwnerKind, (string Namespace, string Name) Owner, (string Namespace, string Name) Gateway, ListenerDraft Draft, string InternalName)
+    string OwnerKind, (string Namespace, string Name) Owner, (string Namespace, string Name) Gateway, ListenerDraft Draft,
+    string InternalName)
 {
     public Listener Listener => Draft.Listener;
 
@@ -49,7 +50,8 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
         draft.Sets.AddRange(sets.Select(set => new ListenerSetDraft(set, draft, Refusal(set, gateway, traits))));
         // Without a place to serve there is nothing to say of listeners.
         if (services.Count == 0 && problem is not null) return;
-        var taken = draft.Sets.Where(set => set.Refused is null).Select(set => (set, Listeners: set.Set.Spec.Spec.Listeners.Select(WithPort).ToList())).ToList();
+        var taken = draft.Sets.Where(set => set.Refused is null)
+            .Select(set => (set, Listeners: set.Set.Spec.Spec.Listeners.Select(WithPort).ToList())).ToList();
         var conflicts = ListenerConflicts.Of(spec.Listeners.Concat(taken.SelectMany(set => set.Listeners)));
         Add(draft, "Gateway", gateway.Metadata, spec.Listeners, draft.Listeners, conflicts);
         foreach (var (set, listeners) in taken) Add(draft, "ListenerSet", set.Set.Metadata, listeners, set.Listeners, conflicts);
@@ -65,7 +67,8 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
     private Problem? Refusal(Resource<ListenerSet> set, Resource<KubernetesGateway> gateway, GatewayClassTraits traits)
     {
         const string reason = "NotAllowed";
-        if (!traits.TakesListenerSets) return new Problem(reason, $"The \"{gateway.Spec.Spec.GatewayClassName}\" GatewayClass does not support ListenerSet");
+        if (!traits.TakesListenerSets)
+            return new Problem(reason, $"The \"{gateway.Spec.Spec.GatewayClassName}\" GatewayClass does not support ListenerSet");
         return world.Allows(gateway.Spec.Spec.AllowedListeners?.Namespaces, "None", gateway.Namespace, set.Namespace) ? null
             : new Problem(reason, "The parent Gateway does not allow this reference; check the 'spec.allowedRoutes'");
     }
@@ -79,7 +82,8 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
         return copy;
     }
 
-    private void Add(GatewayDraft parent, string kind, ResourceMetadata owner, IEnumerable<Listener> listeners, List<ListenerDraft> drafts, IReadOnlyDictionary<Listener, string> conflicts)
+    private void Add(GatewayDraft parent, string kind, ResourceMetadata owner, IEnumerable<Listener> listeners, List<ListenerDraft> drafts,
+        IReadOnlyDictionary<Listener, string> conflicts)
     {
         foreach (var listener in listeners)
         {
@@ -87,8 +91,11 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
             drafts.Add(draft);
             if (parent.Class.IsWaypoint || (parent.Class.IsEastWest && listener.Port == HbonePort)) continue;
             var name = $"{owner.Name}~{GatewayApiWorld.Suffix}~{listener.Name}";
-            Listeners.Add(new AttachableListener(kind, (owner.Namespace, owner.Name), (parent.Gateway.Namespace, parent.Gateway.Name), draft, $"{owner.Namespace}/{name}"));
-            if (draft.IsValid) Converted.Add(Kinds.Gateway.Create(owner.Namespace, name, new IstioGateway { Servers = { draft.Server } }, Marked(parent, kind, owner, listener, name)));
+            Listeners.Add(new AttachableListener(kind, (owner.Namespace, owner.Name), (parent.Gateway.Namespace, parent.Gateway.Name),
+                draft, $"{owner.Namespace}/{name}"));
+            if (draft.IsValid)
+                Converted.Add(Kinds.Gateway.Create(owner.Namespace, name, new IstioGateway { Servers = { draft.Server } },
+                    Marked(parent, kind, owner, listener, name)));
         }
     }
 
@@ -100,7 +107,8 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
             ["internal.istio.io/gateway-service"] = string.Join(',', parent.Services),
             ["internal.istio.io/parents"] = $"{kind}/{owner.Name}/{listener.Name}.{owner.Namespace}",
             ["internal.istio.io/service-account-name"] = IsManaged(parent.Gateway.Spec.Spec)
-                ? parent.Gateway.Annotations.GetValueOrDefault("gateway.istio.io/service-account", DefaultName(parent.Gateway, parent.Class)) : "",
+                ? parent.Gateway.Annotations.GetValueOrDefault("gateway.istio.io/service-account",
+                    DefaultName(parent.Gateway, parent.Class)) : "",
         };
         if (kind == "ListenerSet") marks["internal.istio.io/parent-namespace"] = parent.Gateway.Namespace;
         return new ResourceMetadata { Name = name, Namespace = owner.Namespace, CreationTime = owner.CreationTime, Annotations = marks };
@@ -109,10 +117,15 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
     private ListenerDraft DraftOf(GatewayDraft parent, string kind, ResourceMetadata owner, Listener listener, string? conflict)
     {
         const string fine = "No errors found";
-        var conditions = new ConditionDrafts().With("Accepted", "Accepted", fine).With("Programmed", "Programmed", fine).With("Conflicted", "NoConflicts", fine, whenGood: false)
+        var conditions = new ConditionDrafts().With("Accepted", "Accepted", fine).With("Programmed", "Programmed", fine)
+            .With("Conflicted", "NoConflicts", fine, whenGood: false)
             .With("ResolvedRefs", "ResolvedRefs", fine);
         var (tls, problem) = _tls.Of(parent.Gateway, kind, owner, listener);
-        var server = new Server { Port = new Port { Name = "default", Number = (uint)listener.Port, Protocol = listener.Protocol }, Tls = tls };
+        var server = new Server
+        {
+            Port = new Port { Name = "default", Number = (uint)listener.Port, Protocol = listener.Protocol },
+            Tls = tls,
+        };
         server.Hosts.Add(HostsOf(listener, owner.Namespace));
         var draft = new ListenerDraft(listener, conditions, server);
         Judge(draft, parent.Class, problem);
@@ -139,16 +152,20 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
         }
         else if (listener is { Protocol: "HTTPS" or "TLS", Tls: null })
         {
-            conditions.Fail("Accepted", new Problem("UnsupportedProtocol", $"protocol is {listener.Protocol} but no TLS section is defined"));
+            conditions.Fail("Accepted",
+                new Problem("UnsupportedProtocol", $"protocol is {listener.Protocol} but no TLS section is defined"));
             Unprogrammed(draft);
         }
         else if (traits.IsWaypoint && listener is not { Port: HbonePort, Protocol: "HBONE" })
         {
-            conditions.Fail("Accepted", new Problem("UnsupportedProtocol", "Expected a single listener on port 15008 with protocol \"HBONE\""));
+            conditions.Fail("Accepted",
+                new Problem("UnsupportedProtocol", "Expected a single listener on port 15008 with protocol \"HBONE\""));
         }
         else if (traits.IsEastWest && listener.Port == HbonePort && listener is not { Protocol: "HBONE", Tls.Mode: "Terminate" })
         {
-            conditions.Fail("Accepted", new Problem("UnsupportedProtocol", "Expected a single listener on port 15008 with protocol \"HBONE\" and TLS.Mode == Terminate"));
+            conditions.Fail("Accepted",
+                new Problem("UnsupportedProtocol",
+                    "Expected a single listener on port 15008 with protocol \"HBONE\" and TLS.Mode == Terminate"));
         }
     }
 
@@ -163,14 +180,16 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
         _ when listener.Port == 0 => $"protocol {listener.Protocol} requires a port to be set",
         "HTTP" or "HTTPS" or "TLS" or "TCP" => null,
         "HBONE" => traits.IsWaypoint || traits.IsEastWest ? null : "protocol \"HBONE\" is only supported for waypoint proxies",
-        var other when other.ToUpperInvariant() is "HTTP" or "HTTPS" or "TLS" or "TCP" or "HBONE" => $"protocol \"{other}\" is unsupported. hint: \"{other.ToUpperInvariant()}\" (uppercase) may be supported",
+        var other when other.ToUpperInvariant() is "HTTP" or "HTTPS" or "TLS" or "TCP"
+            or "HBONE" => $"protocol \"{other}\" is unsupported. hint: \"{other.ToUpperInvariant()}\" (uppercase) may be supported",
         var other => $"protocol \"{other}\" is unsupported",
     };
 
     // ---- Where it is served
 
     // One that names a host is bound to a service that exists; every other one is deployed for it.
-    private static bool IsManaged(GatewaySpec spec) => spec.Addresses.Count == 0 || (spec.Addresses.Count == 1 && (!spec.Addresses[0].HasType || spec.Addresses[0].Type == "IPAddress"));
+    private static bool IsManaged(GatewaySpec spec) =>
+        spec.Addresses.Count == 0 || (spec.Addresses.Count == 1 && (!spec.Addresses[0].HasType || spec.Addresses[0].Type == "IPAddress"));
 
     private static string DefaultName(Resource<KubernetesGateway> gateway, GatewayClassTraits traits) =>
         traits.HasPlainName ? gateway.Name : $"{gateway.Name}-{gateway.Spec.Spec.GatewayClassName}";
@@ -178,11 +197,16 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
     private (IReadOnlyList<string> Services, Problem? Problem) ServicesOf(Resource<KubernetesGateway> gateway, GatewayClassTraits traits)
     {
         var (ns, spec) = (gateway.Namespace, gateway.Spec.Spec);
-        if (IsManaged(spec)) return ([world.HostOf(gateway.Annotations.GetValueOrDefault("gateway.istio.io/name-override", DefaultName(gateway, traits)), ns)], null);
-        var hosts = spec.Addresses.Where(address => !address.HasType || address.Type == "Hostname").Select(address => address.Value).ToList();
+        if (IsManaged(spec))
+            return ([world.HostOf(gateway.Annotations.GetValueOrDefault("gateway.istio.io/name-override", DefaultName(gateway, traits)),
+                ns)], null);
+        var hosts = spec.Addresses.Where(address => !address.HasType || address.Type == "Hostname").Select(address => address.Value)
+            .ToList();
         string[] services = [.. hosts.Select(host => host.Contains('.', StringComparison.Ordinal) ? host : world.HostOf(host, ns))];
-        string[] skipped = [.. spec.Addresses.Where(address => address.HasType && address.Type != "Hostname").Select(address => address.Value)];
-        return (services, skipped.Length > 0 ? new Problem(Problem.UnsupportedAddress, $"only Hostname is supported, ignoring [{string.Join(' ', skipped)}]") : null);
+        string[] skipped = [.. spec.Addresses.Where(address => address.HasType && address.Type != "Hostname")
+            .Select(address => address.Value)];
+        return (services, skipped.Length > 0
+            ? new Problem(Problem.UnsupportedAddress, $"only Hostname is supported, ignoring [{string.Join(' ', skipped)}]") : null);
     }
 
     private string[] HostsOf(Listener listener, string own)
@@ -193,11 +217,12 @@ internal sealed class ListenerConversion(GatewayApiWorld world)
         return found.Length > 0 ? found : [$"~/{host}"];
     }
 
-    private IEnumerable<string> NamespacesOf(RouteNamespaces? allowed, string own) => (allowed is { HasFrom: true } ? allowed.From : "Same") switch
-    {
-        "All" => ["*"],
-        "Selector" => world.Registry.Namespaces.Keys.Where(ns => world.Allows(allowed, "Same", own, ns)).Order(StringComparer.Ordinal),
-        "None" => [],
-        _ => [own],
-    };
+    private IEnumerable<string> NamespacesOf(RouteNamespaces? allowed, string own) =>
+        (allowed is { HasFrom: true } ? allowed.From : "Same") switch
+        {
+            "All" => ["*"],
+            "Selector" => world.Registry.Namespaces.Keys.Where(ns => world.Allows(allowed, "Same", own, ns)).Order(StringComparer.Ordinal),
+            "None" => [],
+            _ => [own],
+        };
 }

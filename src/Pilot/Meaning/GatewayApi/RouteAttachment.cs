@@ -11,7 +11,8 @@ namespace Lateen.Pilot.Meaning.GatewayApi;
 /// <param name="MeshHosts">Hosts of the service; empty for listeners.</param>
 /// <param name="Denied">Why the route is not attached; null where it is.</param>
 /// <param name="IsConsumer">A route for a service of another namespace: it holds for the clients of its own.</param>
-internal sealed record RouteParent(ParentReference Reference, string Gateway, AttachableListener? Listener, IReadOnlyList<string> MeshHosts, Problem? Denied, bool IsConsumer = false)
+internal sealed record RouteParent(ParentReference Reference, string Gateway, AttachableListener? Listener, IReadOnlyList<string> MeshHosts,
+    Problem? Denied, bool IsConsumer = false)
 {
     public bool IsMesh => Listener is null;
 
@@ -29,20 +30,25 @@ internal sealed class RouteAttachment(GatewayApiWorld world, IReadOnlyList<Attac
     private const string UseWaypointNamespace = "istio.io/use-waypoint-namespace";
 
     /// <summary>All parents of a route that are ours to serve, attached or not, in a stable order.</summary>
-    public List<RouteParent> ParentsOf(string kind, string ns, string name, IEnumerable<ParentReference> references, IReadOnlyList<string> hostnames)
+    public List<RouteParent> ParentsOf(string kind, string ns, string name, IEnumerable<ParentReference> references,
+        IReadOnlyList<string> hostnames)
     {
         List<RouteParent> parents =
         [
-            .. references.OrderBy(reference => RouteStatuses.Spelled(reference, ns), StringComparer.Ordinal).SelectMany(reference => ParentsOf(kind, ns, reference, hostnames)),
+            .. references.OrderBy(reference => RouteStatuses.Spelled(reference, ns), StringComparer.Ordinal)
+                .SelectMany(reference => ParentsOf(kind, ns, reference, hostnames)),
         ];
-        foreach (var parent in parents.Where(parent => parent is { Denied: null, Listener: not null })) parent.Listener!.Draft.Routes.Add((kind, ns, name));
+        foreach (var parent in parents.Where(parent => parent is { Denied: null, Listener: not null }))
+            parent.Listener!.Draft.Routes.Add((kind, ns, name));
         return parents;
     }
 
     /// <summary>Those that it is attached to, by the names of what they are converted to.</summary>
-    public static IEnumerable<RouteParent> Attached(IEnumerable<RouteParent> parents) => parents.Where(parent => parent.Denied is null).OrderBy(parent => parent.Gateway, StringComparer.Ordinal);
+    public static IEnumerable<RouteParent> Attached(IEnumerable<RouteParent> parents) =>
+        parents.Where(parent => parent.Denied is null).OrderBy(parent => parent.Gateway, StringComparer.Ordinal);
 
-    /// <summary>Whether a host is served at a listener: hosts that a more specific listener of the port is there for are its own, even when no route serves them there.</summary>
+    /// <summary>Whether a host is served at a listener: hosts that a more specific listener of the port is there for are its own, even when
+    /// no route serves them there.</summary>
     public bool IsServedAt(AttachableListener at, string host)
     {
         var own = at.Hostname;
@@ -50,7 +56,8 @@ internal sealed class RouteAttachment(GatewayApiWorld world, IReadOnlyList<Attac
         if (own.Length > 0 && !HostNames.Matches(host, own)) return false;
         return !listeners.Any(other => other != at && other.OwnerKind == at.OwnerKind && other.Owner == at.Owner
             && other.Listener.Port == at.Listener.Port && other.Listener.Protocol == at.Listener.Protocol
-            && other.Hostname != own && own.Length <= other.Hostname.Length && other.Hostname.Length > 0 && HostNames.IsSubsetOf(host, other.Hostname));
+            && other.Hostname != own && own.Length <= other.Hostname.Length && other.Hostname.Length > 0
+            && HostNames.IsSubsetOf(host, other.Hostname));
     }
 
     private IEnumerable<RouteParent> ParentsOf(string kind, string ns, ParentReference reference, IReadOnlyList<string> hostnames)
@@ -89,7 +96,8 @@ internal sealed class RouteAttachment(GatewayApiWorld world, IReadOnlyList<Attac
     {
         if (!labels.TryGetValue(UseWaypoint, out var name))
         {
-            if (!world.Registry.Namespaces.TryGetValue(ns, out var ofNamespace) || !ofNamespace.TryGetValue(UseWaypoint, out name)) return false;
+            if (!world.Registry.Namespaces.TryGetValue(ns, out var ofNamespace) || !ofNamespace.TryGetValue(UseWaypoint, out name))
+                return false;
             labels = ofNamespace;
         }
         var at = labels.GetValueOrDefault(UseWaypointNamespace, ns);
@@ -99,19 +107,24 @@ internal sealed class RouteAttachment(GatewayApiWorld world, IReadOnlyList<Attac
 
     // ---- Listeners
 
-    private IEnumerable<RouteParent> AtListeners(string kind, string ns, ParentReference reference, string at, IReadOnlyList<string> hostnames)
+    private IEnumerable<RouteParent> AtListeners(string kind, string ns, ParentReference reference, string at,
+        IReadOnlyList<string> hostnames)
     {
         var ownerKind = reference.HasKind ? reference.Kind : "Gateway";
         return listeners.Where(listener => listener.OwnerKind == ownerKind && listener.Owner == (at, reference.Name))
-            .Select(listener => new RouteParent(reference, listener.InternalName, listener, [], Denial(kind, ns, reference, listener, hostnames)));
+            .Select(listener => new RouteParent(reference, listener.InternalName, listener, [],
+                Denial(kind, ns, reference, listener, hostnames)));
     }
 
-    private static Problem? Denial(string kind, string ns, ParentReference reference, AttachableListener at, IReadOnlyList<string> hostnames)
+    private static Problem? Denial(string kind, string ns, ParentReference reference, AttachableListener at,
+        IReadOnlyList<string> hostnames)
     {
         var listener = at.Listener;
         if (reference is { HasPort: true, Port: > 0 } && reference.Port != listener.Port)
-            return new Problem(NoMatchingParent, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"port {reference.Port} not found"));
-        if (reference.SectionName.Length > 0 && reference.SectionName != listener.Name) return new Problem(NoMatchingParent, $"sectionName \"{reference.SectionName}\" not found");
+            return new Problem(NoMatchingParent,
+                string.Create(System.Globalization.CultureInfo.InvariantCulture, $"port {reference.Port} not found"));
+        if (reference.SectionName.Length > 0 && reference.SectionName != listener.Name)
+            return new Problem(NoMatchingParent, $"sectionName \"{reference.SectionName}\" not found");
         // It is enough that one name fits both ways; the others are left out where they are served.
         IReadOnlyList<string> names = hostnames.Count > 0 ? hostnames : ["*"];
         var (fits, isAllowed) = (false, false);
@@ -123,7 +136,9 @@ internal sealed class RouteAttachment(GatewayApiWorld world, IReadOnlyList<Attac
             isAllowed |= host[..slash] == "*" || host[..slash] == ns;
         }
         if (!fits) return new Problem(NoHostname, $"no hostnames matched parent hostname \"{at.Hostname}\"");
-        if (!isAllowed) return new Problem(NotAllowed, $"hostnames matched parent hostname \"{at.Hostname}\", but namespace \"{ns}\" is not allowed by the parent");
-        return RouteKinds.Of(listener).Kinds.Contains(kind) ? null : new Problem(NotAllowed, $"kind {GatewayApiWorld.Group}/v1/{kind} is not allowed");
+        if (!isAllowed) return new Problem(NotAllowed,
+            $"hostnames matched parent hostname \"{at.Hostname}\", but namespace \"{ns}\" is not allowed by the parent");
+        return RouteKinds.Of(listener).Kinds.Contains(kind)
+            ? null : new Problem(NotAllowed, $"kind {GatewayApiWorld.Group}/v1/{kind} is not allowed");
     }
 }

@@ -17,7 +17,8 @@ internal static class RouteKinds
             _ => [],
         };
         if (listener.AllowedRoutes?.Kinds is not { Count: > 0 } named) return (spoken, true);
-        string[] both = [.. spoken.Where(kind => named.Any(entry => entry.Kind == kind && (!entry.HasGroup || entry.Group == GatewayApiWorld.Group)))];
+        string[] both = [.. spoken.Where(
+            kind => named.Any(entry => entry.Kind == kind && (!entry.HasGroup || entry.Group == GatewayApiWorld.Group)))];
         return (both, both.Length == named.Count);
     }
 }

@@ -17,7 +17,8 @@ internal sealed class StreamRouteConversion(GatewayApiWorld world, RouteAttachme
     {
         var (ns, spec) = (route.Namespace, route.Spec.Spec);
         var parents = attachment.ParentsOf("TCPRoute", ns, route.Name, spec.ParentRefs, []);
-        var (gateways, mesh) = (Weighted("TCPRoute", ns, spec.Rules, _atGateways, parents, false), Weighted("TCPRoute", ns, spec.Rules, _inMesh, parents, true));
+        var (gateways, mesh) = (Weighted("TCPRoute", ns, spec.Rules, _atGateways, parents, false),
+            Weighted("TCPRoute", ns, spec.Rules, _inMesh, parents, true));
         var made = new List<Resource<VirtualService>>();
         foreach (var parent in RouteAttachment.Attached(parents))
         {
@@ -30,7 +31,8 @@ internal sealed class StreamRouteConversion(GatewayApiWorld world, RouteAttachme
                     if (parent.MeshPort > 0) tcp.Match.Add(new L4MatchAttributes { Port = (uint)parent.MeshPort });
                     rule.Tcp.Add(tcp);
                 }
-                made.Add(Converted.VirtualService(route.Metadata, Name(route.Name, "tcp", made.Count), rule, $"TCPRoute/{route.Name}.{ns}"));
+                made.Add(Converted.VirtualService(route.Metadata, Name(route.Name, "tcp", made.Count), rule,
+                    $"TCPRoute/{route.Name}.{ns}"));
             }
         }
         return (made, RouteStatuses.Of(Kinds.TCPRoute, route.Metadata, route.Spec.Status, parents, gateways.Problem, mesh.Problem));
@@ -40,7 +42,8 @@ internal sealed class StreamRouteConversion(GatewayApiWorld world, RouteAttachme
     {
         var (ns, spec) = (route.Namespace, route.Spec.Spec);
         var parents = attachment.ParentsOf("TLSRoute", ns, route.Name, spec.ParentRefs, spec.Hostnames);
-        var (gateways, mesh) = (Weighted("TLSRoute", ns, spec.Rules, _atGateways, parents, false), Weighted("TLSRoute", ns, spec.Rules, _inMesh, parents, true));
+        var (gateways, mesh) = (Weighted("TLSRoute", ns, spec.Rules, _atGateways, parents, false),
+            Weighted("TLSRoute", ns, spec.Rules, _inMesh, parents, true));
         var made = new List<Resource<VirtualService>>();
         foreach (var parent in RouteAttachment.Attached(parents))
         {
@@ -53,7 +56,8 @@ internal sealed class StreamRouteConversion(GatewayApiWorld world, RouteAttachme
                     match.SniHosts.Add(Names(spec.Hostnames, parent, host));
                     rule.Tls.Add(new Istio.Networking.V1Alpha3.TLSRoute { Match = { match }, Route = { destinations } });
                 }
-                made.Add(Converted.VirtualService(route.Metadata, Name(route.Name, "tls", made.Count), rule, $"TLSRoute/{route.Name}.{ns}"));
+                made.Add(Converted.VirtualService(route.Metadata, Name(route.Name, "tls", made.Count), rule,
+                    $"TLSRoute/{route.Name}.{ns}"));
             }
         }
         return (made, RouteStatuses.Of(Kinds.TLSRoute, route.Metadata, route.Spec.Status, parents, gateways.Problem, mesh.Problem));
@@ -67,7 +71,8 @@ internal sealed class StreamRouteConversion(GatewayApiWorld world, RouteAttachme
         return names.Count > 1 ? names.Where(name => HostNames.Matches(host, name)) : names;
     }
 
-    private static string Name(string route, string kind, int index) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{route}~{kind}~{index}~{GatewayApiWorld.Suffix}");
+    private static string Name(string route, string kind, int index) =>
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{route}~{kind}~{index}~{GatewayApiWorld.Suffix}");
 
     private static (IReadOnlyList<List<RouteDestination>> Rules, Problem? Problem) Weighted(
         string kind, string ns, IEnumerable<TCPRouteRule> rules, Backends backends, List<RouteParent> parents, bool isMesh)
@@ -85,12 +90,18 @@ internal sealed class StreamRouteConversion(GatewayApiWorld world, RouteAttachme
         return (made, problem);
     }
 
-    private static (List<RouteDestination> Destinations, Problem? Problem) Weighted(string kind, string ns, IEnumerable<BackendRef> references, Backends backends)
+    private static (List<RouteDestination> Destinations, Problem? Problem) Weighted(string kind, string ns,
+        IEnumerable<BackendRef> references, Backends backends)
     {
         var weighted = references.Where(reference => !reference.HasWeight || reference.Weight > 0).ToList();
         // Where nobody is to be sent to a connection must fail, and can only by a host that never exists.
         if (weighted.Count == 0)
-            return ([new RouteDestination { Destination = new Destination { Host = "internal.cluster.local", Subset = "zero-weight", Port = new PortSelector { Number = 65535 } } }], null);
+            return ([new RouteDestination { Destination = new Destination
+            {
+                Host = "internal.cluster.local",
+                Subset = "zero-weight",
+                Port = new PortSelector { Number = 65535 },
+            } }], null);
         var made = new List<RouteDestination>();
         Problem? problem = null;
         foreach (var reference in weighted)
@@ -98,7 +109,11 @@ internal sealed class StreamRouteConversion(GatewayApiWorld world, RouteAttachme
             var (destination, own) = backends.Of(kind, ns, reference);
             if (own is { IsOfBackend: false }) return ([], own);
             problem = own ?? problem;
-            made.Add(new RouteDestination { Destination = destination, Weight = weighted.Count > 1 ? reference.HasWeight ? reference.Weight : 1 : 0 });
+            made.Add(new RouteDestination
+            {
+                Destination = destination,
+                Weight = weighted.Count > 1 ? reference.HasWeight ? reference.Weight : 1 : 0,
+            });
         }
         return (made, problem);
     }

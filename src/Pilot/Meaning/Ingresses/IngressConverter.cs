@@ -34,11 +34,13 @@ public sealed class IngressConverter
     private IngressResources _last = IngressResources.None;
 
     /// <summary>The resources that these mean; the same objects as long as nothing changed that they depend on.</summary>
-    public IngressResources Convert(IReadOnlyList<Written> ingresses, IReadOnlyList<Resource<IngressClass>> classes, RegistryView registry, MeshSettings settings)
+    public IngressResources Convert(IReadOnlyList<Written> ingresses, IReadOnlyList<Resource<IngressClass>> classes, RegistryView registry,
+        MeshSettings settings)
     {
         if (ingresses.Count == 0) return _last = IngressResources.None;
         List<object> all = [settings, .. registry.Services, .. classes, .. ingresses];
-        if (_last != IngressResources.None && all.Count == _lastInputs.Count && all.Zip(_lastInputs).All(pair => ReferenceEquals(pair.First, pair.Second))) return _last;
+        if (_last != IngressResources.None && all.Count == _lastInputs.Count
+            && all.Zip(_lastInputs).All(pair => ReferenceEquals(pair.First, pair.Second))) return _last;
         _lastInputs = all;
         return _last = ConvertAll([.. ingresses.Where(ingress => IsOurs(ingress, classes, settings.Mesh))], registry, settings);
     }
@@ -48,11 +50,14 @@ public sealed class IngressConverter
     {
         List<Written> ordered =
         [
-            .. ingresses.Where(ingress => ingress.Spec.Spec is not null).OrderBy(ingress => ingress.Metadata.CreationTime.GetValueOrDefault())
-                .ThenBy(ingress => ingress.Metadata.Name, StringComparer.Ordinal).ThenBy(ingress => ingress.Metadata.Namespace, StringComparer.Ordinal),
+            .. ingresses.Where(ingress => ingress.Spec.Spec is not null)
+                .OrderBy(ingress => ingress.Metadata.CreationTime.GetValueOrDefault())
+                .ThenBy(ingress => ingress.Metadata.Name, StringComparer.Ordinal)
+                .ThenBy(ingress => ingress.Metadata.Namespace, StringComparer.Ordinal),
         ];
         var rules = ordered
-            .SelectMany(ingress => ingress.Spec.Spec.Rules.Where(rule => rule.Http is not null).Select(rule => (ingress, rule, host: rule.Host.Length > 0 ? rule.Host : "*")))
+            .SelectMany(ingress => ingress.Spec.Spec.Rules.Where(rule => rule.Http is not null)
+                .Select(rule => (ingress, rule, host: rule.Host.Length > 0 ? rule.Host : "*")))
             .GroupBy(entry => entry.host);
         return new IngressResources(
             ordered.ConvertAll(ingress => GatewayOf(ingress, settings.Mesh)),
@@ -69,7 +74,8 @@ public sealed class IngressConverter
         }
         if (ingress.Spec.Spec is { HasIngressClassName: true } spec)
         {
-            return classes.FirstOrDefault(candidate => candidate.Metadata.Name == spec.IngressClassName)?.Spec.Spec?.Controller == ControllerName;
+            return classes.FirstOrDefault(
+                candidate => candidate.Metadata.Name == spec.IngressClassName)?.Spec.Spec?.Controller == ControllerName;
         }
         return mesh.IngressControllerMode == Mode.Default;
     }
@@ -79,7 +85,8 @@ public sealed class IngressConverter
     private static Resource<Gateway> GatewayOf(Written ingress, MeshConfig mesh)
     {
         var (name, ns) = (ingress.Metadata.Name, ingress.Metadata.Namespace);
-        var gateway = new Gateway { Selector = { ["istio"] = mesh.IngressSelector is { Length: > 0 } selector ? selector : "ingressgateway" } };
+        var gateway = new Gateway { Selector = { ["istio"] = mesh.IngressSelector is { Length: > 0 } selector
+            ? selector : "ingressgateway" } };
         var index = 0;
         foreach (var tls in ingress.Spec.Spec.Tls)
         {
@@ -91,19 +98,28 @@ public sealed class IngressConverter
             server.Hosts.Add(tls.Hosts.Count > 0 ? tls.Hosts : ["*"]);
             gateway.Servers.Add(server);
         }
-        gateway.Servers.Add(new Server { Port = new Port { Name = $"http-80-ingress-{name}-{ns}", Number = 80, Protocol = "HTTP" }, Hosts = { "*" } });
+        gateway.Servers.Add(new Server
+        {
+            Port = new Port { Name = $"http-80-ingress-{name}-{ns}", Number = 80, Protocol = "HTTP" },
+            Hosts = { "*" },
+        });
         // Without a time of its own: of servers that can't be told apart the first by name is served, as Istio has it.
-        return Kinds.Gateway.Create(GatewayNamespace, NameOf(ingress), gateway, new ResourceMetadata { Name = NameOf(ingress), Namespace = GatewayNamespace });
+        return Kinds.Gateway.Create(GatewayNamespace, NameOf(ingress), gateway,
+            new ResourceMetadata { Name = NameOf(ingress), Namespace = GatewayNamespace });
     }
 
     // A host of several Ingresses belongs to the oldest, which takes the paths of the others along.
-    private static Resource<VirtualService> RuleOf(string host, List<(Written Ingress, IngressRule Rule)> parts, RegistryView registry, MeshSettings settings)
+    private static Resource<VirtualService> RuleOf(string host, List<(Written Ingress, IngressRule Rule)> parts, RegistryView registry,
+        MeshSettings settings)
     {
         var owner = parts[0].Ingress;
         var spec = new VirtualService { Hosts = { host }, Gateways = { $"{GatewayNamespace}/{NameOf(owner)}" } };
-        var routes = parts.SelectMany(part => part.Rule.Http.Paths.Select(path => RouteOf(part.Ingress.Metadata.Namespace, path, registry, settings))).OfType<HTTPRoute>();
+        var routes = parts.SelectMany(
+            part => part.Rule.Http.Paths.Select(path => RouteOf(part.Ingress.Metadata.Namespace, path, registry, settings)))
+            .OfType<HTTPRoute>();
         // Longer paths first; of equal ones the exact match.
-        spec.Http.Add(routes.OrderByDescending(LengthOf).ThenByDescending(route => route.Match.FirstOrDefault()?.Uri.MatchTypeCase == StringMatch.MatchTypeOneofCase.Exact));
+        spec.Http.Add(routes.OrderByDescending(LengthOf)
+            .ThenByDescending(route => route.Match.FirstOrDefault()?.Uri.MatchTypeCase == StringMatch.MatchTypeOneofCase.Exact));
         var name = $"{host.Replace('.', '-')}-{owner.Metadata.Name}-{Suffix}";
         return Kinds.VirtualService.Create(owner.Metadata.Namespace, name, spec, new ResourceMetadata
         {
@@ -114,14 +130,16 @@ public sealed class IngressConverter
         });
     }
 
-    private static int LengthOf(HTTPRoute route) => route.Match.FirstOrDefault()?.Uri is { } uri ? Math.Max(uri.Exact.Length, uri.Prefix.Length) : -1;
+    private static int LengthOf(HTTPRoute route) =>
+        route.Match.FirstOrDefault()?.Uri is { } uri ? Math.Max(uri.Exact.Length, uri.Prefix.Length) : -1;
 
     private static HTTPRoute? RouteOf(string ns, HTTPIngressPath path, RegistryView registry, MeshSettings settings)
     {
         if (path.Backend?.Service is not { } backend) return null;
         var host = $"{backend.Name}.{ns}.svc.{settings.DomainSuffix}";
         var port = backend.Port?.Number ?? 0;
-        if (port == 0 && registry.ByHost.TryGetValue(host, out var services)) port = services[0].Ports.FirstOrDefault(candidate => candidate.Name == backend.Port?.Name)?.Number ?? 0;
+        if (port == 0 && registry.ByHost.TryGetValue(host, out var services))
+            port = services[0].Ports.FirstOrDefault(candidate => candidate.Name == backend.Port?.Name)?.Number ?? 0;
         if (port == 0) return null;
         var destination = new Destination { Host = host, Port = new PortSelector { Number = (uint)port } };
         var route = new HTTPRoute { Route = { new HTTPRouteDestination { Destination = destination, Weight = 100 } } };
@@ -133,7 +151,8 @@ public sealed class IngressConverter
     {
         "Exact" => new StringMatch { Exact = path.Path },
         "Prefix" => new StringMatch { Prefix = path.Path },
-        _ when path.Path.EndsWith("/*", StringComparison.Ordinal) || path.Path.EndsWith(".*", StringComparison.Ordinal) => new StringMatch { Prefix = path.Path[..^2] },
+        _ when path.Path.EndsWith("/*", StringComparison.Ordinal)
+            || path.Path.EndsWith(".*", StringComparison.Ordinal) => new StringMatch { Prefix = path.Path[..^2] },
         _ => new StringMatch { Exact = path.Path },
     };
 }

@@ -8,11 +8,13 @@ namespace Lateen.Pilot.Meaning.Settings;
 /// <summary>Which namespaces the control plane looks into.</summary>
 public static class DiscoverySelectors
 {
-    /// <summary>The resources of the namespaces that a selector selects, and those without namespace; all when there is no selector.</summary>
+    /// <summary>The resources of the namespaces that a selector selects, and those without namespace; all when there is no
+    /// selector.</summary>
     public static IReadOnlyList<Resource> Select(IReadOnlyList<Resource> resources, MeshConfig mesh)
     {
         if (mesh.DiscoverySelectors.Count == 0) return resources;
-        var chosen = resources.Where(resource => resource.Kind == Kinds.Namespace && mesh.DiscoverySelectors.Any(selector => LabelSelectors.Selects(selector, resource.Labels)))
+        var chosen = resources.Where(resource => resource.Kind == Kinds.Namespace
+            && mesh.DiscoverySelectors.Any(selector => LabelSelectors.Selects(selector, resource.Labels)))
             .Select(ns => ns.Name).ToHashSet();
         // The root namespace holds the mesh's own configuration, whatever its labels.
         chosen.Add(mesh.RootNamespace);

@@ -83,7 +83,8 @@ public static class MeshConfigs
             switch (field.FieldNumber)
             {
                 case MeshConfig.DefaultConfigFieldNumber:
-                    merged.DefaultConfig = Overlay(merged.DefaultConfig ?? DefaultProxyConfig(), written.DefaultConfig ?? new ProxyConfig(), root["defaultConfig"]);
+                    merged.DefaultConfig = Overlay(merged.DefaultConfig ?? DefaultProxyConfig(), written.DefaultConfig ?? new ProxyConfig(),
+                        root["defaultConfig"]);
                     break;
                 case MeshConfig.DefaultProvidersFieldNumber:
                     MergeProviders(merged, written.DefaultProviders);
@@ -115,7 +116,8 @@ public static class MeshConfigs
     public static MeshNetworks LoadNetworks(string text, string file, DiagnosticBag diagnostics)
     {
         var networks = new MeshNetworks();
-        if (DocumentReader.ReadSingle(text, file, diagnostics) is { } root) new MessageReader(file, diagnostics, UnknownFields.Warning).ReadInto(root, networks);
+        if (DocumentReader.ReadSingle(text, file, diagnostics) is { } root)
+            new MessageReader(file, diagnostics, UnknownFields.Warning).ReadInto(root, networks);
         return networks;
     }
 
@@ -141,7 +143,8 @@ public static class MeshConfigs
         if (node is not MappingNode mapping) yield break;
         foreach (var member in mapping.Members)
         {
-            var field = message.Fields.InDeclarationOrder().FirstOrDefault(candidate => candidate.JsonName == member.Name || candidate.Name == member.Name);
+            var field = message.Fields.InDeclarationOrder()
+                .FirstOrDefault(candidate => candidate.JsonName == member.Name || candidate.Name == member.Name);
             if (field is not null) yield return field;
         }
     }
@@ -152,7 +155,8 @@ public static class MeshConfigs
         if (field.IsMap)
         {
             var target = (System.Collections.IDictionary)field.Accessor.GetValue(into);
-            foreach (System.Collections.DictionaryEntry entry in (System.Collections.IDictionary)field.Accessor.GetValue(from)) target.Add(entry.Key, entry.Value);
+            foreach (System.Collections.DictionaryEntry entry in (System.Collections.IDictionary)field.Accessor.GetValue(from))
+                target.Add(entry.Key, entry.Value);
         }
         else if (field.IsRepeated)
         {
@@ -171,7 +175,8 @@ public static class MeshConfigs
         var providers = merged.DefaultProviders ??= new();
         if (written.Tracing.Count > 0) Replace(providers, written, MeshConfig.Types.DefaultProviders.Descriptor.FindFieldByName("tracing"));
         if (written.Metrics.Count > 0) Replace(providers, written, MeshConfig.Types.DefaultProviders.Descriptor.FindFieldByName("metrics"));
-        if (written.AccessLogging.Count > 0) Replace(providers, written, MeshConfig.Types.DefaultProviders.Descriptor.FindFieldByName("access_logging"));
+        if (written.AccessLogging.Count > 0)
+            Replace(providers, written, MeshConfig.Types.DefaultProviders.Descriptor.FindFieldByName("access_logging"));
     }
 
     private static void MergeExtensions(MeshConfig merged, IEnumerable<MeshConfig.Types.ExtensionProvider> written)

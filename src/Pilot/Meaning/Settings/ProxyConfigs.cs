@@ -5,7 +5,8 @@ using ProxyConfigResource = Istio.Networking.V1Beta1.ProxyConfig;
 
 namespace Lateen.Pilot.Meaning.Settings;
 
-/// <summary>The configuration a proxy starts with: the mesh's default, the pod's annotation, then ProxyConfig resources, each over the one before.</summary>
+/// <summary>The configuration a proxy starts with: the mesh's default, the pod's annotation, then ProxyConfig resources, each over the one
+/// before.</summary>
 public static class ProxyConfigs
 {
     private const string Annotation = "proxy.istio.io/config";
@@ -22,11 +23,13 @@ public static class ProxyConfigs
         IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations)
     {
         var effective = defaults;
-        if (annotations.TryGetValue(Annotation, out var text)) effective = MeshConfigs.Overlay(effective, text, Annotation, new DiagnosticBag());
+        if (annotations.TryGetValue(Annotation, out var text))
+            effective = MeshConfigs.Overlay(effective, text, Annotation, new DiagnosticBag());
         var mesh = Unselected(index, rootNamespace);
         var ofNamespace = ns == rootNamespace ? null : Unselected(index, ns);
         var ofWorkload = index.ProxyConfigs.GetValueOrDefault(ns, [])
-            .FirstOrDefault(config => config.Spec.Selector is { MatchLabels.Count: > 0 } selector && LabelSelection.IsSubset(selector.MatchLabels.AsReadOnly(), labels));
+            .FirstOrDefault(config => config.Spec.Selector is { MatchLabels.Count: > 0 } selector
+                && LabelSelection.IsSubset(selector.MatchLabels.AsReadOnly(), labels));
         foreach (var layer in new[] { mesh, ofNamespace, ofWorkload?.Spec })
         {
             if (layer is not null) effective = Merge(Convert(layer), effective)!;
@@ -72,7 +75,8 @@ public static class ProxyConfigs
     }
 
     private static ProxyConfigResource? Unselected(ExtensionIndex index, string ns) =>
-        index.ProxyConfigs.GetValueOrDefault(ns, []).FirstOrDefault(config => config.Spec.Selector is null or { MatchLabels.Count: 0 })?.Spec;
+        index.ProxyConfigs.GetValueOrDefault(ns, [])
+            .FirstOrDefault(config => config.Spec.Selector is null or { MatchLabels.Count: 0 })?.Spec;
 
     private static bool IsDefault(object? value) => value switch
     {

@@ -1,12 +1,13 @@
-// Clients: what sidecars have in common when they are looked at as clients. Most of what a proxy is told is about others, and the same for all its like; only a few facts about
-// an instance may matter to it, and those are the ones that something written looks at.
+// Clients: what sidecars have in common when they are looked at as clients. Most of what a proxy is told is about others, and the same for
+// all its like; only a few facts about an instance may matter to it, and those are the ones that something written looks at.
 //
 // State: a scope for each kind of client, handed from one snapshot's builder to the next. It holds on to nothing else.
 //
-// Never: a key beside the thing that it stands for. What names the instance is taken out of the scope itself, so a generator that reads it gets a wrong answer at once and
-// in every test, and not the answer for somebody else's proxy on a bad day.
+// Never: a key beside the thing that it stands for. What names the instance is taken out of the scope itself, so a generator that reads it
+// gets a wrong answer at once and in every test, and not the answer for somebody else's proxy on a bad day.
 //
-// Refused: noting what a generator reads while it runs (exact, too, but every property of a node would have to be asked for through a recorder).
+// Refused: noting what a generator reads while it runs (exact, too, but every property of a node would have to be asked for through a
+// recorder).
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
@@ -19,15 +20,17 @@ using Lateen.Registry;
 namespace Lateen.Pilot.Scope.Clients;
 
 /// <summary>
-/// Cuts scopes of sidecars down to what they have in common as clients: everything by which one instance differs from another is taken away, so that what is generated from
-/// such a scope can't depend on it. Proxies of one kind get the same object, and get it again after changes that concern none of it; caches ask for nothing but the object.
+/// Cuts scopes of sidecars down to what they have in common as clients: everything by which one instance differs from another is taken
+/// away, so that what is generated from such a scope can't depend on it. Proxies of one kind get the same object, and get it again after
+/// changes that concern none of it; caches ask for nothing but the object.
 /// </summary>
 internal sealed class ClientScopes
 {
     // What names the instance, and is read by nothing that holds for others as well. Everything else that a proxy says about itself stays.
     private static readonly string[] InstanceFields =
     [
-        "NAME", "INSTANCE_IPS", "OWNER", "WORKLOAD_NAME", "SERVICE_ACCOUNT", "POD_PORTS", "LABELS", "ANNOTATIONS", "NODE_NAME", "APP_CONTAINERS", "PLATFORM_METADATA",
+        "NAME", "INSTANCE_IPS", "OWNER", "WORKLOAD_NAME", "SERVICE_ACCOUNT", "POD_PORTS", "LABELS", "ANNOTATIONS", "NODE_NAME",
+        "APP_CONTAINERS", "PLATFORM_METADATA",
         "ISTIO_PROXY_SHA", "PROV_CERT", "STS", "ENVOY_SKIP_DEPRECATED_LOGS", "PILOT_SAN",
     ];
 
@@ -43,7 +46,8 @@ internal sealed class ClientScopes
     {
         _snapshot = snapshot;
         var last = previous?._snapshot;
-        var looksAtTheSame = last is not null && ReferenceEquals(last.VirtualServices, snapshot.VirtualServices) && ReferenceEquals(last.DestinationRules, snapshot.DestinationRules)
+        var looksAtTheSame = last is not null && ReferenceEquals(last.VirtualServices, snapshot.VirtualServices)
+            && ReferenceEquals(last.DestinationRules, snapshot.DestinationRules)
             && ReferenceEquals(last.Extensions, snapshot.Extensions) && ReferenceEquals(last.Telemetry, snapshot.Telemetry);
         _labels = looksAtTheSame ? previous!._labels : LookedAtLabels.Of(snapshot);
         _metadata = looksAtTheSame ? previous!._metadata : MatchedMetadata(snapshot);
@@ -54,23 +58,27 @@ internal sealed class ClientScopes
 
     // What a builder leaves to the next: its scopes, without those of its own predecessor.
     private ClientScopes(ClientScopes left) =>
-        (_snapshot, _classes, _scopes, _dialed, _labels, _metadata) = (left._snapshot, left._classes, left._scopes, left._dialed, left._labels, left._metadata);
+        (_snapshot, _classes, _scopes, _dialed, _labels, _metadata) =
+            (left._snapshot, left._classes, left._scopes, left._dialed, left._labels, left._metadata);
 
     private sealed record NodeClass(string Text, ProxyNode Node);
 
     // References, but for the text: snapshots keep the object of what did not change.
-    private sealed record Key(string Class, SidecarScope Imports, MeshSettings Settings, TelemetryIndex Telemetry, ExtensionIndex Extensions);
+    private sealed record Key(string Class, SidecarScope Imports, MeshSettings Settings, TelemetryIndex Telemetry,
+        ExtensionIndex Extensions);
 
     /// <summary>The scope as that of any client of its kind; the scope itself for what is no sidecar.</summary>
     public ProxyScope Of(ProxyScope scope)
     {
         if (scope.Node.Type != ProxyType.Sidecar || scope.Node.Metadata.Generator == "grpc" || OwnsDialed(scope)) return scope;
         var kind = _classes.GetValue(scope.Node, ClassOf);
-        var labels = scope.Labels.Where(label => _labels.Contains(label.Key) || label.Key == GatewayName).OrderBy(label => label.Key, StringComparer.Ordinal).ToList();
+        var labels = scope.Labels.Where(label => _labels.Contains(label.Key) || label.Key == GatewayName)
+            .OrderBy(label => label.Key, StringComparer.Ordinal).ToList();
         var text = labels.Count == 0 ? kind.Text : kind.Text + string.Join('\n', labels);
         var key = new Key(text, scope.Imports, _snapshot.Settings, _snapshot.Telemetry, _snapshot.Extensions);
         if (_scopes.TryGetValue(key, out var known)) return known;
-        if (_previous is null || !_previous._scopes.TryGetValue(key, out var made) || !SameDialed(scope.Imports)) made = Reduced(scope, kind, labels);
+        if (_previous is null || !_previous._scopes.TryGetValue(key, out var made) || !SameDialed(scope.Imports))
+            made = Reduced(scope, kind, labels);
         _scopes.Add(key, made);
         return made;
     }
@@ -97,14 +105,16 @@ internal sealed class ClientScopes
         ImmutableArray<ServiceEndpoints> all = [.. imports.Services.Where(service => service.Resolution == ServiceResolution.Passthrough)
             .Select(service => _snapshot.Registry.EndpointsOf(service.Key)).Where(of => !of.All.IsEmpty)];
         var before = _previous?._dialed.GetValueOrDefault(imports);
-        var isSame = before is not null && all.Length == before.All.Length && all.Zip(before.All).All(pair => ReferenceEquals(pair.First, pair.Second));
+        var isSame = before is not null && all.Length == before.All.Length
+            && all.Zip(before.All).All(pair => ReferenceEquals(pair.First, pair.Second));
         var made = isSame ? before! : new Dialed(all, [.. all.SelectMany(of => of.All).SelectMany(endpoint => endpoint.Addresses)]);
         _dialed.Add(imports, made);
         return made;
     }
 
     // To itself a workload talks without its proxy, so that what is listened for depends on who it is.
-    private bool OwnsDialed(ProxyScope scope) => DialedBy(scope.Imports).Addresses is { Count: > 0 } addresses && scope.Node.Addresses.Any(addresses.Contains);
+    private bool OwnsDialed(ProxyScope scope) =>
+        DialedBy(scope.Imports).Addresses is { Count: > 0 } addresses && scope.Node.Addresses.Any(addresses.Contains);
 
     // ---- nodes
 
@@ -127,15 +137,20 @@ internal sealed class ClientScopes
             Addresses = [.. node.Addresses.Select(address => address.Contains(':') ? "::" : "0.0.0.0").Distinct()],
             Metadata = node.Metadata with
             {
-                Raw = raw, Name = "", WorkloadName = "", ServiceAccount = "", NodeName = "", PodPorts = [], Annotations = FrozenDictionary<string, string>.Empty,
+                Raw = raw, Name = "", WorkloadName = "", ServiceAccount = "", NodeName = "", PodPorts = [], Annotations =
+                    FrozenDictionary<string, string>.Empty,
             },
         };
         var text = new StringBuilder();
-        text.Append(reduced.Namespace).Append('\n').Append(reduced.DnsDomain).Append('\n').AppendJoin(',', reduced.Addresses).Append('\n').Append(reduced.Version).Append('\n');
-        foreach (var (name, value) in raw.Fields) text.Append(name).Append('=').Append(Convert.ToBase64String(value.ToByteArray())).Append('\n');
+        text.Append(reduced.Namespace).Append('\n').Append(reduced.DnsDomain).Append('\n').AppendJoin(',', reduced.Addresses).Append('\n')
+            .Append(reduced.Version).Append('\n');
+        foreach (var (name, value) in raw.Fields)
+            text.Append(name).Append('=').Append(Convert.ToBase64String(value.ToByteArray())).Append('\n');
         return new NodeClass(text.ToString(), reduced);
     }
 
-    private static FrozenSet<string> MatchedMetadata(MeshSnapshot snapshot) => snapshot.Extensions.EnvoyFilters.Values.SelectMany(filters => filters)
-        .SelectMany(filter => filter.Spec.ConfigPatches).SelectMany(patch => (IEnumerable<string>?)patch.Match?.Proxy?.Metadata.Keys ?? []).ToFrozenSet();
+    private static FrozenSet<string> MatchedMetadata(MeshSnapshot snapshot) =>
+        snapshot.Extensions.EnvoyFilters.Values.SelectMany(filters => filters)
+            .SelectMany(filter => filter.Spec.ConfigPatches)
+            .SelectMany(patch => (IEnumerable<string>?)patch.Match?.Proxy?.Metadata.Keys ?? []).ToFrozenSet();
 }

@@ -23,7 +23,8 @@ internal static class GatewayCredentials
                 if (isMutual) yield return name + CaSuffix;
             }
             var anchors = tls.CaCertCredentialName;
-            if (isMutual && anchors.Length > 0 && IsAllowed(index, gateway, proxy, ResourceName(anchors))) yield return ResourceName(anchors);
+            if (isMutual && anchors.Length > 0 && IsAllowed(index, gateway, proxy, ResourceName(anchors)))
+                yield return ResourceName(anchors);
         }
     }
 

@@ -26,11 +26,13 @@ internal sealed class GatewayMerger
     private readonly Dictionary<(int Number, string Host), GatewayServer> _sniOwners = [];
     private readonly List<ServerConflict> _conflicts = [];
 
-    public static MergedGateway? Merge(MeshSnapshot snapshot, Identity? proxy, IReadOnlyDictionary<string, string> labels, ImmutableArray<ServiceTarget> targets, string proxyNamespace = "")
+    public static MergedGateway? Merge(MeshSnapshot snapshot, Identity? proxy, IReadOnlyDictionary<string, string> labels,
+        ImmutableArray<ServiceTarget> targets, string proxyNamespace = "")
     {
         var features = snapshot.Settings.Features;
         var selecting = snapshot.Gateways.All
-            .Where(gateway => (!features.ScopesGatewaysToNamespace || gateway.Origin.Namespace == proxyNamespace) && TargetsOf(gateway, labels, targets) is not null).ToList();
+            .Where(gateway => (!features.ScopesGatewaysToNamespace || gateway.Origin.Namespace == proxyNamespace)
+                && TargetsOf(gateway, labels, targets) is not null).ToList();
         var merger = new GatewayMerger();
         foreach (var gateway in features.StrictGatewayMerging ? Strict(selecting) : selecting)
         {
@@ -39,7 +41,8 @@ internal sealed class GatewayMerger
             foreach (var server in gateway.Spec.Servers)
             {
                 if (server.Port is null) continue;
-                foreach (var number in PortsOf((int)server.Port.Number, own, isBySelector)) merger.Add(gateway, server, number, features.QuicListeners && HasUdp(own, server));
+                foreach (var number in PortsOf((int)server.Port.Number, own, isBySelector))
+                    merger.Add(gateway, server, number, features.QuicListeners && HasUdp(own, server));
             }
         }
         return merger.Finish();
@@ -51,20 +54,25 @@ internal sealed class GatewayMerger
         var merger = new GatewayMerger();
         foreach (var gateway in selecting)
         {
-            foreach (var server in gateway.Spec.Servers.Where(server => server.Port is not null)) merger.Add(gateway, server, (int)server.Port.Number, hasUdp: false);
+            foreach (var server in gateway.Spec.Servers.Where(server => server.Port is not null))
+                merger.Add(gateway, server, (int)server.Port.Number, hasUdp: false);
         }
         return merger._conflicts;
     }
 
-    /// <summary>Beside Gateways that were generated with their deployment, hand-written ones count in the namespaces of those alone.</summary>
+    /// <summary>Beside Gateways that were generated with their deployment, hand-written ones count in the namespaces of those
+    /// alone.</summary>
     internal static List<Meant<Gateway>> Strict(List<Meant<Gateway>> gateways)
     {
-        var managed = gateways.Where(gateway => IsGenerated(gateway) && gateway.Origin.Annotations.GetValueOrDefault(AccountAnnotation, "").Length > 0)
+        var managed = gateways.Where(
+            gateway => IsGenerated(gateway) && gateway.Origin.Annotations.GetValueOrDefault(AccountAnnotation, "").Length > 0)
             .Select(gateway => gateway.Origin.Namespace).ToHashSet();
-        return managed.Count == 0 ? gateways : gateways.FindAll(gateway => IsGenerated(gateway) || managed.Contains(gateway.Origin.Namespace));
+        return managed.Count == 0
+            ? gateways : gateways.FindAll(gateway => IsGenerated(gateway) || managed.Contains(gateway.Origin.Namespace));
     }
 
-    private static bool IsGenerated(Meant<Gateway> gateway) => gateway.Origin.Annotations.GetValueOrDefault(SemanticsAnnotation, "").Length > 0;
+    private static bool IsGenerated(Meant<Gateway> gateway) =>
+        gateway.Origin.Annotations.GetValueOrDefault(SemanticsAnnotation, "").Length > 0;
 
     /// <summary>Targets through which a Gateway reaches the proxy; null when it does not select it.</summary>
     private static (ImmutableArray<ServiceTarget> Targets, bool IsBySelector)? TargetsOf(
@@ -73,7 +81,8 @@ internal sealed class GatewayMerger
         if (gateway.Origin.Annotations.TryGetValue(ServiceAnnotation, out var services))
         {
             var names = services.Split(',');
-            var own = targets.Where(target => names.Contains(target.Service.Hostname) && target.Service.Namespace == gateway.Origin.Namespace).ToImmutableArray();
+            var own = targets.Where(target => names.Contains(target.Service.Hostname)
+                && target.Service.Namespace == gateway.Origin.Namespace).ToImmutableArray();
             return own.IsEmpty ? null : (own, false);
         }
         foreach (var (key, value) in gateway.Spec.Selector)
@@ -87,7 +96,8 @@ internal sealed class GatewayMerger
     private static IEnumerable<int> PortsOf(int number, ImmutableArray<ServiceTarget> targets, bool isBySelector)
     {
         var mapped = targets
-            .Where(target => target.Port.Number == number && target.Port.Protocol != Protocol.Udp && !(isBySelector && target.Service.Labels.ContainsKey(NoTranslationLabel)))
+            .Where(target => target.Port.Number == number && target.Port.Protocol != Protocol.Udp
+                && !(isBySelector && target.Service.Labels.ContainsKey(NoTranslationLabel)))
             .Select(target => target.TargetPort).Distinct().ToList();
         if (mapped.Count == 0) return isBySelector ? [number] : [];
         return isBySelector ? [mapped[0]] : mapped.Order();
@@ -103,7 +113,8 @@ internal sealed class GatewayMerger
         var routeName = RouteName(gateway.Origin, server, number, protocol);
         var made = new GatewayServer(gateway, server, hosts, number, routeName, SniOf(server, hosts))
         {
-            OffersHttp3 = hasUdp && IsHttp(server, protocol) && IsTls(server, protocol) && server.Tls?.Mode is not (TlsMode.Passthrough or TlsMode.AutoPassthrough),
+            OffersHttp3 = hasUdp && IsHttp(server, protocol) && IsTls(server, protocol)
+                && server.Tls?.Mode is not (TlsMode.Passthrough or TlsMode.AutoPassthrough),
         };
         if (server.Tls is not null && !ClaimSni(made)) return;
         var port = (number, server.Port.Protocol, server.Bind);
@@ -120,7 +131,8 @@ internal sealed class GatewayMerger
     }
 
     private void AlongPlaintext(
-        GatewayServer made, (int Number, string Protocol, string Bind) port, (int Number, string Protocol, string Bind) current, Protocol protocol)
+        GatewayServer made, (int Number, string Protocol, string Bind) port, (int Number, string Protocol, string Bind) current,
+        Protocol protocol)
     {
         var present = Protocols.Parse(current.Protocol);
         var canShare = (protocol.IsHttp() || protocol == present) && present.IsHttp();
@@ -142,7 +154,8 @@ internal sealed class GatewayMerger
             var named = _byRoute.GetValueOrDefault(made.RouteName);
             if (made.RouteName.Length == 0 || named is not null)
             {
-                Refuse(made, named?[0] ?? FirstOn(made.Number), $"port {made.Number} has a server of this name, or one with TLS of its own");
+                Refuse(made, named?[0] ?? FirstOn(made.Number),
+                    $"port {made.Number} has a server of this name, or one with TLS of its own");
                 return;
             }
             Route(made);
@@ -156,7 +169,8 @@ internal sealed class GatewayMerger
         Put(made, port);
     }
 
-    private void Refuse(GatewayServer loser, GatewayServer winner, string reason) => _conflicts.Add(new ServerConflict(winner, loser, reason));
+    private void Refuse(GatewayServer loser, GatewayServer winner, string reason) =>
+        _conflicts.Add(new ServerConflict(winner, loser, reason));
 
     private GatewayServer FirstOn(int number) => _ports[_order.First(port => port.Number == number)][0];
 
@@ -189,7 +203,8 @@ internal sealed class GatewayMerger
         return true;
     }
 
-    private static IEnumerable<string> SniNames(GatewayServer made) => made.Hosts.Select(host => host.Namespace == "*" ? host.Host : $"{host.Namespace}/{host.Host}");
+    private static IEnumerable<string> SniNames(GatewayServer made) =>
+        made.Hosts.Select(host => host.Namespace == "*" ? host.Host : $"{host.Namespace}/{host.Host}");
 
     private static ImmutableArray<(string Namespace, string Host)> HostsOf(Server server, string ownNamespace)
     {
@@ -227,7 +242,8 @@ internal sealed class GatewayMerger
     // A redirect to HTTPS is served in plaintext, whatever else the settings say.
     private static bool IsTls(Server server, Protocol protocol) => (server.Tls is not null && !protocol.IsHttp()) || protocol.IsTls();
 
-    private static bool IsHttp(Server server, Protocol protocol) => protocol.IsHttp() || (protocol == Protocol.Https && server.Tls is not null && !IsPassthrough(server));
+    private static bool IsHttp(Server server, Protocol protocol) =>
+        protocol.IsHttp() || (protocol == Protocol.Https && server.Tls is not null && !IsPassthrough(server));
 
     private MergedGateway? Finish()
     {
@@ -241,7 +257,8 @@ internal sealed class GatewayMerger
             Conflicts = [.. _conflicts],
             HasAutoPassthrough = servers.Exists(server => server.Server.Tls?.Mode == TlsMode.AutoPassthrough),
             PortsByTarget = servers.GroupBy(server => server.Number)
-                .ToFrozenDictionary(group => group.Key, group => group.Select(server => (int)server.Server.Port.Number).Distinct().Order().ToImmutableArray()),
+                .ToFrozenDictionary(group => group.Key,
+                    group => group.Select(server => (int)server.Server.Port.Number).Distinct().Order().ToImmutableArray()),
         };
     }
 }

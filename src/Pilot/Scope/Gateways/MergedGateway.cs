@@ -17,7 +17,8 @@ public sealed class MergedGateway
     /// <summary>Some server passes SNI-DNAT clusters through.</summary>
     public required bool HasAutoPassthrough { get; init; }
 
-    /// <summary>Credentials of its servers that the proxy may be given: of the Gateway's own namespace, which must be the proxy's, or granted to it.</summary>
+    /// <summary>Credentials of its servers that the proxy may be given: of the Gateway's own namespace, which must be the proxy's, or
+    /// granted to it.</summary>
     public required FrozenSet<string> Credentials { get; init; }
 
     /// <summary>Servers that are not served, since an older one has their place.</summary>

@@ -1,8 +1,8 @@
 namespace Lateen.Proxy.Clusters.Balancing;
 
 /// <summary>
-/// Earliest deadline first: each entry is due 1/weight after its last turn; the one due first has its turn. Equal deadlines go by order of entry. A binary heap over arrays that are
-/// made once.
+/// Earliest deadline first: each entry is due 1/weight after its last turn; the one due first has its turn. Equal deadlines go by order of
+/// entry. A binary heap over arrays that are made once.
 /// </summary>
 internal sealed class EdfSchedule
 {
@@ -23,8 +23,10 @@ internal sealed class EdfSchedule
     public int Count => _count;
 
     /// <summary>
-    /// A schedule of all weights as it is after a number of turns. Whole rounds are not played but counted: each entry has had its share of the turns, and only what is left over is taken one by one.
-    /// Large numbers also settle equal deadlines for good: near zero the sums of 1/5 and of 1/1 fall on either side of each other from round to round.
+    /// A schedule of all weights as it is after a number of turns. Whole rounds are not played but counted: each entry has had its share of
+    /// the turns, and only what is left over is taken one by one.
+    /// Large numbers also settle equal deadlines for good: near zero the sums of 1/5 and of 1/1 fall on either side of each other from
+    /// round to round.
     /// </summary>
     public static EdfSchedule After(double[] weights, uint turns)
     {

@@ -10,7 +10,8 @@ public abstract class HashTable
     private static readonly ConditionalWeakTable<Host[], Dictionary<BalancerOptions, HashTable>> Built = [];
 
     /// <summary>The table for hosts of one priority; made once for a picture.</summary>
-    internal static HashTable? Of(LocalityHosts[] localities, Host[] hosts, Func<LocalityHosts, Host[]>? part, BalancerOptions options, uint overprovisioning)
+    internal static HashTable? Of(LocalityHosts[] localities, Host[] hosts, Func<LocalityHosts, Host[]>? part, BalancerOptions options,
+        uint overprovisioning)
     {
         if (hosts.Length == 0)
             return null;
@@ -32,7 +33,8 @@ public abstract class HashTable
         }
     }
 
-    /// <summary>Makes the tables of a picture, so that no worker has to when it takes the picture up: a large ring takes milliseconds.</summary>
+    /// <summary>Makes the tables of a picture, so that no worker has to when it takes the picture up: a large ring takes
+    /// milliseconds.</summary>
     internal static void Prepare(HostSet hosts, BalancerOptions options)
     {
         if (options.Kind is not (BalancerKind.RingHash or BalancerKind.Maglev))
@@ -51,7 +53,8 @@ public abstract class HashTable
     /// <summary>What a host is hashed by: its hash_key, else name or address.</summary>
     internal static string KeyOf(Host host, BalancerOptions options)
     {
-        if (host.Endpoint.Metadata.TryGet("envoy.lb", ["hash_key"], out JsonElement key) && key.ValueKind == JsonValueKind.String && key.GetString() is { Length: > 0 } text)
+        if (host.Endpoint.Metadata.TryGet("envoy.lb", ["hash_key"], out JsonElement key) && key.ValueKind == JsonValueKind.String
+            && key.GetString() is { Length: > 0 } text)
             return text;
         return options.HashByHostname ? host.Endpoint.Hostname : host.Text;
     }
@@ -59,7 +62,8 @@ public abstract class HashTable
     /// <summary>A further attempt behaves as if the first host were not there.</summary>
     private protected static ulong Vary(ulong hash, uint attempt) => attempt > 0 ? hash ^ (~0ul - attempt + 1) : hash;
 
-    private static (Host Host, double Weight)[] Weights(LocalityHosts[] localities, Host[] hosts, Func<LocalityHosts, Host[]>? part, BalancerOptions options, uint overprovisioning)
+    private static (Host Host, double Weight)[] Weights(LocalityHosts[] localities, Host[] hosts, Func<LocalityHosts, Host[]>? part,
+        BalancerOptions options, uint overprovisioning)
     {
         if (options.LocalityWeighted && part is not null)
             return LocalityWeights(localities, part, overprovisioning);
@@ -69,7 +73,8 @@ public abstract class HashTable
 
     private static (Host, double)[] LocalityWeights(LocalityHosts[] localities, Func<LocalityHosts, Host[]> part, uint overprovisioning)
     {
-        var weighed = localities.Select(l => (Hosts: part(l), Weight: LocalityWeight.Of(l, part(l).Length, overprovisioning))).Where(l => l.Weight > 0 && l.Hosts.Length > 0).ToArray();
+        var weighed = localities.Select(l => (Hosts: part(l), Weight: LocalityWeight.Of(l, part(l).Length, overprovisioning)))
+            .Where(l => l.Weight > 0 && l.Hosts.Length > 0).ToArray();
         double total = weighed.Sum(l => l.Weight);
         return [.. weighed.SelectMany(l =>
         {
@@ -84,7 +89,8 @@ internal static class LocalityWeight
 {
     /// <summary>A place's weight times the share of its hosts that is available, overprovisioned, at most whole.</summary>
     public static double Of(LocalityHosts locality, int available, uint overprovisioning) =>
-        locality.All.Length == 0 || available == 0 ? 0 : locality.Weight * Math.Min(1.0, overprovisioning / 100.0 * available / locality.All.Length);
+        locality.All.Length == 0 || available == 0
+            ? 0 : locality.Weight * Math.Min(1.0, overprovisioning / 100.0 * available / locality.All.Length);
 }
 
 /// <summary>A ring (ketama): each host stands on it as often as its weight asks; a hash belongs to the next host upwards.</summary>
@@ -172,7 +178,8 @@ internal sealed class MaglevTable : HashTable
     public override Host? Choose(ulong hash, uint attempt) => _table[Vary(hash, attempt) % (ulong)_table.Length];
 }
 
-/// <summary>Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam): a host above its bound passes the request on to another, the same for the same hash.</summary>
+/// <summary>Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam): a host above its bound passes the request on to
+/// another, the same for the same hash.</summary>
 internal sealed class BoundedTable : HashTable
 {
     private readonly HashTable _inner;

@@ -1,6 +1,7 @@
-// Balancing (station 8): which host gets a request. Pure on the published hosts and a worker's small state (positions, schedules); chance comes from the worker's source. The
-// algorithms give Envoy's results for the same hosts and hashes, since a mesh is migrated proxy by proxy and a ring must agree with its neighbours. Tables of ring hash and maglev are built once
-// for a picture of the hosts and shared by all workers. Nothing here allocates for a pick.
+// Balancing (station 8): which host gets a request. Pure on the published hosts and a worker's small state (positions, schedules); chance
+// comes from the worker's source. The algorithms give Envoy's results for the same hosts and hashes, since a mesh is migrated proxy by
+// proxy and a ring must agree with its neighbours. Tables of ring hash and maglev are built once for a picture of the hosts and shared by
+// all workers. Nothing here allocates for a pick.
 using System.Buffers.Binary;
 using System.Numerics;
 
@@ -9,7 +10,8 @@ namespace Lateen.Proxy.Clusters.Balancing;
 /// <summary>The hash functions of consistent hashing: XXH64 (Collet) and MurmurHash64A (Appleby).</summary>
 public static class Hashing
 {
-    private const ulong P1 = 0x9E3779B185EBCA87, P2 = 0xC2B2AE3D27D4EB4F, P3 = 0x165667B19E3779F9, P4 = 0x85EBCA77C2B2AE63, P5 = 0x27D4EB2F165667C5;
+    private const ulong P1 = 0x9E3779B185EBCA87, P2 = 0xC2B2AE3D27D4EB4F, P3 = 0x165667B19E3779F9, P4 = 0x85EBCA77C2B2AE63,
+        P5 = 0x27D4EB2F165667C5;
 
     /// <summary>The seed of libstdc++'s string hash, which Envoy's Murmur option keeps.</summary>
     public const ulong StandardSeed = 0xc70f6907;
@@ -29,7 +31,8 @@ public static class Hashing
                 c = Round(c, Read64(data[16..]));
                 d = Round(d, Read64(data[24..]));
             }
-            hash = BitOperations.RotateLeft(a, 1) + BitOperations.RotateLeft(b, 7) + BitOperations.RotateLeft(c, 12) + BitOperations.RotateLeft(d, 18);
+            hash = BitOperations.RotateLeft(a, 1) + BitOperations.RotateLeft(b, 7) + BitOperations.RotateLeft(c, 12)
+                + BitOperations.RotateLeft(d, 18);
             hash = Merge(Merge(Merge(Merge(hash, a), b), c), d);
         }
         else

@@ -44,7 +44,8 @@ internal sealed class SetBalancer
     private Host? PickByZone(PriorityState state, ulong hash, uint attempt, Chance chance, ClusterCounters counters, long now)
     {
         double enabled = _options.ZoneAware?.RoutingEnabledPercent ?? 100;
-        if (_zone!.Local.Current?.Hosts is not { } proxies || (enabled < 100 && chance.Below(10_000) >= enabled * 100) || state.ZoneOf(proxies, _zone.Own, counters, now) is not { } routing)
+        if (_zone!.Local.Current?.Hosts is not { } proxies || (enabled < 100 && chance.Below(10_000) >= enabled * 100)
+            || state.ZoneOf(proxies, _zone.Own, counters, now) is not { } routing)
             return state.Healthy.Pick(hash, attempt, chance, now);
         // Proxies in panic do not know where they are.
         if (proxies.Load.TotalPanic || proxies.Load.Panic[0])
@@ -71,12 +72,16 @@ internal sealed class SetBalancer
         {
             (_hosts, _options, _seed) = (hosts, options, seed);
             All = new HostPicker(hosts.All, HashOf(hosts, hosts.All, l => l.All, options, overprovisioning), options, seed, now);
-            Healthy = new HostPicker(hosts.Healthy, HashOf(hosts, hosts.Healthy, l => l.Healthy, options, overprovisioning), options, seed, now);
-            Degraded = new HostPicker(hosts.Degraded, HashOf(hosts, hosts.Degraded, l => l.Degraded, options, overprovisioning), options, seed, now);
+            Healthy = new HostPicker(hosts.Healthy, HashOf(hosts, hosts.Healthy, l => l.Healthy, options, overprovisioning), options, seed,
+                now);
+            Degraded = new HostPicker(hosts.Degraded, HashOf(hosts, hosts.Degraded, l => l.Degraded, options, overprovisioning), options,
+                seed, now);
             if (!options.LocalityWeighted)
                 return;
-            (_healthyPlaces, _healthyWeights, _healthySchedule) = Places(hosts.Localities, l => l.Healthy, overprovisioning, options, seed, now);
-            (_degradedPlaces, _degradedWeights, _degradedSchedule) = Places(hosts.Localities, l => l.Degraded, overprovisioning, options, seed, now);
+            (_healthyPlaces, _healthyWeights, _healthySchedule) =
+                Places(hosts.Localities, l => l.Healthy, overprovisioning, options, seed, now);
+            (_degradedPlaces, _degradedWeights, _degradedSchedule) =
+                Places(hosts.Localities, l => l.Degraded, overprovisioning, options, seed, now);
         }
 
         public HostPicker All { get; }
@@ -104,10 +109,13 @@ internal sealed class SetBalancer
             return _zone = ZoneRouting.Of(_hosts, proxies, own, _options, counters, _seed, now);
         }
 
-        private static HashTable? HashOf(PriorityHosts hosts, Host[] part, Func<LocalityHosts, Host[]> select, BalancerOptions options, uint overprovisioning) =>
-            options.Kind is BalancerKind.RingHash or BalancerKind.Maglev ? HashTable.Of(hosts.Localities, part, select, options, overprovisioning) : null;
+        private static HashTable? HashOf(PriorityHosts hosts, Host[] part, Func<LocalityHosts, Host[]> select, BalancerOptions options,
+            uint overprovisioning) =>
+            options.Kind is BalancerKind.RingHash or BalancerKind.Maglev
+                ? HashTable.Of(hosts.Localities, part, select, options, overprovisioning) : null;
 
-        private static (HostPicker[], double[], EdfSchedule) Places(LocalityHosts[] localities, Func<LocalityHosts, Host[]> part, uint overprovisioning, BalancerOptions options, ulong seed, long now)
+        private static (HostPicker[], double[], EdfSchedule) Places(LocalityHosts[] localities, Func<LocalityHosts, Host[]> part,
+            uint overprovisioning, BalancerOptions options, ulong seed, long now)
         {
             HostPicker[] pickers = Array.ConvertAll(localities, l => new HostPicker(part(l), null, options, seed, now));
             double[] weights = Array.ConvertAll(localities, l => LocalityWeight.Of(l, part(l).Length, overprovisioning));
@@ -202,7 +210,8 @@ internal sealed class HostPicker
     }
 
     // As if it had run for a while already, so that many proxies that start together do not march in step.
-    private EdfSchedule Schedule(ulong seed, long now) => EdfSchedule.After(Array.ConvertAll(_hosts, h => WeightOf(h, now)), (uint)seed % (uint.MaxValue / 10));
+    private EdfSchedule Schedule(ulong seed, long now) =>
+        EdfSchedule.After(Array.ConvertAll(_hosts, h => WeightOf(h, now)), (uint)seed % (uint.MaxValue / 10));
 
     private double WeightOf(Host host, long now)
     {

@@ -50,7 +50,8 @@ public sealed class WorkerBalancer
                 return null;
         }
         // A list of further criteria is tried in turn, each over the route's own (metadata_fallback_policy); nothing else is.
-        if (_view.Subsets is not null && _view.Cluster.Balancer.Subsets!.MetadataFallbackList && inputs.Criteria is { Fallbacks: { Count: > 0 } fallbacks })
+        if (_view.Subsets is not null && _view.Cluster.Balancer.Subsets!.MetadataFallbackList
+            && inputs.Criteria is { Fallbacks: { Count: > 0 } fallbacks })
         {
             foreach (SubsetCriteria criteria in fallbacks)
             {

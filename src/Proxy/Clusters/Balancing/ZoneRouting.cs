@@ -8,8 +8,9 @@ namespace Lateen.Proxy.Clusters.Balancing;
 public sealed record ZonePlace(ClusterHandle Local, Locality Own);
 
 /// <summary>
-/// Zone aware routing of one priority's healthy hosts: as much as the hosts of our own place can bear of what the proxies of our place send goes to them, the rest to places that have capacity
-/// left (Envoy's zone aware load balancing, with its arithmetic in hundredths of a percent). Computed once for a pair of pictures: the cluster's and the proxies'.
+/// Zone aware routing of one priority's healthy hosts: as much as the hosts of our own place can bear of what the proxies of our place send
+/// goes to them, the rest to places that have capacity left (Envoy's zone aware load balancing, with its arithmetic in hundredths of a
+/// percent). Computed once for a pair of pictures: the cluster's and the proxies'.
 /// </summary>
 internal sealed class ZoneRouting
 {
@@ -27,10 +28,12 @@ internal sealed class ZoneRouting
     }
 
     /// <summary>The routing, or null where places do not matter: too few hosts or places, or nobody knows where the proxies are.</summary>
-    public static ZoneRouting? Of(PriorityHosts upstream, HostSet local, Locality own, BalancerOptions options, ClusterCounters counters, ulong seed, long now)
+    public static ZoneRouting? Of(PriorityHosts upstream, HostSet local, Locality own, BalancerOptions options, ClusterCounters counters,
+        ulong seed, long now)
     {
         counters.Count(ClusterCounter.LbRecalculateZoneStructures);
-        LocalityHosts[] places = [.. upstream.Localities.Where(l => l.Locality == own && l.All.Length > 0), .. upstream.Localities.Where(l => l.Locality != own)];
+        LocalityHosts[] places = [.. upstream.Localities.Where(l => l.Locality == own && l.All.Length > 0),
+            .. upstream.Localities.Where(l => l.Locality != own)];
         if (places.Length < 2)
             return null;
         PriorityHosts? proxies = local.Priorities.Length > 0 ? local.Priorities[0] : null;
@@ -49,7 +52,8 @@ internal sealed class ZoneRouting
         return Compute(places, proxies, own, options, seed, now);
     }
 
-    private static ZoneRouting Compute(LocalityHosts[] places, PriorityHosts proxies, Locality own, BalancerOptions options, ulong seed, long now)
+    private static ZoneRouting Compute(LocalityHosts[] places, PriorityHosts proxies, Locality own, BalancerOptions options, ulong seed,
+        long now)
     {
         ulong ours = (ulong)proxies.Healthy.Length, theirs = (ulong)places.Sum(p => p.Healthy.Length);
         bool hasOwn = places[0].Locality == own;

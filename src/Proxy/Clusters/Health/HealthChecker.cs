@@ -2,7 +2,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Clusters.Health;
 
-/// <summary>Runs the active checks of all clusters on the main loop: one <see cref="HostCheck"/> for each host and check. A host is fit while all of its checks say so.</summary>
+/// <summary>Runs the active checks of all clusters on the main loop: one <see cref="HostCheck"/> for each host and check. A host is fit
+/// while all of its checks say so.</summary>
 internal sealed class HealthChecker(ClusterDirectory directory, EventLoop main)
 {
     private readonly Dictionary<ClusterHandle, Dictionary<Host, HostCheck[]>> _checks = [];
@@ -47,7 +48,8 @@ internal sealed class HealthChecker(ClusterDirectory directory, EventLoop main)
         if (changed && fit)
             host.AddedAt = main.Now;
         if (succeeded)
-            changed |= host.SetFlag(HostFlags.PendingActiveCheck | HostFlags.ActiveCheckTimeout | HostFlags.ExcludedByImmediateFailure, false);
+            changed |= host.SetFlag(HostFlags.PendingActiveCheck | HostFlags.ActiveCheckTimeout | HostFlags.ExcludedByImmediateFailure,
+                false);
         else
             changed |= host.SetFlag(HostFlags.PendingActiveCheck, false);
         if (succeeded && fit)

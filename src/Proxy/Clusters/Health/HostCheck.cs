@@ -129,7 +129,8 @@ internal sealed class HostCheck : Deadline
         }
         _first = false;
         bool underWay = edge || (IsHealthy && _failures > 0);
-        Schedule(underWay ? Options.UnhealthyEdgeIntervalMicros : 0, IsHealthy || Options.UnhealthyIntervalMicros == 0 ? Options.IntervalMicros : Options.UnhealthyIntervalMicros, 0);
+        Schedule(underWay ? Options.UnhealthyEdgeIntervalMicros : 0,
+            IsHealthy || Options.UnhealthyIntervalMicros == 0 ? Options.IntervalMicros : Options.UnhealthyIntervalMicros, 0);
         _checker.OnResult(_handle, _host, false, false);
     }
 

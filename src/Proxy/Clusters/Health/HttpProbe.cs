@@ -39,7 +39,8 @@ internal sealed class HttpProbe : Probe
         var options = new ConnectOptions(_check.Target);
         var handler = new Connecting(this);
         var wishes = new SecurityWishes(null, Options.Alpn.Count > 0 ? Options.Alpn : null, null);
-        _transport = _check.Host.Security is { } security ? security.Connect(_check.Loop, options, wishes, handler) : _check.Loop.Connect(options, handler);
+        _transport = _check.Host.Security is { } security
+            ? security.Connect(_check.Loop, options, wishes, handler) : _check.Loop.Connect(options, handler);
     }
 
     /// <inheritdoc/>
@@ -61,7 +62,8 @@ internal sealed class HttpProbe : Probe
             return;
         CodecOptions codec = _check.Handle.Current?.Cluster.Protocol.Codec ?? new CodecOptions();
         var owner = new Owner(this);
-        _codec = Options.Version == HttpVersion.Http2 ? new Http2ClientConnection(transport, owner, codec) : new Http1ClientConnection(transport, owner, codec);
+        _codec = Options.Version == HttpVersion.Http2
+            ? new Http2ClientConnection(transport, owner, codec) : new Http1ClientConnection(transport, owner, codec);
         Ask();
     }
 
@@ -139,7 +141,8 @@ internal sealed class HttpProbe : Probe
     {
         HeaderMap last = answer.ResponseTrailers.Has(KnownHeader.GrpcStatus) ? answer.ResponseTrailers : answer.ResponseHead;
         ReadOnlySpan<byte> body = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(answer.Body);
-        bool serving = answer.Status == 200 && last[KnownHeader.GrpcStatus].SequenceEqual("0"u8) && body.Length >= 7 && body[5] == 0x08 && body[6] == 1;
+        bool serving = answer.Status == 200 && last[KnownHeader.GrpcStatus].SequenceEqual("0"u8) && body.Length >= 7 && body[5] == 0x08
+            && body[6] == 1;
         return serving ? ProbeOutcome.Success : ProbeOutcome.Clear;
     }
 

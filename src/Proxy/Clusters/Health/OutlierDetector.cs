@@ -1,5 +1,6 @@
-// Health: which hosts are fit, decided once a process on the main loop: outlier detection by what requests came to, active checks by asking. Workers only count (atomically) and post a
-// letter where a threshold is passed; an ejection redraws the cluster's picture, which workers then see. Time comes from the main loop, chance too.
+// Health: which hosts are fit, decided once a process on the main loop: outlier detection by what requests came to, active checks by
+// asking. Workers only count (atomically) and post a letter where a threshold is passed; an ejection redraws the cluster's picture, which
+// workers then see. Time comes from the main loop, chance too.
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Clusters.Health;
@@ -112,7 +113,8 @@ public sealed class OutlierDetector
         TryEject(handle, view, options, host, record, kind);
     }
 
-    private void TryEject(ClusterHandle handle, ClusterView view, OutlierOptions options, Host host, OutlierRecord record, EjectionKind kind)
+    private void TryEject(ClusterHandle handle, ClusterView view, OutlierOptions options, Host host, OutlierRecord record,
+        EjectionKind kind)
     {
         if ((host.Flags & HostFlags.FailedOutlierCheck) != 0)
             return;
@@ -132,7 +134,8 @@ public sealed class OutlierDetector
         counters.Count(ClusterCounter.OutlierEjectionsEnforcedTotal);
         counters.Count(Enforced(kind));
         record.EjectedAt = _main.Now;
-        record.JitterMicros = options.MaxEjectionJitterMicros > 0 ? (long)(_main.Chance.NextULong() % (ulong)options.MaxEjectionJitterMicros) : 0;
+        record.JitterMicros = options.MaxEjectionJitterMicros > 0
+            ? (long)(_main.Chance.NextULong() % (ulong)options.MaxEjectionJitterMicros) : 0;
         if (record.EjectTimes * options.BaseEjectionMicros < options.MaxEjectionMicros)
             record.EjectTimes++;
         record.Ejections++;
@@ -144,7 +147,8 @@ public sealed class OutlierDetector
     /// <summary>An active check succeeded: its word counts more than what requests came to.</summary>
     internal void OnCheckSucceeded(ClusterHandle handle, Host host)
     {
-        if (handle.Current?.Cluster.Outlier is { SuccessfulCheckUnejects: true } && host.Outlier is { } record && (host.Flags & HostFlags.FailedOutlierCheck) != 0)
+        if (handle.Current?.Cluster.Outlier is { SuccessfulCheckUnejects: true } && host.Outlier is { } record
+            && (host.Flags & HostFlags.FailedOutlierCheck) != 0)
         {
             Return(handle, host, record);
             _directory.Redraw(handle);
@@ -177,7 +181,8 @@ public sealed class OutlierDetector
                     record.EjectTimes--;
                 continue;
             }
-            long time = Math.Min(record.EjectTimes * options.BaseEjectionMicros, Math.Max(options.MaxEjectionMicros, options.BaseEjectionMicros)) + record.JitterMicros;
+            long time = Math.Min(record.EjectTimes * options.BaseEjectionMicros,
+                Math.Max(options.MaxEjectionMicros, options.BaseEjectionMicros)) + record.JitterMicros;
             if (_main.Now - record.EjectedAt >= time)
             {
                 Return(handle, host, record);
@@ -283,12 +288,14 @@ internal static class SuccessRates
             foreach ((Host host, double rate) in failing)
             {
                 if (100.0 - rate >= options.FailurePercentageThreshold)
-                    detector.EjectByRate(handle, options, host, local ? EjectionKind.LocalFailurePercentage : EjectionKind.FailurePercentage);
+                    detector.EjectByRate(handle, options, host,
+                        local ? EjectionKind.LocalFailurePercentage : EjectionKind.FailurePercentage);
             }
         }
     }
 
-    private static void EjectBelowMean(OutlierDetector detector, ClusterHandle handle, OutlierOptions options, List<(Host Host, double Rate)> rated, bool local)
+    private static void EjectBelowMean(OutlierDetector detector, ClusterHandle handle, OutlierOptions options,
+        List<(Host Host, double Rate)> rated, bool local)
     {
         if (rated.Count < options.SuccessRateMinimumHosts || rated.Count == 0)
             return;

@@ -2,7 +2,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Clusters.Health;
 
-/// <summary>Connects; where something is to be sent, sends it and waits for the expected blocks, in order, with anything between them.</summary>
+/// <summary>Connects; where something is to be sent, sends it and waits for the expected blocks, in order, with anything between
+/// them.</summary>
 internal sealed class TcpProbe : Probe
 {
     private readonly HostCheck _check;
@@ -26,7 +27,8 @@ internal sealed class TcpProbe : Probe
         }
         var options = new ConnectOptions(_check.Target);
         var handler = new Handler(this);
-        _transport = _check.Host.Security is { } security ? security.Connect(_check.Loop, options, default, handler) : _check.Loop.Connect(options, handler);
+        _transport = _check.Host.Security is { } security
+            ? security.Connect(_check.Loop, options, default, handler) : _check.Loop.Connect(options, handler);
     }
 
     /// <inheritdoc/>

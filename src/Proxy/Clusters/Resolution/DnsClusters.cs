@@ -2,7 +2,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Clusters.Resolution;
 
-/// <summary>Keeps the addresses of strict and logical DNS clusters fresh: each name is asked for again when its time has come, and a change is published.</summary>
+/// <summary>Keeps the addresses of strict and logical DNS clusters fresh: each name is asked for again when its time has come, and a change
+/// is published.</summary>
 internal sealed class DnsClusters
 {
     private readonly ClusterDirectory _directory;
@@ -51,7 +52,8 @@ internal sealed class DnsClusters
         {
             _cluster = cluster;
             _written = written ?? _written;
-            HashSet<string> wanted = [.. _written.Localities.SelectMany(l => l.Endpoints).Where(e => e.DnsName.Length > 0).Select(e => HostOf(e.DnsName))];
+            HashSet<string> wanted = [.. _written.Localities.SelectMany(l => l.Endpoints).Where(e => e.DnsName.Length > 0)
+                .Select(e => HostOf(e.DnsName))];
             foreach (string gone in _names.Keys.Where(n => !wanted.Contains(n)).ToArray())
             {
                 _names[gone].Stop();
@@ -140,7 +142,8 @@ internal sealed class DnsClusters
         {
             watch.Count(found.Count == 0 ? ClusterCounter.UpdateEmpty : ClusterCounter.UpdateSuccess);
             _failureWait = 0;
-            bool changed = !found.ToHashSet().SetEquals(Addresses) || (watch.Cluster.Type == ClusterType.LogicalDns && !found.Distinct().SequenceEqual(Addresses));
+            bool changed = !found.ToHashSet().SetEquals(Addresses)
+                || (watch.Cluster.Type == ClusterType.LogicalDns && !found.Distinct().SequenceEqual(Addresses));
             Addresses = [.. found.Distinct()];
             if (changed)
                 watch.OnChanged();

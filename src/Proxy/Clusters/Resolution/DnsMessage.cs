@@ -1,6 +1,7 @@
-// Resolution: names of clusters to addresses, on the main loop, by our own resolver over the loop's datagrams: the framework's asks the system's thread pool, knows no time to live, and
-// cannot run under a virtual clock. What comes from the network is hostile until it matches a question of ours: id, source, name and type; every count and length is bounded. A failure
-// keeps what was known. Nothing here is per worker: an answer is a publication like any other.
+// Resolution: names of clusters to addresses, on the main loop, by our own resolver over the loop's datagrams: the framework's asks the
+// system's thread pool, knows no time to live, and cannot run under a virtual clock. What comes from the network is hostile until it
+// matches a question of ours: id, source, name and type; every count and length is bounded. A failure keeps what was known. Nothing here is
+// per worker: an answer is a publication like any other.
 using System.Buffers.Binary;
 using Lateen.Proxy.Net;
 
@@ -60,16 +61,20 @@ public static class DnsMessage
     }
 
     /// <summary>Reads an answer to a question of ours; false where it is not one, and is to be ignored.</summary>
-    public static bool TryRead(ReadOnlySpan<byte> message, ushort id, ReadOnlySpan<byte> question, ushort type, List<Address> addresses, out DnsOutcome outcome, out uint ttl)
+    public static bool TryRead(ReadOnlySpan<byte> message, ushort id, ReadOnlySpan<byte> question, ushort type, List<Address> addresses,
+        out DnsOutcome outcome, out uint ttl)
     {
         outcome = DnsOutcome.Failure;
         ttl = uint.MaxValue;
-        if (message.Length < 12 || BinaryPrimitives.ReadUInt16BigEndian(message) != id || (message[2] & 0x80) == 0 || BinaryPrimitives.ReadUInt16BigEndian(message[4..]) != 1)
+        if (message.Length < 12 || BinaryPrimitives.ReadUInt16BigEndian(message) != id || (message[2] & 0x80) == 0
+            || BinaryPrimitives.ReadUInt16BigEndian(message[4..]) != 1)
             return false;
 
         // The question stands in the answer as we asked it; case may differ.
         ReadOnlySpan<byte> asked = question[12..^11];
-        if (message.Length < 12 + asked.Length || !System.Text.Ascii.EqualsIgnoreCase(message.Slice(12, asked.Length - 4), asked[..^4]) && !SameBytes(message.Slice(12, asked.Length - 4), asked[..^4]))
+        if (message.Length < 12 + asked.Length
+            || !System.Text.Ascii.EqualsIgnoreCase(message.Slice(12, asked.Length - 4), asked[..^4])
+                && !SameBytes(message.Slice(12, asked.Length - 4), asked[..^4]))
             return false;
         int code = message[3] & 15, count = BinaryPrimitives.ReadUInt16BigEndian(message[6..]), at = 12 + asked.Length;
         outcome = code switch

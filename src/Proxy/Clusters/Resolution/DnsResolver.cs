@@ -6,7 +6,8 @@ namespace Lateen.Proxy.Clusters.Resolution;
 /// <param name="Servers">Where to ask.</param>
 /// <param name="Hosts">Names that need no question, in lower case.</param>
 /// <param name="Search">Domains.</param>
-public sealed record SystemNames(IReadOnlyList<Address> Servers, IReadOnlyDictionary<string, IReadOnlyList<Address>> Hosts, IReadOnlyList<string> Search)
+public sealed record SystemNames(IReadOnlyList<Address> Servers, IReadOnlyDictionary<string, IReadOnlyList<Address>> Hosts,
+    IReadOnlyList<string> Search)
 {
     /// <summary>Nothing known.</summary>
     public static readonly SystemNames None = new([], new Dictionary<string, IReadOnlyList<Address>>(), []);
@@ -105,12 +106,14 @@ public sealed class DnsResolver(EventLoop loop, Func<SystemNames> system)
             query.OnAnswer(from, bytes);
     }
 
-    private sealed class Told(Action<DnsOutcome, IReadOnlyList<Address>, uint> done, DnsOutcome outcome, IReadOnlyList<Address> addresses, uint ttl) : Letter
+    private sealed class Told(Action<DnsOutcome, IReadOnlyList<Address>, uint> done, DnsOutcome outcome, IReadOnlyList<Address> addresses,
+        uint ttl) : Letter
     {
         protected internal override void Deliver() => done(outcome, addresses, ttl);
     }
 
-    private sealed class Query(DnsResolver owner, List<string> names, ushort type, IReadOnlyList<Address> servers, Action<DnsOutcome, IReadOnlyList<Address>, uint> done) : Deadline
+    private sealed class Query(DnsResolver owner, List<string> names, ushort type, IReadOnlyList<Address> servers,
+        Action<DnsOutcome, IReadOnlyList<Address>, uint> done) : Deadline
     {
         private readonly byte[] _question = new byte[300];
         private int _length, _try, _name;

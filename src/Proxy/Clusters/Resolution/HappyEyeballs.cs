@@ -5,7 +5,8 @@ namespace Lateen.Proxy.Clusters.Resolution;
 /// <summary>In which order the addresses of one host are tried (RFC 8305, 4).</summary>
 public static class HappyEyeballs
 {
-    /// <summary>The first stays the first; from there on the families take turns, each in its own order, so that one that leads nowhere costs one attempt.</summary>
+    /// <summary>The first stays the first; from there on the families take turns, each in its own order, so that one that leads nowhere
+    /// costs one attempt.</summary>
     public static List<Address> Order(IReadOnlyList<Address> addresses)
     {
         var ordered = new List<Address>(addresses.Count);

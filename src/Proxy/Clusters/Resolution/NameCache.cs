@@ -2,7 +2,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Clusters.Resolution;
 
-/// <summary>A cache of names that requests ask for (Envoy's DnsCacheConfig); filters and clusters that share it give the same name.</summary>
+/// <summary>A cache of names that requests ask for (Envoy's DnsCacheConfig); filters and clusters that share it give the same
+/// name.</summary>
 public sealed record NameCacheOptions
 {
     /// <summary>Its name.</summary>
@@ -90,7 +91,8 @@ public sealed class CachedName
     internal long UsedAt { get; set; }
 }
 
-/// <summary>One worker's caches of names, asked for when a request first names them and again when their time to live is over. Shares nothing with other workers: each asks by itself.</summary>
+/// <summary>One worker's caches of names, asked for when a request first names them and again when their time to live is over. Shares
+/// nothing with other workers: each asks by itself.</summary>
 public sealed class NameCache(EventLoop loop, Func<SystemNames> system)
 {
     private readonly Dictionary<(string Cache, string Name), Entry> _names = [];
@@ -98,7 +100,8 @@ public sealed class NameCache(EventLoop loop, Func<SystemNames> system)
     private DnsResolver? _resolver;
     private int _waiting;
 
-    /// <summary>Looks a name up, and begins to ask where it is new; the waiter hears where the state is <see cref="NameState.Pending"/>.</summary>
+    /// <summary>Looks a name up, and begins to ask where it is new; the waiter hears where the state is
+    /// <see cref="NameState.Pending"/>.</summary>
     public CachedName Load(NameCacheOptions options, string name, NameWaiter? waiter)
     {
         string key = name.TrimEnd('.').ToLowerInvariant();
@@ -162,7 +165,8 @@ public sealed class NameCache(EventLoop loop, Func<SystemNames> system)
             // A failure keeps what was known; that there is nothing is an answer.
             else if (outcome != DnsOutcome.Failure)
                 Value.Addresses = [];
-            Value.Failure = outcome == DnsOutcome.Failure ? "cares_failure:Could not contact DNS servers" : "cares_norecords:Domain name not found";
+            Value.Failure = outcome == DnsOutcome.Failure
+                ? "cares_failure:Could not contact DNS servers" : "cares_norecords:Domain name not found";
             Tell(Value.Addresses.Count > 0 ? NameState.Known : NameState.Failed);
             long wait = options.Dns.RefreshMicros;
             if (addresses.Count > 0)
@@ -174,7 +178,8 @@ public sealed class NameCache(EventLoop loop, Func<SystemNames> system)
             }
             else if (options.Dns.FailureRefreshMicros > 0)
             {
-                long most = options.Dns.FailureRefreshMaxMicros > 0 ? options.Dns.FailureRefreshMaxMicros : options.Dns.FailureRefreshMicros * 10;
+                long most = options.Dns.FailureRefreshMaxMicros > 0
+                    ? options.Dns.FailureRefreshMaxMicros : options.Dns.FailureRefreshMicros * 10;
                 _failureWait = _failureWait == 0 ? options.Dns.FailureRefreshMicros : Math.Min(_failureWait * 2, most);
                 wait = 1 + (long)(owner.Loop.Chance.NextULong() % (ulong)_failureWait);
             }

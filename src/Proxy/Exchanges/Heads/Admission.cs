@@ -1,5 +1,6 @@
-// Heads: what is done to a request's head before it is routed, and to a response's head before it leaves: who the client is, what it may say, one form of the path, ids and
-// marks of the proxy. Pure functions on the exchange's head; the order is Envoy's connection manager's. No state.
+// Heads: what is done to a request's head before it is routed, and to a response's head before it leaves: who the client is, what it may
+// say, one form of the path, ids and marks of the proxy. Pure functions on the exchange's head; the order is Envoy's connection manager's.
+// No state.
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
@@ -9,7 +10,8 @@ namespace Lateen.Proxy.Exchanges.Heads;
 /// <summary>Admits a request's head, or answers it.</summary>
 internal static class Admission
 {
-    /// <summary>Refuses a request in overload: as the overload manager says, or because the worker is behind by more than it may be. False where it is to be served.</summary>
+    /// <summary>Refuses a request in overload: as the overload manager says, or because the worker is behind by more than it may be. False
+    /// where it is to be served.</summary>
     public static bool GivesWay(Exchange exchange)
     {
         if (!exchange.Connection.Context.GivesWay)
@@ -138,7 +140,8 @@ internal static class Authority
         ReadOnlySpan<byte> name = colon < 0 ? host : host[..colon], port = colon < 0 ? default : host[colon..];
         if (options.StripTrailingDot && name.Length > 1 && name[^1] == '.')
             name = name[..^1];
-        if (port.Length > 0 && (options.StripAnyPort || (options.StripMatchingPort && System.Buffers.Text.Utf8Parser.TryParse(port[1..], out int n, out _) && n == listenerPort)))
+        if (port.Length > 0 && (options.StripAnyPort
+            || (options.StripMatchingPort && System.Buffers.Text.Utf8Parser.TryParse(port[1..], out int n, out _) && n == listenerPort)))
             port = default;
         if (name.Length + port.Length == host.Length)
             return;

@@ -3,7 +3,8 @@ using Lateen.Proxy.Http;
 
 namespace Lateen.Proxy.Exchanges.Heads;
 
-/// <summary>x-forwarded-client-cert: what the proxy says about the client's certificate, and whether it passes on what others said.</summary>
+/// <summary>x-forwarded-client-cert: what the proxy says about the client's certificate, and whether it passes on what others
+/// said.</summary>
 internal static class ClientCertificates
 {
     /// <summary>Removes, keeps, appends or sets the header as configured.</summary>
@@ -24,7 +25,8 @@ internal static class ClientCertificates
             return;
         ByteBuffer text = exchange.Connection.Scratch;
         text.Clear();
-        if (options.ClientCert == ClientCertMode.AppendForward && head.TryGet(KnownHeader.XForwardedClientCert, out ReadOnlySpan<byte> before) && !before.IsEmpty)
+        if (options.ClientCert == ClientCertMode.AppendForward
+            && head.TryGet(KnownHeader.XForwardedClientCert, out ReadOnlySpan<byte> before) && !before.IsEmpty)
         {
             text.Append(before);
             text.Append((byte)',');

@@ -8,11 +8,14 @@ namespace Lateen.Proxy.Exchanges.Heads;
 internal static class ClientIdentity
 {
     private static readonly KnownHeaderSet EdgeOnly = KnownHeaderSet.Of(
-        KnownHeader.XEnvoyDecoratorOperation, KnownHeader.XEnvoyDownstreamServiceCluster, KnownHeader.XEnvoyDownstreamServiceNode, KnownHeader.XEnvoyOriginalHost, KnownHeader.XEnvoyOriginalPath);
+        KnownHeader.XEnvoyDecoratorOperation, KnownHeader.XEnvoyDownstreamServiceCluster, KnownHeader.XEnvoyDownstreamServiceNode,
+        KnownHeader.XEnvoyOriginalHost, KnownHeader.XEnvoyOriginalPath);
 
     private static readonly KnownHeaderSet External = KnownHeaderSet.Of(
-        KnownHeader.XEnvoyRetriableStatusCodes, KnownHeader.XEnvoyRetriableHeaderNames, KnownHeader.XEnvoyRetryOn, KnownHeader.XEnvoyRetryGrpcOn, KnownHeader.XEnvoyMaxRetries,
-        KnownHeader.XEnvoyUpstreamAltStatName, KnownHeader.XEnvoyUpstreamRqTimeoutMs, KnownHeader.XEnvoyUpstreamRqPerTryTimeoutMs, KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse,
+        KnownHeader.XEnvoyRetriableStatusCodes, KnownHeader.XEnvoyRetriableHeaderNames, KnownHeader.XEnvoyRetryOn,
+        KnownHeader.XEnvoyRetryGrpcOn, KnownHeader.XEnvoyMaxRetries,
+        KnownHeader.XEnvoyUpstreamAltStatName, KnownHeader.XEnvoyUpstreamRqTimeoutMs, KnownHeader.XEnvoyUpstreamRqPerTryTimeoutMs,
+        KnownHeader.XEnvoyUpstreamRqTimeoutAltResponse,
         KnownHeader.XEnvoyExpectedRqTimeoutMs, KnownHeader.XEnvoyForceTrace, KnownHeader.XEnvoyHedgeOnPerTryTimeout,
         KnownHeader.XEnvoyIpTags, KnownHeader.XEnvoyOriginalUrl);
 
@@ -42,7 +45,8 @@ internal static class ClientIdentity
         if (options.AppendForwardedPort && !head.Has(KnownHeader.XForwardedPort))
             SetNumber(head, KnownHeader.XForwardedPort, connection.Local.Port);
         SetScheme(head, options, connection.Tls is not null);
-        exchange.IsInternal = single && (client.IsIp ? IsInternal(client, options) : client.Kind == AddressKind.Unix && options.UnixSocketsInternal);
+        exchange.IsInternal = single
+            && (client.IsIp ? IsInternal(client, options) : client.Kind == AddressKind.Unix && options.UnixSocketsInternal);
         // Without a word of anybody else it stays the connection's.
         if (client.Kind != AddressKind.None)
             exchange.ClientAddress = client;
@@ -179,14 +183,16 @@ internal static class ClientIdentity
             head.Add(KnownHeader.Scheme, tls ? "https"u8 : "http"u8);
     }
 
-    /// <summary>The n-th address of x-forwarded-for from the right (0 is the last); <paramref name="single"/> where the header has one entry.</summary>
+    /// <summary>The n-th address of x-forwarded-for from the right (0 is the last); <paramref name="single"/> where the header has one
+    /// entry.</summary>
     private static bool FromXff(HeaderMap head, uint fromRight, out Address address, out bool single)
     {
         address = default;
         single = false;
         if (!head.TryGet(KnownHeader.XForwardedFor, out ReadOnlySpan<byte> list))
             return false;
-        single = !list.Contains((byte)',') && head.IndexOf(KnownHeader.XForwardedFor, 1) is var first && head.IndexOf(KnownHeader.XForwardedFor, first + 1) < 0;
+        single = !list.Contains((byte)',') && head.IndexOf(KnownHeader.XForwardedFor, 1) is var first
+            && head.IndexOf(KnownHeader.XForwardedFor, first + 1) < 0;
         // Several lines are one list: the last entries stand in the last line.
         int last = -1;
         for (int at = head.IndexOf(KnownHeader.XForwardedFor, 0); at >= 0; at = head.IndexOf(KnownHeader.XForwardedFor, at + 1))
@@ -208,7 +214,8 @@ internal static class ClientIdentity
     {
         address = default;
         Span<char> chars = stackalloc char[46];
-        if (text.Length is 0 or > 46 || text[0] == '[' || (text.Contains((byte)'.') && text.Contains((byte)':') && text.Count((byte)':') == 1))
+        if (text.Length is 0 or > 46 || text[0] == '['
+            || (text.Contains((byte)'.') && text.Contains((byte)':') && text.Count((byte)':') == 1))
             return false;
         for (int i = 0; i < text.Length; i++)
             chars[i] = (char)text[i];
@@ -318,7 +325,9 @@ public static class IpText
         for (int part = 0; part < 4; part++)
         {
             int dot = part < 3 ? text.IndexOf('.') : text.Length;
-            if (dot is < 1 or > 3 || !byte.TryParse(text[..dot], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out byte b))
+            if (dot is < 1 or > 3
+                || !byte.TryParse(text[..dot], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture,
+                    out byte b))
                 return false;
             ip = ip << 8 | b;
             text = part < 3 ? text[(dot + 1)..] : default;

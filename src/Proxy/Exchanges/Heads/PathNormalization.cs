@@ -12,7 +12,8 @@ internal enum PathOutcome : byte
     Redirect,
 }
 
-/// <summary>One form of a path for everything that looks at it: routes, policies, logs, the upstream. Only the part before the query is changed.</summary>
+/// <summary>One form of a path for everything that looks at it: routes, policies, logs, the upstream. Only the part before the query is
+/// changed.</summary>
 internal static class PathNormalization
 {
     private static readonly SearchValues<byte> Special = SearchValues.Create("%\\\"<>^`{|} "u8);
@@ -114,7 +115,8 @@ internal static class PathNormalization
     private static bool NeedsWork(ReadOnlySpan<byte> path) =>
         path.IndexOfAny(Special) >= 0 || path.IndexOf("/."u8) >= 0 || path.IndexOfAnyInRange((byte)0x7f, (byte)0xff) >= 0;
 
-    // RFC 3986 5.2.4 and 6.2.2 as browsers do it: dot segments (also written %2e) go, unreserved characters are unescaped, others escaped, a backslash is a slash.
+    // RFC 3986 5.2.4 and 6.2.2 as browsers do it: dot segments (also written %2e) go, unreserved characters are unescaped, others escaped,
+    // a backslash is a slash.
     private static bool Canonicalize(ReadOnlySpan<byte> path, ByteBuffer to)
     {
         for (int i = 0; i < path.Length;)
@@ -141,7 +143,8 @@ internal static class PathNormalization
             }
             if (b == '\\')
                 to.Append((byte)'/');
-            else if (b is <= 0x20 or >= 0x7f or (byte)'"' or (byte)'<' or (byte)'>' or (byte)'^' or (byte)'`' or (byte)'{' or (byte)'|' or (byte)'}')
+            else if (b is <= 0x20 or >= 0x7f or (byte)'"' or (byte)'<' or (byte)'>' or (byte)'^' or (byte)'`' or (byte)'{' or (byte)'|'
+                or (byte)'}')
                 AppendEscaped(to, b);
             else
                 to.Append(b);

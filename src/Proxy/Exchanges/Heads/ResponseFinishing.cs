@@ -4,7 +4,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Exchanges.Heads;
 
-/// <summary>What every response gets last: date, server, via, the request's id where asked for, and the end of a connection that drains.</summary>
+/// <summary>What every response gets last: date, server, via, the request's id where asked for, and the end of a connection that
+/// drains.</summary>
 internal static class ResponseFinishing
 {
     [ThreadStatic]
@@ -31,7 +32,8 @@ internal static class ResponseFinishing
         SetServer(exchange, head, options);
         if (options.Via.Length > 0)
             Admission.AppendVia(head, options.Via);
-        if ((options.AlwaysSetRequestId || exchange.RequestHead.Has(KnownHeader.XEnvoyForceTrace)) && exchange.RequestHead.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id))
+        if ((options.AlwaysSetRequestId || exchange.RequestHead.Has(KnownHeader.XEnvoyForceTrace))
+            && exchange.RequestHead.TryGet(KnownHeader.XRequestId, out ReadOnlySpan<byte> id))
             head.Set(KnownHeader.XRequestId, id);
         if (options.ProxyStatus is { } told)
             ProxyStatus.Tell(exchange, head, told);

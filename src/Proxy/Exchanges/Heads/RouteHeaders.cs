@@ -5,7 +5,8 @@ using Lateen.Proxy.Routing;
 
 namespace Lateen.Proxy.Exchanges.Heads;
 
-/// <summary>Header changes that routes ask for, level by level: the most specific first; where the table says that the most specific wins, the route comes last, a weighted cluster stays first (observed).</summary>
+/// <summary>Header changes that routes ask for, level by level: the most specific first; where the table says that the most specific wins,
+/// the route comes last, a weighted cluster stays first (observed).</summary>
 public static class RouteHeaders
 {
     [ThreadStatic]

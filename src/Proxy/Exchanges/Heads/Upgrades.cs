@@ -37,5 +37,6 @@ internal static class Upgrades
     }
 
     private static string Lower(ReadOnlySpan<byte> text) =>
-        System.Text.Ascii.EqualsIgnoreCase(text, "websocket"u8) ? "websocket" : System.Text.Encoding.Latin1.GetString(text).ToLowerInvariant();
+        System.Text.Ascii.EqualsIgnoreCase(text, "websocket"u8)
+            ? "websocket" : System.Text.Encoding.Latin1.GetString(text).ToLowerInvariant();
 }

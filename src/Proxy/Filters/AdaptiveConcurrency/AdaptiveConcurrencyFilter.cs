@@ -11,9 +11,11 @@ namespace Lateen.Proxy.Filters.AdaptiveConcurrency;
 /// <param name="status">The status of a refusal.</param>
 /// <param name="enabled">Asked at each request: a runtime value may say otherwise.</param>
 /// <param name="stats">Counters; null for none.</param>
-public sealed class AdaptiveConcurrencyFilter(string name, GradientSettings settings, int workers, int status, Func<bool> enabled, StatGroup? stats = null) : HttpFilter(name)
+public sealed class AdaptiveConcurrencyFilter(string name, GradientSettings settings, int workers, int status, Func<bool> enabled,
+    StatGroup? stats = null) : HttpFilter(name)
 {
-    private readonly GradientController[] _controllers = [.. Enumerable.Range(0, workers).Select(i => new GradientController(settings, workers, stats?.Of(i)))];
+    private readonly GradientController[] _controllers = [.. Enumerable.Range(0, workers)
+        .Select(i => new GradientController(settings, workers, stats?.Of(i)))];
 
     /// <inheritdoc/>
     public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.ResponseHead | FilterPhases.End;

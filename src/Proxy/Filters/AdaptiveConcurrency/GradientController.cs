@@ -1,6 +1,8 @@
-// AdaptiveConcurrency: as many requests at once as the upstream serves without getting slower (envoy.extensions.filters.http.adaptive_concurrency.v3, gradient controller). Now and then the
-// limit is lowered to a few for a while, and what answers take then is taken for the best there is; each interval the limit follows how much slower answers are than that. Each worker
-// controls its own share of the traffic with a limit of its own: no lock, nothing shared; the limits of the configuration are divided among them. Off where no filter is configured.
+// AdaptiveConcurrency: as many requests at once as the upstream serves without getting slower
+// (envoy.extensions.filters.http.adaptive_concurrency.v3, gradient controller). Now and then the limit is lowered to a few for a while, and
+// what answers take then is taken for the best there is; each interval the limit follows how much slower answers are than that. Each worker
+// controls its own share of the traffic with a limit of its own: no lock, nothing shared; the limits of the configuration are divided among
+// them. Off where no filter is configured.
 // Never looks at the request. Refused: one limit for all workers, which would be a contended line for each request.
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Statistics;
@@ -52,7 +54,8 @@ public sealed class GradientController
     /// <summary>What it counts and shows.</summary>
     public static readonly StatSchema Schema = new(
     [
-        ("rq_blocked", StatKind.Counter), ("burst_queue_size", StatKind.Gauge), ("concurrency_limit", StatKind.Gauge), ("gradient", StatKind.Gauge),
+        ("rq_blocked", StatKind.Counter), ("burst_queue_size", StatKind.Gauge), ("concurrency_limit", StatKind.Gauge),
+        ("gradient", StatKind.Gauge),
         ("min_rtt_calculation_active", StatKind.Gauge), ("min_rtt_msecs", StatKind.Gauge), ("sample_rtt_msecs", StatKind.Gauge),
     ]);
 

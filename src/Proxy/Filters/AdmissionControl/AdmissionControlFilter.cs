@@ -1,6 +1,8 @@
-// AdmissionControl: refuses a share of the requests while too many answers of the last seconds were failures (envoy.extensions.filters.http.admission_control.v3), so that an upstream that
-// fails gets air. Each worker counts for itself in a window of its own: no lock, nothing shared, as in Envoy. Time and chance are the loop's. Refused requests are not counted as failures, or
-// the share would never fall again. Never looks at the request; who is refused is chance. Refused alternative: one window for all workers, which would need a contended line for each answer.
+// AdmissionControl: refuses a share of the requests while too many answers of the last seconds were failures
+// (envoy.extensions.filters.http.admission_control.v3), so that an upstream that fails gets air. Each worker counts for itself in a window
+// of its own: no lock, nothing shared, as in Envoy. Time and chance are the loop's. Refused requests are not counted as failures, or the
+// share would never fall again. Never looks at the request; who is refused is chance. Refused alternative: one window for all workers,
+// which would need a contended line for each answer.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
@@ -14,7 +16,8 @@ namespace Lateen.Proxy.Filters.AdmissionControl;
 /// <param name="settings">When requests are refused.</param>
 /// <param name="workers">Number of workers.</param>
 /// <param name="stats">Its counters; null for none.</param>
-public sealed class AdmissionControlFilter(string name, AdmissionControlSettings settings, int workers, StatGroup? stats = null) : HttpFilter(name)
+public sealed class AdmissionControlFilter(string name, AdmissionControlSettings settings, int workers, StatGroup? stats = null)
+    : HttpFilter(name)
 {
     private const int Rejected = 0, Success = 1, Failure = 2;
 
@@ -81,7 +84,8 @@ public sealed class AdmissionControlFilter(string name, AdmissionControlSettings
         return FilterVerdict.Continue;
     }
 
-    private void RecordGrpc(Worker worker, HeaderMap map) => Record(worker, GrpcStatus.Read(map, out int code) && settings.Criteria.IsGrpcSuccess(code));
+    private void RecordGrpc(Worker worker, HeaderMap map) =>
+        Record(worker, GrpcStatus.Read(map, out int code) && settings.Criteria.IsGrpcSuccess(code));
 
     private void Record(Worker worker, bool success)
     {

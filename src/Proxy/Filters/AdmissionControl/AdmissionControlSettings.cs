@@ -8,7 +8,8 @@ public readonly record struct RuntimeNumber(double Default, string Key);
 /// <summary>Which answers are successes.</summary>
 public sealed class SuccessCriteria
 {
-    // OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED, UNAUTHENTICATED:
+    // OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, OUT_OF_RANGE,
+    // UNIMPLEMENTED, UNAUTHENTICATED:
     // fewer requests would not change them.
     private static readonly uint[] GrpcDefault = [0, 1, 2, 3, 5, 6, 7, 9, 11, 12, 16];
 

@@ -1,8 +1,9 @@
 namespace Lateen.Proxy.Filters.AdmissionControl;
 
 /// <summary>
-/// Requests and successes of the last seconds as one worker saw them. A slice begins with the first answer at least a second after the slice before began, and leaves as a whole once it is as old as the
-/// window, as in Envoy. Owned by its worker; the ring grows to the number of slices that the traffic needs and then stays.
+/// Requests and successes of the last seconds as one worker saw them. A slice begins with the first answer at least a second after the
+/// slice before began, and leaves as a whole once it is as old as the window, as in Envoy. Owned by its worker; the ring grows to the
+/// number of slices that the traffic needs and then stays.
 /// </summary>
 /// <param name="windowSeconds">Length of the window, at least 1.</param>
 public sealed class SuccessWindow(long windowSeconds)

@@ -9,7 +9,8 @@ namespace Lateen.Proxy.Filters.Buffer;
 /// <param name="Disabled">Nothing is buffered.</param>
 public sealed record BufferSettings(int RequestBytesMax, bool Disabled = false);
 
-/// <summary>Waits for the whole request before anything goes on, and tells its length (envoy.extensions.filters.http.buffer.v3). More than the limit is 413.</summary>
+/// <summary>Waits for the whole request before anything goes on, and tells its length (envoy.extensions.filters.http.buffer.v3). More than
+/// the limit is 413.</summary>
 public sealed class BufferFilter(string name, BufferSettings settings) : HttpFilter(name)
 {
     /// <inheritdoc/>

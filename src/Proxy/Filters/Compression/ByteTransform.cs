@@ -1,7 +1,9 @@
-// Compression: bodies made smaller or plain again on their way (envoy.extensions.filters.http.compressor.v3 and decompressor.v3): gzip, brotli, zstd. A ByteTransform is one running stream
-// with native state; a TransformPool keeps them by worker, so that a warm response allocates nothing. gzip and zstd are the system's libz.so.1 and libzstd.so.1 (all of Envoy's
-// settings work, and state can be reset and used again, which System.IO.Compression's streams do not offer); brotli is the runtime's. A setting that names a library which is not
-// installed is refused when it is published. Bodies are transformed part by part and never held; what inflates beyond the allowed ratio ends there.
+// Compression: bodies made smaller or plain again on their way (envoy.extensions.filters.http.compressor.v3 and decompressor.v3): gzip,
+// brotli, zstd. A ByteTransform is one running stream with native state; a TransformPool keeps them by worker, so that a warm response
+// allocates nothing. gzip and zstd are the system's libz.so.1 and libzstd.so.1 (all of Envoy's settings work, and state can be reset and
+// used again, which System.IO.Compression's streams do not offer); brotli is the runtime's. A setting that names a library which is not
+// installed is refused when it is published. Bodies are transformed part by part and never held; what inflates beyond the allowed ratio
+// ends there.
 using Lateen.Proxy.Formats;
 
 namespace Lateen.Proxy.Filters.Compression;
@@ -19,7 +21,8 @@ public enum TransformEnd : byte
 /// <summary>A stream being compressed or decompressed. One user at a time.</summary>
 public abstract class ByteTransform
 {
-    /// <summary>Takes input and appends what comes of it. False where the input is no such stream, or grows too much; nothing more comes then.</summary>
+    /// <summary>Takes input and appends what comes of it. False where the input is no such stream, or grows too much; nothing more comes
+    /// then.</summary>
     public abstract bool Run(ReadOnlySpan<byte> input, ByteBuffer output, TransformEnd end);
 
     /// <summary>Ready for another stream.</summary>

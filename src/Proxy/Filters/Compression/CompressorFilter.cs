@@ -33,11 +33,13 @@ public sealed record CompressedDirection
 public sealed record CompressorSettings(bool Disabled, bool? RemoveAcceptEncoding);
 
 /// <summary>The compressor filter.</summary>
-public sealed class CompressorFilter(string name, TransformPool pool, CompressedDirection request, CompressedDirection response, bool isFirstChoice) : HttpFilter(name)
+public sealed class CompressorFilter(string name, TransformPool pool, CompressedDirection request, CompressedDirection response,
+    bool isFirstChoice) : HttpFilter(name)
 {
     /// <inheritdoc/>
     public override FilterPhases Phases =>
-        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers | FilterPhases.End;
+        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead
+            | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers | FilterPhases.End;
 
     /// <summary>Where its transforms come from.</summary>
     public TransformPool Pool => pool;
@@ -60,7 +62,8 @@ public sealed class CompressorFilter(string name, TransformPool pool, Compressed
         own.IsOn = settings is null ? response.Enabled : !settings.Disabled;
         if (own.IsOn && (settings?.RemoveAcceptEncoding ?? response.RemoveAcceptEncoding))
             head.Remove(KnownHeader.AcceptEncoding);
-        if (!end && request.Enabled && IsLong(request, head) && HasType(request, head) && !head.Has(KnownHeader.ContentEncoding) && IsPlainTransfer(head))
+        if (!end && request.Enabled && IsLong(request, head) && HasType(request, head) && !head.Has(KnownHeader.ContentEncoding)
+            && IsPlainTransfer(head))
             own.Request = Begin(slot, head);
         return FilterVerdict.Continue;
     }
@@ -88,8 +91,10 @@ public sealed class CompressorFilter(string name, TransformPool pool, Compressed
     {
         var own = (CompressorSlot)slot;
         HeaderMap head = slot.Exchange.ResponseHead;
-        bool could = own.IsOn && IsLong(response, head) && slot.Exchange.Upgrade.Length == 0 && HasType(response, head) && !HeaderRules.HasToken(head[KnownHeader.CacheControl], "no-transform"u8)
-            && !(response.NotWithETag && head.Has(KnownHeader.ETag)) && !head.Has(KnownHeader.ContentEncoding) && !response.NotStatuses.Contains(slot.Exchange.Status);
+        bool could = own.IsOn && IsLong(response, head) && slot.Exchange.Upgrade.Length == 0 && HasType(response, head)
+            && !HeaderRules.HasToken(head[KnownHeader.CacheControl], "no-transform"u8)
+            && !(response.NotWithETag && head.Has(KnownHeader.ETag)) && !head.Has(KnownHeader.ContentEncoding)
+            && !response.NotStatuses.Contains(slot.Exchange.Status);
         if (!end && could && own.HasAccept && IsPlainTransfer(head) && Choose(slot.Exchange, own.Accept.Written) == pool.Encoding)
         {
             if (head.TryGet(KnownHeader.ETag, out ReadOnlySpan<byte> tag) && !tag.StartsWith("W/"u8) && !tag.StartsWith("w/"u8))
@@ -159,7 +164,8 @@ public sealed class CompressorFilter(string name, TransformPool pool, Compressed
         var offered = new List<CompressorFilter>();
         foreach (HttpFilter filter in exchange.Options.Filters.Filters)
         {
-            if (filter is CompressorFilter other && exchange.SlotOf(filter.Name) is CompressorSlot { IsOn: true, HasAccept: true } && other.HasType(exchange.ResponseHead))
+            if (filter is CompressorFilter other && exchange.SlotOf(filter.Name) is CompressorSlot { IsOn: true, HasAccept: true }
+                && other.HasType(exchange.ResponseHead))
                 offered.Add(other);
         }
         return EncodingChoice.Choose(accept, offered);
@@ -183,12 +189,14 @@ public sealed class CompressorFilter(string name, TransformPool pool, Compressed
     }
 
     private static bool IsLong(CompressedDirection direction, HeaderMap head) =>
-        !head.TryGet(KnownHeader.ContentLength, out ReadOnlySpan<byte> text) || (HeaderRules.TryParseLength(text, out ulong length) && length >= (ulong)direction.LengthMin);
+        !head.TryGet(KnownHeader.ContentLength, out ReadOnlySpan<byte> text)
+            || (HeaderRules.TryParseLength(text, out ulong length) && length >= (ulong)direction.LengthMin);
 
     private static bool IsPlainTransfer(HeaderMap head)
     {
         ReadOnlySpan<byte> coding = head[KnownHeader.TransferEncoding];
-        return !HeaderRules.HasToken(coding, "gzip"u8) && !HeaderRules.HasToken(coding, "deflate"u8) && !HeaderRules.HasToken(coding, "br"u8) && !HeaderRules.HasToken(coding, "zstd"u8)
+        return !HeaderRules.HasToken(coding, "gzip"u8) && !HeaderRules.HasToken(coding, "deflate"u8)
+            && !HeaderRules.HasToken(coding, "br"u8) && !HeaderRules.HasToken(coding, "zstd"u8)
             && !HeaderRules.HasToken(coding, "compress"u8);
     }
 

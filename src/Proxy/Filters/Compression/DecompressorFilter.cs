@@ -15,10 +15,12 @@ public sealed record DecompressedDirection(bool Enabled, bool IgnoresNoTransform
 /// <param name="request">Requests.</param>
 /// <param name="response">Responses.</param>
 /// <param name="advertises">The coding is offered to the upstream in accept-encoding.</param>
-public sealed class DecompressorFilter(string name, TransformPool pool, DecompressedDirection request, DecompressedDirection response, bool advertises) : HttpFilter(name)
+public sealed class DecompressorFilter(string name, TransformPool pool, DecompressedDirection request, DecompressedDirection response,
+    bool advertises) : HttpFilter(name)
 {
     /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.End;
+    public override FilterPhases Phases =>
+        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.End;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new PlainSlot();
@@ -81,7 +83,8 @@ public sealed class DecompressorFilter(string name, TransformPool pool, Decompre
     // The outermost coding is the first that is named, as Envoy reads it.
     private ByteTransform? Begin(FilterSlot slot, DecompressedDirection direction, HeaderMap head, bool end)
     {
-        if (end || !direction.Enabled || (!direction.IgnoresNoTransform && HeaderRules.HasToken(head[KnownHeader.CacheControl], "no-transform"u8)))
+        if (end || !direction.Enabled
+            || (!direction.IgnoresNoTransform && HeaderRules.HasToken(head[KnownHeader.CacheControl], "no-transform"u8)))
             return null;
         ReadOnlySpan<byte> codings = HeaderRules.Trim(head[KnownHeader.ContentEncoding]);
         int comma = codings.IndexOf((byte)',');

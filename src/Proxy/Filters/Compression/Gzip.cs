@@ -30,7 +30,8 @@ internal static unsafe partial class Zlib
 
     public static bool IsInstalled { get; } = NativeLibrary.TryLoad(Library, out _);
 
-    [LibraryImport(Library)] public static partial int deflateInit2_(ZStream* stream, int level, int method, int windowBits, int memoryLevel, int strategy, byte* version, int size);
+    [LibraryImport(Library)] public static partial int deflateInit2_(ZStream* stream, int level, int method, int windowBits,
+        int memoryLevel, int strategy, byte* version, int size);
     [LibraryImport(Library)] public static partial int deflate(ZStream* stream, int flush);
     [LibraryImport(Library)] public static partial int deflateReset(ZStream* stream);
     [LibraryImport(Library)] public static partial int deflateEnd(ZStream* stream);
@@ -57,7 +58,8 @@ public sealed unsafe class GzipCompression : ByteTransform
     public GzipCompression(GzipOptions options)
     {
         _stream = (ZStream*)NativeMemory.AllocZeroed((nuint)sizeof(ZStream));
-        int status = Zlib.deflateInit2_(_stream, options.Level, Zlib.Deflated, options.WindowBits | Zlib.GzipFormat, options.MemoryLevel, options.Strategy, Zlib.zlibVersion(), sizeof(ZStream));
+        int status = Zlib.deflateInit2_(_stream, options.Level, Zlib.Deflated, options.WindowBits | Zlib.GzipFormat, options.MemoryLevel,
+            options.Strategy, Zlib.zlibVersion(), sizeof(ZStream));
         if (status != Zlib.Ok)
             throw new InvariantException($"deflateInit2 failed with {status}");
     }
@@ -140,7 +142,8 @@ public sealed unsafe class GzipDecompression : ByteTransform
                     status = Zlib.inflate(_stream, Zlib.SyncFlush);
                 }
                 output.Advance(room.Length - (int)_stream->AvailableOut);
-                _broken = (status is not (Zlib.Ok or Zlib.StreamEnd or Zlib.BufferError)) || (_ratioMax > 0 && _stream->TotalOut > _stream->TotalIn * _ratioMax);
+                _broken = (status is not (Zlib.Ok or Zlib.StreamEnd or Zlib.BufferError))
+                    || (_ratioMax > 0 && _stream->TotalOut > _stream->TotalIn * _ratioMax);
             }
             while (!_broken && status == Zlib.Ok && _stream->AvailableOut == 0);
         }

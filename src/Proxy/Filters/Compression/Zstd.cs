@@ -67,7 +67,8 @@ public sealed unsafe class ZstdCompression : ByteTransform
                 fixed (byte* q = room)
                 {
                     var to = new ZstdBuffer { Bytes = q, Size = (nuint)room.Length };
-                    left = ZstdNative.ZSTD_compressStream2(_context, &to, &from, end == TransformEnd.Finish ? ZstdNative.End : ZstdNative.FlushAll);
+                    left = ZstdNative.ZSTD_compressStream2(_context, &to, &from,
+                        end == TransformEnd.Finish ? ZstdNative.End : ZstdNative.FlushAll);
                     output.Advance((int)to.Position);
                 }
                 if (ZstdNative.ZSTD_isError(left) != 0)

@@ -1,5 +1,6 @@
-// Cors: answers preflights and tells browsers what an origin may read (Fetch standard, CORS protocol; envoy.extensions.filters.http.cors.v3). The policy is the route's; a route that
-// forwards nothing has none (observed). A slot remembers the request's origin, since a later filter may take the header off.
+// Cors: answers preflights and tells browsers what an origin may read (Fetch standard, CORS protocol;
+// envoy.extensions.filters.http.cors.v3). The policy is the route's; a route that forwards nothing has none (observed). A slot remembers
+// the request's origin, since a later filter may take the header off.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
@@ -121,8 +122,10 @@ public sealed class CorsFilter(string name, StatGroup? stats = null) : HttpFilte
             answer.Add(KnownHeader.AccessControlAllowCredentials, "true"u8);
 
         // With credentials a browser takes a star for a name: what was asked for is said instead.
-        Tell(answer, KnownHeader.AccessControlAllowMethods, policy.Methods, policy.Credentials, head[KnownHeader.AccessControlRequestMethod]);
-        Tell(answer, KnownHeader.AccessControlAllowHeaders, policy.Headers, policy.Credentials, head[KnownHeader.AccessControlRequestHeaders]);
+        Tell(answer, KnownHeader.AccessControlAllowMethods, policy.Methods, policy.Credentials,
+            head[KnownHeader.AccessControlRequestMethod]);
+        Tell(answer, KnownHeader.AccessControlAllowHeaders, policy.Headers, policy.Credentials,
+            head[KnownHeader.AccessControlRequestHeaders]);
         if (policy.MaxAge.Length > 0)
             answer.Add(KnownHeader.AccessControlMaxAge, policy.MaxAge);
         if (policy.PrivateNetwork && head[KnownHeader.AccessControlRequestPrivateNetwork].SequenceEqual("true"u8))

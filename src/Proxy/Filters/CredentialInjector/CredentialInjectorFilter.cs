@@ -1,5 +1,6 @@
-// CredentialInjector: gives requests a credential of the workload before they leave (envoy.extensions.filters.http.credential_injector.v3). The credential is a secret by name, renewed as
-// secrets are; workers read the one reference that holds it. It is never logged, and never sent where the application brought its own, unless told to overwrite.
+// CredentialInjector: gives requests a credential of the workload before they leave (envoy.extensions.filters.http.credential_injector.v3).
+// The credential is a secret by name, renewed as secrets are; workers read the one reference that holds it. It is never logged, and never
+// sent where the application brought its own, unless told to overwrite.
 // Refused by name: OAuth2 client credentials.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;

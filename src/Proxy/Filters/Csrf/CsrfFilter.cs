@@ -1,5 +1,7 @@
-// Csrf: refuses requests that change something and come from a page of another origin (envoy.extensions.filters.http.csrf.v3). The origin is what the browser says in Origin, else in Referer;
-// scheme and path do not count, as in Envoy. Owns no state. Never decides who a user is. Refused: tokens in cookies, which would need the application's help.
+// Csrf: refuses requests that change something and come from a page of another origin (envoy.extensions.filters.http.csrf.v3). The origin
+// is what the browser says in Origin, else in Referer;
+// scheme and path do not count, as in Envoy. Owns no state. Never decides who a user is. Refused: tokens in cookies, which would need the
+// application's help.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Routing;
@@ -59,7 +61,8 @@ public sealed class CsrfFilter(string name, CsrfPolicy policy, StatGroup? stats 
     }
 
     private static bool Changes(ReadOnlySpan<byte> method) =>
-        method.SequenceEqual("POST"u8) || method.SequenceEqual("PUT"u8) || method.SequenceEqual("DELETE"u8) || method.SequenceEqual("PATCH"u8);
+        method.SequenceEqual("POST"u8) || method.SequenceEqual("PUT"u8) || method.SequenceEqual("DELETE"u8)
+            || method.SequenceEqual("PATCH"u8);
 
     private static bool IsListed(CsrfPolicy own, ReadOnlySpan<byte> source)
     {

@@ -1,6 +1,7 @@
-// CustomResponse: puts another answer in the place of one that matches (envoy.extensions.filters.http.custom_response.v3): a body of the proxy's own, or what another address answers,
-// fetched by sending the request through the chain again. The original answer is given up. Owns no state but its slots; which policy is at work for a redirected exchange is
-// remembered in filter state, so that its own answer is not replaced again.
+// CustomResponse: puts another answer in the place of one that matches (envoy.extensions.filters.http.custom_response.v3): a body of the
+// proxy's own, or what another address answers, fetched by sending the request through the chain again. The original answer is given up.
+// Owns no state but its slots; which policy is at work for a redirected exchange is remembered in filter state, so that its own answer is
+// not replaced again.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Formats;
@@ -127,7 +128,8 @@ public sealed class CustomResponseFilter(string name, CustomResponseSettings set
     private static bool Redirect(Exchange exchange, RedirectedPolicy policy)
     {
         HeaderMap head = exchange.RequestHead;
-        byte[] scheme = head[KnownHeader.Scheme].ToArray(), host = head[KnownHeader.Authority].ToArray(), path = head[KnownHeader.Path].ToArray();
+        byte[] scheme = head[KnownHeader.Scheme].ToArray(), host = head[KnownHeader.Authority].ToArray(),
+            path = head[KnownHeader.Path].ToArray();
         if (policy.Scheme.Length > 0)
             head.Set(KnownHeader.Scheme, System.Text.Encoding.ASCII.GetBytes(policy.Scheme));
         if (policy.Host.Length > 0)

@@ -1,5 +1,5 @@
-// Discovered: filters whose settings come by discovery (ECDS). The place in a chain stays; what stands in it changes for new exchanges, on old connections, too. Published like a cluster's
-// picture: by reference. An exchange keeps the filter that it began with.
+// Discovered: filters whose settings come by discovery (ECDS). The place in a chain stays; what stands in it changes for new exchanges, on
+// old connections, too. Published like a cluster's picture: by reference. An exchange keeps the filter that it began with.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Tcp;
 
@@ -18,12 +18,14 @@ public sealed class Discovered<T> where T : class
     }
 }
 
-/// <summary>An HTTP filter that comes by discovery. Without one, requests are refused: a policy that has not come must not be skipped.</summary>
+/// <summary>An HTTP filter that comes by discovery. Without one, requests are refused: a policy that has not come must not be
+/// skipped.</summary>
 public sealed class DiscoveredFilter(string name, Discovered<HttpFilter> source) : HttpFilter(name)
 {
     /// <inheritdoc/>
     public override FilterPhases Phases =>
-        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers | FilterPhases.End;
+        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead
+            | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers | FilterPhases.End;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new Slot();
@@ -41,7 +43,8 @@ public sealed class DiscoveredFilter(string name, Discovered<HttpFilter> source)
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
-        Inner(slot, FilterPhases.RequestBody, out FilterSlot? inner) ? inner!.Filter.OnRequestBody(inner, ref body, end) : FilterVerdict.Continue;
+        Inner(slot, FilterPhases.RequestBody, out FilterSlot? inner)
+            ? inner!.Filter.OnRequestBody(inner, ref body, end) : FilterVerdict.Continue;
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestTrailers(FilterSlot slot) =>
@@ -53,11 +56,13 @@ public sealed class DiscoveredFilter(string name, Discovered<HttpFilter> source)
 
     /// <inheritdoc/>
     public override FilterVerdict OnResponseBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
-        Inner(slot, FilterPhases.ResponseBody, out FilterSlot? inner) ? inner!.Filter.OnResponseBody(inner, ref body, end) : FilterVerdict.Continue;
+        Inner(slot, FilterPhases.ResponseBody, out FilterSlot? inner)
+            ? inner!.Filter.OnResponseBody(inner, ref body, end) : FilterVerdict.Continue;
 
     /// <inheritdoc/>
     public override FilterVerdict OnResponseTrailers(FilterSlot slot) =>
-        Inner(slot, FilterPhases.ResponseTrailers, out FilterSlot? inner) ? inner!.Filter.OnResponseTrailers(inner) : FilterVerdict.Continue;
+        Inner(slot, FilterPhases.ResponseTrailers, out FilterSlot? inner)
+            ? inner!.Filter.OnResponseTrailers(inner) : FilterVerdict.Continue;
 
     /// <inheritdoc/>
     public override void OnEnd(FilterSlot slot)

@@ -1,4 +1,5 @@
-// Edits: changes of heads that a server beside the proxy asks for (authorizers, processors), and which of them are allowed. Values; whoever asks the server carries them out.
+// Edits: changes of heads that a server beside the proxy asks for (authorizers, processors), and which of them are allowed. Values; whoever
+// asks the server carries them out.
 using Lateen.Proxy.Http;
 
 namespace Lateen.Proxy.Filters.Edits;
@@ -53,5 +54,6 @@ public readonly record struct HeaderEdit(HeaderEditAction Action, byte[] Name, b
     }
 
     /// <summary>True where it could stand in a head.</summary>
-    public bool IsValid => (HeaderRules.IsLowerToken(Name) || Name is [(byte)':', .. var rest] && HeaderRules.IsLowerToken(rest)) && HeaderRules.IsValue(Value);
+    public bool IsValid => (HeaderRules.IsLowerToken(Name) || Name is [(byte)':', .. var rest] && HeaderRules.IsLowerToken(rest))
+        && HeaderRules.IsValue(Value);
 }

@@ -37,7 +37,8 @@ public sealed record HeaderMutationRules
             return false;
         if (DisallowSystem && (name.StartsWith(":"u8) || name.SequenceEqual("host"u8)))
             return false;
-        if (!AllowRouting && (name.SequenceEqual("host"u8) || name.SequenceEqual(":authority"u8) || name.SequenceEqual(":scheme"u8) || name.SequenceEqual(":method"u8)))
+        if (!AllowRouting && (name.SequenceEqual("host"u8) || name.SequenceEqual(":authority"u8) || name.SequenceEqual(":scheme"u8)
+            || name.SequenceEqual(":method"u8)))
             return false;
         return AllowEnvoy || !name.StartsWith("x-envoy-"u8);
     }

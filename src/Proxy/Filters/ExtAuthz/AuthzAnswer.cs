@@ -1,6 +1,8 @@
-// ExtAuthz: a server decides (envoy.extensions.filters.http.ext_authz.v3, and its network form). AuthzService is the server, by HTTP here and by gRPC in Remote (it carries protobuf);
-// both turn its answer into an AuthzAnswer, which the filter carries out. The exchange is held meanwhile, its worker is not; the call ends with the stream. Where the server
-// fails, the configuration says whether that denies (the default) or allows. Never cached: the server may change its mind.
+// ExtAuthz: a server decides (envoy.extensions.filters.http.ext_authz.v3, and its network form). AuthzService is the server, by HTTP here
+// and by gRPC in Remote (it carries protobuf);
+// both turn its answer into an AuthzAnswer, which the filter carries out. The exchange is held meanwhile, its worker is not; the call ends
+// with the stream. Where the server fails, the configuration says whether that denies (the default) or allows. Never cached: the server may
+// change its mind.
 using System.Text.Json;
 using Lateen.Proxy.Filters.Edits;
 

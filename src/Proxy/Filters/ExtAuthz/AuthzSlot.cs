@@ -233,7 +233,12 @@ internal sealed class AuthzSlot : FilterSlot
             if (header.IsValid && header.Name[0] != ':')
                 headers.Add(header.Name, header.Value);
         }
-        Exchange.Reply(new LocalReply(answer.Status, "ext_authz_denied") { Body = answer.Body, Headers = headers, Flags = ResponseFlags.UnauthorizedExternalService });
+        Exchange.Reply(new LocalReply(answer.Status, "ext_authz_denied")
+        {
+            Body = answer.Body,
+            Headers = headers,
+            Flags = ResponseFlags.UnauthorizedExternalService,
+        });
     }
 
     public void OnResponse()

@@ -11,7 +11,8 @@ public sealed class ExtAuthzFilter(string name, ExtAuthzSettings settings, Authz
     internal const string Namespace = "envoy.filters.http.ext_authz";
 
     /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.End;
+    public override FilterPhases Phases =>
+        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.End;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new AuthzSlot(settings, stats);
@@ -20,7 +21,8 @@ public sealed class ExtAuthzFilter(string name, ExtAuthzSettings settings, Authz
     public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) => ((AuthzSlot)slot).OnHead(end);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => ((AuthzSlot)slot).OnBody(body, end);
+    public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
+        ((AuthzSlot)slot).OnBody(body, end);
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestTrailers(FilterSlot slot) => ((AuthzSlot)slot).OnTrailers();

@@ -11,7 +11,8 @@ namespace Lateen.Proxy.Filters.ExtAuthz;
 /// <param name="failureModeAllow">Where it fails, the connection goes on.</param>
 /// <param name="enabledMetadata">Only connections with this metadata are judged; null for all.</param>
 /// <param name="stats">Its counters, <see cref="Schema"/>.</param>
-public sealed class ExtAuthzNetworkFilter(AuthzService service, bool failureModeAllow, MetadataMatch? enabledMetadata, StatGroup stats) : NetworkFilterFactory
+public sealed class ExtAuthzNetworkFilter(AuthzService service, bool failureModeAllow, MetadataMatch? enabledMetadata, StatGroup stats)
+    : NetworkFilterFactory
 {
     private const string Namespace = "envoy.filters.network.ext_authz";
 
@@ -108,7 +109,8 @@ public sealed class ExtAuthzNetworkFilter(AuthzService service, bool failureMode
             };
             foreach ((string key, JsonElement value) in answer.Metadata ?? new Dictionary<string, JsonElement>())
                 values[key] = value;
-            _session.Facts.DynamicMetadata = Metadata.With(_session.Facts.DynamicMetadata, Namespace, JsonSerializer.SerializeToElement(values));
+            _session.Facts.DynamicMetadata =
+                Metadata.With(_session.Facts.DynamicMetadata, Namespace, JsonSerializer.SerializeToElement(values));
         }
 
         public override void OnEnd(TcpSession session)

@@ -5,7 +5,8 @@ using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.ExtAuthz;
 
-/// <summary>What an authorization filter counts, under <c>http.NAME.ext_authz.</c>; the first four also under <c>cluster.NAME.ext_authz.</c>.</summary>
+/// <summary>What an authorization filter counts, under <c>http.NAME.ext_authz.</c>; the first four also under
+/// <c>cluster.NAME.ext_authz.</c>.</summary>
 public enum AuthzCounter : byte
 {
     Denied,

@@ -88,11 +88,13 @@ public sealed class HttpAuthzService(HttpAuthzOptions options) : AuthzService
 
         private bool Sends(KnownHeader known, ReadOnlySpan<byte> name)
         {
-            if (known is KnownHeader.ContentLength or KnownHeader.Scheme or KnownHeader.Protocol or KnownHeader.Connection or KnownHeader.TransferEncoding or KnownHeader.Upgrade)
+            if (known is KnownHeader.ContentLength or KnownHeader.Scheme or KnownHeader.Protocol or KnownHeader.Connection
+                or KnownHeader.TransferEncoding or KnownHeader.Upgrade)
                 return false;
             if (_options.Withheld.Includes(name))
                 return false;
-            return known is KnownHeader.Method or KnownHeader.Path or KnownHeader.Authority or KnownHeader.Authorization || _options.Sent.Includes(name);
+            return known is KnownHeader.Method or KnownHeader.Path or KnownHeader.Authority or KnownHeader.Authorization
+                || _options.Sent.Includes(name);
         }
 
         // Several lines of a name go as one.
@@ -120,10 +122,13 @@ public sealed class HttpAuthzService(HttpAuthzOptions options) : AuthzService
             HeaderMap head = call.ResponseHead;
             for (int i = 0; i < head.End; i++)
             {
-                if (!head.At(i, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value) || known == KnownHeader.Status)
+                if (!head.At(i, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+                    || known == KnownHeader.Status)
                     continue;
                 if (name.SequenceEqual("x-envoy-auth-headers-to-remove"u8))
-                    removed.AddRange(Encoding.Latin1.GetString(value).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(static n => Encoding.Latin1.GetBytes(n.ToLowerInvariant())));
+                    removed.AddRange(Encoding.Latin1.GetString(value)
+                        .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                        .Select(static n => Encoding.Latin1.GetBytes(n.ToLowerInvariant())));
                 if (_options.ToMetadata.Includes(name))
                     metadata[Encoding.Latin1.GetString(name)] = JsonSerializer.SerializeToElement(Encoding.UTF8.GetString(value));
                 if (call.Status != 200)
@@ -132,8 +137,22 @@ public sealed class HttpAuthzService(HttpAuthzOptions options) : AuthzService
                     TakeAllowed(name, value, toRequest, toClient);
             }
             _receiver.OnAnswer(call.Status == 200
-                ? new AuthzAnswer { Verdict = AuthzVerdict.Allowed, Headers = toRequest, HeadersToRemove = removed, ResponseHeaders = toClient, Metadata = metadata.Count > 0 ? metadata : null }
-                : new AuthzAnswer { Verdict = AuthzVerdict.Denied, Status = call.Status, Body = call.ResponseBody.ToArray(), Headers = toClient, Metadata = metadata.Count > 0 ? metadata : null });
+                ? new AuthzAnswer
+                {
+                    Verdict = AuthzVerdict.Allowed,
+                    Headers = toRequest,
+                    HeadersToRemove = removed,
+                    ResponseHeaders = toClient,
+                    Metadata = metadata.Count > 0 ? metadata : null,
+                }
+                : new AuthzAnswer
+                {
+                    Verdict = AuthzVerdict.Denied,
+                    Status = call.Status,
+                    Body = call.ResponseBody.ToArray(),
+                    Headers = toClient,
+                    Metadata = metadata.Count > 0 ? metadata : null,
+                });
         }
 
         private void TakeAllowed(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, List<HeaderEdit> toRequest, List<HeaderEdit> toClient)

@@ -106,7 +106,8 @@ public sealed class ExtProcFilter(string name, ExtProcSettings settings) : HttpF
     public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) => ((ProcSlot)slot).Begin(end);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => ((ProcSlot)slot).Request.OnBody(ref body, end);
+    public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
+        ((ProcSlot)slot).Request.OnBody(ref body, end);
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestTrailers(FilterSlot slot) => ((ProcSlot)slot).Request.OnTrailers();
@@ -115,7 +116,8 @@ public sealed class ExtProcFilter(string name, ExtProcSettings settings) : HttpF
     public override FilterVerdict OnResponseHead(FilterSlot slot, bool end) => ((ProcSlot)slot).BeginResponse(end);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnResponseBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => ((ProcSlot)slot).Response.OnBody(ref body, end);
+    public override FilterVerdict OnResponseBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
+        ((ProcSlot)slot).Response.OnBody(ref body, end);
 
     /// <inheritdoc/>
     public override FilterVerdict OnResponseTrailers(FilterSlot slot) => ((ProcSlot)slot).Response.OnTrailers();

@@ -6,8 +6,8 @@ using Lateen.Proxy.Http;
 namespace Lateen.Proxy.Filters.ExtProc;
 
 /// <summary>
-/// One direction of an exchange: head, body, trailers, each shown to the server as the mode says and held until it is answered. A buffered body is gathered while the head's answer is
-/// awaited; the head goes on with it.
+/// One direction of an exchange: head, body, trailers, each shown to the server as the mode says and held until it is answered. A buffered
+/// body is gathered while the head's answer is awaited; the head goes on with it.
 /// </summary>
 internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
 {
@@ -140,7 +140,8 @@ internal sealed class ProcDirection(ProcSlot slot, bool isRequest)
     // Until the server has answered the head, what it was sent is kept, within the limit, where the exchange may go on without it.
     private void GiveAway(ref ReadOnlySpan<byte> body, bool end)
     {
-        if (_stage == Stage.DuplexHead && !_sent && slot.FailureModeAllow && !(isRequest ? slot.RequestOverflows(body.Length, end) : slot.ResponseOverflows(body.Length, end)))
+        if (_stage == Stage.DuplexHead && !_sent && slot.FailureModeAllow
+            && !(isRequest ? slot.RequestOverflows(body.Length, end) : slot.ResponseOverflows(body.Length, end)))
             return;
         if (!_sent)
             ReplaceHeld([]);

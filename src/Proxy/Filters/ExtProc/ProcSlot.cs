@@ -55,7 +55,8 @@ internal sealed class ProcSlot : FilterSlot
         return Request.OnHead(Exchange.RequestHead, _mode.Request, end);
     }
 
-    public FilterVerdict BeginResponse(bool end) => _active ? Response.OnHead(Exchange.ResponseHead, _mode.Response, end) : FilterVerdict.Continue;
+    public FilterVerdict BeginResponse(bool end) =>
+        _active ? Response.OnHead(Exchange.ResponseHead, _mode.Response, end) : FilterVerdict.Continue;
 
     // ---- to the server
 
@@ -137,7 +138,8 @@ internal sealed class ProcSlot : FilterSlot
             Response.Adopt(mode.Response);
         }
         // The other direction may be waiting, too: its time begins anew.
-        ProcDirection direction = answer.Step < ProcessingStep.ResponseHead ? Request : Response, other = direction == Request ? Response : Request;
+        ProcDirection direction = answer.Step < ProcessingStep.ResponseHead ? Request : Response, other = direction == Request
+            ? Response : Request;
         if (!direction.Expects(answer.Step))
         {
             Count(ProcCounter.SpuriousMsgsReceived);
@@ -159,7 +161,12 @@ internal sealed class ProcSlot : FilterSlot
         var headers = new HeaderMap();
         Edit(headers, answer);
         Stop();
-        Exchange.Reply(new LocalReply(answer.Status, answer.Details.Length > 0 ? answer.Details.Replace(' ', '_') : "ext_proc") { Body = answer.Body ?? [], Headers = headers, GrpcStatus = answer.GrpcStatus });
+        Exchange.Reply(new LocalReply(answer.Status, answer.Details.Length > 0 ? answer.Details.Replace(' ', '_') : "ext_proc")
+        {
+            Body = answer.Body ?? [],
+            Headers = headers,
+            GrpcStatus = answer.GrpcStatus,
+        });
     }
 
     /// <summary>Carries changes of a head out, as far as they are allowed; false where one was not and that is an error.</summary>

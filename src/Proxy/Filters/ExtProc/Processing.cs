@@ -1,6 +1,7 @@
-// ExtProc: a server takes part in each step of an exchange (envoy.extensions.filters.http.ext_proc.v3): it is shown heads, bodies and trailers as the mode says, and answers each with
-// changes, or ends the exchange by an answer of its own. One gRPC stream an exchange, opened with the first message; the exchange waits for each answer, its worker does not. A
-// server that fails or is slow ends the exchange, or (failure_mode_allow) is left out from then on. ProcessorStream is the server's side; its gRPC form is in Remote.
+// ExtProc: a server takes part in each step of an exchange (envoy.extensions.filters.http.ext_proc.v3): it is shown heads, bodies and
+// trailers as the mode says, and answers each with changes, or ends the exchange by an answer of its own. One gRPC stream an exchange,
+// opened with the first message; the exchange waits for each answer, its worker does not. A server that fails or is slow ends the exchange,
+// or (failure_mode_allow) is left out from then on. ProcessorStream is the server's side; its gRPC form is in Remote.
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Edits;
@@ -19,7 +20,8 @@ public enum BodyMode : byte
     /// <summary>Whole.</summary>
     Buffered,
 
-    /// <summary>Part by part as it comes; the server sends the body that goes on, in parts of its own, when it likes (FULL_DUPLEX_STREAMED).</summary>
+    /// <summary>Part by part as it comes; the server sends the body that goes on, in parts of its own, when it likes
+    /// (FULL_DUPLEX_STREAMED).</summary>
     Duplex,
 }
 

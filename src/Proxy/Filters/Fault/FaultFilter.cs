@@ -1,5 +1,6 @@
-// Fault: delays and aborts requests, and slows responses, on purpose (envoy.extensions.filters.http.fault.v3). A route's settings replace the filter's. The delay comes first, then the abort; each has its own
-// chance. Headers of the request may ask for faults where the settings allow it, and can only lower a percentage. Owns no state but the count of running faults of one filter.
+// Fault: delays and aborts requests, and slows responses, on purpose (envoy.extensions.filters.http.fault.v3). A route's settings replace
+// the filter's. The delay comes first, then the abort; each has its own chance. Headers of the request may ask for faults where the
+// settings allow it, and can only lower a percentage. Owns no state but the count of running faults of one filter.
 using System.Buffers.Text;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
@@ -20,7 +21,8 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
 
     /// <summary>What is counted.</summary>
     public static readonly StatSchema Counted = new(
-        [("aborts_injected", StatKind.Counter), ("delays_injected", StatKind.Counter), ("faults_overflow", StatKind.Counter), ("response_rl_injected", StatKind.Counter), ("active_faults", StatKind.Gauge)]);
+        [("aborts_injected", StatKind.Counter), ("delays_injected", StatKind.Counter), ("faults_overflow", StatKind.Counter),
+            ("response_rl_injected", StatKind.Counter), ("active_faults", StatKind.Gauge)]);
 
     private int _active;
 
@@ -103,7 +105,8 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
         stats.Of(exchange.Worker.Index).Count(what);
         ReadOnlySpan<byte> caller = exchange.RequestHead[KnownHeader.XEnvoyDownstreamServiceCluster];
         if (!caller.IsEmpty && store is not null && !s.NoCallerStats)
-            store.DynamicCounter($"{stats.Prefix}{System.Text.Encoding.Latin1.GetString(caller[..Math.Min(caller.Length, 128)])}.{called}").Count(exchange.Worker);
+            store.DynamicCounter($"{stats.Prefix}{System.Text.Encoding.Latin1.GetString(caller[..Math.Min(caller.Length, 128)])}.{called}")
+                .Count(exchange.Worker);
     }
 
     private bool Abort(FaultSettings s, FilterSlot slot)
@@ -126,13 +129,19 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
         if ((status == 0 && grpc is null) || !share.Includes(exchange.Worker.Loop.Chance.NextULong()) || !Begin(s, slot))
             return false;
         Count(exchange, s, Aborts, "aborts_injected");
-        exchange.Reply(new LocalReply(grpc is null ? status : 200, "fault_filter_abort") { Body = "fault filter abort"u8, Flags = ResponseFlags.FaultInjected, GrpcStatus = grpc });
+        exchange.Reply(new LocalReply(grpc is null ? status : 200, "fault_filter_abort")
+        {
+            Body = "fault filter abort"u8,
+            Flags = ResponseFlags.FaultInjected,
+            GrpcStatus = grpc,
+        });
         return true;
     }
 
     private static long DelayOf(FaultSettings s, Exchange exchange)
     {
-        long delay = s.DelayMicros > 0 && s.Keys.Values.ContainsKey(s.Keys.DelayMillis) ? s.Keys.Values.Number(s.Keys.DelayMillis, 0) * 1000 : s.DelayMicros;
+        long delay = s.DelayMicros > 0 && s.Keys.Values.ContainsKey(s.Keys.DelayMillis)
+            ? s.Keys.Values.Number(s.Keys.DelayMillis, 0) * 1000 : s.DelayMicros;
         Fraction share = s.DelayShareNow;
         if (s.DelayByHeader)
         {
@@ -160,9 +169,11 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
     private static Fraction Lowered(Fraction share, ReadOnlySpan<byte> header) =>
         Number(header, out long percent) ? share with { Numerator = (uint)Math.Min(share.Numerator, percent) } : share;
 
-    private static ReadOnlySpan<byte> Header(HeaderMap head, ReadOnlySpan<byte> name) => head.TryGet(name, out ReadOnlySpan<byte> value) ? value : default;
+    private static ReadOnlySpan<byte> Header(HeaderMap head, ReadOnlySpan<byte> name) =>
+        head.TryGet(name, out ReadOnlySpan<byte> value) ? value : default;
 
-    private static bool Number(ReadOnlySpan<byte> text, out long value) => Utf8Parser.TryParse(text, out value, out int used) && used == text.Length && value >= 0;
+    private static bool Number(ReadOnlySpan<byte> text, out long value) =>
+        Utf8Parser.TryParse(text, out value, out int used) && used == text.Length && value >= 0;
 
     private static bool Concerns(FaultSettings s, Exchange exchange)
     {
@@ -175,7 +186,8 @@ public sealed class FaultFilter(string name, FaultSettings settings, StatGroup? 
             if (!s.Headers[i].Matches(exchange.RequestHead))
                 return false;
         }
-        return s.Nodes.Count == 0 || s.Nodes.Contains(System.Text.Encoding.Latin1.GetString(exchange.RequestHead[KnownHeader.XEnvoyDownstreamServiceNode]));
+        return s.Nodes.Count == 0
+            || s.Nodes.Contains(System.Text.Encoding.Latin1.GetString(exchange.RequestHead[KnownHeader.XEnvoyDownstreamServiceNode]));
     }
 }
 

@@ -3,7 +3,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Filters.Fault;
 
-/// <summary>Lets a response's body go at a rate: steps of fifty milliseconds, from tokens for one step at first and for one second at most (Envoy's stream rate limiter). The upstream waits at the buffer's limit.</summary>
+/// <summary>Lets a response's body go at a rate: steps of fifty milliseconds, from tokens for one step at first and for one second at most
+/// (Envoy's stream rate limiter). The upstream waits at the buffer's limit.</summary>
 internal sealed class ResponsePace(FilterSlot slot) : Deadline
 {
     private const long StepMicros = 50_000, SecondMicros = 1_000_000;

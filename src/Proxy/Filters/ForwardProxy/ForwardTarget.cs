@@ -1,5 +1,6 @@
-// ForwardProxy: requests go where they themselves say (dynamic forward proxy): a filter waits until the name is resolved, the cluster of that kind then has a host for it. Names are
-// cached by worker (Clusters/Resolution/NameCache); nothing here decides which names are allowed, routes and policies do.
+// ForwardProxy: requests go where they themselves say (dynamic forward proxy): a filter waits until the name is resolved, the cluster of
+// that kind then has a host for it. Names are cached by worker (Clusters/Resolution/NameCache); nothing here decides which names are
+// allowed, routes and policies do.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Http;

@@ -4,7 +4,8 @@ using Lateen.Proxy.Upstream;
 
 namespace Lateen.Proxy.Filters.ForwardProxy;
 
-/// <summary>Resolves the server name that a client's TLS asks for, so that a dynamic forward proxy cluster can take the connection there (sni_dynamic_forward_proxy).</summary>
+/// <summary>Resolves the server name that a client's TLS asks for, so that a dynamic forward proxy cluster can take the connection there
+/// (sni_dynamic_forward_proxy).</summary>
 public sealed class SniForwardFilter(NameCacheOptions cache, int port, Upstreams upstreams) : NetworkFilterFactory
 {
     private readonly string _port = port.ToString(System.Globalization.CultureInfo.InvariantCulture);

@@ -47,7 +47,8 @@ public sealed class GrpcCounters(Func<string, Counter> counter, Func<StatGroup> 
     }
 }
 
-/// <summary>The counters of gRPC by cluster, and by method where asked for; a table for each worker, so that a warm request takes no lock and makes no name.</summary>
+/// <summary>The counters of gRPC by cluster, and by method where asked for; a table for each worker, so that a warm request takes no lock
+/// and makes no name.</summary>
 /// <param name="store">Where counters live.</param>
 /// <param name="protocol">grpc, or grpc-web.</param>
 /// <param name="replaceDots">Dots of service names become underscores.</param>
@@ -63,7 +64,8 @@ public sealed class GrpcCounterTable(StatStore store, string protocol, bool repl
         public Dictionary<string, GrpcCounters> Methods { get; } = new(StringComparer.Ordinal);
     }
 
-    private readonly Dictionary<string, OfCluster>[] _workers = [.. Enumerable.Range(0, store.Workers).Select(_ => new Dictionary<string, OfCluster>(StringComparer.Ordinal))];
+    private readonly Dictionary<string, OfCluster>[] _workers = [.. Enumerable.Range(0, store.Workers)
+        .Select(_ => new Dictionary<string, OfCluster>(StringComparer.Ordinal))];
 
     /// <summary>The counters of an exchange's cluster, or of the method that its path names; null where it has no cluster.</summary>
     public GrpcCounters? Of(Exchange exchange, bool byMethod)
@@ -75,9 +77,11 @@ public sealed class GrpcCounterTable(StatStore store, string protocol, bool repl
         if (!table.TryGetValue(cluster, out OfCluster? found))
         {
             string prefix = $"cluster.{cluster.Replace(':', '_')}.{protocol}.";
-            table[cluster] = found = new OfCluster(new GrpcCounters(n => store.Counter(prefix + n), () => store.Group(prefix, GrpcCounters.Times)));
+            table[cluster] = found = new OfCluster(
+                new GrpcCounters(n => store.Counter(prefix + n), () => store.Group(prefix, GrpcCounters.Times)));
         }
-        return byMethod && TrySplit(exchange.RequestHead[KnownHeader.Path], out int service, out int end) ? OfMethod(found, cluster, exchange.RequestHead[KnownHeader.Path], service, end) : found.All;
+        return byMethod && TrySplit(exchange.RequestHead[KnownHeader.Path], out int service, out int end)
+            ? OfMethod(found, cluster, exchange.RequestHead[KnownHeader.Path], service, end) : found.All;
     }
 
     private GrpcCounters OfMethod(OfCluster cluster, string name, ReadOnlySpan<byte> path, int service, int end)
@@ -89,8 +93,10 @@ public sealed class GrpcCounterTable(StatStore store, string protocol, bool repl
         if (cluster.Methods.Count >= MethodsMax)
             return cluster.All;
         string serviceName = new(text[1..service]), method = new(text[(service + 1)..]);
-        string prefix = $"cluster.{name.Replace(':', '_')}.{protocol}.{(replaceDots ? serviceName.Replace('.', '_') : serviceName)}.{method}.";
-        return cluster.Methods[new string(text)] = new GrpcCounters(n => store.DynamicCounter(prefix + n), () => store.Group(prefix, GrpcCounters.Times));
+        string prefix =
+            $"cluster.{name.Replace(':', '_')}.{protocol}.{(replaceDots ? serviceName.Replace('.', '_') : serviceName)}.{method}.";
+        return cluster.Methods[new string(text)] =
+            new GrpcCounters(n => store.DynamicCounter(prefix + n), () => store.Group(prefix, GrpcCounters.Times));
     }
 
     /// <summary>The places of the second slash and of the end in /service/method; false where a path is none.</summary>

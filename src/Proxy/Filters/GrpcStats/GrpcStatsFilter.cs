@@ -18,7 +18,8 @@ public sealed class GrpcMessageCounts
     /// <summary>As protobuf's JSON writes Envoy's message: 64-bit numbers as texts, none where there were none.</summary>
     public override string ToString()
     {
-        string requests = Requests > 0 ? $"\"requestMessageCount\":\"{Requests}\"" : "", responses = Responses > 0 ? $"\"responseMessageCount\":\"{Responses}\"" : "";
+        string requests = Requests > 0 ? $"\"requestMessageCount\":\"{Requests}\"" : "", responses = Responses > 0
+            ? $"\"responseMessageCount\":\"{Responses}\"" : "";
         return $"{{{requests}{(requests.Length > 0 && responses.Length > 0 ? "," : "")}{responses}}}";
     }
 }
@@ -48,7 +49,8 @@ public sealed record GrpcStatsOptions
 public sealed class GrpcStatsFilter(string name, GrpcStatsOptions options, GrpcCounterTable? table) : HttpFilter(name)
 {
     /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers;
+    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.ResponseHead
+        | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new CountingSlot();

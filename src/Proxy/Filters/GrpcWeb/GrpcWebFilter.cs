@@ -1,6 +1,7 @@
-// GrpcWeb: browsers' gRPC (grpc-web, binary and text) as gRPC towards the upstream, and back (gRPC-Web protocol; envoy.extensions.filters.http.grpc_web.v3). Trailers become a last frame of
-// the body; text is base64. What is no gRPC answer (an error page, a local reply) becomes grpc-status and grpc-message in the head. Owns no state but its slots. Never looks into
-// messages. Refused: other message formats than protobuf's, as in Envoy.
+// GrpcWeb: browsers' gRPC (grpc-web, binary and text) as gRPC towards the upstream, and back (gRPC-Web protocol;
+// envoy.extensions.filters.http.grpc_web.v3). Trailers become a last frame of the body; text is base64. What is no gRPC answer (an error
+// page, a local reply) becomes grpc-status and grpc-message in the head. Owns no state but its slots. Never looks into messages. Refused:
+// other message formats than protobuf's, as in Envoy.
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
@@ -24,7 +25,8 @@ public sealed class GrpcWebFilter(string name, GrpcCounterTable? table = null) :
 
     /// <inheritdoc/>
     public override FilterPhases Phases =>
-        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers;
+        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.ResponseHead | FilterPhases.ResponseBody
+            | FilterPhases.ResponseTrailers;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new WebSlot();
@@ -51,7 +53,8 @@ public sealed class GrpcWebFilter(string name, GrpcCounterTable? table = null) :
         return FilterVerdict.Continue;
     }
 
-    private static bool IsText(ReadOnlySpan<byte> type) => type.SequenceEqual("application/grpc-web-text"u8) || type.SequenceEqual("application/grpc-web-text+proto"u8);
+    private static bool IsText(ReadOnlySpan<byte> type) =>
+        type.SequenceEqual("application/grpc-web-text"u8) || type.SequenceEqual("application/grpc-web-text+proto"u8);
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end)
@@ -119,7 +122,8 @@ public sealed class GrpcWebFilter(string name, GrpcCounterTable? table = null) :
             return FilterVerdict.Continue;
         if (own.Foreign)
         {
-            own.Pending.Append(body[..Math.Min(body.Length, own.Pending.Length == 0 && end ? body.Length : Math.Max(0, MessageBytesMax - own.Pending.Length))]);
+            own.Pending.Append(body[..Math.Min(body.Length,
+                own.Pending.Length == 0 && end ? body.Length : Math.Max(0, MessageBytesMax - own.Pending.Length))]);
             body = default;
             if (end)
                 TellForeign(slot);

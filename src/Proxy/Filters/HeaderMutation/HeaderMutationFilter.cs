@@ -1,5 +1,6 @@
-// HeaderMutation: changes headers, query parameters and trailers one by one, each change seeing what the one before did (envoy.extensions.filters.http.header_mutation.v3). The filter's own
-// changes come first; then those of the route's levels, from the most specific outwards, or the other way round where the filter says so. The route is not chosen anew.
+// HeaderMutation: changes headers, query parameters and trailers one by one, each change seeing what the one before did
+// (envoy.extensions.filters.http.header_mutation.v3). The filter's own changes come first; then those of the route's levels, from the most
+// specific outwards, or the other way round where the filter says so. The route is not chosen anew.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
@@ -41,26 +42,32 @@ public sealed record HeaderMutationSettings : LayeredSettings
 /// <summary>The filter.</summary>
 public sealed class HeaderMutationFilter(string name, HeaderMutationSettings settings, bool mostSpecificWins) : HttpFilter(name)
 {
-    private static readonly Func<HeaderMutationSettings, HeaderChange[]> RequestOf = static s => s.Request, ResponseOf = static s => s.Response,
+    private static readonly Func<HeaderMutationSettings, HeaderChange[]> RequestOf = static s => s.Request,
+        ResponseOf = static s => s.Response,
         RequestTrailersOf = static s => s.RequestTrailers, ResponseTrailersOf = static s => s.ResponseTrailers;
 
     /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.ResponseTrailers;
+    public override FilterPhases Phases =>
+        FilterPhases.RequestHead | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.ResponseTrailers;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new TextSlot();
 
     /// <inheritdoc/>
-    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) => ApplyAll(slot, slot.Exchange.RequestHead, RequestOf, query: true);
+    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) =>
+        ApplyAll(slot, slot.Exchange.RequestHead, RequestOf, query: true);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnRequestTrailers(FilterSlot slot) => ApplyAll(slot, slot.Exchange.RequestTrailers, RequestTrailersOf, query: false);
+    public override FilterVerdict OnRequestTrailers(FilterSlot slot) =>
+        ApplyAll(slot, slot.Exchange.RequestTrailers, RequestTrailersOf, query: false);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnResponseHead(FilterSlot slot, bool end) => ApplyAll(slot, slot.Exchange.ResponseHead, ResponseOf, query: false);
+    public override FilterVerdict OnResponseHead(FilterSlot slot, bool end) =>
+        ApplyAll(slot, slot.Exchange.ResponseHead, ResponseOf, query: false);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnResponseTrailers(FilterSlot slot) => ApplyAll(slot, slot.Exchange.ResponseTrailers!, ResponseTrailersOf, query: false);
+    public override FilterVerdict OnResponseTrailers(FilterSlot slot) =>
+        ApplyAll(slot, slot.Exchange.ResponseTrailers!, ResponseTrailersOf, query: false);
 
     private FilterVerdict ApplyAll(FilterSlot slot, HeaderMap map, Func<HeaderMutationSettings, HeaderChange[]> which, bool query)
     {
@@ -69,7 +76,8 @@ public sealed class HeaderMutationFilter(string name, HeaderMutationSettings set
         return FilterVerdict.Continue;
     }
 
-    private void ApplyLevel(HeaderMutationSettings? level, HeaderMap map, TextSlot slot, Func<HeaderMutationSettings, HeaderChange[]> which, bool query)
+    private void ApplyLevel(HeaderMutationSettings? level, HeaderMap map, TextSlot slot, Func<HeaderMutationSettings, HeaderChange[]> which,
+        bool query)
     {
         if (level is null)
             return;
@@ -80,7 +88,8 @@ public sealed class HeaderMutationFilter(string name, HeaderMutationSettings set
             ApplyLevel(level.Above as HeaderMutationSettings, map, slot, which, query);
     }
 
-    private static void Apply(HeaderMutationSettings level, HeaderMap map, TextSlot slot, Func<HeaderMutationSettings, HeaderChange[]> which, bool query)
+    private static void Apply(HeaderMutationSettings level, HeaderMap map, TextSlot slot,
+        Func<HeaderMutationSettings, HeaderChange[]> which, bool query)
     {
         foreach (HeaderChange change in which(level))
         {

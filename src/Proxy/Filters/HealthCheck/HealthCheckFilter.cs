@@ -1,6 +1,7 @@
-// HealthCheck: answers those who ask for the proxy's health (envoy.extensions.filters.http.health_check.v3): by itself, by the state of clusters, or by passing the question on and keeping
-// the answer for a while. While the operator has declared the proxy failed, it says so, also in answers to other requests. The kept answer is the filter's one piece of state, shared
-// by the workers as one reference. Never opens a connection itself.
+// HealthCheck: answers those who ask for the proxy's health (envoy.extensions.filters.http.health_check.v3): by itself, by the state of
+// clusters, or by passing the question on and keeping the answer for a while. While the operator has declared the proxy failed, it says so,
+// also in answers to other requests. The kept answer is the filter's one piece of state, shared by the workers as one reference. Never
+// opens a connection itself.
 using System.Text;
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Exchanges;
@@ -40,7 +41,8 @@ public sealed class HealthCheckFilter(string name, HealthCheckOptions options) :
     private sealed record Kept(int Status, bool Degraded, long Until);
 
     /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead;
+    public override FilterPhases Phases =>
+        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new QuestionSlot();
@@ -93,7 +95,9 @@ public sealed class HealthCheckFilter(string name, HealthCheckOptions options) :
             return FilterVerdict.Continue;
         }
         if (options.CacheMicros > 0 && !((QuestionSlot)slot).Answers)
-            Volatile.Write(ref _kept, new Kept(slot.Exchange.Status, head.TryGet("x-envoy-degraded"u8, out _), slot.Exchange.Worker.Loop.Now + options.CacheMicros));
+            Volatile.Write(ref _kept,
+                new Kept(slot.Exchange.Status, head.TryGet("x-envoy-degraded"u8, out _),
+                    slot.Exchange.Worker.Loop.Now + options.CacheMicros));
         head.Set("x-envoy-upstream-healthchecked-cluster"u8, _cluster);
         if (options.Failing())
             head.Set("x-envoy-immediate-health-check-fail"u8, "true"u8);
@@ -154,7 +158,11 @@ public sealed class HealthCheckFilter(string name, HealthCheckOptions options) :
         HeaderMap? more = null;
         if (degraded)
             (more = new HeaderMap()).Add("x-envoy-degraded"u8, default);
-        exchange.Reply(new LocalReply(status, details) { Headers = more, Flags = status is >= 200 and < 300 ? ResponseFlags.None : ResponseFlags.FailedLocalHealthCheck });
+        exchange.Reply(new LocalReply(status, details)
+        {
+            Headers = more,
+            Flags = status is >= 200 and < 300 ? ResponseFlags.None : ResponseFlags.FailedLocalHealthCheck,
+        });
     }
 
     private sealed class QuestionSlot : FilterSlot

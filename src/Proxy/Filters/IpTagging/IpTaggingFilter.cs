@@ -1,5 +1,6 @@
-// IpTagging: tells the upstream which named networks the client belongs to (envoy.extensions.filters.http.ip_tagging.v3), in x-envoy-ip-tags. The networks are published with the filter; the
-// client is the one that the connection manager believes in. Owns no state but counters. Never denies.
+// IpTagging: tells the upstream which named networks the client belongs to (envoy.extensions.filters.http.ip_tagging.v3), in
+// x-envoy-ip-tags. The networks are published with the filter; the client is the one that the connection manager believes in. Owns no state
+// but counters. Never denies.
 using System.Text;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;

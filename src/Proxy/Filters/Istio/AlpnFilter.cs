@@ -4,8 +4,10 @@ using Lateen.Proxy.Http;
 
 namespace Lateen.Proxy.Filters.Istio;
 
-/// <summary>ALPN words for the upstream's handshake by its protocol (istio.alpn): with these a sidecar on the other side knows a peer of the mesh.</summary>
-public sealed class AlpnFilter(string name, IReadOnlyList<string>? http10, IReadOnlyList<string>? http11, IReadOnlyList<string>? http2) : HttpFilter(name)
+/// <summary>ALPN words for the upstream's handshake by its protocol (istio.alpn): with these a sidecar on the other side knows a peer of
+/// the mesh.</summary>
+public sealed class AlpnFilter(string name, IReadOnlyList<string>? http10, IReadOnlyList<string>? http11, IReadOnlyList<string>? http2)
+    : HttpFilter(name)
 {
     /// <summary>The filter state that the upstream's handshake reads (Envoy's own key).</summary>
     public const string StateKey = "envoy.network.application_protocols";

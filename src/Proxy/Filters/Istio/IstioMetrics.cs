@@ -29,7 +29,8 @@ public enum IstioScope : byte
     /// <summary>A request's end.</summary>
     Request = 1,
 
-    /// <summary>Messages of a gRPC stream, each interval and at its end: protocol, answer and flags are no labels, since they are not known yet.</summary>
+    /// <summary>Messages of a gRPC stream, each interval and at its end: protocol, answer and flags are no labels, since they are not known
+    /// yet.</summary>
     Message = 2,
 
     /// <summary>A connection's opening, each interval of it, and its end.</summary>
@@ -67,13 +68,15 @@ public sealed record IstioSettings(WorkloadPeer Own, IReadOnlyList<IstioMetric> 
 }
 
 /// <summary>Everything that tells one series of the standard metrics from another.</summary>
-internal readonly record struct SeriesKey(IstioScope Scope, in IstioParties Parties, bool IsGrpc, int Status, int GrpcStatus, ResponseFlags Flags, IstioSettings Settings, string Told);
+internal readonly record struct SeriesKey(IstioScope Scope, in IstioParties Parties, bool IsGrpc, int Status, int GrpcStatus,
+    ResponseFlags Flags, IstioSettings Settings, string Told);
 
 /// <summary>One worker's numbers of one key, a cell a metric of its scope.</summary>
 internal sealed class IstioSeries(IstioSettings settings, IstioScope scope)
 {
     private readonly long[] _numbers = new long[settings.Metrics.Count];
-    private readonly LogLinearCells?[] _histograms = [.. settings.Metrics.Select(m => m.Kind == StatKind.Histogram && (m.Scope & scope) != 0 ? new LogLinearCells() : null)];
+    private readonly LogLinearCells?[] _histograms =
+        [.. settings.Metrics.Select(m => m.Kind == StatKind.Histogram && (m.Scope & scope) != 0 ? new LogLinearCells() : null)];
 
     public void Add(int metric, long by) => _numbers[metric] += by;
 
@@ -94,14 +97,16 @@ internal sealed class IstioSeries(IstioSettings settings, IstioScope scope)
     public LogLinearCells Histogram(int metric) => _histograms[metric]!;
 }
 
-/// <summary>All series of the standard metrics of a proxy: a worker finds its own by key, readers see them summed under names with tags.</summary>
+/// <summary>All series of the standard metrics of a proxy: a worker finds its own by key, readers see them summed under names with
+/// tags.</summary>
 public sealed class IstioMetrics : StatSource
 {
     // Past this many series of one worker, further ones are counted together under labels that say so.
     private const int SeriesMax = 20_000;
 
     private static readonly IstioParties Overflow =
-        new(WorkloadPeer.Unknown, WorkloadPeer.Unknown, "overflow", "overflow", "overflow", "overflow", "overflow", "overflow", "overflow", "unknown");
+        new(WorkloadPeer.Unknown, WorkloadPeer.Unknown, "overflow", "overflow", "overflow", "overflow", "overflow", "overflow", "overflow",
+            "unknown");
 
     private const char Between = '\u001f';
 
@@ -126,7 +131,8 @@ public sealed class IstioMetrics : StatSource
         Dictionary<SeriesKey, IstioSeries> mine = _workers[worker];
         if (mine.TryGetValue(key, out IstioSeries? series))
             return series;
-        SeriesKey kept = mine.Count < SeriesMax ? key : new SeriesKey(key.Scope, Overflow, false, 0, -1, ResponseFlags.None, key.Settings, "");
+        SeriesKey kept = mine.Count < SeriesMax
+            ? key : new SeriesKey(key.Scope, Overflow, false, 0, -1, ResponseFlags.None, key.Settings, "");
         if (!mine.TryGetValue(kept, out series))
         {
             // Readers copy the dictionary under the same lock; only a new series takes it.
@@ -176,13 +182,15 @@ public sealed class IstioMetrics : StatSource
     {
         ByteBuffer text = _scratch[worker];
         text.Clear();
-        return program.Print(facts, text) is not (CelKind.Error or CelKind.Null) && double.TryParse(text.Written, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number >= 0
+        return program.Print(facts, text) is not (CelKind.Error or CelKind.Null)
+            && double.TryParse(text.Written, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number >= 0
             ? (long)number : null;
     }
 
     internal override void Collect(List<StatSeries> to)
     {
-        // Keys that differ in a tag that a metric has not are one series of it. A series stays the same object: it remembers what its last interval brought.
+        // Keys that differ in a tag that a metric has not are one series of it. A series stays the same object: it remembers what its last
+        // interval brought.
         foreach ((_, List<(IstioSeries, int)> parts) in _made.Values)
             parts.Clear();
         foreach (Dictionary<SeriesKey, IstioSeries> worker in _workers)
@@ -197,7 +205,8 @@ public sealed class IstioMetrics : StatSource
             to.Add(series);
     }
 
-    private static void Collect(in SeriesKey key, IstioSeries series, Dictionary<string, (StatSeries Series, List<(IstioSeries, int)> Parts)> made)
+    private static void Collect(in SeriesKey key, IstioSeries series,
+        Dictionary<string, (StatSeries Series, List<(IstioSeries, int)> Parts)> made)
     {
         List<(string Tag, string Value)> all = Tags(key);
         string[] told = key.Told.Split(Between);
@@ -207,12 +216,14 @@ public sealed class IstioMetrics : StatSource
             if ((metric.Scope & key.Scope) == 0)
                 continue;
             // Metrics by expression have the tags that are asked for, and no others.
-            List<(string, string)> tags = metric.Value == IstioValue.Expression ? Own(metric, [], told) : metric.Tags.Count == 0 && metric.Removed.Count == 0 ? all : Own(metric, all, told);
+            List<(string, string)> tags = metric.Value == IstioValue.Expression
+                ? Own(metric, [], told) : metric.Tags.Count == 0 && metric.Removed.Count == 0 ? all : Own(metric, all, told);
             string name = $"istiocustom.{metric.Name}.{string.Join('.', tags.Select(static t => $"{t.Item1}.{t.Item2}"))}";
             if (!made.TryGetValue(name, out (StatSeries Series, List<(IstioSeries, int)> Parts) kept))
             {
                 var parts = new List<(IstioSeries, int)>();
-                made[name] = kept = (metric.Kind == StatKind.Histogram ? new TaggedHistogram(name, metric.Name, tags, parts) : new TaggedNumber(name, metric, tags, parts), parts);
+                made[name] = kept = (metric.Kind == StatKind.Histogram
+                    ? new TaggedHistogram(name, metric.Name, tags, parts) : new TaggedNumber(name, metric, tags, parts), parts);
             }
             kept.Parts.Add((series, i));
         }
@@ -276,7 +287,8 @@ public sealed class IstioMetrics : StatSource
         return tags;
     }
 
-    private sealed class TaggedNumber(string name, IstioMetric metric, IReadOnlyList<(string, string)> tags, List<(IstioSeries Series, int Metric)> parts)
+    private sealed class TaggedNumber(string name, IstioMetric metric, IReadOnlyList<(string, string)> tags,
+        List<(IstioSeries Series, int Metric)> parts)
         : StatSeries(name, metric.Kind), ITaggedSeries
     {
         private long _baseline;
@@ -304,7 +316,8 @@ public sealed class IstioMetrics : StatSource
         }
     }
 
-    private sealed class TaggedHistogram(string name, string family, IReadOnlyList<(string, string)> tags, List<(IstioSeries Series, int Metric)> parts)
+    private sealed class TaggedHistogram(string name, string family, IReadOnlyList<(string, string)> tags,
+        List<(IstioSeries Series, int Metric)> parts)
         : HistogramSeries(name, into => parts.ForEach(p => p.Series.Histogram(p.Metric).AddTo(into))), ITaggedSeries
     {
         public string Family => family;

@@ -20,10 +20,12 @@ public enum IstioReporter : byte
 
 /// <summary>Who talked to whom, and through which service: what all metrics of one stream have in common.</summary>
 internal readonly record struct IstioParties(
-    WorkloadPeer Source, WorkloadPeer Destination, string SourceNamespace, string DestinationNamespace, string SourcePrincipal, string DestinationPrincipal, string Service, string ServiceName,
+    WorkloadPeer Source, WorkloadPeer Destination, string SourceNamespace, string DestinationNamespace, string SourcePrincipal,
+    string DestinationPrincipal, string Service, string ServiceName,
     string ServiceNamespace, string Security);
 
-/// <summary>Finds the parties of a stream. Rules of Istio's istio.stats: the peer from filter state, else from the endpoint's metadata; the service from the cluster's metadata, else the host header.</summary>
+/// <summary>Finds the parties of a stream. Rules of Istio's istio.stats: the peer from filter state, else from the endpoint's metadata; the
+/// service from the cluster's metadata, else the host header.</summary>
 /// <param name="reporter">From where.</param>
 /// <param name="own">Ourselves.</param>
 /// <param name="hostFallback">The host header names the service where nothing else does.</param>
@@ -43,7 +45,8 @@ internal sealed class PartyFinder(IstioReporter reporter, WorkloadPeer own, bool
     [ThreadStatic]
     private static HashSet<string>? t_hosts;
 
-    private object? PeerOf(IStreamFacts facts) => facts.FilterState(reporter == IstioReporter.Source ? PeerMetadataFilter.UpstreamKey : PeerMetadataFilter.DownstreamKey);
+    private object? PeerOf(IStreamFacts facts) =>
+        facts.FilterState(reporter == IstioReporter.Source ? PeerMetadataFilter.UpstreamKey : PeerMetadataFilter.DownstreamKey);
 
     /// <summary>The parties of a stream.</summary>
     public IstioParties Of(IStreamFacts facts)
@@ -57,12 +60,16 @@ internal sealed class PartyFinder(IstioReporter reporter, WorkloadPeer own, bool
             return new IstioParties(own, peer, own.Namespace, ns, First(facts.UpstreamTls?.LocalUris), principal, host, name, ns, Unknown);
         }
         peer ??= WorkloadPeer.Unknown;
-        string caller = Text(facts, "io.istio.peer_principal") ?? First(facts.DownstreamTls?.PeerUris), called = Text(facts, "io.istio.local_principal") ?? First(facts.DownstreamTls?.LocalUris);
-        string security = caller != Unknown && called != Unknown ? "mutual_tls" : "none", callersNamespace = NamespaceOf(caller) ?? peer.Namespace;
+        string caller = Text(facts, "io.istio.peer_principal") ?? First(facts.DownstreamTls?.PeerUris),
+            called = Text(facts, "io.istio.local_principal") ?? First(facts.DownstreamTls?.LocalUris);
+        string security = caller != Unknown && called != Unknown
+            ? "mutual_tls" : "none", callersNamespace = NamespaceOf(caller) ?? peer.Namespace;
         if (reporter == IstioReporter.Destination)
-            return new IstioParties(peer, own, callersNamespace, own.Namespace, caller, called, Or(host, own.CanonicalService), Or(name, own.CanonicalService), own.Namespace, security);
+            return new IstioParties(peer, own, callersNamespace, own.Namespace, caller, called, Or(host, own.CanonicalService),
+                Or(name, own.CanonicalService), own.Namespace, security);
         WorkloadPeer behind = facts.FilterState(PeerMetadataFilter.UpstreamKey) as WorkloadPeer ?? Endpoint(facts) ?? WorkloadPeer.Unknown;
-        return new IstioParties(peer, behind, callersNamespace, behind.Namespace, caller, behind.Identity, Or(host, behind.CanonicalService), Or(name, behind.CanonicalService), own.Namespace, security);
+        return new IstioParties(peer, behind, callersNamespace, behind.Namespace, caller, behind.Identity,
+            Or(host, behind.CanonicalService), Or(name, behind.CanonicalService), own.Namespace, security);
     }
 
     private static string Or(string text, string other) => text != Unknown ? text : other;
@@ -75,7 +82,8 @@ internal sealed class PartyFinder(IstioReporter reporter, WorkloadPeer own, bool
 
     private (string Host, string Name) Service(IStreamFacts facts)
     {
-        string fallback = hostFallback && facts.RequestHead is { } head && head.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> host) && host.Length > 0 ? Kept(host) : Unknown;
+        string fallback = hostFallback && facts.RequestHead is { } head && head.TryGet(KnownHeader.Authority, out ReadOnlySpan<byte> host)
+            && host.Length > 0 ? Kept(host) : Unknown;
         switch (facts.RouteName)
         {
             case "block_all":
@@ -84,7 +92,8 @@ internal sealed class PartyFinder(IstioReporter reporter, WorkloadPeer own, bool
                 return (fallback, "PassthroughCluster");
         }
         string cluster = facts.ClusterName;
-        if (cluster is "BlackHoleCluster" or "PassthroughCluster" or "InboundPassthroughCluster" or "InboundPassthroughClusterIpv4" or "InboundPassthroughClusterIpv6")
+        if (cluster is "BlackHoleCluster" or "PassthroughCluster" or "InboundPassthroughCluster" or "InboundPassthroughClusterIpv4"
+            or "InboundPassthroughClusterIpv6")
             return (fallback, cluster);
         if (facts.ClusterMetadata is not { IsEmpty: false } metadata)
             return (fallback, fallback);
@@ -99,14 +108,16 @@ internal sealed class PartyFinder(IstioReporter reporter, WorkloadPeer own, bool
     // The first of istio.services; a service without a name has the first label of its host for one.
     private static (string Host, string Name)? ServiceOf(Metadata metadata)
     {
-        if (!metadata.TryGet("istio", ["services"], out JsonElement services) || services.ValueKind != JsonValueKind.Array || services.GetArrayLength() == 0)
+        if (!metadata.TryGet("istio", ["services"], out JsonElement services) || services.ValueKind != JsonValueKind.Array
+            || services.GetArrayLength() == 0)
             return null;
         string host = Text(services[0], "host"), name = Text(services[0], "name");
         return (host, name != Unknown ? name : host.Split('.')[0]);
     }
 
     private static string Text(JsonElement e, string name) =>
-        e.ValueKind == JsonValueKind.Object && e.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : Unknown;
+        e.ValueKind == JsonValueKind.Object && e.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
+            && value.GetString() is { Length: > 0 } text ? text : Unknown;
 
     private static string Kept(ReadOnlySpan<byte> host)
     {

@@ -6,11 +6,13 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Filters.Istio;
 
-/// <summary>Counts each exchange under Istio's standard metrics (istio.stats): a request at its end, the messages of a gRPC stream each interval, too.</summary>
+/// <summary>Counts each exchange under Istio's standard metrics (istio.stats): a request at its end, the messages of a gRPC stream each
+/// interval, too.</summary>
 public sealed class IstioStatsFilter(string name, IstioMetrics metrics, IstioSettings settings) : HttpFilter(name)
 {
     private readonly PartyFinder _parties = new(settings.Reporter, settings.Own, settings.HostFallback);
-    private readonly bool _countsMessages = settings.Metrics.Any(static m => m.Value is IstioValue.RequestMessages or IstioValue.ResponseMessages);
+    private readonly bool _countsMessages =
+        settings.Metrics.Any(static m => m.Value is IstioValue.RequestMessages or IstioValue.ResponseMessages);
 
     /// <inheritdoc/>
     public override FilterPhases Phases => _countsMessages ? FilterPhases.RequestHead | FilterPhases.End : FilterPhases.End;
@@ -71,7 +73,9 @@ public sealed class IstioStatsFilter(string name, IstioMetrics metrics, IstioSet
         Exchange x = slot.Exchange;
         if (!_countsMessages || x.FilterState(GrpcMessageCounts.Key) is not GrpcMessageCounts counts)
             return;
-        IstioSeries series = metrics.Of(x.Worker.Index, new SeriesKey(IstioScope.Message, parties, true, 0, -1, ResponseFlags.None, settings, metrics.Told(x.Worker.Index, x.Facts, settings)));
+        IstioSeries series = metrics.Of(x.Worker.Index,
+            new SeriesKey(IstioScope.Message, parties, true, 0, -1, ResponseFlags.None, settings,
+                metrics.Told(x.Worker.Index, x.Facts, settings)));
         for (int i = 0; i < settings.Metrics.Count; i++)
         {
             if (settings.Metrics[i].Value == IstioValue.RequestMessages)
@@ -92,7 +96,9 @@ public sealed class IstioStatsFilter(string name, IstioMetrics metrics, IstioSet
         if (x.IsGrpc)
             CountMessages(own, parties);
         int grpc = x.IsGrpc && GrpcStatus.Find(x.Facts, out int code) ? code : -1;
-        IstioSeries series = metrics.Of(x.Worker.Index, new SeriesKey(IstioScope.Request, parties, x.IsGrpc, x.Status, grpc, x.Flags, settings, metrics.Told(x.Worker.Index, x.Facts, settings)));
+        IstioSeries series = metrics.Of(x.Worker.Index,
+            new SeriesKey(IstioScope.Request, parties, x.IsGrpc, x.Status, grpc, x.Flags, settings,
+                metrics.Told(x.Worker.Index, x.Facts, settings)));
         StreamBytes bytes = x.Facts.DownstreamBytes;
         for (int i = 0; i < settings.Metrics.Count; i++)
         {

@@ -6,8 +6,8 @@ using Lateen.Proxy.Tcp;
 namespace Lateen.Proxy.Filters.Istio;
 
 /// <summary>
-/// Counts connections and their bytes under Istio's standard metrics (istio.stats as a network filter). Labels are fixed once the peer is known, or that nobody will tell; from then on bytes are
-/// told each interval, and at the end.
+/// Counts connections and their bytes under Istio's standard metrics (istio.stats as a network filter). Labels are fixed once the peer is
+/// known, or that nobody will tell; from then on bytes are told each interval, and at the end.
 /// </summary>
 public sealed class IstioTcpStatsFilter(IstioMetrics metrics, IstioSettings settings) : NetworkFilterFactory
 {
@@ -74,7 +74,9 @@ public sealed class IstioTcpStatsFilter(IstioMetrics metrics, IstioSettings sett
     {
         int worker = session.Connection.Worker.Index;
         TcpFacts facts = session.Facts;
-        IstioSeries series = metrics.Of(worker, new SeriesKey(IstioScope.Connection, _parties.Of(facts), false, 0, -1, facts.Flags, settings, metrics.Told(worker, facts, settings)));
+        IstioSeries series = metrics.Of(worker,
+            new SeriesKey(IstioScope.Connection, _parties.Of(facts), false, 0, -1, facts.Flags, settings,
+                metrics.Told(worker, facts, settings)));
         Add(series, IstioValue.Opened, 1);
         return series;
     }
@@ -85,7 +87,8 @@ public sealed class IstioTcpStatsFilter(IstioMetrics metrics, IstioSettings sett
         for (int i = 0; i < settings.Metrics.Count; i++)
         {
             IstioMetric metric = settings.Metrics[i];
-            if (metric.Value == IstioValue.Expression && metrics.Number(session.Connection.Worker.Index, session.Facts, metric.Expression!) is { } number)
+            if (metric.Value == IstioValue.Expression
+                && metrics.Number(session.Connection.Worker.Index, session.Facts, metric.Expression!) is { } number)
                 series.Take(i, metric.Kind, number);
         }
     }

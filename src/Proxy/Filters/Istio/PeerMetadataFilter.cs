@@ -9,9 +9,11 @@ namespace Lateen.Proxy.Filters.Istio;
 /// <param name="TellUpstream">Writes ours to requests.</param>
 /// <param name="TellDownstream">Writes ours to responses, where the client told us its own.</param>
 /// <param name="SkipExternal">Clusters outside of the mesh hear nothing.</param>
-public sealed record PeerMetadataOptions(bool DiscoverDownstream, bool DiscoverUpstream, bool TellUpstream, bool TellDownstream, bool SkipExternal);
+public sealed record PeerMetadataOptions(bool DiscoverDownstream, bool DiscoverUpstream, bool TellUpstream, bool TellDownstream,
+    bool SkipExternal);
 
-/// <summary>Exchanges who is who in x-envoy-peer-metadata(-id) and leaves the peers as filter state downstream_peer and upstream_peer.</summary>
+/// <summary>Exchanges who is who in x-envoy-peer-metadata(-id) and leaves the peers as filter state downstream_peer and
+/// upstream_peer.</summary>
 public sealed class PeerMetadataFilter(string name, PeerMetadataOptions options, PeerCodec codec) : HttpFilter(name)
 {
     /// <summary>The filter state of the client's workload.</summary>
@@ -81,7 +83,9 @@ public sealed class PeerMetadataFilter(string name, PeerMetadataOptions options,
         if (exchange.Decision.Cluster?.Current?.Cluster is not { } cluster)
             return false;
         return cluster.Name == "PassthroughCluster"
-            || (cluster.Metadata.TryGet("istio", ["external"], out System.Text.Json.JsonElement external) && external.ValueKind == System.Text.Json.JsonValueKind.True)
-            || (cluster.Metadata.TryGet("istio", ["disable_mx"], out System.Text.Json.JsonElement off) && off.ValueKind == System.Text.Json.JsonValueKind.True);
+            || (cluster.Metadata.TryGet("istio", ["external"], out System.Text.Json.JsonElement external)
+                && external.ValueKind == System.Text.Json.JsonValueKind.True)
+            || (cluster.Metadata.TryGet("istio", ["disable_mx"], out System.Text.Json.JsonElement off)
+                && off.ValueKind == System.Text.Json.JsonValueKind.True);
     }
 }

@@ -1,6 +1,7 @@
-// Istio: the three filters that make a mesh's telemetry and its upgrade to mutual TLS: peers tell each other who they are (PeerMetadataFilter), what passed is counted
-// under both names (IstioStatsFilter), and Istio's own ALPN words ask the other sidecar for Istio's handling (AlpnFilter). Contracts: Istio's proxy extensions. Peers
-// are kept by their id, so that a warm request decodes nothing. Nothing here decides a request.
+// Istio: the three filters that make a mesh's telemetry and its upgrade to mutual TLS: peers tell each other who they are
+// (PeerMetadataFilter), what passed is counted under both names (IstioStatsFilter), and Istio's own ALPN words ask the other sidecar for
+// Istio's handling (AlpnFilter). Contracts: Istio's proxy extensions. Peers are kept by their id, so that a warm request decodes nothing.
+// Nothing here decides a request.
 using System.Collections.Concurrent;
 
 namespace Lateen.Proxy.Filters.Istio;
@@ -42,7 +43,8 @@ public sealed record WorkloadPeer : IFormattable
     // The words by which logs ask for its parts (%FILTER_STATE(downstream_peer:FIELD:workload)%), in the order of texts.
     private IEnumerable<KeyValuePair<string, string>> Parts => new (string Name, string Value)[]
     {
-        ("workload", Workload), ("cluster", Cluster), ("namespace", Namespace), ("service", CanonicalService), ("revision", CanonicalRevision), ("app", App), ("version", Version), ("identity", Identity),
+        ("workload", Workload), ("cluster", Cluster), ("namespace", Namespace), ("service", CanonicalService),
+        ("revision", CanonicalRevision), ("app", App), ("version", Version), ("identity", Identity),
     }.Where(static p => p.Value.Length > 0 && p.Value != None).Select(static p => KeyValuePair.Create(p.Name, p.Value));
 
     /// <summary>Its parts as logs print them: <c>workload=x,namespace=y</c>.</summary>
@@ -58,8 +60,11 @@ public sealed record WorkloadPeer : IFormattable
 
     /// <inheritdoc/>
     public bool Equals(WorkloadPeer? other) =>
-        ReferenceEquals(this, other) || (other is not null && Workload == other.Workload && Namespace == other.Namespace && App == other.App && Version == other.Version
-            && CanonicalService == other.CanonicalService && CanonicalRevision == other.CanonicalRevision && Cluster == other.Cluster && Identity == other.Identity);
+        ReferenceEquals(this, other)
+            || (other is not null && Workload == other.Workload && Namespace == other.Namespace && App == other.App
+                && Version == other.Version
+                && CanonicalService == other.CanonicalService && CanonicalRevision == other.CanonicalRevision && Cluster == other.Cluster
+                && Identity == other.Identity);
 
     // Made once: a peer is a part of the key under which each request is counted.
     /// <inheritdoc/>

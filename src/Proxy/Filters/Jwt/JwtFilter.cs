@@ -22,7 +22,8 @@ public enum JwtCounter : byte
 /// <param name="Headers">Headers that must match.</param>
 /// <param name="Query">Parameters that must match.</param>
 /// <param name="Requirement">What is asked; null for nothing.</param>
-public sealed record JwtRule(PathMatch Path, IReadOnlyList<HeaderMatch> Headers, IReadOnlyList<QueryMatch> Query, JwtRequirement? Requirement)
+public sealed record JwtRule(PathMatch Path, IReadOnlyList<HeaderMatch> Headers, IReadOnlyList<QueryMatch> Query,
+    JwtRequirement? Requirement)
 {
     /// <summary>True where the rule is for this request.</summary>
     public bool Matches(HeaderMap head)
@@ -59,7 +60,8 @@ public sealed class JwtSettings
     public JwtSettings(int workers)
     {
         Stats = StatGroup.Unread(Schema, workers);
-        _tokens = [.. Enumerable.Range(0, workers).Select(static _ => new Dictionary<JwtProvider, VerifiedTokens>(ReferenceEqualityComparer.Instance))];
+        _tokens = [.. Enumerable.Range(0, workers)
+            .Select(static _ => new Dictionary<JwtProvider, VerifiedTokens>(ReferenceEqualityComparer.Instance))];
     }
 
     /// <summary>The providers, in order of their names.</summary>
@@ -151,7 +153,8 @@ public sealed class JwtFilter(string name, JwtSettings settings) : HttpFilter(na
     }
 
     private static bool IsPreflight(HeaderMap head) =>
-        head[KnownHeader.Method].SequenceEqual("OPTIONS"u8) && !head[KnownHeader.Origin].IsEmpty && !head[KnownHeader.AccessControlRequestMethod].IsEmpty;
+        head[KnownHeader.Method].SequenceEqual("OPTIONS"u8) && !head[KnownHeader.Origin].IsEmpty
+            && !head[KnownHeader.AccessControlRequestMethod].IsEmpty;
 
     // False where the route names a requirement that is none: nothing can be believed then.
     private bool TryFind(FilterSlot slot, out JwtRequirement? requirement)
@@ -180,7 +183,9 @@ public sealed class JwtFilter(string name, JwtSettings settings) : HttpFilter(na
     private void RefuseName(Exchange exchange, string name)
     {
         settings.Count(exchange.Worker, JwtCounter.Denied);
-        string error = $"Wrong requirement_name: {name}. Correct names are: {string.Concat(settings.Named.Keys.Order(StringComparer.Ordinal).Select(static n => n + ","))}";
+        string error =
+            $"Wrong requirement_name: {name}. Correct names "
+            + $"are: {string.Concat(settings.Named.Keys.Order(StringComparer.Ordinal).Select(static n => n + ","))}";
         exchange.Reply(new LocalReply(403, $"jwt_authn_access_denied{{{error.Replace(' ', '_')}}}")
         {
             Body = settings.StripFailure ? default : System.Text.Encoding.UTF8.GetBytes("Failed JWT authentication: " + error),
@@ -204,7 +209,8 @@ public sealed class JwtFilter(string name, JwtSettings settings) : HttpFilter(na
             _run.Begin(Exchange);
             // A token that is taken out of the query changes the path before a later one fails.
             HeaderMap head = Exchange.RequestHead;
-            ReadOnlySpan<byte> path = head.TryGet(KnownHeader.XEnvoyOriginalPath, out ReadOnlySpan<byte> original) ? original : head[KnownHeader.Path];
+            ReadOnlySpan<byte> path = head.TryGet(KnownHeader.XEnvoyOriginalPath, out ReadOnlySpan<byte> original)
+                ? original : head[KnownHeader.Path];
             _path.Clear();
             _path.Append(path.Length > RealmPathMax ? path[..RealmPathMax] : path);
             return Verify() ? FilterVerdict.Continue : FilterVerdict.Stop;

@@ -75,7 +75,8 @@ public sealed class JwtProvider
     /// <summary>A cache was asked for, so that its hits are told; else it is our own affair.</summary>
     public bool CountsHits { get; init; }
 
-    internal IEnumerable<byte[]> ClaimHeaders => (PayloadHeader is null ? [] : new[] { PayloadHeader }).Concat(ClaimToHeaders.Select(static c => c.Header));
+    internal IEnumerable<byte[]> ClaimHeaders =>
+        (PayloadHeader is null ? [] : new[] { PayloadHeader }).Concat(ClaimToHeaders.Select(static c => c.Header));
 
     /// <summary>What of a verified token goes on.</summary>
     internal VerifiedToken Prepare(Token token, KeySet keys, int hash)
@@ -103,7 +104,8 @@ public sealed class JwtProvider
         JsonValueKind.True => "true"u8.ToArray(),
         JsonValueKind.False => "false"u8.ToArray(),
         JsonValueKind.Number => Encoding.ASCII.GetBytes(NumberOf(claim.GetDouble())),
-        JsonValueKind.Object or JsonValueKind.Array => Encoding.ASCII.GetBytes(Convert.ToBase64String(Encoding.UTF8.GetBytes(StructJson.Sorted(claim).GetRawText()))),
+        JsonValueKind.Object or JsonValueKind.Array =>
+            Encoding.ASCII.GetBytes(Convert.ToBase64String(Encoding.UTF8.GetBytes(StructJson.Sorted(claim).GetRawText()))),
         _ => null,
     };
 
@@ -129,7 +131,8 @@ public sealed class JwtProvider
         foreach (JsonProperty claim in payload.EnumerateObject())
         {
             claims[claim.Name] = claim.Value.ValueKind == JsonValueKind.String && SplitClaims.Contains(claim.Name)
-                ? JsonSerializer.SerializeToElement(claim.Value.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries)) : claim.Value;
+                ? JsonSerializer.SerializeToElement(claim.Value.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                : claim.Value;
         }
         return JsonSerializer.SerializeToElement(claims);
     }

@@ -18,7 +18,8 @@ public sealed class ProviderRequirement(JwtProvider provider, AudienceCheck? aud
     /// <summary>The provider.</summary>
     public JwtProvider Provider => provider;
 
-    internal override JwtStatus Verify(JwtRun run) => run.Authenticate(provider, _places, audiences ?? provider.Audiences, allowFailed: false, allowMissing: false);
+    internal override JwtStatus Verify(JwtRun run) =>
+        run.Authenticate(provider, _places, audiences ?? provider.Audiences, allowFailed: false, allowMissing: false);
 }
 
 /// <summary>Tokens of any provider may be missing; with <paramref name="orFailed"/> they may be bad, too.</summary>
@@ -161,7 +162,8 @@ internal sealed class JwtRun(JwtSettings settings)
 
     private VerifiedToken? Known(JwtProvider provider, ReadOnlySpan<byte> text, int hash)
     {
-        VerifiedToken? known = KeysOf(provider, out _) is { } keys ? settings.TokensOf(Exchange.Worker, provider).Find(text, hash, keys) : null;
+        VerifiedToken? known = KeysOf(provider, out _) is { } keys
+            ? settings.TokensOf(Exchange.Worker, provider).Find(text, hash, keys) : null;
         if (!Probing)
             settings.Count(Exchange.Worker, known is not null && provider.CountsHits ? JwtCounter.JwtCacheHit : JwtCounter.JwtCacheMiss);
         return known;
@@ -177,7 +179,8 @@ internal sealed class JwtRun(JwtSettings settings)
         if (provider.MaxLifetime is { } longest && token.Expires > now && token.Expires - now > longest)
             return JwtStatus.VerificationFails;
         JwtStatus time = token.CheckTime(now, provider.ClockSkew);
-        return time != JwtStatus.Ok ? time : audiences is null || audiences.Allows(token.Audiences) ? JwtStatus.Ok : JwtStatus.AudienceNotAllowed;
+        return time != JwtStatus.Ok ? time : audiences is null || audiences.Allows(token.Audiences)
+            ? JwtStatus.Ok : JwtStatus.AudienceNotAllowed;
     }
 
     private JwtStatus VerifySignature(JwtProvider provider, Token token, int hash, out VerifiedToken? verified)

@@ -14,8 +14,9 @@ public abstract class KeyWaiter
 }
 
 /// <summary>
-/// A server of keys. What it gave is shared by all workers until it is too old; each worker asks by itself, at most once at a time for all of its requests. With
-/// <paramref name="refetch"/> one worker asks at the start and before the keys are too old, so that requests seldom wait.
+/// A server of keys. What it gave is shared by all workers until it is too old; each worker asks by itself, at most once at a time for all
+/// of its requests. With <paramref name="refetch"/> one worker asks at the start and before the keys are too old, so that requests seldom
+/// wait.
 /// </summary>
 /// <param name="target">The server's cluster.</param>
 /// <param name="authority">The :authority.</param>
@@ -24,7 +25,8 @@ public abstract class KeyWaiter
 /// <param name="refetch">Keys are fetched ahead.</param>
 /// <param name="failedMicros">The wait after a failed fetch ahead.</param>
 /// <param name="stats">Where fetches are counted; null for nowhere.</param>
-public sealed class KeySource(SideTarget target, string authority, string path, long cacheMicros, bool refetch, long failedMicros, StatGroup? stats = null)
+public sealed class KeySource(SideTarget target, string authority, string path, long cacheMicros, bool refetch, long failedMicros,
+    StatGroup? stats = null)
 {
     private const long AheadMicros = 5_000_000;
 
@@ -127,7 +129,8 @@ public sealed class KeySource(SideTarget target, string authority, string path, 
         }
 
         public override void OnKeys(KeySource asked, KeySet? keys) =>
-            worker.Loop.Arm(new Again(this), keys is null ? asked.FailedMicros : Math.Max(asked.CacheMicros - AheadMicros, Math.Min(asked.CacheMicros, 1_000_000)));
+            worker.Loop.Arm(new Again(this),
+                keys is null ? asked.FailedMicros : Math.Max(asked.CacheMicros - AheadMicros, Math.Min(asked.CacheMicros, 1_000_000)));
     }
 
     private long FailedMicros => failedMicros;

@@ -3,12 +3,14 @@ using System.Text.Json;
 
 namespace Lateen.Proxy.Filters.Jwt;
 
-/// <summary>One key of a set: verifies what its kind can. A key is used only for algorithms of its own kind, so that a public key is never taken for a secret.</summary>
+/// <summary>One key of a set: verifies what its kind can. A key is used only for algorithms of its own kind, so that a public key is never
+/// taken for a secret.</summary>
 public abstract class SigningKey(string id, string algorithm)
 {
     /// <summary>Algorithms that are served.</summary>
     internal static readonly HashSet<string> Algorithms =
-        new(StringComparer.Ordinal) { "ES256", "ES384", "ES512", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA" };
+        new(StringComparer.Ordinal) { "ES256", "ES384", "ES512", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384",
+            "PS512", "EdDSA" };
 
     /// <summary>Its id; empty for none.</summary>
     public string Id => id;
@@ -34,10 +36,13 @@ public abstract class SigningKey(string id, string algorithm)
         string id = Text(jwk, "kid") ?? "", algorithm = Text(jwk, "alg") ?? "";
         return kind switch
         {
-            "RSA" when algorithm.Length == 0 || algorithm.StartsWith("RS", StringComparison.Ordinal) || algorithm.StartsWith("PS", StringComparison.Ordinal) => Rsa(jwk, id, algorithm),
+            "RSA" when algorithm.Length == 0 || algorithm.StartsWith("RS", StringComparison.Ordinal)
+                || algorithm.StartsWith("PS", StringComparison.Ordinal) => Rsa(jwk, id, algorithm),
             "EC" when algorithm.Length == 0 || algorithm.StartsWith("ES", StringComparison.Ordinal) => Ec(jwk, id, algorithm),
-            "oct" when (algorithm.Length == 0 || algorithm is "HS256" or "HS384" or "HS512") && Bytes(jwk, "k") is { Length: > 0 } k => new SecretKey(id, algorithm, k),
-            "OKP" when algorithm is "" or "EdDSA" && Text(jwk, "crv") == "Ed25519" && Bytes(jwk, "x") is { Length: 32 } x => new Ed25519Key(id, algorithm, x),
+            "oct" when (algorithm.Length == 0 || algorithm is "HS256" or "HS384" or "HS512")
+                && Bytes(jwk, "k") is { Length: > 0 } k => new SecretKey(id, algorithm, k),
+            "OKP" when algorithm is "" or "EdDSA" && Text(jwk, "crv") == "Ed25519"
+                && Bytes(jwk, "x") is { Length: 32 } x => new Ed25519Key(id, algorithm, x),
             _ => null,
         };
     }
@@ -54,11 +59,18 @@ public abstract class SigningKey(string id, string algorithm)
 
     private static EcKey? Ec(JsonElement jwk, string id, string algorithm)
     {
-        string curve = Text(jwk, "crv") is { Length: > 0 } crv ? crv : algorithm switch { "ES384" => "P-384", "ES512" => "P-521", _ => "P-256" };
+        string curve = Text(jwk, "crv") is { Length: > 0 } crv
+            ? crv : algorithm switch { "ES384" => "P-384", "ES512" => "P-521", _ => "P-256" };
         string wanted = curve switch { "P-256" => "ES256", "P-384" => "ES384", "P-521" => "ES512", _ => "" };
-        if (wanted.Length == 0 || (algorithm.Length > 0 && algorithm != wanted) || Bytes(jwk, "x") is not { } x || Bytes(jwk, "y") is not { } y)
+        if (wanted.Length == 0 || (algorithm.Length > 0 && algorithm != wanted) || Bytes(jwk, "x") is not { } x
+            || Bytes(jwk, "y") is not { } y)
             return null;
-        ECCurve named = wanted switch { "ES256" => ECCurve.NamedCurves.nistP256, "ES384" => ECCurve.NamedCurves.nistP384, _ => ECCurve.NamedCurves.nistP521 };
+        ECCurve named = wanted switch
+        {
+            "ES256" => ECCurve.NamedCurves.nistP256,
+            "ES384" => ECCurve.NamedCurves.nistP384,
+            _ => ECCurve.NamedCurves.nistP521,
+        };
         return EcKey.Create(id, algorithm, named, x, y, wanted switch { "ES256" => 32, "ES384" => 48, _ => 66 });
     }
 
@@ -77,7 +89,8 @@ public abstract class SigningKey(string id, string algorithm)
         }
     }
 
-    private static string? Text(JsonElement jwk, string field) => jwk.TryGetProperty(field, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    private static string? Text(JsonElement jwk, string field) =>
+        jwk.TryGetProperty(field, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     private static byte[]? Bytes(JsonElement jwk, string field) =>
         Text(jwk, field) is { } text && Token.TryDecode(System.Text.Encoding.UTF8.GetBytes(text), out byte[] bytes) ? bytes : null;

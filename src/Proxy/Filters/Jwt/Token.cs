@@ -173,13 +173,15 @@ public sealed class Token
     internal static bool TryDecode(ReadOnlySpan<byte> text, out byte[] bytes)
     {
         bytes = new byte[Base64Url.GetMaxDecodedLength(text.Length)];
-        if (Base64Url.DecodeFromUtf8(text, bytes, out int used, out int written) != System.Buffers.OperationStatus.Done || used != text.Length)
+        if (Base64Url.DecodeFromUtf8(text, bytes, out int used, out int written) != System.Buffers.OperationStatus.Done
+            || used != text.Length)
             return false;
         Array.Resize(ref bytes, written);
         return true;
     }
 
-    private static bool TryObject(byte[] json, out JsonElement value) => PeerJson.TryParse(json, out value, Options) && value.ValueKind == JsonValueKind.Object;
+    private static bool TryObject(byte[] json, out JsonElement value) =>
+        PeerJson.TryParse(json, out value, Options) && value.ValueKind == JsonValueKind.Object;
 
     /// <summary>The claim at a path of names parted by dots.</summary>
     public bool TryClaim(IReadOnlyList<string> path, out JsonElement value)

@@ -40,7 +40,8 @@ public sealed class TokenPlaces
 {
     private const string TokenBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
 
-    private static readonly System.Buffers.SearchValues<byte> InToken = System.Buffers.SearchValues.Create(System.Text.Encoding.ASCII.GetBytes(TokenBytes));
+    private static readonly System.Buffers.SearchValues<byte> InToken =
+        System.Buffers.SearchValues.Create(System.Text.Encoding.ASCII.GetBytes(TokenBytes));
 
     private readonly TokenPlace[] _places;
     private readonly byte[][] _claimHeaders;
@@ -49,9 +50,11 @@ public sealed class TokenPlaces
     public TokenPlaces(IReadOnlyList<JwtProvider> providers)
     {
         _places = [.. providers.SelectMany(static p => p.Places.Select(place => (Place: place, p.Issuer)))
-            .GroupBy(static p => (p.Place.Kind, Name: System.Text.Encoding.Latin1.GetString(p.Place.Name), Prefix: System.Text.Encoding.Latin1.GetString(p.Place.Prefix)))
+            .GroupBy(static p => (p.Place.Kind, Name: System.Text.Encoding.Latin1.GetString(p.Place.Name),
+                Prefix: System.Text.Encoding.Latin1.GetString(p.Place.Prefix)))
             .OrderBy(static g => g.Key.Kind).ThenBy(static g => g.Key.Name + g.Key.Prefix, StringComparer.Ordinal)
-            .Select(static g => g.First().Place with { Issuers = g.Any(static p => p.Issuer.Length == 0) ? null : g.Select(static p => p.Issuer).ToHashSet(StringComparer.Ordinal) })];
+            .Select(static g => g.First().Place with { Issuers = g.Any(static p => p.Issuer.Length == 0)
+                ? null : g.Select(static p => p.Issuer).ToHashSet(StringComparer.Ordinal) })];
         _claimHeaders = [.. providers.SelectMany(static p => p.ClaimHeaders)];
     }
 

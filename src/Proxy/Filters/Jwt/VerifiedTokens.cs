@@ -14,15 +14,16 @@ public sealed record VerifiedToken(Token Token, KeySet Keys, int Hash)
 }
 
 /// <summary>
-/// A worker's verified tokens of one provider, found by their bytes. Bounded: each token has two places by its hash, and takes the one that was used longer ago. A hit allocates
-/// nothing. Hashes are keyed by chance (the runtime's), so that nobody can aim at one place.
+/// A worker's verified tokens of one provider, found by their bytes. Bounded: each token has two places by its hash, and takes the one that
+/// was used longer ago. A hit allocates nothing. Hashes are keyed by chance (the runtime's), so that nobody can aim at one place.
 /// </summary>
 internal sealed class VerifiedTokens(int size)
 {
     // Longer ones are verified each time: a cache's memory follows from its number of places.
     private const int TokenMax = 16 * 1024;
 
-    private readonly (VerifiedToken? Entry, uint UsedAt)[] _places = new (VerifiedToken?, uint)[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(2, size))];
+    private readonly (VerifiedToken? Entry, uint UsedAt)[] _places =
+        new (VerifiedToken?, uint)[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(2, size))];
     private uint _clock;
 
     public static int HashOf(ReadOnlySpan<byte> token)
@@ -37,7 +38,8 @@ internal sealed class VerifiedTokens(int size)
         for (int way = 0; way < 2; way++)
         {
             ref (VerifiedToken? Entry, uint UsedAt) place = ref _places[PlaceOf(hash, way)];
-            if (place.Entry is not { } entry || entry.Hash != hash || !ReferenceEquals(entry.Keys, keys) || !token.SequenceEqual(entry.Token.Text))
+            if (place.Entry is not { } entry || entry.Hash != hash || !ReferenceEquals(entry.Keys, keys)
+                || !token.SequenceEqual(entry.Token.Text))
                 continue;
             place.UsedAt = ++_clock;
             return entry;
@@ -50,7 +52,8 @@ internal sealed class VerifiedTokens(int size)
         if (token.Token.Text.Length > TokenMax)
             return;
         int a = PlaceOf(token.Hash, 0), b = PlaceOf(token.Hash, 1);
-        int at = _places[a].Entry is null ? a : _places[b].Entry is null ? b : _clock - _places[a].UsedAt > _clock - _places[b].UsedAt ? a : b;
+        int at = _places[a].Entry is null ? a : _places[b].Entry is null ? b : _clock - _places[a].UsedAt > _clock - _places[b].UsedAt
+            ? a : b;
         _places[at] = (token, ++_clock);
     }
 

@@ -4,12 +4,14 @@ using Lateen.Proxy.Filters.RateLimit;
 
 namespace Lateen.Proxy.Filters.LocalRateLimit;
 
-/// <summary>A bucket for requests with certain entries; an empty value stands for any, and each value that comes has a bucket of its own.</summary>
+/// <summary>A bucket for requests with certain entries; an empty value stands for any, and each value that comes has a bucket of its
+/// own.</summary>
 /// <param name="Entries">Keys and values, in order.</param>
 /// <param name="Make">Makes a bucket.</param>
 public sealed record LocalDescriptor(IReadOnlyList<(string Key, string Value)> Entries, Func<TokenBucket> Make);
 
-/// <summary>The buckets of one local rate limit: one for all requests, others for those with certain descriptors. Shared by the workers; buckets need no lock.</summary>
+/// <summary>The buckets of one local rate limit: one for all requests, others for those with certain descriptors. Shared by the workers;
+/// buckets need no lock.</summary>
 public sealed class LocalLimiter
 {
     private readonly TokenBucket? _all;
@@ -34,7 +36,8 @@ public sealed class LocalLimiter
     /// <summary>Descriptors of requests are looked at.</summary>
     public bool HasDescriptors => _descriptors.Length > 0;
 
-    /// <summary>Takes a token from each bucket that the request belongs to; false where one is empty. The bucket that decided is told, null where there is none.</summary>
+    /// <summary>Takes a token from each bucket that the request belongs to; false where one is empty. The bucket that decided is told, null
+    /// where there is none.</summary>
     public bool TryTake(long now, List<RateLimitDescriptor>? request, out TokenBucket? decided)
     {
         decided = null;

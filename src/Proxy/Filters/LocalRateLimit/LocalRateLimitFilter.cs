@@ -1,5 +1,6 @@
-// LocalRateLimit: buckets of this process limit requests (envoy.extensions.filters.http.local_ratelimit.v3); nobody is asked. A bucket is shared by the workers as one number that is moved by
-// compare-and-swap. Descriptors are made by the same rules as those of the global rate limit, and have buckets of their own. Nothing is limited unless enabled and enforced say so.
+// LocalRateLimit: buckets of this process limit requests (envoy.extensions.filters.http.local_ratelimit.v3); nobody is asked. A bucket is
+// shared by the workers as one number that is moved by compare-and-swap. Descriptors are made by the same rules as those of the global rate
+// limit, and have buckets of their own. Nothing is limited unless enabled and enforced say so.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.RateLimit;
 using Lateen.Proxy.Http;
@@ -121,7 +122,8 @@ public sealed class LocalRateLimitFilter(string name, LocalRateLimitSettings set
         if (ofRoute is not null)
             Describe(ofRoute, exchange, s.Stage, found);
         HostRules use = action.IncludeHostRateLimits ? HostRules.Include : s.HostRules;
-        if (exchange.Decision.Host?.RateLimits is RateLimitRules host && (use == HostRules.Include || (use == HostRules.Override && ofRoute is not { All.Count: > 0 })))
+        if (exchange.Decision.Host?.RateLimits is RateLimitRules host
+            && (use == HostRules.Include || (use == HostRules.Override && ofRoute is not { All.Count: > 0 })))
             Describe(host, exchange, s.Stage, found);
         return found;
     }

@@ -2,8 +2,8 @@
 namespace Lateen.Proxy.Filters.LocalRateLimit;
 
 /// <summary>
-/// Tokens that come back with time, shared by all workers without a lock: the state is the virtual time at which the bucket is empty (the generic cell rate algorithm), moved by
-/// compare-and-swap. Full at the start.
+/// Tokens that come back with time, shared by all workers without a lock: the state is the virtual time at which the bucket is empty (the
+/// generic cell rate algorithm), moved by compare-and-swap. Full at the start.
 /// </summary>
 public sealed class TokenBucket(uint tokensMax, uint tokensPerFill, long fillMicros)
 {

@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Lateen.Proxy.Filters.Lua;
 
 /// <summary>What a script may use.</summary>
-/// <param name="Instructions">Instructions of the virtual machine for one request or one response, waiting not counted; also for the script's loading.</param>
+/// <param name="Instructions">Instructions of the virtual machine for one request or one response, waiting not counted; also for the
+/// script's loading.</param>
 /// <param name="MemoryBytes">Memory of one script on one worker, its globals and all requests that it is at.</param>
 /// <param name="CallBytesMax">The largest answer of an <c>httpCall</c>.</param>
 public sealed record LuaBounds(long Instructions = 20_000_000, long MemoryBytes = 64 << 20, int CallBytesMax = 4 << 20);
@@ -18,7 +19,8 @@ internal unsafe struct LuaBudget
 
     public long Used, Limit, Instructions;
 
-    /// <summary>Not 0 while the script itself runs: then memory ends at the limit, with Lua's own error. Our callbacks may not fail half-way.</summary>
+    /// <summary>Not 0 while the script itself runs: then memory ends at the limit, with Lua's own error. Our callbacks may not fail
+    /// half-way.</summary>
     public int Enforced;
 
     public static LuaBudget* New(LuaBounds bounds)
@@ -29,7 +31,8 @@ internal unsafe struct LuaBudget
         return budget;
     }
 
-    public static void Watch(nint state) => LuaNative.lua_sethook(state, (nint)(delegate* unmanaged[Cdecl]<nint, nint, void>)&OnCount, LuaNative.CountMask, Step);
+    public static void Watch(nint state) =>
+        LuaNative.lua_sethook(state, (nint)(delegate* unmanaged[Cdecl]<nint, nint, void>)&OnCount, LuaNative.CountMask, Step);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     public static nint Allocate(nint owner, nint block, nuint before, nuint size)

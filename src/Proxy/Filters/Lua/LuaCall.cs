@@ -57,7 +57,8 @@ internal sealed class LuaCall : SideCallReceiver
         {
             TimeoutMicros = TimeoutMicros,
             BodyBytesMax = Filter.Bounds.CallBytesMax,
-            OwnAddress = !SendsForwardedFor ? default : exchange.Options.LocalAddress.IsIp ? exchange.Options.LocalAddress : exchange.Connection.Context.Local,
+            OwnAddress = !SendsForwardedFor ? default : exchange.Options.LocalAddress.IsIp
+                ? exchange.Options.LocalAddress : exchange.Connection.Context.Local,
         });
     }
 

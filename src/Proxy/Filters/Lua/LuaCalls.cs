@@ -73,7 +73,8 @@ internal static class PlainCalls
     private static string Printable(ReadOnlySpan<byte> text)
     {
         string line = Encoding.UTF8.GetString(text);
-        return line.AsSpan().IndexOfAnyInRange('\0', '\x1f') < 0 ? line : string.Concat(line.Select(c => c < ' ' && c != '\t' ? $"\\x{(int)c:x2}" : c.ToString()));
+        return line.AsSpan().IndexOfAnyInRange('\0', '\x1f') < 0
+            ? line : string.Concat(line.Select(c => c < ' ' && c != '\t' ? $"\\x{(int)c:x2}" : c.ToString()));
     }
 
     private static int Bare(LuaFrame f, double value)

@@ -1,9 +1,12 @@
-// Lua: scripts at requests and responses (envoy.extensions.filters.http.lua.v3), with Envoy's handles. The language is PUC Lua 5.4, by its C library; the prelude adds what scripts written for
-// LuaJIT (5.1) expect. A LuaScript is published and immutable; a LuaMachine is a script's state on one worker, and is nobody else's; a LuaRun is a script at one direction of one
-// exchange, and a thread of the machine. A script that waits (body, chunk, trailers, httpCall) yields its thread, and the filter's verdict holds the message; nothing blocks.
-// Bounded: instructions of a run, memory of a machine (LuaBounds), no files, processes, bytecode or finalizers. A script's error is logged and counted, and the request goes on, as in
-// Envoy. Never here: a Lua error raised from managed code, which would jump over managed frames; callbacks answer with a code, and the prelude raises the error.
-// Refused: MoonSharp and NLua (see docs/decisions/0005-lua.md), and one state for all routes' scripts (globals of one would show in another).
+// Lua: scripts at requests and responses (envoy.extensions.filters.http.lua.v3), with Envoy's handles. The language is PUC Lua 5.4, by its
+// C library; the prelude adds what scripts written for LuaJIT (5.1) expect. A LuaScript is published and immutable; a LuaMachine is a
+// script's state on one worker, and is nobody else's; a LuaRun is a script at one direction of one exchange, and a thread of the machine. A
+// script that waits (body, chunk, trailers, httpCall) yields its thread, and the filter's verdict holds the message; nothing blocks.
+// Bounded: instructions of a run, memory of a machine (LuaBounds), no files, processes, bytecode or finalizers. A script's error is logged
+// and counted, and the request goes on, as in Envoy. Never here: a Lua error raised from managed code, which would jump over managed
+// frames; callbacks answer with a code, and the prelude raises the error.
+// Refused: MoonSharp and NLua (see docs/decisions/0005-lua.md), and one state for all routes' scripts (globals of one would show in
+// another).
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Statistics;
@@ -28,11 +31,13 @@ public sealed record LuaSettings
 }
 
 /// <summary>The filter.</summary>
-public sealed class LuaFilter(string name, LuaScript? script, IReadOnlyDictionary<string, LuaScript> named, bool clearsRoute, Upstreams upstreams, StatGroup? stats = null) : HttpFilter(name)
+public sealed class LuaFilter(string name, LuaScript? script, IReadOnlyDictionary<string, LuaScript> named, bool clearsRoute,
+    Upstreams upstreams, StatGroup? stats = null) : HttpFilter(name)
 {
     /// <inheritdoc/>
     public override FilterPhases Phases =>
-        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers | FilterPhases.End;
+        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead
+            | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers | FilterPhases.End;
 
     private const int Executions = 0, Errors = 1;
 
@@ -54,22 +59,27 @@ public sealed class LuaFilter(string name, LuaScript? script, IReadOnlyDictionar
     public override FilterSlot NewSlot() => new LuaSlot();
 
     /// <inheritdoc/>
-    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) => Of(slot) is { } own ? ((LuaSlot)slot).Request.OnHead(own, end) : FilterVerdict.Continue;
+    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) =>
+        Of(slot) is { } own ? ((LuaSlot)slot).Request.OnHead(own, end) : FilterVerdict.Continue;
 
     /// <inheritdoc/>
-    public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => ((LuaSlot)slot).Request.OnBody(ref body, end);
+    public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
+        ((LuaSlot)slot).Request.OnBody(ref body, end);
 
     /// <inheritdoc/>
     public override FilterVerdict OnRequestTrailers(FilterSlot slot) => ((LuaSlot)slot).Request.OnTrailers(slot.Exchange.RequestTrailers);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnResponseHead(FilterSlot slot, bool end) => Of(slot) is { } own ? ((LuaSlot)slot).Response.OnHead(own, end) : FilterVerdict.Continue;
+    public override FilterVerdict OnResponseHead(FilterSlot slot, bool end) =>
+        Of(slot) is { } own ? ((LuaSlot)slot).Response.OnHead(own, end) : FilterVerdict.Continue;
 
     /// <inheritdoc/>
-    public override FilterVerdict OnResponseBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => ((LuaSlot)slot).Response.OnBody(ref body, end);
+    public override FilterVerdict OnResponseBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
+        ((LuaSlot)slot).Response.OnBody(ref body, end);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnResponseTrailers(FilterSlot slot) => ((LuaSlot)slot).Response.OnTrailers(slot.Exchange.ResponseTrailers!);
+    public override FilterVerdict OnResponseTrailers(FilterSlot slot) =>
+        ((LuaSlot)slot).Response.OnTrailers(slot.Exchange.ResponseTrailers!);
 
     /// <inheritdoc/>
     public override void OnEnd(FilterSlot slot)

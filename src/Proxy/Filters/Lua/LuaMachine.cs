@@ -13,8 +13,9 @@ internal enum LuaOutcome : byte
 }
 
 /// <summary>
-/// One Lua state: a script on one worker, used by nobody else. Requests run as threads of it, which are used again while they end well. Everything but the script's own text happens on the
-/// worker; who drops the last reference (configuration replaced, exchanges over) closes the state.
+/// One Lua state: a script on one worker, used by nobody else. Requests run as threads of it, which are used again while they end well.
+/// Everything but the script's own text happens on the worker; who drops the last reference (configuration replaced, exchanges over) closes
+/// the state.
 /// </summary>
 internal sealed unsafe class LuaMachine
 {

@@ -22,8 +22,8 @@ internal enum LuaKind : byte
 }
 
 /// <summary>
-/// What lies in the userdata of an object: no pointer, but which run made it and when. An object dies when its run waits (Envoy's rule: what was obtained before a wait is obtained anew
-/// after it) and with its run; the stream's own handle lives as long as the run.
+/// What lies in the userdata of an object: no pointer, but which run made it and when. An object dies when its run waits (Envoy's rule:
+/// what was obtained before a wait is obtained anew after it) and with its run; the stream's own handle lives as long as the run.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct LuaObject

@@ -18,8 +18,8 @@ internal enum LuaWait : byte
 }
 
 /// <summary>
-/// A script at one direction of one exchange: a state machine whose states are what the script waits for. Pooled with the slot. It turns heads, parts and trailers into resumptions of the
-/// script's thread, and what the script then waits for into verdicts.
+/// A script at one direction of one exchange: a state machine whose states are what the script waits for. Pooled with the slot. It turns
+/// heads, parts and trailers into resumptions of the script's thread, and what the script then waits for into verdicts.
 /// </summary>
 internal sealed class LuaRun(LuaSlot slot, bool isResponse)
 {

@@ -17,7 +17,8 @@ public sealed record LuaLog(Action<string> Say)
     }
 }
 
-/// <summary>A script as published: loaded once to try it, and once for each worker, so that no request waits for it. Globals are a worker's own, as in Envoy.</summary>
+/// <summary>A script as published: loaded once to try it, and once for each worker, so that no request waits for it. Globals are a worker's
+/// own, as in Envoy.</summary>
 public sealed class LuaScript
 {
     private static long s_alive;

@@ -49,7 +49,8 @@ internal static class LuaValues
         }
     }
 
-    /// <summary>An object with one key, from the value at an index; false, with words for the script, where the value has no form in JSON.</summary>
+    /// <summary>An object with one key, from the value at an index; false, with words for the script, where the value has no form in
+    /// JSON.</summary>
     public static bool TryRead(LuaFrame f, string key, int index, out JsonElement value, out string error)
     {
         var buffer = new ArrayBufferWriter<byte>();

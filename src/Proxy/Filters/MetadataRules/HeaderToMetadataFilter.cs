@@ -55,8 +55,10 @@ public sealed record HeaderValueRule(byte[] Header, string Cookie)
 /// <param name="Response">Of responses.</param>
 public sealed record HeaderToMetadataSettings(HeaderValueRule[] Request, HeaderValueRule[] Response);
 
-/// <summary>Sets dynamic metadata from headers (envoy.extensions.filters.http.header_to_metadata.v3). The route is not chosen anew: what the metadata says comes too late for it (observed).</summary>
-public sealed class HeaderToMetadataFilter(string name, HeaderToMetadataSettings settings, Func<byte[], JsonElement?> readMessage) : HttpFilter(name)
+/// <summary>Sets dynamic metadata from headers (envoy.extensions.filters.http.header_to_metadata.v3). The route is not chosen anew: what
+/// the metadata says comes too late for it (observed).</summary>
+public sealed class HeaderToMetadataFilter(string name, HeaderToMetadataSettings settings, Func<byte[], JsonElement?> readMessage)
+    : HttpFilter(name)
 {
     // Envoy's limit of a value.
     private const int ValueBytesMax = 8 * 1024;
@@ -112,8 +114,10 @@ public sealed class HeaderToMetadataFilter(string name, HeaderToMetadataSettings
         }
         JsonElement? value = target.Kind switch
         {
-            HeaderValueKind.Number => Utf8Parser.TryParse(HeaderRules.Trim(text), out double number, out int used) && used == HeaderRules.Trim(text).Length && double.IsFinite(number)
-                ? JsonSerializer.SerializeToElement(number) : null,
+            HeaderValueKind.Number =>
+                Utf8Parser.TryParse(HeaderRules.Trim(text), out double number, out int used) && used == HeaderRules.Trim(text).Length
+                    && double.IsFinite(number)
+                    ? JsonSerializer.SerializeToElement(number) : null,
             HeaderValueKind.Message => readMessage(text),
             _ => JsonSerializer.SerializeToElement(Encoding.UTF8.GetString(text)),
         };

@@ -63,35 +63,43 @@ public sealed record JsonRules
 /// <param name="Response">Null where responses are let pass.</param>
 public sealed record JsonToMetadataSettings(JsonRules? Request, JsonRules? Response);
 
-/// <summary>Sets dynamic metadata from JSON bodies, which it holds until they are whole (envoy.extensions.filters.http.json_to_metadata.v3).</summary>
+/// <summary>Sets dynamic metadata from JSON bodies, which it holds until they are whole
+/// (envoy.extensions.filters.http.json_to_metadata.v3).</summary>
 public sealed class JsonToMetadataFilter(string name, JsonToMetadataSettings settings) : HttpFilter(name)
 {
     private const int ValueBytesMax = 8 * 1024;
 
     /// <inheritdoc/>
     public override FilterPhases Phases =>
-        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers;
+        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.ResponseHead
+            | FilterPhases.ResponseBody | FilterPhases.ResponseTrailers;
 
     /// <inheritdoc/>
     public override FilterSlot NewSlot() => new BodySlot();
 
     /// <inheritdoc/>
-    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) => OnHead(slot, Of(slot).Request, slot.Exchange.RequestHead, end, response: false);
+    public override FilterVerdict OnRequestHead(FilterSlot slot, bool end) =>
+        OnHead(slot, Of(slot).Request, slot.Exchange.RequestHead, end, response: false);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnResponseHead(FilterSlot slot, bool end) => OnHead(slot, Of(slot).Response, slot.Exchange.ResponseHead, end, response: true);
+    public override FilterVerdict OnResponseHead(FilterSlot slot, bool end) =>
+        OnHead(slot, Of(slot).Response, slot.Exchange.ResponseHead, end, response: true);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => OnBody(slot, Of(slot).Request, slot.HeldRequest, body, end, response: false);
+    public override FilterVerdict OnRequestBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
+        OnBody(slot, Of(slot).Request, slot.HeldRequest, body, end, response: false);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnResponseBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) => OnBody(slot, Of(slot).Response, slot.HeldResponse, body, end, response: true);
+    public override FilterVerdict OnResponseBody(FilterSlot slot, ref ReadOnlySpan<byte> body, bool end) =>
+        OnBody(slot, Of(slot).Response, slot.HeldResponse, body, end, response: true);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnRequestTrailers(FilterSlot slot) => OnBody(slot, Of(slot).Request, slot.HeldRequest, default, true, response: false);
+    public override FilterVerdict OnRequestTrailers(FilterSlot slot) =>
+        OnBody(slot, Of(slot).Request, slot.HeldRequest, default, true, response: false);
 
     /// <inheritdoc/>
-    public override FilterVerdict OnResponseTrailers(FilterSlot slot) => OnBody(slot, Of(slot).Response, slot.HeldResponse, default, true, response: true);
+    public override FilterVerdict OnResponseTrailers(FilterSlot slot) =>
+        OnBody(slot, Of(slot).Response, slot.HeldResponse, default, true, response: true);
 
     private JsonToMetadataSettings Of(FilterSlot slot) => slot.Settings as JsonToMetadataSettings ?? settings;
 
@@ -109,7 +117,8 @@ public sealed class JsonToMetadataFilter(string name, JsonToMetadataSettings set
         return ((BodySlot)slot).Reads(response) ? FilterVerdict.Buffer : FilterVerdict.Continue;
     }
 
-    private static FilterVerdict OnBody(FilterSlot slot, JsonRules? rules, ReadOnlySpan<byte> held, ReadOnlySpan<byte> body, bool end, bool response)
+    private static FilterVerdict OnBody(FilterSlot slot, JsonRules? rules, ReadOnlySpan<byte> held, ReadOnlySpan<byte> body, bool end,
+        bool response)
     {
         ref bool reads = ref ((BodySlot)slot).Reads(response);
         if (!reads || rules is null)
@@ -204,7 +213,8 @@ public sealed class JsonToMetadataFilter(string name, JsonToMetadataSettings set
         JsonValueKind.String => value.GetString()!,
         JsonValueKind.True => "1",
         JsonValueKind.False => "0",
-        _ => value.TryGetInt64(out long whole) ? whole.ToString(System.Globalization.CultureInfo.InvariantCulture) : value.GetDouble().ToString("F6", System.Globalization.CultureInfo.InvariantCulture),
+        _ => value.TryGetInt64(out long whole) ? whole.ToString(System.Globalization.CultureInfo.InvariantCulture)
+            : value.GetDouble().ToString("F6", System.Globalization.CultureInfo.InvariantCulture),
     };
 
     private static bool TryNumber(JsonElement value, out double number)
@@ -213,7 +223,8 @@ public sealed class JsonToMetadataFilter(string name, JsonToMetadataSettings set
         return value.ValueKind switch
         {
             JsonValueKind.Number => value.TryGetDouble(out number),
-            JsonValueKind.String => double.TryParse(value.GetString()!.AsSpan().Trim(), System.Globalization.CultureInfo.InvariantCulture, out number),
+            JsonValueKind.String => double.TryParse(value.GetString()!.AsSpan().Trim(), System.Globalization.CultureInfo.InvariantCulture,
+                out number),
             _ => true,
         };
     }

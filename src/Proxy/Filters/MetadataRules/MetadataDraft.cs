@@ -1,6 +1,8 @@
-// MetadataRules: filters that turn what a message says into values that other stations read: header_to_metadata, json_to_metadata, set_metadata (dynamic metadata), set_filter_state (filter state).
-// Their rules are published; the values belong to the exchange. They change no message but where a rule takes a header off. A body is read as JSON once, whole and within the
-// buffer limit. A broken body or value is never an error of the request: the rule's other branch is taken. Refused: reading bodies as they stream (a value would be there too late to route by).
+// MetadataRules: filters that turn what a message says into values that other stations read: header_to_metadata, json_to_metadata,
+// set_metadata (dynamic metadata), set_filter_state (filter state).
+// Their rules are published; the values belong to the exchange. They change no message but where a rule takes a header off. A body is read
+// as JSON once, whole and within the buffer limit. A broken body or value is never an error of the request: the rule's other branch is
+// taken. Refused: reading bodies as they stream (a value would be there too late to route by).
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
 

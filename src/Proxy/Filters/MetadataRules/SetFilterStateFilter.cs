@@ -15,7 +15,8 @@ public sealed record FilterStateRule(string Key, ReplyBody Format, Func<string, 
 /// <param name="Rules">The rules.</param>
 public sealed record SetFilterStateSettings(IReadOnlyList<FilterStateRule> Rules);
 
-/// <summary>Sets filter state from formats at the request's head (envoy.extensions.filters.http.set_filter_state.v3). A route's rules come behind the filter's.</summary>
+/// <summary>Sets filter state from formats at the request's head (envoy.extensions.filters.http.set_filter_state.v3). A route's rules come
+/// behind the filter's.</summary>
 public sealed class SetFilterStateFilter(string name, SetFilterStateSettings settings) : HttpFilter(name)
 {
     /// <inheritdoc/>

@@ -132,7 +132,8 @@ internal sealed class RateLimitSlot : FilterSlot
     public FilterVerdict OnHead()
     {
         bool isInternal = Exchange.RequestHead[KnownHeader.XEnvoyInternal].SequenceEqual("true"u8);
-        if ((_settings.Requests == RateLimitRequests.Internal && !isInternal) || (_settings.Requests == RateLimitRequests.External && isInternal))
+        if ((_settings.Requests == RateLimitRequests.Internal && !isInternal)
+            || (_settings.Requests == RateLimitRequests.External && isInternal))
             return FilterVerdict.Continue;
         if (Exchange.Route?.Action is not ForwardAction action || Descriptors(action) is not { Count: > 0 } descriptors)
             return FilterVerdict.Continue;
@@ -145,7 +146,8 @@ internal sealed class RateLimitSlot : FilterSlot
     private List<RateLimitDescriptor>? Descriptors(ForwardAction action)
     {
         var route = Settings as RateLimitRouteSettings;
-        RateLimitRules? own = route?.Rules ?? action.RateLimits as RateLimitRules, host = Exchange.Decision.Host?.RateLimits as RateLimitRules;
+        RateLimitRules? own = route?.Rules ?? action.RateLimits as RateLimitRules,
+            host = Exchange.Decision.Host?.RateLimits as RateLimitRules;
         HostRules use = action.IncludeHostRateLimits ? HostRules.Include : route?.HostRules ?? HostRules.Override;
         if (use == HostRules.Ignore || (use == HostRules.Override && own is { All.Count: > 0 }) || route?.Rules is not null)
             host = null;
@@ -166,7 +168,8 @@ internal sealed class RateLimitSlot : FilterSlot
         }
     }
 
-    private uint Hits() => Exchange.DynamicMetadata is { } metadata && metadata.TryGet(HitsNamespace, HitsPath, out JsonElement hits) && hits.ValueKind == JsonValueKind.Number
+    private uint Hits() => Exchange.DynamicMetadata is { } metadata && metadata.TryGet(HitsNamespace, HitsPath, out JsonElement hits)
+        && hits.ValueKind == JsonValueKind.Number
         && hits.GetDouble() is >= 0 and <= uint.MaxValue and var number ? (uint)number : 0;
 
     private void OnAnswer(RateLimitAnswer? answer)

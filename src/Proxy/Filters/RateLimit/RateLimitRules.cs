@@ -1,6 +1,7 @@
-// RateLimit: a server counts (envoy.extensions.filters.http.ratelimit.v3). Routes and virtual hosts say by rules what a request counts as: descriptors, each a list of keys and values
-// that actions read off the request; an action that finds nothing drops its descriptor. The server says whether one is over its limit. Where the server fails, requests go on
-// unless told otherwise. RateLimitService is the server; its gRPC form is in Remote. The local rate limit is another filter: it asks nobody.
+// RateLimit: a server counts (envoy.extensions.filters.http.ratelimit.v3). Routes and virtual hosts say by rules what a request counts as:
+// descriptors, each a list of keys and values that actions read off the request; an action that finds nothing drops its descriptor. The
+// server says whether one is over its limit. Where the server fails, requests go on unless told otherwise. RateLimitService is the server;
+// its gRPC form is in Remote. The local rate limit is another filter: it asks nobody.
 using System.Text;
 using System.Text.Json;
 using Lateen.Proxy.Exchanges;
@@ -49,7 +50,8 @@ public sealed class DestinationClusterAction : RateLimitAction
 /// <summary>A request header.</summary>
 public sealed class HeaderAction(string header, string key, bool skipAbsent) : RateLimitAction
 {
-    private readonly byte[] _header = Encoding.Latin1.GetBytes(header.Equals("host", StringComparison.OrdinalIgnoreCase) ? ":authority" : header.ToLowerInvariant());
+    private readonly byte[] _header = Encoding.Latin1.GetBytes(header.Equals("host", StringComparison.OrdinalIgnoreCase)
+        ? ":authority" : header.ToLowerInvariant());
 
     /// <inheritdoc/>
     public override bool Add(Exchange exchange, List<(string, string)> entries)
@@ -78,7 +80,8 @@ public sealed class RemoteAddressAction(int? v4Bits, int v6Bits) : RateLimitActi
             return true;
         }
         int kept = address.Kind == AddressKind.V4 ? bits : v6Bits;
-        entries.Add(("masked_remote_address", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{address.Masked(kept).Host}/{kept}")));
+        entries.Add(("masked_remote_address",
+            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{address.Masked(kept).Host}/{kept}")));
         return true;
     }
 }
@@ -111,7 +114,8 @@ public sealed class QueryMatchAction(string key, string value, IReadOnlyList<Que
 }
 
 /// <summary>A text of dynamic or of the route's metadata.</summary>
-public sealed class MetadataAction(string key, string ns, IReadOnlyList<string> path, bool ofRoute, string absent, bool skipAbsent) : RateLimitAction
+public sealed class MetadataAction(string key, string ns, IReadOnlyList<string> path, bool ofRoute, string absent, bool skipAbsent)
+    : RateLimitAction
 {
     private readonly string[] _path = [.. path];
 
@@ -119,7 +123,8 @@ public sealed class MetadataAction(string key, string ns, IReadOnlyList<string> 
     public override bool Add(Exchange exchange, List<(string, string)> entries)
     {
         Metadata? metadata = ofRoute ? exchange.Route?.Metadata : exchange.DynamicMetadata;
-        string text = metadata is not null && metadata.TryGet(ns, _path, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+        string text = metadata is not null && metadata.TryGet(ns, _path, out JsonElement value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()! : "";
         if (text.Length == 0)
             text = absent;
         if (text.Length == 0)
@@ -134,7 +139,8 @@ public sealed class MetadataAction(string key, string ns, IReadOnlyList<string> 
 /// <param name="Actions">Make the entries, in order.</param>
 /// <param name="LimitNamespace">Namespace of dynamic metadata that holds a limit in place of the server's; empty for none.</param>
 /// <param name="LimitPath">Where in it.</param>
-public sealed record RateLimitRule(uint Stage, IReadOnlyList<RateLimitAction> Actions, string LimitNamespace, IReadOnlyList<string> LimitPath)
+public sealed record RateLimitRule(uint Stage, IReadOnlyList<RateLimitAction> Actions, string LimitNamespace,
+    IReadOnlyList<string> LimitPath)
 {
     private static readonly string[] Units = ["UNKNOWN", "SECOND", "MINUTE", "HOUR", "DAY", "MONTH", "YEAR"];
 
@@ -152,9 +158,11 @@ public sealed record RateLimitRule(uint Stage, IReadOnlyList<RateLimitAction> Ac
 
     private (uint, int)? Limit(Metadata? metadata)
     {
-        if (LimitNamespace.Length == 0 || metadata is null || !metadata.TryGet(LimitNamespace, LimitPath.ToArray(), out JsonElement limit) || limit.ValueKind != JsonValueKind.Object)
+        if (LimitNamespace.Length == 0 || metadata is null || !metadata.TryGet(LimitNamespace, LimitPath.ToArray(), out JsonElement limit)
+            || limit.ValueKind != JsonValueKind.Object)
             return null;
-        if (!limit.TryGetProperty("requests_per_unit", out JsonElement requests) || requests.ValueKind != JsonValueKind.Number || !limit.TryGetProperty("unit", out JsonElement unit))
+        if (!limit.TryGetProperty("requests_per_unit", out JsonElement requests) || requests.ValueKind != JsonValueKind.Number
+            || !limit.TryGetProperty("unit", out JsonElement unit))
             return null;
         int which = unit.ValueKind == JsonValueKind.String ? Array.IndexOf(Units, unit.GetString()) : -1;
         return which < 0 ? null : ((uint)requests.GetDouble(), which);

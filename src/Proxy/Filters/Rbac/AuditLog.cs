@@ -14,7 +14,8 @@ public enum AuditCondition : byte
     OnDenyAndAllow,
 }
 
-/// <summary>Decisions of policies as lines of JSON, in the form of gRPC's stdout logger (gRFC A59), which is the only one that is specified.</summary>
+/// <summary>Decisions of policies as lines of JSON, in the form of gRPC's stdout logger (gRFC A59), which is the only one that is
+/// specified.</summary>
 /// <param name="condition">Which.</param>
 /// <param name="policy">The filter, as lines name it.</param>
 /// <param name="sink">Where lines go.</param>
@@ -27,7 +28,8 @@ public sealed class AuditLog(AuditCondition condition, string policy, LogSink si
     /// <summary>Policies decided about a stream.</summary>
     public void Decided(Worker worker, IStreamFacts facts, RbacPolicy? matched, bool allowed)
     {
-        if (condition is AuditCondition.None || (condition != AuditCondition.OnDenyAndAllow && (condition == AuditCondition.OnAllow) != allowed))
+        if (condition is AuditCondition.None
+            || (condition != AuditCondition.OnDenyAndAllow && (condition == AuditCondition.OnAllow) != allowed))
             return;
         ByteBuffer line = _lines[worker.Index] ??= new ByteBuffer(256);
         line.Clear();
@@ -46,7 +48,8 @@ public sealed class AuditLog(AuditCondition condition, string policy, LogSink si
     }
 
     // The certificate's first name, as RBAC compares them.
-    private static string PrincipalOf(TlsFacts? tls) => tls is null ? "" : tls.PeerUris.Count > 0 ? tls.PeerUris[0] : tls.PeerDnsNames.Count > 0 ? tls.PeerDnsNames[0] : tls.PeerSubject;
+    private static string PrincipalOf(TlsFacts? tls) =>
+        tls is null ? "" : tls.PeerUris.Count > 0 ? tls.PeerUris[0] : tls.PeerDnsNames.Count > 0 ? tls.PeerDnsNames[0] : tls.PeerSubject;
 
     private static void Text(string text, ByteBuffer to)
     {

@@ -6,8 +6,9 @@ using Lateen.Proxy.Routing;
 namespace Lateen.Proxy.Filters.Rbac;
 
 /// <summary>
-/// Which of many policies can concern a stream at all. What a policy needs of path, method, host or the client's name is gathered when it is published, as sets of texts and beginnings; a
-/// stream's own values then leave a handful of policies to be judged in full. It may leave one too many (case is ignored, only what is easily known is used), never one too few.
+/// Which of many policies can concern a stream at all. What a policy needs of path, method, host or the client's name is gathered when it
+/// is published, as sets of texts and beginnings; a stream's own values then leave a handful of policies to be judged in full. It may leave
+/// one too many (case is ignored, only what is easily known is used), never one too few.
 /// </summary>
 internal sealed class RbacIndex
 {
@@ -87,7 +88,8 @@ internal sealed class RbacIndex
             case UrlPathRule path when kind == AxisKind.Path:
                 return Of(path.Match);
             case HeaderRule { Match: { Invert: false, MissingIsEmpty: false, Value: { } value } header }:
-                return (kind == AxisKind.Method && header.Name == ":method") || (kind == AxisKind.Host && header.Name == ":authority") ? Of(value) : null;
+                return (kind == AxisKind.Method && header.Name == ":method") || (kind == AxisKind.Host && header.Name == ":authority")
+                    ? Of(value) : null;
             case AuthenticatedRule { Match: { } name } when kind == AxisKind.Peer:
                 return Of(name);
             default:

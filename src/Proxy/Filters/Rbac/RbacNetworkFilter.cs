@@ -3,7 +3,8 @@ using Lateen.Proxy.Tcp;
 
 namespace Lateen.Proxy.Filters.Rbac;
 
-/// <summary>RBAC for connections: judged with the first bytes (or the client's end), once or each time; a denied connection is closed, perhaps after a while.</summary>
+/// <summary>RBAC for connections: judged with the first bytes (or the client's end), once or each time; a denied connection is closed,
+/// perhaps after a while.</summary>
 /// <param name="settings">Policies.</param>
 /// <param name="continuous">Each time bytes come, not only the first.</param>
 /// <param name="delayMicros">How long a denied connection is held.</param>
@@ -13,7 +14,8 @@ public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, lo
     private const string Namespace = "envoy.filters.network.rbac";
 
     /// <inheritdoc/>
-    public override NetworkFilter? Create(TcpSession session) => settings.Rules is null && settings.Shadow is null ? null : new Guard(stats, settings, continuous, delayMicros);
+    public override NetworkFilter? Create(TcpSession session) =>
+        settings.Rules is null && settings.Shadow is null ? null : new Guard(stats, settings, continuous, delayMicros);
 
     private sealed class Guard(RbacStats stats, RbacSettings settings, bool continuous, long delayMicros) : NetworkFilter
     {
@@ -31,7 +33,8 @@ public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, lo
             bool allowed = settings.Rules?.Allows(session.Facts, out policy) ?? true;
             stats.Count(session.Connection.Worker.Index, allowed);
             if (settings.Rules is { Logs: true })
-                session.Facts.DynamicMetadata = (policy is { Action: RbacAction.Log } ? RbacFilter.Hint : RbacFilter.NoHint).Over(session.Facts.DynamicMetadata);
+                session.Facts.DynamicMetadata = (policy is { Action: RbacAction.Log }
+                    ? RbacFilter.Hint : RbacFilter.NoHint).Over(session.Facts.DynamicMetadata);
             settings.Rules?.Audit?.Decided(session.Connection.Worker, session.Facts, policy, allowed);
             if (allowed)
                 return NetworkVerdict.Continue;
@@ -48,7 +51,8 @@ public sealed class RbacNetworkFilter(RbacSettings settings, bool continuous, lo
         {
             bool allowed = shadow.Allows(session.Facts, out RbacPolicy? policy);
             stats.CountShadow(session.Connection.Worker.Index, allowed);
-            var values = new Dictionary<string, string> { [settings.ShadowPrefix + "shadow_engine_result"] = allowed ? "allowed" : "denied" };
+            var values = new Dictionary<string, string> { [settings.ShadowPrefix + "shadow_engine_result"] = allowed
+                ? "allowed" : "denied" };
             if (policy is not null)
                 values[settings.ShadowPrefix + "shadow_effective_policy_id"] = policy.Name;
             session.Facts.AddMetadata(Namespace, values);

@@ -32,7 +32,8 @@ public sealed record RbacPolicy(string Name, RbacRule[] Permissions, RbacRule[] 
     public string DeniedDetails { get; } = $"rbac_access_denied_matched_policy[{Name.Replace(' ', '_')}]";
 
     /// <summary>True where it concerns the stream.</summary>
-    public bool Matches(IStreamFacts facts) => Any(Permissions, facts) && Any(Principals, facts) && (Condition is null || Condition.Matches(facts));
+    public bool Matches(IStreamFacts facts) =>
+        Any(Permissions, facts) && Any(Principals, facts) && (Condition is null || Condition.Matches(facts));
 
     private static bool Any(RbacRule[] rules, IStreamFacts facts)
     {
@@ -175,14 +176,18 @@ public sealed class RbacTraces
     /// <summary>For policies whose keys begin with <paramref name="prefix"/>.</summary>
     public RbacTraces(RbacJudge policies, string ns, string prefix, bool shadow)
     {
-        string result = prefix + (shadow ? "shadow_engine_result" : "enforced_engine_result"), id = prefix + (shadow ? "shadow_effective_policy_id" : "enforced_effective_policy_id");
+        string result = prefix + (shadow ? "shadow_engine_result" : "enforced_engine_result"),
+            id = prefix + (shadow ? "shadow_effective_policy_id" : "enforced_effective_policy_id");
         _allowed = MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = "allowed" });
         _denied = MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = "denied" });
-        _byPolicy = [.. policies.All.Select(p => MetadataFragment.Of(ns, new Dictionary<string, string> { [result] = p.Action == RbacAction.Deny ? "denied" : "allowed", [id] = p.Name }))];
+        _byPolicy = [.. policies.All.Select(
+            p => MetadataFragment.Of(ns,
+                new Dictionary<string, string> { [result] = p.Action == RbacAction.Deny ? "denied" : "allowed", [id] = p.Name }))];
     }
 
     /// <summary>The values of a decision.</summary>
-    public MetadataFragment Of(bool allowed, RbacPolicy? policy) => policy is not null ? _byPolicy[policy.Place] : allowed ? _allowed : _denied;
+    public MetadataFragment Of(bool allowed, RbacPolicy? policy) =>
+        policy is not null ? _byPolicy[policy.Place] : allowed ? _allowed : _denied;
 }
 
 /// <summary>Enforced and shadow policies of a filter.</summary>

@@ -1,6 +1,7 @@
-// Rbac: allows and denies by policies (envoy.config.rbac.v3). Permissions and principals are compiled to trees of rules over IStreamFacts, which an HTTP exchange and a TCP connection both
-// have; policies stand in byte order of their names, as Envoy's map does. Immutable, no allocation for a decision. What is decided is written to flags, details and, for shadow
-// policies, dynamic metadata; who enforces are the filters.
+// Rbac: allows and denies by policies (envoy.config.rbac.v3). Permissions and principals are compiled to trees of rules over IStreamFacts,
+// which an HTTP exchange and a TCP connection both have; policies stand in byte order of their names, as Envoy's map does. Immutable, no
+// allocation for a decision. What is decided is written to flags, details and, for shadow policies, dynamic metadata; who enforces are the
+// filters.
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
@@ -82,7 +83,8 @@ public sealed class TemplateRule(PathTemplate template) : RbacRule
 {
     /// <inheritdoc/>
     public override bool Matches(IStreamFacts facts) =>
-        facts.RequestHead is { } head && head.TryGet(KnownHeader.Path, out ReadOnlySpan<byte> path) && template.Matches(Text.WithoutQuery(path));
+        facts.RequestHead is { } head && head.TryGet(KnownHeader.Path, out ReadOnlySpan<byte> path)
+            && template.Matches(Text.WithoutQuery(path));
 }
 
 /// <summary>Which address of a stream a rule means.</summary>

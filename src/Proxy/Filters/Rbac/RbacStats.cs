@@ -3,10 +3,12 @@ using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.Rbac;
 
-/// <summary>What RBAC filters count: <c>allowed</c> and <c>denied</c> of the rules, <c>shadow_allowed</c> and <c>shadow_denied</c> of what would have been.</summary>
+/// <summary>What RBAC filters count: <c>allowed</c> and <c>denied</c> of the rules, <c>shadow_allowed</c> and <c>shadow_denied</c> of what
+/// would have been.</summary>
 public sealed class RbacStats
 {
-    private static readonly StatSchema Enforced = StatSchema.Counters("allowed", "denied"), Tried = StatSchema.Counters("shadow_allowed", "shadow_denied");
+    private static readonly StatSchema Enforced = StatSchema.Counters("allowed", "denied"),
+        Tried = StatSchema.Counters("shadow_allowed", "shadow_denied");
 
     private readonly StatGroup _rules, _shadow;
     private readonly ConcurrentDictionary<(string Policy, bool Allowed, bool Shadow), Counter> _policies = new();
@@ -41,7 +43,8 @@ public sealed class RbacStats
         if (!_policies.TryGetValue((policy, allowed, shadow), out Counter? counter))
         {
             string word = allowed ? "allowed" : "denied";
-            counter = _policies.GetOrAdd((policy, allowed, shadow), _store.Counter($"{(shadow ? _shadow : _rules).Prefix}policy.{policy}.{(shadow ? "shadow_" : "")}{word}"));
+            counter = _policies.GetOrAdd((policy, allowed, shadow),
+                _store.Counter($"{(shadow ? _shadow : _rules).Prefix}policy.{policy}.{(shadow ? "shadow_" : "")}{word}"));
         }
         counter.Count(worker);
     }

@@ -123,7 +123,8 @@ internal sealed class Attempt : ResponseReceiver
         if (TraceSpan is { } span)
         {
             TraceSpan = null;
-            _slot.Exchange.Options.Tracer!.OnAttemptEnd(_slot.Exchange, span, new AttemptOutcome(Host, Cluster.Cluster, _stream?.Version, Status, Retries, canceled, flags));
+            _slot.Exchange.Options.Tracer!.OnAttemptEnd(_slot.Exchange, span,
+                new AttemptOutcome(Host, Cluster.Cluster, _stream?.Version, Status, Retries, canceled, flags));
         }
         if (_slot.UpstreamRecorders.Count > 0)
             _slot.Exchange.RecordAttempt(Status, _slot.UpstreamRecorders);

@@ -6,7 +6,8 @@ using Lateen.Proxy.Routing;
 
 namespace Lateen.Proxy.Filters.Router;
 
-/// <summary>What routes answer without an upstream: nothing found, direct responses, redirects; and what becomes of an upgrade's answer.</summary>
+/// <summary>What routes answer without an upstream: nothing found, direct responses, redirects; and what becomes of an upgrade's
+/// answer.</summary>
 internal static class DirectAnswers
 {
     /// <summary>The action to forward by; false where the request was answered.</summary>
@@ -62,7 +63,12 @@ internal static class DirectAnswers
             headers = new HeaderMap();
             headers.Add(KnownHeader.Location, Location.Own(exchange));
         }
-        exchange.Reply(new LocalReply(direct.Status, "direct_response") { Body = body, Headers = headers, ContentType = direct.BodyFormat?.ContentType });
+        exchange.Reply(new LocalReply(direct.Status, "direct_response")
+        {
+            Body = body,
+            Headers = headers,
+            ContentType = direct.BodyFormat?.ContentType,
+        });
     }
 
     private static void Redirect(Exchange exchange, int status, byte[] location)
@@ -72,10 +78,12 @@ internal static class DirectAnswers
         exchange.Reply(new LocalReply(status, "direct_response") { Headers = headers });
     }
 
-    /// <summary>An upgrade's answer: only 101 (or 200 to CONNECT) opens the tunnel; false where the rest of another answer is of no use.</summary>
+    /// <summary>An upgrade's answer: only 101 (or 200 to CONNECT) opens the tunnel; false where the rest of another answer is of no
+    /// use.</summary>
     public static bool AdmitTunnel(Exchange exchange, int status, HeaderMap head, ref bool end)
     {
-        if (exchange.Upgrade.Length == 0 || exchange.Upgrade == "connect" || status != 200 || exchange.RequestHead[KnownHeader.Method].SequenceEqual("CONNECT"u8))
+        if (exchange.Upgrade.Length == 0 || exchange.Upgrade == "connect" || status != 200
+            || exchange.RequestHead[KnownHeader.Method].SequenceEqual("CONNECT"u8))
             return true;
         exchange.Details = "websocket_handshake_unsuccessful";
         head.Remove(KnownHeader.ContentLength);
@@ -88,10 +96,12 @@ internal static class DirectAnswers
 internal static class Location
 {
     /// <summary>The same address over https.</summary>
-    public static byte[] ToHttps(Exchange exchange) => Build(exchange, "https", exchange.RequestHead[KnownHeader.Authority], exchange.RequestHead[KnownHeader.Path]);
+    public static byte[] ToHttps(Exchange exchange) =>
+        Build(exchange, "https", exchange.RequestHead[KnownHeader.Authority], exchange.RequestHead[KnownHeader.Path]);
 
     /// <summary>The request's own address.</summary>
-    public static byte[] Own(Exchange exchange) => Build(exchange, Scheme(exchange), exchange.RequestHead[KnownHeader.Authority], exchange.RequestHead[KnownHeader.Path]);
+    public static byte[] Own(Exchange exchange) =>
+        Build(exchange, Scheme(exchange), exchange.RequestHead[KnownHeader.Authority], exchange.RequestHead[KnownHeader.Path]);
 
     /// <summary>Where a redirect action sends to.</summary>
     public static byte[] Of(Exchange exchange, RedirectAction action)
@@ -120,7 +130,8 @@ internal static class Location
     // Where the scheme changes, the other scheme's port makes no sense any more.
     private static bool CutsPort(ReadOnlySpan<byte> port, string scheme, RedirectAction action, string current) =>
         (action.HttpsRedirect && port.SequenceEqual(":80"u8))
-        || (!action.HttpsRedirect && action.Scheme is not null && scheme != current && ((current == "http" && port.SequenceEqual(":80"u8)) || (current == "https" && port.SequenceEqual(":443"u8))));
+        || (!action.HttpsRedirect && action.Scheme is not null && scheme != current
+            && ((current == "http" && port.SequenceEqual(":80"u8)) || (current == "https" && port.SequenceEqual(":443"u8))));
 
     private static ReadOnlySpan<byte> PathOf(Exchange exchange, RedirectAction action, ReadOnlySpan<byte> path)
     {
@@ -141,7 +152,8 @@ internal static class Location
         return action.StripQuery ? bare : path;
     }
 
-    private static string Scheme(Exchange exchange) => exchange.RequestHead[KnownHeader.XForwardedProto].SequenceEqual("https"u8) ? "https" : "http";
+    private static string Scheme(Exchange exchange) =>
+        exchange.RequestHead[KnownHeader.XForwardedProto].SequenceEqual("https"u8) ? "https" : "http";
 
     private static byte[] Build(Exchange exchange, string scheme, ReadOnlySpan<byte> authority, ReadOnlySpan<byte> path)
     {

@@ -22,7 +22,8 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
     /// <summary>Filter state under which a filter names hosts to prefer (a <see cref="HostOverride"/>).</summary>
     public const string OverrideKey = "lateen.override_host";
 
-    /// <summary>Filter state under which a filter gives ALPN names (Istio's alpn filter): a list that is published, compared by reference.</summary>
+    /// <summary>Filter state under which a filter gives ALPN names (Istio's alpn filter): a list that is published, compared by
+    /// reference.</summary>
     public const string AlpnKey = "envoy.network.application_protocols";
 
     /// <summary>Filter state under which a filter gives the SNI.</summary>
@@ -42,7 +43,8 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
         if (!_hashed)
         {
             _hashed = true;
-            _hash = RequestHash.Of(Exchange, cluster.Cluster.Balancer.HashPolicies is IReadOnlyList<HashPolicy> { Count: > 0 } own ? own : slot.Action.Hash);
+            _hash = RequestHash.Of(Exchange,
+                cluster.Cluster.Balancer.HashPolicies is IReadOnlyList<HashPolicy> { Count: > 0 } own ? own : slot.Action.Hash);
             HasHash = _hash.HasValue;
             Hash = _hash.Value;
         }
@@ -65,7 +67,8 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
     public override bool Rejects(Host host)
     {
         RetryPolicy policy = slot.Retry.Policy;
-        return (policy.AvoidPreviousHosts && (_tried?.Contains(host) ?? false)) || (policy.AvoidCanaries && host.IsCanary) || (policy.AvoidMetadata is { } avoid && HasAll(host, avoid));
+        return (policy.AvoidPreviousHosts && (_tried?.Contains(host) ?? false)) || (policy.AvoidCanaries && host.IsCanary)
+            || (policy.AvoidMetadata is { } avoid && HasAll(host, avoid));
     }
 
     /// <inheritdoc/>
@@ -79,7 +82,8 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
     {
         foreach ((string key, System.Text.Json.JsonElement value) in criteria.Values)
         {
-            if (!host.Endpoint.Metadata.TryGet("envoy.lb", [key], out System.Text.Json.JsonElement has) || !System.Text.Json.JsonElement.DeepEquals(has, value))
+            if (!host.Endpoint.Metadata.TryGet("envoy.lb", [key], out System.Text.Json.JsonElement has)
+                || !System.Text.Json.JsonElement.DeepEquals(has, value))
                 return false;
         }
         return criteria.Values.Count > 0;
@@ -106,7 +110,8 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
                 left = excluded.Length;
             }
         }
-        PriorityLoad load = PriorityLoad.Of(hosts.Priorities, hosts.OverprovisioningFactor, hosts.WeightedHealth, cluster.Cluster.Balancer, excluded);
+        PriorityLoad load = PriorityLoad.Of(hosts.Priorities, hosts.OverprovisioningFactor, hosts.WeightedHealth, cluster.Cluster.Balancer,
+            excluded);
         return load.TotalPanic ? null : load;
     }
 
@@ -117,7 +122,8 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
             return Exchange.Connection.Context.Local;
         OriginalDestinationOptions options = cluster.OriginalDestination;
         Address address = default;
-        if (options.UseHttpHeader && Exchange.RequestHead.TryGet(System.Text.Encoding.Latin1.GetBytes(options.HttpHeader), out ReadOnlySpan<byte> value))
+        if (options.UseHttpHeader
+            && Exchange.RequestHead.TryGet(System.Text.Encoding.Latin1.GetBytes(options.HttpHeader), out ReadOnlySpan<byte> value))
         {
             if (!Exchanges.Heads.IpText.TryParse(System.Text.Encoding.Latin1.GetString(value), out address) || address.Port == 0)
             {
@@ -126,7 +132,8 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
             }
         }
         else if (options.MetadataNamespace.Length > 0 && Exchange.DynamicMetadata is { } metadata
-            && metadata.TryGet(options.MetadataNamespace, [.. options.MetadataPath], out System.Text.Json.JsonElement element) && element.ValueKind == System.Text.Json.JsonValueKind.String)
+            && metadata.TryGet(options.MetadataNamespace, [.. options.MetadataPath], out System.Text.Json.JsonElement element)
+            && element.ValueKind == System.Text.Json.JsonValueKind.String)
         {
             Exchanges.Heads.IpText.TryParse(element.GetString(), out address);
         }
@@ -145,7 +152,8 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
                 if (Exchange.RequestHead.TryGet(System.Text.Encoding.Latin1.GetBytes(source.Header), out ReadOnlySpan<byte> value))
                     text = System.Text.Encoding.Latin1.GetString(value);
             }
-            else if (Exchange.DynamicMetadata is { } metadata && metadata.TryGet(source.MetadataNamespace, [.. source.MetadataPath], out System.Text.Json.JsonElement element))
+            else if (Exchange.DynamicMetadata is { } metadata
+                && metadata.TryGet(source.MetadataNamespace, [.. source.MetadataPath], out System.Text.Json.JsonElement element))
             {
                 text = element.ValueKind == System.Text.Json.JsonValueKind.String ? element.GetString() : null;
             }
@@ -173,8 +181,10 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
         };
         RoutePriority priority = slot.Action.HighPriority ? RoutePriority.High : RoutePriority.Default;
         if (slot.Action.TerminateConnect && Exchange.Upgrade == "connect")
-            return new PoolKey(HttpVersion.Http11, priority, host.Security is null ? default : Wishes(cluster.Protocol), null, Tunnel: true);
-        return new PoolKey(version, priority, host.Security is null ? default : Wishes(cluster.Protocol), cluster.PoolPerDownstreamConnection ? Exchange.Connection : null);
+            return new PoolKey(HttpVersion.Http11, priority, host.Security is null ? default : Wishes(cluster.Protocol), null,
+                Tunnel: true);
+        return new PoolKey(version, priority, host.Security is null ? default : Wishes(cluster.Protocol),
+            cluster.PoolPerDownstreamConnection ? Exchange.Connection : null);
     }
 
     private SecurityWishes Wishes(UpstreamProtocol protocol)
@@ -183,7 +193,9 @@ internal sealed class HostChoice(RouterSlot slot) : PickInputs
         if (protocol.AutoSni || protocol.AutoSanValidation)
         {
             HeaderMap head = Exchange.RequestHead;
-            ReadOnlySpan<byte> host = protocol.AutoSniHeader.Length > 0 && head.TryGet(System.Text.Encoding.Latin1.GetBytes(protocol.AutoSniHeader), out ReadOnlySpan<byte> other) ? other : head[KnownHeader.Authority];
+            ReadOnlySpan<byte> host = protocol.AutoSniHeader.Length > 0
+                && head.TryGet(System.Text.Encoding.Latin1.GetBytes(protocol.AutoSniHeader), out ReadOnlySpan<byte> other)
+                ? other : head[KnownHeader.Authority];
             int colon = Exchanges.Heads.Authority.PortColon(host);
             string text = System.Text.Encoding.Latin1.GetString(colon < 0 ? host : host[..colon]);
 

@@ -5,7 +5,8 @@ using Lateen.Proxy.Routing;
 
 namespace Lateen.Proxy.Filters.Router;
 
-/// <summary>Redirects of an upstream that the proxy follows itself: the request is sent again to where the location says, through the whole chain.</summary>
+/// <summary>Redirects of an upstream that the proxy follows itself: the request is sent again to where the location says, through the whole
+/// chain.</summary>
 internal static class InternalRedirects
 {
     /// <summary>True where the redirect is followed; the attempt is then given up.</summary>
@@ -16,7 +17,8 @@ internal static class InternalRedirects
             return false;
         Exchange exchange = slot.Exchange;
         bool followed = !abandoned && Rewrite(slot, policy, attempt, out bool complete) && complete;
-        slot.Cluster.Counters.Count(followed ? ClusterCounter.UpstreamInternalRedirectSucceededTotal : ClusterCounter.UpstreamInternalRedirectFailedTotal);
+        slot.Cluster.Counters.Count(followed
+            ? ClusterCounter.UpstreamInternalRedirectSucceededTotal : ClusterCounter.UpstreamInternalRedirectFailedTotal);
         if (!followed)
             return false;
         slot.Retire(attempt, ResetReason.Local);
@@ -30,7 +32,8 @@ internal static class InternalRedirects
         Exchange exchange = slot.Exchange;
         complete = exchange.RequestComplete;
         HeaderMap head = exchange.RequestHead;
-        if (!complete || exchange.InternalRedirects >= policy.RedirectsMax || !attempt.ResponseHead.TryGet(KnownHeader.Location, out ReadOnlySpan<byte> location))
+        if (!complete || exchange.InternalRedirects >= policy.RedirectsMax
+            || !attempt.ResponseHead.TryGet(KnownHeader.Location, out ReadOnlySpan<byte> location))
             return false;
         if (!Split(location, out bool secure, out ReadOnlySpan<byte> host, out ReadOnlySpan<byte> path))
             return false;
@@ -48,18 +51,22 @@ internal static class InternalRedirects
         return Redirect(slot, policy, attempt, secure, host, path);
     }
 
-    private static bool Redirect(RouterSlot slot, InternalRedirectPolicy policy, Attempt attempt, bool secure, ReadOnlySpan<byte> host, ReadOnlySpan<byte> path)
+    private static bool Redirect(RouterSlot slot, InternalRedirectPolicy policy, Attempt attempt, bool secure, ReadOnlySpan<byte> host,
+        ReadOnlySpan<byte> path)
     {
         Exchange exchange = slot.Exchange;
         HeaderMap head = exchange.RequestHead;
-        byte[] oldHost = head[KnownHeader.Authority].ToArray(), oldPath = head[KnownHeader.Path].ToArray(), oldScheme = head[KnownHeader.Scheme].ToArray();
+        byte[] oldHost = head[KnownHeader.Authority].ToArray(), oldPath = head[KnownHeader.Path].ToArray(),
+            oldScheme = head[KnownHeader.Scheme].ToArray();
         byte[] original = [.. oldScheme, .. "://"u8, .. oldHost, .. oldPath];
         head.Set(KnownHeader.Scheme, secure ? "https"u8 : "http"u8);
         head.Set(KnownHeader.Authority, host);
         head.Set(KnownHeader.Path, path.IsEmpty ? "/"u8 : path);
-        RouteDecision target = exchange.Options.Routes.Current?.Find(head, new RouteFacts(exchange.Random, IsInternal: exchange.IsInternal)) ?? default;
+        RouteDecision target = exchange.Options.Routes.Current?.Find(head, new RouteFacts(exchange.Random, IsInternal: exchange.IsInternal))
+            ?? default;
         bool allowed = target.Route is { } route && (policy.AllowedRoutes is null || policy.AllowedRoutes.Contains(route.Name))
-            && !(policy.PreviousRoutes && exchange.HasVisited(route)) && target.Route.Action is ForwardAction or DirectResponseAction or RedirectAction;
+            && !(policy.PreviousRoutes && exchange.HasVisited(route))
+            && target.Route.Action is ForwardAction or DirectResponseAction or RedirectAction;
         if (!allowed)
         {
             slot.Refused = target;

@@ -10,7 +10,8 @@ using Lateen.Proxy.Upstream;
 
 namespace Lateen.Proxy.Filters.Router;
 
-/// <summary>Sends copies of complete requests elsewhere. Nobody waits for them: what comes back is thrown away, failures count only in the shadow's cluster.</summary>
+/// <summary>Sends copies of complete requests elsewhere. Nobody waits for them: what comes back is thrown away, failures count only in the
+/// shadow's cluster.</summary>
 internal static class Mirrors
 {
     /// <summary>Sends a copy to each mirror whose share takes this request.</summary>
@@ -23,7 +24,8 @@ internal static class Mirrors
             if (!policy.Share.Includes(exchange.Worker.Loop.Chance.NextULong()))
                 continue;
             ClusterHandle? handle = policy.Cluster;
-            if (handle is null && policy.ClusterHeader.Length > 0 && exchange.RequestHead.TryGet(policy.ClusterHeader, out ReadOnlySpan<byte> name))
+            if (handle is null && policy.ClusterHeader.Length > 0
+                && exchange.RequestHead.TryGet(policy.ClusterHeader, out ReadOnlySpan<byte> name))
                 handle = upstreams.Directory.Find(name);
             if (handle is null || upstreams[exchange.Worker].Of(handle) is not { } cluster)
                 continue;
@@ -78,7 +80,8 @@ internal static class Mirrors
                 (_trailers = new HeaderMap()).AddAll(trailers);
             if (_timeoutMicros > 0)
                 _loop.Arm(_clock, _timeoutMicros);
-            HttpVersion version = owner.Cluster.Protocol.Choice == ProtocolChoice.Http2 || (owner.Cluster.Protocol.Choice == ProtocolChoice.Downstream && _exchange.Stream.Version == HttpVersion.Http2)
+            HttpVersion version = owner.Cluster.Protocol.Choice == ProtocolChoice.Http2
+                || (owner.Cluster.Protocol.Choice == ProtocolChoice.Downstream && _exchange.Stream.Version == HttpVersion.Http2)
                 ? HttpVersion.Http2 : HttpVersion.Http11;
             owner.PoolsOf(host).Of(new PoolKey(version, RoutePriority.Default, default, null)).Request(_waiter);
         }

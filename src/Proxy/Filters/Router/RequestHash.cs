@@ -7,7 +7,8 @@ using Lateen.Proxy.Routing;
 
 namespace Lateen.Proxy.Filters.Router;
 
-/// <summary>The hash of a request by its route's policies: each value's hash is folded in by a rotation; a terminal policy that gave something ends it.</summary>
+/// <summary>The hash of a request by its route's policies: each value's hash is folded in by a rotation; a terminal policy that gave
+/// something ends it.</summary>
 internal readonly struct RequestHash
 {
     private RequestHash(bool hasValue, ulong value, List<byte[]>? cookies)

@@ -17,7 +17,8 @@ internal enum RetryVerdict : byte
     Overflow,
 }
 
-/// <summary>Whether, when and how often one request is tried again: the route's policy with what trusted headers add. Envoy's conditions and back-off.</summary>
+/// <summary>Whether, when and how often one request is tried again: the route's policy with what trusted headers add. Envoy's conditions
+/// and back-off.</summary>
 internal sealed class RetryState
 {
     private static readonly RetryPolicy None = new() { On = RetryOn.None };
@@ -71,7 +72,8 @@ internal sealed class RetryState
             _on |= RetryWords.Parse(on, false);
         if (head.TryGet(KnownHeader.XEnvoyRetryGrpcOn, out ReadOnlySpan<byte> grpcOn))
             _on |= RetryWords.Parse(grpcOn, true);
-        if (_on != RetryOn.None && head.TryGet(KnownHeader.XEnvoyMaxRetries, out ReadOnlySpan<byte> most) && Utf8Parser.TryParse(most, out uint n, out int used) && used == most.Length)
+        if (_on != RetryOn.None && head.TryGet(KnownHeader.XEnvoyMaxRetries, out ReadOnlySpan<byte> most)
+            && Utf8Parser.TryParse(most, out uint n, out int used) && used == most.Length)
             _left = n;
         if (head.TryGet(KnownHeader.XEnvoyRetriableStatusCodes, out ReadOnlySpan<byte> codes))
         {
@@ -85,7 +87,8 @@ internal sealed class RetryState
             {
                 names = Next(names, out ReadOnlySpan<byte> part);
                 if (!part.IsEmpty)
-                    (_headerNames ??= []).Add(System.Text.Encoding.Latin1.GetBytes(System.Text.Encoding.Latin1.GetString(part).ToLowerInvariant()));
+                    (_headerNames ??= []).Add(
+                        System.Text.Encoding.Latin1.GetBytes(System.Text.Encoding.Latin1.GetString(part).ToLowerInvariant()));
             }
         }
         head.Remove(KnownHeader.XEnvoyRetryOn);
@@ -194,7 +197,8 @@ internal sealed class RetryState
     }
 
     private const RetryOn GrpcConditions =
-        RetryOn.GrpcCancelled | RetryOn.GrpcDeadlineExceeded | RetryOn.GrpcInternal | RetryOn.GrpcResourceExhausted | RetryOn.GrpcUnavailable;
+        RetryOn.GrpcCancelled | RetryOn.GrpcDeadlineExceeded | RetryOn.GrpcInternal | RetryOn.GrpcResourceExhausted
+            | RetryOn.GrpcUnavailable;
 
     private bool HasCode(uint status)
     {
@@ -226,14 +230,17 @@ internal sealed class RetryState
         return (_on & (RetryOn.Reset | RetryOn.FiveXx | RetryOn.GatewayError)) != 0
             || ((_on & RetryOn.ResetBeforeRequest) != 0 && !requestSent)
             || ((_on & RetryOn.RefusedStream) != 0 && cause == UpstreamCause.RemoteRefused)
-            || ((_on & RetryOn.ConnectFailure) != 0 && (cause == UpstreamCause.RemoteConnectionFailure || cause == UpstreamCause.LocalConnectionFailure || cause == UpstreamCause.ConnectionTimeout));
+            || ((_on & RetryOn.ConnectFailure) != 0
+                && (cause == UpstreamCause.RemoteConnectionFailure || cause == UpstreamCause.LocalConnectionFailure
+                    || cause == UpstreamCause.ConnectionTimeout));
     }
 
     private long? FromResetHeaders(HeaderMap head, long wallClock)
     {
         foreach ((string name, bool unixTime) in _policy.ResetHeaders)
         {
-            if (!head.TryGet(System.Text.Encoding.Latin1.GetBytes(name), out ReadOnlySpan<byte> text) || !Utf8Parser.TryParse(text, out long value, out int used) || used != text.Length || value <= 0)
+            if (!head.TryGet(System.Text.Encoding.Latin1.GetBytes(name), out ReadOnlySpan<byte> text)
+                || !Utf8Parser.TryParse(text, out long value, out int used) || used != text.Length || value <= 0)
                 continue;
             long micros = unixTime ? value * 1_000_000 - wallClock : value * 1_000_000;
             if (micros > 0 && micros <= _policy.ResetMaxMicros)
@@ -248,11 +255,16 @@ public static class RetryWords
 {
     private static readonly (string Word, RetryOn On, bool Grpc)[] Words =
     [
-        ("5xx", RetryOn.FiveXx, false), ("gateway-error", RetryOn.GatewayError, false), ("reset", RetryOn.Reset, false), ("reset-before-request", RetryOn.ResetBeforeRequest, false),
-        ("connect-failure", RetryOn.ConnectFailure, false), ("envoy-ratelimited", RetryOn.EnvoyRateLimited, false), ("retriable-4xx", RetryOn.Retriable4xx, false),
-        ("refused-stream", RetryOn.RefusedStream, false), ("retriable-status-codes", RetryOn.RetriableStatusCodes, false), ("retriable-headers", RetryOn.RetriableHeaders, false),
-        ("http3-post-connect-failure", RetryOn.Http3PostConnectFailure, false), ("cancelled", RetryOn.GrpcCancelled, true), ("deadline-exceeded", RetryOn.GrpcDeadlineExceeded, true),
-        ("internal", RetryOn.GrpcInternal, true), ("resource-exhausted", RetryOn.GrpcResourceExhausted, true), ("unavailable", RetryOn.GrpcUnavailable, true),
+        ("5xx", RetryOn.FiveXx, false), ("gateway-error", RetryOn.GatewayError, false), ("reset", RetryOn.Reset, false),
+        ("reset-before-request", RetryOn.ResetBeforeRequest, false),
+        ("connect-failure", RetryOn.ConnectFailure, false), ("envoy-ratelimited", RetryOn.EnvoyRateLimited, false),
+        ("retriable-4xx", RetryOn.Retriable4xx, false),
+        ("refused-stream", RetryOn.RefusedStream, false), ("retriable-status-codes", RetryOn.RetriableStatusCodes, false),
+        ("retriable-headers", RetryOn.RetriableHeaders, false),
+        ("http3-post-connect-failure", RetryOn.Http3PostConnectFailure, false), ("cancelled", RetryOn.GrpcCancelled, true),
+        ("deadline-exceeded", RetryOn.GrpcDeadlineExceeded, true),
+        ("internal", RetryOn.GrpcInternal, true), ("resource-exhausted", RetryOn.GrpcResourceExhausted, true),
+        ("unavailable", RetryOn.GrpcUnavailable, true),
     ];
 
     private static readonly byte[][] Texts = [.. Words.Select(w => System.Text.Encoding.ASCII.GetBytes(w.Word))];

@@ -8,7 +8,8 @@ namespace Lateen.Proxy.Filters.Router;
 /// <summary>A route's rewrites of host and path, and the headers that keep the originals.</summary>
 internal static class RouteRewrite
 {
-    /// <summary>Rewrites the head. Rewriting the host to the endpoint's name waits until there is one (<see cref="RewriteHostTo"/>).</summary>
+    /// <summary>Rewrites the head. Rewriting the host to the endpoint's name waits until there is one
+    /// (<see cref="RewriteHostTo"/>).</summary>
     public static void Apply(Exchange exchange, ForwardAction action, bool suppressEnvoyHeaders)
     {
         HeaderMap head = exchange.RequestHead;
@@ -98,7 +99,8 @@ internal static class RouteRewrite
                     RewriteHostTo(head, value.ToArray(), action.AppendForwardedHost, tellOriginal);
                 break;
             case { Kind: HostRewriteKind.PathRegex, Regex: { } regex }:
-                RewriteHostTo(head, regex.Pattern.Replace(Text.WithoutQuery(head[KnownHeader.Path]), regex.Substitution), action.AppendForwardedHost, tellOriginal);
+                RewriteHostTo(head, regex.Pattern.Replace(Text.WithoutQuery(head[KnownHeader.Path]), regex.Substitution),
+                    action.AppendForwardedHost, tellOriginal);
                 break;
         }
     }

@@ -48,7 +48,8 @@ internal static class RouteStats
     {
         int worker = exchange.Worker.Index;
         cluster.Counters.Record(ClusterHistogram.UpstreamRqTime, millis);
-        cluster.Counters.Record(exchange.IsInternal ? ClusterHistogram.InternalUpstreamRqTime : ClusterHistogram.ExternalUpstreamRqTime, millis);
+        cluster.Counters.Record(exchange.IsInternal ? ClusterHistogram.InternalUpstreamRqTime : ClusterHistogram.ExternalUpstreamRqTime,
+            millis);
         if (canary)
             cluster.Counters.Record(ClusterHistogram.CanaryUpstreamRqTime, millis);
         exchange.Upstream.VirtualCluster?.Stats?.Record(worker, millis);

@@ -80,7 +80,8 @@ internal struct RouteTimeouts
     private static bool Millis(HeaderMap head, KnownHeader header, out long micros)
     {
         micros = 0;
-        if (!head.TryGet(header, out ReadOnlySpan<byte> text) || !Utf8Parser.TryParse(text, out uint millis, out int used) || used != text.Length)
+        if (!head.TryGet(header, out ReadOnlySpan<byte> text) || !Utf8Parser.TryParse(text, out uint millis, out int used)
+            || used != text.Length)
             return false;
         micros = millis * 1000L;
         return true;

@@ -1,6 +1,7 @@
-// Router: the last filter of a chain. Takes the routed request to an upstream (or answers what the route answers by itself), keeps its time, tries again where the policy allows, and
-// hands the answer back to the exchange. A RouterSlot is the state machine of one exchange; an Attempt is one try on one host, a ResponseReceiver of the upstream's codec; both are
-// pooled with the exchange. The request's body is kept only while somebody may need it again. Nothing here decides which host (Clusters/Balancing) or owns connections (Upstream/).
+// Router: the last filter of a chain. Takes the routed request to an upstream (or answers what the route answers by itself), keeps its
+// time, tries again where the policy allows, and hands the answer back to the exchange. A RouterSlot is the state machine of one exchange;
+// an Attempt is one try on one host, a ResponseReceiver of the upstream's codec; both are pooled with the exchange. The request's body is
+// kept only while somebody may need it again. Nothing here decides which host (Clusters/Balancing) or owns connections (Upstream/).
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Upstream;
 
@@ -38,7 +39,8 @@ public sealed class RouterFilter(string name, RouterOptions options, Upstreams u
     public Upstreams Upstreams { get; } = upstreams;
 
     /// <inheritdoc/>
-    public override FilterPhases Phases => FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.End;
+    public override FilterPhases Phases =>
+        FilterPhases.RequestHead | FilterPhases.RequestBody | FilterPhases.RequestTrailers | FilterPhases.End;
 
     /// <inheritdoc/>
     public override bool IsTerminal => true;

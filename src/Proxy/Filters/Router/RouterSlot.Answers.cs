@@ -133,7 +133,8 @@ internal sealed partial class RouterSlot
 
     private void ChargeCode(int status, Attempt? attempt = null)
     {
-        bool canary = attempt is not null && (attempt.Host.IsCanary || attempt.ResponseHead[KnownHeader.XEnvoyUpstreamCanary].SequenceEqual("true"u8));
+        bool canary = attempt is not null
+            && (attempt.Host.IsCanary || attempt.ResponseHead[KnownHeader.XEnvoyUpstreamCanary].SequenceEqual("true"u8));
         RouteStats.Charge(Exchange, Cluster, status, canary);
     }
 

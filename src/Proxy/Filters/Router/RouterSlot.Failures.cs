@@ -40,7 +40,8 @@ internal sealed partial class RouterSlot
         if (_running is not null || _backoff is { IsArmed: true })
             return;
         ChargeCode(cause.Status);
-        Finish(s => Replies.UpstreamFailed(s.Exchange, cause, s._attempts > 1, transportFailure, !s.Router.Options.SuppressEnvoyHeaders, s._informed));
+        Finish(s => Replies.UpstreamFailed(s.Exchange, cause, s._attempts > 1, transportFailure, !s.Router.Options.SuppressEnvoyHeaders,
+            s._informed));
     }
 
     /// <summary>It took too long.</summary>

@@ -11,8 +11,8 @@ using Lateen.Proxy.Upstream;
 namespace Lateen.Proxy.Filters.Router;
 
 /// <summary>
-/// The router's state for one exchange. Attempts run one after another, or beside each other when hedging; the first whose answer is taken is final and the others are given up. The
-/// body is kept from the start while another attempt (or a shadow, or a redirect) may need it.
+/// The router's state for one exchange. Attempts run one after another, or beside each other when hedging; the first whose answer is taken
+/// is final and the others are given up. The body is kept from the start while another attempt (or a shadow, or a redirect) may need it.
 /// </summary>
 internal sealed partial class RouterSlot : FilterSlot
 {
@@ -185,7 +185,8 @@ internal sealed partial class RouterSlot : FilterSlot
         return false;
     }
 
-    // More came than may be kept: what runs goes on, but nothing is tried again; where nothing runs (a back-off) there is nothing left to do.
+    // More came than may be kept: what runs goes on, but nothing is tried again; where nothing runs (a back-off) there is nothing left to
+    // do.
     private void StopKeeping(bool waiting)
     {
         _keeping = false;
@@ -244,7 +245,8 @@ internal sealed partial class RouterSlot : FilterSlot
         Exchange.Times.UpstreamConnectEnd = connection.ConnectEnd;
         Exchange.Times.UpstreamPoolReady = Exchange.Times.UpstreamSendBegin = Loop.Now;
         if (_action.HostRewrite is { Kind: HostRewriteKind.Auto } && attempt.Host.Endpoint.Hostname.Length > 0)
-            RouteRewrite.RewriteHostTo(head, attempt.Host.Endpoint.HostnameBytes, _action.AppendForwardedHost, !Router.Options.SuppressEnvoyHeaders);
+            RouteRewrite.RewriteHostTo(head, attempt.Host.Endpoint.HostnameBytes, _action.AppendForwardedHost,
+                !Router.Options.SuppressEnvoyHeaders);
         Exchange.Options.Tracer?.OnAttemptHead(Exchange, attempt.TraceSpan, head);
         bool more = !RequestComplete || _hasTrailers || _kept.Length > 0;
         attempt.Stream!.SendHead(head, !more);

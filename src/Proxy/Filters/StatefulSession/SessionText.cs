@@ -4,7 +4,8 @@ using System.Text;
 
 namespace Lateen.Proxy.Filters.StatefulSession;
 
-/// <summary>The forms of an address on its way: base64, and inside of cookies a small message in protobuf's wire format, written by hand since it is all of two fields.</summary>
+/// <summary>The forms of an address on its way: base64, and inside of cookies a small message in protobuf's wire format, written by hand
+/// since it is all of two fields.</summary>
 internal static class SessionText
 {
     private const byte AddressField = (1 << 3) | 2, EndsField = 2 << 3;

@@ -1,6 +1,6 @@
-// StatefulSession: a client comes back to the host that it had (envoy.extensions.filters.http.stateful_session.v3). The address travels with the client, in a cookie or in a header, so that no
-// proxy remembers anything; it is a wish that the balancer follows while the host is there. A route may have its own session or none. The value is not signed, as in Envoy: it
-// can name no host that the cluster has not.
+// StatefulSession: a client comes back to the host that it had (envoy.extensions.filters.http.stateful_session.v3). The address travels
+// with the client, in a cookie or in a header, so that no proxy remembers anything; it is a wish that the balancer follows while the host
+// is there. A route may have its own session or none. The value is not signed, as in Envoy: it can name no host that the cluster has not.
 using System.Text;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Router;
@@ -56,7 +56,8 @@ public sealed class StatefulSessionFilter(string name, StatefulSessionSettings s
     public override FilterVerdict OnResponseHead(FilterSlot slot, bool end)
     {
         var session = (SessionSlot)slot;
-        if (session.State is not null && slot.Exchange.Upstream.Host is { } host && host.Address.ToString() is { } had && had != session.Brought)
+        if (session.State is not null && slot.Exchange.Upstream.Host is { } host && host.Address.ToString() is { } had
+            && had != session.Brought)
             session.State.Write(had, slot.Exchange.ResponseHead, slot.Exchange.Worker.Loop.WallClock);
         return FilterVerdict.Continue;
     }
@@ -65,7 +66,8 @@ public sealed class StatefulSessionFilter(string name, StatefulSessionSettings s
     {
         address = default;
         int colon = text.LastIndexOf(':');
-        return colon > 0 && ushort.TryParse(text.AsSpan(colon + 1), out ushort port) && Address.TryParse(text[..colon].Trim('[', ']'), port, out address);
+        return colon > 0 && ushort.TryParse(text.AsSpan(colon + 1), out ushort port)
+            && Address.TryParse(text[..colon].Trim('[', ']'), port, out address);
     }
 
     private sealed class SessionSlot : FilterSlot
@@ -91,13 +93,16 @@ public sealed class HeaderSession(string name) : SessionState
     public override bool Concerns(HeaderMap request) => true;
 
     /// <inheritdoc/>
-    public override string Read(HeaderMap request, long wallClock) => request.TryGet(_name, out ReadOnlySpan<byte> value) ? Encoding.Latin1.GetString(SessionText.Decode(value)) : "";
+    public override string Read(HeaderMap request, long wallClock) =>
+        request.TryGet(_name, out ReadOnlySpan<byte> value) ? Encoding.Latin1.GetString(SessionText.Decode(value)) : "";
 
     /// <inheritdoc/>
-    public override void Write(string address, HeaderMap response, long wallClock) => response.Set(_name, SessionText.Encode(Encoding.ASCII.GetBytes(address)));
+    public override void Write(string address, HeaderMap response, long wallClock) =>
+        response.Set(_name, SessionText.Encode(Encoding.ASCII.GetBytes(address)));
 }
 
-/// <summary>The address in a cookie: the base64 of Envoy's message of it, which is field 1 the address and field 2 the second at which it ends.</summary>
+/// <summary>The address in a cookie: the base64 of Envoy's message of it, which is field 1 the address and field 2 the second at which it
+/// ends.</summary>
 /// <param name="name">The cookie's name.</param>
 /// <param name="path">Its path; empty for any.</param>
 /// <param name="seconds">How long it holds; 0 for the browser's session.</param>

@@ -20,8 +20,9 @@ internal enum BodyStep : byte
 }
 
 /// <summary>
-/// Takes a body out of the bytes of a connection: by its length, by chunks (RFC 9112 7.1), or all of it until the close. It holds no bytes. Chunk lines may end
-/// in a bare line feed and what follows a chunk's data up to the line feed is skipped, as Envoy does; a carriage return alone ends nothing and is an error.
+/// Takes a body out of the bytes of a connection: by its length, by chunks (RFC 9112 7.1), or all of it until the close. It holds no bytes.
+/// Chunk lines may end in a bare line feed and what follows a chunk's data up to the line feed is skipped, as Envoy does; a carriage return
+/// alone ends nothing and is an error.
 /// </summary>
 internal struct BodyReader
 {
@@ -57,7 +58,8 @@ internal struct BodyReader
     /// <summary>The line of the last chunk is being read: the body itself was whole.</summary>
     public readonly bool IsAtLastChunk => _left == 0 && _state is (State.SizeEnd or State.Extension or State.ExtensionReturn);
 
-    /// <summary>Goes to the next piece. <paramref name="input"/> moves behind what was used; <paramref name="part"/> is a part of it.</summary>
+    /// <summary>Goes to the next piece. <paramref name="input"/> moves behind what was used; <paramref name="part"/> is a part of
+    /// it.</summary>
     public BodyStep Next(scoped ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> part)
     {
         part = default;

@@ -3,8 +3,8 @@ using Lateen.Proxy.Formats;
 namespace Lateen.Proxy.Http.One;
 
 /// <summary>
-/// Parts of a body that came in one reading, to be told as one: a body in many small chunks goes through the filters once a reading and leaves in one chunk (as Envoy's does). A single part is
-/// not copied. What was gathered in front of malformed chunks is never told.
+/// Parts of a body that came in one reading, to be told as one: a body in many small chunks goes through the filters once a reading and
+/// leaves in one chunk (as Envoy's does). A single part is not copied. What was gathered in front of malformed chunks is never told.
 /// </summary>
 internal ref struct GatheredParts
 {

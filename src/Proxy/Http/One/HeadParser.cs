@@ -6,7 +6,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Http.One;
 
-/// <summary>Why a head was refused: the status to answer with (requests only) and Envoy's words for the log. Status 0 means nothing was refused.</summary>
+/// <summary>Why a head was refused: the status to answer with (requests only) and Envoy's words for the log. Status 0 means nothing was
+/// refused.</summary>
 internal readonly record struct HeadError(int Status, string Detail, FailureKind Kind = FailureKind.Malformed)
 {
     public bool Happened => Status != 0;
@@ -45,7 +46,8 @@ internal struct Framing
     public int Minor;
 }
 
-/// <summary>Turns the lines of a head into a <see cref="HeaderMap"/> and its <see cref="Framing"/>. One a thread; it keeps nothing between calls.</summary>
+/// <summary>Turns the lines of a head into a <see cref="HeaderMap"/> and its <see cref="Framing"/>. One a thread; it keeps nothing between
+/// calls.</summary>
 internal sealed class HeadParser
 {
     [ThreadStatic]
@@ -64,8 +66,8 @@ internal sealed class HeadParser
     public HeadScanner Scanner { get; } = new();
 
     /// <summary>
-    /// What can be said of a head that is not complete: garbage is answered before a blank line comes. A complete head is judged in the same order, so that it makes no difference in how many
-    /// pieces it came.
+    /// What can be said of a head that is not complete: garbage is answered before a blank line comes. A complete head is judged in the
+    /// same order, so that it makes no difference in how many pieces it came.
     /// </summary>
     public static HeadError Early(ReadOnlySpan<byte> start, CodecOptions options)
     {
@@ -77,10 +79,12 @@ internal sealed class HeadParser
         return start.Length > options.HeadBytesMax ? HeadError.TooLarge : default;
     }
 
-    private static HeadError FirstLineError(ReadOnlySpan<byte> line) => HeaderRules.IsToken(line[..1]) && !HasOnlyText(line) ? HeadError.Characters : HeadError.Codec;
+    private static HeadError FirstLineError(ReadOnlySpan<byte> line) =>
+        HeaderRules.IsToken(line[..1]) && !HasOnlyText(line) ? HeadError.Characters : HeadError.Codec;
 
     /// <summary>Parses a complete request head that <see cref="Scanner"/> has just scanned.</summary>
-    public HeadError ParseRequest(ReadOnlySpan<byte> head, CodecOptions options, HeaderMap map, RequestAcceptor? counts, out Framing framing)
+    public HeadError ParseRequest(ReadOnlySpan<byte> head, CodecOptions options, HeaderMap map, RequestAcceptor? counts,
+        out Framing framing)
     {
         framing = default;
         ReadOnlySpan<byte> first = head[..Scanner.Lines[0].Feed];
@@ -108,7 +112,8 @@ internal sealed class HeadParser
         return served ? default : new HeadError(426, "low_version");
     }
 
-    /// <summary>Parses a complete response head that <see cref="Scanner"/> has just scanned. Any refusal is a protocol error of the upstream.</summary>
+    /// <summary>Parses a complete response head that <see cref="Scanner"/> has just scanned. Any refusal is a protocol error of the
+    /// upstream.</summary>
     public HeadError ParseResponse(ReadOnlySpan<byte> head, CodecOptions options, HeaderMap map, out Framing framing)
     {
         framing = default;
@@ -216,7 +221,8 @@ internal sealed class HeadParser
         public int CountMax => options.HeaderCountMax;
 
         /// <summary>Names are looked at or kept as they came.</summary>
-        public bool KeepsNamesInView => options.One.Spelling == HeaderSpelling.Preserve || (request && options.Underscores != UnderscoreAction.Allow);
+        public bool KeepsNamesInView =>
+            options.One.Spelling == HeaderSpelling.Preserve || (request && options.Underscores != UnderscoreAction.Allow);
 
         /// <summary>Adds a line whose bytes lie elsewhere.</summary>
         public HeadError Add(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
@@ -240,7 +246,8 @@ internal sealed class HeadParser
             return reject ? new HeadError(400, "http1.unexpected_underscore") : default;
         }
 
-        public bool IsHost(ReadOnlySpan<byte> name) => request && name.Length == 4 && (BinaryPrimitives.ReadUInt32BigEndian(name) | 0x20202020) == 0x686f7374;
+        public bool IsHost(ReadOnlySpan<byte> name) =>
+            request && name.Length == 4 && (BinaryPrimitives.ReadUInt32BigEndian(name) | 0x20202020) == 0x686f7374;
 
         /// <summary>Adds a Host line that lies in the head, or elsewhere (-1).</summary>
         public HeadError AddHost(ReadOnlySpan<byte> value, int nameAt = -1, int valueAt = 0, bool whole = false)

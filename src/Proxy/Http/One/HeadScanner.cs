@@ -1,8 +1,9 @@
-// One: HTTP/1.0 and 1.1 of both roles (RFC 9112). A server connection turns bytes into one request after another and responses into bytes; a client connection
-// does the reverse. Both share the scanner (where does a head end, where are its lines), the parser (lines -> HeaderMap), the body reader (length, chunks, until
-// close) and the writer. Heads are parsed in place in the span that arrived; only a head that came in pieces is copied, into a rented buffer that goes back as
-// soon as it is used up, so that an idle connection holds none. Framing is decided once, from the head, and messages are framed anew on the way out: no
-// framing header of a peer is ever copied. Leniency follows Envoy's parser where its recorded behaviour shows it (bare LF, folded lines); what it refuses, we refuse.
+// One: HTTP/1.0 and 1.1 of both roles (RFC 9112). A server connection turns bytes into one request after another and responses into bytes;
+// a client connection does the reverse. Both share the scanner (where does a head end, where are its lines), the parser (lines ->
+// HeaderMap), the body reader (length, chunks, until close) and the writer. Heads are parsed in place in the span that arrived; only a head
+// that came in pieces is copied, into a rented buffer that goes back as soon as it is used up, so that an idle connection holds none.
+// Framing is decided once, from the head, and messages are framed anew on the way out: no framing header of a peer is ever copied. Leniency
+// follows Envoy's parser where its recorded behaviour shows it (bare LF, folded lines); what it refuses, we refuse.
 // Refused: a byte-at-a-time state machine (three times slower on heads), System.IO.Pipelines (allocation and a task switch per read).
 using System.Numerics;
 using System.Runtime.CompilerServices;
@@ -36,7 +37,8 @@ internal sealed class HeadScanner
     /// <summary>Of a head, what is no header field: its first line, and a byte of each line's end.</summary>
     public int PlainBytes => _lines[0].Feed + 1 + Count;
 
-    /// <summary>True where a complete block holds control characters (tabs among them), or carriage returns without line feed: lines must be looked at one by one.</summary>
+    /// <summary>True where a complete block holds control characters (tabs among them), or carriage returns without line feed: lines must
+    /// be looked at one by one.</summary>
     public bool Suspicious { get; private set; }
 
     /// <summary>Scans a block from its first byte. The result is its length with the blank line; 0 where it is not complete.</summary>
@@ -50,8 +52,10 @@ internal sealed class HeadScanner
         {
             // The last step reads the block's last 64 bytes once more; what was seen of them is shifted out.
             int again = Math.Max(0, Math.Min(at, at + Step - block.Length));
-            Vector256<byte> low = Vector256.LoadUnsafe(ref start, (nuint)(at - again)), high = Vector256.LoadUnsafe(ref start, (nuint)(at - again + 32));
-            ulong feeds = Where(low, high, Lf) >> again, returns = Where(low, high, Cr) >> again, colons = Where(low, high, (byte)':') >> again;
+            Vector256<byte> low = Vector256.LoadUnsafe(ref start, (nuint)(at - again)),
+                high = Vector256.LoadUnsafe(ref start, (nuint)(at - again + 32));
+            ulong feeds = Where(low, high, Lf) >> again, returns = Where(low, high, Cr) >> again,
+                colons = Where(low, high, (byte)':') >> again;
 
             // Each return is followed by a feed; that of a step's last byte stands in the next step.
             ulong alone = (returns & ~(feeds >> 1) & ~(1ul << 63)) | (lastReturn & ~feeds);
@@ -118,11 +122,13 @@ internal sealed class HeadScanner
     private static ulong Where(Vector256<byte> low, Vector256<byte> high, byte wanted)
     {
         Vector256<byte> all = Vector256.Create(wanted);
-        return Vector256.Equals(low, all).ExtractMostSignificantBits() | ((ulong)Vector256.Equals(high, all).ExtractMostSignificantBits() << 32);
+        return Vector256.Equals(low, all).ExtractMostSignificantBits()
+            | ((ulong)Vector256.Equals(high, all).ExtractMostSignificantBits() << 32);
     }
 
     // What is below a space, line ends among them, and DEL.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Controls(Vector256<byte> bytes) =>
-        (Vector256.LessThan(bytes, Vector256.Create((byte)' ')) | Vector256.Equals(bytes, Vector256.Create((byte)0x7f))).ExtractMostSignificantBits();
+        (Vector256.LessThan(bytes, Vector256.Create((byte)' '))
+            | Vector256.Equals(bytes, Vector256.Create((byte)0x7f))).ExtractMostSignificantBits();
 }

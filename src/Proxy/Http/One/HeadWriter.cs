@@ -70,7 +70,8 @@ internal sealed class HeadWriter
         Put(" HTTP/1.1\r\n"u8);
     }
 
-    /// <summary>All ordinary headers, Host among them. What a peer said of its own connection was taken off before; framing, and the end of ours, are left to the caller.</summary>
+    /// <summary>All ordinary headers, Host among them. What a peer said of its own connection was taken off before; framing, and the end of
+    /// ours, are left to the caller.</summary>
     public void PutHeaders(HeaderMap head, HeaderSpelling spelling, bool closing = false)
     {
         bool proper = spelling == HeaderSpelling.ProperCase && head.Case is null, asIs = head.Case is null && !proper;

@@ -3,8 +3,8 @@ using Lateen.Proxy.Net;
 namespace Lateen.Proxy.Http.One;
 
 /// <summary>
-/// A connection to an HTTP/1 upstream: one request at a time. It serves another one only where both messages ended in order and the upstream agrees; bytes that
-/// nobody asked for end it, so that a response can never be taken for another request's.
+/// A connection to an HTTP/1 upstream: one request at a time. It serves another one only where both messages ended in order and the
+/// upstream agrees; bytes that nobody asked for end it, so that a response can never be taken for another request's.
 /// </summary>
 public sealed class Http1ClientConnection : UpstreamConnection
 {
@@ -160,9 +160,10 @@ public sealed class Http1ClientConnection : UpstreamConnection
         rest = rest[length..];
         HeaderMap map = _receiver!.ResponseHead;
         map.Clear();
-        HeadError error = length > _options.HeadBytesMax ? HeadError.TooLarge : parser.ParseResponse(head, _options, map, out Framing framing) is { Happened: true } e
-            ? e
-            : Accept(map, framing, length, parser.Scanner.PlainBytes);
+        HeadError error = length > _options.HeadBytesMax
+            ? HeadError.TooLarge : parser.ParseResponse(head, _options, map, out Framing framing) is { Happened: true } e
+                ? e
+                : Accept(map, framing, length, parser.Scanner.PlainBytes);
         if (error.Happened)
             Fail(ResetReason.ProtocolError, error.Detail);
     }
@@ -277,8 +278,8 @@ public sealed class Http1ClientConnection : UpstreamConnection
             Complete()?.OnResponseBody(default, true);
     }
 
-    // The state is that of the time after the call that tells of the end: the receiver may begin the next request from inside it on another connection only,
-    // for this one is offered to its owner by Settle.
+    // The state is that of the time after the call that tells of the end: the receiver may begin the next request from inside it on another
+    // connection only, for this one is offered to its owner by Settle.
     private ResponseReceiver? Complete()
     {
         ResponseReceiver? receiver = _receiver;
@@ -353,7 +354,8 @@ public sealed class Http1ClientConnection : UpstreamConnection
             _transport.Close();
     }
 
-    // Before the first byte of an answer the connection ended; behind it the upstream broke the protocol, as Envoy sees it. A tunnel has no protocol to break.
+    // Before the first byte of an answer the connection ended; behind it the upstream broke the protocol, as Envoy sees it. A tunnel has no
+    // protocol to break.
     private ResetReason Broken() => _begun && _phase != Phase.Tunnel ? ResetReason.ProtocolError : ResetReason.ConnectionTerminated;
 
     private string BrokenDetail() => Broken() == ResetReason.ProtocolError ? "protocol_error" : "connection_termination";

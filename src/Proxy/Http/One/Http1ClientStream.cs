@@ -10,7 +10,8 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
         Raw,
         Chunks,
 
-        /// <summary>An upgrade that is not agreed to yet: nothing may follow the head, or the upstream could take it for a second request.</summary>
+        /// <summary>An upgrade that is not agreed to yet: nothing may follow the head, or the upstream could take it for a second
+        /// request.</summary>
         Early,
     }
 
@@ -26,7 +27,8 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
     public override Transport Transport => connection.Transport;
 
     /// <inheritdoc/>
-    public override StreamBytes Bytes => new(_headReceived, _bodyReceived, _headSent, _bodySent) { PlainReceived = _plainReceived, PlainSent = _plainSent };
+    public override StreamBytes Bytes =>
+        new(_headReceived, _bodyReceived, _headSent, _bodySent) { PlainReceived = _plainReceived, PlainSent = _plainSent };
 
     /// <inheritdoc/>
     public override bool CanSend => !connection.Transport.IsAboveWatermark && _early.Length < connection.Options.BufferLimit;
@@ -110,7 +112,8 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
     }
 
     private static bool MayHaveBody(ReadOnlySpan<byte> method) =>
-        !(method.SequenceEqual("GET"u8) || method.SequenceEqual("HEAD"u8) || method.SequenceEqual("DELETE"u8) || method.SequenceEqual("TRACE"u8));
+        !(method.SequenceEqual("GET"u8) || method.SequenceEqual("HEAD"u8) || method.SequenceEqual("DELETE"u8)
+            || method.SequenceEqual("TRACE"u8));
 
     /// <inheritdoc/>
     public override void SendBody(ReadOnlySpan<byte> body, bool end)

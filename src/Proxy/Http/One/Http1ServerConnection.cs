@@ -3,8 +3,10 @@ using Lateen.Proxy.Net;
 namespace Lateen.Proxy.Http.One;
 
 /// <summary>
-/// A client's HTTP/1 connection: requests in, one after another, responses out. A pipelined request waits in the hold until the answer before it has left.
-/// What ends badly ends the connection: the answer says Connection: close, then FIN, then input is thrown away until the client's FIN or the delayed close.
+/// A client's HTTP/1 connection: requests in, one after another, responses out. A pipelined request waits in the hold until the answer
+/// before it has left.
+/// What ends badly ends the connection: the answer says Connection: close, then FIN, then input is thrown away until the client's FIN or
+/// the delayed close.
 /// </summary>
 public sealed class Http1ServerConnection : DownstreamConnection
 {
@@ -369,7 +371,8 @@ public sealed class Http1ServerConnection : DownstreamConnection
             _transport.Loop.Defer(_resume ??= new Resume(this));
     }
 
-    // Unread input would turn our close into a RST, which can destroy the answer on its way: so it is read on for a while, until the client has closed (observed of Envoy's delayed close).
+    // Unread input would turn our close into a RST, which can destroy the answer on its way: so it is read on for a while, until the client
+    // has closed (observed of Envoy's delayed close).
     private void CloseInOrder(bool nothingUnread)
     {
         _pausedByBody = false;

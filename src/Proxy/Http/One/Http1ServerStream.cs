@@ -2,7 +2,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Http.One;
 
-/// <summary>The request under way on a server connection: how it is answered. One object a connection, used again for each request.</summary>
+/// <summary>The request under way on a server connection: how it is answered. One object a connection, used again for each
+/// request.</summary>
 internal sealed class Http1ServerStream(Http1ServerConnection connection) : DownstreamStream
 {
     private enum BodyForm : byte
@@ -28,7 +29,8 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     public override Transport Transport => connection.Transport;
 
     /// <inheritdoc/>
-    public override StreamBytes Bytes => new(_headReceived, _bodyReceived, _headSent, _bodySent) { PlainReceived = _plainReceived, PlainSent = _plainSent };
+    public override StreamBytes Bytes =>
+        new(_headReceived, _bodyReceived, _headSent, _bodySent) { PlainReceived = _plainReceived, PlainSent = _plainSent };
 
     /// <inheritdoc/>
     public override bool CanSend => !connection.Transport.IsAboveWatermark;
@@ -149,7 +151,8 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         Send(writer);
     }
 
-    // RFC 9112 6: what has no length is chunked; an empty answer says so; 1xx and 204 have no framing at all. HEAD answers tell what GET would have.
+    // RFC 9112 6: what has no length is chunked; an empty answer says so; 1xx and 204 have no framing at all. HEAD answers tell what GET
+    // would have.
     private void WriteFraming(HeadWriter writer, int status, bool end, bool proper)
     {
         if (status is < 200 or 204)

@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Http.One;
 
-/// <summary>How a request's body is framed and what its connection headers mean (RFC 9112 6 and 9.3). Ambiguity is refused, never resolved.</summary>
+/// <summary>How a request's body is framed and what its connection headers mean (RFC 9112 6 and 9.3). Ambiguity is refused, never
+/// resolved.</summary>
 internal static class RequestFraming
 {
     // A list longer than this is an attack on whoever walks it; Envoy's bounds.
@@ -38,7 +39,8 @@ internal static class RequestFraming
         return default;
     }
 
-    // An Upgrade to h2c is never taken up (RFC 9113 3.1 dropped it); any other goes on with its connection token, and the bytes behind the head are not a body.
+    // An Upgrade to h2c is never taken up (RFC 9113 3.1 dropped it); any other goes on with its connection token, and the bytes behind the
+    // head are not a body.
     private static void KeepUpgrade(HeaderMap map, bool nominated, ref Framing framing)
     {
         ReadOnlySpan<byte> protocol = map[KnownHeader.Upgrade];
@@ -85,7 +87,8 @@ internal static class RequestFraming
             upgrade = true;
             return true;
         }
-        return HeaderRules.SameText(token, "connection"u8) || HeaderRules.SameText(token, "http2-settings"u8) || RemoveNominated(map, token);
+        return HeaderRules.SameText(token, "connection"u8) || HeaderRules.SameText(token, "http2-settings"u8)
+            || RemoveNominated(map, token);
     }
 
     // Who the client is must not be maskable by naming the header that says so; pseudo-headers are never nominated.
@@ -165,8 +168,10 @@ internal static class LengthFraming
         bool coded = map.Has(KnownHeader.TransferEncoding), counted = map.Has(KnownHeader.ContentLength);
         if (!coded && !counted)
             return default;
-        framing.Chunked = coded && map.TryGetOnly(KnownHeader.TransferEncoding, out ReadOnlySpan<byte> coding) && HeaderRules.SameText(coding, "chunked"u8);
-        if (counted && !(map.TryGetOnly(KnownHeader.ContentLength, out ReadOnlySpan<byte> length) && HeaderRules.TryParseLength(length, out framing.Length)))
+        framing.Chunked = coded && map.TryGetOnly(KnownHeader.TransferEncoding, out ReadOnlySpan<byte> coding)
+            && HeaderRules.SameText(coding, "chunked"u8);
+        if (counted && !(map.TryGetOnly(KnownHeader.ContentLength, out ReadOnlySpan<byte> length)
+            && HeaderRules.TryParseLength(length, out framing.Length)))
             return HeadError.Codec;
         if (coded && counted)
         {

@@ -4,7 +4,8 @@ namespace Lateen.Proxy.Http.One;
 internal static class RequestTarget
 {
     /// <summary>Fills <c>:path</c>, <c>:authority</c> and, for an absolute target, <c>:scheme</c>.</summary>
-    public static HeadError Read(HeaderMap map, ReadOnlySpan<byte> target, ReadOnlySpan<byte> method, bool connect, CodecOptions options, int minor)
+    public static HeadError Read(HeaderMap map, ReadOnlySpan<byte> target, ReadOnlySpan<byte> method, bool connect, CodecOptions options,
+        int minor)
     {
         if (minor == 0 && !map.Has(KnownHeader.Authority) && options.One.DefaultHostForHttp10.Length > 0)
             map.Add(KnownHeader.Authority, System.Text.Encoding.ASCII.GetBytes(options.One.DefaultHostForHttp10));

@@ -1,8 +1,9 @@
-// Two: HTTP/2 of both roles (RFC 9113) with its own HPACK (RFC 7541). A session owns what both roles share: frames, settings, windows, the stream table and the
-// order in which bodies leave; a server or client connection around it turns header blocks into requests or responses. Streams belong to their session, the
-// session to its transport. Nothing here blocks, logs or reads a clock; whatever a peer may send is bounded by CodecOptions and ends in a value. Priorities are
-// read and ignored, as RFC 9113 5.3 allows. Bodies wait in their stream only while a window is closed; everything else goes to the transport at once, which sends
-// it when the turn ends. Refused: one task or channel per stream (a switch for each frame), a priority tree (CVE-2019-9513), a shared encoder table lock.
+// Two: HTTP/2 of both roles (RFC 9113) with its own HPACK (RFC 7541). A session owns what both roles share: frames, settings, windows, the
+// stream table and the order in which bodies leave; a server or client connection around it turns header blocks into requests or responses.
+// Streams belong to their session, the session to its transport. Nothing here blocks, logs or reads a clock; whatever a peer may send is
+// bounded by CodecOptions and ends in a value. Priorities are read and ignored, as RFC 9113 5.3 allows. Bodies wait in their stream only
+// while a window is closed; everything else goes to the transport at once, which sends it when the turn ends. Refused: one task or channel
+// per stream (a switch for each frame), a priority tree (CVE-2019-9513), a shared encoder table lock.
 using System.Buffers.Binary;
 
 namespace Lateen.Proxy.Http.Two;
@@ -64,7 +65,8 @@ internal readonly record struct FrameHead(int Length, FrameType Type, byte Flags
     public static FrameHead Read(ReadOnlySpan<byte> from)
     {
         uint first = BinaryPrimitives.ReadUInt32BigEndian(from);
-        return new FrameHead((int)(first >> 8), (FrameType)(byte)first, from[4], BinaryPrimitives.ReadUInt32BigEndian(from[5..]) & 0x7fffffff);
+        return new FrameHead((int)(first >> 8), (FrameType)(byte)first, from[4],
+            BinaryPrimitives.ReadUInt32BigEndian(from[5..]) & 0x7fffffff);
     }
 
     public static void Write(Span<byte> to, int length, FrameType type, byte flags, uint stream)

@@ -4,7 +4,8 @@ using Lateen.Proxy.Net;
 namespace Lateen.Proxy.Http.Two;
 
 /// <summary>The client's role: header blocks become responses.</summary>
-internal sealed class Http2ClientSession(Http2ClientConnection connection, Transport transport, UpstreamConnectionOwner owner, CodecOptions options)
+internal sealed class Http2ClientSession(Http2ClientConnection connection, Transport transport, UpstreamConnectionOwner owner,
+    CodecOptions options)
     : Http2Session(transport, options)
 {
     private HeaderMap? _ignored;
@@ -205,8 +206,8 @@ internal sealed class Http2ClientSession(Http2ClientConnection connection, Trans
 
     // ---- Ends of streams ----
 
-    // The response is whole; where the request isn't, the upstream is told that the rest won't come. The receiver hears of the end between Complete and
-    // Finish, so that the counts still stand, and before anyone can be given the stream again.
+    // The response is whole; where the request isn't, the upstream is told that the rest won't come. The receiver hears of the end between
+    // Complete and Finish, so that the counts still stand, and before anyone can be given the stream again.
     private Http2ClientStream Complete(Http2Stream core)
     {
         core.RemoteEnded = true;

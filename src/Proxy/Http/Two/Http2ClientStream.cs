@@ -5,7 +5,8 @@ namespace Lateen.Proxy.Http.Two;
 /// <summary>One request to an HTTP/2 upstream: how it is sent.</summary>
 internal sealed class Http2ClientStream(Http2ClientSession session, Http2Stream core) : UpstreamStream
 {
-    /// <summary>The stream below; its number is 0 before the head is sent and after the end, so that nothing done to it does anything.</summary>
+    /// <summary>The stream below; its number is 0 before the head is sent and after the end, so that nothing done to it does
+    /// anything.</summary>
     public Http2Stream Core => core;
 
     /// <summary>Who receives the response; null when the stream is over.</summary>

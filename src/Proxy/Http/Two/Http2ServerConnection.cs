@@ -7,7 +7,8 @@ public sealed class Http2ServerConnection : DownstreamConnection
 {
     private readonly Http2ServerSession _session;
 
-    /// <summary>Takes over an accepted transport (its TLS done), and makes itself its handler. The client's preface is still to come.</summary>
+    /// <summary>Takes over an accepted transport (its TLS done), and makes itself its handler. The client's preface is still to
+    /// come.</summary>
     public Http2ServerConnection(Transport transport, RequestAcceptor acceptor, CodecOptions options)
     {
         _session = new Http2ServerSession(transport, acceptor, options);

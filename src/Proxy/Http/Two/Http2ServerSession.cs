@@ -180,7 +180,8 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
             Close(detail);
     }
 
-    protected override void OnBody(Http2Stream stream, ReadOnlySpan<byte> body, bool end) => stream.Server!.Receiver.OnRequestBody(body, end);
+    protected override void OnBody(Http2Stream stream, ReadOnlySpan<byte> body, bool end) =>
+        stream.Server!.Receiver.OnRequestBody(body, end);
 
     // ---- Output ----
 
@@ -204,8 +205,8 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
         OnLocalEnd(core);
     }
 
-    // RFC 9113 8.1: a client that still sends is told, without blame, that nobody reads it. While input is being taken its end may lie behind the head
-    // that was answered: then there is nothing to tell.
+    // RFC 9113 8.1: a client that still sends is told, without blame, that nobody reads it. While input is being taken its end may lie
+    // behind the head that was answered: then there is nothing to tell.
     protected override void OnLocalEnd(Http2Stream stream)
     {
         Http2ServerStream face = stream.Server!;
@@ -251,7 +252,8 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
     {
         Http2ServerStream face = stream.Server!;
         Release(stream, byReset: true);
-        face.Receiver.OnRequestReset(code == ErrorCode.RefusedStream ? ResetReason.RemoteRefused : ResetReason.RemoteReset, "http2.remote_reset");
+        face.Receiver.OnRequestReset(code == ErrorCode.RefusedStream ? ResetReason.RemoteRefused : ResetReason.RemoteReset,
+            "http2.remote_reset");
         Spare(stream);
         EndIfDrained();
     }
@@ -285,7 +287,8 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
 
     // ---- Ends of the connection ----
 
-    /// <summary>GOAWAY with the largest number: the client shall go elsewhere with new requests, those on their way are still served.</summary>
+    /// <summary>GOAWAY with the largest number: the client shall go elsewhere with new requests, those on their way are still
+    /// served.</summary>
     public void NoticeShutdown()
     {
         if (_noticed || Ended)
@@ -311,7 +314,8 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
         EndTransport();
     }
 
-    // What the client still sends would turn our close into a RST, which can destroy what is on its way to it: so it is read on for a while.
+    // What the client still sends would turn our close into a RST, which can destroy what is on its way to it: so it is read on for a
+    // while.
     protected override void EndTransport()
     {
         if (Options.DelayedCloseMicros == 0)
@@ -380,7 +384,8 @@ internal static class Http2Fields
     // Pseudo-headers, which have their place in front, and what belongs to an HTTP/1 connection (RFC 9113 8.2.2).
     private static readonly KnownHeaderSet Barred = KnownHeaderSet.Of(
         KnownHeader.Method, KnownHeader.Path, KnownHeader.Scheme, KnownHeader.Authority, KnownHeader.Protocol, KnownHeader.Status,
-        KnownHeader.Connection, KnownHeader.KeepAlive, KnownHeader.ProxyConnection, KnownHeader.TransferEncoding, KnownHeader.Upgrade, KnownHeader.Http2Settings);
+        KnownHeader.Connection, KnownHeader.KeepAlive, KnownHeader.ProxyConnection, KnownHeader.TransferEncoding, KnownHeader.Upgrade,
+        KnownHeader.Http2Settings);
 
     /// <summary>Encodes the fields that an HTTP/2 header block has behind its pseudo-headers.</summary>
     public static void Encode(HeaderMap head, HpackEncoder encoder)

@@ -90,6 +90,7 @@ internal sealed class Http2ServerStream(Http2ServerSession session, Http2Stream 
             session.Reset(core, Tunnel && reason == ResetReason.LocalFailure ? ResetReason.ConnectError : reason);
     }
 
-    /// <summary>The connection's drain begins: new requests are still taken until the manager's second word (<see cref="DownstreamConnection.GoAway"/>).</summary>
+    /// <summary>The connection's drain begins: new requests are still taken until the manager's second word
+    /// (<see cref="DownstreamConnection.GoAway"/>).</summary>
     public override void CloseAfterResponse() => session.NoticeShutdown();
 }

@@ -3,7 +3,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Http.Two;
 
-// Chapter of Http2Session: the small frames of the connection and of streams (SETTINGS, PRIORITY, RST_STREAM, GOAWAY, WINDOW_UPDATE, PING), each with its guard, and PINGs of ours.
+// Chapter of Http2Session: the small frames of the connection and of streams (SETTINGS, PRIORITY, RST_STREAM, GOAWAY, WINDOW_UPDATE, PING),
+// each with its guard, and PINGs of ours.
 internal abstract partial class Http2Session
 {
     private const int SettingsPerFrameMax = 32;
@@ -123,7 +124,8 @@ internal abstract partial class Http2Session
         else if (head.Stream != 0)
             Close("codec_error");
         else
-            OnGoAway(BinaryPrimitives.ReadUInt32BigEndian(payload) & WindowMax, (ErrorCode)BinaryPrimitives.ReadUInt32BigEndian(payload[4..]));
+            OnGoAway(BinaryPrimitives.ReadUInt32BigEndian(payload) & WindowMax,
+                (ErrorCode)BinaryPrimitives.ReadUInt32BigEndian(payload[4..]));
     }
 
     private void TakeWindowUpdate(in FrameHead head, ReadOnlySpan<byte> payload)
@@ -139,7 +141,8 @@ internal abstract partial class Http2Session
             return;
         }
         int increment = (int)(BinaryPrimitives.ReadUInt32BigEndian(payload) & WindowMax);
-        bool sound = increment > 0 && (head.Stream == 0 ? WidenConnection(increment) : !IsIdle(head.Stream) && WidenStream(head.Stream, increment));
+        bool sound = increment > 0
+            && (head.Stream == 0 ? WidenConnection(increment) : !IsIdle(head.Stream) && WidenStream(head.Stream, increment));
         if (!sound)
             Close("codec_error");
     }

@@ -158,7 +158,8 @@ internal abstract partial class Http2Session
         Encoder.Begin();
         for (int i = 0; i < trailers.End; i++)
         {
-            if (trailers.At(i, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value) && known is not (>= KnownHeader.Method and <= KnownHeader.Status))
+            if (trailers.At(i, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+                && known is not (>= KnownHeader.Method and <= KnownHeader.Status))
                 Encoder.Add(known, name, value);
         }
     }

@@ -4,8 +4,10 @@ using Lateen.Proxy.Net;
 namespace Lateen.Proxy.Http.Two;
 
 /// <summary>
-/// One HTTP/2 connection below the messages: takes frames apart, keeps settings and the guards against floods, and hands header blocks and bodies to its role.
-/// Which errors say GOAWAY before the close follows Envoy: those of framing and compression do, those of a frame's meaning end the connection without a word.
+/// One HTTP/2 connection below the messages: takes frames apart, keeps settings and the guards against floods, and hands header blocks and
+/// bodies to its role.
+/// Which errors say GOAWAY before the close follows Envoy: those of framing and compression do, those of a frame's meaning end the
+/// connection without a word.
 /// </summary>
 internal abstract partial class Http2Session
 {
@@ -101,7 +103,8 @@ internal abstract partial class Http2Session
         return stream;
     }
 
-    /// <summary>Keeps a closed stream, which nobody holds any more, for reuse. One that stands in the queue is found there as closed and thrown away.</summary>
+    /// <summary>Keeps a closed stream, which nobody holds any more, for reuse. One that stands in the queue is found there as closed and
+    /// thrown away.</summary>
     protected void Spare(Http2Stream stream)
     {
         if (stream.Queued || _spares == SparesMax || Ended)

@@ -1,8 +1,8 @@
 namespace Lateen.Proxy.Http.Two;
 
 /// <summary>
-/// A connection's open streams by their numbers: chains through the streams themselves, so that finding, adding and removing touch one slot and the stream. Which numbers share a slot
-/// is decided by a multiplier that nobody knows, since the peer chooses the numbers.
+/// A connection's open streams by their numbers: chains through the streams themselves, so that finding, adding and removing touch one slot
+/// and the stream. Which numbers share a slot is decided by a multiplier that nobody knows, since the peer chooses the numbers.
 /// </summary>
 internal sealed class StreamTable
 {

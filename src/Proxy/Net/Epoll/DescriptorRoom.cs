@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Lateen.Proxy.Net.Epoll;
 
 /// <summary>
-/// How many descriptors connections of clients may take. Some are left to the process itself: upstream connections, files, and the runtime, which opens a file when it first needs a part of the
-/// framework and ends the process where it can't.
+/// How many descriptors connections of clients may take. Some are left to the process itself: upstream connections, files, and the runtime,
+/// which opens a file when it first needs a part of the framework and ends the process where it can't.
 /// </summary>
 internal static class DescriptorRoom
 {
@@ -19,7 +19,8 @@ internal static class DescriptorRoom
         foreach (string line in File.Exists("/proc/self/limits") ? File.ReadLines("/proc/self/limits") : [])
         {
             string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (words is ["Max", "open", "files", var soft, ..] && int.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out int limit))
+            if (words is ["Max", "open", "files", var soft, ..]
+                && int.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out int limit))
                 return limit - Math.Min(ReservedMax, limit / 8);
         }
         return int.MaxValue;

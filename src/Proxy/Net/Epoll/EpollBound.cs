@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Net.Epoll;
 
-/// <summary>A bound socket. With SO_REUSEPORT it only holds the address while every loop binds a socket of its own; without, loops listen on duplicates of this one.</summary>
+/// <summary>A bound socket. With SO_REUSEPORT it only holds the address while every loop binds a socket of its own; without, loops listen
+/// on duplicates of this one.</summary>
 internal sealed class EpollBound : BoundSocket
 {
     private readonly Address _address;

@@ -4,34 +4,9 @@ using System.Runtime.InteropServices;
 
 namespace Lateen.Proxy.Net.Epoll;
 
-/// <summary>What a loop is made with.</summary>
-public sealed record EpollLoopOptions
-{
-    /// <summary>Its name, for the thread.</summary>
-    public string Name { get; init; } = "worker";
-
-    /// <summary>Seed of <see cref="EventLoop.Chance"/>.</summary>
-    public ulong Seed { get; init; } = 1;
-
-    /// <summary>The one receive buffer.</summary>
-    public int ReceiveBytes { get; init; } = 64 * 1024;
-
-    /// <summary>Default of <see cref="Transport.HighWatermark"/>.</summary>
-    public int HighWatermark { get; init; } = 1 << 20;
-
-    /// <summary>SO_MARK of connections that bring none of their own; 0 for none.</summary>
-    public uint Mark { get; init; }
-
-    /// <summary>How long a closed connection may take to pass on what is pending before it is reset.</summary>
-    public long CloseMicros { get; init; } = 10_000_000;
-
-    /// <summary>Told of each defect that stopped a connection (<see cref="InvariantException"/> and the like), for counters and the log. Called on the loop's thread.</summary>
-    public Action<Exception>? OnDefect { get; init; }
-}
-
 /// <summary>
-/// One thread's turn over an edge-triggered epoll set. A turn: wait; serve what is ready, each with a bounded share; deadlines; letters; what was deferred; then
-/// everything gathered leaves and the closed are told. <see cref="Run"/> holds the thread until <see cref="Stop"/>.
+/// One thread's turn over an edge-triggered epoll set. A turn: wait; serve what is ready, each with a bounded share; deadlines; letters;
+/// what was deferred; then everything gathered leaves and the closed are told. <see cref="Run"/> holds the thread until <see cref="Stop"/>.
 /// </summary>
 public sealed unsafe class EpollLoop : EventLoop, IDisposable
 {
@@ -105,7 +80,8 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
         return thread;
     }
 
-    /// <summary>From any thread: <see cref="Run"/> returns after the current turn. Connections stay as they are until <see cref="Dispose"/>.</summary>
+    /// <summary>From any thread: <see cref="Run"/> returns after the current turn. Connections stay as they are until
+    /// <see cref="Dispose"/>.</summary>
     public void Stop()
     {
         Volatile.Write(ref _stopped, true);
@@ -229,7 +205,8 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
         }
     }
 
-    // The one place where a defect of ours is held: it costs the connection, never the worker. It is counted and logged by whoever made the loop.
+    // The one place where a defect of ours is held: it costs the connection, never the worker. It is counted and logged by whoever made the
+    // loop.
     private void Defect(IEpollSource? source, Exception defect)
     {
         _options.OnDefect?.Invoke(defect);
@@ -278,36 +255,45 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     }
 
     /// <inheritdoc/>
-    public override BoundSocket? Bind(in ListenOptions options) => options.Address.Kind == AddressKind.Internal ? null : new EpollBound(options);
+    public override BoundSocket? Bind(in ListenOptions options) =>
+        options.Address.Kind == AddressKind.Internal ? null : new EpollBound(options);
 
     /// <inheritdoc/>
     public override bool Inherits(in Address address) => Inherited.ContainsKey(address);
 
     private EpollListener Open(int descriptor, in ListenOptions options, Acceptor acceptor)
     {
-        var listener = new EpollListener(this, descriptor, options.Address, options.Transparent, acceptor) { Asked = options.Address, Closed = l => Listening.TryRemove(l, out _) };
+        var listener = new EpollListener(this, descriptor, options.Address, options.Transparent, acceptor)
+        {
+            Asked = options.Address,
+            Closed = l => Listening.TryRemove(l, out _),
+        };
         Listening[listener] = options.Address;
         return listener;
     }
 
-    // Sockets of a process before us, with the connections that wait in them. A loop may have to take several of one address: that process had more loops.
+    // Sockets of a process before us, with the connections that wait in them. A loop may have to take several of one address: that process
+    // had more loops.
     private ListeningSocket Continue(List<int> descriptors, ListenOptions options, Acceptor acceptor)
     {
         List<ListeningSocket> all = [.. descriptors.Select(d => (ListeningSocket)Open(d, options, acceptor))];
         return all.Count == 1 ? all[0] : new ListeningGroup(all);
     }
 
-    /// <summary>Listening sockets that a process before this one handed over, by address: taken instead of binding anew. Filled before the loop runs.</summary>
+    /// <summary>Listening sockets that a process before this one handed over, by address: taken instead of binding anew. Filled before the
+    /// loop runs.</summary>
     internal System.Collections.Concurrent.ConcurrentDictionary<Address, List<int>> Inherited { get; } = new();
 
     /// <summary>Listening sockets by the address that was asked for; read by the thread that hands them over.</summary>
     internal System.Collections.Concurrent.ConcurrentDictionary<EpollListener, Address> Listening { get; } = new();
 
-    /// <summary>Goes on accepting from a listening descriptor that another process bound (hot restart) or that the service manager passed.</summary>
+    /// <summary>Goes on accepting from a listening descriptor that another process bound (hot restart) or that the service manager
+    /// passed.</summary>
     /// <param name="descriptor">The socket; the loop closes it.</param>
     /// <param name="acceptor">Takes what it accepts.</param>
     /// <param name="transparent">Whether it takes what TPROXY sends.</param>
-    /// <param name="stated">The original destination of all that it accepts, where neither netfilter nor TPROXY can tell; none for what they tell.</param>
+    /// <param name="stated">The original destination of all that it accepts, where neither netfilter nor TPROXY can tell; none for what
+    /// they tell.</param>
     public ListeningSocket Adopt(int descriptor, Acceptor acceptor, bool transparent = false, Address stated = default)
     {
         // Whoever bound it may have left it blocking, and one blocking accept stops the worker.

@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Net.Epoll;
 
-/// <summary>One stream socket. Readiness is remembered between events (edges), output of a turn is gathered, and the end is told once, at the end of a turn.</summary>
+/// <summary>One stream socket. Readiness is remembered between events (edges), output of a turn is gathered, and the end is told once, at
+/// the end of a turn.</summary>
 internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
 {
     // A turn reads at most this often from one connection: 4 x 64 KiB, then the others have their share.
@@ -134,7 +135,8 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
     {
         var transport = new EpollTransport(loop, options.Remote, transparent: false) { Handler = handler };
         transport._state |= State.Connecting | State.OriginalKnown;
-        int descriptor = Sockets.Connect(options.Mark == 0 && loop.Mark != 0 ? options with { Mark = loop.Mark } : options, out int error, out ConnectStep step);
+        int descriptor = Sockets.Connect(options.Mark == 0 && loop.Mark != 0 ? options with { Mark = loop.Mark } : options, out int error,
+            out ConnectStep step);
         if (descriptor < 0 || !loop.Register(transport, descriptor))
         {
             if (descriptor < 0)

@@ -1,9 +1,11 @@
 namespace Lateen.Proxy.Net.Epoll;
 
 /// <summary>
-/// Measures <see cref="QueueAge"/> of an epoll loop. The kernel's list of ready descriptors is first in, first out: an eventfd that is written now comes back when all that was ready before it was
-/// served. It is sent only behind a wait that brought as many events as fit, so a loop that keeps up pays nothing; where the list was emptied, the age is the time that the turn took.
-/// Refused: time stamps of the kernel's (a control message with each read), and counting connections (a hundred heavy requests are more than ten thousand light ones).
+/// Measures <see cref="QueueAge"/> of an epoll loop. The kernel's list of ready descriptors is first in, first out: an eventfd that is
+/// written now comes back when all that was ready before it was served. It is sent only behind a wait that brought as many events as fit,
+/// so a loop that keeps up pays nothing; where the list was emptied, the age is the time that the turn took.
+/// Refused: time stamps of the kernel's (a control message with each read), and counting connections (a hundred heavy requests are more
+/// than ten thousand light ones).
 /// </summary>
 internal sealed unsafe class ReadyMark : IEpollSource
 {

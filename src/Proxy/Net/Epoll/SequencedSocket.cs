@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Lateen.Proxy.Net.Epoll;
 
-/// <summary>A unix socket of records (SOCK_SEQPACKET) between two processes of one user, each record a short text and perhaps a descriptor. Blocking: for a thread of its own.</summary>
+/// <summary>A unix socket of records (SOCK_SEQPACKET) between two processes of one user, each record a short text and perhaps a descriptor.
+/// Blocking: for a thread of its own.</summary>
 public sealed unsafe class SequencedSocket : IDisposable
 {
     private const int TextMax = 512, ControlBytes = 24;
@@ -15,7 +16,8 @@ public sealed unsafe class SequencedSocket : IDisposable
     public static SequencedSocket? Listen(string name)
     {
         int fd = Sys.Socket(Sys.AfUnix, Sys.SockSequence | Sys.CloseOnExec, 0);
-        if (fd >= 0 && SocketAddress.TryFrom(Address.Unix(name), out SocketAddress at) && Sys.Bind(fd, at.Bytes, at.Length) == 0 && Sys.Listen(fd, 4) == 0)
+        if (fd >= 0 && SocketAddress.TryFrom(Address.Unix(name), out SocketAddress at) && Sys.Bind(fd, at.Bytes, at.Length) == 0
+            && Sys.Listen(fd, 4) == 0)
             return new SequencedSocket(fd);
         if (fd >= 0)
             Sys.Close(fd);
@@ -26,7 +28,8 @@ public sealed unsafe class SequencedSocket : IDisposable
     public static SequencedSocket? Connect(string name)
     {
         int fd = Sys.Socket(Sys.AfUnix, Sys.SockSequence | Sys.CloseOnExec, 0);
-        if (fd >= 0 && SocketAddress.TryFrom(Address.Unix(name), out SocketAddress at) && Sys.Connect(fd, at.Bytes, at.Length) == 0 && IsOurs(fd))
+        if (fd >= 0 && SocketAddress.TryFrom(Address.Unix(name), out SocketAddress at) && Sys.Connect(fd, at.Bytes, at.Length) == 0
+            && IsOurs(fd))
             return new SequencedSocket(fd);
         if (fd >= 0)
             Sys.Close(fd);
@@ -53,7 +56,8 @@ public sealed unsafe class SequencedSocket : IDisposable
     {
         int* credentials = stackalloc int[3];
         int length = 12;
-        return Sys.GetOption(fd, Sys.SolSocket, Sys.SoPeerCredentials, credentials, &length) == 0 && (uint)credentials[1] == Sys.EffectiveUser();
+        return Sys.GetOption(fd, Sys.SolSocket, Sys.SoPeerCredentials, credentials, &length) == 0
+            && (uint)credentials[1] == Sys.EffectiveUser();
     }
 
     /// <summary>Sends a record; false where the peer is gone.</summary>

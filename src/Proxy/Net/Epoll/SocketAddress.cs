@@ -74,7 +74,8 @@ internal unsafe struct SocketAddress
             case Sys.AfInet when bytes.Length >= 8:
                 return Address.V4(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
             case Sys.AfInet6 when bytes.Length >= 24:
-                return Address.V6(BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]), BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
+                return Address.V6(BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]),
+                    BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]));
             case Sys.AfUnix:
                 return Address.Unix(UnixName(bytes[2..]));
             default:

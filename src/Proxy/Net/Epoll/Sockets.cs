@@ -92,7 +92,8 @@ internal static unsafe class Sockets
             }
             int error = Sys.Errno;
             Sys.Close(fd);
-            throw new ListenException($"cannot bind '{options.Address}': socket option level {option.Level} name {option.Name}: {Describe(error)}");
+            throw new ListenException(
+                $"cannot bind '{options.Address}': socket option level {option.Level} name {option.Name}: {Describe(error)}");
         }
     }
 
@@ -210,7 +211,8 @@ internal static unsafe class Sockets
     };
 
     /// <summary>What an address could not be bound for, in Envoy's words, and what to do where that is not plain.</summary>
-    public static ListenException Refusal(in Address address, int error) => new($"cannot bind '{address}': {Describe(error)}{(error == Sys.EPerm ? " (an option of the socket needs CAP_NET_ADMIN)" : "")}");
+    public static ListenException Refusal(in Address address, int error) =>
+        new($"cannot bind '{address}': {Describe(error)}{(error == Sys.EPerm ? " (an option of the socket needs CAP_NET_ADMIN)" : "")}");
 }
 
 /// <summary>How far a connect came.</summary>

@@ -1,9 +1,12 @@
-// Epoll: the ground under a real proxy: one edge-triggered epoll set a worker, non-blocking sockets, one receive buffer a loop. A descriptor is
-// registered once for everything and never changed: readiness is remembered, so that pausing costs no system call. Output of a turn is gathered a
-// transport and leaves in one call when the turn ends. The loop owns every object here; nothing is shared but the mailbox's head.
-// System calls are plain LibraryImport with blittable arguments. SetLastError would cost 7-10 ns a call: errno is read only after a failed call, which the
-// runtime's return path preserves. SuppressGCTransition is refused: measured, it lengthens GC pauses 2.5 to 4 times and wins nothing.
-// Refused: io_uring (measured gain 0-3 % at up to 64 connections; it can follow behind Transport), level triggering (an epoll_ctl for each pause and each blocked write).
+// Epoll: the ground under a real proxy: one edge-triggered epoll set a worker, non-blocking sockets, one receive buffer a loop. A
+// descriptor is registered once for everything and never changed: readiness is remembered, so that pausing costs no system call. Output of
+// a turn is gathered a transport and leaves in one call when the turn ends. The loop owns every object here; nothing is shared but the
+// mailbox's head.
+// System calls are plain LibraryImport with blittable arguments. SetLastError would cost 7-10 ns a call: errno is read only after a failed
+// call, which the runtime's return path preserves. SuppressGCTransition is refused: measured, it lengthens GC pauses 2.5 to 4 times and
+// wins nothing.
+// Refused: io_uring (measured gain 0-3 % at up to 64 connections; it can follow behind Transport), level triggering (an epoll_ctl for each
+// pause and each blocked write).
 using System.Runtime.InteropServices;
 
 namespace Lateen.Proxy.Net.Epoll;
@@ -14,20 +17,25 @@ internal static unsafe partial class Sys
     public const int AfUnix = 1, AfInet = 2, AfInet6 = 10;
     public const int SockStream = 1, SockDatagram = 2, SockSequence = 5, NonBlock = 0x800, CloseOnExec = 0x80000;
     public const int SolSocket = 1, SolIp = 0, SolIpv6 = 41, SolTcp = 6;
-    public const int ReuseAddr = 2, SoError = 4, SoKeepAlive = 9, SoLinger = 13, SoReusePort = 15, SoPeerCredentials = 17, SoMark = 36, ScmRights = 1;
+    public const int ReuseAddr = 2, SoError = 4, SoKeepAlive = 9, SoLinger = 13, SoReusePort = 15, SoPeerCredentials = 17, SoMark = 36,
+        ScmRights = 1;
     public const int TcpNoDelay = 1, TcpKeepIdle = 4, TcpKeepInterval = 5, TcpKeepCount = 6, TcpFastOpen = 23;
-    public const int IpFreeBind = 15, IpTransparent = 19, Ipv6V6Only = 26, Ipv6Transparent = 75, Ipv6FreeBind = 78, OriginalDestination = 80;
+    public const int IpFreeBind = 15, IpTransparent = 19, Ipv6V6Only = 26, Ipv6Transparent = 75, Ipv6FreeBind = 78,
+        OriginalDestination = 80;
     public const int MsgNoSignal = 0x4000, CloseOnExecMessage = 0x40000000;
     public const int ShutWrite = 1;
     public const int SetFlags = 4, DuplicateCloseOnExec = 1030;
     public const int EpollAdd = 1, EpollDelete = 2;
     public const uint In = 1, Out = 4, Error = 8, HangUp = 0x10, ReadHangUp = 0x2000, EdgeTriggered = 1u << 31;
-    public const int ENoEntry = 2, EIntr = 4, EAgain = 11, ENoMem = 12, EAcces = 13, EPerm = 1, ENFile = 23, EMFile = 24, EPipe = 32, EAddrInUse = 98, EAddrNotAvail = 99,
-        ENetUnreach = 101, EConnAborted = 103, EConnReset = 104, ENoBufs = 105, ETimedOut = 110, EConnRefused = 111, EHostUnreach = 113, EInProgress = 115;
+    public const int ENoEntry = 2, EIntr = 4, EAgain = 11, ENoMem = 12, EAcces = 13, EPerm = 1, ENFile = 23, EMFile = 24, EPipe = 32,
+        EAddrInUse = 98, EAddrNotAvail = 99,
+        ENetUnreach = 101, EConnAborted = 103, EConnReset = 104, ENoBufs = 105, ETimedOut = 110, EConnRefused = 111, EHostUnreach = 113,
+        EInProgress = 115;
 
     private const string C = "libc";
 
-    /// <summary>The kernel packs epoll_event on x86-64 only (12 bytes, the cookie at 4); elsewhere it is aligned (16 bytes, the cookie at 8).</summary>
+    /// <summary>The kernel packs epoll_event on x86-64 only (12 bytes, the cookie at 4); elsewhere it is aligned (16 bytes, the cookie at
+    /// 8).</summary>
     public static readonly int EventSize = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
 
     /// <summary>Where the cookie stands in an epoll_event.</summary>

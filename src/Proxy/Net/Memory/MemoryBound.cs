@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Net.Memory;
 
-/// <summary>An address of a <see cref="MemoryHost"/> that can be listened on. Nothing is taken: a host has one thread, and who asked listens before anybody else can.</summary>
+/// <summary>An address of a <see cref="MemoryHost"/> that can be listened on. Nothing is taken: a host has one thread, and who asked
+/// listens before anybody else can.</summary>
 internal sealed class MemoryBound : BoundSocket
 {
     public MemoryBound(MemoryHost host, in ListenOptions options)

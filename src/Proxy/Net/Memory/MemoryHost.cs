@@ -7,7 +7,8 @@ namespace Lateen.Proxy.Net.Memory;
 /// <param name="IsInbound">True where it comes from another host; false where it leaves this one.</param>
 public readonly record struct CaptureQuery(MemoryLoop From, MemoryHost Host, Address Destination, bool IsInbound);
 
-/// <summary>A machine (or pod) of a <see cref="MemoryNetwork"/>: addresses, loops, what listens, and rules that capture connections.</summary>
+/// <summary>A machine (or pod) of a <see cref="MemoryNetwork"/>: addresses, loops, what listens, and rules that capture
+/// connections.</summary>
 public sealed class MemoryHost
 {
     private readonly List<MemoryListener> _listeners = [];
@@ -32,7 +33,8 @@ public sealed class MemoryHost
     /// <summary>Its first address.</summary>
     public Address Ip { get; }
 
-    /// <summary>Where a connect really goes: the address of one of this host's listeners, which then knows the original destination; default for no change.</summary>
+    /// <summary>Where a connect really goes: the address of one of this host's listeners, which then knows the original destination;
+    /// default for no change.</summary>
     public Func<CaptureQuery, Address>? Capture { get; set; }
 
     /// <summary>One more address.</summary>
@@ -91,7 +93,8 @@ public sealed class MemoryHost
 
     internal void Remove(MemoryListener listener) => _listeners.Remove(listener);
 
-    /// <summary>Who listens there: on the address itself, else on any; among several workers one by chance, as SO_REUSEPORT hashes.</summary>
+    /// <summary>Who listens there: on the address itself, else on any; among several workers one by chance, as SO_REUSEPORT
+    /// hashes.</summary>
     internal MemoryListener? ListenerFor(Address destination)
     {
         List<MemoryListener> found = _listeners.FindAll(l => l.Address == destination);

@@ -64,7 +64,8 @@ internal sealed class MemoryListener : ListeningSocket, IMemorySource
     public void OnReady()
     {
         IsReady = false;
-        for (int left = _loop.WorkMicros == 0 ? int.MaxValue : _loop.Age.AcceptsMax; left > 0 && _accepting && !_closed && _waiting.TryDequeue(out MemoryTransport? transport); left--)
+        for (int left = _loop.WorkMicros == 0 ? int.MaxValue : _loop.Age.AcceptsMax; left > 0 && _accepting && !_closed
+            && _waiting.TryDequeue(out MemoryTransport? transport); left--)
             transport.BeAccepted(_acceptor);
         if (_accepting && !_closed && _waiting.Count != 0)
             _loop.AddReady(this);

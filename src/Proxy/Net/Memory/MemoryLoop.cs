@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Net.Memory;
 
-/// <summary>A loop of a <see cref="MemoryHost"/>; its turns come from the network. A defect of ours is not held here: it ends the run, with the seed at hand.</summary>
+/// <summary>A loop of a <see cref="MemoryHost"/>; its turns come from the network. A defect of ours is not held here: it ends the run, with
+/// the seed at hand.</summary>
 public sealed class MemoryLoop : EventLoop
 {
     private readonly byte[] _receive = new byte[64 * 1024];
@@ -44,12 +45,14 @@ public sealed class MemoryLoop : EventLoop
     /// <inheritdoc/>
     public override Chance Chance { get; }
 
-    /// <summary>Virtual time that each source takes: one is served, and the loop is busy for so long. 0 serves all at once, for nothing.</summary>
+    /// <summary>Virtual time that each source takes: one is served, and the loop is busy for so long. 0 serves all at once, for
+    /// nothing.</summary>
     public long WorkMicros { get; set; }
 
     internal bool IsActive { get; set; }
 
-    internal long NextDeadline => _killed ? long.MaxValue : WorkMicros == 0 ? _wheel.NextAt : Math.Max(_busyUntil, HasWork ? 0 : _wheel.NextAt);
+    internal long NextDeadline =>
+        _killed ? long.MaxValue : WorkMicros == 0 ? _wheel.NextAt : Math.Max(_busyUntil, HasWork ? 0 : _wheel.NextAt);
 
     private bool HasWork => _ready.Count != 0 || !_deferred.IsEmpty || !_mailbox.IsEmpty;
 
@@ -117,11 +120,13 @@ public sealed class MemoryLoop : EventLoop
     }
 
     /// <inheritdoc/>
-    public override BoundSocket? Bind(in ListenOptions options) => options.Address.Kind == AddressKind.Internal ? null : new MemoryBound(Host, options);
+    public override BoundSocket? Bind(in ListenOptions options) =>
+        options.Address.Kind == AddressKind.Internal ? null : new MemoryBound(Host, options);
 
     /// <inheritdoc/>
     public override Transport Connect(in ConnectOptions options, TransportHandler handler) =>
-        options.Remote.Kind == AddressKind.Internal ? _internal.Connect(options.Remote, options.Passed, handler) : MemoryTransport.Connect(this, options, handler);
+        options.Remote.Kind == AddressKind.Internal
+            ? _internal.Connect(options.Remote, options.Passed, handler) : MemoryTransport.Connect(this, options, handler);
 
     /// <inheritdoc/>
     public override DatagramSocket OpenDatagram(in Address local) => new MemoryDatagram(this, local);

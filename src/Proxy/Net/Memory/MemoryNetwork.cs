@@ -1,15 +1,18 @@
-// Memory: the second ground: hosts, loops and connections in one process and one thread under a virtual clock, with the semantics of TCP that a proxy can
-// notice: order within a connection, windows, half-close, reset on unread data, refused and unanswered connects, and redirection with the original address
-// kept. One seeded Chance decides every delay, split and fault, so the same seed gives the same history, and a failing history can be told by its seed.
-// The network owns the clock and the queue of what is under way; each loop owns its connections. Time moves only when nothing is left to do at this instant.
-// Nothing here reads the machine's clock, blocks, or is safe to call from a second thread. Refused: running real sockets with a scaled clock (not
-// deterministic), a loss model with retransmission (a proxy sees lost segments as delay, which is what Delay makes).
+// Memory: the second ground: hosts, loops and connections in one process and one thread under a virtual clock, with the semantics of TCP
+// that a proxy can notice: order within a connection, windows, half-close, reset on unread data, refused and unanswered connects, and
+// redirection with the original address kept. One seeded Chance decides every delay, split and fault, so the same seed gives the same
+// history, and a failing history can be told by its seed.
+// The network owns the clock and the queue of what is under way; each loop owns its connections. Time moves only when nothing is left to do
+// at this instant.
+// Nothing here reads the machine's clock, blocks, or is safe to call from a second thread. Refused: running real sockets with a scaled
+// clock (not deterministic), a loss model with retransmission (a proxy sees lost segments as delay, which is what Delay makes).
 namespace Lateen.Proxy.Net.Memory;
 
 /// <summary>What goes wrong, in thousandths; all zero is a perfect network.</summary>
 public sealed record MemoryFaults
 {
-    /// <summary>How many segments of a thousand are late; what is behind them on the same connection waits and arrives together with them.</summary>
+    /// <summary>How many segments of a thousand are late; what is behind them on the same connection waits and arrives together with
+    /// them.</summary>
     public uint DelayPerMille { get; init; }
 
     /// <summary>The most by which a segment is late.</summary>
@@ -92,8 +95,8 @@ public sealed class MemoryNetwork
     public void Advance(long micros) => RunUntil(static () => false, micros);
 
     /// <summary>
-    /// Runs until <paramref name="condition"/> holds (asked after each instant), or <paramref name="maxVirtualMicros"/> have passed. True where it holds. When nothing
-    /// is under way and nothing armed, time jumps to the end.
+    /// Runs until <paramref name="condition"/> holds (asked after each instant), or <paramref name="maxVirtualMicros"/> have passed. True
+    /// where it holds. When nothing is under way and nothing armed, time jumps to the end.
     /// </summary>
     public bool RunUntil(Func<bool> condition, long maxVirtualMicros)
     {
@@ -150,7 +153,8 @@ public sealed class MemoryNetwork
             packet.Arrive();
     }
 
-    /// <summary>Sends: the packet arrives one latency later, but not before <paramref name="notBefore"/>, plus what the faults add. Returns the time.</summary>
+    /// <summary>Sends: the packet arrives one latency later, but not before <paramref name="notBefore"/>, plus what the faults add. Returns
+    /// the time.</summary>
     internal long Send(Packet packet, long notBefore)
     {
         long at = Math.Max(notBefore, Now + (packet.From == packet.To ? LoopbackMicros : LatencyMicros));

@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Net.Memory;
 
-/// <summary>One end of a simulated connection. Each end has a window: bytes under way or unread at the other end; what exceeds it stays pending here.</summary>
+/// <summary>One end of a simulated connection. Each end has a window: bytes under way or unread at the other end; what exceeds it stays
+/// pending here.</summary>
 internal sealed partial class MemoryTransport : Transport, IMemorySource
 {
     private const int Window = 256 * 1024, SegmentMax = 16 * 1024;
@@ -85,7 +86,8 @@ internal sealed partial class MemoryTransport : Transport, IMemorySource
         loop.Arm(transport._patience, options.TimeoutMicros > 0 ? options.TimeoutMicros : ConnectPatience);
 
         Address target = host.Capture?.Invoke(new CaptureQuery(loop, host, options.Remote, IsInbound: false)) ?? default;
-        MemoryHost? to = target.Kind != AddressKind.None || !options.Remote.IsIp || host.Owns(options.Remote) ? host : loop.Network.HostOf(options.Remote);
+        MemoryHost? to = target.Kind != AddressKind.None || !options.Remote.IsIp || host.Owns(options.Remote)
+            ? host : loop.Network.HostOf(options.Remote);
         if (target.Kind == AddressKind.None && to is not null && to != host)
             target = to.Capture?.Invoke(new CaptureQuery(loop, to, options.Remote, IsInbound: true)) ?? default;
         if (to is not null)

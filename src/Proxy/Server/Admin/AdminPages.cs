@@ -20,7 +20,8 @@ public sealed class AdminPages
         {
             ["/"] = _ => new AdminAnswer(200, "text/html; charset=UTF-8", System.Text.Encoding.UTF8.GetBytes(AdminHelp.Home)),
             ["/allocprofiler"] = _ => AdminAnswer.Text(NoProfiler, 501),
-            ["/contention"] = _ => AdminAnswer.Text("Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing."),
+            ["/contention"] = _ => AdminAnswer.Text(
+                "Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing."),
             ["/cpuprofiler"] = _ => AdminAnswer.Text(NoProfiler, 501),
             ["/decisions"] = decisions.Decisions,
             ["/drain_listeners"] = Drain,
@@ -84,7 +85,8 @@ public sealed class AdminPages
     private AdminAnswer Drain(AdminRequest request)
     {
         // Graceful: connections are told to go, and listeners accept until they are closed.
-        _server.Drain(request.Query.ContainsKey("inboundonly"), close: !request.Query.ContainsKey("graceful"), stay: request.Query.ContainsKey("skip_exit"));
+        _server.Drain(request.Query.ContainsKey("inboundonly"), close: !request.Query.ContainsKey("graceful"),
+            stay: request.Query.ContainsKey("skip_exit"));
         return AdminAnswer.Text("OK\n");
     }
 

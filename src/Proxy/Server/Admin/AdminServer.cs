@@ -22,7 +22,8 @@ public sealed record AdminRequest(string Method, string Path, IReadOnlyDictionar
         foreach (string pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             int eq = pair.IndexOf('=', StringComparison.Ordinal);
-            parameters.TryAdd(Uri.UnescapeDataString(eq < 0 ? pair : pair[..eq]), eq < 0 ? "" : Uri.UnescapeDataString(pair[(eq + 1)..].Replace('+', ' ')));
+            parameters.TryAdd(Uri.UnescapeDataString(eq < 0 ? pair : pair[..eq]),
+                eq < 0 ? "" : Uri.UnescapeDataString(pair[(eq + 1)..].Replace('+', ' ')));
         }
         return parameters;
     }
@@ -41,7 +42,8 @@ public sealed record AdminAnswer(int Status, string ContentType, byte[] Body)
     public bool NoSniffTwice { get; init; }
 
     /// <summary>Plain text.</summary>
-    public static AdminAnswer Text(string text, int status = 200) => new(status, "text/plain; charset=UTF-8", System.Text.Encoding.UTF8.GetBytes(text));
+    public static AdminAnswer Text(string text, int status = 200) =>
+        new(status, "text/plain; charset=UTF-8", System.Text.Encoding.UTF8.GetBytes(text));
 
     /// <summary>JSON.</summary>
     public static AdminAnswer Json(string json) => new(200, "application/json", System.Text.Encoding.UTF8.GetBytes(json));
@@ -148,7 +150,9 @@ public sealed class AdminServer : Acceptor
                 q < 0 ? new Dictionary<string, string>() : AdminRequest.Parameters(path[(q + 1)..]),
                 System.Text.Encoding.UTF8.GetString(_body.Written))
             {
-                Headers = q < 0 ? [] : [.. path[(q + 1)..].Split('&').Where(p => p.StartsWith("header=", StringComparison.Ordinal)).Select(p => Uri.UnescapeDataString(p["header=".Length..].Replace('+', ' ')))],
+                Headers = q < 0
+                    ? [] : [.. path[(q + 1)..].Split('&').Where(p => p.StartsWith("header=", StringComparison.Ordinal))
+                        .Select(p => Uri.UnescapeDataString(p["header=".Length..].Replace('+', ' ')))],
             }));
         }
 
@@ -160,14 +164,17 @@ public sealed class AdminServer : Acceptor
             stats.Count(HttpStat.DownstreamRqCompleted);
             stats.Count((int)HttpStat.DownstreamRq1xx + answer.Status / 100 - 1);
             var head = new HeaderMap();
-            head.Add(KnownHeader.Status, System.Text.Encoding.ASCII.GetBytes(answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            head.Add(KnownHeader.Status,
+                System.Text.Encoding.ASCII.GetBytes(answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture)));
             head.Add(KnownHeader.ContentType, System.Text.Encoding.ASCII.GetBytes(answer.ContentType));
             head.Add(KnownHeader.CacheControl, "no-cache, max-age=0"u8);
             head.Add("x-content-type-options"u8, "nosniff"u8);
             if (answer.NoSniffTwice)
                 head.Add("x-content-type-options"u8, "nosniff"u8);
             head.Add(KnownHeader.Server, "envoy"u8);
-            head.Add(KnownHeader.Date, System.Text.Encoding.ASCII.GetBytes(DateTimeOffset.FromUnixTimeMilliseconds(stream.Transport.Loop.WallClock / 1000).ToString("R", System.Globalization.CultureInfo.InvariantCulture)));
+            head.Add(KnownHeader.Date,
+                System.Text.Encoding.ASCII.GetBytes(DateTimeOffset.FromUnixTimeMilliseconds(stream.Transport.Loop.WallClock / 1000)
+                    .ToString("R", System.Globalization.CultureInfo.InvariantCulture)));
             // As Envoy's pages: without a length, in chunks.
             stream.SendHead(head, end: false);
             stream.SendBody(answer.Body, end: true);

@@ -19,8 +19,8 @@ namespace Lateen.Proxy.Server;
 public sealed record ExplainedStation(string Station, string Verdict, string Origin = "");
 
 /// <summary>
-/// The admin pages /explain, /why and /decisions. Explaining runs the serving code without sockets: the same hand-over, chain table, route table and host sets that requests meet. What
-/// happened is read from the decision ring.
+/// The admin pages /explain, /why and /decisions. Explaining runs the serving code without sockets: the same hand-over, chain table, route
+/// table and host sets that requests meet. What happened is read from the decision ring.
 /// </summary>
 public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
 {
@@ -31,17 +31,20 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
             return AdminAnswer.Text("say which request: /why?id=X-REQUEST-ID\n", 400);
         byte[] bytes = System.Text.Encoding.Latin1.GetBytes(id);
         IReadOnlyList<string> found = ring.Read(d => d.HasId(bytes), d => Json(Stations(d), Outcome(d)));
-        return found.Count > 0 ? AdminAnswer.Json(found[0]) : AdminAnswer.Text($"no request {id} is remembered here: the last few hundred of each worker are\n", 404);
+        return found.Count > 0 ? AdminAnswer.Json(found[0])
+            : AdminAnswer.Text($"no request {id} is remembered here: the last few hundred of each worker are\n", 404);
     }
 
     /// <summary>GET /decisions?id=&amp;status=&amp;route=&amp;peer=&amp;limit=: the last ones, newest first.</summary>
     public AdminAnswer Decisions(AdminRequest request)
     {
         byte[]? id = request.Query.TryGetValue("id", out string? text) ? System.Text.Encoding.Latin1.GetBytes(text) : null;
-        int limit = int.TryParse(request.Query.GetValueOrDefault("limit"), NumberStyles.None, CultureInfo.InvariantCulture, out int asked) ? asked : 100;
+        int limit = int.TryParse(request.Query.GetValueOrDefault("limit"), NumberStyles.None, CultureInfo.InvariantCulture, out int asked)
+            ? asked : 100;
         bool Wanted(Decision d) =>
             (id is null || d.HasId(id))
-            && (!request.Query.TryGetValue("status", out string? status) || d.Status.ToString(CultureInfo.InvariantCulture).StartsWith(status.TrimEnd('x'), StringComparison.Ordinal))
+            && (!request.Query.TryGetValue("status", out string? status)
+                || d.Status.ToString(CultureInfo.InvariantCulture).StartsWith(status.TrimEnd('x'), StringComparison.Ordinal))
             && (!request.Query.TryGetValue("route", out string? route) || d.Route?.Name == route)
             && (!request.Query.TryGetValue("peer", out string? peer) || d.Peer.Contains(peer, StringComparison.Ordinal));
         return AdminAnswer.Json($"[{string.Join(",\n", ring.Read(Wanted, d => Json(Stations(d), Outcome(d))).Take(limit))}]");
@@ -61,9 +64,14 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
             ? new ExplainedStation("Route", d.Host is null ? "no virtual host" : $"virtual host {d.Host.Name}, no route")
             : new ExplainedStation("Route", $"virtual host {d.Host?.Name}, route {NameOf(d.Route)} ({d.Route.Path})", d.Route.Origin));
         if (d.Cluster is not null)
-            stations.Add(new ExplainedStation("Balance", $"cluster {d.Cluster.Name}, endpoint {(d.Endpoint is null ? "none" : d.Endpoint.Address.ToString())}", OriginOf(d.Cluster)));
+            stations.Add(new ExplainedStation("Balance",
+                $"cluster {d.Cluster.Name}, endpoint {(d.Endpoint is null ? "none" : d.Endpoint.Address.ToString())}",
+                OriginOf(d.Cluster)));
         if (d.Attempts > 0)
-            stations.Add(new ExplainedStation("Relay", string.Create(CultureInfo.InvariantCulture, $"{d.Attempts} attempt(s), {d.Micros / 1000.0:0.0} ms{(d.TransportFailure.Length > 0 ? $", {d.TransportFailure}" : "")}")));
+            stations.Add(new ExplainedStation("Relay",
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{d.Attempts} attempt(s), {d.Micros / 1000.0:0.0} "
+                    + $"ms{(d.TransportFailure.Length > 0 ? $", {d.TransportFailure}" : "")}")));
         return stations;
     }
 
@@ -74,7 +82,8 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
         return string.Create(CultureInfo.InvariantCulture, $"{d.Status} {text} {d.Details}");
     }
 
-    /// <summary>GET /explain?method=&amp;url=&amp;header=name: value (again and again)&amp;address=IP: what would serve this request.</summary>
+    /// <summary>GET /explain?method=&amp;url=&amp;header=name: value (again and again)&amp;address=IP: what would serve this
+    /// request.</summary>
     public AdminAnswer Explain(AdminRequest request)
     {
         string url = request.Query.GetValueOrDefault("url") ?? "";
@@ -90,7 +99,8 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
         {
             int colon = line.IndexOf(':', StringComparison.Ordinal);
             if (colon > 0)
-                head.Set(System.Text.Encoding.Latin1.GetBytes(line[..colon].Trim().ToLowerInvariant()), System.Text.Encoding.Latin1.GetBytes(line[(colon + 1)..].Trim()));
+                head.Set(System.Text.Encoding.Latin1.GetBytes(line[..colon].Trim().ToLowerInvariant()),
+                    System.Text.Encoding.Latin1.GetBytes(line[(colon + 1)..].Trim()));
         }
         Address.TryParse(request.Query.GetValueOrDefault("address") ?? uri.Host, uri.Port, out Address meant);
         var stations = new List<ExplainedStation>();
@@ -101,7 +111,13 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
     // tcp: is a protocol that nobody here knows; https: and tls: show a server name, and nothing of what is inside.
     private static ConnectionFacts FactsOf(Uri uri, Address meant)
     {
-        var facts = new ConnectionFacts { Local = meant, DirectLocal = meant, Remote = Address.V4(0x7f000001, 1), DirectRemote = Address.V4(0x7f000001, 1) };
+        var facts = new ConnectionFacts
+        {
+            Local = meant,
+            DirectLocal = meant,
+            Remote = Address.V4(0x7f000001, 1),
+            DirectRemote = Address.V4(0x7f000001, 1),
+        };
         if (uri.Scheme is "https" or "tls")
             (facts.TransportProtocol, facts.ServerName) = ("tls", uri.Host);
         if (uri.Scheme is not ("tcp" or "tls"))
@@ -124,7 +140,8 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
             stations.Add(new ExplainedStation("Sniff", "no filter chain"));
             return "the connection is closed";
         }
-        stations.Add(new ExplainedStation("Sniff", $"filter chain {(chain.Name.Length > 0 ? chain.Name : "(default)")}{(chain.Security is null ? "" : ", TLS")}", chain.Origin));
+        stations.Add(new ExplainedStation("Sniff",
+            $"filter chain {(chain.Name.Length > 0 ? chain.Name : "(default)")}{(chain.Security is null ? "" : ", TLS")}", chain.Origin));
         if (chain.Handler.Last is not HttpChainHandler http)
             return Opaque(chain, stations);
         stations.Add(new ExplainedStation("Filter", string.Join(", ", http.Options.Filters.Filters.Select(f => f.Name))));
@@ -152,10 +169,14 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
         RouteDecision decision = table.Find(head, new RouteFacts(server.Main.Chance.NextULong()));
         if (decision.Route is not { } route)
         {
-            stations.Add(new ExplainedStation("Route", decision.Host is null ? $"no virtual host of {table.Name} matches" : $"virtual host {decision.Host.Name}: {(decision.Outcome == RouteOutcome.TlsRedirect ? "TLS is required" : "no route matches")}"));
+            stations.Add(new ExplainedStation("Route",
+                decision.Host is null ? $"no virtual host of {table.Name} matches"
+                    : $"virtual host {decision.Host.Name}: {(decision.Outcome == RouteOutcome.TlsRedirect ? "TLS is required" : "no route matches")}"));
             return decision.Outcome == RouteOutcome.TlsRedirect ? "301 to https" : "404 NR route_not_found";
         }
-        stations.Add(new ExplainedStation("Route", $"route configuration {table.Name}, virtual host {decision.Host!.Name}, route {NameOf(route)} ({route.Path}{string.Concat(route.Headers.Select(h => $", {h}"))})", route.Origin));
+        stations.Add(new ExplainedStation("Route",
+            $"route configuration {table.Name}, virtual host {decision.Host!.Name}, route {NameOf(route)} "
+            + $"({route.Path}{string.Concat(route.Headers.Select(h => $", {h}"))})", route.Origin));
         switch (route.Action)
         {
             case DirectResponseAction direct:
@@ -171,7 +192,8 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
 
     private static string Balance(ForwardAction forward, in RouteDecision decision, List<ExplainedStation> stations)
     {
-        string share = decision.Target is { } target ? string.Create(CultureInfo.InvariantCulture, $" (weight {target.Weight} of {forward.TotalWeight})") : "";
+        string share = decision.Target is { } target
+            ? string.Create(CultureInfo.InvariantCulture, $" (weight {target.Weight} of {forward.TotalWeight})") : "";
         if (decision.Cluster is not { } handle)
         {
             stations.Add(new ExplainedStation("Balance", "no cluster is named"));
@@ -183,7 +205,8 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
             return $"{forward.ClusterNotFoundStatus} NC cluster_not_found";
         }
         Endpoints(handle, share, stations);
-        return view.Hosts.All.Length > 0 || view.Cluster.Type == ClusterType.OriginalDestination ? $"forwarded to {handle.Name}" : "503 UH no_healthy_upstream";
+        return view.Hosts.All.Length > 0 || view.Cluster.Type == ClusterType.OriginalDestination
+            ? $"forwarded to {handle.Name}" : "503 UH no_healthy_upstream";
     }
 
     private static void Endpoints(ClusterHandle handle, string share, List<ExplainedStation> stations)
@@ -195,17 +218,22 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
         }
         Host[] hosts = [.. view.Hosts.All.Take(10)];
         string named = string.Join(", ", hosts.Select(h => $"{h.Address}{(h.Health == HostHealth.Healthy ? "" : $" ({h.Health})")}"));
-        stations.Add(new ExplainedStation("Balance", $"cluster {handle.Name}{share}, {view.Cluster.Balancer.Kind}, endpoints: {(named.Length > 0 ? named : "none")}", OriginOf(handle)));
+        stations.Add(new ExplainedStation("Balance",
+            $"cluster {handle.Name}{share}, {view.Cluster.Balancer.Kind}, endpoints: {(named.Length > 0 ? named : "none")}",
+            OriginOf(handle)));
         if (hosts.Length > 0)
             stations.Add(new ExplainedStation("Connect", Security(view.Cluster, hosts)));
     }
 
-    // Who decided: the cluster's own settings (a DestinationRule), or what each endpoint is said to take (its sidecar, and its PeerAuthentication).
+    // Who decided: the cluster's own settings (a DestinationRule), or what each endpoint is said to take (its sidecar, and its
+    // PeerAuthentication).
     private static string Security(Cluster cluster, Host[] hosts)
     {
-        string why = cluster.SecurityMatches.Count > 0 ? "by what the endpoint takes" : cluster.Security is not null ? "as the cluster says" : "nothing asks for TLS";
+        string why = cluster.SecurityMatches.Count > 0 ? "by what the endpoint takes" : cluster.Security is not null
+            ? "as the cluster says" : "nothing asks for TLS";
         ILookup<string, Host> kinds = hosts.ToLookup(host => host.Security?.Words ?? "plain text");
-        return kinds.Count == 1 ? $"{kinds.First().Key} ({why})" : $"{string.Join("; ", kinds.Select(kind => $"{kind.Key}: {string.Join(", ", kind.Select(host => host.Address))}"))} ({why})";
+        return kinds.Count == 1 ? $"{kinds.First().Key} ({why})"
+            : $"{string.Join("; ", kinds.Select(kind => $"{kind.Key}: {string.Join(", ", kind.Select(host => host.Address))}"))} ({why})";
     }
 
     // As ListenerSet.ForDestination: the address itself, its port on any address, else the listener that takes all.
@@ -213,7 +241,8 @@ public sealed class DecisionPages(ProxyServer server, DecisionRing ring)
     {
         Address any = Address.V4(0, meant.Port);
         IEnumerable<Listener> all = server.Listeners.All.Values;
-        return all.FirstOrDefault(l => l.Address == meant) ?? all.FirstOrDefault(l => l.Address == any) ?? all.FirstOrDefault(l => l.HandsOver && !l.IsInbound);
+        return all.FirstOrDefault(l => l.Address == meant) ?? all.FirstOrDefault(l => l.Address == any)
+            ?? all.FirstOrDefault(l => l.HandsOver && !l.IsInbound);
     }
 
     private static string NameOf(Route route) => route.Name.Length > 0 ? route.Name : "(unnamed)";

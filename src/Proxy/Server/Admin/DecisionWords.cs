@@ -2,7 +2,8 @@ using Lateen.Proxy.Telemetry;
 
 namespace Lateen.Proxy.Server;
 
-/// <summary>What the filters of a remembered exchange decided, in words: read from its code details, so that nothing but them is kept for it.</summary>
+/// <summary>What the filters of a remembered exchange decided, in words: read from its code details, so that nothing but them is kept for
+/// it.</summary>
 internal static class DecisionWords
 {
     private const string Rbac = "rbac_access_denied_matched_policy[", Jwt = "jwt_authn_access_denied{";
@@ -49,7 +50,8 @@ internal static class DecisionWords
             return new ExplainedStation("Filter", "denied: no ALLOW policy matches");
         string ns = Part(policy, "ns["), name = Part(policy, "policy["), rule = Part(policy, "rule[");
         return ns.Length == 0 || name.Length == 0 ? new ExplainedStation("Filter", $"denied by policy {policy}")
-            : new ExplainedStation("Filter", $"denied by AuthorizationPolicy {ns}/{name}, rule {rule}", $"/apis/security.istio.io/v1/namespaces/{ns}/authorization-policy/{name}");
+            : new ExplainedStation("Filter", $"denied by AuthorizationPolicy {ns}/{name}, rule {rule}",
+                $"/apis/security.istio.io/v1/namespaces/{ns}/authorization-policy/{name}");
     }
 
     private static string Part(string text, string start)

@@ -1,10 +1,14 @@
 namespace Lateen.Proxy.Server;
 
-/// <summary>/logging: levels by the names of Envoy's loggers. What this proxy says to its operator goes by the logger "main"; the others are kept so that tools find them. Main loop.</summary>
+/// <summary>/logging: levels by the names of Envoy's loggers. What this proxy says to its operator goes by the logger "main"; the others
+/// are kept so that tools find them. Main loop.</summary>
 public sealed class LoggerPages(Action<string> onMain)
 {
-    private const string Usage = "usage: /logging?<name>=<level> (change single level)\nusage: /logging?paths=name1:level1,name2:level2,... (change multiple levels)\n"
-        + "usage: /logging?level=<level> (change all levels)\nusage: /logging?group=<group_name>:<level> (change group of loggers)\nlevels: trace debug info warning error critical off \n";
+    private const string Usage =
+        "usage: /logging?<name>=<level> (change single level)\nusage: /logging?paths=name1:level1,name2:level2,... (change multiple "
+        + "levels)\n"
+            + "usage: /logging?level=<level> (change all levels)\nusage: /logging?group=<group_name>:<level> (change group of "
+                + "loggers)\nlevels: trace debug info warning error critical off \n";
 
     private static readonly string[] Levels = ["trace", "debug", "info", "warning", "error", "critical", "off"];
 
@@ -25,7 +29,8 @@ public sealed class LoggerPages(Action<string> onMain)
             {
                 "level" => Set(_ => true, value),
                 "paths" => SetSeveral(value),
-                "group" => value.Split(':') is [string group, string level] ? SetNamed(group, level) : "error: empty logger name or empty logger level",
+                "group" => value.Split(':') is [string group, string level]
+                    ? SetNamed(group, level) : "error: empty logger name or empty logger level",
                 _ => SetNamed(name, value),
             };
             if (error.Length > 0)

@@ -5,7 +5,9 @@ namespace Lateen.Proxy.Server;
 /// <summary>/runtime and /runtime_modify. Main loop.</summary>
 public sealed class RuntimePages(RuntimeValues values)
 {
-    private const string Usage = "usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n       or send the parameters as form values\nuse an empty value to remove a previously added override";
+    private const string Usage =
+        "usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n       or send the parameters as form values\nuse an empty value "
+        + "to remove a previously added override";
 
     /// <summary>/runtime.</summary>
     public AdminAnswer Show(AdminRequest request)

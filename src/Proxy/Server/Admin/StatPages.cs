@@ -53,9 +53,13 @@ public sealed class StatPages(StatStore store)
         return AdminAnswer.Text("OK\n");
     }
 
-    /// <summary>/stats/recentlookups: names are looked up when configuration is taken, never by requests, so that the list is always empty.</summary>
+    /// <summary>/stats/recentlookups: names are looked up when configuration is taken, never by requests, so that the list is always
+    /// empty.</summary>
     public AdminAnswer RecentLookups(AdminRequest request) =>
-        AdminAnswer.Text(string.Create(CultureInfo.InvariantCulture, $"{(_tracksLookups ? "   Count Lookup\n" : "Lookup tracking is not enabled. Use /stats/recentlookups/enable to enable.\n")}\ntotal: {store.All().Length}\n"));
+        AdminAnswer.Text(string.Create(CultureInfo.InvariantCulture, $"{LookupsHead}\ntotal: {store.All().Length}\n"));
+
+    private string LookupsHead =>
+        _tracksLookups ? "   Count Lookup\n" : "Lookup tracking is not enabled. Use /stats/recentlookups/enable to enable.\n";
 
     /// <summary>/stats/recentlookups/enable and the like.</summary>
     public AdminAnswer TrackLookups(bool? tracks)

@@ -1,6 +1,8 @@
-// HotRestart: a new process takes the place of a running one without a refused connection (--restart-epoch). The old one listens on an abstract unix socket named after base id and epoch; the new
-// one asks it for its listening sockets (descriptors travel as SCM_RIGHTS), binds nothing anew, and when it serves tells the old one to drain, and later to end. Sockets with the connections
-// that wait in them are one kernel object for both, so nothing is lost between. Refused: Envoy's shared memory (statistics begin anew here: scrapers know how to read a restart).
+// HotRestart: a new process takes the place of a running one without a refused connection (--restart-epoch). The old one listens on an
+// abstract unix socket named after base id and epoch; the new one asks it for its listening sockets (descriptors travel as SCM_RIGHTS),
+// binds nothing anew, and when it serves tells the old one to drain, and later to end. Sockets with the connections that wait in them are
+// one kernel object for both, so nothing is lost between. Refused: Envoy's shared memory (statistics begin anew here: scrapers know how to
+// read a restart).
 using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Server.HotRestart;
@@ -27,7 +29,8 @@ public readonly record struct HandedSocket(int Worker, Address Address, int Desc
             return true;
         }
         int blank = words[2].LastIndexOf(' ');
-        if (blank < 0 || !int.TryParse(words[2].AsSpan(blank + 1), out int port) || !Address.TryParse(words[2].AsSpan(0, blank), port, out Address address))
+        if (blank < 0 || !int.TryParse(words[2].AsSpan(blank + 1), out int port)
+            || !Address.TryParse(words[2].AsSpan(0, blank), port, out Address address))
             return false;
         socket = new HandedSocket(worker, address, descriptor);
         return true;

@@ -2,7 +2,8 @@ using Lateen.Proxy.Net.Epoll;
 
 namespace Lateen.Proxy.Server.HotRestart;
 
-/// <summary>The running process's side: hands its listening sockets to the one that comes, drains when that one serves, and ends when it is told to.</summary>
+/// <summary>The running process's side: hands its listening sockets to the one that comes, drains when that one serves, and ends when it is
+/// told to.</summary>
 internal sealed class RestartParent : IDisposable
 {
     private readonly SequencedSocket _socket;

@@ -10,8 +10,10 @@ public static class DefaultTags
     [
         new RegexTag("envoy.response_code", @"_rq(_(\d{3}))$", "_rq_", may: static n => char.IsDigit(n[^1])),
         new RegexTag("envoy.response_code_class", @"_rq_((\d))xx$", "_rq_", may: static n => n.EndsWith("xx", StringComparison.Ordinal)),
-        new RegexTag("envoy.dynamo_partition_id", $@"^http\.{Part}\.dynamodb\.table\.{Part}\.capacity\.{Part}(\.__partition_id=(\w{{7}}))$", ".dynamodb.table."),
-        new RegexTag("envoy.dynamo_operation", $@"^http\.{Part}\.dynamodb.(?:operation|table\.{Part}\.capacity)(\.({Part}))(?:\.|$)", ".dynamodb."),
+        new RegexTag("envoy.dynamo_partition_id", $@"^http\.{Part}\.dynamodb\.table\.{Part}\.capacity\.{Part}(\.__partition_id=(\w{{7}}))$",
+            ".dynamodb.table."),
+        new RegexTag("envoy.dynamo_operation", $@"^http\.{Part}\.dynamodb.(?:operation|table\.{Part}\.capacity)(\.({Part}))(?:\.|$)",
+            ".dynamodb."),
         new PartTag("envoy.mongo_callsite", "mongo.*.collection.*.callsite.$.query.**"),
         new RegexTag("envoy.dynamo_table", $@"^http\.{Part}\.dynamodb.(?:table|error)\.(({Part})\.)", ".dynamodb."),
         new PartTag("envoy.mongo_collection", "mongo.*.collection.$.**.query.*"),

@@ -1,6 +1,7 @@
 namespace Lateen.Proxy.Statistics.Tags;
 
-/// <summary>What the tags of all names with a prefix have in common: most extractors have decided when they have seen the prefix, and a proxy has fifty names to each.</summary>
+/// <summary>What the tags of all names with a prefix have in common: most extractors have decided when they have seen the prefix, and a
+/// proxy has fifty names to each.</summary>
 /// <param name="Tags">Found in the prefix.</param>
 /// <param name="Extracted">The prefix without them.</param>
 /// <param name="Open">Extractors whose answer depends on what follows the prefix.</param>

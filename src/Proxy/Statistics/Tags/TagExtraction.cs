@@ -38,7 +38,8 @@ public sealed class FixedTag(string tag, string always) : TagExtractor(tag, "")
     }
 
     /// <inheritdoc/>
-    internal override bool? FindInPrefix(string prefix, string members, out Range removed, out string value) => Find(prefix, out removed, out value);
+    internal override bool? FindInPrefix(string prefix, string members, out Range removed, out string value) =>
+        Find(prefix, out removed, out value);
 }
 
 /// <summary>By a regular expression: its first group is taken out, its second (else the first) is the value.</summary>
@@ -58,8 +59,10 @@ public sealed class RegexTag : TagExtractor
     public RegexTag(string tag, string pattern, string needs = "", string not = "", Func<string, bool>? may = null)
         : base(tag, PrefixOf(pattern))
     {
-        // Look-ahead for a dot is how old configurations say that the first part ends; the engine of linear time has none, and consuming the dot means the same there.
-        string text = pattern.Replace("(?=\\.)", "", StringComparison.Ordinal).Replace("[:digit:]", "0-9", StringComparison.Ordinal).Replace("[:alpha:]", "a-zA-Z", StringComparison.Ordinal).Replace("[:alnum:]", "a-zA-Z0-9", StringComparison.Ordinal);
+        // Look-ahead for a dot is how old configurations say that the first part ends; the engine of linear time has none, and consuming
+        // the dot means the same there.
+        string text = pattern.Replace("(?=\\.)", "", StringComparison.Ordinal).Replace("[:digit:]", "0-9", StringComparison.Ordinal)
+            .Replace("[:alpha:]", "a-zA-Z", StringComparison.Ordinal).Replace("[:alnum:]", "a-zA-Z0-9", StringComparison.Ordinal);
         // Checked now, built when somebody first asks for tags: a proxy starts without paying for them.
         _ = new Regex(text, RegexOptions.CultureInvariant);
         (_text, _needs, _not, _may) = (text, needs, not, may);
@@ -74,7 +77,8 @@ public sealed class RegexTag : TagExtractor
         Match match = (_regex ??= new Regex(_text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant)).Match(name);
         if (!match.Success || match.Groups.Count < 2 || !match.Groups[1].Success)
             return false;
-        Group whole = match.Groups[1], inner = match.Groups.Count > 2 && match.Groups[2].Success && match.Groups[2].Length > 0 ? match.Groups[2] : whole;
+        Group whole = match.Groups[1], inner = match.Groups.Count > 2 && match.Groups[2].Success && match.Groups[2].Length > 0
+            ? match.Groups[2] : whole;
         value = inner.Value;
         removed = whole.Index..(whole.Index + whole.Length);
         return _not.Length == 0 || value != _not;
@@ -109,12 +113,14 @@ public sealed class RegexTag : TagExtractor
         while (end < pattern.Length && (char.IsAsciiLetterOrDigit(pattern[end]) || pattern[end] == '_'))
             end++;
         string rest = pattern[end..];
-        return end > 1 && (rest.StartsWith("\\.", StringComparison.Ordinal) || rest.StartsWith("(?=\\.)", StringComparison.Ordinal) || rest == "$") ? pattern[1..end] : "";
+        return end > 1 && (rest.StartsWith("\\.", StringComparison.Ordinal) || rest.StartsWith("(?=\\.)", StringComparison.Ordinal)
+            || rest == "$") ? pattern[1..end] : "";
     }
 }
 
 /// <summary>By the parts between dots: <c>*</c> is any part, <c>**</c> any number of them, <c>$</c> the value.</summary>
-public sealed class PartTag(string tag, string pattern) : TagExtractor(tag, pattern[0] is '$' or '*' ? "" : pattern[..pattern.IndexOf('.', StringComparison.Ordinal)])
+public sealed class PartTag(string tag, string pattern)
+    : TagExtractor(tag, pattern[0] is '$' or '*' ? "" : pattern[..pattern.IndexOf('.', StringComparison.Ordinal)])
 {
     private readonly string[] _pattern = pattern.Split('.');
 
@@ -143,7 +149,8 @@ public sealed class PartTag(string tag, string pattern) : TagExtractor(tag, patt
             if (wanted == "**")
                 return i == _pattern.Length - 1 ? Find(prefix, out removed, out value) : null;
             if (at == prefix.Length)
-                return wanted is "*" or "$" || members.Contains($"\0{wanted}.", StringComparison.Ordinal) || members.Contains($"\0{wanted}\0", StringComparison.Ordinal) ? null : false;
+                return wanted is "*" or "$" || members.Contains($"\0{wanted}.", StringComparison.Ordinal)
+                    || members.Contains($"\0{wanted}\0", StringComparison.Ordinal) ? null : false;
             int end = End(prefix, at);
             if (wanted is not ("*" or "$") && !prefix.AsSpan(at, end - at).SequenceEqual(wanted))
                 return false;
@@ -186,7 +193,8 @@ public sealed class PartTag(string tag, string pattern) : TagExtractor(tag, patt
     }
 }
 
-/// <summary>The tags of names, in the order in which Envoy writes them: extractors of any name first, then those of the name's first part.</summary>
+/// <summary>The tags of names, in the order in which Envoy writes them: extractors of any name first, then those of the name's first
+/// part.</summary>
 public sealed class TagExtraction
 {
     /// <summary>Envoy's default.</summary>
@@ -237,7 +245,8 @@ public sealed class TagExtraction
     private IEnumerable<TagExtractor> Concerning(string name)
     {
         int dot = name.IndexOf('.', StringComparison.Ordinal);
-        return dot > 0 && _extractors.Value.ByPrefix.TryGetValue(name[..dot], out TagExtractor[]? own) ? _extractors.Value.Any.Concat(own) : _extractors.Value.Any;
+        return dot > 0 && _extractors.Value.ByPrefix.TryGetValue(name[..dot], out TagExtractor[]? own)
+            ? _extractors.Value.Any.Concat(own) : _extractors.Value.Any;
     }
 
     private static string Without(string name, List<Range> removed)

@@ -17,7 +17,8 @@ public sealed class RedisFilter(RedisOptions options, Upstreams upstreams, int w
 
     private RedisUpstream? UpstreamOf(Worker worker, RedisRoute route, Picking inputs)
     {
-        if (upstreams[worker].Of(route.Cluster) is not { } cluster || cluster.PickHost(inputs, default, out WorkerCluster owner) is not { } host)
+        if (upstreams[worker].Of(route.Cluster) is not { } cluster
+            || cluster.PickHost(inputs, default, out WorkerCluster owner) is not { } host)
             return null;
         Dictionary<Host, RedisUpstream> mine = _connections[worker.Index] ??= [];
         if (!mine.TryGetValue(host, out RedisUpstream? upstream) || upstream.IsOver)
@@ -29,7 +30,8 @@ public sealed class RedisFilter(RedisOptions options, Upstreams upstreams, int w
     {
         foreach (RedisRoute route in options.Routes)
         {
-            if (key.Length >= route.Prefix.Length && (options.IgnoreCase ? Ascii.EqualsIgnoreCase(key[..route.Prefix.Length], route.Prefix) : key.StartsWith(route.Prefix)))
+            if (key.Length >= route.Prefix.Length
+                && (options.IgnoreCase ? Ascii.EqualsIgnoreCase(key[..route.Prefix.Length], route.Prefix) : key.StartsWith(route.Prefix)))
                 return route;
         }
         return null;
@@ -97,8 +99,11 @@ public sealed class RedisFilter(RedisOptions options, Upstreams upstreams, int w
             else if (filter.Options.Passwords.Count > 0 && !_welcome)
                 new Answer(this, 1).Done(Resp.Error("NOAUTH Authentication required."));
             else if (kind == RedisCommandKind.Unknown)
-                new Answer(this, 1).Done(Resp.Error($"ERR unknown command '{Encoding.Latin1.GetString(words[0])}', with args beginning with: {(words.Count > 1 ? Encoding.Latin1.GetString(words[1]) : "")}"));
-            else if (words.Count < (kind == RedisCommandKind.Script ? 4 : kind == RedisCommandKind.Set ? 3 : 2) || (kind == RedisCommandKind.Set && words.Count % 2 == 0))
+                new Answer(this, 1).Done(
+                    Resp.Error($"ERR unknown command '{Encoding.Latin1.GetString(words[0])}', with args beginning "
+                        + $"with: {(words.Count > 1 ? Encoding.Latin1.GetString(words[1]) : "")}"));
+            else if (words.Count < (kind == RedisCommandKind.Script ? 4 : kind == RedisCommandKind.Set ? 3 : 2)
+                || (kind == RedisCommandKind.Set && words.Count % 2 == 0))
                 new Answer(this, 1).Done(Resp.Error($"wrong number of arguments for '{Encoding.Latin1.GetString(words[0])}' command"));
             else
                 Send(kind, words);
@@ -142,7 +147,8 @@ public sealed class RedisFilter(RedisOptions options, Upstreams upstreams, int w
             foreach (byte[] password in filter.Options.Passwords)
                 known |= System.Security.Cryptography.CryptographicOperations.FixedTimeEquals(password, words[^1]);
             _welcome = named && known;
-            return _welcome ? "+OK\r\n"u8.ToArray() : Resp.Error(words.Count == 3 ? "WRONGPASS invalid username-password pair" : "ERR invalid password");
+            return _welcome ? "+OK\r\n"u8.ToArray()
+                : Resp.Error(words.Count == 3 ? "WRONGPASS invalid username-password pair" : "ERR invalid password");
         }
 
         private void Send(RedisCommandKind kind, List<byte[]> words)
@@ -156,7 +162,8 @@ public sealed class RedisFilter(RedisOptions options, Upstreams upstreams, int w
             var answer = new Answer(this, parts, kind);
             for (int i = 0; i < parts; i++)
             {
-                byte[] command = kind == RedisCommandKind.Get ? "get"u8.ToArray() : kind == RedisCommandKind.Set ? "set"u8.ToArray() : words[0];
+                byte[] command = kind == RedisCommandKind.Get ? "get"u8.ToArray() : kind == RedisCommandKind.Set
+                    ? "set"u8.ToArray() : words[0];
                 SendTo([command, .. words.GetRange(1 + (i * step), step)], 1, answer, i);
             }
         }
@@ -236,11 +243,14 @@ public sealed class RedisFilter(RedisOptions options, Upstreams upstreams, int w
                 if (_kind == RedisCommandKind.Simple)
                     return _parts[0]!;
                 if (_kind == RedisCommandKind.Get)
-                    return [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"*{_parts.Length}\r\n")), .. _parts.SelectMany(p => p!)];
+                    return [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"*{_parts.Length}\r\n")),
+                        .. _parts.SelectMany(p => p!)];
                 int errors = _parts.Count(p => _kind == RedisCommandKind.Sum ? Resp.Integer(p) is null : p is not [(byte)'+', ..]);
                 if (errors > 0)
                     return Resp.Error(string.Create(CultureInfo.InvariantCulture, $"finished with {errors} error(s)"));
-                return _kind == RedisCommandKind.Set ? "+OK\r\n"u8.ToArray() : Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $":{_parts.Sum(p => Resp.Integer(p)!.Value)}\r\n"));
+                return _kind == RedisCommandKind.Set
+                    ? "+OK\r\n"u8.ToArray() : Encoding.ASCII.GetBytes(
+                        string.Create(CultureInfo.InvariantCulture, $":{_parts.Sum(p => Resp.Integer(p)!.Value)}\r\n"));
             }
         }
     }

@@ -1,5 +1,6 @@
-// Redis: a proxy for the Redis protocol (redis_proxy). Each request of a client is sent to the host that its key belongs to, over one connection a worker and host that all clients share; answers
-// go back in the order of the requests. Commands of several keys are split and their answers joined. Nothing here keeps data or knows what commands do beyond where their keys stand.
+// Redis: a proxy for the Redis protocol (redis_proxy). Each request of a client is sent to the host that its key belongs to, over one
+// connection a worker and host that all clients share; answers go back in the order of the requests. Commands of several keys are split and
+// their answers joined. Nothing here keeps data or knows what commands do beyond where their keys stand.
 // Refused: a value tree for answers (they are measured, and passed on as the bytes they are).
 using System.Buffers.Text;
 using System.Globalization;
@@ -118,7 +119,9 @@ public static class Resp
     public static byte[] Error(string text) => Encoding.UTF8.GetBytes($"-{text}\r\n");
 
     /// <summary>The number of a whole ":n" value; null for any other.</summary>
-    public static long? Integer(ReadOnlySpan<byte> value) => value.Length > 3 && value[0] == ':' && Number(value[1..^2], out long number) ? number : null;
+    public static long? Integer(ReadOnlySpan<byte> value) =>
+        value.Length > 3 && value[0] == ':' && Number(value[1..^2], out long number) ? number : null;
 
-    private static bool Number(ReadOnlySpan<byte> text, out long number) => Utf8Parser.TryParse(text, out number, out int used) && used == text.Length;
+    private static bool Number(ReadOnlySpan<byte> text, out long number) =>
+        Utf8Parser.TryParse(text, out number, out int used) && used == text.Length;
 }

@@ -90,7 +90,8 @@ internal sealed class HttpTunnel : Transport
             _ => HttpVersion.Http11,
         };
         var wishes = new SecurityWishes(session.ServerName, session.Alpn, null);
-        cluster.PoolsOf(host).Of(new PoolKey(version, RoutePriority.Default, host.Security is null ? default : wishes, null)).Request(tunnel._waiter);
+        cluster.PoolsOf(host).Of(new PoolKey(version, RoutePriority.Default, host.Security is null ? default : wishes, null))
+            .Request(tunnel._waiter);
         return tunnel;
     }
 

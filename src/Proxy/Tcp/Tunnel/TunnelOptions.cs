@@ -1,5 +1,6 @@
-// Tunnel: a client's bytes go to the upstream inside an HTTP stream (CONNECT, or POST where that is all an upstream takes): Istio's HBONE in the direction outwards. A HttpTunnel is a
-// Transport over one stream of the cluster's HTTP pools, so that a TcpSession does not know the difference; limits, protocols and TLS are the pools'. State belongs to the session.
+// Tunnel: a client's bytes go to the upstream inside an HTTP stream (CONNECT, or POST where that is all an upstream takes): Istio's HBONE
+// in the direction outwards. A HttpTunnel is a Transport over one stream of the cluster's HTTP pools, so that a TcpSession does not know
+// the difference; limits, protocols and TLS are the pools'. State belongs to the session.
 // Refused: a second relay for tunnels (every rule of half-close, idleness and records would stand twice).
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Routing;
@@ -12,7 +13,8 @@ namespace Lateen.Proxy.Tcp.Tunnel;
 /// <param name="Headers">Added to the request.</param>
 /// <param name="KeepResponseHead">The answer's headers are kept as filter state.</param>
 /// <param name="KeepResponseTrailers">Its trailers are.</param>
-public sealed record TunnelOptions(TextFormat Host, string? PostPath, HeaderMutations Headers, bool KeepResponseHead, bool KeepResponseTrailers)
+public sealed record TunnelOptions(TextFormat Host, string? PostPath, HeaderMutations Headers, bool KeepResponseHead,
+    bool KeepResponseTrailers)
 {
     /// <summary>Filter state that holds the answer's headers.</summary>
     public const string ResponseHeadKey = "envoy.tcp_proxy.propagate_response_headers";

@@ -38,11 +38,14 @@ internal ref struct Bson(ReadOnlySpan<byte> document)
     /// <summary>The element's value: of a text its bytes alone, of a document the whole.</summary>
     public ReadOnlySpan<byte> Value { get; private set; }
 
-    /// <summary>The document that bytes begin with; false where they don't begin with a whole one. What is inside is not looked at.</summary>
+    /// <summary>The document that bytes begin with; false where they don't begin with a whole one. What is inside is not looked
+    /// at.</summary>
     public static bool TryDocument(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> document)
     {
         document = default;
-        if (bytes.Length < LengthMin || BinaryPrimitives.ReadInt32LittleEndian(bytes) is var length && (length < LengthMin || length > bytes.Length) || bytes[length - 1] != 0)
+        if (bytes.Length < LengthMin
+            || BinaryPrimitives.ReadInt32LittleEndian(bytes) is var length && (length < LengthMin || length > bytes.Length)
+            || bytes[length - 1] != 0)
             return false;
         document = bytes[..length];
         return true;
@@ -93,7 +96,8 @@ internal ref struct Bson(ReadOnlySpan<byte> document)
         return true;
     }
 
-    // The value's length with all that belongs to it, and how much of it stands in front of and behind what it says; -1 where it is broken or of a type that is not read.
+    // The value's length with all that belongs to it, and how much of it stands in front of and behind what it says; -1 where it is broken
+    // or of a type that is not read.
     private static int LengthOf(BsonType type, ReadOnlySpan<byte> value, out int head, out int tail)
     {
         (head, tail) = (0, 0);

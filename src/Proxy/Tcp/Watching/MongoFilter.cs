@@ -103,7 +103,8 @@ public sealed class MongoFilter(MongoSeries series) : NetworkFilterFactory
 
         private void TryDelay(TcpSession session)
         {
-            if (_wait > 0 || _delay is { IsArmed: true } || filter.DelayNow(session.Connection.Worker.Loop.Chance) is not (> 0 and var micros))
+            if (_wait > 0 || _delay is { IsArmed: true }
+                || filter.DelayNow(session.Connection.Worker.Loop.Chance) is not (> 0 and var micros))
                 return;
             _wait = micros;
             series.Of(session).Count(MongoSeries.Delays);
@@ -136,7 +137,8 @@ public sealed class MongoFilter(MongoSeries series) : NetworkFilterFactory
                 if ((query.Flags & MongoSeries.QueryFlags[flag].Bit) != 0)
                     cells.Count(MongoSeries.QueryFlags[flag].Counter);
             }
-            Asked asked = query.TryCommand(out Bson command, out ReadOnlySpan<byte> document) ? CommandOf(session, command, document, message.Id) : Plain(session, query, message.Id);
+            Asked asked = query.TryCommand(out Bson command, out ReadOnlySpan<byte> document)
+                ? CommandOf(session, command, document, message.Id) : Plain(session, query, message.Id);
             if (_asked.Count < AskedMax)
             {
                 _asked.Add(asked);
@@ -156,13 +158,17 @@ public sealed class MongoFilter(MongoSeries series) : NetworkFilterFactory
             }
 
             // A find is a query by another name.
-            MongoQueryKind kind = Bson.TryFind(document, "filter"u8, out Bson filtered) && filtered.Type == BsonType.Document ? MongoQuery.KindOf(filtered.Value) : MongoQueryKind.PrimaryKey;
-            return Charge(session, command.Type == BsonType.String ? command.Value : default, MongoQuery.CallsiteOf(document, "comment"u8), kind, hasMaxTime: false, id);
+            MongoQueryKind kind = Bson.TryFind(document, "filter"u8, out Bson filtered) && filtered.Type == BsonType.Document
+                ? MongoQuery.KindOf(filtered.Value) : MongoQueryKind.PrimaryKey;
+            return Charge(session, command.Type == BsonType.String ? command.Value : default, MongoQuery.CallsiteOf(document, "comment"u8),
+                kind, hasMaxTime: false, id);
         }
 
-        private Asked Plain(TcpSession session, in MongoQuery query, int id) => Charge(session, query.Collection, query.Callsite, query.Kind, query.HasMaxTime, id);
+        private Asked Plain(TcpSession session, in MongoQuery query, int id) =>
+            Charge(session, query.Collection, query.Callsite, query.Kind, query.HasMaxTime, id);
 
-        private Asked Charge(TcpSession session, ReadOnlySpan<byte> collection, string callsite, MongoQueryKind kind, bool hasMaxTime, int id)
+        private Asked Charge(TcpSession session, ReadOnlySpan<byte> collection, string callsite, MongoQueryKind kind, bool hasMaxTime,
+            int id)
         {
             Worker worker = session.Connection.Worker;
             StatCells cells = series.Of(session);

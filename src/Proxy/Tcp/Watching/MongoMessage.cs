@@ -126,7 +126,8 @@ internal readonly ref struct MongoQuery
     public bool IsEmptyCommand => IsCommand && !TryCommand(out _, out _);
 
     /// <summary>Whether a time limit was set.</summary>
-    public bool HasMaxTime => (Bson.TryFind(Query, "$maxTimeMS"u8, out Bson limit) || Bson.TryFind(Query, "maxTimeMS"u8, out limit)) && limit.Number >= 1;
+    public bool HasMaxTime =>
+        (Bson.TryFind(Query, "$maxTimeMS"u8, out Bson limit) || Bson.TryFind(Query, "maxTimeMS"u8, out limit)) && limit.Number >= 1;
 
     /// <summary>How many documents it asks for.</summary>
     public MongoQueryKind Kind
@@ -134,13 +135,15 @@ internal readonly ref struct MongoQuery
         get
         {
             MongoQueryKind kind = KindOf(Query);
-            return kind == MongoQueryKind.ScatterGet && Bson.TryFind(Query, "$query"u8, out Bson inner) && inner.Type == BsonType.Document ? KindOf(inner.Value) : kind;
+            return kind == MongoQueryKind.ScatterGet && Bson.TryFind(Query, "$query"u8, out Bson inner) && inner.Type == BsonType.Document
+                ? KindOf(inner.Value) : kind;
         }
     }
 
     /// <summary>What a document asks for.</summary>
-    public static MongoQueryKind KindOf(ReadOnlySpan<byte> document) => !Bson.TryFind(document, "_id"u8, out Bson id) ? MongoQueryKind.ScatterGet
-        : id.Type is BsonType.Document or BsonType.Array ? MongoQueryKind.MultiGet : MongoQueryKind.PrimaryKey;
+    public static MongoQueryKind KindOf(ReadOnlySpan<byte> document) =>
+        !Bson.TryFind(document, "_id"u8, out Bson id) ? MongoQueryKind.ScatterGet
+            : id.Type is BsonType.Document or BsonType.Array ? MongoQueryKind.MultiGet : MongoQueryKind.PrimaryKey;
 
     /// <summary>Who calls, as drivers write it into a comment: <c>{"callingFunction": "..."}</c>; empty for nobody.</summary>
     public string Callsite => CallsiteOf(Query, "$comment"u8);
@@ -154,7 +157,9 @@ internal readonly ref struct MongoQuery
         {
             var reader = new Utf8JsonReader(comment.Value);
             using JsonDocument json = JsonDocument.ParseValue(ref reader);
-            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("callingFunction"u8, out JsonElement name) && name.ValueKind == JsonValueKind.String ? name.GetString()! : "";
+            return json.RootElement.ValueKind == JsonValueKind.Object
+                && json.RootElement.TryGetProperty("callingFunction"u8, out JsonElement name) && name.ValueKind == JsonValueKind.String
+                ? name.GetString()! : "";
         }
         catch (JsonException)
         {
@@ -184,7 +189,8 @@ internal readonly record struct MongoReply(int Flags, long Cursor, int Documents
                 return false;
             rest = rest[document.Length..];
         }
-        reply = new MongoReply(BinaryPrimitives.ReadInt32LittleEndian(body), BinaryPrimitives.ReadInt64LittleEndian(body[4..]), Math.Max(0, count), body.Length - 20 - rest.Length);
+        reply = new MongoReply(BinaryPrimitives.ReadInt32LittleEndian(body), BinaryPrimitives.ReadInt64LittleEndian(body[4..]),
+            Math.Max(0, count), body.Length - 20 - rest.Length);
         return true;
     }
 }

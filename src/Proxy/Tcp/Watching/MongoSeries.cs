@@ -6,7 +6,8 @@ namespace Lateen.Proxy.Tcp.Watching;
 /// <summary>What is counted of MongoDB's messages, under <c>mongo.PREFIX.</c>.</summary>
 public sealed class MongoSeries
 {
-    internal const int DestroyedLocally = 0, DestroyedRemotely = 1, DecodingError = 3, Delays = 4, Command = 5, CommandReply = 6, GetMore = 7, Insert = 8, KillCursors = 9, Query = 10,
+    internal const int DestroyedLocally = 0, DestroyedRemotely = 1, DecodingError = 3, Delays = 4, Command = 5, CommandReply = 6,
+        GetMore = 7, Insert = 8, KillCursors = 9, Query = 10,
         MultiGet = 13, NoMaxTime = 15, ScatterGet = 16, Reply = 18, CursorNotFound = 19, QueryFailure = 20, ValidCursor = 21, Active = 22;
 
     // Names are the peers' choice.
@@ -16,14 +17,17 @@ public sealed class MongoSeries
     [
         .. new[]
         {
-            "cx_destroy_local_with_active_rq", "cx_destroy_remote_with_active_rq", "cx_drain_close", "decoding_error", "delays_injected", "op_command", "op_command_reply", "op_get_more", "op_insert",
-            "op_kill_cursors", "op_query", "op_query_await_data", "op_query_exhaust", "op_query_multi_get", "op_query_no_cursor_timeout", "op_query_no_max_time", "op_query_scatter_get",
+            "cx_destroy_local_with_active_rq", "cx_destroy_remote_with_active_rq", "cx_drain_close", "decoding_error", "delays_injected",
+            "op_command", "op_command_reply", "op_get_more", "op_insert",
+            "op_kill_cursors", "op_query", "op_query_await_data", "op_query_exhaust", "op_query_multi_get", "op_query_no_cursor_timeout",
+            "op_query_no_max_time", "op_query_scatter_get",
             "op_query_tailable_cursor", "op_reply", "op_reply_cursor_not_found", "op_reply_query_failure", "op_reply_valid_cursor",
         }.Select(static n => (n, StatKind.Counter)),
         ("op_query_active", StatKind.Gauge),
     ]);
 
-    private static readonly StatSchema OfReplies = new([("reply_num_docs", StatKind.Histogram), ("reply_size", StatKind.Histogram), ("reply_time_ms", StatKind.Histogram)]);
+    private static readonly StatSchema OfReplies =
+        new([("reply_num_docs", StatKind.Histogram), ("reply_size", StatKind.Histogram), ("reply_time_ms", StatKind.Histogram)]);
 
     private readonly StatStore _store;
     private readonly StatGroup _group;
@@ -47,7 +51,8 @@ public sealed class MongoSeries
     internal static (int Bit, int Counter)[] QueryFlags { get; } = [(1 << 1, 17), (1 << 4, 14), (1 << 5, 11), (1 << 6, 12)];
 
     private Dictionary<string, Names>.AlternateLookup<ReadOnlySpan<char>>[] Tables() =>
-        [.. Enumerable.Range(0, _store.Workers).Select(static _ => new Dictionary<string, Names>(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>())];
+        [.. Enumerable.Range(0, _store.Workers)
+            .Select(static _ => new Dictionary<string, Names>(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>())];
 
     /// <summary>The cells of a session's worker.</summary>
     internal StatCells Of(TcpSession session) => _group.Of(session.Connection.Worker.Index);
@@ -76,20 +81,24 @@ public sealed class MongoSeries
     {
         Span<char> text = stackalloc char[NameMax];
         int length = TextOf(name, text);
-        return Find(_collections[worker.Index], text[..length], this, static (series, collection) => series.QueriesOf($"collection.{collection}"));
+        return Find(_collections[worker.Index], text[..length], this,
+            static (series, collection) => series.QueriesOf($"collection.{collection}"));
     }
 
     internal Names OfCallsite(Worker worker, ReadOnlySpan<byte> name, string callsite)
     {
-        string key = $"{Encoding.UTF8.GetString(name[..Math.Min(name.Length, NameMax)])}.callsite.{callsite[..Math.Min(callsite.Length, NameMax)]}";
+        string key =
+            $"{Encoding.UTF8.GetString(name[..Math.Min(name.Length, NameMax)])}.callsite.{callsite[..Math.Min(callsite.Length, NameMax)]}";
         return Find(_collections[worker.Index], key, this, static (series, path) => series.QueriesOf($"collection.{path}"));
     }
 
     private Names QueriesOf(string path) => new(_store, $"{_group.Prefix}{path}.query.", $"{_group.Prefix}{path}.query.");
 
-    private static int TextOf(ReadOnlySpan<byte> name, Span<char> text) => Encoding.Latin1.GetChars(name[..Math.Min(name.Length, NameMax)], text);
+    private static int TextOf(ReadOnlySpan<byte> name, Span<char> text) =>
+        Encoding.Latin1.GetChars(name[..Math.Min(name.Length, NameMax)], text);
 
-    private static Names Find(Dictionary<string, Names>.AlternateLookup<ReadOnlySpan<char>> table, ReadOnlySpan<char> name, MongoSeries series, Func<MongoSeries, string, Names> make)
+    private static Names Find(Dictionary<string, Names>.AlternateLookup<ReadOnlySpan<char>> table, ReadOnlySpan<char> name,
+        MongoSeries series, Func<MongoSeries, string, Names> make)
     {
         if (table.TryGetValue(name, out Names? names))
             return names;

@@ -8,10 +8,12 @@ namespace Lateen.Proxy.Tcp.Watching;
 /// <param name="stats">Its counters, <see cref="Schema"/>, under <c>mysql.PREFIX.</c>.</param>
 public sealed class MySqlFilter(StatGroup stats) : NetworkFilterFactory
 {
-    private const int Sessions = 0, LoginAttempts = 1, LoginFailures = 2, DecoderErrors = 3, ProtocolErrors = 4, UpgradedToSsl = 5, AuthSwitchRequest = 6, QueriesParsed = 7, QueriesParseError = 8;
+    private const int Sessions = 0, LoginAttempts = 1, LoginFailures = 2, DecoderErrors = 3, ProtocolErrors = 4, UpgradedToSsl = 5,
+        AuthSwitchRequest = 6, QueriesParsed = 7, QueriesParseError = 8;
 
     /// <summary>What is counted.</summary>
-    public static readonly StatSchema Schema = StatSchema.Counters("sessions", "login_attempts", "login_failures", "decoder_errors", "protocol_errors", "upgraded_to_ssl", "auth_switch_request",
+    public static readonly StatSchema Schema = StatSchema.Counters("sessions", "login_attempts", "login_failures", "decoder_errors",
+        "protocol_errors", "upgraded_to_ssl", "auth_switch_request",
         "queries_parsed", "queries_parse_error");
 
     /// <inheritdoc/>
@@ -31,7 +33,8 @@ public sealed class MySqlFilter(StatGroup stats) : NetworkFilterFactory
         Failed,
     }
 
-    /// <summary>One client's connection: packets of a length, a number that counts up in each exchange, and a content (MySQL's "Protocol Basics").</summary>
+    /// <summary>One client's connection: packets of a length, a number that counts up in each exchange, and a content (MySQL's "Protocol
+    /// Basics").</summary>
     private sealed class Watch(StatCells cells) : ProtocolWatch
     {
         private const string Namespace = "envoy.filters.network.mysql_proxy";

@@ -1,6 +1,7 @@
-// Watching: network filters that read along (mongo_proxy, mysql_proxy, zookeeper_proxy) and count what they see under Envoy's names. Bytes pass them unchanged and at once. A watch belongs to one
-// connection; what it has not yet understood it keeps, up to a bound. Who speaks something else than promised is no longer watched, which is counted: a watch never ends or delays a connection by
-// what it reads (a delay that was configured is another matter). Names of series that peers choose are made within the store's budget.
+// Watching: network filters that read along (mongo_proxy, mysql_proxy, zookeeper_proxy) and count what they see under Envoy's names. Bytes
+// pass them unchanged and at once. A watch belongs to one connection; what it has not yet understood it keeps, up to a bound. Who speaks
+// something else than promised is no longer watched, which is counted: a watch never ends or delays a connection by what it reads (a delay
+// that was configured is another matter). Names of series that peers choose are made within the store's budget.
 // Refused: decoding whole documents into objects (they are checked and passed over), rewriting bytes.
 using Lateen.Proxy.Formats;
 

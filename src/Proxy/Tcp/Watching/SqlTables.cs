@@ -1,17 +1,20 @@
 namespace Lateen.Proxy.Tcp.Watching;
 
-/// <summary>Which tables a statement of SQL touches, and how: enough to tell and to count, no parser of the language. Quotes and comments are respected.</summary>
+/// <summary>Which tables a statement of SQL touches, and how: enough to tell and to count, no parser of the language. Quotes and comments
+/// are respected.</summary>
 internal static class SqlTables
 {
     private const int TablesMax = 32;
 
     private static readonly HashSet<string> Verbs = new(StringComparer.OrdinalIgnoreCase)
     {
-        "select", "insert", "update", "delete", "create", "drop", "show", "alter", "replace", "truncate", "begin", "commit", "rollback", "set", "use", "start", "describe", "explain", "prepare", "execute",
+        "select", "insert", "update", "delete", "create", "drop", "show", "alter", "replace", "truncate", "begin", "commit", "rollback",
+        "set", "use", "start", "describe", "explain", "prepare", "execute",
     };
 
     // Words between a verb and its table.
-    private static readonly HashSet<string> Fillers = new(StringComparer.OrdinalIgnoreCase) { "if", "not", "exists", "low_priority", "high_priority", "delayed", "ignore", "quick", "only", "temporary" };
+    private static readonly HashSet<string> Fillers = new(StringComparer.OrdinalIgnoreCase) { "if", "not", "exists", "low_priority",
+        "high_priority", "delayed", "ignore", "quick", "only", "temporary" };
 
     /// <summary>Adds what a text touches; false where it is no statement.</summary>
     public static bool TryRead(string text, List<(string Table, string Operation)> touched)
@@ -54,7 +57,8 @@ internal static class SqlTables
     }
 
     private static bool IsTableWord(ReadOnlySpan<char> word, string operation) =>
-        word.Equals("from", StringComparison.OrdinalIgnoreCase) || word.Equals("join", StringComparison.OrdinalIgnoreCase) || word.Equals("into", StringComparison.OrdinalIgnoreCase)
+        word.Equals("from", StringComparison.OrdinalIgnoreCase) || word.Equals("join", StringComparison.OrdinalIgnoreCase)
+            || word.Equals("into", StringComparison.OrdinalIgnoreCase)
         || (operation is "create" or "drop" or "alter" or "truncate" && word.Equals("table", StringComparison.OrdinalIgnoreCase));
 
     private static bool Follows(string text, int at, char what)

@@ -40,7 +40,8 @@ public sealed class ZooKeeperFilter(ZooKeeperOptions options, ZooKeeperSeries se
     /// <inheritdoc/>
     public override NetworkFilter Create(TcpSession session) => new Watch(options, series);
 
-    /// <summary>One client's connection: packets of a length, a number by which an answer finds its request, and (of requests) an operation.</summary>
+    /// <summary>One client's connection: packets of a length, a number by which an answer finds its request, and (of requests) an
+    /// operation.</summary>
     private sealed class Watch(ZooKeeperOptions options, ZooKeeperSeries series) : ProtocolWatch
     {
         private const int ConnectXid = 0, WatchXid = -1, PingXid = -2, AuthXid = -4, SetWatchesXid = -8;
@@ -72,7 +73,8 @@ public sealed class ZooKeeperFilter(ZooKeeperOptions options, ZooKeeperSeries se
             if (bytes.Length < LengthBytes + length)
                 return More;
             var packet = new ZooKeeperPacket(bytes.Slice(LengthBytes, length));
-            bool sound = fromClient ? Request(session, ref packet, length + LengthBytes) : Answer(session, ref packet, length + LengthBytes);
+            bool sound = fromClient ? Request(session, ref packet, length + LengthBytes)
+                : Answer(session, ref packet, length + LengthBytes);
             return sound && !packet.IsBroken ? LengthBytes + length : Broken;
         }
 
@@ -187,15 +189,18 @@ public sealed class ZooKeeperFilter(ZooKeeperOptions options, ZooKeeperSeries se
                 packet.Text();
                 series.WatchEvent(worker);
                 series.ResponseBytes(worker, null, length);
-                Tell(session, "watch_event", null, ("event_type", kind.ToString(CultureInfo.InvariantCulture)), ("client_state", client.ToString(CultureInfo.InvariantCulture)));
+                Tell(session, "watch_event", null, ("event_type", kind.ToString(CultureInfo.InvariantCulture)),
+                    ("client_state", client.ToString(CultureInfo.InvariantCulture)));
                 return true;
             }
-            if (!_asked.TryGetValue(xid, out Queue<(ZooKeeperOp Op, long At)>? queue) || !queue.TryDequeue(out (ZooKeeperOp Op, long At) asked))
+            if (!_asked.TryGetValue(xid, out Queue<(ZooKeeperOp Op, long At)>? queue)
+                || !queue.TryDequeue(out (ZooKeeperOp Op, long At) asked))
                 return false;
             if (queue.Count == 0 && xid > 0)
                 _asked.Remove(xid);
             _op = asked.Op;
-            long micros = worker.Loop.Now - asked.At, fast = options.FastMicrosOf.TryGetValue((int)asked.Op, out long own) ? own : options.FastMicros;
+            long micros = worker.Loop.Now - asked.At, fast = options.FastMicrosOf.TryGetValue((int)asked.Op, out long own)
+                ? own : options.FastMicros;
             series.Response(worker, asked.Op, micros / 1000, !options.JudgesTime ? null : micros <= fast);
             series.ResponseBytes(worker, options.ResponseBytes ? asked.Op : null, length);
             Tell(session, ZooKeeperSeries.AnswerNameOf(asked.Op), null, ("bytes", length.ToString(CultureInfo.InvariantCulture)));

@@ -3,7 +3,8 @@ using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Tcp.Watching;
 
-/// <summary>What is counted of ZooKeeper's messages, under <c>PREFIX.zookeeper.</c>: for each operation requests, answers (fast and slow ones, where that is asked for), and the time between.</summary>
+/// <summary>What is counted of ZooKeeper's messages, under <c>PREFIX.zookeeper.</c>: for each operation requests, answers (fast and slow
+/// ones, where that is asked for), and the time between.</summary>
 public sealed class ZooKeeperSeries
 {
     private const int DecoderErrors = 0, RequestedBytes = 1, AnsweredBytes = 2, Watched = 3, ReadOnlyConnects = 4, FirstOp = 5, OfOp = 4;
@@ -35,14 +36,16 @@ public sealed class ZooKeeperSeries
     public static string NameOf(ZooKeeperOp op) => op == ZooKeeperOp.SetAuth ? "auth" : op.ToString().ToLowerInvariant();
 
     /// <summary>Its answer as metadata calls it, and the series of its time.</summary>
-    public static string AnswerNameOf(ZooKeeperOp op) => op is ZooKeeperOp.Connect or ZooKeeperOp.Ping or ZooKeeperOp.SetAuth ? $"{NameOf(op)}_response" : $"{NameOf(op)}_resp";
+    public static string AnswerNameOf(ZooKeeperOp op) =>
+        op is ZooKeeperOp.Connect or ZooKeeperOp.Ping or ZooKeeperOp.SetAuth ? $"{NameOf(op)}_response" : $"{NameOf(op)}_resp";
 
     // Requests of authentication are counted by their scheme.
     private static string Requested(ZooKeeperOp op) => op == ZooKeeperOp.SetAuth ? "setauth_rq" : $"{NameOf(op)}_rq";
 
     private static int PlaceOf(ZooKeeperOp op) => FirstOp + (Array.IndexOf(Ops, op) * OfOp);
 
-    internal void Request(Worker worker, ZooKeeperOp op, bool readOnly) => _group.Of(worker.Index).Count(readOnly ? ReadOnlyConnects : PlaceOf(op));
+    internal void Request(Worker worker, ZooKeeperOp op, bool readOnly) =>
+        _group.Of(worker.Index).Count(readOnly ? ReadOnlyConnects : PlaceOf(op));
 
     internal void Auth(Worker worker, ReadOnlySpan<byte> scheme)
     {

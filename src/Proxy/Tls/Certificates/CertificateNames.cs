@@ -1,7 +1,10 @@
-// Certificates: whom to trust, and which certificate to show. A PresentedChain is what one side showed, by its bytes; a Verifier judges it and remembers whom it vouched for (KnownChains), as long as
-// no certificate of the path ends; a CertificateShelf holds our own by the names they are for. All of it is immutable or published by one write, and shared by the workers: a change of trust or of
-// certificates makes a new TlsContext, which knows nobody. That the peer has the key of its certificate is not judged here: libssl sees it in each handshake.
-// Refused: .NET's X509Chain (a system's roots and its files, allocations), remembering refusals (their texts are rare, and a refusal may be the clock's).
+// Certificates: whom to trust, and which certificate to show. A PresentedChain is what one side showed, by its bytes; a Verifier judges it
+// and remembers whom it vouched for (KnownChains), as long as no certificate of the path ends; a CertificateShelf holds our own by the
+// names they are for. All of it is immutable or published by one write, and shared by the workers: a change of trust or of certificates
+// makes a new TlsContext, which knows nobody. That the peer has the key of its certificate is not judged here: libssl sees it in each
+// handshake.
+// Refused: .NET's X509Chain (a system's roots and its files, allocations), remembering refusals (their texts are rare, and a refusal may be
+// the clock's).
 using System.Formats.Asn1;
 using System.Net;
 using System.Text;
@@ -14,8 +17,8 @@ namespace Lateen.Proxy.Tls.Certificates;
 internal readonly record struct SubjectName(SanKind Kind, string Text);
 
 /// <summary>
-/// What is read from a certificate without libcrypto: names, serial number, validity, public key. Names are kept with their full length (a NUL inside is part of the
-/// name and ends nothing), and a certificate that cannot be read has no names.
+/// What is read from a certificate without libcrypto: names, serial number, validity, public key. Names are kept with their full length (a
+/// NUL inside is part of the name and ends nothing), and a certificate that cannot be read has no names.
 /// </summary>
 internal sealed class CertificateNames
 {

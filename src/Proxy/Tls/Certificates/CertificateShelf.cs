@@ -1,8 +1,8 @@
 namespace Lateen.Proxy.Tls.Certificates;
 
 /// <summary>
-/// Our certificates, parsed once, by the names they are for: an exact DNS name before a wildcard of one label, else those that share a name with the first. Of a name's
-/// certificates one of each key type is shown to libssl, which takes what the client can verify.
+/// Our certificates, parsed once, by the names they are for: an exact DNS name before a wildcard of one label, else those that share a name
+/// with the first. Of a name's certificates one of each key type is shown to libssl, which takes what the client can verify.
 /// </summary>
 internal sealed unsafe class CertificateShelf
 {
@@ -40,7 +40,8 @@ internal sealed unsafe class CertificateShelf
         if (shelf._entries.Count == 0)
             return shelf;
         Shelve(shelf._fallback, shelf._entries[0]);
-        foreach (Entry entry in shelf._entries.Where(e => e.ServerNames.Intersect(shelf._entries[0].ServerNames, StringComparer.OrdinalIgnoreCase).Any()))
+        foreach (Entry entry in shelf._entries.Where(
+            e => e.ServerNames.Intersect(shelf._entries[0].ServerNames, StringComparer.OrdinalIgnoreCase).Any()))
             Shelve(shelf._fallback, entry);
         return shelf;
     }
@@ -115,7 +116,9 @@ internal sealed unsafe class CertificateShelf
             entry.Key = Pem.PrivateKey(from.Key.Span, from.Password);
             if (entry.Key == 0 || OpenSsl.X509_check_private_key(entry.Leaf, entry.Key) != 1)
             {
-                error = entry.Key == 0 ? "Failed to load private key from <inline>" : "Failed to load private key from <inline>, Cause: error:0b000074:X.509 certificate routines:OPENSSL_internal:KEY_VALUES_MISMATCH";
+                error = entry.Key == 0 ? "Failed to load private key from <inline>"
+                    : "Failed to load private key from <inline>, Cause: error:0b000074:X.509 certificate "
+                        + "routines:OPENSSL_internal:KEY_VALUES_MISMATCH";
                 entry.Free();
                 OpenSsl.ERR_clear_error();
                 return null;

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Lateen.Proxy.Tls.Certificates;
 
 /// <summary>
-/// The chains that a verifier vouched for lately, found by their bytes. In a mesh the same workload connects over and over with the same certificate: its path is not verified again and its
-/// names are not read again. Each chain has one place by the end of its leaf, and a newcomer takes it: the table is bounded, and needs no lock between workers.
+/// The chains that a verifier vouched for lately, found by their bytes. In a mesh the same workload connects over and over with the same
+/// certificate: its path is not verified again and its names are not read again. Each chain has one place by the end of its leaf, and a
+/// newcomer takes it: the table is bounded, and needs no lock between workers.
 /// </summary>
 internal sealed class KnownChains(int places)
 {
@@ -30,6 +31,7 @@ internal sealed class KnownChains(int places)
         Volatile.Write(ref all[PlaceOf(chain.Leaf)], chain);
     }
 
-    // A certificate ends with its signature, which is as good as a hash. Who seeks one that meets another's takes that one's place, no more.
+    // A certificate ends with its signature, which is as good as a hash. Who seeks one that meets another's takes that one's place, no
+    // more.
     private int PlaceOf(ReadOnlySpan<byte> der) => der.Length < 4 ? 0 : (int)(MemoryMarshal.Read<uint>(der[^4..]) % (uint)places);
 }

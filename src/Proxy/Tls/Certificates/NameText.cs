@@ -17,7 +17,8 @@ internal static unsafe class NameText
         if (certificate == 0)
             return "";
         nint bio = OpenSsl.BIO_new(OpenSsl.BIO_s_mem());
-        OpenSsl.X509_NAME_print_ex(bio, subject ? OpenSsl.X509_get_subject_name(certificate) : OpenSsl.X509_get_issuer_name(certificate), 0, Rfc2253);
+        OpenSsl.X509_NAME_print_ex(bio, subject ? OpenSsl.X509_get_subject_name(certificate) : OpenSsl.X509_get_issuer_name(certificate), 0,
+            Rfc2253);
         byte* buffer = stackalloc byte[BytesMax];
         int length = OpenSsl.BIO_read(bio, buffer, BytesMax);
         OpenSsl.BIO_free(bio);

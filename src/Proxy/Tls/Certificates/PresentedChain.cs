@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace Lateen.Proxy.Tls.Certificates;
 
 /// <summary>
-/// Certificates as one side showed them, leaf first, with what was read from them and what was found about them. It may stand for many connections at once: all that it says is of its bytes
-/// alone, and what several workers work out at the same time comes out the same.
+/// Certificates as one side showed them, leaf first, with what was read from them and what was found about them. It may stand for many
+/// connections at once: all that it says is of its bytes alone, and what several workers work out at the same time comes out the same.
 /// </summary>
 internal sealed class PresentedChain(byte[][] certificates)
 {
@@ -30,7 +30,8 @@ internal sealed class PresentedChain(byte[][] certificates)
 
     public string Sha256 => certificates.Length > 0 ? Convert.ToHexStringLower(SHA256.HashData(Leaf)) : "";
 
-    /// <summary>The chain of these libcrypto certificates. The stack (STACK_OF(X509), 0 for none) may begin with the leaf, as a client's view of it does, or with what follows it.</summary>
+    /// <summary>The chain of these libcrypto certificates. The stack (STACK_OF(X509), 0 for none) may begin with the leaf, as a client's
+    /// view of it does, or with what follows it.</summary>
     public static PresentedChain Of(nint leaf, nint stack)
     {
         if (leaf == 0)

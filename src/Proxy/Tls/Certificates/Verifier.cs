@@ -4,8 +4,8 @@ using System.Text;
 namespace Lateen.Proxy.Tls.Certificates;
 
 /// <summary>
-/// Judges a peer's certificates: chain, validity, revocation, then names, then pins (Envoy's order). Immutable, made from <see cref="TlsValidation"/>; one for all
-/// workers, since libcrypto's stores are safe to share for reading.
+/// Judges a peer's certificates: chain, validity, revocation, then names, then pins (Envoy's order). Immutable, made from
+/// <see cref="TlsValidation"/>; one for all workers, since libcrypto's stores are safe to share for reading.
 /// </summary>
 internal sealed unsafe class Verifier
 {
@@ -75,7 +75,8 @@ internal sealed unsafe class Verifier
     {
         var lists = new List<nint>();
         List<nint>? certificates = Pem.Certificates(pem, lists);
-        if (certificates is not { Count: > 0 } || Pem.Certificates(options.Crl.Span, lists) is null || (lists.Count == 0 && !options.Crl.IsEmpty))
+        if (certificates is not { Count: > 0 } || Pem.Certificates(options.Crl.Span, lists) is null
+            || (lists.Count == 0 && !options.Crl.IsEmpty))
         {
             OpenSsl.ERR_clear_error();
             return default;
@@ -100,15 +101,16 @@ internal sealed unsafe class Verifier
     public PresentedChain Find(nint leaf, nint stack) => _known.Find(leaf, stack);
 
     /// <summary>
-    /// The judgement inside a handshake. <paramref name="context"/> is libssl's X509_STORE_CTX, whose error decides the alert. True lets the handshake go on. That the peer has the leaf's key
-    /// is libssl's to see, in each handshake.
+    /// The judgement inside a handshake. <paramref name="context"/> is libssl's X509_STORE_CTX, whose error decides the alert. True lets
+    /// the handshake go on. That the peer has the leaf's key is libssl's to see, in each handshake.
     /// </summary>
     public bool Judge(nint context, bool peerIsClient, long wallClock, TlsConnectOptions wanted, out Verdict verdict)
     {
         nint leaf = OpenSsl.X509_STORE_CTX_get0_cert(context), stack = OpenSsl.X509_STORE_CTX_get0_untrusted(context);
         PresentedChain shown = _known.Find(leaf, stack);
         string detail = "";
-        int error = shown.IsVouchedAt(wallClock / MicrosPerSecond) ? 0 : VerifyChain(leaf, stack, ref shown, peerIsClient, wallClock / MicrosPerSecond, out detail);
+        int error = shown.IsVouchedAt(wallClock / MicrosPerSecond)
+            ? 0 : VerifyChain(leaf, stack, ref shown, peerIsClient, wallClock / MicrosPerSecond, out detail);
         if (error == 0 && !NamesSatisfy(shown.Names, wanted, out detail))
             error = OwnRefusal;
         if (error == 0 && !PinsSatisfy(shown))
@@ -116,7 +118,8 @@ internal sealed unsafe class Verifier
             detail = "verify cert failed: cert hash and spki";
             error = OwnRefusal;
         }
-        verdict = new Verdict(shown, error == 0 && (_trust.Store != 0 || _domains.Count > 0 || _keyPins.Count + _certificatePins.Count > 0), detail);
+        verdict = new Verdict(shown, error == 0 && (_trust.Store != 0 || _domains.Count > 0 || _keyPins.Count + _certificatePins.Count > 0),
+            detail);
         OpenSsl.X509_STORE_CTX_set_error(context, error);
         return error == 0 || _options.AcceptUntrusted;
     }
@@ -156,7 +159,8 @@ internal sealed unsafe class Verifier
         return error;
     }
 
-    // A path is as good as the first of its certificates that ends, its anchor included. Revocation lists have times of their own: where there are any, they are asked each time.
+    // A path is as good as the first of its certificates that ends, its anchor included. Revocation lists have times of their own: where
+    // there are any, they are asked each time.
     private PresentedChain Vouch(PresentedChain shown, nint context, long second)
     {
         long until = long.MaxValue;
@@ -188,7 +192,8 @@ internal sealed unsafe class Verifier
         detail = "";
         if (wanted is { Count: > 0 } && !names.Names.Any(n => wanted.Any(w => IsNamed(n, w))))
         {
-            detail = options.SansAreConfigured ? $"verify cert failed: SAN matcher, certificate SANs are [{All(names)}]" : $"verify cert failed: verify SAN list, expected SANs: [{string.Join(", ", wanted)}], certificate SANs: [{All(names)}]";
+            detail = options.SansAreConfigured ? $"verify cert failed: SAN matcher, certificate SANs are [{All(names)}]"
+                : $"verify cert failed: verify SAN list, expected SANs: [{string.Join(", ", wanted)}], certificate SANs: [{All(names)}]";
             return false;
         }
         if (_options.Sans.Count > 0 && !names.Names.Any(n => _options.Sans.Any(m => Satisfies(n, m))))
@@ -214,7 +219,8 @@ internal sealed unsafe class Verifier
         return match.Match.Matches(Encoding.Latin1.GetBytes(name.Text));
     }
 
-    /// <summary>True where a certificate's DNS name is that host, or a wildcard for exactly its first label (RFC 6125 6.4.3). No case.</summary>
+    /// <summary>True where a certificate's DNS name is that host, or a wildcard for exactly its first label (RFC 6125 6.4.3). No
+    /// case.</summary>
     internal static bool DnsNameCovers(string pattern, string host)
     {
         if (string.Equals(pattern, host, StringComparison.OrdinalIgnoreCase))

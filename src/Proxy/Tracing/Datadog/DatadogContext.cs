@@ -1,6 +1,7 @@
-// Datadog: its agent takes traces as MessagePack (/v0.4/traces); contexts travel in x-datadog-* headers, with W3C's beside them. Ids are of 128 bits, the upper half of a new one being the
-// seconds since 1970 (Datadog's form), and the lower half alone stands in Datadog's own headers. Refused: remote configuration (the agent would rule the proxy), and spans of traces that are
-// dropped (the agent would count and drop them; nothing is sent for them here).
+// Datadog: its agent takes traces as MessagePack (/v0.4/traces); contexts travel in x-datadog-* headers, with W3C's beside them. Ids are of
+// 128 bits, the upper half of a new one being the seconds since 1970 (Datadog's form), and the lower half alone stands in Datadog's own
+// headers. Refused: remote configuration (the agent would rule the proxy), and spans of traces that are dropped (the agent would count and
+// drop them; nothing is sent for them here).
 using System.Buffers.Text;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
@@ -25,7 +26,8 @@ public sealed class DatadogContext : Propagation
             span.TraceHigh = Upper(head);
             span.Parent = Decimal(head, "x-datadog-parent-id"u8, out ulong parent) ? parent : 0;
             span.RemoteParent = true;
-            span.Sampled = head.TryGet("x-datadog-sampling-priority"u8, out ReadOnlySpan<byte> priority) && Utf8Parser.TryParse(priority, out int p, out int n) && n == priority.Length ? p > 0 : decision;
+            span.Sampled = head.TryGet("x-datadog-sampling-priority"u8, out ReadOnlySpan<byte> priority)
+                && Utf8Parser.TryParse(priority, out int p, out int n) && n == priority.Length ? p > 0 : decision;
             return;
         }
         if (head.TryGet(KnownHeader.Traceparent, out ReadOnlySpan<byte> context) && TraceParent.Read(context, span, out bool sampled))

@@ -8,7 +8,8 @@ using Lateen.Proxy.Upstream.Calls;
 namespace Lateen.Proxy.Tracing.Datadog;
 
 /// <summary>Datadog's agent: traces as MessagePack, each an exchange's span with those of its attempts.</summary>
-public sealed class DatadogReporter(SideTarget target, string host, string service, StatGroup stats, int workers) : SpanReporter(target, stats, workers)
+public sealed class DatadogReporter(SideTarget target, string host, string service, StatGroup stats, int workers)
+    : SpanReporter(target, stats, workers)
 {
     /// <summary>Its counters' names.</summary>
     public static readonly StatSchema Schema = StatSchema.Of<ReportStat>();

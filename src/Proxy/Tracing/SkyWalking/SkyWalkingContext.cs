@@ -1,6 +1,7 @@
-// SkyWalking: an exchange is a segment with an entry span (number 0) and, where attempts have spans, exit spans below it; a trace is a chain of segments. The context travels in one header,
-// sw8, whose fields are the sender's own: what came is kept as it is in Span.State and taken apart where it is needed; our segment's id lies in the span's trace halves. A segment is sent
-// when its exchange is over. Refused: segments of exchanges that are not sampled (Envoy sends them with the mark that nobody shall analyze them).
+// SkyWalking: an exchange is a segment with an entry span (number 0) and, where attempts have spans, exit spans below it; a trace is a
+// chain of segments. The context travels in one header, sw8, whose fields are the sender's own: what came is kept as it is in Span.State
+// and taken apart where it is needed; our segment's id lies in the span's trace halves. A segment is sent when its exchange is over.
+// Refused: segments of exchanges that are not sampled (Envoy sends them with the mark that nobody shall analyze them).
 using System.Buffers.Text;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Http;
@@ -13,7 +14,8 @@ namespace Lateen.Proxy.Tracing.SkyWalking;
 /// <param name="instance">Our instance's name.</param>
 public sealed class SkyWalkingContext(string service, string instance) : Propagation
 {
-    private readonly byte[] _service = System.Text.Encoding.UTF8.GetBytes(service), _instance = System.Text.Encoding.UTF8.GetBytes(instance);
+    private readonly byte[] _service = System.Text.Encoding.UTF8.GetBytes(service),
+        _instance = System.Text.Encoding.UTF8.GetBytes(instance);
 
     [ThreadStatic]
     private static ByteBuffer? t_text;
@@ -104,7 +106,8 @@ internal readonly ref struct Sw8
                 return false;
             parts[count++] = part;
         }
-        if (count != Parts || text[parts[0]] is not [(byte)'0' or (byte)'1'] || !Utf8Parser.TryParse(text[parts[3]], out int span, out int used) || used != text[parts[3]].Length || span < 0)
+        if (count != Parts || text[parts[0]] is not [(byte)'0' or (byte)'1']
+            || !Utf8Parser.TryParse(text[parts[3]], out int span, out int used) || used != text[parts[3]].Length || span < 0)
             return false;
         for (int i = 1; i < Parts; i++)
         {

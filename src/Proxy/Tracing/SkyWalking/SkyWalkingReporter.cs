@@ -95,7 +95,8 @@ public sealed class SkyWalkingReporter : SpanReporter
         outer.NestedCount++;
     }
 
-    // SpanObject: 1 number, 2 parent, 3 start, 4 end (milliseconds), 5 refs, 6 operation, 7 peer, 8 type, 9 layer, 10 component, 11 error, 12 tags, 13 logs.
+    // SpanObject: 1 number, 2 parent, 3 start, 4 end (milliseconds), 5 refs, 6 operation, 7 peer, 8 type, 9 layer, 10 component, 11 error,
+    // 12 tags, 13 logs.
     private static ReadOnlySpan<byte> One(Span span, bool joined, in Sw8 came)
     {
         ByteBuffer one = t_part ??= new ByteBuffer(1024);
@@ -164,7 +165,8 @@ public sealed class SkyWalkingReporter : SpanReporter
     }
 
     // SkyWalking's own names for two tags.
-    private static ReadOnlySpan<byte> Renamed(ReadOnlySpan<byte> key) => key.SequenceEqual("http.url"u8) ? "url"u8 : key.SequenceEqual("http.status_code"u8) ? "status_code"u8 : key;
+    private static ReadOnlySpan<byte> Renamed(ReadOnlySpan<byte> key) =>
+        key.SequenceEqual("http.url"u8) ? "url"u8 : key.SequenceEqual("http.status_code"u8) ? "status_code"u8 : key;
 
     private static ReadOnlySpan<byte> TagOf(Span span, ReadOnlySpan<byte> wanted)
     {

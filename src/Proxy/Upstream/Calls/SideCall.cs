@@ -19,8 +19,9 @@ public abstract class SideCallReceiver
 }
 
 /// <summary>
-/// One request and its answer, both whole and bounded. Fill <see cref="RequestHead"/> (pseudo-headers :method, :path, :authority) and <see cref="RequestBody"/>, then
-/// <see cref="Begin"/>. Adds what Envoy's asynchronous client adds: x-envoy-internal, x-forwarded-for, x-envoy-expected-rq-timeout-ms, content-length.
+/// One request and its answer, both whole and bounded. Fill <see cref="RequestHead"/> (pseudo-headers :method, :path, :authority) and
+/// <see cref="RequestBody"/>, then <see cref="Begin"/>. Adds what Envoy's asynchronous client adds: x-envoy-internal, x-forwarded-for,
+/// x-envoy-expected-rq-timeout-ms, content-length.
 /// </summary>
 public sealed class SideCall : SideStream
 {
@@ -137,7 +138,8 @@ public sealed class SideCall : SideStream
         _receiver.OnFailed(this, cause);
     }
 
-    private void TryAgain() => Worker.Loop.Arm(_again, Math.Max(1, _retry.Backoff(Status > 0 ? ResponseHead : null, Worker.Loop.Chance, Worker.Loop.WallClock)));
+    private void TryAgain() =>
+        Worker.Loop.Arm(_again, Math.Max(1, _retry.Backoff(Status > 0 ? ResponseHead : null, Worker.Loop.Chance, Worker.Loop.WallClock)));
 
     private void EndTime()
     {

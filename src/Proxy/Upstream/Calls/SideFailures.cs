@@ -3,7 +3,8 @@ using Lateen.Proxy.Http;
 
 namespace Lateen.Proxy.Upstream.Calls;
 
-/// <summary>Why a side call has no answer, in the router's words, and what a script would see of it: Envoy's asynchronous client answers with status and text of its own there.</summary>
+/// <summary>Why a side call has no answer, in the router's words, and what a script would see of it: Envoy's asynchronous client answers
+/// with status and text of its own there.</summary>
 public static class SideFailures
 {
     /// <summary>The cluster is unknown.</summary>
@@ -19,8 +20,9 @@ public static class SideFailures
     public static readonly UpstreamCause TooLarge = new("response too large", 500, ResponseFlags.None);
 
     /// <summary>The body that goes with <see cref="UpstreamCause.Status"/>.</summary>
-    public static string Body(UpstreamCause cause) => ReferenceEquals(cause, NoHost) || ReferenceEquals(cause, Timeout) || ReferenceEquals(cause, TooLarge)
-        ? cause.Text : $"upstream connect error or disconnect/reset before headers. reset reason: {cause.Text}";
+    public static string Body(UpstreamCause cause) =>
+        ReferenceEquals(cause, NoHost) || ReferenceEquals(cause, Timeout) || ReferenceEquals(cause, TooLarge)
+            ? cause.Text : $"upstream connect error or disconnect/reset before headers. reset reason: {cause.Text}";
 
     internal static UpstreamCause Of(PoolFailure failure) => failure switch
     {

@@ -1,7 +1,8 @@
-// Calls: requests that the proxy makes itself while it serves one: an authorizer, a rate limiter, a key server, a script's call. They run on the worker's own loop to a cluster of the
-// directory, through its balancer, pools and breakers like any request, and are counted there. Each lives in the slot of the filter that made it, is used again with it, and is cancelled
-// with its stream. SideStream is one try on one host; SideCall adds bodies kept whole, time, and retries. No thread, no Task; a call never tells of its end inside the
-// call that began it. Refused: sending these through an exchange and the router's slot (they have no client, no route, no filters).
+// Calls: requests that the proxy makes itself while it serves one: an authorizer, a rate limiter, a key server, a script's call. They run
+// on the worker's own loop to a cluster of the directory, through its balancer, pools and breakers like any request, and are counted there.
+// Each lives in the slot of the filter that made it, is used again with it, and is cancelled with its stream. SideStream is one try on one
+// host; SideCall adds bodies kept whole, time, and retries. No thread, no Task; a call never tells of its end inside the call that began
+// it. Refused: sending these through an exchange and the router's slot (they have no client, no route, no filters).
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Clusters.Balancing;
 using Lateen.Proxy.Exchanges;
@@ -10,7 +11,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Upstream.Calls;
 
-/// <summary>One stream to a host of a named cluster: picks the host, waits for a connection, then hands events on. Reused after its end.</summary>
+/// <summary>One stream to a host of a named cluster: picks the host, waits for a connection, then hands events on. Reused after its
+/// end.</summary>
 public abstract class SideStream : ResponseReceiver
 {
     private readonly Waiter _waiter;

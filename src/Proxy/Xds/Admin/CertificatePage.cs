@@ -56,7 +56,8 @@ internal sealed class CertificatePage(ProxyServer server, ProxyAssembly assembly
             DaysUntilExpiration = (ulong)Math.Max(0, (names.ValidTo - server.Main.WallClock / 1_000_000) / 86_400),
         };
         // By kind: DNS names, then URIs, then addresses.
-        foreach (Tls.Certificates.SubjectName name in names.Names.OrderBy(static n => n.Kind switch { Tls.SanKind.Dns => 0, Tls.SanKind.Uri => 1, _ => 2 }))
+        foreach (Tls.Certificates.SubjectName name in names.Names.OrderBy(
+            static n => n.Kind switch { Tls.SanKind.Dns => 0, Tls.SanKind.Uri => 1, _ => 2 }))
         {
             SubjectAlternateName? told = name.Kind switch
             {

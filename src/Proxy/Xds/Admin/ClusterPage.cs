@@ -19,14 +19,17 @@ internal sealed class ClusterPage(ProxyServer server, ProxyAssembly assembly)
         if (!StatQuery.TryFilter(request.Query.GetValueOrDefault("filter") ?? "", out Regex? filter, out string error))
             return AdminAnswer.Text(error, 400);
         HashSet<string> own = [.. (assembly.Bootstrap.StaticResources?.Clusters ?? []).Select(c => c.Name)];
-        List<(ClusterView View, bool Added)> views = [.. server.Clusters.All.Select(h => h.Current).OfType<ClusterView>().Where(v => filter is null || filter.IsMatch(v.Cluster.Name)).Select(v => (v, !own.Contains(v.Cluster.Name)))];
+        List<(ClusterView View, bool Added)> views = [.. server.Clusters.All.Select(h => h.Current).OfType<ClusterView>()
+            .Where(v => filter is null || filter.IsMatch(v.Cluster.Name)).Select(v => (v, !own.Contains(v.Cluster.Name)))];
         return request.Query.GetValueOrDefault("format") == "json" ? Json(views) : Text(views);
     }
 
     private static (string Name, long Value, bool Gauge)[] Counts(Host host) =>
     [
-        ("cx_connect_fail", host.Counters.ConnectFail, false), ("cx_total", host.Counters.Connections, false), ("rq_error", host.Counters.Error, false), ("rq_success", host.Counters.Success, false),
-        ("rq_timeout", host.Counters.Timeout, false), ("rq_total", host.Counters.Requests, false), ("cx_active", host.ActiveConnections, true), ("rq_active", host.ActiveRequests, true), ("rq_pending_active", 0, true),
+        ("cx_connect_fail", host.Counters.ConnectFail, false), ("cx_total", host.Counters.Connections, false),
+        ("rq_error", host.Counters.Error, false), ("rq_success", host.Counters.Success, false),
+        ("rq_timeout", host.Counters.Timeout, false), ("rq_total", host.Counters.Requests, false),
+        ("cx_active", host.ActiveConnections, true), ("rq_active", host.ActiveRequests, true), ("rq_pending_active", 0, true),
     ];
 
     private static AdminAnswer Text(List<(ClusterView View, bool Added)> views)
@@ -44,7 +47,8 @@ internal sealed class ClusterPage(ProxyServer server, ProxyAssembly assembly)
                 Line("outlier::local_origin_success_rate_average::-1");
                 Line("outlier::local_origin_success_rate_ejection_threshold::-1");
             }
-            foreach ((string priority, BreakerLimits limits) in (ReadOnlySpan<(string, BreakerLimits)>)[("default", view.Cluster.DefaultLimits), ("high", view.Cluster.HighLimits)])
+            foreach ((string priority, BreakerLimits limits) in (ReadOnlySpan<(string, BreakerLimits)>)[
+                ("default", view.Cluster.DefaultLimits), ("high", view.Cluster.HighLimits)])
             {
                 Line($"{priority}_priority::max_connections::{limits.MaxConnections}");
                 Line($"{priority}_priority::max_pending_requests::{limits.MaxPending}");
@@ -87,7 +91,8 @@ internal sealed class ClusterPage(ProxyServer server, ProxyAssembly assembly)
                 ObservabilityName = view.Cluster.StatName,
                 AddedViaApi = added,
                 EdsServiceName = view.Cluster.ServiceName == view.Cluster.Name ? "" : view.Cluster.ServiceName,
-                CircuitBreakers = new CircuitBreakers { Thresholds = { Limits(view.Cluster.DefaultLimits, Core.RoutingPriority.Default), Limits(view.Cluster.HighLimits, Core.RoutingPriority.High) } },
+                CircuitBreakers = new CircuitBreakers { Thresholds = { Limits(view.Cluster.DefaultLimits, Core.RoutingPriority.Default),
+                    Limits(view.Cluster.HighLimits, Core.RoutingPriority.High) } },
             };
             status.HostStatuses.AddRange(view.Hosts.All.Select(One));
             message.ClusterStatuses.Add(status);
@@ -128,7 +133,12 @@ internal sealed class ClusterPage(ProxyServer server, ProxyAssembly assembly)
             },
         };
         foreach ((string name, long value, bool gauge) in Counts(host))
-            status.Stats.Add(new SimpleMetric { Name = name, Value = (ulong)value, Type = gauge ? SimpleMetric.Types.Type.Gauge : SimpleMetric.Types.Type.Counter });
+            status.Stats.Add(new SimpleMetric
+            {
+                Name = name,
+                Value = (ulong)value,
+                Type = gauge ? SimpleMetric.Types.Type.Gauge : SimpleMetric.Types.Type.Counter,
+            });
         return status;
     }
 }

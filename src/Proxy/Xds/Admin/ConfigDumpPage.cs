@@ -7,7 +7,8 @@ using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Xds.Admin;
 
-/// <summary>/config_dump: all of it, or one repeated part (resource), by name (name_regex), cut to some fields (mask). Secrets never leave. Main loop.</summary>
+/// <summary>/config_dump: all of it, or one repeated part (resource), by name (name_regex), cut to some fields (mask). Secrets never leave.
+/// Main loop.</summary>
 internal sealed class ConfigDumpPage(ProxyServer server, ProxyAssembly assembly)
 {
     private readonly DumpSections _sections = new(server, assembly);
@@ -17,14 +18,19 @@ internal sealed class ConfigDumpPage(ProxyServer server, ProxyAssembly assembly)
     {
         string pattern = request.Query.GetValueOrDefault("name_regex") ?? "";
         if (!StatQuery.TryFilter(pattern, out System.Text.RegularExpressions.Regex? regex, out string error))
-            return Refuse(400, $"INVALID_ARGUMENT: Error while parsing name_regex from {pattern}: {error.Replace("Invalid re2 regex: ", "", StringComparison.Ordinal)}") with { NoSniffTwice = false };
+            return Refuse(400,
+                $"INVALID_ARGUMENT: Error while parsing name_regex "
+                + $"from {pattern}: {error.Replace("Invalid re2 regex: ", "", StringComparison.Ordinal)}") with { NoSniffTwice = false };
         bool Named(string name) => regex is null || regex.Match(name) is { Success: true } m && m.Length == name.Length;
-        string[] mask = (request.Query.GetValueOrDefault("mask") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] mask = (request.Query.GetValueOrDefault("mask")
+            ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         List<IMessage> sections = [.. _sections.All(request.Query.ContainsKey("include_eds"), Named)];
-        return request.Query.TryGetValue("resource", out string? resource) && resource.Length > 0 ? One(sections, resource, mask) : Whole(sections, mask);
+        return request.Query.TryGetValue("resource", out string? resource) && resource.Length > 0
+            ? One(sections, resource, mask) : Whole(sections, mask);
     }
 
-    private static AdminAnswer Refuse(int status, string text) => new(status, "text/plain", System.Text.Encoding.UTF8.GetBytes(text)) { NoSniffTwice = true };
+    private static AdminAnswer Refuse(int status, string text) =>
+        new(status, "text/plain", System.Text.Encoding.UTF8.GetBytes(text)) { NoSniffTwice = true };
 
     private static AdminAnswer Whole(List<IMessage> sections, string[] mask)
     {

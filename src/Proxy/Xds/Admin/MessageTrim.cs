@@ -5,7 +5,8 @@ using Lateen.Api.Documents;
 
 namespace Lateen.Proxy.Xds.Admin;
 
-/// <summary>Takes out of messages what a reader did not ask for (field masks), and what no reader may see (keys, passwords). Looks into messages that are packed into Any.</summary>
+/// <summary>Takes out of messages what a reader did not ask for (field masks), and what no reader may see (keys, passwords). Looks into
+/// messages that are packed into Any.</summary>
 internal static class MessageTrim
 {
     private const string Hidden = "[redacted]";
@@ -27,7 +28,8 @@ internal static class MessageTrim
     /// <summary>Keeps the fields of the mask's paths; false where a path names no field.</summary>
     public static bool Keep(IMessage message, IReadOnlyList<string> paths)
     {
-        ILookup<string, string> byField = paths.ToLookup(p => p.Split('.')[0], p => p.Contains('.', StringComparison.Ordinal) ? p[(p.IndexOf('.', StringComparison.Ordinal) + 1)..] : "");
+        ILookup<string, string> byField = paths.ToLookup(p => p.Split('.')[0],
+            p => p.Contains('.', StringComparison.Ordinal) ? p[(p.IndexOf('.', StringComparison.Ordinal) + 1)..] : "");
         if (byField.Any(g => message.Descriptor.FindFieldByName(g.Key) is null))
             return false;
         foreach (FieldDescriptor field in message.Descriptor.Fields.InDeclarationOrder())
@@ -38,7 +40,8 @@ internal static class MessageTrim
                 continue;
             }
             List<string> inner = [.. byField[field.Name]];
-            if (inner.Contains("") || field.IsRepeated || field.FieldType != FieldType.Message || field.Accessor.GetValue(message) is not IMessage child)
+            if (inner.Contains("") || field.IsRepeated || field.FieldType != FieldType.Message
+                || field.Accessor.GetValue(message) is not IMessage child)
                 continue;
             if (!KeepInner(child, inner))
                 return false;

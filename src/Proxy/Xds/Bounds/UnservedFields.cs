@@ -1,7 +1,10 @@
-// Bounds: where what this proxy serves ends. Translators read what they serve; a field that none of them reads would be forgotten without a word, and be it one that says who may pass. So
-// each message is walked once more, by its shape: a field of the tables here is refused by its name and path, or said to be without effect, and a field that the schema does not know is told
-// by its number. What a field of a message means is the translators' matter; test/Tidy checks that every field of the messages that they read is named in a translator or in a table here.
-// Refused: trusting each translator to name what it leaves out (every one forgets another field), and reflection over messages (descriptors at start).
+// Bounds: where what this proxy serves ends. Translators read what they serve; a field that none of them reads would be forgotten without a
+// word, and be it one that says who may pass. So each message is walked once more, by its shape: a field of the tables here is refused by
+// its name and path, or said to be without effect, and a field that the schema does not know is told by its number. What a field of a
+// message means is the translators' matter; test/Tidy checks that every field of the messages that they read is named in a translator or in
+// a table here.
+// Refused: trusting each translator to name what it leaves out (every one forgets another field), and reflection over messages (descriptors
+// at start).
 using System.Collections.Concurrent;
 using Lateen.Api.Schemas;
 using Lateen.Api.Schemas.Constraints;
@@ -16,8 +19,10 @@ internal static class UnservedFields
     // Who may pass is decided here: what is not understood must not be let go by.
     private static readonly string[] Deciding =
     [
-        "envoy.config.rbac.", "envoy.extensions.filters.http.rbac.", "envoy.extensions.filters.network.rbac.", "envoy.extensions.filters.http.jwt_authn.",
-        "envoy.extensions.filters.http.ext_authz.", "envoy.extensions.filters.network.ext_authz.", "envoy.extensions.transport_sockets.tls.",
+        "envoy.config.rbac.", "envoy.extensions.filters.http.rbac.", "envoy.extensions.filters.network.rbac.",
+        "envoy.extensions.filters.http.jwt_authn.",
+        "envoy.extensions.filters.http.ext_authz.", "envoy.extensions.filters.network.ext_authz.",
+        "envoy.extensions.transport_sockets.tls.",
     ];
 
     private static readonly ConcurrentDictionary<MessageShape, Dictionary<int, Slot>> Plans = new();
@@ -46,7 +51,8 @@ internal static class UnservedFields
     }
 
     private static Dictionary<int, Slot> PlanOf(MessageShape shape) =>
-        shape.Fields.ToDictionary(static f => f.Number, f => new Slot(f, UnservedTable.Of(shape.FullName, f.Name), f.Message is { Form: SpecialForm.None } inside ? inside : null));
+        shape.Fields.ToDictionary(static f => f.Number,
+            f => new Slot(f, UnservedTable.Of(shape.FullName, f.Name), f.Message is { Form: SpecialForm.None } inside ? inside : null));
 
     private static void Check(MessageShape shape, ReadOnlySpan<byte> message, string path, Rejections rejections, int depth)
     {
@@ -60,7 +66,10 @@ internal static class UnservedFields
             else if (slot.Verdict != ServedVerdict.Served)
                 Tell(slot.Verdict, shape, slot.Field, fields, path, rejections);
             else if (slot.Inside is not null && fields.IsBytes && depth < DepthMax)
-                Check(slot.Inside, fields.Bytes, shape.IsMapEntry ? path : $"{path}{slot.Field.Name}{(slot.Field.IsRepeated ? $"[{Next(ref items, slot.Field)}]" : "")}.", rejections, depth + 1);
+                Check(slot.Inside, fields.Bytes,
+                    shape.IsMapEntry
+                        ? path : $"{path}{slot.Field.Name}{(slot.Field.IsRepeated ? $"[{Next(ref items, slot.Field)}]" : "")}.", rejections,
+                        depth + 1);
         }
     }
 
@@ -71,7 +80,8 @@ internal static class UnservedFields
         return item;
     }
 
-    private static void Tell(ServedVerdict verdict, MessageShape shape, FieldShape field, in WireFields value, string path, Rejections rejections)
+    private static void Tell(ServedVerdict verdict, MessageShape shape, FieldShape field, in WireFields value, string path,
+        Rejections rejections)
     {
         if (IsUnset(field, value))
             return;

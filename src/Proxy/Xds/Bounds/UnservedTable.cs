@@ -3,19 +3,24 @@ using System.Collections.Frozen;
 namespace Lateen.Proxy.Xds.Bounds;
 
 /// <summary>
-/// The fields that no translator reads, by message. Refused is what would change where traffic goes, who may pass or what is on the wire; said is what only costs comfort: hints, reports, limits that
-/// are kept otherwise; moot is what is so anyway.
+/// The fields that no translator reads, by message. Refused is what would change where traffic goes, who may pass or what is on the wire;
+/// said is what only costs comfort: hints, reports, limits that are kept otherwise; moot is what is so anyway.
 /// </summary>
 public static class UnservedTable
 {
-    private const string Core = "envoy.config.core.v3.", Listener = "envoy.config.listener.v3.", Cluster = "envoy.config.cluster.v3.", Route = "envoy.config.route.v3.",
-        Endpoint = "envoy.config.endpoint.v3.", Bootstrap = "envoy.config.bootstrap.v3.", Tls = "envoy.extensions.transport_sockets.tls.v3.", Http = "envoy.extensions.filters.http.",
-        Network = "envoy.extensions.filters.network.", Manager = Network + "http_connection_manager.v3.HttpConnectionManager", Upstreams = "envoy.extensions.upstreams.http.v3.";
+    private const string Core = "envoy.config.core.v3.", Listener = "envoy.config.listener.v3.", Cluster = "envoy.config.cluster.v3.",
+        Route = "envoy.config.route.v3.",
+        Endpoint = "envoy.config.endpoint.v3.", Bootstrap = "envoy.config.bootstrap.v3.",
+        Tls = "envoy.extensions.transport_sockets.tls.v3.", Http = "envoy.extensions.filters.http.",
+        Network = "envoy.extensions.filters.network.", Manager = Network + "http_connection_manager.v3.HttpConnectionManager",
+        Upstreams = "envoy.extensions.upstreams.http.v3.";
 
     /// <summary>A message with one of these is refused.</summary>
     public static IReadOnlyDictionary<string, string> Refused { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
     {
-        [Bootstrap + "Bootstrap"] = "node_context_params hds_config header_prefix default_config_source default_socket_interface certificate_provider_instances xds_delegate_extension tracing",
+        [Bootstrap + "Bootstrap"] =
+            "node_context_params hds_config header_prefix default_config_source default_socket_interface certificate_provider_instances "
+            + "xds_delegate_extension tracing",
         [Bootstrap + "Bootstrap.DynamicResources"] = "lds_resources_locator cds_resources_locator",
         [Bootstrap + "RuntimeLayer"] = "disk_layer",
         [Bootstrap + "ClusterManager"] = "upstream_bind_config",
@@ -50,8 +55,11 @@ public static class UnservedTable
         [Tls + "TlsParameters"] = "signature_algorithms",
         [Tls + "SubjectAltNameMatcher"] = "oid",
         [Tls + "CertificateValidationContext"] = "ca_certificate_provider_instance require_signed_certificate_timestamp",
-        [Tls + "CommonTlsContext"] = "tls_certificate_provider_instance tls_certificate_certificate_provider tls_certificate_certificate_provider_instance validation_context_certificate_provider validation_context_certificate_provider_instance",
-        [Tls + "CommonTlsContext.CombinedCertificateValidationContext"] = "validation_context_certificate_provider validation_context_certificate_provider_instance",
+        [Tls + "CommonTlsContext"] =
+            "tls_certificate_provider_instance tls_certificate_certificate_provider tls_certificate_certificate_provider_instance "
+            + "validation_context_certificate_provider validation_context_certificate_provider_instance",
+        [Tls + "CommonTlsContext.CombinedCertificateValidationContext"] =
+            "validation_context_certificate_provider validation_context_certificate_provider_instance",
         [Tls + "SPIFFECertValidatorConfig"] = "trust_bundles",
         [Tls + "UpstreamTlsContext"] = "allow_renegotiation",
         [Upstreams + "HttpProtocolOptions"] = "header_validation_config",
@@ -64,7 +72,9 @@ public static class UnservedTable
     /// <summary>Each of these is said to have no effect, once.</summary>
     public static IReadOnlyDictionary<string, string> Said { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
     {
-        [Bootstrap + "Bootstrap"] = "flags_path watchdog watchdogs enable_dispatcher_stats stats_server_version_override use_tcp_for_dns_lookups fatal_actions perf_tracing_file_path xds_config_tracker_extension application_log_config dns_resolution_config typed_dns_resolver_config",
+        [Bootstrap + "Bootstrap"] =
+            "flags_path watchdog watchdogs enable_dispatcher_stats stats_server_version_override use_tcp_for_dns_lookups fatal_actions "
+            + "perf_tracing_file_path xds_config_tracker_extension application_log_config dns_resolution_config typed_dns_resolver_config",
         [Bootstrap + "Admin"] = "access_log access_log_path socket_options",
         [Bootstrap + "ClusterManager"] = "outlier_detection load_stats_config",
         [Cluster + "Cluster"] = "use_tcp_for_dns_lookups lrs_server lrs_report_endpoint_metrics",
@@ -80,7 +90,9 @@ public static class UnservedTable
         [Core + "DnsResolutionConfig"] = "dns_resolver_options",
         [Core + "DnsResolverOptions"] = "use_tcp_for_dns_lookups no_default_search_domain",
         [Listener + "Listener"] = "connection_balance_config",
-        [Manager] = "typed_header_validation_config append_local_overload add_proxy_protocol_connection_state path_normalization_options represent_ipv4_remote_address_as_ipv4_mapped_ipv6 http3_protocol_options",
+        [Manager] =
+            "typed_header_validation_config append_local_overload add_proxy_protocol_connection_state path_normalization_options "
+            + "represent_ipv4_remote_address_as_ipv4_mapped_ipv6 http3_protocol_options",
         [Manager + ".HcmAccessLogOptions"] = "flush_log_on_tunnel_successfully_established",
         [Tls + "CommonTlsContext"] = "key_log",
         [Tls + "TlsCertificate"] = "ocsp_staple signed_certificate_timestamp",
@@ -97,13 +109,15 @@ public static class UnservedTable
         ["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue"] = "read_only shared_with_upstream",
         [Network + "mysql_proxy.v3.MySQLProxy"] = "access_log",
         [Network + "redis_proxy.v3.RedisProxy"] = "latency_in_micros",
-        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings"] = "max_buffer_size_before_flush buffer_flush_timeout max_upstream_unknown_connections enable_command_stats",
+        [Network + "redis_proxy.v3.RedisProxy.ConnPoolSettings"] =
+            "max_buffer_size_before_flush buffer_flush_timeout max_upstream_unknown_connections enable_command_stats",
         [Network + "tcp_proxy.v3.TcpProxy"] = "downstream_idle_timeout upstream_idle_timeout",
         [Network + "zookeeper_proxy.v3.ZooKeeperProxy"] = "access_log",
         ["envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig"] = "use_tcp_for_dns_lookups",
         ["envoy.extensions.compression.brotli.decompressor.v3.Brotli"] = "disable_ring_buffer_reallocation",
         ["envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"] = "enable_ja3_fingerprinting",
-        ["envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"] = "use_resolvers_as_fallback filter_unroutable_families udp_max_queries",
+        ["envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"] =
+            "use_resolvers_as_fallback filter_unroutable_families udp_max_queries",
         ["envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig"] = "use_request_id_for_trace_sampling",
         ["envoy.config.overload.v3.OverloadManager"] = "buffer_factory_config",
     };
@@ -111,7 +125,9 @@ public static class UnservedTable
     /// <summary>These need nothing done: they ask for what is so anyway, or speak of what is not here to be set.</summary>
     public static IReadOnlyDictionary<string, string> Moot { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
     {
-        [Bootstrap + "Bootstrap"] = "deferred_stat_options bootstrap_extensions inline_headers default_regex_engine listener_manager grpc_async_client_manager_config memory_allocator_manager",
+        [Bootstrap + "Bootstrap"] =
+            "deferred_stat_options bootstrap_extensions inline_headers default_regex_engine listener_manager "
+            + "grpc_async_client_manager_config memory_allocator_manager",
         [Bootstrap + "Admin"] = "profile_path ignore_global_conn_limit",
         [Bootstrap + "ClusterManager"] = "enable_deferred_cluster_creation",
         [Core + "Node"] = "dynamic_parameters user_agent_version client_features listening_addresses",
@@ -152,7 +168,8 @@ public static class UnservedTable
         [Manager + ".path_normalization_options"] = "nor has it in Envoy",
         [Manager + ".represent_ipv4_remote_address_as_ipv4_mapped_ipv6"] = "addresses are written as they are",
         [Manager + ".typed_header_validation_config"] = "nor has it in Envoy as it is built",
-        [Manager + ".HcmAccessLogOptions.flush_log_on_tunnel_successfully_established"] = "tunnels are logged at their start, at intervals and at their end",
+        [Manager + ".HcmAccessLogOptions.flush_log_on_tunnel_successfully_established"] =
+            "tunnels are logged at their start, at intervals and at their end",
         [Http + "dynamic_forward_proxy.v3.FilterConfig.sub_cluster_config"] = "names are looked up in one cluster",
         [Http + "ext_proc.v3.ExternalProcessor.deferred_close_timeout"] = "streams that only observe end with their exchange",
         [Http + "ext_proc.v3.MetadataOptions.MetadataNamespaces.typed"] = "typed metadata is not had",
@@ -172,14 +189,18 @@ public static class UnservedTable
         [Network + "tcp_proxy.v3.TcpProxy.downstream_idle_timeout"] = "nor has it in Envoy: idle_timeout has",
         [Network + "tcp_proxy.v3.TcpProxy.upstream_idle_timeout"] = "nor has it in Envoy: idle_timeout has",
         [Network + "zookeeper_proxy.v3.ZooKeeperProxy.access_log"] = "nor has it in Envoy",
-        ["envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig.use_tcp_for_dns_lookups"] = "names are asked over UDP, with room for large answers (EDNS)",
-        ["envoy.extensions.compression.brotli.decompressor.v3.Brotli.disable_ring_buffer_reallocation"] = "the runtime's decoder keeps its own window",
+        ["envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig.use_tcp_for_dns_lookups"] =
+            "names are asked over UDP, with room for large answers (EDNS)",
+        ["envoy.extensions.compression.brotli.decompressor.v3.Brotli.disable_ring_buffer_reallocation"] =
+            "the runtime's decoder keeps its own window",
         ["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.read_only"] = "values of filter state may be set again",
-        ["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.shared_with_upstream"] = "what upstream connections ask for is always shared",
+        ["envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.shared_with_upstream"] =
+            "what upstream connections ask for is always shared",
     };
 
     /// <summary>Every field of the tables: its message, and its name.</summary>
-    public static IEnumerable<(string Message, string Field)> All => new[] { Refused, Said, Moot }.SelectMany(t => t).SelectMany(e => e.Value.Split(' ').Select(f => (e.Key, f)));
+    public static IEnumerable<(string Message, string Field)> All =>
+        new[] { Refused, Said, Moot }.SelectMany(t => t).SelectMany(e => e.Value.Split(' ').Select(f => (e.Key, f)));
 
     private static readonly FrozenDictionary<(string, string), ServedVerdict> Verdicts = Listed().ToFrozenDictionary();
 
@@ -189,7 +210,8 @@ public static class UnservedTable
     private static Dictionary<(string, string), ServedVerdict> Listed()
     {
         var all = new Dictionary<(string, string), ServedVerdict>();
-        foreach ((IReadOnlyDictionary<string, string> table, ServedVerdict verdict) in new[] { (Refused, ServedVerdict.Refused), (Said, ServedVerdict.Said) })
+        foreach ((IReadOnlyDictionary<string, string> table, ServedVerdict verdict) in new[] { (Refused, ServedVerdict.Refused),
+            (Said, ServedVerdict.Said) })
         {
             foreach ((string message, string fields) in table)
             {

@@ -1,5 +1,6 @@
-// Discovery: what else comes by discovery than the five great types: settings of filters (ECDS), virtual hosts (VHDS), runtime values (RTDS), and how long resources live (TTL). Each is a small
-// class beside DiscoveredResources, which asks them whether what it warms may serve. Main loop only.
+// Discovery: what else comes by discovery than the five great types: settings of filters (ECDS), virtual hosts (VHDS), runtime values
+// (RTDS), and how long resources live (TTL). Each is a small class beside DiscoveredResources, which asks them whether what it warms may
+// serve. Main loop only.
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Discovered;
@@ -34,14 +35,17 @@ internal sealed class ExtensionSources
     }
 
     /// <summary>An HTTP filter's source.</summary>
-    public Discovered<HttpFilter> Http(string name, Core.ExtensionConfigSource source, Func<Any, Rejections, HttpFilter?> make, Rejections rejections) => Find(name, source, make, rejections);
+    public Discovered<HttpFilter> Http(string name, Core.ExtensionConfigSource source, Func<Any, Rejections, HttpFilter?> make,
+        Rejections rejections) => Find(name, source, make, rejections);
 
     /// <summary>A network filter's source.</summary>
-    public Discovered<NetworkFilterFactory> Network(string name, Core.ExtensionConfigSource source, Func<Any, Rejections, NetworkFilterFactory?> make, Rejections rejections) => Find(name, source, make, rejections);
+    public Discovered<NetworkFilterFactory> Network(string name, Core.ExtensionConfigSource source,
+        Func<Any, Rejections, NetworkFilterFactory?> make, Rejections rejections) => Find(name, source, make, rejections);
 
     private readonly Dictionary<string, object> _holders = new(StringComparer.Ordinal);
 
-    private Discovered<T> Find<T>(string name, Core.ExtensionConfigSource source, Func<Any, Rejections, T?> make, Rejections rejections) where T : class
+    private Discovered<T> Find<T>(string name, Core.ExtensionConfigSource source, Func<Any, Rejections, T?> make, Rejections rejections)
+        where T : class
     {
         string key = $"{typeof(T).Name}/{name}";
         _asked.Add(key);
@@ -99,7 +103,8 @@ internal sealed class ExtensionSources
     {
         Any body = FilterRegistry.Unwrap(config, out string type, rejections);
         if (extension.Source.TypeUrls.Count > 0 && !extension.Source.TypeUrls.Any(u => u[(u.LastIndexOf('/') + 1)..] == type))
-            rejections.Add($"Error: filter config has type URL {config.TypeUrl} but expect {string.Join(", ", extension.Source.TypeUrls)}.");
+            rejections.Add(
+                $"Error: filter config has type URL {config.TypeUrl} but expect {string.Join(", ", extension.Source.TypeUrls)}.");
         object? made = rejections.None ? extension.Make(config, rejections) : null;
         if (rejections.None && body is not null)
             extension.Use(made);

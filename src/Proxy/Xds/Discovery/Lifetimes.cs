@@ -2,7 +2,8 @@ using Lateen.Proxy.Net;
 
 namespace Lateen.Proxy.Xds.Discovery;
 
-/// <summary>Resources that live for a time unless they are sent, or their heartbeat is, before it is over (xDS TTL): then they are taken for removed.</summary>
+/// <summary>Resources that live for a time unless they are sent, or their heartbeat is, before it is over (xDS TTL): then they are taken
+/// for removed.</summary>
 internal sealed class Lifetimes(EventLoop loop, Func<ResourceConsumer> consumer)
 {
     private readonly Dictionary<(string Type, string Name), Life> _lives = [];

@@ -3,7 +3,8 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Lateen.Proxy.Xds.Discovery;
 
-/// <summary>Layers of runtime values that come by discovery (RTDS); what reads runtime values sees them at once, what is translated by them when it is translated next.</summary>
+/// <summary>Layers of runtime values that come by discovery (RTDS); what reads runtime values sees them at once, what is translated by them
+/// when it is translated next.</summary>
 /// <param name="bootstrap">Says which layers are discovered.</param>
 /// <param name="values">Where they go.</param>
 internal sealed class RuntimeSources(Bootstrap bootstrap, RuntimeValues values)

@@ -40,7 +40,8 @@ internal sealed class VirtualHostSources
         }
         foreach (string name in removed)
         {
-            if (_hosts.TryGetValue(OwnerOf(name), out SortedDictionary<string, VirtualHost>? hosts) ? hosts.Remove(name) : OwnerOf(name) == name && _hosts.TryAdd(name, new SortedDictionary<string, VirtualHost>(StringComparer.Ordinal)))
+            if (_hosts.TryGetValue(OwnerOf(name), out SortedDictionary<string, VirtualHost>? hosts) ? hosts.Remove(name)
+                : OwnerOf(name) == name && _hosts.TryAdd(name, new SortedDictionary<string, VirtualHost>(StringComparer.Ordinal)))
                 changed.Add(OwnerOf(name));
         }
         return changed;

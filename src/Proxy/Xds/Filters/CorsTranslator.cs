@@ -11,10 +11,13 @@ namespace Lateen.Proxy.Xds.Filters;
 internal sealed class CorsTranslator : FilterTranslator
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.cors.v3.Cors", "envoy.extensions.filters.http.cors.v3.CorsPolicy"];
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.cors.v3.Cors", "envoy.extensions.filters.http.cors.v3.CorsPolicy"];
 
     /// <inheritdoc/>
-    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) => new CorsFilter(name, translation.Statistics.Group($"{translation.HttpStatPrefix}cors.", CorsFilter.Counted)) { DisabledByDefault = disabled };
+    public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
+        new CorsFilter(name, translation.Statistics.Group($"{translation.HttpStatPrefix}cors.", CorsFilter.Counted)) { DisabledByDefault =
+            disabled };
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections)

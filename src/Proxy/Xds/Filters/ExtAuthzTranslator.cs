@@ -23,7 +23,8 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
     private const long TimeoutMicros = 200_000;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"];
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"];
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections)
@@ -33,7 +34,12 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
         if (route.OverrideCase == ExtAuthzPerRoute.OverrideOneofCase.Disabled)
             return new ExtAuthzRouteSettings { Disabled = true };
         CheckSettings check = route.CheckSettings ?? new CheckSettings();
-        return new ExtAuthzRouteSettings { Extensions = new Dictionary<string, string>(check.ContextExtensions), NoBody = check.DisableRequestBodyBuffering, Body = Body(check.WithRequestBody) };
+        return new ExtAuthzRouteSettings
+        {
+            Extensions = new Dictionary<string, string>(check.ContextExtensions),
+            NoBody = check.DisableRequestBodyBuffering,
+            Body = Body(check.WithRequestBody),
+        };
     }
 
     /// <inheritdoc/>
@@ -60,7 +66,8 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
     private static AuthzStats Stats(Message m, Translation translation)
     {
         string part = m.StatPrefix.Length > 0 ? $"ext_authz.{m.StatPrefix}." : "ext_authz.";
-        return new AuthzStats(translation.Statistics.Group(translation.HttpStatPrefix + part, AuthzStats.Schema), new ClusterFilterStats(translation.Statistics, part, AuthzStats.OfCluster, translation.Workers));
+        return new AuthzStats(translation.Statistics.Group(translation.HttpStatPrefix + part, AuthzStats.Schema),
+            new ClusterFilterStats(translation.Statistics, part, AuthzStats.OfCluster, translation.Workers));
     }
 
     private static ExtAuthzSettings Of(Message m, AuthzService service, Rejections rejections) => new()
@@ -81,7 +88,8 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
     };
 
     private static AuthzBody? Body(BufferSettings? body) =>
-        body is null ? null : new AuthzBody((int)Math.Min(body.MaxRequestBytes, int.MaxValue / 2), body.AllowPartialMessage, body.PackAsBytes);
+        body is null
+            ? null : new AuthzBody((int)Math.Min(body.MaxRequestBytes, int.MaxValue / 2), body.AllowPartialMessage, body.PackAsBytes);
 
     /// <summary>Which headers a server may change.</summary>
     public static HeaderMutationRules Rules(Envoy.Config.Common.MutationRules.V3.HeaderMutationRules rules, Rejections rejections) => new()
@@ -96,26 +104,29 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
     };
 
     private static HeaderNames Names(Envoy.Type.Matcher.V3.ListStringMatcher? names, Rejections rejections) =>
-        names is null ? HeaderNames.None : new HeaderNames([.. names.Patterns.Select(p => MatcherTranslator.String(p, rejections)).OfType<StringMatch>()]);
+        names is null ? HeaderNames.None
+            : new HeaderNames([.. names.Patterns.Select(p => MatcherTranslator.String(p, rejections)).OfType<StringMatch>()]);
 
     private static GrpcAuthzService? Grpc(Message m, Translation translation, Rejections rejections) =>
-        SideTranslator.Grpc(m.GrpcService, Path, TimeoutMicros, translation, rejections) is not { } method ? null : new GrpcAuthzService(new GrpcAuthzOptions
-        {
-            Method = method,
-            Sent = Names(m.AllowedHeaders, rejections),
-            Withheld = Names(m.DisallowedHeaders, rejections),
-            RawHeaders = m.EncodeRawHeaders,
-            BodyAsBytes = m.WithRequestBody?.PackAsBytes ?? false,
-            Certificate = m.IncludePeerCertificate,
-            TlsSession = m.IncludeTlsSession,
-            Namespaces = [.. m.MetadataContextNamespaces],
-            RouteNamespaces = [.. m.RouteMetadataContextNamespaces],
-            Labels = Labels(m.BootstrapMetadataLabelsKey, translation),
-        });
+        SideTranslator.Grpc(m.GrpcService, Path, TimeoutMicros, translation, rejections) is not { } method
+            ? null : new GrpcAuthzService(new GrpcAuthzOptions
+            {
+                Method = method,
+                Sent = Names(m.AllowedHeaders, rejections),
+                Withheld = Names(m.DisallowedHeaders, rejections),
+                RawHeaders = m.EncodeRawHeaders,
+                BodyAsBytes = m.WithRequestBody?.PackAsBytes ?? false,
+                Certificate = m.IncludePeerCertificate,
+                TlsSession = m.IncludeTlsSession,
+                Namespaces = [.. m.MetadataContextNamespaces],
+                RouteNamespaces = [.. m.RouteMetadataContextNamespaces],
+                Labels = Labels(m.BootstrapMetadataLabelsKey, translation),
+            });
 
     private static Dictionary<string, string> Labels(string key, Translation translation)
     {
-        if (key.Length == 0 || translation.Node.Metadata is not { } metadata || !metadata.Fields.TryGetValue(key, out Value? labels) || labels.StructValue is null)
+        if (key.Length == 0 || translation.Node.Metadata is not { } metadata || !metadata.Fields.TryGetValue(key, out Value? labels)
+            || labels.StructValue is null)
             return [];
         return labels.StructValue.Fields.ToDictionary(static f => f.Key, static f => f.Value.StringValue);
     }
@@ -146,7 +157,13 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
     }
 
     private static HeaderMutations Added(AuthorizationRequest? request, Rejections rejections) => new([], [.. (request?.HeadersToAdd ?? [])
-        .Select(h => RouteTranslator.Addition(new Core.HeaderValueOption { Header = h, AppendAction = Core.HeaderValueOption.Types.HeaderAppendAction.OverwriteIfExistsOrAdd }, rejections))
+        .Select(
+            h => RouteTranslator.Addition(
+                new Core.HeaderValueOption
+                {
+                    Header = h,
+                    AppendAction = Core.HeaderValueOption.Types.HeaderAppendAction.OverwriteIfExistsOrAdd,
+                }, rejections))
         .OfType<HeaderAddition>()]);
 
     /// <summary>The network form; null with a rejection.</summary>
@@ -165,7 +182,8 @@ internal sealed class ExtAuthzTranslator : FilterTranslator
             TlsSession = m.IncludeTlsSession,
             Labels = Labels(m.BootstrapMetadataLabelsKey, translation),
         });
-        return new ExtAuthzNetworkFilter(service, m.FailureModeAllow, m.FilterEnabledMetadata is null ? null : MatcherTranslator.Metadata(m.FilterEnabledMetadata, rejections),
+        return new ExtAuthzNetworkFilter(service, m.FailureModeAllow,
+            m.FilterEnabledMetadata is null ? null : MatcherTranslator.Metadata(m.FilterEnabledMetadata, rejections),
             translation.Statistics.Group($"ext_authz.{m.StatPrefix}.", ExtAuthzNetworkFilter.Schema));
     }
 }

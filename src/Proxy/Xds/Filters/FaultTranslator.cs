@@ -14,7 +14,9 @@ internal sealed class FaultTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, translation, rejections) is { } settings ? new FaultFilter(name, settings, translation.Statistics.Group($"{translation.HttpStatPrefix}fault.", FaultFilter.Counted), translation.Statistics) { DisabledByDefault = disabled } : null;
+        Read(config, translation, rejections) is { } settings
+            ? new FaultFilter(name, settings, translation.Statistics.Group($"{translation.HttpStatPrefix}fault.", FaultFilter.Counted),
+                translation.Statistics) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, translation, rejections);
@@ -30,13 +32,15 @@ internal sealed class FaultTranslator : FilterTranslator
             DelayByHeader = fault.Delay?.HeaderDelay is not null,
             DelayShare = fault.Delay is null ? none : ValueTranslator.Fraction(fault.Delay.Percentage, none),
             AbortStatus = fault.Abort is { ErrorTypeCase: FaultAbort.ErrorTypeOneofCase.HttpStatus } ? (int)fault.Abort.HttpStatus : 0,
-            AbortGrpcStatus = fault.Abort is { ErrorTypeCase: FaultAbort.ErrorTypeOneofCase.GrpcStatus } ? (int)fault.Abort.GrpcStatus : null,
+            AbortGrpcStatus = fault.Abort is { ErrorTypeCase: FaultAbort.ErrorTypeOneofCase.GrpcStatus }
+                ? (int)fault.Abort.GrpcStatus : null,
             AbortByHeader = fault.Abort?.HeaderAbort is not null,
             AbortShare = fault.Abort is null ? none : ValueTranslator.Fraction(fault.Abort.Percentage, none),
             RateKilobytes = (long)Math.Min(fault.ResponseRateLimit?.FixedLimit?.LimitKbps ?? 0, int.MaxValue),
             RateByHeader = fault.ResponseRateLimit?.HeaderLimit is not null,
             RateShare = fault.ResponseRateLimit is null ? none : ValueTranslator.Fraction(fault.ResponseRateLimit.Percentage, none),
-            Traces = fault.FilterMetadata is { Fields.Count: > 0 } told ? new MetadataFragment("envoy.filters.http.fault", ValueTranslator.Json(told)) : null,
+            Traces = fault.FilterMetadata is { Fields.Count: > 0 } told
+                ? new MetadataFragment("envoy.filters.http.fault", ValueTranslator.Json(told)) : null,
             Cluster = fault.UpstreamCluster,
             Headers = [.. fault.Headers.Select(h => MatcherTranslator.Header(h, rejections))],
             Nodes = [.. fault.DownstreamNodes],

@@ -11,7 +11,8 @@ internal sealed class ForwardProxyTranslator : FilterTranslator
 {
     /// <inheritdoc/>
     public override IReadOnlyList<string> Types =>
-        ["envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig", "envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig"];
+        ["envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
+            "envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig"];
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections)
@@ -20,11 +21,13 @@ internal sealed class ForwardProxyTranslator : FilterTranslator
             return null;
         if (filter.SaveUpstreamAddress)
             rejections.Note("save_upstream_address has no effect");
-        return NameCacheTranslator.Options(filter.DnsCacheConfig, rejections) is { } cache ? new DynamicForwardFilter(name, cache, translation.Upstreams) { DisabledByDefault = disabled } : null;
+        return NameCacheTranslator.Options(filter.DnsCacheConfig, rejections) is { } cache
+            ? new DynamicForwardFilter(name, cache, translation.Upstreams) { DisabledByDefault = disabled } : null;
     }
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) =>
         ValueTranslator.Unpack(config, PerRouteConfig.Parser, rejections) is { } route
-            ? new ForwardSettings(System.Text.Encoding.Latin1.GetBytes(route.HostRewriteLiteral), System.Text.Encoding.Latin1.GetBytes(route.HostRewriteHeader.ToLowerInvariant())) : null;
+            ? new ForwardSettings(System.Text.Encoding.Latin1.GetBytes(route.HostRewriteLiteral),
+                System.Text.Encoding.Latin1.GetBytes(route.HostRewriteHeader.ToLowerInvariant())) : null;
 }

@@ -19,7 +19,8 @@ internal sealed class IstioStatsTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, translation, rejections) is { } settings ? new IstioStatsFilter(name, translation.Metrics, settings) { DisabledByDefault = disabled } : null;
+        Read(config, translation, rejections) is { } settings
+            ? new IstioStatsFilter(name, translation.Metrics, settings) { DisabledByDefault = disabled } : null;
 
     /// <summary>The network filter; null where <paramref name="rejections"/> tells why not.</summary>
     public static IstioTcpStatsFilter? Network(Any config, Translation translation, Rejections rejections) =>
@@ -40,12 +41,14 @@ internal sealed class IstioStatsTranslator : FilterTranslator
         var expressions = new List<CelProgram>();
         Change(c, metrics, expressions, translation, rejections);
         string prefix = c.StatPrefix.Length > 0 ? c.StatPrefix : "istio";
-        return !rejections.None ? null : new IstioSettings(translation.Peers.Own, [.. metrics.Select(m => m with { Name = $"{prefix}_{m.Name}" })], expressions)
-        {
-            Reporter = c.Reporter == Stats.Reporter.ServerGateway ? IstioReporter.Waypoint : translation.IsInbound ? IstioReporter.Destination : IstioReporter.Source,
-            HostFallback = !c.DisableHostHeaderFallback,
-            IntervalMicros = ValueTranslator.Micros(c.TcpReportingDuration, DefaultIntervalMicros),
-        };
+        return !rejections.None ? null
+            : new IstioSettings(translation.Peers.Own, [.. metrics.Select(m => m with { Name = $"{prefix}_{m.Name}" })], expressions)
+            {
+                Reporter = c.Reporter == Stats.Reporter.ServerGateway ? IstioReporter.Waypoint : translation.IsInbound
+                    ? IstioReporter.Destination : IstioReporter.Source,
+                HostFallback = !c.DisableHostHeaderFallback,
+                IntervalMicros = ValueTranslator.Micros(c.TcpReportingDuration, DefaultIntervalMicros),
+            };
     }
 
     private static List<IstioMetric> Standard() =>
@@ -69,11 +72,13 @@ internal sealed class IstioStatsTranslator : FilterTranslator
         {
             using Rejections.Scope scope = rejections.In($"definitions[{at++}].value");
             if (CelTranslator.Program(definition.Value, translation, rejections) is { } program)
-                metrics.Add(new IstioMetric(definition.Name, IstioScope.Request | IstioScope.Connection, Kind(definition.Type), IstioValue.Expression) { Expression = program });
+                metrics.Add(new IstioMetric(definition.Name, IstioScope.Request | IstioScope.Connection, Kind(definition.Type),
+                    IstioValue.Expression) { Expression = program });
         }
     }
 
-    private static void Change(Stats.PluginConfig c, List<IstioMetric> metrics, List<CelProgram> expressions, Translation translation, Rejections rejections)
+    private static void Change(Stats.PluginConfig c, List<IstioMetric> metrics, List<CelProgram> expressions, Translation translation,
+        Rejections rejections)
     {
         int at = 0;
         foreach (Stats.MetricConfig change in c.Metrics)
@@ -99,7 +104,8 @@ internal sealed class IstioStatsTranslator : FilterTranslator
         }
     }
 
-    private static Dictionary<string, int> Tags(Stats.MetricConfig change, List<CelProgram> expressions, Translation translation, Rejections rejections)
+    private static Dictionary<string, int> Tags(Stats.MetricConfig change, List<CelProgram> expressions, Translation translation,
+        Rejections rejections)
     {
         var tags = new Dictionary<string, int>();
         foreach ((string tag, string expression) in change.Dimensions)

@@ -23,7 +23,8 @@ internal sealed class PeerMetadataTranslator : FilterTranslator
             Headers(c.UpstreamDiscovery),
             c.UpstreamPropagation.Any(m => m.IstioHeaders is not null),
             c.DownstreamPropagation.Any(m => m.IstioHeaders is not null),
-            c.UpstreamPropagation.Any(m => m.IstioHeaders?.SkipExternalClusters ?? false)), translation.Peers) { DisabledByDefault = disabled };
+            c.UpstreamPropagation.Any(m => m.IstioHeaders?.SkipExternalClusters ?? false)),
+            translation.Peers) { DisabledByDefault = disabled };
     }
 }
 
@@ -38,7 +39,9 @@ internal sealed class AlpnTranslator : FilterTranslator
     {
         if (ValueTranslator.Unpack(config, FilterConfig.Parser, rejections) is not { } c)
             return null;
-        IReadOnlyList<string>? Of(FilterConfig.Types.Protocol protocol) => c.AlpnOverride.FirstOrDefault(o => o.UpstreamProtocol == protocol) is { } o ? [.. o.AlpnOverride_] : null;
-        return new AlpnFilter(name, Of(FilterConfig.Types.Protocol.Http10), Of(FilterConfig.Types.Protocol.Http11), Of(FilterConfig.Types.Protocol.Http2)) { DisabledByDefault = disabled };
+        IReadOnlyList<string>? Of(FilterConfig.Types.Protocol protocol) =>
+            c.AlpnOverride.FirstOrDefault(o => o.UpstreamProtocol == protocol) is { } o ? [.. o.AlpnOverride_] : null;
+        return new AlpnFilter(name, Of(FilterConfig.Types.Protocol.Http10), Of(FilterConfig.Types.Protocol.Http11),
+            Of(FilterConfig.Types.Protocol.Http2)) { DisabledByDefault = disabled };
     }
 }

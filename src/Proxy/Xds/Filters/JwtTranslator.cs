@@ -18,12 +18,14 @@ internal sealed class JwtTranslator : FilterTranslator
     private const long KeysHoldMicros = 600_000_000;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"];
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"];
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) =>
         ValueTranslator.Unpack(config, PerRouteConfig.Parser, rejections) is not { } route ? null
-            : new JwtRouteSettings(route.RequirementSpecifierCase == PerRouteConfig.RequirementSpecifierOneofCase.Disabled ? null : route.RequirementName);
+            : new JwtRouteSettings(route.RequirementSpecifierCase == PerRouteConfig.RequirementSpecifierOneofCase.Disabled
+                ? null : route.RequirementName);
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections)
@@ -47,7 +49,8 @@ internal sealed class JwtTranslator : FilterTranslator
             Rules = [.. message.Rules.Select(r => Rule(r, reader, named, rejections)).OfType<JwtRule>()],
             Named = named,
             StateKey = message.FilterStateRules?.Name ?? "",
-            ByState = (message.FilterStateRules?.Requires ?? []).ToDictionary(r => r.Key, r => reader.Read(r.Value) ?? Nothing, StringComparer.Ordinal),
+            ByState = (message.FilterStateRules?.Requires
+                ?? []).ToDictionary(r => r.Key, r => reader.Read(r.Value) ?? Nothing, StringComparer.Ordinal),
             BypassPreflight = message.BypassCorsPreflight,
             StripFailure = message.StripFailureResponse,
             HasRemoteKeys = providers.Values.Any(static p => p.RemoteKeys is not null),
@@ -66,13 +69,17 @@ internal sealed class JwtTranslator : FilterTranslator
     {
         if (rule.Match is null || RouteTranslator.Path(rule.Match, rejections) is not { } path)
             return null;
-        JwtRequirement? requirement = rule.RequirementTypeCase == RequirementRule.RequirementTypeOneofCase.RequirementName ? null : rule.Requires is null ? null : reader.Read(rule.Requires);
-        if (rule.RequirementTypeCase == RequirementRule.RequirementTypeOneofCase.RequirementName && !named.TryGetValue(rule.RequirementName, out requirement))
+        JwtRequirement? requirement = rule.RequirementTypeCase == RequirementRule.RequirementTypeOneofCase.RequirementName
+            ? null : rule.Requires is null ? null : reader.Read(rule.Requires);
+        if (rule.RequirementTypeCase == RequirementRule.RequirementTypeOneofCase.RequirementName
+            && !named.TryGetValue(rule.RequirementName, out requirement))
             rejections.Add($"Wrong requirement_name: {rule.RequirementName}. It should be one of [{string.Join(", ", named.Keys)}]");
-        return new JwtRule(path, [.. rule.Match.Headers.Select(h => MatcherTranslator.Header(h, rejections))], [.. rule.Match.QueryParameters.Select(q => MatcherTranslator.Query(q, rejections))], requirement);
+        return new JwtRule(path, [.. rule.Match.Headers.Select(h => MatcherTranslator.Header(h, rejections))],
+            [.. rule.Match.QueryParameters.Select(q => MatcherTranslator.Query(q, rejections))], requirement);
     }
 
-    private static JwtProvider? Provider(string name, ProviderMessage provider, StatGroup stats, Translation translation, Rejections rejections)
+    private static JwtProvider? Provider(string name, ProviderMessage provider, StatGroup stats, Translation translation,
+        Rejections rejections)
     {
         KeySource? remote = null;
         KeySet? local = null;
@@ -89,7 +96,8 @@ internal sealed class JwtTranslator : FilterTranslator
             Audiences = provider.Audiences.Count == 0 ? null : new AudienceCheck(provider.Audiences),
             Subjects = provider.Subjects is null ? null : MatcherTranslator.String(provider.Subjects, rejections),
             RequireExpiration = provider.RequireExpiration,
-            MaxLifetime = provider.MaxLifetime is null ? null : (ulong)Math.Max(0, ValueTranslator.Micros(provider.MaxLifetime) / 1_000_000),
+            MaxLifetime = provider.MaxLifetime is null
+                ? null : (ulong)Math.Max(0, ValueTranslator.Micros(provider.MaxLifetime) / 1_000_000),
             ClockSkew = provider.ClockSkewSeconds > 0 ? provider.ClockSkewSeconds : 60,
             Forward = provider.Forward,
             Places = Places(provider),
@@ -114,7 +122,8 @@ internal sealed class JwtTranslator : FilterTranslator
     {
         List<TokenPlace> places =
         [
-            .. provider.FromHeaders.Select(static h => new TokenPlace(TokenPlaceKind.Header, Lower(h.Name), Encoding.Latin1.GetBytes(h.ValuePrefix), null)),
+            .. provider.FromHeaders.Select(
+                static h => new TokenPlace(TokenPlaceKind.Header, Lower(h.Name), Encoding.Latin1.GetBytes(h.ValuePrefix), null)),
             .. provider.FromParams.Select(static p => new TokenPlace(TokenPlaceKind.Parameter, Encoding.UTF8.GetBytes(p), [], null)),
             .. provider.FromCookies.Select(static c => new TokenPlace(TokenPlaceKind.Cookie, Encoding.UTF8.GetBytes(c), [], null)),
         ];
@@ -137,7 +146,8 @@ internal sealed class JwtTranslator : FilterTranslator
         (string authority, string path) = SideTranslator.Split(remote.HttpUri.Uri);
         if (remote.RetryPolicy is { } retry)
             target = target with { Retry = SideTranslator.Retry(retry) };
-        return new KeySource(target, authority, path, ValueTranslator.Micros(remote.CacheDuration, KeysHoldMicros), remote.AsyncFetch is not null,
+        return new KeySource(target, authority, path, ValueTranslator.Micros(remote.CacheDuration, KeysHoldMicros),
+            remote.AsyncFetch is not null,
             Math.Max(1000, ValueTranslator.Micros(remote.AsyncFetch?.FailedRefetchDuration, 1_000_000)), stats);
     }
 
@@ -150,7 +160,8 @@ internal sealed class JwtTranslator : FilterTranslator
                 case RequirementMessage.RequiresTypeOneofCase.ProviderName:
                     return Of(message.ProviderName, null);
                 case RequirementMessage.RequiresTypeOneofCase.ProviderAndAudiences:
-                    return Of(message.ProviderAndAudiences.ProviderName, message.ProviderAndAudiences.Audiences.Count == 0 ? null : new AudienceCheck(message.ProviderAndAudiences.Audiences));
+                    return Of(message.ProviderAndAudiences.ProviderName, message.ProviderAndAudiences.Audiences.Count == 0
+                        ? null : new AudienceCheck(message.ProviderAndAudiences.Audiences));
                 case RequirementMessage.RequiresTypeOneofCase.RequiresAny:
                     return Any(message.RequiresAny);
                 case RequirementMessage.RequiresTypeOneofCase.RequiresAll:
@@ -174,9 +185,12 @@ internal sealed class JwtTranslator : FilterTranslator
 
         private JwtRequirement Any(JwtRequirementOrList any)
         {
-            bool missing = any.Requirements.Any(static r => r.AllowMissing is not null), failed = any.Requirements.Any(static r => r.AllowMissingOrFailed is not null);
-            JwtRequirement[] children = [.. any.Requirements.Where(static r => r.AllowMissing is null && r.AllowMissingOrFailed is null).Select(Read).OfType<JwtRequirement>()];
-            return children.Length == 0 && (missing || failed) ? new OptionalRequirement([.. providers.Values], failed) : new AnyRequirement(children, missing, failed);
+            bool missing = any.Requirements.Any(static r => r.AllowMissing is not null),
+                failed = any.Requirements.Any(static r => r.AllowMissingOrFailed is not null);
+            JwtRequirement[] children = [.. any.Requirements.Where(static r => r.AllowMissing is null && r.AllowMissingOrFailed is null)
+                .Select(Read).OfType<JwtRequirement>()];
+            return children.Length == 0 && (missing || failed)
+                ? new OptionalRequirement([.. providers.Values], failed) : new AnyRequirement(children, missing, failed);
         }
     }
 }

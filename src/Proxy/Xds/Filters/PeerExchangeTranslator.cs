@@ -51,9 +51,11 @@ internal static class PeerExchangeTranslator
                 if (!any.TypeUrl.EndsWith(StructType, StringComparison.Ordinal))
                     return null;
                 Struct told = Struct.Parser.ParseFrom(any.Value);
-                if (!told.Fields.TryGetValue(IdKey, out Value? id) || !told.Fields.TryGetValue(PeerKey, out Value? peer) || peer.StructValue is null)
+                if (!told.Fields.TryGetValue(IdKey, out Value? id) || !told.Fields.TryGetValue(PeerKey, out Value? peer)
+                    || peer.StructValue is null)
                     return null;
-                return peers.Find(Encoding.UTF8.GetBytes(id.StringValue), Encoding.ASCII.GetBytes(Convert.ToBase64String(peer.StructValue.ToByteArray())));
+                return peers.Find(Encoding.UTF8.GetBytes(id.StringValue),
+                    Encoding.ASCII.GetBytes(Convert.ToBase64String(peer.StructValue.ToByteArray())));
             }
             catch (Exception e) when (BrokenBytes.Shown(e))
             {

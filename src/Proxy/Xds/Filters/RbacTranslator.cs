@@ -17,11 +17,15 @@ namespace Lateen.Proxy.Xds.Filters;
 internal sealed class RbacTranslator : FilterTranslator
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.rbac.v3.RBAC", "envoy.extensions.filters.http.rbac.v3.RBACPerRoute"];
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.rbac.v3.RBAC", "envoy.extensions.filters.http.rbac.v3.RBACPerRoute"];
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        ValueTranslator.Unpack(config, HttpRbac.RBAC.Parser, rejections) is { } rbac ? new RbacFilter(name, Of(rbac, name, translation, rejections), RbacStats.In(translation.Statistics, translation.HttpStatPrefix, rbac.RulesStatPrefix, rbac.ShadowRulesStatPrefix)) { DisabledByDefault = disabled } : null;
+        ValueTranslator.Unpack(config, HttpRbac.RBAC.Parser, rejections) is { } rbac
+            ? new RbacFilter(name, Of(rbac, name, translation, rejections),
+                RbacStats.In(translation.Statistics, translation.HttpStatPrefix, rbac.RulesStatPrefix,
+                    rbac.ShadowRulesStatPrefix)) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) =>
@@ -29,19 +33,23 @@ internal sealed class RbacTranslator : FilterTranslator
             : route.Rbac is null ? new RbacSettings(null, null, "", "") : Of(route.Rbac, "", translation, rejections);
 
     private static RbacSettings Of(HttpRbac.RBAC rbac, string name, Translation translation, Rejections rejections) =>
-        new(Judge(rbac.Matcher, rbac.Rules, "matcher", name, translation, rejections), Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", name, translation, rejections), rbac.ShadowRulesStatPrefix, rbac.RulesStatPrefix)
+        new(Judge(rbac.Matcher, rbac.Rules, "matcher", name, translation, rejections),
+            Judge(rbac.ShadowMatcher, rbac.ShadowRules, "shadow_matcher", name, translation, rejections), rbac.ShadowRulesStatPrefix,
+            rbac.RulesStatPrefix)
         {
             CountsPolicies = rbac.TrackPerRuleStats,
         };
 
     /// <summary>Who decides: the tree, where there is one, before the rules (as Envoy); null for nobody.</summary>
-    public static RbacJudge? Judge(Matcher? matcher, RBAC? rules, string field, string name, Translation translation, Rejections rejections, bool ofConnections = false)
+    public static RbacJudge? Judge(Matcher? matcher, RBAC? rules, string field, string name, Translation translation, Rejections rejections,
+        bool ofConnections = false)
     {
         if (matcher is null)
             return Policies(rules, name, translation, rejections);
         using Rejections.Scope scope = rejections.In(field);
         var words = new RbacVocabulary(translation, ofConnections);
-        return new MatchTreeTranslator<IStreamFacts, RbacPolicy>(words, rejections).Tree(matcher) is { } tree ? new RbacTree(tree, words.Leaves) : null;
+        return new MatchTreeTranslator<IStreamFacts, RbacPolicy>(words, rejections).Tree(matcher) is { } tree
+            ? new RbacTree(tree, words.Leaves) : null;
     }
 
     private sealed class RbacVocabulary(Translation translation, bool ofConnections) : StreamVocabulary<RbacPolicy>(translation)
@@ -74,7 +82,9 @@ internal sealed class RbacTranslator : FilterTranslator
     }
 
     private static RbacPolicies? Policies(RBAC? rules, string name, Translation translation, Rejections rejections) => rules is null ? null
-        : new RbacPolicies((RbacAction)rules.Action, rules.Policies.Select(p => OnePolicy(p.Key, p.Value, translation, rejections))) { Audit = Audit(rules.AuditLoggingOptions, name, translation, rejections) };
+        : new RbacPolicies((RbacAction)rules.Action,
+            rules.Policies.Select(p => OnePolicy(p.Key, p.Value, translation, rejections))) { Audit =
+                Audit(rules.AuditLoggingOptions, name, translation, rejections) };
 
     private static AuditLog? Audit(RBAC.Types.AuditLoggingOptions? options, string name, Translation translation, Rejections rejections)
     {
@@ -84,11 +94,13 @@ internal sealed class RbacTranslator : FilterTranslator
         {
             string type = config.AuditLogger?.TypedConfig is { } any ? ValueTranslator.TypeName(any) : "";
             if (type == "envoy.extensions.rbac.audit_loggers.stream.v3.StdoutAuditLog")
-                log = new AuditLog((AuditCondition)options!.AuditCondition, name, translation.Logs.Sink("/dev/stdout"), translation.Workers);
+                log = new AuditLog((AuditCondition)options!.AuditCondition, name, translation.Logs.Sink("/dev/stdout"),
+                    translation.Workers);
             else if (config.IsOptional)
                 rejections.Note($"optional audit logger {config.AuditLogger?.Name} ({type}) is not served and left out");
             else
-                rejections.Add($"Didn't find a registered implementation for audit logger '{config.AuditLogger?.Name}' with type URL: '{config.AuditLogger?.TypedConfig?.TypeUrl}'");
+                rejections.Add($"Didn't find a registered implementation for audit logger '{config.AuditLogger?.Name}' with type URL: "
+                    + $"'{config.AuditLogger?.TypedConfig?.TypeUrl}'");
         }
         return log;
     }
@@ -96,7 +108,8 @@ internal sealed class RbacTranslator : FilterTranslator
     private static RbacPolicy OnePolicy(string name, Policy policy, Translation translation, Rejections rejections)
     {
         using Rejections.Scope scope = rejections.In($"policies[{name}]");
-        return new RbacPolicy(name, [.. policy.Permissions.Select(p => Rule(p, rejections))], [.. policy.Principals.Select(p => Rule(p, rejections))], Condition(policy, translation, rejections));
+        return new RbacPolicy(name, [.. policy.Permissions.Select(p => Rule(p, rejections))],
+            [.. policy.Principals.Select(p => Rule(p, rejections))], Condition(policy, translation, rejections));
     }
 
     private static CelProgram? Condition(Policy policy, Translation translation, Rejections rejections)
@@ -157,7 +170,8 @@ internal sealed class RbacTranslator : FilterTranslator
             case Principal.IdentifierOneofCase.Any:
                 return new AnyRule();
             case Principal.IdentifierOneofCase.Authenticated:
-                return new AuthenticatedRule(principal.Authenticated.PrincipalName is { } name ? MatcherTranslator.String(name, rejections) : null);
+                return new AuthenticatedRule(principal.Authenticated.PrincipalName is { } name
+                    ? MatcherTranslator.String(name, rejections) : null);
 #pragma warning disable CS0612 // source_ip is deprecated, and still written
             case Principal.IdentifierOneofCase.SourceIp:
                 return InRange(AddressRole.Source, principal.SourceIp, rejections);
@@ -175,7 +189,8 @@ internal sealed class RbacTranslator : FilterTranslator
             case Principal.IdentifierOneofCase.SourcedMetadata:
                 return Sourced(principal.SourcedMetadata, rejections);
             case Principal.IdentifierOneofCase.FilterState when principal.FilterState.StringMatch is { } text:
-                return MatcherTranslator.String(text, rejections) is { } match ? new FilterStateRule(principal.FilterState.Key, match) : Never;
+                return MatcherTranslator.String(text, rejections) is { } match
+                    ? new FilterStateRule(principal.FilterState.Key, match) : Never;
             default:
                 rejections.Add($"principal {principal.IdentifierCase} is not served");
                 return Never;
@@ -183,7 +198,8 @@ internal sealed class RbacTranslator : FilterTranslator
     }
 
     private static MetadataRule Sourced(SourcedMetadata metadata, Rejections rejections) =>
-        new(MatcherTranslator.Metadata(metadata.MetadataMatcher ?? new Envoy.Type.Matcher.V3.MetadataMatcher(), rejections), metadata.MetadataSource == MetadataSource.Route);
+        new(MatcherTranslator.Metadata(metadata.MetadataMatcher ?? new Envoy.Type.Matcher.V3.MetadataMatcher(), rejections),
+            metadata.MetadataSource == MetadataSource.Route);
 
     private static RbacRule Never => new NotRule(new AnyRule());
 
@@ -195,7 +211,8 @@ internal sealed class RbacTranslator : FilterTranslator
 
     private static RbacRule Template(Envoy.Config.Core.V3.TypedExtensionConfig config, Rejections rejections)
     {
-        if (ValueTranslator.Unpack(config.TypedConfig, Envoy.Extensions.Path.Match.UriTemplate.V3.UriTemplateMatchConfig.Parser, rejections) is not { } template)
+        if (ValueTranslator.Unpack(config.TypedConfig, Envoy.Extensions.Path.Match.UriTemplate.V3.UriTemplateMatchConfig.Parser,
+            rejections) is not { } template)
             return Never;
         try
         {

@@ -26,7 +26,8 @@ internal sealed class GrpcStatsTranslator : FilterTranslator
             EmitFilterState = stats.EmitFilterState,
             UpstreamTimes = stats.EnableUpstreamStats,
             AllMethods = stats.StatsForAllMethods ?? false,
-            Methods = [.. (stats.IndividualMethodStatsAllowlist?.Services ?? []).SelectMany(s => s.MethodNames.Select(m => System.Text.Encoding.UTF8.GetBytes($"/{s.Name}/{m}")))],
+            Methods = [.. (stats.IndividualMethodStatsAllowlist?.Services
+                ?? []).SelectMany(s => s.MethodNames.Select(m => System.Text.Encoding.UTF8.GetBytes($"/{s.Name}/{m}")))],
         }, new GrpcCounterTable(translation.Statistics, "grpc", stats.ReplaceDotsInGrpcServiceName)) { DisabledByDefault = disabled };
     }
 }
@@ -35,11 +36,13 @@ internal sealed class GrpcStatsTranslator : FilterTranslator
 internal sealed class BufferTranslator : FilterTranslator
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.buffer.v3.Buffer", "envoy.extensions.filters.http.buffer.v3.BufferPerRoute"];
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.buffer.v3.Buffer", "envoy.extensions.filters.http.buffer.v3.BufferPerRoute"];
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        ValueTranslator.Unpack(config, Buffer.Parser, rejections) is { } buffer ? new BufferFilter(name, Of(buffer)) { DisabledByDefault = disabled } : null;
+        ValueTranslator.Unpack(config, Buffer.Parser, rejections) is { } buffer
+            ? new BufferFilter(name, Of(buffer)) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) =>
@@ -54,16 +57,19 @@ internal sealed class HeaderMutationTranslator : FilterTranslator
 {
     /// <inheritdoc/>
     public override IReadOnlyList<string> Types =>
-        ["envoy.extensions.filters.http.header_mutation.v3.HeaderMutation", "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"];
+        ["envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"];
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
         ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.HeaderMutation.V3.HeaderMutation.Parser, rejections) is { } mutation
-            ? new HeaderMutationFilter(name, Of(mutation.Mutations, rejections), mutation.MostSpecificHeaderMutationsWins) { DisabledByDefault = disabled } : null;
+            ? new HeaderMutationFilter(name, Of(mutation.Mutations, rejections),
+                mutation.MostSpecificHeaderMutationsWins) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) =>
-        ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.HeaderMutation.V3.HeaderMutationPerRoute.Parser, rejections) is { } route ? Of(route.Mutations, rejections) : null;
+        ValueTranslator.Unpack(config, Envoy.Extensions.Filters.Http.HeaderMutation.V3.HeaderMutationPerRoute.Parser,
+            rejections) is { } route ? Of(route.Mutations, rejections) : null;
 
     private static HeaderMutationSettings Of(Envoy.Extensions.Filters.Http.HeaderMutation.V3.Mutations? mutations, Rejections rejections)
     {
@@ -78,13 +84,18 @@ internal sealed class HeaderMutationTranslator : FilterTranslator
         };
     }
 
-    private static HeaderChange[] Changes(IEnumerable<MutationMessage> mutations, Rejections rejections) => [.. mutations.Select(m => Change(m, rejections)).OfType<HeaderChange>()];
+    private static HeaderChange[] Changes(IEnumerable<MutationMessage> mutations, Rejections rejections) =>
+        [.. mutations.Select(m => Change(m, rejections)).OfType<HeaderChange>()];
 
     private static HeaderChange? Change(MutationMessage mutation, Rejections rejections) => mutation.ActionCase switch
     {
-        MutationMessage.ActionOneofCase.Remove => new HeaderChange(System.Text.Encoding.Latin1.GetBytes(mutation.Remove.ToLowerInvariant()), null, null),
-        MutationMessage.ActionOneofCase.Append => RouteTranslator.Addition(mutation.Append, rejections, pseudo: true) is { } add ? new HeaderChange(null, add, null) : null,
-        MutationMessage.ActionOneofCase.RemoveOnMatch => MatcherTranslator.String(mutation.RemoveOnMatch.KeyMatcher, rejections) is { } match ? new HeaderChange(null, null, match) : null,
+        MutationMessage.ActionOneofCase.Remove =>
+            new HeaderChange(System.Text.Encoding.Latin1.GetBytes(mutation.Remove.ToLowerInvariant()), null, null),
+        MutationMessage.ActionOneofCase.Append => RouteTranslator.Addition(mutation.Append, rejections, pseudo: true) is { } add
+            ? new HeaderChange(null, add, null) : null,
+        MutationMessage.ActionOneofCase.RemoveOnMatch =>
+            MatcherTranslator.String(mutation.RemoveOnMatch.KeyMatcher, rejections) is { } match
+                ? new HeaderChange(null, null, match) : null,
         _ => null,
     };
 

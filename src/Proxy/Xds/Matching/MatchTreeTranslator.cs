@@ -47,7 +47,8 @@ internal sealed class MatchTreeTranslator<TFacts, TAction>(MatchVocabulary<TFact
         MatchOutcome<TFacts, TAction>? otherwise = matcher.OnNoMatch is null ? null : Outcome(matcher.OnNoMatch);
         MatchTree<TFacts, TAction>? tree = matcher.MatcherTypeCase switch
         {
-            Matcher.MatcherTypeOneofCase.MatcherList => new ListTree<TFacts, TAction>(Entries(matcher.MatcherList)) { OnNoMatch = otherwise },
+            Matcher.MatcherTypeOneofCase.MatcherList =>
+                new ListTree<TFacts, TAction>(Entries(matcher.MatcherList)) { OnNoMatch = otherwise },
             Matcher.MatcherTypeOneofCase.MatcherTree => Map(matcher.MatcherTree, otherwise),
 
             // Only on_no_match: everything goes there.
@@ -81,7 +82,8 @@ internal sealed class MatchTreeTranslator<TFacts, TAction>(MatchVocabulary<TFact
             case Matcher.Types.MatcherTree.TreeTypeOneofCase.CustomMatch when TypeOf(tree.CustomMatch) == "xds.type.matcher.v3.IPMatcher":
                 return ValueTranslator.Unpack(tree.CustomMatch.TypedConfig, IPMatcher.Parser, rejections) is { } ranges
                     ? new RangeTree<TFacts, TAction>(input, Ranges(ranges)) { OnNoMatch = otherwise } : null;
-            case Matcher.Types.MatcherTree.TreeTypeOneofCase.CustomMatch when TypeOf(tree.CustomMatch) == "xds.type.matcher.v3.ServerNameMatcher":
+            case Matcher.Types.MatcherTree.TreeTypeOneofCase.CustomMatch
+                when TypeOf(tree.CustomMatch) == "xds.type.matcher.v3.ServerNameMatcher":
                 return ValueTranslator.Unpack(tree.CustomMatch.TypedConfig, ServerNameMatcher.Parser, rejections) is { } domains
                     ? new DomainTree<TFacts, TAction>(input, Domains(domains)) { OnNoMatch = otherwise } : null;
             default:
@@ -143,7 +145,8 @@ internal sealed class MatchTreeTranslator<TFacts, TAction>(MatchVocabulary<TFact
         if (match?.OnMatchCase == Matcher.Types.OnMatch.OnMatchOneofCase.Matcher)
             return Tree(match.Matcher) is { } next ? new MatchOutcome<TFacts, TAction>(null, next) : null;
         Any config = match?.Action?.TypedConfig ?? new Any();
-        return words.Action(ValueTranslator.TypeName(config), config, rejections) is { } action ? new MatchOutcome<TFacts, TAction>(action, null) : null;
+        return words.Action(ValueTranslator.TypeName(config), config, rejections) is { } action
+            ? new MatchOutcome<TFacts, TAction>(action, null) : null;
     }
 
     private MatchCondition<TFacts>? Condition(Predicate? predicate, int depth)
@@ -158,11 +161,14 @@ internal sealed class MatchTreeTranslator<TFacts, TAction>(MatchVocabulary<TFact
             case Predicate.MatchTypeOneofCase.SinglePredicate when predicate.SinglePredicate.CustomMatch is { } custom:
                 return words.Custom(TypeOf(custom), custom.TypedConfig ?? new Any(), predicate.SinglePredicate.Input, rejections);
             case Predicate.MatchTypeOneofCase.SinglePredicate when predicate.SinglePredicate.ValueMatch is { } value:
-                return Input(predicate.SinglePredicate.Input) is { } input && Text(value) is { } text ? new TextCondition<TFacts>(input, text) : null;
+                return Input(predicate.SinglePredicate.Input) is { } input && Text(value) is { } text
+                    ? new TextCondition<TFacts>(input, text) : null;
             case Predicate.MatchTypeOneofCase.AndMatcher:
-                return new SetCondition<TFacts>([.. predicate.AndMatcher.Predicate.Select(p => Condition(p, depth + 1)).OfType<MatchCondition<TFacts>>()], all: true);
+                return new SetCondition<TFacts>(
+                    [.. predicate.AndMatcher.Predicate.Select(p => Condition(p, depth + 1)).OfType<MatchCondition<TFacts>>()], all: true);
             case Predicate.MatchTypeOneofCase.OrMatcher:
-                return new SetCondition<TFacts>([.. predicate.OrMatcher.Predicate.Select(p => Condition(p, depth + 1)).OfType<MatchCondition<TFacts>>()], all: false);
+                return new SetCondition<TFacts>(
+                    [.. predicate.OrMatcher.Predicate.Select(p => Condition(p, depth + 1)).OfType<MatchCondition<TFacts>>()], all: false);
             case Predicate.MatchTypeOneofCase.NotMatcher:
                 return Condition(predicate.NotMatcher, depth + 1) is { } not ? new NotCondition<TFacts>(not) : null;
             default:

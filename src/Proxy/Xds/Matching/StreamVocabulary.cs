@@ -15,7 +15,8 @@ namespace Lateen.Proxy.Xds.Matching;
 internal abstract class StreamVocabulary<TAction>(Translation translation) : MatchVocabulary<IStreamFacts, TAction>
     where TAction : class
 {
-    private const string Network = "envoy.extensions.matching.common_inputs.network.v3.", Ssl = "envoy.extensions.matching.common_inputs.ssl.v3.", Http = "envoy.type.matcher.v3.";
+    private const string Network = "envoy.extensions.matching.common_inputs.network.v3.",
+        Ssl = "envoy.extensions.matching.common_inputs.ssl.v3.", Http = "envoy.type.matcher.v3.";
 
     /// <inheritdoc/>
     public override MatchInput<IStreamFacts>? Input(string type, Any config, Rejections rejections)
@@ -33,7 +34,8 @@ internal abstract class StreamVocabulary<TAction>(Translation translation) : Mat
             case Network + nameof(DirectSourceIPInput):
                 return new AddressInput(static f => f.DownstreamDirectRemote);
             case Network + nameof(SourceTypeInput):
-                return new TextInput(static f => f.DownstreamRemote.IsLoopback || f.DownstreamRemote.WithPort(0) == f.DownstreamLocal.WithPort(0) ? "local" : null);
+                return new TextInput(static f =>
+                    f.DownstreamRemote.IsLoopback || f.DownstreamRemote.WithPort(0) == f.DownstreamLocal.WithPort(0) ? "local" : null);
             case Network + nameof(ServerNameInput):
                 return new TextInput(static f => f.RequestedServerName);
             case Network + nameof(FilterStateInput):
@@ -55,11 +57,14 @@ internal abstract class StreamVocabulary<TAction>(Translation translation) : Mat
         switch (type)
         {
             case Http + nameof(HttpRequestHeaderMatchInput):
-                return new HeaderInput(HeadKind.Request, ValueTranslator.Unpack(config, HttpRequestHeaderMatchInput.Parser, rejections)?.HeaderName ?? "");
+                return new HeaderInput(HeadKind.Request,
+                    ValueTranslator.Unpack(config, HttpRequestHeaderMatchInput.Parser, rejections)?.HeaderName ?? "");
             case Http + nameof(HttpResponseHeaderMatchInput):
-                return new HeaderInput(HeadKind.Response, ValueTranslator.Unpack(config, HttpResponseHeaderMatchInput.Parser, rejections)?.HeaderName ?? "");
+                return new HeaderInput(HeadKind.Response,
+                    ValueTranslator.Unpack(config, HttpResponseHeaderMatchInput.Parser, rejections)?.HeaderName ?? "");
             case Http + nameof(HttpResponseTrailerMatchInput):
-                return new HeaderInput(HeadKind.ResponseTrailers, ValueTranslator.Unpack(config, HttpResponseTrailerMatchInput.Parser, rejections)?.HeaderName ?? "");
+                return new HeaderInput(HeadKind.ResponseTrailers,
+                    ValueTranslator.Unpack(config, HttpResponseTrailerMatchInput.Parser, rejections)?.HeaderName ?? "");
             case Http + nameof(HttpRequestQueryParamMatchInput):
                 return new QueryInput(ValueTranslator.Unpack(config, HttpRequestQueryParamMatchInput.Parser, rejections)?.QueryParam ?? "");
             case Http + nameof(HttpResponseStatusCodeMatchInput):
@@ -81,10 +86,13 @@ internal abstract class StreamVocabulary<TAction>(Translation translation) : Mat
         switch (type)
         {
             case "envoy.extensions.matching.input_matchers.ip.v3.Ip":
-                return ValueTranslator.Unpack(match, Ip.Parser, rejections) is { } ip && Input(TypeOf(input), input?.TypedConfig ?? new Any(), rejections) is { } address
-                    ? new AddressCondition<IStreamFacts>(address, [.. ip.CidrRanges.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>()]) : null;
+                return ValueTranslator.Unpack(match, Ip.Parser, rejections) is { } ip
+                    && Input(TypeOf(input), input?.TypedConfig ?? new Any(), rejections) is { } address
+                    ? new AddressCondition<IStreamFacts>(address,
+                        [.. ip.CidrRanges.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>()]) : null;
             case "xds.type.matcher.v3.CelMatcher" when TypeOf(input) == "xds.type.matcher.v3.HttpAttributesCelMatchInput":
-                return ValueTranslator.Unpack(match, CelMatcher.Parser, rejections)?.ExprMatch is { } expression ? Cel(expression, rejections) : null;
+                return ValueTranslator.Unpack(match, CelMatcher.Parser, rejections)?.ExprMatch is { } expression
+                    ? Cel(expression, rejections) : null;
             default:
                 return base.Custom(type, match, input, rejections);
         }

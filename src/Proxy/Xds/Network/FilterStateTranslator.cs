@@ -15,7 +15,8 @@ internal static class FilterStateTranslator
             ? new FilterStateFilter(Values(config.OnNewConnection, "on_new_connection", rejections)) : null;
 
     /// <summary>Values of a list.</summary>
-    public static List<Proxy.Tcp.FilterStateValue> Values(IReadOnlyList<Envoy.Extensions.Filters.Common.SetFilterState.V3.FilterStateValue> values, string field, Rejections rejections)
+    public static List<Proxy.Tcp.FilterStateValue> Values(
+        IReadOnlyList<Envoy.Extensions.Filters.Common.SetFilterState.V3.FilterStateValue> values, string field, Rejections rejections)
     {
         var made = new List<Proxy.Tcp.FilterStateValue>();
         for (int i = 0; i < values.Count; i++)
@@ -34,7 +35,8 @@ internal static class FilterStateTranslator
             switch (message?.FormatCase)
             {
                 case Core.SubstitutionFormatString.FormatOneofCase.TextFormatSource:
-                    return TextFormat.Parse(System.Text.Encoding.UTF8.GetString(ValueTranslator.Data(message.TextFormatSource, rejections) ?? []));
+                    return TextFormat.Parse(System.Text.Encoding.UTF8.GetString(ValueTranslator.Data(message.TextFormatSource, rejections)
+                        ?? []));
 #pragma warning disable CS0612 // the older place of the text
                 case Core.SubstitutionFormatString.FormatOneofCase.TextFormat:
                     return TextFormat.Parse(message.TextFormat);

@@ -12,7 +12,13 @@ internal static class HashPolicyTranslator
         switch (policy.PolicySpecifierCase)
         {
             case Message.Types.HashPolicy.PolicySpecifierOneofCase.Header:
-                return new HashPolicy { Source = HashSource.Header, Name = policy.Header.HeaderName.ToLowerInvariant(), Rewrite = MatcherTranslator.Rewrite(policy.Header.RegexRewrite, rejections), Terminal = policy.Terminal };
+                return new HashPolicy
+                {
+                    Source = HashSource.Header,
+                    Name = policy.Header.HeaderName.ToLowerInvariant(),
+                    Rewrite = MatcherTranslator.Rewrite(policy.Header.RegexRewrite, rejections),
+                    Terminal = policy.Terminal,
+                };
             case Message.Types.HashPolicy.PolicySpecifierOneofCase.Cookie:
                 return new HashPolicy
                 {

@@ -45,8 +45,10 @@ internal static class NameCacheTranslator
 #pragma warning disable CS0612 // dns_resolution_config is deprecated, and still in use
         IEnumerable<Core.Address> given = config.DnsResolutionConfig?.Resolvers ?? [];
 #pragma warning restore CS0612
-        if (config.TypedDnsResolverConfig is { TypedConfig: { } any } && ValueTranslator.TypeName(any) == "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig")
-            given = ValueTranslator.Unpack(any, Envoy.Extensions.Network.DnsResolver.Cares.V3.CaresDnsResolverConfig.Parser, rejections)?.Resolvers ?? given;
+        if (config.TypedDnsResolverConfig is { TypedConfig: { } any }
+            && ValueTranslator.TypeName(any) == "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig")
+            given = ValueTranslator.Unpack(any, Envoy.Extensions.Network.DnsResolver.Cares.V3.CaresDnsResolverConfig.Parser,
+                rejections)?.Resolvers ?? given;
         return [.. given.Select(a => ValueTranslator.Address(a, rejections))];
     }
 }

@@ -26,7 +26,8 @@ internal static class RedisTranslator
         if (proxy.PrefixRoutes?.CatchAllRoute is { } rest)
             routes.Add(Route(rest, "", translation, rejections));
 #pragma warning disable CS0612 // the older place of a single password
-        List<byte[]> passwords = [.. proxy.DownstreamAuthPasswords.Prepend(proxy.DownstreamAuthPassword).Select(p => ValueTranslator.Data(p, rejections)).OfType<byte[]>()];
+        List<byte[]> passwords = [.. proxy.DownstreamAuthPasswords.Prepend(proxy.DownstreamAuthPassword)
+            .Select(p => ValueTranslator.Data(p, rejections)).OfType<byte[]>()];
 #pragma warning restore CS0612
         return new RedisFilter(new RedisOptions
         {
@@ -39,7 +40,8 @@ internal static class RedisTranslator
         }, translation.Upstreams, translation.Workers);
     }
 
-    private static RedisRoute Route(RedisProxy.Types.PrefixRoutes.Types.Route route, string prefix, Translation translation, Rejections rejections)
+    private static RedisRoute Route(RedisProxy.Types.PrefixRoutes.Types.Route route, string prefix, Translation translation,
+        Rejections rejections)
     {
         if (route.RequestMirrorPolicy.Count > 0)
             rejections.Add($"request_mirror_policy of prefix '{prefix}' is not served");
@@ -51,9 +53,12 @@ internal static class RedisTranslator
     /// <summary>What a connection to a cluster's host begins with (RedisProtocolOptions); null for nothing.</summary>
     public static byte[]? Login(Envoy.Config.Cluster.V3.Cluster cluster, Rejections rejections)
     {
-        Any? any = cluster.TypedExtensionProtocolOptions.Values.FirstOrDefault(a => ValueTranslator.TypeName(a) == "envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions");
-        if (any is null || ValueTranslator.Unpack(any, RedisProtocolOptions.Parser, rejections) is not { } options || ValueTranslator.Data(options.AuthPassword, rejections) is not { Length: > 0 } password)
+        Any? any = cluster.TypedExtensionProtocolOptions.Values.FirstOrDefault(
+            a => ValueTranslator.TypeName(a) == "envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions");
+        if (any is null || ValueTranslator.Unpack(any, RedisProtocolOptions.Parser, rejections) is not { } options
+            || ValueTranslator.Data(options.AuthPassword, rejections) is not { Length: > 0 } password)
             return null;
-        return Resp.Request(ValueTranslator.Data(options.AuthUsername, rejections) is { Length: > 0 } user ? ["AUTH"u8.ToArray(), user, password] : ["AUTH"u8.ToArray(), password]);
+        return Resp.Request(ValueTranslator.Data(options.AuthUsername, rejections) is { Length: > 0 } user
+            ? ["AUTH"u8.ToArray(), user, password] : ["AUTH"u8.ToArray(), password]);
     }
 }

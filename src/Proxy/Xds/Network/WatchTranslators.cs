@@ -30,7 +30,8 @@ internal static class WatchTranslators
 
     /// <summary>mysql_proxy.</summary>
     public static MySqlFilter? MySql(Any config, Translation translation, Rejections rejections) =>
-        ValueTranslator.Unpack(config, MySQLProxy.Parser, rejections) is { } m ? new MySqlFilter(translation.Statistics.Group($"mysql.{m.StatPrefix}.", MySqlFilter.Schema)) : null;
+        ValueTranslator.Unpack(config, MySQLProxy.Parser, rejections) is { } m
+            ? new MySqlFilter(translation.Statistics.Group($"mysql.{m.StatPrefix}.", MySqlFilter.Schema)) : null;
 
     /// <summary>zookeeper_proxy.</summary>
     public static ZooKeeperFilter? ZooKeeper(Any config, Translation translation, Rejections rejections)

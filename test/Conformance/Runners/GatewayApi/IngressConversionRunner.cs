@@ -27,10 +27,12 @@ public sealed class IngressConversionRunner : RowsRunner
     protected override void PlayAll() => Play("cases.json", row =>
     {
         IReadOnlyList<Resource> resources = ConversionFixture.Decode(File.ReadAllText(Path.Combine(_path, row.Text("in"))));
-        RegistryView registry = new RegistryCompiler(new RegistryOptions { DomainSuffix = DomainSuffix }).Compile([ClusterResources.Of("Kubernetes", resources)]);
+        RegistryView registry = new RegistryCompiler(new RegistryOptions { DomainSuffix = DomainSuffix }).Compile(
+            [ClusterResources.Of("Kubernetes", resources)]);
         var settings = Tables.Rows.Settings() with { DomainSuffix = DomainSuffix };
         var inputs = SnapshotResources.Of("row", registry, settings, resources);
         IngressResources made = IngressConverter.ConvertAll(inputs.Ingresses, registry, settings);
-        return GatewayConversionRunner.Objects([.. made.Gateways.Cast<Resource>(), .. made.VirtualServices], ConversionFixture.Golden(File.ReadAllText(Path.Combine(_path, row.Text("want")))));
+        return GatewayConversionRunner.Objects([.. made.Gateways.Cast<Resource>(), .. made.VirtualServices],
+            ConversionFixture.Golden(File.ReadAllText(Path.Combine(_path, row.Text("want")))));
     });
 }

@@ -29,12 +29,15 @@ public sealed class GatewayDeploymentRunner : RowsRunner
 
     private string? Case(JsonElement row)
     {
-        DeploymentResult have = row.Texts("discoveryNamespaces") is { Count: > 0 } watched && !watched.Contains(row.GetProperty("gateway").GetProperty("metadata").GetProperty("namespace").GetString()!)
+        DeploymentResult have = row.Texts("discoveryNamespaces") is { Count: > 0 } watched
+            && !watched.Contains(row.GetProperty("gateway").GetProperty("metadata").GetProperty("namespace").GetString()!)
             ? new DeploymentResult([]) : Deployed(row);
         if (row.Truth("ignored")) return have.Objects.Count == 0 ? null : "expected nothing to be written";
         JsonObject[] want = [.. PlainText.Trees(File.ReadAllText(Path.Combine(_path, row.Text("want")))).OfType<JsonObject>()];
         if (have.Objects.Count != want.Length) return $"have {have.Objects.Count} objects, want {want.Length}; {have.Problem}";
-        return have.Objects.Zip(want).Select(pair => KubernetesObjects.Difference(pair.First, pair.Second) is { } difference ? $"{pair.Second["kind"]}{difference}" : null).FirstOrDefault(difference => difference is not null);
+        return have.Objects.Zip(want)
+            .Select(pair => KubernetesObjects.Difference(pair.First, pair.Second) is { } difference
+                ? $"{pair.Second["kind"]}{difference}" : null).FirstOrDefault(difference => difference is not null);
     }
 
     private static DeploymentResult Deployed(JsonElement row)
@@ -47,16 +50,21 @@ public sealed class GatewayDeploymentRunner : RowsRunner
         if (row.TryGetProperty("proxyConfigs", out JsonElement configs))
         {
             foreach (JsonElement config in configs.EnumerateArray())
-                proxy = ProxyConfigs.Merge(ProxyConfigs.Convert(Tables.Rows.Message<Istio.Networking.V1Beta1.ProxyConfig>(config.GetProperty("spec"))), proxy)!;
+                proxy = ProxyConfigs.Merge(
+                    ProxyConfigs.Convert(Tables.Rows.Message<Istio.Networking.V1Beta1.ProxyConfig>(config.GetProperty("spec"))), proxy)!;
         }
         // There are no settings but a case's own, and the image's name.
-        var values = PlainText.Tree(row.Text("values")) as JsonObject ?? new JsonObject { ["global"] = new JsonObject { ["hub"] = "test", ["tag"] = "test" } };
-        JsonObject[] objects = row.TryGetProperty("objects", out JsonElement written) ? [.. written.EnumerateArray().Select(one => (JsonObject)JsonNode.Parse(one.GetRawText())!)] : [];
+        var values = PlainText.Tree(row.Text("values")) as JsonObject
+            ?? new JsonObject { ["global"] = new JsonObject { ["hub"] = "test", ["tag"] = "test" } };
+        JsonObject[] objects = row.TryGetProperty("objects", out JsonElement written)
+            ? [.. written.EnumerateArray().Select(one => (JsonObject)JsonNode.Parse(one.GetRawText())!)] : [];
         return new GatewayDeployment(BuiltInInjection.Of(values)).Deploy(new DeploymentRequest
         {
             Gateway = gateway, Class = kind, Mesh = mesh, Proxy = proxy, ProxyDefaults = MeshConfigs.DefaultProxyConfig(),
-            HasQuic = row.Truth("enableQUICListeners"), CopiesMetadata = !row.TryGetProperty("copyLabelsAnnotations", out JsonElement copies) || copies.GetBoolean(),
-            Existing = (of, called) => Array.Find(objects, one => one["kind"]!.ToString() == of && one["metadata"]!["name"]!.ToString() == called),
+            HasQuic = row.Truth("enableQUICListeners"), CopiesMetadata =
+                !row.TryGetProperty("copyLabelsAnnotations", out JsonElement copies) || copies.GetBoolean(),
+            Existing = (of, called) =>
+                Array.Find(objects, one => one["kind"]!.ToString() == of && one["metadata"]!["name"]!.ToString() == called),
         });
     }
 }

@@ -35,7 +35,8 @@ public sealed class InjectRunner : RowsRunner
     {
         MeshInjection mesh = Installation.Of(row, _path);
         // Only the webhook sees namespaces.
-        Func<JsonObject, WorkloadOwner, InjectionResult> inject = row.Truth("webhookOnly") ? (pod, owner) => mesh.Inject(pod, owner, null, NamespaceAnnotations) : (pod, owner) => mesh.Inject(pod, owner);
+        Func<JsonObject, WorkloadOwner, InjectionResult> inject = row.Truth("webhookOnly")
+            ? (pod, owner) => mesh.Inject(pod, owner, null, NamespaceAnnotations) : (pod, owner) => mesh.Inject(pod, owner);
         var manifests = new ManifestInjection(inject);
         JsonObject[] have;
         try
@@ -50,7 +51,8 @@ public sealed class InjectRunner : RowsRunner
         if (row.Text("expectErrorContains") is { Length: > 0 } expected) return $"expected a refusal with {expected}";
         JsonObject[] want = Read(row.Text("want"));
         if (have.Length != want.Length) return $"have {have.Length} objects, want {want.Length}";
-        return have.Zip(want).Select(pair => KubernetesObjects.Difference(pair.First, pair.Second)).FirstOrDefault(difference => difference is not null);
+        return have.Zip(want).Select(pair => KubernetesObjects.Difference(pair.First, pair.Second))
+            .FirstOrDefault(difference => difference is not null);
     }
 
     private JsonObject[] Read(string file) => [.. PlainText.Trees(File.ReadAllText(Path.Combine(_path, file))).OfType<JsonObject>()];

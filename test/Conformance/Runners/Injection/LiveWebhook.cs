@@ -8,7 +8,8 @@ using Lateen.Test.Conformance.Runners.Names;
 
 namespace Lateen.Test.Conformance.Runners.Injection;
 
-/// <summary>Plays the table <c>inject</c> of <c>istiod-live</c>: reviews that a running webhook was sent, and what it made of the pods.</summary>
+/// <summary>Plays the table <c>inject</c> of <c>istiod-live</c>: reviews that a running webhook was sent, and what it made of the
+/// pods.</summary>
 internal static class LiveWebhook
 {
     private const string Image = "example/proxyv2:test";
@@ -19,8 +20,15 @@ internal static class LiveWebhook
         var mesh = new MeshInjection
         {
             // The recorded installation names its image in full, so that no kind of image can be asked for.
-            Config = BuiltInInjection.With(new JsonObject { ["global"] = new JsonObject { ["proxy"] = new JsonObject { ["image"] = Image }, ["proxy_init"] = new JsonObject { ["image"] = Image } } }),
-            Mesh = MeshConfigs.Overlay(MeshConfigs.Defaults(), "defaultConfig: {discoveryAddress: istiod.istio-system.svc:15012}\ntrustDomain: cluster.local\nenablePrometheusMerge: true\n", "", []),
+            Config = BuiltInInjection.With(
+                new JsonObject { ["global"] = new JsonObject
+                {
+                    ["proxy"] = new JsonObject { ["image"] = Image },
+                    ["proxy_init"] = new JsonObject { ["image"] = Image },
+                } }),
+            Mesh = MeshConfigs.Overlay(MeshConfigs.Defaults(),
+                "defaultConfig: {discoveryAddress: istiod.istio-system.svc:15012}\ntrustDomain: cluster.local\nenablePrometheusMerge: "
+                + "true\n", "", []),
         };
         string request = row.TryGetProperty("rawRequest", out JsonElement raw) ? raw.GetString()! : row.GetProperty("request").GetRawText();
         JsonNode answer = JsonNode.Parse(InjectionReviews.Answer(request, row.Text("path"), mesh).Body)!;
@@ -28,7 +36,9 @@ internal static class LiveWebhook
         bool isAllowed = answer["response"]!["allowed"]!.GetValue<bool>();
         if (wanted.Truth("allowed") != isAllowed) return $"wanted {wanted}, given {answer["response"]}";
         JsonNode? pod = Patched(JsonNode.Parse(request)!["request"]!["object"]!, answer["response"]!["patch"]?.ToString());
-        return row.TryGetProperty("patchedObject", out JsonElement patched) ? KubernetesObjects.Difference(pod, JsonNode.Parse(patched.GetRawText())) : answer["response"]!["patch"] is null ? null : "nothing was to be changed";
+        return row.TryGetProperty("patchedObject", out JsonElement patched)
+            ? KubernetesObjects.Difference(pod, JsonNode.Parse(patched.GetRawText())) : answer["response"]!["patch"] is null
+            ? null : "nothing was to be changed";
     }
 
     private static JsonNode? Patched(JsonNode pod, string? patch)

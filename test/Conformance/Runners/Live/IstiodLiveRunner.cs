@@ -43,13 +43,17 @@ public sealed class IstiodLiveRunner : RowsRunner
     {
         bool isRaw = row.TryGetProperty("rawRequest", out JsonElement raw);
         // What is not JSON by its name never comes to a verdict; the door itself is tested where doors are.
-        if (row.TryGetProperty("requestContentType", out JsonElement type) && type.GetString() != "application/json") return row.GetProperty("httpStatus").GetInt32() == 415 ? null : "a status that the door does not give";
+        if (row.TryGetProperty("requestContentType", out JsonElement type) && type.GetString() != "application/json")
+            return row.GetProperty("httpStatus").GetInt32() == 415 ? null : "a status that the door does not give";
 
         string answered = AdmissionReviews.Answer(isRaw ? raw.GetString()! : row.GetProperty("request").GetRawText()).Body;
         using var ours = JsonDocument.Parse(answered);
         JsonElement wanted = row.GetProperty("response"), given = ours.RootElement;
-        if (wanted.TryGetProperty("kind", out JsonElement kind) != given.TryGetProperty("kind", out JsonElement other) || (kind.ValueKind == JsonValueKind.String && kind.GetString() != other.GetString())) return $"another envelope: {answered}";
+        if (wanted.TryGetProperty("kind", out JsonElement kind) != given.TryGetProperty("kind", out JsonElement other)
+            || (kind.ValueKind == JsonValueKind.String && kind.GetString() != other.GetString())) return $"another envelope: {answered}";
         (wanted, given) = (wanted.GetProperty("response"), given.GetProperty("response"));
-        return wanted.Truth("allowed") != given.Truth("allowed") || wanted.TryGetProperty("warnings", out _) != given.TryGetProperty("warnings", out _) ? $"wanted {wanted}, given {given}" : null;
+        return wanted.Truth("allowed") != given.Truth("allowed")
+            || wanted.TryGetProperty("warnings", out _) != given.TryGetProperty("warnings", out _)
+            ? $"wanted {wanted}, given {given}" : null;
     }
 }

@@ -11,14 +11,20 @@ using Lateen.Test.Conformance.Runners.Names;
 
 namespace Lateen.Test.Conformance.Runners.Live;
 
-/// <summary>The reviews and signing requests of the recording, sent to the doors themselves, so that what is counted of them can be looked at.</summary>
+/// <summary>The reviews and signing requests of the recording, sent to the doors themselves, so that what is counted of them can be looked
+/// at.</summary>
 internal static class LiveCallers
 {
     /// <summary>Sends all of them.</summary>
     public static void Call(LiveStand stand, string folder)
     {
 #pragma warning disable CA5359 // It is the answers that count.
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (_, _, _, _) => true } });
+        using var client = new HttpClient(
+            new SocketsHttpHandler
+            {
+                UseProxy = false,
+                SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
+            });
 #pragma warning restore CA5359
         foreach (string table in new[] { "validate.json", "inject.json" })
             foreach (JsonElement row in Rows(folder, table)) Review(client, stand, row, table);
@@ -56,12 +62,14 @@ internal static class LiveCallers
     {
         var message = new IstioCertificateRequest
         {
-            Csr = asked.TryGetProperty("csr", out JsonElement raw) ? raw.GetString() : Security.SigningRequests.Make(asked.Text("csrKey"), []),
+            Csr = asked.TryGetProperty("csr", out JsonElement raw)
+                ? raw.GetString() : Security.SigningRequests.Make(asked.Text("csrKey"), []),
             ValidityDuration = asked.TryGetProperty("validityDurationSeconds", out JsonElement seconds) ? seconds.GetInt64() : 0,
         };
         byte[] frame = [0, 0, 0, 0, 0, .. message.ToByteArray()];
         System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), frame.Length - 5);
-        using var request = new HttpRequestMessage(HttpMethod.Post, "https://istiod.istio-system.svc/istio.v1.auth.IstioCertificateService/CreateCertificate")
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            "https://istiod.istio-system.svc/istio.v1.auth.IstioCertificateService/CreateCertificate")
         {
             Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent(frame),
         };

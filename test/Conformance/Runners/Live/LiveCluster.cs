@@ -18,7 +18,8 @@ internal sealed class LiveCluster : IAsyncDisposable
 {
     private static readonly string[] Served =
     [
-        "/apis/apps/v1/deployments", "/api/v1/serviceaccounts", "/apis/coordination.k8s.io/v1/leases", "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+        "/apis/apps/v1/deployments", "/api/v1/serviceaccounts", "/apis/coordination.k8s.io/v1/leases",
+        "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
     ];
 
     // That of the recording.
@@ -33,7 +34,12 @@ internal sealed class LiveCluster : IAsyncDisposable
         foreach (string collection in Served) Server.Serve(collection);
         _server = new HttpMessageInvoker(Server);
 #pragma warning disable CA5359 // Who signed the certificate is what the registration is about; here the door's answer counts.
-        _webhook = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (_, _, _, _) => true } });
+        _webhook = new HttpClient(
+            new SocketsHttpHandler
+            {
+                UseProxy = false,
+                SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
+            });
 #pragma warning restore CA5359
     }
 
@@ -46,7 +52,8 @@ internal sealed class LiveCluster : IAsyncDisposable
     /// <summary>Opens the port.</summary>
     public async Task<ClusterAccess> OpenAsync()
     {
-        IReadOnlyList<EndPoint> bound = await _door.OpenAsync([new Door("api", new IPEndPoint(IPAddress.Loopback, 0), HttpProtocols.Http1, AnswerAsync)], CancellationToken.None);
+        IReadOnlyList<EndPoint> bound = await _door.OpenAsync(
+            [new Door("api", new IPEndPoint(IPAddress.Loopback, 0), HttpProtocols.Http1, AnswerAsync)], CancellationToken.None);
         return new ClusterAccess { Server = new Uri($"http://127.0.0.1:{((IPEndPoint)bound[0]).Port}/"), Name = "memory" };
     }
 
@@ -56,7 +63,8 @@ internal sealed class LiveCluster : IAsyncDisposable
         foreach (Document document in DocumentReader.Read(yaml, "", []).Where(document => document.Root is not null))
         {
             JsonObject whole = JsonNode.Parse(NodeText.ToJson(document.Root!, indented: false))!.AsObject();
-            foreach (JsonObject item in (string?)whole["kind"] == "List" ? whole["items"]!.AsArray().OfType<JsonObject>().ToArray() : [whole]) Put(item);
+            foreach (JsonObject item in (string?)whole["kind"] == "List"
+                ? whole["items"]!.AsArray().OfType<JsonObject>().ToArray() : [whole]) Put(item);
         }
     }
 
@@ -65,7 +73,8 @@ internal sealed class LiveCluster : IAsyncDisposable
         (string version, string name) = ((string)item["apiVersion"]!, (string)item["kind"]!);
         string group = version.Contains('/', StringComparison.Ordinal) ? version[..version.IndexOf('/', StringComparison.Ordinal)] : "";
         if (KubernetesSourceOptions.MeshKinds.FirstOrDefault(kind => kind.Name == name && kind.Group == group) is not { } kind) return;
-        Server.Put(kind, kind.IsNamespaced ? (string?)item["metadata"]!["namespace"] ?? "default" : "", (string)item["metadata"]!["name"]!, item.ToJsonString());
+        Server.Put(kind, kind.IsNamespaced ? (string?)item["metadata"]!["namespace"] ?? "default" : "", (string)item["metadata"]!["name"]!,
+            item.ToJsonString());
     }
 
     public async ValueTask DisposeAsync()
@@ -80,7 +89,9 @@ internal sealed class LiveCluster : IAsyncDisposable
         using var body = new StreamReader(context.Request.Body);
         string text = await body.ReadToEndAsync(context.RequestAborted);
         bool isTried = context.Request.Query.ContainsKey("dryRun");
-        using HttpResponseMessage answer = context.Request.Path == "/version" ? new HttpResponseMessage { Content = new StringContent(Version) } : isTried ? await TriedAsync(text) : await ForwardAsync(context, text);
+        using HttpResponseMessage answer = context.Request.Path == "/version"
+            ? new HttpResponseMessage { Content = new StringContent(Version) } : isTried
+            ? await TriedAsync(text) : await ForwardAsync(context, text);
         context.Response.StatusCode = (int)answer.StatusCode;
         context.Response.ContentType = "application/json";
         await context.Response.StartAsync(context.RequestAborted);
@@ -96,7 +107,8 @@ internal sealed class LiveCluster : IAsyncDisposable
 
     private Task<HttpResponseMessage> ForwardAsync(HttpContext context, string text)
     {
-        var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), new Uri(MemoryApiServer.Address, context.Request.Path + context.Request.QueryString));
+        var request = new HttpRequestMessage(new HttpMethod(context.Request.Method),
+            new Uri(MemoryApiServer.Address, context.Request.Path + context.Request.QueryString));
         if (text.Length > 0) request.Content = new StringContent(text);
         return _server.SendAsync(request, context.RequestAborted);
     }
@@ -106,12 +118,27 @@ internal sealed class LiveCluster : IAsyncDisposable
         var review = new JsonObject
         {
             ["apiVersion"] = "admission.k8s.io/v1", ["kind"] = "AdmissionReview",
-            ["request"] = new JsonObject { ["uid"] = "u", ["operation"] = "CREATE", ["kind"] = new JsonObject { ["group"] = "networking.istio.io", ["version"] = "v1", ["kind"] = "Gateway" }, ["object"] = JsonNode.Parse(text) },
+            ["request"] = new JsonObject
+            {
+                ["uid"] = "u",
+                ["operation"] = "CREATE",
+                ["kind"] = new JsonObject { ["group"] = "networking.istio.io", ["version"] = "v1", ["kind"] = "Gateway" },
+                ["object"] = JsonNode.Parse(text),
+            },
         };
-        using HttpResponseMessage answer = await _webhook.PostAsync($"https://{Webhook}/validate", new StringContent(review.ToJsonString(), Encoding.UTF8, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")));
+        using HttpResponseMessage answer = await _webhook.PostAsync($"https://{Webhook}/validate",
+            new StringContent(review.ToJsonString(), Encoding.UTF8, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")));
         JsonNode response = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["response"]!;
         bool isAllowed = response["allowed"]!.GetValue<bool>();
-        string told = isAllowed ? text : new JsonObject { ["kind"] = "Status", ["status"] = "Failure", ["code"] = 400, ["message"] = $"admission webhook \"rev.validation.istio.io\" denied the request: {response["status"]?["message"]}" }.ToJsonString();
-        return new HttpResponseMessage(isAllowed ? HttpStatusCode.Created : HttpStatusCode.BadRequest) { Content = new StringContent(told) };
+        string told = isAllowed ? text
+            : new JsonObject
+            {
+                ["kind"] = "Status",
+                ["status"] = "Failure",
+                ["code"] = 400,
+                ["message"] = $"admission webhook \"rev.validation.istio.io\" denied the request: {response["status"]?["message"]}",
+            }.ToJsonString();
+        return new HttpResponseMessage(isAllowed
+            ? HttpStatusCode.Created : HttpStatusCode.BadRequest) { Content = new StringContent(told) };
     }
 }

@@ -35,7 +35,8 @@ internal sealed class LiveProxy : IDisposable
         foreach (string typeUrl in Order)
         {
             var asked = new DeltaDiscoveryRequest { Node = typeUrl == Order[0] ? NodeOf(recorded) : null, TypeUrl = typeUrl };
-            if (typeUrl is TypeUrls.Endpoint or TypeUrls.Route && watches.TryGetProperty(typeUrl, out JsonElement names)) asked.ResourceNamesSubscribe.Add(names.EnumerateArray().Select(name => name.GetString()!));
+            if (typeUrl is TypeUrls.Endpoint or TypeUrls.Route && watches.TryGetProperty(typeUrl, out JsonElement names))
+                asked.ResourceNamesSubscribe.Add(names.EnumerateArray().Select(name => name.GetString()!));
             client.Send(asked);
         }
         return new LiveProxy(client);
@@ -57,7 +58,8 @@ internal sealed class LiveProxy : IDisposable
                 lock (_answered) _answered.Add(response.TypeUrl);
             }
         }
-        catch (Exception over) when (over is IOException or HttpRequestException or TimeoutException or InvalidOperationException or OperationCanceledException)
+        catch (Exception over) when (over is IOException or HttpRequestException or TimeoutException or InvalidOperationException
+            or OperationCanceledException)
         {
             // Disposed of, or nothing came for long.
         }
@@ -69,7 +71,8 @@ internal sealed class LiveProxy : IDisposable
         JsonElement metadata = recorded.GetProperty("metadata");
         return new Node
         {
-            Id = $"{(workload.Contains("gateway", StringComparison.Ordinal) ? "router" : "sidecar")}~{metadata.Text("INSTANCE_IPS")}~{workload}~{metadata.Text("NAMESPACE")}.svc.cluster.local",
+            Id =
+                $"{(workload.Contains("gateway", StringComparison.Ordinal) ? "router" : "sidecar")}~{metadata.Text("INSTANCE_IPS")}~{workload}~{metadata.Text("NAMESPACE")}.svc.cluster.local",
             Metadata = Struct.Parser.ParseJson(metadata.GetRawText()),
         };
     }

@@ -9,7 +9,8 @@ using Lateen.Test.Rigs.Discovery;
 
 namespace Lateen.Test.Conformance.Runners.Live;
 
-/// <summary>A control plane with open ports on the recorded cluster. It takes tokens of its own issuer and certificates of its own authority.</summary>
+/// <summary>A control plane with open ports on the recorded cluster. It takes tokens of its own issuer and certificates of its own
+/// authority.</summary>
 internal sealed class LiveStand : IDisposable
 {
     /// <summary>Where services lie.</summary>
@@ -26,13 +27,15 @@ internal sealed class LiveStand : IDisposable
     public LiveStand(LiveWorld world)
     {
         Cluster.Put(world.Yaml);
-        foreach (string ns in new[] { "istio-system", "default" }) Cluster.Put($"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {ns}}}\n");
+        foreach (string ns in new[] { "istio-system", "default" })
+            Cluster.Put($"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {ns}}}\n");
         string keys = Path.Combine(_folder, "keys");
         File.WriteAllText(keys, _issuer.KeySetText);
         ClusterAccess access = Cluster.OpenAsync().GetAwaiter().GetResult();
         _running = Wiring.StartAsync(new ControlPlaneOptions
         {
-            StateFolder = Path.Combine(_folder, "state"), TokenKeysFile = keys, AuthorityFolder = Path.Combine(_folder, "none"), Kubernetes = access, Instance = "istiod-0",
+            StateFolder = Path.Combine(_folder, "state"), TokenKeysFile = keys, AuthorityFolder =
+                Path.Combine(_folder, "none"), Kubernetes = access, Instance = "istiod-0",
             HttpAddress = Any, GrpcAddress = Any, SecureGrpcAddress = Any, MonitoringAddress = Any, HttpsAddress = Any,
         }, new FastTime(10, TimeProvider.System.GetUtcNow()), CancellationToken.None).GetAwaiter().GetResult();
         Cluster.Webhook = At.Https!;
@@ -54,7 +57,9 @@ internal sealed class LiveStand : IDisposable
     public X509Certificate2Collection Roots => [.. _authority.Roots];
 
     /// <summary>A certificate with its key for an identity.</summary>
-    public X509Certificate2 CertificateOf(string identity) => X509CertificateLoader.LoadPkcs12(_signing.Serving([identity], TimeProvider.System.GetUtcNow()).Export(X509ContentType.Pkcs12), null);
+    public X509Certificate2 CertificateOf(string identity) =>
+        X509CertificateLoader.LoadPkcs12(_signing.Serving([identity], TimeProvider.System.GetUtcNow()).Export(X509ContentType.Pkcs12),
+            null);
 
     /// <summary>A stream in clear text.</summary>
     public Task<AdsClient> OpenAsync() => AdsClient.OpenAsync(At.Grpc, AdsClient.StateOfTheWorld);
@@ -63,9 +68,13 @@ internal sealed class LiveStand : IDisposable
     public void GiveAddress(string ns, string name, string address)
     {
         if (Cluster.Server.Get(Services, ns, name) is not { } service || service["status"] is not null) return;
-        service["status"] = new JsonObject { ["loadBalancer"] = new JsonObject { ["ingress"] = new JsonArray(new JsonObject { ["ip"] = address }) } };
+        service["status"] = new JsonObject { ["loadBalancer"] =
+            new JsonObject { ["ingress"] = new JsonArray(new JsonObject { ["ip"] = address }) } };
         Cluster.Server.Put(Services, ns, name, service);
-        Until(() => _running.Writer.AskAsync((loop, _) => loop.Hub.Snapshot?.Registry.Find($"{name}.{ns}.svc.cluster.local", ns)?.ExternalAddresses.Count > 0).GetAwaiter().GetResult(), seconds: 10);
+        Until(
+            () => _running.Writer.AskAsync(
+                (loop, _) => loop.Hub.Snapshot?.Registry.Find($"{name}.{ns}.svc.cluster.local", ns)?.ExternalAddresses.Count > 0)
+                .GetAwaiter().GetResult(), seconds: 10);
     }
 
     /// <summary>The address is gone again.</summary>
@@ -74,7 +83,10 @@ internal sealed class LiveStand : IDisposable
         if (Cluster.Server.Get(Services, ns, name) is not { } service) return;
         service.Remove("status");
         Cluster.Server.Put(Services, ns, name, service);
-        Until(() => _running.Writer.AskAsync((loop, _) => loop.Hub.Snapshot?.Registry.Find($"{name}.{ns}.svc.cluster.local", ns)?.ExternalAddresses.Count == 0).GetAwaiter().GetResult(), seconds: 10);
+        Until(
+            () => _running.Writer.AskAsync(
+                (loop, _) => loop.Hub.Snapshot?.Registry.Find($"{name}.{ns}.svc.cluster.local", ns)?.ExternalAddresses.Count == 0)
+                .GetAwaiter().GetResult(), seconds: 10);
     }
 
     /// <summary>Waits for something to become so.</summary>

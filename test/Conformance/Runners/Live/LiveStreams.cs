@@ -24,7 +24,12 @@ internal sealed class LiveStreams(LiveStand stand)
         try
         {
             await using AdsClient client = await OpenAsync(row.Text("name"), asked);
-            client.Send(new DiscoveryRequest { Node = NodeOf(asked), TypeUrl = asked.Text("typeUrl"), ResourceNames = { asked.Texts("resourceNames") } });
+            client.Send(new DiscoveryRequest
+            {
+                Node = NodeOf(asked),
+                TypeUrl = asked.Text("typeUrl"),
+                ResourceNames = { asked.Texts("resourceNames") },
+            });
             DiscoveryResponse? first = await client.ReadAsync(DiscoveryResponse.Parser).WaitAsync(Patience);
             (string status, string message) = first is null ? client.Ending() : ("0", "");
             given = (NameOf(status), Uri.UnescapeDataString(message));
@@ -38,10 +43,12 @@ internal sealed class LiveStreams(LiveStand stand)
             given = (NameOf("14"), "");
         }
         // How many resources there are is the world's matter, and it had other pods while this was recorded.
-        if (!row.TryGetProperty("error", out JsonElement error)) return given.Code == NameOf("0") ? null : $"wanted an answer, given {given}";
+        if (!row.TryGetProperty("error", out JsonElement error))
+            return given.Code == NameOf("0") ? null : $"wanted an answer, given {given}";
         // Whose fault it is on the client's side is told in the client's words.
         bool isTheirs = error.Text("code") is "Unavailable" or "DeadlineExceeded";
-        return string.Equals(error.Text("code"), given.Code, StringComparison.OrdinalIgnoreCase) && (isTheirs || error.Text("message") == given.Message) ? null : $"wanted {error}, given {given}";
+        return string.Equals(error.Text("code"), given.Code, StringComparison.OrdinalIgnoreCase)
+            && (isTheirs || error.Text("message") == given.Message) ? null : $"wanted {error}, given {given}";
     }
 
     private Task<AdsClient> OpenAsync(string name, JsonElement asked)
@@ -53,7 +60,10 @@ internal sealed class LiveStreams(LiveStand stand)
         return AdsClient.OpenSecureAsync(stand.At.SecureGrpc, AdsClient.StateOfTheWorld, new ClientProof(roots, token, shown));
     }
 
-    private static Node NodeOf(JsonElement asked) => new() { Id = asked.Text("nodeID"), Metadata = Struct.Parser.ParseJson(asked.GetProperty("metadata").GetRawText()) };
+    private static Node NodeOf(JsonElement asked) =>
+        new() { Id = asked.Text("nodeID"), Metadata = Struct.Parser.ParseJson(asked.GetProperty("metadata").GetRawText()) };
 
-    private static string NameOf(string status) => GrpcStatuses.NameOf((GrpcStatus)int.Parse(status, System.Globalization.CultureInfo.InvariantCulture)).Replace("_", "", StringComparison.Ordinal);
+    private static string NameOf(string status) =>
+        GrpcStatuses.NameOf((GrpcStatus)int.Parse(status, System.Globalization.CultureInfo.InvariantCulture))
+            .Replace("_", "", StringComparison.Ordinal);
 }

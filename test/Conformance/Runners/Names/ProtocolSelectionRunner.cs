@@ -17,16 +17,20 @@ public sealed class ProtocolSelectionRunner : RowsRunner
     {
         Play("parse-protocol.json", r => Differs(r.Text("out"), Protocols.NameOf(Protocols.Parse(r.Text("input")))));
         Play("convert-protocol.json", r =>
-        Differs(r.Text("expectedProto"), Protocols.NameOf(Protocols.OfServicePort(r.Number("port"), r.Text("portName"), r.Text("proto"), r.TextOrNull("appProto")))));
+        Differs(r.Text("expectedProto"),
+            Protocols.NameOf(Protocols.OfServicePort(r.Number("port"), r.Text("portName"), r.Text("proto"), r.TextOrNull("appProto")))));
         Play("listener-protocol.json", r =>
-        Differs(r.Text("want").ToUpperInvariant(), "LISTENERPROTOCOL" + Protocols.ListenerOf(Protocols.Parse(r.Text("protocol"))).ToString().ToUpperInvariant()));
+        Differs(r.Text("want").ToUpperInvariant(),
+            "LISTENERPROTOCOL" + Protocols.ListenerOf(Protocols.Parse(r.Text("protocol"))).ToString().ToUpperInvariant()));
         Play("is-http-server.json", r => Differs(r.Truth("expected"), GatewayServers.IsHttp(ServerOf(r))));
         Play("is-https-terminating.json", r => Differs(r.Truth("expected"), GatewayServers.IsHttpsTerminating(ServerOf(r))));
         Play("is-passthrough.json", r => Differs(r.Truth("expected"), GatewayServers.IsPassthrough(ServerOf(r))));
         Play("is-tcp-tls-terminating.json", r => Differs(r.Truth("expected"), GatewayServers.IsTcpTlsTerminating(ServerOf(r))));
         Play("is-tls-server.json", r => Differs(r.Truth("expected"), GatewayServers.IsTls(ServerOf(r))));
-        Play("http3-eligible.json", r => Differs(r.Truth("expected"), GatewayServers.IsEligibleForHttp3(ServerOf(r), r.Truth("enableQUICListeners"))));
+        Play("http3-eligible.json",
+            r => Differs(r.Truth("expected"), GatewayServers.IsEligibleForHttp3(ServerOf(r), r.Truth("enableQUICListeners"))));
     }
 
-    private static Server ServerOf(JsonElement row) => new MessageReader("", []).Read<Server>(DocumentReader.ReadSingle(row.GetProperty("server").GetRawText(), "", []));
+    private static Server ServerOf(JsonElement row) =>
+        new MessageReader("", []).Read<Server>(DocumentReader.ReadSingle(row.GetProperty("server").GetRawText(), "", []));
 }

@@ -49,7 +49,8 @@ public abstract class RowsRunner : FolderRunner
     }
 
     /// <summary>The difference of two values; null where they are equal.</summary>
-    protected static string? Differs<T>(T expected, T found) => EqualityComparer<T>.Default.Equals(expected, found) ? null : $"expected {expected}, found {found}";
+    protected static string? Differs<T>(T expected, T found) =>
+        EqualityComparer<T>.Default.Equals(expected, found) ? null : $"expected {expected}, found {found}";
 }
 
 /// <summary>Fields of a row; absent ones have their zero value.</summary>
@@ -61,13 +62,17 @@ internal static class Rows
     public static string? TextOrNull(this JsonElement row, string name) =>
         row.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    public static bool Truth(this JsonElement row, string name) => row.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.True;
+    public static bool Truth(this JsonElement row, string name) =>
+        row.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.True;
 
-    public static int Number(this JsonElement row, string name) => row.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : 0;
+    public static int Number(this JsonElement row, string name) =>
+        row.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : 0;
 
     public static IReadOnlyList<string> Texts(this JsonElement row, string name) =>
-        row.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().Select(v => v.GetString()!).ToArray() : [];
+        row.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Array
+            ? value.EnumerateArray().Select(v => v.GetString()!).ToArray() : [];
 
     public static Dictionary<string, string>? Map(this JsonElement row, string name) =>
-        row.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Object ? value.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!) : null;
+        row.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Object
+            ? value.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!) : null;
 }

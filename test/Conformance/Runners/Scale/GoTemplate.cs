@@ -4,10 +4,12 @@ using System.Text.RegularExpressions;
 
 namespace Lateen.Test.Conformance.Runners.Scale;
 
-/// <summary>As much of Go's text templates as generates configurations: ranges over counts, variables, and the integer functions of sprig.</summary>
+/// <summary>As much of Go's text templates as generates configurations: ranges over counts, variables, and the integer functions of
+/// sprig.</summary>
 internal sealed class GoTemplate(IReadOnlyDictionary<string, int> values)
 {
-    private static readonly Regex Action = new(@"\{\{(?<trimLeft>-\s)?\s*(?<words>.*?)\s*(?<trimRight>\s-)?\}\}", RegexOptions.Singleline | RegexOptions.CultureInvariant);
+    private static readonly Regex Action =
+        new(@"\{\{(?<trimLeft>-\s)?\s*(?<words>.*?)\s*(?<trimRight>\s-)?\}\}", RegexOptions.Singleline | RegexOptions.CultureInvariant);
 
     /// <summary>The text that a template makes.</summary>
     public string Render(string template)
@@ -36,7 +38,8 @@ internal sealed class GoTemplate(IReadOnlyDictionary<string, int> values)
         return parts;
     }
 
-    private void Render(List<(bool IsAction, string Text)> parts, ref int at, Dictionary<string, int> variables, StringBuilder into, bool isShown)
+    private void Render(List<(bool IsAction, string Text)> parts, ref int at, Dictionary<string, int> variables, StringBuilder into,
+        bool isShown)
     {
         while (at < parts.Count)
         {
@@ -52,10 +55,12 @@ internal sealed class GoTemplate(IReadOnlyDictionary<string, int> values)
     }
 
     // range $i := until N
-    private void Range(List<(bool IsAction, string Text)> parts, ref int at, string words, Dictionary<string, int> variables, StringBuilder into, bool isShown)
+    private void Range(List<(bool IsAction, string Text)> parts, ref int at, string words, Dictionary<string, int> variables,
+        StringBuilder into, bool isShown)
     {
         var tokens = words.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (tokens is not ["range", var variable, ":=", "until", var bound]) throw new InvalidOperationException($"the template has {words}");
+        if (tokens is not ["range", var variable, ":=", "until", var bound])
+            throw new InvalidOperationException($"the template has {words}");
         var (count, begin) = (isShown ? Value(bound, variables) : 0, at);
         Render(parts, ref at, variables, into, isShown: false);
         for (var i = 0; i < count; i++)

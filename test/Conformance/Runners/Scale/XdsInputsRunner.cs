@@ -18,8 +18,8 @@ using Lateen.Test.Conformance.Runners.Traffic;
 namespace Lateen.Test.Conformance.Runners.Scale;
 
 /// <summary>
-/// Plays <c>xds-inputs</c>: big configurations without an expectation. Every object must be accepted, a sidecar and a gateway must get all that they can ask for, none of it may be
-/// what a proxy would refuse, and the same objects in another order must give the same bytes.
+/// Plays <c>xds-inputs</c>: big configurations without an expectation. Every object must be accepted, a sidecar and a gateway must get all
+/// that they can ask for, none of it may be what a proxy would refuse, and the same objects in another order must give the same bytes.
 /// </summary>
 internal sealed class XdsInputsRunner : FolderRunner
 {
@@ -44,18 +44,24 @@ internal sealed class XdsInputsRunner : FolderRunner
     }
 
     // One template leaves the line between its documents out; upstream's reader takes the last of them.
-    private static string Separated(string text) => Regex.Replace(text, "(?<!^---[^\n]*\n)^apiVersion:", "---\napiVersion:", RegexOptions.Multiline);
+    private static string Separated(string text) =>
+        Regex.Replace(text, "(?<!^---[^\n]*\n)^apiVersion:", "---\napiVersion:", RegexOptions.Multiline);
 
     private static string? Play(string text)
     {
         var found = new DiagnosticBag();
         var resources = new ResourceDecoder(new DecoderOptions { DefaultNamespace = "default" }).Decode(text, "input.yaml", found);
-        if (found.Concat(resources.SelectMany(Validator.Check)).FirstOrDefault(finding => finding.IsError) is { } error) return error.ToString();
+        if (found.Concat(resources.SelectMany(Validator.Check)).FirstOrDefault(finding => finding.IsError) is { } error)
+            return error.ToString();
         foreach (var node in new[] { Node("sidecar"), Node("router") })
         {
-            var (made, backwards) = (All(World.Of(resources, node, Rows.Settings()).Scope), All(World.Of([.. resources.Reverse()], node, Rows.Settings()).Scope));
-            if (made.Find(resource => resource.Fault is not null) is { } faulty) return $"every proxy would refuse {faulty.Name}: {faulty.Fault}";
-            if (!made.Select(resource => (resource.Name, resource.Version)).SequenceEqual(backwards.Select(resource => (resource.Name, resource.Version)))) return "another order of the objects gives other bytes";
+            var (made, backwards) = (All(World.Of(resources, node, Rows.Settings()).Scope),
+                All(World.Of([.. resources.Reverse()], node, Rows.Settings()).Scope));
+            if (made.Find(resource => resource.Fault is not null) is { } faulty)
+                return $"every proxy would refuse {faulty.Name}: {faulty.Fault}";
+            if (!made.Select(resource => (resource.Name, resource.Version))
+                .SequenceEqual(backwards.Select(resource => (resource.Name, resource.Version))))
+                return "another order of the objects gives other bytes";
         }
         return null;
     }
@@ -66,14 +72,19 @@ internal sealed class XdsInputsRunner : FolderRunner
         var clusters = new ClusterGenerator().Generate(scope, null);
         var listeners = new ListenerGenerator().Generate(scope, null);
         var assignments = clusters.Select(cluster => (Envoy.Config.Cluster.V3.Cluster)cluster.Message)
-            .Where(cluster => cluster.Type == Envoy.Config.Cluster.V3.Cluster.Types.DiscoveryType.Eds).Select(cluster => cluster.Name).ToHashSet();
+            .Where(cluster => cluster.Type == Envoy.Config.Cluster.V3.Cluster.Types.DiscoveryType.Eds).Select(cluster => cluster.Name)
+            .ToHashSet();
         var routes = listeners.SelectMany(listener => RouteNames((Envoy.Config.Listener.V3.Listener)listener.Message)).ToHashSet();
-        return [.. clusters, .. new EndpointGenerator().Generate(scope, assignments), .. listeners, .. new RouteGenerator().Generate(scope, routes), .. new NameTableGenerator().Generate(scope, null)];
+        return [.. clusters, .. new EndpointGenerator().Generate(scope, assignments), .. listeners,
+            .. new RouteGenerator().Generate(scope, routes), .. new NameTableGenerator().Generate(scope, null)];
     }
 
     private static IEnumerable<string> RouteNames(Envoy.Config.Listener.V3.Listener listener) =>
-        listener.FilterChains.Append(listener.DefaultFilterChain).OfType<Envoy.Config.Listener.V3.FilterChain>().SelectMany(chain => chain.Filters)
-            .Select(filter => filter.TypedConfig.TryUnpack<Envoy.Extensions.Filters.Network.HttpConnectionManager.V3.HttpConnectionManager>(out var manager) ? manager.Rds?.RouteConfigName : null).OfType<string>();
+        listener.FilterChains.Append(listener.DefaultFilterChain).OfType<Envoy.Config.Listener.V3.FilterChain>()
+            .SelectMany(chain => chain.Filters)
+            .Select(
+                filter => filter.TypedConfig.TryUnpack<Envoy.Extensions.Filters.Network.HttpConnectionManager.V3.HttpConnectionManager>(
+                    out var manager) ? manager.Rds?.RouteConfigName : null).OfType<string>();
 
     // Gateways of the benchmarks are selected by this label.
     private static ProxyNode Node(string type) => NodeParser.Parse(new Envoy.Config.Core.V3.Node

@@ -25,9 +25,12 @@ internal sealed class AgentRunner : TableRunner
         Table("app-probers-validation", (row, _) =>
         {
             (AppProbes? probes, string error) = AppProbes.Read(row.Text("probe"), Loopback);
-            return row.Text("err") is { Length: > 0 } want ? error.Contains(want, StringComparison.Ordinal) ? null : $"have '{error}', want '{want}'" : probes is null ? $"have '{error}'" : null;
+            return row.Text("err") is { Length: > 0 } want
+                ? error.Contains(want, StringComparison.Ordinal) ? null : $"have '{error}', want '{want}'" : probes is null
+                ? $"have '{error}'" : null;
         });
-        Table("ca-headers", (row, _) => Rows.Same(Pairs(AgentOptions.From("sidecar", row.Labels("envVars")).AuthorityHeaders), Pairs(row.Labels("expectedCAHeaders"))));
+        Table("ca-headers", (row, _) =>
+            Rows.Same(Pairs(AgentOptions.From("sidecar", row.Labels("envVars")).AuthorityHeaders), Pairs(row.Labels("expectedCAHeaders"))));
         Table("envoy-ready", (row, _) => Rows.Same(Readiness.WhyNotConfigured(row.Text("stats")) ?? "", row.Text("result")));
         Table("metrics-merge", (row, _) =>
         {
@@ -39,19 +42,23 @@ internal sealed class AgentRunner : TableRunner
         {
             (ScrapeTargets? read, string error) = ScrapeTargets.Read(row.Text("envJSON"));
             if (row.Flag("wantErr")) return read is null ? null : "have no error";
-            return read is null ? error : Rows.Same(read.Port, row.Text("wantPort")) ?? Rows.SameList(read.Targets.Select(Spelled), row.Items("wantTargets").Select(Spelled));
+            return read is null ? error
+                : Rows.Same(read.Port, row.Text("wantPort"))
+                    ?? Rows.SameList(read.Targets.Select(Spelled), row.Items("wantTargets").Select(Spelled));
         });
         Table("scrape-targets", (row, _) =>
         {
             (IReadOnlyList<ScrapeTarget> targets, string error) = ScrapeTargets.ParseList(row.Text("input"));
-            return Rows.Same(error.Length > 0, row.Flag("wantErr")) ?? (row.Flag("wantErr") ? null : Rows.SameList(targets.Select(Spelled), row.Items("want").Select(Spelled)));
+            return Rows.Same(error.Length > 0, row.Flag("wantErr"))
+                ?? (row.Flag("wantErr") ? null : Rows.SameList(targets.Select(Spelled), row.Items("want").Select(Spelled)));
         });
         Table("quit", (row, _) =>
         {
             var options = new AgentOptions { Name = "test" };
             using AppProbes probes = AppProbes.Read("", Loopback).Probes!;
             var server = new StatusServer(options, new Readiness(options, () => true), probes, () => { });
-            return Rows.Same(server.Answer(row.Text("method"), "/quitquitquit", row.Text("remoteAddr") == Loopback, []).Status, row.Number("expected"));
+            return Rows.Same(server.Answer(row.Text("method"), "/quitquitquit", row.Text("remoteAddr") == Loopback, []).Status,
+                row.Number("expected"));
         });
         Table("https-probe", (row, _) => HttpsProbe(row));
     }
@@ -59,8 +66,10 @@ internal sealed class AgentRunner : TableRunner
     private static string? ProbeHeaders(JsonElement row, JsonElement context)
     {
         static string Spelled(IEnumerable<(string Name, string Value)> headers) =>
-            string.Join("; ", headers.GroupBy(h => h.Name.ToLowerInvariant()).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => $"{g.Key}={string.Join(',', g.Select(h => h.Value))}"));
-        IEnumerable<(string, string)> Headers(string field) => row.GetProperty(field).EnumerateObject().SelectMany(h => h.Value.EnumerateArray().Select(v => (h.Name, v.GetString()!)));
+            string.Join("; ", headers.GroupBy(h => h.Name.ToLowerInvariant()).OrderBy(g => g.Key, StringComparer.Ordinal)
+                .Select(g => $"{g.Key}={string.Join(',', g.Select(h => h.Value))}"));
+        IEnumerable<(string, string)> Headers(string field) =>
+            row.GetProperty(field).EnumerateObject().SelectMany(h => h.Value.EnumerateArray().Select(v => (h.Name, v.GetString()!)));
         return Rows.Same(Spelled(AppProbes.Forwarded(Headers("originHeaders"))), Spelled(Headers("want")));
     }
 
@@ -101,14 +110,17 @@ internal sealed class AgentRunner : TableRunner
             }
             """, Loopback).Probes!;
         var options = new AgentOptions { Name = "test" };
-        int status = new StatusServer(options, new Readiness(options, () => true), probes, () => { }).Answer("GET", "/" + row.Text("probePath"), true, []).Status;
+        int status = new StatusServer(options, new Readiness(options, () => true), probes, () => { }).Answer("GET",
+            "/" + row.Text("probePath"), true, []).Status;
         app.StopAsync().GetAwaiter().GetResult();
-        return Rows.Same(status, row.Number("statusCode")) ?? (row.Text("expectedProtocol") is { Length: > 0 } want ? Rows.Same(asked, want) : null);
+        return Rows.Same(status, row.Number("statusCode"))
+            ?? (row.Text("expectedProtocol") is { Length: > 0 } want ? Rows.Same(asked, want) : null);
     }
 
     private static string Spelled(ScrapeTarget target) => $"{target.Port}:{target.Path}";
 
     private static string Spelled(JsonElement target) => $"{target.Text("port")}:{target.Text("path")}";
 
-    private static string Pairs(IEnumerable<KeyValuePair<string, string>> pairs) => string.Join(';', pairs.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}={p.Value}"));
+    private static string Pairs(IEnumerable<KeyValuePair<string, string>> pairs) =>
+        string.Join(';', pairs.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}={p.Value}"));
 }

@@ -28,7 +28,8 @@ public sealed class BootstrapRunner : RowsRunner
     {
         ProxyConfig config = ProtoText.Parse<ProxyConfig>(File.ReadAllText(Path.Combine(_path, row.Text("proxyConfig"))));
         // What the recording's test sets whatever the file says.
-        (config.ConfigPath, config.CustomConfigFile, config.StatusPort) = ("/tmp/bootstrap/" + row.Text("name"), "envoy_bootstrap.json", 15020);
+        (config.ConfigPath, config.CustomConfigFile, config.StatusPort) =
+            ("/tmp/bootstrap/" + row.Text("name"), "envoy_bootstrap.json", 15020);
         JsonObject made = EnvoyBootstrap.Compose(new EnvoyBootstrapOptions
         {
             NodeId = "sidecar~1.2.3.4~foo~bar",
@@ -52,7 +53,8 @@ public sealed class BootstrapRunner : RowsRunner
     {
         bootstrap["node"]!["metadata"]!["PROXY_CONFIG"]!.AsObject().Remove("proxyMetadata");
         bootstrap["node"]!["metadata"]!["PROXY_CONFIG"]!.AsObject().Remove("configPath");
-        if (bootstrap["tracing"]?["http"]?["typed_config"]?["access_token_file"] is not null) bootstrap["tracing"]!["http"]!["typed_config"]!["access_token_file"] = "token";
+        if (bootstrap["tracing"]?["http"]?["typed_config"]?["access_token_file"] is not null)
+            bootstrap["tracing"]!["http"]!["typed_config"]!["access_token_file"] = "token";
         return bootstrap;
     }
 
@@ -60,11 +62,13 @@ public sealed class BootstrapRunner : RowsRunner
     {
         if (JsonNode.DeepEquals(want, have)) return null;
         if (want is JsonObject a && have is JsonObject b)
-            return a.Select(m => m.Key).Union(b.Select(m => m.Key)).Select(name => Difference($"{path}.{name}", a[name], b[name])).FirstOrDefault(d => d is not null);
+            return a.Select(m => m.Key).Union(b.Select(m => m.Key)).Select(name => Difference($"{path}.{name}", a[name], b[name]))
+                .FirstOrDefault(d => d is not null);
         if (want is JsonArray c && have is JsonArray d2 && c.Count == d2.Count)
             return Enumerable.Range(0, c.Count).Select(i => Difference($"{path}[{i}]", c[i], d2[i])).FirstOrDefault(d => d is not null);
         // Numbers are equal by value.
-        if (want is JsonValue && have is JsonValue && want.GetValueKind() == JsonValueKind.Number && want.ToJsonString() == have.ToJsonString()) return null;
+        if (want is JsonValue && have is JsonValue && want.GetValueKind() == JsonValueKind.Number
+            && want.ToJsonString() == have.ToJsonString()) return null;
         return $"{path}: want {want?.ToJsonString() ?? "nothing"}, have {have?.ToJsonString() ?? "nothing"}";
     }
 }

@@ -14,7 +14,8 @@ namespace Lateen.Test.Conformance.Runners.Tables;
 /// <summary>Inputs of cluster and endpoint generation out of rows.</summary>
 internal static class ClusterRows
 {
-    private static readonly Google.Protobuf.JsonFormatter Json = new(Google.Protobuf.JsonFormatter.Settings.Default.WithTypeRegistry(WireComparison.AllTypes()));
+    private static readonly Google.Protobuf.JsonFormatter Json =
+        new(Google.Protobuf.JsonFormatter.Settings.Default.WithTypeRegistry(WireComparison.AllTypes()));
 
     /// <summary>A service for rows that speak of policies alone.</summary>
     public static readonly Service Example = new()
@@ -27,17 +28,18 @@ internal static class ClusterRows
         Ports = [new ServicePort("default", 8080, Protocol.Http)],
     };
 
-    public static ClusterClient Client(bool isRouter = false, bool ipv4 = true, bool ipv6 = false, ClientCertificateFiles? files = null) => new()
-    {
-        IsSidecar = !isRouter,
-        IsRouter = isRouter,
-        SendsHbone = false,
-        SupportsIPv4 = ipv4,
-        SupportsIPv6 = ipv6,
-        ClientCertificates = files,
-        PreservesHeaderCase = false,
-        KnowsItself = false,
-    };
+    public static ClusterClient Client(bool isRouter = false, bool ipv4 = true, bool ipv6 = false, ClientCertificateFiles? files = null) =>
+        new()
+        {
+            IsSidecar = !isRouter,
+            IsRouter = isRouter,
+            SendsHbone = false,
+            SupportsIPv4 = ipv4,
+            SupportsIPv6 = ipv6,
+            ClientCertificates = files,
+            PreservesHeaderCase = false,
+            KnowsItself = false,
+        };
 
     public static ClusterClient Client(ProxyNode node) => Client(node.Type == ProxyType.Router, node.SupportsIPv4, node.SupportsIPv6);
 
@@ -53,26 +55,27 @@ internal static class ClusterRows
         Endpoints = null,
     };
 
-    public static EndpointInputs Endpoints(Service service, IEnumerable<Endpoint> endpoints, MeshSettings settings, ProxyNode node, DestinationRule? rule = null, string subset = "") => new()
-    {
-        ClusterName = "",
-        Service = service,
-        Port = service.Ports[0].Number,
-        Subset = subset,
-        IsSni = false,
-        Rule = Rule(rule, service.Namespace),
-        Endpoints = new ServiceEndpoints(service.Key, [.. endpoints], []),
-        Settings = settings,
-        Policies = Rows.Snapshot(RegistryView.Empty, settings).Policies,
-        Client = new EndpointClient
+    public static EndpointInputs Endpoints(Service service, IEnumerable<Endpoint> endpoints, MeshSettings settings, ProxyNode node,
+        DestinationRule? rule = null, string subset = "") => new()
         {
-            ClusterId = node.ClusterId,
-            Network = node.Metadata.Network,
-            Gateways = [],
-            NetworkView = string.Join('\n', node.Metadata.NetworkView),
-            NodeName = node.Metadata.NodeName,
-        },
-    };
+            ClusterName = "",
+            Service = service,
+            Port = service.Ports[0].Number,
+            Subset = subset,
+            IsSni = false,
+            Rule = Rule(rule, service.Namespace),
+            Endpoints = new ServiceEndpoints(service.Key, [.. endpoints], []),
+            Settings = settings,
+            Policies = Rows.Snapshot(RegistryView.Empty, settings).Policies,
+            Client = new EndpointClient
+            {
+                ClusterId = node.ClusterId,
+                Network = node.Metadata.Network,
+                Gateways = [],
+                NetworkView = string.Join('\n', node.Metadata.NetworkView),
+                NodeName = node.Metadata.NodeName,
+            },
+        };
 
     public static MergedDestinationRule? Rule(DestinationRule? rule, string ns)
     {
@@ -94,7 +97,8 @@ internal static class ClusterRows
         switch (wanted.ValueKind)
         {
             case JsonValueKind.Object:
-                return wanted.EnumerateObject().Select(field => Includes(have.Field(field.Name), field.Value, $"{path}.{field.Name}")).FirstOrDefault(found => found is not null);
+                return wanted.EnumerateObject().Select(field => Includes(have.Field(field.Name), field.Value, $"{path}.{field.Name}"))
+                    .FirstOrDefault(found => found is not null);
             case JsonValueKind.Array:
                 var (left, right) = (have.EnumerateArray().ToList(), wanted.EnumerateArray().ToList());
                 if (left.Count != right.Count) return $"{path}: have {left.Count}, want {right.Count}";

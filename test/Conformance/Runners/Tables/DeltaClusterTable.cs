@@ -13,7 +13,8 @@ using Node = Envoy.Config.Core.V3.Node;
 namespace Lateen.Test.Conformance.Runners.Tables;
 
 /// <summary>Incremental CDS: a client comes with what it has, of which all that the row does not expect to be sent is up to date.</summary>
-/// <remarks>What is sent follows from the bytes here, and from kinds of changes in istiod; where istiod sends everything there is nothing to compare but the rest.</remarks>
+/// <remarks>What is sent follows from the bytes here, and from kinds of changes in istiod; where istiod sends everything there is nothing
+/// to compare but the rest.</remarks>
 internal static class DeltaClusterTable
 {
     public static string? Play(JsonElement row, JsonElement context)
@@ -28,7 +29,8 @@ internal static class DeltaClusterTable
 
         var hub = new PushHub(new PushOptions(), [new ClusterGenerator()]);
         hub.Publish(snapshot);
-        var all = hub.Generate(TypeUrls.Cluster, new ScopeBuilder(snapshot).ScopeOf(NodeParser.Parse(Client).Node!), null).ToDictionary(cluster => cluster.Name);
+        var all = hub.Generate(TypeUrls.Cluster, new ScopeBuilder(snapshot).ScopeOf(NodeParser.Parse(Client).Node!), null)
+            .ToDictionary(cluster => cluster.Name);
         var wanted = row.Texts("expectedClusters").ToHashSet();
         var request = new DeltaDiscoveryRequest { Node = Client, TypeUrl = TypeUrls.Cluster };
         foreach (var name in row.Texts("watchedResourceNames"))
@@ -41,7 +43,8 @@ internal static class DeltaClusterTable
         var removed = delta.RemovedResources.ToHashSet();
         if (removed.FirstOrDefault(all.ContainsKey) is { } wrong) return $"removes {wrong}, which exists";
         if (row.Texts("removedClusters").FirstOrDefault(name => !removed.Contains(name)) is { } left) return $"does not remove {left}";
-        return Rows.SameList(delta.Resources.Select(resource => resource.Name).Order(StringComparer.Ordinal), wanted.Order(StringComparer.Ordinal));
+        return Rows.SameList(delta.Resources.Select(resource => resource.Name).Order(StringComparer.Ordinal),
+            wanted.Order(StringComparer.Ordinal));
     }
 
     private static readonly Node Client = new()
@@ -52,7 +55,11 @@ internal static class DeltaClusterTable
 
     private static ServiceEndpoints Instances(Service service, JsonElement item)
     {
-        var endpoint = Rows.Endpoint(item.GetProperty("endpoint"), service.Ports[0].Name) with { PortName = service.Ports[0].Name, ClusterId = "Kubernetes" };
+        var endpoint = Rows.Endpoint(item.GetProperty("endpoint"), service.Ports[0].Name) with
+        {
+            PortName = service.Ports[0].Name,
+            ClusterId = "Kubernetes",
+        };
         return new ServiceEndpoints(service.Key, [endpoint], []);
     }
 

@@ -23,11 +23,13 @@ internal static class EndpointTables
         ("endpoint-metadata", Metadata),
         ("failover-priority", FailoverPriority),
         ("effective-locality-lb", EffectivePreference),
-        ("locality-match", (row, _) => Rows.Same(LocalityPriorities.Matches(Locality(row.GetProperty("locality")), row.Text("rule")), row.Flag("match"))),
+        ("locality-match",
+            (row, _) => Rows.Same(LocalityPriorities.Matches(Locality(row.GetProperty("locality")), row.Text("rule")), row.Flag("match"))),
         ("locality-lb-endpoints", LocalityEndpoints),
         ("convert-locality", ConvertLocality),
         ("unhealthy-endpoints", Unhealthy),
-        ("build-address", (row, _) => Rows.Same(WireEndpoints.AddressOf(row.Text("addr"), row.Number("port")), row.Message<Address>("expected"))),
+        ("build-address",
+            (row, _) => Rows.Same(WireEndpoints.AddressOf(row.Text("addr"), row.Number("port")), row.Message<Address>("expected"))),
     ];
 
     private static readonly ProxyNode Client = new() { Id = "row", Type = ProxyType.Sidecar, Addresses = ["192.0.2.1"] };
@@ -38,7 +40,9 @@ internal static class EndpointTables
         var node = Rows.Node(row.GetProperty("proxy"));
         var settings = Rows.Settings(null, ("AMBIENT_ENABLE_MULTI_NETWORK", row.Field("svcInfo") is null ? "false" : "true"));
         var inputs = ClusterRows.Endpoints(service, [], settings, node);
-        inputs = inputs with { Client = inputs.Client with { StaysInCluster = EndpointClients.StaysInCluster(node, settings.Features, () => row.GetProperty("svcInfo").Text("scope") == "GLOBAL") } };
+        inputs = inputs with { Client =
+            inputs.Client with { StaysInCluster =
+                EndpointClients.StaysInCluster(node, settings.Features, () => row.GetProperty("svcInfo").Text("scope") == "GLOBAL") } };
         return Rows.Same(EndpointVisibility.For(inputs).Includes(Rows.Endpoint(row.GetProperty("ep"), "http")), row.Flag("expected"));
     }
 
@@ -63,7 +67,11 @@ internal static class EndpointTables
 
     private static string? FailoverPriority(JsonElement row, JsonElement context)
     {
-        var node = Client with { Labels = new Dictionary<string, string> { ["app"] = "foo", ["a"] = "a", ["b"] = "b" }.ToFrozenDictionary(), Namespace = "default" };
+        var node = Client with
+        {
+            Labels = new Dictionary<string, string> { ["app"] = "foo", ["a"] = "a", ["b"] = "b" }.ToFrozenDictionary(),
+            Namespace = "default",
+        };
         var service = ClusterRows.Example;
         var rules = new List<Lateen.Config.Resources.Resource>();
         if (row.Field("dr")?.Message<DestinationRule>("spec") is { } rule)
@@ -73,7 +81,8 @@ internal static class EndpointTables
         }
         var scope = new ScopeBuilder(Rows.Snapshot(Rows.Registry([service]), Rows.Settings(row.Field("mesh")), [.. rules])).ScopeOf(node);
         var made = EndpointClients.Inputs(scope, service, 8080, "", "", isSni: false).Client.PriorityLabels;
-        var wanted = row.Field("expectedLabels")?.GetString()?.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split(':')[1]);
+        var wanted = row.Field("expectedLabels")?.GetString()?.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(pair => pair.Split(':')[1]);
         return Rows.Same(made, wanted is null ? null : string.Join('\n', wanted));
     }
 
@@ -94,7 +103,8 @@ internal static class EndpointTables
             Name = "row",
             Source = ServiceSource.Kubernetes,
             Resolution = ServiceResolution.ClientSide,
-            TrafficDistribution = distribution == "TrafficDistributionPreferSameZone" ? TrafficDistribution.PreferSameZone : TrafficDistribution.Any,
+            TrafficDistribution = distribution == "TrafficDistributionPreferSameZone"
+                ? TrafficDistribution.PreferSameZone : TrafficDistribution.Any,
         };
         var made = LocalityPreference.Of(mesh, row.Message<LoadBalancerSettings>("dr"), service, knowsItself: true);
         // One that is turned off is told as none at all.
@@ -108,11 +118,13 @@ internal static class EndpointTables
     {
         var service = Rows.Service(context.GetProperty("service"));
         var settings = Rows.Settings(row.Field("mesh"), ("ISTIO_DUAL_STACK", "true"), ("PILOT_ENDPOINT_TELEMETRY_LABEL", "false"));
-        var endpoints = row.Items("instances").Select(item => Rows.Endpoint(item.GetProperty("endpoint"), item.GetProperty("servicePort").Text("name")));
+        var endpoints = row.Items("instances")
+            .Select(item => Rows.Endpoint(item.GetProperty("endpoint"), item.GetProperty("servicePort").Text("name")));
         var rule = new DestinationRule { Host = service.Hostname };
         var subset = row.Labels("labels");
         if (subset.Count > 0) rule.Subsets.Add(new Subset { Name = "row", Labels = { new Dictionary<string, string>(subset) } });
-        var inputs = ClusterRows.Endpoints(service, endpoints, settings, Rows.Node(context.GetProperty("proxy")), rule, subset.Count > 0 ? "row" : "");
+        var inputs = ClusterRows.Endpoints(service, endpoints, settings, Rows.Node(context.GetProperty("proxy")), rule,
+            subset.Count > 0 ? "row" : "");
         var made = EndpointAssignment.Groups(inputs, skipNames: false).Select(group => group.ToWire().ToString());
         return Rows.SameList(made, row.Items("expected").Select(item => Rows.Message<LocalityLbEndpoints>(item).ToString()));
     }
@@ -121,7 +133,9 @@ internal static class EndpointTables
     {
         var made = Lateen.Registry.Locality.Parse(row.Text("locality"));
         var wire = new WireLocality { Region = made.Region ?? "", Zone = made.Zone ?? "", SubZone = made.Subzone ?? "" };
-        return Rows.Same(wire, row.Message<WireLocality>("want")) ?? (row.Text("reverse") is { Length: > 0 } text ? Rows.Same(new Lateen.Registry.Locality(made.Region!, made.Zone!, made.Subzone!).ToString(), text) : null);
+        return Rows.Same(wire, row.Message<WireLocality>("want"))
+            ?? (row.Text("reverse") is { Length: > 0 } text
+                ? Rows.Same(new Lateen.Registry.Locality(made.Region!, made.Zone!, made.Subzone!).ToString(), text) : null);
     }
 
     private static string? Unhealthy(JsonElement row, JsonElement context)

@@ -27,19 +27,25 @@ internal sealed class EnvoyFilterRunner : TableRunner
         Table("cluster-match", (row, _) =>
         {
             var args = row.GetProperty("args");
-            var match = args.Field("cp") is null ? PatchOf(args.Field("matchCondition"), ApplyTo.Cluster) : PatchOf(args.Field("cp")?.Field("match"), ApplyTo.Cluster);
-            return Rows.Same(PatchMatches.Cluster(match, Messages.Parse<Cluster>(args.GetProperty("cluster")), args.Texts("hosts")), row.Flag("want"));
+            var match = args.Field("cp") is null
+                ? PatchOf(args.Field("matchCondition"), ApplyTo.Cluster) : PatchOf(args.Field("cp")?.Field("match"), ApplyTo.Cluster);
+            return Rows.Same(PatchMatches.Cluster(match, Messages.Parse<Cluster>(args.GetProperty("cluster")), args.Texts("hosts")),
+                row.Flag("want"));
         });
         Table("virtualhost-match", (row, _) => Rows.Same(
-            row.GetProperty("args").Field("vh") is { } host && PatchMatches.Host(Args(row, ApplyTo.VirtualHost), Messages.Parse<VirtualHost>(host)), row.Flag("want")));
+            row.GetProperty("args").Field("vh") is { } host
+                && PatchMatches.Host(Args(row, ApplyTo.VirtualHost), Messages.Parse<VirtualHost>(host)), row.Flag("want")));
         Table("route-match", (row, _) => Rows.Same(
-            row.GetProperty("args").Field("httpRoute") is { } route && PatchMatches.Route(Args(row, ApplyTo.HttpRoute), Messages.Parse<EnvoyRoute>(route)), row.Flag("want")));
+            row.GetProperty("args").Field("httpRoute") is { } route
+                && PatchMatches.Route(Args(row, ApplyTo.HttpRoute), Messages.Parse<EnvoyRoute>(route)), row.Flag("want")));
         Table("routeconfig-match", (row, _) =>
         {
             var args = row.GetProperty("args");
             var ports = args.Field("portMap")?.EnumerateObject().ToDictionary(
-                p => int.Parse(p.Name), p => p.Value.EnumerateObject().Select(q => int.Parse(q.Name)).ToArray() is var list ? System.Collections.Immutable.ImmutableArray.Create(list) : []);
-            return Rows.Same(PatchMatches.Routes(Args(row, ApplyTo.RouteConfiguration), Messages.Parse<RouteConfiguration>(args.GetProperty("rc")), Context(args), ports), row.Flag("want"));
+                p => int.Parse(p.Name), p => p.Value.EnumerateObject().Select(q => int.Parse(q.Name)).ToArray() is var list
+                    ? System.Collections.Immutable.ImmutableArray.Create(list) : []);
+            return Rows.Same(PatchMatches.Routes(Args(row, ApplyTo.RouteConfiguration),
+                Messages.Parse<RouteConfiguration>(args.GetProperty("rc")), Context(args), ports), row.Flag("want"));
         });
         Table("list-operations", ListOperations);
         Table("listener-patches", ListenerPatching);
@@ -55,10 +61,12 @@ internal sealed class EnvoyFilterRunner : TableRunner
     private static Patch Args(JsonElement row, ApplyTo kind) => PatchOf(row.GetProperty("args").Field("cp")?.Field("match"), kind);
 
     private static Patch PatchOf(JsonElement? match, ApplyTo kind) => new(
-        kind, match is { } given ? Rows.Message<EnvoyFilter.Types.EnvoyConfigObjectMatch>(given) : new EnvoyFilter.Types.EnvoyConfigObjectMatch(), Operation.Merge, null);
+        kind, match is { } given ? Rows.Message<EnvoyFilter.Types.EnvoyConfigObjectMatch>(given)
+            : new EnvoyFilter.Types.EnvoyConfigObjectMatch(), Operation.Merge, null);
 
     private static PatchContext Context(JsonElement args) =>
-        Rows.Message<EnvoyFilter.Types.EnvoyConfigObjectMatch>(JsonDocument.Parse($$"""{"context":"{{(args.Text("patchContext") is { Length: > 0 } c ? c : "ANY")}}"}""").RootElement).Context;
+        Rows.Message<EnvoyFilter.Types.EnvoyConfigObjectMatch>(
+            JsonDocument.Parse($$"""{"context":"{{(args.Text("patchContext") is { Length: > 0 } c ? c : "ANY")}}"}""").RootElement).Context;
 
     private static IEnumerable<JsonElement> Filters(JsonElement row, JsonElement context)
     {
@@ -84,16 +92,24 @@ internal sealed class EnvoyFilterRunner : TableRunner
         foreach (var (key, value) in row?.Labels("labels") ?? metadata.Labels("labels")) labels.Fields[key] = Value.ForString(value);
         sent.Fields["LABELS"] = Value.ForStruct(labels);
         var type = row?.Text("type") is { Length: > 0 } own ? own : "sidecar";
-        return NodeParser.Parse(new Envoy.Config.Core.V3.Node { Id = $"{type}~1.1.1.1~test.{ns}~{ns}.svc.cluster.local", Metadata = sent }).Node!;
+        return NodeParser.Parse(new Envoy.Config.Core.V3.Node
+        {
+            Id = $"{type}~1.1.1.1~test.{ns}~{ns}.svc.cluster.local",
+            Metadata = sent,
+        }).Node!;
     }
 
     private static string? ListOperations(JsonElement row, JsonElement context)
     {
-        foreach (var (field, operation) in new[] { ("replace", Operation.Replace), ("insertBefore", Operation.InsertBefore), ("insertAfter", Operation.InsertAfter) })
+        foreach (var (field, operation) in new[] { ("replace", Operation.Replace), ("insertBefore", Operation.InsertBefore),
+            ("insertAfter", Operation.InsertAfter) })
         {
             var list = row.Items("input").Select(item => item.ToString()).ToList();
-            ListEdits.Apply(list, operation, true, item => item == "1" || item == "b" || item == "abc", () => row.GetProperty(field).EnumerateArray().Select(i => i.ToString()).Except(row.Items("input").Select(i => i.ToString())).FirstOrDefault() ?? "");
-            if (row.Flag("applied") && Rows.SameList(list, row.Items(field).Select(i => i.ToString())) is { } difference) return $"{field}: {difference}";
+            ListEdits.Apply(list, operation, true, item => item == "1" || item == "b" || item == "abc",
+                () => row.GetProperty(field).EnumerateArray().Select(i => i.ToString()).Except(row.Items("input").Select(i => i.ToString()))
+                    .FirstOrDefault() ?? "");
+            if (row.Flag("applied") && Rows.SameList(list, row.Items(field).Select(i => i.ToString())) is { } difference)
+                return $"{field}: {difference}";
         }
         return null;
     }
@@ -102,14 +118,17 @@ internal sealed class EnvoyFilterRunner : TableRunner
     {
         var args = row.GetProperty("args");
         var patches = Patches(Filters(row, context), Node(args.Field("proxy")));
-        var have = new ListenerPatches(patches, Context(args)).Apply(args.Items("listeners").Select(Messages.Parse<EnvoyListener>), !args.Flag("skipAdds"));
+        var have = new ListenerPatches(patches, Context(args)).Apply(args.Items("listeners").Select(Messages.Parse<EnvoyListener>),
+            !args.Flag("skipAdds"));
         return Messages.Difference([.. have], [.. row.Items("want")]);
     }
 
     private static string? RoutePatching(JsonElement args, IEnumerable<JsonElement> filters, JsonElement row)
     {
         var patches = Patches(filters, Node(args.Field("proxy")));
-        return Messages.Difference(new RoutePatches(patches, Context(args), null).Apply(Messages.Parse<RouteConfiguration>(args.GetProperty("routeConfiguration"))), row.Field("want"));
+        return Messages.Difference(
+            new RoutePatches(patches, Context(args),
+                null).Apply(Messages.Parse<RouteConfiguration>(args.GetProperty("routeConfiguration"))), row.Field("want"));
     }
 
     private static string? ClusterPatching(JsonElement row, JsonElement context)
@@ -126,7 +145,8 @@ internal sealed class EnvoyFilterRunner : TableRunner
         foreach (var version in row.Field("matches")?.EnumerateObject() ?? default)
         {
             var node = Node(JsonDocument.Parse($$$"""{"metadata":{"istioVersion":"{{{version.Name}}}"}}""").RootElement);
-            if (Rows.Same(ProxyPatches.IsForProxy(match, node), version.Value.GetBoolean()) is { } difference) return $"{version.Name}: {difference}";
+            if (Rows.Same(ProxyPatches.IsForProxy(match, node), version.Value.GetBoolean()) is { } difference)
+                return $"{version.Name}: {difference}";
         }
         return null;
     }
@@ -156,16 +176,21 @@ internal sealed class EnvoyFilterRunner : TableRunner
         Collect(context, found);
         var patches = Patches(found, Node(null));
         var names = row.Texts("requestedNames");
-        var have = patches.Where(p => p is { ApplyTo: ApplyTo.ExtensionConfig, Operation: Operation.Add }).Select(p => p.Copy<Envoy.Config.Core.V3.TypedExtensionConfig>()).Where(c => names.Contains(c.Name));
+        var have = patches.Where(p => p is { ApplyTo: ApplyTo.ExtensionConfig, Operation: Operation.Add })
+            .Select(p => p.Copy<Envoy.Config.Core.V3.TypedExtensionConfig>()).Where(c => names.Contains(c.Name));
         return Messages.Difference([.. have], [.. row.Items("wantExtensionConfig")]);
     }
 
     private static string? ClusterFromService(JsonElement row, JsonElement context)
     {
-        var filters = row.Items("efs").Select((item, i) => (Resource)Kinds.EnvoyFilter.Create("default", $"filter-{i}", Rows.Message<EnvoyFilter>(item))).ToArray();
-        var service = JsonDocument.Parse(row.GetProperty("svc").GetRawText().TrimEnd('}') + """},"x":0}""".Replace("},\"x\":0}", ",\"attributes\":{\"namespace\":\"default\",\"exportTo\":[\"*\"]}}", StringComparison.Ordinal)).RootElement;
+        var filters = row.Items("efs")
+            .Select((item, i) => (Resource)Kinds.EnvoyFilter.Create("default", $"filter-{i}", Rows.Message<EnvoyFilter>(item))).ToArray();
+        var service = JsonDocument.Parse(row.GetProperty("svc").GetRawText().TrimEnd('}')
+            + """},"x":0}""".Replace("},\"x\":0}", ",\"attributes\":{\"namespace\":\"default\",\"exportTo\":[\"*\"]}}",
+                StringComparison.Ordinal)).RootElement;
         var snapshot = Rows.Snapshot(Rows.Registry([Rows.Service(service)]), Rows.Settings(), filters);
         var node = World.Node(JsonDocument.Parse($$"""{"type":"{{row.Text("proxy")}}"}""").RootElement);
-        return Rows.SameList(new ClusterGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(node), null).Select(c => c.Name).Order(StringComparer.Ordinal), row.Texts("want").Order(StringComparer.Ordinal));
+        return Rows.SameList(new ClusterGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(node), null).Select(c => c.Name)
+            .Order(StringComparer.Ordinal), row.Texts("want").Order(StringComparer.Ordinal));
     }
 }

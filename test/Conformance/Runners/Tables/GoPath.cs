@@ -18,7 +18,8 @@ internal static partial class GoPath
         {
             return Value(expression[4..^1], roots) is ICollection list ? list.Count : 0;
         }
-        var steps = Assertion().Replace(expression.Replace("()", "", StringComparison.Ordinal), "").Replace("[", ".[", StringComparison.Ordinal).Split('.');
+        var steps = Assertion().Replace(expression.Replace("()", "", StringComparison.Ordinal), "")
+            .Replace("[", ".[", StringComparison.Ordinal).Split('.');
         var current = roots.TryGetValue(steps[0], out var root) ? root : throw new FormatException("unknown name " + steps[0]);
         foreach (var step in steps.Skip(1)) current = Step(current, step);
         return current;
@@ -38,11 +39,15 @@ internal static partial class GoPath
             };
         }
         var name = step.StartsWith("Get", StringComparison.Ordinal) ? step[3..] : step;
-        if (current is Choice chosen) return chosen.Field.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase) ? chosen.Field.Accessor.GetValue(chosen.Message) : null;
+        if (current is Choice chosen)
+            return chosen.Field.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase)
+                ? chosen.Field.Accessor.GetValue(chosen.Message) : null;
         if (current is not IMessage message) return name == "Value" ? current : throw new FormatException($"{step} of {current}");
-        var field = message.Descriptor.Fields.InDeclarationOrder().FirstOrDefault(f => f.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase));
+        var field = message.Descriptor.Fields.InDeclarationOrder()
+            .FirstOrDefault(f => f.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase));
         if (field is not null) return field.Accessor.GetValue(message);
-        var choice = message.Descriptor.Oneofs.FirstOrDefault(o => o.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase));
+        var choice = message.Descriptor.Oneofs.FirstOrDefault(
+            o => o.Name.Replace("_", "", StringComparison.Ordinal).Equals(name, StringComparison.OrdinalIgnoreCase));
         if (choice is null) throw new FormatException($"no field {name} in {message.Descriptor.Name}");
         return choice.Accessor.GetCaseFieldDescriptor(message) is { } set ? new Choice(set, message) : null;
     }
@@ -77,13 +82,16 @@ internal static partial class GoPath
         string text => JsonSerializer.Serialize(text),
         bool flag => flag ? "true" : "false",
         Enum choice => JsonSerializer.Serialize(OriginalName(choice)),
-        IDictionary map => "{" + string.Join(",", map.Cast<DictionaryEntry>().Select(e => $"{JsonSerializer.Serialize(e.Key.ToString())}:{Json(e.Value)}")) + "}",
+        IDictionary map =>
+            "{" + string.Join(",", map.Cast<DictionaryEntry>().Select(e => $"{JsonSerializer.Serialize(e.Key.ToString())}:{Json(e.Value)}"))
+                + "}",
         IEnumerable list => "[" + string.Join(",", list.Cast<object>().Select(Json)) + "]",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
 
     private static string OriginalName(Enum value) =>
-        value.GetType().GetField(value.ToString())?.GetCustomAttributes(typeof(OriginalNameAttribute), false).OfType<OriginalNameAttribute>().FirstOrDefault()?.Name ?? value.ToString();
+        value.GetType().GetField(value.ToString())?.GetCustomAttributes(typeof(OriginalNameAttribute), false)
+            .OfType<OriginalNameAttribute>().FirstOrDefault()?.Name ?? value.ToString();
 
     private static string? EqualText(string have, JsonElement want)
     {

@@ -31,5 +31,7 @@ public sealed class IptablesRunner : RowsRunner
     });
 
     // Which commands look at the rules before is the program's own matter; the rules and their order are not.
-    private static string Rules(string text) => string.Join('\n', text.Split('\n').Select(line => line.Trim()).Where(line => Lines.Any(start => line.StartsWith(start, StringComparison.Ordinal))));
+    private static string Rules(string text) =>
+        string.Join('\n', text.Split('\n').Select(line => line.Trim())
+            .Where(line => Lines.Any(start => line.StartsWith(start, StringComparison.Ordinal))));
 }

@@ -31,7 +31,9 @@ internal sealed class ListenersRunner : TableRunner
         Table("gateway-tls", GatewayTls);
         Table("listener-tls", ServerTls);
         Table("reserved-port-conflict", ReservedPorts);
-        Table("rds-route-name", (row, _) => Rows.Same(PatchMatches.ServerOf(row.GetProperty("args").Text("name")), (row.Number("wantPortNumber"), row.Text("wantPortName"), row.Text("wantGateway"))));
+        Table("rds-route-name",
+            (row, _) => Rows.Same(PatchMatches.ServerOf(row.GetProperty("args").Text("name")),
+                (row.Number("wantPortNumber"), row.Text("wantPortName"), row.Text("wantGateway"))));
         Table("tls-defaults", (row, _) =>
         {
             var common = new CommonTlsContext();
@@ -44,7 +46,8 @@ internal sealed class ListenersRunner : TableRunner
             if (row.Field("node")?.Field("serviceTargets") is { } targets) return TargetListeners(node, row, targets);
             var unprivileged = row.Field("node")?.Field("metadata")?.Text("unprivilegedPod") is { Length: > 0 };
             if (unprivileged) node = node with { Metadata = node.Metadata with { UnprivilegedPod = true } };
-            return Rows.SameList(Gateway(node, row.Items("gateways"), row.Items("virtualServices")).Select(l => l.Name).Order(StringComparer.Ordinal), row.Texts("expectedListeners").Order(StringComparer.Ordinal));
+            return Rows.SameList(Gateway(node, row.Items("gateways"), row.Items("virtualServices")).Select(l => l.Name)
+                .Order(StringComparer.Ordinal), row.Texts("expectedListeners").Order(StringComparer.Ordinal));
         });
         Table("gateway-listener-filters", ListenerFilters);
         Table("http-proxy-tracing", ProxyTracing);
@@ -56,7 +59,8 @@ internal sealed class ListenersRunner : TableRunner
         Table("xfcc-client-identity", Ambient.WaypointTables.ShowsClients);
         Table("waypoint-addresses", Ambient.WaypointTables.Addresses);
         Table("inbound-stat-prefix", (row, _) => Rows.Same(
-            StatNames.Inbound(row.Text("statPattern"), "v0.default.example.org", "", "", "", 8888, "", "inbound|8888||"), row.Text("expectedStatPrefix")));
+            StatNames.Inbound(row.Text("statPattern"), "v0.default.example.org", "", "", "", 8888, "", "inbound|8888||"),
+            row.Text("expectedStatPrefix")));
         Table("tunneling", (row, _) =>
         {
             var rule = row.Message<DestinationRule>("destinationRule");
@@ -68,7 +72,9 @@ internal sealed class ListenersRunner : TableRunner
             var proxy = Outbound(row.Items("routes"), row.Message<DestinationRule>("destRule"), null, row.Text("istioMetaIdleTimeout"));
             return Rows.Same(proxy.IdleTimeout is { } t ? $"{t.Seconds}s" : "", row.Text("expected"));
         });
-        Table("outbound-stat-prefix", (row, _) => Rows.Same(Outbound(row.Items("routes"), null, row.Text("statPattern"), "").StatPrefix, row.Text("expectedStatPrefix")));
+        Table("outbound-stat-prefix",
+            (row, _) => Rows.Same(Outbound(row.Items("routes"), null, row.Text("statPattern"), "").StatPrefix,
+                row.Text("expectedStatPrefix")));
         Table("inbound-idle-timeout", (row, _) =>
         {
             var node = World.Node(null) with { };
@@ -83,19 +89,25 @@ internal sealed class ListenersRunner : TableRunner
     {
         var mesh = Rows.Mesh(row.GetProperty("push").Field("mesh"));
         var services = mesh.ExtensionProviders.Where(p => p.Sds is not null).Select(p => Rows.Service(JsonDocument.Parse(
-            """{"hostname":"HOST","resolution":"DNSLB","attributes":{"name":"HOST","namespace":"default","exportTo":["*"]}}""".Replace("HOST", p.Sds.Service, StringComparison.Ordinal)).RootElement)).ToList();
-        var use = row.Text("transportProtocol") == "TransportProtocolQUIC" ? TlsUse.Quic : row.Flag("gatewayTCPServerWithTLS") ? TlsUse.Tcp : TlsUse.Http;
-        var inputs = new ServerTlsInputs(World.Node(JsonDocument.Parse("""{"type":"router"}""").RootElement), mesh, use) { ExternalSecrets = SecretConfigs.ExternalProvider(mesh, Rows.Registry(services)) };
+            """{"hostname":"HOST","resolution":"DNSLB","attributes":{"name":"HOST","namespace":"default","exportTo":["*"]}}""".Replace(
+                "HOST", p.Sds.Service, StringComparison.Ordinal)).RootElement)).ToList();
+        var use = row.Text("transportProtocol") == "TransportProtocolQUIC" ? TlsUse.Quic : row.Flag("gatewayTCPServerWithTLS")
+            ? TlsUse.Tcp : TlsUse.Http;
+        var inputs = new ServerTlsInputs(World.Node(JsonDocument.Parse("""{"type":"router"}""").RootElement), mesh,
+            use) { ExternalSecrets = SecretConfigs.ExternalProvider(mesh, Rows.Registry(services)) };
         var common = TlsContexts.Server(row.Message<ServerTLSSettings>("serverTLSSettings"), inputs)?.CommonTlsContext;
         var validates = common?.CombinedValidationContext is not null || common?.ValidationContext is not null;
-        return Rows.Same((common?.TlsCertificateSdsSecretConfigs.Count ?? 0, validates), (row.Number("expectedCertCount"), row.Flag("expectedValidation")));
+        return Rows.Same((common?.TlsCertificateSdsSecretConfigs.Count ?? 0, validates),
+            (row.Number("expectedCertCount"), row.Flag("expectedValidation")));
     }
 
     private static string? ReservedPorts(JsonElement row, JsonElement context)
     {
         var snapshot = Rows.Snapshot(Rows.Registry([.. row.Items("services").Select(Rows.Service)]), Rows.Settings());
-        var listeners = new ListenerGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(World.Node(null)), null).Select(r => (EnvoyListener)r.Message);
-        var have = listeners.Where(l => l.Name is not ("virtualOutbound" or "virtualInbound")).Select(l => l.Address.SocketAddress.PortValue.ToString()).Order(StringComparer.Ordinal);
+        var listeners = new ListenerGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(World.Node(null)), null)
+            .Select(r => (EnvoyListener)r.Message);
+        var have = listeners.Where(l => l.Name is not ("virtualOutbound" or "virtualInbound"))
+            .Select(l => l.Address.SocketAddress.PortValue.ToString()).Order(StringComparer.Ordinal);
         return Rows.SameList(have, row.Items("expectedListener").Select(p => p.ToString()).Order(StringComparer.Ordinal));
     }
 
@@ -103,8 +115,10 @@ internal sealed class ListenersRunner : TableRunner
     {
         var server = row.Message<Server>("server")!;
         var protocol = Protocols.Parse(server.Port?.Protocol ?? "");
-        var use = row.Text("transportProtocol") == "TransportProtocolQUIC" ? TlsUse.Quic : protocol is Protocol.Https or Protocol.Http ? TlsUse.Http : TlsUse.Tcp;
-        var inputs = new ServerTlsInputs(World.Node(JsonDocument.Parse("""{"type":"router"}""").RootElement), row.Message<MeshConfig>("mesh") ?? new MeshConfig(), use);
+        var use = row.Text("transportProtocol") == "TransportProtocolQUIC" ? TlsUse.Quic : protocol is Protocol.Https or Protocol.Http
+            ? TlsUse.Http : TlsUse.Tcp;
+        var inputs = new ServerTlsInputs(World.Node(JsonDocument.Parse("""{"type":"router"}""").RootElement),
+            row.Message<MeshConfig>("mesh") ?? new MeshConfig(), use);
         return Messages.Difference(TlsContexts.Server(server.Tls, inputs), row.Field("result"));
     }
 
@@ -116,15 +130,26 @@ internal sealed class ListenersRunner : TableRunner
         foreach (var target in targets.EnumerateArray())
         {
             var port = target.GetProperty("port");
-            var made = Rows.Service(target.GetProperty("service")).WithPorts([new ServicePort("port", port.GetProperty("servicePort").Number("port"), Protocol.Tcp)]);
+            var made = Rows.Service(target.GetProperty("service"))
+                .WithPorts([new ServicePort("port", port.GetProperty("servicePort").Number("port"), Protocol.Tcp)]);
             services.Add(made);
-            var endpoint = new Endpoint { Addresses = [node.Addresses[0]], PortName = "port", Port = port.Number("targetPort"), ClusterId = node.ClusterId, Namespace = made.Namespace };
+            var endpoint = new Endpoint
+            {
+                Addresses = [node.Addresses[0]],
+                PortName = "port",
+                Port = port.Number("targetPort"),
+                ClusterId = node.ClusterId,
+                Namespace = made.Namespace,
+            };
             endpoints[made.Key] = new ServiceEndpoints(made.Key, [endpoint], []);
         }
-        Resource[] resources = [.. row.Items("gateways").Select((item, i) => Rows.Resource(Kinds.Gateway, item, i)), .. row.Items("virtualServices").Select((item, i) => Rows.Resource(Kinds.VirtualService, item, i))];
+        Resource[] resources = [.. row.Items("gateways").Select((item, i) => Rows.Resource(Kinds.Gateway, item, i)),
+            .. row.Items("virtualServices").Select((item, i) => Rows.Resource(Kinds.VirtualService, item, i))];
         var snapshot = Rows.Snapshot(Rows.Registry(services, endpoints), Rows.Settings(), resources);
-        var listeners = new ListenerGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(node with { Namespace = services[0].Namespace }), null);
-        return Rows.SameList(listeners.Select(r => ((EnvoyListener)r.Message).Name).Order(StringComparer.Ordinal), row.Texts("expectedListeners").Order(StringComparer.Ordinal));
+        var listeners = new ListenerGenerator().Generate(
+            new ScopeBuilder(snapshot).ScopeOf(node with { Namespace = services[0].Namespace }), null);
+        return Rows.SameList(listeners.Select(r => ((EnvoyListener)r.Message).Name).Order(StringComparer.Ordinal),
+            row.Texts("expectedListeners").Order(StringComparer.Ordinal));
     }
 
     private static string? TcpRules(JsonElement row, JsonElement context)
@@ -134,10 +159,13 @@ internal sealed class ListenersRunner : TableRunner
                 .Replace("CIDR", row.Text("cidr"), StringComparison.Ordinal)).RootElement);
         var rule = Kinds.VirtualService.Create("not-default", "test_vs", context.Message<VirtualService>("virtualServiceSpec")!);
         var snapshot = Rows.Snapshot(Rows.Registry([service]), Rows.Settings(), rule);
-        var listeners = new ListenerGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(World.Node(context.GetProperty("dualStackProxy"))), null).Select(r => (EnvoyListener)r.Message);
+        var listeners = new ListenerGenerator().Generate(
+            new ScopeBuilder(snapshot).ScopeOf(World.Node(context.GetProperty("dualStackProxy"))), null)
+            .Select(r => (EnvoyListener)r.Message);
         var listener = listeners.FirstOrDefault(l => l.Address.SocketAddress.PortValue == 8080);
         return Rows.SameList(
-            listener?.FilterChains.SelectMany(chain => chain.FilterChainMatch.PrefixRanges).Select(range => range.AddressPrefix).Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(),
+            listener?.FilterChains.SelectMany(chain => chain.FilterChainMatch.PrefixRanges).Select(range => range.AddressPrefix)
+                .Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(),
             row.Texts("expectedChains").Order(StringComparer.Ordinal));
     }
 
@@ -150,22 +178,28 @@ internal sealed class ListenersRunner : TableRunner
         {
             "testsimple.com" => $$"""{"host":"testsimple.com","trafficPolicy":{{byTurns}}}""",
             "subsettest.com" => $$"""{"host":"subsettest.com","trafficPolicy":{{bySource}},"subsets":[{"name":"v1"}]}""",
-            "subsettestdifferent.com" => $$"""{"host":"subsettestdifferent.com","trafficPolicy":{{bySource}},"subsets":[{"name":"v1","trafficPolicy":{{byTurns}}}]}""",
+            "subsettestdifferent.com" =>
+                $$"""{"host":"subsettestdifferent.com","trafficPolicy":{{bySource}},"subsets":[{"name":"v1","trafficPolicy":{{byTurns}}}]}""",
             var host => $$"""{"host":"{{host}}","trafficPolicy":{{bySource}}}""",
         };
         var proxy = Outbound(row.Items("routes"), Rows.Message<DestinationRule>(JsonDocument.Parse(text).RootElement), null, "");
         return Rows.Same(proxy.HashPolicy.Any(policy => policy.SourceIp is not null), row.Flag("useSourceIP"));
     }
 
-    private static List<EnvoyListener> Gateway(ProxyNode node, IEnumerable<JsonElement> gateways, IEnumerable<JsonElement> rules, params Resource[] more)
+    private static List<EnvoyListener> Gateway(ProxyNode node, IEnumerable<JsonElement> gateways, IEnumerable<JsonElement> rules,
+        params Resource[] more)
     {
         Resource[] resources =
         [
-            .. gateways.Select((item, i) => (Resource)Rows.Resource(Kinds.Gateway, item, i)), .. rules.Select((item, i) => (Resource)Rows.Resource(Kinds.VirtualService, item, i)), .. more,
+            .. gateways.Select((item, i) => (Resource)Rows.Resource(Kinds.Gateway, item, i)),
+            .. rules.Select((item, i) => (Resource)Rows.Resource(Kinds.VirtualService, item, i)), .. more,
         ];
         // The recorded environment has one provider of authorization.
-        var mesh = JsonDocument.Parse("""{"extensionProviders":[{"name":"extauthz","envoyExtAuthzGrpc":{"service":"example.local","port":9000}}]}""").RootElement;
-        var provider = Rows.Service(JsonDocument.Parse("""{"hostname":"example.local","attributes":{"name":"example.local","namespace":"default","exportTo":["*"]}}""").RootElement);
+        var mesh = JsonDocument.Parse(
+            """{"extensionProviders":[{"name":"extauthz","envoyExtAuthzGrpc":{"service":"example.local","port":9000}}]}""").RootElement;
+        var provider = Rows.Service(
+            JsonDocument.Parse(
+                """{"hostname":"example.local","attributes":{"name":"example.local","namespace":"default","exportTo":["*"]}}""").RootElement);
         var snapshot = Rows.Snapshot(Rows.Registry([provider]), Rows.Settings(mesh), resources);
         return [.. new ListenerGenerator().Generate(new ScopeBuilder(snapshot).ScopeOf(node), null).Select(r => (EnvoyListener)r.Message)];
     }
@@ -175,16 +209,21 @@ internal sealed class ListenersRunner : TableRunner
         var configs = row.Items("configs").ToList();
         Resource[] others =
         [
-            .. configs.Where(c => c.Text("kind") == "TrafficExtension").Select((c, i) => (Resource)Rows.Resource(Kinds.TrafficExtension, c, i)),
+            .. configs.Where(c => c.Text("kind") == "TrafficExtension")
+                .Select((c, i) => (Resource)Rows.Resource(Kinds.TrafficExtension, c, i)),
             .. configs.Where(c => c.Text("kind") == "WasmPlugin").Select((c, i) => (Resource)Rows.Resource(Kinds.WasmPlugin, c, i)),
-            .. configs.Where(c => c.Text("kind") == "AuthorizationPolicy").Select((c, i) => (Resource)Rows.Resource(Kinds.AuthorizationPolicy, c, i)),
+            .. configs.Where(c => c.Text("kind") == "AuthorizationPolicy")
+                .Select((c, i) => (Resource)Rows.Resource(Kinds.AuthorizationPolicy, c, i)),
             .. configs.Where(c => c.Text("kind") == "Telemetry").Select((c, i) => (Resource)Rows.Resource(Kinds.Telemetry, c, i)),
         ];
         var listener = Gateway(
-            World.Node(context.GetProperty("proxyGateway")), configs.Where(c => c.Text("kind") == "Gateway"), configs.Where(c => c.Text("kind") == "VirtualService"), others).FirstOrDefault();
+            World.Node(context.GetProperty("proxyGateway")), configs.Where(c => c.Text("kind") == "Gateway"),
+            configs.Where(c => c.Text("kind") == "VirtualService"), others).FirstOrDefault();
         if (listener is null) return "no listener";
         var wanted = row.GetProperty("expectedListener");
-        if (wanted.Field("listenerFilters") is not null && Rows.SameList(listener.ListenerFilters.Select(f => f.Name), wanted.Texts("listenerFilters")) is { } difference) return difference;
+        if (wanted.Field("listenerFilters") is not null
+            && Rows.SameList(listener.ListenerFilters.Select(f => f.Name), wanted.Texts("listenerFilters")) is { } difference)
+            return difference;
         var chains = wanted.Items("filterChains").ToList();
         if (chains.Count != listener.FilterChains.Count) return $"have {listener.FilterChains.Count} chains, want {chains.Count}";
         for (var i = 0; i < chains.Count; i++)
@@ -192,7 +231,9 @@ internal sealed class ListenersRunner : TableRunner
             var filters = listener.FilterChains[i].Filters;
             if (Rows.SameList(filters.Select(f => f.Name), chains[i].Texts("networkFilters")) is { } network) return network;
             // The recorded environment leaves out the statistics of gRPC.
-            var http = filters[^1].TypedConfig.TryUnpack<HttpConnectionManager>(out var manager) ? manager.HttpFilters.Select(f => f.Name).Where(n => n != "envoy.filters.http.grpc_stats" || chains[i].Texts("httpFilters").Contains(n)) : [];
+            var http = filters[^1].TypedConfig.TryUnpack<HttpConnectionManager>(out var manager)
+                ? manager.HttpFilters.Select(f => f.Name)
+                    .Where(n => n != "envoy.filters.http.grpc_stats" || chains[i].Texts("httpFilters").Contains(n)) : [];
             if (Rows.SameList(http, chains[i].Texts("httpFilters")) is { } wrong) return wrong;
         }
         return null;
@@ -208,7 +249,8 @@ internal sealed class ListenersRunner : TableRunner
         var node = World.Node(row.Field("tproxy"));
         node = node with { Metadata = node.Metadata with { ClusterId = "", Namespace = "" } };
         var world = World.Of([], node, settings);
-        var traces = Lateen.Pilot.Generation.Telemetry.TraceSettings.Of(new ProxyInputs(world.Scope), null, node.Type == ProxyType.Router ? ListenerClass.Gateway : ListenerClass.SidecarOutbound);
+        var traces = Lateen.Pilot.Generation.Telemetry.TraceSettings.Of(new ProxyInputs(world.Scope), null,
+            node.Type == ProxyType.Router ? ListenerClass.Gateway : ListenerClass.SidecarOutbound);
         return Messages.Difference(traces.Settings, row.Field("out"));
     }
 

@@ -11,8 +11,10 @@ internal static class Messages
 {
     private static readonly Lazy<TypeRegistry> Types = new(WireComparison.AllTypes);
     private static readonly Lazy<WireComparison> Comparison = new(() => new WireComparison(Types.Value));
-    private static readonly Lazy<JsonParser> Parser = new(() => new JsonParser(JsonParser.Settings.Default.WithTypeRegistry(Types.Value).WithIgnoreUnknownFields(true)));
-    private static readonly Lazy<JsonFormatter> Formatter = new(() => new JsonFormatter(JsonFormatter.Settings.Default.WithTypeRegistry(Types.Value)));
+    private static readonly Lazy<JsonParser> Parser =
+        new(() => new JsonParser(JsonParser.Settings.Default.WithTypeRegistry(Types.Value).WithIgnoreUnknownFields(true)));
+    private static readonly Lazy<JsonFormatter> Formatter =
+        new(() => new JsonFormatter(JsonFormatter.Settings.Default.WithTypeRegistry(Types.Value)));
 
     /// <summary>A message with whatever it packs.</summary>
     public static T Parse<T>(JsonElement value) where T : IMessage<T>, new() => Parser.Value.Parse<T>(value.GetRawText());
@@ -39,5 +41,7 @@ internal static class Messages
     }
 
     /// <summary>YAML as JSON.</summary>
-    public static JsonElement Yaml(string text) => JsonDocument.Parse(NodeText.ToJson(DocumentReader.ReadSingle(text, "row.yaml", []) ?? throw new FormatException("no YAML"), false)).RootElement;
+    public static JsonElement Yaml(string text) =>
+        JsonDocument.Parse(NodeText.ToJson(DocumentReader.ReadSingle(text, "row.yaml", []) ?? throw new FormatException("no YAML"),
+            false)).RootElement;
 }

@@ -23,14 +23,18 @@ internal sealed class RegistryRunner : TableRunner
     public RegistryRunner() : base("service-registry")
     {
         Table("canonical-service", CanonicalNames);
-        Table("cronjob-meta", (row, _) => WorkloadMeta("job-pod", "job-pod", FrozenDictionary<string, string>.Empty, "Job", row.Text("jobName"), "v1", row));
+        Table("cronjob-meta",
+            (row, _) => WorkloadMeta("job-pod", "job-pod", FrozenDictionary<string, string>.Empty, "Job", row.Text("jobName"), "v1", row));
         Table("deploy-meta", DeployMeta);
         Table("node-selector", NodeSelection);
         Table("topology-labels", Topology);
         Table("istio-version", IstioVersion);
         Table("service-node", ServiceNode);
         Table("node-metadata", NodeMetadata);
-        Table("service-address", (row, _) => Rows.Same(ServiceAddresses.Primary(Rows.Service(row.GetProperty("service")), Proxy(row.GetProperty("proxy"), row.GetProperty("proxy").Text("ipMode"))), row.Text("expectedAddress")));
+        Table("service-address",
+            (row, _) =>
+                Rows.Same(ServiceAddresses.Primary(Rows.Service(row.GetProperty("service")),
+                    Proxy(row.GetProperty("proxy"), row.GetProperty("proxy").Text("ipMode"))), row.Text("expectedAddress")));
         Table("service-addresses", AllAddresses);
         Table("dns-name-table", NameTable);
         Table("dns-alternate-hosts", Rules.AgentTables.AlternateHosts);
@@ -54,17 +58,20 @@ internal sealed class RegistryRunner : TableRunner
     }
 
     private static string? CanonicalNames(JsonElement row, JsonElement context) =>
-        Rows.Same(CanonicalService.Of(row.Labels("labels"), row.Text("workloadName")), (row.Text("expectedName"), row.Text("expectedRevision")));
+        Rows.Same(CanonicalService.Of(row.Labels("labels"), row.Text("workloadName")),
+            (row.Text("expectedName"), row.Text("expectedRevision")));
 
     private static string? DeployMeta(JsonElement row, JsonElement context)
     {
         var meta = row.GetProperty("pod").GetProperty("metadata");
         var owner = meta.Items("ownerReferences").First(item => item.Flag("controller"));
-        return WorkloadMeta(meta.Text("name"), meta.Text("generateName"), meta.Labels("labels"), owner.Text("kind"), owner.Text("name"), owner.Text("apiVersion"), row);
+        return WorkloadMeta(meta.Text("name"), meta.Text("generateName"), meta.Labels("labels"), owner.Text("kind"), owner.Text("name"),
+            owner.Text("apiVersion"), row);
     }
 
     private static string? WorkloadMeta(
-        string pod, string generated, IReadOnlyDictionary<string, string> labels, string kind, string owner, string version, JsonElement row)
+        string pod, string generated, IReadOnlyDictionary<string, string> labels, string kind, string owner, string version,
+        JsonElement row)
     {
         var type = row.GetProperty("wantTypeMetadata");
         return Rows.Same(
@@ -82,20 +89,25 @@ internal sealed class RegistryRunner : TableRunner
     private static string? Topology(JsonElement row, JsonElement context)
     {
         var place = row.GetProperty("ctl");
-        return Sorted(TopologyLabels.Add(row.Labels("podLabels"), "", Locality.Parse(place.Text("locality")), "", place.Text("network")), row.Labels("expected"));
+        return Sorted(TopologyLabels.Add(row.Labels("podLabels"), "", Locality.Parse(place.Text("locality")), "", place.Text("network")),
+            row.Labels("expected"));
     }
 
-    private static string? IstioVersion(JsonElement row, JsonElement context) => Version(NodeParser.VersionOf(row.GetProperty("args").Text("ver")), row.GetProperty("want"));
+    private static string? IstioVersion(JsonElement row, JsonElement context) =>
+        Version(NodeParser.VersionOf(row.GetProperty("args").Text("ver")), row.GetProperty("want"));
 
-    private static string? Version((int, int, int) made, JsonElement wanted) => Rows.Same(made, (wanted.Number("major"), wanted.Number("minor"), wanted.Number("patch")));
+    private static string? Version((int, int, int) made, JsonElement wanted) =>
+        Rows.Same(made, (wanted.Number("major"), wanted.Number("minor"), wanted.Number("patch")));
 
     // The other way round: what the id is said to be made of is what is read out of it.
     private static string? ServiceNode(JsonElement row, JsonElement context)
     {
         var node = NodeParser.Parse(new Node { Id = row.Text("out") }).Node!;
-        if (row.GetProperty("in").ValueKind == JsonValueKind.String) return Rows.Same((node.WorkloadId, node.Addresses[0]), ("v0.default", "10.1.1.0"));
+        if (row.GetProperty("in").ValueKind == JsonValueKind.String)
+            return Rows.Same((node.WorkloadId, node.Addresses[0]), ("v0.default", "10.1.1.0"));
         var given = row.GetProperty("in");
-        return Rows.Same((node.Type.ToString().ToLowerInvariant(), node.Addresses[0], node.WorkloadId, node.DnsDomain), (given.Text("type"), given.Texts("ipAddresses")[0], given.Text("id"), given.Text("dnsDomain")));
+        return Rows.Same((node.Type.ToString().ToLowerInvariant(), node.Addresses[0], node.WorkloadId, node.DnsDomain),
+            (given.Text("type"), given.Texts("ipAddresses")[0], given.Text("id"), given.Text("dnsDomain")));
     }
 
     private static string? NodeMetadata(JsonElement row, JsonElement context)
@@ -109,7 +121,8 @@ internal sealed class RegistryRunner : TableRunner
         var metadata = wanted.GetProperty("metadata");
         return Rows.Same(node.Metadata.Raw, metadata.Message<Struct>("raw"))
             ?? Sorted(node.Labels, metadata.Labels("labels"))
-            ?? Rows.SameList(node.Metadata.PodPorts.Select(Rules.AgentTables.Text), metadata.Items("podPorts").Select(item => Rules.AgentTables.Text(item.Deserialize<PodPort>()!)))
+            ?? Rows.SameList(node.Metadata.PodPorts.Select(Rules.AgentTables.Text),
+                metadata.Items("podPorts").Select(item => Rules.AgentTables.Text(item.Deserialize<PodPort>()!)))
             ?? Version(node.Version, wanted.GetProperty("istioVersion"));
     }
 
@@ -122,8 +135,10 @@ internal sealed class RegistryRunner : TableRunner
             Type = ProxyType.Sidecar,
             Addresses = AddressesOf(row.Text("ipMode")),
             Metadata = new NodeMetadata { ClusterId = "id", DnsCapture = row.Flag("autoAllocationEnabled") },
-        }, new Lateen.Pilot.Meaning.Features(new Dictionary<string, string> { ["ISTIO_DUAL_STACK"] = row.Flag("dualStackEnabled") ? "true" : "false" }));
-        return Rows.SameList(addresses, row.Texts("expectedAddresses")) ?? Rows.SameList(addresses.Skip(1), row.Texts("expectedExtraAddresses"));
+        }, new Lateen.Pilot.Meaning.Features(
+            new Dictionary<string, string> { ["ISTIO_DUAL_STACK"] = row.Flag("dualStackEnabled") ? "true" : "false" }));
+        return Rows.SameList(addresses, row.Texts("expectedAddresses"))
+            ?? Rows.SameList(addresses.Skip(1), row.Texts("expectedExtraAddresses"));
     }
 
     private static ProxyNode Proxy(JsonElement row, string mode)
@@ -153,7 +168,8 @@ internal sealed class RegistryRunner : TableRunner
         var made = NameTables.Build(
             push.Items("services").Select(Rows.Service),
             // The recorded proxies have not found out about their families, so that all addresses count.
-            service => ServiceAddresses.Each(service, node, new Lateen.Pilot.Meaning.Features(new Dictionary<string, string> { ["ISTIO_DUAL_STACK"] = "true" })),
+            service => ServiceAddresses.Each(service, node,
+                new Lateen.Pilot.Meaning.Features(new Dictionary<string, string> { ["ISTIO_DUAL_STACK"] = "true" })),
             service => [.. endpoints[service.Hostname]],
             new NameClient(node.ClusterId, node.Metadata.Network, row.Flag("enableMultiClusterHeadless")));
         return Rows.Same(made, row.Message<NameTable>("expectedNameTable"));
@@ -168,19 +184,22 @@ internal sealed class RegistryRunner : TableRunner
         // One row takes the network from the controller.
         var label = wanted.GetProperty("endpoint").Labels("labels").GetValueOrDefault("topology.istio.io/network", "");
         var networks = new Networks(null, label.StartsWith("cb-", StringComparison.Ordinal) ? new() { ["fakeCluster"] = label } : []);
-        var workload = new EntryEndpoints("fakeCluster", networks, options).WorkloadOf(meta.Text("name"), meta.Text("namespace"), default, entry.Message<WorkloadEntry>("spec")!, meta.Labels("labels"));
+        var workload = new EntryEndpoints("fakeCluster", networks, options).WorkloadOf(meta.Text("name"), meta.Text("namespace"), default,
+            entry.Message<WorkloadEntry>("spec")!, meta.Labels("labels"));
         var made = WorkloadEndpoints.Of(workload, "http", 80, workload.Health, options);
         var endpoint = Rows.Endpoint(wanted.GetProperty("endpoint"));
         return Sorted(made.Labels, endpoint.Labels)
             ?? Rows.SameList(made.Addresses, endpoint.Addresses)
             ?? Rows.Same((made.Identity, made.AcceptsMtls, made.Namespace, made.ClusterId, made.Locality.ToString()),
                 (endpoint.Identity, endpoint.AcceptsMtls, endpoint.Namespace, endpoint.ClusterId, endpoint.Locality.ToString()))
-            ?? Rows.SameList(workload.Ports.Select(port => $"{port.Key}={port.Value}"), wanted.Labels("portMap").Select(port => $"{port.Key}={port.Value}"));
+            ?? Rows.SameList(workload.Ports.Select(port => $"{port.Key}={port.Value}"),
+                wanted.Labels("portMap").Select(port => $"{port.Key}={port.Value}"));
     }
 
     private static string? EntryInstances(JsonElement row, JsonElement context)
     {
-        var view = new RegistryCompiler(new RegistryOptions()).Compile([ClusterResources.Of("Kubernetes", [Rows.Resource(Kinds.ServiceEntry, row.GetProperty("externalSvc"))])]);
+        var view = new RegistryCompiler(new RegistryOptions()).Compile(
+            [ClusterResources.Of("Kubernetes", [Rows.Resource(Kinds.ServiceEntry, row.GetProperty("externalSvc"))])]);
         return Rows.Same(view.Endpoints.Values.Sum(of => of.All.Length), row.Items("out").Count());
     }
 
@@ -195,8 +214,15 @@ internal sealed class RegistryRunner : TableRunner
             Resolution = ServiceResolution.ClientSide,
             Ports = [new ServicePort("http", 80, Protocol.Http)],
         };
-        var endpoint = new Endpoint { Addresses = [.. row.Items("addresses").Select(item => item.Text("ip"))], PortName = "http", Port = 80, ClusterId = "Kubernetes" };
-        var registry = Rows.Registry([service], new Dictionary<ServiceKey, ServiceEndpoints> { [service.Key] = new(service.Key, [endpoint], []) });
+        var endpoint = new Endpoint
+        {
+            Addresses = [.. row.Items("addresses").Select(item => item.Text("ip"))],
+            PortName = "http",
+            Port = 80,
+            ClusterId = "Kubernetes",
+        };
+        var registry = Rows.Registry([service],
+            new Dictionary<ServiceKey, ServiceEndpoints> { [service.Key] = new(service.Key, [endpoint], []) });
         var node = new ProxyNode
         {
             Id = "row",
@@ -216,7 +242,11 @@ internal sealed class RegistryRunner : TableRunner
             Spec = new PodSpec
             {
                 Containers = { new Container { Name = "app", Ports = { new ContainerPort { Name = "http", ContainerPort_ = 80 } } } },
-                InitContainers = { new Container { Name = "init", Ports = { new ContainerPort { Name = "init-port", ContainerPort_ = 8080 } } } },
+                InitContainers = { new Container
+                {
+                    Name = "init",
+                    Ports = { new ContainerPort { Name = "init-port", ContainerPort_ = 8080 } },
+                } },
             },
             Status = new PodStatus { PodIp = "192.0.2.1" },
         };

@@ -20,29 +20,36 @@ internal static class Rows
     private static readonly JsonParser Lenient = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
 
     public static JsonElement? Field(this JsonElement row, string name) =>
-        row.ValueKind == JsonValueKind.Object && row.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        row.ValueKind == JsonValueKind.Object && row.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
+            ? value : null;
 
-    public static string Text(this JsonElement row, string name) => row.Field(name) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : "";
+    public static string Text(this JsonElement row, string name) =>
+        row.Field(name) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : "";
 
     public static bool Flag(this JsonElement row, string name) => row.Field(name)?.ValueKind == JsonValueKind.True;
 
-    public static int Number(this JsonElement row, string name) => row.Field(name) is { ValueKind: JsonValueKind.Number } value ? value.GetInt32() : 0;
+    public static int Number(this JsonElement row, string name) =>
+        row.Field(name) is { ValueKind: JsonValueKind.Number } value ? value.GetInt32() : 0;
 
-    public static IEnumerable<JsonElement> Items(this JsonElement row, string name) => row.Field(name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
+    public static IEnumerable<JsonElement> Items(this JsonElement row, string name) =>
+        row.Field(name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
 
     public static string[] Texts(this JsonElement row, string name) => [.. row.Items(name).Select(item => item.GetString()!)];
 
     public static FrozenDictionary<string, string> Labels(this JsonElement row, string name) =>
-        row.Field(name)?.EnumerateObject().ToFrozenDictionary(pair => pair.Name, pair => pair.Value.ToString()) ?? FrozenDictionary<string, string>.Empty;
+        row.Field(name)?.EnumerateObject().ToFrozenDictionary(pair => pair.Name, pair => pair.Value.ToString())
+            ?? FrozenDictionary<string, string>.Empty;
 
     public static T? Message<T>(this JsonElement row, string name) where T : class, IMessage<T>, new() =>
         row.Field(name) is { } value ? Lenient.Parse<T>(value.GetRawText()) : null;
 
     public static T Message<T>(JsonElement value) where T : IMessage<T>, new() => Lenient.Parse<T>(value.GetRawText());
 
-    public static string? Same<T>(T actual, T want) => EqualityComparer<T>.Default.Equals(actual, want) ? null : $"have {actual}, want {want}";
+    public static string? Same<T>(T actual, T want) =>
+        EqualityComparer<T>.Default.Equals(actual, want) ? null : $"have {actual}, want {want}";
 
-    public static string? SameList(IEnumerable<string> actual, IEnumerable<string> want) => Same(string.Join(", ", actual), string.Join(", ", want));
+    public static string? SameList(IEnumerable<string> actual, IEnumerable<string> want) =>
+        Same(string.Join(", ", actual), string.Join(", ", want));
 
     public static MeshConfig Mesh(JsonElement? overlay) => MeshConfigs.Load(overlay?.GetRawText() ?? "", "row", []);
 
@@ -68,7 +75,9 @@ internal static class Rows
             MeshExternal = row.Flag("meshExternal"),
             Ports = [.. row.Items("ports").Select(Port)],
             DefaultAddress = row.Text("defaultAddress") is { Length: > 0 } address ? address : Lateen.Registry.Service.UnspecifiedAddress,
-            ClusterAddresses = addresses?.EnumerateObject().ToFrozenDictionary(pair => pair.Name, pair => pair.Value.EnumerateArray().Select(item => item.GetString()!).ToImmutableArray())
+            ClusterAddresses = addresses?.EnumerateObject()
+                .ToFrozenDictionary(pair => pair.Name,
+                    pair => pair.Value.EnumerateArray().Select(item => item.GetString()!).ToImmutableArray())
                 ?? FrozenDictionary<string, ImmutableArray<string>>.Empty,
             AutoAllocatedIPv4 = row.Field("autoAllocatedIPv4Address")?.GetString(),
             AutoAllocatedIPv6 = row.Field("autoAllocatedIPv6Address")?.GetString(),
@@ -144,14 +153,17 @@ internal static class Rows
     }
 
     /// <summary>Rows have no times, so that names decide who is first.</summary>
-    public static List<Service> ByName(IEnumerable<Service> services) => [.. services.OrderBy(service => $"{service.Name}.{service.Namespace}", StringComparer.Ordinal)];
+    public static List<Service> ByName(IEnumerable<Service> services) =>
+        [.. services.OrderBy(service => $"{service.Name}.{service.Namespace}", StringComparer.Ordinal)];
 
-    public static RegistryView Registry(IReadOnlyList<Service> services, IReadOnlyDictionary<ServiceKey, ServiceEndpoints>? endpoints = null) => new()
-    {
-        Services = [.. services],
-        ByHost = services.GroupBy(service => service.Hostname).ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray()),
-        Endpoints = endpoints?.ToFrozenDictionary() ?? FrozenDictionary<ServiceKey, ServiceEndpoints>.Empty,
-    };
+    public static RegistryView Registry(IReadOnlyList<Service> services,
+        IReadOnlyDictionary<ServiceKey, ServiceEndpoints>? endpoints = null) => new()
+        {
+            Services = [.. services],
+            ByHost = services.GroupBy(service => service.Hostname)
+                .ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray()),
+            Endpoints = endpoints?.ToFrozenDictionary() ?? FrozenDictionary<ServiceKey, ServiceEndpoints>.Empty,
+        };
 
     public static MeshSnapshot Snapshot(RegistryView registry, MeshSettings settings, params Resource[] resources) =>
         new SnapshotCompiler().Compile(SnapshotResources.Of("row", registry, settings, resources));

@@ -36,7 +36,8 @@ internal abstract class TableRunner(string folder) : FolderRunner
         {
             return player(row, context) is { } difference ? CaseResult.Fail(name, difference) : CaseResult.Pass(name);
         }
-        catch (Exception failure) when (failure is InvalidOperationException or KeyNotFoundException or FormatException or Google.Protobuf.InvalidProtocolBufferException or NullReferenceException or ArgumentException)
+        catch (Exception failure) when (failure is InvalidOperationException or KeyNotFoundException or FormatException
+            or Google.Protobuf.InvalidProtocolBufferException or NullReferenceException or ArgumentException)
         {
             return CaseResult.Fail(name, failure.GetType().Name + ": " + failure.Message);
         }

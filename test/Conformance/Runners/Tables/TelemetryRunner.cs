@@ -29,7 +29,8 @@ internal sealed class TelemetryRunner : TableRunner
         Table("access-logging", AccessLogging);
         Table("access-logging-filter", AccessLoggingFilter);
         Table("json-formatters", (row, _) => Messages.Difference(
-            [.. LogFormats.Formatters(row.GetProperty("json").EnumerateObject().Select(p => p.Value.GetString()!))], [.. row.Items("expected")]));
+            [.. LogFormats.Formatters(row.GetProperty("json").EnumerateObject().Select(p => p.Value.GetString()!))],
+            [.. row.Items("expected")]));
         Table("listener-access-log", ListenerAccessLog);
         Table("merge-metrics", MergeMetrics);
         Table("telemetry-filters", Filters);
@@ -46,15 +47,19 @@ internal sealed class TelemetryRunner : TableRunner
             var tm = row.GetProperty("tm");
             return Rows.Same(
                 StatNames.Inbound(
-                    row.Text("statPattern"), tm.Text("instanceHostname"), tm.Text("kubernetesServiceName"), tm.Text("kubernetesServiceNamespace"), row.Text("subset"),
+                    row.Text("statPattern"), tm.Text("instanceHostname"), tm.Text("kubernetesServiceName"),
+                    tm.Text("kubernetesServiceNamespace"), row.Text("subset"),
                     row.Number("port"), row.Text("portName"), ""),
                 row.Text("want"));
         });
         Table("outbound-stat-name", (row, _) =>
         {
-            var service = Rows.Service(JsonDocument.Parse($$"""{"hostname":"{{row.Text("host")}}","attributes":{{row.GetProperty("attributes").GetRawText()}}}""").RootElement);
+            var service = Rows.Service(
+                JsonDocument.Parse(
+                    $$"""{"hostname":"{{row.Text("host")}}","attributes":{{row.GetProperty("attributes").GetRawText()}}}""").RootElement);
             var port = row.Field("port") is { } p ? Rows.Port(p) : null;
-            return Rows.Same(StatNames.Outbound(row.Text("statPattern"), row.Text("host"), row.Text("subsetName"), port, row.Number("targetPort"), service, ""), row.Text("want"));
+            return Rows.Same(StatNames.Outbound(row.Text("statPattern"), row.Text("host"), row.Text("subsetName"), port,
+                row.Number("targetPort"), service, ""), row.Text("want"));
         });
     }
 
@@ -71,15 +76,19 @@ internal sealed class TelemetryRunner : TableRunner
         mesh.AccessLogFile = "";
         // Known, but none that a proxy could log to.
         mesh.ExtensionProviders.Add(new MeshConfig.Types.ExtensionProvider { Name = "stackdriver" });
-        if (kind == "logs" && row.Field("defaultProviders") is { ValueKind: JsonValueKind.Array }) mesh.DefaultProviders = new MeshConfig.Types.DefaultProviders { AccessLogging = { row.Texts("defaultProviders") } };
-        if (kind == "tracing" && row.Field("defaultProviders") is { ValueKind: JsonValueKind.Array }) mesh.DefaultProviders = new MeshConfig.Types.DefaultProviders { Tracing = { row.Texts("defaultProviders") } };
-        if (kind == "metrics") mesh.DefaultProviders = row.Message<MeshConfig.Types.DefaultProviders>("defaultProviders") ?? new MeshConfig.Types.DefaultProviders();
+        if (kind == "logs" && row.Field("defaultProviders") is { ValueKind: JsonValueKind.Array })
+            mesh.DefaultProviders = new MeshConfig.Types.DefaultProviders { AccessLogging = { row.Texts("defaultProviders") } };
+        if (kind == "tracing" && row.Field("defaultProviders") is { ValueKind: JsonValueKind.Array })
+            mesh.DefaultProviders = new MeshConfig.Types.DefaultProviders { Tracing = { row.Texts("defaultProviders") } };
+        if (kind == "metrics") mesh.DefaultProviders = row.Message<MeshConfig.Types.DefaultProviders>("defaultProviders")
+            ?? new MeshConfig.Types.DefaultProviders();
         return mesh;
     }
 
     private static TelemetryScope ScopeOf(JsonElement row, PolicyTarget target)
     {
-        var snapshot = Rows.Snapshot(RegistryView.Empty, Rows.Settings(), [.. row.Items("cfgs").Select((item, i) => (Resource)Rows.Resource(Kinds.Telemetry, item, i))]);
+        var snapshot = Rows.Snapshot(RegistryView.Empty, Rows.Settings(),
+            [.. row.Items("cfgs").Select((item, i) => (Resource)Rows.Resource(Kinds.Telemetry, item, i))]);
         return TelemetryScope.Of(snapshot.Telemetry, target, "istio-system");
     }
 
@@ -106,9 +115,11 @@ internal sealed class TelemetryRunner : TableRunner
     {
         var mesh = MeshOf(row, "logs");
         var choices = AccessLogSelection.Of(ScopeOf(row, TargetOf(row)), mesh, Class(row));
-        var have = choices?.Where(c => Providers.Find(mesh, c.Name) is { } provider && AccessLogs.CanLog(provider)).Select(c => c.Name).ToList();
+        var have = choices?.Where(c => Providers.Find(mesh, c.Name) is { } provider && AccessLogs.CanLog(provider)).Select(c => c.Name)
+            .ToList();
         if (row.Field("want") is null) return have is null ? null : $"have {string.Join(",", have)}, want not configured";
-        return have is null ? "have not configured" : Rows.SameList(have.Order(StringComparer.Ordinal), row.Texts("want").Order(StringComparer.Ordinal));
+        return have is null ? "have not configured"
+            : Rows.SameList(have.Order(StringComparer.Ordinal), row.Texts("want").Order(StringComparer.Ordinal));
     }
 
     private static string? AccessLoggingFilter(JsonElement row, JsonElement context)
@@ -125,7 +136,9 @@ internal sealed class TelemetryRunner : TableRunner
             if (Messages.Difference(log, expected[i].Field("accessLog")) is { } difference) return difference;
             var expression = expected[i].Field("filter")?.Text("expression") ?? "";
             if (expression.Length > 0 && filter is null) return "no filter";
-            var cel = filter?.ExtensionFilter?.TypedConfig.Unpack<Envoy.Extensions.AccessLoggers.Filters.Cel.V3.ExpressionFilter>().Expression ?? "";
+            var cel =
+                filter?.ExtensionFilter?.TypedConfig.Unpack<Envoy.Extensions.AccessLoggers.Filters.Cel.V3.ExpressionFilter>().Expression
+                    ?? "";
             if (Rows.Same(cel, expression) is { } other) return other;
         }
         return null;
@@ -137,7 +150,8 @@ internal sealed class TelemetryRunner : TableRunner
         mesh.AccessLogFile = "/dev/stdout";
         mesh.AccessLogFormat = row.Text("format");
         mesh.AccessLogEncoding = Enum.Parse<MeshConfig.Types.AccessLogEncoding>(row.Text("encoding"), true);
-        var log = new AccessLogs(mesh, RegistryView.Empty, new TelemetryScope([])).For(LogPlace.Listener, ListenerClass.SidecarOutbound)[0].TypedConfig.Unpack<FileAccessLog>();
+        var log = new AccessLogs(mesh, RegistryView.Empty, new TelemetryScope([])).For(LogPlace.Listener,
+            ListenerClass.SidecarOutbound)[0].TypedConfig.Unpack<FileAccessLog>();
         if (row.Text("encoding") == "TEXT") return Rows.Same(log.LogFormat.TextFormatSource.InlineString, row.Text("wantFormat"));
         var want = JsonDocument.Parse(row.Text("wantFormat")).RootElement;
         return Rows.SameList(
@@ -149,17 +163,27 @@ internal sealed class TelemetryRunner : TableRunner
     {
         var mesh = row.Message<MeshConfig>("mesh") ?? new MeshConfig();
         var merged = MetricSelection.Of(row.Items("metrics").Select(Rows.Message<Metrics>), mesh);
-        var have = merged.Select(p => $"{p.Key}: client {Side(p.Value.Client)} server {Side(p.Value.Server)}").Order(StringComparer.Ordinal);
+        var have = merged.Select(p => $"{p.Key}: client {Side(p.Value.Client)} server {Side(p.Value.Server)}")
+            .Order(StringComparer.Ordinal);
         var want = row.GetProperty("expected").EnumerateObject()
-            .Select(p => $"{p.Name}: client {Wanted(p.Value.Field("clientMetrics"))} server {Wanted(p.Value.Field("serverMetrics"))}").Order(StringComparer.Ordinal);
+            .Select(p => $"{p.Name}: client {Wanted(p.Value.Field("clientMetrics"))} server {Wanted(p.Value.Field("serverMetrics"))}")
+            .Order(StringComparer.Ordinal);
         return Rows.SameList(have, want);
 
         static string Side(MetricSide side) => side.IsDisabled
             ? "off"
-            : "[" + string.Join(" ", side.Overrides.Select(o => $"{o.Name}{(o.IsDisabled ? "!" : "")}({string.Join(",", o.Tags.Select(t => t.Key + "=" + t.Value).Order(StringComparer.Ordinal))})").Order(StringComparer.Ordinal)) + "]";
+            : "["
+                + string.Join(" ",
+                    side.Overrides.Select(o =>
+                        $"{o.Name}{(o.IsDisabled ? "!" : "")}({string.Join(",", o.Tags.Select(t => t.Key + "=" + t.Value).Order(StringComparer.Ordinal))})").Order(StringComparer.Ordinal)) + "]";
         static string Wanted(JsonElement? side) => side?.Flag("disabled") == true
             ? "off"
-            : "[" + string.Join(" ", (side?.Items("overrides") ?? []).Select(o => $"{o.Text("name")}{(o.Flag("disabled") ? "!" : "")}({string.Join(",", o.Items("tags").Select(t => t.Text("name") + "=" + t.Text("value")).Order(StringComparer.Ordinal))})").Order(StringComparer.Ordinal)) + "]";
+            : "["
+                + string.Join(" ",
+                    (side?.Items("overrides")
+                        ?? []).Select(
+                            o =>
+                                $"{o.Text("name")}{(o.Flag("disabled") ? "!" : "")}({string.Join(",", o.Items("tags").Select(t => t.Text("name") + "=" + t.Text("value")).Order(StringComparer.Ordinal))})").Order(StringComparer.Ordinal)) + "]";
     }
 
     private static string? Filters(JsonElement row, JsonElement context)
@@ -178,7 +202,8 @@ internal sealed class TelemetryRunner : TableRunner
             var expected = want.FirstOrDefault(w => w.Name == name);
             if (expected.Value.ValueKind == JsonValueKind.Undefined) return $"{name}: not wanted";
             var text = expected.Value.ValueKind == JsonValueKind.String ? expected.Value.GetString()! : context.Text("cfg");
-            if (Messages.Difference(config.Unpack<Stats.PluginConfig>(), JsonDocument.Parse(text.Length == 0 ? "{}" : text).RootElement) is { } difference) return difference;
+            if (Messages.Difference(config.Unpack<Stats.PluginConfig>(),
+                JsonDocument.Parse(text.Length == 0 ? "{}" : text).RootElement) is { } difference) return difference;
         }
         return null;
     }
@@ -193,7 +218,8 @@ internal sealed class TelemetryRunner : TableRunner
         var selection = TracingSelection.Of(ScopeOf(row, TargetOf(row)).Levels.SelectMany(l => l.Tracing), mesh);
         if (row.Field("want") is not { } want) return selection is null ? null : "have tracing, want none";
         if (selection is null) return "have none";
-        return Side("client", selection.Client, want.Field("clientSpec") ?? default) ?? Side("server", selection.Server, want.Field("serverSpec") ?? default);
+        return Side("client", selection.Client, want.Field("clientSpec") ?? default)
+            ?? Side("server", selection.Server, want.Field("serverSpec") ?? default);
 
         static string? Side(string name, TracingSide have, JsonElement want)
         {
@@ -203,10 +229,13 @@ internal sealed class TelemetryRunner : TableRunner
                 ?? Rows.Same(have.HasIstioTags, want.Flag("enableIstioTags"))
                 ?? Rows.Same(have.StopsPropagation, want.Flag("disableContextPropagation"))
                 ?? Rows.Same(have.Sampling, want.Field("randomSamplingPercentage")?.GetDouble())
-                ?? Rows.SameList(have.CustomTags?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(), want.Field("customTags")?.EnumerateObject().Select(t => t.Name).Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>());
+                ?? Rows.SameList(have.CustomTags?.Keys.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>(),
+                    want.Field("customTags")?.EnumerateObject().Select(t => t.Name).Order(StringComparer.Ordinal)
+                        ?? Enumerable.Empty<string>());
             return difference is null ? null : $"{name}: {difference}";
         }
     }
 
-    private static TimeSpan Nanoseconds(JsonElement row, string name) => TimeSpan.FromTicks((row.Field(name)?.GetInt64() ?? 0) / TimeSpan.NanosecondsPerTick);
+    private static TimeSpan Nanoseconds(JsonElement row, string name) =>
+        TimeSpan.FromTicks((row.Field(name)?.GetInt64() ?? 0) / TimeSpan.NanosecondsPerTick);
 }

@@ -24,7 +24,8 @@ internal static class UpstreamTlsTables
             IdentityList = string.Join('\n', row.Texts("sans")),
             Client = ClusterRows.Client(files: chain.Length > 0 ? new ClientCertificateFiles(chain, key, root) : null),
         };
-        return Rows.Same(UpstreamTls.Settings(inputs, row.Message<ClientTLSSettings>("tls"), mode, row.Text("sni")).Tls, row.Message<ClientTLSSettings>("want"));
+        return Rows.Same(UpstreamTls.Settings(inputs, row.Message<ClientTLSSettings>("tls"), mode, row.Text("sni")).Tls,
+            row.Message<ClientTLSSettings>("want"));
     }
 
     public static string? Context(JsonElement row, JsonElement context)
@@ -45,7 +46,8 @@ internal static class UpstreamTlsTables
     public static string? InsecureSkipVerify(JsonElement row, JsonElement context)
     {
         var service = Rows.Service(row.GetProperty("service"));
-        var inputs = ClusterRows.Outbound(service, Rows.Port(row.GetProperty("port")), row.Message<DestinationRule>("destRule"), Rows.Settings());
+        var inputs = ClusterRows.Outbound(service, Rows.Port(row.GetProperty("port")), row.Message<DestinationRule>("destRule"),
+            Rows.Settings());
         var made = OutboundClusters.Build(inputs)[0].TransportSocket.TypedConfig.Unpack<UpstreamTlsContext>();
         return Rows.Same(made, Wanted(row, "expectTLSContext"));
     }
@@ -63,5 +65,6 @@ internal static class UpstreamTlsTables
 
     // The rows name an empty choice after its Go field.
     private static UpstreamTlsContext? Wanted(JsonElement row, string name) => row.Field(name) is not { } wanted ? null
-        : Rows.Message<UpstreamTlsContext>(JsonDocument.Parse(wanted.GetRawText().Replace("\"validationContextType\"", "\"validationContext\"", StringComparison.Ordinal)).RootElement);
+        : Rows.Message<UpstreamTlsContext>(JsonDocument.Parse(wanted.GetRawText()
+            .Replace("\"validationContextType\"", "\"validationContext\"", StringComparison.Ordinal)).RootElement);
 }

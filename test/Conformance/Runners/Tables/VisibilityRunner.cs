@@ -23,7 +23,8 @@ internal sealed class VisibilityRunner : TableRunner
     {
         Table("is-service-visible", IsServiceVisible);
         Table("service-export", ServiceExport);
-        Table("cluster-local", (row, _) => Rows.Same(ClusterLocality.IsLocal(Rows.Settings(row.Field("m")), row.Text("host")), row.Flag("expected")));
+        Table("cluster-local",
+            (row, _) => Rows.Same(ClusterLocality.IsLocal(Rows.Settings(row.Field("m")), row.Text("host")), row.Flag("expected")));
         Table("egress-select-services", EgressSelectServices);
         Table("sidecar-scope", SidecarScope);
         Table("destinationrule-export", DestinationRuleExport);
@@ -43,16 +44,19 @@ internal sealed class VisibilityRunner : TableRunner
         var service = Rows.Service(row.GetProperty("service"));
         var export = Export.Of(service.ExportTo, service.Namespace, defaults);
         var attributes = row.GetProperty("service").GetProperty("attributes").Text("visibility");
-        if (row.Field("pushContext")?.Field("mesh")?.Field("serviceEntryVisibility")?.Flag("applyToSidecars") == true && attributes.Length > 0)
+        if (row.Field("pushContext")?.Field("mesh")?.Field("serviceEntryVisibility")?.Flag("applyToSidecars") == true
+            && attributes.Length > 0)
         {
-            export = ServiceVisibility.Limit(export, service.Namespace, Enum.Parse<MeshConfig.Types.ServiceEntryVisibility.Types.Visibility>(attributes["ServiceVisibility".Length..]));
+            export = ServiceVisibility.Limit(export, service.Namespace,
+                Enum.Parse<MeshConfig.Types.ServiceEntryVisibility.Types.Visibility>(attributes["ServiceVisibility".Length..]));
         }
         return Rows.Same(export.Includes(context.Text("targetNamespace")), row.Flag("expect"));
     }
 
     private static string? ServiceExport(JsonElement row, JsonElement context)
     {
-        var services = context.EnumerateObject().Where(entry => entry.Value.ValueKind == JsonValueKind.Object).Select(entry => Rows.Service(entry.Value)).ToList();
+        var services = context.EnumerateObject().Where(entry => entry.Value.ValueKind == JsonValueKind.Object)
+            .Select(entry => Rows.Service(entry.Value)).ToList();
         var snapshot = Rows.Snapshot(Rows.Registry(services), Rows.Settings());
         return Rows.SameList(
             snapshot.Services.VisibleTo(row.Text("proxyNs")).Select(service => service.Hostname).Order(StringComparer.Ordinal),
@@ -65,12 +69,14 @@ internal sealed class VisibilityRunner : TableRunner
         foreach (var hosts in row.GetProperty("listenerHosts").EnumerateObject())
         {
             listener.Hosts.Add(hosts.Value.Texts("allHosts").Select(host => $"{hosts.Name}/{host}"));
-            listener.Hosts.Add(hosts.Value.Texts("excludedHosts").Select(host => hosts.Name == "*" ? $"~/{host}" : $"~{hosts.Name}/{host}"));
+            listener.Hosts.Add(hosts.Value.Texts("excludedHosts")
+                .Select(host => hosts.Name == "*" ? $"~/{host}" : $"~{hosts.Name}/{host}"));
         }
         var services = row.Items("services").Select(Rows.Service).ToList();
         var sidecar = Kinds.Sidecar.Create(row.Text("namespace"), "row", new Sidecar { Egress = { listener } });
         var scope = ScopeIn(Rows.Snapshot(Rows.Registry(services), Rows.Settings(), sidecar), row.Text("namespace"));
-        return Rows.SameList(scope.EgressListeners[0].Services.Select(Describe), row.Items("expected").Select(Rows.Service).Select(Describe));
+        return Rows.SameList(scope.EgressListeners[0].Services.Select(Describe),
+            row.Items("expected").Select(Rows.Service).Select(Describe));
     }
 
     private static string? SidecarScope(JsonElement row, JsonElement context)
@@ -95,16 +101,20 @@ internal sealed class VisibilityRunner : TableRunner
             scope.Services.Select(Describe).Order(StringComparer.Ordinal),
             row.Items("expectedServices").Select(Rows.Service).Select(Describe).Order(StringComparer.Ordinal));
         if (difference is not null || wanted.Count == 0) return difference;
-        var found = scope.DestinationRules.Values.SelectMany(list => list).SelectMany(rule => rule.From).Select(origin => origin.Name).Order(StringComparer.Ordinal);
-        return Rows.SameList(found.Distinct(), wanted.Select(want => want.GetProperty("metadata").Text("name")).Order(StringComparer.Ordinal).Distinct());
+        var found = scope.DestinationRules.Values.SelectMany(list => list).SelectMany(rule => rule.From).Select(origin => origin.Name)
+            .Order(StringComparer.Ordinal);
+        return Rows.SameList(found.Distinct(),
+            wanted.Select(want => want.GetProperty("metadata").Text("name")).Order(StringComparer.Ordinal).Distinct());
     }
 
     private static string? DestinationRuleExport(JsonElement row, JsonElement context)
     {
         var age = 0;
-        var rules = All(context).Where(entry => entry.Text("kind") == "DestinationRule").Select(rule => Rows.Resource(Kinds.DestinationRule, rule, age++)).ToArray<Resource>();
+        var rules = All(context).Where(entry => entry.Text("kind") == "DestinationRule")
+            .Select(rule => Rows.Resource(Kinds.DestinationRule, rule, age++)).ToArray<Resource>();
         var snapshot = Rows.Snapshot(RegistryView.Empty, Rows.Settings(), rules);
-        var found = DestinationRuleLookup.Find(snapshot.DestinationRules, row.Text("proxyNs"), row.Text("host"), row.Text("serviceNs"), "istio-system");
+        var found = DestinationRuleLookup.Find(snapshot.DestinationRules, row.Text("proxyNs"), row.Text("host"), row.Text("serviceNs"),
+            "istio-system");
         var subsets = found.IsEmpty ? [] : found[^1].Rule.Spec.Subsets.Select(subset => subset.Name);
         return Rows.SameList(subsets, row.Texts("wantSubsets"));
     }
@@ -150,11 +160,13 @@ internal sealed class VisibilityRunner : TableRunner
     private static string? EffectiveProxyConfig(JsonElement row, JsonElement context)
     {
         var age = 0;
-        var resources = row.Items("configs").Select(config => Rows.Resource(Kinds.ProxyConfig, config, Age(config, age++))).ToArray<Resource>();
+        var resources = row.Items("configs").Select(config => Rows.Resource(Kinds.ProxyConfig, config, Age(config, age++)))
+            .ToArray<Resource>();
         var snapshot = Rows.Snapshot(RegistryView.Empty, Rows.Settings(), resources);
         var proxy = row.GetProperty("proxy");
         var made = ProxyConfigs.Effective(
-            snapshot.Extensions, "istio-system", row.Message<ProxyConfig>("defaultConfig") ?? new ProxyConfig(), proxy.Text("namespace"), proxy.Labels("labels"), proxy.Labels("annotations"));
+            snapshot.Extensions, "istio-system", row.Message<ProxyConfig>("defaultConfig")
+                ?? new ProxyConfig(), proxy.Text("namespace"), proxy.Labels("labels"), proxy.Labels("annotations"));
         return Rows.Same(made, row.Message<ProxyConfig>("expected") ?? new ProxyConfig());
     }
 
@@ -178,8 +190,10 @@ internal sealed class VisibilityRunner : TableRunner
             Resolution = row.Text("serviceResolution") == "Passthrough" ? ServiceResolution.Passthrough : ServiceResolution.ClientSide,
             Ports = [new Registry.ServicePort("http", row.Number("servicePort"), Protocol.Http)],
         };
-        var endpoints = new ServiceEndpoints(service.Key, [.. row.Items("serviceInstances").Select(item => Rows.Endpoint(item.GetProperty("endpoint"), "http"))], []);
-        var snapshot = Rows.Snapshot(Rows.Registry([service], new Dictionary<ServiceKey, ServiceEndpoints> { [service.Key] = endpoints }), Rows.Settings());
+        var endpoints = new ServiceEndpoints(service.Key,
+            [.. row.Items("serviceInstances").Select(item => Rows.Endpoint(item.GetProperty("endpoint"), "http"))], []);
+        var snapshot = Rows.Snapshot(Rows.Registry([service], new Dictionary<ServiceKey, ServiceEndpoints> { [service.Key] = endpoints }),
+            Rows.Settings());
         var mode = OutboundInputs.ModeOf(snapshot, service, service.Ports[0], null, endpoints);
         return Rows.Same("MTLS" + mode, row.Text("wanted"));
     }
@@ -192,7 +206,8 @@ internal sealed class VisibilityRunner : TableRunner
         {
             var parts = want.Name.Split('/');
             var name = parts[0] == "ServiceEntry" ? parts[1] : "svc1.com";
-            var actual = parts[0] == "AuthorizationPolicy" ? parts[2] is "default" or "istio-system" : imports.ImportsService(parts[2], name);
+            var actual = parts[0] == "AuthorizationPolicy"
+                ? parts[2] is "default" or "istio-system" : imports.ImportsService(parts[2], name);
             if (actual != want.Value.GetBoolean()) return $"{want.Name}: have {actual}";
         }
         return null;
@@ -200,7 +215,8 @@ internal sealed class VisibilityRunner : TableRunner
 
     private static string? ExtensionMatch(JsonElement row, JsonElement context)
     {
-        var extension = Rows.Message<Istio.Extensions.V1Alpha1.TrafficExtension>(row.GetProperty("trafficExtension").GetProperty("trafficExtension"));
+        var extension = Rows.Message<Istio.Extensions.V1Alpha1.TrafficExtension>(row.GetProperty("trafficExtension")
+            .GetProperty("trafficExtension"));
         var info = row.GetProperty("listenerInfo");
         var listener = info.Text("class") switch
         {
@@ -208,12 +224,14 @@ internal sealed class VisibilityRunner : TableRunner
             "ListenerClassSidecarOutbound" => ListenerClass.SidecarOutbound,
             _ => ListenerClass.Gateway,
         };
-        var selects = extension.Selector is null || LabelSelection.IsSubset(extension.Selector.MatchLabels.AsReadOnly(), row.Labels("proxyLabels"));
+        var selects = extension.Selector is null
+            || LabelSelection.IsSubset(extension.Selector.MatchLabels.AsReadOnly(), row.Labels("proxyLabels"));
         return Rows.Same(selects && ExtensionFilters.Applies(extension, listener, info.Number("port")), row.Flag("want"));
     }
 
     private static SidecarScope ScopeIn(MeshSnapshot snapshot, string ns) =>
-        new ScopeBuilder(snapshot).ScopeOf(new ProxyNode { Id = "row", Type = ProxyType.Sidecar, Addresses = ["192.0.2.1"], Namespace = ns }).Imports;
+        new ScopeBuilder(snapshot).ScopeOf(
+            new ProxyNode { Id = "row", Type = ProxyType.Sidecar, Addresses = ["192.0.2.1"], Namespace = ns }).Imports;
 
     private static string Describe(Service service) =>
         $"{service.Namespace}/{service.Hostname}:{string.Join(' ', service.Ports.Select(port => $"{port.Number}{port.Name}"))}";

@@ -9,7 +9,8 @@ using Lateen.Test.Rigs.Stage;
 
 namespace Lateen.Test.Conformance.Runners.Traffic;
 
-/// <summary>The side that calls: connects, shakes hands where it is to, sends one request or a few bytes, and waits for what comes back.</summary>
+/// <summary>The side that calls: connects, shakes hands where it is to, sends one request or a few bytes, and waits for what comes
+/// back.</summary>
 internal sealed class SimulatedClient : ResponseReceiver
 {
     private readonly SimulatedCall _call;
@@ -21,7 +22,8 @@ internal sealed class SimulatedClient : ResponseReceiver
         _call = call;
         _transport = call.IsPlaintext
             ? loop.Connect(new ConnectOptions(to), new Opening(this))
-            : TlsTransport.Connect(loop, new ConnectOptions(to), Context(call, authority), new TlsConnectOptions { Sni = call.Sni }, new Opening(this));
+            : TlsTransport.Connect(loop, new ConnectOptions(to), Context(call, authority), new TlsConnectOptions { Sni = call.Sni },
+                new Opening(this));
     }
 
     public bool IsOver { get; private set; }
@@ -82,7 +84,9 @@ internal sealed class SimulatedClient : ResponseReceiver
             ? new Http2ClientConnection(transport, new Owner(this), new CodecOptions())
             : new Http1ClientConnection(transport, new Owner(this), new CodecOptions());
         string authority = _call.Host.Length > 0 ? _call.Host : "unnamed.invalid";
-        connection.Begin(this).SendHead(Headers.Write([(":method", "GET"), (":scheme", _call.IsPlaintext ? "http" : "https"), (":authority", authority), (":path", _call.Path)]), end: true);
+        connection.Begin(this).SendHead(
+            Headers.Write([(":method", "GET"), (":scheme", _call.IsPlaintext ? "http" : "https"), (":authority", authority),
+                (":path", _call.Path)]), end: true);
     }
 
     private void Closed(CloseReason reason)

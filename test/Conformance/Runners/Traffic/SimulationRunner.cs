@@ -14,8 +14,10 @@ internal sealed class SimulationRunner : TableRunner
 {
     private static readonly string[] CallTables =
     [
-        "disable-port-translation", "external-name-services", "gateway-conflicts", "gateway-services", "headless-services", "http-gateway", "inbound-sidecartls-modes",
-        "inbound", "ingress", "passthrough-traffic", "peer-authentication-passthrough", "peer-authentication-with-sidecar", "service-entry-duplicated-hostname",
+        "disable-port-translation", "external-name-services", "gateway-conflicts", "gateway-services", "headless-services", "http-gateway",
+        "inbound-sidecartls-modes",
+        "inbound", "ingress", "passthrough-traffic", "peer-authentication-passthrough", "peer-authentication-with-sidecar",
+        "service-entry-duplicated-hostname",
         "service-entry", "target-port", "tls-route-termination",
     ];
 
@@ -46,7 +48,8 @@ internal sealed class SimulationRunner : TableRunner
         var mesh = JsonNode.Parse(options.Field("meshConfig")?.GetRawText() ?? "{}")!.AsObject();
         mesh["accessLogFile"] = "/dev/stdout";
         mesh["accessLogFormat"] = Simulation.LogFormat;
-        return World.Of(texts, World.Node(row.Field("proxy")), JsonDocument.Parse(mesh.ToJsonString()).RootElement, ("ENABLE_TLS_ON_SIDECAR_INGRESS", "true"));
+        return World.Of(texts, World.Node(row.Field("proxy")), JsonDocument.Parse(mesh.ToJsonString()).RootElement,
+            ("ENABLE_TLS_ON_SIDECAR_INGRESS", "true"));
     }
 
     private static SimulatedCall CallOf(JsonElement row, bool isGateway)
@@ -82,15 +85,18 @@ internal sealed class SimulationRunner : TableRunner
     private static string? Difference(Outcome outcome, JsonElement want)
     {
         var strict = want.Flag("strictMatch");
-        return Named("error", outcome.Error, true) ?? Named("listenerMatched", outcome.Listener, strict) ?? Named("filterChainMatched", outcome.Chain, strict)
-            ?? Named("routeConfigMatched", outcome.Routes, strict) ?? Named("virtualHostMatched", outcome.Host, strict) ?? Named("routeMatched", outcome.Route, strict)
-            ?? Named("clusterMatched", outcome.Cluster, strict);
+        return Named("error", outcome.Error, true) ?? Named("listenerMatched", outcome.Listener, strict)
+            ?? Named("filterChainMatched", outcome.Chain, strict)
+                ?? Named("routeConfigMatched", outcome.Routes, strict) ?? Named("virtualHostMatched", outcome.Host, strict)
+                ?? Named("routeMatched", outcome.Route, strict)
+                ?? Named("clusterMatched", outcome.Cluster, strict);
 
         string? Named(string field, string have, bool counts)
         {
             var expected = want.Text(field);
             // The recorded environment has no DNS domain, so short names there end with the namespace.
-            if (field == "clusterMatched" && !expected.Contains(".svc.", StringComparison.Ordinal)) have = have.Replace(".svc.cluster.local", "", StringComparison.Ordinal);
+            if (field == "clusterMatched" && !expected.Contains(".svc.", StringComparison.Ordinal))
+                have = have.Replace(".svc.cluster.local", "", StringComparison.Ordinal);
             return (expected.Length > 0 || counts) && expected != have ? $"{field}: have '{have}', want '{expected}' ({outcome})" : null;
         }
     }
@@ -100,24 +106,33 @@ internal sealed class SimulationRunner : TableRunner
         var services = row.Items("services").Select(Rows.Service).ToList();
         var endpoints = row.Items("instances").GroupBy(item => item.GetProperty("service").Text("hostname")).ToDictionary(
             group => services.First(service => service.Hostname == group.Key).Key,
-            group => new ServiceEndpoints(services.First(service => service.Hostname == group.Key).Key, [.. group.Select(item => Rows.Endpoint(item.GetProperty("endpoint")) with { ClusterId = "Kubernetes" })], []));
+            group => new ServiceEndpoints(services.First(service => service.Hostname == group.Key).Key,
+                [.. group.Select(item => Rows.Endpoint(item.GetProperty("endpoint")) with { ClusterId = "Kubernetes" })], []));
         var resources = row.Items("configs").SelectMany(item => new ResourceDecoder().Decode(item.GetRawText(), "row.yaml", [])).ToArray();
-        var mesh = row.Flag("disableInboundPassthrough") ? JsonDocument.Parse("""{ "inboundTrafficPolicy": { "mode": "LOCALHOST" } }""").RootElement : default(JsonElement?);
+        var mesh = row.Flag("disableInboundPassthrough")
+            ? JsonDocument.Parse("""{ "inboundTrafficPolicy": { "mode": "LOCALHOST" } }""").RootElement : default(JsonElement?);
         var proxy = row.Field("proxy") ?? JsonDocument.Parse("""{ "ipAddresses": ["1.2.3.4"] }""").RootElement;
-        var scope = new ScopeBuilder(Rows.Snapshot(Rows.Registry(services, endpoints), Rows.Settings(mesh), resources)).ScopeOf(World.Node(proxy));
+        var scope = new ScopeBuilder(Rows.Snapshot(Rows.Registry(services, endpoints), Rows.Settings(mesh), resources)).ScopeOf(
+            World.Node(proxy));
         var have = InboundClusters.Build(scope, ClusterRows.Client(scope.Node)).ToDictionary(made => made.Cluster.Name);
         var wanted = row.Field("clusters") is { ValueKind: JsonValueKind.Object } clusters ? clusters.EnumerateObject().ToList() : [];
-        if (Rows.SameList(have.Keys.Order(StringComparer.Ordinal), wanted.Select(entry => entry.Name).Order(StringComparer.Ordinal)) is { } names) return names;
+        if (Rows.SameList(have.Keys.Order(StringComparer.Ordinal),
+            wanted.Select(entry => entry.Name).Order(StringComparer.Ordinal)) is { } names) return names;
         foreach (var entry in wanted)
         {
             var addresses = have[entry.Name].Cluster.LoadAssignment?.Endpoints.SelectMany(locality => locality.LbEndpoints)
-                .Select(endpoint => $"{endpoint.Endpoint.Address.SocketAddress.Address}:{endpoint.Endpoint.Address.SocketAddress.PortValue}") ?? [];
-            if (Rows.SameList(addresses, entry.Value.ValueKind == JsonValueKind.Array ? entry.Value.EnumerateArray().Select(item => item.GetString()!) : []) is { } difference) return $"{entry.Name}: {difference}";
+                .Select(
+                    endpoint => $"{endpoint.Endpoint.Address.SocketAddress.Address}:{endpoint.Endpoint.Address.SocketAddress.PortValue}")
+                    ?? [];
+            if (Rows.SameList(addresses,
+                entry.Value.ValueKind == JsonValueKind.Array ? entry.Value.EnumerateArray().Select(item => item.GetString()!)
+                    : []) is { } difference) return $"{entry.Name}: {difference}";
         }
         foreach (var entry in row.Field("telemetry") is { ValueKind: JsonValueKind.Object } told ? told.EnumerateObject().ToList() : [])
         {
             var hosts = have[entry.Name].Services.Select(service => service.Hostname).Distinct();
-            if (Rows.SameList(hosts, entry.Value.EnumerateArray().Select(item => item.GetString()!)) is { } difference) return $"{entry.Name}: services: {difference}";
+            if (Rows.SameList(hosts, entry.Value.EnumerateArray().Select(item => item.GetString()!)) is { } difference)
+                return $"{entry.Name}: services: {difference}";
         }
         return null;
     }
@@ -125,13 +140,16 @@ internal sealed class SimulationRunner : TableRunner
     // The recording lost the lists of its templates; the one host of a rule is still in the rule's name, between namespace and destination.
     private static string WithHosts(string config) => string.Join("\n---\n", config.Split("\n---\n").Select(document =>
     {
-        bool isRule = document.Contains("hosts:\n  http:", StringComparison.Ordinal), isRoute = document.Contains("parentRefs:\n  rules:", StringComparison.Ordinal);
+        bool isRule = document.Contains("hosts:\n  http:", StringComparison.Ordinal),
+            isRoute = document.Contains("parentRefs:\n  rules:", StringComparison.Ordinal);
         if (!isRule && !isRoute) return document;
         var name = Regex.Match(document, "name: \"?([^\"\n]+)\"?").Groups[1].Value;
         var ns = Regex.Match(document, "namespace: \"?([^\"\n]+)\"?").Groups[1].Value;
-        var destination = Regex.Match(document, isRule ? "host: ([^\n]+)" : "group: networking.istio.io\n +name: ([^\n]+)").Groups[1].Value.Trim();
+        var destination = Regex.Match(document,
+            isRule ? "host: ([^\n]+)" : "group: networking.istio.io\n +name: ([^\n]+)").Groups[1].Value.Trim();
         var host = Regex.Replace(name[ns.Length..^destination.Length], "^wild\\.", "*.");
-        if (isRule) return Regex.Replace(document.Replace("hosts:\n", $"hosts: [\"{host}\"]\n", StringComparison.Ordinal), "port:\\s+number: 0", "");
+        if (isRule) return Regex.Replace(document.Replace("hosts:\n", $"hosts: [\"{host}\"]\n", StringComparison.Ordinal),
+            "port:\\s+number: 0", "");
         return WithParent(document, host, ns).Replace("port: 0", "port: 80", StringComparison.Ordinal);
     }));
 
@@ -140,10 +158,14 @@ internal sealed class SimulationRunner : TableRunner
     {
         var parts = host.Split('.');
         var isService = host.EndsWith(".svc.cluster.local", StringComparison.Ordinal) && parts.Length == 5 && parts[0] != "*";
-        var parent = isService ? $"[{{kind: Service, group: \"\", name: {parts[0]}, namespace: {parts[1]}}}]" : $"[{{kind: ServiceEntry, group: networking.istio.io, name: of-{host.Replace("*", "wild", StringComparison.Ordinal)}}}]";
+        var parent = isService ? $"[{{kind: Service, group: \"\", name: {parts[0]}, namespace: {parts[1]}}}]"
+            : $"[{{kind: ServiceEntry, group: networking.istio.io, name: of-{host.Replace("*", "wild", StringComparison.Ordinal)}}}]";
         route = route.Replace("parentRefs:\n", $"parentRefs: {parent}\n", StringComparison.Ordinal);
         if (isService) return route;
-        return route + $"\n---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: of-{host.Replace("*", "wild", StringComparison.Ordinal)}\n  namespace: {ns}\nspec:\n  hosts: [\"{host}\"]\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  resolution: NONE\n";
+        return route
+            + $"\n---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: "
+                + $"of-{host.Replace("*", "wild", StringComparison.Ordinal)}\n  namespace: {ns}\nspec:\n  hosts: [\"{host}\"]\n  "
+                    + $"ports: [{{number: 80, name: http, protocol: HTTP}}]\n  resolution: NONE\n";
     }
 
     private static string? SidecarRoutes(JsonElement row, JsonElement context)
@@ -153,8 +175,10 @@ internal sealed class SimulationRunner : TableRunner
         foreach (var domain in expected.EnumerateObject())
         {
             var host = routes.VirtualHosts.FirstOrDefault(candidate => candidate.Domains.Contains(domain.Name));
-            var clusters = host?.Routes.Where(route => route.Route_?.Cluster.Length > 0).Select(route => route.Route_.Cluster).Order(StringComparer.Ordinal).ToArray() ?? [];
-            var wanted = domain.Value.ValueKind == JsonValueKind.Array ? domain.Value.EnumerateArray().Select(item => item.GetString()!).ToArray() : [];
+            var clusters = host?.Routes.Where(route => route.Route_?.Cluster.Length > 0).Select(route => route.Route_.Cluster)
+                .Order(StringComparer.Ordinal).ToArray() ?? [];
+            var wanted = domain.Value.ValueKind == JsonValueKind.Array
+                ? domain.Value.EnumerateArray().Select(item => item.GetString()!).ToArray() : [];
             if (Rows.SameList(clusters, wanted) is { } difference) return $"{domain.Name}: {difference}";
         }
         return null;

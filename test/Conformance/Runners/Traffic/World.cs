@@ -38,7 +38,8 @@ internal sealed class World
             var entries = resources.OfType<Resource<Istio.Networking.V1Alpha3.ServiceEntry>>().ToList();
             resources = [.. resources.Except(entries), .. new EntryAddresses().Of(entries)];
         }
-        var registry = new RegistryCompiler(new RegistryOptions { TrustDomain = settings.TrustDomain, SystemNamespace = settings.RootNamespace })
+        var registry = new RegistryCompiler(
+            new RegistryOptions { TrustDomain = settings.TrustDomain, SystemNamespace = settings.RootNamespace })
             .Compile([ClusterResources.Of("Kubernetes", resources)]);
         var snapshot = new SnapshotCompiler().Compile(SnapshotResources.Of("row", registry, settings, resources));
         return new World(new ScopeBuilder(snapshot).ScopeOf(node));
@@ -50,7 +51,8 @@ internal sealed class World
         var proxy = row ?? default;
         var isRouter = proxy.Text("type") == "router";
         var metadata = proxy.Field("metadata") ?? default;
-        var ns = metadata.Text("namespace") is { Length: > 0 } told ? told : proxy.Text("configNamespace") is { Length: > 0 } own ? own : "default";
+        var ns = metadata.Text("namespace") is { Length: > 0 } told ? told : proxy.Text("configNamespace") is { Length: > 0 } own
+            ? own : "default";
         var addresses = proxy.Texts("ipAddresses") is { Length: > 0 } given ? given : ["1.1.1.1"];
         var sent = new Struct
         {
@@ -68,7 +70,8 @@ internal sealed class World
         if (metadata.Flag("unprivilegedPod")) sent.Fields["UNPRIVILEGED_POD"] = Value.ForString("true");
         if (metadata.Text("interceptionMode") is { Length: > 0 } mode) sent.Fields["INTERCEPTION_MODE"] = Value.ForString(mode);
         var labels = metadata.Labels("labels");
-        foreach (var (key, value) in labels.Count > 0 ? labels : proxy.Labels("labels")) sent.Fields["LABELS"].StructValue.Fields[key] = Value.ForString(value);
+        foreach (var (key, value) in labels.Count > 0 ? labels : proxy.Labels("labels"))
+            sent.Fields["LABELS"].StructValue.Fields[key] = Value.ForString(value);
         var (node, error) = NodeParser.Parse(new Envoy.Config.Core.V3.Node
         {
             Id = $"{(isRouter ? "router" : "sidecar")}~{addresses[0]}~test.{ns}~{ns}.svc.cluster.local",
@@ -85,5 +88,6 @@ internal sealed class World
 
     // Nothing that the definitions refuse may leave the house.
     private static WireResource Sound(WireResource resource) =>
-        Soundness.Definition(resource.Message, resource.Body.Value.Span) is { } fault ? throw new InvalidOperationException($"every proxy would refuse {resource.Name}: {fault}") : resource;
+        Soundness.Definition(resource.Message, resource.Body.Value.Span) is { } fault
+            ? throw new InvalidOperationException($"every proxy would refuse {resource.Name}: {fault}") : resource;
 }

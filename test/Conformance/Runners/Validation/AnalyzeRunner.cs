@@ -41,7 +41,8 @@ public sealed class AnalyzeRunner : RowsRunner
 
     private string? Clusters(JsonElement row, JsonElement clusters)
     {
-        var views = clusters.EnumerateObject().ToDictionary(cluster => cluster.Name, cluster => View(cluster.Value.EnumerateArray().Select(file => file.GetString()!)));
+        var views = clusters.EnumerateObject()
+            .ToDictionary(cluster => cluster.Name, cluster => View(cluster.Value.EnumerateArray().Select(file => file.GetString()!)));
         return Compare(row, Analyzer.AnalyzeClusters(views, AnalysisSettings.Of("", DateTimeOffset.UtcNow)));
     }
 
@@ -66,6 +67,8 @@ public sealed class AnalyzeRunner : RowsRunner
     private static string Named(string resource)
     {
         string[] parts = resource.Split(' ');
-        return parts[1].Contains('/') || parts[0] is "Namespace" or "Node" or "MutatingWebhookConfiguration" or "ValidatingWebhookConfiguration" ? resource : $"{parts[0]} default/{parts[1]}";
+        return parts[1].Contains('/')
+            || parts[0] is "Namespace" or "Node" or "MutatingWebhookConfiguration" or "ValidatingWebhookConfiguration"
+            ? resource : $"{parts[0]} default/{parts[1]}";
     }
 }

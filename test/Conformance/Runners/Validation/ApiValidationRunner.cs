@@ -20,8 +20,10 @@ public sealed class ApiValidationRunner : RowsRunner
 {
     private static readonly string[] WholeObjects =
     [
-        "VirtualService", "VirtualService-delegation", "DestinationRule", "Gateway", "ServiceEntry", "WorkloadEntry", "WorkloadGroup", "Sidecar",
-        "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "Telemetry", "WasmPlugin", "TrafficExtension", "EnvoyFilter", "ProxyConfig",
+        "VirtualService", "VirtualService-delegation", "DestinationRule", "Gateway", "ServiceEntry", "WorkloadEntry", "WorkloadGroup",
+        "Sidecar",
+        "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "Telemetry", "WasmPlugin", "TrafficExtension", "EnvoyFilter",
+        "ProxyConfig",
     ];
 
     /// <inheritdoc/>
@@ -53,21 +55,26 @@ public sealed class ApiValidationRunner : RowsRunner
         Part<HTTPRedirect>("part-Redirect", (f, p) => HttpPolicyRules.Redirect(f, "x", p));
         Part<HTTPDirectResponse>("part-DirectResponse", (f, p) => HttpRouteRules.DirectResponse(f, "x", p), AsBase64);
         Part<Destination>("part-Destination", (f, p) => VirtualServiceRules.Destination(f, "x", p));
-        Part<TLSRoute>("part-RouteDestination", (f, p) => VirtualServiceRules.Destinations(f, "x", p.Route), input => "{\"route\":" + input + "}");
+        Part<TLSRoute>("part-RouteDestination", (f, p) => VirtualServiceRules.Destinations(f, "x", p.Route),
+            input => "{\"route\":" + input + "}");
         Value("part-HTTPStatus", (f, v) => Rules.HttpStatus(f, "x", v.GetInt64()));
         Value("part-HeaderName", (f, v) => Rules.HeaderName(f, "x", v.GetString()!));
         Value("part-HeaderName-strict", (f, v) => Rules.StrictHeaderName(f, "x", v.GetString()!));
         Value("part-HeaderValue", (f, v) => f.ErrorIf(Rules.HeaderValue(v.GetString()!), ValidationCodes.BadHeader, "x"));
         Value("part-PortName", (f, v) => Rules.PortName(f, "x", v.GetString()!));
-        Value("part-ExportTo", (f, v) => Rules.ExportTo(f, v.Texts("exportTo"), v.Text("namespace"), v.Truth("isServiceEntry"), v.Truth("isDestinationRuleWithSelector")));
+        Value("part-ExportTo",
+            (f, v) => Rules.ExportTo(f, v.Texts("exportTo"), v.Text("namespace"), v.Truth("isServiceEntry"),
+                v.Truth("isDestinationRuleWithSelector")));
     }
 
     private void PartsOfGateways()
     {
         Part<Server>("part-Server", (f, p) => GatewayRules.Server(f, "x", p));
-        Value("part-ServerPort", (f, v) => GatewayRules.Port(f, "x", Judging.Read<Port>(v.GetProperty("port").GetRawText(), f), v.Text("bind")));
+        Value("part-ServerPort",
+            (f, v) => GatewayRules.Port(f, "x", Judging.Read<Port>(v.GetProperty("port").GetRawText(), f), v.Text("bind")));
         Part<ServerTLSSettings>("part-ServerTLSSettings", (f, p) => ServerTlsRules.Check(f, "x", p));
-        Part<AccessLogging.Types.Filter>("part-AccessLogFilter", (f, p) => f.ErrorIf(TelemetryRules.FilterProblem(p), ValidationCodes.Telemetry, "x"));
+        Part<AccessLogging.Types.Filter>("part-AccessLogFilter",
+            (f, p) => f.ErrorIf(TelemetryRules.FilterProblem(p), ValidationCodes.Telemetry, "x"));
     }
 
     private void PartsOfDestinationRules()
@@ -77,8 +84,12 @@ public sealed class ApiValidationRunner : RowsRunner
         Part<LoadBalancerSettings>("part-LoadBalancer", (f, p) => LoadBalancerRules.Check(f, "x", p, new OutlierDetection()));
         Part<OutlierDetection>("part-OutlierDetection", (f, p) => TrafficPolicyRules.Outlier(f, "x", p));
         Part<ClientTLSSettings>("part-ClientTLSSettings", (f, p) => TrafficPolicyRules.ClientTls(f, "x", p));
-        Value("part-LocalityLb", (f, v) => LoadBalancerRules.Locality(f, "x", Maybe<LocalityLoadBalancerSetting>(v, "localityLbSetting", f), Maybe<OutlierDetection>(v, "outlierDetection", f)));
-        Value("part-ZoneAwareLb", (f, v) => LoadBalancerRules.ZoneAware(f, "x", Maybe<ZoneAwareLoadBalancerSetting>(v, "localityLbSetting", f), Maybe<OutlierDetection>(v, "outlierDetection", f)));
+        Value("part-LocalityLb",
+            (f, v) => LoadBalancerRules.Locality(f, "x", Maybe<LocalityLoadBalancerSetting>(v, "localityLbSetting", f),
+                Maybe<OutlierDetection>(v, "outlierDetection", f)));
+        Value("part-ZoneAwareLb",
+            (f, v) => LoadBalancerRules.ZoneAware(f, "x", Maybe<ZoneAwareLoadBalancerSetting>(v, "localityLbSetting", f),
+                Maybe<OutlierDetection>(v, "outlierDetection", f)));
         Value("part-Localities", (f, v) => LoadBalancerRules.Localities(f, "x", v.EnumerateArray().Select(e => e.GetString()!).ToArray()));
     }
 
@@ -96,8 +107,10 @@ public sealed class ApiValidationRunner : RowsRunner
                 f.Error(item.Code, item.Path, item.Text);
         });
         Value("mesh-ExtensionProvider-service", (f, v) => ProviderRules.Service(f, "x", v.GetString()!));
-        foreach (string kind in new[] { "zipkin", "lightstep", "datadog", "opencensus", "envoyOtelAls", "envoyHttpAls", "envoyTcpAls", "opentelemetry" })
-            Part<MeshConfig.Types.ExtensionProvider>("mesh-ExtensionProvider-" + kind, (f, p) => ProviderRules.Check(f, "x", p), input => $"{{\"name\":\"p\",\"{kind}\":{input}}}");
+        foreach (string kind in new[] { "zipkin", "lightstep", "datadog", "opencensus", "envoyOtelAls", "envoyHttpAls", "envoyTcpAls",
+            "opentelemetry" })
+            Part<MeshConfig.Types.ExtensionProvider>("mesh-ExtensionProvider-" + kind, (f, p) => ProviderRules.Check(f, "x", p),
+                input => $"{{\"name\":\"p\",\"{kind}\":{input}}}");
     }
 
     private void Part<T>(string table, Action<Findings, T> check, Func<string, string>? wrap = null)
@@ -116,7 +129,8 @@ public sealed class ApiValidationRunner : RowsRunner
 
     private static T? Maybe<T>(JsonElement row, string name, Findings findings)
         where T : class, IMessage<T>, new() =>
-        row.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? Judging.Read<T>(value.GetRawText(), findings) : null;
+        row.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null
+            ? Judging.Read<T>(value.GetRawText(), findings) : null;
 
     /// <summary>The table has a body's bytes as they are; JSON has them in base64.</summary>
     private static string AsBase64(string input)

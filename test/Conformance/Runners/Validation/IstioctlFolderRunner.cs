@@ -42,26 +42,33 @@ public sealed class IstioctlFolderRunner : RowsRunner
         if (row.Truth("expectFailure")) return answer.Exit != 0 ? null : "expected a failure";
         if (answer.Exit != 0) return answer.Errors;
         JsonObject[] have = Objects(answer.Text), want = Objects(File.ReadAllText(Path.Combine(_path, row.Text("want"))));
-        return have.Length != want.Length ? $"have {have.Length} objects, want {want.Length}" : have.Zip(want).Select(pair => Injection.KubernetesObjects.Difference(pair.First, pair.Second)).FirstOrDefault(d => d is not null);
+        return have.Length != want.Length
+            ? $"have {have.Length} objects, want {want.Length}" : have.Zip(want)
+                .Select(pair => Injection.KubernetesObjects.Difference(pair.First, pair.Second)).FirstOrDefault(d => d is not null);
     }
 
     private string? Chosen(JsonElement row)
     {
-        JsonObject[] webhooks = [.. Directory.GetFiles(Path.Combine(_path, "data", "checkinject")).SelectMany(file => Objects(File.ReadAllText(file)))];
+        JsonObject[] webhooks = [.. Directory.GetFiles(Path.Combine(_path, "data", "checkinject"))
+            .SelectMany(file => Objects(File.ReadAllText(file)))];
         JsonObject Of(string name) => (JsonObject)JsonNode.Parse(row.GetProperty(name).GetRawText())!;
-        Dictionary<string, string> Labels(JsonObject of) => (of["metadata"]?["labels"] as JsonObject ?? []).ToDictionary(label => label.Key, label => label.Value!.ToString());
+        Dictionary<string, string> Labels(JsonObject of) =>
+            (of["metadata"]?["labels"] as JsonObject ?? []).ToDictionary(label => label.Key, label => label.Value!.ToString());
         WebhookChoice[] have = [.. webhooks.Select(webhook => WebhookChoice.Of(webhook, Labels(Of("pod")), Labels(Of("ns"))))];
         return row.GetProperty("expectedMessages").EnumerateArray().Select(wanted =>
         {
             WebhookChoice? found = Array.Find(have, choice => choice.Webhook == wanted.Text("name"));
-            return found is null ? $"nothing of {wanted.Text("name")}" : Differs($"{wanted.Text("revision")} {wanted.Truth("injected")} {wanted.Text("reason")}", $"{found.Revision} {found.IsAsked} {found.Reason}");
+            return found is null ? $"nothing of {wanted.Text("name")}"
+                : Differs($"{wanted.Text("revision")} {wanted.Truth("injected")} {wanted.Text("reason")}",
+                    $"{found.Revision} {found.IsAsked} {found.Reason}");
         }).FirstOrDefault(mistake => mistake is not null);
     }
 
     private static string? Protocol(JsonElement row)
     {
         JsonElement port = row.GetProperty("port");
-        string name = Protocols.NameOf(Protocols.OfServicePort(port.Number("port"), port.Text("name"), port.Text("protocol"), port.TextOrNull("appProtocol")));
+        string name = Protocols.NameOf(
+            Protocols.OfServicePort(port.Number("port"), port.Text("name"), port.Text("protocol"), port.TextOrNull("appProtocol")));
         return Differs(row.Text("expectedProtocol"), name);
     }
 

@@ -47,8 +47,12 @@ public sealed class IstioctlRunner : RowsRunner
         IstioctlAnswer answer = Answer(row.Texts("args"), _path);
         if (Differs(row.GetProperty("exit").GetInt32(), answer.Exit) is { } mistake) return $"exit: {mistake}: {answer.Errors}";
         if (!row.TryGetProperty("stdoutYAML", out JsonElement documents)) return null;
-        JsonNode?[] have = [.. PlainText.Trees(answer.Text)], want = [.. documents.EnumerateArray().Where(document => document.ValueKind == JsonValueKind.Object).Select(document => JsonNode.Parse(document.GetRawText()))];
-        return have.Length != want.Length ? $"have {have.Length} objects, want {want.Length}" : have.Zip(want).Select(pair => Injection.KubernetesObjects.Difference(pair.First, pair.Second)).FirstOrDefault(d => d is not null);
+        JsonNode?[] have = [.. PlainText.Trees(answer.Text)],
+            want = [.. documents.EnumerateArray().Where(document => document.ValueKind == JsonValueKind.Object)
+                .Select(document => JsonNode.Parse(document.GetRawText()))];
+        return have.Length != want.Length
+            ? $"have {have.Length} objects, want {want.Length}" : have.Zip(want)
+                .Select(pair => Injection.KubernetesObjects.Difference(pair.First, pair.Second)).FirstOrDefault(d => d is not null);
     }
 
     /// <summary>Runs a command line of ours in a folder. Commands run one after the other, since they share the process's folder.</summary>

@@ -1,4 +1,5 @@
-// Validation vectors: objects and parts of objects with Istio's verdict on them. The product's decoder and validator speak; a runner only compares their verdict with the row's.
+// Validation vectors: objects and parts of objects with Istio's verdict on them. The product's decoder and validator speak; a runner only
+// compares their verdict with the row's.
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
@@ -42,9 +43,12 @@ internal static class Judging
         string found = Spelled(findings);
         bool wanted = expect.Truth("valid");
         if (wanted == findings.HasErrors)
-            return $"expected {(wanted ? "valid" : "an error " + expect.Text("errorContains"))}, found {(found.Length > 0 ? found : "nothing")}";
-        return expect.TryGetProperty("warning", out JsonElement warning) && (warning.ValueKind == JsonValueKind.True) != findings.HasWarnings
-            ? $"expected {(warning.ValueKind == JsonValueKind.True ? "a warning" : "no warning")}, found {(found.Length > 0 ? found : "nothing")}"
+            return $"expected {(wanted ? "valid" : "an error " + expect.Text("errorContains"))}, "
+                + $"found {(found.Length > 0 ? found : "nothing")}";
+        return expect.TryGetProperty("warning", out JsonElement warning)
+            && (warning.ValueKind == JsonValueKind.True) != findings.HasWarnings
+            ? $"expected {(warning.ValueKind == JsonValueKind.True ? "a warning" : "no warning")}, "
+                + $"found {(found.Length > 0 ? found : "nothing")}"
             : null;
     }
 
@@ -76,7 +80,12 @@ internal static class Judging
                         array.RemoveAt(i);
                 }
             }
-            foreach (JsonNode? child in node switch { JsonArray a => a.ToArray(), JsonObject o => o.Select(p => p.Value).ToArray(), _ => [] })
+            foreach (JsonNode? child in node switch
+            {
+                JsonArray a => a.ToArray(),
+                JsonObject o => o.Select(p => p.Value).ToArray(),
+                _ => [],
+            })
                 Clean(child);
         }
     }

@@ -30,5 +30,6 @@ public sealed class GatewayApiValidationRunner : RowsRunner
 
     /// <inheritdoc/>
     protected override void PlayAll() => Play("cases.json", row =>
-        Judging.Verdict(row, Judging.Check(row.TryGetProperty("resource", out JsonElement resource) ? resource.GetRawText() : File.ReadAllText(Path.Combine(_path, row.Text("file"))))));
+        Judging.Verdict(row, Judging.Check(row.TryGetProperty("resource", out JsonElement resource)
+            ? resource.GetRawText() : File.ReadAllText(Path.Combine(_path, row.Text("file"))))));
 }

@@ -5,7 +5,8 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Lateen.Test.Conformance.Runners.Xds;
 
-/// <summary>Packed messages that pack nothing: Go writes them as <c>{}</c>, which the library for C# neither reads nor writes. Both sides say Empty instead.</summary>
+/// <summary>Packed messages that pack nothing: Go writes them as <c>{}</c>, which the library for C# neither reads nor writes. Both sides
+/// say Empty instead.</summary>
 internal sealed class EmptyAnys(TypeRegistry types)
 {
     private const string Nothing = "type.googleapis.com/google.protobuf.Empty";
@@ -45,7 +46,8 @@ internal sealed class EmptyAnys(TypeRegistry types)
         if (message is Any any)
         {
             if (any.TypeUrl.Length == 0) return new Any { TypeUrl = Nothing };
-            return types.Find(Any.GetTypeName(any.TypeUrl)) is { } packed ? new Any { TypeUrl = any.TypeUrl, Value = In(packed.Parser.ParseFrom(any.Value)).ToByteString() } : any;
+            return types.Find(Any.GetTypeName(any.TypeUrl)) is { } packed
+                ? new Any { TypeUrl = any.TypeUrl, Value = In(packed.Parser.ParseFrom(any.Value)).ToByteString() } : any;
         }
         var copy = message.Descriptor.Parser.ParseFrom(message.ToByteString());
         if (message.Descriptor.File.Package == "google.protobuf") return copy;

@@ -55,7 +55,8 @@ internal sealed class WireComparison
         {
             var empty = new EmptyAnys(_types);
             actual = empty.In(actual);
-            return _parser.Parse(empty.In(System.Text.Json.Nodes.JsonNode.Parse(want.GetRawText()), actual.Descriptor)!.ToJsonString(), actual.Descriptor);
+            return _parser.Parse(empty.In(System.Text.Json.Nodes.JsonNode.Parse(want.GetRawText()), actual.Descriptor)!.ToJsonString(),
+                actual.Descriptor);
         }
     }
 
@@ -67,12 +68,14 @@ internal sealed class WireComparison
             case JsonValueKind.Object:
                 foreach (var property in want.EnumerateObject())
                 {
-                    if (!actual.TryGetProperty(property.Name, out var other)) return $"{path}.{property.Name}: missing, want {Short(property.Value)}";
+                    if (!actual.TryGetProperty(property.Name, out var other))
+                        return $"{path}.{property.Name}: missing, want {Short(property.Value)}";
                     if (Difference(other, property.Value, $"{path}.{property.Name}") is { } inside) return inside;
                 }
                 foreach (var property in actual.EnumerateObject())
                 {
-                    if (!want.TryGetProperty(property.Name, out _)) return $"{path}.{property.Name}: have {Short(property.Value)}, want nothing";
+                    if (!want.TryGetProperty(property.Name, out _))
+                        return $"{path}.{property.Name}: have {Short(property.Value)}, want nothing";
                 }
                 return null;
             case JsonValueKind.Array:

@@ -45,7 +45,8 @@ internal sealed class XdsCase
     public IReadOnlySet<string>? Subscriptions(string proxy)
     {
         var played = _case.GetProperty("proxies").EnumerateArray().First(candidate => candidate.GetProperty("name").GetString() == proxy);
-        return played.TryGetProperty("subscribe", out var names) ? names.EnumerateArray().Select(name => name.GetString()!).ToHashSet() : null;
+        return played.TryGetProperty("subscribe", out var names)
+            ? names.EnumerateArray().Select(name => name.GetString()!).ToHashSet() : null;
     }
 
     private static ProxyNode NodeOf(JsonElement proxy)
@@ -81,7 +82,8 @@ internal sealed class XdsCase
         var clusters = new List<ClusterResources> { ClusterOf("Kubernetes", config) };
         if (_case.TryGetProperty("clusters", out var others))
         {
-            foreach (var name in others.EnumerateArray().Select(other => other.ValueKind == JsonValueKind.String ? other.GetString()! : other.GetProperty("name").GetString()!))
+            foreach (var name in others.EnumerateArray()
+                .Select(other => other.ValueKind == JsonValueKind.String ? other.GetString()! : other.GetProperty("name").GetString()!))
             {
                 if (name != "Kubernetes") clusters.Add(ClusterOf(name, Decode($"input-{name}.yaml")));
             }

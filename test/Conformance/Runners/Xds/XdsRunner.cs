@@ -38,17 +38,22 @@ internal sealed class XdsRunner : FolderRunner
             var scope = scopes.ScopeOf(node);
             if (node.Type == ProxyType.Ztunnel)
             {
-                foreach (var section in new[] { ("addresses", (IResourceGenerator)new AddressGenerator()), ("authorizations", new AuthorizationGenerator()) })
-                    yield return Compare($"{name}/{proxy}/{section.Item1}", section.Item2.Generate(scope, null), want, section.Item1, "name", "resource");
+                foreach (var section in new[] { ("addresses", (IResourceGenerator)new AddressGenerator()),
+                    ("authorizations", new AuthorizationGenerator()) })
+                    yield return Compare($"{name}/{proxy}/{section.Item1}", section.Item2.Generate(scope, null), want, section.Item1,
+                        "name", "resource");
                 continue;
             }
             // A library asks for what it was told of: the targets of its program, then the names found in the answers.
             var subscribed = made.Subscriptions(proxy);
-            var clusters = new ClusterGenerator().Generate(scope, subscribed is null ? null : want.GetProperty("clusters").EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!).ToHashSet());
+            var clusters = new ClusterGenerator().Generate(scope,
+                subscribed is null ? null
+                    : want.GetProperty("clusters").EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!).ToHashSet());
             yield return Compare($"{name}/{proxy}/clusters", clusters, want, "clusters", "name");
             var listeners = new ListenerGenerator().Generate(scope, subscribed);
             yield return Compare($"{name}/{proxy}/listeners", listeners, want, "listeners", "name");
-            var routeNames = want.GetProperty("routes").EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!).ToHashSet();
+            var routeNames = want.GetProperty("routes").EnumerateArray().Select(golden => golden.GetProperty("name").GetString()!)
+                .ToHashSet();
             yield return Compare($"{name}/{proxy}/routes", new RouteGenerator().Generate(scope, routeNames), want, "routes", "name");
             if (want.TryGetProperty("extensionConfigs", out var configs))
             {
@@ -56,14 +61,16 @@ internal sealed class XdsRunner : FolderRunner
                 var extensions = new ExtensionConfigGenerator().Generate(scope, configNames).Select(Masked).ToList();
                 yield return Compare($"{name}/{proxy}/extensionConfigs", extensions, want, "extensionConfigs", "name");
             }
-            var names = want.GetProperty("endpoints").EnumerateArray().Select(golden => golden.GetProperty("clusterName").GetString()!).ToHashSet();
+            var names = want.GetProperty("endpoints").EnumerateArray().Select(golden => golden.GetProperty("clusterName").GetString()!)
+                .ToHashSet();
             if (want.TryGetProperty("nds", out var nds))
             {
                 var table = new NameTableGenerator().Generate(scope, null)[0];
                 var difference = Comparison.Value.Difference(table.Message, nds);
                 yield return new CaseResult($"{name}/{proxy}/nds", difference is null, difference ?? "");
             }
-            yield return Compare($"{name}/{proxy}/endpoints", Sorted(new EndpointGenerator().Generate(scope, names)), want, "endpoints", "clusterName");
+            yield return Compare($"{name}/{proxy}/endpoints", Sorted(new EndpointGenerator().Generate(scope, names)), want, "endpoints",
+                "clusterName");
         }
     }
 
@@ -94,7 +101,8 @@ internal sealed class XdsRunner : FolderRunner
             var copy = ((Envoy.Config.Endpoint.V3.ClusterLoadAssignment)resource.Message).Clone();
             foreach (var locality in copy.Endpoints)
             {
-                var ordered = locality.LbEndpoints.OrderBy(endpoint => endpoint.Endpoint.Address.SocketAddress?.Address ?? "", StringComparer.Ordinal).ToList();
+                var ordered = locality.LbEndpoints.OrderBy(endpoint => endpoint.Endpoint.Address.SocketAddress?.Address ?? "",
+                    StringComparer.Ordinal).ToList();
                 locality.LbEndpoints.Clear();
                 locality.LbEndpoints.Add(ordered);
             }
@@ -103,17 +111,23 @@ internal sealed class XdsRunner : FolderRunner
         return sorted;
     }
 
-    private static CaseResult Compare(string name, IReadOnlyList<WireResource> actual, JsonElement want, string section, string key, string? inside = null)
+    private static CaseResult Compare(string name, IReadOnlyList<WireResource> actual, JsonElement want, string section, string key,
+        string? inside = null)
     {
         var expected = want.TryGetProperty(section, out var list) ? list.EnumerateArray().ToList() : [];
         var byName = actual.ToDictionary(resource => resource.Name);
-        // Nothing that the definitions refuse may leave the house. (Datadog's service name is that of the node, and the nodes of the recording tell none.)
-        var differences = actual.Where(resource => resource.Fault is not null && !resource.Fault.Contains("DatadogConfigValidationError.ServiceName", StringComparison.Ordinal)).Select(resource => $"{resource.Name}: every proxy would refuse it: {resource.Fault}").ToList();
+        // Nothing that the definitions refuse may leave the house. (Datadog's service name is that of the node, and the nodes of the
+        // recording tell none.)
+        var differences = actual.Where(
+            resource => resource.Fault is not null
+                && !resource.Fault.Contains("DatadogConfigValidationError.ServiceName", StringComparison.Ordinal))
+                .Select(resource => $"{resource.Name}: every proxy would refuse it: {resource.Fault}").ToList();
         foreach (var golden in expected)
         {
             var resource = golden.GetProperty(key).GetString()!;
             if (!byName.Remove(resource, out var made)) differences.Add($"{resource}: missing");
-            else if (Comparison.Value.Difference(made.Message, inside is null ? golden : golden.GetProperty(inside)) is { } difference) differences.Add($"{resource}{difference}");
+            else if (Comparison.Value.Difference(made.Message, inside is null ? golden : golden.GetProperty(inside)) is { } difference)
+                differences.Add($"{resource}{difference}");
         }
         differences.AddRange(byName.Keys.Order(StringComparer.Ordinal).Select(extra => $"{extra}: not wanted"));
         return new CaseResult(name, differences.Count == 0, string.Join("\n    ", differences));

@@ -3,7 +3,8 @@ using Xunit;
 
 namespace Lateen.Test.Real.Stands.Proxies;
 
-/// <summary>Connections that the kernel brings to the proxy, by TPROXY and by REDIRECT, in a network of its own: it knows where they were meant to go.</summary>
+/// <summary>Connections that the kernel brings to the proxy, by TPROXY and by REDIRECT, in a network of its own: it knows where they were
+/// meant to go.</summary>
 public sealed class CaptureStand : IDisposable
 {
     private const string Cannot = "cannot capture";
@@ -26,19 +27,23 @@ public sealed class CaptureStand : IDisposable
     [Fact]
     public async Task Where_a_captured_connection_was_meant_to_go_is_known_from_its_socket()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess && File.Exists("/usr/bin/unshare") && File.Exists("/usr/bin/curl"), "it needs root, unshare and curl");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess && File.Exists("/usr/bin/unshare") && File.Exists("/usr/bin/curl"),
+            "it needs root, unshare and curl");
         string log = Path.Combine(_folder.FullName, "log"), file = Path.Combine(_folder.FullName, "bootstrap.json");
         await File.WriteAllTextAsync(file, """
             {"admin":{"address":{"socket_address":{"address":"127.0.0.1","port_value":15000}}},"static_resources":{"listeners":[@A@,@B@]}}
-            """.Replace("@A@", Listener("tproxy", 15001, "true", log), StringComparison.Ordinal).Replace("@B@", Listener("redirect", 15002, "false", log), StringComparison.Ordinal), TestContext.Current.CancellationToken);
+            """.Replace("@A@", Listener("tproxy", 15001, "true", log), StringComparison.Ordinal)
+            .Replace("@B@", Listener("redirect", 15002, "false", log), StringComparison.Ordinal), TestContext.Current.CancellationToken);
         ProcessStartInfo lateen = Lateen.Start(_folder.FullName, ["proxy", "-c", file, "--concurrency", "1", "--disable-hot-restart"]);
         string[] command = [lateen.FileName, .. lateen.ArgumentList];
         lateen.FileName = "/usr/bin/unshare";
         lateen.ArgumentList.Clear();
         foreach (string argument in new[] { "--net", "bash", "-c", Script, "script" }.Concat(command)) lateen.ArgumentList.Add(argument);
         CommandEnd end = await Lateen.RunAsync(lateen);
-        Assert.SkipWhen(end.Out.Contains(Cannot, StringComparison.Ordinal) || !File.Exists(log), $"this machine's network can't be captured: {end}");
-        Assert.Equal(["redirect 10.99.0.2:9998", "tproxy 10.99.0.1:9999"], (await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken)).Order(StringComparer.Ordinal));
+        Assert.SkipWhen(end.Out.Contains(Cannot, StringComparison.Ordinal) || !File.Exists(log),
+            $"this machine's network can't be captured: {end}");
+        Assert.Equal(["redirect 10.99.0.2:9998", "tproxy 10.99.0.1:9999"],
+            (await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken)).Order(StringComparer.Ordinal));
     }
 
     private static string Listener(string name, int port, string transparent, string log) => """
@@ -48,5 +53,6 @@ public sealed class CaptureStand : IDisposable
            "access_log":[{"name":"f","typed_config":{"@type":"type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog","path":"@LOG@","log_format":{"text_format_source":{"inline_string":"@NAME@ %DOWNSTREAM_LOCAL_ADDRESS%\n"}}}}],
            "http_filters":[{"name":"r","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
            "route_config":{"virtual_hosts":[{"name":"a","domains":["*"],"routes":[{"match":{"prefix":"/"},"direct_response":{"status":200}}]}]}}}]}]}
-        """.Replace("@NAME@", name, StringComparison.Ordinal).Replace("@PORT@", $"{port}", StringComparison.Ordinal).Replace("@TRANSPARENT@", transparent, StringComparison.Ordinal).Replace("@LOG@", log, StringComparison.Ordinal);
+        """.Replace("@NAME@", name, StringComparison.Ordinal).Replace("@PORT@", $"{port}", StringComparison.Ordinal)
+        .Replace("@TRANSPARENT@", transparent, StringComparison.Ordinal).Replace("@LOG@", log, StringComparison.Ordinal);
 }

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace Lateen.Test.Real.Stands.Proxies;
 
-/// <summary>What a user of the proxy is told who makes a mistake on its command line or in its bootstrap: one line that names it, and exit code 1.</summary>
+/// <summary>What a user of the proxy is told who makes a mistake on its command line or in its bootstrap: one line that names it, and exit
+/// code 1.</summary>
 public sealed class CommandLineStand : IAsyncLifetime
 {
     private const string Hello = """{"match":{"prefix":"/"},"direct_response":{"status":200,"body":{"inline_string":"hello"}}}""";
@@ -30,7 +31,8 @@ public sealed class CommandLineStand : IAsyncLifetime
         CommandEnd end = await Lateen.RunAsync(Lateen.Start(_proxy.Folder, ["proxy", .. arguments]));
         Assert.Equal(1, end.Code);
         Assert.Contains(said, end.Error, StringComparison.Ordinal);
-        Assert.All(end.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), static line => Assert.StartsWith("error: ", line, StringComparison.Ordinal));
+        Assert.All(end.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries),
+            static line => Assert.StartsWith("error: ", line, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -42,8 +44,11 @@ public sealed class CommandLineStand : IAsyncLifetime
         foreach (int own in new[] { _proxy.Port, _proxy.Admin })
         {
             string file = Path.Combine(_proxy.Folder, $"{own}.json");
-            await File.WriteAllTextAsync(file, _proxy.Bootstrap(Hello).Replace(own.ToString(CultureInfo.InvariantCulture), port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal), TestContext.Current.CancellationToken);
-            CommandEnd end = await Lateen.RunAsync(Lateen.Start(_proxy.Folder, ["proxy", "-c", file, "--concurrency", "1", "--disable-hot-restart"]));
+            await File.WriteAllTextAsync(file,
+                _proxy.Bootstrap(Hello).Replace(own.ToString(CultureInfo.InvariantCulture), port.ToString(CultureInfo.InvariantCulture),
+                    StringComparison.Ordinal), TestContext.Current.CancellationToken);
+            CommandEnd end = await Lateen.RunAsync(
+                Lateen.Start(_proxy.Folder, ["proxy", "-c", file, "--concurrency", "1", "--disable-hot-restart"]));
             Assert.Equal(1, end.Code);
             Assert.Contains($"cannot bind '127.0.0.1:{port}': Address already in use", end.Error, StringComparison.Ordinal);
         }
@@ -53,7 +58,10 @@ public sealed class CommandLineStand : IAsyncLifetime
     public async Task Signals_are_heard_and_an_order_to_end_ends_it_well()
     {
         Process process = await _proxy.StartAsync(_proxy.Bootstrap(Hello), null, "--disable-hot-restart");
-        Assert.True(await Lateen.UntilAsync(() => _proxy.Said.Contains("serving: 1 listeners, 1 workers, admin page http://127.0.0.1:", StringComparison.Ordinal)), _proxy.Said);
+        Assert.True(
+            await Lateen.UntilAsync(() =>
+                _proxy.Said.Contains("serving: 1 listeners, 1 workers, admin page http://127.0.0.1:", StringComparison.Ordinal)),
+                _proxy.Said);
         const int hangUp = 1, user = 10, terminate = 15;
         Lateen.Signal(process.Id, hangUp);
         Lateen.Signal(process.Id, user);

@@ -19,7 +19,9 @@ public sealed class HotRestartStand(ITestOutputHelper output) : IAsyncLifetime
         using var upstream = new SlowUpstream(TimeSpan.FromMilliseconds(100));
         string bootstrap = _proxy.Bootstrap("""{"match":{"prefix":"/"},"route":{"cluster":"up"}}""", OneProxy.Cluster("up", upstream.Port));
         string series = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
-        string[] Arguments(int epoch) => ["--restart-epoch", epoch.ToString(CultureInfo.InvariantCulture), "--base-id", series, "--drain-time-s", "1", "--drain-strategy", "immediate", "--parent-shutdown-time-s", "3"];
+        string[] Arguments(int epoch) =>
+            ["--restart-epoch", epoch.ToString(CultureInfo.InvariantCulture), "--base-id", series, "--drain-time-s", "1",
+                "--drain-strategy", "immediate", "--parent-shutdown-time-s", "3"];
         Process running = await _proxy.StartAsync(bootstrap, null, Arguments(0));
         using var over = new CancellationTokenSource();
         var clients = new PlainClients(_proxy.Port, "/");

@@ -34,7 +34,8 @@ internal sealed class OneProxy : IAsyncDisposable
            "@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","stat_prefix":"in","generate_request_id":false,
            "http_filters":[{"name":"router","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
            "route_config":{"name":"r","virtual_hosts":[{"name":"all","domains":["*"],"routes":[$ROUTES]}]}}}]}]}]}}
-        """.Replace("$ADMIN", Text(Admin), StringComparison.Ordinal).Replace("$PORT", Text(Port), StringComparison.Ordinal).Replace("$MORE", more, StringComparison.Ordinal)
+        """.Replace("$ADMIN", Text(Admin), StringComparison.Ordinal).Replace("$PORT", Text(Port), StringComparison.Ordinal)
+        .Replace("$MORE", more, StringComparison.Ordinal)
         .Replace("$CLUSTERS", clusters, StringComparison.Ordinal).Replace("$ROUTES", routes, StringComparison.Ordinal);
 
     /// <summary>A cluster of one address.</summary>
@@ -74,7 +75,8 @@ internal sealed class OneProxy : IAsyncDisposable
         try
         {
             using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(1) };
-            return client.GetStringAsync(new Uri($"http://127.0.0.1:{Admin}/server_info")).GetAwaiter().GetResult().Contains("LIVE", StringComparison.Ordinal) && !process.HasExited;
+            return client.GetStringAsync(new Uri($"http://127.0.0.1:{Admin}/server_info")).GetAwaiter().GetResult()
+                .Contains("LIVE", StringComparison.Ordinal) && !process.HasExited;
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
         {
@@ -105,7 +107,8 @@ internal sealed class OneProxy : IAsyncDisposable
 
     /// <summary>Resident bytes of a process.</summary>
     public static long Resident(Process process) =>
-        long.Parse(File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
+        long.Parse(File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
 
     public async ValueTask DisposeAsync()
     {
@@ -158,7 +161,8 @@ internal sealed class SlowUpstream : IDisposable
                 while (await stream.ReadAsync(buffer) is > 0 and int n)
                 {
                     text.Append(Encoding.Latin1.GetString(buffer, 0, n));
-                    for (int end = text.ToString().IndexOf("\r\n\r\n", StringComparison.Ordinal); end >= 0; end = text.ToString().IndexOf("\r\n\r\n", StringComparison.Ordinal))
+                    for (int end = text.ToString().IndexOf("\r\n\r\n", StringComparison.Ordinal); end >= 0; end = text.ToString()
+                        .IndexOf("\r\n\r\n", StringComparison.Ordinal))
                     {
                         text.Remove(0, end + 4);
                         using (var timer = new PeriodicTimer(_delay)) await timer.WaitForNextTickAsync();

@@ -35,7 +35,8 @@ public sealed partial class PressureStand(ITestOutputHelper output) : IAsyncLife
         Assert.True(await Lateen.UntilAsync(() => Directory.GetFiles($"/proc/{process.Id}/fd").Length >= limit * 3 / 4));
         Assert.False(process.HasExited, $"{(process.HasExited ? process.ExitCode : 0)}: {_proxy.Said}");
         TimeSpan used = process.TotalProcessorTime;
-        using (var second = new PeriodicTimer(TimeSpan.FromSeconds(1))) await second.WaitForNextTickAsync(TestContext.Current.CancellationToken);
+        using (var second = new PeriodicTimer(TimeSpan.FromSeconds(1)))
+            await second.WaitForNextTickAsync(TestContext.Current.CancellationToken);
         process.Refresh();
         double share = (process.TotalProcessorTime - used).TotalSeconds;
         idle.ForEach(c => c.Dispose());
@@ -77,7 +78,8 @@ public sealed partial class PressureStand(ITestOutputHelper output) : IAsyncLife
             refused += (await storm).Refused;
         }
         long grown = OneProxy.Resident(process) - before;
-        output.WriteLine($"peak {peak:0} a CPU second; at three times {goodput:0} ({goodput / peak:0.00}), {refused} refused; health in {health.TotalMilliseconds:0} ms; grew by {grown >> 20} MB");
+        output.WriteLine($"peak {peak:0} a CPU second; at three times {goodput:0} ({goodput / peak:0.00}), {refused} refused; health "
+            + $"in {health.TotalMilliseconds:0} ms; grew by {grown >> 20} MB");
         Assert.True(health.TotalSeconds < 2, $"health took {health}");
         Assert.True(grown < GrowthBytesMax, $"grew by {grown >> 20} MB");
         Assert.True(goodput >= (Lateen.IsLong ? 0.9 : 0.8) * peak, $"{goodput:0} of {peak:0} a CPU second");
@@ -120,9 +122,17 @@ public sealed partial class PressureStand(ITestOutputHelper output) : IAsyncLife
     // Good answers a second, all answers a second, and what was refused.
     private async Task<(double Good, double All, int Refused)> LoadAsync(int connections, int seconds)
     {
-        CommandEnd end = await Lateen.RunAsync(new ProcessStartInfo("taskset", ["-c", "1", "wrk", "-t1", $"-c{connections}", $"-d{seconds}s", $"http://127.0.0.1:{_proxy.Port}/"]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true });
+        CommandEnd end = await Lateen.RunAsync(
+            new ProcessStartInfo("taskset",
+                ["-c", "1", "wrk", "-t1", $"-c{connections}", $"-d{seconds}s", $"http://127.0.0.1:{_proxy.Port}/"])
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                    RedirectStandardInput = true,
+                });
         double all = double.Parse(Rate().Match(end.Out).Groups[1].Value, CultureInfo.InvariantCulture);
-        int refused = Refusals().Match(end.Out) is { Success: true } found ? int.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
+        int refused = Refusals().Match(end.Out) is { Success: true } found
+            ? int.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
         return (all - ((double)refused / seconds), all, refused);
     }
 

@@ -7,7 +7,8 @@ namespace Lateen.Test.Unit.Api.Documents;
 
 public sealed class DocumentReaderTests
 {
-    private static (IReadOnlyList<Document> Documents, DiagnosticBag Bag) Read(string text, string file = "a.yaml", DocumentLimits? limits = null)
+    private static (IReadOnlyList<Document> Documents, DiagnosticBag Bag) Read(string text, string file = "a.yaml",
+        DocumentLimits? limits = null)
     {
         var bag = new DiagnosticBag();
         return (DocumentReader.Read(text, file, bag, limits), bag);

@@ -58,10 +58,13 @@ public sealed class MessageReaderTests
             [
                 "f.yaml:1:8: error LTN1011 spec.hosts: expected a list, found the text \"reviews\"",
                 "f.yaml:3:3: error LTN1010 spec.http[0].routes: HTTPRoute has no field \"routes\"; did you mean \"route\"?",
-                "f.yaml:4:12: error LTN1011 spec.http[0].timeout: expected a duration such as 10s, found the number 5; write \"5s\" for seconds",
-                "f.yaml:6:11: error LTN1012 spec.http[0].match[0].port: expected a whole number from 0, found the number -1, which is out of range",
+                "f.yaml:4:12: error LTN1011 spec.http[0].timeout: expected a duration such as 10s, found the number 5; write \"5s\" for "
+                + "seconds",
+                "f.yaml:6:11: error LTN1012 spec.http[0].match[0].port: expected a whole number from 0, found the number -1, which is "
+                + "out of range",
                 "f.yaml:7:29: error LTN1014 spec.http[0].match[0].uri.prefix: only one of \"exact\" and \"prefix\" may be set",
-                "f.yaml:8:26: error LTN1013 spec.http[0].redirect.derivePort: expected one of FROM_PROTOCOL_DEFAULT, FROM_REQUEST_PORT, found the text \"FROM_REQUEST_PORTS\"; did you mean \"FROM_REQUEST_PORT\"?",
+                "f.yaml:8:26: error LTN1013 spec.http[0].redirect.derivePort: expected one of FROM_PROTOCOL_DEFAULT, FROM_REQUEST_PORT, "
+                + "found the text \"FROM_REQUEST_PORTS\"; did you mean \"FROM_REQUEST_PORT\"?",
             ],
             bag.Select(d => d.ToString()[..d.ToString().LastIndexOf(" (", StringComparison.Ordinal)]));
     }
@@ -81,7 +84,8 @@ public sealed class MessageReaderTests
         Assert.Empty(bag);
         Assert.Equal("10.0.0.1", service.Spec.ClusterIp);
         Assert.Equal(("http", 8081), (service.Spec.Ports[0].TargetPort.Text, service.Spec.Ports[1].TargetPort.Number));
-        var (pod, podBag) = Read<Kubernetes.Core.V1.Pod>("spec: {containers: [{name: a, resources: {limits: {cpu: 2, memory: 1Gi}}}]}", UnknownFields.Ignore);
+        var (pod, podBag) = Read<Kubernetes.Core.V1.Pod>("spec: {containers: [{name: a, resources: {limits: {cpu: 2, memory: 1Gi}}}]}",
+            UnknownFields.Ignore);
         Assert.Empty(podBag);
         Assert.Equal("2", pod.Spec.Containers[0].Resources.Limits["cpu"].Text);
     }

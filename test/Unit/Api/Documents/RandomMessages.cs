@@ -9,7 +9,8 @@ namespace Lateen.Test.Unit.Api.Documents;
 /// <summary>Messages of any type with random content, from a seed.</summary>
 internal sealed class RandomMessages(int seed)
 {
-    private static readonly string[] Texts = ["", "a", "10s", "true", "null", "1", "- x", "a: b", "é\u2028ü", "line\nline", "\ttab", "quote\"'", " end ", "*", "2026-01-31", "x\n", "\n\nx", "{}", "#no", "~", "0x10", "on", "a\\b", "😀"];
+    private static readonly string[] Texts = ["", "a", "10s", "true", "null", "1", "- x", "a: b", "é\u2028ü", "line\nline", "\ttab",
+        "quote\"'", " end ", "*", "2026-01-31", "x\n", "\n\nx", "{}", "#no", "~", "0x10", "on", "a\\b", "😀"];
 
     private readonly Random _random = new(seed);
 
@@ -43,7 +44,8 @@ internal sealed class RandomMessages(int seed)
         foreach (var field in type.Fields.InDeclarationOrder())
         {
             var oneof = field.RealContainingOneof;
-            if (_random.Next(depth + 1) == 0 && (oneof is null || oneof.Accessor.GetCaseFieldDescriptor(message) is null) && depth < 6) Set(message, field, depth);
+            if (_random.Next(depth + 1) == 0 && (oneof is null || oneof.Accessor.GetCaseFieldDescriptor(message) is null) && depth < 6)
+                Set(message, field, depth);
         }
 
         return message;
@@ -54,7 +56,8 @@ internal sealed class RandomMessages(int seed)
         if (field.IsMap)
         {
             var (key, value) = (field.MessageType.FindFieldByNumber(1), field.MessageType.FindFieldByNumber(2));
-            for (var i = _random.Next(3); i > 0; i--) ((IDictionary)field.Accessor.GetValue(message))[Single(key, depth)] = Single(value, depth);
+            for (var i = _random.Next(3); i > 0; i--)
+                ((IDictionary)field.Accessor.GetValue(message))[Single(key, depth)] = Single(value, depth);
         }
         else if (field.IsRepeated)
         {
@@ -68,13 +71,15 @@ internal sealed class RandomMessages(int seed)
         FieldType.String => Texts[_random.Next(Texts.Length)],
         FieldType.Bool => _random.Next(2) == 1,
         FieldType.Bytes => ByteString.CopyFromUtf8(Texts[_random.Next(Texts.Length)]),
-        FieldType.Enum => System.Enum.ToObject(field.EnumType.ClrType, field.EnumType.Values[_random.Next(field.EnumType.Values.Count)].Number),
+        FieldType.Enum => System.Enum.ToObject(field.EnumType.ClrType,
+            field.EnumType.Values[_random.Next(field.EnumType.Values.Count)].Number),
         FieldType.Double => _random.Next(4) == 0 ? double.PositiveInfinity : _random.NextDouble() * 1e9,
         FieldType.Float => (float)_random.NextDouble(),
         FieldType.Int32 or FieldType.SInt32 or FieldType.SFixed32 => _random.Next(int.MinValue, int.MaxValue),
         FieldType.UInt32 or FieldType.Fixed32 => (uint)_random.NextInt64(0, uint.MaxValue),
         FieldType.UInt64 or FieldType.Fixed64 => (ulong)_random.NextInt64(),
-        FieldType.Message when field.MessageType.File.Name == "google/protobuf/wrappers.proto" => Single(field.MessageType.FindFieldByNumber(1), depth),
+        FieldType.Message when field.MessageType.File.Name == "google/protobuf/wrappers.proto" =>
+            Single(field.MessageType.FindFieldByNumber(1), depth),
         FieldType.Message => Make(field.MessageType, depth + 1),
         _ => _random.NextInt64(long.MinValue, long.MaxValue),
     };

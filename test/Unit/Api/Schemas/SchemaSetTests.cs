@@ -15,7 +15,8 @@ public sealed class SchemaSetTests
     public void Every_message_of_the_schema_has_a_class_and_a_descriptor_of_the_same_name()
     {
         Assert.True(Names.Count > 1000);
-        Assert.DoesNotContain(Names, n => !n.StartsWith("google.protobuf.", StringComparison.Ordinal) && MessageTypes.Find(n)?.FullName != n);
+        Assert.DoesNotContain(Names,
+            n => !n.StartsWith("google.protobuf.", StringComparison.Ordinal) && MessageTypes.Find(n)?.FullName != n);
     }
 
     [Fact]

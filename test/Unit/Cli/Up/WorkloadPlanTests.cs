@@ -15,8 +15,10 @@ public sealed class WorkloadPlanTests
     [Fact]
     public void Each_replica_is_a_workload_of_its_own_with_a_name_that_stays()
     {
-        WorkloadPlan[] first = [.. WorkloadPlan.OfDeployment(Deployment("""{"command":["bookinfo"],"args":["reviews"],"ports":[{"containerPort":9080}]}"""), "/x", "f:1")];
-        WorkloadPlan[] again = [.. WorkloadPlan.OfDeployment(Deployment("""{"command":["bookinfo"],"args":["reviews"],"ports":[{"containerPort":9080}]}"""), "/x", "f:1")];
+        WorkloadPlan[] first = [.. WorkloadPlan.OfDeployment(
+            Deployment("""{"command":["bookinfo"],"args":["reviews"],"ports":[{"containerPort":9080}]}"""), "/x", "f:1")];
+        WorkloadPlan[] again = [.. WorkloadPlan.OfDeployment(
+            Deployment("""{"command":["bookinfo"],"args":["reviews"],"ports":[{"containerPort":9080}]}"""), "/x", "f:1")];
         Assert.Equal(2, first.Select(plan => plan.Name).Distinct().Count());
         Assert.Equal(first.Select(plan => plan.Name), again.Select(plan => plan.Name));
         Assert.All(first, plan => Assert.StartsWith("reviews-v2-", plan.Name, StringComparison.Ordinal));
@@ -28,7 +30,8 @@ public sealed class WorkloadPlanTests
     [Fact]
     public void A_deployment_without_a_command_is_refused_with_its_place()
     {
-        CommandException refused = Assert.Throws<CommandException>(() => WorkloadPlan.OfDeployment(Deployment("""{"image":"nginx"}"""), "/x", "web.yaml:7").ToArray());
+        CommandException refused = Assert.Throws<CommandException>(
+            () => WorkloadPlan.OfDeployment(Deployment("""{"image":"nginx"}"""), "/x", "web.yaml:7").ToArray());
         Assert.StartsWith("web.yaml:7: the Deployment reviews-v2 ", refused.Message, StringComparison.Ordinal);
     }
 

@@ -79,7 +79,9 @@ public sealed class ResourceDecoderTests
 
     [Fact]
     public void A_misspelt_kind_gets_a_hint() =>
-        Assert.Contains("did you mean \"VirtualService\"?", Assert.Single(Decode("apiVersion: networking.istio.io/v1\nkind: VirtualServce\nmetadata: {name: a}").Bag).Text, StringComparison.Ordinal);
+        Assert.Contains("did you mean \"VirtualService\"?",
+            Assert.Single(Decode("apiVersion: networking.istio.io/v1\nkind: VirtualServce\nmetadata: {name: a}").Bag).Text,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("vs", "VirtualService.networking.istio.io")]

@@ -24,7 +24,8 @@ public sealed class FolderSourceTests : IDisposable
         File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch.AddSeconds(++_writes));
     }
 
-    private IEnumerable<string> Hosts => _store.Current.All(Kinds.ServiceEntry).OrderBy(r => r.Name, StringComparer.Ordinal).Select(r => r.Spec.Hosts[0]);
+    private IEnumerable<string> Hosts =>
+        _store.Current.All(Kinds.ServiceEntry).OrderBy(r => r.Name, StringComparer.Ordinal).Select(r => r.Spec.Hosts[0]);
 
     [Fact]
     public void Files_come_and_go()
@@ -83,7 +84,8 @@ public sealed class FolderSourceTests : IDisposable
             Write("b.yaml", Entry("b", "b.com"));
             var first = new ResourceStore(_ => [], TimeProvider.System, Journal.Open(revisions, []));
             new FolderSource(_folder, first, TimeProvider.System).Scan();
-            first.Apply(new ChangeSet { Put = new ResourceDecoder(new DecoderOptions { Source = "api" }).Decode(Entry("c", "c.com"), "", []) });
+            first.Apply(
+                new ChangeSet { Put = new ResourceDecoder(new DecoderOptions { Source = "api" }).Decode(Entry("c", "c.com"), "", []) });
 
             File.Delete(Path.Combine(_folder, "b.yaml"));
             var journal = Journal.Open(revisions, [])!;

@@ -30,7 +30,12 @@ public sealed class StoreTests : IDisposable
     /// <summary>Refuses every object with the host "bad".</summary>
     private static IReadOnlyList<Diagnostic> Check(Resource resource) =>
         resource is Resource<Istio.Networking.V1Alpha3.ServiceEntry> { Spec.Hosts: ["bad"] }
-            ? [new Diagnostic { Code = new DiagnosticCode("LTN0000", DiagnosticLevel.Error, "", ""), Level = DiagnosticLevel.Error, Text = "bad" }]
+            ? [new Diagnostic
+            {
+                Code = new DiagnosticCode("LTN0000", DiagnosticLevel.Error, "", ""),
+                Level = DiagnosticLevel.Error,
+                Text = "bad",
+            }]
             : [];
 
     private ResourceStore Store(out Journal journal)
@@ -130,11 +135,13 @@ public sealed class StoreTests : IDisposable
         store.Apply(Put(Service("a", "a.com")) with { Reason = "start" });
         store.Apply(Put(Service("a", "a.com", 8080), Service("b", "b.com")));
         store.Apply(new ChangeSet { Delete = [new ResourceKey(Kinds.ServiceEntry, "shop", "a")], Author = "bob" });
-        Assert.Equal([(3L, "bob", 1), (2L, "alice", 2), (1L, "alice", 1)], journal.History([]).Select(r => (r.Number, r.Author, r.Entries.Count)));
+        Assert.Equal([(3L, "bob", 1), (2L, "alice", 2), (1L, "alice", 1)],
+            journal.History([]).Select(r => (r.Number, r.Author, r.Entries.Count)));
         var diff = journal.Diff(1, 2, []);
         Assert.Equal(["changed", "created"], diff.Select(d => d.Action));
         Assert.Contains("# written by hand", diff[0].After!, StringComparison.Ordinal);
-        Assert.Contains(LineDiff.Hunks(diff[0].Before ?? "", diff[0].After ?? ""), l => l.StartsWith('+') && l.Contains("8080", StringComparison.Ordinal));
+        Assert.Contains(LineDiff.Hunks(diff[0].Before ?? "", diff[0].After ?? ""),
+            l => l.StartsWith('+') && l.Contains("8080", StringComparison.Ordinal));
 
         var result = store.Rollback(1, "carol");
         Assert.True(result.Accepted);

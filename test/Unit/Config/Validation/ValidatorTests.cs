@@ -61,7 +61,8 @@ public sealed class ValidatorTests
     [Fact]
     public void Every_code_stands_once()
     {
-        var codes = new[] { typeof(ValidationCodes), typeof(ResourceCodes), typeof(Lateen.Config.Store.StoreCodes), typeof(Lateen.Api.Documents.DocumentCodes) }
+        var codes = new[] { typeof(ValidationCodes), typeof(ResourceCodes), typeof(Lateen.Config.Store.StoreCodes),
+            typeof(Lateen.Api.Documents.DocumentCodes) }
             .SelectMany(t => t.GetFields()).Select(f => f.GetValue(null)).OfType<DiagnosticCode>().ToArray();
         Assert.Equal(codes.Length, codes.Select(c => c.Id).Distinct().Count());
         Assert.All(codes, c => Assert.Matches("^LTN[1-4][0-9]{3}$", c.Id));

@@ -31,7 +31,8 @@ public sealed class AdmissionReviewsTests
         JsonNode response = Review("""{"hosts": ["a"]}""");
         Assert.False((bool)response["allowed"]!);
         Assert.StartsWith("configuration is invalid: ", (string?)response["status"]!["message"], StringComparison.Ordinal);
-        Assert.StartsWith("error decoding configuration: ", (string?)Review("""{"hosts": 5}""")["status"]!["message"], StringComparison.Ordinal);
+        Assert.StartsWith("error decoding configuration: ", (string?)Review("""{"hosts": 5}""")["status"]!["message"],
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -47,7 +48,8 @@ public sealed class AdmissionReviewsTests
 
     [Fact]
     public void Kinds_that_are_not_the_meshs_are_refused_by_name() =>
-        Assert.Equal("unrecognized type networking.istio.io/v1, Kind=Nothing", (string?)Review("{}", kind: "Nothing")["status"]!["message"]);
+        Assert.Equal("unrecognized type networking.istio.io/v1, Kind=Nothing",
+            (string?)Review("{}", kind: "Nothing")["status"]!["message"]);
 
     [Theory]
     [InlineData("{}")]
@@ -55,6 +57,8 @@ public sealed class AdmissionReviewsTests
     [InlineData("{\"kind\": \"AdmissionReview\"}")]
     [InlineData("not json")]
     [InlineData("{\"kind\": 5, \"request\": {\"operation\": \"CREATE\", \"kind\": 7, \"object\": []}}")]
-    [InlineData("{\"kind\": \"AdmissionReview\", \"request\": {\"operation\": \"CREATE\", \"kind\": {\"group\": \"networking.istio.io\", \"kind\": \"Gateway\"}, \"object\": {\"metadata\": 5}}}")]
-    public void Garbage_is_answered_with_no(string body) => Assert.False((bool)JsonNode.Parse(AdmissionReviews.Answer(body).Body)!["response"]!["allowed"]!);
+    [InlineData("{\"kind\": \"AdmissionReview\", \"request\": {\"operation\": \"CREATE\", \"kind\": {\"group\": "
+        + "\"networking.istio.io\", \"kind\": \"Gateway\"}, \"object\": {\"metadata\": 5}}}")]
+    public void Garbage_is_answered_with_no(string body) =>
+    Assert.False((bool)JsonNode.Parse(AdmissionReviews.Answer(body).Body)!["response"]!["allowed"]!);
 }

@@ -23,7 +23,8 @@ public sealed class AuthoritySecretTests : IDisposable
     private KeyFolder Folder(string replica) => new(Path.Combine(_folder.FullName, replica));
 
     private Task<AuthoritySecret?> OpenAsync(string replica, AuthorityOptions? options = null) =>
-        AuthoritySecret.OpenAsync(new ClusterObjects(new ApiClient(_server, MemoryApiServer.Address), TimeProvider.System), Ns, Folder(replica), "cluster.local", options ?? new AuthorityOptions(), _said.Add, CancellationToken.None);
+        AuthoritySecret.OpenAsync(new ClusterObjects(new ApiClient(_server, MemoryApiServer.Address), TimeProvider.System), Ns,
+            Folder(replica), "cluster.local", options ?? new AuthorityOptions(), _said.Add, CancellationToken.None);
 
     [Fact]
     public async Task Two_replicas_sign_with_one_root_and_so_does_a_third_after_both_are_gone()
@@ -36,7 +37,8 @@ public sealed class AuthoritySecretTests : IDisposable
         Assert.Equal(one.RootsPem, Folder("three").Read(out _)!.RootsPem);
         JsonObject secret = _server.Get(Kinds.Secret, Ns, Name)!;
         Assert.Equal("istio.io/ca-root", (string?)secret["type"]);
-        Assert.Equal(["ca-cert.pem", "ca-key.pem", "cert-chain.pem", "key.pem", "root-cert.pem"], secret["data"]!.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["ca-cert.pem", "ca-key.pem", "cert-chain.pem", "key.pem", "root-cert.pem"],
+            secret["data"]!.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -44,7 +46,8 @@ public sealed class AuthoritySecretTests : IDisposable
     {
         // Nearly all of its life is grace: it is due after some minutes.
         var options = new AuthorityOptions { RootGracePercent = 99, RootLife = TimeSpan.FromHours(6) };
-        SigningBundle old = RootRotation.First("cluster.local", options with { RootLife = TimeSpan.FromDays(1) }, TimeProvider.System.GetUtcNow() - TimeSpan.FromHours(1));
+        SigningBundle old = RootRotation.First("cluster.local", options with { RootLife = TimeSpan.FromDays(1) },
+            TimeProvider.System.GetUtcNow() - TimeSpan.FromHours(1));
         Folder("one").Write(old);
         var store = new ResourceStore(_ => [], TimeProvider.System);
         using AuthoritySecret one = (await OpenAsync("one", options))!, two = (await OpenAsync("two", options))!;
@@ -59,7 +62,8 @@ public sealed class AuthoritySecretTests : IDisposable
         // The watch of each replica brings the Secret into its store.
         var data = _server.Get(Kinds.Secret, Ns, Name)!["data"]!.AsObject();
         var told = new Kubernetes.Core.V1.Secret();
-        foreach ((string name, JsonNode? coded) in data) told.Data[name] = Google.Protobuf.ByteString.CopyFrom(Convert.FromBase64String((string)coded!));
+        foreach ((string name, JsonNode? coded) in data)
+            told.Data[name] = Google.Protobuf.ByteString.CopyFrom(Convert.FromBase64String((string)coded!));
         store.Apply(new ChangeSet { Put = [Kinds.Secret.Create(Ns, Name, told)], IsObserved = true });
         foreach (string replica in new[] { "one", "two" })
         {
@@ -80,7 +84,10 @@ public sealed class AuthoritySecretTests : IDisposable
     [Fact]
     public async Task A_secret_without_good_keys_is_refused_by_name()
     {
-        _server.Put(Kinds.Secret, Ns, Name, new JsonObject { ["data"] = new JsonObject { ["ca-cert.pem"] = Convert.ToBase64String(Encoding.UTF8.GetBytes("no")) } }.ToJsonString());
-        Assert.Contains("istio-system/istio-ca-secret", (await Assert.ThrowsAsync<IOException>(() => OpenAsync("one"))).Message, StringComparison.Ordinal);
+        _server.Put(Kinds.Secret, Ns, Name,
+            new JsonObject { ["data"] =
+                new JsonObject { ["ca-cert.pem"] = Convert.ToBase64String(Encoding.UTF8.GetBytes("no")) } }.ToJsonString());
+        Assert.Contains("istio-system/istio-ca-secret", (await Assert.ThrowsAsync<IOException>(() => OpenAsync("one"))).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -19,7 +19,8 @@ public sealed class ClusterWriterTests : IAsyncDisposable
     public ClusterWriterTests()
     {
         _writer = new ClusterWriter(new ApiClient(_server, MemoryApiServer.Address), () => _leads, new FastTime(), _said.Enqueue);
-        _server.Put(Kinds.HTTPRoute, "shop", "web", """{"spec": {}, "status": {"parents": [{"controllerName": "other", "parentRef": {"name": "x"}, "conditions": [{"type": "Accepted", "status": "True", "reason": "r", "message": "", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}]}}""");
+        _server.Put(Kinds.HTTPRoute, "shop", "web",
+            """{"spec": {}, "status": {"parents": [{"controllerName": "other", "parentRef": {"name": "x"}, "conditions": [{"type": "Accepted", "status": "True", "reason": "r", "message": "", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}]}}""");
     }
 
     public ValueTask DisposeAsync() => _writer.DisposeAsync();
@@ -37,7 +38,8 @@ public sealed class ClusterWriterTests : IAsyncDisposable
     private async Task UntilAsync(Func<bool> condition, string what)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
-        for (DateTime until = DateTime.UtcNow.AddSeconds(20); !condition(); await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"{what}; said was {string.Join('\n', _said)}");
+        for (DateTime until = DateTime.UtcNow.AddSeconds(20); !condition(); await timer.WaitForNextTickAsync())
+            Assert.True(DateTime.UtcNow < until, $"{what}; said was {string.Join('\n', _said)}");
     }
 
     [Fact]

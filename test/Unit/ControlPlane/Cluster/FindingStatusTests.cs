@@ -24,16 +24,20 @@ public sealed class FindingStatusTests
         StatusWish wish = Assert.Single(Wishes(Rule));
         JsonNode said = Assert.Single(wish.Status["validationMessages"]!.AsArray())!;
         Assert.Equal(("LTN2202", "INFO"), (said["type"]!["code"]!.ToString(), said["level"]!.ToString()));
-        Assert.StartsWith("spec.trafficPolicy.outlierDetection.consecutiveErrors: is kept, but has no effect", said["message"]!.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("spec.trafficPolicy.outlierDetection.consecutiveErrors: is kept, but has no effect", said["message"]!.ToString(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
-    public void An_object_of_which_nothing_is_to_be_said_is_left_alone() => Assert.Empty(Wishes(Rule.Replace("consecutiveErrors", "consecutive5xxErrors", StringComparison.Ordinal)));
+    public void An_object_of_which_nothing_is_to_be_said_is_left_alone() =>
+    Assert.Empty(Wishes(Rule.Replace("consecutiveErrors", "consecutive5xxErrors", StringComparison.Ordinal)));
 
     [Fact]
     public void What_is_no_longer_so_is_taken_back()
     {
-        StatusWish wish = Assert.Single(Wishes(Rule.Replace("consecutiveErrors", "consecutive5xxErrors", StringComparison.Ordinal) + "\nstatus: {validationMessages: [{level: INFO, type: {code: LTN2202}}]}"));
+        StatusWish wish = Assert.Single(
+            Wishes(Rule.Replace("consecutiveErrors", "consecutive5xxErrors", StringComparison.Ordinal)
+                + "\nstatus: {validationMessages: [{level: INFO, type: {code: LTN2202}}]}"));
         Assert.Empty(wish.Status["validationMessages"]!.AsArray());
     }
 
@@ -43,7 +47,8 @@ public sealed class FindingStatusTests
     private static StatusWish[] Wishes(string text, string source = ResourceOrigin.FromCluster)
     {
         var mistakes = new DiagnosticBag();
-        Resource[] resources = [.. new ResourceDecoder(new DecoderOptions()).Decode(text, "", mistakes).Select(read => read.With(new ResourceOrigin { Source = source }))];
+        Resource[] resources = [.. new ResourceDecoder(new DecoderOptions()).Decode(text, "", mistakes)
+            .Select(read => read.With(new ResourceOrigin { Source = source }))];
         Assert.Empty(mistakes);
         ResourceView view = ResourceView.Of(resources);
         var findings = new ResourceFindings("cluster.local", "istio-system", new Refusals(() => []));

@@ -24,7 +24,8 @@ public sealed class LeaseElectionTests : IAsyncDisposable
 
     private LeaseElection Replica(string name)
     {
-        var replica = new LeaseElection(new ApiClient(_server, MemoryApiServer.Address), new LeaseLock("istio-system", "lock"), name, _time, _said.Enqueue);
+        var replica = new LeaseElection(new ApiClient(_server, MemoryApiServer.Address), new LeaseLock("istio-system", "lock"), name, _time,
+            _said.Enqueue);
         _replicas.Add(replica);
         return replica;
     }
@@ -34,7 +35,8 @@ public sealed class LeaseElectionTests : IAsyncDisposable
     private async Task UntilAsync(Func<bool> condition, string what)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
-        for (DateTime until = DateTime.UtcNow.AddSeconds(20); !condition(); await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"{what}; said was {string.Join('\n', _said)}");
+        for (DateTime until = DateTime.UtcNow.AddSeconds(20); !condition(); await timer.WaitForNextTickAsync())
+            Assert.True(DateTime.UtcNow < until, $"{what}; said was {string.Join('\n', _said)}");
     }
 
     [Fact]

@@ -13,7 +13,8 @@ namespace Lateen.Test.Unit.ControlPlane.Cluster;
 
 public sealed class RemoteClustersTests : IAsyncDisposable
 {
-    private const string Slice = """{"metadata": {"labels": {"kubernetes.io/service-name": "web"}}, "addressType": "IPv4", "endpoints": [{"addresses": ["ADDRESS"], "conditions": {"ready": true}}], "ports": [{"name": "http", "port": 80}]}""";
+    private const string Slice =
+        """{"metadata": {"labels": {"kubernetes.io/service-name": "web"}}, "addressType": "IPv4", "endpoints": [{"addresses": ["ADDRESS"], "conditions": {"ready": true}}], "ports": [{"name": "http", "port": 80}]}""";
     private readonly MemoryApiServer _east = new(KubernetesSourceOptions.WorkloadKinds), _west = new(KubernetesSourceOptions.WorkloadKinds);
     private readonly ConcurrentQueue<string> _said = [];
     private readonly ResourceStore _store = new(_ => [], TimeProvider.System);
@@ -23,10 +24,17 @@ public sealed class RemoteClustersTests : IAsyncDisposable
     public RemoteClustersTests()
     {
         var options = new ControlPlaneOptions { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1) };
-        Put(Kinds.Service.Create("shop", "web", new Kubernetes.Core.V1.Service { Spec = new() { ClusterIp = "10.0.0.1", Ports = { new Kubernetes.Core.V1.ServicePort { Name = "http", Port = 80 } } } }));
-        _loop = new WriterLoop(new ControlLoop(options, _store, Wiring.Generators(), TimeProvider.System.GetUtcNow(), TimeProvider.System), TimeProvider.System);
+        Put(Kinds.Service.Create("shop", "web",
+            new Kubernetes.Core.V1.Service { Spec = new()
+            {
+                ClusterIp = "10.0.0.1",
+                Ports = { new Kubernetes.Core.V1.ServicePort { Name = "http", Port = 80 } },
+            } }));
+        _loop = new WriterLoop(new ControlLoop(options, _store, Wiring.Generators(), TimeProvider.System.GetUtcNow(), TimeProvider.System),
+            TimeProvider.System);
         _store.Changed += _ => _loop.Poke();
-        _remotes = new RemoteClusters(options, _store, _loop, new FastTime(), _said.Enqueue, access => new ApiClient(access.Server.Host == "west" ? _west : _east, access.Server));
+        _remotes = new RemoteClusters(options, _store, _loop, new FastTime(), _said.Enqueue,
+            access => new ApiClient(access.Server.Host == "west" ? _west : _east, access.Server));
         foreach ((MemoryApiServer server, string address) in new[] { (_east, "10.1.0.1"), (_west, "10.2.0.1") })
         {
             server.Put(Kinds.Service, "shop", "web", """{"spec": {"clusterIP": "10.0.0.2", "ports": [{"name": "http", "port": 80}]}}""");
@@ -48,21 +56,30 @@ public sealed class RemoteClustersTests : IAsyncDisposable
             {"current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"} }], "clusters": [{"name": "c", "cluster": {"server": "https://{{server}}"} }],
              "users": [{"name": "u", "user": {"token": "t"{{more}} } }]}
             """;
-        var metadata = new ResourceMetadata { Name = "istio-remote-secret-far", Labels = new Dictionary<string, string> { ["istio/multiCluster"] = "true" } };
-        Put(Kinds.Secret.Create("istio-system", "istio-remote-secret-far", new Kubernetes.Core.V1.Secret { Data = { ["far"] = Google.Protobuf.ByteString.CopyFrom(Encoding.UTF8.GetBytes(config)) } }, metadata));
+        var metadata = new ResourceMetadata
+        {
+            Name = "istio-remote-secret-far",
+            Labels = new Dictionary<string, string> { ["istio/multiCluster"] = "true" },
+        };
+        Put(Kinds.Secret.Create("istio-system", "istio-remote-secret-far",
+            new Kubernetes.Core.V1.Secret { Data = { ["far"] = Google.Protobuf.ByteString.CopyFrom(Encoding.UTF8.GetBytes(config)) } },
+            metadata));
     }
 
     private Task<string> EndpointsAsync() => _loop.AskAsync((control, _) =>
     {
         var registry = control.Hub.Snapshot!.Registry;
-        return string.Join(' ', registry.Services.SelectMany(service => registry.EndpointsOf(service.Key).All).Select(endpoint => $"{endpoint.ClusterId}:{endpoint.Address}").Order(StringComparer.Ordinal));
+        return string.Join(' ', registry.Services.SelectMany(service => registry.EndpointsOf(service.Key).All)
+            .Select(endpoint => $"{endpoint.ClusterId}:{endpoint.Address}").Order(StringComparer.Ordinal));
     });
 
     private async Task UntilAsync(string endpoints)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
         string now = "";
-        for (DateTime until = DateTime.UtcNow.AddSeconds(20); (now = await EndpointsAsync()) != endpoints; await timer.WaitForNextTickAsync()) Assert.True(DateTime.UtcNow < until, $"\"{now}\" is not \"{endpoints}\"; said was {string.Join('\n', _said)}");
+        for (DateTime until = DateTime.UtcNow.AddSeconds(20); (now = await EndpointsAsync()) != endpoints;
+            await timer.WaitForNextTickAsync())
+            Assert.True(DateTime.UtcNow < until, $"\"{now}\" is not \"{endpoints}\"; said was {string.Join('\n', _said)}");
     }
 
     [Fact]
@@ -75,7 +92,11 @@ public sealed class RemoteClustersTests : IAsyncDisposable
         await UntilAsync("far:10.1.0.1 far:10.1.0.2");
         Secret("west");
         await UntilAsync("far:10.2.0.1");
-        _store.Apply(new ChangeSet { Delete = [new ResourceKey(Kinds.Secret, "istio-system", "istio-remote-secret-far")], IsObserved = true });
+        _store.Apply(new ChangeSet
+        {
+            Delete = [new ResourceKey(Kinds.Secret, "istio-system", "istio-remote-secret-far")],
+            IsObserved = true,
+        });
         await UntilAsync("");
     }
 
@@ -85,6 +106,7 @@ public sealed class RemoteClustersTests : IAsyncDisposable
         Secret("east", """, "tokenFile": "/etc/passwd" """);
         await _remotes.StartAsync(TimeSpan.FromSeconds(1), CancellationToken.None);
         Assert.Empty(_remotes.Names);
-        Assert.Contains(_said, line => line.Contains("cluster far is left out", StringComparison.Ordinal) && line.Contains("tokenFile", StringComparison.Ordinal));
+        Assert.Contains(_said, line => line.Contains("cluster far is left out", StringComparison.Ordinal)
+            && line.Contains("tokenFile", StringComparison.Ordinal));
     }
 }

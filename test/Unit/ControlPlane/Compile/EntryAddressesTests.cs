@@ -47,10 +47,13 @@ public sealed class EntryAddressesTests
         Assert.Equal(4000, given.SelectMany(AddressesOf).Distinct().Count());
     }
 
-    private static List<string> AddressesOf(Resource<ServiceEntry> entry) => [.. ((ServiceEntryStatus)entry.Status!).Addresses.Select(address => address.Value)];
+    private static List<string> AddressesOf(Resource<ServiceEntry> entry) =>
+        [.. ((ServiceEntryStatus)entry.Status!).Addresses.Select(address => address.Value)];
 
     private static string Entry(string name, string host, string more) =>
-        $"apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: {name}\n  namespace: default\nspec:\n  hosts: [{host}]\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  {(more.Contains("resolution", StringComparison.Ordinal) ? "" : "resolution: DNS")}\n  {more}\n";
+        $"apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: {name}\n  namespace: default\nspec:\n  hosts: "
+        + $"[{host}]\n  ports: [{{number: 80, name: http, protocol: "
+            + $"HTTP}}]\n  {(more.Contains("resolution", StringComparison.Ordinal) ? "" : "resolution: DNS")}\n  {more}\n";
 
     private static List<Resource<ServiceEntry>> Entries(params string[] texts) =>
         [.. new ResourceDecoder().Decode(string.Join("---\n", texts), "entries.yaml", new DiagnosticBag()).Cast<Resource<ServiceEntry>>()];

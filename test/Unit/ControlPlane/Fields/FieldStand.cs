@@ -19,7 +19,8 @@ using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane.Fields;
 
-/// <summary>A control plane that takes objects as an API server tells them, and three proxies that are told everything after each.</summary>
+/// <summary>A control plane that takes objects as an API server tells them, and three proxies that are told everything after
+/// each.</summary>
 internal sealed class FieldStand
 {
     private static readonly string[] Types = [TypeUrls.Cluster, TypeUrls.Listener, TypeUrls.ExtensionConfig, TypeUrls.NameTable];
@@ -35,11 +36,13 @@ internal sealed class FieldStand
 
     public FieldStand()
     {
-        _loop = new ControlLoop(new ControlPlaneOptions { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1) }, _store, Wiring.Generators(), _now, TimeProvider.System, _said.Add);
+        _loop = new ControlLoop(new ControlPlaneOptions { StateFolder = "", DebounceAfter = TimeSpan.FromMilliseconds(1) }, _store,
+            Wiring.Generators(), _now, TimeProvider.System, _said.Add);
         foreach (JsonObject written in Objects(FieldWorld.Canary)) Take(written);
         foreach (JsonObject written in Objects(FieldWorld.Sound)) _sound[Take(written)] = written;
         Assert.Empty(_store.Current.Held.Select(held => $"{held.Key}: {string.Join("; ", held.Value.Diagnostics)}"));
-        _proxies = [Connect("sidecar", "client", "canary"), Connect("sidecar", "client", "shop"), Connect("router", "edge-own", "shop"), Connect("router", "gateway", "istio-system")];
+        _proxies = [Connect("sidecar", "client", "canary"), Connect("sidecar", "client", "shop"), Connect("router", "edge-own", "shop"),
+            Connect("router", "gateway", "istio-system")];
         Settle();
         _canary = Canary();
         Assert.Contains(_canary.Keys, name => name.StartsWith("host ", StringComparison.Ordinal));
@@ -76,18 +79,24 @@ internal sealed class FieldStand
             _said.Clear();
             return fault;
         }
-        if (_store.Current.Held.Keys.Any(held => held != key)) return $"{_store.Current.Held.Keys.First(held => held != key)} is held out for it";
+        if (_store.Current.Held.Keys.Any(held => held != key))
+            return $"{_store.Current.Held.Keys.First(held => held != key)} is held out for it";
         if (_store.Current.Held.TryGetValue(key, out HeldResource? held))
         {
             if (!held.Diagnostics.Any(found => found.IsError && found.Text.Length > 0)) return "it is held out, and nothing says why";
             bool isIstios = key.Kind.Group.EndsWith(".istio.io", StringComparison.Ordinal);
-            if (isIstios && !StatusWish.Of(_store.Current, []).Any(wish => wish.Key == key && wish.Status["validationMessages"] is JsonArray { Count: > 0 })) return "it is held out, and its status does not say so";
+            if (isIstios && !StatusWish.Of(_store.Current, [])
+                .Any(wish => wish.Key == key && wish.Status["validationMessages"] is JsonArray { Count: > 0 }))
+                return "it is held out, and its status does not say so";
         }
         foreach (StatusWish wish in StatusWish.Of(_store.Current, _loop.Configuration.GatewayApiStatuses())) _ = wish.Status.ToJsonString();
-        if (_loop.Hub.HeldOut.Count > 0 && _loop.Configuration.Objects("all", null, null, null).Value is { } rows && !rows.Items.Any(row => row.Findings.Any(found => found.Code == "LTN2204")))
-            return $"resources are held out and no object says so: {string.Join("; ", _loop.Hub.HeldOut.Select(out_ => $"{out_.Name}: {out_.Fault}"))}";
+        if (_loop.Hub.HeldOut.Count > 0 && _loop.Configuration.Objects("all", null, null, null).Value is { } rows
+            && !rows.Items.Any(row => row.Findings.Any(found => found.Code == "LTN2204")))
+            return $"resources are held out and no object says "
+                + $"so: {string.Join("; ", _loop.Hub.HeldOut.Select(out_ => $"{out_.Name}: {out_.Fault}"))}";
         SortedDictionary<string, ByteString> now = Canary();
-        string[] harmed = [.. _canary.Where(pair => !now.TryGetValue(pair.Key, out ByteString? bytes) || !bytes.Equals(pair.Value)).Select(pair => pair.Key)];
+        string[] harmed = [.. _canary.Where(pair => !now.TryGetValue(pair.Key, out ByteString? bytes) || !bytes.Equals(pair.Value))
+            .Select(pair => pair.Key)];
         return harmed.Length == 0 ? null : $"another service is told otherwise: {string.Join(", ", harmed)}";
     }
 
@@ -99,8 +108,10 @@ internal sealed class FieldStand
         var served = new ServedKind(kind, ((string)written["apiVersion"]!).Split('/')[^1]);
         ApiObject found = ApiObject.Of(document.RootElement)!;
         var diagnostics = new DiagnosticBag();
-        if (_decoder.Decode(served, found, diagnostics) is { } resource) _store.Apply(new ChangeSet { Put = [resource], IsObserved = true });
-        else if (_decoder.Envelope(served, found) is { } envelope) _store.Apply(new ChangeSet { Unreadable = [new HeldResource(envelope, [.. diagnostics])], IsObserved = true });
+        if (_decoder.Decode(served, found, diagnostics) is { } resource)
+            _store.Apply(new ChangeSet { Put = [resource], IsObserved = true });
+        else if (_decoder.Envelope(served, found) is { } envelope)
+            _store.Apply(new ChangeSet { Unreadable = [new HeldResource(envelope, [.. diagnostics])], IsObserved = true });
         return known ?? new ResourceKey(kind, kind.IsNamespaced ? found.Namespace : "", found.Name);
     }
 
@@ -118,9 +129,12 @@ internal sealed class FieldStand
         {
             if (type == TypeUrls.Route)
             {
-                foreach (VirtualHost host in ((RouteConfiguration)resource.Message).VirtualHosts.Where(host => host.Name.Contains("web.canary", StringComparison.Ordinal))) all[$"host {resource.Name} {host.Name}"] = host.ToByteString();
+                foreach (VirtualHost host in ((RouteConfiguration)resource.Message).VirtualHosts.Where(
+                    host => host.Name.Contains("web.canary", StringComparison.Ordinal)))
+                    all[$"host {resource.Name} {host.Name}"] = host.ToByteString();
             }
-            else if (resource.Name.Contains("web.canary", StringComparison.Ordinal)) all[$"{type} {resource.Name}"] = ByteString.CopyFrom(resource.Entry.Span);
+            else if (resource.Name.Contains("web.canary", StringComparison.Ordinal))
+                all[$"{type} {resource.Name}"] = ByteString.CopyFrom(resource.Entry.Span);
         });
         return all;
     }
@@ -142,23 +156,38 @@ internal sealed class FieldStand
             foreach (WireResource resource in _loop.Hub.Generate(type, proxy.Session.Scope!, names)) see(type, resource);
         }
         // What is sent goes through the session, too: it is there that something is held out.
-        while (_loop.Streams.Next(proxy, _now) is { } response) _loop.Streams.Receive(proxy, new DeltaDiscoveryRequest { TypeUrl = response.TypeUrl, ResponseNonce = response.Nonce }, _now);
+        while (_loop.Streams.Next(proxy, _now) is { } response)
+            _loop.Streams.Receive(proxy, new DeltaDiscoveryRequest { TypeUrl = response.TypeUrl, ResponseNonce = response.Nonce }, _now);
     }
 
     private AdsStream Connect(string type, string name, string ns)
     {
         AdsStream stream = _loop.Streams.Connect("peer", () => { }, _now);
-        var labels = new Struct { Fields = { ["app"] = Value.ForString("client"), ["istio"] = Value.ForString("ingressgateway"), ["gateway.networking.k8s.io/gateway-name"] = Value.ForString("edge") } };
+        var labels = new Struct { Fields =
+        {
+            ["app"] = Value.ForString("client"),
+            ["istio"] = Value.ForString("ingressgateway"),
+            ["gateway.networking.k8s.io/gateway-name"] = Value.ForString("edge"),
+        } };
         var node = new Envoy.Config.Core.V3.Node
         {
             Id = $"{type}~10.1.1.{(ns == "shop" ? 1 : 77)}~{name}.{ns}~{ns}.svc.cluster.local",
-            Metadata = new Struct { Fields = { ["CLUSTER_ID"] = Value.ForString("Kubernetes"), ["NAMESPACE"] = Value.ForString(ns), ["LABELS"] = Value.ForStruct(labels) } },
+            Metadata = new Struct { Fields =
+            {
+                ["CLUSTER_ID"] = Value.ForString("Kubernetes"),
+                ["NAMESPACE"] = Value.ForString(ns),
+                ["LABELS"] = Value.ForStruct(labels),
+            } },
         };
-        foreach (string watched in Types) Assert.Null(_loop.Streams.Receive(stream, new DeltaDiscoveryRequest { Node = node, TypeUrl = watched }, _now));
+        foreach (string watched in Types)
+            Assert.Null(_loop.Streams.Receive(stream, new DeltaDiscoveryRequest { Node = node, TypeUrl = watched }, _now));
         return stream;
     }
 
-    private static IEnumerable<JsonObject> Objects(string yaml) => DocumentReader.Read(yaml, "", []).Where(document => document.Root is not null).Select(document => JsonNode.Parse(NodeText.ToJson(document.Root!, indented: false))!.AsObject());
+    private static IEnumerable<JsonObject> Objects(string yaml) =>
+        DocumentReader.Read(yaml, "", []).Where(document => document.Root is not null)
+            .Select(document => JsonNode.Parse(NodeText.ToJson(document.Root!, indented: false))!.AsObject());
 
-    private static string Group(JsonObject written) => (string)written["apiVersion"]! is { } version && version.Contains('/', StringComparison.Ordinal) ? version.Split('/')[0] : "";
+    private static string Group(JsonObject written) =>
+        (string)written["apiVersion"]! is { } version && version.Contains('/', StringComparison.Ordinal) ? version.Split('/')[0] : "";
 }

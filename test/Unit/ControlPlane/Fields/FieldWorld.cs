@@ -1,6 +1,7 @@
 namespace Lateen.Test.Unit.ControlPlane.Fields;
 
-/// <summary>One sound object of every kind in the namespace shop, and in the namespace canary a service that must not notice what becomes of them.</summary>
+/// <summary>One sound object of every kind in the namespace shop, and in the namespace canary a service that must not notice what becomes
+/// of them.</summary>
 internal static class FieldWorld
 {
     public const string Canary = """

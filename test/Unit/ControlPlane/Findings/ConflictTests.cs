@@ -29,7 +29,8 @@ public sealed class ConflictTests
         kind: VirtualService
         metadata: {name: b, namespace: one}
         spec: {hosts: [shop.example], gateways: [one/edge], http: [{match: [{uri: {prefix: /web}}, {uri: {exact: /api/users}}], route: [{destination: {host: web}}]}]}
-        """, "LTN2209", winner: "a spec.http[0].match[0]", loser: "b spec.http[0].match[1]", "of two of one age the one whose name comes first does");
+        """, "LTN2209", winner: "a spec.http[0].match[0]", loser: "b spec.http[0].match[1]",
+        "of two of one age the one whose name comes first does");
 
     [Fact]
     public void What_takes_everything_at_a_gateway_comes_last_and_takes_nothing_away() => Silent("""
@@ -121,12 +122,16 @@ public sealed class ConflictTests
         """, "LTN2207", winner: "reviews metadata.name", loser: "b spec.hosts[0]", "a Service of the cluster comes before");
 
     [Theory]
-    [InlineData("Sidecar", "egress: [{hosts: [\"*/*\"]}]", "workloadSelector: {labels: {app: x}}", "workloadSelector: {labels: {app: x, version: v1}}", "spec.workloadSelector")]
+    [InlineData("Sidecar", "egress: [{hosts: [\"*/*\"]}]", "workloadSelector: {labels: {app: x}}",
+        "workloadSelector: {labels: {app: x, version: v1}}", "spec.workloadSelector")]
     [InlineData("Sidecar", "egress: [{hosts: [\"*/*\"]}]", "", "", "spec")]
-    [InlineData("PeerAuthentication", "mtls: {mode: STRICT}", "selector: {matchLabels: {app: x}}", "selector: {matchLabels: {app: x}}", "spec.selector")]
+    [InlineData("PeerAuthentication", "mtls: {mode: STRICT}", "selector: {matchLabels: {app: x}}", "selector: {matchLabels: {app: x}}",
+        "spec.selector")]
     [InlineData("PeerAuthentication", "mtls: {mode: STRICT}", "", "", "spec")]
     [InlineData("Telemetry", "accessLogging: [{disabled: true}]", "", "", "spec")]
-    [InlineData("Telemetry", "accessLogging: [{disabled: true}]", "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge}]", "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge}]", "spec.targetRefs")]
+    [InlineData("Telemetry", "accessLogging: [{disabled: true}]",
+        "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge}]",
+        "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge}]", "spec.targetRefs")]
     [InlineData("ProxyConfig", "concurrency: 2", "selector: {matchLabels: {app: x}}", "selector: {matchLabels: {app: x}}", "spec.selector")]
     public void Settings_of_which_one_counts(string kind, string spec, string first, string second, string place) => Told($$"""
         kind: {{kind}}
@@ -211,8 +216,10 @@ public sealed class ConflictTests
 
     private static readonly Dictionary<string, string> Groups = new()
     {
-        ["PeerAuthentication"] = "security.istio.io/v1", ["AuthorizationPolicy"] = "security.istio.io/v1", ["RequestAuthentication"] = "security.istio.io/v1", ["Telemetry"] = "telemetry.istio.io/v1",
-        ["WasmPlugin"] = "extensions.istio.io/v1alpha1", ["EnvoyFilter"] = "networking.istio.io/v1alpha3", ["ProxyConfig"] = "networking.istio.io/v1beta1",
+        ["PeerAuthentication"] = "security.istio.io/v1", ["AuthorizationPolicy"] = "security.istio.io/v1", ["RequestAuthentication"] =
+            "security.istio.io/v1", ["Telemetry"] = "telemetry.istio.io/v1",
+        ["WasmPlugin"] = "extensions.istio.io/v1alpha1", ["EnvoyFilter"] = "networking.istio.io/v1alpha3", ["ProxyConfig"] =
+            "networking.istio.io/v1beta1",
         ["HTTPRoute"] = "gateway.networking.k8s.io/v1", ["Ingress"] = "networking.k8s.io/v1",
     };
 
@@ -237,7 +244,8 @@ public sealed class ConflictTests
     private static Diagnostic[] Found(string text)
     {
         var mistakes = new DiagnosticBag();
-        IReadOnlyList<Resource> resources = new ResourceDecoder(new DecoderOptions()).Decode(string.Join("\n---\n", text.Split("\n---\n").Select(Complete)), "test.yaml", mistakes);
+        IReadOnlyList<Resource> resources = new ResourceDecoder(new DecoderOptions()).Decode(
+            string.Join("\n---\n", text.Split("\n---\n").Select(Complete)), "test.yaml", mistakes);
         Assert.Equal([], mistakes.Where(mistake => mistake.IsError).Select(mistake => mistake.ToString()));
         ResourceView view = ResourceView.Of(resources);
         var conflicts = new Conflicts("cluster.local", "istio-system");

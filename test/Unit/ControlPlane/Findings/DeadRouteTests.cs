@@ -18,7 +18,9 @@ public sealed class DeadRouteTests
     [InlineData("[{uri: {prefix: /A}, ignoreUriCase: true}]", "[{uri: {exact: /a/b}}]")]
     [InlineData("[{port: 80}]", "[{port: 80, uri: {exact: /x}}]")]
     public void A_route_that_an_earlier_one_covers_is_never_reached(string first, string second) =>
-        Assert.Contains(Of(first, second), said => said is { Path: "spec.http[1].match[0]", Level: DiagnosticLevel.Warning } && said.Text.Contains("spec.http[0].match[0] (test.yaml:", StringComparison.Ordinal));
+        Assert.Contains(Of(first, second),
+            said => said is { Path: "spec.http[1].match[0]", Level: DiagnosticLevel.Warning }
+                && said.Text.Contains("spec.http[0].match[0] (test.yaml:", StringComparison.Ordinal));
 
     [Theory]
     [InlineData("[{uri: {prefix: /a/b}}]", "[{uri: {prefix: /a}}]")]
@@ -28,14 +30,16 @@ public sealed class DeadRouteTests
     [InlineData("[{gateways: [edge]}]", "[{uri: {exact: /x}}]")]
     [InlineData("[{withoutHeaders: {x: {}}}]", "[{uri: {exact: /x}}]")]
     [InlineData("[{sourceLabels: {app: a}}]", "[{uri: {exact: /x}}]")]
-    public void A_route_that_some_request_comes_to_is_not_blamed(string first, string second) => Assert.Equal([], Of(first, second).Select(said => said.ToString()));
+    public void A_route_that_some_request_comes_to_is_not_blamed(string first, string second) =>
+    Assert.Equal([], Of(first, second).Select(said => said.ToString()));
 
     [Fact]
     public void A_route_behind_one_without_a_match_is_never_reached() =>
         Assert.Equal("spec.http[1].match[0]", Assert.Single(Of("[]", "[{uri: {exact: /x}}]")).Path);
 
     [Fact]
-    public void A_destination_without_weight_beside_others_gets_nothing() => Assert.Equal("spec.http[0].route[1]", Assert.Single(DeadRoutes.Of(Decoded("""
+    public void A_destination_without_weight_beside_others_gets_nothing() =>
+    Assert.Equal("spec.http[0].route[1]", Assert.Single(DeadRoutes.Of(Decoded("""
         apiVersion: networking.istio.io/v1
         kind: VirtualService
         metadata: {name: a}
@@ -43,7 +47,8 @@ public sealed class DeadRouteTests
         """))).Path);
 
     [Fact]
-    public void Server_names_that_an_earlier_wildcard_covers() => Assert.Equal("spec.tls[1].match[0]", Assert.Single(DeadRoutes.Of(Decoded("""
+    public void Server_names_that_an_earlier_wildcard_covers() =>
+    Assert.Equal("spec.tls[1].match[0]", Assert.Single(DeadRoutes.Of(Decoded("""
         apiVersion: networking.istio.io/v1
         kind: VirtualService
         metadata: {name: a}

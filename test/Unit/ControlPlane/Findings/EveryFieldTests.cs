@@ -19,8 +19,11 @@ public sealed class EveryFieldTests
     private static readonly HashSet<string> ReadToBeRefused = ["kubernetes.gateway.x.XBackendTrafficPolicySpec.sessionPersistence"];
 
     private static readonly ILookup<string, string> Reads = FieldReads.Of(
-        [typeof(Lateen.Pilot.Meaning.Origin).Assembly, typeof(Lateen.Registry.RegistryView).Assembly, typeof(Lateen.Injector.Trees.Quantities).Assembly, typeof(IdleFields).Assembly, typeof(Resource).Assembly],
-        reader => !reader.StartsWith("Lateen.ControlPlane.Findings", StringComparison.Ordinal) && (!reader.StartsWith("Lateen.Config", StringComparison.Ordinal) || reader.StartsWith("Lateen.Config.Resources", StringComparison.Ordinal)));
+        [typeof(Lateen.Pilot.Meaning.Origin).Assembly, typeof(Lateen.Registry.RegistryView).Assembly,
+            typeof(Lateen.Injector.Trees.Quantities).Assembly, typeof(IdleFields).Assembly, typeof(Resource).Assembly],
+        reader => !reader.StartsWith("Lateen.ControlPlane.Findings", StringComparison.Ordinal)
+            && (!reader.StartsWith("Lateen.Config", StringComparison.Ordinal)
+                || reader.StartsWith("Lateen.Config.Resources", StringComparison.Ordinal)));
 
     [Fact]
     public void A_field_that_nothing_reads_is_in_the_table_of_idle_fields() =>
@@ -30,7 +33,8 @@ public sealed class EveryFieldTests
     public void A_field_of_the_table_is_a_field_that_nothing_reads()
     {
         var known = Fields(intoIdle: true).ToDictionary(IdleTable.Name);
-        Assert.Equal([], IdleTable.Fields.Where(name => !known.TryGetValue(name, out var field) || (IsRead(field) && !ReadToBeRefused.Contains(name))));
+        Assert.Equal([],
+            IdleTable.Fields.Where(name => !known.TryGetValue(name, out var field) || (IsRead(field) && !ReadToBeRefused.Contains(name))));
     }
 
     [Fact]
@@ -40,7 +44,8 @@ public sealed class EveryFieldTests
         Assert.DoesNotContain("Istio.Networking.V1Alpha3.OutlierDetection.get_ConsecutiveErrors", Reads.Select(read => read.Key));
     }
 
-    private static bool IsRead(FieldDescriptor field) => Reads.Contains($"{field.ContainingType.ClrType.FullName}.get_{field.PropertyName}");
+    private static bool IsRead(FieldDescriptor field) =>
+        Reads.Contains($"{field.ContainingType.ClrType.FullName}.get_{field.PropertyName}");
 
     // A status is ours to write. What is inside an idle field is idle with it.
     private static IEnumerable<FieldDescriptor> Fields(bool intoIdle = false)

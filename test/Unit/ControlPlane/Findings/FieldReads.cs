@@ -5,7 +5,8 @@ using System.Reflection.PortableExecutable;
 
 namespace Lateen.Test.Unit.ControlPlane.Findings;
 
-/// <summary>Which properties of the wire messages a program reads, as its compiled code says: a getter that nobody calls belongs to a field that changes nothing.</summary>
+/// <summary>Which properties of the wire messages a program reads, as its compiled code says: a getter that nobody calls belongs to a field
+/// that changes nothing.</summary>
 internal static class FieldReads
 {
     private const byte Call = 0x28;
@@ -23,11 +24,13 @@ internal static class FieldReads
         using var file = new PEReader(File.OpenRead(path));
         var metadata = file.GetMetadataReader();
         var found = new HashSet<(string, string)>();
-        foreach (var method in metadata.MethodDefinitions.Select(metadata.GetMethodDefinition).Where(method => method.RelativeVirtualAddress != 0))
+        foreach (var method in metadata.MethodDefinitions.Select(metadata.GetMethodDefinition)
+            .Where(method => method.RelativeVirtualAddress != 0))
         {
             var reader = Name(metadata, method.GetDeclaringType());
             if (!counts(reader)) continue;
-            foreach (var getter in Getters(metadata, file.GetMethodBody(method.RelativeVirtualAddress).GetILBytes() ?? [])) found.Add((getter, reader));
+            foreach (var getter in Getters(metadata, file.GetMethodBody(method.RelativeVirtualAddress).GetILBytes() ?? []))
+                found.Add((getter, reader));
         }
         return found;
     }
@@ -41,7 +44,8 @@ internal static class FieldReads
             if (token >>> 24 != MemberReferenceTable || (token & 0xFFFFFF) > metadata.GetTableRowCount(TableIndex.MemberRef)) continue;
             var member = metadata.GetMemberReference((MemberReferenceHandle)MetadataTokens.Handle(token));
             var name = metadata.GetString(member.Name);
-            if (name.StartsWith("get_", StringComparison.Ordinal) && member.Parent.Kind == HandleKind.TypeReference) yield return $"{Name(metadata, (TypeReferenceHandle)member.Parent)}.{name}";
+            if (name.StartsWith("get_", StringComparison.Ordinal) && member.Parent.Kind == HandleKind.TypeReference)
+                yield return $"{Name(metadata, (TypeReferenceHandle)member.Parent)}.{name}";
         }
     }
 
@@ -49,13 +53,15 @@ internal static class FieldReads
     {
         var type = metadata.GetTypeReference(handle);
         var own = metadata.GetString(type.Name);
-        return type.ResolutionScope.Kind == HandleKind.TypeReference ? $"{Name(metadata, (TypeReferenceHandle)type.ResolutionScope)}+{own}" : $"{metadata.GetString(type.Namespace)}.{own}";
+        return type.ResolutionScope.Kind == HandleKind.TypeReference
+            ? $"{Name(metadata, (TypeReferenceHandle)type.ResolutionScope)}+{own}" : $"{metadata.GetString(type.Namespace)}.{own}";
     }
 
     // A closure belongs to the type that it stands in.
     private static string Name(MetadataReader metadata, TypeDefinitionHandle handle)
     {
         var type = metadata.GetTypeDefinition(handle);
-        return type.GetDeclaringType() is { IsNil: false } outer ? Name(metadata, outer) : $"{metadata.GetString(type.Namespace)}.{metadata.GetString(type.Name)}";
+        return type.GetDeclaringType() is { IsNil: false } outer
+            ? Name(metadata, outer) : $"{metadata.GetString(type.Namespace)}.{metadata.GetString(type.Name)}";
     }
 }

@@ -9,7 +9,9 @@ public sealed class IdleFieldTests
 {
     [Fact]
     public void Fields_deep_inside_are_found_and_those_that_count_are_not() => Assert.Equal(
-        ["spec.trafficPolicy.outlierDetection.consecutiveErrors", "spec.trafficPolicy.portLevelSettings[0].outlierDetection.consecutiveErrors", "spec.subsets[0].trafficPolicy.outlierDetection.consecutiveErrors"],
+        ["spec.trafficPolicy.outlierDetection.consecutiveErrors",
+            "spec.trafficPolicy.portLevelSettings[0].outlierDetection.consecutiveErrors",
+            "spec.subsets[0].trafficPolicy.outlierDetection.consecutiveErrors"],
         Paths("""
         apiVersion: networking.istio.io/v1
         kind: DestinationRule
@@ -21,7 +23,8 @@ public sealed class IdleFieldTests
             connectionPool: {tcp: {maxConnections: 1}}
             portLevelSettings: [{port: {number: 80}, outlierDetection: {consecutiveErrors: 1}}]
           subsets: [{name: v1, labels: {a: b}, trafficPolicy: {outlierDetection: {consecutiveErrors: 1}}}]
-        """).Order(StringComparer.Ordinal).Reverse().OrderBy(path => path.Contains("subsets", StringComparison.Ordinal)).ThenBy(path => path.Length));
+        """).Order(StringComparer.Ordinal).Reverse().OrderBy(path => path.Contains("subsets", StringComparison.Ordinal))
+        .ThenBy(path => path.Length));
 
     [Fact]
     public void Free_form_values_are_not_looked_into() => Assert.Equal(["spec.configPatches[0].patch.filterClass"], Paths("""
@@ -39,5 +42,7 @@ public sealed class IdleFieldTests
         spec: {parentRefs: [{name: edge}], rules: [{matches: [{path: {value: /a}}], timeouts: {request: 1s}, backendRefs: [{name: a, port: 80, weight: 0}]}]}
         """));
 
-    private static string[] Paths(string text) => [.. IdleFields.Of(Assert.Single(new ResourceDecoder(new DecoderOptions()).Decode(text, "test.yaml", []))).Select(idle => idle.Path)];
+    private static string[] Paths(string text) =>
+        [.. IdleFields.Of(Assert.Single(new ResourceDecoder(new DecoderOptions()).Decode(text, "test.yaml", [])))
+            .Select(idle => idle.Path)];
 }

@@ -36,7 +36,8 @@ public sealed class GenerationTests
         var scope = ScopeIn(new TestMesh(), TestMesh.Service("reviews", "10.96.0.1", "10.0.0.1") + "\n" + Rule);
         var routes = (RouteConfiguration)new RouteGenerator().Generate(scope, new HashSet<string> { "80" })[0].Message;
         var host = Assert.Single(routes.VirtualHosts, h => h.Name == "reviews.default.svc.cluster.local:80");
-        Assert.Equal(["outbound|80|v2|reviews.default.svc.cluster.local", "outbound|80|v1|reviews.default.svc.cluster.local"], host.Routes.Select(r => r.Route_.Cluster));
+        Assert.Equal(["outbound|80|v2|reviews.default.svc.cluster.local", "outbound|80|v1|reviews.default.svc.cluster.local"],
+            host.Routes.Select(r => r.Route_.Cluster));
         Assert.Equal(3, host.Routes[0].Route_.Timeout.Seconds);
         Assert.Equal("allow_any", routes.VirtualHosts[^1].Name);
     }
@@ -76,5 +77,6 @@ public sealed class GenerationTests
         Assert.Equal(want, string.Join(' ', TrustDomainAliases.Expand([identity], ["td1", "td2"])));
 
     [Fact]
-    public void WhatCantBeFetchedValidatesNothing() => Assert.StartsWith("{\"keys\":[{\"kty\":\"RSA\"", UnfetchedKeys.Of("issuer", "https://example.com"), StringComparison.Ordinal);
+    public void WhatCantBeFetchedValidatesNothing() =>
+    Assert.StartsWith("{\"keys\":[{\"kty\":\"RSA\"", UnfetchedKeys.Of("issuer", "https://example.com"), StringComparison.Ordinal);
 }

@@ -66,7 +66,8 @@ public sealed class NetworkTests
 
     [Fact]
     public void From_the_other_network_its_own_endpoints_are_direct_and_the_rest_has_no_way() =>
-        Assert.Equal(["172.16.0.1:8080", "172.16.0.2:8080"], EndpointsOf(new TestMesh().Apply(Networks), "far").Where(address => address.StartsWith("172", StringComparison.Ordinal)));
+        Assert.Equal(["172.16.0.1:8080", "172.16.0.2:8080"],
+            EndpointsOf(new TestMesh().Apply(Networks), "far").Where(address => address.StartsWith("172", StringComparison.Ordinal)));
 
     [Theory]
     [InlineData("10.0.0.9", "0.0.0.0_80")]
@@ -74,10 +75,17 @@ public sealed class NetworkTests
     [InlineData("10.0.0.9,fd00::9", "0.0.0.0_80 ::")]
     public void A_proxy_listens_in_the_families_that_it_has(string addresses, string want)
     {
-        var mesh = new TestMesh { Settings = new MeshSettings { Mesh = MeshConfigs.Defaults(), Networks = new(), Features = new Features(new Dictionary<string, string> { ["ISTIO_DUAL_STACK"] = "true" }) } };
-        var listeners = new ListenerGenerator().Generate(Scope(mesh.Apply(Both), addresses, ""), null).Select(made => (Listener)made.Message).ToList();
+        var mesh = new TestMesh { Settings = new MeshSettings
+        {
+            Mesh = MeshConfigs.Defaults(),
+            Networks = new(),
+            Features = new Features(new Dictionary<string, string> { ["ISTIO_DUAL_STACK"] = "true" }),
+        } };
+        var listeners = new ListenerGenerator().Generate(Scope(mesh.Apply(Both), addresses, ""), null)
+            .Select(made => (Listener)made.Message).ToList();
         Listener http = Assert.Single(listeners, listener => listener.Name.EndsWith("_80", StringComparison.Ordinal));
-        Assert.Equal(want, string.Join(' ', http.AdditionalAddresses.Select(more => more.Address.SocketAddress.Address).Prepend(http.Name)));
+        Assert.Equal(want,
+            string.Join(' ', http.AdditionalAddresses.Select(more => more.Address.SocketAddress.Address).Prepend(http.Name)));
     }
 
     private const string Both = """
@@ -88,7 +96,8 @@ public sealed class NetworkTests
         """;
 
     private static IEnumerable<string> EndpointsOf(MeshSnapshot snapshot, string network) =>
-        from locality in ((ClusterLoadAssignment)Assert.Single(new EndpointGenerator().Generate(Scope(snapshot, "10.0.0.9", network), new HashSet<string> { Name })).Message).Endpoints
+        from locality in ((ClusterLoadAssignment)Assert.Single(
+            new EndpointGenerator().Generate(Scope(snapshot, "10.0.0.9", network), new HashSet<string> { Name })).Message).Endpoints
         from endpoint in locality.LbEndpoints
         let address = endpoint.Endpoint.Address.SocketAddress
         orderby address.Address

@@ -37,9 +37,11 @@ public sealed class SameHostTests
     public void Each_port_has_its_cluster_with_its_own_endpoints()
     {
         ProxyScope scope = Scope();
-        var names = new ClusterGenerator().Generate(scope, null).Select(made => made.Name).Where(name => name.EndsWith("|api.example", StringComparison.Ordinal)).ToList();
+        var names = new ClusterGenerator().Generate(scope, null).Select(made => made.Name)
+            .Where(name => name.EndsWith("|api.example", StringComparison.Ordinal)).ToList();
         Assert.Equal(["outbound|80||api.example", "outbound|8080||api.example"], names.OrderBy(name => name.Length));
-        Assert.Equal([("outbound|80||api.example", "10.9.0.1"), ("outbound|8080||api.example", "10.9.0.2")], Endpoints(scope, names).OrderBy(endpoint => endpoint.Address, StringComparer.Ordinal));
+        Assert.Equal([("outbound|80||api.example", "10.9.0.1"), ("outbound|8080||api.example", "10.9.0.2")],
+            Endpoints(scope, names).OrderBy(endpoint => endpoint.Address, StringComparer.Ordinal));
     }
 
     [Fact]
@@ -60,5 +62,6 @@ public sealed class SameHostTests
         from endpoint in locality.LbEndpoints
         select (made.Name, endpoint.Endpoint.Address.SocketAddress.Address);
 
-    private static ProxyScope Scope() => new ScopeBuilder(new TestMesh().Apply(Two)).ScopeOf(NodeParser.Parse(TestMesh.NodeOf("client", "10.0.0.9")).Node!);
+    private static ProxyScope Scope() =>
+        new ScopeBuilder(new TestMesh().Apply(Two)).ScopeOf(NodeParser.Parse(TestMesh.NodeOf("client", "10.0.0.9")).Node!);
 }

@@ -18,7 +18,8 @@ public sealed class SecretTests
     private static string Certificate()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var made = new CertificateRequest("CN=bookinfo", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
+        using var made = new CertificateRequest("CN=bookinfo", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UnixEpoch,
+            DateTimeOffset.UnixEpoch.AddYears(100));
         return made.ExportCertificatePem();
     }
 
@@ -64,7 +65,8 @@ public sealed class SecretTests
     {
         var node = TestMesh.NodeOf("gateway", "10.0.0.9", "edge");
         node.Id = node.Id.Replace("sidecar~", "router~", StringComparison.Ordinal);
-        node.Metadata.Fields["LABELS"] = Google.Protobuf.WellKnownTypes.Value.ForStruct(new() { Fields = { ["istio"] = Google.Protobuf.WellKnownTypes.Value.ForString("ingressgateway") } });
+        node.Metadata.Fields["LABELS"] = Google.Protobuf.WellKnownTypes.Value.ForStruct(
+            new() { Fields = { ["istio"] = Google.Protobuf.WellKnownTypes.Value.ForString("ingressgateway") } });
         var proxy = NodeParser.Parse(node).Node! with { VerifiedIdentity = identity is null ? null : Identities.Parse(identity) };
         var scope = new ScopeBuilder(new TestMesh().Apply(yaml)).ScopeOf(proxy);
         return [.. new SecretGenerator().Generate(scope, names.ToHashSet()).Select(resource => (Secret)resource.Message)];
@@ -73,7 +75,8 @@ public sealed class SecretTests
     [Fact]
     public void AProxyGetsTheSecretsOfItsNamespace()
     {
-        var secret = Assert.Single(Asked(Secret("edge", "bookinfo"), "spiffe://cluster.local/ns/edge/sa/gateway", Own, "kubernetes://none"));
+        var secret = Assert.Single(
+            Asked(Secret("edge", "bookinfo"), "spiffe://cluster.local/ns/edge/sa/gateway", Own, "kubernetes://none"));
         Assert.Equal(Own, secret.Name);
         Assert.Equal("key of edge", secret.TlsCertificate.PrivateKey.InlineBytes.ToStringUtf8());
         Assert.Equal(Pem.Trim(), secret.TlsCertificate.CertificateChain.InlineBytes.ToStringUtf8().Trim());
@@ -84,10 +87,12 @@ public sealed class SecretTests
 
     [Fact]
     public void ANameWithAForeignNamespaceOpensNothing() =>
-        Assert.Empty(Asked(Secret("vault", "bookinfo"), "spiffe://cluster.local/ns/edge/sa/gateway", "kubernetes://vault/bookinfo", Foreign));
+        Assert.Empty(Asked(Secret("vault", "bookinfo"), "spiffe://cluster.local/ns/edge/sa/gateway", "kubernetes://vault/bookinfo",
+            Foreign));
 
     [Fact]
-    public void TheIdentityCountsRatherThanTheNodesWord() => Assert.Empty(Asked(Secret("edge", "bookinfo"), "spiffe://cluster.local/ns/other/sa/gateway", Own));
+    public void TheIdentityCountsRatherThanTheNodesWord() =>
+    Assert.Empty(Asked(Secret("edge", "bookinfo"), "spiffe://cluster.local/ns/other/sa/gateway", Own));
 
     [Fact]
     public void AGrantLetsAGatewayUseASecretOfAnotherNamespace()

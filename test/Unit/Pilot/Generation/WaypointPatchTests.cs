@@ -21,7 +21,11 @@ public sealed class WaypointPatchTests
     [InlineData(81u, "router")]
     public void A_filter_is_inserted_where_the_port_and_the_filter_are_named(uint port, string want)
     {
-        var match = new Matching { PortNumber = port, Filter = new() { Name = "envoy.filters.network.http_connection_manager", SubFilter = new() { Name = "router" } } };
+        var match = new Matching
+        {
+            PortNumber = port,
+            Filter = new() { Name = "envoy.filters.network.http_connection_manager", SubFilter = new() { Name = "router" } },
+        };
         Patch patch = Made(ApplyTo.HttpFilter, Operation.InsertBefore, match, "buffer");
         var listener = new Listener { Name = "main_internal", FilterChains = { Chain() } };
         new ListenerPatches([patch], Context.Waypoint).Apply([listener], adds: false);
@@ -40,7 +44,12 @@ public sealed class WaypointPatchTests
         var routes = new RouteConfiguration
         {
             Name = "inbound-vip|80|http|web.default.svc.cluster.local",
-            VirtualHosts = { new VirtualHost { Name = "inbound|http|80", Domains = { "*" }, Routes = { new Route { Name = "a" }, new Route { Name = "b" } } } },
+            VirtualHosts = { new VirtualHost
+            {
+                Name = "inbound|http|80",
+                Domains = { "*" },
+                Routes = { new Route { Name = "a" }, new Route { Name = "b" } },
+            } },
         };
         new RoutePatches([patch], Context.Waypoint, null).Apply(routes);
         Assert.Equal(want, string.Join(' ', routes.VirtualHosts[0].Routes.Select(route => route.Name)));
@@ -49,19 +58,24 @@ public sealed class WaypointPatchTests
     private static FilterChain Chain() => new()
     {
         Name = "inbound-vip|80|http|web.default.svc.cluster.local",
-        Filters = { new Filter { Name = "envoy.filters.network.http_connection_manager", TypedConfig = Any.Pack(new HttpConnectionManager { HttpFilters = { new HttpFilter { Name = "router" } } }) } },
+        Filters = { new Filter
+        {
+            Name = "envoy.filters.network.http_connection_manager",
+            TypedConfig = Any.Pack(new HttpConnectionManager { HttpFilters = { new HttpFilter { Name = "router" } } }),
+        } },
     };
 
-    private static Patch Made(ApplyTo applyTo, Operation operation, Matching match, string name) => Assert.Single(PatchValues.Of(new EnvoyFilter
-    {
-        ConfigPatches =
+    private static Patch Made(ApplyTo applyTo, Operation operation, Matching match, string name) =>
+        Assert.Single(PatchValues.Of(new EnvoyFilter
         {
-            new EnvoyFilter.Types.EnvoyConfigObjectPatch
+            ConfigPatches =
             {
-                ApplyTo = applyTo,
-                Match = new() { Context = Context.Waypoint, Waypoint = match },
-                Patch = new() { Operation = operation, Value = new Struct { Fields = { ["name"] = Value.ForString(name) } } },
+                new EnvoyFilter.Types.EnvoyConfigObjectPatch
+                {
+                    ApplyTo = applyTo,
+                    Match = new() { Context = Context.Waypoint, Waypoint = match },
+                    Patch = new() { Operation = operation, Value = new Struct { Fields = { ["name"] = Value.ForString(name) } } },
+                },
             },
-        },
-    }));
+        }));
 }

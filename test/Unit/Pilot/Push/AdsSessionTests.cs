@@ -91,7 +91,12 @@ public sealed class AdsSessionTests
     {
         Ask(TypeUrls.Cluster);
         var first = Take();
-        _session.Receive(new DeltaDiscoveryRequest { TypeUrl = TypeUrls.Cluster, ResponseNonce = first.Nonce, ErrorDetail = new Status { Message = "no" } }, Now);
+        _session.Receive(new DeltaDiscoveryRequest
+        {
+            TypeUrl = TypeUrls.Cluster,
+            ResponseNonce = first.Nonce,
+            ErrorDetail = new Status { Message = "no" },
+        }, Now);
         Assert.False(_session.TryTake(out _));
         var status = Assert.Single(_session.Status().Types);
         Assert.Contains(status.Nacked, nacked => nacked.Name == Web && nacked.Error == "no");
@@ -128,7 +133,8 @@ public sealed class AdsSessionTests
         Assert.Empty(arrived.Message.InitialResourceVersions);
         again.Receive(arrived.Message, arrived.Held, Now);
         Assert.True(again.TryTake(out var answer));
-        Assert.Equal(new[] { first.Resources[0].Name, Web }.Distinct().Order(StringComparer.Ordinal), answer.Resources.Select(resource => resource.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(new[] { first.Resources[0].Name, Web }.Distinct().Order(StringComparer.Ordinal),
+            answer.Resources.Select(resource => resource.Name).Order(StringComparer.Ordinal));
         Assert.Equal(["gone"], answer.Delta!.RemovedResources);
     }
 
@@ -163,7 +169,12 @@ public sealed class AdsSessionTests
         Assert.True(first.Whole!.Resources.Count > 1);
         _session.Receive(new DiscoveryRequest { TypeUrl = TypeUrls.Cluster, ResponseNonce = "stale" }, Now);
         Assert.False(_session.TryTake(out _));
-        _session.Receive(new DiscoveryRequest { TypeUrl = TypeUrls.Cluster, ResponseNonce = first.Whole.Nonce, VersionInfo = first.Whole.VersionInfo }, Now);
+        _session.Receive(new DiscoveryRequest
+        {
+            TypeUrl = TypeUrls.Cluster,
+            ResponseNonce = first.Whole.Nonce,
+            VersionInfo = first.Whole.VersionInfo,
+        }, Now);
         Assert.True(_session.InSync);
         _hub.Publish(_mesh.Apply(TestMesh.Service("other", "10.0.0.2")));
         Assert.True(_session.TryTake(out var second));
@@ -177,7 +188,14 @@ public sealed class AdsSessionTests
     {
         _hub.Publish(_mesh.Apply(TestMesh.Service("other", "10.0.0.2", "10.1.0.2")));
         const string Other = "outbound|80||other.default.svc.cluster.local";
-        DiscoveryRequest Request(string nonce, params string[] names) => new() { Node = TestMesh.NodeOf("client", "10.1.0.9"), TypeUrl = TypeUrls.Endpoint, ResponseNonce = nonce, ResourceNames = { names } };
+        DiscoveryRequest Request(string nonce, params string[] names) =>
+            new()
+            {
+                Node = TestMesh.NodeOf("client", "10.1.0.9"),
+                TypeUrl = TypeUrls.Endpoint,
+                ResponseNonce = nonce,
+                ResourceNames = { names },
+            };
         _session.Receive(Request("", Web), Now);
         Assert.True(_session.TryTake(out var first));
         _session.Receive(Request("", Web, Other), Now);
@@ -187,7 +205,8 @@ public sealed class AdsSessionTests
         Assert.True(_session.InSync);
         _hub.Publish(_mesh.Apply(TestMesh.Service("other", "10.0.0.2", "10.1.0.3")));
         Assert.True(_session.TryTake(out var third));
-        Assert.Contains(third.Whole!.Resources, resource => resource.Unpack<Envoy.Config.Endpoint.V3.ClusterLoadAssignment>().ClusterName == Other);
+        Assert.Contains(third.Whole!.Resources,
+            resource => resource.Unpack<Envoy.Config.Endpoint.V3.ClusterLoadAssignment>().ClusterName == Other);
     }
 
     [Fact]

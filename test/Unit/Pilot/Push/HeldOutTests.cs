@@ -56,7 +56,8 @@ public sealed class HeldOutTests
         _hub.Publish(_mesh.Compile(_mesh.Resources));
     }
 
-    private static WireResource Cluster(string name, long seconds) => WireResource.Of(name, new Cluster { Name = name, ConnectTimeout = new Duration { Seconds = seconds } });
+    private static WireResource Cluster(string name, long seconds) =>
+        WireResource.Of(name, new Cluster { Name = name, ConnectTimeout = new Duration { Seconds = seconds } });
 
     private sealed class Told : IResourceGenerator
     {

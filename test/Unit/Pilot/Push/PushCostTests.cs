@@ -23,8 +23,10 @@ public sealed class PushCostTests
         var yaml = new StringBuilder();
         for (var i = 0; i < Services; i++)
         {
-            var addresses = Enumerable.Range(0, 10).Select(j => string.Create(CultureInfo.InvariantCulture, $"10.{1 + (i / 250)}.{i % 250}.{j + 1}")).ToArray();
-            yaml.Append(TestMesh.Service($"s{i}", string.Create(CultureInfo.InvariantCulture, $"10.200.{i / 250}.{(i % 250) + 1}"), addresses)).Append("---\n");
+            var addresses = Enumerable.Range(0, 10)
+                .Select(j => string.Create(CultureInfo.InvariantCulture, $"10.{1 + (i / 250)}.{i % 250}.{j + 1}")).ToArray();
+            yaml.Append(TestMesh.Service($"s{i}", string.Create(CultureInfo.InvariantCulture, $"10.200.{i / 250}.{(i % 250) + 1}"),
+                addresses)).Append("---\n");
         }
         var hub = new PushHub(new PushOptions(), [new ClusterGenerator(), new EndpointGenerator()]);
         hub.Publish(mesh.Apply(yaml.ToString()));
@@ -37,9 +39,11 @@ public sealed class PushCostTests
             var node = TestMesh.NodeOf($"client-{i}", string.Create(CultureInfo.InvariantCulture, $"10.90.0.{i + 1}"));
             session.Receive(new DeltaDiscoveryRequest { Node = node, TypeUrl = TypeUrls.Cluster }, default);
             Assert.True(session.TryTake(out var clusters));
-            var names = clusters.Delta!.Resources.Where(resource => resource.Name.StartsWith("outbound|", StringComparison.Ordinal)).ToList();
+            var names = clusters.Delta!.Resources.Where(resource => resource.Name.StartsWith("outbound|", StringComparison.Ordinal))
+                .ToList();
             Assert.Equal(Services, names.Count);
-            foreach (var resource in clusters.Resources.Where(resource => resource.Name.StartsWith("outbound|", StringComparison.Ordinal))) bodies.Add(resource);
+            foreach (var resource in clusters.Resources.Where(resource => resource.Name.StartsWith("outbound|", StringComparison.Ordinal)))
+                bodies.Add(resource);
             var request = new DeltaDiscoveryRequest { TypeUrl = TypeUrls.Endpoint };
             request.ResourceNamesSubscribe.Add(names.Select(resource => resource.Name));
             session.Receive(request, default);

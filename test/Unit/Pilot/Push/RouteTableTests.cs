@@ -14,7 +14,8 @@ public sealed class RouteTableTests
     private readonly TestMesh _mesh = new();
     private readonly PushHub _hub = new(new PushOptions(), [new RouteGenerator()]);
 
-    // Whatever was before, a table is the one that a control plane makes which has just begun, and one message's bytes although it was never a message.
+    // Whatever was before, a table is the one that a control plane makes which has just begun, and one message's bytes although it was
+    // never a message.
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -24,7 +25,12 @@ public sealed class RouteTableTests
     {
         var chance = new Random(seed);
         var session = _hub.Connect("client", default);
-        session.Receive(new DeltaDiscoveryRequest { Node = TestMesh.NodeOf("client", "10.0.0.9"), TypeUrl = TypeUrls.Route, ResourceNamesSubscribe = { "80", "9999" } }, default);
+        session.Receive(new DeltaDiscoveryRequest
+        {
+            Node = TestMesh.NodeOf("client", "10.0.0.9"),
+            TypeUrl = TypeUrls.Route,
+            ResourceNamesSubscribe = { "80", "9999" },
+        }, default);
         var names = new HashSet<string> { "80", "9999" };
         for (var step = 0; step < 60; step++)
         {
@@ -40,10 +46,21 @@ public sealed class RouteTableTests
     [Fact]
     public void A_response_of_shared_parts_is_its_message_in_both_forms()
     {
-        _hub.Publish(_mesh.Apply(TestMesh.Service("a", "10.96.0.1", "10.0.0.1") + "\n---\n" + TestMesh.Service("b", "10.96.0.2", "10.0.0.2")));
+        _hub.Publish(_mesh.Apply(TestMesh.Service("a", "10.96.0.1", "10.0.0.1") + "\n---\n"
+            + TestMesh.Service("b", "10.96.0.2", "10.0.0.2")));
         var (delta, whole) = (_hub.Connect("delta", default), _hub.Connect("whole", default));
-        delta.Receive(new DeltaDiscoveryRequest { Node = TestMesh.NodeOf("delta", "10.0.0.9"), TypeUrl = TypeUrls.Route, ResourceNamesSubscribe = { "80" } }, default);
-        whole.Receive(new DiscoveryRequest { Node = TestMesh.NodeOf("whole", "10.0.0.9"), TypeUrl = TypeUrls.Route, ResourceNames = { "80" } }, default);
+        delta.Receive(new DeltaDiscoveryRequest
+        {
+            Node = TestMesh.NodeOf("delta", "10.0.0.9"),
+            TypeUrl = TypeUrls.Route,
+            ResourceNamesSubscribe = { "80" },
+        }, default);
+        whole.Receive(new DiscoveryRequest
+        {
+            Node = TestMesh.NodeOf("whole", "10.0.0.9"),
+            TypeUrl = TypeUrls.Route,
+            ResourceNames = { "80" },
+        }, default);
         Assert.True(delta.TryTake(out var first));
         Assert.True(whole.TryTake(out var second));
         Assert.True(first.Resources[0].PartCount > 3);
@@ -78,7 +95,8 @@ public sealed class RouteTableTests
     }
 
     private MeshSnapshot Without(ResourceKind kind, string name) =>
-        _mesh.Resources.Any(resource => resource.Key == new ResourceKey(kind, "default", name)) ? _mesh.Delete(kind, "default", name) : _mesh.Apply(TestMesh.Slice(name, "10.0.3.1"));
+        _mesh.Resources.Any(resource => resource.Key == new ResourceKey(kind, "default", name))
+            ? _mesh.Delete(kind, "default", name) : _mesh.Apply(TestMesh.Slice(name, "10.0.3.1"));
 
     private static string Rule(string name, string host, int seconds) => string.Create(CultureInfo.InvariantCulture, $$"""
         apiVersion: networking.istio.io/v1

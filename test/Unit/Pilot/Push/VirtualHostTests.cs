@@ -58,7 +58,8 @@ public sealed class VirtualHostTests
         var table = split["80"].Unpack<RouteConfiguration>();
         Assert.NotNull(table.Vhds);
         table.Vhds = null;
-        table.VirtualHosts.Add(split.Where(resource => resource.Key.StartsWith("80/", StringComparison.Ordinal)).Select(resource => resource.Value.Unpack<VirtualHost>()));
+        table.VirtualHosts.Add(split.Where(resource => resource.Key.StartsWith("80/", StringComparison.Ordinal))
+            .Select(resource => resource.Value.Unpack<VirtualHost>()));
         var wanted = Assert.Single(whole).Value.Unpack<RouteConfiguration>();
         Assert.Equal(Sorted(wanted), Sorted(table));
     }
@@ -71,7 +72,12 @@ public sealed class VirtualHostTests
         var versions = first.Held(TypeUrls.VirtualHost).ToDictionary();
         _hub.Disconnect(first);
         var again = _hub.Connect("again", default);
-        var request = new DeltaDiscoveryRequest { Node = Node(isSplit: true), TypeUrl = TypeUrls.VirtualHost, ResourceNamesSubscribe = { "80" } };
+        var request = new DeltaDiscoveryRequest
+        {
+            Node = Node(isSplit: true),
+            TypeUrl = TypeUrls.VirtualHost,
+            ResourceNamesSubscribe = { "80" },
+        };
         request.InitialResourceVersions.Add(versions);
         again.Receive(request, default);
         var answer = Take(again);
@@ -89,7 +95,8 @@ public sealed class VirtualHostTests
         Assert.Equal(3, response.Whole!.Resources[0].Unpack<RouteConfiguration>().VirtualHosts.Count);
     }
 
-    private static string Rule(string timeout) => TestMesh.Service("reviews", "10.96.0.1", "10.0.0.1") + "\n---\n" + TestMesh.Service("details", "10.96.0.2", "10.0.0.2") + $$"""
+    private static string Rule(string timeout) =>
+        TestMesh.Service("reviews", "10.96.0.1", "10.0.0.1") + "\n---\n" + TestMesh.Service("details", "10.96.0.2", "10.0.0.2") + $$"""
 
         ---
         apiVersion: networking.istio.io/v1
@@ -106,7 +113,8 @@ public sealed class VirtualHostTests
     private AdsSession Connected(bool isSplit, Dictionary<string, Any>? held = null)
     {
         var session = _hub.Connect($"s{isSplit}", default);
-        session.Receive(new DeltaDiscoveryRequest { Node = Node(isSplit), TypeUrl = TypeUrls.Route, ResourceNamesSubscribe = { "80" } }, default);
+        session.Receive(new DeltaDiscoveryRequest { Node = Node(isSplit), TypeUrl = TypeUrls.Route, ResourceNamesSubscribe = { "80" } },
+            default);
         Keep(session, held);
         if (!isSplit) return session;
         session.Receive(new DeltaDiscoveryRequest { TypeUrl = TypeUrls.VirtualHost, ResourceNamesSubscribe = { "80" } }, default);

@@ -19,7 +19,8 @@ public sealed class VerifiedNodeTests
         ProxyNode node = Node(ns, account);
         ProxyNode? verified = VerifiedNode.Of(node, ["spiffe://cluster.local/ns/other/sa/x", Own]);
         Assert.Equal(fits ? Own : null, verified?.VerifiedIdentity?.ToString());
-        if (!fits) Assert.Equal($"authorization failed: no identities ([{Own}]) matched {ns}/{account}", VerifiedNode.Stranger(node, [Own]));
+        if (!fits)
+            Assert.Equal($"authorization failed: no identities ([{Own}]) matched {ns}/{account}", VerifiedNode.Stranger(node, [Own]));
     }
 
     [Fact]

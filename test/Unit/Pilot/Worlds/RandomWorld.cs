@@ -1,6 +1,7 @@
-// Worlds: meshes of random resources. The fields of each are found in its descriptor, so that a field which somebody adds is in the worlds on the same day. Words come from a small
-// vocabulary by the field's name: hosts, namespaces, labels and ports meet each other, and now and then a word is what no field may hold. Nothing is validated on purpose: what
-// validation forgets to refuse must not break the control plane.
+// Worlds: meshes of random resources. The fields of each are found in its descriptor, so that a field which somebody adds is in the worlds
+// on the same day. Words come from a small vocabulary by the field's name: hosts, namespaces, labels and ports meet each other, and now and
+// then a word is what no field may hold. Nothing is validated on purpose: what validation forgets to refuse must not break the control
+// plane.
 using System.Collections;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
@@ -16,12 +17,14 @@ internal sealed class RandomWorld(int seed)
 
     private static readonly DateTimeOffset Epoch = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly string[] Namespaces = ["default", "istio-system", "other"];
-    private static readonly string[] Odd = ["", " ", "*", "a b", "é", "x\ny", "[", "%", "://", "-", "0", "999999999999999999999", "~/~", "a/b/c"];
+    private static readonly string[] Odd = ["", " ", "*", "a b", "é", "x\ny", "[", "%", "://", "-", "0", "999999999999999999999", "~/~",
+        "a/b/c"];
 
     private static readonly (string Part, string[] Words)[] Vocabulary =
     [
         ("protocol", ["HTTP", "HTTP2", "GRPC", "TCP", "TLS", "HTTPS", "MONGO", "", "UDP", "http"]),
-        ("host", ["web", "web.default.svc.cluster.local", "db.other.svc.cluster.local", "*.example.com", "api.example.com", "*", "*/*", "./*", "~/*", "other/*", "istio-system/gw.example.com"]),
+        ("host", ["web", "web.default.svc.cluster.local", "db.other.svc.cluster.local", "*.example.com", "api.example.com", "*", "*/*",
+            "./*", "~/*", "other/*", "istio-system/gw.example.com"]),
         ("gateway", ["mesh", "gw", "default/gw", "istio-system/gw"]),
         ("subset", ["v1", "v2", "v3"]),
         ("export", [".", "*", "~", "other"]),
@@ -34,7 +37,8 @@ internal sealed class RandomWorld(int seed)
         ("path", ["/", "/a/{*}", "/a/*", "*/b", "/keys.pem"]),
         ("method", ["GET", "POST", "*"]),
         ("principal", ["cluster.local/ns/default/sa/a", "*", "td/ns/*"]),
-        ("key", ["app", "source.ip", "source.namespace", "request.headers[x]", "request.auth.claims[a]", "destination.port", "connection.sni", "x-header"]),
+        ("key", ["app", "source.ip", "source.namespace", "request.headers[x]", "request.auth.claims[a]", "destination.port",
+            "connection.sni", "x-header"]),
         ("uri", ["https://issuer.test/keys", "http://web.default.svc.cluster.local/keys", "oci://registry.test/a:b"]),
         ("locality", ["region/zone/sub", "region/*", "*"]),
         ("cluster", ["outbound|80||web.default.svc.cluster.local", "inbound|8080||"]),
@@ -76,11 +80,13 @@ internal sealed class RandomWorld(int seed)
         {
             Name = Pick(["a", "b", "gw", "web"]),
             Namespace = kind.IsNamespaced ? Pick(Namespaces) : "",
-            Labels = _random.Next(2) == 0 ? new Dictionary<string, string>() : new Dictionary<string, string> { ["app"] = "web", ["version"] = Pick(["v1", "v2"]) },
+            Labels = _random.Next(2) == 0
+                ? new Dictionary<string, string>() : new Dictionary<string, string> { ["app"] = "web", ["version"] = Pick(["v1", "v2"]) },
             // Few moments, so that many are of one age.
             CreationTime = Epoch.AddSeconds(_random.Next(3)),
         };
-        return (Resource)Activator.CreateInstance(typeof(Resource<>).MakeGenericType(kind.Message.ClrType), kind, metadata, Message(kind.Message, "", 0), null, ResourceOrigin.None)!;
+        return (Resource)Activator.CreateInstance(typeof(Resource<>).MakeGenericType(kind.Message.ClrType), kind, metadata,
+            Message(kind.Message, "", 0), null, ResourceOrigin.None)!;
     }
 
     private IMessage Message(MessageDescriptor type, string named, int depth)
@@ -109,7 +115,8 @@ internal sealed class RandomWorld(int seed)
         foreach (var field in type.Fields.InDeclarationOrder())
         {
             var oneof = field.RealContainingOneof;
-            if (_random.Next(depth + 2) > 1 || depth > DepthMax || (oneof is not null && oneof.Accessor.GetCaseFieldDescriptor(message) is not null)) continue;
+            if (_random.Next(depth + 2) > 1 || depth > DepthMax
+                || (oneof is not null && oneof.Accessor.GetCaseFieldDescriptor(message) is not null)) continue;
             Set(message, field, depth);
         }
         return message;
@@ -136,20 +143,33 @@ internal sealed class RandomWorld(int seed)
         FieldType.String => Word(named),
         FieldType.Bool => _random.Next(2) == 1,
         FieldType.Bytes => ByteString.CopyFromUtf8(Word(named)),
-        FieldType.Enum => System.Enum.ToObject(field.EnumType.ClrType, _random.Next(12) == 0 ? 77 : field.EnumType.Values[_random.Next(field.EnumType.Values.Count)].Number),
+        FieldType.Enum => System.Enum.ToObject(field.EnumType.ClrType,
+            _random.Next(12) == 0 ? 77 : field.EnumType.Values[_random.Next(field.EnumType.Values.Count)].Number),
         FieldType.Double => _random.Next(6) == 0 ? -1.5 : _random.NextDouble() * 200,
         FieldType.Float => (float)(_random.NextDouble() * 200),
         FieldType.Int32 or FieldType.SInt32 or FieldType.SFixed32 => Number(),
         FieldType.UInt32 or FieldType.Fixed32 => (uint)Math.Abs(Number()),
         FieldType.UInt64 or FieldType.Fixed64 => (ulong)Math.Abs(Number()),
-        FieldType.Message when field.MessageType.File.Name == "google/protobuf/wrappers.proto" => Single(field.MessageType.FindFieldByNumber(1), named, depth),
+        FieldType.Message when field.MessageType.File.Name == "google/protobuf/wrappers.proto" =>
+            Single(field.MessageType.FindFieldByNumber(1), named, depth),
         FieldType.Message => Message(field.MessageType, named, depth + 1),
         _ => (long)Number(),
     };
 
-    private int Number() => _random.Next(10) switch { 0 => 0, 1 => -1, 2 => int.MaxValue, 3 => 65536, 4 => 443, 5 => 8080, 6 => 100, _ => 80 };
+    private int Number() => _random.Next(10) switch
+    {
+        0 => 0,
+        1 => -1,
+        2 => int.MaxValue,
+        3 => 65536,
+        4 => 443,
+        5 => 8080,
+        6 => 100,
+        _ => 80,
+    };
 
-    private string Word(string field) => _random.Next(12) == 0 ? Pick(Odd) : Pick(Vocabulary.FirstOrDefault(entry => field.Contains(entry.Part, StringComparison.Ordinal)).Words ?? ["web", "v1", "a", "/a"]);
+    private string Word(string field) => _random.Next(12) == 0 ? Pick(Odd)
+        : Pick(Vocabulary.FirstOrDefault(entry => field.Contains(entry.Part, StringComparison.Ordinal)).Words ?? ["web", "v1", "a", "/a"]);
 
     private string Pick(string[] words) => words[_random.Next(words.Length)];
 }

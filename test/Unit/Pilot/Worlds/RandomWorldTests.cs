@@ -24,7 +24,9 @@ public sealed class RandomWorldTests
     private const int Worlds = 20;
 
     // Every field of the kinds that configure a mesh, Istio's and the Gateway API's, and what a cluster adds to them.
-    private static readonly ResourceKind[] Drawn = [.. Kinds.All.Where(kind => kind.IsConfiguration || kind.Name is "Service" or "EndpointSlice" or "Pod" or "Node" or "Namespace" or "Secret" or "ConfigMap")];
+    private static readonly ResourceKind[] Drawn =
+        [.. Kinds.All.Where(kind => kind.IsConfiguration
+            || kind.Name is "Service" or "EndpointSlice" or "Pod" or "Node" or "Namespace" or "Secret" or "ConfigMap")];
 
     private static readonly string[] Types = ["sidecar", "router", "waypoint"];
 
@@ -46,7 +48,8 @@ public sealed class RandomWorldTests
         var apart = stranger.With(stranger.Metadata with { Namespace = kind.IsNamespaced ? "apart" : "", Name = "stranger" });
         var known = Stage();
         var (before, after) = (Everything(known), Everything([.. known, apart]));
-        if (kind.Group == "security.istio.io" || kind == Kinds.EnvoyFilter || kind == Kinds.ProxyConfig || kind == Kinds.Telemetry || kind == Kinds.Sidecar) Assert.Equal(before, after);
+        if (kind.Group == "security.istio.io" || kind == Kinds.EnvoyFilter || kind == Kinds.ProxyConfig || kind == Kinds.Telemetry
+            || kind == Kinds.Sidecar) Assert.Equal(before, after);
         else Assert.All(before, one => Assert.Contains(one.Name, after.Select(other => other.Name)));
     });
 
@@ -61,10 +64,12 @@ public sealed class RandomWorldTests
     private static List<string> Said(IReadOnlyList<Resource> world)
     {
         var (view, findings) = (ResourceView.Of(world), new ResourceFindings("cluster.local", "istio-system", new Refusals(() => [])));
-        return [.. world.SelectMany(resource => findings.About(resource, view)).Select(said => said.ToString()).Order(StringComparer.Ordinal)];
+        return [.. world.SelectMany(resource => findings.About(resource, view)).Select(said => said.ToString())
+            .Order(StringComparer.Ordinal)];
     }
 
-    private static void ForAll(Action<int> holds) => Prop.ForAll(ArbMap.Default.ArbFor<int>(), holds).Check(FsCheck.Config.QuickThrowOnFailure.WithMaxTest(Worlds));
+    private static void ForAll(Action<int> holds) =>
+        Prop.ForAll(ArbMap.Default.ArbFor<int>(), holds).Check(FsCheck.Config.QuickThrowOnFailure.WithMaxTest(Worlds));
 
     private static List<Resource> Stage() =>
     [
@@ -98,17 +103,21 @@ public sealed class RandomWorldTests
     private static List<(string Name, string Version)> Everything(IReadOnlyList<Resource> resources)
     {
         var snapshot = new TestMesh().Compile(resources);
-        return [.. Types.SelectMany(type => Of(new ScopeBuilder(snapshot).ScopeOf(Node(type))).Select(made => ($"{type} {made.Name}", made.Version)))];
+        return [.. Types.SelectMany(
+            type => Of(new ScopeBuilder(snapshot).ScopeOf(Node(type))).Select(made => ($"{type} {made.Name}", made.Version)))];
     }
 
     private static IEnumerable<WireResource> Of(ProxyScope scope)
     {
         var clusters = new ClusterGenerator().Generate(scope, null);
-        var names = clusters.Select(cluster => (Cluster)cluster.Message).Where(cluster => cluster.Type == Cluster.Types.DiscoveryType.Eds).Select(cluster => cluster.Name).ToHashSet();
+        var names = clusters.Select(cluster => (Cluster)cluster.Message).Where(cluster => cluster.Type == Cluster.Types.DiscoveryType.Eds)
+            .Select(cluster => cluster.Name).ToHashSet();
         return
         [
             .. clusters, .. new EndpointGenerator().Generate(scope, names), .. new ListenerGenerator().Generate(scope, null),
-            .. new RouteGenerator().Generate(scope, new HashSet<string> { "80", "443", "http.80", "web.default.svc.cluster.local:80", "http_proxy" }), .. new NameTableGenerator().Generate(scope, null),
+            .. new RouteGenerator().Generate(scope,
+                new HashSet<string> { "80", "443", "http.80", "web.default.svc.cluster.local:80", "http_proxy" }),
+                .. new NameTableGenerator().Generate(scope, null),
             .. new AddressGenerator().Generate(scope, null), .. new AuthorizationGenerator().Generate(scope, null),
         ];
     }
@@ -122,7 +131,8 @@ public sealed class RandomWorldTests
             {
                 ["NAMESPACE"] = Value.ForString("default"),
                 ["CLUSTER_ID"] = Value.ForString("Kubernetes"),
-                ["LABELS"] = Value.ForStruct(new Struct { Fields = { ["app"] = Value.ForString("web"), ["version"] = Value.ForString("v1") } }),
+                ["LABELS"] = Value.ForStruct(
+                    new Struct { Fields = { ["app"] = Value.ForString("web"), ["version"] = Value.ForString("v1") } }),
             },
         },
     }).Node!;

@@ -8,7 +8,8 @@ using static Lateen.Test.Unit.Proxy.Http.Http2Tests;
 
 namespace Lateen.Test.Unit.Proxy.Attacks;
 
-/// <summary>Attacks on resources by HTTP/2, each by its name, against a server that answers: the connection ends, and what it held is bounded.</summary>
+/// <summary>Attacks on resources by HTTP/2, each by its name, against a server that answers: the connection ends, and what it held is
+/// bounded.</summary>
 public sealed class Http2AttackTests
 {
     private static (Wire Wire, RecordingAcceptor Acceptor) Serve(Action<RecordedRequest>? whenEnd = null, CodecOptions? options = null)
@@ -103,7 +104,8 @@ public sealed class Http2AttackTests
         transport.Handler.OnData(transport, Start());
         int taken = 0;
         for (; taken < 5_000 && acceptor.Errors.Count == 0; taken++)
-            transport.Handler.OnData(transport, Frame(1, 5, (uint)((2 * taken) + 1), Block((":method", "GET"), (":scheme", "http"), (":path", "no"), (":authority", "a"))));
+            transport.Handler.OnData(transport,
+                Frame(1, 5, (uint)((2 * taken) + 1), Block((":method", "GET"), (":scheme", "http"), (":path", "no"), (":authority", "a"))));
         Assert.InRange(taken, 1, 1100);
     }
 
@@ -120,19 +122,22 @@ public sealed class Http2AttackTests
     {
         (Wire wire, RecordingAcceptor acceptor) = Serve(r => r.Answer(200, "ok"));
         // One entry of 4,000 bytes in the table, then thousands of references to it: 16 KB that would become 60 MB.
-        byte[] bomb = [.. Block((":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a")), 0x40, 1, (byte)'x', 0x7f, 0xa1, 0x1e, .. new byte[4000].Select(_ => (byte)'a'), .. Enumerable.Repeat((byte)0xbe, 12_000)];
+        byte[] bomb = [.. Block((":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a")), 0x40, 1, (byte)'x', 0x7f,
+            0xa1, 0x1e, .. new byte[4000].Select(_ => (byte)'a'), .. Enumerable.Repeat((byte)0xbe, 12_000)];
         long before = GC.GetAllocatedBytesForCurrentThread();
         wire.Send(Start(Frame(1, 5, 1, bomb)));
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 5_000_000);
         Assert.NotEqual(ResetReason.None, Assert.Single(acceptor.Requests).Reset);
-        Assert.Equal("http2.too_many_headers", acceptor.Requests[0].Detail.Replace("http2.header_list_size_too_large", "http2.too_many_headers", StringComparison.Ordinal));
+        Assert.Equal("http2.too_many_headers",
+            acceptor.Requests[0].Detail.Replace("http2.header_list_size_too_large", "http2.too_many_headers", StringComparison.Ordinal));
     }
 
     [Fact]
     public void Cookie_crumbs_count_each_and_together()
     {
         (Wire wire, RecordingAcceptor acceptor) = Serve(r => r.Answer(200, "ok"), new CodecOptions { HeadBytesMax = 8000 });
-        wire.Send(Start(Request(1, 5, [.. Enumerable.Range(0, 200).Select(i => ("cookie", $"a{i}=1"))]), Request(3, 5, [.. Enumerable.Range(0, 30).Select(i => ("cookie", new string('#', 400)))])));
+        wire.Send(Start(Request(1, 5, [.. Enumerable.Range(0, 200).Select(i => ("cookie", $"a{i}=1"))]),
+            Request(3, 5, [.. Enumerable.Range(0, 30).Select(i => ("cookie", new string('#', 400)))])));
         Assert.Equal(["http2.too_many_headers", "http2.header_list_size_too_large"], acceptor.Requests.Select(r => r.Detail));
     }
 
@@ -187,7 +192,8 @@ public sealed class Http2AttackTests
         head.Add(KnownHeader.Path, "/"u8);
         foreach (RecordedResponse response in responses)
             connection.Begin(response).SendHead(head, true);
-        wire.Send([.. Frame(4, 0, 0, default), .. Enumerable.Range(0, 25).SelectMany(i => Frame(3, 0, (uint)((2 * i) + 1), [0, 0, 0, 7])), .. Frame(7, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0])]);
+        wire.Send([.. Frame(4, 0, 0, default), .. Enumerable.Range(0, 25).SelectMany(i => Frame(3, 0, (uint)((2 * i) + 1), [0, 0, 0, 7])),
+            .. Frame(7, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0])]);
         wire.Run(10_000);
         Assert.All(responses, r => Assert.NotEqual(ResetReason.None, r.Reset));
         Assert.Equal((0, 1), (connection.ActiveStreams, owner.Closings));

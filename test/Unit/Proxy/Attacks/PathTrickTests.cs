@@ -7,8 +7,9 @@ using Xunit;
 namespace Lateen.Test.Unit.Proxy.Attacks;
 
 /// <summary>
-/// Path and header confusion. <c>/admin</c> is kept from clients by a route of its own; every trick asks for it under another spelling, with the normalization that a mesh of Istio's is given
-/// (BASE, MERGE_SLASHES, DECODE_AND_MERGE_SLASHES). What the upstream of <c>/public</c> gets must never be a path that it could take for <c>/admin</c>.
+/// Path and header confusion. <c>/admin</c> is kept from clients by a route of its own; every trick asks for it under another spelling,
+/// with the normalization that a mesh of Istio's is given (BASE, MERGE_SLASHES, DECODE_AND_MERGE_SLASHES). What the upstream of
+/// <c>/public</c> gets must never be a path that it could take for <c>/admin</c>.
 /// </summary>
 public sealed class PathTrickTests
 {
@@ -48,7 +49,8 @@ public sealed class PathTrickTests
     public void Another_spelling_of_a_kept_path_is_kept_or_refused(string target)
     {
         string answer = Ask(target);
-        Assert.True(answer.StartsWith("HTTP/1.1 403 ", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal), answer + string.Join('\n', _upstream.Requests));
+        Assert.True(answer.StartsWith("HTTP/1.1 403 ", StringComparison.Ordinal)
+            || answer.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal), answer + string.Join('\n', _upstream.Requests));
         Assert.Empty(_upstream.Requests);
     }
 

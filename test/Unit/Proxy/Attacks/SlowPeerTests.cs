@@ -14,7 +14,8 @@ public sealed class SlowPeerTests
 
     private readonly ProxyRig _rig = new();
 
-    private ScriptedUpstream Serve(string answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", Func<ForwardAction, ForwardAction>? make = null)
+    private ScriptedUpstream Serve(string answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        Func<ForwardAction, ForwardAction>? make = null)
     {
         ScriptedUpstream upstream = _rig.AddUpstream(80, (_, _) => answer);
         _rig.Start(ProxyRig.Forward("/", _rig.AddCluster("web", 80), make));
@@ -115,7 +116,8 @@ public sealed class SlowPeerTests
     [Fact]
     public void Slow_upstream_an_answer_byte_by_byte_ends_with_the_routes_time()
     {
-        ScriptedUpstream upstream = Serve("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", a => new ForwardAction { Cluster = a.Cluster, Timeouts = new TimeoutPolicy { RouteMicros = 15 * Second } });
+        ScriptedUpstream upstream = Serve("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n",
+            a => new ForwardAction { Cluster = a.Cluster, Timeouts = new TimeoutPolicy { RouteMicros = 15 * Second } });
         RawClient client = _rig.Connect();
         client.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         long waited = 0;

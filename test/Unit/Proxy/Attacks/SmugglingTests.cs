@@ -5,8 +5,9 @@ using Xunit;
 namespace Lateen.Test.Unit.Proxy.Attacks;
 
 /// <summary>
-/// Request smuggling in its forms, through a whole proxy to an upstream: each attack carries a second request, <c>/smuggled</c>, where one reader ends a message and another does not. It must be
-/// refused and the connection ended; the hidden one is seen nowhere, and nobody else's answer moves.
+/// Request smuggling in its forms, through a whole proxy to an upstream: each attack carries a second request, <c>/smuggled</c>, where one
+/// reader ends a message and another does not. It must be refused and the connection ended; the hidden one is seen nowhere, and nobody
+/// else's answer moves.
 /// </summary>
 public sealed class SmugglingTests
 {
@@ -62,7 +63,8 @@ public sealed class SmugglingTests
         string version = name == "version 1.2" ? "HTTP/1.2" : "HTTP/1.1";
         client.Send($"POST /first {version}\r\nHost: a\r\n{fields}\r\n{body}");
         rig.Network.Advance(3_000_000);
-        Assert.All(upstream.Requests, r => Assert.DoesNotContain("/smuggled", r[..r.IndexOf("\r\n", StringComparison.Ordinal)], StringComparison.Ordinal));
+        Assert.All(upstream.Requests,
+            r => Assert.DoesNotContain("/smuggled", r[..r.IndexOf("\r\n", StringComparison.Ordinal)], StringComparison.Ordinal));
         Assert.StartsWith($"HTTP/1.1 {status} ", client.Text, StringComparison.Ordinal);
         Assert.True(client.Closed || client.Ended, "the connection goes on");
         Assert.Equal(1, client.Text.Split("HTTP/1.1 ").Length - 1);
@@ -72,7 +74,10 @@ public sealed class SmugglingTests
     public void An_answer_that_nobody_asked_for_ends_the_upstreams_connection_and_is_given_to_nobody()
     {
         var rig = new ProxyRig();
-        ScriptedUpstream upstream = rig.AddUpstream(80, (n, _) => n == 1 ? "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison" : "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nmine");
+        ScriptedUpstream upstream =
+            rig.AddUpstream(80, (n, _) => n == 1
+                ? "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison"
+                : "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nmine");
         rig.Start(ProxyRig.Forward("/", rig.AddCluster("web", 80)));
         Assert.EndsWith("ok", rig.Ask("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"), StringComparison.Ordinal);
         Assert.EndsWith("mine", rig.Ask("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n"), StringComparison.Ordinal);
@@ -113,7 +118,8 @@ public sealed class SmugglingTests
         ScriptedUpstream upstream = rig.AddUpstream(80, (_, _) => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
         rig.Start(ProxyRig.Forward("/", rig.AddCluster("web", 80)));
         string answer = rig.Ask($"GET / HTTP/1.1\r\nHost: a\r\nConnection: {header}\r\n\r\n");
-        Assert.True(answer.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal) || upstream.Requests[0].Contains(header, StringComparison.Ordinal), answer);
+        Assert.True(answer.StartsWith("HTTP/1.1 400 ", StringComparison.Ordinal)
+            || upstream.Requests[0].Contains(header, StringComparison.Ordinal), answer);
     }
 
     [Fact]
@@ -123,8 +129,10 @@ public sealed class SmugglingTests
         rig.Start();
         string many = string.Concat(Enumerable.Range(0, 101).Select(i => $"x-{i}: 1\r\n"));
         Assert.StartsWith("HTTP/1.1 431 ", rig.Ask($"GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n"), StringComparison.Ordinal);
-        Assert.StartsWith("HTTP/1.1 431 ", rig.Ask($"GET / HTTP/1.1\r\nHost: a\r\nx: {new string('b', 61 * 1024)}\r\n\r\n"), StringComparison.Ordinal);
-        Assert.StartsWith("HTTP/1.1 431 ", rig.Ask($"GET /{new string('p', 61 * 1024)} HTTP/1.1\r\nHost: a\r\n\r\n"), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 431 ", rig.Ask($"GET / HTTP/1.1\r\nHost: a\r\nx: {new string('b', 61 * 1024)}\r\n\r\n"),
+            StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 431 ", rig.Ask($"GET /{new string('p', 61 * 1024)} HTTP/1.1\r\nHost: a\r\n\r\n"),
+            StringComparison.Ordinal);
     }
 
     [Fact]

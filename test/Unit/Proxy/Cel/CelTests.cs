@@ -10,7 +10,8 @@ namespace Lateen.Test.Unit.Proxy.Cel;
 /// <summary>Expressions: what they come to over a request, what is refused, and that common ones allocate nothing.</summary>
 public sealed class CelTests
 {
-    private const string Request = "GET /shop/items?id=7#top HTTP/1.1\r\nHost: shop.test\r\nX-Team: blue\r\nX-Twice: a\r\nX-Twice: b\r\nUser-Agent: curl/8\r\n\r\n";
+    private const string Request =
+        "GET /shop/items?id=7#top HTTP/1.1\r\nHost: shop.test\r\nX-Team: blue\r\nX-Twice: a\r\nX-Twice: b\r\nUser-Agent: curl/8\r\n\r\n";
 
     // Evaluates over a request within its filter chain; "-" for no value.
     private static string[] Over(params string[] expressions)
@@ -133,7 +134,8 @@ public sealed class CelTests
     public void Texts_at_random_are_parsed_or_refused()
     {
         var random = new Random(7);
-        string[] words = ["request", ".", "[", "]", "(", ")", "'a'", "1", "2u", "1.5", "&&", "||", "==", "<", "in", "!", "-", "?", ":", "{", "}", ",", "has", "size", "headers", "metadata", "\\", "\"", "r'", "é", "0x"];
+        string[] words = ["request", ".", "[", "]", "(", ")", "'a'", "1", "2u", "1.5", "&&", "||", "==", "<", "in", "!", "-", "?", ":", "{",
+            "}", ",", "has", "size", "headers", "metadata", "\\", "\"", "r'", "é", "0x"];
         for (int i = 0; i < 20_000; i++)
         {
             string text = string.Concat(Enumerable.Range(0, random.Next(1, 14)).Select(_ => words[random.Next(words.Length)]));
@@ -154,7 +156,8 @@ public sealed class CelTests
         var rig = new ProxyRig();
         rig.AddUpstream(80, (_, _) => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         var filter = new Measuring(CelProgram.Parse(
-            "request.method in ['GET', 'HEAD'] && request.url_path.startsWith('/shop') && request.headers['x-team'] == 'blue' && source.address != '' && destination.port == 8080 && !connection.mtls && metadata.filter_metadata.test.a.b == 'deep'"));
+            "request.method in ['GET', 'HEAD'] && request.url_path.startsWith('/shop') && request.headers['x-team'] == 'blue' && "
+            + "source.address != '' && destination.port == 8080 && !connection.mtls && metadata.filter_metadata.test.a.b == 'deep'"));
         rig.Filters.Add(filter);
         rig.Start(ProxyRig.Forward("/", rig.AddCluster("web", 80)));
         rig.Ask(Request);

@@ -6,7 +6,8 @@ using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Clusters;
 
-/// <summary>DNS that lies: whatever is said in place of an answer, what was known is kept, and the truth is taken up when it comes.</summary>
+/// <summary>DNS that lies: whatever is said in place of an answer, what was known is kept, and the truth is taken up when it
+/// comes.</summary>
 public sealed class DnsLieTests
 {
     private static readonly Address Server = Address.V4(0x0a000035, 53);
@@ -26,7 +27,13 @@ public sealed class DnsLieTests
         _socket.Received = (from, question) => (_fromElsewhere ? _stranger : _socket).Send(from, _lie(Truth(question.Span)));
         _directory = new ClusterDirectory(loop, 1) { Names = SystemNames.None with { Servers = [Server] } };
         _directory.Publish(
-            new Cluster { Name = "c", StatName = "c", Type = ClusterType.StrictDns, Dns = new DnsOptions { Family = DnsFamily.V4Only, RefreshMicros = 5_000_000 } },
+            new Cluster
+            {
+                Name = "c",
+                StatName = "c",
+                Type = ClusterType.StrictDns,
+                Dns = new DnsOptions { Family = DnsFamily.V4Only, RefreshMicros = 5_000_000 },
+            },
             new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = default, DnsName = "db.example:5432" }])] });
         _network.Advance(100_000);
     }
@@ -35,9 +42,12 @@ public sealed class DnsLieTests
 
     // One A record: 10.1.1.LAST, for 30 s.
     private byte[] Truth(ReadOnlySpan<byte> question) =>
-        [question[0], question[1], 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, .. question[12..^11], 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 10, 1, 1, _last];
+        [question[0], question[1], 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, .. question[12..^11], 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 10, 1,
+            1, _last];
 
-    public static TheoryData<string> Lies() => ["another id", "from another address", "another name", "no answer but a question", "server failure", "refused", "bytes without sense", "nothing", "one byte", "a name that points to itself", "a length beyond the end"];
+    public static TheoryData<string> Lies() =>
+        ["another id", "from another address", "another name", "no answer but a question", "server failure", "refused",
+            "bytes without sense", "nothing", "one byte", "a name that points to itself", "a length beyond the end"];
 
     [Theory]
     [MemberData(nameof(Lies))]

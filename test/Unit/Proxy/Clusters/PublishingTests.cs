@@ -15,12 +15,18 @@ public sealed class PublishingTests
         var network = new MemoryNetwork(1);
         var directory = new ClusterDirectory(network.AddHost("proxy", Address.V4(1, 0)).AddLoop("main"), 1, new StatStore(1));
         for (int i = 0; i < clusters; i++)
-            directory.Publish(new Cluster { Name = $"outbound|80||svc-{i}", StatName = $"svc-{i}", Balancer = balancer ?? BalancerOptions.Default }, Endpoints(10));
+            directory.Publish(new Cluster
+            {
+                Name = $"outbound|80||svc-{i}",
+                StatName = $"svc-{i}",
+                Balancer = balancer ?? BalancerOptions.Default,
+            }, Endpoints(10));
         return (directory, network);
     }
 
     private static EndpointSet Endpoints(int count) =>
-        new() { Localities = [LocalityEndpoints.Of([.. Enumerable.Range(0, count).Select(i => new Endpoint { Address = Address.V4(0x0a000000 + (uint)i, 80) })])] };
+        new() { Localities = [LocalityEndpoints.Of(
+            [.. Enumerable.Range(0, count).Select(i => new Endpoint { Address = Address.V4(0x0a000000 + (uint)i, 80) })])] };
 
     // What one publication allocates, once everything that happens once has happened.
     private static long CostOfOne(int clusters)
@@ -48,7 +54,8 @@ public sealed class PublishingTests
     [Fact]
     public void Hash_tables_are_made_by_who_publishes_and_only_read_by_workers()
     {
-        (ClusterDirectory directory, MemoryNetwork network) = With(1, new BalancerOptions { Kind = BalancerKind.Maglev, TableSize = 65537 });
+        (ClusterDirectory directory, MemoryNetwork network) =
+            With(1, new BalancerOptions { Kind = BalancerKind.Maglev, TableSize = 65537 });
         var worker = new Worker(0, network.AddHost("worker", Address.V4(2, 0)).AddLoop());
         WorkerUpstreams upstreams = new Upstreams(directory, [worker])[worker];
         long before = GC.GetAllocatedBytesForCurrentThread();

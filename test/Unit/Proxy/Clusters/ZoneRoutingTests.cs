@@ -28,10 +28,17 @@ public sealed class ZoneRoutingTests
     private void Publish(string name, params (Locality Place, int Hosts)[] places)
     {
         uint ip = name == "proxies" ? 1000u : 1u;
-        var cluster = new Cluster { Name = name, StatName = name, Balancer = new BalancerOptions { Kind = BalancerKind.Random, ZoneAware = new ZoneAwareOptions(MinimumClusterSize: 3) } };
+        var cluster = new Cluster
+        {
+            Name = name,
+            StatName = name,
+            Balancer = new BalancerOptions { Kind = BalancerKind.Random, ZoneAware = new ZoneAwareOptions(MinimumClusterSize: 3) },
+        };
         _directory.Publish(cluster, new EndpointSet
         {
-            Localities = [.. places.Select(p => LocalityEndpoints.Of([.. Enumerable.Range(0, p.Hosts).Select(_ => new Endpoint { Address = Address.V4(ip++, 80) })], locality: p.Place))],
+            Localities = [.. places.Select(
+                p => LocalityEndpoints.Of([.. Enumerable.Range(0, p.Hosts).Select(_ => new Endpoint { Address = Address.V4(ip++, 80) })],
+                    locality: p.Place))],
         });
     }
 

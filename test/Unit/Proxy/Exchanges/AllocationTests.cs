@@ -25,8 +25,11 @@ namespace Lateen.Test.Unit.Proxy.Exchanges;
 /// <summary>A warm request through both HTTP/1 codecs, exchange, router, balancer and pool allocates nothing.</summary>
 public sealed class AllocationTests
 {
-    private static readonly byte[] Request = Encoding.ASCII.GetBytes("POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nUser-Agent: test\r\nAccept: */*\r\nX-Some: thing\r\nContent-Length: 5\r\n\r\nhello");
-    private static readonly byte[] Response = Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nServer: app\r\n\r\nweb");
+    private static readonly byte[] Request =
+        Encoding.ASCII.GetBytes("POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nUser-Agent: test\r\nAccept: */*\r\nX-Some: "
+            + "thing\r\nContent-Length: 5\r\n\r\nhello");
+    private static readonly byte[] Response =
+        Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nServer: app\r\n\r\nweb");
 
     [Fact]
     public void A_warm_request_allocates_nothing() => Warm([], Request);
@@ -42,13 +45,19 @@ public sealed class AllocationTests
             Rules = [new JwtRule(new PathMatch(PathMatchKind.Prefix, "/"), [], [], new ProviderRequirement(provider, null))],
             Named = new Dictionary<string, JwtRequirement>(),
         });
-        var claim = new MetadataRule(new MetadataMatch("envoy.filters.http.jwt_authn", ["payload", "iss"], new ValueMatch { String = StringMatch.Of(StringMatchKind.Exact, "iss") }, false));
+        var claim = new MetadataRule(
+            new MetadataMatch("envoy.filters.http.jwt_authn", ["payload", "iss"],
+                new ValueMatch { String = StringMatch.Of(StringMatchKind.Exact, "iss") }, false));
         var path = new UrlPathRule(StringMatch.Of(StringMatchKind.Prefix, "/reviews"));
         var deny = new RbacPolicies(RbacAction.Deny, [new RbacPolicy("d", [new NotRule(path)], [new AnyRule()])]);
-        var allow = new RbacPolicies(RbacAction.Allow, [new RbacPolicy("a", [path], [claim], CelProgram.Parse("request.method == 'POST' && request.headers['x-some'] == 'thing'"))]);
+        var allow = new RbacPolicies(RbacAction.Allow,
+            [new RbacPolicy("a", [path], [claim], CelProgram.Parse("request.method == 'POST' && request.headers['x-some'] == 'thing'"))]);
         string token = tokens.Sign(new { iss = "iss", sub = "me" });
-        byte[] request = Encoding.ASCII.GetBytes($"POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nX-Some: thing\r\nAuthorization: Bearer {token}\r\nContent-Length: 5\r\n\r\nhello");
-        Warm([jwt, new RbacFilter("deny", new RbacSettings(deny, null, "", ""), RbacStats.Unread(1)), new RbacFilter("allow", new RbacSettings(allow, null, "", ""), RbacStats.Unread(1))], request);
+        byte[] request = Encoding.ASCII.GetBytes(
+            $"POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nX-Some: thing\r\nAuthorization: Bearer {token}\r\nContent-Length: "
+            + $"5\r\n\r\nhello");
+        Warm([jwt, new RbacFilter("deny", new RbacSettings(deny, null, "", ""), RbacStats.Unread(1)),
+            new RbacFilter("allow", new RbacSettings(allow, null, "", ""), RbacStats.Unread(1))], request);
     }
 
     [Fact]
@@ -63,33 +72,60 @@ public sealed class AllocationTests
             Named = new Dictionary<string, JwtRequirement>(),
         });
         var path = new UrlPathRule(StringMatch.Of(StringMatchKind.Prefix, "/reviews"));
-        var many = new RbacPolicies(RbacAction.Allow, Enumerable.Range(0, 500).Select(i => new RbacPolicy($"p{i}", [new UrlPathRule(StringMatch.Of(StringMatchKind.Prefix, i == 400 ? "/reviews" : $"/other{i}"))], [new AnyRule()])));
+        var many = new RbacPolicies(RbacAction.Allow,
+            Enumerable.Range(0, 500).Select(
+                i => new RbacPolicy($"p{i}",
+                    [new UrlPathRule(StringMatch.Of(StringMatchKind.Prefix, i == 400 ? "/reviews" : $"/other{i}"))], [new AnyRule()])));
         var shadow = new RbacPolicies(RbacAction.Deny, [new RbacPolicy("d", [path], [new AnyRule()])]);
         var limiter = new LocalLimiter(new TokenBucket(1_000_000, 1_000_000, 1_000_000), [], takeFromAllToo: true, madeMax: 0);
-        var limit = new LocalRateLimitFilter("limit", new LocalRateLimitSettings { Limiter = limiter, Enabled = Fraction.All, Enforced = Fraction.All, Stats = new StatStore(1).Group("limit.", LocalRateLimitFilter.Counted) });
-        IstioMetric[] metrics = [new("istio_requests_total", IstioScope.Request, StatKind.Counter, IstioValue.One), new("istio_request_duration_milliseconds", IstioScope.Request, StatKind.Histogram, IstioValue.Duration)];
-        var counted = new IstioSettings(new WorkloadPeer { Workload = "reviews-v1", Namespace = "default", CanonicalService = "reviews" }, metrics, [CelProgram.Parse("request.host")]) { Reporter = IstioReporter.Destination, HostFallback = true };
-        JsonElement template = JsonSerializer.SerializeToElement(new { method = "%REQ(:METHOD)%", status = "%RESPONSE_CODE%", who = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%" });
+        var limit = new LocalRateLimitFilter("limit",
+            new LocalRateLimitSettings
+            {
+                Limiter = limiter,
+                Enabled = Fraction.All,
+                Enforced = Fraction.All,
+                Stats = new StatStore(1).Group("limit.", LocalRateLimitFilter.Counted),
+            });
+        IstioMetric[] metrics = [new("istio_requests_total", IstioScope.Request, StatKind.Counter, IstioValue.One),
+            new("istio_request_duration_milliseconds", IstioScope.Request, StatKind.Histogram, IstioValue.Duration)];
+        var counted = new IstioSettings(new WorkloadPeer { Workload = "reviews-v1", Namespace = "default", CanonicalService = "reviews" },
+            metrics, [CelProgram.Parse("request.host")]) { Reporter = IstioReporter.Destination, HostFallback = true };
+        JsonElement template = JsonSerializer.SerializeToElement(new { method = "%REQ(:METHOD)%", status = "%RESPONSE_CODE%",
+            who = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%" });
         string token = tokens.Sign(new { iss = "iss", sub = "me" });
-        byte[] request = Encoding.ASCII.GetBytes($"POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nX-Some: thing\r\nAuthorization: Bearer {token}\r\nContent-Length: 5\r\n\r\nhello");
-        Warm([jwt, new RbacFilter("allow", new RbacSettings(many, shadow, "", ""), RbacStats.Unread(1)), limit, new IstioStatsFilter("istio.stats", new IstioMetrics(1), counted)], request,
-            new LineLog(TextFormat.Parse(AccessLog.EnvoyDefault), null, null, new Swallowing(), false, 1), new LineLog(null, [new JsonFormat(template, false)], null, new Swallowing(), false, 1), new DecisionRing(1, 64));
+        byte[] request = Encoding.ASCII.GetBytes(
+            $"POST /reviews/1?x=y HTTP/1.1\r\nHost: reviews.test\r\nX-Some: thing\r\nAuthorization: Bearer {token}\r\nContent-Length: "
+            + $"5\r\n\r\nhello");
+        Warm([jwt, new RbacFilter("allow", new RbacSettings(many, shadow, "", ""), RbacStats.Unread(1)), limit,
+            new IstioStatsFilter("istio.stats", new IstioMetrics(1), counted)], request,
+            new LineLog(TextFormat.Parse(AccessLog.EnvoyDefault), null, null, new Swallowing(), false, 1),
+            new LineLog(null, [new JsonFormat(template, false)], null, new Swallowing(), false, 1), new DecisionRing(1, 64));
     }
 
     [Fact]
     public void A_warm_request_under_a_limit_allocates_nothing()
     {
         var limiter = new LocalLimiter(new TokenBucket(1_000_000, 1_000_000, 1_000_000), [], takeFromAllToo: true, madeMax: 0);
-        Warm([new LocalRateLimitFilter("limit", new LocalRateLimitSettings { Limiter = limiter, Enabled = Fraction.All, Enforced = Fraction.All, Stats = new StatStore(1).Group("limit.", LocalRateLimitFilter.Counted) })], Request);
+        Warm(
+            [new LocalRateLimitFilter("limit",
+                new LocalRateLimitSettings
+                {
+                    Limiter = limiter,
+                    Enabled = Fraction.All,
+                    Enforced = Fraction.All,
+                    Stats = new StatStore(1).Group("limit.", LocalRateLimitFilter.Counted),
+                })], Request);
     }
 
     [Fact]
-    public void A_warm_request_that_is_logged_allocates_nothing() => Warm([], Request, new LineLog(TextFormat.Parse(AccessLog.EnvoyDefault), null, null, new Swallowing(), false, 1));
+    public void A_warm_request_that_is_logged_allocates_nothing() =>
+    Warm([], Request, new LineLog(TextFormat.Parse(AccessLog.EnvoyDefault), null, null, new Swallowing(), false, 1));
 
     [Fact]
     public void A_warm_request_that_is_logged_as_json_allocates_nothing()
     {
-        JsonElement template = JsonSerializer.SerializeToElement(new { method = "%REQ(:METHOD)%", status = "%RESPONSE_CODE%", at = "%START_TIME%", who = new[] { "%DOWNSTREAM_REMOTE_ADDRESS%", "x %UPSTREAM_HOST%" } });
+        JsonElement template = JsonSerializer.SerializeToElement(new { method = "%REQ(:METHOD)%", status = "%RESPONSE_CODE%",
+            at = "%START_TIME%", who = new[] { "%DOWNSTREAM_REMOTE_ADDRESS%", "x %UPSTREAM_HOST%" } });
         Warm([], Request, new LineLog(null, [new JsonFormat(template, false)], null, new Swallowing(), false, 1));
     }
 
@@ -106,7 +142,8 @@ public sealed class AllocationTests
             new("istio_request_bytes", IstioScope.Request, StatKind.Histogram, IstioValue.RequestBytes),
             new("istio_response_bytes", IstioScope.Request, StatKind.Histogram, IstioValue.ResponseBytes),
         ];
-        var settings = new IstioSettings(new WorkloadPeer { Workload = "reviews-v1", Namespace = "default", CanonicalService = "reviews" }, metrics, [CelProgram.Parse("request.host")])
+        var settings = new IstioSettings(new WorkloadPeer { Workload = "reviews-v1", Namespace = "default", CanonicalService = "reviews" },
+            metrics, [CelProgram.Parse("request.host")])
         {
             Reporter = IstioReporter.Destination,
             HostFallback = true,
@@ -134,7 +171,8 @@ public sealed class AllocationTests
         var worker = new Worker(0, loop);
         var directory = new ClusterDirectory(loop, 1);
         var upstreams = new Upstreams(directory, [worker]);
-        directory.Publish(new Cluster { Name = "web", StatName = "web" }, new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = Address.V4(2, 80) }])] });
+        directory.Publish(new Cluster { Name = "web", StatName = "web" },
+            new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = Address.V4(2, 80) }])] });
         var action = new ForwardAction
         {
             Cluster = directory.Handle("web"),
@@ -146,14 +184,17 @@ public sealed class AllocationTests
         var options = new HttpOptions
         {
             Filters = new FilterChain([.. filters, new RouterFilter("router", new RouterOptions(), upstreams)]),
-            Routes = new RouteSource("t", new RouteTable("t", [new VirtualHost { Name = "v", Domains = ["*"], Routes = [route], AttemptCountInRequest = true }])),
+            Routes = new RouteSource("t",
+                new RouteTable("t", [new VirtualHost { Name = "v", Domains = ["*"], Routes = [route], AttemptCountInRequest = true }])),
             Recorders = [recorder, .. recorders],
         };
         var client = new DirectTransport(loop);
-        var connection = new HttpConnection(new ExchangePool(worker, options), new ConnectionContext { Remote = Address.V4(3, 1000), Local = Address.V4(1, 80) });
+        var connection = new HttpConnection(new ExchangePool(worker, options),
+            new ConnectionContext { Remote = Address.V4(3, 1000), Local = Address.V4(1, 80) });
         connection.Attach(new Http1ServerConnection(client, connection, options.Codec));
 
-        // Warm is what allocates nothing any more: code is optimized in the background, on a busy machine later than after a number of requests.
+        // Warm is what allocates nothing any more: code is optimized in the background, on a busy machine later than after a number of
+        // requests.
         int asked = 0;
         for (long early = 1; early > 0 && asked < 20_000;)
         {

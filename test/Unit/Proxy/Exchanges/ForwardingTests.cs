@@ -62,7 +62,8 @@ public sealed class ForwardingTests
     [InlineData("/zzz", "404 NR route_not_found 0")]
     [InlineData("/nc", "503 NC cluster_not_found 0")]
     [InlineData("/uh", "503 UH no_healthy_upstream 1")]
-    [InlineData("/uf", "503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused} 1")]
+    [InlineData("/uf",
+        "503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused} 1")]
     public void A_failure_has_its_status_flag_and_details(string path, string record)
     {
         _rig.Directory.Publish(new Cluster { Name = "empty", StatName = "empty" }, EndpointSet.Empty);
@@ -80,7 +81,8 @@ public sealed class ForwardingTests
         _rig.AddUpstream(80, (_, _) => null);
         _rig.Start(ProxyRig.Forward("/", _rig.AddCluster("web", 80)));
         string answer = _rig.Ask("GET / HTTP/1.1\r\nHost: x.test\r\n\r\n");
-        Assert.EndsWith("upstream connect error or disconnect/reset before headers. reset reason: connection termination", answer, StringComparison.Ordinal);
+        Assert.EndsWith("upstream connect error or disconnect/reset before headers. reset reason: connection termination", answer,
+            StringComparison.Ordinal);
         Assert.Equal(["503 UC upstream_reset_before_response_started{connection_termination} 1"], _rig.Records.Lines);
     }
 
@@ -110,7 +112,8 @@ public sealed class ForwardingTests
     public void The_routes_time_ends_a_silent_upstream()
     {
         _rig.AddUpstream(80, (_, _) => "");
-        _rig.Start(ProxyRig.Forward("/", _rig.AddCluster("web", 80), a => new ForwardAction { Cluster = a.Cluster, Timeouts = new TimeoutPolicy { RouteMicros = 200_000 } }));
+        _rig.Start(ProxyRig.Forward("/", _rig.AddCluster("web", 80),
+            a => new ForwardAction { Cluster = a.Cluster, Timeouts = new TimeoutPolicy { RouteMicros = 200_000 } }));
         Assert.EndsWith("upstream request timeout", _rig.Ask("GET / HTTP/1.1\r\nHost: x.test\r\n\r\n"), StringComparison.Ordinal);
         Assert.Equal(["504 UT response_timeout 1"], _rig.Records.Lines);
     }

@@ -4,14 +4,20 @@ using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Exchanges;
 
-/// <summary>Clients that ask on a schedule, whatever the answers do, of a worker that needs virtual time for each thing it does: what is left of its work when they ask for three times what it can do.</summary>
+/// <summary>Clients that ask on a schedule, whatever the answers do, of a worker that needs virtual time for each thing it does: what is
+/// left of its work when they ask for three times what it can do.</summary>
 public sealed class OpenLoopTests(ITestOutputHelper output)
 {
     // A request through the proxy is two things to do (the client's bytes, the upstream's), a refusal is one.
     private const long WorkMicros = 100, PatienceMicros = 1_000_000, Second = 1_000_000;
     private const int Capacity = (int)(Second / (2 * WorkMicros)), ConnectionsMax = 20_000;
 
-    private static readonly BreakerLimits Unlimited = new() { MaxConnections = uint.MaxValue, MaxPending = uint.MaxValue, MaxRequests = uint.MaxValue };
+    private static readonly BreakerLimits Unlimited = new()
+    {
+        MaxConnections = uint.MaxValue,
+        MaxPending = uint.MaxValue,
+        MaxRequests = uint.MaxValue,
+    };
 
     [Fact]
     public void At_three_times_what_a_worker_can_do_answers_still_come_in_time()
@@ -52,9 +58,11 @@ public sealed class OpenLoopTests(ITestOutputHelper output)
             clients.Ask();
             if (i == (long)rate * (seconds - 1)) before = clients.Good;
         }
-        var outcome = new Outcome(clients.Good, clients.Refused, clients.GaveUp, [.. rig.Records.Lines]) { GoodAtLast = clients.Good - before };
+        var outcome = new Outcome(clients.Good, clients.Refused, clients.GaveUp, [.. rig.Records.Lines]) { GoodAtLast = clients.Good
+            - before };
         rig.Network.Advance(60 * Second);
-        return outcome with { Recovered = rig.Ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Second / 10).StartsWith("HTTP/1.1 200", StringComparison.Ordinal) };
+        return outcome with { Recovered = rig.Ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Second / 10)
+            .StartsWith("HTTP/1.1 200", StringComparison.Ordinal) };
     }
 
     private sealed record Outcome(int Good, int Refused, int GaveUp, IReadOnlyList<string> Records)
@@ -64,7 +72,8 @@ public sealed class OpenLoopTests(ITestOutputHelper output)
 
         public bool Recovered { get; init; }
 
-        public override string ToString() => $"{Good} in time, {Refused} refused, {GaveUp} given up; {GoodAtLast} in time in the last second, of {Capacity}";
+        public override string ToString() =>
+            $"{Good} in time, {Refused} refused, {GaveUp} given up; {GoodAtLast} in time in the last second, of {Capacity}";
     }
 
     // Keeps connections as long as they are good; who waits too long hangs up.

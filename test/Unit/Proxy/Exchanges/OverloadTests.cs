@@ -1,4 +1,5 @@
 using System.Text;
+using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy;
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Http;
@@ -58,8 +59,12 @@ public sealed class OverloadTests
         _switches.Scale(OverloadTimer.Handshake, new TimerScale(0, 0.5));
         Assert.Equal(10_000, _switches.Micros(OverloadTimer.StreamIdle, 10_000));
         _switches.ReduceTimeouts = OverloadSwitches.Whole / 2;
-        Assert.Equal((6000, 7500, 10_000), (_switches.Micros(OverloadTimer.StreamIdle, 10_000), _switches.Micros(OverloadTimer.Handshake, 10_000), _switches.Micros(OverloadTimer.ConnectionIdle, 10_000)));
+        Assert.Equal((6000, 7500, 10_000),
+            (_switches.Micros(OverloadTimer.StreamIdle, 10_000), _switches.Micros(OverloadTimer.Handshake, 10_000),
+                _switches.Micros(OverloadTimer.ConnectionIdle, 10_000)));
         _switches.ReduceTimeouts = OverloadSwitches.Whole;
-        Assert.Equal((2000, 0, 1000), (_switches.Micros(OverloadTimer.StreamIdle, 10_000), _switches.Micros(OverloadTimer.StreamIdle, 0), _switches.Micros(OverloadTimer.StreamIdle, 1000)));
+        Assert.Equal((2000, 0, 1000),
+            (_switches.Micros(OverloadTimer.StreamIdle, 10_000), _switches.Micros(OverloadTimer.StreamIdle, 0),
+                _switches.Micros(OverloadTimer.StreamIdle, 1000)));
     }
 }

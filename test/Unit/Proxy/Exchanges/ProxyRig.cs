@@ -52,7 +52,8 @@ internal sealed class ProxyRig
 
     public void Start(params Route[] routes)
     {
-        _routes.Current = new RouteTable("test", [new VirtualHost { Name = "all", Domains = ["*"], Routes = routes, AttemptCountInRequest = true }]);
+        _routes.Current = new RouteTable("test",
+            [new VirtualHost { Name = "all", Domains = ["*"], Routes = routes, AttemptCountInRequest = true }]);
         HttpOptions options = Tune(new HttpOptions
         {
             Filters = new FilterChain([.. Filters, new RouterFilter("envoy.filters.http.router", RouterOptions, Upstreams)]),
@@ -66,11 +67,13 @@ internal sealed class ProxyRig
     public ClusterHandle AddCluster(string name, int port, Func<Cluster, Cluster>? change = null)
     {
         var cluster = new Cluster { Name = name, StatName = name };
-        Directory.Publish(change is null ? cluster : change(cluster), new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = Address.V4(0x0a000003, port) }])] });
+        Directory.Publish(change is null ? cluster : change(cluster),
+            new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = Address.V4(0x0a000003, port) }])] });
         return Directory.Handle(name);
     }
 
-    /// <summary>An upstream that answers each request (by its number and head) with raw bytes; null closes, an empty text stays silent.</summary>
+    /// <summary>An upstream that answers each request (by its number and head) with raw bytes; null closes, an empty text stays
+    /// silent.</summary>
     public ScriptedUpstream AddUpstream(int port, Func<int, string, string?> answer)
     {
         var upstream = new ScriptedUpstream(answer);
@@ -97,7 +100,12 @@ internal sealed class ProxyRig
     public static Route Forward(string prefix, ClusterHandle cluster, Func<ForwardAction, ForwardAction>? make = null)
     {
         ForwardAction action = new() { Cluster = cluster, Timeouts = new TimeoutPolicy() };
-        return new Route { Name = prefix, Path = new PathMatch(PathMatchKind.Prefix, prefix), Action = make is null ? action : make(action) };
+        return new Route
+        {
+            Name = prefix,
+            Path = new PathMatch(PathMatchKind.Prefix, prefix),
+            Action = make is null ? action : make(action),
+        };
     }
 
     public sealed class Recorder : ExchangeRecorder
@@ -108,7 +116,8 @@ internal sealed class ProxyRig
         {
             var flags = new Lateen.Proxy.Formats.ByteBuffer();
             ResponseFlagNames.Write(exchange.Flags, flags);
-            Lines.Add($"{exchange.Status} {(flags.Length == 0 ? "-" : Encoding.ASCII.GetString(flags.Written))} {exchange.Details} {exchange.Upstream.Attempts}");
+            Lines.Add(
+                $"{exchange.Status} {(flags.Length == 0 ? "-" : Encoding.ASCII.GetString(flags.Written))} {exchange.Details} {exchange.Upstream.Attempts}");
         }
     }
 
@@ -123,7 +132,14 @@ internal sealed class ProxyRig
     {
         public override void OnAccepted(Transport transport)
         {
-            var connection = new HttpConnection(pool, new ConnectionContext { Remote = transport.Remote, DirectRemote = transport.Remote, Local = transport.Local, DirectLocal = transport.Local });
+            var connection = new HttpConnection(pool,
+                new ConnectionContext
+                {
+                    Remote = transport.Remote,
+                    DirectRemote = transport.Remote,
+                    Local = transport.Local,
+                    DirectLocal = transport.Local,
+                });
             connection.Attach(new Http1ServerConnection(transport, connection, pool.Options.Codec));
         }
     }
@@ -154,7 +170,9 @@ internal sealed class RawClient : TransportHandler
             if (head < 0)
                 return false;
             int at = text.IndexOf("content-length: ", StringComparison.Ordinal);
-            return at >= 0 && at < head && text.Length - head - 4 >= int.Parse(text.AsSpan(at + 16, text.IndexOf('\r', at) - at - 16), System.Globalization.CultureInfo.InvariantCulture);
+            return at >= 0 && at < head
+                && text.Length - head - 4 >= int.Parse(text.AsSpan(at + 16, text.IndexOf('\r', at) - at - 16),
+                    System.Globalization.CultureInfo.InvariantCulture);
         }
     }
 
@@ -225,7 +243,9 @@ internal sealed class ScriptedUpstream(Func<int, string, string?> answer) : Acce
                 if (head < 0)
                     return;
                 int at = text.IndexOf("content-length: ", StringComparison.Ordinal);
-                int length = at >= 0 && at < head ? int.Parse(text.AsSpan(at + 16, text.IndexOf('\r', at) - at - 16), System.Globalization.CultureInfo.InvariantCulture) : 0;
+                int length = at >= 0 && at < head
+                    ? int.Parse(text.AsSpan(at + 16, text.IndexOf('\r', at) - at - 16), System.Globalization.CultureInfo.InvariantCulture)
+                    : 0;
                 if (text.Length < head + 4 + length)
                     return;
                 string request = text[..(head + 4 + length)];

@@ -46,7 +46,12 @@ public sealed class TroubleTests
     public void A_clock_that_jumps_ends_no_request_and_no_timer(long micros)
     {
         _rig.AddUpstream(80, (n, _) => n == 1 ? "" : "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-        _rig.Start(ProxyRig.Forward("/", _rig.AddCluster("web", 80), a => new Lateen.Proxy.Routing.ForwardAction { Cluster = a.Cluster, Timeouts = new Lateen.Proxy.Routing.TimeoutPolicy { RouteMicros = 500_000 } }));
+        _rig.Start(ProxyRig.Forward("/", _rig.AddCluster("web", 80),
+            a => new Lateen.Proxy.Routing.ForwardAction
+            {
+                Cluster = a.Cluster,
+                Timeouts = new Lateen.Proxy.Routing.TimeoutPolicy { RouteMicros = 500_000 },
+            }));
         RawClient waiting = _rig.Connect();
         waiting.Send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
         _rig.Network.Advance(100_000);

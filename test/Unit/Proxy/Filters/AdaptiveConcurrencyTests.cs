@@ -8,7 +8,15 @@ namespace Lateen.Test.Unit.Proxy.Filters;
 /// <summary>The limit follows how long answers take, and what is over it is refused.</summary>
 public sealed class AdaptiveConcurrencyTests
 {
-    private static readonly GradientSettings Settings = new() { LimitMin = 4, LimitMax = 200, BestSamples = 10, UpdateMicros = 10_000, BestMicros = 10_000_000, Jitter = 0 };
+    private static readonly GradientSettings Settings = new()
+    {
+        LimitMin = 4,
+        LimitMax = 200,
+        BestSamples = 10,
+        UpdateMicros = 10_000,
+        BestMicros = 10_000_000,
+        Jitter = 0,
+    };
 
     private readonly Chance _chance = new(1);
     private long _now = 1;

@@ -20,7 +20,9 @@ public sealed class AdmissionControlTests
 
     private void Start(AdmissionControlSettings settings)
     {
-        ClusterHandle app = _rig.AddCluster("app", 80, static c => c with { Protocol = c.Protocol with { Codec = c.Protocol.Codec with { One = new Http1Options { Trailers = true } } } });
+        ClusterHandle app = _rig.AddCluster("app", 80,
+            static c =>
+                c with { Protocol = c.Protocol with { Codec = c.Protocol.Codec with { One = new Http1Options { Trailers = true } } } });
         _rig.AddUpstream(80, (_, _) => _answer);
         _rig.Filters.Add(new AdmissionControlFilter("admission", settings, 1, _stats));
         _rig.Start(ProxyRig.Forward("/", app));
@@ -50,8 +52,15 @@ public sealed class AdmissionControlTests
     [Fact]
     public void Runtime_keys_change_the_numbers()
     {
-        var runtime = new RuntimeValues([("base", new Dictionary<string, string> { ["on"] = "false", ["most"] = "12.5", ["rate"] = "500" })], -1);
-        var settings = new AdmissionControlSettings { Runtime = runtime, EnabledKey = "on", RejectionPercentMax = new RuntimeNumber(80, "most"), SuccessPercent = new RuntimeNumber(50, "rate") };
+        var runtime = new RuntimeValues(
+            [("base", new Dictionary<string, string> { ["on"] = "false", ["most"] = "12.5", ["rate"] = "500" })], -1);
+        var settings = new AdmissionControlSettings
+        {
+            Runtime = runtime,
+            EnabledKey = "on",
+            RejectionPercentMax = new RuntimeNumber(80, "most"),
+            SuccessPercent = new RuntimeNumber(50, "rate"),
+        };
         Assert.False(settings.IsEnabled);
         Assert.Equal(0.125, settings.RejectionProbability(99, 0), 4);
         // 500 percent is no percentage: the default of 50 holds, and half of the answers are good.
@@ -101,7 +110,9 @@ public sealed class AdmissionControlTests
     [Fact]
     public void The_gRPC_status_in_trailers_decides()
     {
-        _answer = "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\ngrpc-status: 14\r\n\r\n";
+        _answer =
+            "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\ngrpc-status: "
+            + "14\r\n\r\n";
         Start(new AdmissionControlSettings());
         Ask(1);
         Assert.Equal((0, 1), (Count(1), Count(2)));

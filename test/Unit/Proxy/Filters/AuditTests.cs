@@ -27,6 +27,7 @@ public sealed class AuditTests
             return;
         JsonElement line = JsonDocument.Parse(proxy.Log.Lines[0]).RootElement.GetProperty("grpc_audit_log");
         Assert.Equal((path, "one", path == "/yes" ? "yes \"1\"" : "", path == "/yes"),
-            (line.GetProperty("rpc_method").GetString(), line.GetProperty("policy_name").GetString(), line.GetProperty("matched_rule").GetString(), line.GetProperty("authorized").GetBoolean()));
+            (line.GetProperty("rpc_method").GetString(), line.GetProperty("policy_name").GetString(),
+                line.GetProperty("matched_rule").GetString(), line.GetProperty("authorized").GetBoolean()));
     }
 }

@@ -14,7 +14,8 @@ public sealed class ExtAuthzTests
 
     private readonly ProxyRig _rig = new();
 
-    private (ScriptedUpstream App, ScriptedUpstream Authorizer) Start(Func<int, string, string?> answer, Func<ExtAuthzSettings, ExtAuthzSettings>? change = null)
+    private (ScriptedUpstream App, ScriptedUpstream Authorizer) Start(Func<int, string, string?> answer,
+        Func<ExtAuthzSettings, ExtAuthzSettings>? change = null)
     {
         ScriptedUpstream app = _rig.AddUpstream(80, (_, _) => Ok), authorizer = _rig.AddUpstream(81, answer);
         var options = new HttpAuthzOptions
@@ -32,7 +33,8 @@ public sealed class ExtAuthzTests
     [Fact]
     public void Allowed_with_a_header_for_the_upstream()
     {
-        (ScriptedUpstream app, ScriptedUpstream authorizer) = Start((_, _) => "HTTP/1.1 200 OK\r\nx-user: joe\r\ncontent-length: 0\r\n\r\n");
+        (ScriptedUpstream app, ScriptedUpstream authorizer) =
+            Start((_, _) => "HTTP/1.1 200 OK\r\nx-user: joe\r\ncontent-length: 0\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 200", _rig.Ask("GET /a HTTP/1.1\r\nHost: x.test\r\nX-User: forged\r\n\r\n"), StringComparison.Ordinal);
         Assert.StartsWith("GET /check/a HTTP/1.1\r\n", Assert.Single(authorizer.Requests), StringComparison.Ordinal);
         Assert.Contains("x-user: joe\r\n", Assert.Single(app.Requests), StringComparison.Ordinal);
@@ -64,7 +66,8 @@ public sealed class ExtAuthzTests
     public void A_body_goes_along_up_to_its_limit_and_whole_to_the_upstream()
     {
         (ScriptedUpstream app, ScriptedUpstream authorizer) = Start((_, _) => Ok, s => s with { Body = new AuthzBody(4, true, false) });
-        Assert.StartsWith("HTTP/1.1 200", _rig.Ask("POST /a HTTP/1.1\r\nHost: x.test\r\nContent-Length: 10\r\n\r\n0123456789"), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 200", _rig.Ask("POST /a HTTP/1.1\r\nHost: x.test\r\nContent-Length: 10\r\n\r\n0123456789"),
+            StringComparison.Ordinal);
         Assert.EndsWith("\r\n\r\n0123", Assert.Single(authorizer.Requests), StringComparison.Ordinal);
         Assert.Contains("x-envoy-auth-partial-body: true\r\n", authorizer.Requests[0], StringComparison.Ordinal);
         Assert.EndsWith("0123456789", Assert.Single(app.Requests), StringComparison.Ordinal);

@@ -12,13 +12,15 @@ namespace Lateen.Test.Unit.Proxy.Filters;
 /// <summary>A processor by script: heads, bodies and answers of its own, in each mode; slow and failing ones.</summary>
 public sealed class ExtProcTests
 {
-    private static readonly DirectionMode Head = new(true, BodyMode.None, false), Skip = new(false, BodyMode.None, false), Whole = new(true, BodyMode.Buffered, false), Parts = new(true, BodyMode.Streamed, false);
+    private static readonly DirectionMode Head = new(true, BodyMode.None, false), Skip = new(false, BodyMode.None, false),
+        Whole = new(true, BodyMode.Buffered, false), Parts = new(true, BodyMode.Streamed, false);
 
     private readonly ProxyRig _rig = new();
     private readonly Script _script = new();
 
     // Silent to so many pieces that end with an empty line, an answer to the next.
-    private ScriptedUpstream Start(DirectionMode request, DirectionMode response, Func<ExtProcSettings, ExtProcSettings>? change = null, int silent = 0)
+    private ScriptedUpstream Start(DirectionMode request, DirectionMode response, Func<ExtProcSettings, ExtProcSettings>? change = null,
+        int silent = 0)
     {
         ScriptedUpstream app = _rig.AddUpstream(80, (n, _) => n <= silent ? "" : "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
         var settings = new ExtProcSettings { Service = _script, Mode = new ProcessingMode(request, response) };
@@ -27,13 +29,20 @@ public sealed class ExtProcTests
         return app;
     }
 
-    private static HeaderEdit Set(string name, string value) => new(HeaderEditAction.Set, Encoding.ASCII.GetBytes(name), Encoding.ASCII.GetBytes(value));
+    private static HeaderEdit Set(string name, string value) =>
+        new(HeaderEditAction.Set, Encoding.ASCII.GetBytes(name), Encoding.ASCII.GetBytes(value));
 
     [Fact]
     public void Heads_are_changed_in_both_directions()
     {
         ScriptedUpstream app = Start(Head, Head);
-        _script.Answer = (step, _, _) => new ProcessingAnswer { Step = step, Edits = [Set("x-proc", step.ToString().ToLowerInvariant()), Set(":method", "DELETE"), Set("x-envoy-not", "1")], Remove = ["x-gone"u8.ToArray()] };
+        _script.Answer = (step, _, _) =>
+            new ProcessingAnswer
+            {
+                Step = step,
+                Edits = [Set("x-proc", step.ToString().ToLowerInvariant()), Set(":method", "DELETE"), Set("x-envoy-not", "1")],
+                Remove = ["x-gone"u8.ToArray()],
+            };
         string answer = _rig.Ask("GET /a HTTP/1.1\r\nHost: x.test\r\nX-Gone: 1\r\n\r\n");
         string request = Assert.Single(app.Requests);
         Assert.StartsWith("GET /a", request, StringComparison.Ordinal);
@@ -49,7 +58,8 @@ public sealed class ExtProcTests
     public void Buffered_bodies_are_replaced_with_their_length()
     {
         ScriptedUpstream app = Start(Whole, Whole);
-        _script.Answer = (step, body, _) => new ProcessingAnswer { Step = step, Body = body is null ? null : Encoding.ASCII.GetBytes(body.ToUpperInvariant() + "!!") };
+        _script.Answer = (step, body, _) =>
+            new ProcessingAnswer { Step = step, Body = body is null ? null : Encoding.ASCII.GetBytes(body.ToUpperInvariant() + "!!") };
         string answer = _rig.Ask("POST /a HTTP/1.1\r\nHost: x.test\r\nContent-Length: 4\r\n\r\nbody");
         Assert.Contains("content-length: 6\r\n", Assert.Single(app.Requests), StringComparison.Ordinal);
         Assert.EndsWith("\r\n\r\nBODY!!", app.Requests[0], StringComparison.Ordinal);
@@ -61,7 +71,8 @@ public sealed class ExtProcTests
     public void Streamed_parts_are_each_replaced_while_more_come()
     {
         ScriptedUpstream app = Start(Parts, Parts, silent: 1);
-        _script.Answer = (step, body, _) => new ProcessingAnswer { Step = step, Body = body is null ? null : Encoding.ASCII.GetBytes($"<{body}>") };
+        _script.Answer = (step, body, _) =>
+            new ProcessingAnswer { Step = step, Body = body is null ? null : Encoding.ASCII.GetBytes($"<{body}>") };
         RawClient client = _rig.Connect();
         client.Send("POST /a HTTP/1.1\r\nHost: x.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
         _rig.Network.RunUntil(() => false, 50_000);
@@ -78,7 +89,14 @@ public sealed class ExtProcTests
     public void An_answer_of_its_own_ends_the_exchange()
     {
         ScriptedUpstream app = Start(Head, Head);
-        _script.Answer = (_, _, _) => new ProcessingAnswer { Step = ProcessingStep.Immediate, Status = 451, Body = "no"u8.ToArray(), Edits = [Set("x-law", "1")], Details = "by law" };
+        _script.Answer = (_, _, _) => new ProcessingAnswer
+        {
+            Step = ProcessingStep.Immediate,
+            Status = 451,
+            Body = "no"u8.ToArray(),
+            Edits = [Set("x-law", "1")],
+            Details = "by law",
+        };
         string answer = _rig.Ask("GET /a HTTP/1.1\r\nHost: x.test\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 451", answer, StringComparison.Ordinal);
         Assert.Contains("x-law: 1\r\n", answer, StringComparison.Ordinal);
@@ -124,7 +142,11 @@ public sealed class ExtProcTests
             // The head is answered when the body has come, in three parts of the server's own.
             if (!end || body is null)
                 return;
-            say(new ProcessingAnswer { Step = request ? ProcessingStep.RequestHead : ProcessingStep.ResponseHead, Edits = [Set("x-proc", "1")] });
+            say(new ProcessingAnswer
+            {
+                Step = request ? ProcessingStep.RequestHead : ProcessingStep.ResponseHead,
+                Edits = [Set("x-proc", "1")],
+            });
             ProcessingStep of = request ? ProcessingStep.RequestBody : ProcessingStep.ResponseBody;
             say(new ProcessingAnswer { Step = of, IsStreamed = true, Body = "<"u8.ToArray() });
             say(new ProcessingAnswer { Step = of, IsStreamed = true, Body = "own"u8.ToArray() });
@@ -180,7 +202,13 @@ public sealed class ExtProcTests
         _rig.Filters.Add(new ExtProcFilter("proc", new ExtProcSettings { Service = _script, Mode = new ProcessingMode(Skip, Skip) }));
         var settings = new ExtProcRouteSettings(false, new ProcessingMode(Head, Skip)) { Overrides = new Elsewhere() };
         Lateen.Proxy.Routing.Route route = ProxyRig.Forward("/", _rig.AddCluster("web", 80));
-        _rig.Start(new Lateen.Proxy.Routing.Route { Name = route.Name, Path = route.Path, Action = route.Action, Filters = new Lateen.Proxy.Routing.FilterSettings([KeyValuePair.Create<string, object>("proc", settings)]) });
+        _rig.Start(new Lateen.Proxy.Routing.Route
+        {
+            Name = route.Name,
+            Path = route.Path,
+            Action = route.Action,
+            Filters = new Lateen.Proxy.Routing.FilterSettings([KeyValuePair.Create<string, object>("proc", settings)]),
+        });
         _rig.Ask("GET /a HTTP/1.1\r\nHost: x.test\r\n\r\n");
         Assert.Contains("x-other: 1\r\n", Assert.Single(app.Requests), StringComparison.Ordinal);
         Assert.Empty(_script.Seen);
@@ -214,12 +242,14 @@ public sealed class ExtProcTests
     {
         private int _generation;
 
-        public override void SendHead(Exchange exchange, bool request, HeaderMap head, bool end) => Say(exchange, request ? ProcessingStep.RequestHead : ProcessingStep.ResponseHead, null, end);
+        public override void SendHead(Exchange exchange, bool request, HeaderMap head, bool end) =>
+            Say(exchange, request ? ProcessingStep.RequestHead : ProcessingStep.ResponseHead, null, end);
 
         public override void SendBody(Exchange exchange, bool request, ReadOnlySpan<byte> body, bool end) =>
             Say(exchange, request ? ProcessingStep.RequestBody : ProcessingStep.ResponseBody, Encoding.ASCII.GetString(body), end);
 
-        public override void SendTrailers(Exchange exchange, bool request, HeaderMap trailers) => Say(exchange, request ? ProcessingStep.RequestTrailers : ProcessingStep.ResponseTrailers, null, true);
+        public override void SendTrailers(Exchange exchange, bool request, HeaderMap trailers) =>
+            Say(exchange, request ? ProcessingStep.RequestTrailers : ProcessingStep.ResponseTrailers, null, true);
 
         public override void Close()
         {

@@ -7,7 +7,9 @@ namespace Lateen.Test.Unit.Proxy.Filters;
 public sealed class FaultTests
 {
     private static ConfiguredProxy Proxy(string limit) => ConfiguredProxy.OfHttp(
-        ConfiguredProxy.Filter("http.fault.v3.HTTPFault", """ "response_rate_limit":{@LIMIT@,"percentage":{"numerator":100}},"filter_metadata":{"why":"test"} """.Replace("@LIMIT@", limit, StringComparison.Ordinal)),
+        ConfiguredProxy.Filter("http.fault.v3.HTTPFault",
+            """ "response_rate_limit":{@LIMIT@,"percentage":{"numerator":100}},"filter_metadata":{"why":"test"} """.Replace("@LIMIT@",
+                limit, StringComparison.Ordinal)),
         """ "access_log":[{"name":"f","typed_config":{"@type":"type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog","path":"/x","log_format":{"text_format_source":{"inline_string":"%DYNAMIC_METADATA(envoy.filters.http.fault:why)% %BYTES_SENT%\n"}}}}], """,
         answer: static (_, _) => $"HTTP/1.1 200 OK\r\ncontent-length: 20480\r\n\r\n{new string('x', 20480)}");
 

@@ -8,7 +8,8 @@ namespace Lateen.Test.Unit.Proxy.Filters;
 /// <summary>What clients and their tokens try on logs, metadata and memory.</summary>
 public sealed class HostileTests : IDisposable
 {
-    private const string TextLog = """ "access_log":[{"name":"f","typed_config":{"@type":"type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog","path":"/x","log_format":{"text_format_source":{"inline_string":"@FORMAT@\n"}}}}], """;
+    private const string TextLog =
+        """ "access_log":[{"name":"f","typed_config":{"@type":"type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog","path":"/x","log_format":{"text_format_source":{"inline_string":"@FORMAT@\n"}}}}], """;
 
     private readonly Tokens _tokens = new();
 
@@ -18,7 +19,8 @@ public sealed class HostileTests : IDisposable
         ConfiguredProxy.Filter("http.jwt_authn.v3.JwtAuthentication", """
             "providers":{"p":{"issuer":"iss","payload_in_metadata":"payload","forward_payload_header":"x-payload","claim_to_headers":[{"header_name":"x-sub","claim_name":"sub"}],"local_jwks":{"inline_string":"@KEYS@"}}},
             "rules":[{"match":{"prefix":"/"},"requires":{"provider_name":"p"}}]
-            """.Replace("@KEYS@", JsonEncodedText.Encode(_tokens.Jwks()).ToString(), StringComparison.Ordinal)), manager, answer: static (_, head) =>
+            """.Replace("@KEYS@", JsonEncodedText.Encode(_tokens.Jwks()).ToString(), StringComparison.Ordinal)), manager,
+            answer: static (_, head) =>
         {
             int at = head.IndexOf("x-sub: ", StringComparison.Ordinal);
             string sub = at < 0 ? "none" : head[(at + 7)..head.IndexOf('\r', at)];
@@ -28,9 +30,11 @@ public sealed class HostileTests : IDisposable
     [Fact]
     public void A_claim_cannot_begin_a_line_of_the_log()
     {
-        using ConfiguredProxy proxy = WithTokens(TextLog.Replace("@FORMAT@", "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:name)% end", StringComparison.Ordinal));
+        using ConfiguredProxy proxy = WithTokens(
+            TextLog.Replace("@FORMAT@", "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:name)% end", StringComparison.Ordinal));
         Assert.Equal("", proxy.Refusal);
-        proxy.Ask($"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {_tokens.Sign(new { iss = "iss", name = "me\n200 GET /forged\u001b[2J\u007f\tend" })}\r\n\r\n");
+        proxy.Ask($"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: "
+            + $"Bearer {_tokens.Sign(new { iss = "iss", name = "me\n200 GET /forged\u001b[2J\u007f\tend" })}\r\n\r\n");
         Assert.Equal("me\\x0a200 GET /forged\\x1b[2J\\x7f\tend end", Assert.Single(proxy.Log.Lines));
     }
 
@@ -40,7 +44,8 @@ public sealed class HostileTests : IDisposable
     [InlineData("X-A: a\0b")]
     public void Control_bytes_of_a_header_reach_neither_log_nor_upstream(string header)
     {
-        using ConfiguredProxy proxy = ConfiguredProxy.OfHttp("", TextLog.Replace("@FORMAT@", "%REQ(X-A)% %RESPONSE_CODE%", StringComparison.Ordinal));
+        using ConfiguredProxy proxy =
+            ConfiguredProxy.OfHttp("", TextLog.Replace("@FORMAT@", "%REQ(X-A)% %RESPONSE_CODE%", StringComparison.Ordinal));
         Assert.StartsWith("HTTP/1.1 400", proxy.Ask($"GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n"), StringComparison.Ordinal);
         Assert.DoesNotContain(proxy.Log.Lines, static l => l.Any(static c => c < ' '));
     }
@@ -64,7 +69,9 @@ public sealed class HostileTests : IDisposable
     public void Claims_are_as_large_as_a_head_may_be(int length, int status)
     {
         using ConfiguredProxy proxy = WithTokens("");
-        string answer = proxy.Ask($"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {_tokens.Sign(new { iss = "iss", sub = new string('s', length) })}\r\n\r\n");
+        string answer = proxy.Ask(
+            $"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: "
+            + $"Bearer {_tokens.Sign(new { iss = "iss", sub = new string('s', length) })}\r\n\r\n");
         Assert.StartsWith($"HTTP/1.1 {status}", answer, StringComparison.Ordinal);
         if (status == 200)
             Assert.EndsWith(new string('s', length), answer, StringComparison.Ordinal);
@@ -77,10 +84,14 @@ public sealed class HostileTests : IDisposable
         object deep = "x";
         for (int i = 0; i < 20; i++)
             deep = new object[] { deep };
-        Assert.StartsWith("HTTP/1.1 200", proxy.Ask($"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {_tokens.Sign(new { iss = "iss", sub = "me", deep })}\r\n\r\n"), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 200",
+            proxy.Ask($"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {_tokens.Sign(new { iss = "iss", sub = "me", deep })}\r\n\r\n"),
+            StringComparison.Ordinal);
         string deeper = "{\"iss\":\"iss\",\"deep\":" + new string('[', 4_000) + new string(']', 4_000) + "}";
         string payload = System.Buffers.Text.Base64Url.EncodeToString(System.Text.Encoding.ASCII.GetBytes(deeper));
-        Assert.StartsWith("HTTP/1.1 401", proxy.Ask($"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {Tokens.Part(new { alg = "RS256", kid = "k1" })}.{payload}.AAAA\r\n\r\n"), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 401",
+            proxy.Ask($"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: "
+                + $"Bearer {Tokens.Part(new { alg = "RS256", kid = "k1" })}.{payload}.AAAA\r\n\r\n"), StringComparison.Ordinal);
     }
 
     [Fact]

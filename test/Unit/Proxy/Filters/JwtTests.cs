@@ -44,7 +44,8 @@ public sealed class JwtTests : IDisposable
         ClaimToHeaders = [("x-sub"u8.ToArray(), ["sub"])],
     };
 
-    private string Ask(string token) => _rig.Ask($"GET /a HTTP/1.1\r\nHost: x.test\r\nX-Sub: forged\r\nAuthorization: Bearer {token}\r\n\r\n");
+    private string Ask(string token) =>
+        _rig.Ask($"GET /a HTTP/1.1\r\nHost: x.test\r\nX-Sub: forged\r\nAuthorization: Bearer {token}\r\n\r\n");
 
     [Fact]
     public void A_good_token_passes_and_its_claim_replaces_a_forged_header()
@@ -67,12 +68,18 @@ public sealed class JwtTests : IDisposable
         string[] parts = good.Split('.');
         string[] hostile =
         [
-            "", ".", "..", "...", "a.b.c", parts[0], $"{parts[0]}.{parts[1]}", $"{parts[0]}.{parts[1]}.", $"{parts[0]}..{parts[2]}", good + ".x",
-            $"{Tokens.Part(new { alg = "none" })}.{parts[1]}.", $"{Tokens.Part(new { alg = "none" })}.{parts[1]}.AAAA", $"{Tokens.Part(new { alg = "None", kid = "k1" })}.{parts[1]}.{parts[2]}",
-            _tokens.Confused(claims), other.Sign(claims), _tokens.Sign(claims, "unknown"), _tokens.Sign(claims, "k1", "RS512"), _tokens.Sign(claims, "k1", "ES256"),
-            $"{parts[0]}.{Tokens.Part(new { iss = "iss", sub = "admin" })}.{parts[2]}", _tokens.Sign(new { iss = "other" }), _tokens.Sign(new { iss = "iss", exp = 1 }),
-            _tokens.Sign(new { iss = new[] { "iss" } }), _tokens.Sign(new { iss = "iss", exp = "4102444800" }), _tokens.Sign(new { iss = "iss", exp = -1 }), _tokens.Sign(new { iss = "iss", nbf = 4102444800 }),
-            _tokens.Sign(claims, "../k1"), _tokens.Sign(claims, "k1\r\nX-Sub: admin"), _tokens.Sign(claims, "' OR 1=1"), other.Carrying(claims),
+            "", ".", "..", "...", "a.b.c", parts[0], $"{parts[0]}.{parts[1]}", $"{parts[0]}.{parts[1]}.", $"{parts[0]}..{parts[2]}",
+            good + ".x",
+            $"{Tokens.Part(new { alg = "none" })}.{parts[1]}.", $"{Tokens.Part(new { alg = "none" })}.{parts[1]}.AAAA",
+            $"{Tokens.Part(new { alg = "None", kid = "k1" })}.{parts[1]}.{parts[2]}",
+            _tokens.Confused(claims), other.Sign(claims), _tokens.Sign(claims, "unknown"), _tokens.Sign(claims, "k1", "RS512"),
+            _tokens.Sign(claims, "k1", "ES256"),
+            $"{parts[0]}.{Tokens.Part(new { iss = "iss", sub = "admin" })}.{parts[2]}", _tokens.Sign(new { iss = "other" }),
+            _tokens.Sign(new { iss = "iss", exp = 1 }),
+            _tokens.Sign(new { iss = new[] { "iss" } }), _tokens.Sign(new { iss = "iss", exp = "4102444800" }),
+            _tokens.Sign(new { iss = "iss", exp = -1 }), _tokens.Sign(new { iss = "iss", nbf = 4102444800 }),
+            _tokens.Sign(claims, "../k1"), _tokens.Sign(claims, "k1\r\nX-Sub: admin"), _tokens.Sign(claims, "' OR 1=1"),
+            other.Carrying(claims),
             $"{Tokens.Part("text")}.{parts[1]}.{parts[2]}", new string('A', 4000), $"{parts[0]}.{new string('e', 9000)}.{parts[2]}",
             $"{parts[0]}.{System.Buffers.Text.Base64Url.EncodeToString(Encoding.ASCII.GetBytes(new string('[', 5000)))}.{parts[2]}",
         ];
@@ -95,9 +102,11 @@ public sealed class JwtTests : IDisposable
     [Fact]
     public void Keys_of_a_server_are_fetched_once_for_requests_that_wait_together()
     {
-        ScriptedUpstream server = _rig.AddUpstream(81, (_, _) => $"HTTP/1.1 200 OK\r\ncontent-length: {_tokens.Jwks().Length}\r\n\r\n{_tokens.Jwks()}");
+        ScriptedUpstream server =
+            _rig.AddUpstream(81, (_, _) => $"HTTP/1.1 200 OK\r\ncontent-length: {_tokens.Jwks().Length}\r\n\r\n{_tokens.Jwks()}");
         Start(Provider(null, Source("keys")));
-        string request = $"GET /a HTTP/1.1\r\nHost: x.test\r\nAuthorization: Bearer {_tokens.Sign(new { iss = "iss", sub = "me" })}\r\n\r\n";
+        string request =
+            $"GET /a HTTP/1.1\r\nHost: x.test\r\nAuthorization: Bearer {_tokens.Sign(new { iss = "iss", sub = "me" })}\r\n\r\n";
         RawClient[] clients = [_rig.Connect(), _rig.Connect(), _rig.Connect()];
         foreach (RawClient client in clients)
             client.Send(request);
@@ -109,7 +118,9 @@ public sealed class JwtTests : IDisposable
     [Fact]
     public void Keys_that_cannot_be_had_refuse_and_are_asked_for_again()
     {
-        ScriptedUpstream server = _rig.AddUpstream(81, (n, _) => n == 1 ? "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n" : $"HTTP/1.1 200 OK\r\ncontent-length: {_tokens.Jwks().Length}\r\n\r\n{_tokens.Jwks()}");
+        ScriptedUpstream server =
+            _rig.AddUpstream(81, (n, _) => n == 1 ? "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"
+                : $"HTTP/1.1 200 OK\r\ncontent-length: {_tokens.Jwks().Length}\r\n\r\n{_tokens.Jwks()}");
         Start(Provider(null, Source("keys")));
         string token = _tokens.Sign(new { iss = "iss" });
         Assert.EndsWith("Jwks remote fetch is failed", Ask(token), StringComparison.Ordinal);
@@ -133,6 +144,7 @@ public sealed class JwtTests : IDisposable
     private KeySource Source(string cluster)
     {
         ClusterHandle handle = _rig.AddCluster(cluster, 81);
-        return new KeySource(new SideTarget(_rig.Upstreams, handle) { TimeoutMicros = 500_000 }, "keys.test", "/keys", 300_000_000, false, 0);
+        return new KeySource(new SideTarget(_rig.Upstreams, handle) { TimeoutMicros = 500_000 }, "keys.test", "/keys", 300_000_000, false,
+            0);
     }
 }

@@ -17,7 +17,8 @@ using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Filters;
 
-/// <summary>Parsers of filters under changed inputs: a value or the error they promise, nothing else, in bounded time. Changes come from a seeded source; a failure names its seed.</summary>
+/// <summary>Parsers of filters under changed inputs: a value or the error they promise, nothing else, in bounded time. Changes come from a
+/// seeded source; a failure names its seed.</summary>
 public sealed class ParserFuzzTests
 {
     private const int Rounds = 4_000;
@@ -73,7 +74,8 @@ public sealed class ParserFuzzTests
     {
         using var tokens = new Tokens();
         KeySet keys = tokens.Keys();
-        string[] seeds = [tokens.Sign(new { iss = "iss", sub = "me", aud = new[] { "a", "b" }, exp = 4102444800 }), $"{Tokens.Part(new { alg = "none" })}.{Tokens.Part(new { iss = "iss" })}.AA"];
+        string[] seeds = [tokens.Sign(new { iss = "iss", sub = "me", aud = new[] { "a", "b" }, exp = 4102444800 }),
+            $"{Tokens.Part(new { alg = "none" })}.{Tokens.Part(new { iss = "iss" })}.AA"];
         Play(seed, seeds, "._-=AZaz09+/{\"\0é", text => Token.Parse(Encoding.UTF8.GetBytes(text), out _));
         Play(seed, [tokens.Jwks()], "{}[]\":,.0e-AQkty\0é\\", text => KeySet.Parse(Encoding.UTF8.GetBytes(text)));
         Assert.NotNull(keys);
@@ -84,7 +86,8 @@ public sealed class ParserFuzzTests
     [InlineData(4)]
     public void Expressions(ulong seed) => Play(
         seed,
-        ["request.headers['x'].startsWith(\"a\") && (1 + 2) * -3 < 4u ? [1, 2][0] : {'a': 1.5}.a", "has(a.b) || !(duration('1h') > x) in [b'\\x41', r'\\n', '''q''']", "re.extract('v1', 'v(.)', '\\\\1') + string(1)"],
+        ["request.headers['x'].startsWith(\"a\") && (1 + 2) * -3 < 4u ? [1, 2][0] : {'a': 1.5}.a",
+            "has(a.b) || !(duration('1h') > x) in [b'\\x41', r'\\n', '''q''']", "re.extract('v1', 'v(.)', '\\\\1') + string(1)"],
         "()[]{}'\"\\.,:?!<>=&|+-*/%u0x9e é\0\n",
         text =>
         {
@@ -103,7 +106,9 @@ public sealed class ParserFuzzTests
     [InlineData(6)]
     public void Log_formats(ulong seed)
     {
-        string[] seeds = [AccessLog.EnvoyDefault, "%DYNAMIC_METADATA(a:b:c):20% %START_TIME(%Y-%m-%dT%H:%M:%S.%3f)% %REQ(X?Y):5% %CEL(request.path)% %%", "%RESPONSE_CODE_DETAILS% %FILTER_STATE(k:PLAIN:F)% %DURATION% %COMMON_DURATION(DS_RX_BEG:US_TX_END:us)%"];
+        string[] seeds = [AccessLog.EnvoyDefault,
+            "%DYNAMIC_METADATA(a:b:c):20% %START_TIME(%Y-%m-%dT%H:%M:%S.%3f)% %REQ(X?Y):5% %CEL(request.path)% %%",
+            "%RESPONSE_CODE_DETAILS% %FILTER_STATE(k:PLAIN:F)% %DURATION% %COMMON_DURATION(DS_RX_BEG:US_TX_END:us)%"];
         Play(seed, seeds, "%():?:0129ABZ{}\"\\ é\0", text =>
         {
             try
@@ -123,7 +128,8 @@ public sealed class ParserFuzzTests
     public void Contexts_of_traces(ulong seed)
     {
         string sw8 = $"1-{Convert.ToBase64String("trace"u8)}-{Convert.ToBase64String("seg"u8)}-3-YQ==-Yg==-Yw==-ZA==";
-        string[] seeds = [sw8, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "463ac35c9f6413ad48485a3953bb6124-a2fb4a1d1a96d312-1-0020000000000001", "255", "dd=s:1;p:0000000000000010,other=1"];
+        string[] seeds = [sw8, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "463ac35c9f6413ad48485a3953bb6124-a2fb4a1d1a96d312-1-0020000000000001", "255", "dd=s:1;p:0000000000000010,other=1"];
         Propagation[] all = [new SkyWalkingContext("s", "i"), new TraceParent(), new B3(true, false, true), new DatadogContext()];
         Play(seed, seeds, "-=;,:0123456789abcdefxyzAZ+/ \t", text =>
         {
@@ -131,7 +137,8 @@ public sealed class ParserFuzzTests
             {
                 var head = new HeaderMap();
                 head.Add(KnownHeader.Authority, "a"u8);
-                foreach (string name in (string[])["sw8", "traceparent", "tracestate", "b3", "x-b3-traceid", "x-b3-spanid", "x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-tags", "x-datadog-sampling-priority"])
+                foreach (string name in (string[])["sw8", "traceparent", "tracestate", "b3", "x-b3-traceid", "x-b3-spanid",
+                    "x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-tags", "x-datadog-sampling-priority"])
                     head.Add(Encoding.ASCII.GetBytes(name), Encoding.Latin1.GetBytes(text));
                 var span = new Span();
                 propagation.Begin(head, span, true, new Chance(1));
@@ -154,8 +161,12 @@ public sealed class ParserFuzzTests
         var chance = new Chance(9);
         for (int i = 0; i < 150; i++)
         {
-            byte[] body = Encoding.UTF8.GetBytes(Changed(chance, ["{\"a\":{\"b\":[1,2.5e3,\"x\",null,{\"c\":true}]}}", "{\"a\":{\"b\":\"\\u00e9\\ud83d\\ude00\"},\"z\":-0.0}"], "{}[]\":,\\0123456789eutfn\0é"));
-            string answer = rig.Ask($"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{Encoding.Latin1.GetString(body)}");
+            byte[] body = Encoding.UTF8.GetBytes(
+                Changed(chance, ["{\"a\":{\"b\":[1,2.5e3,\"x\",null,{\"c\":true}]}}",
+                    "{\"a\":{\"b\":\"\\u00e9\\ud83d\\ude00\"},\"z\":-0.0}"], "{}[]\":,\\0123456789eutfn\0é"));
+            string answer =
+                rig.Ask($"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: "
+                    + $"application/json\r\nContent-Length: {body.Length}\r\n\r\n{Encoding.Latin1.GetString(body)}");
             Assert.True(answer.StartsWith("HTTP/1.1 200", StringComparison.Ordinal), $"round {i}: {Encoding.UTF8.GetString(body)}");
         }
     }
@@ -165,7 +176,8 @@ public sealed class ParserFuzzTests
     {
         string[] seeds =
         [
-            "function envoy_on_request(h) local t = {} for k, v in pairs(h:headers()) do t[#t + 1] = k .. v end h:headers():add('x', table.concat(t, ',')) end",
+            "function envoy_on_request(h) local t = {} for k, v in pairs(h:headers()) do t[#t + 1] = k .. v end h:headers():add('x', "
+            + "table.concat(t, ',')) end",
             "function envoy_on_request(h) local s = string.rep('a', 10) while #s < 100 do s = s .. s end h:metadata():get(s) end",
         ];
         var bounds = new LuaBounds(Instructions: 200_000, MemoryBytes: 2 << 20);

@@ -39,7 +39,8 @@ public sealed class RateLimitTests
             [new QueryMatchAction("q", "yes", [new QueryMatch("a", StringMatch.Of(StringMatchKind.Exact, "1"))], true)],
         ]);
         _rig.Ask("GET /x?a=1 HTTP/1.1\r\nHost: x.test\r\nX-User: joe\r\n\r\n");
-        Assert.Equal(["generic_key=slow,destination_cluster=web", "user=joe", "k=v", "masked_remote_address=10.0.0.0/16", "q=yes"], _script.Asked);
+        Assert.Equal(["generic_key=slow,destination_cluster=web", "user=joe", "k=v", "masked_remote_address=10.0.0.0/16", "q=yes"],
+            _script.Asked);
     }
 
     [Fact]
@@ -53,7 +54,12 @@ public sealed class RateLimitTests
     [Fact]
     public void Over_the_limit_is_refused_with_the_limits_told()
     {
-        _script.Answer = new RateLimitAnswer { OverLimit = true, Statuses = [new RateLimitStatus(100, 60, "", 9, 30), new RateLimitStatus(5, 1, "burst", 0, 1)], Body = "slow"u8.ToArray() };
+        _script.Answer = new RateLimitAnswer
+        {
+            OverLimit = true,
+            Statuses = [new RateLimitStatus(100, 60, "", 9, 30), new RateLimitStatus(5, 1, "burst", 0, 1)],
+            Body = "slow"u8.ToArray(),
+        };
         ScriptedUpstream app = Start([[new GenericKeyAction("k", "v")]], s => s with { TellLimits = true });
         string answer = _rig.Ask("GET /x HTTP/1.1\r\nHost: x.test\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 429", answer, StringComparison.Ordinal);

@@ -10,7 +10,8 @@ namespace Lateen.Test.Unit.Proxy.Filters;
 /// <summary>Many policies at once: the index leaves out none that matters, and keeps a decision short.</summary>
 public sealed class RbacTests
 {
-    private static readonly string[] Paths = ["/", "/a", "/A", "/a/b", "/a/b/c", "/b?x=1", "/shop/items", "/shop/items/7#f", "/élan", "*"], Methods = ["GET", "POST", "DELETE"], Hosts = ["a.test", "B.test", "a.test:80"];
+    private static readonly string[] Paths = ["/", "/a", "/A", "/a/b", "/a/b/c", "/b?x=1", "/shop/items", "/shop/items/7#f", "/élan", "*"],
+        Methods = ["GET", "POST", "DELETE"], Hosts = ["a.test", "B.test", "a.test:80"];
 
     private static StringMatch Text(Random random, string[] from)
     {
@@ -40,7 +41,8 @@ public sealed class RbacTests
         var random = new Random(11);
         var filter = new Comparing();
         for (int set = 0; set < 60; set++)
-            filter.Sets.Add([.. Enumerable.Range(0, random.Next(12, 200)).Select(i => new RbacPolicy($"p{i:D3}", [Rule(random, 0)], [new AnyRule()]))]);
+            filter.Sets.Add([.. Enumerable.Range(0, random.Next(12, 200))
+                .Select(i => new RbacPolicy($"p{i:D3}", [Rule(random, 0)], [new AnyRule()]))]);
         var rig = new ProxyRig();
         rig.AddUpstream(80, (_, _) => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         rig.Filters.Add(filter);
@@ -50,7 +52,8 @@ public sealed class RbacTests
             foreach (string method in Methods)
             {
                 foreach (string host in Hosts)
-                    rig.Ask($"{method} {path.Replace("é", "%C3%A9", StringComparison.Ordinal)} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n", 100_000);
+                    rig.Ask($"{method} {path.Replace("é", "%C3%A9", StringComparison.Ordinal)} "
+                        + $"HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n", 100_000);
             }
         }
         Assert.True(filter.Compared > 3000);
@@ -61,8 +64,14 @@ public sealed class RbacTests
     public void Five_hundred_policies_are_judged_without_allocating_and_soon()
     {
         var policies = new RbacPolicies(RbacAction.Deny, Enumerable.Range(0, 500).Select(i => new RbacPolicy($"p{i:D3}",
-            [new SetRule([new SetRule([new UrlPathRule(StringMatch.Of(i % 2 == 0 ? StringMatchKind.Exact : StringMatchKind.Prefix, $"/service-{i}/"))], false),
-                new SetRule([new HeaderRule(new HeaderMatch(":method") { Value = StringMatch.Of(StringMatchKind.Exact, "GET") })], false)], true)],
+            [
+                new SetRule(
+                    [
+                        new SetRule(
+                            [new UrlPathRule(StringMatch.Of(i % 2 == 0 ? StringMatchKind.Exact : StringMatchKind.Prefix,
+                                $"/service-{i}/"))], false),
+                        new SetRule([new HeaderRule(new HeaderMatch(":method") { Value = StringMatch.Of(StringMatchKind.Exact, "GET") })],
+                            false)], true)],
             [new AnyRule()])));
         var filter = new Measuring(policies);
         var rig = new ProxyRig();

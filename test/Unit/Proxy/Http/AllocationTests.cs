@@ -14,9 +14,13 @@ namespace Lateen.Test.Unit.Proxy.Http;
 public sealed class AllocationTests
 {
     private const string Request =
-        "GET /api/v1/reviews/17?page=2 HTTP/1.1\r\nHost: reviews.default.svc.cluster.local:9080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\nX-Request-Id: 4b2f1e0a-77aa-4c5e-9a10-1f2e3d4c5b6a\r\nTraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nCookie: session=abcdef0123456789\r\nX-App-Version: 12\r\n\r\n";
+        "GET /api/v1/reviews/17?page=2 HTTP/1.1\r\nHost: reviews.default.svc.cluster.local:9080\r\nUser-Agent: curl/8.5.0\r\nAccept: "
+        + "*/*\r\nX-Request-Id: 4b2f1e0a-77aa-4c5e-9a10-1f2e3d4c5b6a\r\nTraceparent: "
+            + "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nCookie: session=abcdef0123456789\r\nX-App-Version: 12\r\n\r\n";
 
-    private const string Response = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nX-App: one\r\n\r\nhello";
+    private const string Response =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\nX-App: "
+        + "one\r\n\r\nhello";
 
     private static long Measure(Action<int> round)
     {
@@ -62,7 +66,8 @@ public sealed class AllocationTests
         var acceptor = new PooledAcceptor();
         var connection = new Http2ServerConnection(transport, acceptor, new CodecOptions());
         connection.OnData(transport, Http2Tests.Start());
-        byte[] input = Http2Tests.Request(1, 5, ("user-agent", "curl/8.5.0"), ("x-request-id", "4b2f1e0a-77aa-4c5e-9a10-1f2e3d4c5b6a"), ("x-app-version", "12"));
+        byte[] input = Http2Tests.Request(1, 5, ("user-agent", "curl/8.5.0"), ("x-request-id", "4b2f1e0a-77aa-4c5e-9a10-1f2e3d4c5b6a"),
+            ("x-app-version", "12"));
         Assert.Equal(0, Measure(i =>
         {
             BinaryPrimitives.WriteUInt32BigEndian(input.AsSpan(5), (uint)(1 + (2 * i)));
@@ -79,7 +84,9 @@ public sealed class AllocationTests
         var receiver = new CountingReceiver();
         HeaderMap head = PooledAcceptor.RequestHeadOf(Request);
         transport.Handler.OnData(transport, Http2Tests.Frame(4, 0, 0, default));
-        byte[] input = [.. Http2Tests.Frame(1, 4, 1, Http2Tests.Block((":status", "200"), ("content-type", "text/plain"), ("x-app", "one"))), .. Http2Tests.Frame(0, 1, 1, "hello"u8)];
+        byte[] input =
+            [.. Http2Tests.Frame(1, 4, 1, Http2Tests.Block((":status", "200"), ("content-type", "text/plain"), ("x-app", "one"))),
+                .. Http2Tests.Frame(0, 1, 1, "hello"u8)];
         int second = input.Length - 14;
         Assert.Equal(0, Measure(i =>
         {

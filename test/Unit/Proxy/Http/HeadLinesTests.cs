@@ -5,12 +5,14 @@ using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Http;
 
-/// <summary>Heads of HTTP/1 are read by vectors, and lines that nobody changes leave as they came: it must look as if each byte had been read and each line written anew.</summary>
+/// <summary>Heads of HTTP/1 are read by vectors, and lines that nobody changes leave as they came: it must look as if each byte had been
+/// read and each line written anew.</summary>
 public sealed class HeadLinesTests
 {
     private static readonly string[] Names =
     [
-        "accept", "X-A", "Content-Type", "x-request-id", "a-name-that-is-quite-a-bit-longer-than-one-vector", "X-Envoy-Upstream-Rq-Per-Try-Timeout-Ms", "date", "Accept", "COOKIE", "X-a",
+        "accept", "X-A", "Content-Type", "x-request-id", "a-name-that-is-quite-a-bit-longer-than-one-vector",
+        "X-Envoy-Upstream-Rq-Per-Try-Timeout-Ms", "date", "Accept", "COOKIE", "X-a",
     ];
 
     private static readonly string[] Values = ["", "1", "text/plain", "a, b", "tab\there", "10:42:35", new('v', 90), "\u00fcber"];
@@ -54,7 +56,8 @@ public sealed class HeadLinesTests
         int host = random.Next(0, 5), lines = random.Next(host + 1, 14);
         for (int i = 0; i < lines; i++)
         {
-            string name = i == host ? "hOst" : Names[random.Next(Names.Length)], value = i == host ? "a.example:80" : Values[random.Next(Values.Length)];
+            string name = i == host ? "hOst" : Names[random.Next(Names.Length)], value = i == host
+                ? "a.example:80" : Values[random.Next(Values.Length)];
             text.Append(name).Append(random.Next(6) switch { 0 => ":", 1 => ": \t", _ => ": " }).Append(value);
             text.Append(random.Next(9) == 0 ? " " : "").Append(random.Next(9) == 0 ? "\n" : "\r\n");
             if (i == host)
@@ -72,7 +75,8 @@ public sealed class HeadLinesTests
     private static void Change(int what, HeaderMap one, HeaderMap other)
     {
         string word = Names[what / 8 % Names.Length].ToLowerInvariant();
-        byte[] name = Encoding.Latin1.GetBytes(word == "date" ? ":authority" : word), value = Encoding.Latin1.GetBytes(Values[what / 128 % Values.Length]);
+        byte[] name = Encoding.Latin1.GetBytes(word == "date" ? ":authority" : word),
+            value = Encoding.Latin1.GetBytes(Values[what / 128 % Values.Length]);
         foreach (HeaderMap map in new[] { one, other })
         {
             int at = map.IndexOf(name, 0);

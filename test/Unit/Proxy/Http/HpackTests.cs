@@ -44,9 +44,13 @@ public sealed class HpackTests
     {
         (KnownHeader Known, string Name, string Value)[][] heads =
         [
-            [(KnownHeader.Method, ":method", "GET"), (KnownHeader.Scheme, ":scheme", "http"), (KnownHeader.Path, ":path", "/"), (KnownHeader.Authority, ":authority", "a"), (KnownHeader.None, "x-a", "1")],
-            [(KnownHeader.Method, ":method", "POST"), (KnownHeader.Scheme, ":scheme", "http"), (KnownHeader.Path, ":path", "/p"), (KnownHeader.Authority, ":authority", "b"), (KnownHeader.Te, "te", "trailers"), (KnownHeader.ContentLength, "content-length", "7")],
-            [(KnownHeader.Method, ":method", "GET"), (KnownHeader.Scheme, ":scheme", "https"), (KnownHeader.Path, ":path", "/"), (KnownHeader.Authority, ":authority", "a"), (KnownHeader.UserAgent, "user-agent", "u")],
+            [(KnownHeader.Method, ":method", "GET"), (KnownHeader.Scheme, ":scheme", "http"), (KnownHeader.Path, ":path", "/"),
+                (KnownHeader.Authority, ":authority", "a"), (KnownHeader.None, "x-a", "1")],
+            [(KnownHeader.Method, ":method", "POST"), (KnownHeader.Scheme, ":scheme", "http"), (KnownHeader.Path, ":path", "/p"),
+                (KnownHeader.Authority, ":authority", "b"), (KnownHeader.Te, "te", "trailers"),
+                (KnownHeader.ContentLength, "content-length", "7")],
+            [(KnownHeader.Method, ":method", "GET"), (KnownHeader.Scheme, ":scheme", "https"), (KnownHeader.Path, ":path", "/"),
+                (KnownHeader.Authority, ":authority", "a"), (KnownHeader.UserAgent, "user-agent", "u")],
         ];
         var random = new Random(5);
         var encoder = new HpackEncoder(4096);
@@ -64,7 +68,8 @@ public sealed class HpackTests
             encoder.Begin();
             foreach ((KnownHeader known, string name, string value) in fields)
                 encoder.Add(known, Encoding.ASCII.GetBytes(name), Encoding.ASCII.GetBytes(value));
-            Assert.Equal(string.Concat(fields.Select(f => $"{f.Name}={f.Value}\n")), Decode(decoder, BlockKind.Request, encoder.Block.ToArray()));
+            Assert.Equal(string.Concat(fields.Select(f => $"{f.Name}={f.Value}\n")),
+                Decode(decoder, BlockKind.Request, encoder.Block.ToArray()));
         }
     }
 
@@ -89,23 +94,27 @@ public sealed class HpackTests
                 builder.Finish(endStream: false);
                 Assert.Equal(alone ? BlockFault.None : fault, builder.Fault);
                 if (alone || fault == BlockFault.None)
-                    Assert.Equal(alone ? ":method=GET\n:scheme=http\n:path=/\n:authority=a\ncookie=x=1\n" : shown, RecordedRequest.Show(map));
+                    Assert.Equal(alone ? ":method=GET\n:scheme=http\n:path=/\n:authority=a\ncookie=x=1\n" : shown,
+                        RecordedRequest.Show(map));
             }
         }
     }
 
     /// <summary>RFC 7541 C.3 (plain) and C.4 (Huffman): the same three requests.</summary>
     [Theory]
-    [InlineData("828684410f7777772e6578616d706c652e636f6d", "828684be58086e6f2d6361636865", "828785bf400a637573746f6d2d6b65790c637573746f6d2d76616c7565")]
+    [InlineData("828684410f7777772e6578616d706c652e636f6d", "828684be58086e6f2d6361636865",
+        "828785bf400a637573746f6d2d6b65790c637573746f6d2d76616c7565")]
     [InlineData("828684418cf1e3c2e5f23a6ba0ab90f4ff", "828684be5886a8eb10649cbf", "828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf")]
     public void Requests_of_the_standard(string first, string second, string third)
     {
         var decoder = new HpackDecoder(4096);
         Assert.Equal(":method=GET\n:scheme=http\n:path=/\n:authority=www.example.com\n", Decode(decoder, BlockKind.Request, Hex(first)));
         Assert.Equal(57, decoder.Table.Size);
-        Assert.Equal(":method=GET\n:scheme=http\n:path=/\n:authority=www.example.com\ncache-control=no-cache\n", Decode(decoder, BlockKind.Request, Hex(second)));
+        Assert.Equal(":method=GET\n:scheme=http\n:path=/\n:authority=www.example.com\ncache-control=no-cache\n",
+            Decode(decoder, BlockKind.Request, Hex(second)));
         Assert.Equal(110, decoder.Table.Size);
-        Assert.Equal(":method=GET\n:scheme=https\n:path=/index.html\n:authority=www.example.com\ncustom-key=custom-value\n", Decode(decoder, BlockKind.Request, Hex(third)));
+        Assert.Equal(":method=GET\n:scheme=https\n:path=/index.html\n:authority=www.example.com\ncustom-key=custom-value\n",
+            Decode(decoder, BlockKind.Request, Hex(third)));
         Assert.Equal(164, decoder.Table.Size);
         Assert.Equal(3, decoder.Table.Count);
     }
@@ -130,7 +139,8 @@ public sealed class HpackTests
         Assert.Equal(":status=307\n" + Rest, Decode(decoder, BlockKind.Response, Hex(second)));
         Assert.Equal(222, decoder.Table.Size);
         Assert.Equal(
-            ":status=200\ncache-control=private\ndate=Mon, 21 Oct 2013 20:13:22 GMT\nlocation=https://www.example.com\ncontent-encoding=gzip\n"
+            ":status=200\ncache-control=private\ndate=Mon, 21 Oct 2013 20:13:22 "
+            + "GMT\nlocation=https://www.example.com\ncontent-encoding=gzip\n"
             + "set-cookie=foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1\n",
             Decode(decoder, BlockKind.Response, Hex(third)));
         Assert.Equal(215, decoder.Table.Size);
@@ -186,7 +196,8 @@ public sealed class HpackTests
             for (uint i = chance.Below(12); i > 0; i--)
             {
                 byte[] name = Encoding.ASCII.GetBytes($"x-name-{chance.Below(20)}");
-                byte[] value = Encoding.ASCII.GetBytes(new string((char)('a' + chance.Below(26)), (int)chance.Below(chance.Hits(1, 20) ? 900u : 30u)) + chance.Below(3));
+                byte[] value = Encoding.ASCII.GetBytes(
+                    new string((char)('a' + chance.Below(26)), (int)chance.Below(chance.Hits(1, 20) ? 900u : 30u)) + chance.Below(3));
                 encoder.Add(KnownHeaders.Find(name), name, value);
                 sent.Append(Encoding.ASCII.GetString(name)).Append('=').Append(Encoding.ASCII.GetString(value)).Append('\n');
             }

@@ -20,9 +20,11 @@ public sealed class Http1ClientTests
         return head;
     }
 
-    private (Wire Wire, UpstreamConnection Connection, RecordedResponse Response, UpstreamStream Stream) Begin(HeaderMap head, bool end, CodecOptions? options = null)
+    private (Wire Wire, UpstreamConnection Connection, RecordedResponse Response, UpstreamStream Stream) Begin(HeaderMap head, bool end,
+        CodecOptions? options = null)
     {
-        (Wire wire, UpstreamConnection connection) = Wire.ToClient(_owner, options ?? new CodecOptions { One = new Http1Options { Trailers = true } });
+        (Wire wire, UpstreamConnection connection) =
+            Wire.ToClient(_owner, options ?? new CodecOptions { One = new Http1Options { Trailers = true } });
         var response = new RecordedResponse();
         UpstreamStream stream = connection.Begin(response);
         stream.SendHead(head, end);
@@ -33,7 +35,8 @@ public sealed class Http1ClientTests
     [Theory]
     [InlineData("GET", "GET /p HTTP/1.1\r\nhost: up.example\r\n\r\n")]
     [InlineData("POST", "POST /p HTTP/1.1\r\nhost: up.example\r\ncontent-length: 0\r\n\r\n")]
-    public void A_request_without_body_is_framed_by_its_method(string method, string expected) => Assert.Equal(expected, Begin(Head(method), true).Wire.Text);
+    public void A_request_without_body_is_framed_by_its_method(string method, string expected) =>
+    Assert.Equal(expected, Begin(Head(method), true).Wire.Text);
 
     [Fact]
     public void A_body_without_length_is_chunked()
@@ -46,20 +49,26 @@ public sealed class Http1ClientTests
     }
 
     [Theory]
-    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\nok", "head False\n:status=200\ncontent-length=2\nx-a=b\nbody ok\nend\n", 1)]
-    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n", "head False\n:status=200\ntrailers\nx-t=1\nbody ok\nend\n", 1)]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\nok",
+        "head False\n:status=200\ncontent-length=2\nx-a=b\nbody ok\nend\n", 1)]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n",
+        "head False\n:status=200\ntrailers\nx-t=1\nbody ok\nend\n", 1)]
     [InlineData("HTTP/1.1 204 No Content\r\n\r\n", "head True\n:status=204\nbody \nend\n", 1)]
     [InlineData("HTTP/1.1 304 Not Modified\r\nContent-Length: 777\r\n\r\n", "head True\n:status=304\ncontent-length=777\nbody \nend\n", 1)]
-    [InlineData("HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 199 Own\r\n\r\nHTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "informational 103\nhead True\n:status=200\ncontent-length=0\nbody \nend\n", 1)]
+    [InlineData("HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 199 Own\r\n\r\nHTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
+        "informational 103\nhead True\n:status=200\ncontent-length=0\nbody \nend\n", 1)]
     [InlineData("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "head False\n:status=200\ncontent-length=2\nbody ok\nend\n", 0)]
-    [InlineData("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "head False\n:status=200\ncontent-length=2\nbody ok\nend\n", 0)]
-    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", "head False\n:status=200\ncontent-length=2\nbody ok\nend\n", 0)]
+    [InlineData("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        "head False\n:status=200\ncontent-length=2\nbody ok\nend\n", 0)]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison",
+        "head False\n:status=200\ncontent-length=2\nbody ok\nend\n", 0)]
     public void A_response_is_read_whole_and_the_connection_kept_only_where_it_may(string answer, string log, int frees)
     {
         for (int cut = 0; cut < answer.Length; cut++)
         {
             var owner = new RecordingOwner();
-            (Wire wire, UpstreamConnection connection) = Wire.ToClient(owner, new CodecOptions { One = new Http1Options { Trailers = true } });
+            (Wire wire, UpstreamConnection connection) =
+                Wire.ToClient(owner, new CodecOptions { One = new Http1Options { Trailers = true } });
             var response = new RecordedResponse();
             connection.Begin(response).SendHead(Head(), true);
             wire.Run();
@@ -122,7 +131,8 @@ public sealed class Http1ClientTests
     [Fact]
     public void Early_bytes_of_an_upgrade_wait_for_the_101()
     {
-        (Wire wire, _, RecordedResponse response, UpstreamStream stream) = Begin(Head("GET", ("upgrade", "websocket"), ("connection", "Upgrade")), false);
+        (Wire wire, _, RecordedResponse response, UpstreamStream stream) =
+            Begin(Head("GET", ("upgrade", "websocket"), ("connection", "Upgrade")), false);
         stream.SendBody("early"u8, false);
         wire.Run();
         Assert.DoesNotContain("early", wire.Text, StringComparison.Ordinal);
@@ -134,7 +144,8 @@ public sealed class Http1ClientTests
     [Fact]
     public void Early_bytes_of_a_refused_upgrade_are_never_sent()
     {
-        (Wire wire, _, RecordedResponse response, UpstreamStream stream) = Begin(Head("GET", ("upgrade", "websocket"), ("connection", "Upgrade")), false);
+        (Wire wire, _, RecordedResponse response, UpstreamStream stream) =
+            Begin(Head("GET", ("upgrade", "websocket"), ("connection", "Upgrade")), false);
         stream.SendBody("GET /smuggled HTTP/1.1\r\n\r\n"u8, false);
         wire.Send("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno");
         Assert.True(response.Complete);

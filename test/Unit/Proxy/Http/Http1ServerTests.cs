@@ -78,7 +78,8 @@ public sealed class Http1ServerTests
     }
 
     [Theory]
-    [InlineData("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "http1.content_length_and_chunked_not_allowed")]
+    [InlineData("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
+        "http1.content_length_and_chunked_not_allowed")]
     [InlineData("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501, "http1.invalid_transfer_encoding")]
     [InlineData("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\n", 400, "http1.codec_error")]
     [InlineData("GET / HTTP/1.1\r\nHost: a\r\nConnection: x-forwarded-for\r\n\r\n", 400, "http1.connection_header_rejected")]
@@ -111,7 +112,8 @@ public sealed class Http1ServerTests
         Assert.Contains("200 OK", Play(Fits(200), small).Answer, StringComparison.Ordinal);
         Assert.Contains("bad 431 http1.headers_too_large", Play(Fits(201), small).Log, StringComparison.Ordinal);
         Assert.Contains("bad 431 http1.headers_too_large", Play("GET /".PadRight(300, 'p'), small).Log, StringComparison.Ordinal);
-        Assert.Contains("bad 431 http1.too_many_headers", Play("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 1\r\nC: 1\r\n\r\n", small).Log, StringComparison.Ordinal);
+        Assert.Contains("bad 431 http1.too_many_headers", Play("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 1\r\nC: 1\r\n\r\n", small).Log,
+            StringComparison.Ordinal);
     }
 
     [Fact]

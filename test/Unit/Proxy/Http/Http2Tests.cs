@@ -46,7 +46,8 @@ public sealed class Http2Tests
         for (int at = 0; at + 9 <= bytes.Length;)
         {
             uint head = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(at));
-            frames.Add(((byte)head, bytes[at + 4], BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(at + 5)), bytes[(at + 9)..(at + 9 + (int)(head >> 8))]));
+            frames.Add(((byte)head, bytes[at + 4], BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(at + 5)),
+                bytes[(at + 9)..(at + 9 + (int)(head >> 8))]));
             at += 9 + (int)(head >> 8);
         }
         return frames;
@@ -74,7 +75,8 @@ public sealed class Http2Tests
         whole.Send(input);
         string log = first.Log;
         Assert.Equal(
-            "head False\n:method=POST\n:scheme=http\n:path=/p\n:authority=a.example\nx-a=b\ncookie=a=1; b=2\ntrailers\nx-sum=9\nbody hello world\nend\n"
+            "head False\n:method=POST\n:scheme=http\n:path=/p\n:authority=a.example\nx-a=b\ncookie=a=1; b=2\ntrailers\nx-sum=9\nbody "
+            + "hello world\nend\n"
             + "head False\n:method=POST\n:scheme=http\n:path=/p\n:authority=a.example\nx-late=1\nbody !\nend\n",
             log);
         for (int cut = 1; cut < input.Length; cut++)
@@ -255,7 +257,9 @@ public sealed class Http2Tests
         }
         wire.Run(100_000);
         for (int i = 0; i < 20; i++)
-            Assert.Equal($"head False\n:status=200\nx-echo=id-{i}\ntrailers\ngrpc-status=0\nbody {new string((char)('a' + i), 30_000)}\nend\n", responses[i].Log.ToString());
+            Assert.Equal(
+                $"head False\n:status=200\nx-echo=id-{i}\ntrailers\ngrpc-status=0\nbody {new string((char)('a' + i), 30_000)}\nend\n",
+                responses[i].Log.ToString());
         Assert.Equal(0, client.ActiveStreams);
         Assert.Equal(1024, client.FreeStreams);
     }
@@ -339,7 +343,8 @@ public sealed class Http2Tests
         request.Add(KnownHeader.Connection, "Upgrade"u8);
         stream.SendHead(request, false);
         wire.Run(10_000);
-        Assert.Equal("head False\n:method=GET\n:scheme=http\n:path=/ws\n:authority=a\nupgrade=websocket\nconnection=upgrade\n", acceptor.Requests[0].Log.ToString());
+        Assert.Equal("head False\n:method=GET\n:scheme=http\n:path=/ws\n:authority=a\nupgrade=websocket\nconnection=upgrade\n",
+            acceptor.Requests[0].Log.ToString());
         Assert.Equal("head False\n:status=101\nconnection=upgrade\nupgrade=websocket\n", response.Log.ToString());
         Assert.Equal("hi", response.Body.ToString());
     }

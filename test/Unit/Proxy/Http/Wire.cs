@@ -32,25 +32,31 @@ internal sealed class Wire
     public static Wire ToServer(RequestAcceptor acceptor, CodecOptions options, bool http2 = false)
     {
         var wire = new Wire();
-        wire.Connect(transport => _ = http2 ? new Http2ServerConnection(transport, acceptor, options) : (DownstreamConnection)new Http1ServerConnection(transport, acceptor, options));
+        wire.Connect(transport => _ = http2 ? new Http2ServerConnection(transport, acceptor, options)
+            : (DownstreamConnection)new Http1ServerConnection(transport, acceptor, options));
         return wire;
     }
 
     /// <summary>A client codec whose server is the peer.</summary>
-    public static (Wire Wire, UpstreamConnection Connection) ToClient(UpstreamConnectionOwner owner, CodecOptions options, bool http2 = false)
+    public static (Wire Wire, UpstreamConnection Connection) ToClient(UpstreamConnectionOwner owner, CodecOptions options,
+        bool http2 = false)
     {
         var wire = new Wire();
         UpstreamConnection? connection = null;
-        wire.Connect(transport => connection = http2 ? new Http2ClientConnection(transport, owner, options) : new Http1ClientConnection(transport, owner, options));
+        wire.Connect(transport => connection = http2
+            ? new Http2ClientConnection(transport, owner, options) : new Http1ClientConnection(transport, owner, options));
         return (wire, connection!);
     }
 
     /// <summary>A client codec and a server codec, joined.</summary>
-    public static (Wire Wire, UpstreamConnection Client) Both(RequestAcceptor acceptor, UpstreamConnectionOwner owner, CodecOptions options, bool http2)
+    public static (Wire Wire, UpstreamConnection Client) Both(RequestAcceptor acceptor, UpstreamConnectionOwner owner, CodecOptions options,
+        bool http2)
     {
         var wire = new Wire();
-        wire.Connect(transport => _ = http2 ? new Http2ServerConnection(transport, acceptor, options) : (DownstreamConnection)new Http1ServerConnection(transport, acceptor, options));
-        UpstreamConnection client = http2 ? new Http2ClientConnection(wire.Peer.Transport!, owner, options) : new Http1ClientConnection(wire.Peer.Transport!, owner, options);
+        wire.Connect(transport => _ = http2 ? new Http2ServerConnection(transport, acceptor, options)
+            : (DownstreamConnection)new Http1ServerConnection(transport, acceptor, options));
+        UpstreamConnection client = http2 ? new Http2ClientConnection(wire.Peer.Transport!, owner, options)
+            : new Http1ClientConnection(wire.Peer.Transport!, owner, options);
         return (wire, client);
     }
 

@@ -16,7 +16,8 @@ public sealed class ClientHelloTests
         MemoryLoop near = network.AddHost("near", Address.V4(1, 0)).AddLoop(), far = network.AddHost("far", Address.V4(2, 0)).AddLoop();
         var listening = new ProbeAcceptor(() => new Probe());
         far.Listen(new ListenOptions(Address.V4(2, 443)), listening);
-        TlsContext context = TlsContext.Create(new TlsOptions { IsServer = false, Alpn = alpn, Sni = sni, VersionMax = TlsVersion.Tls13 }, out _)!;
+        TlsContext context = TlsContext.Create(new TlsOptions { IsServer = false, Alpn = alpn, Sni = sni, VersionMax = TlsVersion.Tls13 },
+            out _)!;
         TlsTransport.Connect(near, new ConnectOptions(Address.V4(2, 443)), context, TlsConnectOptions.None, new Probe());
         Assert.True(network.RunUntil(() => listening.Accepted is [{ Received.Length: > 0 }], 1_000_000));
         return listening.Accepted[0].Received.ToArray();

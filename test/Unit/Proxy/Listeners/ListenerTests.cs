@@ -35,7 +35,8 @@ public sealed class ListenerTests
         }
     }
 
-    private ListenerChain Chain(string name, ChainMatch? match = null) => new() { Name = name, Match = match ?? ChainMatch.Any, Handler = new Naming(name, _served), Fingerprint = name };
+    private ListenerChain Chain(string name, ChainMatch? match = null) =>
+        new() { Name = name, Match = match ?? ChainMatch.Any, Handler = new Naming(name, _served), Fingerprint = name };
 
     private Listener Virtual(params InspectorKind[] inspectors) => new()
     {
@@ -109,8 +110,23 @@ public sealed class ListenerTests
     [Fact]
     public void Silence_ends_the_looking()
     {
-        _set.Put(new Listener { Name = "strict", Address = Address.V4(0x0a000001, 1), Inspectors = [new Inspector(InspectorKind.Tls, [])], InspectMicros = 500_000, Chains = new ChainTable([], Chain("c")) });
-        _set.Put(new Listener { Name = "kind", Address = Address.V4(0x0a000001, 2), Inspectors = [new Inspector(InspectorKind.Tls, [])], InspectMicros = 500_000, GoOnAfterTimeout = true, Chains = new ChainTable([], Chain("c")) });
+        _set.Put(new Listener
+        {
+            Name = "strict",
+            Address = Address.V4(0x0a000001, 1),
+            Inspectors = [new Inspector(InspectorKind.Tls, [])],
+            InspectMicros = 500_000,
+            Chains = new ChainTable([], Chain("c")),
+        });
+        _set.Put(new Listener
+        {
+            Name = "kind",
+            Address = Address.V4(0x0a000001, 2),
+            Inspectors = [new Inspector(InspectorKind.Tls, [])],
+            InspectMicros = 500_000,
+            GoOnAfterTimeout = true,
+            Chains = new ChainTable([], Chain("c")),
+        });
         var strict = new Probe();
         _sidecar.Connect(new ConnectOptions(Address.V4(0x0a000001, 1)), strict);
         _sidecar.Connect(new ConnectOptions(Address.V4(0x0a000001, 2)), new Probe());
@@ -143,7 +159,14 @@ public sealed class ListenerTests
         string Find(int port, string name, string ip = "192.0.2.1")
         {
             Assert.True(Address.TryParse(ip, port, out Address local));
-            return table.Find(new ConnectionFacts { Local = local, Remote = Address.V4(0x01010101, 5), DirectRemote = Address.V4(0x01010101, 5), ServerName = name, TransportProtocol = name.Length > 0 ? "tls" : "raw_buffer" })!.Name;
+            return table.Find(new ConnectionFacts
+            {
+                Local = local,
+                Remote = Address.V4(0x01010101, 5),
+                DirectRemote = Address.V4(0x01010101, 5),
+                ServerName = name,
+                TransportProtocol = name.Length > 0 ? "tls" : "raw_buffer",
+            })!.Name;
         }
     }
 
@@ -152,10 +175,16 @@ public sealed class ListenerTests
     {
         MatchOutcome<ConnectionFacts, string> To(string chain) => new(chain, null);
         var inner = new RangeTree<ConnectionFacts, string>(new ConnectionInput(ChainInput.DestinationIp),
-            [(new Prefix(Address.V4(0x0a000000, 0), 8), To("wide"), false), (new Prefix(Address.V4(0x0a010000, 0), 16), To("narrow"), false)]);
+            [(new Prefix(Address.V4(0x0a000000, 0), 8), To("wide"), false),
+                (new Prefix(Address.V4(0x0a010000, 0), 16), To("narrow"), false)]);
         var table = new ChainTable([Chain("wide"), Chain("narrow"), Chain("exact")], Chain("other"),
             new MapTree<ConnectionFacts, string>(new ConnectionInput(ChainInput.DestinationPort),
-                new Dictionary<string, MatchOutcome<ConnectionFacts, string>> { ["80"] = new(null, inner), ["81"] = To("exact"), ["82"] = To("absent") }, byPrefix: false));
+                new Dictionary<string, MatchOutcome<ConnectionFacts, string>>
+                {
+                    ["80"] = new(null, inner),
+                    ["81"] = To("exact"),
+                    ["82"] = To("absent"),
+                }, byPrefix: false));
         string? Find(uint ip, int port) => table.Find(new ConnectionFacts { Local = Address.V4(ip, port) })?.Name;
         Assert.Equal(("wide", "narrow", "exact"), (Find(0x0a020304, 80), Find(0x0a010304, 80), Find(1, 81)));
         Assert.Equal(("other", null), (Find(0x0b000000, 80), Find(1, 82)));
@@ -171,7 +200,17 @@ public sealed class ListenerTests
         {
             Name = "l",
             Address = Address.V4(0x0a000001, 80),
-            Chains = new ChainTable([.. chains.Select((c, i) => new ListenerChain { Name = c.Name, Handler = c.Handler, Fingerprint = c.Name, Match = new ChainMatch { DestinationPort = 80 + i } })], null),
+            Chains =
+                new ChainTable(
+                    [
+                        .. chains.Select((c, i) =>
+                            new ListenerChain
+                            {
+                                Name = c.Name,
+                                Handler = c.Handler,
+                                Fingerprint = c.Name,
+                                Match = new ChainMatch { DestinationPort = 80 + i },
+                            })], null),
         };
         _set.Put(Of(("kept", kept), ("gone", gone)));
         _set.Put(Of(("kept", kept), ("new", new Draining())));

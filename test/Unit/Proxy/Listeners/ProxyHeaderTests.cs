@@ -45,7 +45,8 @@ public sealed class ProxyHeaderTests
     {
         Assert.Equal(Inspection.NotIt, ProxyHeader.Inspect("GET / HTTP/1.1\r\n"u8, out _, out _));
         Assert.Equal(Inspection.NeedMore, ProxyHeader.Inspect("PRO"u8, out _, out _));
-        Assert.Equal(Inspection.Found, ProxyHeader.Inspect(Encoding.ASCII.GetBytes("PROXY " + new string('x', 200)), out ProxyHeader? header, out _));
+        Assert.Equal(Inspection.Found,
+            ProxyHeader.Inspect(Encoding.ASCII.GetBytes("PROXY " + new string('x', 200)), out ProxyHeader? header, out _));
         Assert.Null(header);
     }
 
@@ -67,7 +68,9 @@ public sealed class ProxyHeaderTests
     public void Random_bytes_neither_throw_nor_take_more_than_there_is(int seed)
     {
         var random = new Random(seed);
-        byte[][] seeds = [Encoding.ASCII.GetBytes("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"), Convert.FromHexString("0d0a0d0a000d0a515549540a2121002420010db800000000000000000000000720010db80000000000000000000000080fa220fb")];
+        byte[][] seeds = [Encoding.ASCII.GetBytes("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"),
+            Convert.FromHexString(
+                "0d0a0d0a000d0a515549540a2121002420010db800000000000000000000000720010db80000000000000000000000080fa220fb")];
         for (int i = 0; i < 20_000; i++)
         {
             byte[] bytes = [.. seeds[random.Next(2)]];

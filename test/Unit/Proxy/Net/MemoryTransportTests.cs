@@ -32,7 +32,8 @@ public class MemoryTransportTests : TransportContract
 }
 
 /// <summary>The same contract on a bad day: late, cut and coalesced segments change nothing that a handler may rely on.</summary>
-public sealed class MemoryTransportWithDelaysTests() : MemoryTransportTests(new MemoryFaults { DelayPerMille = 100, DelayMaxMicros = 2_000, SplitPerMille = 100 });
+public sealed class MemoryTransportWithDelaysTests()
+    : MemoryTransportTests(new MemoryFaults { DelayPerMille = 100, DelayMaxMicros = 2_000, SplitPerMille = 100 });
 
 public sealed class MemoryNetworkTests
 {

@@ -16,7 +16,8 @@ public sealed class SequencedSocketTests
         Task<SequencedSocket?> accepted = Task.Run(listening.Accept);
         using SequencedSocket near = SequencedSocket.Connect(name)!;
         using SequencedSocket far = (await accepted)!;
-        using var file = new FileStream(Path.GetTempFileName(), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 1, FileOptions.DeleteOnClose);
+        using var file = new FileStream(Path.GetTempFileName(), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 1,
+            FileOptions.DeleteOnClose);
         Assert.True(near.Send("with", (int)file.SafeFileHandle.DangerousGetHandle()));
         Assert.True(near.Send("without"));
         Assert.Equal("with", far.Receive(out int descriptor));

@@ -6,7 +6,8 @@ namespace Lateen.Test.Unit.Proxy.Net;
 
 public sealed class TimingWheelTests
 {
-    /// <summary>Against the plain model: each deadline comes at the first whole millisecond at or after its time, in order of time, unless taken back.</summary>
+    /// <summary>Against the plain model: each deadline comes at the first whole millisecond at or after its time, in order of time, unless
+    /// taken back.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

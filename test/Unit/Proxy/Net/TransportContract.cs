@@ -19,7 +19,8 @@ public abstract class TransportContract
     /// <summary>Runs both loops until the condition holds; false where it does not within a few seconds.</summary>
     protected abstract bool Run(Func<bool> condition);
 
-    private protected (Probe Client, Func<Probe> Server, ListeningSocket Socket) Join(Probe? client = null, Func<Probe>? server = null, Address? at = null)
+    private protected (Probe Client, Func<Probe> Server, ListeningSocket Socket) Join(Probe? client = null, Func<Probe>? server = null,
+        Address? at = null)
     {
         client ??= new Probe();
         var acceptor = new ProbeAcceptor(server ?? (() => new Probe()));
@@ -210,7 +211,8 @@ public abstract class TransportContract
         ListeningSocket first = Server.Listen(new ListenOptions(ListenAt), new ProbeAcceptor(() => new Probe()));
         ListeningSocket second = Server.Listen(new ListenOptions(first.Address), new ProbeAcceptor(() => new Probe()));
         Assert.Equal(first.Address, second.Address);
-        var refused = Assert.Throws<ListenException>(() => Server.Listen(new ListenOptions(first.Address, ReusePort: false), new ProbeAcceptor(() => new Probe())));
+        var refused = Assert.Throws<ListenException>(
+            () => Server.Listen(new ListenOptions(first.Address, ReusePort: false), new ProbeAcceptor(() => new Probe())));
         Assert.Contains("in use", refused.Message);
     }
 

@@ -74,8 +74,10 @@ public sealed class StatisticsTests
         store.Counter("http.web.downstream_rq_2xx");
         store.Counter("listener.0.0.0.0_80.downstream_cx_total");
         string text = Prometheus(store);
-        Assert.Contains("envoy_cluster_upstream_rq{envoy_response_code=\"200\",envoy_cluster_name=\"outbound|80||a\"} 0", Prometheus(Of("cluster.outbound|80||a.upstream_rq_200")), StringComparison.Ordinal);
-        Assert.Contains("envoy_http_downstream_rq_xx{envoy_response_code_class=\"2\",envoy_http_conn_manager_prefix=\"web\"} 0", text, StringComparison.Ordinal);
+        Assert.Contains("envoy_cluster_upstream_rq{envoy_response_code=\"200\",envoy_cluster_name=\"outbound|80||a\"} 0",
+            Prometheus(Of("cluster.outbound|80||a.upstream_rq_200")), StringComparison.Ordinal);
+        Assert.Contains("envoy_http_downstream_rq_xx{envoy_response_code_class=\"2\",envoy_http_conn_manager_prefix=\"web\"} 0", text,
+            StringComparison.Ordinal);
         Assert.Contains("envoy_listener_downstream_cx_total{envoy_listener_address=\"0.0.0.0_80\"} 0", text, StringComparison.Ordinal);
 
         static StatStore Of(string name)
@@ -106,8 +108,10 @@ public sealed class StatisticsTests
     [InlineData("odd")]
     public void Names_of_a_group_have_the_tags_that_each_has_alone(string prefix)
     {
-        string[] members = ["upstream_rq_200", "upstream_rq_2xx", "upstream_rq_total", "grpc.svc.method.0", "policy.p.allowed", "a.b.c", "rbac.policy.x.shadow_denied", "worker_0.rq", "default.config_reload",
-            "ssl.ciphers.AES128", "x_rq_404", "ext_authz.ok", "http.inner.rq", "query.total", "collection.c.callsite.s.query.total", "admin.x", "total"];
+        string[] members = ["upstream_rq_200", "upstream_rq_2xx", "upstream_rq_total", "grpc.svc.method.0", "policy.p.allowed", "a.b.c",
+            "rbac.policy.x.shadow_denied", "worker_0.rq", "default.config_reload",
+            "ssl.ciphers.AES128", "x_rq_404", "ext_authz.ok", "http.inner.rq", "query.total", "collection.c.callsite.s.query.total",
+            "admin.x", "total"];
         StatSchema schema = StatSchema.Counters(members);
         StatStore grouped = new(1), alone = new(1);
         grouped.Group(prefix, schema);
@@ -126,8 +130,10 @@ public sealed class StatisticsTests
             var names = new List<string> { "server.stats_overflow" };
             for (int g = random.Next(1, 12); g > 0; g--)
             {
-                string prefix = string.Concat(Enumerable.Range(0, random.Next(1, 4)).Select(_ => $"{"a-b.c|d"[random.Next(7)]}{random.Next(3)}."));
-                string[] members = [.. Enumerable.Range(0, random.Next(1, 6)).Select(_ => $"{"xyz-."[random.Next(5)]}{random.Next(20)}").Distinct()];
+                string prefix = string.Concat(Enumerable.Range(0, random.Next(1, 4))
+                    .Select(_ => $"{"a-b.c|d"[random.Next(7)]}{random.Next(3)}."));
+                string[] members = [.. Enumerable.Range(0, random.Next(1, 6)).Select(_ => $"{"xyz-."[random.Next(5)]}{random.Next(20)}")
+                    .Distinct()];
                 store.Group(prefix + g + ".", StatSchema.Counters(members));
                 names.AddRange(members.Select(m => prefix + g + "." + m));
             }

@@ -29,7 +29,8 @@ public sealed class RespTests
     [InlineData("$99999999999\r\n")]
     [InlineData("*99999999\r\n")]
     [InlineData("$2\r\nabcd")]
-    public void Anything_else_is_broken(string text) => Assert.Equal(RespOutcome.Broken, Resp.Measure(Encoding.ASCII.GetBytes(text), out _));
+    public void Anything_else_is_broken(string text) =>
+    Assert.Equal(RespOutcome.Broken, Resp.Measure(Encoding.ASCII.GetBytes(text), out _));
 
     [Fact]
     public void Lists_within_lists_end_somewhere() =>

@@ -171,7 +171,8 @@ public sealed class TcpSessionTests
         _directory.Publish(Backend("half"), At(Address.V4(3, 1), BackendAt));
         foreach ((string cluster, ResponseFlags flags, int attempts, string why) in new[]
         {
-            ("dead", ResponseFlags.UpstreamConnectionFailure | ResponseFlags.UpstreamRetryLimitExceeded, 3, "delayed connect error: Connection refused"),
+            ("dead", ResponseFlags.UpstreamConnectionFailure | ResponseFlags.UpstreamRetryLimitExceeded, 3,
+                "delayed connect error: Connection refused"),
             ("gone", ResponseFlags.UpstreamConnectionFailure | ResponseFlags.UpstreamRetryLimitExceeded, 3, ""),
             ("empty", ResponseFlags.NoHealthyUpstream, 0, ""),
             ("unknown", ResponseFlags.NoClusterFound, 0, ""),
@@ -193,7 +194,8 @@ public sealed class TcpSessionTests
             client.Transport!.Close();
         }
         Assert.Equal(0, Cluster("dead")[ClusterGauge.UpstreamCxActive]);
-        Assert.Equal((3, 3, 1), (Cluster("gone")[ClusterCounter.UpstreamCxConnectFail], Cluster("gone")[ClusterCounter.UpstreamCxConnectTimeout], Cluster("gone")[ClusterCounter.UpstreamCxConnectAttemptsExceeded]));
+        Assert.Equal((3, 3, 1), (Cluster("gone")[ClusterCounter.UpstreamCxConnectFail],
+            Cluster("gone")[ClusterCounter.UpstreamCxConnectTimeout], Cluster("gone")[ClusterCounter.UpstreamCxConnectAttemptsExceeded]));
     }
 
     [Fact]
@@ -246,7 +248,13 @@ public sealed class TcpSessionTests
     {
         _proxy.Host.Network.Advance(1);
         var set = new ListenerSet(_worker);
-        set.Put(new Listener { Name = "tcp", Address = ProxyAt, Chains = new ChainTable([], new ListenerChain { Name = "chain", Handler = new TcpChainHandler(_upstreams, options, [_witness], 1) }) });
+        set.Put(new Listener
+        {
+            Name = "tcp",
+            Address = ProxyAt,
+            Chains = new ChainTable([],
+                new ListenerChain { Name = "chain", Handler = new TcpChainHandler(_upstreams, options, [_witness], 1) }),
+        });
         return set;
     }
 
@@ -273,7 +281,8 @@ public sealed class TcpSessionTests
     public void Weights_are_kept()
     {
         _directory.Publish(Backend("other"), At(BackendAt));
-        Serve(Options() with { Targets = [new TcpTarget(_directory.Handle("backend"), 90), new TcpTarget(_directory.Handle("other"), 10), new TcpTarget(_directory.Handle("never"), 0)] });
+        Serve(Options() with { Targets = [new TcpTarget(_directory.Handle("backend"), 90), new TcpTarget(_directory.Handle("other"), 10),
+            new TcpTarget(_directory.Handle("never"), 0)] });
         for (int i = 0; i < 300; i++)
             Call().Transport!.EndSend();
         Assert.True(Run(() => _backends.Accepted.Count == 300));
@@ -288,7 +297,8 @@ public sealed class TcpSessionTests
         _witness.OnData = NetworkVerdict.Close;
         Probe refused = Call("hello");
         Assert.True(Run(() => refused.Closings == 1 && _backends.Accepted is [{ Ended: true }]));
-        Assert.Equal(("", "not_allowed", "deny_close", 5, 0), (_backends.Accepted[0].Text, End.TerminationDetails, End.LocalCloseReason, End.BytesReceived, End.UpstreamSent));
+        Assert.Equal(("", "not_allowed", "deny_close", 5, 0),
+            (_backends.Accepted[0].Text, End.TerminationDetails, End.LocalCloseReason, End.BytesReceived, End.UpstreamSent));
 
         _witness.OnData = NetworkVerdict.Wait;
         Probe waiting = Call("hello");

@@ -32,14 +32,25 @@ public sealed class TunnelTests
         var worker = new Worker(0, proxy);
         _directory = new ClusterDirectory(proxy, 1);
         var upstreams = new Upstreams(_directory, [worker]);
-        _directory.Publish(new Cluster { Name = "tunnel", StatName = "tunnel" }, new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = BackendAt }])] });
+        _directory.Publish(new Cluster { Name = "tunnel", StatName = "tunnel" },
+            new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = BackendAt }])] });
         var options = new TcpOptions
         {
             StatPrefix = "test",
             Targets = [new TcpTarget(_directory.Handle("tunnel"), 1)],
-            Tunnel = new TunnelOptions(TextFormat.Parse("dest.test:443"), null, new HeaderMutations([], [new HeaderAddition("x-from", TextFormat.Parse("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"), HeaderAppend.AppendOrAdd, false)]), true, false),
+            Tunnel = new TunnelOptions(TextFormat.Parse("dest.test:443"), null,
+                new HeaderMutations([],
+                    [new HeaderAddition("x-from", TextFormat.Parse("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"), HeaderAppend.AppendOrAdd,
+                        false)]), true, false),
         };
-        new ListenerSet(worker).Put(new Listener { Name = "tcp", Address = ProxyAt, Chains = new ChainTable([], new ListenerChain { Name = "chain", Handler = new TcpChainHandler(upstreams, options, [_keeping], 1) }) });
+        new ListenerSet(worker).Put(
+            new Listener
+            {
+                Name = "tcp",
+                Address = ProxyAt,
+                Chains = new ChainTable([],
+                    new ListenerChain { Name = "chain", Handler = new TcpChainHandler(upstreams, options, [_keeping], 1) }),
+            });
     }
 
     private sealed class Keeping : NetworkFilterFactory
@@ -73,7 +84,10 @@ public sealed class TunnelTests
         backend.Received.Clear();
         backend.Transport!.Send("HTTP/1.1 200 OK\r\nx-told: 1\r\n\r\nfirst"u8);
         Assert.True(Run(() => backend.Text == "hello" && client.Text == "first"));
-        Assert.Equal("1", Encoding.ASCII.GetString(((Lateen.Proxy.Http.HeaderMap)_keeping.Last!.Facts.FilterState(TunnelOptions.ResponseHeadKey)!).TryGet("x-told"u8, out ReadOnlySpan<byte> told) ? told : default));
+        Assert.Equal("1",
+            Encoding.ASCII.GetString(
+                ((Lateen.Proxy.Http.HeaderMap)_keeping.Last!.Facts.FilterState(TunnelOptions.ResponseHeadKey)!).TryGet("x-told"u8,
+                    out ReadOnlySpan<byte> told) ? told : default));
         client.Transport!.EndSend();
         Assert.True(Run(() => backend.Ended));
         backend.Transport.Send("last"u8);

@@ -38,7 +38,9 @@ public sealed class StatsdSinkTests
     [Fact]
     public void Counters_tell_what_they_grew_by_and_gauges_where_they_stand()
     {
-        StatGroup group = _store.Group("cluster.outbound|80||a.", new StatSchema([("rq_total", StatKind.Counter), ("rq_active", StatKind.Gauge), ("rq_time", StatKind.Histogram), ("unused", StatKind.Counter)]));
+        StatGroup group = _store.Group("cluster.outbound|80||a.",
+            new StatSchema([("rq_total", StatKind.Counter), ("rq_active", StatKind.Gauge), ("rq_time", StatKind.Histogram),
+                ("unused", StatKind.Counter)]));
         var sink = new StatsdSink(new StatsdOptions(Server, "envoy.", false, 1432), _store);
         group.Of(0).Add(0, 5);
         group.Of(0).Set(1, 2);

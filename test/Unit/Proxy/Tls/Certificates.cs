@@ -33,7 +33,8 @@ internal sealed class Authority
     private static byte[] Serial() => BitConverter.GetBytes(IPAddress.HostToNetworkOrder(++s_serial));
 
     /// <summary>Issues a certificate. Names: "DNS:x", "URI:x", "email:x", "IP:x".</summary>
-    public TlsCertificate Issue(string subject, string[] names, DateTimeOffset? until = null, bool rsa = false, string? usage = null, Authority? via = null)
+    public TlsCertificate Issue(string subject, string[] names, DateTimeOffset? until = null, bool rsa = false, string? usage = null,
+        Authority? via = null)
     {
         using AsymmetricAlgorithm key = rsa ? RSA.Create(2048) : ECDsa.Create(ECCurve.NamedCurves.nistP256);
         CertificateRequest request = rsa
@@ -42,9 +43,11 @@ internal sealed class Authority
         if (names.Length > 0)
             request.CertificateExtensions.Add(Names(names));
         if (usage is not null)
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage == "server" ? "1.3.6.1.5.5.7.3.1" : "1.3.6.1.5.5.7.3.2")], false));
+            request.CertificateExtensions.Add(
+                new X509EnhancedKeyUsageExtension([new Oid(usage == "server" ? "1.3.6.1.5.5.7.3.1" : "1.3.6.1.5.5.7.3.2")], false));
         var generator = _certificate.GetECDsaPrivateKey()!;
-        X509Certificate2 made = request.Create(_certificate.SubjectName, X509SignatureGenerator.CreateForECDsa(generator), From, until ?? To, Serial());
+        X509Certificate2 made = request.Create(_certificate.SubjectName, X509SignatureGenerator.CreateForECDsa(generator), From,
+            until ?? To, Serial());
         string pem = made.ExportCertificatePem() + "\n" + (via is null ? "" : _certificate.ExportCertificatePem() + "\n");
         return new TlsCertificate(Encoding.ASCII.GetBytes(pem), Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem()));
     }
@@ -76,5 +79,6 @@ internal sealed class Authority
         return Encoding.ASCII.GetBytes(PemEncoding.WriteString("X509 CRL", der) + "\n");
     }
 
-    public static X509Certificate2 Load(TlsCertificate certificate) => X509Certificate2.CreateFromPem(Encoding.ASCII.GetString(certificate.Chain.Span));
+    public static X509Certificate2 Load(TlsCertificate certificate) =>
+        X509Certificate2.CreateFromPem(Encoding.ASCII.GetString(certificate.Chain.Span));
 }

@@ -16,7 +16,8 @@ public sealed class KnownChainsTests : TlsMeeting
         Peer first = Meet(client, server).FarTls.Peer!, second = Meet(client, server).FarTls.Peer!;
         Assert.Equal((false, false, true, true), (first.Resumed, second.Resumed, first.PeerValidated, second.PeerValidated));
         Assert.Same(first.PeerUris, second.PeerUris);
-        Peer other = Meet(Context(Unresumed(ClientSide(Root.Issue("O=mesh", ["URI:spiffe://cluster.local/ns/default/sa/other"])))), server).FarTls.Peer!;
+        Peer other = Meet(Context(Unresumed(ClientSide(Root.Issue("O=mesh", ["URI:spiffe://cluster.local/ns/default/sa/other"])))),
+            server).FarTls.Peer!;
         Assert.Equal(["spiffe://cluster.local/ns/default/sa/other"], other.PeerUris);
     }
 
@@ -39,7 +40,8 @@ public sealed class KnownChainsTests : TlsMeeting
     {
         TlsCertificate whole = Middle.Issue("O=mesh", ["URI:" + ClientUri], via: Middle);
         string pem = Encoding.ASCII.GetString(whole.Chain.Span);
-        TlsCertificate alone = whole with { Chain = Encoding.ASCII.GetBytes(pem[..pem.IndexOf("-----BEGIN", 1, StringComparison.Ordinal)]) };
+        TlsCertificate alone = whole with { Chain =
+            Encoding.ASCII.GetBytes(pem[..pem.IndexOf("-----BEGIN", 1, StringComparison.Ordinal)]) };
         TlsContext server = Context(Server(Trust()));
         Assert.Equal("word", Meet(Context(Unresumed(ClientSide(whole))), server).Near.Text);
         Outcome without = Meet(Context(Unresumed(ClientSide(alone))), server);
@@ -52,7 +54,8 @@ public sealed class KnownChainsTests : TlsMeeting
     {
         TlsContext client = Context(Unresumed(ClientSide(Client)));
         Assert.Equal("word", Meet(client, Context(Server(Trust()))).Near.Text);
-        Assert.Contains("unable to get local issuer certificate", Meet(client, Context(Server(new TlsValidation { TrustedCa = OtherRoot.Pem }))).FarTls.FailureReason);
+        Assert.Contains("unable to get local issuer certificate",
+            Meet(client, Context(Server(new TlsValidation { TrustedCa = OtherRoot.Pem }))).FarTls.FailureReason);
         TlsContext revoking = Context(Server(Trust() with { Crl = Root.Revoke(Client) }));
         Assert.Contains("certificate revoked", Meet(client, revoking).FarTls.FailureReason);
         Assert.Contains("certificate revoked", Meet(client, revoking).FarTls.FailureReason);

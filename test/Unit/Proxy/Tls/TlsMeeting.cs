@@ -59,7 +59,8 @@ public abstract class TlsMeeting
     private protected sealed record Outcome(Probe Near, Probe Far, TlsTransport NearTls, TlsTransport FarTls);
 
     /// <summary>Shakes hands and sends a word each way.</summary>
-    private protected Outcome Meet(TlsContext client, TlsContext server, TlsConnectOptions? connect = null, TlsConnectOptions? accept = null)
+    private protected Outcome Meet(TlsContext client, TlsContext server, TlsConnectOptions? connect = null,
+        TlsConnectOptions? accept = null)
     {
         var far = new Probe { Echo = true };
         TlsTransport farTls = null!;
@@ -70,7 +71,8 @@ public abstract class TlsMeeting
         });
         ListeningSocket socket = _far.Listen(new ListenOptions(Address.V4(2, 0)), acceptor);
         var near = new Probe();
-        TlsTransport nearTls = TlsTransport.Connect(_near, new ConnectOptions(socket.Address), client, connect ?? TlsConnectOptions.None, near);
+        TlsTransport nearTls = TlsTransport.Connect(_near, new ConnectOptions(socket.Address), client, connect ?? TlsConnectOptions.None,
+            near);
         nearTls.Send("word"u8);
         _network.RunUntil(() => near.Text == "word" || (near.Closings == 1 && far.Closings == 1), 20_000_000);
         socket.Close();

@@ -41,7 +41,8 @@ public sealed class TlsTransportTests : TlsMeeting
     {
         TlsCertificate foreign = OtherRoot.Issue("O=mesh", ["URI:" + ClientUri]);
         Outcome met = Meet(Context(ClientSide(foreign)), Context(Server(Trust())));
-        Assert.Equal(Verify + "X509_verify_cert: certificate verification error at depth 0: unable to get local issuer certificate:TLS_error_end", met.FarTls.FailureReason);
+        Assert.Equal(Verify + "X509_verify_cert: certificate verification error at depth 0: unable to get local issuer "
+            + "certificate:TLS_error_end", met.FarTls.FailureReason);
         Assert.Equal(CloseReason.Tls, met.Far.Reason);
         // TLS 1.3: the client believes to be connected until the alert comes.
         Assert.Contains("TLSV1_ALERT_UNKNOWN_CA", met.NearTls.FailureReason);
@@ -53,10 +54,12 @@ public sealed class TlsTransportTests : TlsMeeting
     public void A_client_without_certificate_is_refused_where_one_is_required(TlsVersion version)
     {
         Outcome met = Meet(Context(ClientSide() with { VersionMax = version }), Context(Server(Trust())));
-        Assert.Equal("TLS_error:|268435648:SSL routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE:peer did not provide required client certificate:TLS_error_end",
+        Assert.Equal("TLS_error:|268435648:SSL routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE:peer did not provide "
+            + "required client certificate:TLS_error_end",
             met.FarTls.FailureReason);
         Assert.Equal(1, met.Near.Closings);
-        Outcome optional = Meet(Context(ClientSide() with { VersionMax = version }), Context(Server(Trust()) with { RequireClientCertificate = false }));
+        Outcome optional = Meet(Context(ClientSide() with { VersionMax = version }),
+            Context(Server(Trust()) with { RequireClientCertificate = false }));
         Assert.Equal("word", optional.Near.Text);
         Assert.False(optional.FarTls.Peer!.PeerPresented);
     }
@@ -69,22 +72,28 @@ public sealed class TlsTransportTests : TlsMeeting
         Outcome refused = Meet(client, Context(Server(Trust(Uri(StringMatchKind.Prefix, "spiffe://foreign.example/")))));
         Assert.Equal($"{Verify}SAN matcher, certificate SANs are [{ClientUri}]:TLS_error_end", refused.FarTls.FailureReason);
         Assert.Contains("SSLV3_ALERT_CERTIFICATE_UNKNOWN", refused.NearTls.FailureReason);
-        Assert.Equal("word", Meet(client, Context(Server(Trust(new SanMatch(SanKind.Any, StringMatch.OfRegex("spiffe://[^/]+/ns/frontend/.*")))))).Near.Text);
-        Assert.Equal(CloseReason.Tls, Meet(client, Context(Server(Trust(new SanMatch(SanKind.Dns, StringMatch.Of(StringMatchKind.Prefix, "spiffe")))))).Far.Reason);
+        Assert.Equal("word", Meet(client,
+            Context(Server(Trust(new SanMatch(SanKind.Any, StringMatch.OfRegex("spiffe://[^/]+/ns/frontend/.*")))))).Near.Text);
+        Assert.Equal(CloseReason.Tls,
+            Meet(client, Context(Server(Trust(new SanMatch(SanKind.Dns, StringMatch.Of(StringMatchKind.Prefix, "spiffe")))))).Far.Reason);
     }
 
     [Fact]
     public void Every_kind_of_name_is_read()
     {
-        TlsCertificate many = Root.Issue("CN=many", ["DNS:a.example", "DNS:*.b.example", "URI:spiffe://x/y", "email:ops@a.example", "IP:10.1.2.3", "IP:2001:db8::1"]);
+        TlsCertificate many = Root.Issue("CN=many",
+            ["DNS:a.example", "DNS:*.b.example", "URI:spiffe://x/y", "email:ops@a.example", "IP:10.1.2.3", "IP:2001:db8::1"]);
         Peer peer = Meet(Context(ClientSide(many)), Context(Server(Trust()))).FarTls.Peer!;
         Assert.Equal(["a.example", "*.b.example"], peer.PeerDnsNames);
         Assert.Equal(["spiffe://x/y"], peer.PeerUris);
         Assert.Equal(["ops@a.example"], peer.PeerEmails);
         Assert.Equal(["10.1.2.3", "2001:db8::1"], peer.PeerIps);
-        foreach ((SanKind kind, string name, bool good) in new[] { (SanKind.Dns, "q.b.example", true), (SanKind.Dns, "q.r.b.example", false), (SanKind.Email, "ops@a.example", true), (SanKind.Ip, "10.1.2.3", true), (SanKind.Ip, "10.1.2.4", false) })
+        foreach ((SanKind kind, string name, bool good) in new[] { (SanKind.Dns, "q.b.example", true),
+            (SanKind.Dns, "q.r.b.example", false), (SanKind.Email, "ops@a.example", true), (SanKind.Ip, "10.1.2.3", true),
+            (SanKind.Ip, "10.1.2.4", false) })
         {
-            Outcome met = Meet(Context(ClientSide(many)), Context(Server(Trust(new SanMatch(kind, StringMatch.Of(StringMatchKind.Exact, name))))));
+            Outcome met = Meet(Context(ClientSide(many)),
+                Context(Server(Trust(new SanMatch(kind, StringMatch.Of(StringMatchKind.Exact, name))))));
             Assert.Equal(good, met.Near.Text == "word");
         }
     }
@@ -94,7 +103,8 @@ public sealed class TlsTransportTests : TlsMeeting
     {
         TlsCertificate expired = Root.Issue("CN=old", [], until: new DateTimeOffset(2025, 1, 1, 0, 0, 0, TimeSpan.Zero));
         Outcome old = Meet(Context(ClientSide(expired)), Context(Server(Trust())));
-        Assert.Equal(Verify + "X509_verify_cert: certificate verification error at depth 0: certificate has expired:TLS_error_end", old.FarTls.FailureReason);
+        Assert.Equal(Verify + "X509_verify_cert: certificate verification error at depth 0: certificate has expired:TLS_error_end",
+            old.FarTls.FailureReason);
         Assert.Equal("word", Meet(Context(ClientSide(expired)), Context(Server(Trust() with { AllowExpired = true }))).Near.Text);
 
         Outcome revoked = Meet(Context(ClientSide(Client)), Context(Server(Trust() with { Crl = Root.Revoke(Client) })));
@@ -117,7 +127,8 @@ public sealed class TlsTransportTests : TlsMeeting
     public void Untrusted_is_accepted_and_known_as_such_where_that_is_asked_for()
     {
         TlsCertificate foreign = OtherRoot.Issue("CN=foreign", ["URI:" + ClientUri]);
-        Outcome met = Meet(Context(ClientSide(foreign)), Context(Server(Trust() with { AcceptUntrusted = true }) with { RequireClientCertificate = false }));
+        Outcome met = Meet(Context(ClientSide(foreign)),
+            Context(Server(Trust() with { AcceptUntrusted = true }) with { RequireClientCertificate = false }));
         Assert.Equal("word", met.Near.Text);
         Assert.Equal((true, false), (met.FarTls.Peer!.PeerPresented, met.FarTls.Peer.PeerValidated));
         Assert.Equal([ClientUri], met.FarTls.Peer.PeerUris);
@@ -131,20 +142,28 @@ public sealed class TlsTransportTests : TlsMeeting
         Assert.Equal("word", met.Near.Text);
         Assert.Equal(2, met.FarTls.Peer!.PeerChainPem.Split("BEGIN CERTIFICATE").Length - 1);
         Assert.Equal("word", Meet(Context(ClientSide(below)), Context(Server(new TlsValidation { TrustedCa = Middle.Pem }))).Near.Text);
-        Assert.Contains("unable to get local issuer", Meet(Context(ClientSide(Client)), Context(Server(new TlsValidation { TrustedCa = Middle.Pem }))).FarTls.FailureReason);
+        Assert.Contains("unable to get local issuer",
+            Meet(Context(ClientSide(Client)), Context(Server(new TlsValidation { TrustedCa = Middle.Pem }))).FarTls.FailureReason);
     }
 
     [Fact]
     public void Trust_domains_have_their_own_roots()
     {
-        var domains = new TlsValidation { TrustDomains = new Dictionary<string, ReadOnlyMemory<byte>> { ["cluster.local"] = Root.Pem, ["other.example"] = OtherRoot.Pem } };
+        var domains = new TlsValidation { TrustDomains = new Dictionary<string, ReadOnlyMemory<byte>>
+        {
+            ["cluster.local"] = Root.Pem,
+            ["other.example"] = OtherRoot.Pem,
+        } };
         TlsContext server = Context(Server(domains));
         Assert.Equal("word", Meet(Context(ClientSide(Client)), server).Near.Text);
         Assert.Equal("word", Meet(Context(ClientSide(OtherRoot.Issue("O=x", ["URI:spiffe://other.example/sa/a"]))), server).Near.Text);
         Outcome forged = Meet(Context(ClientSide(OtherRoot.Issue("O=x", ["URI:" + ClientUri]))), server);
         Assert.Contains("CERTIFICATE_VERIFY_FAILED", forged.FarTls.FailureReason);
-        Assert.Contains("no trust bundle", Meet(Context(ClientSide(Root.Issue("O=x", ["URI:spiffe://third.example/a"]))), server).FarTls.FailureReason);
-        Assert.Contains("no trust bundle", Meet(Context(ClientSide(Root.Issue("O=x", ["URI:spiffe://cluster.local/a", "URI:spiffe://cluster.local/b"]))), server).FarTls.FailureReason);
+        Assert.Contains("no trust bundle",
+            Meet(Context(ClientSide(Root.Issue("O=x", ["URI:spiffe://third.example/a"]))), server).FarTls.FailureReason);
+        Assert.Contains("no trust bundle",
+            Meet(Context(ClientSide(Root.Issue("O=x", ["URI:spiffe://cluster.local/a", "URI:spiffe://cluster.local/b"]))),
+                server).FarTls.FailureReason);
     }
 
     [Theory]
@@ -173,7 +192,8 @@ public sealed class TlsTransportTests : TlsMeeting
     [Fact]
     public void Versions_and_ciphers_have_limits()
     {
-        Outcome low = Meet(Context(ClientSide() with { VersionMax = TlsVersion.Tls12 }), Context(Server() with { VersionMin = TlsVersion.Tls13 }));
+        Outcome low = Meet(Context(ClientSide() with { VersionMax = TlsVersion.Tls12 }),
+            Context(Server() with { VersionMin = TlsVersion.Tls13 }));
         Assert.Contains("268435696:SSL routines:OPENSSL_internal:UNSUPPORTED_PROTOCOL", low.FarTls.FailureReason);
         Assert.Contains("TLSV1_ALERT_PROTOCOL_VERSION", low.NearTls.FailureReason);
         Outcome none = Meet(
@@ -211,7 +231,8 @@ public sealed class TlsTransportTests : TlsMeeting
         TlsContext client = Context(ClientSide()), server = Context(Server(null, Shop));
         Assert.Equal("word", Meet(client, server, new TlsConnectOptions { Sans = ["shop.example"] }).Near.Text);
         Outcome refused = Meet(client, server, new TlsConnectOptions { Sans = ["else.example"] });
-        Assert.Equal(Verify + "verify SAN list, expected SANs: [else.example], certificate SANs: [shop.example]:TLS_error_end", refused.NearTls.FailureReason);
+        Assert.Equal(Verify + "verify SAN list, expected SANs: [else.example], certificate SANs: [shop.example]:TLS_error_end",
+            refused.NearTls.FailureReason);
         Assert.Equal(CloseReason.Tls, refused.Near.Reason);
         Assert.False(refused.Near.Connected);
         Outcome unknown = Meet(Context(ClientSide() with { Validation = new TlsValidation { TrustedCa = OtherRoot.Pem } }), server);
@@ -257,7 +278,9 @@ public sealed class TlsTransportTests : TlsMeeting
             if (random.Next(2) == 0)
                 new byte[] { 22, 3, 1, 0, (byte)random.Next(256), 1, 0, 0 }.AsSpan(0, Math.Min(8, bytes.Length)).CopyTo(bytes);
             var far = new Probe();
-            ListeningSocket socket = _far.Listen(new ListenOptions(Address.V4(2, 0)), new Accepting(inner => TlsTransport.Accept(inner, server, new TlsConnectOptions { HandshakeMicros = 1_000_000 }).Handler = far));
+            ListeningSocket socket = _far.Listen(new ListenOptions(Address.V4(2, 0)),
+                new Accepting(
+                    inner => TlsTransport.Accept(inner, server, new TlsConnectOptions { HandshakeMicros = 1_000_000 }).Handler = far));
             var near = new Probe { WhenConnected = t => t.Send(bytes) };
             _near.Connect(new ConnectOptions(socket.Address), near);
             Assert.True(_network.RunUntil(() => far.Closings == 1, 5_000_000));
@@ -314,7 +337,8 @@ public sealed class TlsTransportTests : TlsMeeting
         using var loop = new EpollLoop();
         TlsContext server = Context(Server()), client = Context(ClientSide());
         var pong = new Bouncing();
-        ListeningSocket socket = loop.Listen(new ListenOptions(Address.V4(0x7f000001, 0)), new Accepting(inner => TlsTransport.Accept(inner, server).Handler = pong));
+        ListeningSocket socket = loop.Listen(new ListenOptions(Address.V4(0x7f000001, 0)),
+            new Accepting(inner => TlsTransport.Accept(inner, server).Handler = pong));
         var ping = new Bouncing();
         TlsTransport.Connect(loop, new ConnectOptions(socket.Address), client, TlsConnectOptions.None, ping).Send(new byte[900]);
         for (int i = 0; i < 20_000 && pong.Count < 1_000; i++)

@@ -23,12 +23,14 @@ public sealed class CollectorTests
         return head;
     }
 
-    private static string Get(HeaderMap head, string name) => head.TryGet(Encoding.ASCII.GetBytes(name), out ReadOnlySpan<byte> value) ? Encoding.ASCII.GetString(value) : "none";
+    private static string Get(HeaderMap head, string name) =>
+        head.TryGet(Encoding.ASCII.GetBytes(name), out ReadOnlySpan<byte> value) ? Encoding.ASCII.GetString(value) : "none";
 
     [Fact]
     public void Datadog_takes_up_a_trace_of_128_bits_and_sends_it_on()
     {
-        HeaderMap head = Head(("x-datadog-trace-id", "255"), ("x-datadog-parent-id", "16"), ("x-datadog-sampling-priority", "2"), ("x-datadog-tags", "_dd.p.dm=-4,_dd.p.tid=00000000000000ab"), ("tracestate", "dd=s:2,other=1"));
+        HeaderMap head = Head(("x-datadog-trace-id", "255"), ("x-datadog-parent-id", "16"), ("x-datadog-sampling-priority", "2"),
+            ("x-datadog-tags", "_dd.p.dm=-4,_dd.p.tid=00000000000000ab"), ("tracestate", "dd=s:2,other=1"));
         var span = new Span();
         var context = new DatadogContext();
         context.Begin(head, span, false, new Chance(3));
@@ -54,7 +56,8 @@ public sealed class CollectorTests
         context.Begin(head, span, false, new Chance(3));
         Assert.Equal(1_700_000_000ul << 32, span.TraceHigh);
         context.Write(span, head, Host);
-        Assert.Equal(("-1", $"_dd.p.dm=-0,_dd.p.tid={span.TraceHigh:x16}"), (Get(head, "x-datadog-sampling-priority"), Get(head, "x-datadog-tags")));
+        Assert.Equal(("-1", $"_dd.p.dm=-0,_dd.p.tid={span.TraceHigh:x16}"),
+            (Get(head, "x-datadog-sampling-priority"), Get(head, "x-datadog-tags")));
     }
 
     private static string Encoded(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
@@ -62,7 +65,8 @@ public sealed class CollectorTests
     [Fact]
     public void SkyWalking_goes_on_with_the_trace_that_came()
     {
-        HeaderMap head = Head(("sw8", $"1-{Encoded("trace.1")}-{Encoded("segment.2")}-3-{Encoded("caller")}-{Encoded("caller-1")}-{Encoded("/buy")}-{Encoded("shop.test:80")}"));
+        HeaderMap head = Head(("sw8",
+            $"1-{Encoded("trace.1")}-{Encoded("segment.2")}-3-{Encoded("caller")}-{Encoded("caller-1")}-{Encoded("/buy")}-{Encoded("shop.test:80")}"));
         var span = new Span();
         var context = new SkyWalkingContext("shop", "shop-1");
         context.Begin(head, span, false, new Chance(3));
@@ -71,7 +75,8 @@ public sealed class CollectorTests
         var attempt = new Span { Outer = span, Place = 1, Sampled = true };
         context.Write(attempt, head, Host);
         string segment = $"{span.TraceHigh:x16}{span.TraceLow:x16}";
-        Assert.Equal($"1-{Encoded("trace.1")}-{Encoded(segment)}-1-{Encoded("shop")}-{Encoded("shop-1")}-{Encoded("ingress")}-{Encoded("10.0.0.1:80")}", Get(head, "sw8"));
+        Assert.Equal(
+            $"1-{Encoded("trace.1")}-{Encoded(segment)}-1-{Encoded("shop")}-{Encoded("shop-1")}-{Encoded("ingress")}-{Encoded("10.0.0.1:80")}", Get(head, "sw8"));
     }
 
     [Theory]

@@ -19,7 +19,8 @@ public sealed class PropagationTests
         return head;
     }
 
-    private static string Get(HeaderMap head, string name) => head.TryGet(Encoding.ASCII.GetBytes(name), out ReadOnlySpan<byte> value) ? Encoding.ASCII.GetString(value) : "none";
+    private static string Get(HeaderMap head, string name) =>
+        head.TryGet(Encoding.ASCII.GetBytes(name), out ReadOnlySpan<byte> value) ? Encoding.ASCII.GetString(value) : "none";
 
     private static (Span Span, HeaderMap Head) Through(Propagation propagation, HeaderMap head, bool decision = true)
     {

@@ -39,7 +39,8 @@ public sealed class ReportTests
         string text = _collector.Requests[1];
         for (int at = 0; ;)
         {
-            int end = text.IndexOf('\r', at), size = int.Parse(text.AsSpan(at, end - at), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            int end = text.IndexOf('\r', at),
+                size = int.Parse(text.AsSpan(at, end - at), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
             if (size == 0)
                 return [.. body];
             body.AddRange(Encoding.Latin1.GetBytes(text.Substring(end + 2, size)));
@@ -47,7 +48,8 @@ public sealed class ReportTests
         }
     }
 
-    private static TracerOptions Options => new() { Stats = StatGroup.Unread(TracerOptions.Schema, 1), Runtime = RuntimeValues.None, SpawnUpstream = true };
+    private static TracerOptions Options =>
+        new() { Stats = StatGroup.Unread(TracerOptions.Schema, 1), Runtime = RuntimeValues.None, SpawnUpstream = true };
 
     [Fact]
     public void Datadogs_agent_gets_a_trace_of_two_spans()
@@ -90,12 +92,14 @@ public sealed class ReportTests
         Assert.Equal((ulong.MaxValue, 0ul), (Number(own[2]), Number(attempt[2])));
         Assert.Equal((3ul, 9000ul, 1ul), (Number(own[9]), Number(own[10]), Number(own[11])));
         Dictionary<string, string> tags = own[12].Select(Fields).ToDictionary(t => Text(t[1]), t => Text(t[2]));
-        Assert.Equal(("503", "http://shop.test/buy"), (tags["status_code"], tags["url"].Replace("https", "http", StringComparison.Ordinal)));
+        Assert.Equal(("503", "http://shop.test/buy"),
+            (tags["status_code"], tags["url"].Replace("https", "http", StringComparison.Ordinal)));
     }
 
     private static string Text(IEnumerable<byte[]> field) => Encoding.UTF8.GetString(field.Single());
 
-    private static ulong Number(IEnumerable<byte[]> field) => field.SingleOrDefault() is { } bytes ? BinaryPrimitives.ReadUInt64LittleEndian(bytes) : 0;
+    private static ulong Number(IEnumerable<byte[]> field) =>
+        field.SingleOrDefault() is { } bytes ? BinaryPrimitives.ReadUInt64LittleEndian(bytes) : 0;
 
     private static ILookup<int, byte[]> Fields(byte[] message)
     {
@@ -129,7 +133,8 @@ public sealed class ReportTests
             default:
                 at += 4;
                 int length = BinaryPrimitives.ReadInt32BigEndian(bytes.AsSpan(at - 4));
-                return kind switch { 0xdb => Word(bytes, ref at, length), 0xdf => Map(bytes, ref at, length), 0xdd => List(bytes, ref at, length), _ => throw new InvalidDataException($"{kind:x}") };
+                return kind switch { 0xdb => Word(bytes, ref at, length), 0xdf => Map(bytes, ref at, length),
+                    0xdd => List(bytes, ref at, length), _ => throw new InvalidDataException($"{kind:x}") };
         }
     }
 

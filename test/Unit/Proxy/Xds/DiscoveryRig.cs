@@ -14,7 +14,8 @@ using Lateen.Test.Unit.Proxy.Exchanges;
 
 namespace Lateen.Test.Unit.Proxy.Xds;
 
-/// <summary>A proxy that gets its configuration from a management server over a gRPC stream (incremental ADS), all on an in-memory network; the test is the server.</summary>
+/// <summary>A proxy that gets its configuration from a management server over a gRPC stream (incremental ADS), all on an in-memory network;
+/// the test is the server.</summary>
 internal sealed class DiscoveryRig : IDisposable
 {
     private const string Server = "10.0.0.9";
@@ -39,7 +40,8 @@ internal sealed class DiscoveryRig : IDisposable
                {"name":"xds","type":"STATIC","connect_timeout":"1s","typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions":{"@type":"type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions","explicit_http_config":{"http2_protocol_options":{}}}},
                 "load_assignment":{"cluster_name":"xds","endpoints":[{"lb_endpoints":[{"endpoint":{"address":{"socket_address":{"address":"@SERVER@","port_value":15010}}}}]}]}}]}}
             """.Replace("@MORE@", more, StringComparison.Ordinal).Replace("@SERVER@", Server, StringComparison.Ordinal);
-        _server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, Sinks = _ => Log, Say = Said.Add }, new MemoryGround(Host)) { Failed = Said.Add };
+        _server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, Sinks = _ => Log, Say = Said.Add },
+            new MemoryGround(Host)) { Failed = Said.Add };
         _server.Start();
         Settle();
     }
@@ -76,14 +78,17 @@ internal sealed class DiscoveryRig : IDisposable
     public static string Listener(string name, int port, string manager) => """
         {"@type":"type.googleapis.com/envoy.config.listener.v3.Listener","name":"@NAME@","address":{"socket_address":{"address":"10.0.0.2","port_value":@PORT@}},"filter_chains":[{"filters":[{"name":"http","typed_config":{
           "@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","stat_prefix":"in",@MANAGER@}}]}]}
-        """.Replace("@NAME@", name, StringComparison.Ordinal).Replace("@PORT@", $"{port}", StringComparison.Ordinal).Replace("@MANAGER@", manager, StringComparison.Ordinal);
+        """.Replace("@NAME@", name, StringComparison.Ordinal).Replace("@PORT@", $"{port}", StringComparison.Ordinal)
+        .Replace("@MANAGER@", manager, StringComparison.Ordinal);
 
     /// <summary>The field of the filters: those given, and the router.</summary>
     public static string Filters(string filters = "") =>
-        "\"http_filters\":[" + filters + "{\"name\":\"router\",\"typed_config\":{\"@type\":\"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router\"}}]";
+        "\"http_filters\":[" + filters
+            + "{\"name\":\"router\",\"typed_config\":{\"@type\":\"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router\"}}]";
 
     /// <summary>The field of a route configuration with one host.</summary>
-    public static string Routes(string routes) => "\"route_config\":{\"name\":\"r\",\"virtual_hosts\":[{\"name\":\"all\",\"domains\":[\"*\"],\"routes\":[" + routes + "]}]}";
+    public static string Routes(string routes) =>
+        "\"route_config\":{\"name\":\"r\",\"virtual_hosts\":[{\"name\":\"all\",\"domains\":[\"*\"],\"routes\":[" + routes + "]}]}";
 
     public void Dispose() => _server.Dispose();
 }
@@ -92,9 +97,12 @@ internal sealed class DiscoveryRig : IDisposable
 internal sealed class ScriptedDiscovery : Acceptor
 {
     private static readonly JsonParser Json = new(JsonParser.Settings.Default.WithTypeRegistry(TypeRegistry.FromFiles(
-        Envoy.Config.Listener.V3.ListenerReflection.Descriptor, Envoy.Config.Route.V3.RouteReflection.Descriptor, Envoy.Service.Runtime.V3.RtdsReflection.Descriptor,
-        Envoy.Config.Core.V3.ExtensionReflection.Descriptor, Envoy.Extensions.Filters.Network.HttpConnectionManager.V3.HttpConnectionManagerReflection.Descriptor,
-        Envoy.Extensions.Filters.Http.Router.V3.RouterReflection.Descriptor, Envoy.Extensions.Filters.Http.HeaderMutation.V3.HeaderMutationReflection.Descriptor)));
+        Envoy.Config.Listener.V3.ListenerReflection.Descriptor, Envoy.Config.Route.V3.RouteReflection.Descriptor,
+        Envoy.Service.Runtime.V3.RtdsReflection.Descriptor,
+        Envoy.Config.Core.V3.ExtensionReflection.Descriptor,
+        Envoy.Extensions.Filters.Network.HttpConnectionManager.V3.HttpConnectionManagerReflection.Descriptor,
+        Envoy.Extensions.Filters.Http.Router.V3.RouterReflection.Descriptor,
+        Envoy.Extensions.Filters.Http.HeaderMutation.V3.HeaderMutationReflection.Descriptor)));
 
     private readonly Dictionary<string, SortedDictionary<string, Resource>> _resources = new(StringComparer.Ordinal);
     private readonly List<DiscoverySide> _open = [];
@@ -163,7 +171,8 @@ internal sealed class ScriptedDiscovery : Acceptor
                 discovery.Refusals.Add($"{request.TypeUrl[(request.TypeUrl.LastIndexOf('.') + 1)..]}: {refused.Message}");
             foreach (string name in request.ResourceNamesSubscribe)
                 discovery.Asked.Add($"{request.TypeUrl[(request.TypeUrl.LastIndexOf('.') + 1)..]} {name}");
-            if ((_types.Add(request.TypeUrl) || request.ResourceNamesSubscribe.Count > 0) && discovery._resources.TryGetValue(request.TypeUrl, out SortedDictionary<string, Resource>? known))
+            if ((_types.Add(request.TypeUrl) || request.ResourceNamesSubscribe.Count > 0)
+                && discovery._resources.TryGetValue(request.TypeUrl, out SortedDictionary<string, Resource>? known))
                 Send(request.TypeUrl, known.Values, []);
             else if (request.ResponseNonce.Length == 0)
                 Send(request.TypeUrl, [], []);

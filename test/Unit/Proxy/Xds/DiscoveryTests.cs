@@ -5,7 +5,8 @@ using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Xds;
 
-/// <summary>Kinds of resources over a real discovery stream: listeners that can't be bound (LDS), virtual hosts (VHDS), filters' settings (ECDS), runtime values (RTDS), and how long they live.</summary>
+/// <summary>Kinds of resources over a real discovery stream: listeners that can't be bound (LDS), virtual hosts (VHDS), filters' settings
+/// (ECDS), runtime values (RTDS), and how long they live.</summary>
 public sealed class DiscoveryTests
 {
     private const string Types = "type.googleapis.com/", Forward = """{"match":{"prefix":"/"},"route":{"cluster":"up"}}""";
@@ -14,7 +15,8 @@ public sealed class DiscoveryTests
     public void A_listener_whose_address_another_has_is_refused_with_a_reason_while_its_neighbours_serve()
     {
         using var rig = new DiscoveryRig();
-        ListeningSocket taken = rig.Host.AddLoop("other").Listen(new ListenOptions(Address.V4(0x0a000002, 9000), ReusePort: false), new Nobody());
+        ListeningSocket taken = rig.Host.AddLoop("other")
+            .Listen(new ListenOptions(Address.V4(0x0a000002, 9000), ReusePort: false), new Nobody());
         rig.Discovery.Put("taken", DiscoveryRig.Listener("taken", 9000, DiscoveryRig.Filters() + "," + DiscoveryRig.Routes(Forward)));
         rig.Discovery.Put("free", DiscoveryRig.Listener("free", 8080, DiscoveryRig.Filters() + "," + DiscoveryRig.Routes(Forward)));
         rig.Settle();
@@ -35,8 +37,12 @@ public sealed class DiscoveryTests
     public void Virtual_hosts_come_and_go_apart_from_their_routes()
     {
         using var rig = new DiscoveryRig();
-        rig.Discovery.Put("in", DiscoveryRig.Listener("in", 8080, DiscoveryRig.Filters() + ",\"rds\":{\"route_config_name\":\"r\",\"config_source\":{\"ads\":{},\"resource_api_version\":\"V3\"}}"));
-        rig.Discovery.Put("r", "{\"@type\":\"" + Types + "envoy.config.route.v3.RouteConfiguration\",\"name\":\"r\",\"vhds\":{\"config_source\":{\"ads\":{},\"resource_api_version\":\"V3\"}}}");
+        rig.Discovery.Put("in",
+            DiscoveryRig.Listener("in", 8080,
+                DiscoveryRig.Filters()
+                    + ",\"rds\":{\"route_config_name\":\"r\",\"config_source\":{\"ads\":{},\"resource_api_version\":\"V3\"}}"));
+        rig.Discovery.Put("r", "{\"@type\":\"" + Types
+            + "envoy.config.route.v3.RouteConfiguration\",\"name\":\"r\",\"vhds\":{\"config_source\":{\"ads\":{},\"resource_api_version\":\"V3\"}}}");
         rig.Settle();
         Host("/one", "one");
         Assert.EndsWith("one", rig.Ask("/one"), StringComparison.Ordinal);
@@ -50,7 +56,8 @@ public sealed class DiscoveryTests
 
         void Host(string path, string body)
         {
-            rig.Discovery.Put("r/a", "{\"@type\":\"" + Types + "envoy.config.route.v3.VirtualHost\",\"name\":\"a\",\"domains\":[\"a\"],\"routes\":[{\"match\":{\"prefix\":\"" + path
+            rig.Discovery.Put("r/a", "{\"@type\":\"" + Types
+                + "envoy.config.route.v3.VirtualHost\",\"name\":\"a\",\"domains\":[\"a\"],\"routes\":[{\"match\":{\"prefix\":\"" + path
                 + "\"},\"direct_response\":{\"status\":200,\"body\":{\"inline_string\":\"" + body + "\"}}}]}");
             rig.Settle();
         }
@@ -60,7 +67,8 @@ public sealed class DiscoveryTests
     public void Settings_of_filters_are_waited_for_and_change_without_a_new_listener()
     {
         using var rig = new DiscoveryRig();
-        string discovered = """{"name":"mark","config_discovery":{"config_source":{"ads":{},"resource_api_version":"V3","initial_fetch_timeout":"0s"},"type_urls":["type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"]}},""";
+        string discovered =
+            """{"name":"mark","config_discovery":{"config_source":{"ads":{},"resource_api_version":"V3","initial_fetch_timeout":"0s"},"type_urls":["type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"]}},""";
         rig.Discovery.Put("in", DiscoveryRig.Listener("in", 8080, DiscoveryRig.Filters(discovered) + "," + DiscoveryRig.Routes(Forward)));
         rig.Settle();
         Assert.Contains("TypedExtensionConfig mark", rig.Discovery.Asked);
@@ -75,8 +83,10 @@ public sealed class DiscoveryTests
 
         void Mark(string value)
         {
-            rig.Discovery.Put("mark", "{\"@type\":\"" + Types + "envoy.config.core.v3.TypedExtensionConfig\",\"name\":\"mark\",\"typed_config\":{\"@type\":\"" + Types
-                + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation\",\"mutations\":{\"request_mutations\":[{\"append\":{\"header\":{\"key\":\"x-mark\",\"value\":\"" + value + "\"}}}]}}}");
+            rig.Discovery.Put("mark",
+                "{\"@type\":\"" + Types + "envoy.config.core.v3.TypedExtensionConfig\",\"name\":\"mark\",\"typed_config\":{\"@type\":\""
+                    + Types
+                    + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation\",\"mutations\":{\"request_mutations\":[{\"append\":{\"header\":{\"key\":\"x-mark\",\"value\":\"" + value + "\"}}}]}}}");
             rig.Settle();
         }
     }
@@ -87,7 +97,8 @@ public sealed class DiscoveryTests
         using var rig = new DiscoveryRig("""
             "layered_runtime":{"layers":[{"name":"live","rtds_layer":{"name":"live","rtds_config":{"ads":{},"resource_api_version":"V3"}}}]},
             """);
-        string half = """{"match":{"prefix":"/","runtime_fraction":{"default_value":{"numerator":0},"runtime_key":"routing.new"}},"direct_response":{"status":200,"body":{"inline_string":"new"}}},""";
+        string half =
+            """{"match":{"prefix":"/","runtime_fraction":{"default_value":{"numerator":0},"runtime_key":"routing.new"}},"direct_response":{"status":200,"body":{"inline_string":"new"}}},""";
         Value(0);
         rig.Discovery.Put("in", DiscoveryRig.Listener("in", 8080, DiscoveryRig.Filters() + "," + DiscoveryRig.Routes(half + Forward)));
         rig.Settle();
@@ -99,7 +110,9 @@ public sealed class DiscoveryTests
 
         void Value(int percent)
         {
-            rig.Discovery.Put("live", "{\"@type\":\"" + Types + "envoy.service.runtime.v3.Runtime\",\"name\":\"live\",\"layer\":{\"routing.new\":" + percent + "}}");
+            rig.Discovery.Put("live",
+                "{\"@type\":\"" + Types + "envoy.service.runtime.v3.Runtime\",\"name\":\"live\",\"layer\":{\"routing.new\":" + percent
+                    + "}}");
             rig.Settle();
         }
     }

@@ -9,12 +9,19 @@ public sealed class UnservedTests
 {
     [Theory]
     [InlineData("http.dynamic_forward_proxy.v3.FilterConfig", """ "sub_cluster_config":{} """, "sub_cluster_config is not served")]
-    [InlineData("http.ext_authz.v3.ExtAuthz", """ "grpc_service":{"google_grpc":{"target_uri":"x","stat_prefix":"y"}} """, "grpc_service: google_grpc is not served")]
-    [InlineData("http.ext_proc.v3.ExternalProcessor", """ "grpc_service":{"envoy_grpc":{"cluster_name":"up"}},"processing_mode":{"request_body_mode":"BUFFERED_PARTIAL"} """, "BUFFERED_PARTIAL is not served")]
-    [InlineData("http.local_ratelimit.v3.LocalRateLimit", """ "stat_prefix":"l","local_cluster_rate_limit":{} """, "local_cluster_rate_limit is not served")]
-    [InlineData("http.rbac.v3.RBAC", """ "rules":{"policies":{"p":{"permissions":[{"any":true}],"principals":[{"custom":{"name":"c","typed_config":{"@type":"type.googleapis.com/google.protobuf.Empty"}}}]}}} """, "policies[p]: principal Custom is not served")]
-    [InlineData("http.rbac.v3.RBAC", """ "rules":{"audit_logging_options":{"audit_condition":"ON_DENY","logger_configs":[{"audit_logger":{"name":"mine","typed_config":{"@type":"type.googleapis.com/google.protobuf.Empty"}}}]}} """, "audit_logging_options: Didn't find a registered implementation for audit logger 'mine'")]
-    [InlineData("http.grpc_json_transcoder.v3.GrpcJsonTranscoder", """ "proto_descriptor":"x","services":["a"] """, "Didn't find a registered implementation for 'one'")]
+    [InlineData("http.ext_authz.v3.ExtAuthz", """ "grpc_service":{"google_grpc":{"target_uri":"x","stat_prefix":"y"}} """,
+        "grpc_service: google_grpc is not served")]
+    [InlineData("http.ext_proc.v3.ExternalProcessor",
+        """ "grpc_service":{"envoy_grpc":{"cluster_name":"up"}},"processing_mode":{"request_body_mode":"BUFFERED_PARTIAL"} """,
+        "BUFFERED_PARTIAL is not served")]
+    [InlineData("http.local_ratelimit.v3.LocalRateLimit", """ "stat_prefix":"l","local_cluster_rate_limit":{} """,
+        "local_cluster_rate_limit is not served")]
+    [InlineData("http.rbac.v3.RBAC",
+        """ "rules":{"policies":{"p":{"permissions":[{"any":true}],"principals":[{"custom":{"name":"c","typed_config":{"@type":"type.googleapis.com/google.protobuf.Empty"}}}]}}} """, "policies[p]: principal Custom is not served")]
+    [InlineData("http.rbac.v3.RBAC",
+        """ "rules":{"audit_logging_options":{"audit_condition":"ON_DENY","logger_configs":[{"audit_logger":{"name":"mine","typed_config":{"@type":"type.googleapis.com/google.protobuf.Empty"}}}]}} """, "audit_logging_options: Didn't find a registered implementation for audit logger 'mine'")]
+    [InlineData("http.grpc_json_transcoder.v3.GrpcJsonTranscoder", """ "proto_descriptor":"x","services":["a"] """,
+        "Didn't find a registered implementation for 'one'")]
     [InlineData("http.wasm.v3.Wasm", "", "Didn't find a registered implementation for 'one'")]
     [InlineData("http.lua.v3.Lua", """ "inline_code":"function (" """, "inline_code")]
     public void An_HTTP_filter_is_refused_by_what_is_wrong(string type, string fields, string words)
@@ -25,8 +32,10 @@ public sealed class UnservedTests
 
     [Theory]
     [InlineData("network.mongo_proxy.v3.MongoProxy", """ "stat_prefix":"m","access_log":"/tmp/x" """, "access_log is not served")]
-    [InlineData("network.redis_proxy.v3.RedisProxy", """ "stat_prefix":"r","settings":{"op_timeout":"1s","connection_rate_limit":{"connection_rate_limit_per_sec":5}},"prefix_routes":{"catch_all_route":{"cluster":"up"}} """, "settings.connection_rate_limit is not served")]
-    [InlineData("network.ratelimit.v3.RateLimit", """ "stat_prefix":"r","domain":"d","descriptors":[{"entries":[{"key":"a","value":"b"}]}],"rate_limit_service":{"transport_api_version":"V3","grpc_service":{"envoy_grpc":{"cluster_name":"up"}}} """, "Didn't find a registered implementation for 'one'")]
+    [InlineData("network.redis_proxy.v3.RedisProxy",
+        """ "stat_prefix":"r","settings":{"op_timeout":"1s","connection_rate_limit":{"connection_rate_limit_per_sec":5}},"prefix_routes":{"catch_all_route":{"cluster":"up"}} """, "settings.connection_rate_limit is not served")]
+    [InlineData("network.ratelimit.v3.RateLimit",
+        """ "stat_prefix":"r","domain":"d","descriptors":[{"entries":[{"key":"a","value":"b"}]}],"rate_limit_service":{"transport_api_version":"V3","grpc_service":{"envoy_grpc":{"cluster_name":"up"}}} """, "Didn't find a registered implementation for 'one'")]
     public void A_network_filter_is_refused_by_what_is_wrong(string type, string fields, string words)
     {
         using ConfiguredProxy proxy = ConfiguredProxy.OfNetwork(ConfiguredProxy.Filter(type, fields));

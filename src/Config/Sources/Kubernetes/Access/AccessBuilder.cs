@@ -15,7 +15,8 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
     public ClusterAccess? Build(string name, string ns, KubeEntry cluster, KubeEntry? user)
     {
         var server = cluster.Node.Text("server") ?? "";
-        if (!Uri.TryCreate(server.Contains("://", StringComparison.Ordinal) ? server : "http://" + server, UriKind.Absolute, out var address) || server.Length == 0)
+        if (!Uri.TryCreate(server.Contains("://", StringComparison.Ordinal) ? server : "http://" + server, UriKind.Absolute,
+            out var address) || server.Length == 0)
         {
             Add(AccessCodes.Unusable, cluster, "server", $"cluster \"{cluster.Name}\" has no usable server address");
             return null;
@@ -27,7 +28,8 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
             Namespace = ns,
             Server = address,
             Authorities = Authorities(cluster),
-            IsInsecure = IsTrue(cluster, "insecure-skip-tls-verify") && Allowed(KubeConfigReader.Allow.Insecure, cluster, "insecure-skip-tls-verify"),
+            IsInsecure = IsTrue(cluster, "insecure-skip-tls-verify")
+                && Allowed(KubeConfigReader.Allow.Insecure, cluster, "insecure-skip-tls-verify"),
             TlsServerName = cluster.Node.Text("tls-server-name") ?? "",
             Proxy = Proxy(cluster),
             DisableCompression = IsTrue(cluster, "disable-compression"),
@@ -46,25 +48,29 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
         }
         catch (CryptographicException e)
         {
-            Add(AccessCodes.Unusable, cluster, "certificate-authority", $"the authority of cluster \"{cluster.Name}\" cannot be read: {e.Message}");
+            Add(AccessCodes.Unusable, cluster, "certificate-authority",
+                $"the authority of cluster \"{cluster.Name}\" cannot be read: {e.Message}");
             return null;
         }
     }
 
     private Uri? Proxy(KubeEntry cluster)
     {
-        if (cluster.Node.Text("proxy-url") is not { Length: > 0 } text || !Allowed(KubeConfigReader.Allow.Proxy, cluster, "proxy-url")) return null;
+        if (cluster.Node.Text("proxy-url") is not { Length: > 0 } text || !Allowed(KubeConfigReader.Allow.Proxy, cluster, "proxy-url"))
+            return null;
         if (Uri.TryCreate(text, UriKind.Absolute, out var proxy) && proxy.Scheme is "http" or "https" or "socks5") return proxy;
         Add(AccessCodes.Unusable, cluster, "proxy-url", $"the proxy of cluster \"{cluster.Name}\" is no http, https or socks5 address");
         return null;
     }
 
-    /// <summary>kubectl's order: a token in the file, then one in another file, a name and password, a program; the certificate goes with any of them.</summary>
+    /// <summary>kubectl's order: a token in the file, then one in another file, a name and password, a program; the certificate goes with
+    /// any of them.</summary>
     private ICredentialSource Credentials(KubeEntry user, KubeEntry cluster)
     {
         if (user.Node["auth-provider"] is MappingNode provider)
         {
-            Add(AccessCodes.Refused, user, "auth-provider", $"user \"{user.Name}\" has the auth-provider \"{provider.Text("name")}\", which Kubernetes itself no longer has");
+            Add(AccessCodes.Refused, user, "auth-provider",
+                $"user \"{user.Name}\" has the auth-provider \"{provider.Text("name")}\", which Kubernetes itself no longer has");
             return FixedCredential.None;
         }
 
@@ -82,7 +88,8 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
             return new FixedCredential(new Credential("Basic " + pair, certificate));
         }
 
-        if (user.Node["exec"] is MappingNode exec && Allowed(KubeConfigReader.Allow.Exec, user, "exec") && Plugin(user, exec, cluster) is { } plugin) return new ExecCredential(plugin, time);
+        if (user.Node["exec"] is MappingNode exec && Allowed(KubeConfigReader.Allow.Exec, user, "exec")
+            && Plugin(user, exec, cluster) is { } plugin) return new ExecCredential(plugin, time);
         return new FixedCredential(new Credential(null, certificate));
     }
 
@@ -93,11 +100,13 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
         try
         {
             if (certificate is not null && key is not null) return Pem.WithKey(certificate, key);
-            Add(AccessCodes.Unusable, user, certificate is null ? "client-certificate" : "client-key", $"user \"{user.Name}\" has only one of client-certificate and client-key");
+            Add(AccessCodes.Unusable, user, certificate is null ? "client-certificate" : "client-key",
+                $"user \"{user.Name}\" has only one of client-certificate and client-key");
         }
         catch (CryptographicException e)
         {
-            Add(AccessCodes.Unusable, user, "client-certificate", $"the client certificate of user \"{user.Name}\" cannot be read: {e.Message}");
+            Add(AccessCodes.Unusable, user, "client-certificate",
+                $"the client certificate of user \"{user.Name}\" cannot be read: {e.Message}");
         }
 
         return null;
@@ -109,7 +118,8 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
         try
         {
             if (entry.Node.Text(name + "-data") is { Length: > 0 } data) return Encoding.UTF8.GetString(Convert.FromBase64String(data));
-            if (entry.Node.Text(name) is { Length: > 0 } file && Allowed(KubeConfigReader.Allow.Files, entry, name)) return File.ReadAllText(Path.Combine(entry.Folder, file));
+            if (entry.Node.Text(name) is { Length: > 0 } file && Allowed(KubeConfigReader.Allow.Files, entry, name))
+                return File.ReadAllText(Path.Combine(entry.Folder, file));
         }
         catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
         {
@@ -124,13 +134,15 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
         var version = exec.Text("apiVersion") ?? "";
         if (!ExecVersions.Contains(version))
         {
-            Add(AccessCodes.Refused, user, "exec.apiVersion", $"exec of user \"{user.Name}\" speaks \"{version}\"; known are {string.Join(" and ", ExecVersions)}");
+            Add(AccessCodes.Refused, user, "exec.apiVersion",
+                $"exec of user \"{user.Name}\" speaks \"{version}\"; known are {string.Join(" and ", ExecVersions)}");
             return null;
         }
 
         if (exec.Text("interactiveMode") == "Always")
         {
-            Add(AccessCodes.Refused, user, "exec.interactiveMode", $"exec of user \"{user.Name}\" needs a terminal, which a control plane has not");
+            Add(AccessCodes.Refused, user, "exec.interactiveMode",
+                $"exec of user \"{user.Name}\" needs a terminal, which a control plane has not");
             return null;
         }
 
@@ -139,7 +151,8 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
             ApiVersion = version,
             Command = exec.Text("command") ?? "",
             Arguments = [.. ((exec["args"] as SequenceNode)?.Items ?? []).OfType<ScalarNode>().Select(a => a.Value)],
-            Environment = [.. ((exec["env"] as SequenceNode)?.Items ?? []).OfType<MappingNode>().Select(e => KeyValuePair.Create(e.Text("name") ?? "", (e["value"] as ScalarNode)?.Value ?? ""))],
+            Environment = [.. ((exec["env"] as SequenceNode)?.Items ?? []).OfType<MappingNode>()
+                .Select(e => KeyValuePair.Create(e.Text("name") ?? "", (e["value"] as ScalarNode)?.Value ?? ""))],
             InstallHint = exec.Text("installHint") ?? "",
             Cluster = exec["provideClusterInfo"] is ScalarNode { Value: "true" } ? ToldCluster(cluster) : null,
             Folder = user.Folder,
@@ -171,7 +184,8 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
         if (user.Text("as") is not { Length: > 0 } name) yield break;
         yield return KeyValuePair.Create("Impersonate-User", name);
         if (user.Text("as-uid") is { Length: > 0 } uid) yield return KeyValuePair.Create("Impersonate-Uid", uid);
-        foreach (var group in ((user["as-groups"] as SequenceNode)?.Items ?? []).OfType<ScalarNode>()) yield return KeyValuePair.Create("Impersonate-Group", group.Value);
+        foreach (var group in ((user["as-groups"] as SequenceNode)?.Items ?? []).OfType<ScalarNode>())
+            yield return KeyValuePair.Create("Impersonate-Group", group.Value);
         foreach (var extra in (user["as-user-extra"] as MappingNode)?.Members ?? [])
         {
             foreach (var value in ((extra.Value as SequenceNode)?.Items ?? []).OfType<ScalarNode>())
@@ -191,5 +205,6 @@ internal sealed class AccessBuilder(TimeProvider time, KubeConfigReader.Allow al
     }
 
     private void Add(DiagnosticCode code, KubeEntry entry, string path, string text) =>
-        diagnostics.Add(code, new SourcePosition(entry.File, (entry.Node[path] ?? entry.Node).Line, (entry.Node[path] ?? entry.Node).Column), path, text);
+        diagnostics.Add(code,
+            new SourcePosition(entry.File, (entry.Node[path] ?? entry.Node).Line, (entry.Node[path] ?? entry.Node).Column), path, text);
 }

@@ -1,4 +1,5 @@
-// Access: how an API server is reached and who asks it. A kubeconfig, or what Kubernetes puts into a pod, becomes one `ClusterAccess`, a value;
+// Access: how an API server is reached and who asks it. A kubeconfig, or what Kubernetes puts into a pod, becomes one `ClusterAccess`, a
+// value;
 // `ApiConnection` makes an HTTP client out of it. All forms that kubectl reads are read here, and one that is not is refused by name: to go
 // on without a credential would be told by the API server as a riddle.
 //

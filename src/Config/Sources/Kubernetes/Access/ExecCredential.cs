@@ -56,7 +56,8 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
     {
         if (!run.IsCompleted) return false;
         var now = time.GetUtcNow();
-        return !run.IsCompletedSuccessfully || run.Result.Expires <= now + Early || (refused && now - run.Result.At >= TimeSpan.FromSeconds(1));
+        return !run.IsCompletedSuccessfully || run.Result.Expires <= now + Early
+            || (refused && now - run.Result.At >= TimeSpan.FromSeconds(1));
     }
 
     /// <summary>What the program is told: what it may print, that nobody sits there to answer, and the cluster if it asked.</summary>
@@ -81,14 +82,18 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
 
             if (root["apiVersion"]?.GetValue<string>() is var version && version != plugin.ApiVersion)
             {
-                throw new CredentialException($"{plugin.Command} printed an ExecCredential of {version}, asked for was {plugin.ApiVersion}");
+                throw new CredentialException(
+                    $"{plugin.Command} printed an ExecCredential of {version}, asked for was {plugin.ApiVersion}");
             }
 
             var token = status["token"]?.GetValue<string>();
-            var certificate = CertificateOf(status["clientCertificateData"]?.GetValue<string>(), status["clientKeyData"]?.GetValue<string>());
-            if (token is null && certificate is null) throw new CredentialException($"{plugin.Command} printed neither a token nor a client certificate");
+            var certificate = CertificateOf(status["clientCertificateData"]?.GetValue<string>(),
+                status["clientKeyData"]?.GetValue<string>());
+            if (token is null && certificate is null)
+                throw new CredentialException($"{plugin.Command} printed neither a token nor a client certificate");
             var until = status["expirationTimestamp"]?.GetValue<string>();
-            return (new Credential(token is null ? null : "Bearer " + token, certificate), until is null ? null : DateTimeOffset.Parse(until, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal));
+            return (new Credential(token is null ? null : "Bearer " + token, certificate),
+                until is null ? null : DateTimeOffset.Parse(until, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or CryptographicException)
         {
@@ -107,7 +112,13 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
 
     private async Task<string> PrintedAsync()
     {
-        var start = new ProcessStartInfo(Program(), plugin.Arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(Program(), plugin.Arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            UseShellExecute = false,
+        };
         foreach (var (name, value) in plugin.Environment) start.Environment[name] = value;
         start.Environment["KUBERNETES_EXEC_INFO"] = Question(plugin);
         using var patience = new CancellationTokenSource(Patience);
@@ -137,7 +148,9 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
             var text = await said.ConfigureAwait(false);
             return process.ExitCode == 0
                 ? text
-                : throw new CredentialException($"the credential plugin {plugin.Command} ended with {process.ExitCode}: {(await complained.ConfigureAwait(false)).Trim()}");
+                : throw new CredentialException(
+                    $"the credential plugin {plugin.Command} ended "
+                    + $"with {process.ExitCode}: {(await complained.ConfigureAwait(false)).Trim()}");
         }
         catch (OperationCanceledException)
         {
@@ -147,5 +160,6 @@ public sealed class ExecCredential(ExecPlugin plugin, TimeProvider time) : ICred
     }
 
     /// <summary>A command with a slash is relative to the kubeconfig's folder; one without is looked for on the PATH.</summary>
-    private string Program() => plugin.Command.Contains('/', StringComparison.Ordinal) && plugin.Folder.Length > 0 ? Path.Combine(plugin.Folder, plugin.Command) : plugin.Command;
+    private string Program() => plugin.Command.Contains('/', StringComparison.Ordinal) && plugin.Folder.Length > 0
+        ? Path.Combine(plugin.Folder, plugin.Command) : plugin.Command;
 }

@@ -2,7 +2,8 @@ using System.Security.Cryptography;
 
 namespace Lateen.Config.Sources.Kubernetes.Access;
 
-/// <summary>What Kubernetes puts into a pod: the API server's address in the environment, a service account's token and authority in a folder.</summary>
+/// <summary>What Kubernetes puts into a pod: the API server's address in the environment, a service account's token and authority in a
+/// folder.</summary>
 public static class InCluster
 {
     /// <summary>Where the service account is mounted.</summary>
@@ -15,7 +16,8 @@ public static class InCluster
     /// <exception cref="IOException">This is a pod, and its account cannot be read.</exception>
     public static ClusterAccess? Find(Func<string, string?> environment, string folder, TimeProvider time)
     {
-        var (host, port, token) = (environment("KUBERNETES_SERVICE_HOST"), environment("KUBERNETES_SERVICE_PORT"), Path.Combine(folder, "token"));
+        var (host, port, token) =
+            (environment("KUBERNETES_SERVICE_HOST"), environment("KUBERNETES_SERVICE_PORT"), Path.Combine(folder, "token"));
         if (string.IsNullOrEmpty(host) || string.IsNullOrEmpty(port) || !File.Exists(token)) return null;
         try
         {
@@ -24,7 +26,8 @@ public static class InCluster
                 Name = "in-cluster",
                 Server = new Uri($"https://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{port}/"),
                 Authorities = Pem.Authorities(File.ReadAllText(Path.Combine(folder, "ca.crt"))),
-                Namespace = File.Exists(Path.Combine(folder, "namespace")) ? File.ReadAllText(Path.Combine(folder, "namespace")).Trim() : "",
+                Namespace = File.Exists(Path.Combine(folder, "namespace"))
+                    ? File.ReadAllText(Path.Combine(folder, "namespace")).Trim() : "",
                 Credentials = new TokenFile(token, time),
             };
         }

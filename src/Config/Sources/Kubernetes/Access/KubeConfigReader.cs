@@ -6,7 +6,8 @@ namespace Lateen.Config.Sources.Kubernetes.Access;
 /// <summary>Reads kubeconfigs and chooses a context.</summary>
 public sealed class KubeConfigReader(TimeProvider time)
 {
-    /// <summary>Parts of a kubeconfig that give somebody a way to run programs or to skip checks; who takes kubeconfigs from others refuses them.</summary>
+    /// <summary>Parts of a kubeconfig that give somebody a way to run programs or to skip checks; who takes kubeconfigs from others refuses
+    /// them.</summary>
     [Flags]
     public enum Allow
     {
@@ -45,7 +46,8 @@ public sealed class KubeConfigReader(TimeProvider time)
     }
 
     /// <summary>The access of a context out of a text, as a secret of a remote cluster has it.</summary>
-    public ClusterAccess? Read(string text, string name, string? context, Allow allow, DiagnosticBag diagnostics) => Read([(name, text)], context, allow, diagnostics);
+    public ClusterAccess? Read(string text, string name, string? context, Allow allow, DiagnosticBag diagnostics) =>
+        Read([(name, text)], context, allow, diagnostics);
 
     private ClusterAccess? Read(IReadOnlyList<(string File, string Text)> texts, string? context, Allow allow, DiagnosticBag diagnostics)
     {
@@ -63,12 +65,14 @@ public sealed class KubeConfigReader(TimeProvider time)
         var cluster = Find(config.Clusters, chosen.Node.Text("cluster") ?? "", "cluster", at, diagnostics);
         var userName = chosen.Node.Text("user") ?? "";
         var user = userName.Length == 0 ? null : Find(config.Users, userName, "user", at, diagnostics);
-        return cluster is null || diagnostics.HasErrors ? null : new AccessBuilder(time, allow, diagnostics).Build(name, chosen.Node.Text("namespace") ?? "", cluster, user);
+        return cluster is null || diagnostics.HasErrors
+            ? null : new AccessBuilder(time, allow, diagnostics).Build(name, chosen.Node.Text("namespace") ?? "", cluster, user);
     }
 
     private static KubeConfig Merge(IReadOnlyList<(string File, string Text)> texts, DiagnosticBag diagnostics)
     {
-        var (clusters, users, contexts, current) = (new Dictionary<string, KubeEntry>(), new Dictionary<string, KubeEntry>(), new Dictionary<string, KubeEntry>(), "");
+        var (clusters, users, contexts, current) =
+            (new Dictionary<string, KubeEntry>(), new Dictionary<string, KubeEntry>(), new Dictionary<string, KubeEntry>(), "");
         foreach (var (file, text) in texts)
         {
             if (DocumentReader.ReadSingle(text, file, diagnostics) is not MappingNode root) continue;
@@ -86,14 +90,18 @@ public sealed class KubeConfigReader(TimeProvider time)
         foreach (var item in (root[list] as SequenceNode)?.Items.OfType<MappingNode>() ?? [])
         {
             // Names may look like numbers.
-            if (item["name"] is ScalarNode name) into.TryAdd(name.Value, new KubeEntry(name.Value, item[member] as MappingNode ?? new MappingNode([], item.Line, item.Column), file));
+            if (item["name"] is ScalarNode name)
+                into.TryAdd(name.Value,
+                    new KubeEntry(name.Value, item[member] as MappingNode ?? new MappingNode([], item.Line, item.Column), file));
         }
     }
 
-    private static KubeEntry? Find(IReadOnlyDictionary<string, KubeEntry> entries, string name, string what, SourcePosition at, DiagnosticBag diagnostics)
+    private static KubeEntry? Find(IReadOnlyDictionary<string, KubeEntry> entries, string name, string what, SourcePosition at,
+        DiagnosticBag diagnostics)
     {
         if (entries.TryGetValue(name, out var entry)) return entry;
-        diagnostics.Add(AccessCodes.NoContext, at, what + "s", $"there is no {what} \"{name}\"{Suggestions.DidYouMean(name, entries.Keys)}");
+        diagnostics.Add(AccessCodes.NoContext, at, what + "s",
+            $"there is no {what} \"{name}\"{Suggestions.DidYouMean(name, entries.Keys)}");
         return null;
     }
 }

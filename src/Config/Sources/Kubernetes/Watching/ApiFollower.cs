@@ -15,7 +15,8 @@ public sealed record FollowedPath(string Path, string Selector = "", string Acce
 /// <param name="chance">Spreads the ends of watches.</param>
 /// <param name="told">Takes what became known, in order.</param>
 /// <param name="failed">Hears of each failure; null when the server answered.</param>
-internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvider time, Random chance, Func<KindChange, ValueTask> told, Action<ApiFailure?> failed)
+internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvider time, Random chance, Func<KindChange, ValueTask> told,
+    Action<ApiFailure?> failed)
 {
     private const int PageItems = 500;
 
@@ -41,7 +42,8 @@ internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvi
     {
         machine.Failed(failure, time.GetUtcNow());
         failed(failure);
-        if (machine.Next(time.GetUtcNow()) is WatchStep.Wait wait) await WaitAsync(wait.Until - time.GetUtcNow(), stop).ConfigureAwait(false);
+        if (machine.Next(time.GetUtcNow()) is WatchStep.Wait wait)
+            await WaitAsync(wait.Until - time.GetUtcNow(), stop).ConfigureAwait(false);
     }
 
     private async Task<bool> WaitAsync(TimeSpan span, CancellationToken stop)
@@ -65,8 +67,10 @@ internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvi
     private async Task<bool> WatchAsync(FollowedPath path, string version, CancellationToken stop)
     {
         // As Kubernetes' own clients: five to ten minutes, so that watches move over to another server and not all at once.
-        var query = string.Create(CultureInfo.InvariantCulture, $"?watch=1&allowWatchBookmarks=true&resourceVersion={Uri.EscapeDataString(version)}&timeoutSeconds={chance.Next(300, 600)}");
-        var answer = await client.WatchAsync(path.Path + query + Selector(path), stop, path.Accept.Replace("MetadataList", "Metadata", StringComparison.Ordinal)).ConfigureAwait(false);
+        var query = string.Create(CultureInfo.InvariantCulture,
+            $"?watch=1&allowWatchBookmarks=true&resourceVersion={Uri.EscapeDataString(version)}&timeoutSeconds={chance.Next(300, 600)}");
+        var answer = await client.WatchAsync(path.Path + query + Selector(path), stop,
+            path.Accept.Replace("MetadataList", "Metadata", StringComparison.Ordinal)).ConfigureAwait(false);
         if (answer.Failure is { } refused) return Failed(refused);
         failed(null);
         using var lines = answer.Value!;
@@ -93,5 +97,6 @@ internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvi
         return true;
     }
 
-    private static string Selector(FollowedPath path) => path.Selector.Length > 0 ? "&fieldSelector=" + Uri.EscapeDataString(path.Selector) : "";
+    private static string Selector(FollowedPath path) =>
+        path.Selector.Length > 0 ? "&fieldSelector=" + Uri.EscapeDataString(path.Selector) : "";
 }

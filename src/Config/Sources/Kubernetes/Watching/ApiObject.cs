@@ -18,7 +18,8 @@ public sealed record ApiObject(string Namespace, string Name, string Version, Js
     }
 
     internal static string Text(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()! : "";
 }
 
 /// <summary>A part of a list.</summary>
@@ -30,7 +31,8 @@ public sealed record ListPage(IReadOnlyList<ApiObject> Items, string Version, st
     public static ListPage Of(JsonElement list)
     {
         var metadata = list.TryGetProperty("metadata", out var found) ? found : default;
-        var items = list.TryGetProperty("items", out var written) && written.ValueKind == JsonValueKind.Array ? written.EnumerateArray().Select(ApiObject.Of).OfType<ApiObject>().ToArray() : [];
+        var items = list.TryGetProperty("items", out var written) && written.ValueKind == JsonValueKind.Array
+            ? written.EnumerateArray().Select(ApiObject.Of).OfType<ApiObject>().ToArray() : [];
         return new ListPage(items, ApiObject.Text(metadata, "resourceVersion"), ApiObject.Text(metadata, "continue"));
     }
 }
@@ -58,7 +60,8 @@ public sealed record WatchEvent(WatchEventKind Kind, ApiObject? Object, string V
     public static WatchEvent? Of(JsonElement line)
     {
         var json = line.TryGetProperty("object", out var found) ? found : default;
-        var version = json.ValueKind == JsonValueKind.Object && json.TryGetProperty("metadata", out var metadata) ? ApiObject.Text(metadata, "resourceVersion") : "";
+        var version = json.ValueKind == JsonValueKind.Object && json.TryGetProperty("metadata", out var metadata)
+            ? ApiObject.Text(metadata, "resourceVersion") : "";
         return ApiObject.Text(line, "type") switch
         {
             "ADDED" or "MODIFIED" => ApiObject.Of(json) is { } put ? new WatchEvent(WatchEventKind.Put, put, version, null) : null,

@@ -1,6 +1,7 @@
 namespace Lateen.Config.Sources.Kubernetes.Watching;
 
-/// <summary>How long to leave a server alone that failed: longer each time, by a share of chance, so that many clients do not come back at once.</summary>
+/// <summary>How long to leave a server alone that failed: longer each time, by a share of chance, so that many clients do not come back at
+/// once.</summary>
 public sealed class Backoff(Random chance, TimeSpan first, TimeSpan longest)
 {
     private int _failures;

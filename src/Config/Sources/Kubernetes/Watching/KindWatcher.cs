@@ -24,7 +24,8 @@ internal sealed class KindWatcher
     private readonly TimeProvider _time;
     private ServedKind? _served;
 
-    public KindWatcher(ResourceKind kind, string selector, ApiClient client, ApiResources resources, DefinitionWatch definitions, ServerHealth health, ChannelWriter<KindNews> news, TimeProvider time, Random chance)
+    public KindWatcher(ResourceKind kind, string selector, ApiClient client, ApiResources resources, DefinitionWatch definitions,
+        ServerHealth health, ChannelWriter<KindNews> news, TimeProvider time, Random chance)
     {
         (_kind, _selector, _resources, _definitions, _news, _time) = (kind, selector, resources, definitions, news, time);
         _machine = new ListWatch(chance);
@@ -60,11 +61,13 @@ internal sealed class KindWatcher
 
     private ValueTask Tell(KindChange change) => _news.WriteAsync(new KindNews(_kind, _served, change));
 
-    /// <summary>A definition that this account may not read must not keep the mesh from starting; the cluster's own kinds may not be missing.</summary>
+    /// <summary>A definition that this account may not read must not keep the mesh from starting; the cluster's own kinds may not be
+    /// missing.</summary>
     private void Heard(ServerHealth health, ApiFailure? failure)
     {
         health.Heard(_kind.Plural, failure);
-        if (failure is { IsForbidden: true } && !_machine.HasSynced && _kind.IsConfiguration) _news.TryWrite(new KindNews(_kind, null, _machine.Absent()));
+        if (failure is { IsForbidden: true } && !_machine.HasSynced && _kind.IsConfiguration)
+            _news.TryWrite(new KindNews(_kind, null, _machine.Absent()));
     }
 }
 
@@ -79,7 +82,8 @@ internal sealed class DefinitionWatch(ApiClient client, ServerHealth health, Tim
 
     public async Task RunAsync(CancellationToken stop)
     {
-        var follower = new ApiFollower(client, new ListWatch(chance), time, chance, _ => Tell(), failure => health.Heard("customresourcedefinitions", failure));
+        var follower = new ApiFollower(client, new ListWatch(chance), time, chance, _ => Tell(),
+            failure => health.Heard("customresourcedefinitions", failure));
         while (true)
         {
             await follower.UntilAbsentAsync(new FollowedPath(Path, "", ApiClient.MetadataOnly), stop).ConfigureAwait(false);

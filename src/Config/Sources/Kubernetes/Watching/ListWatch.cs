@@ -3,7 +3,8 @@ namespace Lateen.Config.Sources.Kubernetes.Watching;
 /// <summary>What is to be done next to follow a kind.</summary>
 public abstract record WatchStep
 {
-    /// <summary>Ask for a part of the list; an empty token for the first. Without pages when the server could not keep one list over several.</summary>
+    /// <summary>Ask for a part of the list; an empty token for the first. Without pages when the server could not keep one list over
+    /// several.</summary>
     public sealed record List(string Continue, bool InPages) : WatchStep;
 
     /// <summary>Watch from a version.</summary>
@@ -20,10 +21,11 @@ public abstract record WatchStep
 public sealed record KindChange(IReadOnlyList<ApiObject> Put, IReadOnlyList<(string Namespace, string Name)> Deleted, bool IsList);
 
 /// <summary>
-/// Follows one kind as a state machine: list all of it, watch from there, go on where a watch ended, list anew when the server has forgotten
-/// that place. It does no input or output and reads no clock; whoever drives it asks <see cref="Next"/> and tells what came.
+/// Follows one kind as a state machine: list all of it, watch from there, go on where a watch ended, list anew when the server has
+/// forgotten that place. It does no input or output and reads no clock; whoever drives it asks <see cref="Next"/> and tells what came.
 /// </summary>
-/// <remarks>After any sequence of failures, and after an event told twice or out of date, the objects told are exactly those of the server, once it answers.</remarks>
+/// <remarks>After any sequence of failures, and after an event told twice or out of date, the objects told are exactly those of the server,
+/// once it answers.</remarks>
 public sealed class ListWatch(Random chance)
 {
     private const int OutageFailures = 3;
@@ -82,7 +84,8 @@ public sealed class ListWatch(Random chance)
         return said.Kind switch
         {
             WatchEventKind.Put => Put(said.Object!),
-            WatchEventKind.Deleted when _known.Remove((said.Object!.Namespace, said.Object.Name)) => new KindChange([], [(said.Object.Namespace, said.Object.Name)], false),
+            WatchEventKind.Deleted when _known.Remove((said.Object!.Namespace, said.Object.Name)) =>
+                new KindChange([], [(said.Object.Namespace, said.Object.Name)], false),
             _ => null,
         };
     }
@@ -107,7 +110,8 @@ public sealed class ListWatch(Random chance)
         }
         else if (_backoff.Failures >= OutageFailures)
         {
-            // Who was away this long may come back from a backup, with versions that are behind ours and a watch that stays silent until they are not.
+            // Who was away this long may come back from a backup, with versions that are behind ours and a watch that stays silent until
+            // they are not.
             Forget();
         }
 

@@ -29,7 +29,8 @@ public sealed class WatchStream(HttpResponseMessage answer, Stream body) : IDisp
                 }
 
                 if (read.IsCompleted) return default;
-                if (read.Buffer.Length > LineBytesMax) return new ApiFailure(0, "", $"an event of the watch is larger than {LineBytesMax} bytes");
+                if (read.Buffer.Length > LineBytesMax)
+                    return new ApiFailure(0, "", $"an event of the watch is larger than {LineBytesMax} bytes");
                 _lines.AdvanceTo(read.Buffer.Start, read.Buffer.End);
             }
         }

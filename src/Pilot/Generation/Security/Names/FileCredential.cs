@@ -1,6 +1,7 @@
 namespace Lateen.Pilot.Generation.Security.Names;
 
-/// <summary>A secret in files beside the proxy, and the name under which its agent serves it: <c>file-cert:certificate~key</c> or <c>file-root:anchors</c>.</summary>
+/// <summary>A secret in files beside the proxy, and the name under which its agent serves it: <c>file-cert:certificate~key</c> or
+/// <c>file-root:anchors</c>.</summary>
 /// <param name="Certificate">File of the certificate chain; empty for trust anchors.</param>
 /// <param name="Key">File of the key; empty for trust anchors.</param>
 /// <param name="Root">File of the trust anchors; empty for a certificate.</param>
@@ -21,6 +22,7 @@ internal sealed record FileCredential(string Certificate, string Key, string Roo
     {
         if (name.StartsWith(CertificateScheme, StringComparison.Ordinal))
             return name[CertificateScheme.Length..].Split(Separator) is [var certificate, var key] ? new(certificate, key, "") : null;
-        return name.StartsWith(RootScheme, StringComparison.Ordinal) && name[RootScheme.Length..].Split(Separator) is [{ Length: > 0 } root] ? new("", "", root) : null;
+        return name.StartsWith(RootScheme, StringComparison.Ordinal) && name[RootScheme.Length..].Split(Separator) is [{ Length: > 0 } root]
+            ? new("", "", root) : null;
     }
 }

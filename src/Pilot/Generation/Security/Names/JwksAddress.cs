@@ -21,9 +21,11 @@ internal sealed record JwksAddress(string Host, int Port, bool IsTls)
         authority = authority[(authority.LastIndexOf('@') + 1)..];
         // An IPv6 address has colons of its own inside its brackets.
         var colon = authority.LastIndexOf(':');
-        if (colon < 0 || colon < authority.IndexOf(']', StringComparison.Ordinal)) return new(authority.Trim('[', ']'), isTls ? HttpsPort : HttpPort, isTls);
+        if (colon < 0 || colon < authority.IndexOf(']', StringComparison.Ordinal))
+            return new(authority.Trim('[', ']'), isTls ? HttpsPort : HttpPort, isTls);
         var host = authority[..colon].Trim('[', ']');
         if (colon == authority.Length - 1) return new(host, isTls ? HttpsPort : HttpPort, isTls);
-        return ushort.TryParse(authority.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? new(host, port, isTls) : null;
+        return ushort.TryParse(authority.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            ? new(host, port, isTls) : null;
     }
 }

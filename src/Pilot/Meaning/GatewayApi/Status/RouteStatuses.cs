@@ -17,19 +17,24 @@ internal static class RouteStatuses
     /// <param name="parents">What it is attached to.</param>
     /// <param name="atGateways">What is wrong with its rules at gateways.</param>
     /// <param name="inMesh">What is wrong with its rules in the mesh.</param>
-    public static GatewayApiStatus Of(ResourceKind kind, ResourceMetadata metadata, RouteStatus? before, IReadOnlyList<RouteParent> parents, Problem? atGateways, Problem? inMesh)
+    public static GatewayApiStatus Of(ResourceKind kind, ResourceMetadata metadata, RouteStatus? before, IReadOnlyList<RouteParent> parents,
+        Problem? atGateways, Problem? inMesh)
     {
         var status = new RouteStatus();
         // What others said stays, if it says of what.
-        var foreign = before?.Parents.Where(parent => parent.ControllerName != GatewayClasses.GatewayController && parent.ParentRef is not null) ?? [];
+        var foreign = before?.Parents.Where(
+            parent => parent.ControllerName != GatewayClasses.GatewayController && parent.ParentRef is not null) ?? [];
         var own = parents.GroupBy(parent => parent.Reference).Select(group =>
         {
-            var old = before?.Parents.FirstOrDefault(parent => parent.ControllerName == GatewayClasses.GatewayController && Equals(parent.ParentRef, group.Key));
+            var old = before?.Parents.FirstOrDefault(
+                parent => parent.ControllerName == GatewayClasses.GatewayController && Equals(parent.ParentRef, group.Key));
             var entry = new RouteParentStatus { ParentRef = group.Key, ControllerName = GatewayClasses.GatewayController };
-            entry.Conditions.Add(Conditions([.. group], group.First().IsMesh ? inMesh : atGateways).Render(metadata.Generation, old?.Conditions));
+            entry.Conditions.Add(Conditions([.. group], group.First().IsMesh ? inMesh : atGateways)
+                .Render(metadata.Generation, old?.Conditions));
             return entry;
         });
-        status.Parents.Add(foreign.Concat(own).OrderByDescending(parent => Spelled(parent.ParentRef, metadata.Namespace), StringComparer.Ordinal));
+        status.Parents.Add(foreign.Concat(own)
+            .OrderByDescending(parent => Spelled(parent.ParentRef, metadata.Namespace), StringComparer.Ordinal));
         return new GatewayApiStatus(kind, metadata.Namespace, metadata.Name, status);
     }
 
@@ -41,7 +46,8 @@ internal static class RouteStatuses
     {
         var bound = sections.Count(section => section.Denied is null);
         var conditions = new ConditionDrafts()
-            .With("Accepted", "Accepted", bound > 1 ? string.Create(CultureInfo.InvariantCulture, $"Route was valid, bound to {bound} parents") : "Route was valid")
+            .With("Accepted", "Accepted",
+                bound > 1 ? string.Create(CultureInfo.InvariantCulture, $"Route was valid, bound to {bound} parents") : "Route was valid")
             .With("ResolvedRefs", "ResolvedRefs", "All references resolved");
         if (problem is not null) conditions.Fail("ResolvedRefs", problem);
         if (bound > 0) return conditions;

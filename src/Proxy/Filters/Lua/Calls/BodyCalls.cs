@@ -5,7 +5,8 @@ namespace Lateen.Proxy.Filters.Lua.Calls;
 /// <summary>Buffer objects: the whole body, or the part that goes by.</summary>
 internal static class BodyCalls
 {
-    public static readonly (string, Func<LuaFrame, int>)[] All = [("buffer_length", Length), ("buffer_getBytes", GetBytes), ("buffer_setBytes", SetBytes)];
+    public static readonly (string, Func<LuaFrame, int>)[] All = [("buffer_length", Length), ("buffer_getBytes", GetBytes),
+        ("buffer_setBytes", SetBytes)];
 
     private static int Length(LuaFrame f) => f.Self(LuaKind.Buffer, out _) ? f.Answer((double)f.Run.Body.Length) : f.DeadSelf();
 

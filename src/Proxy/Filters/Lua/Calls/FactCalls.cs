@@ -11,7 +11,13 @@ internal static class FactCalls
 {
     public static readonly (string, Func<LuaFrame, int>)[] All =
     [
-        Info("protocol", f => f.Answer(f.Run.Exchange.Stream.Version switch { HttpVersion.Http10 => "HTTP/1.0", HttpVersion.Http11 => "HTTP/1.1", _ => "HTTP/2" })),
+        Info("protocol",
+            f => f.Answer(f.Run.Exchange.Stream.Version switch
+            {
+                HttpVersion.Http10 => "HTTP/1.0",
+                HttpVersion.Http11 => "HTTP/1.1",
+                _ => "HTTP/2",
+            })),
         Info("routeName", f => f.Answer(Fresh(f).RouteName)),
         Info("virtualClusterName", f => f.Answer(VirtualCluster(f))),
         Info("downstreamDirectLocalAddress", f => f.Answer(f.Run.Exchange.Facts.DownstreamDirectLocal.ToString())),

@@ -11,8 +11,10 @@ internal static class HeaderCalls
 
     public static readonly (string, Func<LuaFrame, int>)[] All =
     [
-        ("headers_get", Get), ("headers_getAtIndex", GetAtIndex), ("headers_getNumValues", GetNumValues), ("headers_add", f => Change(f, "add")),
-        ("headers_replace", f => Change(f, "replace")), ("headers_remove", f => Change(f, "remove")), ("headers_setHttp1ReasonPhrase", SetReason),
+        ("headers_get", Get), ("headers_getAtIndex", GetAtIndex), ("headers_getNumValues", GetNumValues),
+        ("headers_add", f => Change(f, "add")),
+        ("headers_replace", f => Change(f, "replace")), ("headers_remove", f => Change(f, "remove")),
+        ("headers_setHttp1ReasonPhrase", SetReason),
         ("headers_begin", Begin), ("headers_next", Next),
     ];
 
@@ -113,7 +115,8 @@ internal static class HeaderCalls
     }
 
     private static bool IsName(ReadOnlySpan<byte> name, HeaderMap map) =>
-        name.Length > 0 && (name[0] == ':' ? KnownHeaders.Find(name) != KnownHeader.None && map.IndexOf(name, 0) >= 0 : HeaderRules.IsLowerToken(name));
+        name.Length > 0
+            && (name[0] == ':' ? KnownHeaders.Find(name) != KnownHeader.None && map.IndexOf(name, 0) >= 0 : HeaderRules.IsLowerToken(name));
 
     private static int SetReason(LuaFrame f)
     {

@@ -12,7 +12,8 @@ internal static class MetadataCalls
 
     public static readonly (string, Func<LuaFrame, int>)[] All =
     [
-        ("metadata_get", Get), ("metadata_begin", f => Begin(f, LuaKind.Metadata, Source)), ("metadata_next", f => Next(f, LuaKind.Metadata)),
+        ("metadata_get", Get), ("metadata_begin", f => Begin(f, LuaKind.Metadata, Source)),
+        ("metadata_next", f => Next(f, LuaKind.Metadata)),
         ("dynamicMetadata_get", GetDynamic), ("dynamicMetadata_set", SetDynamic),
         ("dynamicMetadata_begin", BeginDynamic), ("dynamicMetadata_next", NextDynamic),
         ("filterState_get", GetState), ("filterState_set", f => f.Fail("filterState():set() is not served")),
@@ -28,7 +29,8 @@ internal static class MetadataCalls
             Context => f.Run.Slot.Settings is LuaSettings { Context: { } context } ? context : default,
             OfVirtualHost => exchange.Decision.Host?.Metadata?[own] ?? default,
             OfRouteAlone => exchange.Route?.Metadata?[own] ?? default,
-            _ => exchange.Route?.Metadata is { } metadata ? metadata[own].ValueKind == JsonValueKind.Undefined ? metadata[CanonicalName] : metadata[own] : default,
+            _ => exchange.Route?.Metadata is { } metadata
+                ? metadata[own].ValueKind == JsonValueKind.Undefined ? metadata[CanonicalName] : metadata[own] : default,
         };
     }
 
@@ -39,7 +41,8 @@ internal static class MetadataCalls
         if (!f.TryText(2, out _))
             return f.Expected(2, "get", "string");
         JsonElement source = Source(f, part);
-        return source.ValueKind == JsonValueKind.Object && source.TryGetProperty(f.TextOf(2), out JsonElement value) ? Answer(f, value) : f.Nothing();
+        return source.ValueKind == JsonValueKind.Object && source.TryGetProperty(f.TextOf(2), out JsonElement value)
+            ? Answer(f, value) : f.Nothing();
     }
 
     private static int Answer(LuaFrame f, JsonElement value)
@@ -110,7 +113,8 @@ internal static class MetadataCalls
             return f.DeadSelf();
         if (f.Run.Namespaces is not null)
             return f.Fail("cannot create a second iterator before completing the first");
-        f.Run.Namespaces = new Queue<KeyValuePair<string, JsonElement>>(part == OfConnection || f.Run.Exchange.DynamicMetadata is not { } metadata ? [] : metadata.Namespaces);
+        f.Run.Namespaces = new Queue<KeyValuePair<string, JsonElement>>(
+            part == OfConnection || f.Run.Exchange.DynamicMetadata is not { } metadata ? [] : metadata.Namespaces);
         return f.Nothing();
     }
 
@@ -137,6 +141,7 @@ internal static class MetadataCalls
         if (!f.TryText(2, out _))
             return f.Expected(2, "get", "string");
         bool field = f.TypeOf(3) > LuaNative.TypeNil;
-        return !field && f.Run.Exchange.FilterState(f.TextOf(2)) is { } value && value.ToString() is { } text ? f.Answer(text) : f.AnswerNil();
+        return !field && f.Run.Exchange.FilterState(f.TextOf(2)) is { } value && value.ToString() is { } text
+            ? f.Answer(text) : f.AnswerNil();
     }
 }

@@ -93,5 +93,6 @@ internal static class SignatureCalls
     }
 
     public static int Base64(LuaFrame f) =>
-        f.TryText(2, out ReadOnlySpan<byte> text) ? f.Answer(Encoding.ASCII.GetBytes(Convert.ToBase64String(text))) : f.Expected(2, "base64Escape", "string");
+        f.TryText(2, out ReadOnlySpan<byte> text)
+            ? f.Answer(Encoding.ASCII.GetBytes(Convert.ToBase64String(text))) : f.Expected(2, "base64Escape", "string");
 }

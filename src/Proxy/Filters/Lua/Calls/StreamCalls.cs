@@ -1,5 +1,6 @@
-// Calls: what scripts may ask of the objects that they are handed, a file for each kind of object. Each call is given a LuaFrame (its arguments and results) and answers with a code and
-// values; none of them raises a Lua error, waits, or keeps anything: state is the LuaRun's. Names and words of errors are Envoy's, so that scripts and their users find what they know.
+// Calls: what scripts may ask of the objects that they are handed, a file for each kind of object. Each call is given a LuaFrame (its
+// arguments and results) and answers with a code and values; none of them raises a Lua error, waits, or keeps anything: state is the
+// LuaRun's. Names and words of errors are Envoy's, so that scripts and their users find what they know.
 using System.Globalization;
 using System.Text;
 using Lateen.Proxy.Exchanges;
@@ -14,16 +15,21 @@ internal static class StreamCalls
 {
     public static readonly (string, Func<LuaFrame, int>)[] All =
     [
-        Of("headers", f => f.Answer(LuaKind.Headers)), Of("body", Body), Of("bodyChunks", BodyChunks), Of("nextChunk", NextChunk), Of("trailers", Trailers),
-        Of("metadata", f => f.Answer(LuaKind.Metadata, MetadataCalls.OfRoute)), Of("filterContext", f => f.Answer(LuaKind.Metadata, MetadataCalls.Context)),
+        Of("headers", f => f.Answer(LuaKind.Headers)), Of("body", Body), Of("bodyChunks", BodyChunks), Of("nextChunk", NextChunk),
+        Of("trailers", Trailers),
+        Of("metadata", f => f.Answer(LuaKind.Metadata, MetadataCalls.OfRoute)),
+        Of("filterContext", f => f.Answer(LuaKind.Metadata, MetadataCalls.Context)),
         Of("streamInfo", f => f.Answer(LuaKind.StreamInfo)), Of("connectionStreamInfo", f => f.Answer(LuaKind.ConnectionStreamInfo)),
-        Of("connection", f => f.Answer(LuaKind.Connection)), Of("virtualHost", f => f.Answer(LuaKind.VirtualHost)), Of("route", f => f.Answer(LuaKind.Route)),
+        Of("connection", f => f.Answer(LuaKind.Connection)), Of("virtualHost", f => f.Answer(LuaKind.VirtualHost)),
+        Of("route", f => f.Answer(LuaKind.Route)),
         Of("respond", Respond), Of("httpCall", HttpCall), Of("clearRouteCache", ClearRoute), Of("setUpstreamOverrideHost", OverrideHost),
-        Of("importPublicKey", SignatureCalls.Import), Of("verifySignature", SignatureCalls.Verify), Of("base64Escape", SignatureCalls.Base64),
+        Of("importPublicKey", SignatureCalls.Import), Of("verifySignature", SignatureCalls.Verify),
+        Of("base64Escape", SignatureCalls.Base64),
         Of("timestamp", Timestamp), Of("timestampString", TimestampText), Of("log", f => f.Nothing()),
     ];
 
-    private static (string, Func<LuaFrame, int>) Of(string name, Func<LuaFrame, int> call) => ("stream_" + name, f => f.Self(LuaKind.Stream, out _) ? call(f) : f.DeadSelf());
+    private static (string, Func<LuaFrame, int>) Of(string name, Func<LuaFrame, int> call) =>
+        ("stream_" + name, f => f.Self(LuaKind.Stream, out _) ? call(f) : f.DeadSelf());
 
     // ---- body and trailers
 
@@ -50,7 +56,8 @@ internal static class StreamCalls
         return f.Wait();
     }
 
-    private static int BodyChunks(LuaFrame f) => f.Run.SawBody ? f.Fail("cannot call bodyChunks after body processing has begun") : f.Nothing();
+    private static int BodyChunks(LuaFrame f) =>
+        f.Run.SawBody ? f.Fail("cannot call bodyChunks after body processing has begun") : f.Nothing();
 
     private static int NextChunk(LuaFrame f)
     {
@@ -136,7 +143,8 @@ internal static class StreamCalls
             if (f.TypeOf(6) is not (LuaNative.TypeNone or LuaNative.TypeBoolean))
                 return "http call asynchronous flag must be 'true', 'false', or empty";
             if (!f.TryNumber(5, out millis))
-                return $"bad argument #4 to 'httpCall' (number expected, got {(f.TypeOf(5) == LuaNative.TypeNone ? "no value" : "another type")})";
+                return $"bad argument #4 to 'httpCall' (number expected, "
+                    + $"got {(f.TypeOf(5) == LuaNative.TypeNone ? "no value" : "another type")})";
             call.IsAsynchronous = LuaNative.lua_toboolean(f.State, 6) != 0;
             return TakeTimeout(call, millis);
         }
@@ -247,7 +255,8 @@ internal static class StreamCalls
 
     private static bool TryAddress(string text, out Address address)
     {
-        if (System.Net.IPEndPoint.TryParse(text, out System.Net.IPEndPoint? end) && Address.TryParse(end.Address.ToString(), end.Port, out address))
+        if (System.Net.IPEndPoint.TryParse(text, out System.Net.IPEndPoint? end)
+            && Address.TryParse(end.Address.ToString(), end.Port, out address))
             return true;
         address = default;
         return false;
@@ -258,7 +267,8 @@ internal static class StreamCalls
     private static int Timestamp(LuaFrame f)
     {
         string unit = f.TextOf(2);
-        return unit is "" or "0" ? f.Answer((double)(f.Run.Exchange.Worker.Loop.WallClock / 1000)) : f.Fail("timestamp format must be MILLISECOND.");
+        return unit is "" or "0" ? f.Answer((double)(f.Run.Exchange.Worker.Loop.WallClock / 1000))
+            : f.Fail("timestamp format must be MILLISECOND.");
     }
 
     private static int TimestampText(LuaFrame f)

@@ -1,6 +1,8 @@
-// Blocks: header blocks of HTTP/2 in both directions. HPACK (RFC 7541) is two tables, a decoder and an encoder a connection; what it decodes, a HeadBuilder puts into a HeaderMap and checks. State is the connection's, spans
-// hold for one call. What a connection says again and again is not worked out again: a table remembers that an entry is sound, an encoder what it sent last under a name, and the indices that blocks begin with are
-// turned into fields once (RepeatedFields). No frames and no streams here, and nothing is refused here but by a value: sessions decide what a fault costs.
+// Blocks: header blocks of HTTP/2 in both directions. HPACK (RFC 7541) is two tables, a decoder and an encoder a connection; what it
+// decodes, a HeadBuilder puts into a HeaderMap and checks. State is the connection's, spans hold for one call. What a connection says again
+// and again is not worked out again: a table remembers that an entry is sound, an encoder what it sent last under a name, and the indices
+// that blocks begin with are turned into fields once (RepeatedFields). No frames and no streams here, and nothing is refused here but by a
+// value: sessions decide what a fault costs.
 // Refused: blocks repeated whole (an id or a trace in a head is another one each time, and stands behind what repeats).
 using System.Buffers;
 
@@ -39,7 +41,8 @@ public enum BlockFault : byte
     Underscore,
 }
 
-/// <summary>Takes the fields of one block into a <see cref="HeaderMap"/> and checks them (RFC 9113 8.2, 8.3). The first fault stands; what comes behind it is thrown away, so that a bomb costs nothing.</summary>
+/// <summary>Takes the fields of one block into a <see cref="HeaderMap"/> and checks them (RFC 9113 8.2, 8.3). The first fault stands; what
+/// comes behind it is thrown away, so that a bomb costs nothing.</summary>
 public sealed class HeadBuilder(CodecOptions options)
 {
     private static readonly SearchValues<byte> BadInPath = SearchValues.Create(
@@ -70,7 +73,8 @@ public sealed class HeadBuilder(CodecOptions options)
     /// <summary>What is being built.</summary>
     internal BlockKind Kind => _kind;
 
-    /// <summary>True where fields have no effect but on the map. Names with underscores are counted, too, where they are not simply allowed.</summary>
+    /// <summary>True where fields have no effect but on the map. Names with underscores are counted, too, where they are not simply
+    /// allowed.</summary>
     internal bool MayRepeat => _kind is BlockKind.Request or BlockKind.Response && options.Underscores == UnderscoreAction.Allow;
 
     /// <summary>Envoy's words for the fault.</summary>
@@ -116,7 +120,8 @@ public sealed class HeadBuilder(CodecOptions options)
         _map.Become(fields, roomy: true);
     }
 
-    /// <summary>What can be said of a field whatever its block: a table remembers it, so that a field that is sent again is not looked through again.</summary>
+    /// <summary>What can be said of a field whatever its block: a table remembers it, so that a field that is sent again is not looked
+    /// through again.</summary>
     public static bool IsSound(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
         known is >= KnownHeader.Method and <= KnownHeader.Status
             ? !value.IsEmpty && IsPseudoValue(known, value)
@@ -188,7 +193,8 @@ public sealed class HeadBuilder(CodecOptions options)
     {
         switch (known)
         {
-            case KnownHeader.Connection or KnownHeader.KeepAlive or KnownHeader.ProxyConnection or KnownHeader.TransferEncoding or KnownHeader.Upgrade:
+            case KnownHeader.Connection or KnownHeader.KeepAlive or KnownHeader.ProxyConnection or KnownHeader.TransferEncoding
+                or KnownHeader.Upgrade:
                 Fail(BlockFault.Field);
                 return;
             case KnownHeader.Te when _kind == BlockKind.Request && !HeaderRules.SameText(value, "trailers"u8):
@@ -243,7 +249,8 @@ public sealed class HeadBuilder(CodecOptions options)
             _map.Add(KnownHeader.Authority, value);
     }
 
-    // RFC 9113 8.2.3: crumbs become one line again before anything that isn't HTTP/2 sees them; gathered here, so that many of them are joined once.
+    // RFC 9113 8.2.3: crumbs become one line again before anything that isn't HTTP/2 sees them; gathered here, so that many of them are
+    // joined once.
     private void JoinCookie(ReadOnlySpan<byte> value)
     {
         if (_cookieLength == 0)

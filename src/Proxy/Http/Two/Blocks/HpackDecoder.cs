@@ -2,12 +2,15 @@ using Lateen.Api.Http;
 
 namespace Lateen.Proxy.Http.Two.Blocks;
 
-/// <summary>Decodes header blocks (RFC 7541 3). One a connection; what it hands to the <see cref="HeadBuilder"/> holds for that call.</summary>
+/// <summary>Decodes header blocks (RFC 7541 3). One a connection; what it hands to the <see cref="HeadBuilder"/> holds for that
+/// call.</summary>
 public sealed class HpackDecoder(int tableMax)
 {
     private readonly record struct Field(KnownHeader Known, byte[] Name, byte[] Value, bool Sound);
 
-    private static readonly Field[] Static = [default, .. HpackTables.Static.Select(e => FieldOf(System.Text.Encoding.ASCII.GetBytes(e.Name), System.Text.Encoding.ASCII.GetBytes(e.Value)))];
+    private static readonly Field[] Static = [default,
+        .. HpackTables.Static.Select(
+            e => FieldOf(System.Text.Encoding.ASCII.GetBytes(e.Name), System.Text.Encoding.ASCII.GetBytes(e.Value)))];
 
     private readonly HpackTable _table = new();
     private RepeatedFields? _repeated;
@@ -23,7 +26,8 @@ public sealed class HpackDecoder(int tableMax)
         return new Field(known, name, value, HeadBuilder.IsSound(known, name, value));
     }
 
-    /// <summary>Decodes a whole block into the builder, which may refuse fields but sees all of them: the table must stay in step. False: COMPRESSION_ERROR.</summary>
+    /// <summary>Decodes a whole block into the builder, which may refuse fields but sees all of them: the table must stay in step. False:
+    /// COMPRESSION_ERROR.</summary>
     public bool Decode(ReadOnlySpan<byte> block, HeadBuilder builder)
     {
         int at = 0;
@@ -34,7 +38,8 @@ public sealed class HpackDecoder(int tableMax)
                 return false;
             _table.Resize(size);
         }
-        return (RepeatedFields.RunOf(block[at..]) is not (> 0 and int run) || !builder.MayRepeat || DecodeRun(block, ref at, run, builder)) && DecodeRest(block, at, builder);
+        return (RepeatedFields.RunOf(block[at..]) is not (> 0 and int run) || !builder.MayRepeat || DecodeRun(block, ref at, run, builder))
+            && DecodeRest(block, at, builder);
     }
 
     // What a block begins with, as it did the last times.

@@ -5,9 +5,9 @@ using Lateen.Api.Http;
 namespace Lateen.Proxy.Http.Two.Blocks;
 
 /// <summary>
-/// Encodes header blocks. A field enters the dynamic table when it is met for the second time: what differs with each request (paths, ids, dates) then never
-/// pushes out what repeats. Fields found in a table cost one or two bytes; others go as plain literals, Huffman-coded only on their way into the table, where
-/// the work is paid once. Secrets are never indexed (RFC 7541 7.1.3).
+/// Encodes header blocks. A field enters the dynamic table when it is met for the second time: what differs with each request (paths, ids,
+/// dates) then never pushes out what repeats. Fields found in a table cost one or two bytes; others go as plain literals, Huffman-coded
+/// only on their way into the table, where the work is paid once. Secrets are never indexed (RFC 7541 7.1.3).
 /// </summary>
 public sealed class HpackEncoder
 {
@@ -17,11 +17,13 @@ public sealed class HpackEncoder
 
     private readonly HpackTable _table = new();
 
-    // By hash of a field: the number of its insertion, in sets of four so that two fields of each request don't push each other out; and the hashes met once.
+    // By hash of a field: the number of its insertion, in sets of four so that two fields of each request don't push each other out; and
+    // the hashes met once.
     private readonly (uint Hash, int Insertion)[] _slots = new (uint, int)[Sets * Ways];
     private readonly uint[] _met = new uint[MetCount];
 
-    // By known name: the number of the insertion that was sent last. Most names say the same thing again, and a comparison is cheaper than a hash.
+    // By known name: the number of the insertion that was sent last. Most names say the same thing again, and a comparison is cheaper than
+    // a hash.
     private readonly int[] _latest = new int[KnownHeaders.Count];
     private readonly int _sizeMax;
     private int _announce = -1, _announceLeast = int.MaxValue;

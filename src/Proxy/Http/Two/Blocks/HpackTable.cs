@@ -1,8 +1,9 @@
 namespace Lateen.Proxy.Http.Two.Blocks;
 
 /// <summary>
-/// The dynamic table of one direction (RFC 7541 2.3.2): newest first, bounded by the sum of names, values and 32 for each. Entries lie behind one another in one
-/// array that starts small and is compacted when it is full; entry numbers count insertions, so that an encoder can remember where it put something.
+/// The dynamic table of one direction (RFC 7541 2.3.2): newest first, bounded by the sum of names, values and 32 for each. Entries lie
+/// behind one another in one array that starts small and is compacted when it is full; entry numbers count insertions, so that an encoder
+/// can remember where it put something.
 /// </summary>
 public sealed class HpackTable
 {
@@ -43,7 +44,8 @@ public sealed class HpackTable
             Evict();
     }
 
-    /// <summary>The entry at an index, 0 for the newest. The spans hold until the next insertion. True where it was found sound when it was inserted.</summary>
+    /// <summary>The entry at an index, 0 for the newest. The spans hold until the next insertion. True where it was found sound when it was
+    /// inserted.</summary>
     public bool Get(int index, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
         ref Entry e = ref _entries[(_inserted - 1 - index) & (_entries.Length - 1)];
@@ -61,7 +63,8 @@ public sealed class HpackTable
         return _bytes.AsSpan((int)(e.At - _base) + e.NameLength, e.ValueLength);
     }
 
-    /// <summary>Inserts, with what is remembered of its soundness; the texts may lie in this table. An entry larger than the bound empties it (RFC 7541 4.4).</summary>
+    /// <summary>Inserts, with what is remembered of its soundness; the texts may lie in this table. An entry larger than the bound empties
+    /// it (RFC 7541 4.4).</summary>
     public void Insert(KnownHeader known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, bool sound = false)
     {
         int bytes = name.Length + value.Length, size = bytes + Overhead;
@@ -77,7 +80,14 @@ public sealed class HpackTable
         int at = (int)(_end - _base);
         name.CopyTo(_bytes.AsSpan(at));
         value.CopyTo(_bytes.AsSpan(at + name.Length));
-        _entries[_inserted & (_entries.Length - 1)] = new Entry { At = _end, NameLength = name.Length, ValueLength = value.Length, Known = known, Sound = sound };
+        _entries[_inserted & (_entries.Length - 1)] = new Entry
+        {
+            At = _end,
+            NameLength = name.Length,
+            ValueLength = value.Length,
+            Known = known,
+            Sound = sound,
+        };
         _end += bytes;
         _inserted++;
         Count++;

@@ -1,9 +1,10 @@
 namespace Lateen.Proxy.Http.Two.Blocks;
 
 /// <summary>
-/// The indexed fields that a block begins with, when they are the same as in the blocks before: a client that asks again sends the same few bytes, which mean the same fields as long as the table
-/// is the same. What they became is copied instead of being put together and checked again. Seen once is noted, seen twice is kept, from then on it is copied; a block with a literal in front is
-/// none of this one's concern. One a decoder.
+/// The indexed fields that a block begins with, when they are the same as in the blocks before: a client that asks again sends the same few
+/// bytes, which mean the same fields as long as the table is the same. What they became is copied instead of being put together and checked
+/// again. Seen once is noted, seen twice is kept, from then on it is copied; a block with a literal in front is none of this one's concern.
+/// One a decoder.
 /// </summary>
 internal sealed class RepeatedFields
 {

@@ -24,7 +24,8 @@ internal sealed class AdaptiveConcurrencyTranslator : FilterTranslator
         string key = m.Enabled?.RuntimeKey ?? "";
         RuntimeValues runtime = translation.Runtime;
         return new AdaptiveConcurrencyFilter(name, settings, translation.Workers, status, () => runtime.Flag(key, enabled),
-            translation.Statistics.Group($"{translation.HttpStatPrefix}adaptive_concurrency.gradient_controller.", GradientController.Schema)) { DisabledByDefault = disabled };
+            translation.Statistics.Group($"{translation.HttpStatPrefix}adaptive_concurrency.gradient_controller.",
+                GradientController.Schema)) { DisabledByDefault = disabled };
     }
 
     private static GradientSettings? Settings(Wire? c, Rejections rejections)

@@ -36,7 +36,8 @@ internal sealed class AdmissionControlTranslator : FilterTranslator
         };
         if (settings.SuccessPercent.Default < 1)
             rejections.Add("Success rate threshold cannot be less than 1.0%.");
-        return new AdmissionControlFilter(name, settings, translation.Workers, translation.Statistics.Group($"{translation.HttpStatPrefix}admission_control.", AdmissionControlFilter.Counted))
+        return new AdmissionControlFilter(name, settings, translation.Workers,
+            translation.Statistics.Group($"{translation.HttpStatPrefix}admission_control.", AdmissionControlFilter.Counted))
         {
             DisabledByDefault = disabled,
         };
@@ -48,7 +49,8 @@ internal sealed class AdmissionControlTranslator : FilterTranslator
             return new RuntimeNumber(absent, "");
         double value = percent.DefaultValue?.Value ?? 0;
         if (value is not (>= 0 and <= 100))
-            rejections.Add($"a percentage must be inside range [0, 100], not {value.ToString(System.Globalization.CultureInfo.InvariantCulture)}");
+            rejections.Add(
+                $"a percentage must be inside range [0, 100], not {value.ToString(System.Globalization.CultureInfo.InvariantCulture)}");
         return new RuntimeNumber(value, percent.RuntimeKey);
     }
 
@@ -70,6 +72,7 @@ internal sealed class AdmissionControlTranslator : FilterTranslator
             rejections.Add("http_criteria: http_success_status must contain at least 1 item");
         if (grpc is { Length: 0 })
             rejections.Add("grpc_criteria: grpc_success_status must contain at least 1 item");
-        return new SuccessCriteria(criteria?.HttpCriteria?.HttpSuccessStatus.Select(static r => (r.Start, r.End)), grpc?.Where(static c => c <= 16));
+        return new SuccessCriteria(criteria?.HttpCriteria?.HttpSuccessStatus.Select(static r => (r.Start, r.End)),
+            grpc?.Where(static c => c <= 16));
     }
 }

@@ -21,16 +21,19 @@ internal sealed class CompressorTranslator : FilterTranslator
     // Envoy's own list where none is given.
     private static readonly string[] DefaultTypes =
     [
-        "application/javascript", "application/json", "application/xhtml+xml", "image/svg+xml", "text/css", "text/html", "text/plain", "text/xml",
+        "application/javascript", "application/json", "application/xhtml+xml", "image/svg+xml", "text/css", "text/html", "text/plain",
+        "text/xml",
     ];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.compressor.v3.Compressor", "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute"];
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.compressor.v3.Compressor", "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute"];
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections)
     {
-        if (ValueTranslator.Unpack(config, Message.Parser, rejections) is not { } m || TransformLibraries.Compressor(m.CompressorLibrary, translation.Workers, rejections) is not { } pool)
+        if (ValueTranslator.Unpack(config, Message.Parser, rejections) is not { } m
+            || TransformLibraries.Compressor(m.CompressorLibrary, translation.Workers, rejections) is not { } pool)
             return null;
         return new CompressorFilter(name, pool, Request(m), Response(m), m.ChooseFirst) { DisabledByDefault = disabled };
     }
@@ -44,7 +47,8 @@ internal sealed class CompressorTranslator : FilterTranslator
             return new CompressorSettings(true, null);
 
         // Overrides of responses also switch them on (Envoy's documentation of the field).
-        return route.Overrides?.ResponseDirectionConfig is { } response ? new CompressorSettings(false, response.RemoveAcceptEncodingHeader) : null;
+        return route.Overrides?.ResponseDirectionConfig is { } response
+            ? new CompressorSettings(false, response.RemoveAcceptEncodingHeader) : null;
     }
 
     private static CompressedDirection Request(Message m)
@@ -83,7 +87,8 @@ internal sealed class CompressorTranslator : FilterTranslator
         Types = TypesOf(common?.ContentType ?? []),
     };
 
-    private static byte[][] TypesOf(IReadOnlyList<string> types) => [.. (types.Count == 0 ? DefaultTypes : types).Select(Encoding.Latin1.GetBytes)];
+    private static byte[][] TypesOf(IReadOnlyList<string> types) =>
+        [.. (types.Count == 0 ? DefaultTypes : types).Select(Encoding.Latin1.GetBytes)];
 
     internal static bool Flag(Core.RuntimeFeatureFlag? flag, bool absent) => flag is null ? absent : flag.DefaultValue ?? absent;
 }
@@ -97,9 +102,11 @@ internal sealed class DecompressorTranslator : FilterTranslator
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections)
     {
-        if (ValueTranslator.Unpack(config, Plain.Parser, rejections) is not { } m || TransformLibraries.Decompressor(m.DecompressorLibrary, translation.Workers, rejections) is not { } pool)
+        if (ValueTranslator.Unpack(config, Plain.Parser, rejections) is not { } m
+            || TransformLibraries.Decompressor(m.DecompressorLibrary, translation.Workers, rejections) is not { } pool)
             return null;
-        return new DecompressorFilter(name, pool, Direction(m.RequestDirectionConfig?.CommonConfig), Direction(m.ResponseDirectionConfig?.CommonConfig),
+        return new DecompressorFilter(name, pool, Direction(m.RequestDirectionConfig?.CommonConfig),
+            Direction(m.ResponseDirectionConfig?.CommonConfig),
             m.RequestDirectionConfig?.AdvertiseAcceptEncoding ?? true) { DisabledByDefault = disabled };
     }
 
@@ -116,14 +123,19 @@ internal static class TransformLibraries
         switch (ValueTranslator.TypeName(any))
         {
             case "envoy.extensions.compression.gzip.compressor.v3.Gzip" when Installed(Zlib.IsInstalled, "gzip", Zlib.Library, rejections):
-                return ValueTranslator.Unpack(any, GzipIn.Parser, rejections) is { } gzip ? new TransformPool("gzip", workers, Gzip(gzip)) : null;
+                return ValueTranslator.Unpack(any, GzipIn.Parser, rejections) is { } gzip
+                    ? new TransformPool("gzip", workers, Gzip(gzip)) : null;
             case "envoy.extensions.compression.brotli.compressor.v3.Brotli":
-                return ValueTranslator.Unpack(any, BrotliIn.Parser, rejections) is { } brotli ? new TransformPool("br", workers, Brotli(brotli, rejections)) : null;
-            case "envoy.extensions.compression.zstd.compressor.v3.Zstd" when Installed(ZstdNative.IsInstalled, "zstd", ZstdNative.Library, rejections):
-                return ValueTranslator.Unpack(any, ZstdIn.Parser, rejections) is { } zstd ? new TransformPool("zstd", workers, Zstd(zstd, rejections)) : null;
+                return ValueTranslator.Unpack(any, BrotliIn.Parser, rejections) is { } brotli
+                    ? new TransformPool("br", workers, Brotli(brotli, rejections)) : null;
+            case "envoy.extensions.compression.zstd.compressor.v3.Zstd"
+                when Installed(ZstdNative.IsInstalled, "zstd", ZstdNative.Library, rejections):
+                return ValueTranslator.Unpack(any, ZstdIn.Parser, rejections) is { } zstd
+                    ? new TransformPool("zstd", workers, Zstd(zstd, rejections)) : null;
             default:
                 if (rejections.None)
-                    rejections.Add($"Didn't find a registered implementation for compressor library '{library?.Name}' with type URL: '{any.TypeUrl}'");
+                    rejections.Add(
+                        $"Didn't find a registered implementation for compressor library '{library?.Name}' with type URL: '{any.TypeUrl}'");
                 return null;
         }
     }
@@ -133,14 +145,17 @@ internal static class TransformLibraries
         Any any = library?.TypedConfig ?? new Any();
         switch (ValueTranslator.TypeName(any))
         {
-            case "envoy.extensions.compression.gzip.decompressor.v3.Gzip" when Installed(Zlib.IsInstalled, "gzip", Zlib.Library, rejections):
+            case "envoy.extensions.compression.gzip.decompressor.v3.Gzip"
+                when Installed(Zlib.IsInstalled, "gzip", Zlib.Library, rejections):
                 if (ValueTranslator.Unpack(any, GzipOut.Parser, rejections) is not { } gzip)
                     return null;
                 (int window, uint ratio) = ((int)(gzip.WindowBits ?? 15), gzip.MaxInflateRatio ?? 100);
                 return new TransformPool("gzip", workers, () => new GzipDecompression(window, ratio));
             case "envoy.extensions.compression.brotli.decompressor.v3.Brotli":
-                return ValueTranslator.Unpack(any, BrotliOut.Parser, rejections) is null ? null : new TransformPool("br", workers, static () => new BrotliDecompression());
-            case "envoy.extensions.compression.zstd.decompressor.v3.Zstd" when Installed(ZstdNative.IsInstalled, "zstd", ZstdNative.Library, rejections):
+                return ValueTranslator.Unpack(any, BrotliOut.Parser, rejections) is null
+                    ? null : new TransformPool("br", workers, static () => new BrotliDecompression());
+            case "envoy.extensions.compression.zstd.decompressor.v3.Zstd"
+                when Installed(ZstdNative.IsInstalled, "zstd", ZstdNative.Library, rejections):
                 if (ValueTranslator.Unpack(any, ZstdOut.Parser, rejections) is not { } zstd)
                     return null;
                 if (zstd.Dictionaries.Count > 1)
@@ -149,7 +164,8 @@ internal static class TransformLibraries
                 return new TransformPool("zstd", workers, () => new ZstdDecompression(dictionary));
             default:
                 if (rejections.None)
-                    rejections.Add($"Didn't find a registered implementation for decompressor library '{library?.Name}' with type URL: '{any.TypeUrl}'");
+                    rejections.Add($"Didn't find a registered implementation for decompressor library '{library?.Name}' with type URL: "
+                        + $"'{any.TypeUrl}'");
                 return null;
         }
     }
@@ -164,13 +180,15 @@ internal static class TransformLibraries
     private static Func<ByteTransform> Gzip(GzipIn gzip)
     {
         // zlib: default 0, filtered 1, huffman only 2, run lengths 3, fixed 4; Envoy's numbers are the same. Level 0 is "default" there.
-        var options = new GzipOptions(gzip.CompressionLevel == 0 ? -1 : (int)gzip.CompressionLevel, (int)gzip.CompressionStrategy, (int)(gzip.WindowBits ?? 12), (int)(gzip.MemoryLevel ?? 5));
+        var options = new GzipOptions(gzip.CompressionLevel == 0 ? -1 : (int)gzip.CompressionLevel, (int)gzip.CompressionStrategy,
+            (int)(gzip.WindowBits ?? 12), (int)(gzip.MemoryLevel ?? 5));
         return () => new GzipCompression(options);
     }
 
     private static Func<ByteTransform> Brotli(BrotliIn brotli, Rejections rejections)
     {
-        if (brotli.EncoderMode is not (BrotliIn.Types.EncoderMode.Default or BrotliIn.Types.EncoderMode.Generic) || brotli.InputBlockBits is not null || brotli.DisableLiteralContextModeling)
+        if (brotli.EncoderMode is not (BrotliIn.Types.EncoderMode.Default or BrotliIn.Types.EncoderMode.Generic)
+            || brotli.InputBlockBits is not null || brotli.DisableLiteralContextModeling)
             rejections.Note("brotli: encoder_mode, input_block_bits and disable_literal_context_modeling have no effect");
         (int quality, int window) = ((int)(brotli.Quality ?? 3), (int)(brotli.WindowBits ?? 18));
         return () => new BrotliCompression(quality, window);

@@ -17,7 +17,8 @@ internal sealed class CustomResponseTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, translation, rejections) is { } settings ? new CustomResponseFilter(name, settings) { DisabledByDefault = disabled } : null;
+        Read(config, translation, rejections) is { } settings
+            ? new CustomResponseFilter(name, settings) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, translation, rejections);
@@ -27,7 +28,8 @@ internal sealed class CustomResponseTranslator : FilterTranslator
         if (ValueTranslator.Unpack(config, Message.Parser, rejections) is not { } message)
             return null;
         using Rejections.Scope scope = rejections.In("custom_response_matcher");
-        return new CustomResponseSettings(message.CustomResponseMatcher is { } matcher ? new MatchTreeTranslator<IStreamFacts, ResponsePolicy>(new ResponseVocabulary(translation), rejections).Tree(matcher) : null);
+        return new CustomResponseSettings(message.CustomResponseMatcher is { } matcher
+            ? new MatchTreeTranslator<IStreamFacts, ResponsePolicy>(new ResponseVocabulary(translation), rejections).Tree(matcher) : null);
     }
 
     private sealed class ResponseVocabulary(Translation translation) : StreamVocabulary<ResponsePolicy>(translation)
@@ -40,7 +42,8 @@ internal sealed class CustomResponseTranslator : FilterTranslator
                 case "envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy":
                     return ValueTranslator.Unpack(config, LocalMessage.Parser, rejections) is { } local ? Local(local, rejections) : null;
                 case "envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy":
-                    return ValueTranslator.Unpack(config, RedirectMessage.Parser, rejections) is { } redirect ? Redirect(redirect, rejections) : null;
+                    return ValueTranslator.Unpack(config, RedirectMessage.Parser, rejections) is { } redirect
+                        ? Redirect(redirect, rejections) : null;
                 default:
                     rejections.Add($"custom response policy {config.TypeUrl} is not served");
                     return null;
@@ -61,7 +64,8 @@ internal sealed class CustomResponseTranslator : FilterTranslator
         if (redirect.ModifyRequestHeadersAction is not null)
             rejections.Add("modify_request_headers_action is not served");
         (string Scheme, string Host, string Path, bool StripQuery)? target =
-            redirect.RedirectActionSpecifierCase == RedirectMessage.RedirectActionSpecifierOneofCase.Uri ? FromUri(redirect.Uri, rejections) : FromAction(redirect.RedirectAction, rejections);
+            redirect.RedirectActionSpecifierCase == RedirectMessage.RedirectActionSpecifierOneofCase.Uri
+                ? FromUri(redirect.Uri, rejections) : FromAction(redirect.RedirectAction, rejections);
         return target is not { } t ? null : new RedirectedPolicy
         {
             Scheme = t.Scheme,
@@ -89,7 +93,8 @@ internal sealed class CustomResponseTranslator : FilterTranslator
         return (text[..scheme], host, fragment < 0 ? path : path[..fragment], false);
     }
 
-    private static (string Scheme, string Host, string Path, bool StripQuery)? FromAction(Envoy.Config.Route.V3.RedirectAction? action, Rejections rejections)
+    private static (string Scheme, string Host, string Path, bool StripQuery)? FromAction(Envoy.Config.Route.V3.RedirectAction? action,
+        Rejections rejections)
     {
         action ??= new Envoy.Config.Route.V3.RedirectAction();
         if (action.RegexRewrite is not null)
@@ -100,7 +105,8 @@ internal sealed class CustomResponseTranslator : FilterTranslator
             rejections.Add($"#fragment is not supported for custom response. Specified path_redirect is {action.PathRedirect}");
         if (action.HostRedirect.Length == 0 && action.PathRedirect.Length == 0)
             rejections.Add("At least one of host_redirect and path_redirect needs to be specified");
-        string host = action.HostRedirect.Length > 0 && action.PortRedirect > 0 ? $"{action.HostRedirect}:{action.PortRedirect}" : action.HostRedirect;
+        string host = action.HostRedirect.Length > 0 && action.PortRedirect > 0
+            ? $"{action.HostRedirect}:{action.PortRedirect}" : action.HostRedirect;
         return (action.HttpsRedirect ? "https" : action.SchemeRedirect, host, action.PathRedirect, action.StripQuery);
     }
 }

@@ -20,7 +20,8 @@ internal sealed class LocalRateLimitTranslator(RateLimitTranslator rules) : Filt
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, translation, rejections) is { } settings ? new LocalRateLimitFilter(name, settings) { DisabledByDefault = disabled } : null;
+        Read(config, translation, rejections) is { } settings
+            ? new LocalRateLimitFilter(name, settings) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, translation, rejections);
@@ -34,7 +35,8 @@ internal sealed class LocalRateLimitTranslator(RateLimitTranslator rules) : Filt
         Func<TokenBucket>? all = limit.TokenBucket is null ? null : Make(limit.TokenBucket, rejections);
         var descriptors = new List<LocalDescriptor>();
         foreach (Common.LocalRateLimitDescriptor descriptor in limit.Descriptors)
-            descriptors.Add(new LocalDescriptor([.. descriptor.Entries.Select(e => (e.Key, e.Value))], Make(descriptor.TokenBucket ?? new Bucket(), rejections)));
+            descriptors.Add(new LocalDescriptor([.. descriptor.Entries.Select(e => (e.Key, e.Value))],
+                Make(descriptor.TokenBucket ?? new Bucket(), rejections)));
         bool too = limit.AlwaysConsumeDefaultTokenBucket ?? true;
         int most = (int)(limit.MaxDynamicDescriptors ?? MadeMax);
         LocalLimiter Limiter() => new(all?.Invoke(), descriptors, too, most);
@@ -50,8 +52,11 @@ internal sealed class LocalRateLimitTranslator(RateLimitTranslator rules) : Filt
             Status = limit.Status is null || (int)limit.Status.Code < 400 ? 429 : (int)limit.Status.Code,
             Enabled = limit.FilterEnabled is null ? none : ValueTranslator.Fraction(limit.FilterEnabled, none),
             Enforced = limit.FilterEnforced is null ? none : ValueTranslator.Fraction(limit.FilterEnforced, none),
-            ResponseHeaders = new HeaderMutations([], [.. limit.ResponseHeadersToAdd.Select(h => RouteTranslator.Addition(h, rejections)).OfType<HeaderAddition>()]),
-            NotEnforcedHeaders = new HeaderMutations([], [.. limit.RequestHeadersToAddWhenNotEnforced.Select(h => RouteTranslator.Addition(h, rejections)).OfType<HeaderAddition>()]),
+            ResponseHeaders = new HeaderMutations([],
+                [.. limit.ResponseHeadersToAdd.Select(h => RouteTranslator.Addition(h, rejections)).OfType<HeaderAddition>()]),
+            NotEnforcedHeaders = new HeaderMutations([],
+                [.. limit.RequestHeadersToAddWhenNotEnforced.Select(h => RouteTranslator.Addition(h, rejections))
+                    .OfType<HeaderAddition>()]),
             TellLimits = limit.EnableXRatelimitHeaders != Common.XRateLimitHeadersRFCVersion.Off,
             ResourceExhausted = limit.RateLimitedAsResourceExhausted,
         };

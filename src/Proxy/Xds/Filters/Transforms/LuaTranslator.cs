@@ -13,7 +13,8 @@ internal sealed class LuaTranslator : FilterTranslator
     private static readonly LuaBounds Bounds = new();
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.lua.v3.Lua", "envoy.extensions.filters.http.lua.v3.LuaPerRoute"];
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.lua.v3.Lua", "envoy.extensions.filters.http.lua.v3.LuaPerRoute"];
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections)
@@ -37,7 +38,8 @@ internal sealed class LuaTranslator : FilterTranslator
                 named[key] = one;
         }
         return new LuaFilter(name, script, named, lua.ClearRouteCache ?? true, translation.Upstreams,
-            translation.Statistics.Group($"{translation.HttpStatPrefix}lua.{(lua.StatPrefix.Length == 0 || lua.StatPrefix.EndsWith('.') ? lua.StatPrefix : lua.StatPrefix + ".")}", LuaFilter.Counted))
+            translation.Statistics.Group(
+                $"{translation.HttpStatPrefix}lua.{(lua.StatPrefix.Length == 0 || lua.StatPrefix.EndsWith('.') ? lua.StatPrefix : lua.StatPrefix + ".")}", LuaFilter.Counted))
         {
             Bounds = Bounds,
             DisabledByDefault = disabled,
@@ -55,7 +57,8 @@ internal sealed class LuaTranslator : FilterTranslator
         {
             Disabled = route.OverrideCase == LuaPerRoute.OverrideOneofCase.Disabled,
             Name = route.OverrideCase == LuaPerRoute.OverrideOneofCase.Name ? route.Name : "",
-            Script = route.OverrideCase == LuaPerRoute.OverrideOneofCase.SourceCode ? Script(route.SourceCode, "source_code", translation, rejections) : null,
+            Script = route.OverrideCase == LuaPerRoute.OverrideOneofCase.SourceCode
+                ? Script(route.SourceCode, "source_code", translation, rejections) : null,
             Context = route.FilterContext is null ? null : ValueTranslator.Json(route.FilterContext),
         };
     }

@@ -21,7 +21,8 @@ internal sealed class HeaderToMetadataTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, rejections) is { } settings ? new HeaderToMetadataFilter(name, settings, ReadMessage) { DisabledByDefault = disabled } : null;
+        Read(config, rejections) is { } settings
+            ? new HeaderToMetadataFilter(name, settings, ReadMessage) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections)
@@ -32,8 +33,10 @@ internal sealed class HeaderToMetadataTranslator : FilterTranslator
         return settings;
     }
 
-    private static HeaderToMetadataSettings? Read(Any config, Rejections rejections) => ValueTranslator.Unpack(config, HeaderConfig.Parser, rejections) is { } c
-        ? new HeaderToMetadataSettings([.. c.RequestRules.Select(r => Rule(r, rejections))], [.. c.ResponseRules.Select(r => Rule(r, rejections))]) : null;
+    private static HeaderToMetadataSettings? Read(Any config, Rejections rejections) =>
+        ValueTranslator.Unpack(config, HeaderConfig.Parser, rejections) is { } c
+            ? new HeaderToMetadataSettings([.. c.RequestRules.Select(r => Rule(r, rejections))],
+                [.. c.ResponseRules.Select(r => Rule(r, rejections))]) : null;
 
     private static HeaderValueRule Rule(HeaderConfig.Types.Rule rule, Rejections rejections)
     {
@@ -42,7 +45,8 @@ internal sealed class HeaderToMetadataTranslator : FilterTranslator
         else if (rule.Header.Length + rule.Cookie.Length == 0)
             rejections.Add("One of Cookie or Header option needs to be specified");
         if (rule.OnHeaderPresent is null && rule.OnHeaderMissing is null)
-            rejections.Add($"header to metadata filter: rule for header '{rule.Header}' has neither `on_header_present` nor `on_header_missing` set");
+            rejections.Add(
+                $"header to metadata filter: rule for header '{rule.Header}' has neither `on_header_present` nor `on_header_missing` set");
         if (rule.Cookie.Length > 0 && rule.Remove)
             rejections.Add("Cannot specify remove for a cookie");
         if (rule.OnHeaderMissing is { Value: "" })
@@ -61,7 +65,8 @@ internal sealed class HeaderToMetadataTranslator : FilterTranslator
             return null;
         if (pair.Value.Length > 0 && pair.RegexValueRewrite is not null)
             rejections.Add("Cannot specify both value and regex_value_rewrite");
-        return new HeaderValueTarget(pair.MetadataNamespace.Length > 0 ? pair.MetadataNamespace : "envoy.filters.http.header_to_metadata", pair.Key)
+        return new HeaderValueTarget(pair.MetadataNamespace.Length > 0 ? pair.MetadataNamespace : "envoy.filters.http.header_to_metadata",
+            pair.Key)
         {
             Value = Encoding.UTF8.GetBytes(pair.Value),
             Rewrite = MatcherTranslator.Rewrite(pair.RegexValueRewrite, rejections),
@@ -108,7 +113,8 @@ internal sealed class JsonToMetadataTranslator : FilterTranslator
     private static JsonRules? Rules(JsonConfig.Types.MatchRules? rules, Rejections rejections) => rules is null ? null : new JsonRules
     {
         Rules = [.. rules.Rules.Select(r => Rule(r, rejections))],
-        Types = rules.AllowContentTypes.Count == 0 ? ["application/json"u8.ToArray()] : [.. rules.AllowContentTypes.Select(Encoding.Latin1.GetBytes)],
+        Types = rules.AllowContentTypes.Count == 0
+            ? ["application/json"u8.ToArray()] : [.. rules.AllowContentTypes.Select(Encoding.Latin1.GetBytes)],
         TypePattern = rules.AllowContentTypesRegex is { } regex ? MatcherTranslator.Regex(regex.Regex, rejections) : null,
         AllowsNoType = rules.AllowEmptyContentType,
     };
@@ -171,11 +177,13 @@ internal sealed class SetFilterStateTranslator : FilterTranslator
     // Objects that are made from a text: Envoy's factories, as far as something here reads what they make.
     private static readonly HashSet<string> Texts = new(StringComparer.Ordinal)
     {
-        "envoy.string", "envoy.hashable_string", "envoy.network.upstream_server_name", "envoy.tcp_proxy.cluster", "envoy.upstream.dynamic_host", "envoy.upstream.dynamic_port",
+        "envoy.string", "envoy.hashable_string", "envoy.network.upstream_server_name", "envoy.tcp_proxy.cluster",
+        "envoy.upstream.dynamic_host", "envoy.upstream.dynamic_port",
         "envoy.hashable_uint64", "envoy.tcp_proxy.per_connection_idle_timeout_ms", "envoy.tcp_proxy.disable_tunneling",
     };
 
-    private static readonly HashSet<string> Lists = new(StringComparer.Ordinal) { "envoy.network.application_protocols", "envoy.network.upstream_subject_alt_names" };
+    private static readonly HashSet<string> Lists = new(StringComparer.Ordinal) { "envoy.network.application_protocols",
+        "envoy.network.upstream_subject_alt_names" };
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.set_filter_state.v3.Config"];
@@ -187,13 +195,15 @@ internal sealed class SetFilterStateTranslator : FilterTranslator
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, rejections);
 
-    private static SetFilterStateSettings? Read(Any config, Rejections rejections) => ValueTranslator.Unpack(config, StateConfig.Parser, rejections) is { } state
-        ? new SetFilterStateSettings([.. state.OnRequestHeaders.Select(v => Rule(v, rejections)).OfType<FilterStateRule>()]) : null;
+    private static SetFilterStateSettings? Read(Any config, Rejections rejections) =>
+        ValueTranslator.Unpack(config, StateConfig.Parser, rejections) is { } state
+            ? new SetFilterStateSettings([.. state.OnRequestHeaders.Select(v => Rule(v, rejections)).OfType<FilterStateRule>()]) : null;
 
     private static FilterStateRule? Rule(StateValue value, Rejections rejections)
     {
         string factory = value.FactoryKey.Length > 0 ? value.FactoryKey : value.ObjectKey;
-        Func<string, object?>? make = Texts.Contains(factory) ? static text => text : Lists.Contains(factory) ? static text => text.Split(',', StringSplitOptions.RemoveEmptyEntries) : null;
+        Func<string, object?>? make = Texts.Contains(factory) ? static text => text : Lists.Contains(factory)
+            ? static text => text.Split(',', StringSplitOptions.RemoveEmptyEntries) : null;
         if (make is null)
             rejections.Add($"'{factory}' does not have an object factory");
         return LocalReplyTranslator.Body(value.FormatString, rejections) is { } format && make is not null

@@ -26,7 +26,10 @@ internal sealed class CsrfTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, rejections) is { } policy ? new CsrfFilter(name, policy, translation.Statistics.Group($"{translation.HttpStatPrefix}csrf.", CsrfFilter.Counted)) { DisabledByDefault = disabled } : null;
+        Read(config, rejections) is { } policy
+            ? new CsrfFilter(name, policy,
+                translation.Statistics.Group($"{translation.HttpStatPrefix}csrf.", CsrfFilter.Counted)) { DisabledByDefault = disabled }
+                : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, rejections);
@@ -93,7 +96,8 @@ internal sealed class IpTaggingTranslator : FilterTranslator
         {
             Internal = tagging.RequestType != TaggingMessage.Types.RequestType.External,
             External = tagging.RequestType != TaggingMessage.Types.RequestType.Internal,
-            Tags = [.. tagging.IpTags.Select(t => new IpTag(t.IpTagName, [.. t.IpList.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>()]))],
+            Tags = [.. tagging.IpTags.Select(
+                t => new IpTag(t.IpTagName, [.. t.IpList.Select(r => ValueTranslator.Prefix(r, rejections)).OfType<Prefix>()]))],
             Header = Encoding.Latin1.GetBytes((tagging.IpTagHeader?.Header ?? "").ToLowerInvariant()),
             AppendsToHeader = tagging.IpTagHeader?.Action == TaggingMessage.Types.IpTagHeader.Types.HeaderAction.AppendIfExistsOrAdd,
         }) { DisabledByDefault = disabled };
@@ -108,7 +112,8 @@ internal sealed class CredentialInjectorTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        Read(config, translation, rejections) is { } credential ? new CredentialInjectorFilter(name, credential) { DisabledByDefault = disabled } : null;
+        Read(config, translation, rejections) is { } credential
+            ? new CredentialInjectorFilter(name, credential) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
     public override object? Settings(Any config, Translation translation, Rejections rejections) => Read(config, translation, rejections);
@@ -123,10 +128,12 @@ internal sealed class CredentialInjectorTranslator : FilterTranslator
             rejections.Add($"credential {message.Credential?.Name} ({any.TypeUrl}) is not served: only generic credentials are");
             return null;
         }
-        if (ValueTranslator.Unpack(any, Envoy.Extensions.Http.InjectedCredentials.Generic.V3.Generic.Parser, rejections) is not { Credential: { } secret } generic)
+        if (ValueTranslator.Unpack(any, Envoy.Extensions.Http.InjectedCredentials.Generic.V3.Generic.Parser,
+            rejections) is not { Credential: { } secret } generic)
             return null;
         byte[] header = Encoding.Latin1.GetBytes(generic.Header.Length > 0 ? generic.Header.ToLowerInvariant() : "authorization");
-        return new InjectedCredential(header, translation.Security.SecretText(secret), message.Overwrite, message.AllowRequestWithoutCredential);
+        return new InjectedCredential(header, translation.Security.SecretText(secret), message.Overwrite,
+            message.AllowRequestWithoutCredential);
     }
 }
 
@@ -134,15 +141,20 @@ internal sealed class CredentialInjectorTranslator : FilterTranslator
 internal sealed class StatefulSessionTranslator : FilterTranslator
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.stateful_session.v3.StatefulSession", "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute"];
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.stateful_session.v3.StatefulSession",
+            "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute"];
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        ValueTranslator.Unpack(config, SessionMessage.Parser, rejections) is { } session ? new StatefulSessionFilter(name, Of(session, rejections)) { DisabledByDefault = disabled } : null;
+        ValueTranslator.Unpack(config, SessionMessage.Parser, rejections) is { } session
+            ? new StatefulSessionFilter(name, Of(session, rejections)) { DisabledByDefault = disabled } : null;
 
     /// <inheritdoc/>
-    public override object? Settings(Any config, Translation translation, Rejections rejections) => ValueTranslator.Unpack(config, SessionRoute.Parser, rejections) is not { } route ? null
-        : route.OverrideCase == SessionRoute.OverrideOneofCase.Disabled ? new StatefulSessionSettings(null, false) : Of(route.StatefulSession ?? new SessionMessage(), rejections);
+    public override object? Settings(Any config, Translation translation, Rejections rejections) =>
+        ValueTranslator.Unpack(config, SessionRoute.Parser, rejections) is not { } route ? null
+            : route.OverrideCase == SessionRoute.OverrideOneofCase.Disabled
+            ? new StatefulSessionSettings(null, false) : Of(route.StatefulSession ?? new SessionMessage(), rejections);
 
     private static StatefulSessionSettings Of(SessionMessage session, Rejections rejections) =>
         new(session.SessionState is null ? null : State(session.SessionState.TypedConfig, rejections), session.Strict);
@@ -152,12 +164,14 @@ internal sealed class StatefulSessionTranslator : FilterTranslator
         switch (ValueTranslator.TypeName(any))
         {
             case "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState":
-                Envoy.Type.Http.V3.Cookie? cookie = ValueTranslator.Unpack(any, Envoy.Extensions.Http.StatefulSession.Cookie.V3.CookieBasedSessionState.Parser, rejections)?.Cookie;
+                Envoy.Type.Http.V3.Cookie? cookie = ValueTranslator.Unpack(any,
+                    Envoy.Extensions.Http.StatefulSession.Cookie.V3.CookieBasedSessionState.Parser, rejections)?.Cookie;
                 if (cookie is null || cookie.Name.Length == 0)
                     rejections.Add("Cookie key cannot be empty for cookie based stateful sessions");
                 return cookie is null ? null : new CookieSession(cookie.Name, cookie.Path, ValueTranslator.Micros(cookie.Ttl) / 1_000_000);
             case "envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState":
-                string? header = ValueTranslator.Unpack(any, Envoy.Extensions.Http.StatefulSession.Header.V3.HeaderBasedSessionState.Parser, rejections)?.Name;
+                string? header = ValueTranslator.Unpack(any, Envoy.Extensions.Http.StatefulSession.Header.V3.HeaderBasedSessionState.Parser,
+                    rejections)?.Name;
                 if (string.IsNullOrEmpty(header))
                     rejections.Add("Header name cannot be empty for header based stateful sessions");
                 return string.IsNullOrEmpty(header) ? null : new HeaderSession(header);
@@ -176,14 +190,17 @@ internal sealed class GrpcWebTranslator : FilterTranslator
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections) =>
-        new GrpcWebFilter(name, new Proxy.Filters.GrpcStats.GrpcCounterTable(translation.Statistics, "grpc-web", replaceDots: false)) { DisabledByDefault = disabled };
+        new GrpcWebFilter(name, new Proxy.Filters.GrpcStats.GrpcCounterTable(translation.Statistics, "grpc-web",
+            replaceDots: false)) { DisabledByDefault = disabled };
 }
 
-/// <summary>envoy.filters.http.on_demand. What it could load on demand (clusters, virtual hosts) is not served; without that it does nothing.</summary>
+/// <summary>envoy.filters.http.on_demand. What it could load on demand (clusters, virtual hosts) is not served; without that it does
+/// nothing.</summary>
 internal sealed class OnDemandTranslator : FilterTranslator
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Types => ["envoy.extensions.filters.http.on_demand.v3.OnDemand", "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig"];
+    public override IReadOnlyList<string> Types =>
+        ["envoy.extensions.filters.http.on_demand.v3.OnDemand", "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig"];
 
     /// <inheritdoc/>
     public override HttpFilter? Filter(string name, bool disabled, Any config, Translation translation, Rejections rejections)

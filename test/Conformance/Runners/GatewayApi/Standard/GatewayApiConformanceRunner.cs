@@ -8,7 +8,8 @@ using Gateway = Kubernetes.Gateway.V1.Gateway;
 
 namespace Lateen.Test.Conformance.Runners.GatewayApi.Standard;
 
-/// <summary>Plays <c>gateway-api-conformance</c>: one conformance test of the Gateway API a case, with its conditions and its requests.</summary>
+/// <summary>Plays <c>gateway-api-conformance</c>: one conformance test of the Gateway API a case, with its conditions and its
+/// requests.</summary>
 public sealed class GatewayApiConformanceRunner : RowsRunner
 {
     private string _path = "";
@@ -42,20 +43,32 @@ public sealed class GatewayApiConformanceRunner : RowsRunner
         JsonElement[] requests = row.TryGetProperty("requests", out JsonElement sent) ? [.. sent.EnumerateArray()] : [];
         JsonElement[] checks = row.TryGetProperty("checks", out JsonElement waited) ? [.. waited.EnumerateArray()] : [];
         string[] gateways = [.. checks.Select(NamedGateway).Where(name => name.Length > 0).Distinct()];
-        if (gateways.Length == 0) gateways = [.. checks.Where(check => check.Text("check").StartsWith("GatewayMust", StringComparison.Ordinal)).Select(check => check.GetProperty("args")[0]).Select(named => $"{named.Text("namespace")}/{named.Text("name")}").Distinct()];
-        var cluster = new Cluster([Read(inMesh ? "data/mesh.yaml" : "data/base.yaml"), .. row.Texts("manifests").Select(Read), .. UnrecordedSteps.Routes(checks, [.. row.Texts("manifests").Select(Read)])], requests.Length > 0 && !inMesh ? gateways.ToHashSet() : null, inMesh);
+        if (gateways.Length == 0)
+            gateways = [.. checks.Where(check => check.Text("check").StartsWith("GatewayMust", StringComparison.Ordinal))
+                .Select(check => check.GetProperty("args")[0]).Select(named => $"{named.Text("namespace")}/{named.Text("name")}")
+                .Distinct()];
+        var cluster = new Cluster(
+            [Read(inMesh ? "data/mesh.yaml" : "data/base.yaml"), .. row.Texts("manifests").Select(Read),
+                .. UnrecordedSteps.Routes(checks, [.. row.Texts("manifests").Select(Read)])], requests.Length > 0 && !inMesh
+                    ? gateways.ToHashSet() : null, inMesh);
         var status = new StatusChecks(cluster.Objects);
         // A test for those who lack a feature asks nothing of those who have it: its listeners are served.
         if (row.Text("name").EndsWith("NotSupported", StringComparison.Ordinal) && checks.All(check => status.Serves(check))) return null;
-        var withdrawn = new Lazy<StatusChecks>(() => new StatusChecks([.. cluster.Objects.Where(one => one is not Resource<Kubernetes.Gateway.V1.ReferenceGrant>)]));
-        if (UnrecordedSteps.AsWritten(checks).Select(check => Unmet(check, status, withdrawn)).FirstOrDefault(m => m is not null) is { } unmet) return cluster.Refusals.Count > 0 ? $"{unmet}; refused: {cluster.Refusals[0]}" : unmet;
+        var withdrawn = new Lazy<StatusChecks>(
+            () => new StatusChecks([.. cluster.Objects.Where(one => one is not Resource<Kubernetes.Gateway.V1.ReferenceGrant>)]));
+        if (UnrecordedSteps.AsWritten(checks).Select(check => Unmet(check, status, withdrawn))
+            .FirstOrDefault(m => m is not null) is { } unmet)
+            return cluster.Refusals.Count > 0 ? $"{unmet}; refused: {cluster.Refusals[0]}" : unmet;
         var player = new Requests(cluster);
-        return requests.Select(request => inMesh ? FromPods(cluster, player, request) : AtGateways(cluster, player, request, gateways)).FirstOrDefault(m => m is not null);
+        return requests.Select(request => inMesh ? FromPods(cluster, player, request) : AtGateways(cluster, player, request, gateways))
+            .FirstOrDefault(m => m is not null);
     }
 
     // That a reference is not permitted is waited for after the test took away the grant that its manifests give.
     private static string? Unmet(JsonElement check, StatusChecks status, Lazy<StatusChecks> withdrawn) =>
-        status.Mistake(check) is { } mistake && !(check.GetRawText().Contains("RefNotPermitted", StringComparison.Ordinal) && withdrawn.Value.Mistake(check) is null) ? mistake : null;
+        status.Mistake(check) is { } mistake
+            && !(check.GetRawText().Contains("RefNotPermitted", StringComparison.Ordinal) && withdrawn.Value.Mistake(check) is null)
+            ? mistake : null;
 
     // Where several gateways were waited for, the record does not tell to which one a request went: it has to be right at one of them.
     private static string? AtGateways(Cluster cluster, Requests player, JsonElement request, string[] gateways)
@@ -68,7 +81,8 @@ public sealed class GatewayApiConformanceRunner : RowsRunner
             var gateway = cluster.Objects.OfType<Resource<Gateway>>().First(g => g.Namespace == parts[0] && g.Name == parts[1]);
             bool isTls = request.TryGetProperty("serverName", out _) || request.Text("call").Contains("TLS", StringComparison.Ordinal);
             // The record tells neither the port nor the listener: it has to be right at one that speaks so.
-            foreach (int port in gateway.Spec.Spec.Listeners.Where(l => l.Protocol is "HTTPS" or "TLS" == isTls).Select(l => l.Port).Distinct())
+            foreach (int port in gateway.Spec.Spec.Listeners.Where(l => l.Protocol is "HTTPS" or "TLS" == isTls).Select(l => l.Port)
+                .Distinct())
             {
                 if (player.AtGateway(request, pod, port, isTls) is not { } mistake) return null;
                 mistakes.Add(mistake);
@@ -96,7 +110,8 @@ public sealed class GatewayApiConformanceRunner : RowsRunner
     {
         if (!check.Text("check").EndsWith("MustBeAccepted", StringComparison.Ordinal)) return "";
         JsonElement first = check.GetProperty("args")[0];
-        return first.ValueKind == JsonValueKind.Object && first.TryGetProperty("gateway", out JsonElement gateway) && gateway.Text("name").Length > 0 ? $"{gateway.Text("namespace")}/{gateway.Text("name")}" : "";
+        return first.ValueKind == JsonValueKind.Object && first.TryGetProperty("gateway", out JsonElement gateway)
+            && gateway.Text("name").Length > 0 ? $"{gateway.Text("namespace")}/{gateway.Text("name")}" : "";
     }
 
     private string Read(string file) => File.ReadAllText(Path.Combine(_path, file));

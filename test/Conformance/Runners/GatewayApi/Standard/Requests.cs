@@ -10,14 +10,24 @@ namespace Lateen.Test.Conformance.Runners.GatewayApi.Standard;
 internal sealed class Requests(Cluster cluster)
 {
     private const string Service = "gateway_api_conformance.echo_basic.grpcecho.GrpcEcho";
-    private static readonly (string Field, string Method)[] Methods = [("echoRequest", "Echo"), ("echoTwoRequest", "EchoTwo"), ("echoThreeRequest", "EchoThree")];
-    private static readonly Dictionary<string, string> Codes = new() { ["OK"] = "0", ["Unknown"] = "2", ["NotFound"] = "5", ["Unimplemented"] = "12", ["Unavailable"] = "14" };
+    private static readonly (string Field, string Method)[] Methods = [("echoRequest", "Echo"), ("echoTwoRequest", "EchoTwo"),
+        ("echoThreeRequest", "EchoThree")];
+    private static readonly Dictionary<string, string> Codes = new()
+    {
+        ["OK"] = "0",
+        ["Unknown"] = "2",
+        ["NotFound"] = "5",
+        ["Unimplemented"] = "12",
+        ["Unavailable"] = "14",
+    };
 
     /// <summary>What is wrong when the request goes to a gateway.</summary>
     public string? AtGateway(JsonElement row, Pod gateway, int port, bool isTls = false)
     {
-        string name = row.Text("serverName") is { Length: > 0 } told ? told : row.TryGetProperty("request", out JsonElement request) ? request.Text("host") : "";
-        Call call = Send(row, cluster.Mesh.Outside, gateway.Host.Ip.WithPort(port), gateway, "", isTls ? new CallTls(name, Certificates.Client()) : null);
+        string name = row.Text("serverName") is { Length: > 0 } told ? told : row.TryGetProperty("request", out JsonElement request)
+            ? request.Text("host") : "";
+        Call call = Send(row, cluster.Mesh.Outside, gateway.Host.Ip.WithPort(port), gateway, "",
+            isTls ? new CallTls(name, Certificates.Client()) : null);
         return Mistake(row, call, port);
     }
 
@@ -45,21 +55,28 @@ internal sealed class Requests(Cluster cluster)
         if (row.TryGetProperty("requestMetadata", out JsonElement metadata))
         {
             authority = metadata.Text("authority");
-            if (metadata.TryGetProperty("metadata", out JsonElement sent)) headers.AddRange(sent.EnumerateObject().Select(h => (h.Name, h.Value.GetString()!)));
+            if (metadata.TryGetProperty("metadata", out JsonElement sent))
+                headers.AddRange(sent.EnumerateObject().Select(h => (h.Name, h.Value.GetString()!)));
         }
         return new CallRequest("POST", $"/{Service}/{method}", authority.Length > 0 ? authority : Service, headers, Http2: true);
     }
 
     private static CallRequest Http(JsonElement request, string host)
     {
-        string method = request.Text("method") is { Length: > 0 } verb ? verb : "GET", path = request.Text("path") is { Length: > 0 } told ? told : "/";
+        string method = request.Text("method") is { Length: > 0 } verb ? verb : "GET", path = request.Text("path") is { Length: > 0 } told
+            ? told : "/";
         var headers = Sent(request);
         string authority = headers.Find("Host") ?? (request.Text("host") is { Length: > 0 } named ? named : host);
-        return new CallRequest(method, path, authority, [.. headers.Where(h => !h.Name.Equals("Host", StringComparison.OrdinalIgnoreCase))]);
+        return new CallRequest(method, path, authority,
+            [.. headers.Where(h => !h.Name.Equals("Host", StringComparison.OrdinalIgnoreCase))]);
     }
 
     private static List<(string Name, string Value)> Sent(JsonElement request) =>
-        request.TryGetProperty("headers", out JsonElement headers) ? [.. headers.EnumerateObject().Select(h => (h.Name, h.Value.ValueKind == JsonValueKind.Array ? string.Join(',', h.Value.EnumerateArray()) : h.Value.GetString()!))] : [];
+        request.TryGetProperty("headers", out JsonElement headers)
+            ? [.. headers.EnumerateObject()
+                .Select(
+                    h => (h.Name, h.Value.ValueKind == JsonValueKind.Array
+                        ? string.Join(',', h.Value.EnumerateArray()) : h.Value.GetString()!))] : [];
 
     private string? Mistake(JsonElement row, Call call, int port)
     {
@@ -68,7 +85,8 @@ internal sealed class Requests(Cluster cluster)
         if (call.Broken is not null) return told + call;
         if (Grpc(row) is not null)
         {
-            string code = response.ValueKind == JsonValueKind.Object && response.Text("code") is { Length: > 0 } named ? named : "OK", status = call.Head.Find("grpc-status") ?? "none";
+            string code = response.ValueKind == JsonValueKind.Object && response.Text("code") is { Length: > 0 } named
+                ? named : "OK", status = call.Head.Find("grpc-status") ?? "none";
             if (Codes.GetValueOrDefault(code) != status) return $"{told}expected the code {code}, found {status} ({call})";
         }
         else if (!Statuses(response).Contains(call.Status))
@@ -78,14 +96,18 @@ internal sealed class Requests(Cluster cluster)
         // gRPC backends answer with the metadata that they received.
         IReadOnlyList<(string, string)> head = Grpc(row) is null ? call.Head : SeenBy(call.App, call)?.Headers ?? [];
         if (response.ValueKind == JsonValueKind.Object && Headers(response, head) is { } header) return told + header;
-        if (row.TryGetProperty("redirectRequest", out JsonElement redirect) && Redirected(redirect, call, port) is { } place) return told + place;
+        if (row.TryGetProperty("redirectRequest", out JsonElement redirect) && Redirected(redirect, call, port) is { } place)
+            return told + place;
         string ns = row.Text("namespace");
-        if (row.Text("backend") is { Length: > 0 } backend && (call.App.Split('/')[^1] != backend || (ns.Length > 0 && call.App.Split('/')[0] != ns))) return $"{told}expected {backend}, the answer was {call}";
+        if (row.Text("backend") is { Length: > 0 } backend
+            && (call.App.Split('/')[^1] != backend || (ns.Length > 0 && call.App.Split('/')[0] != ns)))
+            return $"{told}expected {backend}, the answer was {call}";
         return Reached(row, call) is { } reached ? told + reached : null;
     }
 
     private SeenRequest? SeenBy(string app, Call call) =>
-        cluster.Applications.Where(pod => pod.Application!.Name == app).SelectMany(pod => pod.Application!.Seen).LastOrDefault(seen => seen.Headers.Find("x-call") == call.Id);
+        cluster.Applications.Where(pod => pod.Application!.Name == app).SelectMany(pod => pod.Application!.Seen)
+            .LastOrDefault(seen => seen.Headers.Find("x-call") == call.Id);
 
     // What the backend received, and who else received a copy.
     private string? Reached(JsonElement row, Call call)
@@ -102,15 +124,21 @@ internal sealed class Requests(Cluster cluster)
         }
         if (call.App.Length == 0 || row.TryGetProperty("redirectRequest", out _) || SeenBy(call.App, call) is not { } seen) return null;
         JsonElement expected = row.TryGetProperty("expectedRequest", out JsonElement e) ? e : default;
-        JsonElement wanted = expected.ValueKind == JsonValueKind.Object && expected.TryGetProperty("request", out JsonElement inner) ? inner : row.TryGetProperty("request", out JsonElement own) ? own : default;
+        JsonElement wanted = expected.ValueKind == JsonValueKind.Object && expected.TryGetProperty("request", out JsonElement inner)
+            ? inner : row.TryGetProperty("request", out JsonElement own) ? own : default;
         if (wanted.ValueKind != JsonValueKind.Object) return null;
-        if (wanted.Text("path") is { Length: > 0 } path && path != seen.Path) return $"expected the path {path}, the backend received {seen.Path}";
-        if (expected.ValueKind == JsonValueKind.Object && wanted.Text("host") is { Length: > 0 } host && host != seen.Authority) return $"expected the host {host}, the backend received {seen.Authority}";
+        if (wanted.Text("path") is { Length: > 0 } path && path != seen.Path)
+            return $"expected the path {path}, the backend received {seen.Path}";
+        if (expected.ValueKind == JsonValueKind.Object && wanted.Text("host") is { Length: > 0 } host && host != seen.Authority)
+            return $"expected the host {host}, the backend received {seen.Authority}";
         foreach ((string name, string value) in Sent(wanted).Where(h => !h.Name.Equals("Host", StringComparison.OrdinalIgnoreCase)))
         {
-            if (seen.Headers.Find(name) != value) return $"expected {name}: {value}, the backend received {seen.Headers.Find(name) ?? "none"}";
+            if (seen.Headers.Find(name) != value)
+                return $"expected {name}: {value}, the backend received {seen.Headers.Find(name) ?? "none"}";
         }
-        return expected.ValueKind == JsonValueKind.Object ? expected.Texts("absentHeaders").Where(name => seen.Headers.Find(name) is not null).Select(name => $"the backend received {name}").FirstOrDefault() : null;
+        return expected.ValueKind == JsonValueKind.Object
+            ? expected.Texts("absentHeaders").Where(name => seen.Headers.Find(name) is not null)
+                .Select(name => $"the backend received {name}").FirstOrDefault() : null;
     }
 
     private static string? Headers(JsonElement response, IReadOnlyList<(string Name, string Value)> head)
@@ -123,10 +151,12 @@ internal sealed class Requests(Cluster cluster)
         {
             foreach (JsonProperty header in valid.EnumerateObject())
             {
-                if (!header.Value.EnumerateArray().Any(v => v.GetString() == head.Find(header.Name))) return $"the header {header.Name} is {head.Find(header.Name) ?? "not there"}";
+                if (!header.Value.EnumerateArray().Any(v => v.GetString() == head.Find(header.Name)))
+                    return $"the header {header.Name} is {head.Find(header.Name) ?? "not there"}";
             }
         }
-        return response.Texts("absentHeaders").Where(name => head.Find(name) is not null).Select(name => $"the answer has the header {name}").FirstOrDefault();
+        return response.Texts("absentHeaders").Where(name => head.Find(name) is not null)
+            .Select(name => $"the answer has the header {name}").FirstOrDefault();
     }
 
     private static string? Redirected(JsonElement wanted, Call call, int port)
@@ -134,7 +164,8 @@ internal sealed class Requests(Cluster cluster)
         if (call.Head.Find("location") is not { } location) return "the answer has no location";
         var found = new Uri(new Uri(string.Create(CultureInfo.InvariantCulture, $"http://unnamed.invalid:{port}/")), location);
         string host = wanted.Text("host"), path = wanted.Text("path"), scheme = wanted.Text("scheme"), to = wanted.Text("port");
-        bool fits = (host.Length == 0 || host == found.Host) && (path.Length == 0 || path == found.AbsolutePath) && (scheme.Length == 0 || scheme == found.Scheme)
+        bool fits = (host.Length == 0 || host == found.Host) && (path.Length == 0 || path == found.AbsolutePath)
+            && (scheme.Length == 0 || scheme == found.Scheme)
             && (to.Length == 0 ? host.Length == 0 || found.IsDefaultPort : to == found.Port.ToString(CultureInfo.InvariantCulture));
         return fits ? null : $"expected a redirect to {wanted.GetRawText()}, the location is {location}";
     }
@@ -142,7 +173,8 @@ internal sealed class Requests(Cluster cluster)
     private static int[] Statuses(JsonElement response)
     {
         if (response.ValueKind != JsonValueKind.Object) return [200];
-        if (response.TryGetProperty("statusCodes", out JsonElement several) && several.ValueKind == JsonValueKind.Array) return [.. several.EnumerateArray().Select(s => s.GetInt32())];
+        if (response.TryGetProperty("statusCodes", out JsonElement several) && several.ValueKind == JsonValueKind.Array)
+            return [.. several.EnumerateArray().Select(s => s.GetInt32())];
         return [response.Number("statusCode") is > 0 and var one ? one : 200];
     }
 }

@@ -28,24 +28,31 @@ internal static class AmbientTables
     }
 
     public static string? EntryServices(JsonElement row, JsonElement context) =>
-        SameList(new AmbientServices(World(row)).Of(Resource(Kinds.ServiceEntry, row.GetProperty("se"))).Select(service => service.Message), row.Items("result"));
+        SameList(new AmbientServices(World(row)).Of(Resource(Kinds.ServiceEntry, row.GetProperty("se"))).Select(service => service.Message),
+            row.Items("result"));
 
-    public static string? Pod(JsonElement row, JsonElement context) => Same(new AmbientWorkloads(World(row)).Of(Resource(Kinds.Pod, row.GetProperty("pod"))), row.Field("result"));
+    public static string? Pod(JsonElement row, JsonElement context) =>
+        Same(new AmbientWorkloads(World(row)).Of(Resource(Kinds.Pod, row.GetProperty("pod"))), row.Field("result"));
 
-    public static string? Entry(JsonElement row, JsonElement context) => Same(new AmbientWorkloads(World(row)).Of(Resource(Kinds.WorkloadEntry, row.GetProperty("we"))), row.Field("result"));
+    public static string? Entry(JsonElement row, JsonElement context) =>
+        Same(new AmbientWorkloads(World(row)).Of(Resource(Kinds.WorkloadEntry, row.GetProperty("we"))), row.Field("result"));
 
-    public static string? ServiceEntry(JsonElement row, JsonElement context) => SameList(new AmbientWorkloads(World(row)).Of(Resource(Kinds.ServiceEntry, row.GetProperty("se"))), row.Items("result"));
+    public static string? ServiceEntry(JsonElement row, JsonElement context) =>
+        SameList(new AmbientWorkloads(World(row)).Of(Resource(Kinds.ServiceEntry, row.GetProperty("se"))), row.Items("result"));
 
-    public static string? Slice(JsonElement row, JsonElement context) => SameList(new AmbientWorkloads(World(row)).Of(Resource(Kinds.EndpointSlice, row.GetProperty("slice"))), row.Items("result"));
+    public static string? Slice(JsonElement row, JsonElement context) =>
+        SameList(new AmbientWorkloads(World(row)).Of(Resource(Kinds.EndpointSlice, row.GetProperty("slice"))), row.Items("result"));
 
     public static string? Scope(JsonElement row, JsonElement context)
     {
         var svc = row.GetProperty("svc").GetProperty("metadata");
-        return Rows.Same(new AmbientServices(World(row)).IsGlobal(svc.Text("namespace"), svc.Labels("labels")) ? "GLOBAL" : "LOCAL", row.Text("want"));
+        return Rows.Same(new AmbientServices(World(row)).IsGlobal(svc.Text("namespace"), svc.Labels("labels")) ? "GLOBAL" : "LOCAL",
+            row.Text("want"));
     }
 
     public static string? Ingress(JsonElement row, JsonElement context) =>
-        Rows.Same(WaypointBindings.FromIngress(row.Labels("serviceLabels"), row.Labels("namespaceLabels")), (row.Flag("wantPresent"), row.Flag("wantUseWaypoint")));
+        Rows.Same(WaypointBindings.FromIngress(row.Labels("serviceLabels"), row.Labels("namespaceLabels")),
+            (row.Flag("wantPresent"), row.Flag("wantUseWaypoint")));
 
     public static string? Canary(JsonElement row, JsonElement context)
     {
@@ -95,7 +102,8 @@ internal static class AmbientTables
             else if (item.Field("service") is not null) services.Add(ServiceOf(item));
             else if (item.Field("addressType") is not null) slices.Add(Resource(Kinds.EndpointSlice, item));
             else if (item.Field("locality") is { } place) nodes[item.Text("name")] = Rows.Message<Locality>(place);
-            else if (item.Field("metadata") is { } metadata) namespaces[metadata.Text("name")] = new NamespaceMarks(metadata.Labels("labels"), metadata.Labels("annotations"));
+            else if (item.Field("metadata") is { } metadata)
+                namespaces[metadata.Text("name")] = new NamespaceMarks(metadata.Labels("labels"), metadata.Labels("annotations"));
             else throw new FormatException("unknown input " + item);
         }
         return new AmbientWorld
@@ -117,20 +125,25 @@ internal static class AmbientTables
         var named = item.GetProperty("named");
         var binding = item.Field("defaultBinding");
         var allowed = item.Field("allowedRoutes");
-        var made = new Waypoint(named.Text("namespace"), named.Text("name"), Parse<Istio.Workload.GatewayAddress>(item.GetProperty("address")))
+        var made = new Waypoint(named.Text("namespace"), named.Text("name"),
+            Parse<Istio.Workload.GatewayAddress>(item.GetProperty("address")))
         {
             TrafficType = item.Text("trafficType"),
-            Binding = binding is { } given ? new InboundBinding(given.Text("protocol") == "PROXY" ? ApplicationTunnel.Types.Protocol.Proxy : ApplicationTunnel.Types.Protocol.None, (uint)given.Number("port")) : null,
+            Binding = binding is { } given
+                ? new InboundBinding(given.Text("protocol") == "PROXY"
+                    ? ApplicationTunnel.Types.Protocol.Proxy : ApplicationTunnel.Types.Protocol.None, (uint)given.Number("port")) : null,
             Allowed = new AllowedNamespaces(allowed?.Text("fromNamespaces") ?? "", allowed?.Message<LabelSelector>("selector")),
         };
         waypoints[made.FullName] = made;
     }
 
     private static AmbientService ServiceOf(JsonElement item) => new(
-        Parse<Service>(item.GetProperty("service")), item.Field("source")?.Text("kind") == "ServiceEntry" ? AmbientSource.ServiceEntry : AmbientSource.Service)
+        Parse<Service>(item.GetProperty("service")), item.Field("source")?.Text("kind") == "ServiceEntry"
+            ? AmbientSource.ServiceEntry : AmbientSource.Service)
     {
         DeclaredBy = item.Field("source")?.Field("namespacedName")?.Text("name") ?? "",
-        Ports = item.Field("portNames")?.EnumerateObject().ToDictionary(p => uint.Parse(p.Name), p => new PortNames(p.Value.Text("portName"), p.Value.Text("targetPortName"))) ?? [],
+        Ports = item.Field("portNames")?.EnumerateObject()
+            .ToDictionary(p => uint.Parse(p.Name), p => new PortNames(p.Value.Text("portName"), p.Value.Text("targetPortName"))) ?? [],
         Selector = item.Field("labelSelector")?.Labels("labels") ?? System.Collections.Frozen.FrozenDictionary<string, string>.Empty,
     };
 
@@ -192,5 +205,6 @@ internal static class AmbientTables
     }
 
     private static string? Bytes(JsonNode? node) =>
-        node is JsonValue value && value.TryGetValue<string>(out var text) && IPAddress.TryParse(text, out var ip) ? Convert.ToBase64String(ip.GetAddressBytes()) : null;
+        node is JsonValue value && value.TryGetValue<string>(out var text) && IPAddress.TryParse(text, out var ip)
+            ? Convert.ToBase64String(ip.GetAddressBytes()) : null;
 }

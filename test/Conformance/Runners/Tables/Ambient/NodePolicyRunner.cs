@@ -28,8 +28,10 @@ internal sealed class NodePolicyRunner : FolderRunner
             var resources = new ResourceDecoder().Decode(File.ReadAllText(Path.Combine(path, row.Text("in"))), row.Text("in"), []);
             var settings = Rows.Settings();
             // The common policy is there as soon as anybody demands anything; the goldens are about the others.
-            var made = AmbientView.Of(Rows.Snapshot(RegistryView.Empty, settings, [.. resources])).Policies.Where(policy => !policy.Equals(NodePeerPolicies.Strict(settings.RootNamespace)));
-            var difference = Rows.SameList(made.Select(static policy => policy.ToString()), want.Select(static policy => policy.ToString()));
+            var made = AmbientView.Of(Rows.Snapshot(RegistryView.Empty, settings, [.. resources])).Policies.Where(
+                policy => !policy.Equals(NodePeerPolicies.Strict(settings.RootNamespace)));
+            var difference = Rows.SameList(made.Select(static policy => policy.ToString()),
+                want.Select(static policy => policy.ToString()));
             yield return new CaseResult(row.Text("name"), difference is null, difference ?? "");
         }
     }

@@ -31,14 +31,16 @@ internal static class WaypointTables
         });
         var local = row.Texts("localVIPs");
         var have = row.Text("scope") == "GLOBAL" ? WaypointAddresses.Of(addresses, row.Text("proxyNetwork"), local, node) : local;
-        if (row.Texts("expectedVIPs").FirstOrDefault(want => !have.Contains(want)) is { } missing) return $"{missing} is not in {string.Join(", ", have)}";
+        if (row.Texts("expectedVIPs").FirstOrDefault(want => !have.Contains(want)) is { } missing)
+            return $"{missing} is not in {string.Join(", ", have)}";
         return row.Texts("unexpectedVIPs").FirstOrDefault(have.Contains) is { } extra ? $"{extra} is in {string.Join(", ", have)}" : null;
     }
 
     public static string? HashPolicy(JsonElement row, JsonElement context)
     {
         var service = Rows.Service(context.GetProperty("svc"));
-        var rules = row.Items("configs").Select((item, i) => (Lateen.Config.Resources.Resource)Rows.Resource(Kinds.DestinationRule, item, i)).ToArray();
+        var rules = row.Items("configs")
+            .Select((item, i) => (Lateen.Config.Resources.Resource)Rows.Resource(Kinds.DestinationRule, item, i)).ToArray();
         var snapshot = Rows.Snapshot(Rows.Registry([service]), Rows.Settings(), rules);
         var node = new ProxyNode { Id = "row", Type = ProxyType.Waypoint, Namespace = "default", Addresses = ["1.1.1.1"] };
         var port = service.Ports[0];

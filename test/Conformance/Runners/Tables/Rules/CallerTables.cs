@@ -14,15 +14,20 @@ internal static class CallerTables
     {
         var made = ForwardedCallers.Authenticate(Peer, row.Text("xfccHeader"), [], out var problem);
         if (row.Text("authenticateErrMsg") is { Length: > 0 } error) return Rows.Same(problem, error);
-        return made is null ? problem : Rows.Same(made.Proof, CallerProof.ClientCertificate) ?? Rows.SameList(made.Identities, row.GetProperty("caller").Texts("identities"));
+        return made is null ? problem
+            : Rows.Same(made.Proof, CallerProof.ClientCertificate)
+                ?? Rows.SameList(made.Identities, row.GetProperty("caller").Texts("identities"));
     }
 
     public static string? Trusted(JsonElement row, JsonElement context) =>
-        Rows.Same(TrustedPeers.Contains(row.Text("peer"), row.Text("cidr").Split(',', StringSplitOptions.RemoveEmptyEntries)), row.Flag("trusted"));
+        Rows.Same(TrustedPeers.Contains(row.Text("peer"), row.Text("cidr").Split(',', StringSplitOptions.RemoveEmptyEntries)),
+            row.Flag("trusted"));
 
     public static string? Bearer(JsonElement row, JsonElement context)
     {
-        var headers = row.Field("metadata")?.EnumerateObject().ToDictionary(h => h.Name, h => (IReadOnlyList<string>)[.. h.Value.EnumerateArray().Select(v => v.GetString()!)], StringComparer.OrdinalIgnoreCase);
+        var headers = row.Field("metadata")?.EnumerateObject()
+            .ToDictionary(h => h.Name, h => (IReadOnlyList<string>)[.. h.Value.EnumerateArray().Select(v => v.GetString()!)],
+                StringComparer.OrdinalIgnoreCase);
         var token = BearerTokens.Find(headers, out var problem);
         return Rows.Same(token ?? "", row.Text("expectedToken")) ?? Rows.Same(problem ?? "", row.Text("extractBearerTokenErrMsg"));
     }
@@ -33,5 +38,6 @@ internal static class CallerTables
         return Rows.Same(problem is not null, row.Flag("expectErr")) ?? Rows.Same(made ?? "", row.Text("expectedCN"));
     }
 
-    public static string? Audiences(JsonElement row, JsonElement context) => Rows.SameList(TokenClaims.AudiencesOf(row.Text("jwt")) ?? [], row.Texts("aud"));
+    public static string? Audiences(JsonElement row, JsonElement context) =>
+        Rows.SameList(TokenClaims.AudiencesOf(row.Text("jwt")) ?? [], row.Texts("aud"));
 }

@@ -36,7 +36,8 @@ internal static class DelegateTables
         var mesh = JsonSerializer.SerializeToElement(new { defaultVirtualServiceExportTo = row.Texts("defaultExportTo") });
         var resources = row.Items("virtualServices").Select((item, i) => (Resource)Rows.Resource(Kinds.VirtualService, item, i)).ToArray();
         var index = Rows.Snapshot(RegistryView.Empty, Rows.Settings(mesh), resources).VirtualServices;
-        var have = index.PublicByGateway.Values.Concat(index.PrivateByNamespace.Values).Concat(index.ExportedToNamespace.Values).SelectMany(rules => rules)
+        var have = index.PublicByGateway.Values.Concat(index.PrivateByNamespace.Values).Concat(index.ExportedToNamespace.Values)
+            .SelectMany(rules => rules)
             .DistinctBy(rule => rule.Origin.FullName).OrderBy(rule => rule.Origin.FullName, StringComparer.Ordinal).ToList();
         var want = row.Items("expectedVirtualServices").OrderBy(NameOf, StringComparer.Ordinal).ToList();
         return Rows.SameList(have.Select(rule => rule.Origin.FullName), want.Select(NameOf))
@@ -55,16 +56,19 @@ internal static class DelegateTables
             var resource = Rows.Resource(Kinds.VirtualService, item);
             return new Meant<VirtualService>(SnapshotCompiler.OriginOf(resource, "VirtualService", "networking.istio.io"), resource.Spec);
         });
-        return Rows.SameList(rules.Where(rule => SidecarImports.Selects(egress, rule)).Select(rule => rule.Origin.Name).Order(StringComparer.Ordinal), row.Texts("expected").Order(StringComparer.Ordinal));
+        return Rows.SameList(rules.Where(rule => SidecarImports.Selects(egress, rule)).Select(rule => rule.Origin.Name)
+            .Order(StringComparer.Ordinal), row.Texts("expected").Order(StringComparer.Ordinal));
     }
 
     public static string? MirrorPolicy(JsonElement row, JsonElement context)
     {
         var share = row.Message<Envoy.Config.Core.V3.RuntimeFractionalPercent>("runtimeFraction");
-        return Messages.Difference(RouteFilterConfigs.Mirror(row.Text("cluster"), share!, !row.Flag("disableShadowHostSuffix")), row.Field("want"));
+        return Messages.Difference(RouteFilterConfigs.Mirror(row.Text("cluster"), share!, !row.Flag("disableShadowHostSuffix")),
+            row.Field("want"));
     }
 
     private static HTTPMatchRequest Match(JsonElement item) => Rows.Message<HTTPMatchRequest>(item);
 
-    private static string NameOf(JsonElement item) => $"{item.GetProperty("metadata").Text("namespace")}/{item.GetProperty("metadata").Text("name")}";
+    private static string NameOf(JsonElement item) =>
+        $"{item.GetProperty("metadata").Text("namespace")}/{item.GetProperty("metadata").Text("name")}";
 }

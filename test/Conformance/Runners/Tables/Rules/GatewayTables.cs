@@ -35,10 +35,12 @@ internal static class GatewayTables
         var identity = row.GetProperty("proxy").Text("verifiedIdentity") is { Length: > 0 } shown ? Identities.Parse(shown) : null;
         var merged = GatewayMerger.Merge(snapshot, identity, new Dictionary<string, string>(), []);
         if (merged is null) return "nothing merged";
-        return Rows.Same((merged.Ports.Length, merged.Ports.Sum(port => port.Servers.Length)), (row.Number("mergedServersNum"), row.Number("serverNum")))
+        return Rows.Same((merged.Ports.Length, merged.Ports.Sum(port => port.Servers.Length)),
+            (row.Number("mergedServersNum"), row.Number("serverNum")))
             ?? Rows.SameList(
                 merged.ByRouteName.Select(route => $"{route.Key}={route.Value.Length}").Order(StringComparer.Ordinal),
-                row.GetProperty("serversForRouteNum").EnumerateObject().Select(route => $"{route.Name}={route.Value.GetInt32()}").Order(StringComparer.Ordinal))
+                row.GetProperty("serversForRouteNum").EnumerateObject().Select(route => $"{route.Name}={route.Value.GetInt32()}")
+                    .Order(StringComparer.Ordinal))
             ?? Rows.Same(merged.Credentials.Count, row.Number("verifiedCertNum"));
     }
 
@@ -59,13 +61,15 @@ internal static class GatewayTables
             var resource = Rows.Resource(Kinds.Gateway, item.GetProperty("gateway"), i);
             return new Meant<Gateway>(SnapshotCompiler.OriginOf(resource, "Gateway", "networking.istio.io"), resource.Spec);
         }).ToList();
-        return Rows.SameList(GatewayMerger.Strict(gateways).Select(gateway => gateway.Origin.FullName).Order(StringComparer.Ordinal), row.Texts("expected").Order(StringComparer.Ordinal));
+        return Rows.SameList(GatewayMerger.Strict(gateways).Select(gateway => gateway.Origin.FullName).Order(StringComparer.Ordinal),
+            row.Texts("expected").Order(StringComparer.Ordinal));
     }
 
     public static string? HttpChain(JsonElement row, JsonElement context)
     {
         var settings = Rows.Settings();
-        if (row.Field("proxyConfig") is { } config) settings.Mesh.DefaultConfig = MeshConfigs.Overlay(settings.Mesh.DefaultConfig, config.GetRawText(), "row", []);
+        if (row.Field("proxyConfig") is { } config)
+            settings.Mesh.DefaultConfig = MeshConfigs.Overlay(settings.Mesh.DefaultConfig, config.GetRawText(), "row", []);
         var node = World.Node(JsonDocument.Parse("""{"type":"router"}""").RootElement);
         node = node with { Metadata = node.Metadata with { Http10 = row.GetProperty("node").Field("metadata")?.Text("http10") == "1" } };
         var inputs = new ProxyInputs(World.Of([], node, settings).Scope);
@@ -74,14 +78,16 @@ internal static class GatewayTables
         var origin = new Origin { Kind = "Gateway", Name = "row", Namespace = "default" };
         var hosts = server.Hosts.Select(host => ("*", host)).ToImmutableArray();
         var chain = new GatewayListeners(parts).Chain(
-            new GatewayServer(new Meant<Gateway>(origin, new Gateway { Servers = { server } }), server, hosts, (int)server.Port.Number, row.Text("routeName"), [.. server.Hosts]),
+            new GatewayServer(new Meant<Gateway>(origin, new Gateway { Servers = { server } }), server, hosts, (int)server.Port.Number,
+                row.Text("routeName"), [.. server.Hosts]),
             row.Text("transportProtocol") == "TransportProtocolQUIC");
         var want = row.GetProperty("result");
         var http = want.GetProperty("httpOpts");
         var plan = chain.Http!;
         return Rows.SameList(chain.SniHosts, want.Texts("sniHosts"))
             ?? Messages.Difference(chain.Tls, want.Field("tlsContext"))
-            ?? Rows.Same((plan.RouteName, plan.UsesRemoteAddress, plan.IsQuic, plan.StatPrefix), (http.Text("rds"), http.Flag("useRemoteAddress"), http.Flag("http3Only"), http.Text("statPrefix")))
+            ?? Rows.Same((plan.RouteName, plan.UsesRemoteAddress, plan.IsQuic, plan.StatPrefix),
+                (http.Text("rds"), http.Flag("useRemoteAddress"), http.Flag("http3Only"), http.Text("statPrefix")))
             ?? Rows.Same(plan.Protocol.ToString().ToUpperInvariant(), http.Text("protocol"))
             ?? Messages.Difference(Decided(ConnectionManagers.Build(parts, plan)), Named(http.GetProperty("connectionManager")));
     }
@@ -102,5 +108,6 @@ internal static class GatewayTables
 
     // Go's JSON keeps the underscore in front of a digit.
     private static JsonElement Named(JsonElement manager) =>
-        JsonDocument.Parse(manager.GetRawText().Replace("proxy_100Continue", "proxy100Continue", StringComparison.Ordinal).Replace("acceptHttp_10", "acceptHttp10", StringComparison.Ordinal)).RootElement;
+        JsonDocument.Parse(manager.GetRawText().Replace("proxy_100Continue", "proxy100Continue", StringComparison.Ordinal)
+            .Replace("acceptHttp_10", "acceptHttp10", StringComparison.Ordinal)).RootElement;
 }

@@ -15,13 +15,16 @@ internal static class IdentityTables
         if (row.Field("expected") is not { } want) return made is null ? null : $"have {made}, want none";
         return made is null
             ? "have none"
-            : Rows.Same((made.TrustDomain, made.Namespace, made.ServiceAccount), (want.Text("trustDomain"), want.Text("namespace"), want.Text("serviceAccount"))) ?? Rows.Same(made.ToString(), row.Text("input"));
+            : Rows.Same((made.TrustDomain, made.Namespace, made.ServiceAccount),
+                (want.Text("trustDomain"), want.Text("namespace"), want.Text("serviceAccount")))
+                ?? Rows.Same(made.ToString(), row.Text("input"));
     }
 
     public static string? Make(JsonElement row, JsonElement context)
     {
         Identities.TryMake(row.Text("trustDomain"), row.Text("namespace"), row.Text("serviceAccount"), out var identity, out var problem);
-        if (row.Text("expectedError") is { Length: > 0 } error) return problem?.Contains(error, StringComparison.Ordinal) == true ? null : $"have {identity ?? problem}, want the error {error}";
+        if (row.Text("expectedError") is { Length: > 0 } error) return problem?.Contains(error, StringComparison.Ordinal) == true
+            ? null : $"have {identity ?? problem}, want the error {error}";
         return Rows.Same(identity, row.Text("expectedURI"));
     }
 
@@ -29,9 +32,11 @@ internal static class IdentityTables
         Identities.InTrustDomains(row.Texts("spiffeURI"), row.Texts("trustDomains")).Order(StringComparer.Ordinal),
         row.GetProperty("want").EnumerateObject().Select(item => item.Name).Order(StringComparer.Ordinal));
 
-    public static string? Enforced(JsonElement row, JsonElement context) => Rows.Same(TrustDomainAliases.IsEnforced(row.Text("principal")), row.Flag("want"));
+    public static string? Enforced(JsonElement row, JsonElement context) =>
+        Rows.Same(TrustDomainAliases.IsEnforced(row.Text("principal")), row.Flag("want"));
 
-    public static string? TrustDomain(JsonElement row, JsonElement context) => Rows.Same(TrustDomainAliases.DomainOf(row.Text("principal")) ?? "", row.Text("out"));
+    public static string? TrustDomain(JsonElement row, JsonElement context) =>
+        Rows.Same(TrustDomainAliases.DomainOf(row.Text("principal")) ?? "", row.Text("out"));
 
     public static string? Replace(JsonElement row, JsonElement context)
     {
@@ -39,7 +44,8 @@ internal static class IdentityTables
         return row.Text("expectedError").Length > 0 ? Rows.Same(made, null) : Rows.Same(made, row.Text("out"));
     }
 
-    public static string? Match(JsonElement row, JsonElement context) => Rows.Same(TrustDomainAliases.MatchesAny(row.Text("element"), row.Texts("list")), row.Flag("expected"));
+    public static string? Match(JsonElement row, JsonElement context) =>
+        Rows.Same(TrustDomainAliases.MatchesAny(row.Text("element"), row.Texts("list")), row.Flag("expected"));
 
     public static string? Credential(JsonElement row, JsonElement context)
     {
@@ -47,9 +53,12 @@ internal static class IdentityTables
         if (row.Flag("err")) return made is null ? null : $"have {made}, want none";
         var want = row.GetProperty("expected");
         var have = made is null ? default : (
-            made.Source switch { CredentialSource.Kubernetes => "kubernetes", CredentialSource.KubernetesGateway => "kubernetes-gateway", _ => "configmap" },
-            made.Source == CredentialSource.ConfigMap ? "ConfigMap" : "Secret", made.Namespace, made.Name, made.Resource, made.IsOfConfigCluster ? "config" : "cluster");
-        return Rows.Same(have, (want.Text("resourceType"), want.Text("resourceKind"), want.Text("namespace"), want.Text("name"), want.Text("resourceName"), want.Text("cluster")));
+            made.Source switch { CredentialSource.Kubernetes => "kubernetes", CredentialSource.KubernetesGateway => "kubernetes-gateway",
+                _ => "configmap" },
+            made.Source == CredentialSource.ConfigMap
+                ? "ConfigMap" : "Secret", made.Namespace, made.Name, made.Resource, made.IsOfConfigCluster ? "config" : "cluster");
+        return Rows.Same(have, (want.Text("resourceType"), want.Text("resourceKind"), want.Text("namespace"), want.Text("name"),
+            want.Text("resourceName"), want.Text("cluster")));
     }
 
     public static string? Files(JsonElement row, JsonElement context)
@@ -57,7 +66,8 @@ internal static class IdentityTables
         var made = FileCredential.Parse(row.Text("resource"));
         var want = row.GetProperty("output");
         return Rows.Same((made?.IsRoot == true, made is { IsRoot: false }), (row.Flag("root"), row.Flag("key")))
-            ?? Rows.Same((made?.Certificate ?? "", made?.Key ?? "", made?.Root ?? ""), (want.Text("certificatePath"), want.Text("privateKeyPath"), want.Text("caCertificatePath")))
+            ?? Rows.Same((made?.Certificate ?? "", made?.Key ?? "", made?.Root ?? ""),
+                (want.Text("certificatePath"), want.Text("privateKeyPath"), want.Text("caCertificatePath")))
             ?? Rows.Same(made is null ? "" : made.ResourceName, row.Text(made?.IsRoot == true ? "rootResourceName" : "resourceName"));
     }
 
@@ -66,6 +76,8 @@ internal static class IdentityTables
         var made = JwksAddress.Parse(row.Text("in"));
         if (row.Flag("expectedError")) return made is null ? null : $"have {made}, want an error";
         var want = row.GetProperty("expected");
-        return made is null ? "have none" : Rows.Same((made.Host, made.Port, made.IsTls, made.IsTls ? "https" : "http"), (want.Text("hostname"), want.Number("port"), want.Flag("useSSL"), want.Text("scheme")));
+        return made is null ? "have none"
+            : Rows.Same((made.Host, made.Port, made.IsTls, made.IsTls ? "https" : "http"),
+                (want.Text("hostname"), want.Number("port"), want.Flag("useSSL"), want.Text("scheme")));
     }
 }

@@ -26,10 +26,16 @@ internal static class TracingTables
         var options = row.GetProperty("opts");
         var proxy = options.GetProperty("proxy");
         var settings = Rows.Settings(Clean(options.GetProperty("push").GetProperty("mesh")));
-        if (proxy.Field("metadata")?.Field("proxyConfig") is { } config) settings.Mesh.DefaultConfig = MeshConfigs.Overlay(new ProxyConfig(), Clean(config).GetRawText(), "row", []);
+        if (proxy.Field("metadata")?.Field("proxyConfig") is { } config)
+            settings.Mesh.DefaultConfig = MeshConfigs.Overlay(new ProxyConfig(), Clean(config).GetRawText(), "row", []);
         var version = proxy.GetProperty("istioVersion");
-        var node = Rows.Node(proxy) with { Version = (version.Number("major"), version.Number("minor"), version.Number("patch")), ServiceCluster = proxy.Field("xdsNode")?.Text("cluster") ?? "" };
-        var selection = row.Field("inSpec") is { } spec ? new TracingSelection(Side(spec.Field("clientSpec")), Side(spec.Field("serverSpec"))) : null;
+        var node = Rows.Node(proxy) with
+        {
+            Version = (version.Number("major"), version.Number("minor"), version.Number("patch")),
+            ServiceCluster = proxy.Field("xdsNode")?.Text("cluster") ?? "",
+        };
+        var selection = row.Field("inSpec") is { } spec
+            ? new TracingSelection(Side(spec.Field("clientSpec")), Side(spec.Field("serverSpec"))) : null;
         var services = Services(selection?.Client.Provider);
         var snapshot = Rows.Snapshot(Rows.Registry(services), settings);
         var traces = TraceSettings.Of(new ProxyInputs(new ScopeBuilder(snapshot).ScopeOf(node)), selection, ListenerClass.SidecarOutbound);
@@ -90,7 +96,8 @@ internal static class TracingTables
         var built = TraceProviders.Of(provider, Rows.Registry(services), new ProxyNode { Id = "row", Type = ProxyType.Sidecar }, true);
         var sampler = built?.Tracer.TypedConfig.Unpack<OpenTelemetryConfig>().Sampler?.TypedConfig.Unpack<DynatraceSamplerConfig>();
         return Rows.Same(
-            (sampler?.Tenant, sampler?.ClusterId, sampler?.RootSpansPerMinute, sampler?.HttpService.HttpUri.Uri.Replace("otel-collector", "testhost", StringComparison.Ordinal)),
+            (sampler?.Tenant, sampler?.ClusterId, sampler?.RootSpansPerMinute,
+                sampler?.HttpService.HttpUri.Uri.Replace("otel-collector", "testhost", StringComparison.Ordinal)),
             (row.Text("dtTenant"), row.Number("dtClusterID"), (uint)row.Number("spansPerMin"), row.Text("expectedURI")));
     }
 
@@ -154,7 +161,8 @@ internal static class TracingTables
         var text = Messages.Text(settings);
         foreach (var service in services)
         {
-            text = text.Replace($"outbound|{service.Ports[0].Number}||{service.Hostname}", "testcluster", StringComparison.Ordinal).Replace($"\"{service.Hostname}", "\"testhost", StringComparison.Ordinal)
+            text = text.Replace($"outbound|{service.Ports[0].Number}||{service.Hostname}", "testcluster", StringComparison.Ordinal)
+                .Replace($"\"{service.Hostname}", "\"testhost", StringComparison.Ordinal)
                 .Replace($"//{service.Hostname}", "//testhost", StringComparison.Ordinal);
         }
         return Messages.Parse<HttpConnectionManager.Types.Tracing>(JsonDocument.Parse(text).RootElement);
@@ -164,7 +172,9 @@ internal static class TracingTables
     private static JsonElement Renamed(JsonElement value)
     {
         var node = JsonNode.Parse(value.GetRawText().Replace("traceId_128Bit", "traceId128bit", StringComparison.Ordinal))!;
-        if (node["customTags"] is JsonArray tags) node["customTags"] = new JsonArray([.. tags.OrderBy(tag => tag!["tag"]!.ToString(), StringComparer.Ordinal).Select(tag => tag!.DeepClone())]);
+        if (node["customTags"] is JsonArray tags)
+            node["customTags"] = new JsonArray(
+                [.. tags.OrderBy(tag => tag!["tag"]!.ToString(), StringComparer.Ordinal).Select(tag => tag!.DeepClone())]);
         return JsonSerializer.SerializeToElement(node);
     }
 }

@@ -21,7 +21,8 @@ public sealed class KubeConfigTests : IDisposable
         return path;
     }
 
-    private ClusterAccess? Read(string yaml, string? context = null) => new KubeConfigReader(TimeProvider.System).Read([Write("config", yaml)], context, _found);
+    private ClusterAccess? Read(string yaml, string? context = null) =>
+        new KubeConfigReader(TimeProvider.System).Read([Write("config", yaml)], context, _found);
 
     private static string Config(string user, string cluster = "server: https://api.test:6443") => $$"""
         apiVersion: v1
@@ -61,7 +62,8 @@ public sealed class KubeConfigTests : IDisposable
     }
 
     [Fact]
-    public async Task A_name_and_a_password() => Assert.Equal("Basic dTpw", (await CredentialAsync(Read(Config("username: u, password: p")))).Authorization);
+    public async Task A_name_and_a_password() =>
+    Assert.Equal("Basic dTpw", (await CredentialAsync(Read(Config("username: u, password: p")))).Authorization);
 
     [Fact]
     public async Task Certificates_inline_and_by_files_relative_to_the_kubeconfig()
@@ -69,10 +71,12 @@ public sealed class KubeConfigTests : IDisposable
         var (certificate, key) = Pair();
         Write("admin.crt", certificate);
         Write("admin.key", key);
-        var byFile = Read(Config("client-certificate: admin.crt, client-key: admin.key", "server: https://a, certificate-authority: admin.crt"));
+        var byFile = Read(Config("client-certificate: admin.crt, client-key: admin.key",
+            "server: https://a, certificate-authority: admin.crt"));
         Assert.True((await CredentialAsync(byFile)).Certificate!.HasPrivateKey);
         Assert.Single(byFile!.Authorities!);
-        var inline = Read(Config($"client-certificate-data: {Base64(certificate)}, client-key-data: {Base64(key)}", $"server: https://a, certificate-authority-data: {Base64(certificate)}"));
+        var inline = Read(Config($"client-certificate-data: {Base64(certificate)}, client-key-data: {Base64(key)}",
+            $"server: https://a, certificate-authority-data: {Base64(certificate)}"));
         Assert.Equal("CN=admin", (await CredentialAsync(inline)).Certificate!.Subject);
         Assert.Single(inline!.Authorities!);
     }
@@ -100,7 +104,9 @@ public sealed class KubeConfigTests : IDisposable
             echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "'$1-$WHO'", "expirationTimestamp": "2000-01-01T00:00:00Z"}}'
             """);
         File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        var access = Read(Config("exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [tok], env: [{name: WHO, value: me}], provideClusterInfo: true, interactiveMode: IfAvailable}"));
+        var access = Read(Config(
+            "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [tok], env: [{name: WHO, value: me}], "
+            + "provideClusterInfo: true, interactiveMode: IfAvailable}"));
         Assert.Equal("Bearer tok-me", (await CredentialAsync(access)).Authorization);
         await CredentialAsync(access);
         Assert.Equal(2, File.ReadAllLines(Path.Combine(_folder, "runs")).Length);
@@ -110,7 +116,8 @@ public sealed class KubeConfigTests : IDisposable
     [Fact]
     public async Task A_plugin_that_is_not_there_is_told_with_its_hint()
     {
-        var access = Read(Config("exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: no-such-plugin, installHint: install it from there}"));
+        var access = Read(Config(
+            "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: no-such-plugin, installHint: install it from there}"));
         var failure = await Assert.ThrowsAsync<CredentialException>(() => CredentialAsync(access));
         Assert.Contains("install it from there", failure.Message, StringComparison.Ordinal);
     }
@@ -130,16 +137,22 @@ public sealed class KubeConfigTests : IDisposable
     [Fact]
     public void Clusters_have_a_proxy_a_name_and_may_be_insecure()
     {
-        var access = Read(Config("token: t, as: alice, as-groups: [dev, ops]", "server: https://a, proxy-url: socks5://p:1080, tls-server-name: inner, insecure-skip-tls-verify: true, disable-compression: true"))!;
-        Assert.Equal(("socks5://p:1080/", "inner", true, true), (access.Proxy!.AbsoluteUri, access.TlsServerName, access.IsInsecure, access.DisableCompression));
-        Assert.Equal(["Impersonate-User: alice", "Impersonate-Group: dev", "Impersonate-Group: ops"], access.Impersonation.Select(h => $"{h.Key}: {h.Value}"));
+        var access = Read(Config("token: t, as: alice, as-groups: [dev, ops]",
+            "server: https://a, proxy-url: socks5://p:1080, tls-server-name: inner, insecure-skip-tls-verify: true, "
+            + "disable-compression: true"))!;
+        Assert.Equal(("socks5://p:1080/", "inner", true, true),
+            (access.Proxy!.AbsoluteUri, access.TlsServerName, access.IsInsecure, access.DisableCompression));
+        Assert.Equal(["Impersonate-User: alice", "Impersonate-Group: dev", "Impersonate-Group: ops"],
+            access.Impersonation.Select(h => $"{h.Key}: {h.Value}"));
     }
 
     [Fact]
     public async Task Of_several_files_the_first_that_names_something_wins()
     {
         var first = Write("first", "current-context: b\nusers: [{name: u, user: {token: first}}]\n");
-        var second = Write("second", "current-context: a\nusers: [{name: u, user: {token: second}}]\nclusters: [{name: c, cluster: {server: 'https://x'}}]\ncontexts: [{name: b, context: {cluster: c, user: u}}]\n");
+        var second = Write("second",
+            "current-context: a\nusers: [{name: u, user: {token: second}}]\nclusters: [{name: c, cluster: {server: "
+            + "'https://x'}}]\ncontexts: [{name: b, context: {cluster: c, user: u}}]\n");
         var access = new KubeConfigReader(TimeProvider.System).Read([first, Path.Combine(_folder, "none"), second], null, _found);
         Assert.Equal("Bearer first", (await CredentialAsync(access)).Authorization);
     }

@@ -9,7 +9,8 @@ namespace Lateen.Test.Unit.Config.Sources.Kubernetes;
 
 public sealed class KubernetesSourceTests : IAsyncDisposable
 {
-    private static readonly ResourceKind[] Few = [Kinds.Service, Kinds.Pod, Kinds.ServiceEntry, Kinds.VirtualService, Kinds.MutatingWebhookConfiguration];
+    private static readonly ResourceKind[] Few = [Kinds.Service, Kinds.Pod, Kinds.ServiceEntry, Kinds.VirtualService,
+        Kinds.MutatingWebhookConfiguration];
 
     private readonly MemoryApiServer _server = new(Few);
     private readonly ResourceStore _store = new(Validator.Check, TimeProvider.System);
@@ -24,7 +25,8 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
     private Task StartAsync(string revision = "", params ResourceKind[] kinds)
     {
         var options = new KubernetesSourceOptions { Server = "memory", Kinds = kinds.Length > 0 ? kinds : Few, Revision = revision };
-        _source = new KubernetesSource(new ApiClient(_server, MemoryApiServer.Address), options, _store, new FastTime(), Random.Shared, Say);
+        _source = new KubernetesSource(new ApiClient(_server, MemoryApiServer.Address), options, _store, new FastTime(), Random.Shared,
+            Say);
         return _source.Synced.WaitAsync(TimeSpan.FromSeconds(20));
     }
 
@@ -38,11 +40,14 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
         lock (_said) return _said.Any(l => l.Contains(words, StringComparison.Ordinal));
     }
 
-    private static string Entry(string host) => $$$"""{"spec": {"hosts": ["{{{host}}}"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}], "resolution": "DNS"}}""";
+    private static string Entry(string host) =>
+        $$$"""{"spec": {"hosts": ["{{{host}}}"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}], "resolution": "DNS"}}""";
 
-    private static string Labelled(string host, string revision) => $$$"""{"metadata": {"labels": {"istio.io/rev": "{{{revision}}}"}}, {{{Entry(host)[1..]}}}""";
+    private static string Labelled(string host, string revision) =>
+        $$$"""{"metadata": {"labels": {"istio.io/rev": "{{{revision}}}"}}, {{{Entry(host)[1..]}}}""";
 
-    private string Hosts => string.Join(' ', _store.Current.All(Kinds.ServiceEntry).Select(e => e.Spec.Hosts[0]).Order(StringComparer.Ordinal));
+    private string Hosts =>
+        string.Join(' ', _store.Current.All(Kinds.ServiceEntry).Select(e => e.Spec.Hosts[0]).Order(StringComparer.Ordinal));
 
     private async Task UntilAsync(Func<bool> condition, string what)
     {
@@ -66,7 +71,9 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
         _server.Put(Kinds.ServiceEntry, "shop", "a", Entry("a2.com"));
         _server.Delete(Kinds.ServiceEntry, "shop", "b");
         await UntilAsync(() => Hosts == "a2.com", "changes and deletions are seen");
-        Assert.Equal((ResourceOrigin.FromCluster, 2L), (_store.Current.Find(Kinds.ServiceEntry, "shop", "a")!.Origin.Source, _store.Current.Find(Kinds.ServiceEntry, "shop", "a")!.Metadata.Generation));
+        Assert.Equal((ResourceOrigin.FromCluster, 2L),
+            (_store.Current.Find(Kinds.ServiceEntry, "shop", "a")!.Origin.Source,
+                _store.Current.Find(Kinds.ServiceEntry, "shop", "a")!.Metadata.Generation));
     }
 
     [Fact]
@@ -130,7 +137,8 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
     {
         await StartAsync("", Kinds.ServiceEntry, Kinds.Gateway);
         _server.Install(Kinds.Gateway);
-        _server.Put(Kinds.Gateway, "shop", "edge", """{"spec": {"selector": {"istio": "edge"}, "servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}]}}""");
+        _server.Put(Kinds.Gateway, "shop", "edge",
+            """{"spec": {"selector": {"istio": "edge"}, "servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}]}}""");
         await UntilAsync(() => _store.Current.Find(Kinds.Gateway, "shop", "edge") is not null, "the new kind is followed");
     }
 
@@ -138,7 +146,8 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
     public async Task An_old_version_is_taken_where_the_server_has_no_other()
     {
         _server.Install(Kinds.EndpointSlice, "v1beta1");
-        _server.Put(Kinds.EndpointSlice, "shop", "web-1", """{"addressType": "IPv4", "endpoints": [{"addresses": ["10.1.0.1"], "topology": {"kubernetes.io/hostname": "n1", "topology.kubernetes.io/zone": "z1"}}], "ports": [{"name": "http", "port": 80}]}""");
+        _server.Put(Kinds.EndpointSlice, "shop", "web-1",
+            """{"addressType": "IPv4", "endpoints": [{"addresses": ["10.1.0.1"], "topology": {"kubernetes.io/hostname": "n1", "topology.kubernetes.io/zone": "z1"}}], "ports": [{"name": "http", "port": 80}]}""");
         await StartAsync("", Kinds.EndpointSlice);
         var endpoint = _store.Current.Find(Kinds.EndpointSlice, "shop", "web-1")!.Spec.Endpoints[0];
         Assert.Equal(("n1", "z1"), (endpoint.NodeName, endpoint.Zone));
@@ -147,14 +156,17 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
     [Fact]
     public async Task A_bad_object_is_held_out_and_harms_no_other()
     {
-        _server.Put(Kinds.VirtualService, "shop", "good", """{"spec": {"hosts": ["a"], "http": [{"route": [{"destination": {"host": "a"}}]}]}}""");
+        _server.Put(Kinds.VirtualService, "shop", "good",
+            """{"spec": {"hosts": ["a"], "http": [{"route": [{"destination": {"host": "a"}}]}]}}""");
         _server.Put(Kinds.VirtualService, "shop", "wrong-type", """{"spec": {"hosts": "a"}}""");
-        _server.Put(Kinds.VirtualService, "shop", "newer", """{"spec": {"hosts": ["b"], "inventedLater": 1, "http": [{"route": [{"destination": {"host": "b"}}]}]}}""");
+        _server.Put(Kinds.VirtualService, "shop", "newer",
+            """{"spec": {"hosts": ["b"], "inventedLater": 1, "http": [{"route": [{"destination": {"host": "b"}}]}]}}""");
         _server.Put(Kinds.VirtualService, "shop", "no-rule", """{"spec": {"hosts": ["c"]}}""");
         await StartAsync();
         Assert.Equal(["good", "newer"], _store.Current.All(Kinds.VirtualService).Select(v => v.Name).Order(StringComparer.Ordinal));
         Assert.Equal(["no-rule", "wrong-type"], _store.Current.Held.Keys.Select(k => k.Name).Order(StringComparer.Ordinal));
-        Assert.Contains(_store.Current.Held[new ResourceKey(Kinds.VirtualService, "shop", "wrong-type")].Diagnostics, d => d.IsError && d.Path == "spec.hosts");
+        Assert.Contains(_store.Current.Held[new ResourceKey(Kinds.VirtualService, "shop", "wrong-type")].Diagnostics,
+            d => d.IsError && d.Path == "spec.hosts");
         Assert.True(Said("VirtualService shop/wrong-type cannot be read"));
         _server.Put(Kinds.VirtualService, "shop", "good", """{"spec": {"hosts": 5}}""");
         await UntilAsync(() => Said("VirtualService shop/good cannot be read"), "the mistake is told");
@@ -180,9 +192,11 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
         _server.Put(Kinds.ServiceEntry, "shop", "prod", Labelled("prod.com", "prod"));
         await StartAsync("v2");
         Assert.Equal("all.com ours.com", Hosts);
-        _server.Put(Kinds.MutatingWebhookConfiguration, "", "istio-revision-tag-prod", """{"metadata": {"labels": {"istio.io/rev": "v2", "istio.io/tag": "prod"}}}""");
+        _server.Put(Kinds.MutatingWebhookConfiguration, "", "istio-revision-tag-prod",
+            """{"metadata": {"labels": {"istio.io/rev": "v2", "istio.io/tag": "prod"}}}""");
         await UntilAsync(() => Hosts == "all.com ours.com prod.com", "the tag is ours");
-        _server.Put(Kinds.MutatingWebhookConfiguration, "", "istio-revision-tag-prod", """{"metadata": {"labels": {"istio.io/rev": "v1", "istio.io/tag": "prod"}}}""");
+        _server.Put(Kinds.MutatingWebhookConfiguration, "", "istio-revision-tag-prod",
+            """{"metadata": {"labels": {"istio.io/rev": "v1", "istio.io/tag": "prod"}}}""");
         await UntilAsync(() => Hosts == "all.com ours.com", "the tag has moved away");
     }
 }

@@ -140,7 +140,8 @@ public sealed class ListWatchTests
             }
 
             for (var step = 0; step < 12; step++) Drive(fair: true);
-            Assert.True(_server.OrderBy(p => p.Key).SequenceEqual(_seen.OrderBy(p => p.Key)), $"seed {seed}: the server has {string.Join(' ', _server)}, known is {string.Join(' ', _seen)}");
+            Assert.True(_server.OrderBy(p => p.Key).SequenceEqual(_seen.OrderBy(p => p.Key)),
+                $"seed {seed}: the server has {string.Join(' ', _server)}, known is {string.Join(' ', _seen)}");
         }
 
         private void Write(int times)

@@ -27,7 +27,8 @@ public sealed class IstioTcpTests
     public IstioTcpTests()
     {
         _client = _network.AddHost("client", Address.V4(1, 0)).AddLoop();
-        MemoryLoop proxy = _network.AddHost("proxy", Address.V4(2, 0)).AddLoop(), backend = _network.AddHost("backend", Address.V4(3, 0)).AddLoop();
+        MemoryLoop proxy = _network.AddHost("proxy", Address.V4(2, 0)).AddLoop(),
+            backend = _network.AddHost("backend", Address.V4(3, 0)).AddLoop();
         backend.Listen(new ListenOptions(BackendAt), _backends);
         var worker = new Worker(0, proxy);
         var directory = new ClusterDirectory(proxy, 1);
@@ -42,20 +43,34 @@ public sealed class IstioTcpTests
             new("istio_tcp_connections_opened_total", IstioScope.Connection, StatKind.Counter, IstioValue.Opened),
             new("istio_tcp_connections_closed_total", IstioScope.Connection, StatKind.Counter, IstioValue.Closed),
             new("istio_tcp_sent_bytes_total", IstioScope.Connection, StatKind.Counter, IstioValue.Sent),
-            new("istio_tcp_received_bytes_total", IstioScope.Connection, StatKind.Counter, IstioValue.Received) { Tags = new Dictionary<string, int> { ["port"] = 0 } },
+            new("istio_tcp_received_bytes_total", IstioScope.Connection, StatKind.Counter,
+                IstioValue.Received) { Tags = new Dictionary<string, int> { ["port"] = 0 } },
         ];
-        var settings = new IstioSettings(new WorkloadPeer { Workload = "web-v1", Namespace = "shop" }, all, [CelProgram.Parse("destination.port")]) { Reporter = IstioReporter.Source };
-        var options = new TcpOptions { StatPrefix = "test", Targets = [new TcpTarget(directory.Handle("outbound|9000||db"), 1)], Counters = new TcpCounters(1) };
+        var settings = new IstioSettings(new WorkloadPeer { Workload = "web-v1", Namespace = "shop" }, all,
+            [CelProgram.Parse("destination.port")]) { Reporter = IstioReporter.Source };
+        var options = new TcpOptions
+        {
+            StatPrefix = "test",
+            Targets = [new TcpTarget(directory.Handle("outbound|9000||db"), 1)],
+            Counters = new TcpCounters(1),
+        };
         new ListenerSet(worker).Put(new Listener
         {
             Name = "tcp",
             Address = ProxyAt,
-            Chains = new ChainTable([], new ListenerChain { Name = "chain", Handler = new TcpChainHandler(upstreams, options, [new IstioTcpStatsFilter(metrics, settings)], 1) }),
+            Chains = new ChainTable([],
+                new ListenerChain
+                {
+                    Name = "chain",
+                    Handler = new TcpChainHandler(upstreams, options, [new IstioTcpStatsFilter(metrics, settings)], 1),
+                }),
         });
     }
 
     private Dictionary<string, long> Counted() =>
-        _store.All().ToArray().OfType<ITaggedSeries>().ToDictionary(s => $"{s.Family}{(s.Tags.FirstOrDefault(t => t.Tag == "port").Value is { } port ? $" {port}" : "")}", s => ((StatSeries)s).Value);
+        _store.All().ToArray().OfType<ITaggedSeries>()
+            .ToDictionary(s => $"{s.Family}{(s.Tags.FirstOrDefault(t => t.Tag == "port").Value is { } port ? $" {port}" : "")}",
+                s => ((StatSeries)s).Value);
 
     [Fact]
     public void A_connection_is_told_while_it_lives_and_at_its_end()
@@ -93,9 +108,12 @@ public sealed class IstioTcpTests
         client.Transport = _client.Connect(new ConnectOptions(ProxyAt), client);
         client.Transport.Send("x"u8);
         _network.RunUntil(() => false, 6_000_000);
-        IReadOnlyList<(string Tag, string Value)> tags = _store.All().ToArray().OfType<ITaggedSeries>().First(s => s.Family == "istio_tcp_connections_opened_total").Tags;
+        IReadOnlyList<(string Tag, string Value)> tags = _store.All().ToArray().OfType<ITaggedSeries>()
+            .First(s => s.Family == "istio_tcp_connections_opened_total").Tags;
         Dictionary<string, string> labels = tags.ToDictionary(t => t.Tag, t => t.Value);
-        Assert.Equal(("source", "web-v1", "shop", "tcp", "unknown"), (labels["reporter"], labels["source_workload"], labels["source_workload_namespace"], labels["request_protocol"], labels["destination_workload"]));
+        Assert.Equal(("source", "web-v1", "shop", "tcp", "unknown"),
+            (labels["reporter"], labels["source_workload"], labels["source_workload_namespace"], labels["request_protocol"],
+                labels["destination_workload"]));
         Assert.DoesNotContain("response_code", labels.Keys);
         Assert.Equal("unknown", labels["connection_security_policy"]);
     }

@@ -18,9 +18,11 @@ public sealed class LuaTests
 
     private long Errors => _stats.Of(0)[1];
 
-    private string Play(string script, string request = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n", string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", LuaBounds? bounds = null)
+    private string Play(string script, string request = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n",
+        string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", LuaBounds? bounds = null)
     {
-        LuaScript? loaded = LuaScript.Of(Encoding.UTF8.GetBytes(script), bounds ?? new LuaBounds(), 1, new LuaLog(_said.Add), out string error);
+        LuaScript? loaded = LuaScript.Of(Encoding.UTF8.GetBytes(script), bounds ?? new LuaBounds(), 1, new LuaLog(_said.Add),
+            out string error);
         Assert.True(loaded is not null, error);
         _rig.Filters.Add(new LuaFilter("lua", loaded, new Dictionary<string, LuaScript>(), clearsRoute: true, _rig.Upstreams, _stats));
         ClusterHandle app = _rig.AddCluster("app", 9000);
@@ -86,7 +88,8 @@ public sealed class LuaTests
     [Fact]
     public void What_was_obtained_before_a_wait_is_dead_after_it()
     {
-        Play("function envoy_on_request(h) local hs = h:headers() h:body() hs:add('x-late', '1') end", "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
+        Play("function envoy_on_request(h) local hs = h:headers() h:body() hs:add('x-late', '1') end",
+            "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
         Assert.DoesNotContain("x-late", _upstreamSaw, StringComparison.Ordinal);
         Assert.Contains(_said, l => l.Contains("object used outside of proper scope", StringComparison.Ordinal));
         Assert.Equal(1, Errors);
@@ -114,7 +117,8 @@ public sealed class LuaTests
     [InlineData("string.gsub('aaa', 'a', function() while true do end end)")]
     [InlineData("xpcall(error, function() while true do end end)")]
     [InlineData("local c = coroutine.wrap(function() while true do end end) pcall(c) while true do end")]
-    [InlineData("setmetatable({}, {__gc = function() while true do end end}) collectgarbage() for i = 1, 1e5 do local t = {} end while true do end")]
+    [InlineData("setmetatable({}, {__gc = function() while true do end end}) collectgarbage() for i = 1, 1e5 do local t = {} end while "
+        + "true do end")]
     public void A_script_without_end_is_ended(string statement)
     {
         long before = Stopwatch.GetTimestamp();
@@ -176,7 +180,8 @@ public sealed class LuaTests
     [InlineData("while true do end", "instructions")]
     public void A_script_that_does_not_load_is_refused(string script, string reason)
     {
-        LuaScript? loaded = LuaScript.Of(Encoding.UTF8.GetBytes(script), new LuaBounds(Instructions: 100_000), 1, LuaLog.None, out string error);
+        LuaScript? loaded = LuaScript.Of(Encoding.UTF8.GetBytes(script), new LuaBounds(Instructions: 100_000), 1, LuaLog.None,
+            out string error);
         Assert.Null(loaded);
         Assert.Contains(reason, error, StringComparison.Ordinal);
     }
@@ -204,9 +209,12 @@ public sealed class LuaTests
     [InlineData("h:streamInfo():dynamicTypedMetadata('x') == nil", "true")]
     [InlineData("h:streamInfo():filterState():get('x') == nil", "true")]
     [InlineData("h:connectionStreamInfo():dynamicMetadata():get('x') == nil", "true")]
-    [InlineData("(function() local m = h:streamInfo():dynamicMetadata() m:set('n', 'k', {a = 1, b = {true, 'x'}}) local v = m:get('n').k return v.a .. tostring(v.b[1]) .. v.b[2] end)()", "1truex")]
-    [InlineData("(function() local m = h:streamInfo():dynamicMetadata() m:set('n', 'k', 2.5) local s = '' for ns, v in pairs(m) do s = s .. ns .. v.k end return s end)()", "n2.5")]
-    [InlineData("(function() local n = 0 for k, v in pairs(h:headers()) do if k == 'x-two' then n = n + tonumber(v) end end return n end)()", "3")]
+    [InlineData("(function() local m = h:streamInfo():dynamicMetadata() m:set('n', 'k', {a = 1, b = {true, 'x'}}) local v = "
+        + "m:get('n').k return v.a .. tostring(v.b[1]) .. v.b[2] end)()", "1truex")]
+    [InlineData("(function() local m = h:streamInfo():dynamicMetadata() m:set('n', 'k', 2.5) local s = '' for ns, v in pairs(m) do s = "
+        + "s .. ns .. v.k end return s end)()", "n2.5")]
+    [InlineData("(function() local n = 0 for k, v in pairs(h:headers()) do if k == 'x-two' then n = n + tonumber(v) end end return n "
+        + "end)()", "3")]
     [InlineData("h:headers():get('X-Two')", "1,2")]
     [InlineData("h:headers():getAtIndex('x-two', 1)", "2")]
     [InlineData("h:headers():getAtIndex('x-two', 2) == nil", "true")]
@@ -223,7 +231,8 @@ public sealed class LuaTests
     [InlineData("h:trailers() == nil", "true")]
     public void A_handle_tells(string expression, string text)
     {
-        Play($"function envoy_on_request(h) local v = {expression} h:headers():add('x-v', tostring(v)) end", "GET / HTTP/1.1\r\nHost: a\r\nX-Two: 1\r\nX-Two: 2\r\n\r\n");
+        Play($"function envoy_on_request(h) local v = {expression} h:headers():add('x-v', tostring(v)) end",
+            "GET / HTTP/1.1\r\nHost: a\r\nX-Two: 1\r\nX-Two: 2\r\n\r\n");
         Assert.True(Errors == 0, string.Join('\n', _said));
         Assert.Contains($"x-v: {text}\r\n", _upstreamSaw, StringComparison.Ordinal);
     }
@@ -289,7 +298,8 @@ public sealed class LuaTests
     [Fact]
     public void Scripts_that_end_well_use_their_threads_again()
     {
-        LuaScript script = LuaScript.Of("function envoy_on_request(h) n = (n or 0) + 1 h:headers():add('x-n', n) end"u8.ToArray(), new LuaBounds(), 1, LuaLog.None, out _)!;
+        LuaScript script = LuaScript.Of("function envoy_on_request(h) n = (n or 0) + 1 h:headers():add('x-n', n) end"u8.ToArray(),
+            new LuaBounds(), 1, LuaLog.None, out _)!;
         _rig.Filters.Add(new LuaFilter("lua", script, new Dictionary<string, LuaScript>(), true, _rig.Upstreams));
         ClusterHandle app = _rig.AddCluster("app", 9000);
         _rig.AddUpstream(9000, (_, head) =>

@@ -42,17 +42,25 @@ public sealed class SmallFilterTests
     [InlineData("DELETE", "null", 403)]
     public void Other_origins_change_nothing_here(string method, string origin, int status)
     {
-        var policy = new CsrfPolicy { Enabled = Fraction.All, Shadow = new Fraction(0, 100), Origins = [StringMatch.Of(StringMatchKind.Suffix, ".friend", false)] };
-        string answer = Play(new CsrfFilter("csrf", policy), $"{method} / HTTP/1.1\r\nHost: a\r\nOrigin: {origin}\r\nContent-Length: 0\r\n\r\n");
+        var policy = new CsrfPolicy
+        {
+            Enabled = Fraction.All,
+            Shadow = new Fraction(0, 100),
+            Origins = [StringMatch.Of(StringMatchKind.Suffix, ".friend", false)],
+        };
+        string answer = Play(new CsrfFilter("csrf", policy),
+            $"{method} / HTTP/1.1\r\nHost: a\r\nOrigin: {origin}\r\nContent-Length: 0\r\n\r\n");
         Assert.StartsWith($"HTTP/1.1 {status}", answer, StringComparison.Ordinal);
     }
 
     [Fact]
     public void An_answer_is_replaced_by_words_of_ours()
     {
-        var tree = new ListTree<IStreamFacts, ResponsePolicy>([(new TextCondition<IStreamFacts>(new StatusInput(ofClass: true), StringMatch.Of(StringMatchKind.Exact, "5xx")),
-            new MatchOutcome<IStreamFacts, ResponsePolicy>(new LocalPolicy { Status = 200, Body = "all is well"u8.ToArray() }, null))]);
-        string answer = Play(new CustomResponseFilter("custom", new CustomResponseSettings(tree)), "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 503 No\r\nx-secret: 1\r\nContent-Length: 4\r\n\r\noops");
+        var tree = new ListTree<IStreamFacts, ResponsePolicy>(
+            [(new TextCondition<IStreamFacts>(new StatusInput(ofClass: true), StringMatch.Of(StringMatchKind.Exact, "5xx")),
+                new MatchOutcome<IStreamFacts, ResponsePolicy>(new LocalPolicy { Status = 200, Body = "all is well"u8.ToArray() }, null))]);
+        string answer = Play(new CustomResponseFilter("custom", new CustomResponseSettings(tree)), "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "HTTP/1.1 503 No\r\nx-secret: 1\r\nContent-Length: 4\r\n\r\noops");
         Assert.StartsWith("HTTP/1.1 200", answer, StringComparison.Ordinal);
         Assert.EndsWith("all is well", answer, StringComparison.Ordinal);
         Assert.DoesNotContain("x-secret", answer, StringComparison.Ordinal);
@@ -63,9 +71,11 @@ public sealed class SmallFilterTests
     {
         var tree = new ListTree<IStreamFacts, ResponsePolicy>([])
         {
-            OnNoMatch = new MatchOutcome<IStreamFacts, ResponsePolicy>(new RedirectedPolicy { Scheme = "http", Host = "pages", Path = "/sorry", Status = 299 }, null),
+            OnNoMatch = new MatchOutcome<IStreamFacts, ResponsePolicy>(
+                new RedirectedPolicy { Scheme = "http", Host = "pages", Path = "/sorry", Status = 299 }, null),
         };
-        string answer = Play(new CustomResponseFilter("custom", new CustomResponseSettings(tree)), "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
+        string answer = Play(new CustomResponseFilter("custom", new CustomResponseSettings(tree)),
+            "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
         Assert.StartsWith("HTTP/1.1 299", answer, StringComparison.Ordinal);
         Assert.StartsWith("GET /sorry", _upstreamSaw, StringComparison.Ordinal);
     }
@@ -108,12 +118,14 @@ public sealed class SmallFilterTests
     public void A_value_of_a_body_becomes_metadata(string body, string expected)
     {
         JsonElement Text(string text) => JsonSerializer.SerializeToElement(text);
-        var rule = new JsonRule(["a", "b"], new JsonTarget("n", "k", null, JsonValueKindWanted.Text, false), new JsonTarget("n", "k", Text("missing"), JsonValueKindWanted.AsIs, false),
+        var rule = new JsonRule(["a", "b"], new JsonTarget("n", "k", null, JsonValueKindWanted.Text, false),
+            new JsonTarget("n", "k", Text("missing"), JsonValueKindWanted.AsIs, false),
             new JsonTarget("n", "k", Text("error"), JsonValueKindWanted.AsIs, false));
         var rules = new JsonRules { Rules = [rule], Types = ["application/json"u8.ToArray()] };
         string seen = "";
         _rig.Filters.Add(new JsonToMetadataFilter("json", new JsonToMetadataSettings(rules, null)));
-        Play(new Spy(x => seen = x.DynamicMetadata?.Text("n", "k") ?? ""), $"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+        Play(new Spy(x => seen = x.DynamicMetadata?.Text("n", "k") ?? ""),
+            $"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
         Assert.Equal(expected, seen);
     }
 

@@ -30,12 +30,15 @@ public sealed class MongoTests
 
     private static byte[] Inner(string key, byte[] document) => [3, .. Name(key), .. document];
 
-    private static byte[] Message(int id, int answers, int op, byte[] body) => [.. Int(16 + body.Length), .. Int(id), .. Int(answers), .. Int(op), .. body];
+    private static byte[] Message(int id, int answers, int op, byte[] body) =>
+        [.. Int(16 + body.Length), .. Int(id), .. Int(answers), .. Int(op), .. body];
 
-    private static byte[] Query(int id, string name, byte[] document, int flags = 0) => Message(id, 0, 2004, [.. Int(flags), .. Name(name), .. Int(0), .. Int(1), .. document]);
+    private static byte[] Query(int id, string name, byte[] document, int flags = 0) =>
+        Message(id, 0, 2004, [.. Int(flags), .. Name(name), .. Int(0), .. Int(1), .. document]);
 
     private static byte[] Reply(int answers, int flags, long cursor, params byte[][] documents) =>
-        Message(900, answers, 1, [.. Int(flags), .. BitConverter.GetBytes(cursor), .. Int(0), .. Int(documents.Length), .. documents.SelectMany(static d => d)]);
+        Message(900, answers, 1,
+            [.. Int(flags), .. BitConverter.GetBytes(cursor), .. Int(0), .. Int(documents.Length), .. documents.SelectMany(static d => d)]);
 
     private static WatchRig Rig(Func<MongoFilter, MongoFilter>? change = null) => new(stats =>
     {
@@ -50,15 +53,25 @@ public sealed class MongoTests
     {
         WatchRig rig = Rig();
         rig.Ask(Query(1, "db.users", Document(Number("_id", 5))), piece);
-        rig.Ask([.. Query(2, "db.users", Document(Inner("_id", Document(Number("$in", 1))))), .. Query(3, "db.users", Document(Text("name", "x"), Number("$maxTimeMS", 10)), 0b1110010)], piece);
-        Assert.Equal((3, 3, 2, 1, 1), (rig["mongo.p.op_query"], rig["mongo.p.op_query_active"], rig["mongo.p.op_query_no_max_time"], rig["mongo.p.op_query_scatter_get"], rig["mongo.p.op_query_multi_get"]));
-        Assert.Equal((1, 1, 1, 1), (rig["mongo.p.op_query_tailable_cursor"], rig["mongo.p.op_query_no_cursor_timeout"], rig["mongo.p.op_query_await_data"], rig["mongo.p.op_query_exhaust"]));
-        Assert.Equal((3, 1, 1), (rig["mongo.p.collection.users.query.total"], rig["mongo.p.collection.users.query.scatter_get"], rig["mongo.p.collection.users.query.multi_get"]));
+        rig.Ask([.. Query(2, "db.users", Document(Inner("_id", Document(Number("$in", 1))))),
+            .. Query(3, "db.users", Document(Text("name", "x"), Number("$maxTimeMS", 10)), 0b1110010)], piece);
+        Assert.Equal((3, 3, 2, 1, 1),
+            (rig["mongo.p.op_query"], rig["mongo.p.op_query_active"], rig["mongo.p.op_query_no_max_time"],
+                rig["mongo.p.op_query_scatter_get"], rig["mongo.p.op_query_multi_get"]));
+        Assert.Equal((1, 1, 1, 1),
+            (rig["mongo.p.op_query_tailable_cursor"], rig["mongo.p.op_query_no_cursor_timeout"], rig["mongo.p.op_query_await_data"],
+                rig["mongo.p.op_query_exhaust"]));
+        Assert.Equal((3, 1, 1), (rig["mongo.p.collection.users.query.total"], rig["mongo.p.collection.users.query.scatter_get"],
+            rig["mongo.p.collection.users.query.multi_get"]));
         rig.Answer([.. Reply(1, 0, 0, Document(Number("a", 1)), Document()), .. Reply(2, 3, 77)], piece);
-        Assert.Equal((2, 1, 1, 1, 1), (rig["mongo.p.op_reply"], rig["mongo.p.op_reply_valid_cursor"], rig["mongo.p.op_reply_cursor_not_found"], rig["mongo.p.op_reply_query_failure"], rig["mongo.p.op_query_active"]));
-        Assert.Equal((2, 2, 2), (rig["mongo.p.collection.users.query.reply_num_docs"], rig["mongo.p.collection.users.query.reply_size"], rig["mongo.p.collection.users.query.reply_time_ms"]));
+        Assert.Equal((2, 1, 1, 1, 1),
+            (rig["mongo.p.op_reply"], rig["mongo.p.op_reply_valid_cursor"], rig["mongo.p.op_reply_cursor_not_found"],
+                rig["mongo.p.op_reply_query_failure"], rig["mongo.p.op_query_active"]));
+        Assert.Equal((2, 2, 2), (rig["mongo.p.collection.users.query.reply_num_docs"], rig["mongo.p.collection.users.query.reply_size"],
+            rig["mongo.p.collection.users.query.reply_time_ms"]));
         rig.Leave();
-        Assert.Equal((1, 0, 0), (rig["mongo.p.cx_destroy_remote_with_active_rq"], rig["mongo.p.op_query_active"], rig["mongo.p.decoding_error"]));
+        Assert.Equal((1, 0, 0),
+            (rig["mongo.p.cx_destroy_remote_with_active_rq"], rig["mongo.p.op_query_active"], rig["mongo.p.decoding_error"]));
     }
 
     [Fact]
@@ -67,10 +80,14 @@ public sealed class MongoTests
         WatchRig rig = Rig();
         rig.Ask(Query(1, "db.$cmd", Document(Text("insert", "users"))));
         rig.Ask(Query(2, "db.$cmd", Document(Inner("$query", Document(Number("ismaster", 1))))));
-        rig.Ask(Query(3, "db.$cmd", Document(Text("find", "users"), Inner("filter", Document(Number("age", 3))), Text("comment", "{\"callingFunction\":\"list\"}"))));
+        rig.Ask(Query(3, "db.$cmd",
+            Document(Text("find", "users"), Inner("filter", Document(Number("age", 3))),
+                Text("comment", "{\"callingFunction\":\"list\"}"))));
         rig.Answer(Reply(1, 0, 0, Document(Number("ok", 1))));
-        Assert.Equal((1, 1, 1), (rig["mongo.p.cmd.insert.total"], rig["mongo.p.cmd.unknown_command.total"], rig["mongo.p.cmd.insert.reply_num_docs"]));
-        Assert.Equal((1, 1), (rig["mongo.p.collection.users.query.scatter_get"], rig["mongo.p.collection.users.callsite.list.query.scatter_get"]));
+        Assert.Equal((1, 1, 1),
+            (rig["mongo.p.cmd.insert.total"], rig["mongo.p.cmd.unknown_command.total"], rig["mongo.p.cmd.insert.reply_num_docs"]));
+        Assert.Equal((1, 1),
+            (rig["mongo.p.collection.users.query.scatter_get"], rig["mongo.p.collection.users.callsite.list.query.scatter_get"]));
     }
 
     [Fact]
@@ -79,7 +96,8 @@ public sealed class MongoTests
         WatchRig rig = Rig(static f => new MongoFilter(f.Series) { TellsOperations = true });
         rig.Ask(Message(1, 0, 2002, [.. Int(0), .. Name("db.users"), .. Document(Number("_id", 1))]));
         Assert.Equal("""{"db.users":["insert"]}""", rig.Session!.Facts.DynamicMetadata!["envoy.filters.network.mongo_proxy"].GetRawText());
-        rig.Ask([.. Message(2, 0, 2005, [.. Int(0), .. Name("db.users"), .. Int(1), .. new byte[8]]), .. Message(3, 0, 2007, [.. Int(0), .. Int(0)])]);
+        rig.Ask([.. Message(2, 0, 2005, [.. Int(0), .. Name("db.users"), .. Int(1), .. new byte[8]]),
+            .. Message(3, 0, 2007, [.. Int(0), .. Int(0)])]);
         Assert.Equal((1, 1, 1), (rig["mongo.p.op_insert"], rig["mongo.p.op_get_more"], rig["mongo.p.op_kill_cursors"]));
     }
 

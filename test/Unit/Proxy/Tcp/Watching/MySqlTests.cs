@@ -7,11 +7,13 @@ namespace Lateen.Test.Unit.Proxy.Tcp.Watching;
 /// <summary>mysql_proxy: logins, queries and what they touch.</summary>
 public sealed class MySqlTests
 {
-    private static byte[] Packet(int number, params byte[] content) => [(byte)content.Length, (byte)(content.Length >> 8), 0, (byte)number, .. content];
+    private static byte[] Packet(int number, params byte[] content) =>
+        [(byte)content.Length, (byte)(content.Length >> 8), 0, (byte)number, .. content];
 
     private static byte[] Query(string text) => Packet(0, [3, .. Encoding.UTF8.GetBytes(text)]);
 
-    private static readonly byte[] Greeting = Packet(0, [10, .. "8.0"u8, 0]), Login = Packet(1, [0, 0x02, 0, 0, .. new byte[40]]), Fine = Packet(2, 0, 0, 0);
+    private static readonly byte[] Greeting = Packet(0, [10, .. "8.0"u8, 0]), Login = Packet(1, [0, 0x02, 0, 0, .. new byte[40]]),
+        Fine = Packet(2, 0, 0, 0);
 
     private static WatchRig Rig(params byte[] loginAnswer)
     {
@@ -23,7 +25,10 @@ public sealed class MySqlTests
         return rig;
     }
 
-    private static string Touched(WatchRig rig) => rig.Session!.Facts.DynamicMetadata is { } told && told["envoy.filters.network.mysql_proxy"] is { ValueKind: System.Text.Json.JsonValueKind.Object } tables ? tables.GetRawText() : "";
+    private static string Touched(WatchRig rig) =>
+        rig.Session!.Facts.DynamicMetadata is { } told
+            && told["envoy.filters.network.mysql_proxy"] is { ValueKind: System.Text.Json.JsonValueKind.Object } tables
+            ? tables.GetRawText() : "";
 
     [Fact]
     public void A_session_with_queries_and_answers()
@@ -38,7 +43,8 @@ public sealed class MySqlTests
         Assert.Equal("""{"t":["update"]}""", Touched(rig));
         rig.Ask(Query("what is this"));
         rig.Ask(Query("select 'open"));
-        Assert.Equal((1, 1, 3, 2), (rig["mysql.p.sessions"], rig["mysql.p.login_attempts"], rig["mysql.p.queries_parsed"], rig["mysql.p.queries_parse_error"]));
+        Assert.Equal((1, 1, 3, 2),
+            (rig["mysql.p.sessions"], rig["mysql.p.login_attempts"], rig["mysql.p.queries_parsed"], rig["mysql.p.queries_parse_error"]));
         Assert.Equal((0, 0, 0), (rig["mysql.p.login_failures"], rig["mysql.p.protocol_errors"], rig["mysql.p.decoder_errors"]));
     }
 

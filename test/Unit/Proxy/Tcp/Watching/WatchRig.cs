@@ -23,18 +23,30 @@ internal sealed class WatchRig
 
     public WatchRig(Func<StatStore, NetworkFilterFactory> filter)
     {
-        MemoryLoop client = _network.AddHost("client", Address.V4(1, 0)).AddLoop(), proxy = _network.AddHost("proxy", Address.V4(2, 0)).AddLoop(), server = _network.AddHost("server", Address.V4(3, 0)).AddLoop();
+        MemoryLoop client = _network.AddHost("client", Address.V4(1, 0)).AddLoop(),
+            proxy = _network.AddHost("proxy", Address.V4(2, 0)).AddLoop(), server = _network.AddHost("server", Address.V4(3, 0)).AddLoop();
         server.Listen(new ListenOptions(ServerAt), _servers);
         var worker = new Worker(0, proxy);
         var directory = new ClusterDirectory(proxy, 1);
-        directory.Publish(new Cluster { Name = "db", StatName = "db" }, new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = ServerAt }])] });
-        var options = new TcpOptions { StatPrefix = "t", Targets = [new TcpTarget(directory.Handle("db"), 1)], Counters = new TcpCounters(1) };
+        directory.Publish(new Cluster { Name = "db", StatName = "db" },
+            new EndpointSet { Localities = [LocalityEndpoints.Of([new Endpoint { Address = ServerAt }])] });
+        var options = new TcpOptions
+        {
+            StatPrefix = "t",
+            Targets = [new TcpTarget(directory.Handle("db"), 1)],
+            Counters = new TcpCounters(1),
+        };
         var set = new ListenerSet(worker);
         set.Put(new Listener
         {
             Name = "tcp",
             Address = ProxyAt,
-            Chains = new ChainTable([], new ListenerChain { Name = "chain", Handler = new TcpChainHandler(new Upstreams(directory, [worker]), options, [filter(Stats), _ends], 1) }),
+            Chains = new ChainTable([],
+                new ListenerChain
+                {
+                    Name = "chain",
+                    Handler = new TcpChainHandler(new Upstreams(directory, [worker]), options, [filter(Stats), _ends], 1),
+                }),
         });
         _client.Transport = client.Connect(new ConnectOptions(ProxyAt), _client);
     }

@@ -2,7 +2,7 @@ using Lateen.Proxy.Http;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Statistics;
 
-namespace Lateen.Proxy.Exchanges;
+namespace Lateen.Proxy.Exchanges.Heads;
 
 /// <summary>Clocks that overload shortens.</summary>
 public enum OverloadTimer : byte
@@ -18,8 +18,10 @@ public enum OverloadTimer : byte
 public readonly record struct TimerScale(long MinMicros, double MinShare);
 
 /// <summary>
-/// What the overload manager wants of connections: written by the main loop, read by workers. States go from 0 (nothing) to <see cref="Whole"/>.
-/// Which requests go first under pressure may be told by a header of ours (criticality): <c>sheddable</c> ones go before the middle of the state, others behind it, <c>critical</c> ones at its end.
+/// What the overload manager wants of connections: written by the main loop, read by workers. States go from 0 (nothing) to
+/// <see cref="Whole"/>.
+/// Which requests go first under pressure may be told by a header of ours (criticality): <c>sheddable</c> ones go before the middle of the
+/// state, others behind it, <c>critical</c> ones at its end.
 /// </summary>
 public sealed class OverloadSwitches
 {
