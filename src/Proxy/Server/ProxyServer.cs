@@ -275,6 +275,8 @@ public sealed class ProxyServer : IDisposable
     {
         State = ProxyState.Draining;
         _ground.Stop();
+        foreach (LogSink sink in _sinks.Values)
+            sink.End();
         _logWriter?.Dispose();
         (_ground as IDisposable)?.Dispose();
     }

@@ -24,6 +24,7 @@ internal static class ServerStats
         Gauge("server.memory_allocated", () => GC.GetTotalMemory(false));
         Gauge("server.memory_heap_size", () => GC.GetGCMemoryInfo().HeapSizeBytes);
         Gauge("server.memory_physical_size", () => Environment.WorkingSet);
+        Counter("server.memory_full_collections", static () => GC.CollectionCount(GC.MaxGeneration));
         Gauge("server.queue_age_ms", () => server.Workers.Max(static w => w.Loop.Age.Micros) / 1000);
         Gauge("server.stats_recent_lookups", () => 0);
         Gauge("server.version", () => 0);

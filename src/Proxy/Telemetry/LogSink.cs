@@ -16,8 +16,13 @@ public abstract class LogSink
     /// <summary>Takes a line (with its newline) from a worker; never waits.</summary>
     public abstract void Write(Worker worker, ReadOnlySpan<byte> line);
 
-    /// <summary>Lets all that workers hold leave, and opens files anew (after rotation).</summary>
+    /// <summary>Opens files anew (after rotation).</summary>
     public abstract void Reopen();
+
+    /// <summary>Lets leave what workers still hold. Once, when their loops have ended.</summary>
+    public virtual void End()
+    {
+    }
 }
 
 /// <summary>Lines in memory, for the deterministic mesh and tests.</summary>
@@ -83,6 +88,13 @@ public sealed class FileSink : LogSink
     /// <inheritdoc/>
     public override void Reopen() => _reopen = true;
 
+    /// <inheritdoc/>
+    public override void End()
+    {
+        foreach (Gatherer? gatherer in _gatherers)
+            gatherer?.Leave();
+    }
+
     private void HandOver(ByteBuffer full)
     {
         if (Interlocked.Increment(ref _waiting) > BuffersMax)
@@ -134,21 +146,19 @@ public sealed class FileSink : LogSink
 
         public void Add(Worker worker, ReadOnlySpan<byte> line)
         {
-            if (_buffer.Length + line.Length > BufferBytes && _buffer.Length > 0)
+            if (_buffer.Length + line.Length > BufferBytes)
                 Leave();
             _buffer.Append(line);
             if (!IsArmed)
                 worker.Loop.Arm(this, Math.Min(sink._intervalMicros, FreshMicros));
         }
 
-        protected internal override void OnDue(long now)
-        {
-            if (_buffer.Length > 0)
-                Leave();
-        }
+        protected internal override void OnDue(long now) => Leave();
 
-        private void Leave()
+        public void Leave()
         {
+            if (_buffer.Length == 0)
+                return;
             ByteBuffer full = _buffer;
             _buffer = sink._writer.Take();
             sink.HandOver(full);
