@@ -5,17 +5,19 @@ using System.Runtime.InteropServices;
 namespace Lateen.Proxy.Net.Epoll;
 
 /// <summary>
-/// One thread's turn over an edge-triggered epoll set. A turn: wait; serve what is ready, each with a bounded share; deadlines; letters;
-/// what was deferred; then everything gathered leaves and the closed are told. <see cref="Run"/> holds the thread until <see cref="Stop"/>.
+/// One thread's turn over an edge-triggered epoll set. A turn: wait; read and serve what is ready, each with a bounded share; deadlines;
+/// letters; what was deferred; then everything gathered leaves and the closed are told. <see cref="Run"/> holds the thread until
+/// <see cref="Stop"/>.
 /// </summary>
-public sealed unsafe class EpollLoop : EventLoop, IDisposable
+public sealed unsafe partial class EpollLoop : EventLoop, IDisposable
 {
-    private const int EventsMax = 128;
+    // Cookies of the set: the descriptor, the bit above it for those that we connected, and above both the generation of its owner.
+    private const ulong Connected = 1UL << 31, WakeupCookie = ulong.MaxValue & ~Connected;
 
     private readonly EpollLoopOptions _options;
     private readonly int _epoll;
     private readonly int _wakeup;
-    private readonly byte* _events;
+    private readonly TurnEvents _turn = new();
     private readonly byte* _receive;
     private readonly TimingWheel _wheel;
     private readonly Mailbox _mailbox = new();
@@ -41,12 +43,11 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
         _wakeup = Sys.EventFd(0, Sys.NonBlock | Sys.CloseOnExec);
         if (_epoll < 0 || _wakeup < 0)
             throw new ListenException($"no event loop: error {Sys.Errno}");
-        _events = (byte*)NativeMemory.AllocZeroed((nuint)(EventsMax * Sys.EventSize));
         _receive = (byte*)NativeMemory.Alloc((nuint)_options.ReceiveBytes);
         ReadClock();
         _wheel = new TimingWheel(_now);
         _internal = new InternalListeners(this);
-        Watch(_wakeup, ulong.MaxValue, Sys.In | Sys.EdgeTriggered);
+        Watch(_wakeup, WakeupCookie, Sys.In | Sys.EdgeTriggered);
         _mark = new ReadyMark(this);
     }
 
@@ -92,14 +93,13 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     public void Turn(long maxMicros)
     {
         long begun = _now, done = Clock();
-        int count = Sys.EpollWait(_epoll, _events, EventsMax, WaitMillis(maxMicros, done));
+        _turn.Wait(_epoll, WaitMillis(maxMicros, done));
         ReadClock();
-        for (int i = 0; i < count; i++)
-        {
-            byte* at = _events + (i * Sys.EventSize);
-            Dispatch(Unsafe.ReadUnaligned<ulong>(at + Sys.CookieOffset), Unsafe.ReadUnaligned<uint>(at));
-        }
-        _mark.OnTurn(done - begun, count == EventsMax);
+        ReceiveAll();
+        // Answers finish what is under way before more is begun; and the code of either kind stays in the cache while it is served.
+        DispatchAll(Connected);
+        DispatchAll(0);
+        _mark.OnTurn(done - begun, _turn.IsFull);
         ServeReady();
         ServeDeadlines();
         DeliverLetters();
@@ -124,22 +124,54 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
         _wallClock = 0;
     }
 
-    private void Dispatch(ulong cookie, uint events)
+    private void ReceiveAll()
     {
-        if (cookie == ulong.MaxValue)
+        for (int i = 0; i < _turn.Count; i++)
         {
-            ulong count;
-            Sys.Read(_wakeup, &count, sizeof(ulong));
-            Volatile.Write(ref _wakeupSent, 0);
-            return;
+            if (SourceOf(_turn.CookieOf(i)) is EpollTransport transport)
+                _turn.Receive(i, transport);
         }
-        (IEpollSource? source, uint generation) = _sources[(uint)cookie];
-        // An event of a descriptor that was closed, and perhaps opened again, earlier in this turn.
-        if (source is null || generation != (uint)(cookie >> 32))
-            return;
+    }
+
+    private void DispatchAll(ulong kind)
+    {
+        for (int i = 0; i < _turn.Count; i++)
+        {
+            ulong cookie = _turn.CookieOf(i);
+            if ((cookie & Connected) != kind)
+                continue;
+            if (cookie == WakeupCookie)
+                TakeWakeup();
+            else if (SourceOf(cookie) is { } source)
+                Dispatch(source, i);
+        }
+    }
+
+    // None for an event of a descriptor that was closed, and perhaps opened again, earlier in this turn.
+    private IEpollSource? SourceOf(ulong cookie)
+    {
+        if (cookie == WakeupCookie)
+            return null;
+        (IEpollSource? source, uint generation) = _sources[(int)cookie & int.MaxValue];
+        return generation == (uint)(cookie >> 32) ? source : null;
+    }
+
+    private void TakeWakeup()
+    {
+        ulong count;
+        Sys.Read(_wakeup, &count, sizeof(ulong));
+        Volatile.Write(ref _wakeupSent, 0);
+    }
+
+    private void Dispatch(IEpollSource source, int index)
+    {
+        ReadOnlySpan<byte> arrived = _turn.ArrivedOf(index);
         try
         {
-            source.OnEvents(events);
+            if (arrived.IsEmpty)
+                source.OnEvents(_turn.ReadinessOf(index));
+            else
+                Unsafe.As<EpollTransport>(source).OnArrived(arrived);
         }
         catch (Exception defect)
         {
@@ -245,63 +277,6 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     }
 
     /// <inheritdoc/>
-    public override ListeningSocket Listen(in ListenOptions options, Acceptor acceptor)
-    {
-        if (options.Address.Kind == AddressKind.Internal)
-            return _internal.Listen(options.Address, acceptor);
-        if (Inherited.TryRemove(options.Address, out List<int>? handed))
-            return Continue(handed, options, acceptor);
-        return Open(options.Bound is EpollBound bound ? bound.Listen(options) : Sockets.Listen(options), options, acceptor);
-    }
-
-    /// <inheritdoc/>
-    public override BoundSocket? Bind(in ListenOptions options) =>
-        options.Address.Kind == AddressKind.Internal ? null : new EpollBound(options);
-
-    /// <inheritdoc/>
-    public override bool Inherits(in Address address) => Inherited.ContainsKey(address);
-
-    private EpollListener Open(int descriptor, in ListenOptions options, Acceptor acceptor)
-    {
-        var listener = new EpollListener(this, descriptor, options.Address, options.Transparent, acceptor)
-        {
-            Asked = options.Address,
-            Closed = l => Listening.TryRemove(l, out _),
-        };
-        Listening[listener] = options.Address;
-        return listener;
-    }
-
-    // Sockets of a process before us, with the connections that wait in them. A loop may have to take several of one address: that process
-    // had more loops.
-    private ListeningSocket Continue(List<int> descriptors, ListenOptions options, Acceptor acceptor)
-    {
-        List<ListeningSocket> all = [.. descriptors.Select(d => (ListeningSocket)Open(d, options, acceptor))];
-        return all.Count == 1 ? all[0] : new ListeningGroup(all);
-    }
-
-    /// <summary>Listening sockets that a process before this one handed over, by address: taken instead of binding anew. Filled before the
-    /// loop runs.</summary>
-    internal System.Collections.Concurrent.ConcurrentDictionary<Address, List<int>> Inherited { get; } = new();
-
-    /// <summary>Listening sockets by the address that was asked for; read by the thread that hands them over.</summary>
-    internal System.Collections.Concurrent.ConcurrentDictionary<EpollListener, Address> Listening { get; } = new();
-
-    /// <summary>Goes on accepting from a listening descriptor that another process bound (hot restart) or that the service manager
-    /// passed.</summary>
-    /// <param name="descriptor">The socket; the loop closes it.</param>
-    /// <param name="acceptor">Takes what it accepts.</param>
-    /// <param name="transparent">Whether it takes what TPROXY sends.</param>
-    /// <param name="stated">The original destination of all that it accepts, where neither netfilter nor TPROXY can tell; none for what
-    /// they tell.</param>
-    public ListeningSocket Adopt(int descriptor, Acceptor acceptor, bool transparent = false, Address stated = default)
-    {
-        // Whoever bound it may have left it blocking, and one blocking accept stops the worker.
-        Sys.FileControl(descriptor, Sys.SetFlags, Sys.NonBlock);
-        return new EpollListener(this, descriptor, default, transparent, acceptor) { Stated = stated };
-    }
-
-    /// <inheritdoc/>
     public override Transport Connect(in ConnectOptions options, TransportHandler handler)
     {
         if (options.Remote.Kind == AddressKind.Internal)
@@ -340,16 +315,19 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
     public override void Defer(Letter letter) => _deferred.Add(letter);
 
     /// <summary>Takes a descriptor into the set, for all events and for its whole life. False where the kernel refuses.</summary>
-    internal bool Register(IEpollSource source, int descriptor)
+    /// <param name="source">Whose it is.</param>
+    /// <param name="descriptor">The descriptor.</param>
+    /// <param name="connected">We connected it: it is served before those that we accepted.</param>
+    internal bool Register(IEpollSource source, int descriptor, bool connected = false)
     {
         if (descriptor >= _sources.Length)
             Array.Resize(ref _sources, Math.Max(descriptor + 1, _sources.Length * 2));
         source.Descriptor = descriptor;
         _sources[descriptor] = (source, ++_generation);
-        return Watch(descriptor, (uint)descriptor | ((ulong)_generation << 32), Sys.In | Sys.Out | Sys.ReadHangUp | Sys.EdgeTriggered);
+        ulong cookie = (uint)descriptor | (connected ? Connected : 0) | ((ulong)_generation << 32);
+        return Watch(descriptor, cookie, Sys.In | Sys.Out | Sys.ReadHangUp | Sys.EdgeTriggered);
     }
 
-    // The cookie holds the descriptor and, above it, the generation of its owner.
     private bool Watch(int descriptor, ulong cookie, uint events)
     {
         byte* at = stackalloc byte[16];
@@ -394,7 +372,7 @@ public sealed unsafe class EpollLoop : EventLoop, IDisposable
         }
         Sys.Close(_wakeup);
         Sys.Close(_epoll);
-        NativeMemory.Free(_events);
+        _turn.Dispose();
         NativeMemory.Free(_receive);
     }
 }

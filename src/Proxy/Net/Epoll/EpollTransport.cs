@@ -22,6 +22,7 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
     private Address _original;
     private string _connectFailure = "";
     private OutputQueue _output;
+    private byte[]? _held;
     private Patience? _patience;
     private CloseReason _reason;
     private State _state;
@@ -65,6 +66,9 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
         Closed = 2048,
         OriginalKnown = 4096,
         Told = 8192,
+
+        /// <summary>The last read brought much: the next one wants the whole buffer.</summary>
+        Wide = 16384,
     }
 
     /// <inheritdoc/>
@@ -137,7 +141,7 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
         transport._state |= State.Connecting | State.OriginalKnown;
         int descriptor = Sockets.Connect(options.Mark == 0 && loop.Mark != 0 ? options with { Mark = loop.Mark } : options, out int error,
             out ConnectStep step);
-        if (descriptor < 0 || !loop.Register(transport, descriptor))
+        if (descriptor < 0 || !loop.Register(transport, descriptor, connected: true))
         {
             if (descriptor < 0)
                 transport._connectFailure = Sockets.Words(options, error, step);
@@ -192,6 +196,43 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
             End(CloseReason.Reset);
     }
 
+    /// <summary>True where its readiness means nothing but bytes that the handler wants, and few of them.</summary>
+    public bool MayReceive(uint events)
+    {
+        const State hindering =
+            State.Connecting | State.MayRead | State.EndSeen | State.Blocked | State.CloseRequested | State.Closed | State.Wide;
+        return (events & ~Sys.Out) == Sys.In && (_state & (State.Reading | hindering)) == State.Reading;
+    }
+
+    /// <summary>Reads ahead of <see cref="OnArrived"/>, which follows in this turn. 0 where there is nothing to show: then
+    /// <see cref="OnEvents"/> follows.</summary>
+    public int Receive(byte* to, int room)
+    {
+        nint count = Sys.Receive(Descriptor, to, room, 0);
+        if (count < 0)
+            EndOfInput(count);
+        else
+            NoteLength(count, count == room);
+        return (int)Math.Max(count, 0);
+    }
+
+    /// <summary>What was read for it.</summary>
+    public void OnArrived(ReadOnlySpan<byte> bytes)
+    {
+        if (IsClosed)
+            return;
+        if (!Has(State.Reading))
+        {
+            // Who was served before it in this turn has paused it.
+            _held = bytes.ToArray();
+            _state |= State.MayRead;
+            return;
+        }
+        Handler.OnData(this, bytes);
+        if (Has(State.MayRead) && Has(State.Reading) && !IsClosed)
+            Read();
+    }
+
     /// <inheritdoc/>
     public void OnReady()
     {
@@ -223,8 +264,25 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
         return Descriptor >= 0;
     }
 
+    // A short read has emptied the socket: the next byte brings an edge (epoll(7)), unless the end has been told already.
+    private void NoteLength(nint count, bool full)
+    {
+        _state &= ~(State.MayRead | State.Wide);
+        if (full || Has(State.EndSeen))
+            _state |= State.MayRead;
+        if (count >= TurnEvents.RoomLeast)
+            _state |= State.Wide;
+    }
+
     private void Read()
     {
+        if (_held is { } held)
+        {
+            _held = null;
+            Handler.OnData(this, held);
+            if (!Has(State.Reading) || IsClosed)
+                return;
+        }
         Span<byte> buffer = _loop.ReceiveBuffer;
         fixed (byte* start = buffer)
         {
@@ -236,12 +294,9 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
                     EndOfInput(count);
                     return;
                 }
-                // A short read has emptied the socket: the next byte brings an edge (epoll(7)), unless the end has been told already.
-                bool more = count == buffer.Length || Has(State.EndSeen);
-                if (!more)
-                    _state &= ~State.MayRead;
+                NoteLength(count, count == buffer.Length);
                 Handler.OnData(this, buffer[..(int)count]);
-                if (!more || !Has(State.Reading) || IsClosed)
+                if (!Has(State.MayRead) || !Has(State.Reading) || IsClosed)
                     return;
             }
         }
@@ -319,6 +374,7 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
         _reason = Has(State.CloseRequested) && reason != CloseReason.Remote ? CloseReason.Local : reason;
         _patience?.Stop(_loop);
         _output.Clear(_loop.Chunks);
+        _held = null;
         _loop.Release(this);
         _loop.AddEnded(this);
     }

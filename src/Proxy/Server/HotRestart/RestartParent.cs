@@ -1,5 +1,3 @@
-using Lateen.Proxy.Net.Epoll;
-
 namespace Lateen.Proxy.Server.HotRestart;
 
 /// <summary>The running process's side: hands its listening sockets to the one that comes, drains when that one serves, and ends when it is

@@ -1,5 +1,4 @@
 using Lateen.Proxy.Net;
-using Lateen.Proxy.Net.Epoll;
 using Lateen.Proxy.Server.HotRestart;
 using Xunit;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Lateen.Proxy.Net.Epoll;
+namespace Lateen.Proxy.Net;
 
 /// <summary>
 /// How many descriptors connections of clients may take. Some are left to the process itself: upstream connections, files, and the runtime,

@@ -1,6 +1,8 @@
 using System.Text;
+using Lateen.Proxy.Net;
+using Lateen.Proxy.Net.Epoll;
 
-namespace Lateen.Proxy.Net.Epoll;
+namespace Lateen.Proxy.Server.HotRestart;
 
 /// <summary>A unix socket of records (SOCK_SEQPACKET) between two processes of one user, each record a short text and perhaps a descriptor.
 /// Blocking: for a thread of its own.</summary>
