@@ -13,16 +13,14 @@ public sealed class RegistryView
     public ImmutableArray<Service> Services { get; init; } = [];
 
     /// <summary>Services of a hostname, oldest first.</summary>
-    public FrozenDictionary<string, ImmutableArray<Service>> ByHost { get; init; } =
-        FrozenDictionary<string, ImmutableArray<Service>>.Empty;
+    public LayeredMap<string, ImmutableArray<Service>> ByHost { get; init; } = LayeredMap<string, ImmutableArray<Service>>.Empty;
 
     /// <summary>Endpoints by service; services without endpoints have no entry.</summary>
-    public IReadOnlyDictionary<ServiceKey, ServiceEndpoints> Endpoints { get; init; } =
-        FrozenDictionary<ServiceKey, ServiceEndpoints>.Empty;
+    public LayeredMap<ServiceKey, ServiceEndpoints> Endpoints { get; init; } = LayeredMap<ServiceKey, ServiceEndpoints>.Empty;
 
     /// <summary>Pods and WorkloadEntries by address.</summary>
-    public FrozenDictionary<string, ImmutableArray<Workload>> WorkloadsByAddress { get; init; } =
-        FrozenDictionary<string, ImmutableArray<Workload>>.Empty;
+    public LayeredMap<string, ImmutableArray<Workload>> WorkloadsByAddress { get; init; } =
+        LayeredMap<string, ImmutableArray<Workload>>.Empty;
 
     /// <summary>Gateways of other networks, sorted.</summary>
     public ImmutableArray<NetworkGateway> NetworkGateways { get; init; } = [];
@@ -38,14 +36,15 @@ public sealed class RegistryView
     /// <summary>What the clusters hold, as written; the one that configuration comes from first.</summary>
     public IReadOnlyList<ClusterResources> Sources { get; init; } = [];
 
-    /// <summary>The same but for endpoints.</summary>
-    internal RegistryView With(IReadOnlyDictionary<ServiceKey, ServiceEndpoints> endpoints, IReadOnlyList<ClusterResources> sources) =>
-        new()
+    /// <summary>The same but for services, their endpoints and workloads.</summary>
+    internal RegistryView With(ImmutableArray<Service> services, LayeredMap<string, ImmutableArray<Service>> byHost,
+        LayeredMap<ServiceKey, ServiceEndpoints> endpoints, LayeredMap<string, ImmutableArray<Workload>> workloads,
+        IReadOnlyList<ClusterResources> sources) => new()
         {
-            Services = Services,
-            ByHost = ByHost,
+            Services = services,
+            ByHost = byHost,
             Endpoints = endpoints,
-            WorkloadsByAddress = WorkloadsByAddress,
+            WorkloadsByAddress = workloads,
             NetworkGateways = NetworkGateways,
             Namespaces = Namespaces,
             Nodes = Nodes,

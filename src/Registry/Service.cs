@@ -137,6 +137,19 @@ public sealed class Service
     /// <summary>A Kubernetes Service without cluster address, or a ServiceEntry whose endpoints are dialed directly.</summary>
     public bool IsHeadless => Resolution == ServiceResolution.Passthrough && Source == ServiceSource.Kubernetes;
 
+    /// <summary>Oldest first; rivals of one age by name, then by namespace.</summary>
+    internal static IComparer<Service> OldestFirst { get; } = Comparer<Service>.Create(ByAge);
+
+    private static int ByAge(Service left, Service right)
+    {
+        var byTime = left.CreationTime.CompareTo(right.CreationTime);
+        if (byTime != 0) return byTime;
+        var byName = string.CompareOrdinal(left.Name, right.Name);
+        if (byName != 0) return byName;
+        var byNamespace = string.CompareOrdinal(left.Namespace, right.Namespace);
+        return byNamespace != 0 ? byNamespace : string.CompareOrdinal(left.Hostname, right.Hostname);
+    }
+
     /// <summary>The same service with these aliases.</summary>
     public Service WithAliases(ImmutableArray<ServiceKey> aliases)
     {

@@ -69,4 +69,13 @@ public sealed class Workload
 
     /// <summary>Accepts HBONE.</summary>
     public bool AcceptsHbone { get; init; }
+
+    /// <summary>Oldest first; those of one age by name, then by namespace.</summary>
+    internal static int ByAge(Workload left, Workload right)
+    {
+        var byTime = left.CreationTime.CompareTo(right.CreationTime);
+        if (byTime != 0) return byTime;
+        var byName = string.CompareOrdinal(left.Name, right.Name);
+        return byName != 0 ? byName : string.CompareOrdinal(left.Namespace, right.Namespace);
+    }
 }

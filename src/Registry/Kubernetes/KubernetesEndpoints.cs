@@ -27,14 +27,18 @@ internal sealed class KubernetesEndpoints(string cluster, ClusterWorkloads workl
         }
     }
 
+    /// <summary>The pod that an endpoint says it is; null where it is known by its address alone.</summary>
+    public static (string Namespace, string Name)? PodOf(WireEndpoint written) =>
+        written.TargetRef is { Kind: "Pod" } target ? (target.Namespace, target.Name) : null;
+
     private IEnumerable<Endpoint> OfOne(Service service, EndpointSlice slice, WireEndpoint written)
     {
         foreach (var address in written.Addresses)
         {
-            var workload = workloads.Find(written.TargetRef?.Kind == "Pod" ? (written.TargetRef.Namespace, written.TargetRef.Name) : null,
-                address);
+            var pod = PodOf(written);
+            var workload = workloads.Find(pod, address);
             // A pod that is named and not there yet would have no identity: better none than one without mTLS.
-            if (workload is null && written.TargetRef?.Kind == "Pod") continue;
+            if (workload is null && pod is not null) continue;
             foreach (var port in slice.Ports)
             {
                 if (port.Port == 0) continue;
@@ -79,22 +83,4 @@ internal sealed class KubernetesEndpoints(string cluster, ClusterWorkloads workl
         if (isTerminating) return isServing && service.PersistentSession is not null ? EndpointHealth.Draining : EndpointHealth.Terminating;
         return EndpointHealth.Unhealthy;
     }
-}
-
-/// <summary>Workloads of one cluster by name and by address.</summary>
-internal sealed class ClusterWorkloads(IReadOnlyList<Workload> all)
-{
-    private readonly Dictionary<(string, string), Workload> _byName = all.ToDictionary(workload => (workload.Namespace, workload.Name));
-    private readonly Dictionary<string, Workload> _byAddress = all
-        .Where(workload => !workload.HostNetwork)
-        .SelectMany(workload => workload.Addresses.Select(address => (address, workload)))
-        .DistinctBy(pair => pair.address)
-        .ToDictionary(pair => pair.address, pair => pair.workload);
-
-    /// <summary>All of them, oldest first.</summary>
-    public IReadOnlyList<Workload> All => all;
-
-    /// <summary>By name when there is one, else by address.</summary>
-    public Workload? Find((string Namespace, string Name)? name, string address) =>
-        name is { } given ? _byName.GetValueOrDefault(given) : _byAddress.GetValueOrDefault(address);
 }

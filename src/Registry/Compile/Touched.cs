@@ -1,0 +1,20 @@
+namespace Lateen.Registry.Compile;
+
+/// <summary>What a change of resources may have made different, gathered over all clusters.</summary>
+internal sealed class Touched
+{
+    /// <summary>Services that some cluster declares anew, otherwise, or no longer.</summary>
+    public HashSet<ServiceKey> Declared { get; } = [];
+
+    /// <summary>Services whose slices are others, or name workloads that are.</summary>
+    public HashSet<ServiceKey> Served { get; } = [];
+
+    /// <summary>Workloads that are no more.</summary>
+    public List<Workload> Gone { get; } = [];
+
+    /// <summary>Workloads that are new.</summary>
+    public List<Workload> Come { get; } = [];
+
+    /// <summary>Nothing is touched.</summary>
+    public bool IsNone => Declared.Count + Served.Count + Gone.Count + Come.Count == 0;
+}
