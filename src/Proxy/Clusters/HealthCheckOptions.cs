@@ -1,4 +1,5 @@
 using Lateen.Proxy.Http;
+using Lateen.Proxy.Routing;
 
 namespace Lateen.Proxy.Clusters;
 
@@ -82,13 +83,16 @@ public sealed record HealthCheckOptions
     /// <summary>HTTP: statuses that count to the threshold rather than fail at once.</summary>
     public IReadOnlyList<(int From, int To)> RetriableStatuses { get; init; } = [];
 
-    /// <summary>HTTP: what the answer's <c>x-envoy-upstream-healthchecked-cluster</c> must begin with; empty for no check.</summary>
-    public string ServiceNamePrefix { get; init; } = "";
+    /// <summary>HTTP: what the answer's <c>x-envoy-upstream-healthchecked-cluster</c> must be; null for no check.</summary>
+    public StringMatch? ServiceName { get; init; }
 
     /// <summary>HTTP: exact body texts of which one must be there; TCP: blocks that must come in order.</summary>
     public IReadOnlyList<byte[]> Receive { get; init; } = [];
 
-    /// <summary>TCP: what is sent; empty checks the connect alone.</summary>
+    /// <summary>HTTP: how much of the answer's body is looked at.</summary>
+    public int BodyBytesMax { get; init; } = 1024;
+
+    /// <summary>TCP: what is sent; empty checks the connect alone. HTTP: the request's body.</summary>
     public byte[] Send { get; init; } = [];
 
     /// <summary>gRPC: the service asked about.</summary>

@@ -200,10 +200,10 @@ public static class Replies
         : new LocalReply(504, "response_timeout") { Body = "upstream request timeout"u8, Flags = ResponseFlags.UpstreamRequestTimeout });
 
     /// <summary>One attempt's time is up, and there is no other.</summary>
-    public static void TryTimeout(Exchange exchange, bool idle) => exchange.Reply(
-        new LocalReply(504, idle ? "upstream_per_try_idle_timeout" : "upstream_per_try_timeout")
+    public static void TryTimeout(Exchange exchange, bool idle, int? alternative) => exchange.Reply(
+        new LocalReply(alternative ?? 504, idle ? "upstream_per_try_idle_timeout" : "upstream_per_try_timeout")
         {
-            Body = "upstream request timeout"u8,
+            Body = alternative is null ? "upstream request timeout"u8 : default,
             Flags = idle ? ResponseFlags.StreamIdleTimeout : ResponseFlags.UpstreamRequestTimeout,
         });
 

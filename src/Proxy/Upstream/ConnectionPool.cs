@@ -71,6 +71,12 @@ public sealed class ConnectionPool
         && ReferenceEquals(_key.Wishes.Alpn, key.Wishes.Alpn) && _key.Wishes.ServerName == key.Wishes.ServerName
         && _key.Wishes.SubjectName == key.Wishes.SubjectName;
 
+    /// <summary>There are no connections, and nobody waits.</summary>
+    internal bool IsEmpty => _connections.Count == 0 && _first is null;
+
+    /// <summary>Nobody waits, and no connection has work.</summary>
+    internal bool IsIdle => _first is null && _connecting == 0 && _connections.TrueForAll(static c => c.Active == 0);
+
     /// <summary>Wants a stream: at once where one is free, else when a connection has one.</summary>
     public void Request(StreamWaiter waiter)
     {
@@ -87,7 +93,7 @@ public sealed class ConnectionPool
             waiter.OnFailed(PoolFailure.Overflow, "");
             return;
         }
-        if (_connections.Count == 0 && _first is null)
+        if (IsEmpty)
             Use.CountPool(1);
         Counters.Count(ClusterCounter.UpstreamRqPendingTotal);
         Counters.Move(ClusterGauge.UpstreamRqPendingActive, 1);
@@ -286,7 +292,7 @@ public sealed class ConnectionPool
 
     private void EndIfIdle()
     {
-        if (_connections.Count > 0 || _first is not null)
+        if (!IsEmpty)
             return;
         // The host's pools are gone with its last connection, of both priorities.
         Use.CountPool(-1);

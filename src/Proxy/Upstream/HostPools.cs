@@ -19,16 +19,37 @@ internal sealed class HostPools(WorkerCluster cluster, Host host)
     private bool _wasHealthy = true;
     private UpstreamSecurity? _security = host.Security;
 
-    public ConnectionPool Of(in PoolKey key)
+    /// <summary>The pool of a kind; null where the cluster may not have another (max_connection_pools) and none of this host is
+    /// idle.</summary>
+    public ConnectionPool? Of(in PoolKey key)
     {
+        ConnectionPool? known = null;
         foreach (ConnectionPool pool in _pools)
         {
             if (pool.Matches(key))
-                return pool;
+                known = pool;
         }
+        BreakerLimits limits = cluster.Limits(key.Priority);
+        if (limits.MaxPools != uint.MaxValue && known is not { IsEmpty: false } && !HasRoom(key.Priority, limits))
+        {
+            cluster.Counters.Count(ClusterCounter.UpstreamCxPoolOverflow);
+            return null;
+        }
+        if (known is not null)
+            return known;
         var made = new ConnectionPool(cluster, host, key);
         _pools.Add(made);
         return made;
+    }
+
+    // A pool whose connections all rest gives way; the limit counts it until they are closed.
+    private bool HasRoom(RoutePriority priority, BreakerLimits limits)
+    {
+        if (!cluster.Use(priority).IsOpen(BreakerResource.Pools, limits))
+            return true;
+        ConnectionPool? idle = _pools.Find(p => p.Key.Priority == priority && p is { IsIdle: true, IsEmpty: false });
+        idle?.Drain();
+        return idle is not null;
     }
 
     /// <summary>True where the host has just become unhealthy, or its TLS changed: existing connections are not used any more.</summary>

@@ -138,6 +138,13 @@ internal static class BalancerTranslator
                     ValueTranslator.Unpack(any, Policies.WrrLocality.V3.WrrLocality.Parser, rejections);
                 return wrr?.EndpointPickingPolicy is { } inner
                     ? FromList(options with { LocalityWeighted = true }, inner, rejections) : null;
+            case "envoy.extensions.load_balancing_policies.subset.v3.Subset":
+                Policies.Subset.V3.Subset? subset = ValueTranslator.Unpack(any, Policies.Subset.V3.Subset.Parser, rejections);
+                return subset?.SubsetLbPolicy is { } within
+                    ? FromList(options with { Subsets = Subsets(subset) }, within, rejections) : null;
+            case "envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin":
+                rejections.Note("client_side_weighted_round_robin: endpoints' own load reports are not read, their weights count");
+                return options with { Kind = BalancerKind.RoundRobin };
             default:
                 return null;
         }
@@ -222,6 +229,36 @@ internal static class BalancerTranslator
                 SubsetFallback.DefaultSubset,
             Message.Types.LbSubsetConfig.Types.LbSubsetSelector.Types.LbSubsetSelectorFallbackPolicy.KeysSubset =>
                 SubsetFallback.KeysSubset,
+            _ => SubsetFallback.NotDefined,
+        },
+        [.. s.FallbackKeysSubset.Order(StringComparer.Ordinal)],
+        s.SingleHostPerSubset);
+
+    // The same as a policy of the extensible list: it names what balances within a subset.
+    private static SubsetOptions? Subsets(Policies.Subset.V3.Subset s) => s.SubsetSelectors.Count == 0 ? null : new SubsetOptions
+    {
+        Fallback = (SubsetFallback)s.FallbackPolicy,
+        DefaultSubset = s.DefaultSubset is null ? new Dictionary<string, System.Text.Json.JsonElement>()
+            : ValueTranslator.Json(s.DefaultSubset).EnumerateObject().ToDictionary(p => p.Name, p => p.Value),
+        Selectors = [.. s.SubsetSelectors.Select(Selector)],
+        LocalityWeightAware = s.LocalityWeightAware,
+        ScaleLocalityWeight = s.ScaleLocalityWeight,
+        PanicModeAny = s.PanicModeAny,
+        ListAsAny = s.ListAsAny,
+        MetadataFallbackList = s.MetadataFallbackPolicy
+            == Policies.Subset.V3.Subset.Types.LbSubsetMetadataFallbackPolicy.FallbackList,
+    };
+
+    private static SubsetSelector Selector(Policies.Subset.V3.Subset.Types.LbSubsetSelector s) => new(
+        [.. s.Keys.Order(StringComparer.Ordinal)],
+        s.FallbackPolicy switch
+        {
+            Policies.Subset.V3.Subset.Types.LbSubsetSelector.Types.LbSubsetSelectorFallbackPolicy.NoFallback => SubsetFallback.NoFallback,
+            Policies.Subset.V3.Subset.Types.LbSubsetSelector.Types.LbSubsetSelectorFallbackPolicy.AnyEndpoint =>
+                SubsetFallback.AnyEndpoint,
+            Policies.Subset.V3.Subset.Types.LbSubsetSelector.Types.LbSubsetSelectorFallbackPolicy.DefaultSubset =>
+                SubsetFallback.DefaultSubset,
+            Policies.Subset.V3.Subset.Types.LbSubsetSelector.Types.LbSubsetSelectorFallbackPolicy.KeysSubset => SubsetFallback.KeysSubset,
             _ => SubsetFallback.NotDefined,
         },
         [.. s.FallbackKeysSubset.Order(StringComparer.Ordinal)],

@@ -7,6 +7,9 @@ namespace Lateen.Proxy.Xds;
 /// <summary>Active health checks.</summary>
 internal static class HealthCheckTranslator
 {
+    // Envoy knows no limit where none is wanted.
+    private const int BodyBytesMost = 1024 * 1024;
+
     /// <summary>One check; null with a rejection where its kind is not served.</summary>
     public static HealthCheckOptions? Check(Core.HealthCheck check, Rejections rejections)
     {
@@ -70,9 +73,19 @@ internal static class HealthCheckTranslator
             HeadersToRemove = [.. http.RequestHeadersToRemove.Select(h => h.ToLowerInvariant())],
             ExpectedStatuses = [.. http.ExpectedStatuses.Select(r => ((int)r.Start, (int)r.End))],
             RetriableStatuses = [.. http.RetriableStatuses.Select(r => ((int)r.Start, (int)r.End))],
-            ServiceNamePrefix = http.ServiceNameMatcher?.Prefix ?? http.ServiceNameMatcher?.Exact ?? "",
+            ServiceName = http.ServiceNameMatcher is null ? null : MatcherTranslator.String(http.ServiceNameMatcher, rejections),
+            Send = BodyOf(http, rejections),
+            BodyBytesMax = http.ResponseBufferSize == 0 ? BodyBytesMost : (int)Math.Min(http.ResponseBufferSize ?? 1024, BodyBytesMost),
             Receive = [.. http.Receive.Select(r => Bytes(r, rejections))],
         };
+
+    private static byte[] BodyOf(Core.HealthCheck.Types.HttpHealthCheck http, Rejections rejections)
+    {
+        if (http.Send is not null && http.Method is not (Core.RequestMethod.Post or Core.RequestMethod.Put or Core.RequestMethod.Patch
+            or Core.RequestMethod.Options))
+            rejections.Add($"http_health_check.send asks for a method whose requests have a body, not {http.Method}");
+        return Bytes(http.Send, rejections);
+    }
 
     private static byte[] Bytes(Core.HealthCheck.Types.Payload? payload, Rejections rejections)
     {

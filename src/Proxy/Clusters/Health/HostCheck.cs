@@ -89,7 +89,7 @@ internal sealed class HostCheck : Deadline
         if (_stopped || !_patience.IsArmed)
             return;
         Loop.Disarm(_patience);
-        if (!Options.ReuseConnection || outcome != ProbeOutcome.Success)
+        if (!Options.ReuseConnection)
         {
             _probe?.Close();
             _probe = null;
@@ -104,13 +104,16 @@ internal sealed class HostCheck : Deadline
     {
         Count(ClusterCounter.HealthCheckSuccess);
         _failures = 0;
-        bool edge = false;
-        if (!IsHealthy && (_first || ++_successes >= Options.HealthyThreshold))
-            edge = IsHealthy = true;
+        bool pending = false;
+        if (!IsHealthy)
+        {
+            IsHealthy = _first || ++_successes >= Options.HealthyThreshold;
+            pending = !IsHealthy;
+        }
         if (IsHealthy)
             _successes = 0;
         _first = false;
-        Schedule(edge ? Options.HealthyEdgeIntervalMicros : 0, Options.IntervalMicros, Options.NoTrafficHealthyIntervalMicros);
+        Schedule(pending && Options.HealthyEdgeIntervalMicros > 0 ? Options.HealthyEdgeIntervalMicros : Options.IntervalMicros, !pending);
         _checker.OnResult(_handle, _host, true, degraded);
     }
 
@@ -120,29 +123,24 @@ internal sealed class HostCheck : Deadline
         if (outcome == ProbeOutcome.Weak)
             Count(ClusterCounter.HealthCheckNetworkFailure);
         _successes = 0;
-        bool edge = false;
         _failures++;
-        if (IsHealthy && (outcome == ProbeOutcome.Clear || _failures >= Options.UnhealthyThreshold))
-        {
-            IsHealthy = false;
-            edge = true;
-        }
+        IsHealthy &= outcome != ProbeOutcome.Clear && _failures < Options.UnhealthyThreshold;
         _first = false;
-        bool underWay = edge || (IsHealthy && _failures > 0);
-        Schedule(underWay ? Options.UnhealthyEdgeIntervalMicros : 0,
-            IsHealthy || Options.UnhealthyIntervalMicros == 0 ? Options.IntervalMicros : Options.UnhealthyIntervalMicros, 0);
+        long unhealthy = Options.UnhealthyIntervalMicros > 0 ? Options.UnhealthyIntervalMicros : Options.IntervalMicros;
+        Schedule(IsHealthy && Options.UnhealthyEdgeIntervalMicros > 0 ? Options.UnhealthyEdgeIntervalMicros : unhealthy, false);
         _checker.OnResult(_handle, _host, false, false);
     }
 
-    // A cluster that nobody uses is asked less often.
-    private void Schedule(long edge, long common, long noTrafficHealthy)
+    // A cluster that nobody uses is asked less often. The edge intervals are those of a change that is coming, not of one that has come.
+    private void Schedule(long interval, bool settled)
     {
         if (_stopped)
             return;
         bool used = false;
         foreach (ClusterCounters counters in _handle.Counters)
             used |= counters[ClusterCounter.UpstreamCxTotal] > 0;
-        long wait = used ? edge > 0 ? edge : common : noTrafficHealthy > 0 ? noTrafficHealthy : Options.NoTrafficIntervalMicros;
+        long wait = used ? interval : settled && Options.NoTrafficHealthyIntervalMicros > 0
+            ? Options.NoTrafficHealthyIntervalMicros : Options.NoTrafficIntervalMicros;
         if (Options.IntervalJitterPercent > 0)
             wait += (long)(Loop.Chance.NextULong() % (ulong)Math.Max(1, wait * Options.IntervalJitterPercent / 100));
         if (Options.IntervalJitterMicros > 0)

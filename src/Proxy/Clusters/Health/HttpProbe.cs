@@ -10,8 +10,6 @@ namespace Lateen.Proxy.Clusters.Health;
 /// <summary>Asks by HTTP: a path's status (and body), or gRPC's health service.</summary>
 internal sealed class HttpProbe : Probe
 {
-    private const int BodyMax = 16 * 1024;
-
     private readonly HostCheck _check;
     private readonly HeaderMap _head = new();
     private Transport? _transport;
@@ -74,7 +72,9 @@ internal sealed class HttpProbe : Probe
         FillHead();
         if (!IsGrpc)
         {
-            stream.SendHead(_head, true);
+            stream.SendHead(_head, Options.Send.Length == 0);
+            if (Options.Send.Length > 0)
+                stream.SendBody(Options.Send, true);
             return;
         }
         stream.SendHead(_head, false);
@@ -100,6 +100,10 @@ internal sealed class HttpProbe : Probe
             _head.Add(KnownHeader.ContentType, "application/grpc"u8);
             _head.Add(KnownHeader.GrpcTimeout, Encoding.ASCII.GetBytes($"{Options.TimeoutMicros / 1000}m"));
         }
+        else if (Options.Send.Length > 0)
+        {
+            _head.Add(KnownHeader.ContentLength, Encoding.ASCII.GetBytes($"{Options.Send.Length}"));
+        }
         _head.Add(KnownHeader.UserAgent, "Envoy/HC"u8);
         foreach ((string name, string value) in Options.HeadersToAdd)
             _head.Add(Encoding.Latin1.GetBytes(name.ToLowerInvariant()), Encoding.Latin1.GetBytes(value));
@@ -112,8 +116,8 @@ internal sealed class HttpProbe : Probe
         if (_closed || !ReferenceEquals(_answer, answer))
             return;
         _answer = null;
-        if (_codec is { FreeStreams: 0 })
-            _closed = _codec.Version != HttpVersion.Http2 && answer.ClosesConnection;
+        if (answer.ClosesConnection && _codec!.Version != HttpVersion.Http2)
+            Close();
         bool degraded = answer.ResponseHead.Has(KnownHeader.XEnvoyDegraded);
         _check.OnOutcome(IsGrpc ? JudgeGrpc(answer) : Judge(answer), degraded);
     }
@@ -124,16 +128,12 @@ internal sealed class HttpProbe : Probe
             return InRanges(answer.Status, Options.RetriableStatuses, -1) ? ProbeOutcome.Weak : ProbeOutcome.Clear;
         if (Options.Receive.Count > 0 && !Contains(answer.Body, Options.Receive))
             return ProbeOutcome.Clear;
-        if (Options.ServiceNamePrefix.Length > 0)
-        {
-            bool told = answer.ResponseHead.TryGet("x-envoy-upstream-healthchecked-cluster"u8, out ReadOnlySpan<byte> name);
-            if (!told || !name.StartsWith(Encoding.Latin1.GetBytes(Options.ServiceNamePrefix)))
-            {
-                _check.Handle.MainCounters.Count(ClusterCounter.HealthCheckVerifyCluster);
-                return ProbeOutcome.Clear;
-            }
-        }
-        return ProbeOutcome.Success;
+        if (Options.ServiceName is not { } service)
+            return ProbeOutcome.Success;
+        // An answer that does not say who it is counts as one of no name.
+        _check.Handle.MainCounters.Count(ClusterCounter.HealthCheckVerifyCluster);
+        answer.ResponseHead.TryGet("x-envoy-upstream-healthchecked-cluster"u8, out ReadOnlySpan<byte> name);
+        return service.Matches(name) ? ProbeOutcome.Success : ProbeOutcome.Clear;
     }
 
     // HealthCheckResponse { status = 1 } must be SERVING (1), and the call itself OK.
@@ -204,8 +204,7 @@ internal sealed class HttpProbe : Probe
 
         public override void OnResponseBody(ReadOnlySpan<byte> body, bool end)
         {
-            if (Body.Count + body.Length <= BodyMax)
-                Body.AddRange(body);
+            Body.AddRange(body[..Math.Min(body.Length, probe.Options.BodyBytesMax - Body.Count)]);
             if (end)
                 probe.OnAnswered(this);
         }

@@ -59,17 +59,17 @@ internal sealed class Attempt : ResponseReceiver
     private EventLoop Loop => _slot.Exchange.Worker.Loop;
 
     /// <summary>Begins on a host.</summary>
-    public void Begin(WorkerCluster cluster, Host host, in PoolKey key)
+    public void Begin(WorkerCluster cluster, ConnectionPool pool)
     {
         Cluster = cluster;
-        Host = host;
+        Host = pool.Host;
         Status = 0;
         RequestSent = Hedged = _over = false;
         _stream = null;
         _connection = null;
         ResponseHead.Clear();
         ResponseTrailers.Clear();
-        cluster.PoolsOf(host).Of(key).Request(_waiter);
+        pool.Request(_waiter);
     }
 
     /// <summary>Sends a part of the body.</summary>

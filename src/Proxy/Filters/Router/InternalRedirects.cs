@@ -43,10 +43,12 @@ internal static class InternalRedirects
         foreach (string name in policy.CopyHeaders)
         {
             byte[] bytes = System.Text.Encoding.Latin1.GetBytes(name);
-            if (attempt.ResponseHead.TryGet(bytes, out ReadOnlySpan<byte> value))
-                head.Set(bytes, value);
-            else
-                head.Remove(bytes);
+            head.Remove(bytes);
+            for (int at = attempt.ResponseHead.IndexOf(bytes, 0); at >= 0; at = attempt.ResponseHead.IndexOf(bytes, at + 1))
+            {
+                attempt.ResponseHead.At(at, out _, out _, out ReadOnlySpan<byte> value);
+                head.Add(bytes, value);
+            }
         }
         return Redirect(slot, policy, attempt, secure, host, path);
     }

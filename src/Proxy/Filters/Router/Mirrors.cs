@@ -83,7 +83,10 @@ internal static class Mirrors
             HttpVersion version = owner.Cluster.Protocol.Choice == ProtocolChoice.Http2
                 || (owner.Cluster.Protocol.Choice == ProtocolChoice.Downstream && _exchange.Stream.Version == HttpVersion.Http2)
                 ? HttpVersion.Http2 : HttpVersion.Http11;
-            owner.PoolsOf(host).Of(new PoolKey(version, RoutePriority.Default, default, null)).Request(_waiter);
+            if (owner.PoolsOf(host).Of(new PoolKey(version, RoutePriority.Default, default, null)) is { } pool)
+                pool.Request(_waiter);
+            else
+                _waiter.OnFailed(PoolFailure.Overflow, "");
         }
 
         private void RenameHost()

@@ -175,7 +175,8 @@ internal sealed class RetryState
         return RetryVerdict.Yes;
     }
 
-    private bool WouldRetry(HeaderMap head, int status)
+    /// <summary>Whether the policy wants another try in place of an answer, however many are left.</summary>
+    public bool WouldRetry(HeaderMap head, int status)
     {
         if (head.Has(KnownHeader.XEnvoyRatelimited))
             return (_on & RetryOn.EnvoyRateLimited) != 0;

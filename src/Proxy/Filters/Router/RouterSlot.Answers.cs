@@ -30,21 +30,53 @@ internal sealed partial class RouterSlot
             return;
         Exchange.Times.UpstreamReceiveBegin = Loop.Now;
         Cluster.Report(attempt.Host, attempt.Status, attempt.ResponseHead, Exchange.IsGrpc);
-        if (_retry.Enabled && !_abandoned)
+        if (!RetriesAnswer(attempt, out bool unwanted) && !InternalRedirects.Follow(this, attempt, Router, _abandoned))
         {
-            RetryVerdict verdict = _retry.FromHead(attempt.ResponseHead, attempt.Status);
-            if (verdict == RetryVerdict.Yes)
-            {
-                ChargeRetried(attempt.Status);
+            // A bad answer gives way to attempts that may still bring a good one.
+            if (unwanted && (OtherAwaitsHead(attempt) || _backoff is { IsArmed: true }))
                 Retire(attempt, ResetReason.Local);
-                Schedule(attempt.ResponseHead);
-                return;
-            }
-            Flag(verdict);
+            else
+                Take(attempt, end);
         }
+    }
+
+    // Another try in place of this answer; unwanted is one that the policy would have tried again.
+    private bool RetriesAnswer(Attempt attempt, out bool unwanted)
+    {
+        unwanted = false;
+        if (!_retry.Enabled || _abandoned)
+            return false;
+        if (attempt.Hedged)
+        {
+            unwanted = _retry.WouldRetry(attempt.ResponseHead, attempt.Status);
+            return false;
+        }
+        RetryVerdict verdict = _retry.FromHead(attempt.ResponseHead, attempt.Status);
+        if (verdict == RetryVerdict.Yes)
+        {
+            ChargeRetried(attempt.Status);
+            Retire(attempt, ResetReason.Local);
+            Schedule(attempt.ResponseHead);
+            return true;
+        }
+        unwanted = verdict != RetryVerdict.No;
+        Flag(verdict);
+        return false;
+    }
+
+    private bool OtherAwaitsHead(Attempt attempt)
+    {
+        for (Attempt? other = _running; other is not null; other = other.Next)
+        {
+            if (!ReferenceEquals(other, attempt) && other.Status == 0)
+                return true;
+        }
+        return false;
+    }
+
+    private void Take(Attempt attempt, bool end)
+    {
         ChargeCode(attempt.Status, attempt);
-        if (InternalRedirects.Follow(this, attempt, Router, _abandoned))
-            return;
         Accept(attempt, end);
     }
 

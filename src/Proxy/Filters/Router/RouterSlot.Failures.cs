@@ -27,7 +27,7 @@ internal sealed partial class RouterSlot
         }
         bool sent = attempt.RequestSent;
         Forget(attempt);
-        if (_retry.Enabled && !_abandoned && !_informed)
+        if (_retry.Enabled && !_abandoned && !_informed && !attempt.Hedged)
         {
             RetryVerdict verdict = _retry.FromFailure(cause, sent);
             if (verdict == RetryVerdict.Yes)
@@ -49,18 +49,18 @@ internal sealed partial class RouterSlot
     {
         if (!_active)
             return;
-        Counters.Count(idle ? ClusterCounter.UpstreamRqPerTryIdleTimeout : ClusterCounter.UpstreamRqPerTryTimeout);
-        attempt.Host.Counters.CountTimeout();
-        if (!idle && _hedges)
+        if (_hedges && !ReferenceEquals(_final, attempt))
         {
             Hedge(attempt);
             return;
         }
+        Counters.Count(idle ? ClusterCounter.UpstreamRqPerTryIdleTimeout : ClusterCounter.UpstreamRqPerTryTimeout);
+        attempt.Host.Counters.CountTimeout();
         Cluster.ReportTimeout(attempt.Host);
         if (ReferenceEquals(_final, attempt))
         {
             attempt.GiveUp(ResetReason.Local);
-            Finish(s => Replies.TryTimeout(s.Exchange, idle));
+            Finish(s => Replies.TryTimeout(s.Exchange, idle, s._alternative));
             return;
         }
         Retire(attempt, ResetReason.Local);
@@ -77,24 +77,26 @@ internal sealed partial class RouterSlot
         }
         if (_running is not null || _backoff is { IsArmed: true })
             return;
-        ChargeCode(504);
-        Finish(s => Replies.TryTimeout(s.Exchange, idle));
+        ChargeCode(_alternative ?? 504);
+        Finish(s => Replies.TryTimeout(s.Exchange, idle, s._alternative));
     }
 
     private bool _timeoutRetry;
 
-    // The slow one may still win: another runs beside it.
+    // The slow one may still win: another runs beside it. It is not tried again for itself.
     private void Hedge(Attempt attempt)
     {
-        if (attempt.Hedged || !_retry.Enabled)
-            return;
         Cluster.ReportTimeout(attempt.Host);
-        attempt.Hedged = true;
+        if (attempt.Hedged || !_retry.Enabled || _abandoned)
+            return;
         RetryVerdict verdict = _retry.Hedge();
-        if (verdict == RetryVerdict.Yes)
-            Schedule(null);
-        else
+        if (verdict != RetryVerdict.Yes)
+        {
             Flag(verdict);
+            return;
+        }
+        attempt.Hedged = _timeoutRetry = true;
+        Schedule(null);
     }
 
     /// <summary>The cluster's limit of a stream is over.</summary>
@@ -135,7 +137,7 @@ internal sealed partial class RouterSlot
             Cluster.ReportTimeout(attempt.Host);
         }
         if (_final is null)
-            ChargeCode(504);
+            ChargeCode(_alternative ?? 504);
         Finish(static s => Replies.RouteTimeout(s.Exchange, s._alternative));
     }
 
@@ -149,10 +151,8 @@ internal sealed partial class RouterSlot
     {
         if (!_active)
             return;
-        if (_timeoutRetry && Exchange.Decision.Host!.TimeoutRetryHeader)
-            Exchange.RequestHead.Set(KnownHeader.XEnvoyIsTimeoutRetry, "true"u8);
-        else
-            Exchange.RequestHead.Remove(KnownHeader.XEnvoyIsTimeoutRetry);
+        if (Exchange.Decision.Host!.TimeoutRetryHeader)
+            Exchange.RequestHead.Set(KnownHeader.XEnvoyIsTimeoutRetry, _timeoutRetry ? "true"u8 : "false"u8);
         _timeoutRetry = false;
         StartAttempt();
     }

@@ -218,8 +218,9 @@ internal sealed partial class RouterSlot : FilterSlot
         _attempts++;
         Exchange.Upstream.Attempts = _attempts;
         if (host is null)
-        {
             Counters.Count(ClusterCounter.UpstreamCxNoneHealthy);
+        if (host is null || owner.PoolsOf(host).Of(_choice.KeyFor(owner, host)) is not { } pool)
+        {
             ChargeCode(503);
             Finish(static s => Replies.NoHealthyHost(s.Exchange));
             return;
@@ -232,7 +233,7 @@ internal sealed partial class RouterSlot : FilterSlot
         Attempt attempt = AddAttempt();
         attempt.TraceSpan = Exchange.Options.Tracer?.OnAttempt(Exchange, owner.Cluster.Name, Router.Options.StartChildSpan);
         attempt.Retries = _attempts - 1;
-        attempt.Begin(owner, host, _choice.KeyFor(owner, host));
+        attempt.Begin(owner, pool);
     }
 
     /// <summary>It has a stream: the request goes out, with what was kept of its body.</summary>

@@ -90,8 +90,11 @@ internal sealed class HttpTunnel : Transport
             _ => HttpVersion.Http11,
         };
         var wishes = new SecurityWishes(session.ServerName, session.Alpn, null);
-        cluster.PoolsOf(host).Of(new PoolKey(version, RoutePriority.Default, host.Security is null ? default : wishes, null))
-            .Request(tunnel._waiter);
+        var key = new PoolKey(version, RoutePriority.Default, host.Security is null ? default : wishes, null);
+        if (cluster.PoolsOf(host).Of(key) is { } pool)
+            pool.Request(tunnel._waiter);
+        else
+            tunnel._waiter.OnFailed(PoolFailure.Overflow, "");
         return tunnel;
     }
 

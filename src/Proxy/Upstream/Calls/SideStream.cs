@@ -87,7 +87,10 @@ public abstract class SideStream : ResponseReceiver
             ProtocolChoice.Auto => host.Security is null ? HttpVersion.Http11 : null,
             _ => HttpVersion.Http11,
         };
-        owner.PoolsOf(host).Of(new PoolKey(version, RoutePriority.Default, default, null)).Request(_waiter);
+        if (owner.PoolsOf(host).Of(new PoolKey(version, RoutePriority.Default, default, null)) is { } pool)
+            pool.Request(_waiter);
+        else
+            Fail(SideFailures.NoHost);
     }
 
     /// <summary>Gives it up; nothing is told any more. Harmless where it is over.</summary>

@@ -86,7 +86,6 @@ public static class UnservedTable
         [Core + "ApiConfigSource"] = "rate_limit_settings",
         [Core + "GrpcService.EnvoyGrpc"] = "max_receive_message_length skip_envoy_headers",
         [Core + "HealthCheck"] = "event_log_path event_logger event_service always_log_health_check_success",
-        [Core + "HealthCheck.HttpHealthCheck"] = "response_buffer_size",
         [Core + "DnsResolutionConfig"] = "dns_resolver_options",
         [Core + "DnsResolverOptions"] = "use_tcp_for_dns_lookups no_default_search_domain",
         [Listener + "Listener"] = "connection_balance_config",
