@@ -115,7 +115,7 @@ public sealed class AdsSession
             if (request.ResponseNonce.Length > 0 && request.ResponseNonce != watch.LastNonce) return;
         }
         var changed = watch.Replace(request.ResourceNames);
-        if (isNew) watch.IsWildcard = request.ResourceNames.Count == 0;
+        if (isNew) (watch.IsWildcard, watch.IsResumed) = (request.ResourceNames.Count == 0, request.VersionInfo.Length > 0);
         if (!isNew && !changed && request.ResponseNonce.Length > 0) return;
         watch.IsDirty = true;
         watch.OwesAnswer = true;
@@ -269,6 +269,7 @@ public sealed class AdsSession
     private AdsResponse? Render(WatchedType watch, ProxyScope scope)
     {
         watch.IsDirty = false;
+        var isFirst = watch.SentCount == 0 && !watch.IsResumed;
         watch.IsResumed = false;
         if (Now(watch, scope) is not { } now) return null;
         var change = watch.ChangeTo(now);
@@ -283,7 +284,7 @@ public sealed class AdsSession
             return null;
         }
         var (revision, nonce) = (scope.Snapshot.Revision, NextNonce(scope));
-        NoteWarming(watch, change);
+        NoteWarming(watch, change, isFirst);
         watch.Sent(nonce, revision, now, change, withheld);
         RewarmEndpoints(watch, change);
         return _incremental
@@ -313,17 +314,18 @@ public sealed class AdsSession
     }
 
     // A cluster whose endpoints are discovered serves from the moment that it has them; one that the proxy holds in another form goes on
-    // serving meanwhile.
-    private void NoteWarming(WatchedType watch, SetChange change)
+    // serving meanwhile. Who never had any is served as it asks. Who comes back with the state of the world does not say what it has: any
+    // cluster may be new to it.
+    private void NoteWarming(WatchedType watch, SetChange change, bool isFirst)
     {
         if (watch.TypeUrl == TypeUrls.Endpoint && _unwarmed.Count > 0)
         {
             foreach (var endpoints in change.News) _unwarmed.Remove(endpoints.Name);
             foreach (var name in change.Gone) _unwarmed.Remove(name);
         }
-        if (watch.TypeUrl == TypeUrls.Listener) NoteRouting(watch, change);
+        if (watch.TypeUrl == TypeUrls.Listener && !isFirst) NoteRouting(watch, change);
         if (watch.TypeUrl == TypeUrls.Route && _unrouted.Count > 0) _unrouted.ExceptWith(watch.Names);
-        if (watch.TypeUrl != TypeUrls.Cluster || watch.SentCount == 0) return;
+        if (watch.TypeUrl != TypeUrls.Cluster || isFirst) return;
         foreach (var resource in change.News)
         {
             if (!watch.IsHeld(resource.Name) && resource.EndpointsName is { } name) _unwarmed.Add(name);
@@ -334,7 +336,7 @@ public sealed class AdsSession
     // anyway, and who watches no routes asks for none.
     private void NoteRouting(WatchedType watch, SetChange change)
     {
-        if (watch.SentCount == 0 || !_watches.TryGetValue(TypeUrls.Route, out var routes) || routes.IsWildcard) return;
+        if (!_watches.TryGetValue(TypeUrls.Route, out var routes) || routes.IsWildcard) return;
         foreach (var resource in change.News) _unrouted.UnionWith(resource.RouteNames);
         _unrouted.ExceptWith(routes.Names);
     }

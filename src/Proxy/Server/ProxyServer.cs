@@ -214,6 +214,9 @@ public sealed class ProxyServer : IDisposable
             _inputs.Say($"listener {name}: {why}");
         if (State != ProxyState.Initializing || !Listeners.IsSettled || !_assembly.IsComplete)
             return;
+        _assembly.Resources.Serve();
+        if (!Listeners.IsSettled)
+            return;
         State = ProxyState.Live;
         Live?.Invoke();
     }

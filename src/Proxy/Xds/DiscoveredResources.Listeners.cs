@@ -125,7 +125,24 @@ internal sealed partial class DiscoveredResources
         }
         entry.Active = warming;
         entry.Warming = null;
-        _host.Put(warming.Listener);
+        if (_serves || entry.Static)
+            _host.Put(warming.Listener);
+    }
+
+    /// <summary>Discovered listeners come into service, from now on each when it is ready. Until the first configuration is there whole,
+    /// they wait for each other, as Envoy's do: one that catches what others are for would carry their traffic past routes and
+    /// policies.</summary>
+    public void Serve()
+    {
+        if (_serves)
+            return;
+        _serves = true;
+        // Those that accept come last.
+        foreach (ListenerEntry entry in _listenerEntries.Values.Where(e => e is { Static: false, Active: not null })
+            .OrderBy(e => e.Active!.Listener.Binds))
+        {
+            _host.Put(entry.Active!.Listener);
+        }
     }
 
     private void RemoveListener(string name)

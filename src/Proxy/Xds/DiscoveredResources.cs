@@ -230,6 +230,8 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
         };
         CountAnswer(type, resources, refused);
         Remember(type, resources, refused);
+        foreach (string name in refused.Select(r => r.Item1).Concat(removed))
+            EndWaiting(type, name);
         if (type is ResourceTypes.Secret or ResourceTypes.Extension or ResourceTypes.VirtualHost)
             WarmAll();
         Answered.Add(type);
@@ -310,7 +312,29 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
         Progress?.Invoke();
     }
 
+    // The first answer about a resource ends the wait for it, also one that can't be taken, or that it does not exist (Envoy: a
+    // subscription's init target is ready when its update failed): the rest of the proxy serves.
+    private void EndWaiting(string type, string name)
+    {
+        switch (type)
+        {
+            case ResourceTypes.Endpoints:
+                foreach (ClusterEntry entry in EntriesOf(name).Where(e => e.Warming).ToArray())
+                    EndWaiting(entry, EndpointSet.Empty);
+                break;
+            case ResourceTypes.Extension when !_translation.Extensions.IsSettled(name):
+                _translation.Extensions.GiveUp(name);
+                GiveUp(type, name);
+                break;
+            case ResourceTypes.Routes when _translation.RouteSource(name).Current is null:
+            case ResourceTypes.Secret when !_translation.Security.HasSecret(name):
+                GiveUp(type, name);
+                break;
+        }
+    }
+
     private readonly HashSet<(string Type, string Name)> _givenUp = [];
+    private bool _serves;
     private readonly Discovery.VirtualHostSources _virtualHosts = new();
 
     /// <summary>A route configuration with the virtual hosts that came apart from it.</summary>

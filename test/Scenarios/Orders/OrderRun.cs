@@ -25,6 +25,9 @@ internal sealed class OrderRun
     private readonly HashSet<Pod> _shaken = [];
     private Written _now = Written.Stage;
 
+    // The longest delay of the network since then: what was sent before all was mended may come so much later.
+    private long _slowest;
+
     private OrderRun(OrderPlan plan)
     {
         _plan = plan;
@@ -149,17 +152,23 @@ internal sealed class OrderRun
             case Accident.Join: Join(); break;
             case Accident.StreamBreaks: foreach (Replica one in _replicas) one.Process.Break(pod.Host); break;
             case Accident.StreamIsSentOn: replica.Process.Control?.Streams.EndOldest(); break;
-            case Accident.Slow: _mesh.Network.Faults = new MemoryFaults
-            {
-                DelayPerMille = 50 + (uint)whom,
-                DelayMaxMicros = 2_000L << (whom % 8),
-                SplitPerMille = 100,
-            }; break;
+            case Accident.Slow: Slow(whom); break;
             case Accident.Fast: _mesh.Network.Faults = new MemoryFaults(); break;
             case Accident.LateAnswers: foreach (Pod late in _mesh.Pods.Where(late => late.Application is not null))
                 late.Application!.DelayMicros = whom * 10_000; break;
             case Accident.ProxyRestarts: Restart(_mesh.Pods[whom % 2 == 0 ? 0 : 3]); break;
         }
+    }
+
+    private void Slow(int howMuch)
+    {
+        _mesh.Network.Faults = new MemoryFaults
+        {
+            DelayPerMille = 50 + (uint)howMuch,
+            DelayMaxMicros = 2_000L << (howMuch % 8),
+            SplitPerMille = 100,
+        };
+        _slowest = Math.Max(_slowest, _mesh.Network.Faults.DelayMaxMicros);
     }
 
     private void Restart(Pod pod)
@@ -185,7 +194,9 @@ internal sealed class OrderRun
         foreach (Replica replica in _replicas) replica.ComeBack();
         foreach (Pod pod in _mesh.Pods.Where(pod => pod.Application is not null)) pod.Application!.DelayMicros = 0;
         bool isQuiet = _mesh.Network.RunUntil(IsQuiet, QuietMicros);
-        _mesh.Network.Advance(2_000);
+        // What was under way while the network was slow arrives; it may be the end of a connection to a proxy that died.
+        _mesh.Network.Advance(2_000 + _slowest);
+        _slowest = 0;
         Await();
         _broken.AddRange(_replicas.SelectMany(replica => replica.Process.Refusals.Concat(replica.Process.Faults)));
         if (!isQuiet) _broken.Add($"it is not quiet after {QuietMicros / 1_000_000} s: {string.Join("; ", _replicas.Select(Unquiet))}");

@@ -4,6 +4,7 @@ using Google.Protobuf;
 using Google.Rpc;
 using Lateen.Api.Texts;
 using Lateen.Config.Resources;
+using Lateen.ControlPlane;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Generation.Endpoints;
@@ -179,6 +180,41 @@ public sealed class AdsSessionTests
         _hub.Publish(_mesh.Apply(TestMesh.Service("other", "10.0.0.2")));
         Assert.True(_session.TryTake(out var second));
         Assert.Equal(first.Whole.Resources.Count + 1, second.Whole!.Resources.Count);
+    }
+
+    [Fact]
+    public void Routes_of_who_comes_back_with_the_state_of_the_world_wait_for_clusters_that_may_be_new_to_it()
+    {
+        var hub = new PushHub(new PushOptions(), Wiring.Generators());
+        hub.Publish(_mesh.Apply(TestMesh.Service("web", "10.0.0.1", "10.1.0.1")));
+        var again = hub.Connect("s2", Now);
+        var node = TestMesh.NodeOf("client", "10.1.0.9");
+        again.Receive(new DiscoveryRequest { Node = node, TypeUrl = TypeUrls.Cluster, VersionInfo = "earlier" }, Now);
+        again.Receive(new DiscoveryRequest { TypeUrl = TypeUrls.Endpoint, VersionInfo = "earlier", ResourceNames = { "old" } }, Now);
+        again.Receive(new DiscoveryRequest { TypeUrl = TypeUrls.Route, VersionInfo = "earlier", ResourceNames = { "80" } }, Now);
+        var clusters = Taken(TypeUrls.Cluster);
+        var old = Taken(TypeUrls.Endpoint);
+        Assert.False(again.TryTake(out _));
+        again.Receive(new DiscoveryRequest { TypeUrl = TypeUrls.Cluster, VersionInfo = "1", ResponseNonce = clusters.Nonce }, Now);
+        again.Receive(new DiscoveryRequest { TypeUrl = TypeUrls.Endpoint, ResponseNonce = old.Nonce, ResourceNames = { "old", Web } }, Now);
+        var endpoints = Taken(TypeUrls.Endpoint);
+        Assert.Contains(endpoints.Resources, resource => resource.Name == Web);
+        Assert.False(again.TryTake(out _));
+        again.Receive(new DiscoveryRequest
+        {
+            TypeUrl = TypeUrls.Endpoint,
+            VersionInfo = "2",
+            ResponseNonce = endpoints.Nonce,
+            ResourceNames = { "old", Web },
+        }, Now);
+        Taken(TypeUrls.Route);
+
+        AdsResponse Taken(string type)
+        {
+            Assert.True(again.TryTake(out var response));
+            Assert.Equal(type, response.TypeUrl);
+            return response;
+        }
     }
 
     [Theory]

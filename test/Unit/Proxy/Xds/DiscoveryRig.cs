@@ -25,13 +25,14 @@ internal sealed class DiscoveryRig : IDisposable
     private readonly MemoryLoop _client;
     private readonly ProxyServer _server;
 
-    public DiscoveryRig(string more = "")
+    public DiscoveryRig(string more = "", Action<ScriptedDiscovery>? first = null)
     {
         _client = Network.AddHost("client", Address.V4(0x0a000001, 0)).AddLoop();
         Host = Network.AddHost("proxy", Address.V4(0x0a000002, 0));
         Upstream = new ScriptedUpstream(static (_, _) => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
         Network.AddHost("upstream", Address.V4(0x0a000003, 0)).AddLoop().Listen(new ListenOptions(Address.V4(0x0a000003, 80)), Upstream);
         Discovery = new ScriptedDiscovery(Network.AddHost("discovery", Address.V4(0x0a000009, 0)).AddLoop());
+        first?.Invoke(Discovery);
         string bootstrap = """
             {"node":{"id":"unit","cluster":"unit"},@MORE@"dynamic_resources":{"ads_config":{"api_type":"DELTA_GRPC","transport_api_version":"V3","grpc_services":[{"envoy_grpc":{"cluster_name":"xds"}}]},
               "lds_config":{"ads":{},"resource_api_version":"V3"},"cds_config":{"ads":{},"resource_api_version":"V3"}},

@@ -33,6 +33,32 @@ public sealed class DiscoveryTests
         Assert.StartsWith("HTTP/1.1 200", rig.Ask("/", 9000), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("direct_response", true)]
+    [InlineData("no such action", false)]
+    public void Listeners_of_the_first_configuration_begin_together_when_each_has_its_routes_or_never_will(string action, bool isTaken)
+    {
+        using var rig = new DiscoveryRig(first: discovery =>
+        {
+            discovery.Put("any", DiscoveryRig.Listener("any", 8080, DiscoveryRig.Filters() + "," + DiscoveryRig.Routes(Forward)));
+            discovery.Put("late",
+                DiscoveryRig.Listener("late", 9000,
+                    DiscoveryRig.Filters()
+                        + ",\"rds\":{\"route_config_name\":\"r\",\"config_source\":{\"ads\":{},\"resource_api_version\":\"V3\",\"initial_fetch_timeout\":\"0s\"}}"));
+        });
+        Assert.Contains("RouteConfiguration r", rig.Discovery.Asked);
+        Assert.Empty(rig.Ask("/"));
+        string routes = action == "direct_response" ? "{\"match\":{\"prefix\":\"/\"},\"direct_response\":{\"status\":204}}"
+            : "{\"match\":{\"safe_regex\":{\"regex\":\"(\"}},\"direct_response\":{\"status\":204}}";
+        rig.Discovery.Put("r",
+            "{\"@type\":\"" + Types + "envoy.config.route.v3.RouteConfiguration\",\"name\":\"r\",\"virtual_hosts\":"
+                + "[{\"name\":\"all\",\"domains\":[\"*\"],\"routes\":[" + routes + "]}]}");
+        rig.Settle();
+        Assert.Equal(isTaken, rig.Discovery.Refusals.Count == 0);
+        Assert.StartsWith("HTTP/1.1 200", rig.Ask("/"), StringComparison.Ordinal);
+        Assert.StartsWith(isTaken ? "HTTP/1.1 204" : "HTTP/1.1 404", rig.Ask("/", 9000), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Virtual_hosts_come_and_go_apart_from_their_routes()
     {
