@@ -32,6 +32,7 @@ internal sealed class ProxyHost : IDisposable
             BootstrapFile = AgentProcess.BootstrapFile,
             DrainPace = Drain,
             HandsOver = true,
+            Memory = Lateen.Proxy.Server.Pressure.MemoryRoom.OfContainer(),
             LogFlushMicros = 1_000_000,
             Say = Say,
         };

@@ -125,11 +125,11 @@ public sealed class ListenerSet(Worker worker)
         Drain(entry);
     }
 
-    /// <summary>Nothing is accepted for a while: clients wait in the kernel's queue.</summary>
+    /// <summary>Nothing is accepted for a while, but by listeners that are exempt: clients wait in the kernel's queue.</summary>
     public void Pause(bool paused)
     {
         _paused = paused;
-        foreach (Entry entry in _byName.Values)
+        foreach (Entry entry in _byName.Values.Where(static e => !e.Listener.BypassesOverload))
             entry.Sockets.ForEach(s => s.Accepting = !paused);
     }
 
@@ -165,7 +165,7 @@ public sealed class ListenerSet(Worker worker)
         {
             entry.Sockets.Add(worker.Loop.Listen(entry.Listener.Listening(address) with { Bound = bound?.GetValueOrDefault(address) },
                 new Door(this, entry)));
-            if (_paused)
+            if (_paused && !entry.Listener.BypassesOverload)
                 entry.Sockets[^1].Accepting = false;
         }
     }

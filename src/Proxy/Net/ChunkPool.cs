@@ -9,7 +9,7 @@ internal sealed unsafe class Chunk
     /// <summary>16 KiB: a TLS record, and several responses.</summary>
     public const int Size = 16 * 1024;
 
-    private readonly byte* _memory = (byte*)NativeMemory.Alloc(Size);
+    private byte* _memory = (byte*)NativeMemory.Alloc(Size);
 
     /// <summary>First byte that has not left.</summary>
     public int Start;
@@ -21,21 +21,63 @@ internal sealed unsafe class Chunk
 
     ~Chunk() => NativeMemory.Free(_memory);
 
+    /// <summary>Gives the memory back at once. The collector would come late: native memory is no reason for it to run.</summary>
+    public void Free()
+    {
+        NativeMemory.Free(_memory);
+        _memory = null;
+        GC.SuppressFinalize(this);
+    }
+
     public byte* Filled => _memory + Start;
 
     public int Length => End - Start;
 
-    public int Free => Size - End;
+    public int Room => Size - End;
 
     public void Append(ReadOnlySpan<byte> bytes)
     {
-        bytes.CopyTo(new Span<byte>(_memory + End, Free));
+        bytes.CopyTo(new Span<byte>(_memory + End, Room));
         End += bytes.Length;
     }
 }
 
-/// <summary>One loop's spare chunks. What is above the bound goes back to the system when the collector finds it.</summary>
-internal sealed class ChunkPool
+/// <summary>
+/// The account of all bytes that wait on a loop to be sent. Where they have a limit, what a single connection may hold shrinks with what is
+/// left (dynamic thresholds of shared-memory switches, Choudhury and Hahne 1998): few slow readers get all that is configured, ten thousand
+/// of them a piece each. Refused: a share for each connection, which gives the many nothing but what the idle leave.
+/// </summary>
+public sealed class OutputAccount
+{
+    // One connection gets at most a sixteenth of what is free: with a hundred of them nine tenths of the limit are in use, and there is
+    // room for the next.
+    private const int FreeShareShift = 4;
+    private const int ReadMin = 4096;
+
+    /// <summary>What all that waits may take, in bytes.</summary>
+    public long Max { get; set; } = long.MaxValue;
+
+    /// <summary>Bytes that waiting output takes: whole chunks, and what is held elsewhere.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Bytes came or went.</summary>
+    public void Add(int bytes) => Bytes += bytes;
+
+    /// <summary>True where a queue holds more than it may.</summary>
+    /// <param name="length">What it holds.</param>
+    /// <param name="limit">What is configured.</param>
+    public bool IsAbove(int length, int limit) => length > limit || length > QueueMax;
+
+    /// <summary>What is read at once: as much as fits the buffer, and less where little may wait. Who has nothing waiting may always
+    /// begin.</summary>
+    public int ReadMax(int buffer) => (int)Math.Clamp(QueueMax, ReadMin, buffer);
+
+    // What one queue may hold now. Nothing, at the limit: it goes on when it is empty.
+    private long QueueMax => Math.Max(0, (Max - Bytes) >> FreeShareShift);
+}
+
+/// <summary>One loop's spare chunks.</summary>
+internal sealed class ChunkPool(OutputAccount account)
 {
     // 512 x 16 KiB = 8 MiB: more than this is waiting only in a burst.
     private const int Kept = 512;
@@ -45,6 +87,7 @@ internal sealed class ChunkPool
 
     public Chunk Rent()
     {
+        account.Add(Chunk.Size);
         Chunk? chunk = _spare;
         if (chunk is null)
             return new Chunk();
@@ -56,8 +99,12 @@ internal sealed class ChunkPool
 
     public void Return(Chunk chunk)
     {
+        account.Add(-Chunk.Size);
         if (_count == Kept)
+        {
+            chunk.Free();
             return;
+        }
         chunk.Start = chunk.End = 0;
         chunk.Next = _spare;
         _spare = chunk;
@@ -83,8 +130,8 @@ internal struct OutputQueue
         Length += bytes.Length;
         while (!bytes.IsEmpty)
         {
-            Chunk chunk = _tail is { Free: > 0 } ? _tail : Grow(pool);
-            int n = Math.Min(chunk.Free, bytes.Length);
+            Chunk chunk = _tail is { Room: > 0 } ? _tail : Grow(pool);
+            int n = Math.Min(chunk.Room, bytes.Length);
             chunk.Append(bytes[..n]);
             bytes = bytes[n..];
         }

@@ -141,8 +141,14 @@ public abstract class DatagramSocket
 /// thread.</summary>
 public abstract class EventLoop
 {
+    /// <summary>What waits to be sent, on all connections together.</summary>
+    public OutputAccount Waiting { get; } = new();
+
     /// <summary>The loop's spare buffers for output that waits.</summary>
-    internal ChunkPool Chunks { get; } = new();
+    internal ChunkPool Chunks { get; }
+
+    /// <summary>A loop on which nothing waits.</summary>
+    protected EventLoop() => Chunks = new ChunkPool(Waiting);
 
     /// <summary>How long what is ready waits for its turn.</summary>
     public QueueAge Age { get; } = new();

@@ -88,7 +88,7 @@ internal sealed class PairTransport : Transport
         if (IsClosed || _endRequested || bytes.IsEmpty)
             return;
         _output.Append(bytes, _loop.Chunks);
-        if (_output.Length > HighWatermark)
+        if (_loop.Waiting.IsAbove(_output.Length, HighWatermark))
             _above = true;
         _loop.Defer(_pump);
     }
@@ -132,7 +132,7 @@ internal sealed class PairTransport : Transport
             if (_output.Length == 0 && !_closed)
                 PassEnd();
         }
-        if (_above && _output.Length <= HighWatermark / 2 && !IsClosed)
+        if (_above && !_loop.Waiting.IsAbove(_output.Length * 2, HighWatermark) && !IsClosed)
         {
             _above = false;
             Handler.OnWritable(this);

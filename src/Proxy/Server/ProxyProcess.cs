@@ -60,6 +60,7 @@ public static class ProxyProcess
         {
             Bootstrap = BootstrapOf(arguments.ConfigPath),
             NeedsAdmin = true,
+            Memory = Pressure.MemoryRoom.OfContainer(),
             BootstrapFile = arguments.ConfigPath,
             Overlay = arguments.ConfigYaml,
             NodeId = arguments.ServiceNode,

@@ -1,6 +1,7 @@
 using Lateen.Proxy.Clusters;
 using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Net;
+using Lateen.Proxy.Server.Pressure;
 using Lateen.Proxy.Statistics;
 using Lateen.Proxy.Telemetry;
 using Lateen.Proxy.Upstream;
@@ -44,6 +45,9 @@ public sealed record ProxyInputs
 
     /// <summary>Gives the sink of a log's path; null writes files.</summary>
     public Func<string, LogSink>? Sinks { get; init; }
+
+    /// <summary>The memory that the process may have; null for any amount.</summary>
+    public MemoryRoom? Memory { get; init; }
 
     /// <summary>Without its admin page it does not serve.</summary>
     public bool NeedsAdmin { get; init; }

@@ -37,6 +37,13 @@ public static partial class StartMemory
         FilePages.GiveBack();
     }
 
+    /// <summary>Does it now with what is free, under pressure of memory.</summary>
+    internal static void Shrink()
+    {
+        GC.Collect(2, GCCollectionMode.Forced, blocking: false);
+        _ = malloc_trim(0);
+    }
+
     // Stops the workers for some milliseconds per ten megabytes that live: at these moments alone, and only where there is much to gain.
     private static void Compact()
     {

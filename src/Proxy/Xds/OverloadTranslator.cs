@@ -4,6 +4,7 @@ using Envoy.Extensions.ResourceMonitors.FixedHeap.V3;
 using Envoy.Extensions.ResourceMonitors.InjectedResource.V3;
 using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Server;
+using Lateen.Proxy.Server.Pressure;
 
 namespace Lateen.Proxy.Xds;
 
@@ -18,6 +19,8 @@ internal static class OverloadTranslator
         "envoy.overload_actions.reject_incoming_connections",
     ];
 
+    private const string FixedHeap = "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig";
+
     private const string ReduceTimeouts = "envoy.overload_actions.reduce_timeouts",
         ResetStreams = "envoy.overload_actions.reset_high_memory_stream";
 
@@ -29,6 +32,15 @@ internal static class OverloadTranslator
 
     // How far a worker may be behind before it refuses requests, in milliseconds; 0 for as far as it comes.
     private const string QueueAgeKey = "lateen.overload.queue_age_ms";
+
+    // What the process may take of memory, in bytes, in place of the container's limit; 0 for no guard.
+    private const string MemoryLimitKey = "lateen.overload.memory_limit_bytes";
+
+    /// <summary>The memory there is, as far as it is bounded; null where it is not, or nobody is to care.</summary>
+    public static MemoryRoom? Room(RuntimeValues runtime, MemoryRoom? container) =>
+        runtime.TryGetValue(MemoryLimitKey, out string? value)
+            && long.TryParse(value, System.Globalization.CultureInfo.InvariantCulture, out long bytes) && bytes >= 0
+            ? bytes == 0 ? null : MemoryRoom.OfProcess(bytes) : container;
 
     /// <summary>The age from which requests are refused, in microseconds; it holds without an overload manager, too.</summary>
     public static long QueueAgeMicros(RuntimeValues runtime) =>
@@ -47,7 +59,7 @@ internal static class OverloadTranslator
         var names = resources.Select(static r => r.Name).ToHashSet();
         if (names.Count != m.ResourceMonitors.Count && rejections.None)
             rejections.Add("Duplicate resource monitor");
-        var actions = new List<Server.OverloadAction>();
+        var actions = new List<Server.Pressure.OverloadAction>();
         foreach (Envoy.Config.Overload.V3.OverloadAction action in m.Actions)
         {
             if (!Known.Contains(action.Name))
@@ -56,20 +68,21 @@ internal static class OverloadTranslator
                 rejections.Note($"action {action.Name} is measured but has no effect");
             if (actions.Exists(a => a.Name == action.Name))
                 rejections.Add($"Duplicate overload action {action.Name}");
-            actions.Add(new Server.OverloadAction(action.Name,
+            actions.Add(new Server.Pressure.OverloadAction(action.Name,
                 [.. action.Triggers.Select(t => Trigger(t, action.Name, names, rejections))]));
         }
-        var points = new List<Server.OverloadAction>();
+        var points = new List<Server.Pressure.OverloadAction>();
         foreach (LoadShedPoint point in m.LoadshedPoints)
         {
             if (!ShedPoints.Contains(point.Name))
                 rejections.Note($"load shed point {point.Name} is measured but has no effect");
-            points.Add(new Server.OverloadAction(point.Name, [.. point.Triggers.Select(t => Trigger(t, point.Name, names, rejections))]));
+            points.Add(new Server.Pressure.OverloadAction(point.Name, [.. point.Triggers.Select(t => Trigger(t, point.Name, names, rejections))]));
         }
         return !rejections.None ? null
             : new OverloadPlan(Math.Max(1000, ValueTranslator.Micros(m.RefreshInterval, 1_000_000)), resources, actions)
             {
                 ShedPoints = points,
+                MeasuresMemory = m.ResourceMonitors.Any(static r => r.TypedConfig is { } c && ValueTranslator.TypeName(c) == FixedHeap),
                 Timers = [.. m.Actions.Where(static a => a.Name == ReduceTimeouts).SelectMany(a => Timers(a, rejections))],
                 ConnectionsMax = m.ResourceMonitors.Select(ConnectionsMax).DefaultIfEmpty().Max(),
                 CriticalityHeader = runtime.TryGetValue(CriticalityKey, out string? header) ? header : "",
@@ -131,7 +144,7 @@ internal static class OverloadTranslator
             case "envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig":
                 return ValueTranslator.Unpack(r.TypedConfig!, InjectedResourceConfig.Parser, rejections) is { } injected
                     ? new OverloadResource(r.Name, () => Read(injected.Filename)) : null;
-            case "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig":
+            case FixedHeap:
                 if (ValueTranslator.Unpack(r.TypedConfig!, FixedHeapConfig.Parser, rejections) is not { } heap)
                     return null;
                 if (heap.MaxHeapSizeBytes == 0)

@@ -3,6 +3,7 @@ using Lateen.Proxy.Filters.Istio;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Remote;
 using Lateen.Proxy.Server;
+using Lateen.Proxy.Server.Pressure;
 using Lateen.Proxy.Xds.Filters;
 using ClusterMessage = Envoy.Config.Cluster.V3.Cluster;
 using ListenerMessage = Envoy.Config.Listener.V3.Listener;
@@ -34,7 +35,8 @@ internal sealed class ProxyAssembly
             inputs.Say(note);
         var overload = new Rejections();
         RuntimeValues runtime = BootstrapReader.Runtime(_bootstrap);
-        Overload = OverloadTranslator.Plan(_bootstrap.OverloadManager, server, runtime, overload);
+        Overload = MemoryGuard.Add(OverloadTranslator.Plan(_bootstrap.OverloadManager, server, runtime, overload),
+            OverloadTranslator.Room(runtime, inputs.Memory));
         foreach (Worker worker in server.Workers)
             worker.Loop.Age.LimitMicros = OverloadTranslator.QueueAgeMicros(runtime);
         if (!overload.None)

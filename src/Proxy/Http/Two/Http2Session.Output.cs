@@ -97,7 +97,7 @@ internal abstract partial class Http2Session
     /// <summary>False while the stream holds, or the transport waits for, more than the limit.</summary>
     public bool CanSend(Http2Stream stream)
     {
-        if (stream.Id == 0 || (!Transport.IsAboveWatermark && stream.Pending.Length < Options.BufferLimit))
+        if (stream.Id == 0 || (!Transport.IsAboveWatermark && !Transport.Loop.Waiting.IsAbove(stream.Pending.Length, Options.BufferLimit - 1)))
             return true;
         stream.Blocked = true;
         return false;
@@ -132,6 +132,7 @@ internal abstract partial class Http2Session
             return;
         }
         stream.Pending.Append(body);
+        Transport.Loop.Waiting.Add(body.Length);
         stream.PendingEnd = end;
         Enqueue(stream);
     }
@@ -222,6 +223,7 @@ internal abstract partial class Http2Session
             bool last = stream.PendingEnd && stream.PendingTrailers is null && n == stream.Pending.Length;
             SendData(stream, stream.Pending.Span[..n], last);
             stream.Pending.Drop(n);
+            Transport.Loop.Waiting.Add(-n);
         }
         if (stream.Pending.Length > 0)
         {
@@ -243,7 +245,8 @@ internal abstract partial class Http2Session
 
     private void Unblock(Http2Stream stream)
     {
-        if (!stream.Blocked || stream.Id == 0 || stream.Pending.Length > Options.BufferLimit / 2 || Transport.IsAboveWatermark)
+        if (!stream.Blocked || stream.Id == 0 || Transport.IsAboveWatermark
+            || Transport.Loop.Waiting.IsAbove(stream.Pending.Length * 2, Options.BufferLimit))
             return;
         stream.Blocked = false;
         OnSendable(stream);

@@ -134,6 +134,7 @@ internal abstract partial class Http2Session
         if (_dataStream == stream)
             _dataStream = null;
         stream.Id = 0;
+        Transport.Loop.Waiting.Add(-stream.Pending.Length);
         stream.Pending.Release();
     }
 

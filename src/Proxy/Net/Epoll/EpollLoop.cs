@@ -64,7 +64,7 @@ public sealed unsafe partial class EpollLoop : EventLoop, IDisposable
     internal EpollLoopOptions Options => _options;
 
     /// <summary>The receive buffer.</summary>
-    internal Span<byte> ReceiveBuffer => new(_receive, _options.ReceiveBytes);
+    internal Span<byte> ReceiveBuffer => new(_receive, Waiting.ReadMax(_options.ReceiveBytes));
 
     /// <summary>Turns until <see cref="Stop"/>, on the calling thread.</summary>
     public void Run()

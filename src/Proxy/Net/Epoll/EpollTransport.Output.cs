@@ -16,7 +16,7 @@ internal sealed unsafe partial class EpollTransport
         _output.Append(bytes, _loop.Chunks);
         if (_output.Length >= GatherBytes)
             Drain();
-        if (_output.Length > HighWatermark)
+        if (_loop.Waiting.IsAbove(_output.Length, HighWatermark))
             _state |= State.AboveWatermark;
         MarkDirty();
     }
@@ -32,7 +32,7 @@ internal sealed unsafe partial class EpollTransport
         }
         _output.Append(head, _loop.Chunks);
         _output.Append(rest, _loop.Chunks);
-        if (_output.Length > HighWatermark)
+        if (_loop.Waiting.IsAbove(_output.Length, HighWatermark))
             _state |= State.AboveWatermark;
         MarkDirty();
     }
@@ -118,7 +118,7 @@ internal sealed unsafe partial class EpollTransport
             }
             SendEnd();
         }
-        if (!Has(State.AboveWatermark) || _output.Length > HighWatermark / 2 || IsClosed)
+        if (!Has(State.AboveWatermark) || _loop.Waiting.IsAbove(_output.Length * 2, HighWatermark) || IsClosed)
             return;
         _state &= ~State.AboveWatermark;
         Handler.OnWritable(this);

@@ -56,7 +56,7 @@ public sealed class MemoryLoop : EventLoop
 
     private bool HasWork => _ready.Count != 0 || !_deferred.IsEmpty || !_mailbox.IsEmpty;
 
-    internal Span<byte> ReceiveBuffer => _receive;
+    internal Span<byte> ReceiveBuffer => _receive.AsSpan(0, Waiting.ReadMax(_receive.Length));
 
     internal void Turn()
     {

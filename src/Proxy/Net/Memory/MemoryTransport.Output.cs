@@ -12,7 +12,7 @@ internal sealed partial class MemoryTransport
         _output.Append(bytes, _loop.Chunks);
         if (_output.Length >= 4 * SegmentMax)
             Drain();
-        if (_output.Length > HighWatermark)
+        if (_loop.Waiting.IsAbove(_output.Length, HighWatermark))
             _above = true;
         MarkDirty();
     }
@@ -83,7 +83,7 @@ internal sealed partial class MemoryTransport
             }
             SendEnd();
         }
-        if (!_above || _output.Length > HighWatermark / 2 || IsClosed)
+        if (!_above || _loop.Waiting.IsAbove(_output.Length * 2, HighWatermark) || IsClosed)
             return;
         _above = false;
         Handler.OnWritable(this);

@@ -2,42 +2,7 @@ using Lateen.Proxy.Exchanges.Heads;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Statistics;
 
-namespace Lateen.Proxy.Server;
-
-/// <summary>When an action begins: at a share of a resource, or from one share to another by degrees.</summary>
-/// <param name="Resource">The resource's name.</param>
-/// <param name="From">Here it begins.</param>
-/// <param name="To">Here it is whole; the same for a threshold.</param>
-public sealed record OverloadTrigger(string Resource, double From, double To);
-
-/// <summary>What is done about pressure.</summary>
-/// <param name="Name">Envoy's name of the action.</param>
-/// <param name="Triggers">Any of them.</param>
-public sealed record OverloadAction(string Name, IReadOnlyList<OverloadTrigger> Triggers);
-
-/// <summary>A resource and how it is measured: a share from 0 to 1, null where it cannot be told.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Measure">Asks for it.</param>
-public sealed record OverloadResource(string Name, Func<double?> Measure);
-
-/// <summary>The overload manager's configuration.</summary>
-/// <param name="RefreshMicros">Between two measurements.</param>
-/// <param name="Resources">What is measured.</param>
-/// <param name="Actions">What is done.</param>
-public sealed record OverloadPlan(long RefreshMicros, IReadOnlyList<OverloadResource> Resources, IReadOnlyList<OverloadAction> Actions)
-{
-    /// <summary>Places where load is shed by degrees; their states are measured as those of actions are.</summary>
-    public IReadOnlyList<OverloadAction> ShedPoints { get; init; } = [];
-
-    /// <summary>How far clocks may be shortened.</summary>
-    public IReadOnlyList<(Exchanges.Heads.OverloadTimer Timer, Exchanges.Heads.TimerScale Scale)> Timers { get; init; } = [];
-
-    /// <summary>Connections of clients at most; 0 for any number.</summary>
-    public long ConnectionsMax { get; init; }
-
-    /// <summary>The header that tells a request's criticality; empty for none.</summary>
-    public string CriticalityHeader { get; init; } = "";
-}
+namespace Lateen.Proxy.Server.Pressure;
 
 /// <summary>Measures resources on the main loop and switches actions; workers see switches.</summary>
 internal sealed class OverloadMonitor : Deadline
@@ -74,7 +39,7 @@ internal sealed class OverloadMonitor : Deadline
             store.Counter($"overload.{resource.Name}.skipped_updates");
             _failed[resource.Name] = failed;
         }
-        foreach ((Exchanges.Heads.OverloadTimer timer, Exchanges.Heads.TimerScale scale) in plan.Timers)
+        foreach ((OverloadTimer timer, TimerScale scale) in plan.Timers)
             server.Overload.Scale(timer, scale);
         server.Overload.ConnectionsMax = plan.ConnectionsMax;
         server.Overload.CriticalityHeader = plan.CriticalityHeader.Length == 0
@@ -84,7 +49,28 @@ internal sealed class OverloadMonitor : Deadline
     private readonly Dictionary<string, Counter> _failed = new(StringComparer.Ordinal);
     private readonly HashSet<string> _moved = new(StringComparer.Ordinal);
 
-    public void Start() => OnDue(0);
+    // From here on there may be little time: an address space fills within a second.
+    private const double Tense = 0.5;
+    private const long TenseMicros = 50_000;
+
+    // What was freed is given back as long as the pressure lasts.
+    private const long ShrinkMicros = 5_000_000;
+    private long _shrunkAt;
+
+    public void Start()
+    {
+        if (_plan.WaitingMax > 0)
+        {
+            foreach (Worker worker in _server.Workers)
+                worker.Loop.Post(new Limiting(worker.Loop, _plan.WaitingMax / _server.Workers.Count));
+        }
+        OnDue(0);
+    }
+
+    private sealed class Limiting(EventLoop loop, long bytes) : Letter
+    {
+        protected internal override void Deliver() => loop.Waiting.Max = bytes;
+    }
 
     private long? Percent(string name) => _states[name] == 0 && !_moved.Contains(name) ? null : (long)(_states[name] * 100);
 
@@ -103,13 +89,26 @@ internal sealed class OverloadMonitor : Deadline
             foreach (OverloadTrigger trigger in action.Triggers)
                 state = Math.Max(state, State(trigger, _pressure.GetValueOrDefault(trigger.Resource)));
             double before = _states[action.Name];
+            if (state >= 1 && action.Name == ShrinkHeap)
+                Shrink();
             if (state == before)
                 continue;
             _moved.Add(action.Name);
             _states[action.Name] = state;
             Switch(action.Name, state, before);
         }
-        _server.Main.Arm(this, _plan.RefreshMicros);
+        bool tense = _pressure.TryGetValue(MemoryGuard.Resource, out double memory) && memory >= Tense;
+        _server.Main.Arm(this, tense ? Math.Min(TenseMicros, _plan.RefreshMicros) : _plan.RefreshMicros);
+    }
+
+    private const string ShrinkHeap = "envoy.overload_actions.shrink_heap";
+
+    private void Shrink()
+    {
+        if (_shrunkAt != 0 && _server.Main.Now - _shrunkAt < ShrinkMicros)
+            return;
+        _shrunkAt = _server.Main.Now;
+        StartMemory.Shrink();
     }
 
     private static double State(OverloadTrigger trigger, double share) =>
@@ -117,8 +116,8 @@ internal sealed class OverloadMonitor : Deadline
 
     private void Switch(string name, double state, double before)
     {
-        Exchanges.Heads.OverloadSwitches switches = _server.Overload;
-        int share = (int)(state * Exchanges.Heads.OverloadSwitches.Whole);
+        OverloadSwitches switches = _server.Overload;
+        int share = (int)(state * OverloadSwitches.Whole);
         bool on = state >= 1, turned = on != (before >= 1);
         switch (name)
         {
@@ -135,16 +134,13 @@ internal sealed class OverloadMonitor : Deadline
                 switches.RejectConnections =
                     _states.Where(static s => s.Key is "envoy.overload_actions.reject_incoming_connections"
                         or "envoy.load_shed_points.tcp_listener_accept")
-                        .Max(static s => (int)(s.Value * Exchanges.Heads.OverloadSwitches.Whole));
+                        .Max(static s => (int)(s.Value * OverloadSwitches.Whole));
                 break;
             case "envoy.overload_actions.reduce_timeouts":
                 switches.ReduceTimeouts = share;
                 break;
             case "envoy.overload_actions.stop_accepting_connections" when turned:
                 _server.Listeners.Pause(on);
-                break;
-            case "envoy.overload_actions.shrink_heap" when on && turned:
-                GC.Collect(2, GCCollectionMode.Forced, blocking: false);
                 break;
         }
     }
