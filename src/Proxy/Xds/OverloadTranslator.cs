@@ -76,7 +76,8 @@ internal static class OverloadTranslator
         {
             if (!ShedPoints.Contains(point.Name))
                 rejections.Note($"load shed point {point.Name} is measured but has no effect");
-            points.Add(new Server.Pressure.OverloadAction(point.Name, [.. point.Triggers.Select(t => Trigger(t, point.Name, names, rejections))]));
+            points.Add(new Server.Pressure.OverloadAction(point.Name,
+                [.. point.Triggers.Select(t => Trigger(t, point.Name, names, rejections))]));
         }
         return !rejections.None ? null
             : new OverloadPlan(Math.Max(1000, ValueTranslator.Micros(m.RefreshInterval, 1_000_000)), resources, actions)

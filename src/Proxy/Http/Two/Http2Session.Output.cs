@@ -97,7 +97,8 @@ internal abstract partial class Http2Session
     /// <summary>False while the stream holds, or the transport waits for, more than the limit.</summary>
     public bool CanSend(Http2Stream stream)
     {
-        if (stream.Id == 0 || (!Transport.IsAboveWatermark && !Transport.Loop.Waiting.IsAbove(stream.Pending.Length, Options.BufferLimit - 1)))
+        if (stream.Id == 0
+            || (!Transport.IsAboveWatermark && !Transport.Loop.Waiting.IsAbove(stream.Pending.Length, Options.BufferLimit - 1)))
             return true;
         stream.Blocked = true;
         return false;

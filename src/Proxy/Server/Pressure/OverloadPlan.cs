@@ -1,7 +1,7 @@
 // Pressure: what the proxy does when the machine, or its container, has less than is asked for. Resources are measured on the main loop,
 // actions follow from their shares as Envoy's overload manager has it, and switches carry them to the workers. What is configured is done
-// as configured; where nobody configured memory, the container's limit is the measure, see MemoryGuard. The workers' own measure of lateness
-// lies with the loops (QueueAge). It owns the switches' values; it never touches a connection.
+// as configured; where nobody configured memory, the container's limit is the measure, see MemoryGuard. The workers' own measure of
+// lateness lies with the loops (QueueAge). It owns the values of the switches; it never touches a connection.
 // Refused: signals of the kernel (PSI, memory.events), which tell of a container that is slow already, and in their own time.
 using Lateen.Proxy.Exchanges.Heads;
 

@@ -106,8 +106,13 @@ internal sealed class OneProxy : IAsyncDisposable
     }
 
     /// <summary>Resident bytes of a process.</summary>
-    public static long Resident(Process process) =>
-        long.Parse(File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal))
+    public static long Resident(Process process) => Status(process, "VmRSS:");
+
+    /// <summary>Resident bytes of a process, when it had most.</summary>
+    public static long MostResident(Process process) => Status(process, "VmHWM:");
+
+    private static long Status(Process process, string name) =>
+        long.Parse(File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith(name, StringComparison.Ordinal))
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
 
     public async ValueTask DisposeAsync()
