@@ -60,14 +60,16 @@ public sealed class ControlLoop
         RootNamespace = options.RootNamespace;
         ClusterId = options.ClusterId;
         Instance = options.Instance;
+        OwnRevision = options.Revision;
         var features = new Features(options.Environment);
         var push = new PushOptions
         {
             DebounceQuiet = options.DebounceAfter,
             DebounceMax = options.DebounceMax,
             DebouncesEndpoints = features.Flag("PILOT_ENABLE_EDS_DEBOUNCE", true),
+            ChecksIdentity = features.Flag("PILOT_ENABLE_XDS_IDENTITY_CHECK", true),
         };
-        _fresh = () => new ViewCompiler(options.RootNamespace, options.Domain, options.ClusterId, features);
+        _fresh = () => new ViewCompiler(options, features);
         _compiler = _fresh();
         _debounce = new Debounce(push);
         Hub = new PushHub(push, generators);
@@ -99,6 +101,9 @@ public sealed class ControlLoop
 
     /// <summary>Name of this replica.</summary>
     public string Instance { get; }
+
+    /// <summary>Which of several control planes beside each other this is; empty where there is one alone.</summary>
+    public string OwnRevision { get; }
 
     /// <summary>The trust domain of the mesh as its settings are written now.</summary>
     public string TrustDomain => _compiler.SettingsOf(_seen).TrustDomain;

@@ -19,6 +19,7 @@ using Lateen.ControlPlane.Keys;
 using Lateen.ControlPlane.Mcp;
 using Lateen.ControlPlane.Metrics;
 using Lateen.ControlPlane.Operator;
+using Lateen.ControlPlane.Settings;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Generation.Endpoints;
@@ -85,6 +86,8 @@ public static class Wiring
     public static async Task<RunningControlPlane> StartAsync(ControlPlaneOptions options, TimeProvider time, CancellationToken cancel,
         Action<string>? say = null, Action? beforeOpening = null)
     {
+        foreach (string line in SettingFindings.Of(options.Environment)) say?.Invoke("warn\tsettings\t" + line);
+        var features = new Features(options.Environment);
         string token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         FileStream mine = Claim(options.StateFolder);
         ResourceStore store = options.Kubernetes is null ? OpenStore(options, time) : new ResourceStore(Validator.Check, time);
@@ -118,14 +121,14 @@ public static class Wiring
         var impersonation = new Impersonation(Setting(options, "CA_TRUSTED_NODE_ACCOUNTS").ToHashSet(),
             (own, other) => NodeNeighbours.AreNeighbours(loop.Hub.Snapshot, own, other));
         var certificates = new CertificateService(keys.Authority, callers, impersonation);
-        var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace), time);
+        var serving = new ServingCertificates(keys.Authority, ServingCertificates.HostsOf(options.RootNamespace, options.Revision), time);
         var ads = new AdsDoor(host.Writer, options.RequestBytesMax,
-            new ConfigStreams(store, options.RootNamespace, options.RequestBytesMax), new Features(options.Environment));
+            new ConfigStreams(store, options.RootNamespace, options.RequestBytesMax), features);
         var calls = new CallMetrics();
-        var secure = new SecureDoor(ads, certificates, callers, time, Said, calls);
+        var secure = new SecureDoor(ads, certificates, callers, time, Said, calls, features);
         Webhooks? webhooks = cluster is null
             ? null : new(new AdmissionDoor(host.Writer, time).AnswerAsync, new SecureConnections(serving, time, ofWorkloads: false));
-        var http = new HttpDoors(host.Writer, operators, new DebugAccess(host.Writer, callers, time),
+        var http = new HttpDoors(host.Writer, operators, new DebugAccess(host.Writer, callers, time, features),
             new CitadelMetrics(keys.Authority, certificates.Counts, time), calls, time);
         try
         {

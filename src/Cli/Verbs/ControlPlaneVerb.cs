@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Lateen.Cli.Printing;
 using Lateen.ControlPlane;
+using Lateen.Pilot.Meaning;
 
 namespace Lateen.Cli.Verbs;
 
@@ -68,13 +69,13 @@ internal static class ControlPlaneVerb
         var debounce = new Option<int>("--debounce")
         {
             Description = "quiet time after a change before it is pushed, in ms (PILOT_DEBOUNCE_AFTER)",
-            DefaultValueFactory = _ => Milliseconds("PILOT_DEBOUNCE_AFTER", 100),
+            DefaultValueFactory = _ => (int)Settings.Duration("PILOT_DEBOUNCE_AFTER", TimeSpan.FromMilliseconds(100)).TotalMilliseconds,
             HelpName = "ms",
         };
         var debounceMax = new Option<int>("--debounce-max")
         {
             Description = "longest wait for that quiet, in ms (PILOT_DEBOUNCE_MAX)",
-            DefaultValueFactory = _ => Milliseconds("PILOT_DEBOUNCE_MAX", 10_000),
+            DefaultValueFactory = _ => (int)Settings.Duration("PILOT_DEBOUNCE_MAX", TimeSpan.FromSeconds(10)).TotalMilliseconds,
             HelpName = "ms",
         };
         var shutdown = new Option<int>("--shutdown-duration")
@@ -113,8 +114,8 @@ internal static class ControlPlaneVerb
             Domain = parsed.GetRequiredValue(domain),
             RootNamespace = parsed.GetRequiredValue(rootNamespace),
             ClusterId = parsed.GetRequiredValue(clusterId),
-            Environment = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
-                .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? ""),
+            Environment = Variables,
+            RequestBytesMax = (int)Math.Clamp(Settings.Number("ISTIO_GPRC_MAXRECVMSGSIZE", 4 << 20), 1 << 10, 1 << 30),
             ShutdownDuration = TimeSpan.FromSeconds(parsed.GetRequiredValue(shutdown)),
             ConnectionAgeMax = Age(parsed.GetRequiredValue(connectionAge), hasReplicas: parsed.GetValue(cluster.KubeConfig) is not null),
             DebounceAfter = TimeSpan.FromMilliseconds(parsed.GetRequiredValue(debounce)),
@@ -128,9 +129,11 @@ internal static class ControlPlaneVerb
         : throw new CommandException($"--config-source {address} is no address of xDS",
             "Write xds://host:port; a folder is named with --config-dir, a cluster with --kubeconfig.", CommandException.Misuse);
 
-    // istiod's settings are durations in Go's notation.
-    private static int Milliseconds(string variable, int otherwise) =>
-        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? (int)Durations.Parse(text).TotalMilliseconds : otherwise;
+    private static readonly Dictionary<string, string> Variables = Environment.GetEnvironmentVariables()
+        .Cast<System.Collections.DictionaryEntry>()
+        .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? "");
+
+    private static readonly Features Settings = new(Variables);
 
     private static TimeSpan? Age(int minutes, bool hasReplicas) => (minutes, hasReplicas) switch
     {

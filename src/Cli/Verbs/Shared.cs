@@ -82,18 +82,22 @@ internal static class Shared
             "Correct what is listed above; an apply is taken whole or not at all.");
     }
 
-    /// <summary>Waits until the proxies run <paramref name="revision"/> and tells how it went.</summary>
-    public static async Task AwaitAsync(OperatorClient mesh, long revision, string timeout, Terminal terminal, CancellationToken cancel)
+    /// <summary>Prints what became of a change and, where that is wanted, waits until the proxies run it and tells how it went.</summary>
+    public static async Task ReportAsync(OperatorClient mesh, ChangeAnswer answer, ChangeWish wish, Terminal terminal,
+        CancellationToken cancel)
     {
-        WaitAnswer answer = await mesh.WaitAsync(revision, Durations.Parse(timeout), cancel);
-        string proxies = $"{answer.Proxies} {(answer.Proxies == 1 ? "proxy" : "proxies")}";
-        if (answer.Converged)
-        {
-            terminal.Remark($"revision {answer.Revision} runs on {proxies}", Tone.Good);
-            return;
-        }
-        foreach (BehindRow behind in answer.Behind) terminal.Remark($"  {behind.Proxy}: {behind.Reason}", Tone.Doubtful);
-        throw new CommandException($"revision {answer.Revision} runs on {answer.Proxies - answer.Behind.Count} of {proxies}",
-            "It is stored and will reach them; `lateen proxy-status` tells how far each is.");
+        bool isJson = wish.Output == "json", waits = wish.Waits && !wish.IsDryRun;
+        if (!isJson) OutcomeLines.Print(terminal, answer, wish.IsDryRun, wish.Output == "name");
+        WaitAnswer? waited = waits ? await mesh.WaitAsync(answer.Revision, Durations.Parse(wish.Timeout), cancel) : null;
+        if (isJson)
+            terminal.Line(System.Text.Json.JsonSerializer.Serialize(answer with { Wait = waited }, OperatorJson.Default.ChangeAnswer));
+        if (waited is not null) ProxyProgress.Print(terminal, waited, wish.Timeout);
     }
 }
+
+/// <summary>How a change was asked for on the command line.</summary>
+/// <param name="Output">The format of the answer; empty for lines.</param>
+/// <param name="IsDryRun">Nothing was changed.</param>
+/// <param name="Waits">Wait for the proxies.</param>
+/// <param name="Timeout">How long at most.</param>
+internal sealed record ChangeWish(string Output, bool IsDryRun, bool Waits, string Timeout);

@@ -75,7 +75,7 @@ public sealed class AdmissionDoor(WriterLoop writer, TimeProvider time)
         if (loop.Hub.Snapshot is not { } snapshot) return (null, Annotations, "the control plane is starting");
         try
         {
-            return ((_injector ??= new InjectorConfigMap(loop.RootNamespace)).Injection(view, snapshot), Annotations, "");
+            return ((_injector ??= new InjectorConfigMap(loop.RootNamespace, loop.OwnRevision)).Injection(view, snapshot), Annotations, "");
         }
         catch (TemplateException malformed)
         {

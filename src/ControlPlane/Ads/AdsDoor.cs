@@ -66,7 +66,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         }
         finally
         {
-            await writer.PostAsync((loop, _) => loop.Streams.Disconnect(stream), CancellationToken.None);
+            await writer.PostAsync((loop, now) => loop.Streams.Disconnect(stream, now), CancellationToken.None);
         }
     }
 

@@ -20,8 +20,17 @@ public sealed class TypeTrack
     /// <summary>When the last acceptance came.</summary>
     public DateTimeOffset AckedAt { get; internal set; }
 
-    /// <summary>What the proxy said when it refused the last response; null while it did not.</summary>
+    /// <summary>Version of the last response; empty before the first.</summary>
+    public string SentVersion { get; internal set; } = "";
+
+    /// <summary>Version of the last response that was accepted.</summary>
+    public string AckedVersion { get; internal set; } = "";
+
+    /// <summary>What the proxy said when it refused something that has not changed since; null where it refused nothing.</summary>
     public string? Error { get; internal set; }
+
+    /// <summary>When it refused that.</summary>
+    public DateTimeOffset RefusedAt { get; internal set; }
 }
 
 /// <summary>One open discovery stream: its session, its times and nonces for those who watch, and how to wake its writer.</summary>
@@ -47,7 +56,10 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     /// <summary>The newest revision of which everything was sent and answered; 0 before.</summary>
     public long SettledRevision { get; internal set; }
 
-    /// <summary>The store's generation of that moment; unlike revisions it counts pods and endpoints, too.</summary>
+    /// <summary>The newest revision that it took without refusing anything; 0 before.</summary>
+    public long AcceptedRevision { get; internal set; }
+
+    /// <summary>The store's generation of <see cref="SettledRevision"/>; unlike revisions it counts pods and endpoints, too.</summary>
     public long SettledGeneration { get; internal set; }
 
     /// <summary>False before the other side has introduced itself, for the stream on which an agent asks for names alone, under its proxy's
@@ -96,7 +108,7 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
         if (_told.TryDequeue(out AdsResponse? told)) return told;
         if (!Session.TryTake(out AdsResponse? response)) return null;
         TypeTrack track = Track(response.TypeUrl);
-        (track.SentNonce, track.SentAt) = (response.Nonce, now);
+        (track.SentNonce, track.SentVersion, track.SentAt) = (response.Nonce, Session.Scope?.Snapshot.Revision ?? "", now);
         return response;
     }
 
@@ -104,6 +116,7 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     {
         AdsReply reply = Answered(request.TypeUrl, request.ResponseNonce, request.ErrorDetail?.Message, now);
         Session.Receive(request, held, now);
+        Remember(reply, request.TypeUrl);
         if (request.ResourceNamesSubscribe.Count > 0) Track(request.TypeUrl);
         return reply;
     }
@@ -112,6 +125,7 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
     {
         AdsReply reply = Answered(request.TypeUrl, request.ResponseNonce, request.ErrorDetail?.Message, now);
         Session.Receive(request, now);
+        Remember(reply, request.TypeUrl);
         if (request.ResourceNames.Count > 0) Track(request.TypeUrl);
         return reply;
     }
@@ -122,9 +136,19 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
         TypeTrack track = Track(typeUrl);
         if (nonce != track.SentNonce) return AdsReply.Expired;
         track.Error = error;
-        if (error is not null) return AdsReply.Refusal;
-        (track.AckedNonce, track.AckedAt) = (nonce, now);
+        if (error is not null)
+        {
+            track.RefusedAt = now;
+            return AdsReply.Refusal;
+        }
+        (track.AckedNonce, track.AckedVersion, track.AckedAt) = (nonce, track.SentVersion, now);
         return AdsReply.Acceptance;
+    }
+
+    // Who takes one thing and refused another still runs the other's former version.
+    private void Remember(AdsReply reply, string typeUrl)
+    {
+        if (reply == AdsReply.Acceptance) Track(typeUrl).Error = Session.RefusalOf(typeUrl);
     }
 
     private TypeTrack Track(string typeUrl)

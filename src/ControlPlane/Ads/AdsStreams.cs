@@ -31,6 +31,9 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, TimeProvider s
     /// <summary>The store's generation that it was compiled from.</summary>
     public long Generation { get; private set; }
 
+    /// <summary>Proxies that went away lately.</summary>
+    public Departures Left { get; } = new();
+
     /// <summary>Opens a stream.</summary>
     /// <param name="peer">address:port of the other side.</param>
     /// <param name="wake">Called when <see cref="Next"/> may have something; must only set a signal.</param>
@@ -65,9 +68,12 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, TimeProvider s
     }
 
     /// <summary>The stream ended.</summary>
-    public void Disconnect(AdsStream stream)
+    /// <param name="stream">Which.</param>
+    /// <param name="now">The time.</param>
+    public void Disconnect(AdsStream stream, DateTimeOffset now)
     {
         hub.Disconnect(stream.Session);
+        if (stream.IsProxy) Left.Note(stream.Session.Node!.WorkloadId, now);
         if (stream.Session.Node is not null) say($"info\tads\t{stream.ConnectionId} disconnected");
         _streams.Remove(stream.Session);
     }
@@ -225,5 +231,6 @@ public sealed class AdsStreams(PushHub hub, PilotMetrics metrics, TimeProvider s
         if (!stream.Session.InSync || !ReferenceEquals(stream.Session.Scope?.Snapshot, hub.Snapshot)) return;
         if (stream.SettledGeneration > 0 && stream.SettledGeneration < Generation) metrics.Converged(now - _changedAt);
         (stream.SettledGeneration, stream.SettledRevision) = (Generation, Revision);
+        if (!stream.HasRefused) stream.AcceptedRevision = Revision;
     }
 }

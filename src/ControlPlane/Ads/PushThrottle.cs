@@ -7,7 +7,7 @@ namespace Lateen.ControlPlane.Ads;
 /// and not all at once.</summary>
 /// <remarks>Whoever reads slowly gives its place up after a moment: what it is sent stays under way, and the others go on.</remarks>
 /// <param name="most">How many at the same time.</param>
-internal sealed class PushThrottle(int most)
+public sealed class PushThrottle(int most)
 #pragma warning restore CA1001
 {
     private const int Auto = 0, AutoLeast = 15, AutoForEachProcessor = 5, AutoMost = 100;

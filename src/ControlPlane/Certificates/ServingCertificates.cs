@@ -30,8 +30,11 @@ public sealed class ServingCertificates
     public SigningBundle Bundle => _authority.Bundle;
 
     /// <summary>The names under which workloads know istiod.</summary>
-    public static IReadOnlyList<string> HostsOf(string ns) =>
-        [.. new[] { $"istio-pilot.{ns}.svc", $"istiod-remote.{ns}.svc", $"istiod.{ns}.svc" }.Distinct()];
+    /// <param name="ns">Its namespace.</param>
+    /// <param name="revision">Its revision.</param>
+    public static IReadOnlyList<string> HostsOf(string ns, string revision = "") =>
+        [.. new[] { "istio-pilot", "istiod-remote", "istiod", Revisions.Named("istiod", revision) }.Select(name => $"{name}.{ns}.svc")
+            .Distinct()];
 
     private SslStreamCertificateContext Make()
     {

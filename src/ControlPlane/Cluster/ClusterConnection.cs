@@ -12,6 +12,7 @@ using Lateen.Config.Sources.Kubernetes.Access;
 using Lateen.Config.Store;
 using Lateen.ControlPlane.Cluster.Gateways;
 using Lateen.ControlPlane.Hosting;
+using Lateen.Pilot.Meaning;
 
 namespace Lateen.ControlPlane.Cluster;
 
@@ -29,6 +30,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     private readonly KubernetesSource _source;
     private readonly TimeProvider _time;
     private readonly Action<string> _say;
+    private ResourceStore? _store;
     private LedWrites? _status;
     private LedWrites? _deployments;
     private LedWrites? _namespaces;
@@ -104,6 +106,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     {
         _authority = signing;
         _gateways = new DeployedGateways(_options, await VersionAsync(cancel), _say);
+        _store = store;
         _status = Led(new LeaseLock(_options.RootNamespace, StatusLease + Revision),
             () => _ = loop.PostAsync((now, _) => WishStatus(now)).AsTask());
         _deployments = Led(new LeaseLock(_options.RootNamespace, DeploymentLease + Revision), () => Again(loop));
@@ -120,7 +123,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     public Task JoinOthersAsync(WriterLoop loop, ResourceStore store, CancellationToken cancel)
     {
         _remotes = new RemoteClusters(_options, store, loop, _time, _say);
-        return _remotes.StartAsync(RemotePatience, cancel);
+        return _remotes.StartAsync(new Features(_options.Environment).Duration("PILOT_REMOTE_CLUSTER_TIMEOUT", RemotePatience), cancel);
     }
 
     /// <summary>Keeps the webhooks' registrations right.</summary>
@@ -149,9 +152,13 @@ public sealed class ClusterConnection : IAsyncDisposable
         Client.Dispose();
     }
 
-    private string Revision => _options.Revision.Length == 0 ? "default" : _options.Revision;
+    private string Revision => _options.Revision.Length == 0 ? Revisions.Default : _options.Revision;
 
-    private LedWrites Led(ElectionLock about, Action won) => new(Client, _options.Instance, about, won, _time, _say);
+    private LedWrites Led(ElectionLock about, Action won) => new(Client, _options.Instance, about, won, _time, _say, Yields);
+
+    // Who holds a lock that all revisions share makes way for the revision that the tag `default` names.
+    private bool Yields(ElectionRecord leader) =>
+        leader.Revision.Length > 0 && leader.Revision != Revision && Revisions.DefaultOf(_store!.Current) == Revision;
 
     private void Wish(ControlLoop loop)
     {

@@ -10,7 +10,8 @@ namespace Lateen.ControlPlane.Cluster;
 /// <param name="Renewed">When it last said so, as written; compared, never read as a time.</param>
 /// <param name="Seconds">How long that holds.</param>
 /// <param name="Transitions">How often the lead changed hands.</param>
-public sealed record ElectionRecord(string Holder, string Acquired, string Renewed, int Seconds, int Transitions);
+/// <param name="Revision">The replica's revision, where records of this form say it.</param>
+public sealed record ElectionRecord(string Holder, string Acquired, string Renewed, int Seconds, int Transitions, string Revision = "");
 
 /// <summary>The object that an election is about, and how its record stands in it. The names and both forms are those of Istio, so that an
 /// istiod beside us takes part.</summary>
@@ -119,7 +120,7 @@ public sealed class ConfigMapLock(string ns, string name, string revision) : Ele
             // What nobody can read holds nobody back.
         }
         return new((string?)record["holderIdentity"] ?? "", (string?)record["acquireTime"] ?? "", (string?)record["renewTime"] ?? "",
-            (int?)record["leaseDurationSeconds"] ?? 0, (int?)record["leaderTransitions"] ?? 0);
+            (int?)record["leaseDurationSeconds"] ?? 0, (int?)record["leaderTransitions"] ?? 0, (string?)record["holderKey"] ?? "");
     }
 
     /// <inheritdoc />

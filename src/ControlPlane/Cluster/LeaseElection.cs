@@ -8,7 +8,8 @@ namespace Lateen.ControlPlane.Cluster;
 /// <summary>One leader among replicas, by the rules of Kubernetes' own components.</summary>
 /// <remarks>
 /// Clocks of others are not trusted: a lease has run out when it was not renewed for its whole time as seen from here. Who cannot renew
-/// stops being the leader well before another may take over.
+/// stops being the leader well before another may take over. Among revisions that share a lock the default one outranks the others, as in
+/// Istio: it takes the lead from a living leader, who sees that with its next renewal.
 /// </remarks>
 public sealed class LeaseElection : IAsyncDisposable
 {
@@ -21,6 +22,7 @@ public sealed class LeaseElection : IAsyncDisposable
     private readonly string _identity;
     private readonly TimeProvider _time;
     private readonly Action<string> _say;
+    private readonly Func<ElectionRecord, bool> _yields;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
     private (string Holder, string Renewed) _seen;
@@ -34,9 +36,11 @@ public sealed class LeaseElection : IAsyncDisposable
     /// <param name="identity">Who this is; no two replicas may have the same.</param>
     /// <param name="time">The clock.</param>
     /// <param name="say">Takes a line for the log.</param>
-    public LeaseElection(ApiClient client, ElectionLock about, string identity, TimeProvider time, Action<string> say)
+    /// <param name="yields">Whether a leader, although it is alive, makes way for this replica; nobody does when null.</param>
+    public LeaseElection(ApiClient client, ElectionLock about, string identity, TimeProvider time, Action<string> say,
+        Func<ElectionRecord, bool>? yields = null)
     {
-        (_client, _lock, _identity, _time, _say) = (client, about, identity, time, say);
+        (_client, _lock, _identity, _time, _say, _yields) = (client, about, identity, time, say, yields ?? (_ => false));
         _running = RunAsync(_stop.Token);
     }
 
@@ -60,9 +64,9 @@ public sealed class LeaseElection : IAsyncDisposable
         while (true)
         {
             bool led = _holds;
-            bool took = await TryAsync(cancel);
-            if (took) _renewedAt = _time.GetUtcNow();
-            _holds = took || (_holds && _time.GetUtcNow() - _renewedAt < RenewWithin);
+            bool? took = await TryAsync(cancel);
+            if (took == true) _renewedAt = _time.GetUtcNow();
+            _holds = took ?? (_holds && _time.GetUtcNow() - _renewedAt < RenewWithin);
             if (led != _holds) _say(_holds
                 ? $"info\tleader\t{_identity} leads {_lock.Name}" : $"warn\tleader\tleader election lock lost: {_lock.Name}");
             if (!led && _holds) Won?.Invoke();
@@ -70,21 +74,22 @@ public sealed class LeaseElection : IAsyncDisposable
         }
     }
 
-    // True when the lead is ours from now on.
-    private async Task<bool> TryAsync(CancellationToken cancel)
+    // True when the lead is ours from now on, false when it is another's, null when that could not be learned.
+    private async Task<bool?> TryAsync(CancellationToken cancel)
     {
         ApiResult<JsonDocument> read = await _client.GetAsync(_lock.Path, cancel);
         if (read.Failure is { } failure)
-            return failure.IsAbsent && await WriteAsync(HttpMethod.Post, _lock.Collection, _lock.Made(Record(null, 0)), cancel);
+            return failure.IsAbsent && await WriteAsync(HttpMethod.Post, _lock.Collection, _lock.Made(Record(null, 0)), cancel)
+                ? true : null;
         using JsonDocument document = read.Value!;
         JsonObject present = JsonObject.Create(document.RootElement.Clone())!;
         ElectionRecord now = _lock.Read(present);
         if ((now.Holder, now.Renewed) != _seen) (_seen, _seenAt) = ((now.Holder, now.Renewed), _time.GetUtcNow());
         bool isOurs = now.Holder == _identity;
         var lasts = TimeSpan.FromSeconds(now.Seconds > 0 ? now.Seconds : LeaseSeconds);
-        if (!isOurs && now.Holder.Length > 0 && _time.GetUtcNow() - _seenAt < lasts) return false;
+        if (!isOurs && now.Holder.Length > 0 && _time.GetUtcNow() - _seenAt < lasts && !_yields(now)) return false;
         _lock.Put(present, Record(isOurs ? now.Acquired : null, now.Transitions + (isOurs ? 0 : 1)));
-        return await WriteAsync(HttpMethod.Put, _lock.Path, present, cancel);
+        return await WriteAsync(HttpMethod.Put, _lock.Path, present, cancel) ? true : null;
     }
 
     private async Task<bool> WriteAsync(HttpMethod method, string path, JsonObject written, CancellationToken cancel)

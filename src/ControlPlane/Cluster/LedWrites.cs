@@ -15,9 +15,11 @@ public sealed class LedWrites : IAsyncDisposable
     /// <param name="won">Called when this replica leads from now on, by any thread.</param>
     /// <param name="time">The clock.</param>
     /// <param name="say">Takes a line for the log.</param>
-    public LedWrites(ApiClient client, string instance, ElectionLock about, Action won, TimeProvider time, Action<string> say)
+    /// <param name="yields">Whether a leader, although it is alive, makes way for this replica; nobody does when null.</param>
+    public LedWrites(ApiClient client, string instance, ElectionLock about, Action won, TimeProvider time, Action<string> say,
+        Func<ElectionRecord, bool>? yields = null)
     {
-        var election = new LeaseElection(client, about, instance, time, say);
+        var election = new LeaseElection(client, about, instance, time, say, yields);
         (_election, _writer) = (election, new ClusterWriter(client, () => election.IsLeader, time, say));
         election.Won += won;
     }

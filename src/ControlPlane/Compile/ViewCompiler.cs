@@ -16,7 +16,9 @@ using Resource = Lateen.Config.Resources.Resource;
 namespace Lateen.ControlPlane.Compile;
 
 /// <summary>Makes snapshots out of views, one after another; what did not change is taken over from the last.</summary>
-public sealed class ViewCompiler(string rootNamespace, string domain, string clusterId, Features features)
+/// <param name="options">Names.</param>
+/// <param name="features">Settings from the environment.</param>
+public sealed class ViewCompiler(ControlPlaneOptions options, Features features)
 {
     private readonly SnapshotCompiler _snapshots = new();
     private readonly EntryAddresses _addresses = new();
@@ -70,10 +72,10 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     private static ResourceView Discovered(ResourceView view, MeshConfig mesh) =>
         mesh.DiscoverySelectors.Count == 0 ? view : ResourceView.Of(DiscoverySelectors.Select([.. view.Everything()], mesh));
 
-    private static GatewayApiInputs GatewayApi(ResourceView view) => new()
+    private GatewayApiInputs GatewayApi(ResourceView view) => new()
     {
         Classes = view.All(Kinds.GatewayClass),
-        Gateways = view.All(Kinds.KubernetesGateway),
+        Gateways = Own(view.All(Kinds.KubernetesGateway), view),
         ListenerSets = view.All(Kinds.ListenerSet),
         HttpRoutes = view.All(Kinds.HTTPRoute),
         GrpcRoutes = view.All(Kinds.GRPCRoute),
@@ -89,9 +91,14 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
         ConfigMaps = view.All(Kinds.ConfigMap),
     };
 
+    // The list as it is where all are: who compares inputs knows it again.
+    private IReadOnlyList<Resource<Kubernetes.Gateway.V1.Gateway>> Own(IReadOnlyList<Resource<Kubernetes.Gateway.V1.Gateway>> gateways,
+        ResourceView view) => gateways.All(gateway => Revisions.IsOf(options.Revision, view, gateway))
+            ? gateways : [.. gateways.Where(gateway => Revisions.IsOf(options.Revision, view, gateway))];
+
     private ClusterResources Own(ResourceView view)
     {
-        ClusterResources own = Cluster(clusterId, view);
+        ClusterResources own = Cluster(options.ClusterId, view);
         return features.Flag("PILOT_ENABLE_IP_AUTOALLOCATE", true) ? own with { ServiceEntries = _addresses.Of(own.ServiceEntries) } : own;
     }
 
@@ -112,32 +119,40 @@ public sealed class ViewCompiler(string rootNamespace, string domain, string clu
     /// resource.</remarks>
     public MeshSettings SettingsOf(ResourceView view)
     {
-        Resource? from = view.Find(new ResourceKey(Kinds.ConfigMap, rootNamespace, "istio"));
+        Resource? from = view.Find(new ResourceKey(Kinds.ConfigMap, options.RootNamespace, Revisions.Named("istio", options.Revision)));
         if (_settings is not null && ReferenceEquals(from, _settingsFrom)) return _settings;
         _settingsFrom = from;
         var found = new DiagnosticBag();
         string text = (from as Resource<Kubernetes.Core.V1.ConfigMap>)?.Spec.Data.GetValueOrDefault("mesh") ?? "";
-        MeshConfig mesh = MeshConfigs.Overlay(MetricsOn(), text, from?.Key.ToString() ?? "", found);
+        MeshConfig mesh = MeshConfigs.Overlay(Presets(), text, from?.Key.ToString() ?? "", found);
         Diagnostics = [.. found];
         if (found.HasErrors && _settings is not null) return _settings;
         _settings = new MeshSettings
         {
-            Mesh = found.HasErrors ? MetricsOn() : mesh,
+            Mesh = found.HasErrors ? Presets() : mesh,
             Networks = new MeshNetworks(),
             Features = features,
-            DomainSuffix = domain,
-            ClusterId = clusterId,
+            DomainSuffix = options.Domain,
+            ClusterId = options.ClusterId,
         };
         _registries = new RegistryCompiler(
-            new RegistryOptions { DomainSuffix = domain, TrustDomain = _settings.TrustDomain, SystemNamespace = rootNamespace });
+            new RegistryOptions
+            {
+                DomainSuffix = options.Domain,
+                TrustDomain = _settings.TrustDomain,
+                SystemNamespace = options.RootNamespace,
+            });
         return _settings;
     }
 
-    // Istio's chart turns the standard metrics on, its code does not. Who runs without a chart wants them, too.
-    private static MeshConfig MetricsOn()
+    // Istio's chart turns the standard metrics on, its code does not. Who runs without a chart wants them, too; and proxies of a revision
+    // speak to that.
+    private MeshConfig Presets()
     {
         MeshConfig mesh = MeshConfigs.Defaults();
         mesh.DefaultProviders.Metrics.Add("prometheus");
+        if (Revisions.Named("istiod", options.Revision) is var host and not "istiod")
+            mesh.DefaultConfig.DiscoveryAddress = $"{host}.{options.RootNamespace}.svc:15012";
         return mesh;
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using Lateen.Citadel.Callers;
 using Lateen.ControlPlane.Hosting;
+using Lateen.Pilot.Meaning;
 using Lateen.Registry;
 using Microsoft.AspNetCore.Http;
 
@@ -8,9 +9,19 @@ namespace Lateen.ControlPlane.Debug;
 
 /// <summary>Who may see debug pages: programs of this machine, and identities of the mesh's own namespace; others the pages of proxies of
 /// their own namespace alone, which they could ask themselves.</summary>
-public sealed class DebugAccess(WriterLoop writer, CallerAuthentication callers, TimeProvider time)
+/// <param name="writer">The loop that has the pages.</param>
+/// <param name="callers">Tells who asks.</param>
+/// <param name="time">The clock.</param>
+/// <param name="features">Settings from the environment; all defaults when null.</param>
+public sealed class DebugAccess(WriterLoop writer, CallerAuthentication callers, TimeProvider time, Features? features = null)
 {
     private static readonly string[] OfOneProxy = ["config_dump", "ndsz", "edsz"];
+    private readonly bool _asksWho = (features ?? Features.Default).Flag("ENABLE_DEBUG_ENDPOINT_AUTH", true);
+    private readonly string[] _trusted = (features ?? Features.Default).Text("DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES", "")
+        .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    /// <summary>Pages are served on the HTTP address at all.</summary>
+    public bool IsOnHttp { get; } = (features ?? Features.Default).Flag("ENABLE_DEBUG_ON_HTTP", true);
 
     /// <summary>The refusal of a request over HTTP; null where it may pass.</summary>
     /// <param name="context">The request.</param>
@@ -18,7 +29,7 @@ public sealed class DebugAccess(WriterLoop writer, CallerAuthentication callers,
     public async Task<DebugPage?> RefusalAsync(HttpContext context, string page)
     {
         IPAddress? peer = context.Connection.RemoteIpAddress;
-        if (peer is null || IPAddress.IsLoopback(peer) || page.Length == 0) return null;
+        if (!_asksWho || peer is null || IPAddress.IsLoopback(peer) || page.Length == 0) return null;
         var headers = context.Request.Headers.ToDictionary(header => header.Key.ToLowerInvariant(),
             header => (IReadOnlyList<string>)[.. header.Value.OfType<string>()]);
         (Caller? caller, _) = await callers.AuthenticateAsync(new CallerEvidence($"{peer}:{context.Connection.RemotePort}", [], headers),
@@ -28,7 +39,8 @@ public sealed class DebugAccess(WriterLoop writer, CallerAuthentication callers,
         IQueryCollection query = context.Request.Query;
         bool may = await writer.AskAsync(
             (loop, _) => caller.Identities.Select(Identities.Parse)
-                .Any(identity => identity is not null && MaySee(loop, identity, page, query)), context.RequestAborted);
+                .Any(identity => identity is not null
+                    && (_trusted.Contains(identity.Namespace) || MaySee(loop, identity, page, query))), context.RequestAborted);
         return may
             ? null : DebugPage.Refusal(StatusCodes.Status403Forbidden,
                 $"the debug info is not available for current identity: \"{string.Join(' ', caller.Identities)}\"");

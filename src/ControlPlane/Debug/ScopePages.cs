@@ -62,7 +62,8 @@ internal static class ScopePages
     public static DebugPage Inject(ControlLoop loop, QueryFields query, bool pretty) =>
         loop.Hub.Snapshot is not { } snapshot ? DebugPage.Json("{}")
             : ConnectionPages.Page(new JsonObject(
-                [.. new Injection.InjectorConfigMap(loop.RootNamespace).Injection(loop.Configuration.View, snapshot).Config.Texts
+                [.. new Injection.InjectorConfigMap(loop.RootNamespace, loop.OwnRevision).Injection(loop.Configuration.View, snapshot)
+                    .Config.Texts
                     .OrderBy(text => text.Key, StringComparer.Ordinal)
                     .Select(text => KeyValuePair.Create(text.Key, (JsonNode?)text.Value))]), pretty);
 

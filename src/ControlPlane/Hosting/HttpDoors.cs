@@ -20,7 +20,7 @@ public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, DebugAc
         string path = context.Request.Path.Value ?? "";
         if (path.StartsWith(OperatorDoor.Root, StringComparison.Ordinal)) return operators.AnswerAsync(context);
         if (path == "/ready") return ReadyAsync(context);
-        if (IsDebug(path)) return _debug.AnswerAsync(context);
+        if (access.IsOnHttp && IsDebug(path)) return _debug.AnswerAsync(context);
         return path == "/version" ? VersionAsync(context) : NotFoundAsync(context);
     }
 
@@ -29,7 +29,7 @@ public sealed class HttpDoors(WriterLoop writer, OperatorDoor operators, DebugAc
     {
         "/metrics" => MetricsAsync(context),
         "/version" => VersionAsync(context),
-        { } path when IsDebug(path) => _debug.AnswerAsync(context),
+        { } path when access.IsOnHttp && IsDebug(path) => _debug.AnswerAsync(context),
         _ => NotFoundAsync(context),
     };
 

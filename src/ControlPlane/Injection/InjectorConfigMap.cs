@@ -9,9 +9,11 @@ namespace Lateen.ControlPlane.Injection;
 
 /// <summary>Where templates and settings of injection come from: the ConfigMap of every installation, else what the product brings. Kept as
 /// long as the ConfigMap is the same.</summary>
-public sealed class InjectorConfigMap(string rootNamespace)
+/// <param name="rootNamespace">Where it lies.</param>
+/// <param name="revision">Whose it is; pods are told so.</param>
+public sealed class InjectorConfigMap(string rootNamespace, string revision)
 {
-    private const string Name = "istio-sidecar-injector";
+    private readonly string _name = Revisions.Named("istio-sidecar-injector", revision);
     private readonly Lock _gate = new();
     private Resource<ConfigMap>? _readFrom;
     private InjectionConfig? _read;
@@ -22,8 +24,9 @@ public sealed class InjectorConfigMap(string rootNamespace)
     /// <exception cref="Injector.Templates.TemplateException">The ConfigMap is malformed.</exception>
     public MeshInjection Injection(ResourceView view, MeshSnapshot snapshot) => new()
     {
-        Config = Config(view.Find(Kinds.ConfigMap, rootNamespace, Name)),
+        Config = Config(view.Find(Kinds.ConfigMap, rootNamespace, _name)),
         Mesh = snapshot.Settings.Mesh,
+        Revision = revision,
         NativeSidecars = MeshInjection.CanBeNative(
             [.. view.All(Kinds.Node).Select(node => node.Spec.Status?.NodeInfo?.KubeletVersion ?? "")]),
     };

@@ -41,7 +41,9 @@ public sealed record RollbackRequest(long Revision, bool DryRun, string? Author)
 /// <param name="Revision">The revision that now holds (the former one where nothing changed).</param>
 /// <param name="Objects">What happened to each resource, in the order asked.</param>
 /// <param name="Findings">Mistakes and warnings, all of them.</param>
-public sealed record ChangeAnswer(bool Accepted, long Revision, IReadOnlyList<ObjectOutcome> Objects, IReadOnlyList<Finding> Findings);
+/// <param name="Wait">How far the proxies are, where somebody waited for them.</param>
+public sealed record ChangeAnswer(bool Accepted, long Revision, IReadOnlyList<ObjectOutcome> Objects, IReadOnlyList<Finding> Findings,
+    WaitAnswer? Wait = null);
 
 /// <summary>One resource of a change.</summary>
 /// <param name="Resource">plural.group/name as kubectl prints it: virtualservice.networking.istio.io/reviews.</param>
@@ -102,17 +104,30 @@ public sealed record ObjectDiff(string Resource, string? Namespace, string? Befo
 public sealed record WaitAnswer(long Revision, bool Converged, int Proxies, IReadOnlyList<BehindRow> Behind);
 
 /// <summary>A proxy that has not taken up a revision.</summary>
-public sealed record BehindRow(string Proxy, string Reason);
+/// <param name="Proxy">pod.namespace.</param>
+/// <param name="Reason">What it refused, has not answered or has not asked for, and since when.</param>
+/// <param name="Revision">The revision that it runs; 0 for none.</param>
+/// <param name="HasRefused">It said no: waiting longer would not help.</param>
+public sealed record BehindRow(string Proxy, string Reason, long Revision = 0, bool HasRefused = false);
 
 /// <summary>Every connected proxy.</summary>
-public sealed record ProxyList(long Revision, IReadOnlyList<ProxyRow> Items);
+/// <param name="Revision">The newest revision.</param>
+/// <param name="Items">The proxies.</param>
+/// <param name="Left">Those that went away lately, whether they came back or not.</param>
+public sealed record ProxyList(long Revision, IReadOnlyList<ProxyRow> Items, IReadOnlyList<LeftRow>? Left = null);
+
+/// <summary>A proxy that went away lately.</summary>
+/// <param name="Proxy">pod.namespace.</param>
+/// <param name="Times">How often in the last ten minutes.</param>
+/// <param name="SinceSeconds">Seconds since it last did.</param>
+public sealed record LeftRow(string Proxy, int Times, double SinceSeconds);
 
 /// <summary>One proxy: its name (pod.namespace), and the state of each type it subscribed to.</summary>
 /// <param name="Name">pod.namespace.</param>
 /// <param name="Cluster">Its cluster id.</param>
 /// <param name="ControlPlane">The control plane that serves it.</param>
 /// <param name="Version">The version it says it has.</param>
-/// <param name="Revision">The revision it has acknowledged in full.</param>
+/// <param name="Revision">The newest revision of which it took everything; 0 for none.</param>
 /// <param name="Types">CDS, LDS, EDS, RDS ... and SYNCED, STALE, NOT SENT, ERROR, IGNORED each.</param>
 /// <param name="Admin">host:port of its admin pages, where known.</param>
 /// <param name="ConnectedAt">When its stream began.</param>
@@ -122,9 +137,12 @@ public sealed record ProxyRow(string Name, string Cluster, string ControlPlane, 
 
 /// <summary>How far one type of one proxy is.</summary>
 /// <param name="State">SYNCED, STALE, NOT SENT, ERROR or IGNORED.</param>
-/// <param name="SinceSeconds">Seconds since the last acknowledgement or, where there is none, since the last response.</param>
+/// <param name="SinceSeconds">Seconds since the last acknowledgement; where a response waits for one, since that was sent; where the proxy
+/// refused, since it did.</param>
 /// <param name="Error">What the proxy said when it refused.</param>
-public sealed record TypeState(string State, double SinceSeconds, string? Error);
+/// <param name="Sent">Version of the last response.</param>
+/// <param name="Acked">Version of the last response that the proxy took.</param>
+public sealed record TypeState(string State, double SinceSeconds, string? Error, string? Sent = null, string? Acked = null);
 
 /// <summary>No, and what to do.</summary>
 public sealed record Refusal(string Message, string? Remedy);

@@ -12,7 +12,10 @@ public static class ProxyRows
     public static ProxyList Of(ControlLoop loop, DateTimeOffset now) => new(
         loop.Streams.Revision,
         [.. loop.Streams.Open.Where(stream => stream.IsProxy).Select(stream => Row(stream, now))
-            .OrderBy(row => row.Name, StringComparer.Ordinal)]);
+            .OrderBy(row => row.Name, StringComparer.Ordinal)],
+        [.. loop.Streams.Left.Lately(now)
+            .Select(left => new LeftRow(left.Key, left.Value.Times, (now - left.Value.Last).TotalSeconds))
+            .OrderBy(row => row.Proxy, StringComparer.Ordinal)]);
 
     /// <summary>Where the admin pages of a proxy are; null when it is not connected or did not say.</summary>
     public static string? AdminOf(ControlLoop loop, string name) =>
@@ -23,16 +26,19 @@ public static class ProxyRows
     {
         ProxyNode node = stream.Session.Node!;
         var types = stream.Types.ToDictionary(pair => AdsStreams.ShortName(pair.Key), pair => State(stream, pair.Key, pair.Value, now));
-        return new ProxyRow(node.WorkloadId, node.ClusterId, "lateen", node.Metadata.IstioVersion, stream.SettledRevision, types,
+        return new ProxyRow(node.WorkloadId, node.ClusterId, "lateen", node.Metadata.IstioVersion, stream.AcceptedRevision, types,
             Admin(node), stream.Session.ConnectedAt, node.VerifiedIdentity?.ToString());
     }
 
     private static TypeState State(AdsStream stream, string typeUrl, TypeTrack track, DateTimeOffset now)
     {
-        DateTimeOffset since = track.AckedNonce == track.SentNonce ? track.AckedAt : track.SentAt;
+        DateTimeOffset since = track.Error is not null ? track.RefusedAt
+            : track.AckedNonce == track.SentNonce ? track.AckedAt : track.SentAt;
         return new TypeState(AdsStreams.StateOf(stream, typeUrl), track.SentNonce.Length == 0 ? 0 : Math.Max(0, (now - since).TotalSeconds),
-            track.Error);
+            track.Error, Known(track.SentVersion), Known(track.AckedVersion));
     }
+
+    private static string? Known(string version) => version.Length == 0 ? null : version;
 
     // LATEEN_ADMIN is what our agent says; an Envoy beside us says the port of its admin address in PROXY_CONFIG and listens on loopback.
     private static string? Admin(ProxyNode node)

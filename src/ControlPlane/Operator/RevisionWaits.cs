@@ -33,7 +33,7 @@ public sealed class RevisionWaits(AdsStreams streams)
         for (int i = _waits.Count - 1; i >= 0; i--)
         {
             Wait wait = _waits[i];
-            WaitAnswer answer = Answer(wait);
+            WaitAnswer answer = Answer(wait, now);
             // A refusal does not mend itself: waiting on would only hide it.
             bool refused = answer.Behind.Count > 0
                 && streams.Open.All(stream => stream.Session.Node is null || stream.SettledGeneration >= wait.Generation);
@@ -43,28 +43,40 @@ public sealed class RevisionWaits(AdsStreams streams)
         }
     }
 
-    private WaitAnswer Answer(Wait wait)
+    private WaitAnswer Answer(Wait wait, DateTimeOffset now)
     {
         // An agent's table of names is waited for like its proxy's configuration; both together are one proxy.
         AdsStream[] known = [.. streams.Open.Where(stream => stream.Session.Node is not null)];
         BehindRow[] behind = [.. known.Where(stream => stream.SettledGeneration < wait.Generation || stream.HasRefused)
-            .GroupBy(stream => stream.Session.Node!.WorkloadId, Reason)
-            .Select(proxy => new BehindRow(proxy.Key, string.Join("; ", proxy)))];
+            .GroupBy(stream => stream.Session.Node!.WorkloadId, StringComparer.Ordinal).Select(proxy => Behind([.. proxy], now))];
         return new WaitAnswer(wait.Revision, behind.Length == 0 && streams.Generation >= wait.Generation,
             known.Count(stream => stream.IsProxy), behind);
     }
 
+    private static BehindRow Behind(AdsStream[] proxy, DateTimeOffset now) => new(
+        proxy[0].Session.Node!.WorkloadId, string.Join("; ", proxy.Select(stream => Reason(stream, now))),
+        proxy.Min(stream => stream.AcceptedRevision), proxy.Any(stream => stream.HasRefused));
+
     // Everything that is missing: a refusal of one type says nothing of the others.
-    private static string Reason(AdsStream stream)
+    private static string Reason(AdsStream stream, DateTimeOffset now)
     {
         string[] refused = [.. stream.Types.Where(pair => pair.Value.Error is not null)
-            .Select(pair => $"refused {AdsStreams.ShortName(pair.Key)}: {pair.Value.Error}")];
-        string[] waiting = [.. stream.Types.Where(pair => pair.Value.SentNonce != pair.Value.AckedNonce && pair.Value.Error is null)
-            .Select(pair => AdsStreams.ShortName(pair.Key))];
+            .Select(pair => $"refused {AdsStreams.ShortName(pair.Key)} {Ago(now - pair.Value.RefusedAt)}: {pair.Value.Error}")];
+        KeyValuePair<string, TypeTrack>[] waiting =
+            [.. stream.Types.Where(pair => pair.Value.SentNonce != pair.Value.AckedNonce && pair.Value.Error is null)];
         string[] unasked = [.. stream.Session.Unasked.Order(StringComparer.Ordinal).Take(UnaskedShown)];
-        string[] reasons = [.. refused,
-            .. waiting.Length > 0 ? [$"has not answered {string.Join(", ", waiting)} yet"] : Array.Empty<string>(), .. unasked.Length > 0
-                ? [$"has not asked for {string.Join(", ", unasked)} yet"] : Array.Empty<string>()];
+        string[] reasons = [.. refused, .. waiting.Length > 0 ? [Unanswered(waiting, now)] : Array.Empty<string>(),
+            .. unasked.Length > 0 ? [$"has not asked for {string.Join(", ", unasked)} yet"] : Array.Empty<string>()];
         return reasons.Length > 0 ? string.Join("; ", reasons) : "was not sent it yet";
     }
+
+    private static string Unanswered(KeyValuePair<string, TypeTrack>[] waiting, DateTimeOffset now)
+    {
+        DateTimeOffset first = waiting.Min(pair => pair.Value.SentAt);
+        string types = string.Join(", ", waiting.Select(pair => AdsStreams.ShortName(pair.Key)));
+        return now - first < TimeSpan.FromSeconds(1)
+            ? $"has not answered {types} yet" : $"has not answered {types} for {(int)(now - first).TotalSeconds}s";
+    }
+
+    private static string Ago(TimeSpan age) => age < TimeSpan.FromSeconds(1) ? "just now" : $"{(int)age.TotalSeconds}s ago";
 }

@@ -1,10 +1,12 @@
+using Lateen.Api.Documents;
+
 namespace Lateen.Pilot.Meaning;
 
 /// <summary>Settings of the control plane that istiod takes from its environment, under the same names and with the same
 /// defaults.</summary>
 public sealed record Features
 {
-    private static readonly string[] True = ["true", "1", "t", "T", "TRUE", "True"];
+    private static readonly string[] True = ["true", "1", "t", "T", "TRUE", "True"], False = ["false", "0", "f", "F", "FALSE", "False"];
 
     /// <summary>All defaults.</summary>
     public static readonly Features Default = new(new Dictionary<string, string>());
@@ -102,9 +104,18 @@ public sealed record Features
     /// <summary>PILOT_ALLOW_ANY_DYNAMIC_DNS_MAX_HOSTS.</summary>
     public uint DynamicDnsHostsMax => (uint)Number("PILOT_ALLOW_ANY_DYNAMIC_DNS_MAX_HOSTS", 1024);
 
-    /// <summary>Any other boolean variable.</summary>
+    /// <summary>A boolean in Go's spellings; null for anything else.</summary>
+    public static bool? ParseFlag(string text) =>
+        Array.IndexOf(True, text) >= 0 ? true : Array.IndexOf(False, text) >= 0 ? false : null;
+
+    /// <summary>Any other boolean variable; one that is none counts as not set, as in istiod.</summary>
     public bool Flag(string name, bool otherwise) =>
-        _environment.TryGetValue(name, out var value) && value.Length > 0 ? Array.IndexOf(True, value) >= 0 : otherwise;
+        _environment.TryGetValue(name, out var value) ? ParseFlag(value) ?? otherwise : otherwise;
+
+    /// <summary>Any other duration, in Go's notation; one that is none, or below zero, counts as not set.</summary>
+    public TimeSpan Duration(string name, TimeSpan otherwise) =>
+        _environment.TryGetValue(name, out var value) && Durations.TryParse(value, out var span) && span is { Seconds: >= 0, Nanos: >= 0 }
+            ? span.ToTimeSpan() : otherwise;
 
     /// <summary>Any other text variable.</summary>
     public string Text(string name, string otherwise) =>

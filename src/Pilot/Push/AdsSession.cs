@@ -40,7 +40,7 @@ public sealed class AdsSession
     internal AdsSession(PushHub hub, string id, DateTimeOffset now, IReadOnlyList<string>? identities)
     {
         _hub = hub;
-        _identities = identities;
+        _identities = hub.Options.ChecksIdentity ? identities : null;
         Id = id;
         ConnectedAt = now;
     }
@@ -156,6 +156,10 @@ public sealed class AdsSession
     public IReadOnlySet<string>? Asked(string typeUrl) =>
         !_watches.TryGetValue(typeUrl, out var watch) ? _hub.NoNames : watch.IsWildcard ? null : watch.Names;
 
+    /// <summary>What the proxy said when it refused something of a type that has not changed since; null where it refused
+    /// nothing.</summary>
+    public string? RefusalOf(string typeUrl) => _watches.TryGetValue(typeUrl, out var watch) ? watch.Refusal : null;
+
     /// <summary>Where the proxy stands.</summary>
     public ProxyStatus Status() => new(
         Id, Node?.Id ?? "", ConnectedAt, Scope?.Snapshot.Revision ?? "", InSync,
@@ -261,7 +265,9 @@ public sealed class AdsSession
     // Clusters that were refused ask for no endpoints, and listeners for no routes: nobody waits for theirs.
     private void Answered(WatchedType watch, string nonce, string? error)
     {
-        watch.Answered(nonce, error);
+        bool isKnown = watch.Answered(nonce, error);
+        // A whole type was sent again, with what was refused before.
+        if (isKnown && error is null && !_incremental && TypeUrls.IsWholeState(watch.TypeUrl)) watch.ForgiveAll();
         if (error is not null && watch.TypeUrl is TypeUrls.Cluster or TypeUrls.Endpoint) _unwarmed.Clear();
         if (error is not null && watch.TypeUrl is TypeUrls.Listener or TypeUrls.Route) _unrouted.Clear();
     }

@@ -15,6 +15,10 @@ public sealed record PushOptions
     /// <summary>Endpoints wait for quiet at all (PILOT_ENABLE_EDS_DEBOUNCE).</summary>
     public bool DebouncesEndpoints { get; init; } = true;
 
+    /// <summary>A node must be one that its identity may be (PILOT_ENABLE_XDS_IDENTITY_CHECK); otherwise nothing is known of who it
+    /// is.</summary>
+    public bool ChecksIdentity { get; init; } = true;
+
     /// <summary>How long changed listeners and routes wait for new clusters to get their endpoints, which a proxy may never ask
     /// for.</summary>
     public TimeSpan WarmingMax { get; init; } = TimeSpan.FromSeconds(5);

@@ -80,6 +80,12 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
 
     public IEnumerable<NackedResource> Nacked => _nacked is null ? [] : _nacked.Values;
 
+    /// <summary>What the peer said when it refused something that has not changed since; null for nothing.</summary>
+    public string? Refusal => _nacked is { Count: > 0 } ? _nacked.Values.First().Error : null;
+
+    /// <summary>The peer took all there is, whatever it refused before.</summary>
+    public void ForgiveAll() => _nacked = null;
+
     public void Subscribe(IReadOnlyCollection<string> names)
     {
         if (names.Count == 0) return;

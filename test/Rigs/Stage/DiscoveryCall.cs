@@ -74,7 +74,7 @@ internal sealed class DiscoveryCall(ControlLoop control, DownstreamStream stream
     {
         if (_over) return;
         _over = true;
-        if (_ads is not null) control.Streams.Disconnect(_ads);
+        if (_ads is not null) control.Streams.Disconnect(_ads, time());
     }
 
     private sealed class Pump(DiscoveryCall call) : Letter

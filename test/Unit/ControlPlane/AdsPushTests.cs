@@ -62,7 +62,10 @@ public sealed class AdsPushTests() : OnControlPlane(debounceMillis: 10)
         client.Send(refusal);
         WaitAnswer answer = await WaitAsync();
         Assert.False(answer.Converged);
-        Assert.Equal([new BehindRow("a.default", "refused CDS: no such thing")], answer.Behind);
+        BehindRow behind = Assert.Single(answer.Behind);
+        Assert.Equal(("a.default", true), (behind.Proxy, behind.HasRefused));
+        Assert.Matches("^refused CDS (just now|\\d+s ago): no such thing$", behind.Reason);
+        Assert.Equal(answer.Revision - 1, behind.Revision);
     }
 
     [Fact]

@@ -13,7 +13,7 @@ internal static class ApplyVerb
         Option<string[]> files = Shared.Files(required: true);
         Option<bool> recursive = Shared.Recursive(), wait = Shared.Wait();
         Option<string?> inNamespace = Shared.Namespace(), state = Shared.State(), dryRun = Shared.DryRun();
-        Option<string> timeout = Shared.Timeout(), output = Shared.Output("name");
+        Option<string> timeout = Shared.Timeout(), output = Shared.Output("name", "json");
         var command = new Command("apply", "Create or change resources: all of them in one revision, or none") { files, recursive,
             inNamespace, dryRun, wait, timeout, output, state };
         command.SetAction(async (parsed, cancel) =>
@@ -23,9 +23,8 @@ internal static class ApplyVerb
             using OperatorClient mesh = OperatorClient.Of(parsed.GetValue(state));
             ChangeAnswer answer = await mesh.ApplyAsync(new(sources, parsed.GetValue(inNamespace), dry, Shared.Author), cancel);
             Shared.Findings(terminal, answer);
-            OutcomeLines.Print(terminal, answer, dry, parsed.GetRequiredValue(output) == "name");
-            if (parsed.GetValue(wait) && !dry)
-                await Shared.AwaitAsync(mesh, answer.Revision, parsed.GetRequiredValue(timeout), terminal, cancel);
+            await Shared.ReportAsync(mesh, answer,
+                new(parsed.GetRequiredValue(output), dry, parsed.GetValue(wait), parsed.GetRequiredValue(timeout)), terminal, cancel);
             return 0;
         });
         return command;

@@ -17,7 +17,7 @@ internal static class DeleteVerb
         var selector = new Option<string?>("--selector", "-l") { Description = "only those with these labels", HelpName = "key=value,..." };
         var all = new Option<bool>("--all") { Description = "every resource of the kind in the namespace" };
         var ignore = new Option<bool>("--ignore-not-found") { Description = "what is not there is no mistake" };
-        Option<string> timeout = Shared.Timeout(), output = Shared.Output("name");
+        Option<string> timeout = Shared.Timeout(), output = Shared.Output("name", "json");
         var command = new Command("delete", "Remove resources, all of them in one revision") { what, files, recursive, inNamespace,
             selector, all, ignore, dryRun, wait, timeout, output, state };
         command.SetAction(async (parsed, cancel) =>
@@ -33,9 +33,8 @@ internal static class DeleteVerb
             ChangeAnswer answer = await mesh.DeleteAsync(
                 new(targets, sources, parsed.GetValue(inNamespace), dry, parsed.GetValue(ignore), Shared.Author), cancel);
             Shared.Findings(terminal, answer);
-            OutcomeLines.Print(terminal, answer, dry, parsed.GetRequiredValue(output) == "name");
-            if (parsed.GetValue(wait) && !dry)
-                await Shared.AwaitAsync(mesh, answer.Revision, parsed.GetRequiredValue(timeout), terminal, cancel);
+            await Shared.ReportAsync(mesh, answer,
+                new(parsed.GetRequiredValue(output), dry, parsed.GetValue(wait), parsed.GetRequiredValue(timeout)), terminal, cancel);
             return 0;
         });
         return command;

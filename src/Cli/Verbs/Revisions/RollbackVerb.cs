@@ -26,10 +26,8 @@ internal static class RollbackVerb
             using OperatorClient mesh = OperatorClient.Of(parsed.GetValue(state));
             ChangeAnswer answer = await mesh.RollbackAsync(new(parsed.GetValue(revision) ?? -1, dry, Shared.Author), cancel);
             Shared.Findings(terminal, answer);
-            OutcomeLines.Print(terminal, answer, dry);
             if (answer.Objects.Count == 0) terminal.Remark("Nothing differs; no revision was made.");
-            if (parsed.GetValue(wait) && !dry)
-                await Shared.AwaitAsync(mesh, answer.Revision, parsed.GetRequiredValue(timeout), terminal, cancel);
+            await Shared.ReportAsync(mesh, answer, new("", dry, parsed.GetValue(wait), parsed.GetRequiredValue(timeout)), terminal, cancel);
             return 0;
         });
         return command;

@@ -31,7 +31,7 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
     private const string ClassDefaults = "gateway.istio.io/defaults-for-class";
 
     private readonly Features _features = new(options.Environment);
-    private readonly InjectorConfigMap _injector = new(options.RootNamespace);
+    private readonly InjectorConfigMap _injector = new(options.RootNamespace, options.Revision);
     private readonly Dictionary<ResourceKey, object?[]> _wished = [];
 
     /// <summary>What is to be written for a snapshot; nothing for Gateways of which nothing changed.</summary>
@@ -46,7 +46,7 @@ public sealed class DeployedGateways(ControlPlaneOptions options, int kubeVersio
         foreach (ResourceKey key in keys)
         {
             if (view.Find(key) is not WrittenGateway { Origin.Source: ResourceOrigin.FromCluster, Spec.Spec: { } spec } gateway
-                || ClassOf(view, spec.GatewayClassName) is not { } kind) continue;
+                || !Revisions.IsOf(options.Revision, view, gateway) || ClassOf(view, spec.GatewayClassName) is not { } kind) continue;
             object?[] inputs = Inputs(view, snapshot, settings, gateway, spec.GatewayClassName);
             if (_wished.TryGetValue(key, out object?[]? last) && inputs.SequenceEqual(last)) continue;
             _wished[key] = inputs;

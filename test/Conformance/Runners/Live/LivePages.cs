@@ -24,7 +24,7 @@ internal sealed class LivePages : IDisposable
             _proxies.Add(LiveProxy.Open(stand, client));
         // What the leader writes is shown with the rest.
         LiveStand.Until(() => stand.Cluster.Server.Get(Kinds.GatewayClass, "", "istio-remote")?["status"] is not null
-            && _proxies.TrueForAll(proxy => proxy.HasAll), seconds: 10);
+            && _proxies.TrueForAll(proxy => proxy.HasAll), seconds: 40);
     }
 
     /// <summary>A page: the same status and kind of text, and every name of the recorded one's shape.</summary>
@@ -95,7 +95,11 @@ internal sealed class LivePages : IDisposable
         if (item.ValueKind == JsonValueKind.Array) return Missing(item, given[0], path);
         if (item.ValueKind != JsonValueKind.Object) return null;
         string? called = CalledOf(item);
-        JsonElement found = called is null ? given[0] : given.EnumerateArray().FirstOrDefault(other => CalledOf(other) == called);
+        // What has no name is known by its shape.
+        if (called is null)
+            return given.EnumerateArray().Select(other => Missing(item, other, path)).OrderBy(missing => missing is not null)
+                .FirstOrDefault($"{path} is missing");
+        JsonElement found = given.EnumerateArray().FirstOrDefault(other => CalledOf(other) == called);
         return found.ValueKind == JsonValueKind.Undefined ? $"{path}: {called} is missing" : Missing(item, found, path);
     }
 

@@ -4,8 +4,8 @@ namespace Lateen.Test.Unit.ControlPlane.Fields;
 
 public sealed class FieldTests
 {
-    // Some seconds of a slow machine; some minutes.
-    private const int Sample = 300, LongSample = 20_000;
+    // Some seconds of a slow machine.
+    private const int Sample = 300;
 
     [Fact]
     public void One_odd_field_breaks_nothing_harms_nobody_and_is_said()
@@ -17,7 +17,7 @@ public sealed class FieldTests
         var chance = new Random(seed);
         chance.Shuffle(all);
         var wrong = new List<string>();
-        foreach (OddField odd in all.Take(isLong ? LongSample : Sample))
+        foreach (OddField odd in all.Take(isLong ? all.Length : Sample))
         {
             if (stand.Play(odd) is not { } finding) continue;
             wrong.Add(finding);

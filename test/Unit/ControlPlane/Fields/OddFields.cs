@@ -2,8 +2,8 @@
 // things hold against each: nothing breaks, no other object is harmed, and what is not taken is said on the object.
 //
 // The fields are those of the schema, all that a message can hold down to a depth; the values are what people and programs really get wrong
-// (another type, nothing, too much, below zero, letters of other scripts, null inside). A run of every day plays a sample, LATEEN_LONG=1 a
-// large one; LATEEN_SEED names another.
+// (another type, nothing, too much, below zero, letters of other scripts, null inside). A run of every day plays a sample, LATEEN_LONG=1
+// all of them; LATEEN_SEED names another sample.
 using System.Text.Json.Nodes;
 using Google.Protobuf.Reflection;
 using Lateen.Config.Resources;
