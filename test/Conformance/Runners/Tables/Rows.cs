@@ -160,9 +160,9 @@ internal static class Rows
         IReadOnlyDictionary<ServiceKey, ServiceEndpoints>? endpoints = null) => new()
         {
             Services = [.. services],
-            ByHost = services.GroupBy(service => service.Hostname)
-                .ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray()),
-            Endpoints = endpoints?.ToFrozenDictionary() ?? FrozenDictionary<ServiceKey, ServiceEndpoints>.Empty,
+            ByHost = new(services.GroupBy(service => service.Hostname)
+                .ToDictionary(group => group.Key, group => group.ToImmutableArray())),
+            Endpoints = new(endpoints?.ToDictionary() ?? []),
         };
 
     public static MeshSnapshot Snapshot(RegistryView registry, MeshSettings settings, params Resource[] resources) =>
