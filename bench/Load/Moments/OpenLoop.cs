@@ -19,12 +19,13 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
         Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n{(keeps ? "" : "Connection: close\r\n")}\r\n");
     private readonly Stack<Client> _idle = new();
     private readonly Queue<(Client Client, int Number, long Since)> _waiting = new();
-    private long _inTime, _refused, _givenUp;
+    private readonly List<int> _took = [];
+    private long _refused, _givenUp;
     private int _open;
     private EpollLoop _loop = null!;
 
-    /// <summary>What came of a run.</summary>
-    internal sealed record Outcome(long InTime, long Refused, long GivenUp);
+    /// <summary>What came of a run; how long answers took that came in time.</summary>
+    internal sealed record Outcome(long InTime, long Refused, long GivenUp, long MedianMicros, long LongestMicros);
 
     /// <summary>Asks so many times a second for some seconds. A rate far above what connections allow keeps all of them busy.</summary>
     public Outcome Run(double rate, int seconds)
@@ -46,7 +47,8 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
             ticks.Arm();
             loop.Turn(TickMicros);
         }
-        return new Outcome(_inTime, _refused, _givenUp);
+        _took.Sort();
+        return new Outcome(_took.Count, _refused, _givenUp, _took.ElementAtOrDefault(_took.Count / 2), _took.LastOrDefault());
     }
 
     private bool HasRoom => _idle.Count > 0 || _open < connectionsMax;
@@ -62,7 +64,7 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
             return;
         }
         client ??= new Client(this);
-        client.Ask(_request);
+        client.Ask(_request, _loop.Now);
         _waiting.Enqueue((client, client.Number, _loop.Now));
     }
 
@@ -99,7 +101,7 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
         private readonly Transport _transport;
         private byte[]? _first;
         private bool _connected, _isGood, _headSeen;
-        private long _left;
+        private long _left, _since;
 
         public Client(OpenLoop all)
         {
@@ -113,9 +115,9 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
 
         public bool IsOver => _transport.IsClosed;
 
-        public void Ask(byte[] request)
+        public void Ask(byte[] request, long now)
         {
-            (_headSeen, _left) = (false, 0);
+            (_headSeen, _left, _since) = (false, 0, now);
             if (_connected)
                 _transport.Send(request);
             else
@@ -158,7 +160,7 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
         {
             Number++;
             if (isGood)
-                _all._inTime++;
+                _all._took.Add((int)(_all._loop.Now - _since));
             else
                 _all._refused++;
             if (_all.Keeps && isGood)

@@ -7,7 +7,9 @@ namespace Lateen.Bench.Load.Moments;
 /// <summary>
 /// What is left of a core's work when clients ask for three times of it, on a schedule and whatever the answers do: answers in time, what
 /// was refused, how long health pages take, and how the process grows.
-/// Answers are compressed, so that a core of the load can ask for three times what a core of the proxy serves.
+/// Answers are compressed, so that a core of the load can ask for three times what a core of the proxy serves; how busy that core is says
+/// whether it could. What an answer in time takes of the proxy's core, all that was given up included, tells the same as the rates do, and
+/// is less moved by what else the machine does.
 /// </summary>
 internal static class OverloadBench
 {
@@ -19,8 +21,9 @@ internal static class OverloadBench
         // The clients keep off the proxy's core.
         using (Process pinned = Process.Start("taskset", ["-apc", $"{Lab.LoadCore}", $"{Environment.ProcessId}"])!)
             pinned.WaitForExit();
-        yield return "| at three times the peak | peak a second | in time (share of the peak) | refused | given up | longest /ready, health route | grew by MB |";
-        yield return "|---|---|---|---|---|---|---|";
+        yield return "| at three times the peak | peak a second | in time (share of the peak) | CPU µs for each: at the peak, then (share) | refused | given up "
+            + "| median, longest answer in time ms | longest /ready, health route | grew by MB | the load's core |";
+        yield return "|---|---|---|---|---|---|---|---|---|---|";
         foreach ((string name, bool keeps, int queueAge) in ((string, bool, int)[])[("connections are kept", true, -1),
             ("a connection for each request", false, -1), ("the same, without a limit of waiting", false, 0)])
         {
@@ -29,12 +32,31 @@ internal static class OverloadBench
                 all.Add(Measure(lateen, keeps, queueAge, seconds));
             Figures m = all.OrderBy(static f => f.InTime / f.Peak).ElementAt(all.Count / 2);
             yield return string.Create(CultureInfo.InvariantCulture,
-                $"| {name} | {m.Peak:F0} | {m.InTime:F0} ({m.InTime / m.Peak:F2}) | {m.Refused:F0} | {m.GivenUp:F0} "
-                + $"| {m.Ready.TotalMilliseconds:F0} ms, {m.Health.TotalMilliseconds:F0} ms | {m.Grown} |");
+                $"| {name} | {m.Peak:F0} | {m.InTime:F0} ({m.InTime / m.Peak:F2}) | {m.MicrosAtPeak:F0}, {m.Micros:F0} ({m.MicrosAtPeak / m.Micros:F2}) "
+                + $"| {m.Refused:F0} | {m.GivenUp:F0} | {m.Median:F0}, {m.Longest:F0} "
+                + $"| {m.Ready.TotalMilliseconds:F0} ms, {m.Health.TotalMilliseconds:F0} ms | {m.Grown} | {m.LoadShare:P0} |");
         }
     }
 
-    private sealed record Figures(double Peak, double InTime, double Refused, double GivenUp, TimeSpan Ready, TimeSpan Health, long Grown);
+    private sealed record Figures(double Peak, double InTime, double Refused, double GivenUp)
+    {
+        // Of the proxy's processor, for an answer in time.
+        public double MicrosAtPeak { get; init; }
+
+        public double Micros { get; init; }
+
+        public double Median { get; init; }
+
+        public double Longest { get; init; }
+
+        public TimeSpan Ready { get; init; }
+
+        public TimeSpan Health { get; init; }
+
+        public long Grown { get; init; }
+
+        public double LoadShare { get; init; }
+    }
 
     private static Figures Measure(string lateen, bool keeps, int queueAge, int seconds)
     {
@@ -43,17 +65,43 @@ internal static class OverloadBench
         Process process = lab.Launch(Lab.ProxyCore,
             [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(port, health, admin, queueAge)), "--concurrency", "1"], port);
         // As many as a core can do: some connections that are never without a request.
-        double Peak() => new OpenLoop(port, keeps, PeakConnections).Run(1_000_000, seconds).InTime / (double)seconds;
-        double peak = Math.Max(Peak(), Peak());
+        Step Peak() => Step.Of(process, new OpenLoop(port, keeps, PeakConnections), 1_000_000, seconds);
+        Step peak = Peak().OrBetter(Peak());
         long before = Resident(process);
         using var over = new CancellationTokenSource();
         Task<(TimeSpan Ready, TimeSpan Health)> asking = Task.Run(() => Ask(admin, health, over.Token));
-        OpenLoop.Outcome storm = new OpenLoop(port, keeps, 20_000).Run(peak * Times, seconds * 2);
+        Step storm = Step.Of(process, new OpenLoop(port, keeps, 20_000), peak.InTime * Times, seconds * 2);
         over.Cancel();
         (TimeSpan ready, TimeSpan page) = asking.Result;
-        double share = seconds * 2;
-        return new Figures(Math.Max(peak, Peak()), storm.InTime / share, storm.Refused / share, storm.GivenUp / share, ready, page,
-            (Resident(process) - before) >> 20);
+        long grown = (Resident(process) - before) >> 20;
+        peak = peak.OrBetter(Peak());
+        return new Figures(peak.InTime, storm.InTime, storm.Came.Refused / (double)storm.Seconds, storm.Came.GivenUp / (double)storm.Seconds)
+        {
+            MicrosAtPeak = peak.Micros, Micros = storm.Micros, Median = storm.Came.MedianMicros / 1e3,
+            Longest = storm.Came.LongestMicros / 1e3, Ready = ready, Health = page, Grown = grown, LoadShare = storm.LoadShare,
+        };
+    }
+
+    // A rate for some seconds, and what of the two cores it took.
+    private sealed record Step(OpenLoop.Outcome Came, int Seconds, double Micros, double LoadShare)
+    {
+        public double InTime => Came.InTime / (double)Seconds;
+
+        public static Step Of(Process proxy, OpenLoop load, double rate, int seconds)
+        {
+            (TimeSpan proxyBefore, TimeSpan loadBefore) = (Used(proxy), Environment.CpuUsage.TotalTime);
+            OpenLoop.Outcome came = load.Run(rate, seconds);
+            return new Step(came, seconds, (Used(proxy) - proxyBefore).TotalMicroseconds / Math.Max(1, came.InTime),
+                (Environment.CpuUsage.TotalTime - loadBefore).TotalSeconds / seconds);
+        }
+
+        public Step OrBetter(Step other) => other.Came.InTime > Came.InTime ? other : this;
+
+        private static TimeSpan Used(Process process)
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
     }
 
     private static (TimeSpan, TimeSpan) Ask(int admin, int health, CancellationToken over)

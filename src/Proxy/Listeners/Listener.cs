@@ -112,7 +112,8 @@ public sealed class Listener
     public ListenOptions Listening(in Address address)
     {
         DoorOptions door = Door(address);
-        return new ListenOptions(address, ReusePort, Transparent, FreeBind, !door.BothFamilies, Backlog, door.Mode, FastOpen, door.Options);
+        return new ListenOptions(address, ReusePort, Transparent, FreeBind, !door.BothFamilies, Backlog, door.Mode, FastOpen, door.Options,
+            IsExempt: BypassesOverload);
     }
 
     /// <summary>SO_REUSEPORT, one socket a worker.</summary>

@@ -55,6 +55,7 @@ public abstract class Letter
 /// <param name="FastOpen">Length of the queue of TCP Fast Open; 0 switches it off.</param>
 /// <param name="Options">Further options of the socket, as they were asked for; null for none.</param>
 /// <param name="Bound">The address, where it was bound before (<see cref="EventLoop.Bind"/>); null binds it now.</param>
+/// <param name="IsExempt">Connections are let in at once, however far the loop is behind (health).</param>
 public readonly record struct ListenOptions(
     Address Address,
     bool ReusePort = true,
@@ -65,7 +66,8 @@ public readonly record struct ListenOptions(
     int Mode = 0,
     int FastOpen = 0,
     IReadOnlyList<SocketOption>? Options = null,
-    BoundSocket? Bound = null);
+    BoundSocket? Bound = null,
+    bool IsExempt = false);
 
 /// <summary>How to connect.</summary>
 /// <param name="Remote">Where to.</param>

@@ -2,10 +2,10 @@ namespace Lateen.Proxy.Net;
 
 /// <summary>
 /// How long what is ready on a loop waits for its turn, and what gives way when that lasts. A loop that is offered more than it can serve
-/// falls behind without end: every answer comes too late for who asked, though it works all the time. While the age is above half of the
-/// limit, listeners take as many connections as a tenth of the time allows: the rest waits in the kernel, at no cost. While it has been
-/// above the limit for as long as the limit, a share of new requests is refused; it grows with the age, and is no more than a tenth of the
-/// time allows, for who refuses everybody serves nobody.
+/// falls behind without end: every answer comes too late for who asked, though it works all the time. Half of the limit is the target by
+/// which connections are let in (<see cref="Intake"/>): the rest waits in the kernel, at no cost. Where the age has been above the limit
+/// for as long as the limit, since those who are in already ask for too much, a share of new requests is refused; it grows with the age,
+/// and is no more than a tenth of the time allows, for who refuses everybody serves nobody.
 /// A single long turn (a pause of the machine) refuses nothing. Written by the loop's thread; its figures may be read by others.
 /// </summary>
 public sealed class QueueAge
@@ -15,13 +15,15 @@ public sealed class QueueAge
 
     private const int Whole = 10_000, ShareLeast = Whole / 20;
 
-    // What a refusal and an accepted connection take, roughly, on today's machines; a tenth of the time may go into them.
-    private const long RefusalMicros = 10, AcceptMicros = 15, PartOfTime = 10;
-    private const int AcceptsUsual = 64, AcceptsMost = 1024;
+    // What a refusal takes, roughly, on today's machines; a tenth of the time may go into them.
+    private const long RefusalMicros = 20, PartOfTime = 10;
+
+    // What a request takes is learnt from so many.
+    private const int Lesson = 16;
 
     private long _limit = DefaultLimitMicros;
     private long _age, _since, _worked, _requestMicros;
-    private int _begun, _refused, _share;
+    private int _begun, _learnt, _refused, _share;
 
     /// <summary>The age from which requests are refused, in microseconds; 0 for never. Any thread.</summary>
     public long LimitMicros
@@ -33,20 +35,20 @@ public sealed class QueueAge
     /// <summary>The age when it was last looked at, in microseconds. Any thread.</summary>
     public long Micros => Volatile.Read(ref _age);
 
-    /// <summary>How many connections a listener should take in a turn.</summary>
-    public int AcceptsMax { get; private set; } = AcceptsUsual;
+    /// <summary>How many connections are let in.</summary>
+    public Intake Intake { get; } = new();
 
-    /// <summary>True while what is served has waited for more than half of the limit.</summary>
+    /// <summary>True while what is served has waited for more than a quarter of the limit.</summary>
     public bool IsLate { get; private set; }
 
-    /// <summary>A request has come: true where it is to be refused.</summary>
+    /// <summary>A request is served.</summary>
+    public void OnServed() => _begun++;
+
+    /// <summary>A request has come while the loop is late: true where it is to be refused.</summary>
     public bool Refuses(Chance chance)
     {
         if (_share == 0 || chance.NextULong() % Whole >= (ulong)_share)
-        {
-            _begun++;
             return false;
-        }
         _refused++;
         return true;
     }
@@ -59,9 +61,13 @@ public sealed class QueueAge
     {
         Volatile.Write(ref _age, age);
         long limit = _limit;
-        IsLate = limit > 0 && age > limit / 2;
-        AcceptsMax = (int)Math.Clamp(worked / (AcceptMicros * PartOfTime), IsLate ? 1 : AcceptsUsual, AcceptsMost);
-        Learn(worked);
+        IsLate = limit > 0 && age > limit / 4;
+        _worked += worked;
+        Intake.OnTurn(limit / 2, age, _begun, _requestMicros);
+        _learnt += _begun;
+        _begun = 0;
+        if (_learnt >= Lesson)
+            Learn();
         if (limit == 0 || age <= limit)
         {
             (_since, _share) = (0, 0);
@@ -73,14 +79,11 @@ public sealed class QueueAge
     }
 
     // What a request takes, by what turns took: a request may be served over several.
-    private void Learn(long worked)
+    private void Learn()
     {
-        _worked += worked;
-        if (_begun == 0)
-            return;
-        long micros = Math.Max(1, (_worked - (_refused * RefusalMicros)) / _begun);
+        long micros = Math.Max(1, (_worked - (_refused * RefusalMicros)) / _learnt);
         _requestMicros = _requestMicros == 0 ? micros : ((_requestMicros * 7) + micros) / 8;
-        (_worked, _begun, _refused) = (0, 0, 0);
+        (_worked, _learnt, _refused) = (0, 0, 0);
     }
 
     // So many refusals for each that is served take a tenth of the time: as a share of all.

@@ -17,11 +17,12 @@ internal static class Admission
         if (!exchange.Connection.Context.GivesWay)
             return false;
         bool switched = exchange.Options.Overload.Refuses(exchange.RequestHead, exchange.Worker);
-        Net.QueueAge age = exchange.Worker.Loop.Age;
-        // Who hung up while the request waited gets no answer: the work is better done for somebody else.
-        bool left = age.IsLate && exchange.Stream.Version != HttpVersion.Http2 && exchange.Connection.Transport is { IsPeerLeaving: true };
-        if (!switched && !left && !age.Refuses(exchange.Worker.Loop.Chance))
+        QueueAge age = exchange.Worker.Loop.Age;
+        if (!switched && !(age.IsLate && ComesTooLate(exchange, age)))
+        {
+            age.OnServed();
             return false;
+        }
         exchange.Connection.Stats.Count(HttpStat.DownstreamRqOverloadClose);
         exchange.CloseConnection();
         if (switched)
@@ -29,6 +30,21 @@ internal static class Admission
         else
             Replies.TooLate(exchange);
         return true;
+    }
+
+    private static bool ComesTooLate(Exchange exchange, QueueAge age)
+    {
+        if (exchange.Stream.Version == HttpVersion.Http2)
+            return age.Refuses(exchange.Worker.Loop.Chance);
+        // Who hung up while the request waited gets no answer: the work is better done for somebody else.
+        if (exchange.Connection.Transport is { IsPeerLeaving: true } || age.Refuses(exchange.Worker.Loop.Chance))
+            return true;
+        if (age.Intake.Rotates(exchange.Worker.Loop.Now))
+        {
+            exchange.Connection.Stats.Count(HttpStat.DownstreamCxOverloadDisableKeepalive);
+            exchange.Stream.CloseAfterResponse();
+        }
+        return false;
     }
 
     /// <summary>False where the request was answered.</summary>

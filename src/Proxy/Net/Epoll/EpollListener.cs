@@ -6,6 +6,8 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     // Out of descriptors or memory: no edge will come for those that wait, so the loop asks again after this.
     private const long RestMicros = 100_000;
 
+    private const int ExemptMax = 64;
+
     private readonly EpollLoop _loop;
     private readonly Acceptor _acceptor;
     private readonly Address _address;
@@ -13,6 +15,7 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     private readonly Rest _rest;
     private bool _accepting = true;
     private bool _mayAccept;
+    private bool _narrowed;
 
     public EpollListener(EpollLoop loop, int descriptor, in Address asked, bool transparent, Acceptor acceptor)
     {
@@ -32,6 +35,12 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
 
     /// <summary>The address as it was asked for.</summary>
     public Address Asked { get; init; }
+
+    /// <summary>See <see cref="ListenOptions"/>.</summary>
+    public bool IsExempt { get; init; }
+
+    /// <summary>Length of the kernel's queue; 0 where whoever bound it knows.</summary>
+    public int Backlog { get; init; }
 
     /// <summary>Told when it is closed.</summary>
     public Action<EpollListener>? Closed { get; init; }
@@ -67,14 +76,20 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     /// <inheritdoc/>
     public void OnReady()
     {
-        for (int left = _loop.Age.AcceptsMax; left > 0; left--)
+        for (int left = IsExempt ? ExemptMax : _loop.Age.Intake.Take(); left > 0; left--)
         {
             if (!_accepting || !_mayAccept || Descriptor < 0 || _rest.IsArmed)
                 return;
             AcceptOne();
         }
-        if (_mayAccept && Descriptor >= 0)
-            _loop.AddReady(this);
+        if (!_mayAccept || Descriptor < 0)
+            return;
+        _loop.AddReady(this);
+        if (IsExempt || !_loop.Age.IsLate)
+            return;
+        _loop.Age.Intake.OnWaiting(_loop.Now);
+        if (!_narrowed && _loop.Age.Intake.WaitingMax < Backlog)
+            _narrowed = Sys.Listen(Descriptor, _loop.Age.Intake.WaitingMax) == 0;
     }
 
     private void AcceptOne()
@@ -98,7 +113,7 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
         // A connecting unix socket has no name of its own: it is known by the one it came to.
         if (remote.Kind == AddressKind.Unix && remote.Name.Length == 0)
             remote = _address;
-        EpollTransport? transport = EpollTransport.Accept(_loop, descriptor, remote, _transparent);
+        EpollTransport? transport = EpollTransport.Accept(_loop, descriptor, remote, _transparent, !IsExempt);
         if (transport is null)
             return;
         if (Stated.Kind != AddressKind.None)
@@ -109,10 +124,18 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     private void OnRefused(int error)
     {
         if (error == Sys.EAgain)
-            _mayAccept = false;
+            OnEmptied();
         else if (error is Sys.EMFile or Sys.ENFile or Sys.ENoBufs or Sys.ENoMem)
             _loop.Arm(_rest, RestMicros);
         // Else one connection died in the queue (ECONNABORTED and the network's errors, accept(2)): the next one may be well.
+    }
+
+    private void OnEmptied()
+    {
+        _mayAccept = false;
+        // listen(2) on a socket that listens changes the length of its queue.
+        if (_narrowed && Sys.Listen(Descriptor, Backlog) == 0)
+            _narrowed = false;
     }
 
     /// <inheritdoc/>

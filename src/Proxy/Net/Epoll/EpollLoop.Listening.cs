@@ -25,6 +25,8 @@ public sealed unsafe partial class EpollLoop
         var listener = new EpollListener(this, descriptor, options.Address, options.Transparent, acceptor)
         {
             Asked = options.Address,
+            IsExempt = options.IsExempt,
+            Backlog = options.Backlog,
             Closed = l => Listening.TryRemove(l, out _),
         };
         Listening[listener] = options.Address;

@@ -69,6 +69,9 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
 
         /// <summary>The last read brought much: the next one wants the whole buffer.</summary>
         Wide = 16384,
+
+        /// <summary>The loop's intake let it in, and hears when it leaves.</summary>
+        LetIn = 32768,
     }
 
     /// <inheritdoc/>
@@ -154,7 +157,7 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
     }
 
     /// <summary>Takes an accepted socket. Null where the kernel refuses to watch it.</summary>
-    public static EpollTransport? Accept(EpollLoop loop, int descriptor, in Address remote, bool transparent)
+    public static EpollTransport? Accept(EpollLoop loop, int descriptor, in Address remote, bool transparent, bool isLetIn)
     {
         var transport = new EpollTransport(loop, remote, transparent);
         if (!loop.Register(transport, descriptor))
@@ -163,6 +166,8 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
             return null;
         }
         transport._local = Sockets.LocalOf(descriptor);
+        if (isLetIn)
+            transport._state |= State.LetIn;
         return transport;
     }
 
@@ -377,6 +382,8 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
         _held = null;
         _loop.Release(this);
         _loop.AddEnded(this);
+        if (Has(State.LetIn))
+            _loop.Age.Intake.OnLeft();
     }
 
     /// <summary>The loop's part: the end is told, once.</summary>

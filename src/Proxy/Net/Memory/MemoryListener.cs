@@ -7,6 +7,8 @@ internal sealed class MemoryListener : ListeningSocket, IMemorySource
     private readonly Acceptor _acceptor;
     private readonly Queue<MemoryTransport> _waiting = new();
     private readonly int _backlog;
+    private readonly bool _isExempt;
+    private int _room;
     private bool _accepting = true;
     private bool _closed;
 
@@ -14,7 +16,8 @@ internal sealed class MemoryListener : ListeningSocket, IMemorySource
     {
         _loop = loop;
         _acceptor = acceptor;
-        _backlog = options.Backlog;
+        _backlog = _room = options.Backlog;
+        _isExempt = options.IsExempt;
         Transparent = options.Transparent;
         ReusePort = options.ReusePort;
         V6Only = options.V6Only;
@@ -53,7 +56,7 @@ internal sealed class MemoryListener : ListeningSocket, IMemorySource
     /// <summary>A connect arrived. False where the queue is full: the network drops it, and it is never answered.</summary>
     public bool Enqueue(MemoryTransport transport)
     {
-        if (_waiting.Count >= _backlog)
+        if (_waiting.Count >= _room)
             return false;
         _waiting.Enqueue(transport);
         _loop.AddReady(this);
@@ -64,11 +67,24 @@ internal sealed class MemoryListener : ListeningSocket, IMemorySource
     public void OnReady()
     {
         IsReady = false;
-        for (int left = _loop.WorkMicros == 0 ? int.MaxValue : _loop.Age.AcceptsMax; left > 0 && _accepting && !_closed
+        for (int left = _isExempt || _loop.WorkMicros == 0 ? int.MaxValue : _loop.Age.Intake.Take(); left > 0 && _accepting && !_closed
             && _waiting.TryDequeue(out MemoryTransport? transport); left--)
-            transport.BeAccepted(_acceptor);
-        if (_accepting && !_closed && _waiting.Count != 0)
-            _loop.AddReady(this);
+            transport.BeAccepted(_acceptor, !_isExempt);
+        if (_waiting.Count == 0)
+            _room = _backlog;
+        else if (_accepting && !_closed)
+            Postpone();
+    }
+
+    // As an epoll loop's listening socket.
+    private void Postpone()
+    {
+        _loop.AddReady(this);
+        if (_isExempt || !_loop.Age.IsLate)
+            return;
+        _loop.Age.Intake.OnWaiting(_loop.Now);
+        if (_room == _backlog)
+            _room = Math.Min(_backlog, _loop.Age.Intake.WaitingMax);
     }
 
     /// <inheritdoc/>

@@ -19,7 +19,7 @@ internal sealed partial class MemoryTransport : Transport, IMemorySource
     private int _inputOffset, _unread, _inFlight;
     private long _lastArrival;
     private bool _connecting, _answered, _reading = true, _finArrived, _resetArrived, _peerEnded, _above, _dirty;
-    private bool _endRequested, _endSent, _closeRequested, _closed, _told;
+    private bool _endRequested, _endSent, _closeRequested, _closed, _told, _letIn;
 
     private MemoryTransport(MemoryLoop loop, in Address local, in Address remote, in Address original)
     {
@@ -141,10 +141,11 @@ internal sealed partial class MemoryTransport : Transport, IMemorySource
     }
 
     /// <summary>The listener's loop hands it to its acceptor.</summary>
-    public void BeAccepted(Acceptor acceptor)
+    public void BeAccepted(Acceptor acceptor, bool isLetIn)
     {
         if (_closed)
             return;
+        _letIn = isLetIn;
         acceptor.OnAccepted(this);
         _loop.AddReady(this);
     }
@@ -305,6 +306,8 @@ internal sealed partial class MemoryTransport : Transport, IMemorySource
             _loop.Disarm(_patience);
         _output.Clear(_loop.Chunks);
         _loop.AddEnded(this);
+        if (_letIn)
+            _loop.Age.Intake.OnLeft();
     }
 
     /// <summary>It was never accepted: nobody is to be told.</summary>
