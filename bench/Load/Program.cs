@@ -28,7 +28,7 @@ if (args is [var moment and ("handshakes" or "workers" or "publish" or "overload
     IEnumerable<string> rows = moment switch
     {
         "handshakes" => HandshakeBench.Run(lateen, rounds, seconds),
-        "overload" => OverloadBench.Run(lateen, rounds, seconds),
+        "overload" => OverloadBench.Run(lateen, rounds, seconds, Option("--only", "")),
         "workers" => WorkersBench.Run(lateen, rounds, seconds),
         _ => PublishBench.Run(lateen, rounds, seconds),
     };

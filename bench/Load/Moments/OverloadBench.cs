@@ -13,26 +13,35 @@ namespace Lateen.Bench.Load.Moments;
 /// </summary>
 internal static class OverloadBench
 {
-    private const int BodyBytes = 24_000, Times = 3, PeakConnections = 64;
+    private const int Times = 3, Light = 16_000, Heavy = 48_000;
 
-    /// <summary>The rows of the table.</summary>
-    public static IEnumerable<string> Run(string lateen, int rounds, int seconds)
+    private static readonly (string Name, int Bytes, bool Keeps, int QueueAge)[] All =
+    [
+        ("light, connections are kept", Light, true, -1),
+        ("light, a connection for each request", Light, false, -1),
+        ("light, the same without a limit of waiting", Light, false, 0),
+        ("heavy, connections are kept", Heavy, true, -1),
+        ("heavy, a connection for each request", Heavy, false, -1),
+        ("heavy, the same without a limit of waiting", Heavy, false, 0),
+    ];
+
+    /// <summary>The rows of the table; only those whose name has some words.</summary>
+    public static IEnumerable<string> Run(string lateen, int rounds, int seconds, string only)
     {
         // The clients keep off the proxy's core.
         using (Process pinned = Process.Start("taskset", ["-apc", $"{Lab.LoadCore}", $"{Environment.ProcessId}"])!)
             pinned.WaitForExit();
-        yield return "| at three times the peak | peak a second | in time (share of the peak) | CPU µs for each: at the peak, then (share) | refused | given up "
+        yield return "| at three times the peak | peak a second | asked | in time (share of the peak) | CPU µs for each: at the peak, then (share) | refused | given up "
             + "| median, longest answer in time ms | longest /ready, health route | grew by MB | the load's core |";
-        yield return "|---|---|---|---|---|---|---|---|---|---|";
-        foreach ((string name, bool keeps, int queueAge) in ((string, bool, int)[])[("connections are kept", true, -1),
-            ("a connection for each request", false, -1), ("the same, without a limit of waiting", false, 0)])
+        yield return "|---|---|---|---|---|---|---|---|---|---|---|";
+        foreach ((string name, int bytes, bool keeps, int queueAge) in All.Where(w => only.Length == 0 || w.Name.Contains(only)))
         {
             var all = new List<Figures>();
             for (int round = 0; round < rounds; round++)
-                all.Add(Measure(lateen, keeps, queueAge, seconds));
+                all.Add(Measure(lateen, bytes, keeps, queueAge, seconds));
             Figures m = all.OrderBy(static f => f.InTime / f.Peak).ElementAt(all.Count / 2);
             yield return string.Create(CultureInfo.InvariantCulture,
-                $"| {name} | {m.Peak:F0} | {m.InTime:F0} ({m.InTime / m.Peak:F2}) | {m.MicrosAtPeak:F0}, {m.Micros:F0} ({m.MicrosAtPeak / m.Micros:F2}) "
+                $"| {name} | {m.Peak:F0} | {m.Asked:F0} | {m.InTime:F0} ({m.InTime / m.Peak:F2}) | {m.MicrosAtPeak:F0}, {m.Micros:F0} ({m.MicrosAtPeak / m.Micros:F2}) "
                 + $"| {m.Refused:F0} | {m.GivenUp:F0} | {m.Median:F0}, {m.Longest:F0} "
                 + $"| {m.Ready.TotalMilliseconds:F0} ms, {m.Health.TotalMilliseconds:F0} ms | {m.Grown} | {m.LoadShare:P0} |");
         }
@@ -40,6 +49,8 @@ internal static class OverloadBench
 
     private sealed record Figures(double Peak, double InTime, double Refused, double GivenUp)
     {
+        public double Asked { get; init; }
+
         // Of the proxy's processor, for an answer in time.
         public double MicrosAtPeak { get; init; }
 
@@ -58,15 +69,15 @@ internal static class OverloadBench
         public double LoadShare { get; init; }
     }
 
-    private static Figures Measure(string lateen, bool keeps, int queueAge, int seconds)
+    private static Figures Measure(string lateen, int bytes, bool keeps, int queueAge, int seconds)
     {
         using var lab = new Lab();
         int port = Lab.FreePort(), health = Lab.FreePort(), admin = Lab.FreePort();
         Process process = lab.Launch(Lab.ProxyCore,
-            [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(port, health, admin, queueAge)), "--concurrency", "1"], port);
-        // As many as a core can do: some connections that are never without a request.
-        Step Peak() => Step.Of(process, new OpenLoop(port, keeps, PeakConnections), 1_000_000, seconds);
-        Step peak = Peak().OrBetter(Peak());
+            [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(port, health, admin, bytes, queueAge)), "--concurrency", "1"], port);
+        // As many as a core can do: some connections that are never without a request, few or many.
+        Step Peak(int connections) => Step.Of(process, new OpenLoop(port, keeps, connections), 1_000_000, seconds);
+        Step peak = Peak(64).OrBetter(Peak(256));
         long before = Resident(process);
         using var over = new CancellationTokenSource();
         Task<(TimeSpan Ready, TimeSpan Health)> asking = Task.Run(() => Ask(admin, health, over.Token));
@@ -74,10 +85,10 @@ internal static class OverloadBench
         over.Cancel();
         (TimeSpan ready, TimeSpan page) = asking.Result;
         long grown = (Resident(process) - before) >> 20;
-        peak = peak.OrBetter(Peak());
+        peak = peak.OrBetter(Peak(64)).OrBetter(Peak(256));
         return new Figures(peak.InTime, storm.InTime, storm.Came.Refused / (double)storm.Seconds, storm.Came.GivenUp / (double)storm.Seconds)
         {
-            MicrosAtPeak = peak.Micros, Micros = storm.Micros, Median = storm.Came.MedianMicros / 1e3,
+            Asked = storm.Came.Asked / (double)storm.Seconds, MicrosAtPeak = peak.Micros, Micros = storm.Micros, Median = storm.Came.MedianMicros / 1e3,
             Longest = storm.Came.LongestMicros / 1e3, Ready = ready, Health = page, Grown = grown, LoadShare = storm.LoadShare,
         };
     }
@@ -89,10 +100,19 @@ internal static class OverloadBench
 
         public static Step Of(Process proxy, OpenLoop load, double rate, int seconds)
         {
-            (TimeSpan proxyBefore, TimeSpan loadBefore) = (Used(proxy), Environment.CpuUsage.TotalTime);
+            (TimeSpan used, (long idle, long all)) = (Used(proxy), Core());
             OpenLoop.Outcome came = load.Run(rate, seconds);
-            return new Step(came, seconds, (Used(proxy) - proxyBefore).TotalMicroseconds / Math.Max(1, came.InTime),
-                (Environment.CpuUsage.TotalTime - loadBefore).TotalSeconds / seconds);
+            (long idleAfter, long allAfter) = Core();
+            return new Step(came, seconds, (Used(proxy) - used).TotalMicroseconds / Math.Max(1, came.InTime),
+                1 - ((idleAfter - idle) / (double)Math.Max(1, allAfter - all)));
+        }
+
+        // All that keeps the load's core busy, the kernel's work for others included (proc_stat(5)).
+        private static (long Idle, long All) Core()
+        {
+            long[] ticks = [.. File.ReadLines("/proc/stat").First(static l => l.StartsWith($"cpu{Lab.LoadCore} ", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..9].Select(static t => long.Parse(t, CultureInfo.InvariantCulture))];
+            return (ticks[3] + ticks[4], ticks.Sum());
         }
 
         public Step OrBetter(Step other) => other.Came.InTime > Came.InTime ? other : this;
@@ -130,9 +150,9 @@ internal static class OverloadBench
         long.Parse(File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal))
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
 
-    private static string Bootstrap(int port, int health, int admin, int queueAge)
+    private static string Bootstrap(int port, int health, int admin, int bytes, int queueAge)
     {
-        string words = string.Concat(Enumerable.Range(0, BodyBytes / 8)
+        string words = string.Concat(Enumerable.Range(0, bytes / 8)
             .Select(static i => (i * 7919 % 9_999_991).ToString("D7", CultureInfo.InvariantCulture) + " "));
         JsonObject bootstrap = new()
         {

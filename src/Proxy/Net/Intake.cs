@@ -4,7 +4,7 @@ namespace Lateen.Proxy.Net;
 /// How many connections a loop lets in. Who waits in front costs nothing, who is in and has given up costs a read and a close, and who is
 /// in and served late is work for nobody: so a loop that is behind lets in as many as leave. The nearer the age is to its target the fewer
 /// come on top; beyond the target fewer come than leave, so that a crowd which is larger than can be served becomes smaller. What may wait
-/// in front is cut to what can be served within the target: the kernel drops what is more, at the first packet.
+/// in front is cut to what can be served within half of the target: the kernel drops what is more, at the first packet.
 /// While somebody waits, one in so many answers ends its connection: a crowd that keeps its connections does not lock others out.
 /// </summary>
 public sealed class Intake
@@ -42,7 +42,7 @@ public sealed class Intake
     /// <param name="age">The age.</param>
     /// <param name="begun">How many requests were begun.</param>
     /// <param name="requestMicros">What a request takes; 0 where that is unknown.</param>
-    internal void OnTurn(long target, long age, int begun, long requestMicros)
+    public void OnTurn(long target, long age, int begun, long requestMicros)
     {
         int left = _left;
         _left = 0;
@@ -54,7 +54,7 @@ public sealed class Intake
             return;
         }
         _floor = 1;
-        WaitingMax = requestMicros == 0 ? int.MaxValue : (int)Math.Clamp(target / requestMicros, WaitingLeast, int.MaxValue);
+        WaitingMax = requestMicros == 0 ? int.MaxValue : (int)Math.Clamp(target / 2 / requestMicros, WaitingLeast, int.MaxValue);
         int room = (int)Math.Max(-One, (target - age) * One / target);
         _credit = (int)Math.Min(Most * One, _credit + (room >= 0 ? ((long)left * One) + ((long)begun * room) : (long)left * (One + room)));
     }

@@ -32,11 +32,13 @@ internal sealed class MemoryDatagram : DatagramSocket, IMemorySource
     }
 
     /// <inheritdoc/>
-    public void OnReady()
+    public bool OnReady()
     {
         IsReady = false;
+        bool brings = _input.Count != 0;
         while (!_closed && _input.TryDequeue(out (Address From, byte[] Bytes) next))
             Received?.Invoke(next.From, next.Bytes);
+        return brings;
     }
 
     /// <inheritdoc/>

@@ -64,7 +64,7 @@ internal sealed class MemoryListener : ListeningSocket, IMemorySource
     }
 
     /// <inheritdoc/>
-    public void OnReady()
+    public bool OnReady()
     {
         IsReady = false;
         for (int left = _isExempt || _loop.WorkMicros == 0 ? int.MaxValue : _loop.Age.Intake.Take(); left > 0 && _accepting && !_closed
@@ -74,6 +74,7 @@ internal sealed class MemoryListener : ListeningSocket, IMemorySource
             _room = _backlog;
         else if (_accepting && !_closed)
             Postpone();
+        return false;
     }
 
     // As an epoll loop's listening socket.

@@ -4,6 +4,9 @@ namespace Lateen.Proxy.Net.Memory;
 /// the seed at hand.</summary>
 public sealed class MemoryLoop : EventLoop
 {
+    // Roughly what an accept or a close takes of a real processor.
+    private const long TouchMicros = 15;
+
     private readonly byte[] _receive = new byte[64 * 1024];
     private readonly TimingWheel _wheel;
     private readonly Mailbox _mailbox = new();
@@ -15,7 +18,7 @@ public sealed class MemoryLoop : EventLoop
     private List<MemoryTransport> _dirty = [], _flushing = [];
     private List<MemoryTransport> _ended = [], _telling = [];
     private readonly Queue<long> _readySince = new();
-    private long _busyUntil;
+    private long _busyUntil, _worked;
     private bool _killed;
 
     internal MemoryLoop(MemoryHost host, string name, ulong seed)
@@ -45,8 +48,8 @@ public sealed class MemoryLoop : EventLoop
     /// <inheritdoc/>
     public override Chance Chance { get; }
 
-    /// <summary>Virtual time that each source takes: one is served, and the loop is busy for so long. 0 serves all at once, for
-    /// nothing.</summary>
+    /// <summary>Virtual time that each source takes that brings bytes: one is served, and the loop is busy for so long. Others (a
+    /// connection begins or ends) take <see cref="TouchMicros"/>, at most as much. 0 serves all at once, for nothing.</summary>
     public long WorkMicros { get; set; }
 
     internal bool IsActive { get; set; }
@@ -75,11 +78,10 @@ public sealed class MemoryLoop : EventLoop
     {
         long since = _readySince.Dequeue();
         if (WorkMicros != 0)
-        {
-            Age.Sample(Now, WorkMicros, Now - since);
-            _busyUntil = Now + WorkMicros;
-        }
-        _ready.Dequeue().OnReady();
+            Age.Sample(Now, _worked, Now - since);
+        bool brought = _ready.Dequeue().OnReady();
+        _worked = brought ? WorkMicros : Math.Min(WorkMicros, TouchMicros);
+        _busyUntil = Now + _worked;
     }
 
     private void DeliverLetters()
@@ -194,6 +196,6 @@ internal interface IMemorySource
     /// <summary>True while it waits for its share of a turn.</summary>
     bool IsReady { get; set; }
 
-    /// <summary>Its share; it sets <see cref="IsReady"/> back.</summary>
-    void OnReady();
+    /// <summary>Its share; it sets <see cref="IsReady"/> back. True where it brought bytes.</summary>
+    bool OnReady();
 }

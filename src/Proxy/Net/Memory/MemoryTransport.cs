@@ -153,13 +153,13 @@ internal sealed partial class MemoryTransport : Transport, IMemorySource
     // Arriving
 
     /// <inheritdoc/>
-    public void OnReady()
+    public bool OnReady()
     {
         IsReady = false;
         if (_connecting)
         {
             if (!_answered)
-                return;
+                return false;
             _connecting = false;
             if (!_closeRequested)
                 Handler.OnConnected(this);
@@ -167,13 +167,15 @@ internal sealed partial class MemoryTransport : Transport, IMemorySource
         }
         // A connection that has not been accepted has nobody to read.
         if (Handler is null)
-            return;
+            return false;
+        bool brings = _reading && _unread > 0;
         while (_reading && _unread > 0 && !IsClosed)
             ReadOnce();
         if (_resetArrived && !_closed)
             End(CloseReason.Reset);
         else if (_finArrived && _reading && _unread == 0 && !_peerEnded && !IsClosed)
             PeerEnds();
+        return brings;
     }
 
     private void ReadOnce()
