@@ -77,11 +77,14 @@ internal static class OverloadBench
             [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(port, health, admin, bytes, queueAge)), "--concurrency", "1"], port);
         // As many as a core can do: some connections that are never without a request, few or many.
         Step Peak(int connections) => Step.Of(process, new OpenLoop(port, keeps, connections), 1_000_000, seconds);
+        Step Storm(double peak, int seconds) => Step.Of(process, new OpenLoop(port, keeps, 20_000), peak * Times, seconds);
+        // Code that the storm needs is compiled by then.
+        Storm(Peak(64).InTime, seconds);
         Step peak = Peak(64).OrBetter(Peak(256));
         long before = Resident(process);
         using var over = new CancellationTokenSource();
         Task<(TimeSpan Ready, TimeSpan Health)> asking = Task.Run(() => Ask(admin, health, over.Token));
-        Step storm = Step.Of(process, new OpenLoop(port, keeps, 20_000), peak.InTime * Times, seconds * 2);
+        Step storm = Storm(peak.InTime, seconds * 2);
         over.Cancel();
         (TimeSpan ready, TimeSpan page) = asking.Result;
         long grown = (Resident(process) - before) >> 20;

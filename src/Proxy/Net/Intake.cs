@@ -4,7 +4,8 @@ namespace Lateen.Proxy.Net;
 /// How many connections a loop lets in. Who waits in front costs nothing, who is in and has given up costs a read and a close, and who is
 /// in and served late is work for nobody: so a loop that is behind lets in as many as leave. The nearer the age is to its target the fewer
 /// come on top; beyond the target fewer come than leave, so that a crowd which is larger than can be served becomes smaller. What may wait
-/// in front is cut to what can be served within half of the target: the kernel drops what is more, at the first packet.
+/// in front is cut to those who come in within half of the target: the kernel drops what is more, at the first packet, and who comes in has
+/// not given up by then.
 /// While somebody waits, one in so many answers ends its connection: a crowd that keeps its connections does not lock others out.
 /// </summary>
 public sealed class Intake
@@ -14,7 +15,8 @@ public sealed class Intake
     // Fractions of a connection: a turn may serve few requests.
     private const int One = 1024;
 
-    private int _credit, _floor = Usual, _left, _answers;
+    private int _credit, _floor = Usual, _left, _entered, _answers;
+    private long _countedSince;
     private long _awaitedAt = long.MinValue / 2;
 
     /// <summary>How many connections may wait in a listening socket's queue while the loop is behind.</summary>
@@ -28,6 +30,9 @@ public sealed class Intake
         return count;
     }
 
+    /// <summary>A connection was let in.</summary>
+    public void OnEntered() => _entered++;
+
     /// <summary>A connection that was let in has ended.</summary>
     public void OnLeft() => _left++;
 
@@ -38,11 +43,12 @@ public sealed class Intake
     public bool Rotates(long now) => now - _awaitedAt < 1_000_000 && ++_answers % AnswersPerSeat == 0;
 
     /// <summary>A turn was served.</summary>
+    /// <param name="now">The loop's clock.</param>
     /// <param name="target">The age that the loop should keep to; 0 for any.</param>
     /// <param name="age">The age.</param>
     /// <param name="begun">How many requests were begun.</param>
     /// <param name="requestMicros">What a request takes; 0 where that is unknown.</param>
-    public void OnTurn(long target, long age, int begun, long requestMicros)
+    public void OnTurn(long now, long target, long age, int begun, long requestMicros)
     {
         int left = _left;
         _left = 0;
@@ -50,11 +56,15 @@ public sealed class Intake
         {
             // As many as fit, should each ask at once.
             _floor = requestMicros == 0 || target == 0 ? Usual : (int)Math.Clamp((target - age) / requestMicros, UsualLeast, Usual);
-            _credit = 0;
+            (_credit, _entered, _countedSince) = (0, 0, now);
             return;
         }
         _floor = 1;
-        WaitingMax = requestMicros == 0 ? int.MaxValue : (int)Math.Clamp(target / 2 / requestMicros, WaitingLeast, int.MaxValue);
+        if (now - _countedSince >= target / 2)
+        {
+            WaitingMax = (int)Math.Clamp(_entered * (target / 2) / (now - _countedSince), WaitingLeast, int.MaxValue);
+            (_entered, _countedSince) = (0, now);
+        }
         int room = (int)Math.Max(-One, (target - age) * One / target);
         _credit = (int)Math.Min(Most * One, _credit + (room >= 0 ? ((long)left * One) + ((long)begun * room) : (long)left * (One + room)));
     }

@@ -63,7 +63,7 @@ public sealed class QueueAge
         long limit = _limit;
         IsLate = limit > 0 && age > limit / 4;
         _worked += worked;
-        Intake.OnTurn(limit / 2, age, _begun, _requestMicros);
+        Intake.OnTurn(now, limit / 2, age, _begun, _requestMicros);
         _learnt += _begun;
         _begun = 0;
         if (_learnt >= Lesson)

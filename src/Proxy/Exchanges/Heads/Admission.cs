@@ -23,6 +23,8 @@ internal static class Admission
             age.OnServed();
             return false;
         }
+        if (exchange.Connection.Transport is { IsClosed: true })
+            return true;
         exchange.Connection.Stats.Count(HttpStat.DownstreamRqOverloadClose);
         exchange.CloseConnection();
         if (switched)
@@ -36,8 +38,13 @@ internal static class Admission
     {
         if (exchange.Stream.Version == HttpVersion.Http2)
             return age.Refuses(exchange.Worker.Loop.Chance);
-        // Who hung up while the request waited gets no answer: the work is better done for somebody else.
-        if (exchange.Connection.Transport is { IsPeerLeaving: true } || age.Refuses(exchange.Worker.Loop.Chance))
+        if (exchange.Connection.Transport is { IsPeerLeaving: true } transport)
+        {
+            // Who hung up while the request waited is gone: the work is better done for somebody else.
+            transport.Close();
+            return true;
+        }
+        if (age.Refuses(exchange.Worker.Loop.Chance))
             return true;
         if (age.Intake.Rotates(exchange.Worker.Loop.Now))
         {

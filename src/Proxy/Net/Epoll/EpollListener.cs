@@ -15,7 +15,8 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     private readonly Rest _rest;
     private bool _accepting = true;
     private bool _mayAccept;
-    private bool _narrowed;
+    // As far as the kernel's queue was cut; 0 for not.
+    private int _narrowed;
 
     public EpollListener(EpollLoop loop, int descriptor, in Address asked, bool transparent, Acceptor acceptor)
     {
@@ -88,8 +89,14 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
         if (IsExempt || !_loop.Age.IsLate)
             return;
         _loop.Age.Intake.OnWaiting(_loop.Now);
-        if (!_narrowed && _loop.Age.Intake.WaitingMax < Backlog)
-            _narrowed = Sys.Listen(Descriptor, _loop.Age.Intake.WaitingMax) == 0;
+        Narrow(_loop.Age.Intake.WaitingMax);
+    }
+
+    // listen(2) on a socket that listens changes the length of its queue.
+    private void Narrow(int length)
+    {
+        if (length < Backlog && (_narrowed == 0 || length < _narrowed / 2 || length > _narrowed * 2) && Sys.Listen(Descriptor, length) == 0)
+            _narrowed = length;
     }
 
     private void AcceptOne()
@@ -133,9 +140,8 @@ internal sealed unsafe class EpollListener : ListeningSocket, IEpollSource
     private void OnEmptied()
     {
         _mayAccept = false;
-        // listen(2) on a socket that listens changes the length of its queue.
-        if (_narrowed && Sys.Listen(Descriptor, Backlog) == 0)
-            _narrowed = false;
+        if (_narrowed != 0 && Sys.Listen(Descriptor, Backlog) == 0)
+            _narrowed = 0;
     }
 
     /// <inheritdoc/>

@@ -167,7 +167,10 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
         }
         transport._local = Sockets.LocalOf(descriptor);
         if (isLetIn)
+        {
             transport._state |= State.LetIn;
+            loop.Age.Intake.OnEntered();
+        }
         return transport;
     }
 

@@ -84,8 +84,7 @@ internal sealed class MemoryListener : ListeningSocket, IMemorySource
         if (_isExempt || !_loop.Age.IsLate)
             return;
         _loop.Age.Intake.OnWaiting(_loop.Now);
-        if (_room == _backlog)
-            _room = Math.Min(_backlog, _loop.Age.Intake.WaitingMax);
+        _room = Math.Min(_backlog, _loop.Age.Intake.WaitingMax);
     }
 
     /// <inheritdoc/>

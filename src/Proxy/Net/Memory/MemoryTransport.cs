@@ -146,6 +146,8 @@ internal sealed partial class MemoryTransport : Transport, IMemorySource
         if (_closed)
             return;
         _letIn = isLetIn;
+        if (isLetIn)
+            _loop.Age.Intake.OnEntered();
         acceptor.OnAccepted(this);
         _loop.AddReady(this);
     }

@@ -13,7 +13,7 @@ public sealed class IntakeTests
     {
         for (int i = 0; i < left; i++)
             _intake.OnLeft();
-        _intake.OnTurn(Target, age, begun, Request);
+        _intake.OnTurn(0, Target, age, begun, Request);
         return _intake.Take();
     }
 
@@ -27,7 +27,7 @@ public sealed class IntakeTests
     [Fact]
     public void Without_a_limit_the_age_is_nobodys_concern()
     {
-        _intake.OnTurn(0, 10_000_000, 100, Request);
+        _intake.OnTurn(0, 0, 10_000_000, 100, Request);
         Assert.Equal(64, _intake.Take());
     }
 
@@ -43,20 +43,25 @@ public sealed class IntakeTests
     public void What_is_not_taken_in_a_turn_may_be_taken_in_the_next()
     {
         _intake.OnLeft();
-        _intake.OnTurn(Target, Target, 5, Request);
+        _intake.OnTurn(0, Target, Target, 5, Request);
         _intake.OnLeft();
-        _intake.OnTurn(Target, Target, 5, Request);
+        _intake.OnTurn(0, Target, Target, 5, Request);
         Assert.Equal(2, _intake.Take());
         Assert.Equal(1, _intake.Take());
     }
 
-    [Fact]
-    public void Heavy_requests_let_fewer_wait_in_front()
+    [Theory]
+    [InlineData(5000, 500)]
+    [InlineData(100, 64)]
+    public void As_many_wait_in_front_as_come_in_within_half_of_the_target(int perSecond, int waiting)
     {
-        _intake.OnTurn(Target, Target, 1, 100);
-        Assert.Equal(1000, _intake.WaitingMax);
-        _intake.OnTurn(Target, Target, 1, 100_000);
-        Assert.Equal(64, _intake.WaitingMax);
+        for (long now = 0; now <= 1_000_000; now += 10_000)
+        {
+            for (int i = 0; i < perSecond / 100; i++)
+                _intake.OnEntered();
+            _intake.OnTurn(now, Target, Target, 1, Request);
+        }
+        Assert.Equal(waiting, _intake.WaitingMax);
     }
 
     [Fact]
