@@ -1,7 +1,7 @@
 
 namespace Lateen.Proxy.Net.Epoll;
 
-// Chapter of EpollTransport: what goes out, now or when the kernel takes it again.
+// Chapter of EpollTransport: what goes out, now or when the kernel takes it again, and the end.
 internal sealed unsafe partial class EpollTransport
 {
     /// <inheritdoc/>
@@ -151,4 +151,91 @@ internal sealed unsafe partial class EpollTransport
     }
 
     // Ending
+
+    /// <inheritdoc/>
+    public override void Close(bool abort = false)
+    {
+        if (Has(State.Closed) || (Has(State.CloseRequested) && !abort))
+            return;
+        _state |= State.CloseRequested;
+        if (abort)
+            Reset();
+        else if (Has(State.Connecting))
+            Finish();
+        else
+            CloseInOrder();
+    }
+
+    private void CloseInOrder()
+    {
+        Drain();
+        if (Descriptor < 0)
+            return;
+        if (_output.Length == 0)
+            Finish();
+        else
+            WaitAtMost(_loop.Options.CloseMicros);
+    }
+
+    private void Finish() => End(Has(State.PeerEnded) ? CloseReason.Remote : CloseReason.Local);
+
+    private void Reset()
+    {
+        if (Descriptor >= 0)
+        {
+            // struct linger { on = 1, seconds = 0 }: close() sends RST and drops what is pending (socket(7)).
+            ulong linger = BitConverter.IsLittleEndian ? 1UL : 1UL << 32;
+            Sys.SetOption(Descriptor, Sys.SolSocket, Sys.SoLinger, &linger, sizeof(ulong));
+        }
+        End(CloseReason.Local);
+    }
+
+    /// <summary>The socket goes now; its handler hears at the end of the turn.</summary>
+    private void End(CloseReason reason)
+    {
+        if (Has(State.Closed))
+            return;
+        _state |= State.Closed;
+        // What happens to a connection that we have closed is still our closing.
+        _reason = Has(State.CloseRequested) && reason != CloseReason.Remote ? CloseReason.Local : reason;
+        _patience?.Stop(_loop);
+        _output.Clear(_loop.Chunks);
+        _held = null;
+        _loop.Release(this);
+        _loop.AddEnded(this);
+        if (Has(State.LetIn))
+            _loop.Age.Intake.OnLeft();
+    }
+
+    /// <summary>The loop's part: the end is told, once.</summary>
+    public void TellClosed()
+    {
+        if (Has(State.Told))
+            return;
+        _state |= State.Told;
+        Handler.OnClosed(this, _reason);
+    }
+
+    /// <inheritdoc/>
+    public void Abandon()
+    {
+        if (!Has(State.Closed))
+            Close(abort: true);
+    }
+
+    private void WaitAtMost(long micros) => _loop.Arm(_patience ??= new Patience(this), micros);
+
+    /// <summary>Ends a connect, or a close with pending bytes, that takes too long.</summary>
+    private sealed class Patience(EpollTransport transport) : Deadline
+    {
+        public void Stop(EpollLoop loop) => loop.Disarm(this);
+
+        protected internal override void OnDue(long now)
+        {
+            if (transport.Has(State.CloseRequested))
+                transport.Reset();
+            else
+                transport.End(CloseReason.Timeout);
+        }
+    }
 }
