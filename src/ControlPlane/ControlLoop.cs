@@ -25,6 +25,11 @@ using Lateen.Pilot.Push;
 
 namespace Lateen.ControlPlane;
 
+/// <summary>Another cluster as far as it is known here.</summary>
+/// <param name="Secret">namespace/name of the secret that names it.</param>
+/// <param name="Status">syncing, synced, or why it is left out.</param>
+public sealed record RemoteState(string Secret, string Status);
+
 /// <summary>The control plane as a value: configuration goes in, responses come out, time is told. One caller at a time.</summary>
 public sealed class ControlLoop
 {
@@ -35,6 +40,7 @@ public sealed class ControlLoop
     private readonly TimeProvider _stopwatch;
     private readonly ConcurrentQueue<StoreChange> _changes = new();
     private readonly SortedDictionary<string, ResourceView> _remotes = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, RemoteState> _remoteStates = new(StringComparer.Ordinal);
     private readonly KeySets _keys;
     private readonly MeshMetrics _mesh = new();
     private ViewCompiler _compiler;
@@ -147,12 +153,22 @@ public sealed class ControlLoop
         _debounce.Note(now);
     }
 
+    /// <summary>Other clusters that secrets name, by their names.</summary>
+    public IReadOnlyDictionary<string, RemoteState> Remotes => _remoteStates;
+
+    /// <summary>How far another cluster is.</summary>
+    public void NoteRemote(string clusterId, RemoteState state) => _remoteStates[clusterId] = state;
+
     /// <summary>Another cluster's services and workloads changed, or it is no longer part of the mesh (null).</summary>
     public void SetRemote(string clusterId, ResourceView? view, DateTimeOffset now)
     {
         if (_debounce.DueAt is null) (_firstChange, _cause) = (now, "endpoint");
-        if (view is null) _remotes.Remove(clusterId);
-        else _remotes[clusterId] = view;
+        if (view is not null) _remotes[clusterId] = view;
+        else
+        {
+            _remotes.Remove(clusterId);
+            _remoteStates.Remove(clusterId);
+        }
         _debounce.Note(now);
     }
 

@@ -18,6 +18,8 @@ public sealed class RemoteClusters : IAsyncDisposable
     private const string Label = "istio/multiCluster";
     private const string InsecureOptions = "PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS";
 
+    private sealed record Named(string Secret, string Text);
+
     private sealed record Remote(string Text, ApiClient Client, KubernetesSource Source) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
@@ -90,12 +92,13 @@ public sealed class RemoteClusters : IAsyncDisposable
         await _one.WaitAsync();
         try
         {
-            Dictionary<string, string> wanted = Wanted();
-            foreach (string gone in _remotes.Where(remote => wanted.GetValueOrDefault(remote.Key) != remote.Value.Text)
-                .Select(remote => remote.Key).ToArray()) await LeaveAsync(gone, isReplaced: wanted.ContainsKey(gone));
-            foreach ((string name, string text) in wanted)
+            Dictionary<string, Named> wanted = Wanted();
+            foreach (string gone in _remotes.Keys.Concat(_refused.Keys).Where(name => !wanted.ContainsKey(name)).Distinct().ToArray())
+                await LeaveAsync(gone);
+            foreach ((string name, Named named) in wanted)
             {
-                if (!_remotes.ContainsKey(name) && _refused.GetValueOrDefault(name) != text) Join(name, text);
+                if (_remotes.GetValueOrDefault(name)?.Text != named.Text && _refused.GetValueOrDefault(name) != named.Text)
+                    await JoinAsync(name, named);
             }
         }
         finally
@@ -105,34 +108,39 @@ public sealed class RemoteClusters : IAsyncDisposable
     }
 
     // Of two secrets that name one cluster the first by name counts.
-    private Dictionary<string, string> Wanted()
+    private Dictionary<string, Named> Wanted()
     {
-        var wanted = new Dictionary<string, string>();
+        var wanted = new Dictionary<string, Named>();
         foreach (Resource<Kubernetes.Core.V1.Secret> secret in _store.Current.In(Kinds.Secret, _options.RootNamespace)
             .Where(secret => secret.Labels.GetValueOrDefault(Label) == "true").OrderBy(secret => secret.Name, StringComparer.Ordinal))
         {
             foreach ((string name, Google.Protobuf.ByteString bytes) in secret.Spec.Data)
             {
                 if (name == _options.ClusterId) _say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which is this one");
-                else if (!wanted.TryAdd(name, bytes.ToStringUtf8()))
+                else if (!wanted.TryAdd(name, new($"{secret.Namespace}/{secret.Name}", bytes.ToStringUtf8())))
                     _say($"warn\tclusters\tsecret {secret.Name} names the cluster {name}, which another one names already");
             }
         }
         return wanted;
     }
 
-    private void Join(string name, string text)
+    // A kubeconfig that can't be used takes nothing away: who rotates badly keeps what was there.
+    private async Task JoinAsync(string name, Named named)
     {
         var found = new DiagnosticBag();
-        ClusterAccess? access = new KubeConfigReader(_time).Read(text, $"the kubeconfig of {name}", null, Allowed(), found);
-        if (access is null)
+        if (new KubeConfigReader(_time).Read(named.Text, $"the kubeconfig of {name}", null, Allowed(), found) is not { } access)
         {
-            _refused[name] = text;
-            _say($"error\tclusters\tcluster {name} is left "
-                + $"out: {string.Join("; ", found.Where(mistake => mistake.IsError).Select(mistake => mistake.Text))}");
+            _refused[name] = named.Text;
+            string why = string.Join("; ", found.Where(mistake => mistake.IsError).Select(mistake => mistake.Text));
+            bool isFollowed = _remotes.ContainsKey(name);
+            _say($"error\tclusters\tsecret {named.Secret}: cluster {name} is "
+                + $"{(isFollowed ? "followed with the kubeconfig that it had" : "left out")}: {why}");
+            if (!isFollowed) Tell(name, named.Secret, "left out: " + why);
             return;
         }
         _refused.Remove(name);
+        // With a new kubeconfig it is the same cluster: what it had stays until the new one has told what it has.
+        if (_remotes.Remove(name, out Remote? former)) await former.DisposeAsync();
         ApiClient client = _open(access);
         var held = new ResourceStore(_ => [], _time);
         held.Changed += change => _ = _loop.PostAsync((control, now) => control.SetRemote(name, change.After, now)).AsTask();
@@ -141,19 +149,24 @@ public sealed class RemoteClusters : IAsyncDisposable
             Server = $"cluster {name} ({access.Server.Authority})",
             Kinds = KubernetesSourceOptions.WorkloadKinds,
         };
-        _remotes[name] = new Remote(text, client, new KubernetesSource(client, wanted, held, _time, Random.Shared, _say));
+        var source = new KubernetesSource(client, wanted, held, _time, Random.Shared, _say);
+        _remotes[name] = new Remote(named.Text, client, source);
+        Tell(name, named.Secret, "syncing");
+        _ = source.Synced.ContinueWith(_ => Tell(name, named.Secret, "synced"), CancellationToken.None,
+            TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
         _say($"info\tclusters\tcluster {name} at {access.Server.Authority} is followed");
     }
 
-    private async Task LeaveAsync(string name, bool isReplaced)
+    private async Task LeaveAsync(string name)
     {
-        _remotes.Remove(name, out Remote? remote);
-        await remote!.DisposeAsync();
-        // With a new kubeconfig it is the same cluster: what it had stays until the new one has told what it has.
-        if (isReplaced) return;
+        _refused.Remove(name);
+        if (_remotes.Remove(name, out Remote? remote)) await remote.DisposeAsync();
         await _loop.PostAsync((control, now) => control.SetRemote(name, null, now));
         _say($"info\tclusters\tcluster {name} is no longer followed");
     }
+
+    private void Tell(string name, string secret, string status) =>
+        _ = _loop.PostAsync((control, _) => control.NoteRemote(name, new RemoteState(secret, status))).AsTask();
 
     private KubeConfigReader.Allow Allowed()
     {

@@ -40,8 +40,8 @@ internal static class ConfigPages
                 })]), pretty);
 
     public static DebugPage Clusterz(ControlLoop loop, QueryFields query, bool pretty) =>
-        ConnectionPages.Page(new JsonArray(new JsonObject { ["id"] = loop.ClusterId, ["secretName"] = "", ["syncStatus"] = "synced" }),
-            pretty);
+        ConnectionPages.Page(new JsonArray([ClusterRow(loop.ClusterId, new RemoteState("", "synced")),
+            .. loop.Remotes.Select(remote => ClusterRow(remote.Key, remote.Value))]), pretty);
 
     public static DebugPage Mesh(ControlLoop loop, QueryFields query, bool pretty) =>
         loop.Hub.Snapshot is { } snapshot ? DebugPage.Json(MessageWriter.ToJson(snapshot.Settings.Mesh, pretty)) : DebugPage.Json("{}");
@@ -77,6 +77,9 @@ internal static class ConfigPages
         loop.Configuration.Resources.Where(resource => IsIstios(resource.Kind))
             .OrderBy(resource => resource.Kind.Name, StringComparer.Ordinal)
             .ThenBy(resource => resource.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Name, StringComparer.Ordinal);
+
+    private static JsonNode ClusterRow(string id, RemoteState state) =>
+        new JsonObject { ["id"] = id, ["secretName"] = state.Secret, ["syncStatus"] = state.Status };
 
     // What istiod calls configuration: its own kinds, the Gateway API's and Ingress; the rest it calls registry.
     private static bool IsIstios(ResourceKind kind) => Kinds.IsOwnGroup(kind.Group) || kind == Kinds.Ingress;

@@ -53,7 +53,7 @@ public static class KnownSettings
         .. Of(SettingForm.Fraction, ("PILOT_TRACE_SAMPLING", "1")),
         .. Of(SettingForm.Text, ("COMPLIANCE_POLICY", ""), ("PILOT_JWT_ENABLE_REMOTE_JWKS", "false"), ("TRUSTED_GATEWAY_CIDR", ""),
             ("CA_TRUSTED_NODE_ACCOUNTS", ""), ("BLOCKED_CIDRS_IN_JWKS_URIS", ""), ("DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES", ""),
-            ("REVISION", ""), ("POD_NAME", "")),
+            ("PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS", ""), ("REVISION", ""), ("POD_NAME", "")),
         .. Of(SettingForm.Flag, ("PILOT_ENABLE_EDS_DEBOUNCE", "true"), ("XDS_AUTH", "true"), ("PILOT_ENABLE_XDS_IDENTITY_CHECK", "true"),
             ("ENABLE_CA_SERVER", "true"), ("ENABLE_DEBUG_ENDPOINT_AUTH", "true"), ("ENABLE_DEBUG_ON_HTTP", "true"),
             ("PILOT_SKIP_VALIDATE_TRUST_DOMAIN", "false"), ("PILOT_HTTP10", "false"), ("PILOT_ENABLE_ALPN_FILTER", "true"),
@@ -74,7 +74,8 @@ public static class KnownSettings
             ("PILOT_AUTO_ALLOW_WAYPOINT_POLICY", "false"), ("AMBIENT_ENABLE_MULTI_NETWORK", "false"),
             ("AMBIENT_ENABLE_MULTI_NETWORK_WAYPOINT", "true"), ("PILOT_ENABLE_TELEMETRY_LABEL", "true"),
             ("PILOT_ENDPOINT_TELEMETRY_LABEL", "true"), ("PILOT_ENABLE_METADATA_EXCHANGE", "true"),
-            ("PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY", "true")),
+            ("PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY", "true"),
+            ("PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS", "false")),
     ];
 
     private static IEnumerable<KnownSetting> Idle =>
@@ -105,7 +106,6 @@ public static class KnownSettings
             ("PILOT_GATEWAY_API_DEFAULT_GATEWAYCLASS_NAME", "istio", Fixed),
             ("PILOT_GATEWAY_API_CONTROLLER_NAME", "istio.io/gateway-controller", Fixed),
             ("PILOT_MX_ADDITIONAL_LABELS", "", NotBuilt), ("ISTIOD_CUSTOM_HOST", "", NotBuilt), ("SHARED_MESH_CONFIG", "", NotBuilt),
-            ("PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS", "", "kubeconfigs that run programs are never taken"),
             ("PILOT_MULTICLUSTER_KUBECONFIG_PATH", "", "other clusters are named by secrets"), ("ISTIO_WATCH_NAMESPACE", "", NotBuilt),
             ("ISTIO_KUBE_CLIENT_CONTENT_TYPE", "protobuf", "objects are always read as JSON"),
             ("MCS_API_GROUP", "multicluster.x-k8s.io", Fixed), ("MCS_API_VERSION", "v1alpha1", Fixed),
@@ -125,7 +125,6 @@ public static class KnownSettings
             ("ISTIO_MULTIROOT_MESH", "false", "a plugged-in root that changes is always taken up"),
             ("ENABLE_CLUSTER_TRUST_BUNDLE_API", "false", NotBuilt), ("PILOT_ENABLE_CA_CRL", "true", Fixed),
             ("JWKS_RESOLVER_INSECURE_SKIP_VERIFY", "false", "certificates of key servers are always verified"),
-            ("PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS", "false", NotBuilt),
             ("PILOT_ENABLE_ROUTE_COLLAPSE_OPTIMIZATION", "true", Fixed), ("ENABLE_ENHANCED_DESTINATIONRULE_MERGE", "true", Fixed),
             ("PREFER_DESTINATIONRULE_TLS_FOR_EXTERNAL_SERVICES", "true", Fixed),
             ("PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE", "true", Fixed), ("ENABLE_LOCALITY_WEIGHTED_LB_CONFIG", "false", NotBuilt),

@@ -15,8 +15,8 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private Task<ControlPlaneProcess> PlaneAsync(string name = "one") =>
-        ControlPlaneProcess.StartAsync(name, "--kubeconfig", server.KubeConfig);
+    private Task<ControlPlaneProcess> PlaneAsync(string name = "one", params string[] more) =>
+        ControlPlaneProcess.StartAsync(name, ["--kubeconfig", server.KubeConfig, .. more]);
 
     [Fact]
     public async Task A_cluster_with_bookinfo_in_it_is_told_as_the_same_objects_in_a_folder_are()
@@ -86,6 +86,48 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
     }
 
     [Fact]
+    public async Task Two_revisions_beside_each_other()
+    {
+        Assert.SkipWhen(server.Obstacle is not null, server.Obstacle ?? "");
+        await TagAsync("stable");
+        foreach ((string name, string? revision) in new[] { ("rev-all", null), ("rev-stable", "stable"), ("rev-canary", "canary"),
+            ("rev-prod", "prod") })
+            await server.CreateAsync(Entry(name + ".example.com", name, revision));
+        await using ControlPlaneProcess stable = await PlaneAsync("stable-0", "--revision", "stable"),
+            canary = await PlaneAsync("canary-0", "--revision", "canary");
+        Assert.Equal(("all prod stable", "all canary"), (await RevisionEntriesAsync(stable), await RevisionEntriesAsync(canary)));
+        // Each revision has a leader of its own.
+        await stable.UntilSaidAsync("stable-0 leads istio-gateway-status-leader-stable", 60);
+        await canary.UntilSaidAsync("canary-0 leads istio-gateway-status-leader-canary", 60);
+        await TagAsync("canary");
+        Assert.True(
+            await Stands.Lateen.UntilAsync(
+                async () => (await RevisionEntriesAsync(stable), await RevisionEntriesAsync(canary)) == ("all stable", "all canary prod"),
+                40), stable.Said);
+        foreach (string name in new[] { "rev-all", "rev-stable", "rev-canary", "rev-prod" })
+            await server.AskAsync(HttpMethod.Delete, "/apis/networking.istio.io/v1/namespaces/default/serviceentries/" + name);
+        await server.AskAsync(HttpMethod.Delete, TagPath + "/istio-revision-tag-prod");
+    }
+
+    private const string TagPath = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+
+    // A tag is a webhook with two labels; one without rules is asked nothing.
+    private Task TagAsync(string revision)
+    {
+        string labels = $$$"""
+            {"metadata": {"name": "istio-revision-tag-prod", "labels": {"istio.io/rev": "{{{revision}}}", "istio.io/tag": "prod"} } }
+            """;
+        return revision == "stable"
+            ? server.AskAsync(HttpMethod.Post, TagPath, labels)
+            : server.AskAsync(HttpMethod.Patch, TagPath + "/istio-revision-tag-prod", labels, "application/merge-patch+json");
+    }
+
+    private static async Task<string> RevisionEntriesAsync(ControlPlaneProcess plane) => string.Join(' ',
+        (await Discovered.AllAsync(plane.Grpc, "default")).Keys
+            .Where(name => name.StartsWith("Cluster outbound|80||rev-", StringComparison.Ordinal))
+            .Select(name => name["Cluster outbound|80||rev-".Length..^".example.com".Length]).Order(StringComparer.Ordinal));
+
+    [Fact]
     public async Task The_webhook_is_registered_and_refuses_through_the_server()
     {
         Assert.SkipWhen(server.Obstacle is not null, server.Obstacle ?? "");
@@ -152,10 +194,10 @@ public sealed class ApiServerTests(ApiServer server) : IClassFixture<ApiServer>
         return true;
     }
 
-    private static string Entry(string host, string name) => $$"""
+    private static string Entry(string host, string name, string? revision = null) => $$"""
         apiVersion: networking.istio.io/v1
         kind: ServiceEntry
-        metadata: {name: {{name}} }
+        metadata: {name: {{name}}{{(revision is null ? "" : $", labels: {{istio.io/rev: {revision}}}")}} }
         spec: {hosts: [{{host}}], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
 
         """;

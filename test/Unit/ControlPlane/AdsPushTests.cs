@@ -66,6 +66,13 @@ public sealed class AdsPushTests() : OnControlPlane(debounceMillis: 10)
         Assert.Equal(("a.default", true), (behind.Proxy, behind.HasRefused));
         Assert.Matches("^refused CDS (just now|\\d+s ago): no such thing$", behind.Reason);
         Assert.Equal(answer.Revision - 1, behind.Revision);
+
+        // It takes something else, and still runs the former version of what it refused.
+        await ApplyAsync(Service("details"));
+        client.Send(Ack((await client.ReadAsync(DeltaDiscoveryResponse.Parser))!));
+        answer = await WaitAsync();
+        Assert.False(answer.Converged);
+        Assert.StartsWith("refused CDS", Assert.Single(answer.Behind).Reason, StringComparison.Ordinal);
     }
 
     [Fact]

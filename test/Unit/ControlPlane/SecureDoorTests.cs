@@ -16,6 +16,7 @@ using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Hosting;
 using Lateen.ControlPlane.Metrics;
+using Lateen.Pilot.Meaning;
 using Lateen.Test.Unit.Citadel;
 using Microsoft.AspNetCore.Http;
 using Xunit;
@@ -25,23 +26,27 @@ namespace Lateen.Test.Unit.ControlPlane;
 public sealed class SecureDoorTests : IAsyncLifetime
 {
     private static readonly AuthorityOptions Options = new();
-    private readonly ProcessHost _host =
-        new(new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [],
-            DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
+    private readonly List<ProcessHost> _hosts = [];
     private readonly Authority _authority = new(RootRotation.First("cluster.local", Options, TimeProvider.System.GetUtcNow()), Options);
     private readonly TokenIssuer _issuer = TokenIssuer.Create();
     private readonly List<string> _said = [];
     private CertificateService _certificates = null!;
     private string _address = "";
 
-    public async ValueTask InitializeAsync()
+    public ValueTask InitializeAsync() => OpenAsync(Features.Default);
+
+    private async ValueTask OpenAsync(Features features)
     {
+        var host = new ProcessHost(
+            new ControlLoop(new ControlPlaneOptions { StateFolder = "" }, new ResourceStore(_ => [], TimeProvider.System), [],
+                DateTimeOffset.UnixEpoch, TimeProvider.System), TimeProvider.System);
+        _hosts.Add(host);
         KeySet keys = KeySet.Read(_issuer.KeySetText)!;
         var callers = new CallerAuthentication(
             [new IssuedTokens(new TokenRule(TokenIssuer.Issuer, [TokenIssuer.Audience], static () => "cluster.local"), () => keys)], []);
         _certificates = new CertificateService(_authority, callers, Impersonation.Nobody);
-        var ads = new AdsDoor(_host.Writer, 4 << 20);
-        var secure = new SecureDoor(ads, _certificates, callers, TimeProvider.System, _said.Add, new CallMetrics());
+        var ads = new AdsDoor(host.Writer, 4 << 20);
+        var secure = new SecureDoor(ads, _certificates, callers, TimeProvider.System, _said.Add, new CallMetrics(), features);
         RequestDelegate none = _ => Task.CompletedTask;
         var options = new ControlPlaneOptions
         {
@@ -53,13 +58,13 @@ public sealed class SecureDoorTests : IAsyncLifetime
         };
         var security = new SecureConnections(
             new ServingCertificates(_authority, ServingCertificates.HostsOf("istio-system"), TimeProvider.System), TimeProvider.System);
-        _address = (await _host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, secure.AnswerAsync, none), security, "token",
+        _address = (await host.OpenAsync(options, new DoorAnswers(none, ads.AnswerAsync, secure.AnswerAsync, none), security, "token",
             TestContext.Current.CancellationToken)).SecureGrpc;
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _host.DisposeAsync();
+        foreach (ProcessHost host in _hosts) await host.DisposeAsync();
         _issuer.Dispose();
     }
 
@@ -97,6 +102,26 @@ public sealed class SecureDoorTests : IAsyncLifetime
             (await AskAsync(client, token: null,
                 path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources")).Status);
         Assert.Equal(2, _said.Count);
+    }
+
+    [Fact]
+    public async Task Where_nobody_is_asked_who_he_is_a_stream_needs_no_proof_and_a_certificate_does()
+    {
+        await OpenAsync(new Features(new Dictionary<string, string> { ["XDS_AUTH"] = "false" }));
+        using HttpClient client = Client();
+        // A certificate request is no discovery request: it is the stream that is let in.
+        Assert.NotEqual("16",
+            (await AskAsync(client, token: null,
+                path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources")).Status);
+        Assert.Equal("16", (await AskAsync(client, token: null)).Status);
+    }
+
+    [Fact]
+    public async Task A_control_plane_that_certifies_nobody_does_not_know_the_service()
+    {
+        await OpenAsync(new Features(new Dictionary<string, string> { ["ENABLE_CA_SERVER"] = "false" }));
+        using HttpClient client = Client();
+        Assert.Equal("12", (await AskAsync(client, token: null)).Status);
     }
 
     private static X509Certificate2 Shown(Authority by, string[] names) =>

@@ -63,7 +63,7 @@ public sealed class SnapshotCompiler
         var converted = _gatewayApi.Convert(inputs.GatewayApi, inputs.Registry, inputs.Settings.DomainSuffix);
         _converted = converted;
         var ingresses = _ingresses.Convert(inputs.Ingresses, inputs.IngressClasses, inputs.Registry, inputs.Settings);
-        if (ReferenceEquals(converted, GatewayApi.GatewayApiResources.None) && ReferenceEquals(ingresses, Ingresses.IngressResources.None))
+        if (converted.IsNothing && ReferenceEquals(ingresses, Ingresses.IngressResources.None))
             return inputs;
         return inputs with
         {

@@ -19,6 +19,9 @@ public sealed record GatewayApiResources(
     /// <summary>Nothing.</summary>
     public static readonly GatewayApiResources None = new([], [], []);
 
+    /// <summary>There may be statuses, but nothing that proxies are told.</summary>
+    public bool IsNothing => Gateways.Count + VirtualServices.Count + DestinationRules.Count == 0;
+
     /// <summary>Renders the statuses; asked anew when endpoints changed, which the resources do not depend on.</summary>
     internal Func<RegistryView, IReadOnlyList<GatewayApiStatus>> Render { get; init; } = static _ => [];
 
@@ -35,12 +38,16 @@ public sealed class GatewayApiConverter
     /// <summary>The resources that these mean; the same objects as long as nothing changed that they depend on.</summary>
     public GatewayApiResources Convert(GatewayApiInputs inputs, RegistryView registry, string domainSuffix)
     {
-        if (inputs.IsEmpty) return _last = GatewayApiResources.None;
-        List<object> all = [domainSuffix, registry.Namespaces, .. registry.Services, .. inputs.All()];
+        if (inputs.IsEmpty && inputs.Classes.Count == 0) return _last = GatewayApiResources.None;
+        // Classes alone, which are in every cluster, mean nothing; they are told that they are ours.
+        List<object> all = inputs.IsEmpty
+            ? [.. inputs.Classes] : [domainSuffix, registry.Namespaces, .. registry.Services, .. inputs.All()];
         if (_last != GatewayApiResources.None && all.Count == _lastInputs.Count
             && all.Zip(_lastInputs).All(pair => ReferenceEquals(pair.First, pair.Second))) return _last;
         _lastInputs = all;
-        return _last = Convert(new GatewayApiWorld(inputs, registry, domainSuffix));
+        var world = new GatewayApiWorld(inputs, registry, domainSuffix);
+        return _last = inputs.IsEmpty
+            ? new GatewayApiResources([], [], []) { Render = _ => [.. new GatewayStatuses(world).Classes()] } : Convert(world);
     }
 
     private static GatewayApiResources Convert(GatewayApiWorld world)

@@ -133,6 +133,10 @@ public sealed class DeployedGatewaysTests : IAsyncLifetime
     {
         await UntilAsync(() => _server.Get(Kinds.GatewayClass, "", "istio") is not null
             && _server.Get(Kinds.GatewayClass, "", "istio-remote") is not null, "the classes are there");
+        // Although there is no gateway of theirs yet.
+        await UntilAsync(
+            () => (string?)_server.Get(Kinds.GatewayClass, "", "istio")!["status"]?["conditions"]?[0]?["reason"] == "Accepted",
+            "it is said that the class is served");
         await UntilAsync(
             () => (string?)_server.Get(Kinds.ConfigMap, "shop", "istio-ca-root-cert")?["data"]?["root-cert.pem"] == _keys.RootsPem,
             "the namespace has the certificates");

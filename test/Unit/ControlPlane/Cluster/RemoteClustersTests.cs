@@ -109,4 +109,36 @@ public sealed class RemoteClustersTests : IAsyncDisposable
         Assert.Contains(_said, line => line.Contains("cluster far is left out", StringComparison.Ordinal)
             && line.Contains("tokenFile", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task A_kubeconfig_that_is_rotated_badly_takes_nothing_away_until_its_secret_goes()
+    {
+        Secret("east");
+        await _remotes.StartAsync(TimeSpan.FromSeconds(20), CancellationToken.None);
+        await UntilAsync("far:10.1.0.1");
+        Secret("west", """, "tokenFile": "/etc/passwd" """);
+        await UntilSaidAsync("secret istio-system/istio-remote-secret-far: cluster far is followed with the kubeconfig that it had");
+        _east.Put(Kinds.EndpointSlice, "shop", "web-2", Slice.Replace("ADDRESS", "10.1.0.2", StringComparison.Ordinal));
+        await UntilAsync("far:10.1.0.1 far:10.1.0.2");
+        Assert.Equal(new RemoteState("istio-system/istio-remote-secret-far", "synced"),
+            await _loop.AskAsync((control, _) => control.Remotes["far"]));
+        Secret("west");
+        await UntilAsync("far:10.2.0.1");
+        Secret("west", """, "tokenFile": "/etc/passwd" """);
+        _store.Apply(new ChangeSet
+        {
+            Delete = [new ResourceKey(Kinds.Secret, "istio-system", "istio-remote-secret-far")],
+            IsObserved = true,
+        });
+        await UntilAsync("");
+        Assert.Empty(await _loop.AskAsync((control, _) => control.Remotes.Keys.ToArray()));
+    }
+
+    private async Task UntilSaidAsync(string words)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
+        for (DateTime until = DateTime.UtcNow.AddSeconds(20); !_said.Any(line => line.Contains(words, StringComparison.Ordinal));
+            await timer.WaitForNextTickAsync())
+            Assert.True(DateTime.UtcNow < until, string.Join('\n', _said));
+    }
 }

@@ -1,10 +1,13 @@
 using System.Text.RegularExpressions;
+using Envoy.Service.Discovery.V3;
 using Lateen.ControlPlane;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Settings;
+using Lateen.Pilot.Generation;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Push;
 using Lateen.Test.Rigs;
+using Lateen.Test.Rigs.Discovery;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane.Settings;
@@ -104,6 +107,25 @@ public sealed class SettingTests
             (push.DebounceQuiet, push.DebounceMax, push.DebouncesEndpoints, push.ChecksIdentity));
     }
 
+    [Theory]
+    [InlineData("true", false)]
+    [InlineData("false", true)]
+    public void A_node_of_another_namespace_is_refused_unless_nobody_looks(string checks, bool isTaken)
+    {
+        DateTimeOffset now = DateTimeOffset.UnixEpoch;
+        var options = new ControlPlaneOptions
+        {
+            StateFolder = "",
+            Environment = new Dictionary<string, string> { ["PILOT_ENABLE_XDS_IDENTITY_CHECK"] = checks },
+        };
+        var loop = new ControlLoop(options, new(_ => [], TimeProvider.System), Wiring.Generators(), now, TimeProvider.System);
+        AdsStream stream = loop.Streams.Connect("peer", () => { }, now, ["spiffe://cluster.local/ns/other/sa/client"]);
+        string? refused = loop.Streams.Receive(stream,
+            new DeltaDiscoveryRequest { Node = AdsClient.Sidecar("client", "shop"), TypeUrl = TypeUrls.Cluster }, now);
+        Assert.Equal(isTaken, refused is null);
+        Assert.True(isTaken || refused!.StartsWith("authorization failed", StringComparison.Ordinal));
+    }
+
     /// <summary>Whoever reads one more variable writes it into the list, and none is listed as served that nobody reads.</summary>
     [Fact]
     public void The_list_of_settings_is_that_of_the_code()
@@ -113,6 +135,9 @@ public sealed class SettingTests
             .Where(file => !file.EndsWith(listed, StringComparison.Ordinal)).Select(File.ReadAllText));
         Assert.Empty(KnownSettings.All.Values
             .Where(setting => setting.Idle is null && !code.Contains($"\"{setting.Name}\"", StringComparison.Ordinal))
+            .Select(setting => setting.Name));
+        Assert.Empty(KnownSettings.All.Values
+            .Where(setting => setting.Idle is not null && code.Contains($"\"{setting.Name}\"", StringComparison.Ordinal))
             .Select(setting => setting.Name));
         IEnumerable<string> read = Regex.Matches(code,
             "(?:Features|features|Settings)(?:\\.Default)?\\)?\\.(?:Flag|Number|Text|Duration)\\(\\s*\"([A-Z0-9_]+)\"")
