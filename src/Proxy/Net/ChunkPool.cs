@@ -26,7 +26,9 @@ internal sealed unsafe class Chunk
     {
         NativeMemory.Free(_memory);
         _memory = null;
+#pragma warning disable CA1816 // It frees what the finalizer would free; whoever forgets to call it loses nothing, so it is no Dispose.
         GC.SuppressFinalize(this);
+#pragma warning restore CA1816
     }
 
     public byte* Filled => _memory + Start;
