@@ -28,8 +28,8 @@ public sealed class AnalysisContext(ResourceView view, AnalysisOptions options)
             && suppressed.Split(',').Select(s => s.Trim()).Any(s => s == "*" || s == code.Id)) return;
         _findings.Add(new Diagnostic
         {
-            Code = code, Level = code.Level, Text = text, Path = path, Resource = resource.Key.ToString(), Position =
-                resource.PositionOf(path), Remedy = code.Remedy,
+            Code = code, Level = code.Level, Text = text, Path = path, Resource = resource.Key.ToString(),
+            Position = Options.PositionOf(resource, path), Remedy = code.Remedy,
         });
     }
 

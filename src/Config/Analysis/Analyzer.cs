@@ -24,6 +24,9 @@ public sealed record AnalysisOptions
 
     /// <summary>The time, for certificates.</summary>
     public DateTimeOffset Now { get; init; }
+
+    /// <summary>Finds the place of a path in an object's text: who asks again and again remembers it.</summary>
+    public Func<Resource, string, SourcePosition> PositionOf { get; init; } = static (resource, path) => resource.PositionOf(path);
 }
 
 /// <summary>One analyzer, by the name that Istio's tools know it by.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Analysis;
 using Lateen.Config.Resources;
@@ -15,8 +16,10 @@ public sealed class References(string domain, string rootNamespace)
         "destinationrule.HostAnalyzer", "telemetry.ProviderAnalyzer",
     ];
 
+    // To find a path in an object its text is read; the same is said about the same object again and again.
+    private readonly ConditionalWeakTable<Resource, Dictionary<string, SourcePosition>> _places = [];
     private readonly AnalysisOptions _options = new() { RootNamespace = rootNamespace, ClusterDomain = domain };
-    private ResourceView? _of;
+    private object[] _of = [];
     private ILookup<string, Diagnostic> _found = Array.Empty<Diagnostic>().ToLookup(_ => "");
 
     /// <summary>What is to be said about a resource of this view.</summary>
@@ -30,11 +33,21 @@ public sealed class References(string domain, string rootNamespace)
             of => of.Where(said => !known[of.Key].Any(old => (old.Code, old.Path, old.Text) == (said.Code, said.Path, said.Text))));
     }
 
-    // The newest view is asked about again and again.
+    // All that these analyzers look at. A view has the list of the one before as long as nothing of the kind changed.
     private ILookup<string, Diagnostic> In(ResourceView view)
     {
-        if (!ReferenceEquals(_of, view))
-            (_of, _found) = (view, Analyzers.SelectMany(name => Analyzer.Analyze(view, _options, name)).ToLookup(said => said.Resource));
+        object[] of = [view.All(Kinds.VirtualService), view.All(Kinds.DestinationRule), view.All(Kinds.Gateway),
+            view.All(Kinds.KubernetesGateway), view.All(Kinds.Service), view.All(Kinds.ServiceEntry), view.All(Kinds.Telemetry)];
+        if (_of.AsSpan().SequenceEqual(of)) return _found;
+        AnalysisOptions options = _options with { PositionOf = PositionOf };
+        (_of, _found) = (of, Analyzers.SelectMany(name => Analyzer.Analyze(view, options, name)).ToLookup(said => said.Resource));
         return _found;
+    }
+
+    private SourcePosition PositionOf(Resource resource, string path)
+    {
+        Dictionary<string, SourcePosition> places = _places.GetValue(resource, static _ => []);
+        if (!places.TryGetValue(path, out SourcePosition place)) places.Add(path, place = resource.PositionOf(path));
+        return place;
     }
 }

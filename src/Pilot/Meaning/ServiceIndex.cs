@@ -7,8 +7,8 @@ namespace Lateen.Pilot.Meaning;
 /// <summary>Services by who may see them.</summary>
 public sealed record ServiceIndex
 {
-    /// <summary>Audience of every service.</summary>
-    public required FrozenDictionary<Service, Export> Exports { get; init; }
+    /// <summary>Audience of every service that not everybody sees.</summary>
+    public required IReadOnlyDictionary<Service, Export> Limited { get; init; }
 
     /// <summary>Services that everybody sees.</summary>
     public required ImmutableArray<Service> Public { get; init; }
@@ -34,6 +34,6 @@ public sealed record ServiceIndex
         foreach (var service in Public) yield return service;
     }
 
-    /// <summary>Whether a client of this namespace sees the service.</summary>
-    public bool IsVisible(Service service, string ns) => Exports.TryGetValue(service, out var export) && export.Includes(ns);
+    /// <summary>Whether a client of this namespace sees a service of the mesh.</summary>
+    public bool IsVisible(Service service, string ns) => !Limited.TryGetValue(service, out var export) || export.Includes(ns);
 }

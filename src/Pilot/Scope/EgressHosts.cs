@@ -9,6 +9,8 @@ public sealed class EgressHosts
     private readonly Dictionary<string, List<string>> _included = [];
     private readonly Dictionary<string, List<string>> _excluded = [];
 
+    private bool _isEverything;
+
     private EgressHosts()
     {
     }
@@ -31,16 +33,17 @@ public sealed class EgressHosts
             if (!into.TryGetValue(ns, out var list)) into.Add(ns, list = []);
             list.Add(entry[(slash + 1)..]);
         }
+        made._isEverything = made._excluded.Count == 0 && made._included.TryGetValue("*", out var any) && any.Contains("*");
         return made;
     }
 
     /// <summary>Whether a service is imported: every host of it must be covered.</summary>
     public bool ImportsService(string ns, string hostname) =>
-        Covers(_included, ns, hostname, Hosts.IsSubsetOf) && !Covers(_excluded, ns, hostname, Hosts.IsSubsetOf);
+        _isEverything || Covers(_included, ns, hostname, Hosts.IsSubsetOf) && !Covers(_excluded, ns, hostname, Hosts.IsSubsetOf);
 
     /// <summary>Whether a VirtualService's host is imported: some host of it must be.</summary>
     public bool ImportsRule(string ns, string host) =>
-        Covers(_included, ns, host, Hosts.Matches) && !Covers(_excluded, ns, host, Hosts.IsSubsetOf);
+        _isEverything || Covers(_included, ns, host, Hosts.Matches) && !Covers(_excluded, ns, host, Hosts.IsSubsetOf);
 
     private static bool Covers(Dictionary<string, List<string>> hosts, string ns, string host, Func<string, string, bool> covers) =>
         (hosts.TryGetValue(ns, out var own) && own.Exists(pattern => covers(host, pattern)))

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Istio.Networking.V1Alpha3;
 using Lateen.Pilot.Meaning;
@@ -38,7 +37,6 @@ internal static class SidecarImports
             Declared = null,
             Services = services.All,
             VirtualServices = [.. snapshot.VirtualServices.VisibleTo(ns, VirtualServiceIndex.MeshGateway)],
-            MostSpecific = FrozenDictionary<string, Meant<VirtualService>>.Empty,
         };
         return Finish(snapshot, ns, null, [listener], services);
     }
@@ -60,8 +58,8 @@ internal static class SidecarImports
             Sidecar = sidecar,
             EgressListeners = listeners,
             Services = all,
-            ByHost = all.ToFrozenDictionary(service => service.Hostname),
-            DestinationRules = rules.ToFrozenDictionary(),
+            ByHost = all.ToDictionary(service => service.Hostname),
+            DestinationRules = rules,
             OutboundTrafficPolicy = sidecar?.Spec.OutboundTrafficPolicy ?? OfMesh(snapshot.Settings),
         };
     }
@@ -81,7 +79,6 @@ internal static class SidecarImports
             Declared = declared,
             Services = services,
             VirtualServices = rules,
-            MostSpecific = MostSpecific(services, rules),
         };
     }
 
@@ -191,25 +188,6 @@ internal static class SidecarImports
     /// <summary>Whether an egress host list imports a rule.</summary>
     internal static bool Selects(EgressHosts hosts, Meant<VirtualService> rule) =>
         rule.Spec.Hosts.Any(host => hosts.ImportsRule(rule.Origin.Namespace, host));
-
-    private static FrozenDictionary<string, Meant<VirtualService>> MostSpecific(ImmutableArray<Service> services,
-        ImmutableArray<Meant<VirtualService>> rules)
-    {
-        var exact = new Dictionary<string, Meant<VirtualService>>();
-        var wildcard = new Dictionary<string, Meant<VirtualService>>();
-        foreach (var rule in rules)
-        {
-            foreach (var host in rule.Spec.Hosts) (host.StartsWith('*') ? wildcard : exact).TryAdd(host, rule);
-        }
-        var found = new Dictionary<string, Meant<VirtualService>>();
-        foreach (var service in services)
-        {
-            if (exact.TryGetValue(service.Hostname, out var rule)) found[service.Hostname] = rule;
-            else if (wildcard.Count > 0 && Hosts.MostSpecific(service.Hostname, wildcard.Keys) is { } best)
-                found[service.Hostname] = wildcard[best];
-        }
-        return found.ToFrozenDictionary();
-    }
 }
 
 /// <summary>Services as they are imported, one for each hostname; Kubernetes before entries, ports of partial imports added up.</summary>

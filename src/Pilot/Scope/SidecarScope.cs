@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Istio.Networking.V1Alpha3;
 using Lateen.Pilot.Meaning;
@@ -24,10 +23,10 @@ public sealed class SidecarScope
     public required ImmutableArray<Service> Services { get; init; }
 
     /// <summary>The imported service of a hostname.</summary>
-    public required FrozenDictionary<string, Service> ByHost { get; init; }
+    public required IReadOnlyDictionary<string, Service> ByHost { get; init; }
 
     /// <summary>DestinationRules by hostname of imported services: those with a workload selector and the one without.</summary>
-    public required FrozenDictionary<string, ImmutableArray<MergedDestinationRule>> DestinationRules { get; init; }
+    public required IReadOnlyDictionary<string, ImmutableArray<MergedDestinationRule>> DestinationRules { get; init; }
 
     /// <summary>What happens to traffic for hosts it does not import.</summary>
     public required OutboundTrafficPolicy? OutboundTrafficPolicy { get; init; }
@@ -95,7 +94,4 @@ public sealed class EgressListener
 
     /// <summary>Imported VirtualServices of the mesh gateway.</summary>
     public required ImmutableArray<Meant<VirtualService>> VirtualServices { get; init; }
-
-    /// <summary>By imported hostname the VirtualService with the most specific host that matches it.</summary>
-    public required FrozenDictionary<string, Meant<VirtualService>> MostSpecific { get; init; }
 }

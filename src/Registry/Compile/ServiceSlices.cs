@@ -36,13 +36,27 @@ internal sealed class ServiceSlices
 
     /// <summary>The services whose slices name one of these workloads, by its name or its address. Looked for each time: an index by pods
     /// would be as large as the pods, and they come and go less often than they are kept.</summary>
-    public IEnumerable<(string Namespace, string Name)> OwnersThatName(IReadOnlyCollection<Workload> workloads)
+    public List<(string Namespace, string Name)> OwnersThatName(IReadOnlyCollection<Workload> workloads)
     {
         var names = workloads.Select(workload => (workload.Namespace, workload.Name)).ToHashSet();
         var addresses = workloads.SelectMany(workload => workload.Addresses).ToHashSet();
-        return [.. _byOwner.Where(pair => pair.Value.Exists(slice => slice.Spec.Endpoints.Any(endpoint =>
-                KubernetesEndpoints.PodOf(endpoint) is { } pod ? names.Contains(pod) : endpoint.Addresses.Any(addresses.Contains))))
-            .Select(pair => pair.Key)];
+        var found = new List<(string Namespace, string Name)>();
+        foreach (var (owner, slices) in _byOwner)
+        {
+            if (slices.Exists(slice => NamesOne(slice.Spec, names, addresses))) found.Add(owner);
+        }
+        return found;
+    }
+
+    private static bool NamesOne(EndpointSlice slice, HashSet<(string, string)> names, HashSet<string> addresses)
+    {
+        for (var i = 0; i < slice.Endpoints.Count; i++)
+        {
+            var endpoint = slice.Endpoints[i];
+            var isOne = KubernetesEndpoints.PodOf(endpoint) is { } pod ? names.Contains(pod) : endpoint.Addresses.Any(addresses.Contains);
+            if (isOne) return true;
+        }
+        return false;
     }
 
     private static (string Namespace, string Name)? OwnerOf(Resource<EndpointSlice> slice) =>

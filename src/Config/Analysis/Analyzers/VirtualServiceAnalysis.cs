@@ -141,12 +141,14 @@ internal static class VirtualServiceAnalysis
     {
         var defined = context.View.All(Kinds.DestinationRule)
             .SelectMany(r => r.Spec.Subsets.Select(s => (Host: context.HostOf(r.Spec.Host, r.Namespace), s.Name))).ToHashSet();
+        var ofWildcards = defined.Where(d => HostNames.IsWildcard(d.Host)).ToArray();
         foreach (var service in context.View.All(Kinds.VirtualService))
         {
             foreach (var (destination, path) in Destinations(service.Spec).Where(d => d.Destination.Subset.Length > 0))
             {
                 var host = context.HostOf(destination.Host, service.Namespace);
-                if (!defined.Any(d => d.Name == destination.Subset && HostNames.IsSubsetOf(host, d.Host)))
+                if (!defined.Contains((host, destination.Subset))
+                    && !ofWildcards.Any(d => d.Name == destination.Subset && HostNames.IsSubsetOf(host, d.Host)))
                 {
                     context.Report(Codes.ReferencedResourceNotFound, service, path + ".subset",
                         $"no DestinationRule defines the subset {destination.Subset} of {destination.Host}");

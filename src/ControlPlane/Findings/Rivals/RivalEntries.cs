@@ -16,6 +16,7 @@ internal static class RivalEntries
     public static IEnumerable<Rivalry> Find(IReadOnlyList<Resource<ServiceEntry>> ordered,
         IReadOnlyList<Resource<Kubernetes.Core.V1.Service>> services, string domain)
     {
+        if (ordered.Count == 0) yield break;
         var cluster = services.ToDictionary(service => $"{service.Name}.{service.Namespace}.svc.{domain}",
             service => new Claim(service, "metadata.name"));
         var first = new Dictionary<string, Claim>();

@@ -45,7 +45,9 @@ internal sealed class OutboundListeners
 
     private void Add(EgressListener egress)
     {
-        var rules = egress.VirtualServices.Select(RouteRules.Of).ToList();
+        // Of all rules those that are about bytes; there are few, and each is looked at for each service.
+        var rules = egress.VirtualServices.Where(static rule => rule.Spec.Tcp.Count > 0 || rule.Spec.Tls.Count > 0)
+            .Select(RouteRules.Of).ToList();
         var declared = egress.Declared;
         var binds = BindingOf(declared);
         if (declared?.Port is { } port)

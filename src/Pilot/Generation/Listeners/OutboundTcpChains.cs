@@ -14,7 +14,7 @@ namespace Lateen.Pilot.Generation.Listeners;
 /// <param name="Port">Port listened on; number 0 for a unix socket.</param>
 /// <param name="Bind">First address bound.</param>
 /// <param name="Destinations">Ranges that stand for the service, when its address is not bound.</param>
-/// <param name="Rules">VirtualServices of the egress listener.</param>
+/// <param name="Rules">VirtualServices of the egress listener that have rules for bytes.</param>
 internal sealed record TcpChainInputs(Service Service, ServicePort Port, string Bind, IReadOnlyList<string> Destinations,
     IReadOnlyList<RouteRules> Rules);
 

@@ -10,7 +10,7 @@ namespace Lateen.Pilot.Generation.Routes;
 /// <param name="name">Name of its virtual host.</param>
 internal sealed class KnownHost(string name)
 {
-    private DestinationRule? _rule;
+    private object? _of;
     private IReadOnlyList<string>? _domains;
     private byte[] _bytes = [];
 
@@ -23,15 +23,17 @@ internal sealed class KnownHost(string name)
     /// <summary>The build that used it last.</summary>
     internal long Used { get; set; }
 
-    /// <summary>The host as an entry of a configuration, as it is without rules; null when it was not made of these before.</summary>
-    public byte[]? Made(IReadOnlyList<string> domains, DestinationRule? rule) =>
-        _domains is not null && ReferenceEquals(rule, _rule) && (ReferenceEquals(domains, _domains) || domains.SequenceEqual(_domains))
+    /// <summary>The host as an entry of a configuration; null when it was not made of these before.</summary>
+    /// <param name="domains">Its domains.</param>
+    /// <param name="of">Its <see cref="RuleRoutes"/>; without rules the DestinationRule for it, or null.</param>
+    public byte[]? Made(IReadOnlyList<string> domains, object? of) =>
+        _domains is not null && ReferenceEquals(of, _of) && (ReferenceEquals(domains, _domains) || domains.SequenceEqual(_domains))
             ? _bytes : null;
 
     /// <summary>Remembers the host.</summary>
-    public byte[] Keep(IReadOnlyList<string> domains, DestinationRule? rule, byte[] bytes)
+    public byte[] Keep(IReadOnlyList<string> domains, object? of, byte[] bytes)
     {
-        (_domains, _rule, _bytes) = (domains, rule, bytes);
+        (_domains, _of, _bytes) = (domains, of, bytes);
         return bytes;
     }
 }
@@ -71,6 +73,7 @@ internal sealed class KnownHosts((HashSet<string> Names, HashSet<string> Taken, 
 {
     private readonly Dictionary<(Service Service, int Port), KnownHost> _all = [];
     private readonly Dictionary<Service, (ServicePort Port, Service View)> _views = [];
+    private readonly Dictionary<VirtualService, RuleRoutes> _routes = new(ReferenceEqualityComparer.Instance);
     private long _builds;
 
     /// <summary>For a configuration that is made once.</summary>
@@ -108,6 +111,31 @@ internal sealed class KnownHosts((HashSet<string> Names, HashSet<string> Taken, 
         var view = service.WithOnlyPort(port);
         _views[service] = (port, view);
         return view;
+    }
+
+    /// <summary>What is known of the routes of a VirtualService, if anything.</summary>
+    public RuleRoutes? RoutesOf(VirtualService rules)
+    {
+        if (!_routes.TryGetValue(rules, out var known)) return null;
+        known.Used = _builds;
+        return known;
+    }
+
+    /// <summary>Remembers the routes of a VirtualService.</summary>
+    public RuleRoutes Keep(RuleRoutes routes)
+    {
+        routes.Used = _builds;
+        return _routes[routes.Rules.Rules] = routes;
+    }
+
+    /// <summary>The configuration is made, and of routes the messages are no longer wanted, nor those that it did not ask for.</summary>
+    public void Close()
+    {
+        foreach (var (rules, routes) in _routes)
+        {
+            routes.Drop();
+            if (routes.Used < _builds - 1) _routes.Remove(rules);
+        }
     }
 
     /// <summary>Services that the build did not ask for are gone; they are forgotten when they come to be an eighth of all.</summary>

@@ -59,8 +59,7 @@ public sealed record SidecarRouteInputs
 /// <param name="Services">Services.</param>
 /// <param name="OtherHosts">Hosts that are no services.</param>
 /// <param name="Routes">Their routes; null for those that each service has without rules.</param>
-internal sealed record HostGroup(int Port, IReadOnlyList<Service> Services, IReadOnlyList<string> OtherHosts,
-    IReadOnlyList<EnvoyRoute>? Routes);
+internal sealed record HostGroup(int Port, IReadOnlyList<Service> Services, IReadOnlyList<string> OtherHosts, RuleRoutes? Routes);
 
 /// <summary>Outbound route configurations of sidecars.</summary>
 public sealed class SidecarRoutes
@@ -112,7 +111,10 @@ public sealed class SidecarRoutes
         // A name of digits alone is that of a port whose services all share it.
         if (inputs.Node.IsProxylessGrpc() || inputs.IsHttpProxy
             || !int.TryParse(inputs.RouteName, NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0) return null;
-        return new SidecarRoutes(inputs, port, false, known(HostClient.Of(inputs, port))).Table();
+        var routes = new SidecarRoutes(inputs, port, false, known(HostClient.Of(inputs, port)));
+        var table = routes.Table();
+        routes._known.Close();
+        return table;
     }
 
     private WireResource? Table()
@@ -139,9 +141,9 @@ public sealed class SidecarRoutes
 
     private byte[]? EntryOf(HostDraft draft)
     {
-        if (draft.Routes is not null || draft.Service is not { } service) return Entry(Host(draft));
-        var (known, rule) = (_known.Of(service, draft.Port), _inputs.DestinationRule(service.Hostname));
-        return known.Made(draft.Domains, rule) ?? (Entry(Host(draft)) is { } made ? known.Keep(draft.Domains, rule, made) : null);
+        if (draft.Service is not { } service) return Entry(Host(draft));
+        var (known, of) = (_known.Of(service, draft.Port), (object?)draft.Routes ?? _inputs.DestinationRule(service.Hostname));
+        return known.Made(draft.Domains, of) ?? (Entry(Host(draft)) is { } made ? known.Keep(draft.Domains, of, made) : null);
     }
 
     // As the configuration has it; null when no proxy would take it.
@@ -217,7 +219,7 @@ public sealed class SidecarRoutes
         };
         // Copies, so that a later change of one host's routes (patches) stays there.
         if (draft.Routes is null) built.Routes.Add(DefaultRoute(draft.Service!, draft.Port));
-        else built.Routes.Add(draft.Routes.Select(static r => r.Clone()));
+        else built.Routes.Add((draft.Routes.Made ?? Translated(draft.Routes)).Select(static r => r.Clone()));
         if (PersistentSessions.For(draft.Service) is { } session) built.TypedPerFilterConfig[PersistentSessions.FilterName] = session;
         return built;
     }
@@ -243,20 +245,8 @@ public sealed class SidecarRoutes
 
     private IEnumerable<HostGroup> GroupsOf(RouteRules rules)
     {
-        var routes = RouteTranslator.Translate(new RouteRulesInputs
-        {
-            Rules = rules,
-            ProxyLabels = _inputs.Labels,
-            ProxyNamespace = _inputs.Node.Namespace,
-            ListenPort = _port,
-            Gateways = MeshGateway,
-            Mesh = _inputs.Mesh,
-            Config = _inputs.Config,
-            Lookups = new RouteLookups { Service = Find, Hash = d => HashPolicies.ForDestination(_inputs.DestinationRule(d.Host), d) },
-            IsProxylessGrpc = _inputs.Node.IsProxylessGrpc(),
-            MarksMirroredHosts = !_inputs.Features.DisableShadowHostSuffix,
-        });
-        if (routes.Count == 0) return [];
+        var routes = RoutesOf(rules);
+        if (routes.IsEmpty) return [];
         var (others, matching) = SplitHosts(rules);
         if (rules.IsGatewayApi)
         {
@@ -271,6 +261,28 @@ public sealed class SidecarRoutes
         if (byPort.Count == 0 && _port == 80) byPort.Add(new HostGroup(80, [], others, routes));
         return byPort;
     }
+
+    private RuleRoutes RoutesOf(RouteRules rules)
+    {
+        if (_known.RoutesOf(rules.Rules) is { } known && known.Holds(_inputs, Find)) return known;
+        var made = new RuleRoutes(rules, _inputs);
+        Translated(made);
+        return _known.Keep(made);
+    }
+
+    private IReadOnlyList<EnvoyRoute> Translated(RuleRoutes routes) => routes.Make(new RouteRulesInputs
+    {
+        Rules = routes.Rules,
+        ProxyLabels = _inputs.Labels,
+        ProxyNamespace = _inputs.Node.Namespace,
+        ListenPort = _port,
+        Gateways = MeshGateway,
+        Mesh = _inputs.Mesh,
+        Config = _inputs.Config,
+        Lookups = new RouteLookups { Service = Find },
+        IsProxylessGrpc = _inputs.Node.IsProxylessGrpc(),
+        MarksMirroredHosts = !_inputs.Features.DisableShadowHostSuffix,
+    }, Find, _inputs.DestinationRule);
 
     private static readonly HashSet<string> MeshGateway = new(["mesh"], StringComparer.Ordinal);
 

@@ -1,7 +1,6 @@
 using Lateen.Pilot.Generation.Filters;
 using Lateen.Pilot.Generation.Inputs;
 using Lateen.Registry;
-using EnvoyRoute = Envoy.Config.Route.V3.Route;
 
 namespace Lateen.Pilot.Generation.Routes;
 
@@ -11,8 +10,7 @@ namespace Lateen.Pilot.Generation.Routes;
 /// <param name="Domains">Domains, none of which another host has.</param>
 /// <param name="Service">The service that it is; null for a host that only rules know.</param>
 /// <param name="Routes">Its routes; null for those that a service has without rules.</param>
-internal readonly record struct HostDraft(int Port, string Name, IReadOnlyList<string> Domains, Service? Service,
-    IReadOnlyList<EnvoyRoute>? Routes);
+internal readonly record struct HostDraft(int Port, string Name, IReadOnlyList<string> Domains, Service? Service, RuleRoutes? Routes);
 
 /// <summary>Gives virtual hosts their names and domains so that no domain occurs twice: the first that asks gets it.</summary>
 internal sealed class VirtualHostNames

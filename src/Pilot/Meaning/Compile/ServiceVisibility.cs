@@ -16,7 +16,7 @@ internal static class ServiceVisibility
         var open = ImmutableArray.CreateBuilder<Service>(services.Length);
         var own = new Dictionary<string, List<Service>>();
         var exported = new Dictionary<string, List<Service>>();
-        var exports = new Dictionary<Service, Export>(services.Length);
+        var limited = new Dictionary<Service, Export>();
         foreach (var service in services)
         {
             var export = Export.Of(service.ExportTo, service.Namespace, settings.Mesh.DefaultServiceExportTo);
@@ -24,13 +24,13 @@ internal static class ServiceVisibility
             {
                 export = Limit(export, service.Namespace, LimitOf(limits, registry.Namespaces.GetValueOrDefault(service.Namespace)));
             }
-            exports[service] = export;
-            if (export.IsNone) continue;
             if (export.IsPublic)
             {
                 open.Add(service);
                 continue;
             }
+            limited[service] = export;
+            if (export.IsNone) continue;
             foreach (var ns in export.Namespaces)
             {
                 var target = ns == service.Namespace ? own : exported;
@@ -40,7 +40,7 @@ internal static class ServiceVisibility
         }
         return new ServiceIndex
         {
-            Exports = exports.ToFrozenDictionary(),
+            Limited = limited,
             Public = open.ToImmutable(),
             PrivateByNamespace = own.ToFrozenDictionary(pair => pair.Key, pair => pair.Value.ToImmutableArray()),
             ExportedToNamespace = exported.ToFrozenDictionary(pair => pair.Key, pair => pair.Value.ToImmutableArray()),
