@@ -79,8 +79,8 @@ internal sealed class ExchangeTimers(Exchange exchange)
         if (policy.GrpcStreamMaxMicros is { } most && GrpcTimeout.Read(_exchange.RequestHead[KnownHeader.GrpcTimeout], out long asked))
         {
             long micros = most > 0 ? Math.Min(most, asked) : asked;
-            if (policy.GrpcStreamOffsetMicros > 0 && policy.GrpcStreamOffsetMicros < micros)
-                micros -= policy.GrpcStreamOffsetMicros;
+            // An offset that leaves nothing ends the stream at once.
+            micros = Math.Max(0, micros - policy.GrpcStreamOffsetMicros);
             Tell(micros);
 
             // A client that gives no time has none left: the next turn ends it.

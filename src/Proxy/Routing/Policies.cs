@@ -17,6 +17,9 @@ public sealed record TimeoutPolicy
     /// <summary>grpc-timeout is taken for the stream's duration, at most this; 0 for any; null where it is not taken.</summary>
     public long? GrpcStreamMaxMicros { get; init; }
 
+    /// <summary>The route speaks of stream durations at all: its timeout of the whole request is then none.</summary>
+    public bool ByStreamDuration { get; init; }
+
     /// <summary>Taken off a grpc-timeout taken for the stream's duration.</summary>
     public long GrpcStreamOffsetMicros { get; init; }
 

@@ -59,6 +59,9 @@ public abstract record LayeredSettings
 {
     /// <summary>The settings of the level above; null for the last.</summary>
     public LayeredSettings? Above { get; init; }
+
+    /// <summary>These settings with those of the level above; what can be made one when configuration is taken, is.</summary>
+    public virtual LayeredSettings Over(LayeredSettings above) => this with { Above = above };
 }
 
 /// <summary>Turns a filter off for a route (envoy.config.route.v3.FilterConfig.disabled), or on where the chain has it off.</summary>

@@ -197,6 +197,13 @@ public sealed class WorkerCluster
             Upstreams.Directory.Outliers.OnStatus(Handle, options, host, status);
     }
 
+    /// <summary>A request got its connection: with local failures counted apart, that is a success of that kind.</summary>
+    public void ReportConnected(Host host)
+    {
+        if (Cluster.Outlier is { SplitLocalOrigin: true } options)
+            Upstreams.Directory.Outliers.OnLocal(Handle, options, host, true, 200);
+    }
+
     /// <summary>No answer came because of a failure of the connection or a reset.</summary>
     public void ReportFailure(Host host, Exchanges.UpstreamCause cause)
     {

@@ -145,6 +145,7 @@ internal sealed class ForwardTranslator(ClusterDirectory clusters, RouteFilterTr
         {
             RouteMicros = ValueTranslator.Micros(action.Timeout, 15_000_000),
             IdleMicros = ValueTranslator.MicrosOrNull(action.IdleTimeout),
+            ByStreamDuration = action.MaxStreamDuration is not null,
             MaxStreamMicros = ValueTranslator.MicrosOrNull(action.MaxStreamDuration?.MaxStreamDuration_),
             GrpcStreamMaxMicros = ValueTranslator.MicrosOrNull(action.MaxStreamDuration?.GrpcTimeoutHeaderMax),
             GrpcStreamOffsetMicros = ValueTranslator.Micros(action.MaxStreamDuration?.GrpcTimeoutHeaderOffset),

@@ -326,7 +326,7 @@ internal sealed class RouteTranslator(ClusterDirectory clusters, RouteFilterTran
         var merged = new Dictionary<string, object>(above);
         foreach ((string name, object value) in own)
             merged[name] = value is LayeredSettings layer && above.TryGetValue(name, out object? outer) && outer is LayeredSettings under
-                ? layer with { Above = under } : value;
+                ? layer.Over(under) : value;
         return merged;
     }
 

@@ -47,15 +47,15 @@ public sealed class OutlierDetector
             Post(handle, host, EjectionKind.Consecutive5xx);
     }
 
-    /// <summary>A worker's own attempt succeeded or failed before any answer (connect, reset, time).</summary>
+    /// <summary>A worker's own attempt succeeded or failed before any answer (connect, reset, time). Without the split such a success
+    /// counts as an answer: only who gets no other may tell of it.</summary>
     public void OnLocal(ClusterHandle handle, OutlierOptions options, Host host, bool success, int asStatus)
     {
         if (host.Outlier is not { } record)
             return;
         if (!options.SplitLocalOrigin)
         {
-            if (!success)
-                OnStatus(handle, options, host, asStatus);
+            OnStatus(handle, options, host, success ? 200 : asStatus);
             return;
         }
         Interlocked.Increment(ref record.LocalTotal);
@@ -92,13 +92,15 @@ public sealed class OutlierDetector
 
     private void OnDetected(ClusterHandle handle, Host host, EjectionKind kind)
     {
-        if (handle.Current is not { Cluster.Outlier: { } options } view || host.Outlier is not { } record)
+        if (handle.Current is not { Cluster.Outlier: { } options } view || host.Outlier is not { } record
+            || (host.Flags & HostFlags.FailedOutlierCheck) != 0)
             return;
         ClusterCounters counters = handle.MainCounters;
         switch (kind)
         {
             case EjectionKind.Consecutive5xx:
                 counters.Count(ClusterCounter.OutlierEjectionsDetectedConsecutive5xx);
+                counters.Count(ClusterCounter.OutlierEjectionsConsecutive5xx);
                 Volatile.Write(ref record.Consecutive5xxCount, 0);
                 break;
             case EjectionKind.Gateway:
@@ -128,7 +130,9 @@ public sealed class OutlierDetector
             counters.Count(ClusterCounter.OutlierEjectionsOverflow);
             return;
         }
-        counters.Count(ClusterCounter.OutlierEjectionsTotal);
+        // Older than the other kinds, and kept as it was.
+        if (kind is EjectionKind.Consecutive5xx or EjectionKind.SuccessRate)
+            counters.Count(ClusterCounter.OutlierEjectionsTotal);
         if (!_main.Chance.Hits(Enforcing(options, kind), 100))
             return;
         counters.Count(ClusterCounter.OutlierEjectionsEnforcedTotal);
@@ -136,7 +140,7 @@ public sealed class OutlierDetector
         record.EjectedAt = _main.Now;
         record.JitterMicros = options.MaxEjectionJitterMicros > 0
             ? (long)(_main.Chance.NextULong() % (ulong)options.MaxEjectionJitterMicros) : 0;
-        if (record.EjectTimes * options.BaseEjectionMicros < options.MaxEjectionMicros)
+        if (record.EjectTimes * options.BaseEjectionMicros < options.MaxEjectionMicros + options.BaseEjectionMicros)
             record.EjectTimes++;
         record.Ejections++;
         host.SetFlag(HostFlags.FailedOutlierCheck, true);
@@ -197,10 +201,13 @@ public sealed class OutlierDetector
 
     internal void EjectByRate(ClusterHandle handle, OutlierOptions options, Host host, EjectionKind kind)
     {
+        if (kind is EjectionKind.SuccessRate or EjectionKind.LocalSuccessRate)
+            handle.MainCounters.Count(ClusterCounter.OutlierEjectionsSuccessRate);
         handle.MainCounters.Count(kind switch
         {
             EjectionKind.SuccessRate => ClusterCounter.OutlierEjectionsDetectedSuccessRate,
             EjectionKind.LocalSuccessRate => ClusterCounter.OutlierEjectionsDetectedLocalOriginSuccessRate,
+            EjectionKind.LocalFailurePercentage => ClusterCounter.OutlierEjectionsDetectedLocalOriginFailurePercentage,
             _ => ClusterCounter.OutlierEjectionsDetectedFailurePercentage,
         });
         if (handle.Current is { } view && host.Outlier is { } record)
@@ -225,6 +232,7 @@ public sealed class OutlierDetector
         EjectionKind.Local => ClusterCounter.OutlierEjectionsEnforcedConsecutiveLocalOriginFailure,
         EjectionKind.SuccessRate => ClusterCounter.OutlierEjectionsEnforcedSuccessRate,
         EjectionKind.LocalSuccessRate => ClusterCounter.OutlierEjectionsEnforcedLocalOriginSuccessRate,
+        EjectionKind.LocalFailurePercentage => ClusterCounter.OutlierEjectionsEnforcedLocalOriginFailurePercentage,
         _ => ClusterCounter.OutlierEjectionsEnforcedFailurePercentage,
     };
 
@@ -265,25 +273,27 @@ internal static class SuccessRates
     {
         var rated = new List<(Host Host, double Rate)>();
         var failing = new List<(Host Host, double Rate)>();
+        bool manyHosts = view.Hosts.All.Length >= Math.Min(options.SuccessRateMinimumHosts, options.FailurePercentageMinimumHosts);
         foreach (Host host in view.Hosts.All)
         {
             if (host.Outlier is not { } record)
                 continue;
             long total = Interlocked.Exchange(ref local ? ref record.LocalTotal : ref record.RequestTotal, 0);
             long success = Interlocked.Exchange(ref local ? ref record.LocalSuccess : ref record.RequestSuccess, 0);
-            double rate = total == 0 ? -1 : 100.0 * success / total;
-            bool enough = total >= options.SuccessRateRequestVolume;
+            bool counts = total > 0 && manyHosts && (host.Flags & HostFlags.FailedOutlierCheck) == 0;
+            double rate = counts ? 100.0 * success / total : -1;
+            double told = total >= Math.Min(options.SuccessRateRequestVolume, options.FailurePercentageRequestVolume) ? rate : -1;
             if (local)
-                record.LocalSuccessRate = enough ? rate : -1;
+                record.LocalSuccessRate = told;
             else
-                record.SuccessRate = enough ? rate : -1;
-            if (enough)
+                record.SuccessRate = told;
+            if (counts && total >= options.SuccessRateRequestVolume)
                 rated.Add((host, rate));
-            if (total >= options.FailurePercentageRequestVolume)
+            if (counts && total >= options.FailurePercentageRequestVolume)
                 failing.Add((host, rate));
         }
         EjectBelowMean(detector, handle, options, rated, local);
-        if (failing.Count >= options.FailurePercentageMinimumHosts)
+        if (failing.Count > 0 && failing.Count >= options.FailurePercentageMinimumHosts)
         {
             foreach ((Host host, double rate) in failing)
             {

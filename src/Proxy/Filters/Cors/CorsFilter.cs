@@ -9,8 +9,9 @@ using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.Cors;
 
-/// <summary>A route's policy.</summary>
-public sealed record CorsPolicy
+/// <summary>A route's policy. What it leaves open, that of the virtual host, or of the whole table, says; but for whether it holds at
+/// all.</summary>
+public sealed record CorsPolicy : LayeredSettings
 {
     /// <summary>Origins that are allowed.</summary>
     public IReadOnlyList<StringMatch> Origins { get; init; } = [];
@@ -28,7 +29,7 @@ public sealed record CorsPolicy
     public byte[] MaxAge { get; init; } = [];
 
     /// <summary>Credentials are allowed.</summary>
-    public bool Credentials { get; init; }
+    public bool? Credentials { get; init; }
 
     /// <summary>Share of requests for which the policy holds.</summary>
     public Fraction Enabled { get; init; } = Fraction.All;
@@ -37,10 +38,23 @@ public sealed record CorsPolicy
     public Fraction Shadow { get; init; } = new(0, 100);
 
     /// <summary>Requests from public to private networks are allowed.</summary>
-    public bool PrivateNetwork { get; init; }
+    public bool? PrivateNetwork { get; init; }
 
     /// <summary>Preflights of other origins go to the upstream; else they are answered without headers.</summary>
-    public bool ForwardOthers { get; init; } = true;
+    public bool? ForwardOthers { get; init; }
+
+    /// <inheritdoc/>
+    public override LayeredSettings Over(LayeredSettings above) => above is not CorsPolicy under ? this : this with
+    {
+        Origins = Origins.Count > 0 ? Origins : under.Origins,
+        Methods = Methods.Length > 0 ? Methods : under.Methods,
+        Headers = Headers.Length > 0 ? Headers : under.Headers,
+        Exposed = Exposed.Length > 0 ? Exposed : under.Exposed,
+        MaxAge = MaxAge.Length > 0 ? MaxAge : under.MaxAge,
+        Credentials = Credentials ?? under.Credentials,
+        PrivateNetwork = PrivateNetwork ?? under.PrivateNetwork,
+        ForwardOthers = ForwardOthers ?? under.ForwardOthers,
+    };
 }
 
 /// <summary>The filter.</summary>
@@ -79,7 +93,7 @@ public sealed class CorsFilter(string name, StatGroup? stats = null) : HttpFilte
             own.Origin.Append(origin);
         ReadOnlySpan<byte> wanted = head[KnownHeader.AccessControlRequestMethod];
         bool preflight = head[KnownHeader.Method].SequenceEqual("OPTIONS"u8) && !wanted.IsEmpty;
-        if (!preflight || (!own.Allowed && policy.ForwardOthers))
+        if (!preflight || (!own.Allowed && policy.ForwardOthers != false))
             return FilterVerdict.Continue;
         exchange.Reply(new LocalReply(200, "cors_response") { Headers = Answer(policy, head, own.Origin.Written) });
         return FilterVerdict.Stop;
@@ -93,7 +107,7 @@ public sealed class CorsFilter(string name, StatGroup? stats = null) : HttpFilte
             return FilterVerdict.Continue;
         HeaderMap head = slot.Exchange.ResponseHead;
         head.Set(KnownHeader.AccessControlAllowOrigin, own.Origin.Written);
-        if (policy.Credentials)
+        if (policy.Credentials == true)
             head.Set(KnownHeader.AccessControlAllowCredentials, "true"u8);
         if (policy.Exposed.Length > 0)
             head.Set(KnownHeader.AccessControlExposeHeaders, policy.Exposed);
@@ -118,17 +132,17 @@ public sealed class CorsFilter(string name, StatGroup? stats = null) : HttpFilte
         var answer = new HeaderMap();
         if (!origin.IsEmpty)
             answer.Add(KnownHeader.AccessControlAllowOrigin, origin);
-        if (policy.Credentials)
+        if (policy.Credentials == true)
             answer.Add(KnownHeader.AccessControlAllowCredentials, "true"u8);
 
         // With credentials a browser takes a star for a name: what was asked for is said instead.
-        Tell(answer, KnownHeader.AccessControlAllowMethods, policy.Methods, policy.Credentials,
+        Tell(answer, KnownHeader.AccessControlAllowMethods, policy.Methods, policy.Credentials == true,
             head[KnownHeader.AccessControlRequestMethod]);
-        Tell(answer, KnownHeader.AccessControlAllowHeaders, policy.Headers, policy.Credentials,
+        Tell(answer, KnownHeader.AccessControlAllowHeaders, policy.Headers, policy.Credentials == true,
             head[KnownHeader.AccessControlRequestHeaders]);
         if (policy.MaxAge.Length > 0)
             answer.Add(KnownHeader.AccessControlMaxAge, policy.MaxAge);
-        if (policy.PrivateNetwork && head[KnownHeader.AccessControlRequestPrivateNetwork].SequenceEqual("true"u8))
+        if (policy.PrivateNetwork == true && head[KnownHeader.AccessControlRequestPrivateNetwork].SequenceEqual("true"u8))
             answer.Add(KnownHeader.AccessControlAllowPrivateNetwork, "true"u8);
         return answer;
     }

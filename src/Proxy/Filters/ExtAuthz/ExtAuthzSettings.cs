@@ -96,7 +96,7 @@ public sealed record ExtAuthzSettings
 }
 
 /// <summary>A route's settings.</summary>
-public sealed record ExtAuthzRouteSettings
+public sealed record ExtAuthzRouteSettings : LayeredSettings
 {
     /// <summary>Not judged here.</summary>
     public bool Disabled { get; init; }
@@ -109,4 +109,15 @@ public sealed record ExtAuthzRouteSettings
 
     /// <summary>In place of the filter's; null for that.</summary>
     public AuthzBody? Body { get; init; }
+
+    /// <summary>Words of all levels go to the server; where two say the same one, the more specific counts.</summary>
+    public override LayeredSettings Over(LayeredSettings above)
+    {
+        if (above is not ExtAuthzRouteSettings { Extensions.Count: > 0 } under)
+            return this;
+        var words = new Dictionary<string, string>(under.Extensions);
+        foreach ((string key, string value) in Extensions)
+            words[key] = value;
+        return this with { Extensions = words };
+    }
 }

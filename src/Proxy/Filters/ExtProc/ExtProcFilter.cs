@@ -1,5 +1,6 @@
 using Lateen.Proxy.Exchanges;
 using Lateen.Proxy.Filters.Edits;
+using Lateen.Proxy.Routing;
 using Lateen.Proxy.Statistics;
 
 namespace Lateen.Proxy.Filters.ExtProc;
@@ -80,8 +81,16 @@ public sealed record ExtProcSettings
 /// <summary>A route's settings.</summary>
 /// <param name="Disabled">Nothing goes to the server.</param>
 /// <param name="Mode">In place of the filter's; null for that.</param>
-public sealed record ExtProcRouteSettings(bool Disabled, ProcessingMode? Mode)
+public sealed record ExtProcRouteSettings(bool Disabled, ProcessingMode? Mode) : LayeredSettings
 {
+    /// <inheritdoc/>
+    public override LayeredSettings Over(LayeredSettings above) => Disabled || above is not ExtProcRouteSettings under ? this : this with
+    {
+        Mode = Mode ?? under.Mode,
+        FailureModeAllow = FailureModeAllow ?? under.FailureModeAllow,
+        Namespaces = Namespaces ?? under.Namespaces,
+    };
+
     /// <summary>Another server, or other words to it; null for the filter's.</summary>
     public ProcessorOverrides? Overrides { get; init; }
 

@@ -24,8 +24,7 @@ internal struct RouteTimeouts
     {
         var times = new RouteTimeouts();
         TimeoutPolicy policy = action.Timeouts;
-        bool byDuration = policy.MaxStreamMicros is not null || policy.GrpcStreamMaxMicros is not null;
-        if (!byDuration)
+        if (!policy.ByStreamDuration)
         {
             times.Global = policy.RouteMicros;
             if (isGrpc && policy.GrpcMaxMicros is { } most)

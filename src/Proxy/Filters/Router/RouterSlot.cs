@@ -239,6 +239,7 @@ internal sealed partial class RouterSlot : FilterSlot
     /// <summary>It has a stream: the request goes out, with what was kept of its body.</summary>
     public void OnAttemptReady(Attempt attempt)
     {
+        Cluster.ReportConnected(attempt.Host);
         HeaderMap head = Exchange.RequestHead;
         PooledConnection connection = attempt.Connection!;
         Exchange.Upstream.Connection = connection;

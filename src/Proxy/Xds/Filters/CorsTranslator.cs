@@ -31,11 +31,11 @@ internal sealed class CorsTranslator : FilterTranslator
             Headers = Encoding.UTF8.GetBytes(policy.AllowHeaders),
             Exposed = Encoding.UTF8.GetBytes(policy.ExposeHeaders),
             MaxAge = Encoding.UTF8.GetBytes(policy.MaxAge),
-            Credentials = policy.AllowCredentials ?? false,
+            Credentials = policy.AllowCredentials,
             Enabled = policy.FilterEnabled is null ? Fraction.All : ValueTranslator.Fraction(policy.FilterEnabled, Fraction.All),
             Shadow = ValueTranslator.Fraction(policy.ShadowEnabled, new Fraction(0, 100)),
-            PrivateNetwork = policy.AllowPrivateNetworkAccess ?? false,
-            ForwardOthers = policy.ForwardNotMatchingPreflights ?? true,
+            PrivateNetwork = policy.AllowPrivateNetworkAccess,
+            ForwardOthers = policy.ForwardNotMatchingPreflights,
         };
     }
 }
