@@ -77,8 +77,9 @@ public sealed class SafeRegex
         // \C and possessive forms are not RE2 either. RE2's (?s) and friends are the framework's; (?U) is not had and is refused with the
         // framework's message.
         const RegexOptions Options = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
-        _whole = new Regex($@"\A(?:{pattern})\z", Options);
-        _part = new Regex(pattern, Options);
+        string own = Re2Syntax.ToFramework(pattern);
+        _whole = new Regex($@"\A(?:{own})\z", Options);
+        _part = new Regex(own, Options);
     }
 
     /// <summary>As it was written.</summary>
@@ -115,5 +116,124 @@ public sealed class SafeRegex
                 text.Append(substitution[i]);
         }
         return text.ToString();
+    }
+}
+
+/// <summary>What RE2 writes otherwise than the framework: classes of ASCII, POSIX classes, named groups, quoted text, code points; and
+/// texts beyond ASCII, which are matched as the bytes of their UTF-8.</summary>
+internal static class Re2Syntax
+{
+    private const string Digit = "0-9", Word = "0-9A-Za-z_", Space = @"\t\n\f\r ";
+
+    /// <summary>The same pattern in the framework's words.</summary>
+    public static string ToFramework(string pattern)
+    {
+        var own = new System.Text.StringBuilder(pattern.Length + 16);
+        bool inClass = false;
+        for (int i = 0; i < pattern.Length;)
+        {
+            char c = pattern[i];
+            if (c == '\\' && i + 1 < pattern.Length)
+                i = Escape(pattern, i + 1, inClass, own);
+            else if (inClass && c == '[' && Posix(pattern, i, own) is var end and > 0)
+                i = end;
+            else if (!inClass && pattern.AsSpan(i).StartsWith("(?P<"))
+                (i, _) = (i + 4, own.Append("(?<"));
+            else if (!inClass && c > '\x7f')
+                i = Beyond(pattern, i, own);
+            else
+            {
+                // A bracket that stands first in a class is a member of it, behind the circumflex, too.
+                ReadOnlySpan<char> behind = pattern.AsSpan(i + 1);
+                int first = inClass || c != '[' ? 0 : behind.StartsWith("^]") ? 3 : behind.StartsWith("]") ? 2 : 0;
+                inClass = c == '[' || (inClass && c != ']');
+                own.Append(first > 0 ? pattern[i..(i + first - 1)] + @"\]" : c.ToString());
+                i += Math.Max(1, first);
+            }
+        }
+        return own.ToString();
+    }
+
+    // What stands behind a backslash; gives where the pattern goes on.
+    private static int Escape(string pattern, int at, bool inClass, System.Text.StringBuilder own)
+    {
+        char c = pattern[at];
+        string? members = char.ToLowerInvariant(c) switch { 'd' => Digit, 'w' => Word, 's' => Space, _ => null };
+        if (members is not null && (!inClass || char.IsLower(c)))
+        {
+            own.Append(inClass ? members : char.IsLower(c) ? $"[{members}]" : $"[^{members}]");
+            return at + 1;
+        }
+        int close = pattern.IndexOf('}', at);
+        if (c == 'x' && at + 1 < pattern.Length && pattern[at + 1] == '{' && close > 0
+            && int.TryParse(pattern.AsSpan((at + 2)..close), System.Globalization.NumberStyles.HexNumber, null, out int point)
+            && point <= 0xffff)
+        {
+            own.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\u{point:x4}");
+            return close + 1;
+        }
+        if (c is 'p' or 'P' && at + 1 < pattern.Length && char.IsAsciiLetter(pattern[at + 1]))
+        {
+            own.Append('\\').Append(c).Append('{').Append(pattern[at + 1]).Append('}');
+            return at + 2;
+        }
+        if (c == 'Q' && !inClass)
+        {
+            int end = pattern.IndexOf(@"\E", at, StringComparison.Ordinal);
+            own.Append(Regex.Escape(end < 0 ? pattern[(at + 1)..] : pattern[(at + 1)..end]));
+            return end < 0 ? pattern.Length : end + 2;
+        }
+        own.Append('\\').Append(c);
+        return at + 1;
+    }
+
+    // [:alpha:] and its like inside of a class; 0 where there is none.
+    private static int Posix(string pattern, int at, System.Text.StringBuilder own)
+    {
+        int end = pattern.IndexOf(":]", at, StringComparison.Ordinal);
+        if (end < 0 || at + 1 >= pattern.Length || pattern[at + 1] != ':')
+            return 0;
+        bool negated = pattern[at + 2] == '^';
+        if (Members(pattern[(at + (negated ? 3 : 2))..end]) is not { } members)
+            return 0;
+        for (int from = 0, to; from < 256; from = to + 1)
+        {
+            to = from;
+            if (members((char)from) == negated)
+                continue;
+            while (to + 1 < 256 && members((char)(to + 1)) != negated)
+                to++;
+            own.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\x{from:x2}-\\x{to:x2}");
+        }
+        return end + 2;
+    }
+
+    private static Func<char, bool>? Members(string name) => name switch
+    {
+        "alnum" => char.IsAsciiLetterOrDigit,
+        "alpha" => char.IsAsciiLetter,
+        "ascii" => char.IsAscii,
+        "blank" => static c => c is ' ' or '\t',
+        "cntrl" => static c => c is < ' ' or '\x7f',
+        "digit" => char.IsAsciiDigit,
+        "graph" => static c => c is > ' ' and < '\x7f',
+        "lower" => char.IsAsciiLetterLower,
+        "print" => static c => c is >= ' ' and < '\x7f',
+        "punct" => static c => c is > ' ' and < '\x7f' && !char.IsAsciiLetterOrDigit(c),
+        "space" => static c => c is ' ' or (>= '\t' and <= '\r'),
+        "upper" => char.IsAsciiLetterUpper,
+        "word" => static c => char.IsAsciiLetterOrDigit(c) || c == '_',
+        "xdigit" => char.IsAsciiHexDigit,
+        _ => null,
+    };
+
+    private static int Beyond(string pattern, int at, System.Text.StringBuilder own)
+    {
+        int length = char.IsSurrogatePair(pattern, at) ? 2 : 1;
+        own.Append("(?:");
+        foreach (byte b in System.Text.Encoding.UTF8.GetBytes(pattern.Substring(at, length)))
+            own.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\x{b:x2}");
+        own.Append(')');
+        return at + length;
     }
 }
