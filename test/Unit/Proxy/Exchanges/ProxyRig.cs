@@ -223,6 +223,9 @@ internal sealed class ScriptedUpstream(Func<int, string, string?> answer) : Acce
     /// <summary>It vanishes: all of its connections break.</summary>
     public void BreakAll() => _open.ForEach(t => t.Close(abort: true));
 
+    /// <summary>Its connections, in the order of their coming.</summary>
+    public IReadOnlyList<Transport> Transports => _open;
+
     /// <summary>Bytes of its answers that wait to leave.</summary>
     public long Pending => _open.Sum(t => (long)t.PendingBytes);
 

@@ -32,6 +32,17 @@ public sealed class Http2Tests
         return encoder.Block.ToArray();
     }
 
+    /// <summary>The fields of a block.</summary>
+    internal static Dictionary<string, string> Read(HpackDecoder decoder, byte[] block, BlockKind kind = BlockKind.Response)
+    {
+        var builder = new HeadBuilder(new CodecOptions { Two = new Http2Options { AllowConnect = true } });
+        var map = new HeaderMap();
+        builder.Begin(kind, map, null);
+        Assert.True(decoder.Decode(block, builder));
+        return RecordedRequest.Show(map).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static l => l.Split('=', 2))
+            .ToDictionary(static p => p[0], static p => p[1]);
+    }
+
     internal static byte[] Request(uint stream, int flags, params (string Name, string Value)[] more) =>
         Frame(1, flags, stream, Block([(":method", "POST"), (":scheme", "http"), (":path", "/p"), (":authority", "a.example"), .. more]));
 
@@ -39,9 +50,10 @@ public sealed class Http2Tests
         [.. Encoding.ASCII.GetBytes(Preface), .. Frame(4, 0, 0, default), .. frames.SelectMany(f => f)];
 
     // Type, flags and stream of each frame that the peer got.
-    internal static List<(int Type, int Flags, uint Stream, byte[] Payload)> Frames(Wire wire)
+    internal static List<(int Type, int Flags, uint Stream, byte[] Payload)> Frames(Wire wire) => FramesOf(wire.Peer.Received.ToArray());
+
+    internal static List<(int Type, int Flags, uint Stream, byte[] Payload)> FramesOf(byte[] bytes)
     {
-        byte[] bytes = wire.Peer.Received.ToArray();
         var frames = new List<(int, int, uint, byte[])>();
         for (int at = 0; at + 9 <= bytes.Length;)
         {
