@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Lateen.Proxy.Net.Memory;
+using Lateen.Proxy.Server;
 using Lateen.Test.Rigs.Stage;
 using Xunit;
 
@@ -14,6 +16,8 @@ public sealed class DayTests(ITestOutputHelper output)
 {
     private const long MicrosPerMinute = 60_000_000;
     private const int MinutesPerRound = 15, Rounds = 24 * 60 / MinutesPerRound, WarmRounds = Rounds / 4;
+    // The subsets' names and labels repeat after eight rounds: this round is like the last one of the day.
+    private const int FirstRounds = 7;
     private const long GrowthBytesMax = 6 << 20;
 
     [Fact]
@@ -27,6 +31,7 @@ public sealed class DayTests(ITestOutputHelper output)
         mesh.AddPod("back", "v2", "default");
         mesh.Settle();
         (long bytes, int series) before = default;
+        (string front, string back) held = default;
         for (int round = 0; round < Rounds; round++)
         {
             if (round == WarmRounds) before = (GC.GetTotalMemory(forceFullCollection: true), Series(front));
@@ -40,14 +45,20 @@ public sealed class DayTests(ITestOutputHelper output)
             mesh.Calls.Clear();
             foreach (Pod pod in mesh.Pods) pod.Log.Lines.Clear();
             mesh.Network.Advance(MinutesPerRound * MicrosPerMinute);
+            // By now each of the names that come and go has been there once.
+            if (round == FirstRounds) held = (Held(front), Held(back));
         }
+        (string front, string back) holds = (Held(front), Held(back));
         // Longer than any idle clock: what is still open now would stay open for ever.
         mesh.Network.Advance(2 * 60 * MicrosPerMinute);
         (long bytes, int series) after = (GC.GetTotalMemory(forceFullCollection: true), Series(front));
+        output.WriteLine($"front: {holds.front}; back: {holds.back}");
         output.WriteLine($"{Rounds} rounds in {watch.Elapsed.TotalSeconds:0.0} s; {before.bytes >> 10} KB and {before.series} series "
             + $"before, {after.bytes >> 10} KB and {after.series} after");
         Assert.True(after.bytes - before.bytes < GrowthBytesMax, $"grew by {(after.bytes - before.bytes) >> 10} KB");
         Assert.True(after.series <= before.series + 10, $"{before.series} series became {after.series}");
+        Assert.Equal(held.front, holds.front);
+        Assert.Equal(held.back, holds.back);
         foreach (Pod pod in (Pod[])[front, back])
         {
             foreach ((string name, long value) in Gauges(pod)
@@ -57,6 +68,17 @@ public sealed class DayTests(ITestOutputHelper output)
                 Assert.True(value == 0, $"{pod.Name}: {name} is {value}");
         }
         GC.KeepAlive(mesh);
+    }
+
+    // Everything of a proxy that is counted one by one, at the end of a round of quiet: sockets, connections, deadlines, bytes that wait,
+    // clusters and listeners. The hours differ in the names of subsets alone.
+    private static string Held(Pod pod)
+    {
+        ProxyServer proxy = pod.Proxy!;
+        MemoryLoop[] loops = [(MemoryLoop)proxy.Main, .. proxy.Workers.Select(static w => (MemoryLoop)w.Loop)];
+        return $"{pod.Host.OpenSockets} sockets, {loops.Sum(static l => l.OpenConnections)} connections, "
+            + $"{loops.Sum(static l => l.Waiting.Bytes)} bytes that wait, {proxy.Clusters.All.Count(static c => c.Current is not null)} "
+            + $"clusters, {proxy.Listeners.All.Count} listeners, {loops.Sum(static l => l.ArmedDeadlines)} deadlines";
     }
 
     private static int Series(Pod pod) => pod.Proxy!.Statistics.All().Length;

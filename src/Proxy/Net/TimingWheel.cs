@@ -44,6 +44,18 @@ internal sealed class TimingWheel
     /// be due then.</summary>
     public long NextAt => NextTick() is var tick && tick == long.MaxValue ? tick : tick * Step;
 
+    /// <summary>How many deadlines are armed, counted one by one: for tests.</summary>
+    public int Count()
+    {
+        int count = 0;
+        foreach (Deadline? head in _heads)
+        {
+            for (Deadline? deadline = head; deadline is not null; deadline = deadline.Next)
+                count++;
+        }
+        return count;
+    }
+
     /// <summary>Calls everything that is due up to <paramref name="now"/>, in order of time.</summary>
     public void Advance(long now)
     {

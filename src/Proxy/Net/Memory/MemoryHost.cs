@@ -55,6 +55,9 @@ public sealed class MemoryHost
     /// <inheritdoc/>
     public override string ToString() => Name;
 
+    /// <summary>Sockets that listen, and sockets of datagrams, of all of its loops.</summary>
+    public int OpenSockets => _listeners.Count + _datagrams.Count;
+
     internal bool Owns(in Address address) => address.IsLoopback || address.IsAny || _addresses.Contains(address.WithPort(0));
 
     internal ushort NextPort() => _nextPort = _nextPort == ushort.MaxValue ? (ushort)32768 : (ushort)(_nextPort + 1);

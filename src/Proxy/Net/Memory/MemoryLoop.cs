@@ -52,6 +52,12 @@ public sealed class MemoryLoop : EventLoop
     /// connection begins or ends) take <see cref="TouchMicros"/>, at most as much. 0 serves all at once, for nothing.</summary>
     public long WorkMicros { get; set; }
 
+    /// <summary>Connections that are open.</summary>
+    public int OpenConnections => _open.Count;
+
+    /// <summary>Deadlines that are armed.</summary>
+    public int ArmedDeadlines => _wheel.Count();
+
     internal bool IsActive { get; set; }
 
     internal long NextDeadline =>
