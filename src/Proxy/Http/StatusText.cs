@@ -4,19 +4,28 @@ namespace Lateen.Proxy.Http;
 /// body.</summary>
 public static class StatusText
 {
+    private const string Unknown = "Unknown";
+
     private static readonly string[] Texts = MakeTexts();
     private static readonly byte[][] Bytes = Array.ConvertAll(Texts, System.Text.Encoding.ASCII.GetBytes);
 
+    // Whole first lines of answers, of those codes that have a phrase.
+    private static readonly byte[][] Lines = [.. Texts.Select((text, code) =>
+        text == Unknown ? [] : System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 {code} {text}\r\n"))];
+
     /// <summary>The phrase; "Unknown" for a code without one.</summary>
-    public static string Of(int status) => (uint)status < (uint)Texts.Length ? Texts[status] : "Unknown";
+    public static string Of(int status) => (uint)status < (uint)Texts.Length ? Texts[status] : Unknown;
 
     /// <summary>The phrase as bytes.</summary>
     public static ReadOnlySpan<byte> BytesOf(int status) => (uint)status < (uint)Bytes.Length ? Bytes[status] : "Unknown"u8;
 
+    /// <summary>The first line of an HTTP/1.1 answer with its line end; empty for a code without a phrase.</summary>
+    public static ReadOnlySpan<byte> LineOf(int status) => (uint)status < (uint)Lines.Length ? Lines[status] : default;
+
     private static string[] MakeTexts()
     {
         string[] texts = new string[512];
-        Array.Fill(texts, "Unknown");
+        Array.Fill(texts, Unknown);
         foreach ((int code, string text) in new (int, string)[]
         {
             (100, "Continue"), (101, "Switching Protocols"), (102, "Processing"), (103, "Early Hints"),

@@ -40,10 +40,19 @@ internal sealed class HeadWriter
     /// <summary>"HTTP/1.1 200 OK" and its line end.</summary>
     public void PutStatusLine(HeaderMap head, int minor)
     {
+        ReadOnlySpan<byte> status = head[KnownHeader.Status];
+        int code = HeaderRules.Status(head);
+        // Of three digits, so that the line says what the head says ("0200" is 200, too).
+        ReadOnlySpan<byte> line = minor == 1 && head.Case is null && status.Length == 3 ? StatusText.LineOf(code) : default;
+        if (!line.IsEmpty)
+        {
+            Put(line);
+            return;
+        }
         Put(minor == 0 ? "HTTP/1.0 "u8 : "HTTP/1.1 "u8);
-        Put(head[KnownHeader.Status]);
+        Put(status);
         Put(" "u8);
-        Put(head.Case is { Reason.Length: > 0 } kept ? kept.Reason : StatusText.BytesOf(HeaderRules.Status(head)));
+        Put(head.Case is { Reason.Length: > 0 } kept ? kept.Reason : StatusText.BytesOf(code));
         Put("\r\n"u8);
     }
 
