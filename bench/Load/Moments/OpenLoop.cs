@@ -27,6 +27,9 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
     private int _open;
     private EpollLoop _loop = null!;
 
+    /// <summary>So many connections are open before the first request.</summary>
+    public int Crowd { get; init; }
+
     /// <summary>What came of a run: what was asked (less than was to be asked where the clients' core is too slow), what was answered in
     /// time, and how long that took.</summary>
     internal sealed record Outcome(long Asked, long InTime, long Refused, long GivenUp, long MedianMicros, long LongestMicros);
@@ -36,8 +39,9 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
     {
         using var loop = new EpollLoop(new EpollLoopOptions { Name = "load" });
         _loop = loop;
-        long begun = loop.Now, asked = 0, end = begun + (seconds * 1_000_000L);
         var ticks = new Ticks(loop);
+        Gather(loop, ticks);
+        long begun = loop.Now, asked = 0, end = begun + (seconds * 1_000_000L);
         bool floods = rate >= 1_000_000;
         while (loop.Now < end)
         {
@@ -53,6 +57,18 @@ internal sealed class OpenLoop(int port, bool keeps, int connectionsMax)
         }
         _took.Sort();
         return new Outcome(asked, _took.Count, _refused, _givenUp, _took.ElementAtOrDefault(_took.Count / 2), _took.LastOrDefault());
+    }
+
+    // Connections that are open before anybody asks.
+    private void Gather(EpollLoop loop, Ticks ticks)
+    {
+        while (_open < Crowd)
+        {
+            for (int left = AsksMax; left > 0 && _open < Crowd; left--)
+                _idle.Push(new Client(this));
+            ticks.Arm();
+            loop.Turn(TickMicros);
+        }
     }
 
     private bool HasRoom => _idle.Count > 0 || _open < connectionsMax;

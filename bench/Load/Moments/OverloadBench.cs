@@ -15,14 +15,15 @@ internal static class OverloadBench
 {
     private const int Times = 3, Light = 16_000, Heavy = 48_000;
 
-    private static readonly (string Name, int Bytes, bool Keeps, int QueueAge)[] All =
+    private static readonly (string Name, int Bytes, bool Keeps, int QueueAge, int Crowd)[] All =
     [
-        ("light, connections are kept", Light, true, -1),
-        ("light, a connection for each request", Light, false, -1),
-        ("light, the same without a limit of waiting", Light, false, 0),
-        ("heavy, connections are kept", Heavy, true, -1),
-        ("heavy, a connection for each request", Heavy, false, -1),
-        ("heavy, the same without a limit of waiting", Heavy, false, 0),
+        ("light, connections are kept", Light, true, -1, 0),
+        ("light, a connection for each request", Light, false, -1, 0),
+        ("light, the same without a limit of waiting", Light, false, 0, 0),
+        ("light, 4,000 open connections ask", Light, true, -1, 4000),
+        ("heavy, connections are kept", Heavy, true, -1, 0),
+        ("heavy, a connection for each request", Heavy, false, -1, 0),
+        ("heavy, the same without a limit of waiting", Heavy, false, 0, 0),
     ];
 
     /// <summary>The rows of the table; only those whose name has some words.</summary>
@@ -34,11 +35,11 @@ internal static class OverloadBench
         yield return "| at three times the peak | peak a second | asked | in time (share of the peak) | CPU µs for each: at the peak, then (share) | refused | given up "
             + "| median, longest answer in time ms | longest /ready, health route | grew by MB | the load's core |";
         yield return "|---|---|---|---|---|---|---|---|---|---|---|";
-        foreach ((string name, int bytes, bool keeps, int queueAge) in All.Where(w => only.Length == 0 || w.Name.Contains(only)))
+        foreach ((string name, int bytes, bool keeps, int queueAge, int crowd) in All.Where(w => only.Length == 0 || w.Name.Contains(only)))
         {
             var all = new List<Figures>();
             for (int round = 0; round < rounds; round++)
-                all.Add(Measure(lateen, bytes, keeps, queueAge, seconds));
+                all.Add(Measure(lateen, bytes, keeps, queueAge, crowd, seconds));
             Figures m = all.OrderBy(static f => f.InTime / f.Peak).ElementAt(all.Count / 2);
             yield return string.Create(CultureInfo.InvariantCulture,
                 $"| {name} | {m.Peak:F0} | {m.Asked:F0} | {m.InTime:F0} ({m.InTime / m.Peak:F2}) | {m.MicrosAtPeak:F0}, {m.Micros:F0} ({m.MicrosAtPeak / m.Micros:F2}) "
@@ -69,7 +70,7 @@ internal static class OverloadBench
         public double LoadShare { get; init; }
     }
 
-    private static Figures Measure(string lateen, int bytes, bool keeps, int queueAge, int seconds)
+    private static Figures Measure(string lateen, int bytes, bool keeps, int queueAge, int crowd, int seconds)
     {
         using var lab = new Lab();
         int port = Lab.FreePort(), health = Lab.FreePort(), admin = Lab.FreePort();
@@ -77,7 +78,7 @@ internal static class OverloadBench
             [lateen, "proxy", "-c", lab.Write("lateen.json", Bootstrap(port, health, admin, bytes, queueAge)), "--concurrency", "1"], port);
         // As many as a core can do: some connections that are never without a request, few or many.
         Step Peak(int connections) => Step.Of(process, new OpenLoop(port, keeps, connections), 1_000_000, seconds);
-        Step Storm(double peak, int seconds) => Step.Of(process, new OpenLoop(port, keeps, 20_000), peak * Times, seconds);
+        Step Storm(double peak, int seconds) => Step.Of(process, new OpenLoop(port, keeps, 20_000) { Crowd = crowd }, peak * Times, seconds);
         // Code that the storm needs is compiled by then.
         Storm(Peak(64).InTime, seconds);
         Step peak = Peak(64).OrBetter(Peak(256));
