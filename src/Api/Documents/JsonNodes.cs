@@ -7,6 +7,7 @@ namespace Lateen.Api.Documents;
 /// <summary>JSON text to nodes. Comments and trailing commas are refused, duplicate keys are told.</summary>
 internal ref struct JsonNodes
 {
+    private const int FewMembers = 12;
     private readonly string _file;
     private readonly DiagnosticBag _diagnostics;
     private readonly DocumentLimits _limits;
@@ -102,8 +103,7 @@ internal ref struct JsonNodes
             var (nameLine, nameColumn) = Place();
             _reader.Read();
             if (Value(depth + 1) is not { } value) return null;
-            seen ??= [];
-            if (!seen.Add(name))
+            if (!IsNew(name, members, ref seen))
             {
                 _diagnostics.Add(DocumentCodes.DuplicateKey, new SourcePosition(_file, nameLine, nameColumn), name,
                     $"the key \"{name}\" occurs twice");
@@ -114,6 +114,23 @@ internal ref struct JsonNodes
         }
 
         return new MappingNode(members, line, column);
+    }
+
+    // Most objects have a handful of members, which are looked through faster than a set is made.
+    private static bool IsNew(string name, List<NodeMember> members, ref HashSet<string>? seen)
+    {
+        if (seen is null && members.Count < FewMembers)
+        {
+            foreach (var member in members)
+            {
+                if (member.Name == name) return false;
+            }
+
+            return true;
+        }
+
+        seen ??= [.. members.Select(static member => member.Name)];
+        return seen.Add(name);
     }
 
     /// <summary>Line and column of the current token. Tokens come in order, so lines are counted once over the whole text.</summary>

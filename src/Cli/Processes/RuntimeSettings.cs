@@ -16,11 +16,17 @@ internal static partial class RuntimeSettings
     // more of garbage lie.
     //
     // A control plane does much at once and then nothing for a while. What is compiled ahead serves it well; to compile a method anew,
-    // twice, because it ran a thousand times while a hundred proxies connected, costs more than it will ever win. And threads that look for
+    // twice, because it ran a thousand times while a hundred proxies connected, costs more than it will ever win. To count how often each
+    // runs costs a quarter of all that it does, so that where everything is compiled ahead nothing is counted. And threads that look for
     // work before they sleep take the only core from the one that has some.
     private static readonly (string Name, string Value)[] OfControlPlane =
-        [("DOTNET_TieredPGO", "0"), ("DOTNET_TC_CallCountThreshold", "30000"), ("DOTNET_ThreadPool_UnfairSemaphoreSpinLimit", "0"),
+        [.. IsCompiledAhead ? [("DOTNET_TieredCompilation", "0")] : Counting, ("DOTNET_ThreadPool_UnfairSemaphoreSpinLimit", "0"),
             ("DOTNET_gcConcurrent", "1"), ("DOTNET_GCgen0size", "400000")];
+
+    private static (string Name, string Value)[] Counting => [("DOTNET_TieredPGO", "0"), ("DOTNET_TC_CallCountThreshold", "30000")];
+
+    // As `./lateen publish` does it: the program and the runtime's libraries in one.
+    private static bool IsCompiledAhead => File.Exists(Path.Combine(AppContext.BaseDirectory, "lateen.r2r.dll"));
 
     /// <summary>Makes the settings of the control plane hold; returns when they do, or when they can't be had.</summary>
     public static void RequireControlPlanes()

@@ -15,7 +15,9 @@ namespace Lateen.ControlPlane.Ads;
 /// <param name="requestBytesMax">Longest request.</param>
 /// <param name="configs">Serves those who ask for configuration; null where nobody does.</param>
 /// <param name="features">Settings from the environment; all defaults when null.</param>
-public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigStreams? configs = null, Features? features = null)
+/// <param name="time">Tells who reads too slowly for others to wait for; the system's when null.</param>
+public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigStreams? configs = null, Features? features = null,
+    TimeProvider? time = null)
 {
     /// <summary>How the requests of a method are read.</summary>
     private sealed record RequestForm(string Type, Func<BorrowedMessage, ArrivedRequest> Read);
@@ -25,7 +27,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
     private static readonly GrpcEnding OurFault = new(GrpcStatus.Internal, "internal error");
     private static readonly SemaphoreSlim Reading = new(Math.Max(2, Environment.ProcessorCount));
     private readonly TextPool _names = new();
-    private readonly PushThrottle _throttle = new(PushThrottle.MostOf(features ?? Features.Default));
+    private readonly PushThrottle _throttle = new(PushThrottle.MostOf(features ?? Features.Default), time ?? TimeProvider.System);
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
     /// <summary>Serves one gRPC call of somebody who was not asked who he is.</summary>
@@ -120,18 +122,14 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
 
     private async Task<GrpcEnding?> SendAsync(GrpcCall call, AdsStream stream, ChannelReader<bool> wake, CancellationTokenSource ended)
     {
+        PushThrottle.Place place = _throttle.NewPlace();
         try
         {
             while (await wake.WaitToReadAsync(ended.Token))
             {
                 wake.TryRead(out _);
                 if (stream.IsOver) return GoElsewhere;
-                // The response is made when its turn has come, of what holds then.
-                bool? isSent;
-                while ((isSent = await _throttle.RunAsync(() => NextAsync(call, stream, ended.Token), ended.Token)) == true)
-                {
-                }
-                if (isSent == false) return null;
+                if (!await SendAllAsync(call, stream, place, ended.Token)) return null;
             }
             return null;
         }
@@ -149,10 +147,26 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         }
     }
 
-    // Null when there is nothing to be said, false when the call is over.
-    private async Task<bool?> NextAsync(GrpcCall call, AdsStream stream, CancellationToken ended) =>
-        await writer.AskAsync((loop, now) => loop.Streams.Next(stream, now), ended) is { } response
-            ? await call.WriteAsync(response, ended) : null;
+    // False when the call is over. A response is made when its turn has come, of what holds then.
+    private async ValueTask<bool> SendAllAsync(GrpcCall call, AdsStream stream, PushThrottle.Place place, CancellationToken ended)
+    {
+        for (bool isMore = true; isMore;)
+        {
+            await place.EnterAsync(ended);
+            try
+            {
+                (AdsResponse? next, isMore) =
+                    await writer.AskAsync((loop, now) => (loop.Streams.Next(stream, now), stream.HasMore), ended);
+                if (next is null) return true;
+                if (!await call.WriteAsync(next, ended)) return false;
+            }
+            finally
+            {
+                place.Leave();
+            }
+        }
+        return true;
+    }
 
     private static GrpcEnding Unknown(string path)
     {

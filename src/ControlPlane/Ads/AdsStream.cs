@@ -103,6 +103,9 @@ public sealed class AdsStream(AdsSession session, string peer, long number, Acti
         return true;
     }
 
+    /// <summary>Whether <see cref="Next"/> may have something now; what is sent when the proxy has answered wakes the stream.</summary>
+    internal bool HasMore => _told.Count > 0 || Session.HasWork;
+
     internal AdsResponse? Next(DateTimeOffset now)
     {
         if (_told.TryDequeue(out AdsResponse? told)) return told;

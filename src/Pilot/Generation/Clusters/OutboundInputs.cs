@@ -8,10 +8,15 @@ namespace Lateen.Pilot.Generation.Clusters;
 /// <summary>Cuts a scope down to what the clusters of one service port depend on.</summary>
 internal static class OutboundInputs
 {
-    public static OutboundClusterInputs Of(ProxyScope scope, ClusterClient client, Service service, ServicePort port, bool isSni)
+    public static OutboundClusterInputs Of(ProxyScope scope, ClusterClient client, Service service, ServicePort port, bool isSni) =>
+        Of(scope, client, service, port, isSni, scope.Snapshot.Registry.EndpointsOf(service.Key));
+
+    /// <summary>The same for a service that has, or had, these endpoints. Clusters that carry their endpoints always carry the
+    /// newest.</summary>
+    public static OutboundClusterInputs Of(ProxyScope scope, ClusterClient client, Service service, ServicePort port, bool isSni,
+        ServiceEndpoints endpoints)
     {
         var snapshot = scope.Snapshot;
-        var endpoints = snapshot.Registry.EndpointsOf(service.Key);
         var rule = scope.Imports.DestinationRule(service.Hostname, scope.Labels);
         var policy = TrafficPolicies.ForPort(rule?.Rule.Spec.TrafficPolicy, port.Number);
         return new OutboundClusterInputs

@@ -63,7 +63,12 @@ internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<Wire
         {
             var endpoints = scope.Snapshot.Registry.EndpointsOf(part.Service.Key);
             var rule = sameImports ? part.Rule : scope.Imports.DestinationRule(part.Service.Hostname, scope.Labels);
-            if (mayKeep && part.Endpoints is { } before && Same(before, endpoints) && Equals(part.Rule, rule)) continue;
+            if (mayKeep && part.Endpoints is { } before && Equals(part.Rule, rule)
+                && (Same(before, endpoints) || MeanTheSame(before, endpoints, scope, client, part.Service)))
+            {
+                part.Endpoints = endpoints;
+                continue;
+            }
             (part.Endpoints, part.Rule) = (endpoints, rule);
             var made = Make(scope, client, part.Service);
             // Other endpoints rarely make another cluster.
@@ -85,6 +90,18 @@ internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<Wire
             if (port.Protocol != Protocol.Udp) made.AddRange(make(OutboundInputs.Of(scope, client, service, port, isSni: false)));
         }
         return made;
+    }
+
+    // What of the endpoints counts in clusters, their identities above all, is seldom another when one of them comes or goes.
+    private static bool MeanTheSame(ServiceEndpoints before, ServiceEndpoints now, ProxyScope scope, ClusterClient client, Service service)
+    {
+        if (EndpointAssignment.IsDns(service)) return false;
+        foreach (var port in service.Ports)
+        {
+            if (port.Protocol != Protocol.Udp && OutboundInputs.Of(scope, client, service, port, isSni: false, before)
+                != OutboundInputs.Of(scope, client, service, port, isSni: false, now)) return false;
+        }
+        return true;
     }
 
     private bool SameOrder(List<WireResource> all)
