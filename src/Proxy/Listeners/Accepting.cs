@@ -236,6 +236,8 @@ internal sealed class Accepting : TransportHandler
         EndInspection();
         _transport.Loop.Disarm(_patience);
         early = early[Math.Min(_consumed, early.Length)..];
+        // It may have changed while the client said nothing.
+        _listener = _set.Now(_listener) ?? _listener;
         _chain = _listener.Chains.Find(_facts);
         if (_chain is null)
         {
@@ -260,6 +262,9 @@ internal sealed class Accepting : TransportHandler
     {
         _over = true;
         _transport.Loop.Disarm(_patience);
+        Listener? now = _set.Now(_listener);
+        if (now is not null && !ReferenceEquals(now, _listener) && SameChain(now) is { } same)
+            (_listener, _chain) = (now, same);
         var connection = new AcceptedConnection
         {
             Worker = Worker,
@@ -274,8 +279,15 @@ internal sealed class Accepting : TransportHandler
             Tls = tls,
             Alpn = alpn,
         };
-        _chain!.Handler.Serve(connection, early);
+        ListenerChain chain = _chain!;
+        chain.Handler.Serve(connection, early);
+        if (!ReferenceEquals(now, _listener))
+            _set.Retire(chain, now);
     }
+
+    // The chain may have gone, or have got another handler, while hands were shaken.
+    private ListenerChain? SameChain(Listener now) =>
+        ListenerSet.ChainsOf(now).FirstOrDefault(chain => chain.Fingerprint == _chain!.Fingerprint);
 
     private void Refuse(Failure failure, string details, bool abort)
     {

@@ -105,13 +105,24 @@ public sealed class ListenerSet(Worker worker)
                 same.Handler.Continue(worker, chain.Handler);
                 continue;
             }
-            if (HandsOver)
-                chain.Handler.HandOver(worker, chain, listener);
-            chain.Handler.Drain(worker, Pace);
+            Retire(chain, listener);
         }
     }
 
-    private static IEnumerable<ListenerChain> ChainsOf(Listener listener) =>
+    /// <summary>Connections of a chain that is gone end in order; the listener in its place serves them meanwhile, where one is and
+    /// may.</summary>
+    internal void Retire(ListenerChain chain, Listener? successor)
+    {
+        if (HandsOver && successor is not null)
+            chain.Handler.HandOver(worker, chain, successor);
+        chain.Handler.Drain(worker, Pace);
+    }
+
+    /// <summary>What a listener has become: itself, the one in its place, or null where it was taken away.</summary>
+    internal Listener? Now(Listener listener) =>
+        _byName.TryGetValue(listener.Name, out Entry? entry) && listener.SharesSocketsWith(entry.Listener) ? entry.Listener : null;
+
+    internal static IEnumerable<ListenerChain> ChainsOf(Listener listener) =>
         listener.Chains.Chains.Append(listener.Chains.Otherwise).OfType<ListenerChain>();
 
     /// <summary>Takes a listener away: no new connections, and those it has end in order.</summary>

@@ -83,6 +83,8 @@ public sealed class HttpChainHandler : ChainHandler
         // The end of a drain is heard of where it began.
         public void Move(HttpConnection connection, Place to, bool drains)
         {
+            if (_now == to)
+                return;
             if (drains || _now.IsDraining)
                 (_draining ??= []).Add(_now);
             else

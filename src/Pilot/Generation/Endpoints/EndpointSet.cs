@@ -76,7 +76,8 @@ internal sealed class EndpointSet
             if (mayKeep && ReferenceEquals(service, entry.Service) && Equals(rule, entry.Rule) && Same(endpoints, entry.Endpoints))
                 continue;
             (entry.Service, entry.Rule, entry.Endpoints) = (service, rule, endpoints);
-            var made = service is null ? null : _make(EndpointGenerator.InputsOf(scope, service, parsed, entry.Name));
+            var made = service is null || !IsDefined(parsed, rule)
+                ? null : _make(EndpointGenerator.InputsOf(scope, service, parsed, entry.Name));
             if ((made is null) != (entry.Resource is null)) sameNames = false;
             if (made is not null && made.Version != entry.Resource?.Version) news.Add(made);
             // The same bytes again are the same object again: what was made before serves.
@@ -89,6 +90,13 @@ internal sealed class EndpointSet
                 [.. _entries.Where(entry => entry.Resource is null && entry.Name != "*").Select(entry => entry.Name)]);
         _all = ResourceSet.OfDistinct(shared, []);
     }
+
+    // A proxy keeps what it has of a subset that is gone until its routes have gone, too; the endpoints of the whole service would be
+    // others'.
+    private static bool IsDefined(
+        (string Direction, int Port, string Subset, string Hostname, bool IsSni) asked, MergedDestinationRule? rule) =>
+        asked.Subset.Length == 0 || asked.Direction == ClusterNames.InboundVipDirection
+            || TrafficPolicies.SubsetOf(rule?.Rule.Spec, asked.Subset) is not null;
 
     private static bool Same(ServiceEndpoints? left, ServiceEndpoints? right) =>
         ReferenceEquals(left, right) || (left is not null && right is not null && left.All.IsEmpty && right.All.IsEmpty);

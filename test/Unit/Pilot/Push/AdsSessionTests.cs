@@ -71,6 +71,30 @@ public sealed class AdsSessionTests
     }
 
     [Fact]
+    public void A_subset_that_is_gone_never_gets_the_endpoints_of_the_whole_service()
+    {
+        const string subset = "outbound|80|v1|web.default.svc.cluster.local";
+        _hub.Publish(_mesh.Apply("""
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: web, namespace: default}
+            spec: {host: web, subsets: [{name: v1, labels: {version: v1}}]}
+            """));
+        Connected();
+        Ask(TypeUrls.Endpoint, subset);
+        var defined = Take();
+        Assert.Contains(defined.Resources, resource => resource.Name == subset);
+        Ack(defined);
+        _hub.Publish(_mesh.Delete(Kinds.DestinationRule, "default", "web"));
+        while (_session.TryTake(out var response))
+        {
+            Assert.DoesNotContain(response.Resources, resource => resource.Name == subset);
+            if (response.TypeUrl == TypeUrls.Endpoint) Assert.Contains(subset, response.Delta!.RemovedResources);
+            Ack(response.Delta!);
+        }
+    }
+
+    [Fact]
     public void While_an_answer_is_due_changes_are_gathered()
     {
         Connected();

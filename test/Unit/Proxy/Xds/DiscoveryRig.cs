@@ -65,8 +65,7 @@ internal sealed class DiscoveryRig : IDisposable
     /// <summary>Sends a request and gives the answer; empty where nobody listens or answers.</summary>
     public string Ask(string path, int port = 8080)
     {
-        var client = new RawClient();
-        client.Transport = _client.Connect(new ConnectOptions(ProxyAt.WithPort(port)), client);
+        RawClient client = Connect(port);
         client.Send($"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
         Network.RunUntil(() => client.Complete || client.Closed, 5_000_000);
         string text = client.Text;
@@ -75,12 +74,20 @@ internal sealed class DiscoveryRig : IDisposable
         return text;
     }
 
+    /// <summary>A connection that says nothing yet.</summary>
+    public RawClient Connect(int port = 8080)
+    {
+        var client = new RawClient();
+        client.Transport = _client.Connect(new ConnectOptions(ProxyAt.WithPort(port)), client);
+        return client;
+    }
+
     /// <summary>A listener with a connection manager.</summary>
-    public static string Listener(string name, int port, string manager) => """
-        {"@type":"type.googleapis.com/envoy.config.listener.v3.Listener","name":"@NAME@","address":{"socket_address":{"address":"10.0.0.2","port_value":@PORT@}},"filter_chains":[{"filters":[{"name":"http","typed_config":{
+    public static string Listener(string name, int port, string manager, string more = "") => """
+        {"@type":"type.googleapis.com/envoy.config.listener.v3.Listener","name":"@NAME@",@MORE@"address":{"socket_address":{"address":"10.0.0.2","port_value":@PORT@}},"filter_chains":[{"filters":[{"name":"http","typed_config":{
           "@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","stat_prefix":"in",@MANAGER@}}]}]}
         """.Replace("@NAME@", name, StringComparison.Ordinal).Replace("@PORT@", $"{port}", StringComparison.Ordinal)
-        .Replace("@MANAGER@", manager, StringComparison.Ordinal);
+        .Replace("@MANAGER@", manager, StringComparison.Ordinal).Replace("@MORE@", more, StringComparison.Ordinal);
 
     /// <summary>The field of the filters: those given, and the router.</summary>
     public static string Filters(string filters = "") =>
@@ -103,6 +110,7 @@ internal sealed class ScriptedDiscovery : Acceptor
         Envoy.Config.Core.V3.ExtensionReflection.Descriptor,
         Envoy.Extensions.Filters.Network.HttpConnectionManager.V3.HttpConnectionManagerReflection.Descriptor,
         Envoy.Extensions.Filters.Http.Router.V3.RouterReflection.Descriptor,
+        Envoy.Extensions.Filters.Listener.HttpInspector.V3.HttpInspectorReflection.Descriptor,
         Envoy.Extensions.Filters.Http.HeaderMutation.V3.HeaderMutationReflection.Descriptor)));
 
     private readonly Dictionary<string, SortedDictionary<string, Resource>> _resources = new(StringComparer.Ordinal);

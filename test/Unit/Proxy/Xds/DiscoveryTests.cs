@@ -1,6 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
+using Lateen.Test.Unit.Proxy.Exchanges;
 using Xunit;
 
 namespace Lateen.Test.Unit.Proxy.Xds;
@@ -57,6 +58,33 @@ public sealed class DiscoveryTests
         Assert.Equal(isTaken, rig.Discovery.Refusals.Count == 0);
         Assert.StartsWith("HTTP/1.1 200", rig.Ask("/"), StringComparison.Ordinal);
         Assert.StartsWith(isTaken ? "HTTP/1.1 204" : "HTTP/1.1 404", rig.Ask("/", 9000), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_connection_that_said_nothing_while_its_listener_changed_is_served_by_the_new_one()
+    {
+        using var rig = new DiscoveryRig();
+        Put(200);
+        RawClient silent = rig.Connect();
+        rig.Settle();
+        Put(403);
+        silent.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        rig.Settle();
+        Assert.StartsWith("HTTP/1.1 403", silent.Text, StringComparison.Ordinal);
+        // And the next change finds it where it is now.
+        Put(404);
+        silent.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        rig.Network.Advance(700_000_000);
+        Assert.True(silent.Closed);
+
+        void Put(int status)
+        {
+            rig.Discovery.Put("in", DiscoveryRig.Listener("in", 8080, DiscoveryRig.Filters() + ","
+                + DiscoveryRig.Routes("{\"match\":{\"prefix\":\"/\"},\"direct_response\":{\"status\":" + status + "}}"),
+                "\"listener_filters\":[{\"name\":\"http\",\"typed_config\":{\"@type\":\"" + Types
+                    + "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector\"}}],\"listener_filters_timeout\":\"0s\","));
+            rig.Settle();
+        }
     }
 
     [Fact]
