@@ -37,6 +37,16 @@ public sealed class GatewayDeployment(InjectionConfig config)
         _ => false,
     };
 
+    /// <summary>A Gateway with the signature that it has in another, later reading of it.</summary>
+    public static JsonObject SignedAs(JsonObject gateway, JsonObject later)
+    {
+        var (signed, annotations) = (gateway.DeepClone().AsObject(), later.Annotations());
+        var own = signed.Ensure("metadata").Ensure("annotations");
+        if (annotations.TryGetValue(VersionAnnotation, out var version)) own[VersionAnnotation] = version;
+        else own.Remove(VersionAnnotation);
+        return signed;
+    }
+
     /// <summary>What is to be written for one.</summary>
     public DeploymentResult Deploy(DeploymentRequest request)
     {

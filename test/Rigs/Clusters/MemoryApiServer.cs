@@ -35,6 +35,9 @@ internal sealed class MemoryApiServer : HttpMessageHandler
     /// <summary>Requests by method and path, without the query.</summary>
     public List<string> Requests { get; } = [];
 
+    /// <summary>Called with method and path before a request is looked at: the moment at which somebody else may write.</summary>
+    public Action<string>? Asked { get; set; }
+
     /// <summary>Items that a page may have at most.</summary>
     public int PageItemsMax { get; set; } = 500;
 
@@ -162,6 +165,7 @@ internal sealed class MemoryApiServer : HttpMessageHandler
         {
             var path = request.RequestUri!.AbsolutePath;
             Requests.Add($"{request.Method} {path}");
+            Asked?.Invoke(Requests[^1]);
             if (IsAway) throw new HttpRequestException("connection refused");
             return Answer(request.Method.Method, path, HttpUtility.ParseQueryString(request.RequestUri.Query),
                 body is null ? null : JsonNode.Parse(body)!.AsObject());

@@ -17,8 +17,8 @@ public sealed class PushThrottleTests
         PushThrottle.Place first = throttle.NewPlace(), second = throttle.NewPlace();
         for (int i = 0; i < 3; i++)
         {
-            Assert.True(first.EnterAsync(Cancel).IsCompletedSuccessfully);
-            Assert.True(second.EnterAsync(Cancel).IsCompletedSuccessfully);
+            Assert.True(first.EnterAsync(Cancel).AsTask().IsCompletedSuccessfully);
+            Assert.True(second.EnterAsync(Cancel).AsTask().IsCompletedSuccessfully);
             first.Leave();
             second.Leave();
         }
@@ -64,7 +64,7 @@ public sealed class PushThrottleTests
         var throttle = new PushThrottle(1, _time);
         await throttle.NewPlace().EnterAsync(Cancel);
         _time.Advance(PushThrottle.Patience);
-        Assert.True(throttle.NewPlace().EnterAsync(Cancel).IsCompletedSuccessfully);
+        Assert.True(throttle.NewPlace().EnterAsync(Cancel).AsTask().IsCompletedSuccessfully);
     }
 
     [Fact]

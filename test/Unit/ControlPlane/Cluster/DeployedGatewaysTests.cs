@@ -20,6 +20,8 @@ public sealed class DeployedGatewaysTests : IAsyncLifetime
     private const string Deployments = "/apis/apps/v1/deployments", Services = "/api/v1/services", Accounts = "/api/v1/serviceaccounts",
         Leases = "/apis/coordination.k8s.io/v1/leases";
 
+    private const string NewerSignature = """{"gateway.istio.io/controller-version": "99"}""";
+
     private readonly MemoryApiServer _server =
         new([.. KubernetesSourceOptions.WorkloadKinds, Kinds.ConfigMap, Kinds.Secret, Kinds.GatewayClass, Kinds.KubernetesGateway,
             Kinds.HTTPRoute]);
@@ -59,6 +61,9 @@ public sealed class DeployedGatewaysTests : IAsyncLifetime
     private void Gateway(string annotations = "{}") => _server.Put(Kinds.KubernetesGateway, "shop", "edge", $$"""
         {"metadata": {"uid": "u-1", "annotations": {{annotations}} }, "spec": {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}] } }
         """);
+
+    private void OtherGateway() => _server.Put(Kinds.KubernetesGateway, "shop", "other",
+        """{"metadata": {"uid": "u-2"}, "spec": {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}""");
 
     private async Task UntilAsync(Func<bool> condition, string what)
     {
@@ -102,9 +107,8 @@ public sealed class DeployedGatewaysTests : IAsyncLifetime
         Gateway();
         await UntilAsync(() => _server.Get(Services, "shop", "edge-istio") is not null, "the service is there");
         Assert.Null(_server.Get(Deployments, "shop", "edge-istio")!["spec"]!["template"]);
-        Gateway("""{"gateway.istio.io/controller-version": "99"}""");
-        _server.Put(Kinds.KubernetesGateway, "shop", "other",
-            """{"metadata": {"uid": "u-2"}, "spec": {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}""");
+        Gateway(NewerSignature);
+        OtherGateway();
         // The other's service, twice: by then everything that was wished for before is over.
         for (int round = 0; round < 2; round++)
         {
@@ -114,6 +118,26 @@ public sealed class DeployedGatewaysTests : IAsyncLifetime
         }
         await UntilAsync(() => _server.Get(Services, "shop", "other-istio") is not null, "the other is deployed again");
         Assert.Null(_server.Get(Services, "shop", "edge-istio"));
+    }
+
+    [Fact]
+    public async Task A_gateway_that_a_newer_one_signs_at_the_same_moment_keeps_that_signature()
+    {
+        int signed = 0;
+        _server.Asked = request =>
+        {
+            if (request.StartsWith("PATCH", StringComparison.Ordinal) && request.EndsWith("/gateways/edge", StringComparison.Ordinal)
+                && Interlocked.Increment(ref signed) == 1) Gateway(NewerSignature);
+        };
+        Gateway();
+        await UntilAsync(() => Volatile.Read(ref signed) > 0, "it is being signed");
+        OtherGateway();
+        // Written after all that was wished for before.
+        await UntilAsync(() => _server.Get(Services, "shop", "other-istio") is not null, "the other is deployed");
+        Assert.Equal("99", (string?)_server.Get(Kinds.KubernetesGateway, "shop",
+            "edge")!["metadata"]!["annotations"]!["gateway.istio.io/controller-version"]);
+        Assert.Null(_server.Get(Services, "shop", "edge-istio"));
+        Assert.Equal(1, signed);
     }
 
     [Fact]

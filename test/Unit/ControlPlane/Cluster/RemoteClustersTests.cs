@@ -121,7 +121,7 @@ public sealed class RemoteClustersTests : IAsyncDisposable
         _east.Put(Kinds.EndpointSlice, "shop", "web-2", Slice.Replace("ADDRESS", "10.1.0.2", StringComparison.Ordinal));
         await UntilAsync("far:10.1.0.1 far:10.1.0.2");
         Assert.Equal(new RemoteState("istio-system/istio-remote-secret-far", "synced"),
-            await _loop.AskAsync((control, _) => control.Remotes["far"]));
+            await _loop.AskAsync((control, _) => control.Remotes["far"], TestContext.Current.CancellationToken));
         Secret("west");
         await UntilAsync("far:10.2.0.1");
         Secret("west", """, "tokenFile": "/etc/passwd" """);
@@ -131,7 +131,7 @@ public sealed class RemoteClustersTests : IAsyncDisposable
             IsObserved = true,
         });
         await UntilAsync("");
-        Assert.Empty(await _loop.AskAsync((control, _) => control.Remotes.Keys.ToArray()));
+        Assert.Empty(await _loop.AskAsync((control, _) => control.Remotes.Keys.ToArray(), TestContext.Current.CancellationToken));
     }
 
     private async Task UntilSaidAsync(string words)
