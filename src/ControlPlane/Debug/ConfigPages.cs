@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Lateen.Api.Documents;
 using Lateen.Config.Resources;
+using Lateen.ControlPlane.Cluster;
 using Lateen.ControlPlane.Operator;
 
 namespace Lateen.ControlPlane.Debug;
@@ -69,7 +70,11 @@ internal static class ConfigPages
         // Some kinds have their status beside the spec, others inside of the one message.
         JsonNode? status = resource.Status is { } apart ? JsonNode.Parse(MessageWriter.ToJson(apart, indented: false))
             : JsonNode.Parse(MessageWriter.ToJson(resource.Message, indented: false))?["status"];
-        if (status is not null) whole["status"] = status.DeepClone();
+        if (status is null) return whole;
+        JsonNode written = status.DeepClone();
+        // Istio's own kinds are proto-JSON in istiod, too; the Gateway API's are what the API server holds.
+        whole["status"] = resource.Kind.Group.EndsWith(".istio.io", StringComparison.Ordinal) || written is not JsonObject members
+            ? written : StatusForm.Complete(members);
         return whole;
     }
 
