@@ -15,7 +15,7 @@ namespace Lateen.Test.Real.Planes;
 public sealed class KillStand(ITestOutputHelper output) : IDisposable
 {
     private const int Writers = 3, Files = 2;
-    private static readonly int Rounds = Stands.Lateen.IsLong ? 60 : 4, ComparedEvery = Stands.Lateen.IsLong ? 5 : 2;
+    private static readonly int Rounds = Stands.Lateen.IsLong ? 60 : 3, ComparedEvery = Stands.Lateen.IsLong ? 5 : 3;
     private readonly string _folder = Directory.CreateTempSubdirectory("lateen-kill-").FullName;
     private readonly int[] _files = new int[Files];
 
