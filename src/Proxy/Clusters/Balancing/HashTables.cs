@@ -93,10 +93,12 @@ internal static class LocalityWeight
             ? 0 : locality.Weight * Math.Min(1.0, overprovisioning / 100.0 * available / locality.All.Length);
 }
 
-/// <summary>A ring (ketama): each host stands on it as often as its weight asks; a hash belongs to the next host upwards.</summary>
+/// <summary>A ring (ketama): each host stands on it as often as its weight asks; a hash belongs to the next host upwards. Weights that
+/// differ much ask for as many places as are allowed, millions, so a place takes twelve bytes and making it takes no more.</summary>
 internal sealed class HashRing : HashTable
 {
     private readonly ulong[] _hashes;
+    private readonly int[] _places;
     private readonly Host[] _hosts;
 
     public HashRing((Host Host, double Weight)[] weights, BalancerOptions options)
@@ -105,21 +107,34 @@ internal sealed class HashRing : HashTable
 
         // The lightest host gets a whole number of places; the ring is no larger than allowed.
         double scale = Math.Min(Math.Ceiling(least * options.MinimumRingSize) / least, options.MaximumRingSize);
-        var ring = new List<(ulong Hash, Host Host)>((int)Math.Ceiling(scale));
-        double current = 0, target = 0;
-        foreach ((Host host, double weight) in weights)
+        _hosts = [.. weights.Select(w => w.Host)];
+        int size = (int)Math.Ceiling(weights.Aggregate(0.0, (sum, w) => sum + (scale * w.Weight)));
+        _hashes = new ulong[size];
+        _places = new int[size];
+        double target = 0;
+        for (int host = 0, from = 0; host < _hosts.Length; host++)
         {
-            string key = KeyOf(host, options) + "_";
-            target += scale * weight;
-            for (int i = 0; current < target; i++, current++)
-            {
-                byte[] text = System.Text.Encoding.UTF8.GetBytes(key + i.ToString(System.Globalization.CultureInfo.InvariantCulture));
-                ring.Add((options.Murmur2 ? Hashing.Murmur64(text) : Hashing.XxHash64(text), host));
-            }
+            target += scale * weights[host].Weight;
+            int to = (int)Math.Ceiling(target);
+            _places.AsSpan(from, to - from).Fill(host);
+            Hash(KeyOf(_hosts[host], options), _hashes.AsSpan(from, to - from), options.Murmur2);
+            from = to;
         }
-        ring.Sort((a, b) => a.Hash.CompareTo(b.Hash));
-        _hashes = [.. ring.Select(r => r.Hash)];
-        _hosts = [.. ring.Select(r => r.Host)];
+        Array.Sort(_hashes, _places);
+    }
+
+    // A place's hash is that of the host's key and the place's number: "key_0", "key_1".
+    private static void Hash(string key, Span<ulong> places, bool murmur)
+    {
+        byte[] text = new byte[System.Text.Encoding.UTF8.GetMaxByteCount(key.Length) + 11];
+        int stem = System.Text.Encoding.UTF8.GetBytes(key, text);
+        text[stem++] = (byte)'_';
+        for (int i = 0; i < places.Length; i++)
+        {
+            i.TryFormat(text.AsSpan(stem), out int digits, default, System.Globalization.CultureInfo.InvariantCulture);
+            ReadOnlySpan<byte> place = text.AsSpan(0, stem + digits);
+            places[i] = murmur ? Hashing.Murmur64(place) : Hashing.XxHash64(place);
+        }
     }
 
     /// <summary>Places on the ring.</summary>
@@ -137,7 +152,7 @@ internal sealed class HashRing : HashTable
             else
                 high = middle;
         }
-        return _hosts[low == _hashes.Length ? 0 : low];
+        return _hosts[_places[low == _hashes.Length ? 0 : low]];
     }
 }
 
