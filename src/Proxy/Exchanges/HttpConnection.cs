@@ -208,6 +208,9 @@ public sealed class HttpConnection : RequestAcceptor
         Stats.Record(HttpStat.DownstreamCxLengthMs, (Loop.Now - Context.AcceptedAt) / 1000);
     }
 
+    /// <summary>Gives its transport back, on which nothing is under way: it goes on elsewhere, and here it is over.</summary>
+    public void Leave() => OnConnectionClosed(null!, CloseReason.Local);
+
     // The client went away in the middle of a request: the codec tells the request first, then the connection's end.
     internal void OnReset() => _activeAtEnd = true;
 

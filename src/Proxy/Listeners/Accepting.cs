@@ -15,6 +15,7 @@ internal sealed class Accepting : TransportHandler
     private static readonly string[][] Protocols = [[], ["h2c"], ["http/1.1"], ["http/1.0"], []];
 
     private readonly ListenerSet _set;
+    private readonly Listener _door;
     private readonly Transport _transport;
     private readonly ConnectionFacts _facts;
     private readonly Patience _patience;
@@ -30,7 +31,7 @@ internal sealed class Accepting : TransportHandler
     public Accepting(ListenerSet set, Listener listener, Transport transport)
     {
         _set = set;
-        _listener = listener;
+        _door = _listener = listener;
         _transport = transport;
         _patience = new Patience(this);
         _acceptedAt = transport.Loop.Now;
@@ -61,6 +62,8 @@ internal sealed class Accepting : TransportHandler
         }
         if (_listener.InspectMicros > 0 && !_over)
             _transport.Loop.Arm(_patience, _listener.InspectMicros);
+        if (_early is null && !early.IsEmpty)
+            Keep(early);
         if (_inspecting || _over)
             return;
         _inspecting = true;
@@ -130,13 +133,18 @@ internal sealed class Accepting : TransportHandler
         }
         if (_early is null)
         {
-            _early = new ByteBuffer(Math.Max(1024, bytes.Length * 2));
-            _early.Append(bytes);
+            Keep(bytes);
             return;
         }
         _early.Append(bytes);
         if (Inspect(_early.Written) || _early.Length > EarlyBytesMax)
             Decide(_early.Written);
+    }
+
+    private void Keep(ReadOnlySpan<byte> bytes)
+    {
+        _early = new ByteBuffer(Math.Max(1024, bytes.Length * 2));
+        _early.Append(bytes);
     }
 
     // True when every inspector has come to a result.
@@ -235,9 +243,18 @@ internal sealed class Accepting : TransportHandler
             return;
         EndInspection();
         _transport.Loop.Disarm(_patience);
+        // It may have changed, or gone, while the client said nothing.
+        if (_set.Now(_listener) is { } now)
+        {
+            _listener = now;
+        }
+        else if (_set.Heir(_door, _facts) is { } heir)
+        {
+            _listener = heir;
+            Enter(early);
+            return;
+        }
         early = early[Math.Min(_consumed, early.Length)..];
-        // It may have changed while the client said nothing.
-        _listener = _set.Now(_listener) ?? _listener;
         _chain = _listener.Chains.Find(_facts);
         if (_chain is null)
         {
@@ -271,6 +288,7 @@ internal sealed class Accepting : TransportHandler
             Transport = transport,
             Facts = _facts,
             Listener = _listener,
+            Door = _door,
             Chain = _chain!,
             // Numbers of one worker never meet those of another.
             Id = ((long)Worker.Index << 48) | ++_set.Connections,

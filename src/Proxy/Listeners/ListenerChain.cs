@@ -119,6 +119,12 @@ public abstract class ChainHandler
     {
     }
 
+    /// <summary>The listener was taken away: connections on which nothing is under way may begin anew with who takes their traffic
+    /// now.</summary>
+    public virtual void Release(ListenerSet listeners)
+    {
+    }
+
     /// <summary>The chain serves no new connections: those it has end in order, at this pace.</summary>
     public virtual void Drain(Worker worker, DrainPace pace)
     {
@@ -149,6 +155,9 @@ public sealed class AcceptedConnection
 
     /// <summary>The listener that serves it: the one it was handed to, where it was.</summary>
     public required Listener Listener { get; init; }
+
+    /// <summary>The listener whose socket it came by.</summary>
+    public required Listener Door { get; init; }
 
     /// <summary>The chain that serves it.</summary>
     public required ListenerChain Chain { get; init; }

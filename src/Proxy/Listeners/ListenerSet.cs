@@ -85,11 +85,12 @@ public sealed class ListenerSet(Worker worker)
             entry.Sockets.ForEach(s => s.Close());
             throw;
         }
-        if (old is not null)
-            Remove(listener.Name);
+        Entry? gone = TakeOut(listener.Name);
         _byName[listener.Name] = entry;
         foreach (Address address in listener.Addresses)
             _byAddress[address] = entry;
+        if (gone is not null)
+            LetGo(gone);
     }
 
     // What stayed goes on, what changed is drained.
@@ -122,17 +123,54 @@ public sealed class ListenerSet(Worker worker)
     internal Listener? Now(Listener listener) =>
         _byName.TryGetValue(listener.Name, out Entry? entry) && listener.SharesSocketsWith(entry.Listener) ? entry.Listener : null;
 
+    /// <summary>Who takes what came by a door, when the listener that it was handed to is gone; null where nobody does, or where connections
+    /// stay with what they were accepted under.</summary>
+    internal Listener? Heir(Listener door, ConnectionFacts facts)
+    {
+        if (!HandsOver || Now(door) is not { } open)
+            return null;
+        return open.HandsOver && facts.LocalRestored ? ForDestination(facts.Local) ?? open : open;
+    }
+
+    /// <summary>Whether a connection whose listener is gone may begin anew: its door is open, and its bytes are those that came by it.</summary>
+    internal bool Takes(AcceptedConnection connection) => connection.Tls is null && Heir(connection.Door, connection.Facts) is not null;
+
+    /// <summary>Serves a connection as if it had just been accepted. Who served it has forgotten it.</summary>
+    internal void BeginAnew(AcceptedConnection connection)
+    {
+        Listener door = Now(connection.Door)!;
+        door.Counters.Of(worker.Index).Accepted++;
+        new Accepting(this, door, connection.Transport).Begin();
+    }
+
     internal static IEnumerable<ListenerChain> ChainsOf(Listener listener) =>
         listener.Chains.Chains.Append(listener.Chains.Otherwise).OfType<ListenerChain>();
 
     /// <summary>Takes a listener away: no new connections, and those it has end in order.</summary>
     public void Remove(string name)
     {
+        if (TakeOut(name) is { } entry)
+            LetGo(entry);
+    }
+
+    private Entry? TakeOut(string name)
+    {
         if (!_byName.Remove(name, out Entry? entry))
-            return;
+            return null;
         foreach (Address address in _byAddress.Where(p => ReferenceEquals(p.Value, entry)).Select(p => p.Key).ToArray())
             _byAddress.Remove(address);
         entry.Sockets.ForEach(s => s.Close());
+        return entry;
+    }
+
+    // What nothing is under way on goes where it would go if it came now; the rest ends in order.
+    private void LetGo(Entry entry)
+    {
+        if (HandsOver)
+        {
+            foreach (ListenerChain chain in ChainsOf(entry.Listener))
+                chain.Handler.Release(this);
+        }
         Drain(entry);
     }
 

@@ -100,6 +100,11 @@ public sealed class RouteTable
     /// <summary>Its virtual hosts as they came.</summary>
     public IReadOnlyList<VirtualHost> Hosts { get; }
 
+    /// <summary>The clusters that its routes name, some several times.</summary>
+    public IEnumerable<ClusterHandle> Clusters => Hosts.SelectMany(host => host.Routes).Select(route => route.Action).OfType<ForwardAction>()
+        .SelectMany(forward => forward.Weighted.Select(target => target.Cluster)
+            .Concat(forward.Mirrors.Select(mirror => mirror.Cluster)).Append(forward.Cluster)).OfType<ClusterHandle>();
+
     /// <summary>A port in the host header takes no part in the search.</summary>
     public bool IgnorePort { get; init; }
 

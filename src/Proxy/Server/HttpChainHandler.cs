@@ -61,12 +61,14 @@ public sealed class HttpChainHandler : ChainHandler
     }
 
     /// <summary>A connection that is served: what it was chosen by, and where it is known.</summary>
-    private sealed class Served(ConnectionFacts facts, Place first)
+    private sealed class Served(AcceptedConnection connection, Place first)
     {
         private Place _now = first;
         private List<Place>? _draining;
 
-        public ConnectionFacts Facts => facts;
+        public AcceptedConnection Connection => connection;
+
+        public ConnectionFacts Facts => connection.Facts;
 
         public bool ShallEnd()
         {
@@ -81,23 +83,23 @@ public sealed class HttpChainHandler : ChainHandler
         }
 
         // The end of a drain is heard of where it began.
-        public void Move(HttpConnection connection, Place to, bool drains)
+        public void Move(HttpConnection http, Place to, bool drains)
         {
             if (_now == to)
                 return;
             if (drains || _now.IsDraining)
                 (_draining ??= []).Add(_now);
             else
-                _now.Live.Remove(connection);
+                _now.Live.Remove(http);
             _now = to;
-            to.Live[connection] = this;
-            connection.ContinueBy(to.Pool);
+            to.Live[http] = this;
+            http.ContinueBy(to.Pool);
         }
 
-        public void Forget(HttpConnection connection)
+        public void Forget(HttpConnection http)
         {
-            _now.Live.Remove(connection);
-            _draining?.ForEach(place => place.Live.Remove(connection));
+            _now.Live.Remove(http);
+            _draining?.ForEach(place => place.Live.Remove(http));
         }
     }
 
@@ -110,7 +112,7 @@ public sealed class HttpChainHandler : ChainHandler
     public override void Serve(AcceptedConnection connection, ReadOnlySpan<byte> early)
     {
         Place place = PlaceOf(connection.Worker);
-        var served = new Served(connection.Facts, place);
+        var served = new Served(connection, place);
         var http = new HttpConnection(place.Pool, Context(connection))
         {
             Transport = connection.Transport,
@@ -158,6 +160,26 @@ public sealed class HttpChainHandler : ChainHandler
     }
 
     /// <inheritdoc/>
+    public override void Release(ListenerSet listeners)
+    {
+        if (_places[listeners.Worker.Index] is not { } place)
+            return;
+        foreach ((HttpConnection http, Served served) in place.Live.ToArray())
+        {
+            bool atRest = served.Connection.Transport.Handler switch
+            {
+                Http1ServerConnection codec => codec.IsAtRest,
+                Deciding deciding => deciding.IsAtRest,
+                _ => false,
+            };
+            if (!atRest || !listeners.Takes(served.Connection))
+                continue;
+            http.Leave();
+            listeners.BeginAnew(served.Connection);
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Drain(Worker worker, DrainPace pace) => _places[worker.Index]?.Drain(pace);
 
     private Place PlaceOf(Worker worker) => _places[worker.Index] ??= new Place(worker, _options);
@@ -202,6 +224,8 @@ public sealed class HttpChainHandler : ChainHandler
     private sealed class Deciding(HttpChainHandler owner, HttpConnection http, Transport transport) : TransportHandler
     {
         private ByteBuffer? _held;
+
+        public bool IsAtRest => _held is null && !transport.IsClosed;
 
         public void Look(ReadOnlySpan<byte> early)
         {

@@ -65,6 +65,7 @@ internal sealed partial class DiscoveredResources
         var entry = new ClusterEntry { Message = message, Running = running, Version = version, Static = isStatic, At = _loop.WallClock };
         string before = known?.Running is { Type: ClusterType.Eds } old ? old.ServiceName : "";
         _clusterEntries[message.Name] = entry;
+        _left.Keep(message.Name);
         if (running.Type != ClusterType.Eds)
         {
             _translation.Clusters.Publish(running, own ?? EndpointSet.Empty);
@@ -113,7 +114,7 @@ internal sealed partial class DiscoveredResources
         entry.Clock?.Stop();
         Stats.ClustersRemoved++;
         _clusterEntries.Remove(name);
-        _translation.Clusters.Remove(name);
+        _left.Remove(name);
         if (entry.Running.Type == ClusterType.Eds)
             ForgetEndpoints(entry.Running.ServiceName);
     }

@@ -222,7 +222,8 @@ internal sealed partial class DiscoveredResources
             refused.Add((name, rejections.ToString()));
     }
 
-    // Route configurations that no listener names any more are forgotten.
+    // Route configurations that no listener names any more are forgotten. Connections that a listener left behind go on by what they had (as
+    // in Envoy, where they hold it).
     private void DropRoutes()
     {
         HashSet<string> used = [.. _listenerEntries.Values.SelectMany(
@@ -230,7 +231,8 @@ internal sealed partial class DiscoveredResources
         foreach (string name in Routes.Keys.Where(n => !used.Contains(n)).ToArray())
         {
             Routes.Remove(name);
-            _translation.RouteSource(name).Current = null;
+            if (_translation.ForgetRoutes(name) is { } table)
+                _left.Leave(table);
             Subscriptions?.Unsubscribe(ResourceTypes.Routes, name);
             Subscriptions?.Unsubscribe(ResourceTypes.VirtualHost, name);
         }

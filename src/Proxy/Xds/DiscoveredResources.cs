@@ -83,9 +83,18 @@ internal sealed partial class DiscoveredResources : ResourceConsumer
     private readonly Dictionary<string, ListenerEntry> _listenerEntries = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (ByteString Bytes, EndpointSet Set)> _endpoints = new(StringComparer.Ordinal);
 
+    private readonly Discovery.LeftBehind _left;
+
+    /// <param name="loop">The main loop.</param>
+    /// <param name="translation">What translators lean on.</param>
+    /// <param name="clusters">Makes clusters.</param>
+    /// <param name="listeners">Makes listeners.</param>
+    /// <param name="host">Takes listeners into service.</param>
+    /// <param name="leavingMicros">How long connections of a listener that is gone may still need its clusters; 0 for not at all.</param>
     public DiscoveredResources(EventLoop loop, Translation translation, ClusterTranslator clusters, ListenerTranslator listeners,
-        ListenerHost host)
+        ListenerHost host, long leavingMicros)
     {
+        _left = new Discovery.LeftBehind(loop, translation.Clusters, leavingMicros);
         _loop = loop;
         _translation = translation;
         _clusters = clusters;

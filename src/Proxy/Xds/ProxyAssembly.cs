@@ -14,6 +14,9 @@ namespace Lateen.Proxy.Xds;
 /// main loop only.</summary>
 internal sealed class ProxyAssembly
 {
+    // A connection that was told to end may bring requests for so long yet (drain_timeout of its manager).
+    private const long LastGraceMicros = 5_000_000;
+
     private readonly Bootstrap _bootstrap;
     private readonly ProxyServer _server;
     private readonly ProxyInputs _inputs;
@@ -70,7 +73,8 @@ internal sealed class ProxyAssembly
         Translation.Logs.Translation = Translation;
         server.Statistics.Add("istio", Translation.Metrics);
         Resources = new DiscoveredResources(server.Main, Translation, new ClusterTranslator(tls, Translation.Peers),
-            new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners);
+            new ListenerTranslator(Translation, new NetworkFilterTranslator(Translation)), server.Listeners,
+            inputs.HandsOver ? inputs.DrainPace.Micros + LastGraceMicros : 0);
         Sources = new ConfigSources(server.Main, _bootstrap.Node, server.Clusters, () => Resources, inputs.Say,
             new WorkerFence(server.Main, server.Workers).Then) { UnknownDynamic = inputs.UnknownDynamic };
         Translation.Routes.KnowsCluster = Resources.HasCluster;

@@ -93,6 +93,10 @@ internal sealed class Translation
     /// <summary>The source of a route configuration by name (RDS): the same for all listeners that name it.</summary>
     public RouteSource RouteSource(string name) => _routes.GetOrAdd(name, static n => new RouteSource(n));
 
+    /// <summary>Nobody asks for a route configuration any more: what still uses it keeps its last table (given here; null where there was
+    /// none), who names it again gets another source.</summary>
+    public Routing.RouteTable? ForgetRoutes(string name) => _routes.TryRemove(name, out RouteSource? source) ? source.Current : null;
+
     /// <summary>All route configurations that listeners ask for.</summary>
     public IEnumerable<RouteSource> RouteSources => _routes.Values;
 }

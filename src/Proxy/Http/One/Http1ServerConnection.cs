@@ -67,6 +67,10 @@ public sealed class Http1ServerConnection : DownstreamConnection
 
     internal bool GoingAway => _goingAway;
 
+    /// <summary>True between two requests, when of the next one nothing has come and of the last one all has left.</summary>
+    internal bool IsAtRest => _phase == Phase.Head && _receiver is null && _hold.Length == 0 && !_parsing && !_goingAway
+        && !_transport.IsClosed && _transport.PendingBytes == 0;
+
     /// <inheritdoc/>
     public override void NoticeShutdown()
     {

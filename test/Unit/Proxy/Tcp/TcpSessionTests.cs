@@ -438,19 +438,23 @@ public sealed class TcpSessionTests
 
     private sealed class Serving(Worker worker, TcpChainHandler handler, string alpn = "") : Acceptor
     {
-        public override void OnAccepted(Transport transport) => handler.Serve(
-            new AcceptedConnection
+        public override void OnAccepted(Transport transport)
+        {
+            var listener = new Listener { Name = "l", Address = transport.Local, Chains = new ChainTable([], null) };
+            var connection = new AcceptedConnection
             {
                 Worker = worker,
                 Transport = transport,
                 Facts = new ConnectionFacts { Local = transport.Local, Remote = transport.Remote },
-                Listener = new Listener { Name = "l", Address = transport.Local, Chains = new ChainTable([], null) },
+                Listener = listener,
+                Door = listener,
                 Chain = new ListenerChain { Name = "c", Handler = handler },
                 Id = 1,
                 Alpn = alpn,
                 AcceptedAt = transport.Loop.Now,
-            },
-            default);
+            };
+            handler.Serve(connection, default);
+        }
     }
 
     private sealed class Echoing : Acceptor

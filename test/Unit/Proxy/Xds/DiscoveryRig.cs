@@ -6,6 +6,7 @@ using Lateen.Api.Grpc;
 using Lateen.Proxy;
 using Lateen.Proxy.Http;
 using Lateen.Proxy.Http.Two;
+using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Server;
@@ -20,12 +21,16 @@ internal sealed class DiscoveryRig : IDisposable
 {
     private const string Server = "10.0.0.9";
 
+    /// <summary>How long connections of what is gone have, where open ones are handed over.</summary>
+    public const long DrainMicros = 45_000_000;
+
     private static readonly Address ProxyAt = Address.V4(0x0a000002, 8080);
 
     private readonly MemoryLoop _client;
     private readonly ProxyServer _server;
+    private MemoryLoop? _beside;
 
-    public DiscoveryRig(string more = "", Action<ScriptedDiscovery>? first = null)
+    public DiscoveryRig(string more = "", Action<ScriptedDiscovery>? first = null, bool handsOver = false)
     {
         _client = Network.AddHost("client", Address.V4(0x0a000001, 0)).AddLoop();
         Host = Network.AddHost("proxy", Address.V4(0x0a000002, 0));
@@ -41,7 +46,8 @@ internal sealed class DiscoveryRig : IDisposable
                {"name":"xds","type":"STATIC","connect_timeout":"1s","typed_extension_protocol_options":{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions":{"@type":"type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions","explicit_http_config":{"http2_protocol_options":{}}}},
                 "load_assignment":{"cluster_name":"xds","endpoints":[{"lb_endpoints":[{"endpoint":{"address":{"socket_address":{"address":"@SERVER@","port_value":15010}}}}]}]}}]}}
             """.Replace("@MORE@", more, StringComparison.Ordinal).Replace("@SERVER@", Server, StringComparison.Ordinal);
-        _server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, Sinks = _ => Log, Say = Said.Add },
+        _server = new ProxyServer(new ProxyInputs { Bootstrap = bootstrap, Sinks = _ => Log, Say = Said.Add, HandsOver = handsOver,
+            DrainPace = handsOver ? new DrainPace(DrainMicros, Gradual: false) : DrainPace.Default },
             new MemoryGround(Host)) { Failed = Said.Add };
         _server.Start();
         Settle();
@@ -82,6 +88,16 @@ internal sealed class DiscoveryRig : IDisposable
         return client;
     }
 
+    /// <summary>A connection of a program beside the proxy to the upstream, caught at the port of outbound traffic.</summary>
+    public RawClient ConnectCaught()
+    {
+        _beside ??= Host.AddLoop("beside");
+        Host.Capture = q => q.From == _beside ? Address.V4(0x7f000001, 15001) : default;
+        var client = new RawClient();
+        client.Transport = _beside.Connect(new ConnectOptions(Address.V4(0x0a000003, 80)), client);
+        return client;
+    }
+
     /// <summary>A listener with a connection manager.</summary>
     public static string Listener(string name, int port, string manager, string more = "") => """
         {"@type":"type.googleapis.com/envoy.config.listener.v3.Listener","name":"@NAME@",@MORE@"address":{"socket_address":{"address":"10.0.0.2","port_value":@PORT@}},"filter_chains":[{"filters":[{"name":"http","typed_config":{
@@ -105,7 +121,8 @@ internal sealed class DiscoveryRig : IDisposable
 internal sealed class ScriptedDiscovery : Acceptor
 {
     private static readonly JsonParser Json = new(JsonParser.Settings.Default.WithTypeRegistry(TypeRegistry.FromFiles(
-        Envoy.Config.Listener.V3.ListenerReflection.Descriptor, Envoy.Config.Route.V3.RouteReflection.Descriptor,
+        Envoy.Config.Listener.V3.ListenerReflection.Descriptor, Envoy.Config.Cluster.V3.ClusterReflection.Descriptor,
+        Envoy.Extensions.Filters.Network.TcpProxy.V3.TcpProxyReflection.Descriptor, Envoy.Config.Route.V3.RouteReflection.Descriptor,
         Envoy.Service.Runtime.V3.RtdsReflection.Descriptor,
         Envoy.Config.Core.V3.ExtensionReflection.Descriptor,
         Envoy.Extensions.Filters.Network.HttpConnectionManager.V3.HttpConnectionManagerReflection.Descriptor,
