@@ -123,8 +123,8 @@ public sealed class ListenerSet(Worker worker)
     internal Listener? Now(Listener listener) =>
         _byName.TryGetValue(listener.Name, out Entry? entry) && listener.SharesSocketsWith(entry.Listener) ? entry.Listener : null;
 
-    /// <summary>Who takes what came by a door, when the listener that it was handed to is gone; null where nobody does, or where connections
-    /// stay with what they were accepted under.</summary>
+    /// <summary>Who takes what came by a door, when the listener that it was handed to is gone; null where nobody does, or where
+    /// connections stay with what they were accepted under.</summary>
     internal Listener? Heir(Listener door, ConnectionFacts facts)
     {
         if (!HandsOver || Now(door) is not { } open)
@@ -132,7 +132,8 @@ public sealed class ListenerSet(Worker worker)
         return open.HandsOver && facts.LocalRestored ? ForDestination(facts.Local) ?? open : open;
     }
 
-    /// <summary>Whether a connection whose listener is gone may begin anew: its door is open, and its bytes are those that came by it.</summary>
+    /// <summary>Whether a connection whose listener is gone may begin anew: its door is open, and its bytes are those that came
+    /// by it.</summary>
     internal bool Takes(AcceptedConnection connection) => connection.Tls is null && Heir(connection.Door, connection.Facts) is not null;
 
     /// <summary>Serves a connection as if it had just been accepted. Who served it has forgotten it.</summary>

@@ -101,8 +101,8 @@ public sealed class RouteTable
     public IReadOnlyList<VirtualHost> Hosts { get; }
 
     /// <summary>The clusters that its routes name, some several times.</summary>
-    public IEnumerable<ClusterHandle> Clusters => Hosts.SelectMany(host => host.Routes).Select(route => route.Action).OfType<ForwardAction>()
-        .SelectMany(forward => forward.Weighted.Select(target => target.Cluster)
+    public IEnumerable<ClusterHandle> Clusters => Hosts.SelectMany(host => host.Routes).Select(route => route.Action)
+        .OfType<ForwardAction>().SelectMany(forward => forward.Weighted.Select(target => target.Cluster)
             .Concat(forward.Mirrors.Select(mirror => mirror.Cluster)).Append(forward.Cluster)).OfType<ClusterHandle>();
 
     /// <summary>A port in the host header takes no part in the search.</summary>

@@ -222,8 +222,8 @@ internal sealed partial class DiscoveredResources
             refused.Add((name, rejections.ToString()));
     }
 
-    // Route configurations that no listener names any more are forgotten. Connections that a listener left behind go on by what they had (as
-    // in Envoy, where they hold it).
+    // Route configurations that no listener names any more are forgotten. Connections that a listener left behind go on by what they had
+    // (as in Envoy, where they hold it).
     private void DropRoutes()
     {
         HashSet<string> used = [.. _listenerEntries.Values.SelectMany(

@@ -5,9 +5,9 @@ using Lateen.Proxy.Routing;
 namespace Lateen.Proxy.Xds.Discovery;
 
 /// <summary>
-/// Route tables that only connections of a listener that is gone still use, and the clusters that these name: a cluster which discovery takes
-/// away stays for them until their time is over. A time of zero keeps nothing, as Envoy does, where such requests find no cluster. Main loop
-/// only.
+/// Route tables that only connections of a listener that is gone still use, and the clusters that these name: a cluster which discovery
+/// takes away stays for them until their time is over. A time of zero keeps nothing, as Envoy does, where such requests find no cluster.
+/// Main loop only.
 /// </summary>
 internal sealed class LeftBehind(EventLoop loop, ClusterDirectory clusters, long micros)
 {
