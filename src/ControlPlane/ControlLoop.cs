@@ -9,6 +9,7 @@
 // Refused: a lock round shared state (nobody can say what a reader sees), an actor a proxy (a thousand mailboxes to keep in step).
 using System.Collections.Concurrent;
 using System.Text;
+using Istio.Networking.V1Alpha3;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.ControlPlane.Ads;
@@ -22,6 +23,7 @@ using Lateen.ControlPlane.Operator;
 using Lateen.Pilot.Generation;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Push;
+using Lateen.Registry.Entries;
 
 namespace Lateen.ControlPlane;
 
@@ -210,7 +212,7 @@ public sealed class ControlLoop
     {
         if (_debounce.DueAt is null) (_firstChange, _cause) = (now, "endpoint");
         _seen = change.After;
-        if (change.Keys.All(key => IsEndpoint(key.Kind))) _debounce.NoteEndpoints(now);
+        if (change.Keys.All(key => IsEndpoint(key, change))) _debounce.NoteEndpoints(now);
         else _debounce.Note(now);
         foreach (ResourceKey key in change.Keys)
         {
@@ -218,11 +220,14 @@ public sealed class ControlLoop
             Metrics.Changed(key.Kind, isNew ? "add" : isGone ? "delete" : "update");
             // What is compiled together is named after the weightiest change in it.
             if (key.Kind == Kinds.Service && _cause == "endpoint") _cause = "service";
-            else if (key.Kind.IsConfiguration) _cause = "config";
+            else if (key.Kind.IsConfiguration && !IsEndpoint(key, change)) _cause = "config";
         }
     }
 
-    private static bool IsEndpoint(ResourceKind kind) => kind == Kinds.EndpointSlice || kind == Kinds.Pod || kind == Kinds.WorkloadEntry;
+    private static bool IsEndpoint(ResourceKey key, StoreChange change) =>
+        key.Kind == Kinds.EndpointSlice || key.Kind == Kinds.Pod || key.Kind == Kinds.WorkloadEntry
+            || (change.Before.Find(key) is Resource<ServiceEntry> before && change.After.Find(key) is Resource<ServiceEntry> after
+                && EntryChange.IsOfEndpoints(before, after));
 
     private void Compile(DateTimeOffset now, string why)
     {

@@ -125,6 +125,10 @@ public sealed record ServiceEndpoints(ServiceKey Key, ImmutableArray<Endpoint> A
 /// <summary>Label subset matching.</summary>
 public static class LabelSelection
 {
+    /// <summary>Both have the same pairs.</summary>
+    public static bool AreSame(IReadOnlyDictionary<string, string> left, IReadOnlyDictionary<string, string> right) =>
+        ReferenceEquals(left, right) || (left.Count == right.Count && IsSubset(left, right));
+
     /// <summary>Every pair of <paramref name="selector"/> occurs in <paramref name="labels"/>. An empty selector matches all.</summary>
     public static bool IsSubset(IReadOnlyDictionary<string, string> selector, IReadOnlyDictionary<string, string> labels)
     {

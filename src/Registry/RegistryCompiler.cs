@@ -1,7 +1,5 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
-using Istio.Networking.V1Alpha3;
-using Lateen.Config.Resources;
 using Lateen.Registry.Compile;
 using Lateen.Registry.Entries;
 using Lateen.Registry.Kubernetes;
@@ -13,8 +11,8 @@ namespace Lateen.Registry;
 /// Whether something changed is asked of objects, not of events: a service's endpoints are made of certain slices, workloads and
 /// the service itself, and while these are the same objects so is the result. The order of events can't matter, because there is none.
 ///
-/// Most changes are of a few services, pods and slices: those are worked into the last view (<see cref="CompiledRegistry"/>). Everything
-/// else, and what concerns more than single services, is compiled whole, here.
+/// Most changes are of a few services, pods, slices and entries: those are worked into the last view (<see cref="CompiledRegistry"/>).
+/// Everything else, and what concerns more than single services, is compiled whole, here.
 /// </remarks>
 public sealed class RegistryCompiler(RegistryOptions options)
 {
@@ -39,18 +37,20 @@ public sealed class RegistryCompiler(RegistryOptions options)
     private CompiledRegistry Whole(IReadOnlyList<ClusterResources> clusters, Networks networks)
     {
         var parts = clusters.Select(cluster => new ClusterPart(cluster, networks, _memory, options)).ToList();
-        var entryEndpoints = new EntryEndpoints(clusters[0].ClusterId, networks, options);
-        var entryWorkloads = EntryWorkloads(clusters[0], entryEndpoints);
-        var services = Services(clusters, parts);
-        var endpoints = new EndpointParts(parts, entryWorkloads.ToLookup(workload => workload.Namespace), entryEndpoints, _memory, options);
-        var workloads = parts.Select(part => part.Workloads.OldestFirst()).ToList();
-        var byAddress = ByAddress(workloads.SelectMany(of => of).Concat(entryWorkloads));
+        var ofEntries = new EntryEndpoints(clusters[0].ClusterId, networks, options);
+        var entries = new EntryPart(clusters[0], ofEntries, _memory);
+        var services = Services(parts, entries);
+        var endpoints = new EndpointParts(parts, entries, ofEntries, _memory, options);
+        var byAddress = ByAddress(parts.SelectMany(part => part.Workloads.OldestFirst()).Concat(entries.Workloads.OldestFirst()));
         foreach (var part in parts) part.Workloads.ByAddress = byAddress;
+        var byHost = ByHost(services);
+        var served = Endpoints(byHost, endpoints);
         var view = new RegistryView
         {
             Services = [.. services],
-            ByHost = ByHost(services),
-            Endpoints = Endpoints(services, clusters[0], endpoints, workloads[0], entryWorkloads),
+            ByHost = byHost,
+            Endpoints = served,
+            ServedAt = ServedAddresses.Of(served, byHost),
             WorkloadsByAddress = byAddress,
             NetworkGateways = NetworkEntrances.Of(options.Networks, [.. parts.SelectMany(part => part.Services.Values)]),
             Namespaces = clusters[0].Namespaces.ToFrozenDictionary(ns => ns.Metadata.Name, ns => ns.Metadata.Labels),
@@ -58,7 +58,7 @@ public sealed class RegistryCompiler(RegistryOptions options)
             Nodes = parts.SelectMany(part => part.Nodes.Select(node => ((part.ClusterId, node.Key), node.Value)))
                 .ToFrozenDictionary(pair => pair.Item1, pair => pair.Value),
         };
-        return new CompiledRegistry(view, parts, endpoints, _memory, options);
+        return new CompiledRegistry(view, parts, entries, endpoints, _memory, options);
     }
 
     private static Dictionary<string, string> SystemNetworksOf(ClusterResources cluster, string systemNamespace) => cluster.Namespaces
@@ -68,54 +68,28 @@ public sealed class RegistryCompiler(RegistryOptions options)
     private Dictionary<string, string> SystemNetworks(IReadOnlyList<ClusterResources> clusters) =>
         clusters.SelectMany(cluster => SystemNetworksOf(cluster, options.SystemNamespace)).ToDictionary();
 
-    private List<Service> Services(IReadOnlyList<ClusterResources> clusters, List<ClusterPart> parts)
+    private List<Service> Services(List<ClusterPart> parts, EntryPart entries)
     {
         var kubernetes = parts.Count == 1 ? parts[0].Services.Values : parts.SelectMany(part => part.Services.Keys).Distinct()
             .Select(key => CompiledRegistry.Declared(key, parts, _memory)!);
-        var distributions = ClusterPart.DistributionsOf(clusters[0]);
-        var entries = clusters[0].ServiceEntries.SelectMany(
-            entry => EntryServicesOf(entry, distributions.GetValueOrDefault(entry.Metadata.Namespace, "")));
-        // A host may be declared by several entries: who imports them adds up their ports. Stable: what one entry declares in an order
-        // stays in it.
-        var all = kubernetes.Concat(entries).Order(Service.OldestFirst).ToList();
+        // A host may be declared by several entries: who imports them adds up their ports.
+        var all = kubernetes.Concat(entries.Services).Order(Service.OldestFirst).ToList();
         return Aliases.Resolve(all, (service, aliases) => _memory.Aliased.Of((service.Key, service.EntryName),
             [service, string.Join(',', aliases)], () => service.WithAliases(aliases)));
     }
 
-    private IEnumerable<Service> EntryServicesOf(Resource<ServiceEntry> entry, string distribution)
+    private static LayeredMap<ServiceKey, ServiceEndpoints> Endpoints(LayeredMap<string, ImmutableArray<Service>> byHost,
+        EndpointParts endpoints)
     {
-        var index = 0;
-        foreach (var service in EntryServices.Of(entry, distribution))
+        var made = new Dictionary<ServiceKey, ServiceEndpoints>(byHost.Count);
+        foreach (var ofHost in byHost.Values)
         {
-            yield return _memory.Entries.Of((entry.Namespace, entry.Name, index++), [entry, distribution], () => service);
-        }
-    }
-
-    private List<Workload> EntryWorkloads(ClusterResources cluster, EntryEndpoints endpoints)
-    {
-        var made = cluster.WorkloadEntries.Select(entry => _memory.WorkloadEntries.Of((entry.Namespace, entry.Name), [entry],
-            () => endpoints.WorkloadOf(entry.Metadata.Name, entry.Metadata.Namespace, entry.Metadata.CreationTime.GetValueOrDefault(),
-                entry.Spec, entry.Metadata.Labels))).ToList();
-        made.Sort(Workload.ByAge);
-        return made;
-    }
-
-    private static LayeredMap<ServiceKey, ServiceEndpoints> Endpoints(List<Service> services, ClusterResources config,
-        EndpointParts endpoints, List<Workload> pods, List<Workload> entryWorkloads)
-    {
-        var entries = config.ServiceEntries.ToDictionary(entry => (entry.Metadata.Namespace, entry.Metadata.Name));
-        var selectable = entries.Count == 0 ? Enumerable.Empty<Workload>().ToLookup(workload => workload.Namespace)
-            : pods.Where(workload => workload.Health != EndpointHealth.Terminating).Concat(entryWorkloads)
-                .ToLookup(workload => workload.Namespace);
-        var made = new Dictionary<ServiceKey, ServiceEndpoints>(services.Count);
-        foreach (var service in services)
-        {
-            if (service.Resolution == ServiceResolution.Alias) continue;
-            var of = service.Source == ServiceSource.Kubernetes ? endpoints.OfKubernetes(service)
-                : endpoints.OfEntry(service, entries[(service.Namespace, service.EntryName)], selectable[service.Namespace]);
-            if (of.All.IsEmpty) continue;
-            if (!made.TryAdd(service.Key, of))
-                made[service.Key] = EndpointParts.Combined(service.Key, [.. made[service.Key].All, .. of.All]);
+            foreach (var service in ofHost)
+            {
+                // What several declare is made at the first of them.
+                if (made.ContainsKey(service.Key) || endpoints.Of(service.Key, ofHost) is not { } of) continue;
+                made.Add(service.Key, of);
+            }
         }
         return new(made);
     }

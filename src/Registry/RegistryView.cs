@@ -4,7 +4,7 @@ using System.Collections.Immutable;
 namespace Lateen.Registry;
 
 /// <summary>Everything that exists, at one moment. Immutable; parts that did not change are shared with the view before.</summary>
-public sealed class RegistryView
+public sealed record RegistryView
 {
     /// <summary>An empty mesh.</summary>
     public static readonly RegistryView Empty = new();
@@ -17,6 +17,9 @@ public sealed class RegistryView
 
     /// <summary>Endpoints by service; services without endpoints have no entry.</summary>
     public LayeredMap<ServiceKey, ServiceEndpoints> Endpoints { get; init; } = LayeredMap<ServiceKey, ServiceEndpoints>.Empty;
+
+    /// <summary>Services by the addresses of their endpoints, of services that no selector says whose pods they are.</summary>
+    public LayeredMap<string, ImmutableArray<ServiceKey>> ServedAt { get; init; } = LayeredMap<string, ImmutableArray<ServiceKey>>.Empty;
 
     /// <summary>Pods and WorkloadEntries by address.</summary>
     public LayeredMap<string, ImmutableArray<Workload>> WorkloadsByAddress { get; init; } =
@@ -35,21 +38,6 @@ public sealed class RegistryView
 
     /// <summary>What the clusters hold, as written; the one that configuration comes from first.</summary>
     public IReadOnlyList<ClusterResources> Sources { get; init; } = [];
-
-    /// <summary>The same but for services, their endpoints and workloads.</summary>
-    internal RegistryView With(ImmutableArray<Service> services, LayeredMap<string, ImmutableArray<Service>> byHost,
-        LayeredMap<ServiceKey, ServiceEndpoints> endpoints, LayeredMap<string, ImmutableArray<Workload>> workloads,
-        IReadOnlyList<ClusterResources> sources) => new()
-        {
-            Services = services,
-            ByHost = byHost,
-            Endpoints = endpoints,
-            WorkloadsByAddress = workloads,
-            NetworkGateways = NetworkGateways,
-            Namespaces = Namespaces,
-            Nodes = Nodes,
-            Sources = [.. sources],
-        };
 
     /// <summary>The service of this host and namespace, or null.</summary>
     public Service? Find(string hostname, string ns)

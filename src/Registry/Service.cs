@@ -137,8 +137,11 @@ public sealed class Service
     /// <summary>A Kubernetes Service without cluster address, or a ServiceEntry whose endpoints are dialed directly.</summary>
     public bool IsHeadless => Resolution == ServiceResolution.Passthrough && Source == ServiceSource.Kubernetes;
 
-    /// <summary>Oldest first; rivals of one age by name, then by namespace.</summary>
-    internal static IComparer<Service> OldestFirst { get; } = Comparer<Service>.Create(ByAge);
+    /// <summary>Its selector says which pods are its own; those of other services are known by their endpoints.</summary>
+    public bool IsFoundBySelector => Source == ServiceSource.Kubernetes && Selector.Count > 0;
+
+    /// <summary>Oldest first; rivals of one age by name, then by namespace, at last by the entry that declares them.</summary>
+    public static IComparer<Service> OldestFirst { get; } = Comparer<Service>.Create(ByAge);
 
     private static int ByAge(Service left, Service right)
     {
@@ -147,7 +150,9 @@ public sealed class Service
         var byName = string.CompareOrdinal(left.Name, right.Name);
         if (byName != 0) return byName;
         var byNamespace = string.CompareOrdinal(left.Namespace, right.Namespace);
-        return byNamespace != 0 ? byNamespace : string.CompareOrdinal(left.Hostname, right.Hostname);
+        if (byNamespace != 0) return byNamespace;
+        var byHost = string.CompareOrdinal(left.Hostname, right.Hostname);
+        return byHost != 0 ? byHost : string.CompareOrdinal(left.EntryName, right.EntryName);
     }
 
     /// <summary>The same service with these aliases.</summary>

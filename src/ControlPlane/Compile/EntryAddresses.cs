@@ -1,6 +1,6 @@
-using System.Text;
 using Istio.Networking.V1Alpha3;
 using Lateen.Config.Resources;
+using Lateen.Registry.Compile;
 
 namespace Lateen.ControlPlane.Compile;
 
@@ -9,25 +9,31 @@ namespace Lateen.ControlPlane.Compile;
 /// An application that asks its sidecar's DNS gets one, and connections to it are told apart by it. An address follows from namespace and
 /// host, so that it is the same after a restart; of two that fall together the younger moves on.
 /// </summary>
+/// <remarks>Entries that change are worked in. Where others may have to move on, or back, all are given theirs anew.</remarks>
 public sealed class EntryAddresses
 {
     private const string OptOut = "networking.istio.io/enable-autoallocate-ip";
-    private const int PerOctet = 255;
-    private const uint AddressesMax = PerOctet * PerOctet;
+    private readonly Dictionary<ResourceKey, Holding> _holdings = [];
+    private AddressNumbers _numbers = new([]);
+    private IReadOnlyList<Resource<ServiceEntry>> _written = [], _given = [];
 
-    private readonly Dictionary<ResourceKey, (Resource<ServiceEntry> Written, Resource<ServiceEntry> Given)> _known = [];
-    private (IReadOnlyList<Resource<ServiceEntry>> Written, IReadOnlyList<Resource<ServiceEntry>> Given) _last = ([], []);
+    private sealed record Holding(
+        Resource<ServiceEntry> Written, Resource<ServiceEntry> Given, IReadOnlyList<(string Host, uint Number)> Numbers);
 
     /// <summary>The entries with what they were given; one that did not change is the object of the last time.</summary>
     /// <param name="entries">As written, oldest first.</param>
     public IReadOnlyList<Resource<ServiceEntry>> Of(IReadOnlyList<Resource<ServiceEntry>> entries)
     {
-        if (ReferenceEquals(_last.Written, entries)) return _last.Given;
-        var taken = new HashSet<string>(entries.SelectMany(Written));
-        var byHost = new Dictionary<(string Namespace, string Host), uint>();
-        _last = (entries, [.. entries.Select(entry => IsWanting(entry) ? Give(entry, taken, byHost) : entry)]);
-        foreach (ResourceKey gone in _known.Keys.Except(entries.Select(entry => entry.Key)).ToList()) _known.Remove(gone);
-        return _last.Given;
+        if (ReferenceEquals(_written, entries)) return _given;
+        var change = ListChange<Resource<ServiceEntry>>.Between(_written, entries);
+        if (_written.Count > 0 && TryFollow(change)) _given = Followed(entries, [.. change.Gone]);
+        else
+        {
+            Anew(entries);
+            _given = [.. entries.Select(GivenTo)];
+        }
+        _written = entries;
+        return _given;
     }
 
     /// <summary>Whether an entry is to be given addresses.</summary>
@@ -39,45 +45,97 @@ public sealed class EntryAddresses
     private static IEnumerable<string> Written(Resource<ServiceEntry> entry) =>
         (entry.Status as ServiceEntryStatus)?.Addresses.Select(address => address.Value) ?? [];
 
-    private Resource<ServiceEntry> Give(Resource<ServiceEntry> entry, HashSet<string> taken, Dictionary<(string, string), uint> byHost)
+    private static IEnumerable<string> HostsOf(Resource<ServiceEntry> entry) =>
+        IsWanting(entry) ? entry.Spec.Hosts.Where(host => !host.StartsWith('*')).Distinct() : [];
+
+    // ---- a few changes
+
+    private bool TryFollow(ListChange<Resource<ServiceEntry>> change)
     {
-        var status = new ServiceEntryStatus();
-        foreach (string host in entry.Spec.Hosts.Where(host => !host.StartsWith('*')).Distinct())
+        var gone = change.Gone.ToDictionary(entry => entry.Key);
+        var come = new List<Resource<ServiceEntry>>();
+        foreach (Resource<ServiceEntry> entry in change.Come)
         {
-            // Entries of one host are one service, and have one address.
-            if (!byHost.TryGetValue((entry.Namespace, host), out uint number))
-                byHost.Add((entry.Namespace, host), number = Free($"{entry.Namespace}/{host}", taken));
-            status.Addresses.Add(new ServiceEntryAddress { Host = host, Value = Four(number) });
-            status.Addresses.Add(new ServiceEntryAddress { Host = host, Value = Six(number) });
+            if (!gone.TryGetValue(entry.Key, out Resource<ServiceEntry>? before) || !WantsTheSame(entry, before)) come.Add(entry);
+            else
+            {
+                gone.Remove(entry.Key);
+                if (_holdings.TryGetValue(entry.Key, out Holding? known)) Hold(entry, known.Numbers);
+            }
         }
-        if (_known.TryGetValue(entry.Key, out var known) && ReferenceEquals(known.Written, entry) && status.Equals(known.Given.Status))
-            return known.Given;
-        var given = Kinds.ServiceEntry.Create(entry.Namespace, entry.Name, entry.Spec, entry.Metadata, status, entry.Origin);
-        _known[entry.Key] = (entry, given);
+        // What is written there is taken from all.
+        return !gone.Values.Concat(come).SelectMany(Written).Any() && gone.Values.All(TryLeave) && come.TrueForAll(TryJoin);
+    }
+
+    // As old as it was, and with the same wishes, it keeps what it has.
+    private static bool WantsTheSame(Resource<ServiceEntry> entry, Resource<ServiceEntry> before) =>
+        entry.Metadata.CreationTime == before.Metadata.CreationTime && HostsOf(entry).SequenceEqual(HostsOf(before))
+            && Written(entry).SequenceEqual(Written(before));
+
+    private bool TryLeave(Resource<ServiceEntry> entry) => !_holdings.Remove(entry.Key, out Holding? left)
+        || left.Numbers.All(held => _numbers.TryGiveBack(entry.Namespace, held.Host));
+
+    private bool TryJoin(Resource<ServiceEntry> entry)
+    {
+        var taken = new List<(string Host, uint Number)>();
+        foreach (string host in HostsOf(entry))
+        {
+            if (_numbers.TryTake(entry.Namespace, host) is not { } number) return false;
+            taken.Add((host, number));
+        }
+        if (taken.Count > 0) Hold(entry, taken);
+        return true;
+    }
+
+    // Most stand where they stood.
+    private List<Resource<ServiceEntry>> Followed(IReadOnlyList<Resource<ServiceEntry>> entries, HashSet<Resource<ServiceEntry>> gone)
+    {
+        (var given, int at) = (new List<Resource<ServiceEntry>>(entries.Count), 0);
+        foreach (Resource<ServiceEntry> entry in entries)
+        {
+            while (at < _written.Count && gone.Contains(_written[at])) at++;
+            given.Add(at < _written.Count && ReferenceEquals(_written[at], entry) ? _given[at++] : GivenTo(entry));
+        }
         return given;
     }
 
-    private static uint Free(string key, HashSet<string> taken)
+    private Resource<ServiceEntry> GivenTo(Resource<ServiceEntry> entry) =>
+        _holdings.TryGetValue(entry.Key, out Holding? held) ? held.Given : entry;
+
+    // ---- all of them
+
+    private void Anew(IReadOnlyList<Resource<ServiceEntry>> entries)
     {
-        uint first = Hash(key) % AddressesMax;
-        for (uint i = 0; i < AddressesMax; i++)
+        _numbers = new AddressNumbers([.. entries.SelectMany(Written)]);
+        var wanting = new HashSet<ResourceKey>();
+        foreach (Resource<ServiceEntry> entry in entries)
         {
-            uint number = (first + i) % AddressesMax;
-            // The first of all is the network's own.
-            if (number > 0 && taken.Add(Four(number))) return number;
+            List<(string Host, uint Number)> taken = [.. HostsOf(entry).Select(host => (host, _numbers.Take(entry.Namespace, host)))];
+            if (taken.Count == 0) continue;
+            Hold(entry, taken);
+            wanting.Add(entry.Key);
         }
-        return 0;
+        foreach (ResourceKey gone in _holdings.Keys.Where(key => !wanting.Contains(key)).ToList()) _holdings.Remove(gone);
     }
 
-    private static string Four(uint number) => $"240.240.{number / PerOctet}.{number % PerOctet}";
-
-    private static string Six(uint number) => $"2001:2::f0f0:{number:x}";
-
-    // FNV-1a: the same on every machine and in every release.
-    private static uint Hash(string text)
+    private void Hold(Resource<ServiceEntry> entry, IReadOnlyList<(string Host, uint Number)> numbers)
     {
-        uint hash = 2166136261;
-        foreach (byte b in Encoding.UTF8.GetBytes(text)) hash = (hash ^ b) * 16777619;
-        return hash;
+        Holding? known = _holdings.GetValueOrDefault(entry.Key);
+        bool isSame = known is not null && known.Numbers.SequenceEqual(numbers);
+        if (isSame && ReferenceEquals(known!.Written, entry)) return;
+        Google.Protobuf.IMessage status = isSame ? known!.Given.Status! : StatusOf(numbers);
+        _holdings[entry.Key] = new Holding(entry,
+            Kinds.ServiceEntry.Create(entry.Namespace, entry.Name, entry.Spec, entry.Metadata, status, entry.Origin), numbers);
+    }
+
+    private static ServiceEntryStatus StatusOf(IReadOnlyList<(string Host, uint Number)> numbers)
+    {
+        var status = new ServiceEntryStatus();
+        foreach ((string host, uint number) in numbers)
+        {
+            status.Addresses.Add(new ServiceEntryAddress { Host = host, Value = AddressNumbers.Four(number) });
+            status.Addresses.Add(new ServiceEntryAddress { Host = host, Value = AddressNumbers.Six(number) });
+        }
+        return status;
     }
 }

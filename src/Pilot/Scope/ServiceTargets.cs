@@ -12,12 +12,12 @@ internal static class ServiceTargets
         IReadOnlyDictionary<string, string> labels)
     {
         var targets = new List<ServiceTarget>();
-        foreach (var service in index.Candidates(node.Namespace, workload?.Labels ?? labels))
+        foreach (var service in index.Candidates(snapshot.Registry, node, workload?.Labels ?? labels))
         {
             if (service.Resolution == ServiceResolution.Alias || service.Namespace != node.Namespace && service.Selector.Count > 0)
                 continue;
             // A pod belongs to what selects it, whether or not it is ready yet; everything else is known by its endpoints.
-            if (service.Source == ServiceSource.Kubernetes && service.Selector.Count > 0)
+            if (service.IsFoundBySelector)
                 BySelector(targets, service, node, workload, labels);
             else ByEndpoints(targets, snapshot, service, node);
         }
@@ -60,45 +60,46 @@ internal static class ServiceTargets
     }
 }
 
-/// <summary>Services by what selects their workloads, so that a proxy finds its own without looking at all of them.</summary>
+/// <summary>Services by what selects their workloads, so that a proxy finds its own without looking at all of them. Those that select none
+/// are found by the addresses of their endpoints.</summary>
 internal sealed class TargetIndex
 {
-    private readonly Dictionary<(string Namespace, string Key, string Value), List<int>> _bySelector = [];
-    private readonly List<int> _byEndpoints = [];
+    private readonly Dictionary<(string Namespace, string Key, string Value), List<Service>> _bySelector = [];
     private readonly ImmutableArray<Service> _services;
 
     public TargetIndex(ImmutableArray<Service> services)
     {
         _services = services;
-        for (var i = 0; i < services.Length; i++)
+        foreach (var service in services)
         {
-            var service = services[i];
-            if (service.Resolution == ServiceResolution.Alias) continue;
-            if (service.Selector.Count == 0 || service.Source != ServiceSource.Kubernetes)
-            {
-                _byEndpoints.Add(i);
-                continue;
-            }
+            if (service.Resolution == ServiceResolution.Alias || !service.IsFoundBySelector) continue;
             // One pair of the selector is enough to find it by; the rest is compared then.
             var (key, value) = service.Selector.MinBy(pair => pair.Key, StringComparer.Ordinal);
-            if (!_bySelector.TryGetValue((service.Namespace, key, value), out var places))
-                _bySelector.Add((service.Namespace, key, value), places = []);
-            places.Add(i);
+            if (!_bySelector.TryGetValue((service.Namespace, key, value), out var found))
+                _bySelector.Add((service.Namespace, key, value), found = []);
+            found.Add(service);
         }
     }
 
     /// <summary>Whether it is the index of these services.</summary>
-    public bool IsOf(ImmutableArray<Service> services) => _services.AsSpan().SequenceEqual(services.AsSpan());
+    public bool IsOf(ImmutableArray<Service> services) => _services == services || _services.AsSpan().SequenceEqual(services.AsSpan());
 
-    /// <summary>Services that may have a workload of this namespace with these labels behind them, oldest first.</summary>
-    public IEnumerable<Service> Candidates(string ns, IReadOnlyDictionary<string, string> labels)
+    /// <summary>Services that may have this proxy behind them, oldest first.</summary>
+    /// <param name="registry">Endpoints as they are now; its services are those of the index.</param>
+    /// <param name="node">The proxy.</param>
+    /// <param name="labels">Labels of its workload.</param>
+    public IEnumerable<Service> Candidates(RegistryView registry, ProxyNode node, IReadOnlyDictionary<string, string> labels)
     {
-        var places = new List<int>(_byEndpoints);
+        var found = new HashSet<Service>();
         foreach (var (key, value) in labels)
         {
-            if (_bySelector.TryGetValue((ns, key, value), out var found)) places.AddRange(found);
+            if (_bySelector.TryGetValue((node.Namespace, key, value), out var selecting)) found.UnionWith(selecting);
         }
-        places.Sort();
-        return places.Select(place => _services[place]);
+        foreach (var address in node.Addresses)
+        {
+            foreach (var key in registry.ServedAt.TryGetValue(address, out var keys) ? keys : [])
+                found.UnionWith(registry.ByHost[key.Hostname].Where(service => service.Namespace == key.Namespace));
+        }
+        return found.Order(Service.OldestFirst);
     }
 }

@@ -9,6 +9,7 @@ namespace Lateen.Pilot.Scope;
 public sealed class SidecarScope
 {
     private bool? _looksAtWorkloads;
+    private ImmutableArray<Service>? _dialed;
 
     /// <summary>Namespace of the proxies.</summary>
     public required string Namespace { get; init; }
@@ -33,6 +34,10 @@ public sealed class SidecarScope
 
     /// <summary>The imported service of this hostname, or null.</summary>
     public Service? Service(string hostname) => ByHost.GetValueOrDefault(hostname);
+
+    /// <summary>Imported services whose endpoints are dialed by themselves.</summary>
+    public ImmutableArray<Service> Dialed =>
+        _dialed ??= [.. Services.Where(service => service.Resolution == ServiceResolution.Passthrough)];
 
     /// <summary>Whether something imported depends on the client's own labels or node, so that clients must be told apart by
     /// them.</summary>

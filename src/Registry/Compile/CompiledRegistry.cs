@@ -1,11 +1,12 @@
 // Compile: what the registry's compiler is made of. A whole compilation makes the parts of each cluster and all endpoints
 // (`RegistryCompiler`); what it leaves is one of these, which takes the next resources in as long as few of them differ, and only in ways
-// that concern single services: a service, its pods, its slices.
+// that concern single services: a service, its pods and slices, an entry, the workloads that it selects.
 //
 // State: the parts, which follow the resources, and the newest view. Views share all that did not change (`LayeredMap`).
 //
-// Never: a result that a whole compilation would not give. What is found to reach further (other names of services, entrances of networks,
-// hosts that are declared twice) is compiled whole, and so is everything of rarer kinds; a test compares both after random changes.
+// Never: a result that a whole compilation would not give. Compiled whole is what reaches further: namespaces and nodes, which all services
+// and workloads may depend on; services that others name as their own (ExternalName) or that are other names; entrances of networks; and
+// more services at once than `ServicesMax`. A test compares both after random changes.
 //
 // Refused: an index of services by pod (as large as the pods, for a question that is answered in a millisecond), and handlers for events
 // (their order would become part of the result).
@@ -21,24 +22,21 @@ internal sealed class CompiledRegistry
     private const int ServicesMax = 256;
 
     private readonly List<ClusterPart> _parts;
+    private readonly EntryPart _entries;
     private readonly EndpointParts _endpoints;
     private readonly Memory _memory;
 
     // Services whose coming and going concerns others: those that other names lead to, and entrances of networks.
     private readonly HashSet<string> _farReaching;
-
-    // Namespaces in which ServiceEntries select pods.
-    private readonly HashSet<string> _selecting;
     private readonly Dictionary<string, int> _places;
 
-    public CompiledRegistry(RegistryView view, List<ClusterPart> parts, EndpointParts endpoints, Memory memory, RegistryOptions options)
+    public CompiledRegistry(RegistryView view, List<ClusterPart> parts, EntryPart entries, EndpointParts endpoints, Memory memory,
+        RegistryOptions options)
     {
-        (View, _parts, _endpoints, _memory) = (view, parts, endpoints, memory);
+        (View, _parts, _entries, _endpoints, _memory) = (view, parts, entries, endpoints, memory);
         _farReaching = [.. view.Services.Select(service => service.ExternalName).OfType<string>(),
             .. (options.Networks?.Networks.Values ?? []).SelectMany(network => network.Gateways)
                 .Select(gateway => gateway.RegistryServiceName)];
-        _selecting = [.. view.Sources[0].ServiceEntries.Where(entry => entry.Spec.WorkloadSelector is not null)
-            .Select(entry => entry.Namespace)];
         _places = parts.Select((part, place) => (part.ClusterId, place)).ToDictionary(pair => pair.ClusterId, pair => pair.place);
     }
 
@@ -56,15 +54,24 @@ internal sealed class CompiledRegistry
         }
         var touched = new Touched();
         for (var i = 0; i < clusters.Count; i++) _parts[i].Take(clusters[i], touched);
+        _entries.Take(clusters[0], touched);
         if (touched.IsNone && clusters.SequenceEqual(last)) return View;
         if (touched.Declared.Count > ServicesMax) return null;
+        NameSelecting(touched);
         var byAddress = View.WorkloadsByAddress.With(Addresses(touched));
         foreach (var part in _parts) part.Workloads.ByAddress = byAddress;
-        if (Services(touched) is not { } services || ReachesFurther(touched)) return null;
-        var (all, byHost) = services;
+        if (Services(touched) is not { } services) return null;
         touched.Served.UnionWith(touched.Declared);
-        if (Endpoints(touched.Served, byHost) is not { } endpoints) return null;
-        return View = View.With(all, byHost, View.Endpoints.With(endpoints), byAddress, clusters);
+        var endpoints = View.Endpoints.With(Endpoints(touched.Served, services.ByHost));
+        return View = View with
+        {
+            Services = services.All,
+            ByHost = services.ByHost,
+            Endpoints = endpoints,
+            ServedAt = View.ServedAt.With(ServedAddresses.Changes(View, touched.Served, endpoints, services.ByHost)),
+            WorkloadsByAddress = byAddress,
+            Sources = [.. clusters],
+        };
     }
 
     /// <summary>A service as all clusters declare it, or null.</summary>
@@ -82,8 +89,7 @@ internal sealed class CompiledRegistry
     }
 
     private static bool AgreeInRarerKinds(ClusterResources before, ClusterResources now) =>
-        before.ClusterId == now.ClusterId && Same(before.Nodes, now.Nodes) && Same(before.Namespaces, now.Namespaces)
-            && Same(before.ServiceEntries, now.ServiceEntries) && Same(before.WorkloadEntries, now.WorkloadEntries);
+        before.ClusterId == now.ClusterId && Same(before.Nodes, now.Nodes) && Same(before.Namespaces, now.Namespaces);
 
     private static bool Same<T>(IReadOnlyList<T> before, IReadOnlyList<T> now) where T : class =>
         ReferenceEquals(before, now) || before.SequenceEqual(now, ReferenceEqualityComparer.Instance);
@@ -123,11 +129,9 @@ internal sealed class CompiledRegistry
 
     // ---- services
 
-    private bool ReachesFurther(Touched touched) => _selecting.Count > 0 && touched.Gone.Concat(touched.Come)
-        .Any(workload => workload.ClusterId == _parts[0].ClusterId && _selecting.Contains(workload.Namespace));
-
-    private bool IsFarReaching(Service? service) => service is not null && (service.Resolution == ServiceResolution.Alias
-        || _farReaching.Contains(service.Hostname) || service.Labels.ContainsKey(Networks.Label));
+    private bool IsFarReaching(Service service) => service.Resolution == ServiceResolution.Alias
+        || _farReaching.Contains(service.Hostname)
+        || (service.Source == ServiceSource.Kubernetes && service.Labels.ContainsKey(Networks.Label));
 
     // Null where it takes a whole compilation.
     private (ImmutableArray<Service> All, LayeredMap<string, ImmutableArray<Service>> ByHost)? Services(Touched touched)
@@ -136,56 +140,64 @@ internal sealed class CompiledRegistry
         var byHost = new Dictionary<string, (bool IsThere, ImmutableArray<Service> Value)>();
         foreach (var key in touched.Declared)
         {
-            var there = byHost.TryGetValue(key.Hostname, out var changed) ? changed.Value
+            var ofHost = byHost.TryGetValue(key.Hostname, out var changed) ? changed.Value
                 : View.ByHost.TryGetValue(key.Hostname, out var known) ? known : [];
-            if (!TryFind(there, key, out var before)) return null;
-            var now = Declared(key, _parts, _memory);
-            if (IsFarReaching(before) || IsFarReaching(now)) return null;
-            if (ReferenceEquals(before, now)) continue;
+            var before = ofHost.Where(service => service.Namespace == key.Namespace).ToList();
+            var now = Now(key, before, touched);
+            if (before.Exists(IsFarReaching) || now.Exists(IsFarReaching)) return null;
+            var (gone, come) = (before.FindAll(service => !now.Contains(service)), now.FindAll(service => !before.Contains(service)));
+            if (gone.Count + come.Count == 0) continue;
             all ??= [.. View.Services];
-            if (before is not null) all.RemoveAt(all.BinarySearch(before, Service.OldestFirst));
-            if (now is not null) all.Insert(~all.BinarySearch(now, Service.OldestFirst), now);
-            else Forget(key);
-            ImmutableArray<Service> group = [.. there.Where(other => !ReferenceEquals(other, before))
-                .Concat(now is null ? [] : [now]).Order(Service.OldestFirst)];
+            foreach (var service in gone) all.RemoveAt(all.BinarySearch(service, Service.OldestFirst));
+            foreach (var service in come) all.Insert(~all.BinarySearch(service, Service.OldestFirst), service);
+            ImmutableArray<Service> group = [.. ofHost.Where(service => !gone.Contains(service)).Concat(come).Order(Service.OldestFirst)];
             byHost[key.Hostname] = (!group.IsEmpty, group);
         }
         return all is null ? (View.Services, View.ByHost) : ([.. all], View.ByHost.With(byHost));
     }
 
-    private void Forget(ServiceKey key)
+    // All services of a key as they are declared now.
+    private List<Service> Now(ServiceKey key, List<Service> before, Touched touched)
     {
+        var now = before.FindAll(service => service.Source == ServiceSource.ServiceEntry && !touched.Withdrawn.Contains(service));
+        now.AddRange(touched.Announced.FindAll(service => service.Hostname == key.Hostname && service.Namespace == key.Namespace));
+        if (Declared(key, _parts, _memory) is { } kubernetes)
+        {
+            now.Add(kubernetes);
+            return now;
+        }
         _memory.Merged.Remove(key);
         _memory.Endpoints.Remove((key, ""));
-    }
-
-    /// <summary>The Kubernetes service of a key among those of its host, if there is one; false where it is not the only one of the
-    /// key.</summary>
-    private static bool TryFind(ImmutableArray<Service> ofHost, ServiceKey key, out Service? found)
-    {
-        found = null;
-        foreach (var service in ofHost)
-        {
-            if (service.Namespace != key.Namespace) continue;
-            if (found is not null || service.Source != ServiceSource.Kubernetes) return false;
-            found = service;
-        }
-        return true;
+        return now;
     }
 
     // ---- endpoints
 
-    // Null where it takes a whole compilation: those of a key that several declare are added up.
-    private Dictionary<ServiceKey, (bool IsThere, ServiceEndpoints? Value)>? Endpoints(HashSet<ServiceKey> keys,
+    // What selects workloads that came or went: hosts of entries, and services of Kubernetes, which select WorkloadEntries without a slice.
+    private void NameSelecting(Touched touched)
+    {
+        List<Workload> workloads = [.. touched.Gone, .. touched.Come];
+        foreach (var workload in workloads)
+        {
+            if (workload.ClusterId == _parts[0].ClusterId) _entries.NameSelecting(workload, touched);
+        }
+        var entries = workloads.FindAll(workload => workload.IsEntry);
+        if (entries.Count == 0) return;
+        foreach (var service in View.Services)
+        {
+            if (service.IsFoundBySelector && entries.Exists(entry => entry.Namespace == service.Namespace
+                && LabelSelection.IsSubset(service.Selector, entry.Labels))) touched.Served.Add(service.Key);
+        }
+    }
+
+    private Dictionary<ServiceKey, (bool IsThere, ServiceEndpoints? Value)> Endpoints(HashSet<ServiceKey> keys,
         LayeredMap<string, ImmutableArray<Service>> byHost)
     {
         var changes = new Dictionary<ServiceKey, (bool IsThere, ServiceEndpoints? Value)>();
         foreach (var key in keys)
         {
-            if (!TryFind(byHost.TryGetValue(key.Hostname, out var there) ? there : [], key, out var service)) return null;
             // Slices of what is no service of the mesh are nobody's.
-            var of = service is null or { Resolution: ServiceResolution.Alias } ? null : _endpoints.OfKubernetes(service);
-            if (of?.All.IsEmpty != false) of = null;
+            var of = byHost.TryGetValue(key.Hostname, out var ofHost) ? _endpoints.Of(key, ofHost) : null;
             if (!ReferenceEquals(of, View.Endpoints.TryGetValue(key, out var before) ? before : null)) changes[key] = (of is not null, of);
         }
         return changes;

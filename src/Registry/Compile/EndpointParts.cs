@@ -1,20 +1,40 @@
-using Istio.Networking.V1Alpha3;
-using Lateen.Config.Resources;
+using System.Collections.Immutable;
 using Lateen.Registry.Entries;
 
 namespace Lateen.Registry.Compile;
 
-/// <summary>Makes the endpoints of services: again only of those whose service, slices or workloads are others.</summary>
-internal sealed class EndpointParts(List<ClusterPart> parts, ILookup<string, Workload> entries, EntryEndpoints ofEntries, Memory memory,
+/// <summary>Makes the endpoints of services: again only of those whose service, slices, entry or workloads are others.</summary>
+internal sealed class EndpointParts(List<ClusterPart> parts, EntryPart entries, EntryEndpoints ofEntries, Memory memory,
     RegistryOptions options)
 {
     private readonly List<ClusterPart> _byName = [.. parts.OrderBy(part => part.ClusterId, StringComparer.Ordinal)];
 
-    /// <summary>Those of a Kubernetes service in all clusters, and of WorkloadEntries that it selects.</summary>
-    public ServiceEndpoints OfKubernetes(Service service)
+    /// <summary>Those of a key; what several services of one key have is added up. Null where there are none.</summary>
+    /// <param name="key">Key.</param>
+    /// <param name="ofHost">All services of its host, oldest first.</param>
+    public ServiceEndpoints? Of(ServiceKey key, ImmutableArray<Service> ofHost)
+    {
+        ServiceEndpoints? only = null;
+        List<ServiceEndpoints>? several = null;
+        foreach (var service in ofHost)
+        {
+            if (service.Namespace != key.Namespace || service.Resolution == ServiceResolution.Alias) continue;
+            var of = service.Source == ServiceSource.Kubernetes ? OfKubernetes(service) : OfEntry(service);
+            if (of.All.IsEmpty) continue;
+            if (only is null) only = of;
+            else (several ??= [only]).Add(of);
+        }
+        if (several is not null)
+            return memory.Combined.Of(key, [.. several], () => Combined(key, [.. several.SelectMany(of => of.All)]));
+        memory.Combined.Remove(key);
+        return only;
+    }
+
+    // In all clusters, and of WorkloadEntries that it selects.
+    private ServiceEndpoints OfKubernetes(Service service)
     {
         var selected = service.Selector.Count == 0
-            ? [] : entries[service.Namespace].Where(entry => LabelSelection.IsSubset(service.Selector, entry.Labels)).ToList();
+            ? [] : entries.Workloads.In(service.Namespace).Where(entry => LabelSelection.IsSubset(service.Selector, entry.Labels)).ToList();
         var made = new List<object> { service };
         made.AddRange(selected);
         foreach (var part in parts) part.AddFootprint(service, made);
@@ -34,19 +54,20 @@ internal sealed class EndpointParts(List<ClusterPart> parts, ILookup<string, Wor
         });
     }
 
-    /// <summary>Those of one host of a ServiceEntry.</summary>
-    /// <param name="service">The host.</param>
-    /// <param name="entry">The entry.</param>
-    /// <param name="selectable">What it may select from.</param>
-    public ServiceEndpoints OfEntry(Service service, Resource<ServiceEntry> entry, IEnumerable<Workload> selectable)
+    private ServiceEndpoints OfEntry(Service service)
     {
-        var selected = entry.Spec.WorkloadSelector is null
-            ? [] : selectable.Where(workload => LabelSelection.IsSubset(service.Selector, workload.Labels)).ToList();
-        return memory.Endpoints.Of((service.Key, service.EntryName), [service, entry, .. selected],
+        var entry = entries.EntryOf(service);
+        var owner = (service.Key, service.EntryName);
+        if (entry.Spec.WorkloadSelector is null)
+            return memory.Endpoints.Of(owner, [service, entry], () => Combined(service.Key, [.. ofEntries.Of(service, entry, [])]));
+        // Pods before WorkloadEntries.
+        var selected = parts[0].Workloads.In(service.Namespace).Where(pod => pod.Health != EndpointHealth.Terminating)
+            .Concat(entries.Workloads.In(service.Namespace))
+            .Where(workload => LabelSelection.IsSubset(service.Selector, workload.Labels)).ToList();
+        return memory.Endpoints.Of(owner, [service, .. selected],
             () => Combined(service.Key, [.. ofEntries.Of(service, entry, selected)]));
     }
 
-    /// <summary>Endpoints as those of one service.</summary>
-    public static ServiceEndpoints Combined(ServiceKey key, List<Endpoint> all) => new(key, [.. all],
+    private static ServiceEndpoints Combined(ServiceKey key, List<Endpoint> all) => new(key, [.. all],
         [.. all.Select(endpoint => endpoint.Identity).Where(identity => identity.Length > 0).Distinct().Order(StringComparer.Ordinal)]);
 }

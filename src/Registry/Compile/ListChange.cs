@@ -4,7 +4,7 @@ namespace Lateen.Registry.Compile;
 /// <typeparam name="T">Objects; compared as such.</typeparam>
 /// <param name="Gone">Those that only the first has.</param>
 /// <param name="Come">Those that only the second has.</param>
-internal readonly record struct ListChange<T>(IReadOnlyList<T> Gone, IReadOnlyList<T> Come) where T : class
+public readonly record struct ListChange<T>(IReadOnlyList<T> Gone, IReadOnlyList<T> Come) where T : class
 {
     /// <summary>Nothing differs.</summary>
     public bool IsNone => Gone.Count == 0 && Come.Count == 0;

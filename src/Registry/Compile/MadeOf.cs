@@ -11,10 +11,12 @@ internal sealed class MadeOf<TOwner, T> where TOwner : notnull where T : class
     /// <summary>What is made of these parts.</summary>
     public T Of(TOwner owner, object[] parts, Func<T> make)
     {
-        if (_made.TryGetValue(owner, out var known) && Same(known.Parts, parts)) return known.Value;
-        if (!_before.TryGetValue(owner, out known) || !Same(known.Parts, parts)) known = (parts, make());
-        _made[owner] = known;
-        return known.Value;
+        var isKnown = (_made.TryGetValue(owner, out var known) && Same(known.Parts, parts))
+            || (_before.TryGetValue(owner, out known) && Same(known.Parts, parts));
+        var value = isKnown ? known.Value : make();
+        // Of parts that say the same the older ones may go.
+        _made[owner] = (parts, value);
+        return value;
     }
 
     /// <summary>The owner is no more.</summary>
@@ -26,7 +28,7 @@ internal sealed class MadeOf<TOwner, T> where TOwner : notnull where T : class
     /// <summary>Everything was asked for: what was not is no more.</summary>
     public void End() => _before = [];
 
-    // Resources and what is made of them are compared as objects, the few texts and numbers by value.
+    // Resources and what is made of them are compared as objects, the few texts, numbers and declarations by value.
     private static bool Same(object[] left, object[] right)
     {
         if (left.Length != right.Length) return false;

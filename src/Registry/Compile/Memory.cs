@@ -6,8 +6,8 @@ internal sealed class Memory
     /// <summary>Services of one cluster.</summary>
     public MadeOf<(string Cluster, string Namespace, string Name), Service> Services { get; } = new();
 
-    /// <summary>Services of ServiceEntries, by the place of the host in its entry.</summary>
-    public MadeOf<(string Namespace, string Entry, int Place), Service> Entries { get; } = new();
+    /// <summary>Services of ServiceEntries.</summary>
+    public MadeOf<(string Namespace, string Entry, string Host), Service> Entries { get; } = new();
 
     /// <summary>Services of several clusters as one.</summary>
     public MadeOf<ServiceKey, Service> Merged { get; } = new();
@@ -23,6 +23,9 @@ internal sealed class Memory
 
     /// <summary>Endpoints of services; of a ServiceEntry with its name.</summary>
     public MadeOf<(ServiceKey Key, string Entry), ServiceEndpoints> Endpoints { get; } = new();
+
+    /// <summary>Endpoints of services that several declare together.</summary>
+    public MadeOf<ServiceKey, ServiceEndpoints> Combined { get; } = new();
 
     /// <summary>Networks of clusters by what their system namespaces say, which all of it depends on.</summary>
     public Dictionary<string, string> Networks { get; init; } = [];
@@ -47,6 +50,7 @@ internal sealed class Memory
         Pods.Begin();
         WorkloadEntries.Begin();
         Endpoints.Begin();
+        Combined.Begin();
     }
 
     /// <summary>It has ended.</summary>
@@ -59,5 +63,6 @@ internal sealed class Memory
         Pods.End();
         WorkloadEntries.End();
         Endpoints.End();
+        Combined.End();
     }
 }

@@ -6,7 +6,13 @@ internal sealed class Touched
     /// <summary>Services that some cluster declares anew, otherwise, or no longer.</summary>
     public HashSet<ServiceKey> Declared { get; } = [];
 
-    /// <summary>Services whose slices are others, or name workloads that are.</summary>
+    /// <summary>Hosts of ServiceEntries that are no longer declared, or otherwise; their keys are among the declared ones.</summary>
+    public HashSet<Service> Withdrawn { get; } = [];
+
+    /// <summary>Hosts of ServiceEntries that are declared anew or otherwise.</summary>
+    public List<Service> Announced { get; } = [];
+
+    /// <summary>Services whose slices or entries are others, or name or select workloads that are.</summary>
     public HashSet<ServiceKey> Served { get; } = [];
 
     /// <summary>Workloads that are no more.</summary>

@@ -1,7 +1,5 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
-using System.Net;
-using System.Net.Sockets;
 using Istio.Networking.V1Alpha3;
 using Lateen.Api.Names;
 using Lateen.Config.Resources;
@@ -12,52 +10,49 @@ namespace Lateen.Registry.Entries;
 /// <summary>ServiceEntries as services: one for each host.</summary>
 internal static class EntryServices
 {
-    /// <summary>The services that an entry declares.</summary>
-    /// <param name="resource">Entry; the addresses in its status are those that the allocator gave it.</param>
-    public static IEnumerable<Service> Of(Resource<ServiceEntry> resource, string distributionOfNamespace)
+    /// <summary>The hosts of an entry, each once.</summary>
+    public static IEnumerable<string> HostsOf(Resource<ServiceEntry> resource) => resource.Spec.Hosts.Distinct();
+
+    /// <summary>The service that an entry declares under one of its hosts.</summary>
+    /// <param name="resource">Entry.</param>
+    /// <param name="host">Host.</param>
+    /// <param name="given">Addresses that the allocator gave the host.</param>
+    /// <param name="distributionOfNamespace">Preference for near endpoints of the entry's namespace.</param>
+    public static Service Of(Resource<ServiceEntry> resource, string host, (string? IPv4, string? IPv6) given,
+        string distributionOfNamespace)
     {
-        // An address without host is for all hosts of the entry.
-        var allocated = ((resource.Status as ServiceEntryStatus)?.Addresses
-            ?? []).ToLookup(address => address.Host, address => address.Value);
-        var meta = resource.Metadata;
-        var entry = resource.Spec;
+        var (meta, entry) = (resource.Metadata, resource.Spec);
         var addresses = entry.Addresses.Select(Normalize).ToImmutableArray();
-        var ports = entry.Ports.Select(
-            port => new Registry.ServicePort(port.Name, (int)port.Number, Protocols.Parse(port.Protocol), (int)port.TargetPort))
-            .ToImmutableArray();
-        var labels = meta.Labels;
-        var exportTo = entry.ExportTo.ToFrozenSet();
-        foreach (var host in entry.Hosts)
+        return new Service
         {
-            var given = allocated[host].Concat(allocated[""]).ToList();
-            yield return new Service
-            {
-                Hostname = host,
-                Namespace = meta.Namespace,
-                Name = host,
-                Source = ServiceSource.ServiceEntry,
-                Resolution = ResolutionOf(entry.Resolution),
-                MeshExternal = entry.Location == ServiceEntry.Types.Location.MeshExternal,
-                Ports = ports,
-                DefaultAddress = addresses.IsEmpty ? Service.UnspecifiedAddress : addresses[0],
-                EntryAddresses = addresses,
-                AutoAllocatedIPv4 = addresses.IsEmpty
-                    ? given.FirstOrDefault(address => FamilyOf(address) == AddressFamily.InterNetwork) : null,
-                AutoAllocatedIPv6 = addresses.IsEmpty
-                    ? given.FirstOrDefault(address => FamilyOf(address) == AddressFamily.InterNetworkV6) : null,
-                SubjectAltNames = [.. entry.SubjectAltNames],
-                CreationTime = meta.CreationTime.GetValueOrDefault(),
-                Labels = labels,
-                Selector = entry.WorkloadSelector is { } selector ? LabelSet.Of(selector.Labels) : LabelSet.Empty,
-                ExportTo = exportTo,
-                TrafficDistribution = KubernetesServices.Distribution(null, meta.Annotations, distributionOfNamespace),
-                Declaration = $"ServiceEntry {meta.Namespace}/{meta.Name}",
-                EntryName = meta.Name,
-                PersistentSession = KubernetesServices.Session(meta.Labels),
-                RacesConnections = Races(meta.Annotations.GetValueOrDefault("ambient.istio.io/connect-strategy", "")),
-            };
-        }
+            Hostname = host,
+            Namespace = meta.Namespace,
+            Name = host,
+            Source = ServiceSource.ServiceEntry,
+            Resolution = ResolutionOf(entry.Resolution),
+            MeshExternal = entry.Location == ServiceEntry.Types.Location.MeshExternal,
+            Ports = [.. entry.Ports.Select(
+                port => new Registry.ServicePort(port.Name, (int)port.Number, Protocols.Parse(port.Protocol), (int)port.TargetPort))],
+            DefaultAddress = addresses.IsEmpty ? Service.UnspecifiedAddress : addresses[0],
+            EntryAddresses = addresses,
+            AutoAllocatedIPv4 = given.IPv4,
+            AutoAllocatedIPv6 = given.IPv6,
+            SubjectAltNames = [.. entry.SubjectAltNames],
+            CreationTime = meta.CreationTime.GetValueOrDefault(),
+            Labels = meta.Labels,
+            Selector = entry.WorkloadSelector is { } selector ? LabelSet.Of(selector.Labels) : LabelSet.Empty,
+            ExportTo = entry.ExportTo.ToFrozenSet(),
+            TrafficDistribution = KubernetesServices.Distribution(null, meta.Annotations, distributionOfNamespace),
+            Declaration = $"ServiceEntry {meta.Namespace}/{meta.Name}",
+            EntryName = meta.Name,
+            PersistentSession = KubernetesServices.Session(meta.Labels),
+            RacesConnections = RacesConnections(meta.Annotations),
+        };
     }
+
+    /// <summary>Whether clients try all addresses at once.</summary>
+    public static bool RacesConnections(IReadOnlyDictionary<string, string> annotations) =>
+        Races(annotations.GetValueOrDefault("ambient.istio.io/connect-strategy", ""));
 
     // The second is the older name.
     private static bool Races(string strategy) =>
@@ -81,6 +76,4 @@ internal static class EntryServices
         var isHost = address[slash..] is "/32" && !address.Contains(':', StringComparison.Ordinal) || address[slash..] == "/128";
         return isHost ? address[..slash] : address;
     }
-
-    private static AddressFamily? FamilyOf(string address) => IPAddress.TryParse(address, out var parsed) ? parsed.AddressFamily : null;
 }

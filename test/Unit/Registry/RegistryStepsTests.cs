@@ -27,7 +27,7 @@ public sealed class RegistryStepsTests
     }
 
     [Fact]
-    public void Most_changes_of_services_pods_and_slices_are_worked_in()
+    public void Most_changes_are_worked_in()
     {
         var (world, compiler) = (new RegistryWorld(7), new RegistryCompiler(new RegistryOptions()));
         var (last, workedIn) = (RegistryView.Empty, 0);
@@ -35,12 +35,62 @@ public sealed class RegistryStepsTests
         {
             world.Step();
             var next = compiler.Compile(world.Resources);
-            // Only a whole compilation looks at nodes.
-            if (ReferenceEquals(next.Nodes, last.Nodes)) workedIn++;
+            if (IsWorkedInto(last, next)) workedIn++;
             last = next;
         }
-        Assert.True(workedIn > 60, $"only {workedIn} of 300 changes were worked in");
+        Assert.True(workedIn > 150, $"only {workedIn} of 300 changes were worked in");
     }
+
+    [Fact]
+    public void An_entry_whose_endpoints_change_keeps_its_services_and_those_of_the_others()
+    {
+        var entries = new EntryWorld();
+        entries.Write("a", "endpoints: [{ address: 10.0.0.1 }]", hosts: "a.example, b.example");
+        entries.Write("other", "endpoints: [{ address: 10.0.0.9 }]", hosts: "c.example");
+        var before = entries.Compile();
+        entries.Write("a", "endpoints: [{ address: 10.0.0.1 }, { address: 10.0.0.2 }]", hosts: "a.example, b.example");
+        var after = entries.Compile();
+        Assert.True(IsWorkedInto(before, after));
+        Assert.True(before.Services.SequenceEqual(after.Services));
+        Assert.Same(before.ByHost, after.ByHost);
+        Assert.Equal(["10.0.0.1", "10.0.0.2"], after.EndpointsOf(new("b.example", "default")).All.Select(endpoint => endpoint.Address));
+        var other = new ServiceKey("c.example", "default");
+        Assert.Same(before.EndpointsOf(other), after.EndpointsOf(other));
+        Assert.Equal([new("a.example", "default"), new("b.example", "default")], after.ServedAt["10.0.0.2"]);
+    }
+
+    [Fact]
+    public void A_host_that_an_entry_gains_leaves_its_others_as_they_are()
+    {
+        var entries = new EntryWorld();
+        entries.Write("a", "endpoints: [{ address: 10.0.0.1 }]", hosts: "a.example");
+        var before = entries.Compile();
+        entries.Write("a", "endpoints: [{ address: 10.0.0.1 }]", hosts: "a.example, b.example");
+        var after = entries.Compile();
+        Assert.True(IsWorkedInto(before, after));
+        Assert.Same(before.Find("a.example", "default"), after.Find("a.example", "default"));
+        Assert.NotNull(after.Find("b.example", "default"));
+    }
+
+    [Fact]
+    public void What_an_agent_writes_into_the_status_of_its_entry_changes_nothing()
+    {
+        var entries = new EntryWorld();
+        entries.Write("a", "workloadSelector: { labels: { app: a } }", hosts: "a.example");
+        entries.WriteWorkload("one", "10.0.0.1", "True");
+        var before = entries.Compile();
+        entries.WriteWorkload("one", "10.0.0.1", "False");
+        var after = entries.Compile();
+        Assert.Same(before.Endpoints, after.Endpoints);
+        Assert.Same(before.WorkloadsByAddress, after.WorkloadsByAddress);
+        entries.WriteWorkload("one", "10.0.0.2", "True");
+        var moved = entries.Compile();
+        Assert.True(IsWorkedInto(before, moved));
+        Assert.Equal("10.0.0.2", Assert.Single(moved.EndpointsOf(new("a.example", "default")).All).Address);
+    }
+
+    // Only a whole compilation looks at nodes.
+    private static bool IsWorkedInto(RegistryView last, RegistryView next) => ReferenceEquals(next.Nodes, last.Nodes);
 
     public static TheoryData<int> Seeds() => [.. Enumerable.Range(1, 40)];
 
@@ -52,10 +102,11 @@ public sealed class RegistryStepsTests
         foreach (var pair in view.Endpoints.OrderBy(pair => pair.Key.ToString(), StringComparer.Ordinal))
             Write(text, pair.Value, pair.Key.ToString());
         foreach (var pair in view.WorkloadsByAddress.OrderBy(pair => pair.Key, StringComparer.Ordinal)) Write(text, pair.Value, pair.Key);
+        foreach (var pair in view.ServedAt.OrderBy(pair => pair.Key, StringComparer.Ordinal)) Write(text, pair.Value, "at " + pair.Key);
         Write(text, view.NetworkGateways, "gateways");
         Write(text, view.Namespaces, "namespaces");
         Write(text, view.Nodes, "nodes");
-        text.Append(view.ByHost.Count).Append(' ').Append(view.Endpoints.Count).Append(' ').Append(view.WorkloadsByAddress.Count);
+        text.AppendJoin(' ', view.ByHost.Count, view.Endpoints.Count, view.WorkloadsByAddress.Count, view.ServedAt.Count);
         return text.ToString();
     }
 

@@ -11,7 +11,10 @@ internal sealed class RegistryWorld(int seed)
 {
     private static readonly string[] Clusters = ["east", "west"], Namespaces = ["a", "b"], Apps = ["red", "green", "blue"];
     private static readonly string[] Kinds = ["Service", "Service", "Pod", "Pod", "Pod", "EndpointSlice", "EndpointSlice", "EndpointSlice",
-        "ServiceEntry", "WorkloadEntry", "Namespace", "Node"];
+        "ServiceEntry", "ServiceEntry", "ServiceEntry", "WorkloadEntry", "WorkloadEntry", "Namespace", "Node"];
+
+    private static readonly string[] Hosts = ["outside.example", "two.example", "\"*.wild.example\"", "s1.a.svc.cluster.local",
+        "s2.b.svc.cluster.local"];
 
     private readonly Random _random = new(seed);
     private readonly Dictionary<string, Dictionary<ResourceKey, Resource>> _written = Clusters.ToDictionary(name => name,
@@ -65,15 +68,15 @@ internal sealed class RegistryWorld(int seed)
             status: { podIP: {{Address()}}, phase: {{(_random.Next(6) == 0 ? "Succeeded" : "Running")}} }
             """,
         "EndpointSlice" => Slice(),
-        "ServiceEntry" => Head("networking.istio.io/v1", kind, Some("e", 2), Pick(Namespaces), "") + $$"""
+        "ServiceEntry" => Entry(),
+        "WorkloadEntry" => Head("networking.istio.io/v1", kind, Some("w", 4), Pick(Namespaces), $"app: {Pick(Apps)}") + $$"""
             spec:
-              hosts: [{{Pick(["outside.example", "s1.a.svc.cluster.local", "s2.b.svc.cluster.local"])}}]
-              ports: [{ number: 80, name: http, protocol: HTTP }]
-              resolution: STATIC
-              {{(_random.Next(2) == 0 ? $"workloadSelector: {{ labels: {{ app: {Pick(Apps)} }} }}" : $"endpoints: [{{ address: {Address()} }}]")}}
+              address: {{Address()}}
+              labels: { app: {{Pick(Apps)}} }
+              ports: { {{Rarely(3, "http: 8181")}} }
+              serviceAccount: {{Pick(Apps)}}
+            status: { conditions: [{ type: Healthy, status: "{{Pick(["True", "False"])}}" }] }
             """,
-        "WorkloadEntry" => Head("networking.istio.io/v1", kind, Some("w", 2), Pick(Namespaces), $"app: {Pick(Apps)}")
-            + $"spec: {{ address: {Address()}, labels: {{ app: {Pick(Apps)} }} }}",
         "Namespace" => Head("v1", kind, Pick(["a", "b", "istio-system"]), "", Rarely(2, "topology.istio.io/network: near"))
             .Replace("namespace: \"\"", "annotations: { " + Rarely(2, "networking.istio.io/traffic-distribution: PreferClose") + " }",
                 StringComparison.Ordinal),
@@ -91,6 +94,32 @@ internal sealed class RegistryWorld(int seed)
               ports: [{ port: {{Pick(["80", "81"])}}, name: http }{{Rarely(3, ", { port: 90, name: tcp }")}}]
             """;
 
+    // Mostly only who serves it is another, as in a mesh's life.
+    private string Entry()
+    {
+        var (stays, name) = (_random.Next(3) > 0, Some("e", 4));
+        string Else(int one, string text) => stays ? "" : Rarely(one, text);
+        var head = Head("networking.istio.io/v1", "ServiceEntry", name, Pick(Namespaces), Else(4, "istio.io/persistent-session: a"),
+            stays ? 1 : 0);
+        var annotations = $"annotations: {{ note: {Some("n", 9)}, {Else(3, "ambient.istio.io/connect-strategy: FIRST_HEALTHY_RACE")} }}";
+        var selector = $"workloadSelector: {{ labels: {{ app: {(stays ? "red" : Pick(Apps))} }} }}";
+        return head.Replace("  labels:", $"  {annotations}\n  labels:", StringComparison.Ordinal) + $$"""
+            spec:
+              hosts: [{{(stays ? Hosts[name[1] - '0'] : Pick(Hosts))}}{{Else(3, ", " + Pick(Hosts))}}]
+              addresses: [{{Else(3, "10.8.0.1/32")}}]
+              exportTo: [{{Else(3, ".")}}]
+              location: {{(stays ? "MESH_INTERNAL" : Pick(["MESH_INTERNAL", "MESH_EXTERNAL"]))}}
+              ports: [{ number: 80, name: http, protocol: HTTP }{{Else(3, ", { number: 90, name: tcp, protocol: TCP, targetPort: 9090 }")}}]
+              resolution: {{(stays ? "STATIC" : Pick(["STATIC", "STATIC", "DNS", "NONE"]))}}
+              {{(name is "e0" or "e1" ? selector : $"endpoints: [{Written()}{Rarely(2, ", " + Written())}]")}}
+            status: { addresses: [{{Else(4, "{ value: 240.240.0.9, host: two.example }")}}] }
+            """;
+    }
+
+    private string Written() => $"{{ address: {Address()}, weight: {_random.Next(1, 3)}, locality: r/z{_random.Next(2)}, "
+        + $"labels: {{ app: {Pick(Apps)} }}" + Rarely(3, $", serviceAccount: {Pick(Apps)}") + Rarely(3, ", ports: { http: 8282 }")
+        + Rarely(4, ", network: far") + " }";
+
     private string Slice()
     {
         var ns = Pick(Namespaces);
@@ -104,13 +133,13 @@ internal sealed class RegistryWorld(int seed)
             """;
     }
 
-    private string Head(string version, string kind, string name, string ns, string label) => $$"""
+    private string Head(string version, string kind, string name, string ns, string label, int day = 0) => $$"""
         apiVersion: {{version}}
         kind: {{kind}}
         metadata:
           name: {{name}}
           namespace: "{{ns}}"
-          creationTimestamp: "2026-01-0{{_random.Next(1, 4)}}T00:00:00Z"
+          creationTimestamp: "2026-01-0{{(day > 0 ? day : _random.Next(1, 4))}}T00:00:00Z"
           labels: { {{label}} }
 
         """;

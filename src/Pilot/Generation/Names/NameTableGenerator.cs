@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Lateen.Pilot.Generation.Routes;
 using Lateen.Pilot.Scope;
+using Lateen.Registry;
 
 namespace Lateen.Pilot.Generation.Names;
 
@@ -19,8 +21,8 @@ public sealed class NameTableGenerator : IResourceGenerator
     {
         var node = scope.Node;
         var spans = scope.Snapshot.Settings.Features.Flag("ENABLE_MULTICLUSTER_HEADLESS", true);
-        var inputs = new Inputs(scope.Imports, scope.Snapshot.Registry, new NameClient(node.ClusterId, scope.Network, spans),
-            node.SupportsIPv4, node.SupportsIPv6);
+        var inputs = new Inputs(scope.Imports, new NameClient(node.ClusterId, scope.Network, spans), node.SupportsIPv4, node.SupportsIPv6,
+            [.. scope.Imports.Dialed.Select(service => scope.Snapshot.Registry.EndpointsOf(service.Key)).Where(of => !of.All.IsEmpty)]);
         if (!_cache.TryGet(inputs, out var made))
         {
             var table = NameTables.Build(
@@ -33,6 +35,14 @@ public sealed class NameTableGenerator : IResourceGenerator
         return [made];
     }
 
-    private sealed record Inputs(SidecarScope Imports, Registry.RegistryView Registry, NameClient Client, bool SupportsIPv4,
-        bool SupportsIPv6);
+    // Of endpoints those count that have names themselves.
+    private sealed record Inputs(SidecarScope Imports, NameClient Client, bool SupportsIPv4, bool SupportsIPv6,
+        ImmutableArray<ServiceEndpoints> Dialed)
+    {
+        public bool Equals(Inputs? other) => other is not null && ReferenceEquals(Imports, other.Imports) && Client == other.Client
+            && SupportsIPv4 == other.SupportsIPv4 && SupportsIPv6 == other.SupportsIPv6 && Dialed.Length == other.Dialed.Length
+            && Dialed.Zip(other.Dialed).All(static pair => ReferenceEquals(pair.First, pair.Second));
+
+        public override int GetHashCode() => HashCode.Combine(Imports, Client, SupportsIPv4, SupportsIPv6, Dialed.Length);
+    }
 }

@@ -66,11 +66,12 @@ public sealed record GatewayApiInputs
     public bool IsEmpty => Gateways.Count + HttpRoutes.Count + GrpcRoutes.Count + TcpRoutes.Count + TlsRoutes.Count + TlsPolicies.Count
         + TrafficPolicies.Count + Backends.Count == 0;
 
-    /// <summary>Every resource, to see whether any is another than before.</summary>
+    /// <summary>Every resource, to see whether any is another than before. Of entries nothing counts but the services that they declare,
+    /// which the registry has: who serves them may change all the time.</summary>
     internal IEnumerable<object> All() =>
         Classes.Concat<object>(Gateways).Concat(ListenerSets).Concat(HttpRoutes).Concat(GrpcRoutes).Concat(TcpRoutes).Concat(TlsRoutes)
             .Concat(Grants).Concat(TlsPolicies)
-            .Concat(TrafficPolicies).Concat(Backends).Concat(Pools).Concat(Entries).Concat(Secrets).Concat(ConfigMaps);
+            .Concat(TrafficPolicies).Concat(Backends).Concat(Pools).Concat(Secrets).Concat(ConfigMaps);
 }
 
 /// <summary>What one conversion knows beside the resource at hand.</summary>

@@ -102,7 +102,7 @@ internal sealed class ClientScopes
     private Dialed DialedBy(SidecarScope imports)
     {
         if (_dialed.TryGetValue(imports, out var known)) return known;
-        ImmutableArray<ServiceEndpoints> all = [.. imports.Services.Where(service => service.Resolution == ServiceResolution.Passthrough)
+        ImmutableArray<ServiceEndpoints> all = [.. imports.Dialed
             .Select(service => _snapshot.Registry.EndpointsOf(service.Key)).Where(of => !of.All.IsEmpty)];
         var before = _previous?._dialed.GetValueOrDefault(imports);
         var isSame = before is not null && all.Length == before.All.Length

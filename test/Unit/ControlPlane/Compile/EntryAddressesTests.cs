@@ -47,6 +47,38 @@ public sealed class EntryAddressesTests
         Assert.Equal(4000, given.SelectMany(AddressesOf).Distinct().Count());
     }
 
+    // Whatever came and went before, they are what somebody gives who has just begun; and what did not change is the same object.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Changes_that_are_followed_give_what_a_fresh_start_gives(int seed)
+    {
+        var chance = new Random(seed);
+        // As many as fall together now and then.
+        var entries = Entries([.. Enumerable.Range(0, 800).Select(i => Entry($"e{i}", $"h{i}.test", ""))]);
+        foreach (var step in Enumerable.Range(0, 200))
+        {
+            var (name, at) = ($"n{chance.Next(600)}", chance.Next(entries.Count));
+            entries = chance.Next(4) switch
+            {
+                0 => [.. entries.Where((_, place) => place != at)],
+                1 => [.. entries.Where((_, place) => place != at), .. Entries(Entry(entries[at].Name, $"h{chance.Next(900)}.test", ""))],
+                2 => [.. entries.Take(at), .. Entries(Entry(entries[at].Name, entries[at].Spec.Hosts[0], Served)), .. entries.Skip(at + 1)],
+                _ => [.. entries.Take(at), .. Entries(Entry($"{name}-{step}", $"{name}.test", Rarely(chance, "addresses: [10.1.2.3]"))),
+                    .. entries.Skip(at)],
+            };
+            var followed = _addresses.Of(entries);
+            Assert.Equal(new EntryAddresses().Of(entries).Select(Said), followed.Select(Said));
+        }
+    }
+
+    private const string Served = "endpoints: [{address: 10.0.0.1}]";
+
+    private static string Rarely(Random chance, string text) => chance.Next(5) == 0 ? text : "";
+
+    private static string Said(Resource<ServiceEntry> entry) => $"{entry.Key}: {entry.Status}";
+
     private static List<string> AddressesOf(Resource<ServiceEntry> entry) =>
         [.. ((ServiceEntryStatus)entry.Status!).Addresses.Select(address => address.Value)];
 
