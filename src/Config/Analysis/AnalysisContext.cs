@@ -15,6 +15,7 @@ public sealed class AnalysisContext(ResourceView view, AnalysisOptions options)
         "istio-system"];
 
     private readonly List<Diagnostic> _findings = [];
+    private EntryHosts? _entries;
 
     public ResourceView View { get; } = view;
 
@@ -50,7 +51,7 @@ public sealed class AnalysisContext(ResourceView view, AnalysisOptions options)
 
     /// <summary>Service entries that name the host.</summary>
     public IEnumerable<Resource<Istio.Networking.V1Alpha3.ServiceEntry>> Entries(string host) =>
-        View.All(Kinds.ServiceEntry).Where(e => e.Spec.Hosts.Any(h => HostNames.Matches(h, host)));
+        (_entries ??= new EntryHosts(View.All(Kinds.ServiceEntry))).Naming(host);
 
     /// <summary>Namespaces of the platform, in which nothing of the user's is expected.</summary>
     public bool IsSystem(string ns) => SystemNamespaces.Contains(ns) || ns == Options.RootNamespace;

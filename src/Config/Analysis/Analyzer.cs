@@ -90,6 +90,17 @@ public sealed record Analyzer(string Name, Action<AnalysisContext> Run)
         return context.Findings;
     }
 
+    /// <summary>All findings of some analyzers, one analyzer's after the other's.</summary>
+    /// <param name="view">The objects.</param>
+    /// <param name="options">What analysis has to know beside them.</param>
+    /// <param name="names">The analyzers' names.</param>
+    public static IReadOnlyList<Diagnostic> AnalyzeWith(ResourceView view, AnalysisOptions options, IEnumerable<string> names)
+    {
+        var context = new AnalysisContext(view, options);
+        foreach (var name in names) All.First(analyzer => Is(analyzer, name)).Run(context);
+        return context.Findings;
+    }
+
     /// <summary>What differs between clusters that are one mesh.</summary>
     /// <param name="views">The objects of each cluster, by its name.</param>
     /// <param name="options">What analysis has to know beside them.</param>

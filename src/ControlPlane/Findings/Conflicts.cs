@@ -1,3 +1,4 @@
+using Istio.Networking.V1Alpha3;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
@@ -35,6 +36,14 @@ public sealed class Conflicts(string domain, string rootNamespace)
     private ILookup<ResourceKey, Diagnostic> Known(string what, object[] of, Func<IEnumerable<Rivalry>> find)
     {
         if (_known.TryGetValue(what, out var before) && before.Of.AsSpan().SequenceEqual(of)) return before.Found;
+        if (before.Of is [IReadOnlyList<Resource<ServiceEntry>> entries, var services] && ReferenceEquals(services, of[1])
+            && EntryLists.ChangedAlike(entries, (IReadOnlyList<Resource<ServiceEntry>>)of[0]) is { } alike
+            && alike.All(entry => !before.Found.Contains(entry.Key)))
+        {
+            // Where there is something to be told of them, their places in the text may be others.
+            _known[what] = (of, before.Found);
+            return before.Found;
+        }
         ILookup<ResourceKey, Diagnostic> found = find().SelectMany(Said).ToLookup(said => said.Key, said => said.Diagnostic);
         _known[what] = (of, found);
         return found;

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Istio.Networking.V1Alpha3;
 using Lateen.Api.Diagnostics;
 using Lateen.Config.Analysis;
 using Lateen.Config.Resources;
@@ -20,6 +21,7 @@ public sealed class References(string domain, string rootNamespace)
     private readonly ConditionalWeakTable<Resource, Dictionary<string, SourcePosition>> _places = [];
     private readonly AnalysisOptions _options = new() { RootNamespace = rootNamespace, ClusterDomain = domain };
     private object[] _of = [];
+    private IReadOnlyList<Resource<ServiceEntry>> _entries = [];
     private ILookup<string, Diagnostic> _found = Array.Empty<Diagnostic>().ToLookup(_ => "");
 
     /// <summary>What is to be said about a resource of this view.</summary>
@@ -37,11 +39,14 @@ public sealed class References(string domain, string rootNamespace)
     private ILookup<string, Diagnostic> In(ResourceView view)
     {
         object[] of = [view.All(Kinds.VirtualService), view.All(Kinds.DestinationRule), view.All(Kinds.Gateway),
-            view.All(Kinds.KubernetesGateway), view.All(Kinds.Service), view.All(Kinds.ServiceEntry), view.All(Kinds.Telemetry)];
-        if (_of.AsSpan().SequenceEqual(of)) return _found;
+            view.All(Kinds.KubernetesGateway), view.All(Kinds.Service), view.All(Kinds.Telemetry)];
+        IReadOnlyList<Resource<ServiceEntry>> entries = view.All(Kinds.ServiceEntry);
+        bool isKnown = _of.AsSpan().SequenceEqual(of)
+            && (ReferenceEquals(_entries, entries) || EntryLists.ChangedAlike(_entries, entries) is not null);
+        (_of, _entries) = (of, entries);
+        if (isKnown) return _found;
         AnalysisOptions options = _options with { PositionOf = PositionOf };
-        (_of, _found) = (of, Analyzers.SelectMany(name => Analyzer.Analyze(view, options, name)).ToLookup(said => said.Resource));
-        return _found;
+        return _found = Analyzer.AnalyzeWith(view, options, Analyzers).ToLookup(said => said.Resource);
     }
 
     private SourcePosition PositionOf(Resource resource, string path)
