@@ -1,5 +1,4 @@
 using Lateen.Config.Sources;
-using Lateen.Config.Sources.Discovery;
 using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Cluster;
 using Lateen.ControlPlane.Hosting;
@@ -9,7 +8,7 @@ namespace Lateen.ControlPlane;
 
 /// <summary>A control plane that has its ports open.</summary>
 public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost host, OperatorDoor operators, AuthorityKeys keys,
-    FolderSource? folder, ConfigStreamSource? stream, ClusterConnection? cluster, Keys.KeyFetcher fetcher, FileStream mine)
+    FolderSource? folder, Mcp.ConfigSources sources, ClusterConnection? cluster, Keys.KeyFetcher fetcher, FileStream mine)
     : IAsyncDisposable
 {
     private static readonly TimeSpan DrainPause = TimeSpan.FromMilliseconds(20), LastWait = TimeSpan.FromMilliseconds(500);
@@ -47,7 +46,7 @@ public sealed class RunningControlPlane(ControlPlaneAddress address, ProcessHost
     {
         folder?.Dispose();
         keys.Dispose();
-        if (stream is not null) await stream.DisposeAsync();
+        await sources.DisposeAsync();
         if (cluster is not null) await cluster.DisposeAsync();
         await host.DisposeAsync();
         operators.Dispose();

@@ -6,13 +6,13 @@ using Lateen.Citadel.Callers;
 using Lateen.Citadel.Service;
 using Lateen.Citadel.Tokens;
 using Lateen.Config.Sources;
-using Lateen.Config.Sources.Discovery;
 using Lateen.Config.Store;
 using Lateen.Config.Validation;
 using Lateen.ControlPlane.Admission;
 using Lateen.ControlPlane.Ads;
 using Lateen.ControlPlane.Certificates;
 using Lateen.ControlPlane.Cluster;
+using Lateen.ControlPlane.Compile;
 using Lateen.ControlPlane.Debug;
 using Lateen.ControlPlane.Hosting;
 using Lateen.ControlPlane.Keys;
@@ -93,30 +93,30 @@ public static class Wiring
         ResourceStore store = options.Kubernetes is null ? OpenStore(options, time) : new ResourceStore(Validator.Check, time);
         FolderSource? folder = options.ConfigFolder is { } path ? new FolderSource(path, store, time) : null;
         folder?.Start(rescan: TimeSpan.FromSeconds(5));
-        ConfigStreamSource? stream = options.ConfigStream is { } from
-            ? new ConfigStreamSource(from, store, time, Random.Shared, say ?? (_ => { })) : null;
-        if (stream is not null) await stream.Synced.WaitAsync(cancel);
         // Ports open when all is known: a proxy that asked before would be told to forget what it has.
         ClusterConnection? cluster = options.Kubernetes is { } access
             ? await ClusterConnection.OpenAsync(access, options, store, time, say ?? (_ => { }), cancel) : null;
-        var fetcher = new KeyFetcher(KeyFetcher.Networks(options.Environment.GetValueOrDefault("BLOCKED_CIDRS_IN_JWKS_URIS") ?? ""));
         var writer = new TaskCompletionSource<WriterLoop>();
-        var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say,
-            wanted => _ = FetchAsync(fetcher, wanted, writer.Task));
-        string trustDomain = loop.TrustDomain; // asked now, as nobody but its writer may ask the loop from here on
-        var host = new ProcessHost(loop, time);
-        writer.SetResult(host.Writer);
-        void Said(string line) => _ = host.Writer.PostAsync((_, _) => say?.Invoke(line)).AsTask();
+        void Said(string line) => _ = OnLoopAsync(writer.Task, () => say?.Invoke(line));
+        MeshSettings settings = new ViewCompiler(options, features).SettingsOf(store.Current);
         (string ownKeys, AuthorityOptions bounds) =
             (Path.Combine(options.StateFolder, AuthorityFolder), AuthorityOptions.From(options.Environment));
-        if (cluster is not null) await cluster.ShareKeysAsync(ownKeys, trustDomain, bounds, cancel);
-        AuthorityKeys keys = AuthorityKeys.Open(cluster?.SharesKeys == true ? ownKeys : options.AuthorityFolder, ownKeys, trustDomain,
-            bounds, time, Said);
+        if (cluster is not null) await cluster.ShareKeysAsync(ownKeys, settings.TrustDomain, bounds, cancel);
+        AuthorityKeys keys = AuthorityKeys.Open(cluster?.SharesKeys == true ? ownKeys : options.AuthorityFolder, ownKeys,
+            settings.TrustDomain, bounds, time, Said);
+        ConfigSources sources = await ConfigSources.OpenAsync(
+            [.. ConfigSources.OfCommandLine(options.ConfigStream), .. settings.Mesh.ConfigSources], options.Kubernetes is not null,
+            new SourceSecurity(keys.Authority, settings.TrustDomain, options.RootNamespace, time), store, time, say ?? (_ => { }), cancel);
+        var fetcher = new KeyFetcher(KeyFetcher.Networks(options.Environment.GetValueOrDefault("BLOCKED_CIDRS_IN_JWKS_URIS") ?? ""));
+        var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say,
+            wanted => _ = FetchAsync(fetcher, wanted, writer.Task));
+        var host = new ProcessHost(loop, time);
+        writer.SetResult(host.Writer);
         store.Changed += _ => host.Writer.Poke();
         host.Writer.Poke();
         if (cluster is not null) await cluster.WriteAsync(host.Writer, store, keys.Authority, cancel);
         var operators = new OperatorDoor(host.Writer, token);
-        var callers = new CallerAuthentication(Tokens(options, cluster, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? trustDomain),
+        var callers = new CallerAuthentication(Tokens(options, cluster, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? settings.TrustDomain),
             Setting(options, "TRUSTED_GATEWAY_CIDR"));
         var impersonation = new Impersonation(Setting(options, "CA_TRUSTED_NODE_ACCOUNTS").ToHashSet(),
             (own, other) => NodeNeighbours.AreNeighbours(loop.Hub.Snapshot, own, other));
@@ -140,13 +140,13 @@ public static class Wiring
                     new SecureConnections(serving, time), token, cancel);
             address.Write(options.StateFolder);
             cluster?.Register(() => keys.Authority.Bundle.RootsPem);
-            return new RunningControlPlane(address, host, operators, keys, folder, stream, cluster, fetcher, mine);
+            return new RunningControlPlane(address, host, operators, keys, folder, sources, cluster, fetcher, mine);
         }
         catch
         {
             folder?.Dispose();
             keys.Dispose();
-            if (stream is not null) await stream.DisposeAsync();
+            await sources.DisposeAsync();
             if (cluster is not null) await cluster.DisposeAsync();
             await host.DisposeAsync();
             operators.Dispose();
@@ -155,6 +155,8 @@ public static class Wiring
             throw;
         }
     }
+
+    private static async Task OnLoopAsync(Task<WriterLoop> writer, Action work) => await (await writer).PostAsync((_, _) => work());
 
     // A loop that has ended takes no more answers, and needs none.
     private static async Task FetchAsync(KeyFetcher fetcher, KeySetRequest wanted, Task<WriterLoop> writer)

@@ -36,10 +36,13 @@ public sealed class ServingCertificates
         [.. new[] { "istio-pilot", "istiod-remote", "istiod", Revisions.Named("istiod", revision) }.Select(name => $"{name}.{ns}.svc")
             .Distinct()];
 
-    private SslStreamCertificateContext Make()
+    private SslStreamCertificateContext Make() => Make(_authority, _hosts, _time.GetUtcNow());
+
+    /// <summary>A new key and certificate of the authority, with what stands between it and the root.</summary>
+    internal static SslStreamCertificateContext Make(Authority authority, IReadOnlyList<string> names, DateTimeOffset now)
     {
         var between = new X509Certificate2Collection();
-        if (_authority.Bundle.ChainPem.Length > 0) between.ImportFromPem(_authority.Bundle.ChainPem);
-        return SslStreamCertificateContext.Create(_authority.Serving(_hosts, _time.GetUtcNow()), between, offline: true);
+        if (authority.Bundle.ChainPem.Length > 0) between.ImportFromPem(authority.Bundle.ChainPem);
+        return SslStreamCertificateContext.Create(authority.Serving(names, now), between, offline: true);
     }
 }

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
 using System.Threading.Channels;
 using Envoy.Config.Core.V3;
 using Envoy.Service.Discovery.V3;
@@ -24,6 +26,7 @@ public sealed class ConfigStreamSource : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Action<string> _say;
     private readonly Backoff _backoff;
+    private readonly Func<SslClientAuthenticationOptions>? _security;
     private readonly HttpMessageInvoker _http;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -31,19 +34,24 @@ public sealed class ConfigStreamSource : IAsyncDisposable
     private readonly Task _running;
 
     /// <summary>Begins to follow.</summary>
-    /// <param name="address">host:port of xDS in clear text.</param>
+    /// <param name="address">host:port of xDS.</param>
     /// <param name="store">Where objects go.</param>
     /// <param name="time">The clock of waits.</param>
     /// <param name="chance">Spreads retries.</param>
     /// <param name="say">Takes a line for the log; called by any thread.</param>
-    public ConfigStreamSource(string address, ResourceStore store, TimeProvider time, Random chance, Action<string> say)
+    /// <param name="security">Says before each connection how TLS is spoken on it: files may have changed since the last one. Null for clear
+    /// text.</param>
+    public ConfigStreamSource(string address, ResourceStore store, TimeProvider time, Random chance, Action<string> say,
+        Func<SslClientAuthenticationOptions>? security = null)
     {
+        _security = security;
         (_address, _store, _time, _say, _backoff) = (address, store, time, say, Backoff.Default(chance));
         _http = new HttpMessageInvoker(new SocketsHttpHandler
         {
             UseProxy = false,
             KeepAlivePingDelay = TimeSpan.FromSeconds(30),
             KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+            ConnectCallback = ConnectAsync,
         });
         _running = RunAsync(_stop.Token);
     }
@@ -57,6 +65,25 @@ public sealed class ConfigStreamSource : IAsyncDisposable
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _http.Dispose();
         _stop.Dispose();
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext to, CancellationToken cancel)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(to.DnsEndPoint, cancel).ConfigureAwait(false);
+            var wire = new NetworkStream(socket, ownsSocket: true);
+            if (_security is null) return wire;
+            var inside = new SslStream(wire);
+            await inside.AuthenticateAsClientAsync(_security(), cancel).ConfigureAwait(false);
+            return inside;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     private async Task RunAsync(CancellationToken stop)

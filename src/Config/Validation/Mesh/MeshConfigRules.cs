@@ -35,6 +35,12 @@ public static class MeshConfigRules
         DefaultTrafficPolicy(f, "defaultTrafficPolicy", mesh.DefaultTrafficPolicy);
         foreach (var settings in mesh.ServiceSettings) ServiceHosts(f, "serviceSettings", settings.Hosts);
         ProviderRules.Check(f, mesh);
+        for (var i = 0; i < mesh.ConfigSources.Count; i++)
+        {
+            if (ConfigSourceRules.Problem(mesh.ConfigSources[i]) is { } problem)
+                f.Warn(Codes.NoEffect, $"configSources[{i}]", "the source is not followed: " + problem);
+        }
+
         return f;
     }
 
