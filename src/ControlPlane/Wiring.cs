@@ -106,7 +106,8 @@ public static class Wiring
             settings.TrustDomain, bounds, time, Said);
         ConfigSources sources = await ConfigSources.OpenAsync(
             [.. ConfigSources.OfCommandLine(options.ConfigStream), .. settings.Mesh.ConfigSources], options.Kubernetes is not null,
-            new SourceSecurity(keys.Authority, settings.TrustDomain, options.RootNamespace, time), store, time, say ?? (_ => { }), cancel);
+            new SourceSecurity(keys.Authority, settings.TrustDomain, options.RootNamespace, time), store, time, say ?? (_ => { }),
+            cancel);
         var fetcher = new KeyFetcher(KeyFetcher.Networks(options.Environment.GetValueOrDefault("BLOCKED_CIDRS_IN_JWKS_URIS") ?? ""));
         var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say,
             wanted => _ = FetchAsync(fetcher, wanted, writer.Task));
@@ -116,7 +117,8 @@ public static class Wiring
         host.Writer.Poke();
         if (cluster is not null) await cluster.WriteAsync(host.Writer, store, keys.Authority, cancel);
         var operators = new OperatorDoor(host.Writer, token);
-        var callers = new CallerAuthentication(Tokens(options, cluster, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? settings.TrustDomain),
+        var callers = new CallerAuthentication(
+            Tokens(options, cluster, () => loop.Hub.Snapshot?.Settings.TrustDomain ?? settings.TrustDomain),
             Setting(options, "TRUSTED_GATEWAY_CIDR"));
         var impersonation = new Impersonation(Setting(options, "CA_TRUSTED_NODE_ACCOUNTS").ToHashSet(),
             (own, other) => NodeNeighbours.AreNeighbours(loop.Hub.Snapshot, own, other));

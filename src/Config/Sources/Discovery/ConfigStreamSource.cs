@@ -39,8 +39,8 @@ public sealed class ConfigStreamSource : IAsyncDisposable
     /// <param name="time">The clock of waits.</param>
     /// <param name="chance">Spreads retries.</param>
     /// <param name="say">Takes a line for the log; called by any thread.</param>
-    /// <param name="security">Says before each connection how TLS is spoken on it: files may have changed since the last one. Null for clear
-    /// text.</param>
+    /// <param name="security">Says before each connection how TLS is spoken on it: files may have changed since the last one. Null for
+    /// clear text.</param>
     public ConfigStreamSource(string address, ResourceStore store, TimeProvider time, Random chance, Action<string> say,
         Func<SslClientAuthenticationOptions>? security = null)
     {
