@@ -82,8 +82,10 @@ async Task<int> MeshAsync()
     string[] world = Option("--world", "1000x5").Split('x');
     int at = Array.IndexOf(args, "--");
     var mesh = new MeshWorld(int.Parse(world[0], CultureInfo.InvariantCulture), int.Parse(world[1], CultureInfo.InvariantCulture),
-        int.Parse(Option("--namespaces", "1"), CultureInfo.InvariantCulture));
-    var bench = new MeshBench(lateen, mesh, int.Parse(Option("--proxies", "100"), CultureInfo.InvariantCulture),
+        int.Parse(Option("--namespaces", "1"), CultureInfo.InvariantCulture), Option("--as", "services") == "entries");
+    string kubeConfig = Option("--kubeconfig", "");
+    using MeshSource source = kubeConfig.Length > 0 ? new ClusterSource(Path.GetFullPath(kubeConfig), lateen) : new StoreSource();
+    var bench = new MeshBench(lateen, mesh, source, int.Parse(Option("--proxies", "100"), CultureInfo.InvariantCulture),
         Option("--clients", "envoy") == "ours", at < 0 ? [] : args[(at + 1)..])
     {
         Steps = Option("--steps", "").Split(',', StringSplitOptions.RemoveEmptyEntries), Inspector = Option("--inspect", ""),

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace Lateen.Bench.Load.Mesh;
 
 /// <summary>The steps of a mesh's life, each with the CPU it costs the control plane and the time until the last proxy has it.</summary>
-internal sealed class MeshBench(string program, MeshWorld world, int proxies, bool areOurs, string[] options)
+internal sealed class MeshBench(string program, MeshWorld world, MeshSource source, int proxies, bool areOurs, string[] options)
 {
     private const int Rest = 7;
     private const int ChangesASecond = 100;
@@ -31,7 +31,7 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
     /// <summary>Runs all steps once.</summary>
     public async Task<IReadOnlyList<string>> RunAsync(int churnSeconds)
     {
-        _server = await MeshServer.StartAsync(program, world, options);
+        _server = await MeshServer.StartAsync(program, world, source, options);
         using MeshServer server = _server;
         await QuietAsync();
         Note("started and compiled", _server.CpuSeconds(), double.NaN, -1, 0, 0);
@@ -104,13 +104,13 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
     private Task EndpointAsync(int service)
     {
         string address = MeshWorld.Address(200, ++_changes);
-        return ChangeAsync(world.Slice(service, address), (MeshClient.Endpoints, world.ClusterOf(service), address));
+        return ChangeAsync(world.Places(service, address), (MeshClient.Endpoints, world.ClusterOf(service), address));
     }
 
     private async Task ChangeAsync(JsonObject changed, params (string Type, string Name, string Inside)[] seen)
     {
         Task all = Task.WhenAll(seen.Select(s => _awaited.Add(s.Type, s.Name, s.Inside)));
-        await _server.ApplyAsync(changed);
+        await source.ApplyAsync(changed);
         await all.WaitAsync(TimeSpan.FromMinutes(2));
     }
 
@@ -120,7 +120,7 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
         int added = world.Services;
         // Its tail of numbers is nobody else's, whatever the addresses of the others.
         Task all = Task.WhenAll(_awaited.Add(MeshClient.Endpoints, larger.ClusterOf(added)), Awaited(RuleOf(larger, added)));
-        await _server.ApplyAsync([.. larger.ServiceWithPods(added)]);
+        await source.ApplyAsync([.. larger.Served(added)]);
         await all.WaitAsync(TimeSpan.FromMinutes(2));
     }
 
@@ -145,7 +145,7 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
     {
         var watch = Stopwatch.StartNew();
         Task seen = Awaited(RuleOf(world, 40));
-        await _server.ApplyAsync(world.VirtualService(40, 7));
+        await source.ApplyAsync(world.VirtualService(40, 7));
         await seen;
         _rows.Add(string.Create(CultureInfo.InvariantCulture,
             $"| {Name} | one VirtualService amid churn | | | | {watch.ElapsedMilliseconds} | | | |"));
@@ -155,21 +155,23 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
     {
         var random = new Random(7);
         Task amid = Task.CompletedTask;
-        var pending = new List<Task>();
+        var pending = new Dictionary<int, Task>();
         var watch = Stopwatch.StartNew();
         for (int i = 0; i < seconds * ChangesASecond; i++)
         {
             int service = random.Next(world.Services);
             string address = MeshWorld.Address(200, ++_changes);
             // A service that changes again before all have seen it is waited for in its newest form.
-            pending.Add(_awaited.Add(MeshClient.Endpoints, world.ClusterOf(service), address));
-            await _server.ApplyAsync(world.Slice(service, address));
+            _ = _awaited.Add(MeshClient.Endpoints, world.ClusterOf(service), address);
+            // Nobody waits for the answer before the next, but two changes of one service keep their order.
+            pending[service] = AfterAsync(pending.GetValueOrDefault(service, Task.CompletedTask), world.Places(service, address));
             if (i == seconds * ChangesASecond / 2)
                 amid = RuleAmidChurnAsync();
             TimeSpan ahead = TimeSpan.FromSeconds((i + 1.0) / ChangesASecond) - watch.Elapsed;
             if (ahead > TimeSpan.Zero)
                 await Task.Delay(ahead);
         }
+        await Task.WhenAll(pending.Values);
         await amid;
         double took = watch.Elapsed.TotalSeconds;
         while (_awaited.Open > 0 && watch.Elapsed < TimeSpan.FromMinutes(2))
@@ -178,6 +180,12 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
         _rows.Add(string.Create(CultureInfo.InvariantCulture,
             $"| {Name} | churn: {seconds * ChangesASecond} changes in {took:F1} s | | | | until all have it: "
             + $"median {At(late, 0.5):F0}, p99 {At(late, 0.99):F0}, worst {At(late, 1):F0} | | | |"));
+    }
+
+    private async Task AfterAsync(Task before, JsonObject change)
+    {
+        await before;
+        await source.ApplyAsync(change);
     }
 
     private static double At(double[] sorted, double share) =>
@@ -197,7 +205,7 @@ internal sealed class MeshBench(string program, MeshWorld world, int proxies, bo
     }
 
     private string Name => $"{world.Services}×{world.Endpoints}, {proxies} proxies"
-        + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "") + (areOurs ? " of ours" : "");
+        + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "") + (areOurs ? " of ours" : "") + (world.AreEntries ? ", entries" : "") + (source.Name.Length > 0 ? $", {source.Name}" : "");
 
     private void Note(string step, double used, double target, int number, double wall, long bytes, long messages = 0, long peak = 0)
     {

@@ -1,20 +1,16 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
-using System.Net.Http.Json;
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Lateen.Bench.Load.Mesh;
 
-/// <summary>The control plane as a process on a core of its own, what it has used, and a way to tell it things.</summary>
+/// <summary>The control plane as a process on a core of its own, what it has used, and where it is reached.</summary>
 internal sealed class MeshServer : IDisposable
 {
     private const int ServerCore = 0;
     private readonly Process _process;
     private readonly DirectoryInfo _folder;
-    private readonly HttpClient _operator;
     private readonly Dictionary<int, long> _threads = [];
     private long _peak;
 
@@ -22,12 +18,6 @@ internal sealed class MeshServer : IDisposable
     {
         (_process, _folder) = (process, folder);
         Xds = IPEndPoint.Parse(address["grpc"]!.GetValue<string>());
-        _operator = new HttpClient
-        {
-            BaseAddress = new Uri($"http://{address["http"]!.GetValue<string>()}/lateen/v1/"),
-            Timeout = TimeSpan.FromMinutes(5),
-        };
-        _operator.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", address["token"]!.GetValue<string>());
     }
 
     /// <summary>Where xDS is served.</summary>
@@ -48,20 +38,17 @@ internal sealed class MeshServer : IDisposable
     /// <summary>Resident memory now, in MB.</summary>
     public long ResidentMegabytes => Status("VmRSS:") / 1024;
 
-    /// <summary>Starts a control plane that serves a world.</summary>
-    public static async Task<MeshServer> StartAsync(string program, MeshWorld world, string[] options)
+    /// <summary>Starts a control plane that serves what a source has.</summary>
+    public static async Task<MeshServer> StartAsync(string program, MeshWorld world, MeshSource source, string[] options)
     {
+        string[] from = await source.OfferAsync(world);
         DirectoryInfo folder = Directory.CreateTempSubdirectory("lateen-mesh-");
-        string config = folder.CreateSubdirectory("config").FullName, state = folder.CreateSubdirectory("state").FullName;
-        int file = 0;
-        foreach (JsonObject[] objects in world.Objects().Chunk(500))
-            await File.WriteAllTextAsync(Path.Combine(config, string.Create(CultureInfo.InvariantCulture, $"world-{file++:d4}.yaml")),
-                string.Join("\n---\n", objects.Select(o => o.ToJsonString())));
+        string state = folder.FullName;
         string[] command = program.EndsWith(".dll", StringComparison.Ordinal) ? ["dotnet", program] : [program];
         var start = new ProcessStartInfo("taskset",
             ["-c", ServerCore.ToString(CultureInfo.InvariantCulture), .. command, "controlplane", "--http-addr", "127.0.0.1:0",
                 "--grpc-addr", "127.0.0.1:0", "--secure-grpc-addr", "127.0.0.1:0",
-                "--monitoring-addr", "127.0.0.1:0", "--config-dir", config, "--state", state, .. options])
+                "--monitoring-addr", "127.0.0.1:0", .. from, "--state", state, .. options])
         {
             RedirectStandardError = true, RedirectStandardOutput = true,
         };
@@ -76,26 +63,9 @@ internal sealed class MeshServer : IDisposable
             if (waited.Elapsed > TimeSpan.FromMinutes(2) || process.HasExited)
                 throw new InvalidOperationException($"the control plane does not start: {said}");
         }
-        return new MeshServer(process, folder, JsonNode.Parse(await File.ReadAllTextAsync(address))!);
-    }
-
-    /// <summary>Creates or changes objects.</summary>
-    public async Task ApplyAsync(params JsonObject[] objects)
-    {
-        // Endpoints are seen in a cluster, not written by a person: no revision is made of each.
-        bool observed = objects.All(o => o["kind"]!.GetValue<string>() == "EndpointSlice");
-        var asked = new JsonObject
-        {
-            ["observed"] = observed,
-            ["sources"] = new JsonArray(
-                new JsonObject { ["name"] = "bench", ["text"] = string.Join("\n---\n", objects.Select(o => o.ToJsonString())) }),
-            ["dryRun"] = false,
-        };
-        using var body = new StringContent(asked.ToJsonString(), Encoding.UTF8, "application/json");
-        using HttpResponseMessage answer = await _operator.PostAsync(new Uri("apply", UriKind.Relative), body);
-        JsonNode? said = await answer.Content.ReadFromJsonAsync<JsonNode>();
-        if (said?["accepted"]?.GetValue<bool>() != true)
-            throw new InvalidOperationException($"the control plane refuses: {said?.ToJsonString()}");
+        JsonNode told = JsonNode.Parse(await File.ReadAllTextAsync(address))!;
+        source.Started(told);
+        return new MeshServer(process, folder, told);
     }
 
     /// <summary>Looks for the largest resident memory from here on (proc(5): 5 in clear_refs resets the kernel's mark).</summary>
@@ -127,7 +97,6 @@ internal sealed class MeshServer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _operator.Dispose();
         if (!_process.HasExited)
             _process.Kill(entireProcessTree: true);
         _process.WaitForExit();

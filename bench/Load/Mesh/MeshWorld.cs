@@ -9,6 +9,7 @@
 // too).
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Lateen.Config.Resources;
 
 namespace Lateen.Bench.Load.Mesh;
 
@@ -16,15 +17,23 @@ namespace Lateen.Bench.Load.Mesh;
 /// <param name="Services">How many services.</param>
 /// <param name="Endpoints">Endpoints of each.</param>
 /// <param name="Namespaces">Over how many namespaces they are spread.</param>
-internal sealed record MeshWorld(int Services, int Endpoints, int Namespaces = 1)
+/// <param name="AreEntries">Each service is a ServiceEntry with its endpoints inside, in place of a Service, a slice and pods.</param>
+internal sealed record MeshWorld(int Services, int Endpoints, int Namespaces = 1, bool AreEntries = false)
 {
+    /// <summary>The kinds that a world may have.</summary>
+    public static readonly ResourceKind[] Kinds =
+    [
+        Config.Resources.Kinds.Namespace, Config.Resources.Kinds.Service, Config.Resources.Kinds.Pod, Config.Resources.Kinds.EndpointSlice,
+        Config.Resources.Kinds.ServiceEntry, Config.Resources.Kinds.DestinationRule, Config.Resources.Kinds.VirtualService,
+    ];
+
     private const int HttpPort = 8080, TcpPort = 9000;
 
     /// <summary>Name of the cluster that leads to a service.</summary>
     public string ClusterOf(int service) => $"outbound|{HttpPort}||{HostOf(service)}";
 
     /// <summary>Full name of a service.</summary>
-    public string HostOf(int service) => $"svc-{service}.{NamespaceOf(service)}.svc.cluster.local";
+    public string HostOf(int service) => AreEntries ? $"svc-{service}.{NamespaceOf(service)}.mesh.example" : $"svc-{service}.{NamespaceOf(service)}.svc.cluster.local";
 
     /// <summary>Namespace of a service.</summary>
     public string NamespaceOf(int service) => Namespaces == 1 ? "default" : $"ns-{service % Namespaces}";
@@ -37,7 +46,7 @@ internal sealed record MeshWorld(int Services, int Endpoints, int Namespaces = 1
     {
         for (int i = 0; i < Services; i++)
         {
-            foreach (JsonObject made in ServiceWithPods(i))
+            foreach (JsonObject made in Served(i))
                 yield return made;
             if (i % 10 != 0)
                 continue;
@@ -46,8 +55,13 @@ internal sealed record MeshWorld(int Services, int Endpoints, int Namespaces = 1
         }
     }
 
-    /// <summary>A service, its pods and its slice.</summary>
-    public IEnumerable<JsonObject> ServiceWithPods(int i)
+    /// <summary>All objects of a service; rules for it are none of them.</summary>
+    public IEnumerable<JsonObject> Served(int i) => AreEntries ? [Entry(i, "")] : ServiceWithPods(i);
+
+    /// <summary>The object that tells where a service is served; with an extra address when one is given.</summary>
+    public JsonObject Places(int i, string extra) => AreEntries ? Entry(i, extra) : Slice(i, extra);
+
+    private IEnumerable<JsonObject> ServiceWithPods(int i)
     {
         yield return Object("v1", "Service", i, $"svc-{i}", new JsonObject
         {
@@ -60,8 +74,31 @@ internal sealed record MeshWorld(int Services, int Endpoints, int Namespaces = 1
         yield return Slice(i, "");
     }
 
-    /// <summary>Where a service is served; with an extra address when one is given.</summary>
-    public JsonObject Slice(int i, string extra)
+    private JsonObject Entry(int i, string extra)
+    {
+        JsonObject Endpoint(string address, int e) => new()
+        {
+            ["address"] = address,
+            ["labels"] = Labels(i, e),
+            ["serviceAccount"] = $"svc-{i}",
+        };
+
+        JsonArray endpoints = [.. Enumerable.Range(0, Endpoints).Select(e => Endpoint(AddressOf(i, e), e))];
+        if (extra.Length > 0)
+            endpoints.Add(Endpoint(extra, 0));
+        return Object("networking.istio.io/v1", "ServiceEntry", i, $"svc-{i}", new JsonObject
+        {
+            ["hosts"] = new JsonArray(HostOf(i)),
+            ["addresses"] = new JsonArray(Address(32, i)),
+            ["location"] = "MESH_INTERNAL",
+            ["resolution"] = "STATIC",
+            ["ports"] = Ports(i,
+                (name, port) => new JsonObject { ["name"] = name, ["number"] = port, ["protocol"] = name.ToUpperInvariant() }),
+            ["endpoints"] = endpoints,
+        });
+    }
+
+    private JsonObject Slice(int i, string extra)
     {
         var endpoints = new JsonArray();
         for (int e = 0; e < Endpoints; e++)
@@ -115,12 +152,7 @@ internal sealed record MeshWorld(int Services, int Endpoints, int Namespaces = 1
     {
         JsonObject pod = Object("v1", "Pod", i, $"svc-{i}-{e}",
             new JsonObject { ["serviceAccountName"] = $"svc-{i}", ["nodeName"] = $"node-{(i + e) % 50}" });
-        pod["metadata"]!["labels"] = new JsonObject
-        {
-            ["app"] = $"svc-{i}",
-            ["version"] = $"v{(e % 2) + 1}",
-            ["security.istio.io/tlsMode"] = "istio",
-        };
+        pod["metadata"]!["labels"] = Labels(i, e);
         pod["status"] = new JsonObject
         {
             ["podIP"] = AddressOf(i, e),
@@ -129,6 +161,13 @@ internal sealed record MeshWorld(int Services, int Endpoints, int Namespaces = 1
         };
         return pod;
     }
+
+    private static JsonObject Labels(int i, int e) => new()
+    {
+        ["app"] = $"svc-{i}",
+        ["version"] = $"v{(e % 2) + 1}",
+        ["security.istio.io/tlsMode"] = "istio",
+    };
 
     private static JsonObject Subset(string version) => new() { ["name"] = version, ["labels"] = new JsonObject { ["version"] = version } };
 
