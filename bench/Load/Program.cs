@@ -4,8 +4,9 @@
 //   dotnet run -c Release --project bench/Load -- [--lateen PATH] [--rounds N] [--seconds N] [--only http1,http1-full,tcp] [--results FILE]
 //   … -- handshakes | workers | publish | overload [--lateen PATH] [--rounds N] [--seconds N]: connections that begin, a second core,
 // configuration that changes, three times too much (folder Moments)
-//   … -- mesh [--world SxE] [--proxies P] [--namespaces N] [--churn SECONDS] [--clients envoy|ours] [--steps endpoint,rule,…] [--inspect
-// PROGRAM] [--results FILE] [-- OPTIONS OF THE CONTROL PLANE]: what the control plane costs (folder Mesh) Needs wrk and nginx (also the
+//   … -- mesh [--world SxE] [--proxies P] [--namespaces N] [--churn SECONDS] [--as services|entries] [--kubeconfig FILE]
+// [--clients envoy|ours] [--steps endpoint,rule,…] [--inspect PROGRAM] [--results FILE] [-- OPTIONS OF THE CONTROL PLANE]: what the control
+// plane costs (folder Mesh); with a kubeconfig the world lies in that API server, which should have no other work. Needs wrk and nginx (also the
 // backend); HAProxy where it is there. The proxy is the published one (./lateen publish) unless told otherwise.
 //
 // Refused: a load generator of our own for what a request costs (its cost would be measured with ours), and requests a second as the figure

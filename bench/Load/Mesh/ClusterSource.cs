@@ -107,10 +107,10 @@ internal sealed class ClusterSource(string kubeConfig, string program) : MeshSou
     private async Task ListAsync(ServedKind kind)
     {
         _served[kind.Kind.Name] = kind;
-        using JsonDocument list = Demand(await _client.GetAsync(kind.Path, default, ApiClient.MetadataOnly));
-        foreach (ApiObject found in ListPage.Of(list.RootElement).Items)
+        foreach (ApiObject found in Demand(await _client.ListAsync(kind.Path, default, ApiClient.MetadataOnly)).Items)
         {
-            JsonElement metadata = found.Json.GetProperty("metadata");
+            using JsonDocument read = JsonDocument.Parse(found.Json);
+            JsonElement metadata = read.RootElement.GetProperty("metadata");
             string? mark = metadata.TryGetProperty("labels", out JsonElement labels) && labels.TryGetProperty(Mark, out JsonElement said)
                 ? said.GetString() : null;
             // Namespaces are there already, or stay for the next time; everything else that is not ours is none of our business.
@@ -144,7 +144,7 @@ internal sealed class ClusterSource(string kubeConfig, string program) : MeshSou
     private static Task InParallelAsync<T>(IEnumerable<T> all, Func<T, Task> act) =>
         Parallel.ForEachAsync(all, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (one, _) => await act(one));
 
-    private static JsonDocument Demand(ApiResult<JsonDocument> answer) =>
+    private static T Demand<T>(ApiResult<T> answer) where T : class =>
         answer.Value ?? throw new InvalidOperationException($"the API server refuses: {answer.Failure}");
 
     private static ClusterAccess Access(string kubeConfig)

@@ -205,7 +205,8 @@ internal sealed class MeshBench(string program, MeshWorld world, MeshSource sour
     }
 
     private string Name => $"{world.Services}×{world.Endpoints}, {proxies} proxies"
-        + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "") + (areOurs ? " of ours" : "") + (world.AreEntries ? ", entries" : "") + (source.Name.Length > 0 ? $", {source.Name}" : "");
+        + (world.Namespaces > 1 ? $", {world.Namespaces} namespaces" : "") + (areOurs ? " of ours" : "")
+        + (world.AreEntries ? ", entries" : "") + (source.Name.Length > 0 ? $", {source.Name}" : "");
 
     private void Note(string step, double used, double target, int number, double wall, long bytes, long messages = 0, long peak = 0)
     {

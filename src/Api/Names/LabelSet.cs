@@ -34,11 +34,20 @@ public sealed class LabelSet : IReadOnlyDictionary<string, string>
     public static LabelSet Of(IEnumerable<KeyValuePair<string, string>> labels)
     {
         if (labels is LabelSet made) return made;
-        var sorted = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (key, value) in labels) sorted[key] = value;
+        // An API server tells them in order.
+        var sorted = new List<KeyValuePair<string, string>>(labels);
+        for (var i = 1; i < sorted.Count; i++)
+        {
+            if (string.CompareOrdinal(sorted[i - 1].Key, sorted[i].Key) < 0) continue;
+            var last = new SortedDictionary<string, string>(StringComparer.Ordinal);
+            foreach (var (key, value) in sorted) last[key] = value;
+            sorted = [.. last];
+            break;
+        }
+
         if (sorted.Count == 0) return Empty;
-        var (texts, at) = (new string[sorted.Count * 2], 0);
-        foreach (var (key, value) in sorted) (texts[at++], texts[at++]) = (key, value);
+        var texts = new string[sorted.Count * 2];
+        for (var i = 0; i < sorted.Count; i++) (texts[2 * i], texts[(2 * i) + 1]) = sorted[i];
         return new LabelSet(texts);
     }
 

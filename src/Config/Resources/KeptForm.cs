@@ -11,6 +11,9 @@ internal static class KeptForm
 {
     private const string Ready = "Ready";
 
+    // Elections keep their record in an annotation of a ConfigMap, which says something new every few seconds.
+    private const string Election = "control-plane.alpha.kubernetes.io/leader";
+
     // Of a process: names of namespaces, labels and nodes are the same in all its stores.
     private static readonly TextPool Texts = new();
     private static readonly LabelSet?[] Sets = new LabelSet?[1 << 12];
@@ -29,11 +32,20 @@ internal static class KeptForm
     /// <summary>The text, once for all that are equal.</summary>
     public static string Text(string text) => Texts.Of(text);
 
+    /// <summary>The text of UTF-8 bytes, once for all that are equal.</summary>
+    public static string Text(ReadOnlySpan<byte> utf8) => Texts.Of(utf8);
+
     /// <summary>The object as it is kept; it may be changed inside, since nobody else has it yet.</summary>
     public static Resource Of(Resource resource)
     {
         if (resource is Resource<Pod> pod) Keep(pod.Spec);
         else if (resource is Resource<EndpointSlice> slice) Keep(slice.Spec);
+        else if (resource is Resource<ConfigMap> && resource.Annotations.ContainsKey(Election))
+        {
+            var rest = Labels(resource.Annotations.Where(static annotation => annotation.Key != Election));
+            resource = resource.With(resource.Metadata with { Annotations = rest });
+        }
+
         return resource.Kind.KeepsText || resource.Origin.Text.Length == 0
             ? resource : resource.With(resource.Origin with { Text = "", TextPath = "", File = Text(resource.Origin.File) });
     }

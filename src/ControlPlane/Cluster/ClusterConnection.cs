@@ -12,6 +12,7 @@ using Lateen.Config.Sources.Kubernetes.Access;
 using Lateen.Config.Store;
 using Lateen.ControlPlane.Cluster.Gateways;
 using Lateen.ControlPlane.Hosting;
+using Lateen.ControlPlane.Operator;
 using Lateen.Pilot.Meaning;
 
 namespace Lateen.ControlPlane.Cluster;
@@ -179,8 +180,9 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private void WishStatus(ControlLoop loop)
     {
-        if (IsLeader)
-            _status?.Wish(StatusWish.Of(loop.Configuration.View, loop.Configuration.GatewayApiStatuses(), loop.Configuration.FindingsOf));
+        if (!IsLeader) return;
+        Configuration written = loop.Configuration;
+        _status?.Wish(StatusWish.Of(written.View, written.GatewayApiStatuses(), written.FindingsNow()));
     }
 
     private void WishDeployments(ControlLoop loop)

@@ -14,6 +14,7 @@ namespace Lateen.ControlPlane.Cluster;
 public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWish(Key)
 {
     private const string Messages = "validationMessages";
+    private static readonly ResourceKind[] Istios = [.. Kinds.All.Where(IsIstios)];
 
     /// <inheritdoc />
     public override string Subject => $"the status of {Key}";
@@ -43,10 +44,9 @@ public sealed record StatusWish(ResourceKey Key, JsonObject Status) : ClusterWis
                 });
             if (!wish.IsSaid(Present(held.Resource))) yield return wish;
         }
-        foreach (Resource taken in view.Everything()
-            .Where(resource => IsIstios(resource.Kind) && resource.Origin.Source == ResourceOrigin.FromCluster
-                && !view.Held.ContainsKey(resource.Key)))
+        foreach (Resource taken in Istios.SelectMany(view.Untyped))
         {
+            if (taken.Origin.Source != ResourceOrigin.FromCluster || (view.Held.Count > 0 && view.Held.ContainsKey(taken.Key))) continue;
             Diagnostic[] found = [.. findings?.Invoke(taken) ?? []];
             if (found.Length == 0 && !SaysSomething(taken.Status)) continue;
             var wish = new StatusWish(taken.Key,

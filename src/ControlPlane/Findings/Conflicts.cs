@@ -11,8 +11,12 @@ public sealed class Conflicts(string domain, string rootNamespace)
 {
     private readonly Dictionary<string, (object[] Of, ILookup<ResourceKey, Diagnostic> Found)> _known = [];
 
-    /// <summary>What is to be said about a resource of this view.</summary>
-    public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) => Of(view).SelectMany(found => found[resource.Key]);
+    /// <summary>What is to be said about each resource of this view.</summary>
+    public Func<Resource, IEnumerable<Diagnostic>> In(ResourceView view)
+    {
+        ILookup<ResourceKey, Diagnostic>[] some = [.. Of(view).Where(static found => found.Count > 0)];
+        return some.Length == 0 ? static _ => [] : resource => some.SelectMany(found => found[resource.Key]);
+    }
 
     private IEnumerable<ILookup<ResourceKey, Diagnostic>> Of(ResourceView view)
     {

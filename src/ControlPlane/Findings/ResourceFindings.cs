@@ -17,8 +17,14 @@ public sealed class ResourceFindings(string domain, string rootNamespace, Refusa
     private readonly ConditionalWeakTable<Resource, Diagnostic[]> _ofItself = [];
 
     /// <summary>What follows from what is written alone: conflicts, what is never reached, what changes nothing.</summary>
-    public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) =>
-        _conflicts.About(resource, view).Concat(OfItself(resource));
+    public IEnumerable<Diagnostic> AtOnce(Resource resource, ResourceView view) => AtOnce(view)(resource);
+
+    /// <summary>The same for who asks about many resources of one view.</summary>
+    public Func<Resource, IEnumerable<Diagnostic>> AtOnce(ResourceView view)
+    {
+        Func<Resource, IEnumerable<Diagnostic>> rivals = _conflicts.In(view);
+        return resource => rivals(resource).Concat(OfItself(resource));
+    }
 
     /// <summary>What the author of a change is told of what it wrote, and of what anybody wrote that now names what is not there.</summary>
     /// <remarks>The latter as warnings: who applies an application in parts may well write the route before the service.</remarks>

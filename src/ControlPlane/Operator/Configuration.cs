@@ -31,8 +31,8 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
     /// <summary>What became of the objects of the Gateway API in the last snapshot.</summary>
     public IReadOnlyList<GatewayApiStatus> GatewayApiStatuses() => statuses();
 
-    /// <summary>What is to be said about a resource that is in force, apart from what is wrong in its text.</summary>
-    public IEnumerable<Diagnostic> FindingsOf(Resource resource) => findings.AtOnce(resource, store.Current);
+    /// <summary>What is to be said about each resource that is in force, apart from what is wrong in its text.</summary>
+    public Func<Resource, IEnumerable<Diagnostic>> FindingsNow() => findings.AtOnce(store.Current);
 
     /// <summary>Everything that is written.</summary>
     public IEnumerable<Resource> Resources => store.Current.Everything();

@@ -5,6 +5,7 @@
 // An API server that is away changes nothing: what was known stays in force until it is back, and one log line tells each of the two. The
 // connection, the watches and the clock belong to this folder alone; `ListWatch` has the protocol as a state machine without any of them.
 // Refused: polling, a cache with its own resync period (the watch is complete, or it is begun anew), and an informer per consumer.
+using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -24,6 +25,7 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
     public const string ApplyPatch = "application/apply-patch+yaml";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private const int PageBytes = 256 << 10;
     private readonly HttpMessageInvoker _http = new(handler);
     private readonly string _prefix = server.AbsoluteUri.TrimEnd('/');
 
@@ -36,6 +38,10 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
     public Task<ApiResult<JsonDocument>> GetAsync(string path, CancellationToken cancel, string accept = Json) =>
         SendAsync(HttpMethod.Get, path, null, Json, cancel, accept);
 
+    /// <summary>A part of a list.</summary>
+    public Task<ApiResult<ListPage>> ListAsync(string path, CancellationToken cancel, string accept = Json) =>
+        AskAsync(HttpMethod.Get, path, null, Json, accept, PageAsync, cancel);
+
     /// <summary>One request and its whole answer.</summary>
     /// <param name="method">GET, POST, PUT, PATCH or DELETE.</param>
     /// <param name="path">With the query, as <c>/api/v1/pods?limit=500</c>.</param>
@@ -43,8 +49,14 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
     /// <param name="contentType">Of the body.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <param name="accept">The form of the answer.</param>
-    public async Task<ApiResult<JsonDocument>> SendAsync(HttpMethod method, string path, string? body, string contentType,
-        CancellationToken cancel, string accept = Json)
+    public Task<ApiResult<JsonDocument>> SendAsync(HttpMethod method, string path, string? body, string contentType,
+        CancellationToken cancel, string accept = Json) =>
+        AskAsync(method, path, body, contentType, accept, static (stream, cancel) => JsonDocument.ParseAsync(stream, default, cancel),
+            cancel);
+
+    private async Task<ApiResult<T>> AskAsync<T>(HttpMethod method, string path, string? body, string contentType, string accept,
+        Func<Stream, CancellationToken, Task<T>> read, CancellationToken cancel)
+        where T : class
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         patience.CancelAfter(Patience);
@@ -55,11 +67,35 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
             using var answer = await _http.SendAsync(request, patience.Token).ConfigureAwait(false);
             if (!answer.IsSuccessStatusCode) return await FailureAsync(answer, patience.Token).ConfigureAwait(false);
             var stream = await answer.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false);
-            return await JsonDocument.ParseAsync(stream, default, patience.Token).ConfigureAwait(false);
+            return await read(stream, patience.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (IsOfThePeer(e, cancel))
         {
             return Unreached(e);
+        }
+    }
+
+    // Its bytes are read into one piece of memory that is used again, and cleaned before: Secrets come this way, too.
+    private static async Task<ListPage> PageAsync(Stream stream, CancellationToken cancel)
+    {
+        var bytes = ArrayPool<byte>.Shared.Rent(PageBytes);
+        try
+        {
+            var filled = 0;
+            for (int read; (read = await stream.ReadAsync(bytes.AsMemory(filled), cancel).ConfigureAwait(false)) > 0; filled += read)
+            {
+                if (filled + read < bytes.Length) continue;
+                var larger = ArrayPool<byte>.Shared.Rent(bytes.Length * 2);
+                bytes.CopyTo(larger, 0);
+                ArrayPool<byte>.Shared.Return(bytes, clearArray: true);
+                bytes = larger;
+            }
+
+            return ListPage.Of(bytes.AsSpan(0, filled));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(bytes, clearArray: true);
         }
     }
 

@@ -1,12 +1,12 @@
-using System.Text.Json;
 using Lateen.Api.Diagnostics;
 using Lateen.Api.Documents;
+using Lateen.Api.Schemas;
 using Lateen.Config.Resources;
 using Lateen.Config.Sources.Kubernetes.Watching;
 
 namespace Lateen.Config.Sources.Kubernetes;
 
-/// <summary>Objects of an API server to resources.</summary>
+/// <summary>Objects of an API server to resources. For one thread at a time.</summary>
 /// <param name="source">What their origin is called, see <see cref="ResourceOrigin.Source"/>.</param>
 public sealed class ApiObjectDecoder(string source)
 {
@@ -14,6 +14,7 @@ public sealed class ApiObjectDecoder(string source)
     private const string HostnameLabel = "kubernetes.io/hostname";
     private const string ZoneLabel = "topology.kubernetes.io/zone";
 
+    private readonly Dictionary<ResourceKind, MessageShape> _parts = [];
     private readonly ResourceDecoder _decoder = new(new DecoderOptions
     {
         // The API server lets through what its definitions have, which may be newer than these messages: what is unknown is told, and the
@@ -34,33 +35,29 @@ public sealed class ApiObjectDecoder(string source)
     private Resource? Decode(ServedKind served, ApiObject found, DiagnosticBag diagnostics, Func<string, bool> isRead)
     {
         var members = new List<NodeMember> { Text("apiVersion", served.ApiVersion), Text("kind", served.Kind.Name) };
-        foreach (var member in found.Json.EnumerateObject().Where(member => isRead(member.Name)))
+        var isOld = served.ApiVersion == OldSlices;
+        try
         {
-            if (member.NameEquals("metadata")) members.Add(new NodeMember("metadata", Metadata(member.Value), 0, 0));
-            else if (!member.NameEquals("apiVersion") && !member.NameEquals("kind"))
-                members.Add(new NodeMember(member.Name, Of(member.Value), 0, 0));
+            ApiNodes.Read(found.Json.Span, isOld ? null : PartOf(served.Kind), isRead, members);
+        }
+        catch (InvalidOperationException)
+        {
+            // An escaped surrogate without its other half (\ud800) has no text.
+            diagnostics.Add(DocumentCodes.Syntax, SourcePosition.None, "", "a text holds an unpaired surrogate");
+            return null;
         }
 
         var root = new MappingNode(members, 0, 0);
-        return _decoder.Decode(served.ApiVersion == OldSlices ? WithNewTopology(root) : root, diagnostics);
+        return _decoder.Decode(isOld ? WithNewTopology(root) : root, diagnostics);
     }
 
-    /// <summary>Who manages which field is of no use here, and often half of the object.</summary>
-    private static MappingNode Metadata(JsonElement metadata) =>
-        new([.. metadata.EnumerateObject().Where(m => !m.NameEquals("managedFields"))
-            .Select(m => new NodeMember(m.Name, Of(m.Value), 0, 0))], 0, 0);
-
-    private static Node Of(JsonElement value) => value.ValueKind switch
+    // What is read of a kind of which only a part is modelled; null where every field counts, or is told.
+    private MessageShape? PartOf(ResourceKind kind)
     {
-        JsonValueKind.Object => new MappingNode([.. value.EnumerateObject().Select(m => new NodeMember(m.Name, Of(m.Value), 0, 0))], 0, 0),
-        JsonValueKind.Array => new SequenceNode([.. value.EnumerateArray().Select(Of)], 0, 0),
-        JsonValueKind.String => new ScalarNode(value.GetString()!, ScalarKind.Text, 0, 0),
-        JsonValueKind.True => new ScalarNode("true", ScalarKind.Boolean, 0, 0),
-        JsonValueKind.False => new ScalarNode("false", ScalarKind.Boolean, 0, 0),
-        JsonValueKind.Number => new ScalarNode(value.GetRawText(),
-            value.GetRawText().AsSpan().ContainsAny(".eE") ? ScalarKind.Float : ScalarKind.Integer, 0, 0),
-        _ => new ScalarNode("null", ScalarKind.Null, 0, 0),
-    };
+        if (kind is not { Model: KindModel.Partial, MessageIsSpec: false }) return null;
+        if (!_parts.TryGetValue(kind, out var part)) _parts[kind] = part = SchemaSet.Of(kind.NewMessage().GetType());
+        return part;
+    }
 
     /// <summary>EndpointSlice v1 has node and zone as fields of an endpoint; before, they stood in its topology.</summary>
     private static MappingNode WithNewTopology(MappingNode slice) =>

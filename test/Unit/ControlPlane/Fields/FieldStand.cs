@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 using Envoy.Config.Route.V3;
 using Envoy.Service.Discovery.V3;
@@ -103,10 +103,9 @@ internal sealed class FieldStand
     // As the source does it: what can't be read is held out by what names it.
     private ResourceKey Take(JsonObject written, ResourceKey? known = null)
     {
-        using var document = JsonDocument.Parse(written.ToJsonString());
         ResourceKind kind = Lateen.Config.Resources.Kinds.Find(Group(written), (string)written["kind"]!)!;
         var served = new ServedKind(kind, ((string)written["apiVersion"]!).Split('/')[^1]);
-        ApiObject found = ApiObject.Of(document.RootElement)!;
+        ApiObject found = ApiObject.Of(Encoding.UTF8.GetBytes(written.ToJsonString()))!;
         var diagnostics = new DiagnosticBag();
         if (_decoder.Decode(served, found, diagnostics) is { } resource)
             _store.Apply(new ChangeSet { Put = [resource], IsObserved = true });

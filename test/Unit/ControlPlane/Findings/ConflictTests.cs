@@ -249,7 +249,7 @@ public sealed class ConflictTests
         Assert.Equal([], mistakes.Where(mistake => mistake.IsError).Select(mistake => mistake.ToString()));
         ResourceView view = ResourceView.Of(resources);
         var conflicts = new Conflicts("cluster.local", "istio-system");
-        return [.. resources.SelectMany(resource => conflicts.About(resource, view))];
+        return [.. resources.SelectMany(conflicts.In(view))];
     }
 
     private static string Complete(string one)

@@ -56,11 +56,10 @@ internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvi
     {
         var query = (step.InPages ? string.Create(CultureInfo.InvariantCulture, $"?limit={PageItems}") : "?limit=0")
             + (step.Continue.Length > 0 ? "&continue=" + Uri.EscapeDataString(step.Continue) : "") + Selector(path);
-        var answer = await client.GetAsync(path.Path + query, stop, path.Accept).ConfigureAwait(false);
+        var answer = await client.ListAsync(path.Path + query, stop, path.Accept).ConfigureAwait(false);
         if (answer.Failure is { } failure) return Failed(failure);
         failed(null);
-        // Not disposed: the objects live in it until they are decoded.
-        if (machine.Listed(ListPage.Of(answer.Value!.RootElement)) is { } change) await told(change).ConfigureAwait(false);
+        if (machine.Listed(answer.Value!) is { } change) await told(change).ConfigureAwait(false);
         return true;
     }
 

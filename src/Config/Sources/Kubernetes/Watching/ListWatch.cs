@@ -32,6 +32,7 @@ public sealed class ListWatch(Random chance)
     private readonly Dictionary<(string Namespace, string Name), string> _known = [];
     private readonly Backoff _backoff = Backoff.Default(chance);
     private List<ApiObject>? _listing;
+    private HashSet<(string Namespace, string Name)>? _listed;
     private string _continue = "";
     private bool _inPages = true;
     private string _version = "";
@@ -53,19 +54,25 @@ public sealed class ListWatch(Random chance)
         return new WatchStep.Watch(_version);
     }
 
-    /// <summary>A part of the list came; the whole of it is told when it was the last.</summary>
+    /// <summary>A part of the list came. A first list is told part by part, since nobody acts on it before it is whole; a later one as one
+    /// difference, when it is.</summary>
     public KindChange? Listed(ListPage page)
     {
-        _listing ??= [];
-        _listing.AddRange(page.Items);
         if (page.Continue.Length > 0)
         {
             _continue = page.Continue;
-            return null;
+            if (HasSynced)
+            {
+                (_listing ??= []).AddRange(page.Items);
+                return null;
+            }
+
+            (_listed ??= []).UnionWith(page.Items.Select(item => (item.Namespace, item.Name)));
+            return new KindChange(New(page.Items), [], false);
         }
 
-        var change = Difference(_listing);
-        (_listing, _continue, _inPages, _version, HasSynced) = (null, "", true, page.Version, true);
+        var change = Difference(_listing is null ? page.Items : [.. _listing, .. page.Items]);
+        (_listing, _listed, _continue, _inPages, _version, HasSynced) = (null, null, "", true, page.Version, true);
         return change;
     }
 
@@ -126,7 +133,7 @@ public sealed class ListWatch(Random chance)
         return Difference([]);
     }
 
-    private void Forget() => (_version, _listing, _continue) = ("", null, "");
+    private void Forget() => (_version, _listing, _listed, _continue) = ("", null, null, "");
 
     private KindChange? Put(ApiObject put)
     {
@@ -136,17 +143,14 @@ public sealed class ListWatch(Random chance)
         return new KindChange([put], [], false);
     }
 
+    private List<ApiObject> New(IReadOnlyList<ApiObject> items) => [.. items.Where(item => Put(item) is not null)];
+
     private KindChange Difference(IReadOnlyList<ApiObject> now)
     {
         var gone = _known.Keys.ToHashSet();
-        var put = new List<ApiObject>();
-        foreach (var item in now)
-        {
-            gone.Remove((item.Namespace, item.Name));
-            if (Put(item) is not null) put.Add(item);
-        }
-
+        if (_listed is not null) gone.ExceptWith(_listed);
+        gone.ExceptWith(now.Select(item => (item.Namespace, item.Name)));
         foreach (var key in gone) _known.Remove(key);
-        return new KindChange(put, [.. gone], true);
+        return new KindChange(New(now), [.. gone], true);
     }
 }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Text.Json;
 
 namespace Lateen.Config.Sources.Kubernetes.Watching;
 
@@ -22,7 +21,7 @@ public sealed class WatchStream(HttpResponseMessage answer, Stream body) : IDisp
                 var (line, rest) = Split(read.Buffer);
                 if (line is not null)
                 {
-                    var said = WatchEvent.Of(Parse(line.Value));
+                    var said = WatchEvent.Of(line.Value.ToArray());
                     _lines.AdvanceTo(rest);
                     if (said is not null) return said;
                     continue;
@@ -51,7 +50,4 @@ public sealed class WatchStream(HttpResponseMessage answer, Stream body) : IDisp
         var end = buffer.PositionOf((byte)'\n');
         return end is { } at ? (buffer.Slice(0, at), buffer.GetPosition(1, at)) : (null, buffer.Start);
     }
-
-    // The element lives as long as somebody holds it; it must not sit on pooled memory.
-    private static JsonElement Parse(ReadOnlySequence<byte> line) => JsonDocument.Parse(line.ToArray()).RootElement;
 }

@@ -124,6 +124,38 @@ public sealed class KubernetesSourceTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task The_heartbeat_of_an_election_makes_no_generation()
+    {
+        const string Record =
+            """{"metadata": {"annotations": {"control-plane.alpha.kubernetes.io/leader": "{\"renewTime\": 1}", "own": "a"}}}""";
+        _server.Install(Kinds.ConfigMap);
+        _server.Put(Kinds.ConfigMap, "shop", "lock", Record);
+        await StartAsync("", Kinds.ConfigMap);
+        _server.Put(Kinds.ConfigMap, "shop", "lock", Record.Replace(": 1", ": 2", StringComparison.Ordinal));
+        _server.Put(Kinds.ConfigMap, "shop", "other", """{"data": {"a": "b"}}""");
+        await UntilAsync(() => _store.Current.Find(Kinds.ConfigMap, "shop", "other") is not null, "a later event is seen");
+        Assert.Equal(2, _store.Current.Generation);
+        Assert.Equal(["own"], _store.Current.Find(Kinds.ConfigMap, "shop", "lock")!.Annotations.Keys);
+    }
+
+    [Fact]
+    public async Task Of_a_pod_is_read_what_a_mesh_knows_and_the_rest_may_have_any_form()
+    {
+        _server.Put(Kinds.Pod, "shop", "web",
+            """
+            {"metadata": {"labels": {"app": "web", "a/b": "c"}, "managedFields": [{"manager": "kubectl"}]},
+             "spec": {"inventedLater": {"name": 7}, "containers": [{"name": "app", "image": "app", "inventedToo": [null],
+              "ports": [{"containerPort": 80, "inventedLater": {}}]}]},
+             "status": {"podIP": "10.0.0.1", "inventedLast": [[{}]]}}
+            """);
+        await StartAsync();
+        var pod = _store.Current.Find(Kinds.Pod, "shop", "web")!;
+        var container = pod.Spec.Spec.Containers[0];
+        Assert.Equal(("10.0.0.1", "app", 80), (pod.Spec.Status.PodIp, container.Name, container.Ports[0].ContainerPort_));
+        Assert.Equal("c", pod.Labels["a/b"]);
+    }
+
+    [Fact]
     public async Task Five_thousand_objects_come_in_pages_and_as_one_generation()
     {
         for (var i = 0; i < 5000; i++) _server.Put(Kinds.ServiceEntry, "shop", $"e{i}", Entry($"e{i}.com"));

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Lateen.Config.Sources.Kubernetes;
 using Lateen.Config.Sources.Kubernetes.Watching;
 using Xunit;
@@ -7,10 +6,9 @@ namespace Lateen.Test.Unit.Config.Sources.Kubernetes;
 
 public sealed class ListWatchTests
 {
-    private static readonly JsonElement Empty = JsonDocument.Parse("{}").RootElement;
     private DateTimeOffset _now = DateTimeOffset.UnixEpoch;
 
-    private static ApiObject Thing(string name, long version) => new("ns", name, $"{version}", Empty);
+    private static ApiObject Thing(string name, long version) => new("ns", name, $"{version}", default);
 
     private static WatchEvent Event(WatchEventKind kind, string name, long version) => new(kind, Thing(name, version), $"{version}", null);
 
@@ -26,11 +24,12 @@ public sealed class ListWatchTests
     {
         var machine = new ListWatch(new Random(1));
         Assert.Equal(new WatchStep.List("", true), machine.Next(_now));
-        Assert.Null(machine.Listed(new ListPage([Thing("a", 1)], "5", "more")));
+        Assert.Equal(["a"], machine.Listed(new ListPage([Thing("a", 1)], "5", "more"))!.Put.Select(p => p.Name));
         Assert.False(machine.HasSynced);
         Assert.Equal(new WatchStep.List("more", true), machine.Next(_now));
         var change = machine.Listed(new ListPage([Thing("b", 2)], "5", ""));
-        Assert.Equal(["a", "b"], change!.Put.Select(p => p.Name));
+        Assert.Equal(["b"], change!.Put.Select(p => p.Name));
+        Assert.Empty(change.Deleted);
         Assert.True(change.IsList && machine.HasSynced);
         Assert.Equal(new WatchStep.Watch("5"), machine.Next(_now));
     }
@@ -76,7 +75,9 @@ public sealed class ListWatchTests
         machine.Listed(new ListPage([Thing("a", 1)], "5", "more"));
         machine.Failed(new ApiFailure(410, "Expired", "the continue token is too old"), _now);
         Assert.Equal(new WatchStep.List("", false), machine.Next(_now));
-        Assert.Equal(["b"], machine.Listed(new ListPage([Thing("b", 1)], "9", ""))!.Put.Select(p => p.Name));
+        var change = machine.Listed(new ListPage([Thing("b", 1)], "9", ""))!;
+        Assert.Equal(["b"], change.Put.Select(p => p.Name));
+        Assert.Equal([("ns", "a")], change.Deleted);
     }
 
     [Fact]
@@ -130,6 +131,7 @@ public sealed class ListWatchTests
         private DateTimeOffset _now = DateTimeOffset.UnixEpoch;
         private long _version = 1;
         private long _oldest;
+        private (long Version, ApiObject[] All) _listing;
 
         public void Run()
         {
@@ -170,7 +172,7 @@ public sealed class ListWatchTests
                     _machine.Failed(new ApiFailure(_chance.Next(2) == 0 ? 0 : 503, "", "broken"), _now);
                     break;
                 case WatchStep.List list:
-                    Take(_machine.Listed(Page(list)));
+                    List(list);
                     break;
                 case WatchStep.Watch watch when long.Parse(watch.Version) < _oldest:
                     _machine.Failed(new ApiFailure(410, "Expired", "too old"), _now);
@@ -183,11 +185,19 @@ public sealed class ListWatchTests
             }
         }
 
-        // One object at a time: what is written between two pages is told by the watch.
-        private ListPage Page(WatchStep.List list)
+        // Pages are of the moment of the first, as an API server's are, until it has forgotten that.
+        private void List(WatchStep.List list)
         {
-            var all = _server.OrderBy(p => p.Key).Select(p => Thing(p.Key, p.Value)).ToArray();
-            return new ListPage(all, $"{_version}", "");
+            if (list.Continue.Length == 0) _listing = (_version, [.. _server.OrderBy(p => p.Key).Select(p => Thing(p.Key, p.Value))]);
+            else if (_listing.Version < _oldest)
+            {
+                _machine.Failed(new ApiFailure(410, "Expired", "the continue token is too old"), _now);
+                return;
+            }
+
+            var from = list.Continue.Length == 0 ? 0 : int.Parse(list.Continue);
+            var to = list.InPages ? Math.Min(from + 2, _listing.All.Length) : _listing.All.Length;
+            Take(_machine.Listed(new ListPage(_listing.All[from..to], $"{_listing.Version}", to < _listing.All.Length ? $"{to}" : "")));
         }
 
         private void Watch(long from, bool fair)
