@@ -13,6 +13,15 @@ internal static class Repository
 {
     public static readonly string Root = Find();
 
+    /// <summary>A folder's path without links, wherever in it they are.</summary>
+    public static string Real(string folder)
+    {
+        var at = new DirectoryInfo(Path.GetFullPath(folder));
+        if (at.Parent is not { } parent) return at.FullName;
+        string here = Path.Combine(Real(parent.FullName), at.Name);
+        return new DirectoryInfo(here).ResolveLinkTarget(returnFinalTarget: true) is { } target ? Real(target.FullName) : here;
+    }
+
     private static string Find()
     {
         for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
