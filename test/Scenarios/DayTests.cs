@@ -96,28 +96,6 @@ public sealed class DayTests(ITestOutputHelper output)
     }
 
     // Subsets of ever new names: clusters and routes come and go.
-    private static void Change(Mesh mesh, int round) => mesh.ApplyOrFail("rule", $"""
-        apiVersion: networking.istio.io/v1
-        kind: DestinationRule
-        metadata:
-          name: back
-        spec:
-          host: back
-          subsets:
-          - name: chosen{round % 8}
-            labels:
-              version: v{1 + (round % 2)}
-        ---
-        apiVersion: networking.istio.io/v1
-        kind: VirtualService
-        metadata:
-          name: back
-        spec:
-          hosts: [back]
-          http:
-          - route:
-            - destination:
-                host: back
-                subset: chosen{round % 8}
-        """);
+    private static void Change(Mesh mesh, int round) =>
+        mesh.ApplyOrFail("rule", ChosenSubset.Yaml($"chosen{round % 8}", 1 + (round % 2)));
 }

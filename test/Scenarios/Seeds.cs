@@ -101,31 +101,7 @@ internal sealed class SeededHistory
     {
         if (_mesh.ControlPlane.Control is null) return;
         _named = [.. _named.Append(version).Distinct()];
-        _mesh.ApplyOrFail("rule", $"""
-            apiVersion: networking.istio.io/v1
-            kind: DestinationRule
-            metadata:
-              name: back
-            spec:
-              host: back
-              subsets:
-              - name: chosen
-                labels:
-                  version: v{version}
-            ---
-            apiVersion: networking.istio.io/v1
-            kind: VirtualService
-            metadata:
-              name: back
-            spec:
-              hosts:
-              - back
-              http:
-              - route:
-                - destination:
-                    host: back
-                    subset: chosen
-            """);
+        _mesh.ApplyOrFail("rule", ChosenSubset.Yaml("chosen", version));
         Note($"rule v{version}");
         // The caller's proxy alone decides where its requests go.
         if (_mesh.Network.RunUntil(

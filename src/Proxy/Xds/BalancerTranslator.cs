@@ -1,4 +1,5 @@
 using Envoy.Config.Cluster.V3;
+using Google.Protobuf;
 using Lateen.Proxy.Clusters;
 using Core = Envoy.Config.Core.V3;
 using Common = Envoy.Extensions.LoadBalancingPolicies.Common.V3;
@@ -198,43 +199,11 @@ internal static class BalancerTranslator
             ? null : new SlowStartOptions(ValueTranslator.Micros(s.SlowStartWindow), s.Aggression?.DefaultValue ?? 1.0,
                 s.MinWeightPercent?.Value ?? 10);
 
-    private static SubsetOptions? Subsets(Message.Types.LbSubsetConfig? s)
-    {
-        if (s is null || s.SubsetSelectors.Count == 0)
-            return null;
-        return new SubsetOptions
-        {
-            Fallback = (SubsetFallback)s.FallbackPolicy,
-            DefaultSubset = s.DefaultSubset is null ? new Dictionary<string, System.Text.Json.JsonElement>()
-                : ValueTranslator.Json(s.DefaultSubset).EnumerateObject().ToDictionary(p => p.Name, p => p.Value),
-            Selectors = [.. s.SubsetSelectors.Select(Selector)],
-            LocalityWeightAware = s.LocalityWeightAware,
-            ScaleLocalityWeight = s.ScaleLocalityWeight,
-            PanicModeAny = s.PanicModeAny,
-            ListAsAny = s.ListAsAny,
-            MetadataFallbackList =
-                s.MetadataFallbackPolicy == Message.Types.LbSubsetConfig.Types.LbSubsetMetadataFallbackPolicy.FallbackList,
-        };
-    }
+    // The cluster's own field is the policy of the extensible list without what balances within a subset: the same fields by the same
+    // numbers.
+    private static SubsetOptions? Subsets(Message.Types.LbSubsetConfig? s) =>
+        s is null ? null : Subsets(Policies.Subset.V3.Subset.Parser.ParseFrom(s.ToByteString()));
 
-    private static SubsetSelector Selector(Message.Types.LbSubsetConfig.Types.LbSubsetSelector s) => new(
-        [.. s.Keys.Order(StringComparer.Ordinal)],
-        s.FallbackPolicy switch
-        {
-            Message.Types.LbSubsetConfig.Types.LbSubsetSelector.Types.LbSubsetSelectorFallbackPolicy.NoFallback =>
-                SubsetFallback.NoFallback,
-            Message.Types.LbSubsetConfig.Types.LbSubsetSelector.Types.LbSubsetSelectorFallbackPolicy.AnyEndpoint =>
-                SubsetFallback.AnyEndpoint,
-            Message.Types.LbSubsetConfig.Types.LbSubsetSelector.Types.LbSubsetSelectorFallbackPolicy.DefaultSubset =>
-                SubsetFallback.DefaultSubset,
-            Message.Types.LbSubsetConfig.Types.LbSubsetSelector.Types.LbSubsetSelectorFallbackPolicy.KeysSubset =>
-                SubsetFallback.KeysSubset,
-            _ => SubsetFallback.NotDefined,
-        },
-        [.. s.FallbackKeysSubset.Order(StringComparer.Ordinal)],
-        s.SingleHostPerSubset);
-
-    // The same as a policy of the extensible list: it names what balances within a subset.
     private static SubsetOptions? Subsets(Policies.Subset.V3.Subset s) => s.SubsetSelectors.Count == 0 ? null : new SubsetOptions
     {
         Fallback = (SubsetFallback)s.FallbackPolicy,

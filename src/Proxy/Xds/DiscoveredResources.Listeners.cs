@@ -1,10 +1,4 @@
-using Envoy.Config.Endpoint.V3;
 using Envoy.Config.Route.V3;
-using Google.Protobuf;
-using Google.Protobuf.WellKnownTypes;
-using Lateen.Proxy.Clusters;
-using Lateen.Proxy.Net;
-using ClusterMessage = Envoy.Config.Cluster.V3.Cluster;
 using ListenerMessage = Envoy.Config.Listener.V3.Listener;
 
 namespace Lateen.Proxy.Xds;

@@ -76,6 +76,22 @@ internal sealed class ProbeAcceptor(Func<Probe> make) : Acceptor
     }
 }
 
+/// <summary>Sends back what comes, and allocates nothing for it.</summary>
+internal sealed class Bouncing : TransportHandler
+{
+    public int Count;
+
+    public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
+    {
+        Count++;
+        transport.Send(bytes);
+    }
+
+    public override void OnClosed(Transport transport, CloseReason reason)
+    {
+    }
+}
+
 /// <summary>A letter from a closure, for tests.</summary>
 internal sealed class Note(Action action) : Letter
 {

@@ -14,33 +14,9 @@ namespace Lateen.Test.Unit.Proxy.Tcp;
 
 public sealed class TcpSessionTests
 {
-    private static readonly Address ProxyAt = Address.V4(2, 15001), BackendAt = Address.V4(3, 9000);
-
-    private readonly MemoryNetwork _network = new(5);
-    private readonly MemoryLoop _client, _proxy, _backend;
-    private readonly Worker _worker;
-    private readonly ClusterDirectory _directory;
-    private readonly Upstreams _upstreams;
-    private readonly ProbeAcceptor _backends = new(() => new Probe { KeepOpenAtEnd = true });
+    private readonly TcpRig _rig = new();
     private readonly TcpCounters _counters = new(1);
     private readonly Witness _witness = new();
-
-    public TcpSessionTests()
-    {
-        _client = _network.AddHost("client", Address.V4(1, 0)).AddLoop();
-        _proxy = _network.AddHost("proxy", Address.V4(2, 0)).AddLoop();
-        _backend = _network.AddHost("backend", Address.V4(3, 0)).AddLoop();
-        _backend.Listen(new ListenOptions(BackendAt), _backends);
-        _worker = new Worker(0, _proxy);
-        _directory = new ClusterDirectory(_proxy, 1);
-        _upstreams = new Upstreams(_directory, [_worker]);
-        _directory.Publish(Backend("backend"), At(BackendAt));
-    }
-
-    private static Cluster Backend(string name) => new() { Name = name, StatName = name, ConnectTimeoutMicros = 1_000_000 };
-
-    private static EndpointSet At(params Address[] addresses) =>
-        new() { Localities = [LocalityEndpoints.Of([.. addresses.Select(a => new Endpoint { Address = a })])] };
 
     /// <summary>A filter that keeps the facts of each session for the test, and may wait or refuse.</summary>
     private sealed class Witness : NetworkFilterFactory
@@ -80,17 +56,17 @@ public sealed class TcpSessionTests
     private TcpOptions Options(params string[] clusters) => new()
     {
         StatPrefix = "test",
-        Targets = [.. (clusters.Length == 0 ? ["backend"] : clusters).Select(c => new TcpTarget(_directory.Handle(c), 1))],
+        Targets = [.. (clusters.Length == 0 ? ["backend"] : clusters).Select(c => new TcpTarget(_rig.Directory.Handle(c), 1))],
         Counters = _counters,
     };
 
     private ListenerSet Serve(ChainHandler handler, long inspect = 0)
     {
-        var set = new ListenerSet(_worker);
+        var set = new ListenerSet(_rig.Worker);
         set.Put(new Listener
         {
             Name = "tcp",
-            Address = ProxyAt,
+            Address = TcpRig.ProxyAt,
             Chains = new ChainTable([], new ListenerChain { Name = "chain", Handler = handler }),
             Inspectors = inspect > 0 ? [new Inspector(InspectorKind.Tls, [])] : [],
             InspectMicros = inspect,
@@ -98,38 +74,38 @@ public sealed class TcpSessionTests
         return set;
     }
 
-    private ListenerSet Serve(TcpOptions options) => Serve(new TcpChainHandler(_upstreams, options, [_witness], 1));
+    private ListenerSet Serve(TcpOptions options) => Serve(new TcpChainHandler(_rig.Upstreams, options, [_witness], 1));
 
     private Probe Call(string first = "")
     {
         var probe = new Probe();
-        probe.Transport = _client.Connect(new ConnectOptions(ProxyAt), probe);
+        probe.Transport = _rig.Client.Connect(new ConnectOptions(TcpRig.ProxyAt), probe);
         probe.Transport.Send(System.Text.Encoding.ASCII.GetBytes(first));
         return probe;
     }
 
-    private bool Run(Func<bool> condition) => _network.RunUntil(condition, 20_000_000);
+    private bool Run(Func<bool> condition) => _rig.Network.RunUntil(condition, 20_000_000);
 
     private TcpFacts End => Assert.Single(_witness.Ended).Facts;
 
-    private ClusterCounters Cluster(string name) => _directory.Handle(name).Counters[0];
+    private ClusterCounters Cluster(string name) => _rig.Directory.Handle(name).Counters[0];
 
     [Fact]
     public void Bytes_go_both_ways_and_ends_are_passed_on()
     {
         Serve(Options());
         Probe client = Call("question");
-        Assert.True(Run(() => _backends.Accepted is [{ Text: "question" }]));
+        Assert.True(Run(() => _rig.Backends.Accepted is [{ Text: "question" }]));
         client.Transport!.EndSend();
-        Assert.True(Run(() => _backends.Accepted[0].Ended));
+        Assert.True(Run(() => _rig.Backends.Accepted[0].Ended));
         Assert.False(client.Ended);
-        _backends.Accepted[0].Transport!.Send("answer"u8);
-        _backends.Accepted[0].Transport!.EndSend();
-        Assert.True(Run(() => client.Closings == 1 && _backends.Accepted[0].Closings == 1));
+        _rig.Backends.Accepted[0].Transport!.Send("answer"u8);
+        _rig.Backends.Accepted[0].Transport!.EndSend();
+        Assert.True(Run(() => client.Closings == 1 && _rig.Backends.Accepted[0].Closings == 1));
         Assert.Equal(("answer", CloseReason.Remote), (client.Text, client.Reason!.Value));
         Assert.Equal((8, 6, 8, 6), (End.BytesReceived, End.BytesSent, End.UpstreamSent, End.UpstreamReceived));
         Assert.Equal((ResponseFlags.None, 1, "backend"), (End.Flags, End.Attempts, End.ClusterName));
-        Assert.Equal(BackendAt, End.UpstreamHost);
+        Assert.Equal(TcpRig.BackendAt, End.UpstreamHost);
         Assert.Equal((1, 0), (_counters.Sum(r => r.Total), _counters.Sum(r => r.Active)));
         Assert.Equal((1, 0), (Cluster("backend")[ClusterCounter.UpstreamCxTotal], Cluster("backend")[ClusterGauge.UpstreamCxActive]));
     }
@@ -139,8 +115,8 @@ public sealed class TcpSessionTests
     {
         Serve(Options());
         Probe client = Call();
-        Assert.True(Run(() => _backends.Accepted.Count == 1));
-        _backends.Accepted[0].Transport!.Send("220 ready"u8);
+        Assert.True(Run(() => _rig.Backends.Accepted.Count == 1));
+        _rig.Backends.Accepted[0].Transport!.Send("220 ready"u8);
         Assert.True(Run(() => client.Text == "220 ready"));
     }
 
@@ -149,26 +125,26 @@ public sealed class TcpSessionTests
     {
         Serve(Options());
         Probe client = Call("x");
-        Assert.True(Run(() => _backends.Accepted is [{ Text: "x" }]));
-        _backends.Accepted[0].Transport!.Close(abort: true);
+        Assert.True(Run(() => _rig.Backends.Accepted is [{ Text: "x" }]));
+        _rig.Backends.Accepted[0].Transport!.Close(abort: true);
         Assert.True(Run(() => client.Closings == 1));
         Assert.Equal(CloseReason.Reset, client.Reason);
         Assert.Equal(ResponseFlags.UpstreamRemoteReset, End.Flags);
         Probe other = Call("y");
-        Assert.True(Run(() => _backends.Accepted.Count == 2 && _backends.Accepted[1].Text == "y"));
+        Assert.True(Run(() => _rig.Backends.Accepted.Count == 2 && _rig.Backends.Accepted[1].Text == "y"));
         other.Transport!.Close(abort: true);
-        Assert.True(Run(() => _backends.Accepted[1].Closings == 1));
-        Assert.Equal(CloseReason.Reset, _backends.Accepted[1].Reason);
+        Assert.True(Run(() => _rig.Backends.Accepted[1].Closings == 1));
+        Assert.Equal(CloseReason.Reset, _rig.Backends.Accepted[1].Reason);
         Assert.Equal(ResponseFlags.None, _witness.Ended[1].Facts.Flags);
     }
 
     [Fact]
     public void What_fails_is_flagged()
     {
-        _directory.Publish(Backend("dead"), At(Address.V4(3, 1)));
-        _directory.Publish(Backend("gone"), At(Address.V4(99, 1)));
-        _directory.Publish(Backend("empty"), At());
-        _directory.Publish(Backend("half"), At(Address.V4(3, 1), BackendAt));
+        _rig.Directory.Publish(TcpRig.Cluster("dead"), TcpRig.At(Address.V4(3, 1)));
+        _rig.Directory.Publish(TcpRig.Cluster("gone"), TcpRig.At(Address.V4(99, 1)));
+        _rig.Directory.Publish(TcpRig.Cluster("empty"), TcpRig.At());
+        _rig.Directory.Publish(TcpRig.Cluster("half"), TcpRig.At(Address.V4(3, 1), TcpRig.BackendAt));
         foreach ((string cluster, ResponseFlags flags, int attempts, string why) in new[]
         {
             ("dead", ResponseFlags.UpstreamConnectionFailure | ResponseFlags.UpstreamRetryLimitExceeded, 3,
@@ -189,8 +165,8 @@ public sealed class TcpSessionTests
         for (int i = 0; i < 4; i++)
         {
             Probe client = Call("x");
-            int before = _backends.Accepted.Count;
-            Assert.True(Run(() => _backends.Accepted.Count == before + 1));
+            int before = _rig.Backends.Accepted.Count;
+            Assert.True(Run(() => _rig.Backends.Accepted.Count == before + 1));
             client.Transport!.Close();
         }
         Assert.Equal(0, Cluster("dead")[ClusterGauge.UpstreamCxActive]);
@@ -201,17 +177,17 @@ public sealed class TcpSessionTests
     [Fact]
     public void Connections_above_the_limit_are_refused_until_there_is_room()
     {
-        _directory.Publish(Backend("backend") with { DefaultLimits = new BreakerLimits { MaxConnections = 1 } });
+        _rig.Directory.Publish(TcpRig.Cluster("backend") with { DefaultLimits = new BreakerLimits { MaxConnections = 1 } });
         Serve(Options());
         Probe first = Call("1");
-        Assert.True(Run(() => _backends.Accepted.Count == 1));
+        Assert.True(Run(() => _rig.Backends.Accepted.Count == 1));
         Probe second = Call("2");
         Assert.True(Run(() => second.Closings == 1));
         Assert.Equal(ResponseFlags.UpstreamOverflow, End.Flags);
         first.Transport!.Close(abort: true);
-        Assert.True(Run(() => _witness.Ended.Count == 2 && _backends.Accepted[0].Closings == 1));
+        Assert.True(Run(() => _witness.Ended.Count == 2 && _rig.Backends.Accepted[0].Closings == 1));
         Call("3");
-        Assert.True(Run(() => _backends.Accepted is [_, { Text: "3" }]));
+        Assert.True(Run(() => _rig.Backends.Accepted is [_, { Text: "3" }]));
     }
 
     [Fact]
@@ -221,39 +197,39 @@ public sealed class TcpSessionTests
         Probe client = Call("x");
         for (int i = 0; i < 4; i++)
         {
-            _network.Advance(900_000);
+            _rig.Network.Advance(900_000);
             client.Transport!.Send("more"u8);
         }
         Assert.Equal(0, client.Closings);
-        Assert.True(_network.RunUntil(() => client.Closings == 1, 1_100_000));
+        Assert.True(_rig.Network.RunUntil(() => client.Closings == 1, 1_100_000));
         Assert.Equal(("tcp_session_idle_timeout", ResponseFlags.None, 1), (End.LocalCloseReason, End.Flags, _counters.Sum(r => r.Idle)));
 
         ListenerSet set = Serve2(Options() with { MaxDurationMicros = 2_000_000 });
         _witness.Ended.Clear();
         Probe old = Call("x");
-        Assert.True(_network.RunUntil(() => old.Closings == 1, 2_100_000));
+        Assert.True(_rig.Network.RunUntil(() => old.Closings == 1, 2_100_000));
         Assert.Equal((ResponseFlags.DurationTimeout, "max_connection_duration_reached"), (End.Flags, End.LocalCloseReason));
 
         set.Remove("tcp");
         ListenerSet draining = Serve(Options());
         draining.Pace = new DrainPace(5_000_000, true);
         Probe lasting = Call("x");
-        _network.Advance(1_000_000);
+        _rig.Network.Advance(1_000_000);
         draining.Remove("tcp");
-        Assert.False(_network.RunUntil(() => lasting.Closings == 1, 4_900_000));
-        Assert.True(_network.RunUntil(() => lasting.Closings == 1, 200_000));
+        Assert.False(_rig.Network.RunUntil(() => lasting.Closings == 1, 4_900_000));
+        Assert.True(_rig.Network.RunUntil(() => lasting.Closings == 1, 200_000));
     }
 
     private ListenerSet Serve2(TcpOptions options)
     {
-        _proxy.Host.Network.Advance(1);
-        var set = new ListenerSet(_worker);
+        _rig.Proxy.Host.Network.Advance(1);
+        var set = new ListenerSet(_rig.Worker);
         set.Put(new Listener
         {
             Name = "tcp",
-            Address = ProxyAt,
+            Address = TcpRig.ProxyAt,
             Chains = new ChainTable([],
-                new ListenerChain { Name = "chain", Handler = new TcpChainHandler(_upstreams, options, [_witness], 1) }),
+                new ListenerChain { Name = "chain", Handler = new TcpChainHandler(_rig.Upstreams, options, [_witness], 1) }),
         });
         return set;
     }
@@ -263,29 +239,29 @@ public sealed class TcpSessionTests
     {
         Serve(Options());
         Probe client = Call();
-        Assert.True(Run(() => _backends.Accepted.Count == 1));
+        Assert.True(Run(() => _rig.Backends.Accepted.Count == 1));
         client.Transport!.Reading = false;
         var bytes = new byte[16 << 20];
         new Random(1).NextBytes(bytes);
-        Transport sender = _backends.Accepted[0].Transport!;
+        Transport sender = _rig.Backends.Accepted[0].Transport!;
         sender.Send(bytes);
-        _network.Advance(10_000_000);
+        _rig.Network.Advance(10_000_000);
         // Two windows, two proxies' watermarks and what was under way: far below what was sent.
         Assert.InRange(bytes.Length - sender.PendingBytes, 1, 4 << 20);
         client.Transport.Reading = true;
-        Assert.True(_network.RunUntil(() => client.Received.Length == bytes.Length, 100_000_000));
+        Assert.True(_rig.Network.RunUntil(() => client.Received.Length == bytes.Length, 100_000_000));
         Assert.Equal(bytes, client.Received.ToArray());
     }
 
     [Fact]
     public void Weights_are_kept()
     {
-        _directory.Publish(Backend("other"), At(BackendAt));
-        Serve(Options() with { Targets = [new TcpTarget(_directory.Handle("backend"), 90), new TcpTarget(_directory.Handle("other"), 10),
-            new TcpTarget(_directory.Handle("never"), 0)] });
+        _rig.Directory.Publish(TcpRig.Cluster("other"), TcpRig.At(TcpRig.BackendAt));
+        Serve(Options() with { Targets = [new TcpTarget(_rig.Directory.Handle("backend"), 90), new TcpTarget(_rig.Directory.Handle("other"), 10),
+            new TcpTarget(_rig.Directory.Handle("never"), 0)] });
         for (int i = 0; i < 300; i++)
             Call().Transport!.EndSend();
-        Assert.True(Run(() => _backends.Accepted.Count == 300));
+        Assert.True(Run(() => _rig.Backends.Accepted.Count == 300));
         Assert.InRange(Cluster("other")[ClusterCounter.UpstreamCxTotal], 10, 60);
         Assert.Equal(300, Cluster("other")[ClusterCounter.UpstreamCxTotal] + Cluster("backend")[ClusterCounter.UpstreamCxTotal]);
     }
@@ -296,25 +272,25 @@ public sealed class TcpSessionTests
         Serve(Options());
         _witness.OnData = NetworkVerdict.Close;
         Probe refused = Call("hello");
-        Assert.True(Run(() => refused.Closings == 1 && _backends.Accepted is [{ Ended: true }]));
+        Assert.True(Run(() => refused.Closings == 1 && _rig.Backends.Accepted is [{ Ended: true }]));
         Assert.Equal(("", "not_allowed", "deny_close", 5, 0),
-            (_backends.Accepted[0].Text, End.TerminationDetails, End.LocalCloseReason, End.BytesReceived, End.UpstreamSent));
+            (_rig.Backends.Accepted[0].Text, End.TerminationDetails, End.LocalCloseReason, End.BytesReceived, End.UpstreamSent));
 
         _witness.OnData = NetworkVerdict.Wait;
         Probe waiting = Call("hello");
-        _network.Advance(1_000_000);
+        _rig.Network.Advance(1_000_000);
         waiting.Transport!.Send(" world"u8);
         waiting.Transport.EndSend();
-        _network.Advance(1_000_000);
-        Assert.Equal("", _backends.Accepted[1].Text);
+        _rig.Network.Advance(1_000_000);
+        Assert.Equal("", _rig.Backends.Accepted[1].Text);
         _witness.OnData = NetworkVerdict.Continue;
-        _proxy.Post(new Note(_witness.Last!.Resume));
-        Assert.True(Run(() => _backends.Accepted[1] is { Text: "hello world", Ended: true }));
+        _rig.Proxy.Post(new Note(_witness.Last!.Resume));
+        Assert.True(Run(() => _rig.Backends.Accepted[1] is { Text: "hello world", Ended: true }));
 
         _witness.OnConnection = NetworkVerdict.Close;
         Probe early = Call("x");
         Assert.True(Run(() => early.Closings == 1));
-        Assert.Equal(2, _backends.Accepted.Count);
+        Assert.Equal(2, _rig.Backends.Accepted.Count);
     }
 
     [Fact]
@@ -355,20 +331,20 @@ public sealed class TcpSessionTests
     {
         Serve(Options() with { Connect = TcpConnectMode.OnData });
         Probe client = Call();
-        _network.Advance(1_000_000);
-        Assert.Empty(_backends.Accepted);
+        _rig.Network.Advance(1_000_000);
+        Assert.Empty(_rig.Backends.Accepted);
         client.Transport!.Send("HELO"u8);
-        Assert.True(Run(() => _backends.Accepted is [{ Text: "HELO" }]));
+        Assert.True(Run(() => _rig.Backends.Accepted is [{ Text: "HELO" }]));
     }
 
     [Fact]
     public void The_upstream_may_be_told_who_the_client_is()
     {
-        _directory.Publish(Backend("backend") with { ProxyHeader = new ProxyHeaderOptions(1, null, []) });
+        _rig.Directory.Publish(TcpRig.Cluster("backend") with { ProxyHeader = new ProxyHeaderOptions(1, null, []) });
         Serve(Options());
         Probe client = Call("x");
-        Assert.True(Run(() => _backends.Accepted is [{ Received.Length: > 30 }]));
-        Assert.Equal($"PROXY TCP4 0.0.0.1 0.0.0.2 {client.Transport!.Local.Port} 15001\r\nx", _backends.Accepted[0].Text);
+        Assert.True(Run(() => _rig.Backends.Accepted is [{ Received.Length: > 30 }]));
+        Assert.Equal($"PROXY TCP4 0.0.0.1 0.0.0.2 {client.Transport!.Local.Port} 15001\r\nx", _rig.Backends.Accepted[0].Text);
     }
 
     [Theory]
@@ -378,8 +354,8 @@ public sealed class TcpSessionTests
     public void Peers_tell_each_other_who_they_are_before_anything_else(int seed)
     {
         var random = new Random(seed);
-        var handler = new TcpChainHandler(_upstreams, Options(), [_witness, new PeerExchangeFilter(new Names())], 1);
-        _proxy.Listen(new ListenOptions(ProxyAt), new Serving(_worker, handler, "istio-peer-exchange"));
+        var handler = new TcpChainHandler(_rig.Upstreams, Options(), [_witness, new PeerExchangeFilter(new Names())], 1);
+        _rig.Proxy.Listen(new ListenOptions(TcpRig.ProxyAt), new Serving(_rig.Worker, handler, "istio-peer-exchange"));
         byte[] told = [0x3d, 0x23, 0x04, 0x67, 0, 0, 0, 6, .. "client"u8, .. "payload"u8];
         Probe client = Call();
         for (int at = 0; at < told.Length;)
@@ -387,11 +363,11 @@ public sealed class TcpSessionTests
             int n = Math.Min(random.Next(1, 6), told.Length - at);
             client.Transport!.Send(told.AsSpan(at, n));
             at += n;
-            _network.Advance(1_000);
+            _rig.Network.Advance(1_000);
         }
-        Assert.True(Run(() => _backends.Accepted is [{ Text: "payload" }]));
+        Assert.True(Run(() => _rig.Backends.Accepted is [{ Text: "payload" }]));
         Assert.Equal("client", _witness.Last!.Facts.FilterState(PeerExchangeFilter.DownstreamKey));
-        _backends.Accepted[0].Transport!.Send("answer"u8);
+        _rig.Backends.Accepted[0].Transport!.Send("answer"u8);
         Assert.True(Run(() => client.Received.Length == 20));
         Assert.Equal([0x3d, 0x23, 0x04, 0x67, 0, 0, 0, 6, .. "server"u8, .. "answer"u8], client.Received.ToArray());
     }
@@ -399,12 +375,12 @@ public sealed class TcpSessionTests
     [Fact]
     public void A_peer_that_says_nothing_of_itself_loses_no_byte()
     {
-        var handler = new TcpChainHandler(_upstreams, Options(), [new PeerExchangeFilter(new Names())], 1);
-        _proxy.Listen(new ListenOptions(ProxyAt), new Serving(_worker, handler, "istio-peer-exchange"));
+        var handler = new TcpChainHandler(_rig.Upstreams, Options(), [new PeerExchangeFilter(new Names())], 1);
+        _rig.Proxy.Listen(new ListenOptions(TcpRig.ProxyAt), new Serving(_rig.Worker, handler, "istio-peer-exchange"));
         Probe client = Call("GET");
-        _network.Advance(1_000);
+        _rig.Network.Advance(1_000);
         client.Transport!.Send(" / HTTP/1.1"u8);
-        Assert.True(Run(() => _backends.Accepted is [{ Text: "GET / HTTP/1.1" }]));
+        Assert.True(Run(() => _rig.Backends.Accepted is [{ Text: "GET / HTTP/1.1" }]));
     }
 
     private sealed class Names() : PeerExchange("istio-peer-exchange", "server"u8.ToArray())
@@ -420,7 +396,7 @@ public sealed class TcpSessionTests
         var directory = new ClusterDirectory(loop, 1);
         var upstreams = new Upstreams(directory, [worker]);
         ListeningSocket backend = loop.Listen(new ListenOptions(Address.V4(0x7f000001, 0)), new Echoing());
-        directory.Publish(Backend("backend"), At(backend.Address));
+        directory.Publish(TcpRig.Cluster("backend"), TcpRig.At(backend.Address));
         var options = new TcpOptions { StatPrefix = "t", Targets = [new TcpTarget(directory.Handle("backend"), 1)] };
         Address at = Address.V4(0x7f000001, 0);
         ListeningSocket front = loop.Listen(new ListenOptions(at), new Serving(worker, new TcpChainHandler(upstreams, options, [], 1)));
@@ -460,20 +436,5 @@ public sealed class TcpSessionTests
     private sealed class Echoing : Acceptor
     {
         public override void OnAccepted(Transport transport) => transport.Handler = new Bouncing();
-    }
-
-    private sealed class Bouncing : TransportHandler
-    {
-        public int Count;
-
-        public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
-        {
-            Count++;
-            transport.Send(bytes);
-        }
-
-        public override void OnClosed(Transport transport, CloseReason reason)
-        {
-        }
     }
 }

@@ -351,21 +351,6 @@ public sealed class TlsTransportTests : TlsMeeting
         Assert.True(pong.Count - served > 300);
     }
 
-    private sealed class Bouncing : TransportHandler
-    {
-        public int Count;
-
-        public override void OnData(Transport transport, ReadOnlySpan<byte> bytes)
-        {
-            Count++;
-            transport.Send(bytes);
-        }
-
-        public override void OnClosed(Transport transport, CloseReason reason)
-        {
-        }
-    }
-
     [Fact]
     public void What_cannot_be_used_is_refused_with_a_sentence()
     {
