@@ -99,8 +99,8 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
         }
     }
 
-    /// <summary>Begins to watch.</summary>
-    public async Task<ApiResult<WatchStream>> WatchAsync(string path, CancellationToken cancel, string accept = Json)
+    /// <summary>Begins to watch; the clock is that of the rests between reads.</summary>
+    public async Task<ApiResult<WatchStream>> WatchAsync(string path, TimeProvider time, CancellationToken cancel, string accept = Json)
     {
         HttpResponseMessage? answer = null;
         try
@@ -108,7 +108,7 @@ public sealed class ApiClient(HttpMessageHandler handler, Uri server) : IDisposa
             using var request = Request(HttpMethod.Get, path, accept);
             answer = await _http.SendAsync(request, cancel).ConfigureAwait(false);
             if (answer.IsSuccessStatusCode)
-                return new WatchStream(answer, await answer.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false));
+                return new WatchStream(answer, await answer.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false), time);
             var failure = await FailureAsync(answer, cancel).ConfigureAwait(false);
             answer.Dispose();
             return failure;

@@ -13,13 +13,8 @@ public sealed class KubernetesSource : IAsyncDisposable
     // Watches that are faster than the store wait here; the server holds the rest back.
     private const int WaitingMax = 1024;
 
-    // The first change after a quiet time is taken at once; of a hundred a second, those of this long become one. Every change wakes
-    // threads and makes a view, and proxies are told after a longer time in any case.
-    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(40);
-
     private readonly KubernetesSourceOptions _options;
     private readonly ResourceStore _store;
-    private readonly TimeProvider _time;
     private readonly Action<string> _say;
     private readonly ApiObjectDecoder _decoder = new(ResourceOrigin.FromCluster);
     private readonly RevisionFilter _revision;
@@ -44,7 +39,7 @@ public sealed class KubernetesSource : IAsyncDisposable
     public KubernetesSource(ApiClient client, KubernetesSourceOptions options, ResourceStore store, TimeProvider time, Random chance,
         Action<string> say)
     {
-        (_options, _store, _time, _say, _revision) = (options, store, time, say, new RevisionFilter(options.Revision));
+        (_options, _store, _say, _revision) = (options, store, say, new RevisionFilter(options.Revision));
         _unsynced = [.. options.Kinds];
         var resources = new ApiResources(client, time);
         var health = new ServerHealth(options.Server, time, say);
@@ -73,15 +68,11 @@ public sealed class KubernetesSource : IAsyncDisposable
 
     private async Task TakeAsync(CancellationToken stop)
     {
-        for (var next = _time.GetUtcNow(); await _news.Reader.WaitToReadAsync(stop).ConfigureAwait(false);)
+        while (await _news.Reader.WaitToReadAsync(stop).ConfigureAwait(false))
         {
-            var now = _time.GetUtcNow();
-            if (_synced.Task.IsCompleted && now < next) await Task.Delay(next - now, _time, stop).ConfigureAwait(false);
             // All that waits becomes one change: a rollout of a thousand pods is not a thousand generations.
             for (var taken = 0; taken < WaitingMax && _news.Reader.TryRead(out var news); taken++) Take(news);
-            if (_unsynced.Count > 0) continue;
-            Apply();
-            next = _time.GetUtcNow() + Between;
+            if (_unsynced.Count == 0) Apply();
         }
     }
 

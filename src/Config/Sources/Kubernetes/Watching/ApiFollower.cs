@@ -68,7 +68,7 @@ internal sealed class ApiFollower(ApiClient client, ListWatch machine, TimeProvi
         // As Kubernetes' own clients: five to ten minutes, so that watches move over to another server and not all at once.
         var query = string.Create(CultureInfo.InvariantCulture,
             $"?watch=1&allowWatchBookmarks=true&resourceVersion={Uri.EscapeDataString(version)}&timeoutSeconds={chance.Next(300, 600)}");
-        var answer = await client.WatchAsync(path.Path + query + Selector(path), stop,
+        var answer = await client.WatchAsync(path.Path + query + Selector(path), time, stop,
             path.Accept.Replace("MetadataList", "Metadata", StringComparison.Ordinal)).ConfigureAwait(false);
         if (answer.Failure is { } refused) return Failed(refused);
         failed(null);
