@@ -117,17 +117,19 @@ internal sealed class ControlDoor : IAsyncDisposable
 
     private JsonArray Rows()
     {
-        var rows = new JsonArray(Row("controlplane", "istio-system", "", _mesh.ControlPlane.Process, null, true, _mesh.ControlPlane.Log));
+        var rows = new JsonArray(
+            Row("controlplane", "", "istio-system", "", _mesh.ControlPlane.Process, null, true, _mesh.ControlPlane.Log));
         foreach (Workload workload in _mesh.Workloads)
-            rows.Add(Row(workload.Plan.Deployment, workload.Plan.Namespace, workload.Address, workload.Program, workload.Sidecar,
-                workload.IsReady, workload.Log));
+            rows.Add(Row(workload.Plan.Deployment, workload.Plan.Name, workload.Plan.Namespace, workload.Address, workload.Program,
+                workload.Sidecar, workload.IsReady, workload.Log));
         return rows;
     }
 
-    private static JsonObject Row(string name, string inNamespace, string address, Processes.Supervised? program,
+    private static JsonObject Row(string name, string pod, string inNamespace, string address, Processes.Supervised? program,
         Processes.Supervised? sidecar, bool ready, string log) => new()
         {
             ["name"] = name,
+            ["pod"] = pod,
             ["namespace"] = inNamespace,
             ["address"] = address,
             ["pid"] = program?.ProcessId,

@@ -132,8 +132,11 @@ public sealed record LeftRow(string Proxy, int Times, double SinceSeconds);
 /// <param name="Admin">host:port of its admin pages, where known.</param>
 /// <param name="ConnectedAt">When its stream began.</param>
 /// <param name="Identity">The SPIFFE identity that it has proved; null where its stream is in clear text and nothing was asked.</param>
+/// <param name="MutualTls">What a sidecar takes: STRICT, PERMISSIVE or DISABLE, and ports for which another is said; null for other
+/// proxies.</param>
 public sealed record ProxyRow(string Name, string Cluster, string ControlPlane, string Version, long Revision,
-    IReadOnlyDictionary<string, TypeState> Types, string? Admin, DateTimeOffset ConnectedAt, string? Identity = null);
+    IReadOnlyDictionary<string, TypeState> Types, string? Admin, DateTimeOffset ConnectedAt, string? Identity = null,
+    string? MutualTls = null);
 
 /// <summary>How far one type of one proxy is.</summary>
 /// <param name="State">SYNCED, STALE, NOT SENT, ERROR or IGNORED.</param>

@@ -99,7 +99,8 @@ public sealed class OperatorDoor(WriterLoop writer, string token) : IDisposable
             await RefuseAsync(context, answer.HttpStatus, answer.Refusal!);
             return;
         }
-        found = await writer.AskAsync((loop, _) => OriginPlaces.Named(found, loop.Configuration.View), context.RequestAborted);
+        found = await writer.AskAsync((loop, _) => OriginPlaces.Named(found, loop.Configuration.View, loop.Hub.Snapshot),
+            context.RequestAborted);
         context.Response.ContentType = found.ContentType;
         await context.Response.WriteAsync(found.Text, context.RequestAborted);
     }

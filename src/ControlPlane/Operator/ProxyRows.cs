@@ -1,6 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Lateen.ControlPlane.Ads;
 using Lateen.Pilot.Generation;
+using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope;
 
 namespace Lateen.ControlPlane.Operator;
@@ -11,7 +12,7 @@ public static class ProxyRows
     /// <summary>Every proxy that has introduced itself, by name.</summary>
     public static ProxyList Of(ControlLoop loop, DateTimeOffset now) => new(
         loop.Streams.Revision,
-        [.. loop.Streams.Open.Where(stream => stream.IsProxy).Select(stream => Row(stream, now))
+        [.. loop.Streams.Open.Where(stream => stream.IsProxy).Select(stream => Row(stream, loop.Hub.Snapshot?.Policies, now))
             .OrderBy(row => row.Name, StringComparer.Ordinal)],
         [.. loop.Streams.Left.Lately(now)
             .Select(left => new LeftRow(left.Key, left.Value.Times, (now - left.Value.Last).TotalSeconds))
@@ -22,12 +23,13 @@ public static class ProxyRows
         loop.Streams.Open.FirstOrDefault(stream => stream.IsProxy && stream.Session.Node!.WorkloadId == name)?.Session.Node is { } node
             ? Admin(node) : null;
 
-    private static ProxyRow Row(AdsStream stream, DateTimeOffset now)
+    private static ProxyRow Row(AdsStream stream, PolicyIndex? policies, DateTimeOffset now)
     {
         ProxyNode node = stream.Session.Node!;
         var types = stream.Types.ToDictionary(pair => AdsStreams.ShortName(pair.Key), pair => State(stream, pair.Key, pair.Value, now));
         return new ProxyRow(node.WorkloadId, node.ClusterId, "lateen", node.Metadata.IstioVersion, stream.AcceptedRevision, types,
-            Admin(node), stream.Session.ConnectedAt, node.VerifiedIdentity?.ToString());
+            Admin(node), stream.Session.ConnectedAt, node.VerifiedIdentity?.ToString(),
+            policies is null ? null : PeerPlaces.ModesOf(node, policies));
     }
 
     private static TypeState State(AdsStream stream, string typeUrl, TypeTrack track, DateTimeOffset now)

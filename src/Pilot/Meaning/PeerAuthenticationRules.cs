@@ -33,6 +33,29 @@ public static class PeerAuthenticationRules
         return null;
     }
 
+    /// <summary>The policy that says the mode of one port of a workload; null where none does, and the default holds.</summary>
+    /// <param name="policies">Policies.</param>
+    /// <param name="ns">Namespace of the workload.</param>
+    /// <param name="labels">Labels of the workload.</param>
+    /// <param name="port">Port of the workload.</param>
+    public static Meant<PeerAuthentication>? Deciding(PolicyIndex policies, string ns, IReadOnlyDictionary<string, string> labels, int port)
+    {
+        if (Selecting(policies, ns, labels) is { } own
+            && ((own.Spec.PortLevelMtls.TryGetValue((uint)port, out var ofPort) && IsSet(ofPort)) || IsSet(own.Spec.Mtls))) return own;
+        return OfAll(policies, ns) ?? OfAll(policies, policies.RootNamespace);
+    }
+
+    private static Meant<PeerAuthentication>? OfAll(PolicyIndex policies, string ns)
+    {
+        foreach (var policy in policies.PeerAuthentications.GetValueOrDefault(ns, []))
+        {
+            if (policy.Spec.Selector is null or { MatchLabels.Count: 0 }) return IsSet(policy.Spec.Mtls) ? policy : null;
+        }
+        return null;
+    }
+
+    private static bool IsSet(PeerAuthentication.Types.MutualTLS? setting) => setting is not null && setting.Mode != Mode.Unset;
+
     /// <summary>The mode that a setting means, with what it inherits where it is unset.</summary>
     public static MtlsMode Of(PeerAuthentication.Types.MutualTLS? setting, MtlsMode inherited) => setting?.Mode switch
     {

@@ -2,6 +2,8 @@ using System.Text.Json.Nodes;
 using Lateen.Config.Resources;
 using Lateen.Config.Store;
 using Lateen.ControlPlane.Operator;
+using Lateen.Pilot.Meaning;
+using Lateen.Test.Unit.Pilot;
 using Xunit;
 
 namespace Lateen.Test.Unit.ControlPlane.Operator;
@@ -82,5 +84,52 @@ public sealed class OriginPlaceTests
             new JsonObject { ["stations"] =
                 new JsonArray(new JsonObject { ["station"] = "Route", ["decision"] = decision, ["origin"] = origin }) }.ToJsonString());
         Assert.Equal(told, JsonNode.Parse(OriginPlaces.Named(page, view).Text)!["stations"]![0]!["origin"]!.ToString());
+    }
+
+    private const string Peers = """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web-1, namespace: shop, labels: {app: web}}
+        spec: {serviceAccountName: web}
+        status: {podIP: 10.0.0.1, phase: Running}
+        ---
+        apiVersion: security.istio.io/v1
+        kind: PeerAuthentication
+        metadata: {name: all, namespace: istio-system}
+        spec: {mtls: {mode: STRICT}}
+        ---
+        apiVersion: security.istio.io/v1
+        kind: PeerAuthentication
+        metadata: {name: unset, namespace: shop}
+        spec: {}
+        ---
+        apiVersion: security.istio.io/v1
+        kind: PeerAuthentication
+        metadata: {name: web, namespace: shop}
+        spec: {selector: {matchLabels: {app: web}}, portLevelMtls: {9080: {mode: PERMISSIVE}, 9090: {mode: UNSET}}}
+        """;
+
+    [Theory]
+    [InlineData("10.0.0.1:9080", "PeerAuthentication shop/web test.yaml:17")]
+    [InlineData("10.0.0.1:9090", "PeerAuthentication istio-system/all test.yaml:7")]
+    [InlineData("10.0.0.1:9080, 10.0.0.1:9070 (Unhealthy)",
+        "PeerAuthentication shop/web test.yaml:17, PeerAuthentication istio-system/all test.yaml:7")]
+    [InlineData("10.0.0.9:9080", "")]
+    public void Who_says_what_an_endpoint_takes_is_told(string endpoints, string told)
+    {
+        IReadOnlyList<Resource> resources = [.. new ResourceDecoder(new DecoderOptions()).Decode(Peers, "test.yaml", [])];
+        var page = new AdminPage("application/json", new JsonObject { ["stations"] = new JsonArray(
+            new JsonObject { ["station"] = "Balance", ["decision"] = "cluster outbound|80||web.shop, RoundRobin, endpoints: " + endpoints },
+            new JsonObject { ["station"] = "Connect", ["decision"] = "mutual TLS (by what the endpoint takes)" }) }.ToJsonString());
+        JsonNode named = JsonNode.Parse(OriginPlaces.Named(page, ResourceView.Of(resources), new TestMesh().Compile(resources)).Text)!;
+        Assert.Equal(told, named["stations"]![1]!["origin"]!.ToString());
+    }
+
+    [Fact]
+    public void Who_says_nothing_is_told_as_well()
+    {
+        MeshSnapshot snapshot = new TestMesh().Compile(
+            new ResourceDecoder(new DecoderOptions()).Decode(Peers.Split("---")[0], "test.yaml", []));
+        Assert.Equal([null], PeerPlaces.Deciding("cluster a, endpoints: 10.0.0.1:80", snapshot));
     }
 }
