@@ -52,6 +52,9 @@ public sealed partial class Exchange : RequestReceiver
         ResponseHead = _noHead;
     }
 
+    /// <summary>As far as every request writes to it, in lines of 64 bytes.</summary>
+    internal const int LinesTouched = 8;
+
     // ---- who and where
 
     /// <summary>The worker that it lives on.</summary>

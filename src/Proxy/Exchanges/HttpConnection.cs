@@ -34,6 +34,10 @@ public sealed class ExchangePool(Worker worker, HttpOptions options)
 
     internal StatCells CodecTwo { get; } = options.CodecStatsTwo.Of(worker.Index);
 
+    /// <summary>True where an answer shall end its connection though the client did not ask for it (the listener drains, the health check
+    /// fails). Null for never.</summary>
+    public Func<bool>? ShallEnd { get; init; }
+
     /// <summary>Work space for one call at a time.</summary>
     internal ByteBuffer Scratch { get; } = new(1024);
 
@@ -44,6 +48,7 @@ public sealed class ExchangePool(Worker worker, HttpOptions options)
             return new Exchange(Worker, Options);
         _free = exchange.NextFree;
         _freeCount--;
+        Prefetch.Of(_free, Exchange.LinesTouched);
         exchange.NextFree = null;
         exchange.Recycle();
         return exchange;
@@ -123,9 +128,8 @@ public sealed class HttpConnection : RequestAcceptor
     /// <summary>Told once when the connection is over. Null for nobody.</summary>
     public Action<HttpConnection>? Closed { get; init; }
 
-    /// <summary>True where a response shall end the connection though the client did not ask for it (the listener drains,
-    /// overload).</summary>
-    public Func<bool>? ShallEnd { get; init; }
+    /// <summary>As <see cref="ExchangePool.ShallEnd"/>, of pools that the connection had before. Null for never.</summary>
+    public Func<bool>? ShallEndToo { get; set; }
 
     internal ReadOnlySpan<byte> ServerName => _pool.ServerName;
 
@@ -242,7 +246,7 @@ public sealed class HttpConnection : RequestAcceptor
             exchange.Stream.AnnounceClose();
             return;
         }
-        if (!spent && !_draining && !(ShallEnd?.Invoke() ?? false))
+        if (!spent && !_draining && !(_next.ShallEnd?.Invoke() ?? false) && !(ShallEndToo?.Invoke() ?? false))
             return;
         Stats.Count(spent ? HttpStat.DownstreamCxMaxRequestsReached : HttpStat.DownstreamCxDrainClose);
         if (spent && exchange.Stream.Version != HttpVersion.Http2)

@@ -128,6 +128,13 @@ public sealed partial class HeaderMap
         byte[] larger = new byte[Math.Max(Math.Max(1024, _bytes.Length * 2), _used + more)];
         _bytes.AsSpan(0, _used).CopyTo(larger);
         _bytes = larger;
+        NoteSize();
+    }
+
+    private void GrowEntries()
+    {
+        Array.Resize(ref _entries, Math.Max(24, _entries.Length * 2));
+        NoteSize();
     }
 
     private int Overwrite(int at, ReadOnlySpan<byte> text)

@@ -38,6 +38,7 @@ public sealed partial class HeaderMap
     private byte[] _bytes = [];
     private Entry[] _entries = [];
     private int _used, _entryCount;
+    private bool _isHuge;
 
     /// <summary>Lines present.</summary>
     public int Count { get; private set; }
@@ -60,11 +61,21 @@ public sealed partial class HeaderMap
         _present = default;
         _pseudo = default;
         _used = _entryCount = Count = ByteSize = 0;
+        if (_isHuge)
+            Shrink();
+    }
+
+    private void Shrink()
+    {
         if (_bytes.Length > BytesKeptMax)
             _bytes = [];
         if (_entries.Length > EntriesKeptMax)
             _entries = [];
+        _isHuge = false;
     }
+
+    // Noted where an array grows: to ask the arrays at each clearing would touch them.
+    private void NoteSize() => _isHuge = _bytes.Length > BytesKeptMax || _entries.Length > EntriesKeptMax;
 
     /// <summary>The line at an index below <see cref="End"/>; false for a hole.</summary>
     public bool At(int index, out KnownHeader known, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
@@ -305,6 +316,7 @@ public sealed partial class HeaderMap
             _bytes = new byte[Math.Max(roomy ? 1024 : 0, other._used)];
         if (_entries.Length < other._entryCount)
             _entries = new Entry[Math.Max(roomy ? 24 : 0, other._entryCount)];
+        NoteSize();
         other._bytes.AsSpan(0, other._used).CopyTo(_bytes);
         other._entries.AsSpan(0, other._entryCount).CopyTo(_entries);
         (_present, _pseudo, _used, _entryCount) = (other._present, other._pseudo, other._used, other._entryCount);
@@ -356,7 +368,7 @@ public sealed partial class HeaderMap
     private void AppendEntry(KnownHeader known, int nameAt, int nameLength, int valueAt, int valueLength, byte flags = 0)
     {
         if (_entryCount == _entries.Length)
-            Array.Resize(ref _entries, Math.Max(24, _entries.Length * 2));
+            GrowEntries();
         ref Entry e = ref _entries[_entryCount++];
         e.Known = known;
         e.Flags = flags;

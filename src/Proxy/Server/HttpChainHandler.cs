@@ -29,9 +29,17 @@ public sealed class HttpChainHandler : ChainHandler
     public Func<bool>? Failing { get; init; }
 
     /// <summary>What a worker keeps of this chain.</summary>
-    private sealed class Place(Worker worker, HttpOptions options)
+    private sealed class Place
     {
-        public ExchangePool Pool { get; } = new(worker, options);
+        private readonly Worker _worker;
+
+        public Place(Worker worker, HttpOptions options, Func<bool>? failing)
+        {
+            _worker = worker;
+            Pool = new ExchangePool(worker, options) { ShallEnd = failing is null ? ShallEnd : () => ShallEnd() || failing() };
+        }
+
+        public ExchangePool Pool { get; }
 
         public Dictionary<HttpConnection, Served> Live { get; } = [];
 
@@ -43,15 +51,15 @@ public sealed class HttpChainHandler : ChainHandler
 
         public void Drain(DrainPace pace)
         {
-            (_drainBegin, _gradual) = (worker.Loop.Now, pace.Gradual);
+            (_drainBegin, _gradual) = (_worker.Loop.Now, pace.Gradual);
             _drainEnd = _drainBegin + Math.Max(1, pace.Micros);
-            worker.Loop.Arm(_ending ??= new Ending(this), Math.Max(1, pace.Micros));
+            _worker.Loop.Arm(_ending ??= new Ending(this), Math.Max(1, pace.Micros));
         }
 
         // Gradually: the share of answers that end their connection grows from none to all.
         public bool ShallEnd() => _drainEnd != 0
-            && (!_gradual || worker.Loop.Now >= _drainEnd
-                || (long)(worker.Loop.Chance.NextULong() % (ulong)(_drainEnd - _drainBegin)) < worker.Loop.Now - _drainBegin);
+            && (!_gradual || _worker.Loop.Now >= _drainEnd
+                || (long)(_worker.Loop.Chance.NextULong() % (ulong)(_drainEnd - _drainBegin)) < _worker.Loop.Now - _drainBegin);
 
         public void End()
         {
@@ -70,13 +78,11 @@ public sealed class HttpChainHandler : ChainHandler
 
         public ConnectionFacts Facts => connection.Facts;
 
-        public bool ShallEnd()
+        private bool ShallEnd()
         {
-            if (_now.ShallEnd())
-                return true;
-            for (int i = 0; i < (_draining?.Count ?? 0); i++)
+            foreach (Place place in _draining!)
             {
-                if (_draining![i].ShallEnd())
+                if (place.ShallEnd())
                     return true;
             }
             return false;
@@ -88,7 +94,10 @@ public sealed class HttpChainHandler : ChainHandler
             if (_now == to)
                 return;
             if (drains || _now.IsDraining)
+            {
                 (_draining ??= []).Add(_now);
+                http.ShallEndToo = ShallEnd;
+            }
             else
                 _now.Live.Remove(http);
             _now = to;
@@ -116,7 +125,6 @@ public sealed class HttpChainHandler : ChainHandler
         var http = new HttpConnection(place.Pool, Context(connection))
         {
             Transport = connection.Transport,
-            ShallEnd = () => served.ShallEnd() || (Failing?.Invoke() ?? false),
             Closed = ended =>
             {
                 served.Forget(ended);
@@ -182,7 +190,7 @@ public sealed class HttpChainHandler : ChainHandler
     /// <inheritdoc/>
     public override void Drain(Worker worker, DrainPace pace) => _places[worker.Index]?.Drain(pace);
 
-    private Place PlaceOf(Worker worker) => _places[worker.Index] ??= new Place(worker, _options);
+    private Place PlaceOf(Worker worker) => _places[worker.Index] ??= new Place(worker, _options, Failing);
 
     private void Begin(HttpConnection http, Transport transport, HttpVersion version, ReadOnlySpan<byte> early)
     {

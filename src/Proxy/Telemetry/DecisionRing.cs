@@ -26,28 +26,28 @@ public sealed class Decision
     public long Micros { get; private set; }
 
     /// <summary>The listener's name.</summary>
-    public string Listener { get; private set; } = "";
+    public string Listener { get; private set => Keep(ref field, value); } = "";
 
     /// <summary>The filter chain's name.</summary>
-    public string Chain { get; private set; } = "";
+    public string Chain { get; private set => Keep(ref field, value); } = "";
 
     /// <summary>The resource that asked for the chain; empty where none did.</summary>
-    public string ChainOrigin { get; private set; } = "";
+    public string ChainOrigin { get; private set => Keep(ref field, value); } = "";
 
     /// <summary>The client's identity; empty without one.</summary>
-    public string Peer { get; private set; } = "";
+    public string Peer { get; private set => Keep(ref field, value); } = "";
 
     /// <summary>The virtual host; null for none.</summary>
-    public VirtualHost? Host { get; private set; }
+    public VirtualHost? Host { get; private set => Keep(ref field, value); }
 
     /// <summary>The route; null for none.</summary>
-    public Route? Route { get; private set; }
+    public Route? Route { get; private set => Keep(ref field, value); }
 
     /// <summary>The cluster; null for none.</summary>
-    public ClusterHandle? Cluster { get; private set; }
+    public ClusterHandle? Cluster { get; private set => Keep(ref field, value); }
 
     /// <summary>The last host tried; null for none.</summary>
-    public Host? Endpoint { get; private set; }
+    public Host? Endpoint { get; private set => Keep(ref field, value); }
 
     /// <summary>Tries.</summary>
     public int Attempts { get; private set; }
@@ -59,10 +59,10 @@ public sealed class Decision
     public ResponseFlags Flags { get; private set; }
 
     /// <summary>Response code details.</summary>
-    public string Details { get; private set; } = "";
+    public string Details { get; private set => Keep(ref field, value); } = "";
 
     /// <summary>Why the last connection to the upstream failed; empty where none did.</summary>
-    public string TransportFailure { get; private set; } = "";
+    public string TransportFailure { get; private set => Keep(ref field, value); } = "";
 
     /// <summary>x-request-id.</summary>
     public string Id => Text(_methodLength, _idLength);
@@ -103,6 +103,14 @@ public sealed class Decision
         TransportFailure = x.Upstream.TransportFailure ?? "";
     }
 
+    // Storing a reference tells the collector, which costs more than a look: most of what stood here stays.
+    private static void Keep<T>(ref T place, T value)
+        where T : class?
+    {
+        if (!ReferenceEquals(place, value))
+            place = value;
+    }
+
     private static byte Copy(ReadOnlySpan<byte> from, ref Span<byte> to, int most)
     {
         int n = Math.Min(from.Length, most);
@@ -124,6 +132,9 @@ public sealed class Decision
 /// trying until a record held still.</summary>
 public sealed class DecisionRing : ExchangeRecorder
 {
+    // A record's references and numbers, and its texts as long as they usually are.
+    private const int LinesWritten = 4;
+
     private readonly Decision[][] _rings;
     private readonly int[] _next;
 
@@ -145,6 +156,8 @@ public sealed class DecisionRing : ExchangeRecorder
         Volatile.Write(ref decision.Sequence, decision.Sequence + 1);
         decision.Take(exchange);
         Volatile.Write(ref decision.Sequence, decision.Sequence + 1);
+        // The record of the next exchange was written so long ago that no cache has it.
+        Prefetch.Of(ring[next], LinesWritten);
     }
 
     /// <summary>What <paramref name="read"/> makes of each record kept, the newest first. A record that is overwritten while it is read is

@@ -9,9 +9,6 @@ internal enum BodyStep : byte
     /// <summary>A part of the body.</summary>
     Part,
 
-    /// <summary>The last part of a body with a length: it may be empty.</summary>
-    Last,
-
     /// <summary>The last chunk's line is over; a trailer block (perhaps only its blank line) begins.</summary>
     Trailers,
 
@@ -58,8 +55,22 @@ internal struct BodyReader
     /// <summary>The line of the last chunk is being read: the body itself was whole.</summary>
     public readonly bool IsAtLastChunk => _left == 0 && _state is (State.SizeEnd or State.Extension or State.ExtensionReturn);
 
-    /// <summary>Goes to the next piece. <paramref name="input"/> moves behind what was used; <paramref name="part"/> is a part of
-    /// it.</summary>
+    /// <summary>Takes a body, or the rest of one, that has a length and has arrived.</summary>
+    public bool TryTakeWhole(scoped ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> body)
+    {
+        if (_state != State.Fixed || _left > (ulong)input.Length)
+        {
+            body = default;
+            return false;
+        }
+        body = input[..(int)_left];
+        input = input[(int)_left..];
+        _left = 0;
+        return true;
+    }
+
+    /// <summary>Goes to the next piece; the last one of a body with a length is left to <see cref="TryTakeWhole"/>.
+    /// <paramref name="input"/> moves behind what was used; <paramref name="part"/> is a part of it.</summary>
     public BodyStep Next(scoped ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> part)
     {
         part = default;
@@ -101,11 +112,8 @@ internal struct BodyReader
         part = input[..n];
         input = input[n..];
         _left -= (ulong)n;
-        if (_left > 0)
-            return BodyStep.Part;
-        if (_state == State.Fixed)
-            return BodyStep.Last;
-        _state = State.ChunkEnd;
+        if (_left == 0)
+            _state = State.ChunkEnd;
         return BodyStep.Part;
     }
 

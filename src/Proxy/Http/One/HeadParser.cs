@@ -59,7 +59,7 @@ internal sealed class HeadParser
 
     private byte[] _joined = [];
 
-    /// <summary>This thread's parser.</summary>
+    /// <summary>This thread's parser. A connection asks once and keeps it.</summary>
     public static HeadParser OfThread => t_instance ??= new HeadParser();
 
     /// <summary>The scanner that goes with it.</summary>

@@ -14,14 +14,15 @@ internal sealed class HeadWriter
     private byte[] _bytes = new byte[8 * 1024];
     private int _used;
 
-    /// <summary>This thread's writer, empty.</summary>
-    public static HeadWriter Begin()
+    /// <summary>This thread's writer. A connection asks once and keeps it.</summary>
+    public static HeadWriter OfThread => t_instance ??= new HeadWriter();
+
+    /// <summary>Empties it.</summary>
+    public void Begin()
     {
-        HeadWriter writer = t_instance ??= new HeadWriter();
-        writer._used = 0;
-        if (writer._bytes.Length > KeptMax)
-            writer._bytes = new byte[8 * 1024];
-        return writer;
+        _used = 0;
+        if (_bytes.Length > KeptMax)
+            _bytes = new byte[8 * 1024];
     }
 
     /// <summary>What was written.</summary>

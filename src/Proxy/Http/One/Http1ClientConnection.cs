@@ -22,6 +22,7 @@ public sealed class Http1ClientConnection : UpstreamConnection
     private readonly UpstreamConnectionOwner _owner;
     private readonly CodecOptions _options;
     private readonly Http1ClientStream _stream;
+    private readonly HeadParser _parser = HeadParser.OfThread;
     private InputHold _hold;
     private ResponseReceiver? _receiver;
     private BodyReader _body;
@@ -145,9 +146,8 @@ public sealed class Http1ClientConnection : UpstreamConnection
 
     private void ReadHead(ref ReadOnlySpan<byte> rest)
     {
-        HeadParser parser = HeadParser.OfThread;
         bool complete = _scanned == 0 || _scanned > rest.Length || HeadScanner.IsComplete(rest, _scanned);
-        int length = complete ? parser.Scanner.Scan(rest) : 0;
+        int length = complete ? _parser.Scanner.Scan(rest) : 0;
         if (length == 0)
         {
             _scanned = rest.Length;
@@ -161,9 +161,9 @@ public sealed class Http1ClientConnection : UpstreamConnection
         HeaderMap map = _receiver!.ResponseHead;
         map.Clear();
         HeadError error = length > _options.HeadBytesMax
-            ? HeadError.TooLarge : parser.ParseResponse(head, _options, map, out Framing framing) is { Happened: true } e
+            ? HeadError.TooLarge : _parser.ParseResponse(head, _options, map, out Framing framing) is { Happened: true } e
                 ? e
-                : Accept(map, framing, length, parser.Scanner.PlainBytes);
+                : Accept(map, framing, length, _parser.Scanner.PlainBytes);
         if (error.Happened)
             Fail(ResetReason.ProtocolError, error.Detail);
     }
@@ -213,6 +213,17 @@ public sealed class Http1ClientConnection : UpstreamConnection
 
     private void ReadBody(ref ReadOnlySpan<byte> rest)
     {
+        if (!_body.TryTakeWhole(ref rest, out ReadOnlySpan<byte> body))
+        {
+            ReadParts(ref rest);
+            return;
+        }
+        _stream.CountBody(body.Length);
+        Complete()?.OnResponseBody(body, true);
+    }
+
+    private void ReadParts(ref ReadOnlySpan<byte> rest)
+    {
         var parts = new GatheredParts();
         ReadOnlySpan<byte> part = default;
         while (_phase == Phase.Body)
@@ -228,9 +239,6 @@ public sealed class Http1ClientConnection : UpstreamConnection
                 case BodyStep.Part:
                     parts.Add(part);
                     break;
-                case BodyStep.Last:
-                    Complete()?.OnResponseBody(part, true);
-                    return;
                 case BodyStep.Trailers:
                     Tell(ref parts);
                     if (_phase == Phase.Body)
@@ -256,8 +264,7 @@ public sealed class Http1ClientConnection : UpstreamConnection
 
     private void ReadTrailers(ref ReadOnlySpan<byte> rest)
     {
-        HeadParser parser = HeadParser.OfThread;
-        int length = parser.Scanner.Scan(rest);
+        int length = _parser.Scanner.Scan(rest);
         if (length == 0)
         {
             if (rest.Length > _options.HeadBytesMax)
@@ -269,7 +276,7 @@ public sealed class Http1ClientConnection : UpstreamConnection
         _stream.CountBody(length);
         HeaderMap trailers = _receiver!.ResponseTrailers;
         trailers.Clear();
-        HeadError error = parser.ParseTrailers(block, _options, trailers, null);
+        HeadError error = _parser.ParseTrailers(block, _options, trailers, null);
         if (error.Happened)
             Fail(ResetReason.ProtocolError, error.Detail);
         else if (_options.One.Trailers && trailers.Count > 0)

@@ -15,6 +15,7 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
         Early,
     }
 
+    private readonly HeadWriter _writer = HeadWriter.OfThread;
     private long _headReceived, _bodyReceived, _headSent, _bodySent, _plainReceived, _plainSent;
     private InputHold _early;
     private BodyForm _form;
@@ -87,10 +88,10 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
         IsConnect = method.SequenceEqual("CONNECT"u8);
         UpgradeAsked = head.Has(KnownHeader.Upgrade) && HeaderRules.HasToken(head[KnownHeader.Connection], "upgrade"u8);
         bool proper = connection.Options.One.Spelling == HeaderSpelling.ProperCase && head.Case is null;
-        HeadWriter writer = HeadWriter.Begin();
-        writer.PutRequestLine(head, connection.Options.One.SendFullUrl);
-        _plainSent += writer.Written.Length + 2;
-        writer.PutHeaders(head, connection.Options.One.Spelling);
+        _writer.Begin();
+        _writer.PutRequestLine(head, connection.Options.One.SendFullUrl);
+        _plainSent += _writer.Written.Length + 2;
+        _writer.PutHeaders(head, connection.Options.One.Spelling);
         _form = BodyForm.Raw;
         if (UpgradeAsked || IsConnect)
         {
@@ -100,13 +101,13 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
         {
             // RFC 9110 8.6: a length of zero is said where the method could have a body.
             if (end && MayHaveBody(method))
-                writer.PutLine("content-length"u8, "0"u8, head.Case, proper);
+                _writer.PutLine("content-length"u8, "0"u8, head.Case, proper);
             else if (!end)
-                writer.PutLine("transfer-encoding"u8, "chunked"u8, head.Case, proper);
+                _writer.PutLine("transfer-encoding"u8, "chunked"u8, head.Case, proper);
             _form = end ? BodyForm.Raw : BodyForm.Chunks;
         }
-        writer.Put("\r\n"u8);
-        Send(writer);
+        _writer.Put("\r\n"u8);
+        SendWritten();
         if (end)
             End();
     }
@@ -140,29 +141,29 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
 
     private void SendChunk(ReadOnlySpan<byte> body, bool end)
     {
-        HeadWriter writer = HeadWriter.Begin();
+        _writer.Begin();
         if (!body.IsEmpty)
         {
-            writer.PutChunkLine(body.Length);
-            _bodySent += writer.Written.Length + body.Length + 2;
+            _writer.PutChunkLine(body.Length);
+            _bodySent += _writer.Written.Length + body.Length + 2;
             if (body.Length > 4096)
             {
-                connection.Transport.Send(writer.Written);
+                connection.Transport.Send(_writer.Written);
                 connection.Transport.Send(body);
-                writer = HeadWriter.Begin();
+                _writer.Begin();
             }
             else
             {
-                writer.Put(body);
+                _writer.Put(body);
             }
-            writer.Put("\r\n"u8);
+            _writer.Put("\r\n"u8);
         }
         if (end)
         {
             _bodySent += 5;
-            writer.Put("0\r\n\r\n"u8);
+            _writer.Put("0\r\n\r\n"u8);
         }
-        connection.Transport.Send(writer.Written);
+        connection.Transport.Send(_writer.Written);
     }
 
     /// <inheritdoc/>
@@ -172,12 +173,12 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
             return;
         if (_form == BodyForm.Chunks)
         {
-            HeadWriter writer = HeadWriter.Begin();
-            writer.Put("0\r\n"u8);
+            _writer.Begin();
+            _writer.Put("0\r\n"u8);
             if (connection.Options.One.Trailers)
-                writer.PutHeaders(trailers, connection.Options.One.Spelling);
-            writer.Put("\r\n"u8);
-            Send(writer);
+                _writer.PutHeaders(trailers, connection.Options.One.Spelling);
+            _writer.Put("\r\n"u8);
+            SendWritten();
         }
         End();
     }
@@ -214,9 +215,9 @@ internal sealed class Http1ClientStream(Http1ClientConnection connection) : Upst
 
     private void End() => RequestEnded = true;
 
-    private void Send(HeadWriter writer)
+    private void SendWritten()
     {
-        _headSent += writer.Written.Length;
-        connection.Transport.Send(writer.Written);
+        _headSent += _writer.Written.Length;
+        connection.Transport.Send(_writer.Written);
     }
 }

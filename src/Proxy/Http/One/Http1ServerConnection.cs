@@ -30,6 +30,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
     private readonly RequestAcceptor _acceptor;
     private readonly CodecOptions _options;
     private readonly Http1ServerStream _stream;
+    private readonly HeadParser _parser = HeadParser.OfThread;
     private Timer? _timer;
     private Resume? _resume;
     private InputHold _hold;
@@ -178,13 +179,12 @@ public sealed class Http1ServerConnection : DownstreamConnection
             if (rest.IsEmpty)
                 return;
         }
-        HeadParser parser = HeadParser.OfThread;
         if (_scanned > 0 && _scanned <= rest.Length && !HeadScanner.IsComplete(rest, _scanned))
         {
             Partial(rest);
             return;
         }
-        int length = parser.Scanner.Scan(rest);
+        int length = _parser.Scanner.Scan(rest);
         if (length == 0)
         {
             Partial(rest);
@@ -195,7 +195,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
             _transport.Loop.Disarm(timer);
         ReadOnlySpan<byte> head = rest[..length];
         rest = rest[length..];
-        Accept(parser, head);
+        Accept(head);
     }
 
     private void Partial(ReadOnlySpan<byte> start)
@@ -225,14 +225,14 @@ public sealed class Http1ServerConnection : DownstreamConnection
         return receiver;
     }
 
-    private void Accept(HeadParser parser, ReadOnlySpan<byte> head)
+    private void Accept(ReadOnlySpan<byte> head)
     {
         RequestReceiver receiver = Open(head.Length);
         HeaderMap map = receiver.RequestHead;
         Framing framing = default;
         HeadError error = head.Length > _options.HeadBytesMax
             ? HeadParser.Early(head, _options)
-            : parser.ParseRequest(head, _options, map, _acceptor, out framing);
+            : _parser.ParseRequest(head, _options, map, _acceptor, out framing);
         if (error.Happened)
         {
             // Nothing of a refused head is shown: whatever it says may be a lie of its framing.
@@ -241,7 +241,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
             return;
         }
         // A header field counts with one byte of its line's end.
-        _stream.CountPlain(parser.Scanner.PlainBytes);
+        _stream.CountPlain(_parser.Scanner.PlainBytes);
         _stream.Note(map, framing);
         AnswerContinue(map, framing);
         bool end = !framing.Upgrade && !framing.Chunked && framing.Length == 0;
@@ -264,6 +264,18 @@ public sealed class Http1ServerConnection : DownstreamConnection
 
     private void ReadBody(ref ReadOnlySpan<byte> rest)
     {
+        if (!_body.TryTakeWhole(ref rest, out ReadOnlySpan<byte> body))
+        {
+            ReadParts(ref rest);
+            return;
+        }
+        _stream.CountBody(body.Length);
+        _phase = Phase.Waiting;
+        _receiver!.OnRequestBody(body, true);
+    }
+
+    private void ReadParts(ref ReadOnlySpan<byte> rest)
+    {
         var parts = new GatheredParts();
         ReadOnlySpan<byte> part = default;
         while (_phase == Phase.Body)
@@ -279,10 +291,6 @@ public sealed class Http1ServerConnection : DownstreamConnection
                 case BodyStep.Part:
                     parts.Add(part);
                     break;
-                case BodyStep.Last:
-                    _phase = Phase.Waiting;
-                    _receiver!.OnRequestBody(part, true);
-                    return;
                 case BodyStep.Trailers:
                     Tell(ref parts);
                     if (_phase == Phase.Body)
@@ -308,8 +316,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
 
     private void ReadTrailers(ref ReadOnlySpan<byte> rest)
     {
-        HeadParser parser = HeadParser.OfThread;
-        int length = parser.Scanner.Scan(rest);
+        int length = _parser.Scanner.Scan(rest);
         if ((length == 0 ? rest.Length : length) > _options.HeadBytesMax)
         {
             Refuse(new HeadError(431, "http1.trailers_too_large", FailureKind.TooLarge));
@@ -322,7 +329,7 @@ public sealed class Http1ServerConnection : DownstreamConnection
         _stream.CountBody(length);
         RequestReceiver receiver = _receiver!;
         receiver.RequestTrailers.Clear();
-        HeadError error = parser.ParseTrailers(block, _options, receiver.RequestTrailers, _acceptor);
+        HeadError error = _parser.ParseTrailers(block, _options, receiver.RequestTrailers, _acceptor);
         if (error.Happened)
         {
             Refuse(error);

@@ -17,6 +17,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         Raw,
     }
 
+    private readonly HeadWriter _writer = HeadWriter.OfThread;
     private long _headReceived, _bodyReceived, _headSent, _bodySent, _plainReceived, _plainSent;
     private int _minor = 1;
     private bool _keepAliveAsked, _isHead, _upgrade, _connect, _informed, _ended, _announced;
@@ -95,11 +96,11 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         if (_informed || HeadSent || _ended)
             return;
         _informed = true;
-        HeadWriter writer = HeadWriter.Begin();
-        writer.PutStatusLine(head, _minor);
-        writer.PutHeaders(head, connection.Options.One.Spelling);
-        writer.Put("\r\n"u8);
-        Send(writer);
+        _writer.Begin();
+        _writer.PutStatusLine(head, _minor);
+        _writer.PutHeaders(head, connection.Options.One.Spelling);
+        _writer.Put("\r\n"u8);
+        SendWritten();
     }
 
     /// <inheritdoc/>
@@ -137,32 +138,32 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     {
         HeaderSpelling spelling = connection.Options.One.Spelling;
         bool proper = spelling == HeaderSpelling.ProperCase;
-        HeadWriter writer = HeadWriter.Begin();
-        writer.PutStatusLine(head, _minor);
-        _plainSent += writer.Written.Length + 2;
-        writer.PutHeaders(head, spelling, closing: Closing || _announced || (_minor == 0 && _keepAliveAsked && !tunnel));
+        _writer.Begin();
+        _writer.PutStatusLine(head, _minor);
+        _plainSent += _writer.Written.Length + 2;
+        _writer.PutHeaders(head, spelling, closing: Closing || _announced || (_minor == 0 && _keepAliveAsked && !tunnel));
         if (Closing || _announced)
-            writer.PutLine("connection"u8, "close"u8, null, proper);
+            _writer.PutLine("connection"u8, "close"u8, null, proper);
         else if (_minor == 0 && _keepAliveAsked && !tunnel)
-            writer.PutLine("connection"u8, "keep-alive"u8, null, proper);
+            _writer.PutLine("connection"u8, "keep-alive"u8, null, proper);
         if (!counted && !tunnel)
-            WriteFraming(writer, status, end, proper);
-        writer.Put("\r\n"u8);
-        Send(writer);
+            WriteFraming(status, end, proper);
+        _writer.Put("\r\n"u8);
+        SendWritten();
     }
 
     // RFC 9112 6: what has no length is chunked; an empty answer says so; 1xx and 204 have no framing at all. HEAD answers tell what GET
     // would have.
-    private void WriteFraming(HeadWriter writer, int status, bool end, bool proper)
+    private void WriteFraming(int status, bool end, bool proper)
     {
         if (status is < 200 or 204)
             return;
         if (end && !_isHead && status == 304)
             return;
         if (end && !_isHead)
-            writer.PutLine("content-length"u8, "0"u8, null, proper);
+            _writer.PutLine("content-length"u8, "0"u8, null, proper);
         else if (_minor == 1)
-            writer.PutLine("transfer-encoding"u8, "chunked"u8, null, proper);
+            _writer.PutLine("transfer-encoding"u8, "chunked"u8, null, proper);
     }
 
     /// <inheritdoc/>
@@ -193,19 +194,19 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
 
     private void SendChunk(ReadOnlySpan<byte> body, bool end)
     {
-        HeadWriter writer = HeadWriter.Begin();
-        writer.PutChunkLine(body.Length);
-        _bodySent += writer.Written.Length + body.Length + (end ? 7 : 2);
+        _writer.Begin();
+        _writer.PutChunkLine(body.Length);
+        _bodySent += _writer.Written.Length + body.Length + (end ? 7 : 2);
         if (body.Length > 4096)
         {
-            connection.Transport.Send(writer.Written);
+            connection.Transport.Send(_writer.Written);
             connection.Transport.Send(body);
             connection.Transport.Send(end ? "\r\n0\r\n\r\n"u8 : "\r\n"u8);
             return;
         }
-        writer.Put(body);
-        writer.Put(end ? "\r\n0\r\n\r\n"u8 : "\r\n"u8);
-        connection.Transport.Send(writer.Written);
+        _writer.Put(body);
+        _writer.Put(end ? "\r\n0\r\n\r\n"u8 : "\r\n"u8);
+        connection.Transport.Send(_writer.Written);
     }
 
     /// <inheritdoc/>
@@ -215,12 +216,12 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
             return;
         if (_form == BodyForm.Chunks)
         {
-            HeadWriter writer = HeadWriter.Begin();
-            writer.Put("0\r\n"u8);
+            _writer.Begin();
+            _writer.Put("0\r\n"u8);
             if (connection.Options.One.Trailers)
-                writer.PutHeaders(trailers, connection.Options.One.Spelling);
-            writer.Put("\r\n"u8);
-            Send(writer);
+                _writer.PutHeaders(trailers, connection.Options.One.Spelling);
+            _writer.Put("\r\n"u8);
+            SendWritten();
         }
         End();
     }
@@ -246,9 +247,9 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
         connection.OnResponseEnded();
     }
 
-    private void Send(HeadWriter writer)
+    private void SendWritten()
     {
-        _headSent += writer.Written.Length;
-        connection.Transport.Send(writer.Written);
+        _headSent += _writer.Written.Length;
+        connection.Transport.Send(_writer.Written);
     }
 }

@@ -128,8 +128,12 @@ public sealed unsafe partial class EpollLoop : EventLoop, IDisposable
     {
         for (int i = 0; i < _turn.Count; i++)
         {
-            if (SourceOf(_turn.CookieOf(i)) is EpollTransport transport)
-                _turn.Receive(i, transport);
+            if (i + 1 < _turn.Count)
+                Prefetch.Of(SourceOf(_turn.CookieOf(i + 1)), EpollTransport.LinesTouched);
+            if (SourceOf(_turn.CookieOf(i)) is not EpollTransport transport)
+                continue;
+            _turn.Receive(i, transport);
+            Prefetch.Of(transport.Handler, 2);
         }
     }
 
@@ -251,8 +255,12 @@ public sealed unsafe partial class EpollLoop : EventLoop, IDisposable
         while (_dirty.Count != 0 || _ended.Count != 0)
         {
             (_flushing, _dirty) = (_dirty, _flushing);
-            foreach (EpollTransport transport in _flushing)
-                Settle(transport, flush: true);
+            for (int i = 0; i < _flushing.Count; i++)
+            {
+                if (i + 1 < _flushing.Count)
+                    Prefetch.Of(_flushing[i + 1], EpollTransport.LinesTouched);
+                Settle(_flushing[i], flush: true);
+            }
             _flushing.Clear();
             (_telling, _ended) = (_ended, _telling);
             foreach (EpollTransport transport in _telling)

@@ -4,6 +4,9 @@ namespace Lateen.Proxy.Net.Epoll;
 /// the end of a turn.</summary>
 internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
 {
+    /// <summary>As far as a turn looks into it, in lines of 64 bytes.</summary>
+    public const int LinesTouched = 3;
+
     // A turn reads at most this often from one connection: 4 x 64 KiB, then the others have their share.
     private const int ReadsMax = 4;
 

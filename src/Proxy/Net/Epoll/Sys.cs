@@ -41,6 +41,11 @@ internal static unsafe partial class Sys
     /// <summary>Where the cookie stands in an epoll_event.</summary>
     public static readonly int CookieOffset = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;
 
+    // libc's own send and recv are points at which a thread can be cancelled, and say so with a locked instruction before and behind the
+    // call. Nobody cancels a worker. The numbers of sendto and recvfrom: x86-64 has its own, all later architectures share a table.
+    private static readonly nint SendNumber = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 44 : 206,
+        ReceiveNumber = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 45 : 207;
+
     /// <summary>The error of the call that has just failed.</summary>
     public static int Errno => Marshal.GetLastSystemError();
 
@@ -74,11 +79,12 @@ internal static unsafe partial class Sys
     [LibraryImport(C, EntryPoint = "close")]
     public static partial int Close(int fd);
 
-    [LibraryImport(C, EntryPoint = "recv")]
-    public static partial nint Receive(int fd, byte* buffer, nint length, int flags);
+    public static nint Receive(int fd, byte* buffer, nint length, int flags) => Call(ReceiveNumber, fd, buffer, length, flags, null, 0);
 
-    [LibraryImport(C, EntryPoint = "send")]
-    public static partial nint Send(int fd, byte* buffer, nint length, int flags);
+    public static nint Send(int fd, byte* buffer, nint length, int flags) => Call(SendNumber, fd, buffer, length, flags, null, 0);
+
+    [LibraryImport(C, EntryPoint = "syscall")]
+    private static partial nint Call(nint number, nint fd, byte* buffer, nint length, nint flags, void* address, nint addressLength);
 
     [LibraryImport(C, EntryPoint = "sendmsg")]
     public static partial nint SendMessage(int fd, MessageHeader* message, int flags);
