@@ -66,6 +66,25 @@ public sealed class LayeredMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue>
             ? new LayeredMap<TKey, TValue>(Gathered(since, count)) : new LayeredMap<TKey, TValue>(_bulk, since, count);
     }
 
+    /// <summary>The keys under which something else stands than in <paramref name="before"/>, or nothing any more; null when the two are too
+    /// far apart for that to be told without looking at all entries.</summary>
+    public IReadOnlyCollection<TKey>? ChangedSince(LayeredMap<TKey, TValue> before)
+    {
+        if (ReferenceEquals(this, before)) return [];
+        if (!ReferenceEquals(_bulk, before._bulk)) return null;
+        var keys = new List<TKey>();
+        foreach (var (key, changed) in _since)
+        {
+            if (!before._since.TryGetValue(key, out var other) || !EqualityComparer<(bool, TValue?)>.Default.Equals(changed, other))
+                keys.Add(key);
+        }
+        foreach (var key in before._since.Keys)
+        {
+            if (!_since.ContainsKey(key)) keys.Add(key);
+        }
+        return keys;
+    }
+
     private Dictionary<TKey, TValue> Gathered(Dictionary<TKey, (bool IsThere, TValue? Value)> since, int count)
     {
         var bulk = new Dictionary<TKey, TValue>(_bulk);

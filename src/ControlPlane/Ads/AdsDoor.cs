@@ -28,6 +28,9 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
     private static readonly SemaphoreSlim Reading = new(Math.Max(2, Environment.ProcessorCount));
     private readonly TextPool _names = new();
     private readonly PushThrottle _throttle = new(PushThrottle.MostOf(features ?? Features.Default), time ?? TimeProvider.System);
+
+    // What says no more than that something was accepted, or asks for a few names.
+    private const int ShortBytes = 4096;
     private const string Service = "/envoy.service.discovery.v3.AggregatedDiscoveryService/";
 
     /// <summary>Serves one gRPC call of somebody who was not asked who he is.</summary>
@@ -79,9 +82,9 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
         {
             while (true)
             {
-                await call.ArrivedAsync(ended);
                 // A thousand proxies that come back at once tell all that they hold: as bytes they may wait, as messages few at a time.
-                await Reading.WaitAsync(ended);
+                bool isLong = await call.ArrivedAsync(ended) > ShortBytes;
+                if (isLong) await Reading.WaitAsync(ended);
                 ArrivedRequest request;
                 try
                 {
@@ -96,7 +99,7 @@ public sealed class AdsDoor(WriterLoop writer, int requestBytesMax, Mcp.ConfigSt
                 }
                 finally
                 {
-                    Reading.Release();
+                    if (isLong) Reading.Release();
                 }
                 return await configs!.ServeAsync(call, (DiscoveryRequest)request.Message, identities, ended);
             }

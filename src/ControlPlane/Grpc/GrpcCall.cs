@@ -20,7 +20,8 @@ public sealed class GrpcCall
     private readonly Http2Connection _connection;
     private readonly Http2Output _output;
     private readonly int _stream;
-    private readonly Channel<BorrowedMessage> _arrived = Channel.CreateUnbounded<BorrowedMessage>(new UnboundedChannelOptions());
+    private readonly Channel<BorrowedMessage> _arrived =
+        Channel.CreateUnbounded<BorrowedMessage>(new UnboundedChannelOptions { AllowSynchronousContinuations = true });
     private readonly IncomingMessages _messages = new(MessageBytesMax);
     private readonly CancellationTokenSource _aborted = new();
     private readonly SemaphoreSlim _room = new(0, 1);
@@ -66,7 +67,9 @@ public sealed class GrpcCall
     }
 
     /// <summary>Waits until a message, or the end, is there to be read.</summary>
-    public async ValueTask ArrivedAsync(CancellationToken cancel) => await _arrived.Reader.WaitToReadAsync(cancel);
+    /// <returns>How many bytes the message has; 0 at the end.</returns>
+    public async ValueTask<int> ArrivedAsync(CancellationToken cancel) =>
+        await _arrived.Reader.WaitToReadAsync(cancel) && _arrived.Reader.TryPeek(out BorrowedMessage next) ? next.Length : 0;
 
     /// <summary>Reads the next message.</summary>
     /// <param name="parser">Of its type.</param>

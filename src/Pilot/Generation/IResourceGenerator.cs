@@ -22,6 +22,10 @@ public interface IResourceGenerator
     /// <returns>The resources that exist; a name that does not exist is left out.</returns>
     IReadOnlyList<WireResource> Generate(ProxyScope scope, IReadOnlySet<string>? names);
 
+    /// <summary>Whether others' endpoints count in what is made, those aside that are dialed by themselves. Where they do not, scopes of
+    /// the same <see cref="ProxyScope.Line"/> and <see cref="ProxyScope.Client"/> come to the same.</summary>
+    bool LooksAtEndpoints => true;
+
     /// <summary>A new snapshot begins: what was not used under the last one may be forgotten.</summary>
     void BeginSnapshot();
 }

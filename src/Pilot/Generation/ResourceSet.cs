@@ -74,13 +74,28 @@ public sealed class ResourceSet : IReadOnlyList<WireResource>
     }
 
     /// <summary>The resources about which there is something to be said.</summary>
-    public IEnumerable<WireResource> Noteworthy => _shared.Noteworthy.Concat(_own.Where(static resource => resource.IsNoteworthy));
+    public IEnumerable<WireResource> Noteworthy =>
+        IsSound ? [] : _shared.Noteworthy.Concat(_own.Where(static resource => resource.IsNoteworthy));
+
+    /// <summary>There is nothing to be said about any of them.</summary>
+    public bool IsSound
+    {
+        get
+        {
+            if (_shared.Noteworthy.Count > 0) return false;
+            for (var i = 0; i < _own.Count; i++)
+            {
+                if (_own[i].IsNoteworthy) return false;
+            }
+            return true;
+        }
+    }
 
     /// <summary>The set as it may be sent: in place of what every proxy would refuse stands its last good form, or nothing.</summary>
     /// <param name="lastGood">What the proxy was sent of a name.</param>
     public ResourceSet Tenable(Func<string, WireResource?> lastGood)
     {
-        if (!Noteworthy.Any(static resource => resource.Fault is not null)) return this;
+        if (IsSound || !Noteworthy.Any(static resource => resource.Fault is not null)) return this;
         return new ResourceSet([.. this.Select(resource => resource.Fault is null ? resource : lastGood(resource.Name))
             .OfType<WireResource>()], _shared.Missing);
     }
@@ -154,11 +169,13 @@ public sealed class SharedResources(IReadOnlyList<WireResource> all, IReadOnlyLi
         all.Count > 0 && ByName.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var at) ? at : -1;
 
     /// <summary>The same names with other resources under some of them.</summary>
-    /// <param name="next">All resources, in order.</param>
     /// <param name="news">Those that are others now.</param>
-    public SharedResources With(IReadOnlyList<WireResource> next, IReadOnlyList<WireResource> news)
+    public SharedResources With(IReadOnlyList<WireResource> news)
     {
-        var made = new SharedResources(next, missing);
+        WireResource[] next = [.. all];
+        foreach (var resource in news) next[ByName[resource.Name]] = resource;
+        var made = new SharedResources(next, missing) { _byName = ByName };
+        if (_noteworthy is { Count: 0 } && !news.Any(static resource => resource.IsNoteworthy)) made._noteworthy = [];
         made._changes.Enqueue((new WeakReference<SharedResources>(this), new SetChange(news, [])));
         return made;
     }

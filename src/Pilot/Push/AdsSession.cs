@@ -77,7 +77,7 @@ public sealed class AdsSession
         {
             if (watch.OwesAnswer || watch.WithholdsRemovals || !IsTakeable(watch) || Now(watch, Scope) is not { } now
                 || !watch.ChangeTo(now).IsNone) continue;
-            watch.Settle(now);
+            watch.Settle(now, Scope);
             watch.IsDirty = false;
         }
         return HasWork;
@@ -166,11 +166,12 @@ public sealed class AdsSession
         [.. _inOrder.Select(watch =>
             new TypeStatus(watch.TypeUrl, watch.SentRevision, watch.AckedRevision, watch.AwaitsAck, watch.SentCount, [.. watch.Nacked]))]);
 
-    /// <summary>A new scope: every type is looked at again.</summary>
+    /// <summary>A new scope: every type is looked at again in which it may have made a difference.</summary>
     internal void Offer(ProxyScope scope)
     {
         Scope = scope;
-        foreach (var watch in _inOrder) watch.IsDirty = true;
+        foreach (var watch in _inOrder)
+            watch.IsDirty = watch.OwesAnswer || !watch.IsStill(scope) || _hub.LooksAtEndpoints(watch.TypeUrl);
     }
 
     /// <summary>Nothing waits any longer for endpoints and routes that nobody asked for.</summary>
@@ -286,12 +287,12 @@ public sealed class AdsSession
         var isWhole = !_incremental && TypeUrls.IsWholeState(watch.TypeUrl);
         if (change.News.Count == 0 && (change.Gone.Count == 0 || (!_incremental && !isWhole)) && !watch.OwesAnswer)
         {
-            if (withheld.Count == 0) watch.Settle(now);
+            if (withheld.Count == 0) watch.Settle(now, scope);
             return null;
         }
         var (revision, nonce) = (scope.Snapshot.Revision, NextNonce(scope));
         NoteWarming(watch, change, isFirst);
-        watch.Sent(nonce, revision, now, change, withheld);
+        watch.Sent(nonce, revision, now, change, withheld, scope);
         RewarmEndpoints(watch, change);
         return _incremental
             ? AdsResponse.Incremental(watch.TypeUrl, revision, nonce, change)

@@ -57,7 +57,7 @@ public sealed class PushHub
         foreach (var session in _sessions.Values)
         {
             if (session.Node is not { } node) continue;
-            session.Offer(_scopes.ScopeOf(node));
+            session.Offer(_scopes.ScopeOf(node, session.Scope));
             if (session.HasNews()) awake.Add(session);
         }
         return awake;
@@ -80,6 +80,7 @@ public sealed class PushHub
     /// <summary>Notes what a session does not send.</summary>
     internal void Note(string typeUrl, ResourceSet made)
     {
+        if (made.IsSound) return;
         foreach (var resource in made.Noteworthy)
         {
             if (resource.Fault is { } fault)
@@ -88,6 +89,9 @@ public sealed class PushHub
                 _heldOut.TryAdd((typeUrl, filter.FullName), new HeldOutResource(typeUrl, name, broken, resource) { Filter = filter });
         }
     }
+
+    /// <summary>Whether resources of a type have to be made anew where nothing but endpoints changed.</summary>
+    internal bool LooksAtEndpoints(string typeUrl) => _generators[typeUrl].LooksAtEndpoints;
 
     internal bool Generates(string typeUrl) => _generators.ContainsKey(typeUrl);
 

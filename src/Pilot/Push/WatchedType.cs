@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Lateen.Pilot.Generation;
+using Lateen.Pilot.Scope;
 
 namespace Lateen.Pilot.Push;
 
@@ -23,6 +24,9 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
     private Dictionary<string, string?>? _differs;
     private SortedDictionary<string, NackedResource>? _nacked;
 
+    // What was sent last was made for; null where something about it must be said with each snapshot.
+    private (object Line, ProxyScope Client, NameSet Names, bool IsWildcard)? _madeFor;
+
     public string TypeUrl { get; } = typeUrl;
 
     public bool IsWildcard { get; set; }
@@ -40,6 +44,11 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
 
     /// <summary>The peer came back with what an earlier stream gave it, and this stream has not answered it yet.</summary>
     public bool IsResumed { get; set; }
+
+    /// <summary>Whether the peer has what was made for a scope of this line and client: nothing has to be made to know that it has it
+    /// still.</summary>
+    public bool IsStill(ProxyScope scope) => _differs is null && _madeFor is { } made && ReferenceEquals(made.Line, scope.Line)
+        && ReferenceEquals(made.Client, scope.Client) && ReferenceEquals(made.Names, Names) && made.IsWildcard == IsWildcard;
 
     public string LastNonce { get; set; } = "";
 
@@ -193,11 +202,10 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
         return new SetChange(news, gone);
     }
 
-    public void Sent(string nonce, string revision, ResourceSet now, SetChange change, IReadOnlyList<string> withheld)
+    public void Sent(string nonce, string revision, ResourceSet now, SetChange change, IReadOnlyList<string> withheld, ProxyScope scope)
     {
-        var held = withheld.Select(name => (name, Version: VersionOf(name))).ToList();
-        _sent = now;
-        _differs = null;
+        List<(string Name, string? Version)> held = withheld.Count == 0 ? [] : [.. withheld.Select(name => (name, VersionOf(name)))];
+        Settle(now, scope);
         foreach (var (name, version) in held) Differ(name, version);
         if (_nacked is not null)
         {
@@ -211,10 +219,11 @@ internal sealed class WatchedType(string typeUrl, NameSet noNames)
     }
 
     /// <summary>The peer has <paramref name="now"/> already, in other words: nothing has to be sent.</summary>
-    public void Settle(ResourceSet now)
+    public void Settle(ResourceSet now, ProxyScope scope)
     {
         _sent = now;
         _differs = null;
+        _madeFor = now.IsSound ? (scope.Line, scope.Client, Names, IsWildcard) : null;
     }
 
     /// <summary>The peer answered. False when the nonce is not one of ours (expired, or of another stream).</summary>

@@ -85,10 +85,10 @@ public sealed record ProxyNode
     public string ClusterId => Metadata.ClusterId;
 
     /// <summary>Whether some address is IPv4 (true when there is none at all).</summary>
-    public bool SupportsIPv4 => Addresses.IsEmpty || Addresses.Any(address => FamilyOf(address) != AddressFamily.InterNetworkV6);
+    public bool SupportsIPv4 => Addresses.IsEmpty || Addresses.Any(static address => !IsIPv6(address));
 
     /// <summary>Whether some address is IPv6.</summary>
-    public bool SupportsIPv6 => Addresses.Any(address => FamilyOf(address) == AddressFamily.InterNetworkV6);
+    public bool SupportsIPv6 => Addresses.Any(static address => IsIPv6(address));
 
     /// <summary>Both families.</summary>
     public bool IsDualStack => SupportsIPv4 && SupportsIPv6;
@@ -99,6 +99,6 @@ public sealed record ProxyNode
     /// <summary>At least this Istio version.</summary>
     public bool IsAtLeast(int major, int minor) => Version.Major > major || (Version.Major == major && Version.Minor >= minor);
 
-    private static AddressFamily FamilyOf(string address) =>
-        IPAddress.TryParse(address, out var parsed) ? parsed.AddressFamily : AddressFamily.Unspecified;
+    private static bool IsIPv6(string address) =>
+        address.Contains(':') && IPAddress.TryParse(address, out var parsed) && parsed.AddressFamily == AddressFamily.InterNetworkV6;
 }

@@ -8,10 +8,15 @@ namespace Lateen.Pilot.Scope;
 /// <summary>What one proxy may see of one snapshot.</summary>
 public sealed class ProxyScope
 {
+    private MeshSnapshot _snapshot = null!;
     private ProxyScope? _client;
 
     /// <summary>The snapshot.</summary>
-    public required MeshSnapshot Snapshot { get; init; }
+    public required MeshSnapshot Snapshot { get => _snapshot; init => _snapshot = value; }
+
+    /// <summary>The same object for scopes that follow one another while nothing but others' endpoints becomes different: what was made of
+    /// one without looking at endpoints is what would be made of the next.</summary>
+    public object Line { get; } = new();
 
     /// <summary>The proxy.</summary>
     public required ProxyNode Node { get; init; }
@@ -44,6 +49,14 @@ public sealed class ProxyScope
 
     /// <summary>Its Pod or WorkloadEntry, when known.</summary>
     public Workload? Workload { get; init; }
+
+    /// <summary>The same under a later snapshot, in which nothing but others' endpoints is different.</summary>
+    internal ProxyScope Under(MeshSnapshot snapshot)
+    {
+        var next = (ProxyScope)MemberwiseClone();
+        (next._snapshot, next._client) = (snapshot, null);
+        return next;
+    }
 }
 
 /// <summary>A service port that the proxy itself serves.</summary>

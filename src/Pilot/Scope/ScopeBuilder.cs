@@ -12,6 +12,7 @@ public sealed class ScopeBuilder
 {
     private readonly Dictionary<(string Namespace, Meant<Sidecar>? Sidecar, bool IsGateway), SidecarScope> _imports = [];
     private readonly ScopeBuilder? _previous;
+    private readonly MeshSnapshot? _followed;
     private readonly TargetIndex _targets;
     private readonly ClientScopes _clients;
 
@@ -27,6 +28,7 @@ public sealed class ScopeBuilder
             && ReferenceEquals(last.VirtualServices, snapshot.VirtualServices)
             && ReferenceEquals(last.DestinationRules, snapshot.DestinationRules) && ReferenceEquals(last.Settings, snapshot.Settings);
         _previous = isSame ? new ScopeBuilder(previous!) : null;
+        _followed = last is not null && DiffersInEndpointsAlone(last, snapshot) ? last : null;
         _targets = previous?._targets.IsOf(snapshot.Registry.Services) == true
             ? previous._targets : new TargetIndex(snapshot.Registry.Services);
         _clients = new ClientScopes(snapshot, previous?._clients);
@@ -40,11 +42,44 @@ public sealed class ScopeBuilder
     public MeshSnapshot Snapshot { get; }
 
     /// <summary>What a proxy may see.</summary>
-    public ProxyScope ScopeOf(ProxyNode node)
+    /// <param name="node">The proxy.</param>
+    /// <param name="before">What it might see before; null when that is not known.</param>
+    public ProxyScope ScopeOf(ProxyNode node, ProxyScope? before = null)
     {
-        var scope = Make(node);
-        scope.Client = _clients.Of(scope);
+        var scope = before is not null && IsStill(before, node) ? before.Under(Snapshot) : Make(node);
+        scope.Client = _clients.Of(scope, before);
         return scope;
+    }
+
+    private static bool DiffersInEndpointsAlone(MeshSnapshot last, MeshSnapshot now) =>
+        ReferenceEquals(last.Settings, now.Settings) && ReferenceEquals(last.Services, now.Services)
+        && ReferenceEquals(last.VirtualServices, now.VirtualServices) && ReferenceEquals(last.DestinationRules, now.DestinationRules)
+        && ReferenceEquals(last.Gateways, now.Gateways) && ReferenceEquals(last.Credentials, now.Credentials)
+        && ReferenceEquals(last.Sidecars, now.Sidecars) && ReferenceEquals(last.Policies, now.Policies)
+        && ReferenceEquals(last.Telemetry, now.Telemetry) && ReferenceEquals(last.Extensions, now.Extensions)
+        && last.Registry.Services == now.Registry.Services && ReferenceEquals(last.Registry.ByHost, now.Registry.ByHost)
+        && ReferenceEquals(last.Registry.Namespaces, now.Registry.Namespaces) && ReferenceEquals(last.Registry.Nodes, now.Registry.Nodes)
+        && last.Registry.NetworkGateways.AsSpan().SequenceEqual(now.Registry.NetworkGateways.AsSpan());
+
+    // Sidecars alone: what a gateway is told of its servers looks at more.
+    private bool IsStill(ProxyScope before, ProxyNode node) =>
+        _followed is not null && ReferenceEquals(before.Snapshot, _followed) && ReferenceEquals(before.Node, node)
+        && node.Type == ProxyType.Sidecar && ReferenceEquals(WorkloadOf(node), before.Workload) && ServesTheSame(node);
+
+    private bool ServesTheSame(ProxyNode node)
+    {
+        var (last, now) = (_followed!.Registry, Snapshot.Registry);
+        foreach (var address in node.Addresses)
+        {
+            var isServed = now.ServedAt.TryGetValue(address, out var keys);
+            if (last.ServedAt.TryGetValue(address, out var before) != isServed || keys != before) return false;
+            if (!isServed) continue;
+            foreach (var key in keys)
+            {
+                if (!ReferenceEquals(last.EndpointsOf(key), now.EndpointsOf(key))) return false;
+            }
+        }
+        return true;
     }
 
     private ProxyScope Make(ProxyNode node)

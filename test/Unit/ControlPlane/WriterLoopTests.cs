@@ -61,7 +61,7 @@ public sealed class WriterLoopTests : IAsyncDisposable
     public async Task A_fault_of_one_is_its_own()
     {
         await Assert.ThrowsAsync<InvalidTimeZoneException>(() =>
-            _writer.AskAsync<int>((_, _) => throw new InvalidTimeZoneException(), Cancel));
+            _writer.AskAsync<int>((_, _) => throw new InvalidTimeZoneException(), Cancel).AsTask());
         Assert.Equal(5, await _writer.AskAsync((_, _) => 5, Cancel));
     }
 
@@ -73,6 +73,6 @@ public sealed class WriterLoopTests : IAsyncDisposable
         await _writer.DisposeAsync();
         Assert.True(wasServed);
         Assert.True(_writer.Completion.IsCompletedSuccessfully);
-        await Assert.ThrowsAsync<ChannelClosedException>(() => _writer.AskAsync((_, _) => 1, Cancel));
+        await Assert.ThrowsAsync<ChannelClosedException>(() => _writer.AskAsync((_, _) => 1, Cancel).AsTask());
     }
 }

@@ -18,7 +18,7 @@ public sealed class ClusterGenerator : IResourceGenerator
 {
     private static readonly IReadOnlyList<Service> NoServices = [];
 
-    private sealed record OwnClusters(OwnInputs Inputs, ResourceSet All);
+    private sealed record OwnClusters(OwnInputs Inputs, object Line, ResourceSet All);
 
     private readonly GenerationCache<OutboundClusterInputs, IReadOnlyList<WireResource>> _outbound = new();
     private readonly GenerationCache<(ClientGroup Group, MergedGateway? Gateway), IReadOnlyList<WireResource>> _groups = new();
@@ -88,11 +88,14 @@ public sealed class ClusterGenerator : IResourceGenerator
         var outbound = _shared.GetOrMake(ClientGroup.Of(scope),
             group => _kinds.GetOrMake((ClientKind.Of(group), client), _ => new OutboundSet(inputs => _outbound.GetOrMake(inputs, Make))))
             .For(scope, client);
-        var inputs = OwnInputs.Of(scope);
-        var known = _own.TryGetValue(scope.Node, out var before) && before.Inputs.Equals(inputs) ? before.All.Own : null;
-        if (known is not null && ReferenceEquals(before!.All.Shared, outbound)) return before.All;
-        var set = ResourceSet.OfDistinct(outbound, known ?? OwnOf(scope, client));
-        _own.AddOrUpdate(scope.Node, new OwnClusters(inputs, set));
+        var isKnown = _own.TryGetValue(scope.Node, out var before);
+        var isStill = isKnown && ReferenceEquals(before!.Line, scope.Line);
+        if (isStill && ReferenceEquals(before!.All.Shared, outbound)) return before.All;
+        var inputs = isStill ? before!.Inputs : OwnInputs.Of(scope);
+        var known = isKnown && before!.Inputs.Equals(inputs) ? before.All.Own : null;
+        var set = known is not null && ReferenceEquals(before!.All.Shared, outbound)
+            ? before.All : ResourceSet.OfDistinct(outbound, known ?? OwnOf(scope, client));
+        _own.AddOrUpdate(scope.Node, new OwnClusters(inputs, scope.Line, set));
         return set;
     }
 

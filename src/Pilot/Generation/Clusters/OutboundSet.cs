@@ -15,6 +15,7 @@ internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<Wire
     private MeshSnapshot? _snapshot;
     private SidecarScope? _imports;
     private SharedResources _all = ResourceSet.Empty.Shared;
+    private Dictionary<ServiceKey, List<Part>>? _byService;
 
     private sealed class Part(Service service)
     {
@@ -40,9 +41,18 @@ internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<Wire
         var isSame = sameImports && ReferenceEquals(last!.Registry.Endpoints, snapshot.Registry.Endpoints);
         (_snapshot, _imports) = (snapshot, scope.Imports);
         if (isSame) return _all;
-        if (!sameImports) _parts = PartsOf(scope.Imports.Services);
-        Renew(scope, client, mayKeep, sameImports);
+        if (!sameImports) (_parts, _byService) = (PartsOf(scope.Imports.Services), null);
+        Renew(Affected(scope, sameImports ? last : null), scope, client, mayKeep, sameImports);
         return _all;
+    }
+
+    // Where nothing but endpoints changed since a snapshot, those of services whose endpoints did; all of them otherwise.
+    private IEnumerable<Part> Affected(ProxyScope scope, MeshSnapshot? since)
+    {
+        if (since is null || scope.Snapshot.Registry.Endpoints.ChangedSince(since.Registry.Endpoints) is not { } changed) return _parts;
+        _byService ??= _parts.GroupBy(static part => part.Service.Key)
+            .ToDictionary(static group => group.Key, static group => group.ToList());
+        return changed.SelectMany(key => _byService.GetValueOrDefault(key) ?? []);
     }
 
     private List<Part> PartsOf(ImmutableArray<Service> services)
@@ -56,10 +66,10 @@ internal sealed class OutboundSet(Func<OutboundClusterInputs, IReadOnlyList<Wire
         return parts;
     }
 
-    private void Renew(ProxyScope scope, ClusterClient client, bool mayKeep, bool sameImports)
+    private void Renew(IEnumerable<Part> parts, ProxyScope scope, ClusterClient client, bool mayKeep, bool sameImports)
     {
         var isSame = sameImports;
-        foreach (var part in _parts)
+        foreach (var part in parts)
         {
             var endpoints = scope.Snapshot.Registry.EndpointsOf(part.Service.Key);
             var rule = sameImports ? part.Rule : scope.Imports.DestinationRule(part.Service.Hostname, scope.Labels);

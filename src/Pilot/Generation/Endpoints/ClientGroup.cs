@@ -50,7 +50,8 @@ internal sealed record ClientGroup
             ClusterId = node.ClusterId,
             Network = scope.Network,
             Locality = scope.Locality,
-            NetworkView = string.Join('\n', node.Metadata.NetworkView.Order(StringComparer.Ordinal)),
+            NetworkView = node.Metadata.NetworkView.Count == 0
+                ? "" : string.Join('\n', node.Metadata.NetworkView.Order(StringComparer.Ordinal)),
             ClientCertificates = node.Metadata.TlsClient,
             Traits = (node.SupportsIPv4, node.SupportsIPv6, node.Metadata.EnableSelfDiscovery, node.Metadata.DisableHboneSend,
                 node.Metadata.Generator == "grpc"),

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Lateen.Pilot.Generation.Clusters;
 using Lateen.Pilot.Meaning;
 using Lateen.Pilot.Scope;
@@ -15,6 +14,7 @@ internal sealed class EndpointSet
     private MeshSnapshot? _snapshot;
     private SidecarScope? _imports;
     private ResourceSet? _all;
+    private Dictionary<ServiceKey, List<Entry>>? _byService;
 
     /// <summary>A set of which nothing is made yet.</summary>
     /// <param name="names">Names of clusters.</param>
@@ -63,11 +63,25 @@ internal sealed class EndpointSet
         return _all!;
     }
 
+    // Where nothing but endpoints changed, those of services whose endpoints did; all of them otherwise.
+    private IEnumerable<Entry> Affected(ProxyScope scope, bool sameImports)
+    {
+        if (!sameImports)
+        {
+            _byService = null;
+            return _entries;
+        }
+        if (scope.Snapshot.Registry.Endpoints.ChangedSince(_snapshot!.Registry.Endpoints) is not { } changed) return _entries;
+        _byService ??= _entries.Where(static entry => entry.Service is not null).GroupBy(static entry => entry.Service!.Key)
+            .ToDictionary(static group => group.Key, static group => group.ToList());
+        return changed.SelectMany(key => _byService.GetValueOrDefault(key) ?? []);
+    }
+
     private void Renew(ProxyScope scope, bool mayKeep, bool sameImports)
     {
         var news = new List<WireResource>();
         var sameNames = _all is not null;
-        foreach (var entry in _entries)
+        foreach (var entry in Affected(scope, sameImports))
         {
             if (entry.Parsed is not { } parsed) continue;
             var service = sameImports ? entry.Service : scope.Imports.Service(parsed.Hostname);
@@ -84,9 +98,8 @@ internal sealed class EndpointSet
             if (made?.Version != entry.Resource?.Version) entry.Resource = made;
         }
         if (sameNames && news.Count == 0) return;
-        var all = _entries.Where(entry => entry.Resource is not null).Select(entry => entry.Resource!).ToImmutableArray();
-        var shared = sameNames ? _all!.Shared.With(all, news)
-            : new SharedResources(all,
+        var shared = sameNames ? _all!.Shared.With(news)
+            : new SharedResources([.. _entries.Select(entry => entry.Resource).OfType<WireResource>()],
                 [.. _entries.Where(entry => entry.Resource is null && entry.Name != "*").Select(entry => entry.Name)]);
         _all = ResourceSet.OfDistinct(shared, []);
     }

@@ -28,6 +28,9 @@ public sealed class ListenerGenerator : IResourceGenerator
     public string TypeUrl => TypeUrls.Listener;
 
     /// <inheritdoc/>
+    public bool LooksAtEndpoints => false;
+
+    /// <inheritdoc/>
     public void BeginSnapshot()
     {
         _made.Turn();

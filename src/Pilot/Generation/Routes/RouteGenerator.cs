@@ -23,6 +23,9 @@ public sealed class RouteGenerator : IResourceGenerator
     public string TypeUrl => TypeUrls.Route;
 
     /// <inheritdoc/>
+    public bool LooksAtEndpoints => false;
+
+    /// <inheritdoc/>
     public void BeginSnapshot()
     {
         _made.Turn();

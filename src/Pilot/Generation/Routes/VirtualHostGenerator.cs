@@ -16,6 +16,9 @@ public sealed class VirtualHostGenerator(RouteGenerator routes) : IResourceGener
     public string TypeUrl => TypeUrls.VirtualHost;
 
     /// <inheritdoc/>
+    public bool LooksAtEndpoints => false;
+
+    /// <inheritdoc/>
     public void BeginSnapshot() => _sets.Turn();
 
     /// <inheritdoc/>

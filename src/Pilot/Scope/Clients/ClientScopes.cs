@@ -39,6 +39,9 @@ internal sealed class ClientScopes
     private readonly ClientScopes? _previous;
     private readonly ConditionalWeakTable<ProxyNode, NodeClass> _classes;
     private readonly Dictionary<Key, ProxyScope> _scopes = [];
+
+    // Those in _scopes: who had one of them before, and differs in nothing, need not be looked at to have it again.
+    private readonly HashSet<ProxyScope> _known = [];
     private readonly Dictionary<SidecarScope, Dialed> _dialed = [];
     private readonly FrozenSet<string> _labels, _metadata;
 
@@ -68,9 +71,19 @@ internal sealed class ClientScopes
         ExtensionIndex Extensions);
 
     /// <summary>The scope as that of any client of its kind; the scope itself for what is no sidecar.</summary>
-    public ProxyScope Of(ProxyScope scope)
+    /// <param name="scope">The scope.</param>
+    /// <param name="before">The proxy's former scope; null when that is not known.</param>
+    public ProxyScope Of(ProxyScope scope, ProxyScope? before)
     {
         if (scope.Node.Type != ProxyType.Sidecar || scope.Node.Metadata.Generator == "grpc" || OwnsDialed(scope)) return scope;
+        if (before is not null && ReferenceEquals(before.Line, scope.Line) && _known.Contains(before.Client)) return before.Client;
+        var client = OfKind(scope);
+        _known.Add(client);
+        return client;
+    }
+
+    private ProxyScope OfKind(ProxyScope scope)
+    {
         var kind = _classes.GetValue(scope.Node, ClassOf);
         var labels = scope.Labels.Where(label => _labels.Contains(label.Key) || label.Key == GatewayName)
             .OrderBy(label => label.Key, StringComparer.Ordinal).ToList();

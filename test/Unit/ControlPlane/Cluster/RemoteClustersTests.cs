@@ -66,7 +66,7 @@ public sealed class RemoteClustersTests : IAsyncDisposable
             metadata));
     }
 
-    private Task<string> EndpointsAsync() => _loop.AskAsync((control, _) =>
+    private ValueTask<string> EndpointsAsync() => _loop.AskAsync((control, _) =>
     {
         var registry = control.Hub.Snapshot!.Registry;
         return string.Join(' ', registry.Services.SelectMany(service => registry.EndpointsOf(service.Key).All)
