@@ -75,8 +75,9 @@ public sealed class LayeredMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue>
         var keys = new List<TKey>();
         foreach (var (key, changed) in _since)
         {
-            if (!before._since.TryGetValue(key, out var other) || !EqualityComparer<(bool, TValue?)>.Default.Equals(changed, other))
-                keys.Add(key);
+            var isSame = before._since.TryGetValue(key, out var other) && changed.IsThere == other.IsThere
+                && (!changed.IsThere || EqualityComparer<TValue?>.Default.Equals(changed.Value, other.Value));
+            if (!isSame) keys.Add(key);
         }
         foreach (var key in before._since.Keys)
         {

@@ -106,11 +106,18 @@ public sealed class EndpointChangeTests
             0 => _mesh.Apply(Bare([.. Enumerable.Range(1, random.Next(4)).Select(i => $"10.9.0.{i}")])),
             1 => _mesh.Apply(TestMesh.Slice($"s{service}", Address(service, step), Ip(1 + random.Next(4)))),
             2 => _mesh.Apply(TestMesh.Service($"late{step}", $"10.0.2.{step + 1}", Address(service, step))),
-            3 => _mesh.Apply($$"""
+            3 => _mesh.Apply($"""
                 apiVersion: networking.istio.io/v1
                 kind: DestinationRule
-                metadata: {name: s{{service}}, namespace: default}
-                spec: {host: s{{service}}, trafficPolicy: {connectionPool: {tcp: {maxConnections: {{step + 1}}}}}}
+                metadata:
+                  name: s{service}
+                  namespace: default
+                spec:
+                  host: s{service}
+                  trafficPolicy:
+                    connectionPool:
+                      tcp:
+                        maxConnections: {step + 1}
                 """),
             4 when _mesh.Resources.Any(resource => resource.Key == new ResourceKey(Kinds.EndpointSlice, "default", $"s{service}-1")) =>
                 _mesh.Delete(Kinds.EndpointSlice, "default", $"s{service}-1"),
