@@ -47,9 +47,9 @@ public sealed class WriterLoop : IAsyncDisposable, IThreadPoolWorkItem
     {
         // Who waits longer goes first.
         if (cancel.IsCancellationRequested || _mailbox.Reader.Count > 0 || !TryHold()) return QueuedAsync(work, cancel);
-        (ValueTask<T> answer, Exception? fault) = Answer(work);
+        (T? answer, Exception? fault) = Contained(work);
         if (Advance(fault)) Release();
-        return answer;
+        return fault is null ? new(answer!) : ValueTask.FromException<T>(fault);
     }
 
     /// <summary>Runs <paramref name="work"/> on the loop, some time soon.</summary>
@@ -90,15 +90,15 @@ public sealed class WriterLoop : IAsyncDisposable, IThreadPoolWorkItem
         if (Advance()) Release();
     }
 
-    private (ValueTask<T> Answer, Exception? Fault) Answer<T>(Func<ControlLoop, DateTimeOffset, T> work)
+    private (T? Answer, Exception? Fault) Contained<T>(Func<ControlLoop, DateTimeOffset, T> work)
     {
         try
         {
-            return (new(work(_loop, _time.GetUtcNow())), null);
+            return (work(_loop, _time.GetUtcNow()), null);
         }
         catch (Exception fault)
         {
-            return (ValueTask.FromException<T>(fault), fault);
+            return (default, fault);
         }
     }
 
