@@ -20,8 +20,9 @@ namespace Lateen.Bench.Load.Mesh;
 /// <remarks>Services and pods want a server without controllers, which would make slices of their own beside ours.</remarks>
 internal sealed class ClusterSource(string kubeConfig, string program) : MeshSource
 {
-    // On each object of ours, a hash of what was written: whatever changed it has changed this, too.
-    private const string Mark = "lateen-bench";
+    // An annotation of each object of ours, a hash of what was written: whatever changed it has changed this, too. No label: labels mean
+    // something in a mesh.
+    private const string Mark = "lateen.dev/bench";
     private const int AtOnce = 16;
 
     private readonly ApiClient _client = ApiClient.Open(Access(kubeConfig));
@@ -43,8 +44,7 @@ internal sealed class ClusterSource(string kubeConfig, string program) : MeshSou
         JsonObject[] objects = [.. Namespaces(world).Concat(world.Objects())];
         await InParallelAsync(objects, o => ApplyAsync(o));
         HashSet<string> wanted = [.. objects.Select(PathOf)];
-        await InParallelAsync(ours.Where(path => !wanted.Contains(path)),
-            async path => Demand(await _client.SendAsync(HttpMethod.Delete, path + "?gracePeriodSeconds=0", null, "", default)));
+        await InParallelAsync(ours.Where(path => !wanted.Contains(path)), DeleteAsync);
         return ["--kubeconfig", kubeConfig];
     }
 
@@ -54,19 +54,19 @@ internal sealed class ClusterSource(string kubeConfig, string program) : MeshSou
         foreach (JsonObject written in objects.Select(Complete))
         {
             (string path, string mark) = (PathOf(written), MarkOf(written));
-            if (_marks.TryGetValue(path, out string? before) && before is "" || before == mark)
+            if (_marks.TryGetValue(path, out string? before) && (before == mark || written["kind"]!.GetValue<string>() is "Namespace"))
                 continue;
             // The mark comes with the last write, so that an object that was cut short is not taken for whole.
             JsonNode? status = written["status"]?.DeepClone();
             written.Remove("status");
             if (status is null)
-                Label(written, mark);
+                Marked(written, mark);
             Demand(before is null
                 ? await _client.SendAsync(HttpMethod.Post, path[..path.LastIndexOf('/')], written.ToJsonString(), ApiClient.Json, default)
                 : await _client.SendAsync(HttpMethod.Patch, path, written.ToJsonString(), ApiClient.MergePatch, default));
             if (status is not null)
                 Demand(await _client.SendAsync(HttpMethod.Patch, path + "/status",
-                    Label(new JsonObject { ["metadata"] = new JsonObject(), ["status"] = status }, mark).ToJsonString(),
+                    Marked(new JsonObject { ["metadata"] = new JsonObject(), ["status"] = status }, mark).ToJsonString(),
                     ApiClient.MergePatch, default));
             _marks[path] = mark;
         }
@@ -74,6 +74,12 @@ internal sealed class ClusterSource(string kubeConfig, string program) : MeshSou
 
     /// <inheritdoc/>
     public override void Dispose() => _client.Dispose();
+
+    private async Task DeleteAsync(string path)
+    {
+        Demand(await _client.SendAsync(HttpMethod.Delete, path + "?gracePeriodSeconds=0", null, "", default)).Dispose();
+        _marks.TryRemove(path, out _);
+    }
 
     // What an API server asks for and a mesh does not read; addresses of services are the server's to give.
     private static JsonObject Complete(JsonObject made)
@@ -96,11 +102,9 @@ internal sealed class ClusterSource(string kubeConfig, string program) : MeshSou
     private static string MarkOf(JsonObject written) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(written.ToJsonString())))[..16];
 
-    private static JsonObject Label(JsonObject written, string mark)
+    private static JsonObject Marked(JsonObject written, string mark)
     {
-        if (written["metadata"]!["labels"] is not JsonObject labels)
-            written["metadata"]!["labels"] = labels = [];
-        labels[Mark] = mark;
+        written["metadata"]!["annotations"] = new JsonObject { [Mark] = mark };
         return written;
     }
 
@@ -111,11 +115,10 @@ internal sealed class ClusterSource(string kubeConfig, string program) : MeshSou
         {
             using JsonDocument read = JsonDocument.Parse(found.Json);
             JsonElement metadata = read.RootElement.GetProperty("metadata");
-            string? mark = metadata.TryGetProperty("labels", out JsonElement labels) && labels.TryGetProperty(Mark, out JsonElement said)
-                ? said.GetString() : null;
-            // Namespaces are there already, or stay for the next time; everything else that is not ours is none of our business.
-            if (mark is not null || kind.Kind == Kinds.Namespace)
-                _marks[kind.PathOf(found.Namespace, found.Name)] = kind.Kind == Kinds.Namespace ? "" : mark!;
+            // Namespaces stay for the next time; what is not ours has no mark, and is left alone.
+            _marks[kind.PathOf(found.Namespace, found.Name)] = kind.Kind != Kinds.Namespace
+                && metadata.TryGetProperty("annotations", out JsonElement notes) && notes.TryGetProperty(Mark, out JsonElement said)
+                    ? said.GetString()! : "";
         }
     }
 
