@@ -66,7 +66,8 @@ public sealed class LayeredMap<TKey, TValue> : IReadOnlyDictionary<TKey, TValue>
             ? new LayeredMap<TKey, TValue>(Gathered(since, count)) : new LayeredMap<TKey, TValue>(_bulk, since, count);
     }
 
-    /// <summary>The keys under which something else stands than in <paramref name="before"/>, or nothing any more; null when the two are too
+    /// <summary>The keys under which something else stands than in <paramref name="before"/>, or nothing any more; null when the two are
+    /// too
     /// far apart for that to be told without looking at all entries.</summary>
     public IReadOnlyCollection<TKey>? ChangedSince(LayeredMap<TKey, TValue> before)
     {
