@@ -111,6 +111,8 @@ public static class Wiring
         var fetcher = new KeyFetcher(KeyFetcher.Networks(options.Environment.GetValueOrDefault("BLOCKED_CIDRS_IN_JWKS_URIS") ?? ""));
         var loop = new ControlLoop(options, store, Generators(), time.GetUtcNow(), time, say,
             wanted => _ = FetchAsync(fetcher, wanted, writer.Task));
+        // From a cluster nothing is taken that would be answered.
+        if (cluster is null) loop.Configuration.Prepare();
         var host = new ProcessHost(loop, time);
         writer.SetResult(host.Writer);
         store.Changed += _ => host.Writer.Poke();

@@ -40,6 +40,14 @@ public sealed class ResourceFindings(string domain, string rootNamespace, Refusa
             .Concat(missing.Select(static said => said with { Level = DiagnosticLevel.Warning }));
     }
 
+    /// <summary>Looks a view through once, so that the first change does not pay for what is there already, and finds the code for it
+    /// ready.</summary>
+    public void Prepare(ResourceView view)
+    {
+        foreach (Resource resource in view.Everything().DistinctBy(static resource => resource.Kind))
+            _ = OfChange([resource], view, view).Count();
+    }
+
     /// <summary>What its status says: all of that, and what of it no proxy would take.</summary>
     public IEnumerable<Diagnostic> About(Resource resource, ResourceView view) =>
         AtOnce(resource, view).Concat(_references.About(resource, view)).Concat(refusals.About(resource));

@@ -37,6 +37,9 @@ public sealed class Configuration(ResourceStore store, PilotMetrics metrics, Res
     /// <summary>Everything that is written.</summary>
     public IEnumerable<Resource> Resources => store.Current.Everything();
 
+    /// <summary>Looks through what is written once, before the first change is.</summary>
+    public void Prepare() => findings.Prepare(store.Current);
+
     /// <summary>A resource as it is in force; null where there is none.</summary>
     public Resource? Find(ResourceKey key) => store.Current.Find(key);
 
