@@ -10,6 +10,7 @@ using Lateen.Pilot.Meaning.Compile;
 using Lateen.Pilot.Meaning.Settings;
 using Lateen.Pilot.Scope;
 using Lateen.Registry;
+using Lateen.Registry.Compile;
 using Resource = Lateen.Config.Resources.Resource;
 
 namespace Lateen.Test.Conformance.Runners.Tables;
@@ -157,13 +158,17 @@ internal static class Rows
         [.. services.OrderBy(service => $"{service.Name}.{service.Namespace}", StringComparer.Ordinal)];
 
     public static RegistryView Registry(IReadOnlyList<Service> services,
-        IReadOnlyDictionary<ServiceKey, ServiceEndpoints>? endpoints = null) => new()
+        IReadOnlyDictionary<ServiceKey, ServiceEndpoints>? endpoints = null)
+    {
+        var view = new RegistryView
         {
             Services = [.. services],
             ByHost = new(services.GroupBy(service => service.Hostname)
                 .ToDictionary(group => group.Key, group => group.ToImmutableArray())),
             Endpoints = new(endpoints?.ToDictionary() ?? []),
         };
+        return view with { ServedAt = ServedAddresses.Of(view.Endpoints, view.ByHost) };
+    }
 
     public static MeshSnapshot Snapshot(RegistryView registry, MeshSettings settings, params Resource[] resources) =>
         new SnapshotCompiler().Compile(SnapshotResources.Of("row", registry, settings, resources));
