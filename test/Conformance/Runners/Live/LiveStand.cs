@@ -74,7 +74,7 @@ internal sealed class LiveStand : IDisposable
         Until(
             () => _running.Writer.AskAsync(
                 (loop, _) => loop.Hub.Snapshot?.Registry.Find($"{name}.{ns}.svc.cluster.local", ns)?.ExternalAddresses.Count > 0)
-                .GetAwaiter().GetResult(), seconds: 10);
+                .AsTask().GetAwaiter().GetResult(), seconds: 10);
     }
 
     /// <summary>The address is gone again.</summary>
@@ -86,7 +86,7 @@ internal sealed class LiveStand : IDisposable
         Until(
             () => _running.Writer.AskAsync(
                 (loop, _) => loop.Hub.Snapshot?.Registry.Find($"{name}.{ns}.svc.cluster.local", ns)?.ExternalAddresses.Count == 0)
-                .GetAwaiter().GetResult(), seconds: 10);
+                .AsTask().GetAwaiter().GetResult(), seconds: 10);
     }
 
     /// <summary>Waits for something to become so.</summary>
