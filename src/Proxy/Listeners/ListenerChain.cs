@@ -180,9 +180,9 @@ public sealed class AcceptedConnection
     /// <summary>The chain's handler says so when the transport has closed: once.</summary>
     public void Ended()
     {
-        ListenerCounters.Row counters = Listener.Counters.Of(Worker.Index);
-        counters.Ended++;
-        counters.ServedEnded++;
+        // Its place is given back where it was accepted; another listener may have served it.
+        Door.Counters.Of(Worker.Index).Ended++;
+        Listener.Counters.Of(Worker.Index).ServedEnded++;
         Listener.Counters.Lasting.Of(Worker.Index).Record(0, (Transport.Loop.Now - AcceptedAt) / 1000);
         Over?.Invoke();
         Listener.Recorder?.OnEnded(this);

@@ -38,8 +38,11 @@ public sealed class ListenerTests
     private ListenerChain Chain(string name, ChainMatch? match = null) =>
         new() { Name = name, Match = match ?? ChainMatch.Any, Handler = new Naming(name, _served), Fingerprint = name };
 
-    private Listener Virtual(params InspectorKind[] inspectors) => new()
+    private Listener Virtual(params InspectorKind[] inspectors) => Virtual(0, inspectors);
+
+    private Listener Virtual(int connectionsMax, params InspectorKind[] inspectors) => new()
     {
+        ConnectionsMax = connectionsMax,
         Name = "virtualOutbound",
         Address = Address.V4(0, 15001),
         HandsOver = true,
@@ -64,6 +67,14 @@ public sealed class ListenerTests
         _app.Connect(new ConnectOptions(address), probe);
         _network.RunUntil(() => _served.Count > before || probe.Closings > 0, 5_000_000);
         return _served.Count > before ? _served[^1] : "closed";
+    }
+
+    [Fact]
+    public void A_connection_that_was_handed_over_gives_its_place_back_where_it_was_accepted()
+    {
+        _set.Put(Virtual(connectionsMax: 2));
+        _set.Put(Bound(Address.V4(0, 9000)));
+        for (int i = 0; i < 5; i++) Assert.Equal("0.0.0.0:9000/chain", Call("10.9.0.1", 9000));
     }
 
     [Fact]
