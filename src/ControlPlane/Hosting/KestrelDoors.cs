@@ -100,10 +100,15 @@ public sealed class KestrelDoors : IHttpApplication<HttpContext>, IAsyncDisposab
         return listening!.EndPoint;
     }
 
-    // Calls are read from as there is room for what they say; what is read ahead of that would lie in memory for each connection. What
-    // they say is short and taken in where it was read: to hand it to another thread would cost more.
-    private static SocketTransportOptions TransportOf(Door door) =>
-        door.Calls is null ? new() : new() { MaxReadBufferSize = ReadAheadBytes, UnsafePreferInlineScheduling = true };
+    // What is asked is short and answered where it was read: to hand it to another thread, and its answer to a third, would cost more.
+    // Nothing here may block a thread. Calls are read from as there is room for what they say; what is read ahead of that would lie in
+    // memory for each connection.
+    private static SocketTransportOptions TransportOf(Door door)
+    {
+        var options = new SocketTransportOptions { UnsafePreferInlineScheduling = true };
+        if (door.Calls is not null) options.MaxReadBufferSize = ReadAheadBytes;
+        return options;
+    }
 
     // An xDS stream is idle for hours: Kestrel's minimum data rates would reset it, and a size limit of the whole request would end it.
     private static void Limit(KestrelServerLimits limits)

@@ -30,7 +30,7 @@ public sealed class KeySets(Action<KeySetRequest>? fetch)
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<KeySetName, Entry> _entries = [];
-    private ResourceView? _seen;
+    private IReadOnlyList<Resource<RequestAuthentication>>? _seen;
 
     /// <summary>What is there; another object whenever something in it changed.</summary>
     public FrozenDictionary<KeySetName, string> Current { get; private set; } = FrozenDictionary<KeySetName, string>.Empty;
@@ -40,16 +40,17 @@ public sealed class KeySets(Action<KeySetRequest>? fetch)
 
     /// <summary>When <see cref="Ask"/> has something to do; null for never.</summary>
     public DateTimeOffset? DueAt =>
-        fetch is null ? null : _entries.Values.Where(entry => !entry.IsUnderWay).Min(entry => (DateTimeOffset?)entry.Due);
+        fetch is null || _entries.Count == 0 ? null : _entries.Values.Where(entry => !entry.IsUnderWay).Min(entry => (DateTimeOffset?)entry.Due);
 
     /// <summary>Notes which are wanted.</summary>
     public void Want(ResourceView view, DateTimeOffset now)
     {
-        if (ReferenceEquals(view, _seen)) return;
-        _seen = view;
+        // One object while no policy of the kind changes.
+        IReadOnlyList<Resource<RequestAuthentication>> policies = view.All(Kinds.RequestAuthentication);
+        if (ReferenceEquals(policies, _seen)) return;
+        _seen = policies;
         var wanted = new Dictionary<KeySetName, TimeSpan>();
-        foreach (JWTRule rule in view.All(Kinds.RequestAuthentication).SelectMany(policy => policy.Spec.JwtRules)
-            .Where(rule => rule.Jwks.Length == 0))
+        foreach (JWTRule rule in policies.SelectMany(policy => policy.Spec.JwtRules).Where(rule => rule.Jwks.Length == 0))
             wanted[new KeySetName(rule.Issuer, rule.JwksUri)] = rule.Timeout?.ToTimeSpan() ?? DefaultTimeout;
         foreach (KeySetName gone in _entries.Keys.Except(wanted.Keys).ToList()) _entries.Remove(gone);
         foreach ((KeySetName name, TimeSpan timeout) in wanted)
@@ -63,7 +64,7 @@ public sealed class KeySets(Action<KeySetRequest>? fetch)
     /// <summary>Asks for those that are due.</summary>
     public void Ask(DateTimeOffset now)
     {
-        if (fetch is null) return;
+        if (fetch is null || _entries.Count == 0) return;
         foreach ((KeySetName name, Entry entry) in _entries.Where(pair => !pair.Value.IsUnderWay && pair.Value.Due <= now).ToList())
         {
             entry.IsUnderWay = true;

@@ -131,17 +131,20 @@ public sealed class OperatorDoor(WriterLoop writer, string token) : IDisposable
         return null;
     }
 
-    private static Task WriteAsync<T>(HttpContext context, JsonTypeInfo<T> type, Answer<T> answer) where T : class
-    {
-        if (answer.Value is null) return RefuseAsync(context, answer.HttpStatus, answer.Refusal!);
-        context.Response.ContentType = "application/json";
-        return JsonSerializer.SerializeAsync(context.Response.Body, answer.Value, type, context.RequestAborted);
-    }
+    private static Task WriteAsync<T>(HttpContext context, JsonTypeInfo<T> type, Answer<T> answer) where T : class =>
+        answer.Value is { } value ? SendAsync(context, type, value) : RefuseAsync(context, answer.HttpStatus, answer.Refusal!);
 
     private static Task RefuseAsync(HttpContext context, int status, Refusal refusal)
     {
         context.Response.StatusCode = status;
-        context.Response.ContentType = "application/json";
-        return JsonSerializer.SerializeAsync(context.Response.Body, refusal, OperatorJson.Default.Refusal, context.RequestAborted);
+        return SendAsync(context, OperatorJson.Default.Refusal, refusal);
+    }
+
+    // With its length said, head and body leave together; written as it is made, an answer would take a chunk and an end as well.
+    private static Task SendAsync<T>(HttpContext context, JsonTypeInfo<T> type, T value)
+    {
+        byte[] body = JsonSerializer.SerializeToUtf8Bytes(value, type);
+        (context.Response.ContentType, context.Response.ContentLength) = ("application/json", body.Length);
+        return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 }

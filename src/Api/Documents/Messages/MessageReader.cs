@@ -31,9 +31,16 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
     // What the deepest tree can become: an object of a Struct is an entry, a Value and a Struct.
     private static readonly int NestingMax = DocumentLimits.Default.DepthMax * 8;
 
+    // A reader of a thread takes what the last one has left: most texts are short, and are read by the thousand.
+    [ThreadStatic]
+    private static WireBuffer? _spare;
+
+    // The library bounds nesting at 100 by itself; of what a level here may become, see NestingMax.
+    private const int ShallowMax = 100 / 8;
+
     private readonly Stack<Segment> _path = new();
-    private readonly WireBuffer _out = new();
-    private int _depth;
+    private WireBuffer _out = null!;
+    private int _depth, _deepest;
 
     internal WireBuffer Out => _out;
 
@@ -52,23 +59,38 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
     public void ReadInto(Node? node, IMessage message, string path = "")
     {
         Write(node, SchemaSet.Of(message.GetType()), path);
-        using var input = CodedInputStream.CreateWithLimits(_out.ToStream(), int.MaxValue, NestingMax);
-        message.MergeFrom(input);
+        if (_deepest < ShallowMax) message.MergeFrom(_out.Written);
+        else
+        {
+            using var input = CodedInputStream.CreateWithLimits(_out.ToStream(), int.MaxValue, NestingMax);
+            message.MergeFrom(input);
+        }
+
+        Spare();
     }
 
     /// <summary>The canonical bytes of the message of that shape.</summary>
     public ByteString ReadBytes(Node? node, MessageShape shape, string path = "")
     {
         Write(node, shape, path);
-        return ByteString.CopyFrom(_out.Written);
+        var bytes = ByteString.CopyFrom(_out.Written);
+        Spare();
+        return bytes;
     }
 
     private void Write(Node? node, MessageShape shape, string path)
     {
+        (_out, _spare, _deepest) = (_spare ?? new WireBuffer(), null, 0);
         _out.Rewind(0);
         if (path.Length > 0) _path.Push(new Segment(path, 0));
         if (node is { IsNull: false }) Fill(node, shape);
         _path.Clear();
+    }
+
+    private void Spare()
+    {
+        if (_out.IsSmall) _spare = _out;
+        _out = null!;
     }
 
     private void Fill(Node node, MessageShape shape)
@@ -81,7 +103,7 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
             return;
         }
 
-        _depth++;
+        _deepest = Math.Max(_deepest, ++_depth);
         if (shape.Form != SpecialForm.None) WellKnownReader.Fill(this, node, shape);
         else if (node is MappingNode mapping) FillFields(mapping, shape, skip: null);
         else Add(DocumentCodes.WrongType, node, $"expected an object ({shape.Name}), found {node.Describe()}");
@@ -91,8 +113,8 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
     internal void FillFields(MappingNode mapping, MessageShape shape, string? skip)
     {
         var mark = _out.OpenMessage();
-        var given = new HashSet<int>();
-        var chosen = new Dictionary<int, FieldShape>();
+        var given = default(NumberSet);
+        Dictionary<int, FieldShape>? chosen = null;
         foreach (var member in mapping.Members)
         {
             if (member.Name == skip) continue;
@@ -101,12 +123,12 @@ public sealed class MessageReader(string file, DiagnosticBag diagnostics, Unknow
             else if (!given.Add(field.Number))
                 Add(DocumentCodes.FieldTwice, member.Value,
                     $"the field is also given as \"{(member.Name == field.JsonName ? field.Name : field.JsonName)}\"");
-            else if (field.Oneof >= 0 && chosen.TryGetValue(field.Oneof, out var other))
+            else if (chosen is not null && field.Oneof >= 0 && chosen.TryGetValue(field.Oneof, out var other))
             {
                 Add(DocumentCodes.OneofTwice, member.Value, $"only one of \"{other.JsonName}\" and \"{field.JsonName}\" may be set");
             }
             else if ((!member.Value.IsNull || (!field.IsRepeated && TakesNull(field))) && Field(member.Value, field) && field.Oneof >= 0)
-                chosen.Add(field.Oneof, field);
+                (chosen ??= []).Add(field.Oneof, field);
             _path.Pop();
         }
 

@@ -21,6 +21,9 @@ internal sealed class WireBuffer
 
     public int Length => _length;
 
+    /// <summary>It has not grown much, so that keeping it costs little.</summary>
+    public bool IsSmall => _bytes.Length + _scratch.Length <= 64 << 10 && _parts.Capacity <= 1 << 10;
+
     public ReadOnlySpan<byte> Written => _bytes.AsSpan(0, _length);
 
     public MemoryStream ToStream() => new(_bytes, 0, _length, writable: false);
