@@ -99,16 +99,26 @@ public sealed partial class Exchange
 
     // ---- on its way
 
-    /// <summary>An informational head of the upstream (100, 103).</summary>
+    /// <summary>An informational head of the upstream (100, 103). Where the proxy itself answers Expect, none is passed on: the client
+    /// has had its 100, and there is room for one.</summary>
     public void Inform(HeaderMap head)
     {
-        if (_headSent || _finished)
+        if (_headSent || _finished || Stream.Informed || !Options.Codec.Proxy100Continue)
             return;
+        _timers.OnProgress(RequestComplete);
         head.Remove(KnownHeader.Connection);
         head.Remove(KnownHeader.KeepAlive);
         head.Remove(KnownHeader.ProxyConnection);
         head.Remove(KnownHeader.Upgrade);
+        NoteInformed(HeaderRules.Status(head));
         Stream.SendInformational(head);
+    }
+
+    // Counted as an answer, and what the log tells where no other comes.
+    private void NoteInformed(int status)
+    {
+        Status = status;
+        HttpStats.CountAnswer(Connection, status);
     }
 
     /// <summary>The router has an answer: its head starts through the filters. The map stays whole until the exchange is over.</summary>

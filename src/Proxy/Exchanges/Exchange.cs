@@ -147,6 +147,8 @@ public sealed partial class Exchange : RequestReceiver
         if (end)
             MarkRequestEnd();
         _timers.OnHead(end);
+        if (Stream.Informed)
+            NoteInformed(100);
         IsHead = RequestHead[KnownHeader.Method].SequenceEqual("HEAD"u8);
         IsGrpc = Routing.Route.IsGrpc(RequestHead);
         if (Admission.GivesWay(this) || !Admission.Admit(this))

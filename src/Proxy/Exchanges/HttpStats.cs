@@ -105,7 +105,7 @@ public static class HttpStats
     /// <summary>An answer's status.</summary>
     internal static void CountAnswer(HttpConnection connection, int status)
     {
-        if (status is < 200 or > 599 && status != 101)
+        if (status is < 100 or > 599)
             return;
         int kind = status / 100 - 1;
         connection.Stats.Count((int)HttpStat.DownstreamRq1xx + kind);

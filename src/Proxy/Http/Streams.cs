@@ -70,7 +70,11 @@ public abstract class DownstreamStream
     /// <summary>Bytes of this response that left as body, header bytes on the wire (for logs).</summary>
     public abstract StreamBytes Bytes { get; }
 
-    /// <summary>A 1xx head (100, 103). 101 is a final head.</summary>
+    /// <summary>A 1xx head went out, the codec's own 100 or one of <see cref="SendInformational"/>: no second one follows.</summary>
+    public bool Informed { get; protected set; }
+
+    /// <summary>A 1xx head (100, 103). 101 is a final head. One a request goes through, as with Envoy: a flood of them is nobody's
+    /// need.</summary>
     public abstract void SendInformational(HeaderMap head);
 
     /// <summary>The response's head; <paramref name="end"/> where nothing follows. The codec adds framing headers only; the head stays the

@@ -16,10 +16,12 @@ internal sealed partial class RouterSlot
     /// <summary>A 1xx head.</summary>
     public void OnInformational(Attempt attempt)
     {
-        if (!_active || _final is not null || _running is not { Next: null })
+        if (!_active || _informed || _final is not null)
             return;
-        // The client has heard of this host: what fails from here on is told as it is, and not tried again.
+        // The client has heard of this host: what fails from here on is told as it is, and not tried again. Only the first is of account.
         _informed = true;
+        RetireOthers(attempt);
+        ChargeCode(HeaderRules.Status(attempt.ResponseHead), attempt);
         Exchange.Inform(attempt.ResponseHead);
     }
 
@@ -82,13 +84,7 @@ internal sealed partial class RouterSlot
 
     private void Accept(Attempt attempt, bool end)
     {
-        Loop.Disarm(_backoff);
-        for (Attempt? other = _running, next; other is not null; other = next)
-        {
-            next = other.Next;
-            if (!ReferenceEquals(other, attempt))
-                Retire(other, ResetReason.Local);
-        }
+        RetireOthers(attempt);
         _retry.End();
         _keeping = false;
         _final = attempt;
@@ -119,6 +115,17 @@ internal sealed partial class RouterSlot
         Exchange.Respond(head, attempt.Status, end);
         if (end && _active && generation == Exchange.Generation)
             OnAnswered();
+    }
+
+    private void RetireOthers(Attempt attempt)
+    {
+        Loop.Disarm(_backoff);
+        for (Attempt? other = _running, next; other is not null; other = next)
+        {
+            next = other.Next;
+            if (!ReferenceEquals(other, attempt))
+                Retire(other, ResetReason.Local);
+        }
     }
 
     /// <summary>A part of its answer's body.</summary>

@@ -20,7 +20,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     private readonly HeadWriter _writer = HeadWriter.OfThread;
     private long _headReceived, _bodyReceived, _headSent, _bodySent, _plainReceived, _plainSent;
     private int _minor = 1;
-    private bool _keepAliveAsked, _isHead, _upgrade, _connect, _informed, _ended, _announced;
+    private bool _keepAliveAsked, _isHead, _upgrade, _connect, _ended, _announced;
     private BodyForm _form;
 
     /// <inheritdoc/>
@@ -57,7 +57,7 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
     {
         (_headReceived, _bodyReceived, _headSent, _bodySent, _plainReceived, _plainSent) = (headBytes, 0, 0, 0, 0, 0);
         _minor = 1;
-        _keepAliveAsked = _isHead = _upgrade = _connect = _informed = _ended = _announced = HeadSent = Closing = false;
+        _keepAliveAsked = _isHead = _upgrade = _connect = Informed = _ended = _announced = HeadSent = Closing = false;
         if (BodyPaused)
             BodyPaused = false;
     }
@@ -85,17 +85,16 @@ internal sealed class Http1ServerStream(Http1ServerConnection connection) : Down
 
     public void SendContinue()
     {
-        _informed = true;
+        Informed = true;
         connection.Transport.Send(_minor == 0 ? "HTTP/1.0 100 Continue\r\n\r\n"u8 : "HTTP/1.1 100 Continue\r\n\r\n"u8);
     }
 
     /// <inheritdoc/>
     public override void SendInformational(HeaderMap head)
     {
-        // One 1xx a response goes through, as with Envoy: a flood of them is nobody's need.
-        if (_informed || HeadSent || _ended)
+        if (Informed || HeadSent || _ended)
             return;
-        _informed = true;
+        Informed = true;
         _writer.Begin();
         _writer.PutStatusLine(head, _minor);
         _writer.PutHeaders(head, connection.Options.One.Spelling);

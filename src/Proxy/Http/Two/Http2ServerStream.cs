@@ -5,7 +5,6 @@ namespace Lateen.Proxy.Http.Two;
 /// <summary>One request of an HTTP/2 client: how it is answered.</summary>
 internal sealed class Http2ServerStream(Http2ServerSession session, Http2Stream core) : DownstreamStream
 {
-    private bool _informed;
 
     /// <summary>The stream below; its number is 0 when it is over.</summary>
     public Http2Stream Core => core;
@@ -49,22 +48,22 @@ internal sealed class Http2ServerStream(Http2ServerSession session, Http2Stream 
     public void Begin()
     {
         _id = core.Id;
-        _informed = Extended = Tunnel = HeadSent = false;
+        Informed = Extended = Tunnel = HeadSent = false;
     }
 
     /// <summary>Answers Expect here.</summary>
     public void SendContinue()
     {
-        _informed = true;
+        Informed = true;
         session.SendContinue(core);
     }
 
     /// <inheritdoc/>
     public override void SendInformational(HeaderMap head)
     {
-        if (_informed || HeadSent || core.Id == 0)
+        if (Informed || HeadSent || core.Id == 0)
             return;
-        _informed = true;
+        Informed = true;
         session.SendHead(core, head, false, false);
     }
 

@@ -85,6 +85,57 @@ public sealed class EarlyHintsTests : IDisposable
     }
 
     [Fact]
+    public void Behind_hints_a_100_is_one_too_many()
+    {
+        Start();
+        Probe client = Call("POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+        RawProxy.Say(Arrived(), Hints + "HTTP/1.1 100 Continue\r\n\r\n" + Ok);
+        Assert.True(_rig.Run(() => client.Text.EndsWith("hi", StringComparison.Ordinal)));
+        Assert.Equal(["103", "200"], StatusLines(client));
+    }
+
+    [Fact]
+    public void None_passes_where_the_proxy_answers_Expect_itself()
+    {
+        Start(more: "");
+        Probe client = Call(Request);
+        Probe upstream = Arrived();
+        RawProxy.Say(upstream, Hints + "HTTP/1.1 100 Continue\r\n\r\n" + Ok);
+        Assert.True(_rig.Run(() => client.Text.EndsWith("hi", StringComparison.Ordinal)));
+        Assert.Equal(["200"], StatusLines(client));
+        Assert.Equal((0, 1), (Counted("http.in.downstream_rq_1xx"), Counted("cluster.up.upstream_rq_1xx")));
+    }
+
+    [Fact]
+    public void They_count_as_answers()
+    {
+        Start();
+        Probe client = Call(Request);
+        RawProxy.Say(Arrived(), Hints + Hints + Ok);
+        Assert.True(_rig.Run(() => client.Text.EndsWith("hi", StringComparison.Ordinal)));
+        Assert.Equal((1, 2), (Counted("http.in.downstream_rq_1xx"), Counted("http.in.downstream_rq_completed")));
+        Assert.Equal((1, 2), (Counted("cluster.up.upstream_rq_103"), Counted("cluster.up.upstream_rq_completed")));
+    }
+
+    [Fact]
+    public void A_100_of_our_own_counts_too()
+    {
+        Start(more: "");
+        Probe client = Call("POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody");
+        RawProxy.Say(Arrived(), Ok);
+        Assert.True(_rig.Run(() => StatusLines(client) is ["100", "200"]));
+        Assert.Equal((1, 1), (Counted("http.in.downstream_rq_1xx"), Counted("http.in.downstream_rq_2xx")));
+    }
+
+    private long Counted(string name)
+    {
+        long value = -1;
+        foreach (Lateen.Proxy.Statistics.StatSeries series in _rig.Last.Statistics.All())
+            value = series.Name == name ? series.Value : value;
+        return value;
+    }
+
+    [Fact]
     public void What_fails_behind_hints_is_not_tried_again()
     {
         Start();
