@@ -250,7 +250,14 @@ public sealed partial class Exchange
             return;
         if (ResponseComplete)
             _timers.OnResponseComplete();
-        else if (!Stream.CanSend)
+        else
+            AfterPart();
+    }
+
+    private void AfterPart()
+    {
+        Connection.CountBytes();
+        if (!Stream.CanSend)
             PauseResponse(true);
     }
 

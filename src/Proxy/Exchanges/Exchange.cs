@@ -290,6 +290,10 @@ public sealed partial class Exchange : RequestReceiver
     {
         PauseReasons before = _pauses;
         _pauses = paused ? _pauses | reason : _pauses & ~reason;
+        // Envoy counts the upstream's word alone.
+        if (((before ^ _pauses) & PauseReasons.Upstream) != 0)
+            Connection.Stats.Count(paused
+                ? HttpStat.DownstreamFlowControlPausedReadingTotal : HttpStat.DownstreamFlowControlResumedReadingTotal);
         if (!_finished && (before == 0) != (_pauses == 0))
             Stream.BodyPaused = _pauses != 0;
     }
@@ -319,6 +323,8 @@ public sealed partial class Exchange : RequestReceiver
         Connection.Stats.Record(HttpStat.DownstreamRqTime, (Times.End - Times.RequestBegin) / 1000);
         if (ResponseComplete && !RequestComplete)
             Connection.Stats.Count(HttpStat.DownstreamRqResponseBeforeRqComplete);
+        if (Upgrade.Length > 0)
+            Connection.Stats.Move(HttpStat.DownstreamCxUpgradesActive, -1);
         RequestPass.Abort();
         ResponsePass.Abort();
         EndFilters();

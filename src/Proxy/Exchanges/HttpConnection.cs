@@ -78,7 +78,7 @@ public sealed class HttpConnection : RequestAcceptor
     private ExchangePool _next;
     private DownstreamConnection? _codec;
     private byte[]? _certificate;
-    private long _idleSince;
+    private long _idleSince, _bytesIn, _bytesOut;
     private uint _requests;
     private int _active;
     private bool _draining, _isTwo, _attached, _counted, _activeAtEnd;
@@ -177,6 +177,8 @@ public sealed class HttpConnection : RequestAcceptor
     {
         if (what == CodecEvent.TooManyPrematureResets)
             Stats.Count(HttpStat.DownstreamRqTooManyPrematureResets);
+        else if (what == CodecEvent.DelayedCloseTimeout)
+            Stats.Count(HttpStat.DownstreamCxDelayedCloseTimeout);
         else
             CodecStats.Count(_pool.CodecOne, _pool.CodecTwo, _isTwo ? HttpVersion.Http2 : HttpVersion.Http11, what);
     }
@@ -184,6 +186,7 @@ public sealed class HttpConnection : RequestAcceptor
     /// <inheritdoc/>
     public override void OnConnectionClosed(DownstreamConnection connection, CloseReason reason)
     {
+        CountBytes();
         CountEnd(reason == CloseReason.Local);
         Loop.Disarm(_idle);
         Loop.Disarm(_age);
@@ -210,6 +213,16 @@ public sealed class HttpConnection : RequestAcceptor
         if (Context.Tls is not null)
             Stats.Move(HttpStat.DownstreamCxSslActive, -1);
         Stats.Record(HttpStat.DownstreamCxLengthMs, (Loop.Now - Context.AcceptedAt) / 1000);
+    }
+
+    // What went over it since it was asked last: with each part of an answer, so that long ones show.
+    internal void CountBytes()
+    {
+        if (_codec?.Transport is not { } transport)
+            return;
+        Stats.Add(HttpStat.DownstreamCxRxBytesTotal, transport.BytesIn - _bytesIn);
+        Stats.Add(HttpStat.DownstreamCxTxBytesTotal, transport.BytesOut - _bytesOut);
+        (_bytesIn, _bytesOut) = (transport.BytesIn, transport.BytesOut);
     }
 
     /// <summary>Gives its transport back, on which nothing is under way: it goes on elsewhere, and here it is over.</summary>
@@ -263,6 +276,7 @@ public sealed class HttpConnection : RequestAcceptor
     internal void OnFinished(Exchange exchange)
     {
         _active--;
+        CountBytes();
         Stats.Move(HttpStat.DownstreamRqActive, -1);
         if (_active == 0 && _codec is not null)
             BeginIdle();

@@ -96,6 +96,9 @@ public static class HttpStats
     /// <summary>Adds one.</summary>
     public static void Count(this StatCells cells, HttpStat stat) => cells.Count((int)stat);
 
+    /// <summary>Adds to a counter.</summary>
+    public static void Add(this StatCells cells, HttpStat stat, long by) => cells.Add((int)stat, by);
+
     /// <summary>Moves a gauge.</summary>
     public static void Move(this StatCells cells, HttpStat stat, long by) => cells.Move((int)stat, by);
 

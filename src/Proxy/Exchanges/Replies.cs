@@ -64,8 +64,11 @@ public static class Replies
     }
 
     /// <summary>The client's address could not be detected where it must be.</summary>
-    public static void AddressUndetected(Exchange exchange, int status) =>
+    public static void AddressUndetected(Exchange exchange, int status)
+    {
+        exchange.Connection.Stats.Count(HttpStat.DownstreamRqRejectedViaIpDetection);
         exchange.Reply(new LocalReply(status, "rejecting_because_detection_failed"));
+    }
 
     /// <summary>The path is none, or cannot be normalized.</summary>
     public static void BadPath(Exchange exchange, string details)

@@ -181,6 +181,7 @@ public enum CodecEvent : byte
     Trailers,
     RequestRejected,
     TooManyPrematureResets,
+    DelayedCloseTimeout,
 }
 
 /// <summary>One client's connection with its codec: what the HTTP connection manager may ask of it. Timers (idle, duration, drain) are the

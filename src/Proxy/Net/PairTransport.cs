@@ -87,6 +87,7 @@ internal sealed class PairTransport : Transport
     {
         if (IsClosed || _endRequested || bytes.IsEmpty)
             return;
+        BytesOut += bytes.Length;
         _output.Append(bytes, _loop.Chunks);
         if (_loop.Waiting.IsAbove(_output.Length, HighWatermark))
             _above = true;
@@ -151,7 +152,7 @@ internal sealed class PairTransport : Transport
         {
             int count = chunk.Length;
             // The handler may send on this end's queue only through the other end: the chunk stays as it is during the call.
-            _other.Handler.OnData(_other, new ReadOnlySpan<byte>(chunk.Filled, count));
+            _other.Show(new ReadOnlySpan<byte>(chunk.Filled, count));
             if (!_closed)
                 _output.Consume(count, _loop.Chunks);
         }

@@ -64,6 +64,19 @@ public abstract class Transport
     /// <summary>False stops reading (back-pressure); arriving bytes stay in the kernel.</summary>
     public abstract bool Reading { get; set; }
 
+    /// <summary>Bytes that were shown to the handler so far.</summary>
+    public long BytesIn { get; private set; }
+
+    /// <summary>Bytes that were taken to be sent so far.</summary>
+    public long BytesOut { get; private protected set; }
+
+    /// <summary>Shows bytes that arrived to the handler.</summary>
+    private protected void Show(ReadOnlySpan<byte> bytes)
+    {
+        BytesIn += bytes.Length;
+        Handler.OnData(this, bytes);
+    }
+
     /// <summary>The other end has said that nothing more will come, though not all that came before may have been read yet.</summary>
     public virtual bool IsPeerLeaving => false;
 

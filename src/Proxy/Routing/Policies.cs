@@ -181,7 +181,7 @@ public sealed record InternalRedirectPolicy
     /// <summary>A target route is taken once only.</summary>
     public bool PreviousRoutes { get; init; }
 
-    /// <summary>Only https to https, http to anything (safe_cross_scheme).</summary>
+    /// <summary>Of the changes that <see cref="AllowCrossScheme"/> allows, http to https is none (safe_cross_scheme).</summary>
     public bool SafeCrossScheme { get; init; }
 
     /// <summary>Only routes of these names; null for all.</summary>

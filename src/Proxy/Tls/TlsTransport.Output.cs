@@ -10,6 +10,7 @@ public sealed unsafe partial class TlsTransport
     {
         if (IsClosed || _ending || bytes.IsEmpty)
             return;
+        BytesOut += bytes.Length;
         if (_complete && _plain.Length == 0 && bytes.Length >= TlsScratch.RecordMax)
         {
             Encrypt(bytes);

@@ -272,7 +272,7 @@ public sealed unsafe partial class TlsTransport : Transport
             int error = more ? 0 : OpenSsl.SSL_get_error(_ssl, result);
             Forward(scratch);
             if (count > 0)
-                Handler.OnData(this, new ReadOnlySpan<byte>(scratch.Plain, count));
+                Show(new ReadOnlySpan<byte>(scratch.Plain, count));
             if (IsClosed)
                 return;
             if (error == OpenSsl.ZeroReturn)

@@ -24,7 +24,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     private readonly NextClock _next;
     private Transport? _transport;
     private UpstreamConnection? _codec;
-    private long _idleSince;
+    private long _idleSince, _bytesIn, _bytesOut;
     private uint _requests;
     private int _active, _addresses, _trying;
     private bool _draining, _closed, _timedOut, _broken;
@@ -227,6 +227,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
     public void OnStreamOver()
     {
         _active--;
+        CountBytes();
         if (_version == HttpVersion.Http2)
             _pool.Cluster.CodecTwo.Move(CodecStats.StreamsActive, -1);
         Counters.Move(ClusterGauge.UpstreamRqActive, -1);
@@ -238,6 +239,15 @@ public sealed class PooledConnection : UpstreamConnectionOwner
             _codec?.Drain();
         else
             ArmIdle();
+    }
+
+    /// <summary>Counts what went over it since it was asked last.</summary>
+    public void CountBytes()
+    {
+        Transport transport = Transport;
+        Counters.Add(ClusterCounter.UpstreamCxRxBytesTotal, transport.BytesIn - _bytesIn);
+        Counters.Add(ClusterCounter.UpstreamCxTxBytesTotal, transport.BytesOut - _bytesOut);
+        (_bytesIn, _bytesOut) = (transport.BytesIn, transport.BytesOut);
     }
 
     internal void Drain()
@@ -300,6 +310,7 @@ public sealed class PooledConnection : UpstreamConnectionOwner
         Loop.Disarm(_clock);
         Loop.Disarm(_age);
         bool remote = reason != CloseReason.Local;
+        CountBytes();
         Counters.Move(ClusterGauge.UpstreamCxActive, -1);
         Counters.Record(ClusterHistogram.UpstreamCxLengthMs, (Loop.Now - ConnectEnd) / 1000);
         Counters.Count(ClusterCounter.UpstreamCxDestroy);

@@ -144,6 +144,8 @@ internal static class Admission
     {
         if (exchange.IsGrpc)
             exchange.Stream.CloseAfterResponse();
+        exchange.Connection.Stats.Count(exchange.IsGrpc
+            ? HttpStat.DownstreamRqFailedPathNormalization : HttpStat.DownstreamRqRedirectedWithNormalizedPath);
         var headers = new HeaderMap();
         headers.Add(KnownHeader.Location, exchange.RequestHead[KnownHeader.Path]);
         exchange.Reply(new LocalReply(307, "path_normalization_failed") { Headers = exchange.IsGrpc ? null : headers, GrpcStatus = 13 });

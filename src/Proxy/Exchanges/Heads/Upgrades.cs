@@ -33,6 +33,8 @@ internal static class Upgrades
             return false;
         }
         exchange.Upgrade = type;
+        exchange.Connection.Stats.Count(HttpStat.DownstreamCxUpgradesTotal);
+        exchange.Connection.Stats.Move(HttpStat.DownstreamCxUpgradesActive, 1);
         return true;
     }
 

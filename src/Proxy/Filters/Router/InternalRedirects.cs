@@ -16,7 +16,7 @@ internal static class InternalRedirects
         if (policy is null || !policy.Statuses.Contains((uint)attempt.Status))
             return false;
         Exchange exchange = slot.Exchange;
-        bool followed = !abandoned && Rewrite(slot, policy, attempt, out bool complete) && complete;
+        bool followed = !abandoned && exchange.RequestComplete && Rewrite(slot, policy, attempt);
         slot.Cluster.Counters.Count(followed
             ? ClusterCounter.UpstreamInternalRedirectSucceededTotal : ClusterCounter.UpstreamInternalRedirectFailedTotal);
         if (!followed)
@@ -27,68 +27,89 @@ internal static class InternalRedirects
         return true;
     }
 
-    private static bool Rewrite(RouterSlot slot, InternalRedirectPolicy policy, Attempt attempt, out bool complete)
+    private static bool Rewrite(RouterSlot slot, InternalRedirectPolicy policy, Attempt attempt)
     {
         Exchange exchange = slot.Exchange;
-        complete = exchange.RequestComplete;
-        HeaderMap head = exchange.RequestHead;
-        if (!complete || exchange.InternalRedirects >= policy.RedirectsMax
-            || !attempt.ResponseHead.TryGet(KnownHeader.Location, out ReadOnlySpan<byte> location))
+        if (!attempt.ResponseHead.TryGet(KnownHeader.Location, out ReadOnlySpan<byte> location))
             return false;
         if (!Split(location, out bool secure, out ReadOnlySpan<byte> host, out ReadOnlySpan<byte> path))
-            return false;
-        bool wasSecure = head[KnownHeader.Scheme].SequenceEqual("https"u8);
-        if (secure != wasSecure && !policy.AllowCrossScheme && !(policy.SafeCrossScheme && wasSecure))
-            return false;
+            return PassOn(exchange, HttpStat.PassthroughInternalRedirectBadLocation);
+        // What came in plain text is http, whatever a header calls it.
+        bool wasSecure = exchange.Connection.Context.Tls is not null && exchange.RequestHead[KnownHeader.Scheme].SequenceEqual("https"u8);
+        if (secure != wasSecure && !policy.AllowCrossScheme)
+            return PassOn(exchange, HttpStat.PassthroughInternalRedirectUnsafeScheme);
+        if (exchange.InternalRedirects >= policy.RedirectsMax)
+            return PassOn(exchange, HttpStat.PassthroughInternalRedirectTooManyRedirects);
+        var asked = new HeaderMap();
+        asked.AddAll(exchange.RequestHead);
+        CopyHeaders(policy, attempt.ResponseHead, exchange.RequestHead);
+        if (Redirect(slot, policy, wasSecure, secure, host, path))
+        {
+            Settle(exchange.RequestHead, asked, attempt.Status, wasSecure);
+            return true;
+        }
+        exchange.RequestHead.Clear();
+        exchange.RequestHead.AddAll(asked);
+        return false;
+    }
+
+    // The client gets the redirect itself.
+    private static bool PassOn(Exchange exchange, HttpStat why)
+    {
+        exchange.Connection.Stats.Count(why);
+        return false;
+    }
+
+    private static void CopyHeaders(InternalRedirectPolicy policy, HeaderMap from, HeaderMap to)
+    {
         foreach (string name in policy.CopyHeaders)
         {
             byte[] bytes = System.Text.Encoding.Latin1.GetBytes(name);
-            head.Remove(bytes);
-            for (int at = attempt.ResponseHead.IndexOf(bytes, 0); at >= 0; at = attempt.ResponseHead.IndexOf(bytes, at + 1))
+            to.Remove(bytes);
+            for (int at = from.IndexOf(bytes, 0); at >= 0; at = from.IndexOf(bytes, at + 1))
             {
-                attempt.ResponseHead.At(at, out _, out _, out ReadOnlySpan<byte> value);
-                head.Add(bytes, value);
+                from.At(at, out _, out _, out ReadOnlySpan<byte> value);
+                to.Add(bytes, value);
             }
         }
-        return Redirect(slot, policy, attempt, secure, host, path);
     }
 
-    private static bool Redirect(RouterSlot slot, InternalRedirectPolicy policy, Attempt attempt, bool secure, ReadOnlySpan<byte> host,
+    private static bool Redirect(RouterSlot slot, InternalRedirectPolicy policy, bool wasSecure, bool secure, ReadOnlySpan<byte> host,
         ReadOnlySpan<byte> path)
     {
         Exchange exchange = slot.Exchange;
         HeaderMap head = exchange.RequestHead;
-        byte[] oldHost = head[KnownHeader.Authority].ToArray(), oldPath = head[KnownHeader.Path].ToArray(),
-            oldScheme = head[KnownHeader.Scheme].ToArray();
-        byte[] original = [.. oldScheme, .. "://"u8, .. oldHost, .. oldPath];
         head.Set(KnownHeader.Scheme, secure ? "https"u8 : "http"u8);
         head.Set(KnownHeader.Authority, host);
         head.Set(KnownHeader.Path, path.IsEmpty ? "/"u8 : path);
         RouteDecision target = exchange.Options.Routes.Current?.Find(head, new RouteFacts(exchange.Random, IsInternal: exchange.IsInternal))
             ?? default;
-        bool allowed = target.Route is { } route && (policy.AllowedRoutes is null || policy.AllowedRoutes.Contains(route.Name))
-            && !(policy.PreviousRoutes && exchange.HasVisited(route))
-            && target.Route.Action is ForwardAction or DirectResponseAction or RedirectAction;
+        bool found = target.Route?.Action is ForwardAction or DirectResponseAction or RedirectAction;
+        bool allowed = found && (policy.AllowedRoutes is null || policy.AllowedRoutes.Contains(target.Route!.Name))
+            && !(policy.PreviousRoutes && exchange.HasVisited(target.Route!)) && !(policy.SafeCrossScheme && secure && !wasSecure);
         if (!allowed)
         {
             slot.Refused = target;
-            head.Set(KnownHeader.Scheme, oldScheme);
-            head.Set(KnownHeader.Authority, oldHost);
-            head.Set(KnownHeader.Path, oldPath);
-            return false;
+            return PassOn(exchange, found
+                ? HttpStat.PassthroughInternalRedirectPredicate : HttpStat.PassthroughInternalRedirectNoRoute);
         }
         exchange.Visit(target.Route!);
-        head.Set("x-envoy-original-url"u8, original);
+        return true;
+    }
+
+    private static void Settle(HeaderMap head, HeaderMap asked, int status, bool wasSecure)
+    {
+        head.Set("x-envoy-original-url"u8,
+            [.. wasSecure ? "https://"u8 : "http://"u8, .. asked[KnownHeader.Authority], .. asked[KnownHeader.Path]]);
 
         // 303 turns any method but GET and HEAD into a GET without a body (RFC 9110 15.4.4).
         ReadOnlySpan<byte> method = head[KnownHeader.Method];
-        if (attempt.Status == 303 && !method.SequenceEqual("GET"u8) && !method.SequenceEqual("HEAD"u8))
+        if (status == 303 && !method.SequenceEqual("GET"u8) && !method.SequenceEqual("HEAD"u8))
         {
             head.Set(KnownHeader.Method, "GET"u8);
             head.Remove(KnownHeader.ContentLength);
             head.Remove(KnownHeader.TransferEncoding);
         }
-        return true;
     }
 
     private static bool Split(ReadOnlySpan<byte> location, out bool secure, out ReadOnlySpan<byte> host, out ReadOnlySpan<byte> path)

@@ -140,6 +140,10 @@ internal sealed partial class RouterSlot
             Exchange.Times.UpstreamReceiveEnd = Loop.Now;
             ChargeTime();
         }
+        else
+        {
+            attempt.Connection?.CountBytes();
+        }
         uint generation = Exchange.Generation;
         Exchange.RespondBody(body, end);
         if (end && _active && generation == Exchange.Generation)

@@ -22,10 +22,13 @@ internal sealed partial class RouterSlot
         Cluster.ReportFailure(attempt.Host, cause);
         if (ReferenceEquals(_final, attempt))
         {
+            if (Exchange.IsGrpc && attempt.Status < 500)
+                Exchange.Connection.Stats.Count(HttpStat.RqResetAfterDownstreamResponseStarted);
             Finish(s => Replies.UpstreamFailed(s.Exchange, cause, false, null, false));
             return;
         }
-        bool sent = attempt.RequestSent;
+        // What an earlier attempt sent may have been acted upon, too.
+        bool sent = _sent |= attempt.RequestSent;
         Forget(attempt);
         if (_retry.Enabled && !_abandoned && !_informed && !attempt.Hedged)
         {

@@ -25,7 +25,7 @@ internal sealed partial class RouterSlot : FilterSlot
     private Attempt? _running, _free;
     private ForwardAction _action = null!;
     private Attempt? _final;
-    private bool _active, _keeping, _hasTrailers, _hedges, _abandoned, _informed;
+    private bool _active, _keeping, _hasTrailers, _hedges, _abandoned, _informed, _sent;
     private int _attempts;
     private long _completeAt;
 
@@ -363,7 +363,7 @@ internal sealed partial class RouterSlot : FilterSlot
         _final = null;
         _running = null;
         _kept.Clear();
-        _keeping = _hasTrailers = _hedges = _abandoned = _informed = _timeoutRetry = _timed = false;
+        _keeping = _hasTrailers = _hedges = _abandoned = _informed = _sent = _timeoutRetry = _timed = false;
         RequestComplete = false;
         Refused = null;
         _attempts = 0;

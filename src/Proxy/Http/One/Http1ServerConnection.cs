@@ -448,7 +448,10 @@ public sealed class Http1ServerConnection : DownstreamConnection
     private void OnTimer()
     {
         if (_lingering)
+        {
+            _acceptor.OnCodecEvent(CodecEvent.DelayedCloseTimeout);
             _transport.Close();
+        }
         else if (_phase == Phase.Head && _hold.Length > 0)
             Refuse(new HeadError(408, "request_header_timeout", FailureKind.RequestTimeout));
     }

@@ -329,9 +329,15 @@ internal sealed class Http2ServerSession(Transport transport, RequestAcceptor ac
         Transport.Loop.Arm(_lingering = new DelayedClose(this), Options.DelayedCloseMicros);
     }
 
+    private void EndLingering()
+    {
+        acceptor.OnCodecEvent(CodecEvent.DelayedCloseTimeout);
+        Transport.Close();
+    }
+
     private sealed class DelayedClose(Http2ServerSession session) : Deadline
     {
-        protected internal override void OnDue(long now) => session.Transport.Close();
+        protected internal override void OnDue(long now) => session.EndLingering();
     }
 
     protected override void OnGoAway(uint lastStream, ErrorCode code)

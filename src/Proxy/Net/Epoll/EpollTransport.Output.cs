@@ -9,6 +9,7 @@ internal sealed unsafe partial class EpollTransport
     {
         if (IsClosed || Has(State.EndRequested) || bytes.IsEmpty)
             return;
+        BytesOut += bytes.Length;
         if (bytes.Length >= DirectBytes && _output.Length == 0 && !Has(State.Blocked | State.Connecting))
             bytes = bytes[SendNow(bytes)..];
         if (Descriptor < 0)
@@ -30,6 +31,7 @@ internal sealed unsafe partial class EpollTransport
             Send(rest);
             return;
         }
+        BytesOut += head.Length + rest.Length;
         _output.Append(head, _loop.Chunks);
         _output.Append(rest, _loop.Chunks);
         if (_loop.Waiting.IsAbove(_output.Length, HighWatermark))

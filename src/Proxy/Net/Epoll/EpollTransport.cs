@@ -239,7 +239,7 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
             _state |= State.MayRead;
             return;
         }
-        Handler.OnData(this, bytes);
+        Show(bytes);
         if (Has(State.MayRead) && Has(State.Reading) && !IsClosed)
             Read();
     }
@@ -290,7 +290,7 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
         if (_held is { } held)
         {
             _held = null;
-            Handler.OnData(this, held);
+            Show(held);
             if (!Has(State.Reading) || IsClosed)
                 return;
         }
@@ -306,7 +306,7 @@ internal sealed unsafe partial class EpollTransport : Transport, IEpollSource
                     return;
                 }
                 NoteLength(count, count == buffer.Length);
-                Handler.OnData(this, buffer[..(int)count]);
+                Show(buffer[..(int)count]);
                 if (!Has(State.MayRead) || !Has(State.Reading) || IsClosed)
                     return;
             }

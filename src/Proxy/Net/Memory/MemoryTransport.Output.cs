@@ -9,6 +9,7 @@ internal sealed partial class MemoryTransport
     {
         if (IsClosed || _endRequested || bytes.IsEmpty)
             return;
+        BytesOut += bytes.Length;
         _output.Append(bytes, _loop.Chunks);
         if (_output.Length >= 4 * SegmentMax)
             Drain();

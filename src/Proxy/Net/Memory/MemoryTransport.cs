@@ -201,7 +201,7 @@ internal sealed partial class MemoryTransport : Transport, IMemorySource
         }
         _unread -= count;
         network.Send(new WindowOpens(_loop.Host, _other!._loop.Host, _other, count), 0);
-        Handler.OnData(this, buffer[..count]);
+        Show(buffer[..count]);
     }
 
     private void PeerEnds()

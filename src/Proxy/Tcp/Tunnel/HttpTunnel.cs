@@ -165,7 +165,7 @@ internal sealed class HttpTunnel : Transport
         if (_over)
             return;
         if (!body.IsEmpty)
-            Handler.OnData(this, body);
+            Show(body);
         if (end && !_over)
             OnPeerEnd();
     }
@@ -201,6 +201,7 @@ internal sealed class HttpTunnel : Transport
     {
         if (_over || _endSent || bytes.IsEmpty)
             return;
+        BytesOut += bytes.Length;
         _stream!.SendBody(bytes, false);
         _above |= !_over && !_stream.CanSend;
     }

@@ -31,6 +31,15 @@ internal sealed class RawProxy : IDisposable
 
     public static Address At(int host, int port) => Address.V4(0x0a000000 + (uint)host, port);
 
+    /// <summary>A counter or gauge of the proxy that was started last; -1 for none.</summary>
+    public long Counted(string name)
+    {
+        long value = -1;
+        foreach (Lateen.Proxy.Statistics.StatSeries series in Last.Statistics.All())
+            value = series.Name == name ? series.Value : value;
+        return value;
+    }
+
     /// <summary>Starts a proxy on 10.0.0.<paramref name="host"/>.</summary>
     public ProxyServer Start(int host, string listeners, string clusters)
     {
