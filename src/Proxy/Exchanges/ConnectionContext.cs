@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Lateen.Proxy.Formats;
 using Lateen.Proxy.Net;
 
@@ -6,6 +7,9 @@ namespace Lateen.Proxy.Exchanges;
 /// <summary>What the accepting side knows of a client's connection, and every exchange on it may ask. Immutable.</summary>
 public sealed class ConnectionContext
 {
+    // Few connections have any.
+    private Dictionary<string, object>? _filterState;
+
     /// <summary>Number of the connection in this process.</summary>
     public long Id { get; init; }
 
@@ -55,5 +59,13 @@ public sealed class ConnectionContext
     public long HandshakeAt { get; init; }
 
     /// <summary>Filter state of the connection, shared by its exchanges.</summary>
-    public Dictionary<string, object> FilterState { get; init; } = new(StringComparer.Ordinal);
+    [AllowNull]
+    public Dictionary<string, object> FilterState
+    {
+        get => _filterState ??= new(StringComparer.Ordinal);
+        init => _filterState = value;
+    }
+
+    /// <summary>An object of the filter state; null where there is none.</summary>
+    public object? FindState(string key) => _filterState?.GetValueOrDefault(key);
 }

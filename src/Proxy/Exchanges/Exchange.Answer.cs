@@ -286,7 +286,7 @@ public sealed partial class Exchange
     /// <summary>Filter state of the exchange, else of its connection; null where it is absent.</summary>
     public object? FilterState(string key) =>
         _filterState is not null && _filterState.TryGetValue(key, out object? value)
-            ? value : Connection.Context.FilterState.GetValueOrDefault(key);
+            ? value : Connection.Context.FindState(key);
 
     /// <summary>Sets filter state of the exchange.</summary>
     public void SetFilterState(string key, object value) =>

@@ -74,7 +74,8 @@ public sealed class ExchangePool(Worker worker, HttpOptions options)
 public sealed class HttpConnection : RequestAcceptor
 {
     private readonly ExchangePool _pool;
-    private readonly ConnectionClock _idle, _age, _drain;
+    private readonly ConnectionClock _idle;
+    private ConnectionClock? _age, _drain;
     private ExchangePool _next;
     private DownstreamConnection? _codec;
     private byte[]? _certificate;
@@ -89,11 +90,9 @@ public sealed class HttpConnection : RequestAcceptor
         _pool = _next = pool;
         Context = context;
         _idle = new ConnectionClock(this, 0);
-        _age = new ConnectionClock(this, 1);
-        _drain = new ConnectionClock(this, 2);
         BeginIdle();
         if (Options.MaxConnectionMicros > 0)
-            Loop.Arm(_age, Options.MaxConnectionMicros);
+            Loop.Arm(_age = new ConnectionClock(this, 1), Options.MaxConnectionMicros);
         Stats.Count(HttpStat.DownstreamCxTotal);
         Stats.Move(HttpStat.DownstreamCxActive, 1);
         if (context.Tls is null)
@@ -189,8 +188,10 @@ public sealed class HttpConnection : RequestAcceptor
         CountBytes();
         CountEnd(reason == CloseReason.Local);
         Loop.Disarm(_idle);
-        Loop.Disarm(_age);
-        Loop.Disarm(_drain);
+        if (_age is not null)
+            Loop.Disarm(_age);
+        if (_drain is not null)
+            Loop.Disarm(_drain);
         _codec = null;
         Closed?.Invoke(this);
     }
@@ -243,7 +244,7 @@ public sealed class HttpConnection : RequestAcceptor
             return;
         }
         _codec.NoticeShutdown();
-        Loop.Arm(_drain, Math.Max(1, Options.DrainMicros));
+        Loop.Arm(_drain ??= new ConnectionClock(this, 2), Math.Max(1, Options.DrainMicros));
     }
 
     // Said on each answer's head. The last request that a connection may have ends it; a drain only says so and waits for its time, in

@@ -18,11 +18,11 @@ internal sealed class Accepting : TransportHandler
     private readonly Listener _door;
     private readonly Transport _transport;
     private readonly ConnectionFacts _facts;
-    private readonly Patience _patience;
     private readonly long _acceptedAt;
     private readonly ListenerCounters.Row _counters;
     private Listener _listener;
     private ListenerChain? _chain;
+    private Patience? _patience;
     private Inspector[] _pending = [];
     private ByteBuffer? _early;
     private int _at, _consumed;
@@ -33,7 +33,6 @@ internal sealed class Accepting : TransportHandler
         _set = set;
         _door = _listener = listener;
         _transport = transport;
-        _patience = new Patience(this);
         _acceptedAt = transport.Loop.Now;
         _facts = new ConnectionFacts { AcceptedAt = _acceptedAt };
         _counters = listener.Counters.Of(set.Worker.Index);
@@ -54,14 +53,14 @@ internal sealed class Accepting : TransportHandler
     {
         Restore();
         _at = 0;
-        _pending = [.. _listener.Inspectors.Where(i => i.Kind != InspectorKind.OriginalDestination && !i.IsDisabled(_facts.Local.Port))];
+        _pending = _listener.Inspectors.Count == 0 ? [] : Wanted();
         if (_pending.Length == 0 || (!early.IsEmpty && Inspect(early)))
         {
             Decide(early);
             return;
         }
         if (_listener.InspectMicros > 0 && !_over)
-            _transport.Loop.Arm(_patience, _listener.InspectMicros);
+            Wait(_listener.InspectMicros);
         if (_early is null && !early.IsEmpty)
             Keep(early);
         if (_inspecting || _over)
@@ -69,6 +68,17 @@ internal sealed class Accepting : TransportHandler
         _inspecting = true;
         _counters.Inspected++;
         _counters.InspectedNow++;
+    }
+
+    private Inspector[] Wanted() =>
+        [.. _listener.Inspectors.Where(i => i.Kind != InspectorKind.OriginalDestination && !i.IsDisabled(_facts.Local.Port))];
+
+    private void Wait(long micros) => _transport.Loop.Arm(_patience ??= new Patience(this), micros);
+
+    private void EndWait()
+    {
+        if (_patience is not null)
+            _transport.Loop.Disarm(_patience);
     }
 
     private void EndInspection()
@@ -84,7 +94,7 @@ internal sealed class Accepting : TransportHandler
     {
         if (_over)
             return;
-        _transport.Loop.Disarm(_patience);
+        EndWait();
         if (_listener.HandsOver && !_handed && _facts.LocalRestored && _set.ForDestination(_facts.Local) is { } other
             && !ReferenceEquals(other, _listener))
         {
@@ -242,7 +252,7 @@ internal sealed class Accepting : TransportHandler
         if (_over)
             return;
         EndInspection();
-        _transport.Loop.Disarm(_patience);
+        EndWait();
         // It may have changed, or gone, while the client said nothing.
         if (_set.Now(_listener) is { } now)
         {
@@ -268,7 +278,7 @@ internal sealed class Accepting : TransportHandler
         {
             _shaking = true;
             if (_chain.HandshakeMicros > 0)
-                _transport.Loop.Arm(_patience, _set.Overload.Micros(Exchanges.Heads.OverloadTimer.Handshake, _chain.HandshakeMicros));
+                Wait(_set.Overload.Micros(Exchanges.Heads.OverloadTimer.Handshake, _chain.HandshakeMicros));
             security.Accept(_transport, early, new Handshake(this, security));
             return;
         }
@@ -278,7 +288,7 @@ internal sealed class Accepting : TransportHandler
     private void Serve(Transport transport, ReadOnlySpan<byte> early, TlsFacts? tls, string alpn)
     {
         _over = true;
-        _transport.Loop.Disarm(_patience);
+        EndWait();
         Listener? now = _set.Now(_listener);
         if (now is not null && !ReferenceEquals(now, _listener) && SameChain(now) is { } same)
             (_listener, _chain) = (now, same);
@@ -317,7 +327,7 @@ internal sealed class Accepting : TransportHandler
         EndInspection();
         if (_shaking)
             _listener.Counters.Of(Worker.Index).ServedEnded++;
-        _transport.Loop.Disarm(_patience);
+        EndWait();
         _listener.Recorder?.OnRefused(Worker, _listener, _facts, failure, details);
         _transport.Close(abort);
     }

@@ -104,7 +104,8 @@ public sealed class Listener
 
     /// <summary>Whether it serves on the very sockets of another form of it.</summary>
     public bool SharesSocketsWith(Listener other) =>
-        Binds == other.Binds && Addresses.SequenceEqual(other.Addresses) && Addresses.All(a => Door(a).Equals(other.Door(a)));
+        ReferenceEquals(this, other)
+        || (Binds == other.Binds && Addresses.SequenceEqual(other.Addresses) && Addresses.All(a => Door(a).Equals(other.Door(a))));
 
     private DoorOptions Door(in Address address) => Doors.GetValueOrDefault(address) ?? DoorOptions.None;
 

@@ -224,7 +224,7 @@ public sealed class HttpChainHandler : ChainHandler
             GivesWay = !connection.Listener.BypassesOverload,
             AcceptedAt = connection.AcceptedAt,
             HandshakeAt = connection.HandshakeAt,
-            FilterState = connection.FilterState ?? new Dictionary<string, object>(StringComparer.Ordinal),
+            FilterState = connection.FilterState,
         };
     }
 

@@ -11,16 +11,17 @@ namespace Lateen.Test.Unit.Proxy.Listeners;
 public sealed class ListenerTests
 {
     private readonly MemoryNetwork _network = new(2);
+    private readonly MemoryHost _pod;
     private readonly MemoryLoop _app, _sidecar;
     private readonly ListenerSet _set;
     private readonly List<string> _served = [];
 
     public ListenerTests()
     {
-        MemoryHost pod = _network.AddHost("pod", Address.V4(0x0a000001, 0));
-        _app = pod.AddLoop("app");
-        _sidecar = pod.AddLoop("sidecar");
-        pod.Capture = q => q.From == _app && !q.IsInbound ? Address.V4(0x7f000001, 15001) : default;
+        _pod = _network.AddHost("pod", Address.V4(0x0a000001, 0));
+        _app = _pod.AddLoop("app");
+        _sidecar = _pod.AddLoop("sidecar");
+        _pod.Capture = q => q.From == _app && !q.IsInbound ? Address.V4(0x7f000001, 15001) : default;
         _set = new ListenerSet(new Worker(0, _sidecar));
     }
 
@@ -75,6 +76,55 @@ public sealed class ListenerTests
         _set.Put(Virtual(connectionsMax: 2));
         _set.Put(Bound(Address.V4(0, 9000)));
         for (int i = 0; i < 5; i++) Assert.Equal("0.0.0.0:9000/chain", Call("10.9.0.1", 9000));
+    }
+
+    private sealed class Closing : ChainHandler
+    {
+        public int Served { get; private set; }
+
+        public override void Serve(AcceptedConnection connection, ReadOnlySpan<byte> early)
+        {
+            Served++;
+            connection.Transport.Handler = new Probe();
+            connection.Transport.Close();
+            connection.Ended();
+        }
+    }
+
+    private sealed class ClosingDoor : Acceptor
+    {
+        public override void OnAccepted(Transport transport)
+        {
+            transport.Handler = new Probe();
+            transport.Close();
+        }
+    }
+
+    // Idle connections by the ten thousand are mostly this; nothing may be searched or compared anew for each.
+    [Fact]
+    public void A_door_adds_few_bytes_to_a_connection()
+    {
+        var handler = new Closing();
+        var chain = new ListenerChain { Name = "c", Match = ChainMatch.Any, Handler = handler, Fingerprint = "c" };
+        _pod.Capture = null;
+        _set.Put(new Listener { Name = "in", Address = Address.V4(0x0a000001, 80), Chains = new ChainTable([chain], null) });
+        _sidecar.Listen(new ListenOptions(Address.V4(0x0a000001, 81)), new ClosingDoor());
+        AllocatedByCalls(80, 20);
+        long bare = AllocatedByCalls(81, 200), served = AllocatedByCalls(80, 200);
+        Assert.Equal(220, handler.Served);
+        Assert.InRange((served - bare) / 200, 0, 700);
+    }
+
+    private long AllocatedByCalls(int port, int count)
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < count; i++)
+        {
+            var probe = new Probe();
+            _app.Connect(new ConnectOptions(Address.V4(0x0a000001, port)), probe);
+            _network.RunUntil(() => probe.Closings > 0, 5_000_000);
+        }
+        return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
     [Fact]
