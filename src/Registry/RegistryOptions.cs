@@ -18,6 +18,9 @@ public sealed record RegistryOptions
     /// <summary>Networks by file; null when they are only labelled.</summary>
     public MeshNetworks? Networks { get; init; }
 
+    /// <summary>WorkloadEntries that are probed and not healthy do not count.</summary>
+    public bool HeedsEntryHealth { get; init; } = true;
+
     /// <summary>Both address families of a pod belong to one endpoint.</summary>
     public bool DualStack { get; init; }
 }

@@ -141,6 +141,7 @@ public sealed class ViewCompiler(ControlPlaneOptions options, Features features)
                 DomainSuffix = options.Domain,
                 TrustDomain = _settings.TrustDomain,
                 SystemNamespace = options.RootNamespace,
+                HeedsEntryHealth = features.Flag("PILOT_ENABLE_WORKLOAD_ENTRY_HEALTHCHECKS", true),
             });
         return _settings;
     }

@@ -67,7 +67,7 @@ internal sealed class EntryPart
         {
             if (Workloads.Remove(entry.Namespace, entry.Name) is { } workload) gone.Add(workload);
         }
-        foreach (var entry in change.Come)
+        foreach (var entry in change.Come.Where(_endpoints.Counts))
         {
             var workload = _memory.WorkloadEntries.Of((entry.Namespace, entry.Name), [new WorkloadDeclaration(entry)],
                 () => _endpoints.WorkloadOf(entry.Name, entry.Namespace, entry.Metadata.CreationTime.GetValueOrDefault(), entry.Spec,

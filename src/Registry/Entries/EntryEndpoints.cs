@@ -9,6 +9,9 @@ namespace Lateen.Registry.Entries;
 /// <summary>Endpoints of ServiceEntries: written into them, selected by labels, or the host itself.</summary>
 internal sealed class EntryEndpoints(string cluster, Networks networks, RegistryOptions options)
 {
+    /// <summary>Whether a WorkloadEntry counts, see <see cref="EntryHealth"/>.</summary>
+    public bool Counts(Resource<WorkloadEntry> entry) => !options.HeedsEntryHealth || EntryHealth.Counts(entry);
+
     /// <summary>A WorkloadEntry (or an endpoint written into a ServiceEntry) as a workload.</summary>
     public Workload WorkloadOf(string name, string ns, DateTimeOffset created, WorkloadEntry entry,
         IReadOnlyDictionary<string, string> resourceLabels)

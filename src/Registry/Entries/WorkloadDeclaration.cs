@@ -3,7 +3,8 @@ using Lateen.Config.Resources;
 
 namespace Lateen.Registry.Entries;
 
-/// <summary>What a WorkloadEntry says of its workload. Its status, which agents renew, is no part of it.</summary>
+/// <summary>What a WorkloadEntry says of its workload. Its status, which agents renew, is no part of it; whether it counts is another
+/// question (<see cref="EntryHealth"/>).</summary>
 /// <remarks>A value, so that who remembers what was made of it compares what it says.</remarks>
 internal readonly struct WorkloadDeclaration(Resource<WorkloadEntry> resource) : IEquatable<WorkloadDeclaration>
 {

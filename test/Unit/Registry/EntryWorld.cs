@@ -24,10 +24,14 @@ internal sealed class EntryWorld
           {{served}}
         """);
 
-    public void WriteWorkload(string name, string address, string healthy) => Write($$"""
+    public void WriteWorkload(string name, string address, string healthy, string isProbed = "") => Write($$"""
         apiVersion: networking.istio.io/v1
         kind: WorkloadEntry
-        metadata: { name: {{name}}, namespace: default, creationTimestamp: "2026-01-01T00:00:00Z" }
+        metadata:
+          name: {{name}}
+          namespace: default
+          creationTimestamp: "2026-01-01T00:00:00Z"
+          annotations: { proxy.istio.io/health-checks-enabled: "{{isProbed}}" }
         spec: { address: {{address}}, labels: { app: a } }
         status: { conditions: [{ type: Healthy, status: "{{healthy}}" }] }
         """);

@@ -89,6 +89,26 @@ public sealed class RegistryStepsTests
         Assert.Equal("10.0.0.2", Assert.Single(moved.EndpointsOf(new("a.example", "default")).All).Address);
     }
 
+    [Theory]
+    [InlineData("true", "True", true)]
+    [InlineData("true", "False", false)]
+    [InlineData("1", "Unknown", false)]
+    [InlineData("false", "False", true)]
+    [InlineData("yes", "False", true)]
+    public void An_entry_that_is_probed_counts_while_it_is_healthy(string isProbed, string healthy, bool counts)
+    {
+        var entries = new EntryWorld();
+        entries.Write("a", "workloadSelector: { labels: { app: a } }", hosts: "a.example");
+        entries.WriteWorkload("one", "10.0.0.1", "True", "true");
+        Assert.Single(entries.Compile().EndpointsOf(new("a.example", "default")).All);
+        entries.WriteWorkload("one", "10.0.0.1", healthy, isProbed);
+        var after = entries.Compile();
+        Assert.Equal(counts ? 1 : 0, after.EndpointsOf(new("a.example", "default")).All.Length);
+        Assert.Equal(counts, after.WorkloadsByAddress.ContainsKey("10.0.0.1"));
+        entries.WriteWorkload("one", "10.0.0.1", "True", "true");
+        Assert.Single(entries.Compile().EndpointsOf(new("a.example", "default")).All);
+    }
+
     // Only a whole compilation looks at nodes.
     private static bool IsWorkedInto(RegistryView last, RegistryView next) => ReferenceEquals(next.Nodes, last.Nodes);
 
