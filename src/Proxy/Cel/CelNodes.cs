@@ -102,6 +102,8 @@ internal sealed class MapNode(CelNode[] keys, CelNode[] values) : CelNode
 {
     public CelNode[] Keys => keys;
 
+    public CelValue ValueAt(int index, scoped ref CelRun run) => values[index].Eval(ref run);
+
     public override CelValue Eval(scoped ref CelRun run) => CelValue.Map(this);
 
     public CelValue Find(scoped in CelValue key, scoped ref CelRun run)

@@ -51,6 +51,24 @@ public sealed class CelProgram
         CelPrinter.Print(value, to);
         return value.Kind;
     }
+
+    /// <summary>Adds the value for typed JSON: a text, bytes, a time as <see cref="Print"/> does, anything else as JSON. The kind tells
+    /// what it was, Error that there is none and nothing was added.</summary>
+    public CelKind Export(IStreamFacts facts, ByteBuffer to)
+    {
+        var run = new CelRun(facts, stackalloc byte[ScratchBytes]);
+        CelValue value = _root.Eval(ref run);
+        int before = to.Length;
+        if (value.Kind is CelKind.String or CelKind.Bytes or CelKind.Duration or CelKind.Timestamp)
+        {
+            CelPrinter.Print(value, to);
+            return value.Kind;
+        }
+        if (CelJson.Write(value, to, ref run))
+            return value.Kind;
+        to.Truncate(before);
+        return CelKind.Error;
+    }
 }
 
 /// <summary>One evaluation: the stream, and room for texts that are made on the way.</summary>

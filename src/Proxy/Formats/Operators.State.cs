@@ -126,7 +126,7 @@ internal sealed class MetadataPart(Func<IStreamFacts, Metadata?> source, string 
 
 /// <summary>
 /// A value of the filter state: a text in quotes where it is printed as what it is (TYPED), bare where it is printed as text (PLAIN), or a
-/// part of it (FIELD). An object prints itself by the formats "T" and "F:NAME".
+/// part of it (FIELD). An object prints itself by the formats "T" and "F:NAME"; numbers and the like have other formats, and no parts.
 /// </summary>
 internal sealed class FilterStatePart(string key, bool typed, string field, int lengthMax) : FormatPart
 {
@@ -155,6 +155,7 @@ internal sealed class FilterStatePart(string key, bool typed, string field, int 
         return JsonForm.Value;
     }
 
-    private string? TextOf(object value) => value is IFormattable parts && (typed || field.Length > 0)
-        ? parts.ToString(typed ? "T" : "F:" + field, null) : field.Length > 0 ? null : value.ToString();
+    private string? TextOf(object value) => value is IFormattable parts and not IConvertible && (typed || field.Length > 0)
+        ? parts.ToString(typed ? "T" : "F:" + field, null) : field.Length > 0
+            ? null : Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture);
 }

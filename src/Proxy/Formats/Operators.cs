@@ -38,7 +38,7 @@ internal sealed class ExpressionPart(Cel.CelProgram program, bool typed, int len
     public override JsonForm WriteJson(IStreamFacts facts, ByteBuffer to)
     {
         int before = to.Length;
-        Cel.CelKind kind = program.Print(facts, to);
+        Cel.CelKind kind = typed ? program.Export(facts, to) : program.Print(facts, to);
         if (kind is Cel.CelKind.Error or Cel.CelKind.Null)
         {
             to.Truncate(before);

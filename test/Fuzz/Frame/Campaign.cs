@@ -80,10 +80,11 @@ internal sealed class Campaign(FuzzTarget target, string corpus, string state)
             long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             if (allocated > target.AllocationMax(input.Length))
                 return Keep(seed, $"allocates {allocated:N0} bytes for {input.Length}");
+            string shape = whole + "\n" + target.Seen;
             string pieces = target.HasPieces ? target.Play(input, new Chance(~seed)) : whole;
             if (whole != pieces)
                 return Keep(seed, $"another outcome in pieces:\n--- whole\n{whole}\n--- in pieces\n{pieces}");
-            if (_shapes.Add(ShapeOf(whole)))
+            if (_shapes.Add(ShapeOf(shape)))
                 _pool.Add(input);
             return null;
         }

@@ -32,6 +32,9 @@ internal abstract class FuzzTarget
     /// <returns>What was seen: equal texts are equal outcomes.</returns>
     public abstract string Play(byte[] input, Chance? cuts);
 
+    /// <summary>What the last play showed beside its outcome, and what may differ with the cuts: it counts for shapes alone.</summary>
+    public virtual string Seen => "";
+
     /// <summary>Bytes that one play may allocate on this thread.</summary>
     public virtual long AllocationMax(int length) => 2_000_000 + (400L * length);
 

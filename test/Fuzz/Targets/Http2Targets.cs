@@ -39,6 +39,35 @@ internal static class FrameMaker
         return encoder.Block.ToArray();
     }
 
+    /// <summary>Exchanges that are in order, one or two of each kind of frame: what is changed begins here.</summary>
+    public static IEnumerable<byte[]> Sound()
+    {
+        byte[] begin = [.. ProtocolSniffer.Preface, .. Frame(4, 0, 0, [0, 3, 0, 0, 0, 100, 0, 4, 0, 1, 0, 0]), .. Frame(4, 1, 0, default)];
+        byte[] get = Block((":method", "GET"), (":scheme", "http"), (":path", "/p?q=1"), (":authority", "a.example"), ("cookie", "a=1"),
+            ("cookie", "b"));
+        byte[] post = Block((":method", "POST"), (":scheme", "http"), (":path", "/p"), (":authority", "a.example"), ("content-length", "5"),
+            ("te", "trailers"), ("expect", "100-continue"));
+        byte[] grpc = Block((":method", "POST"), (":scheme", "http"), (":path", "/s/M"), (":authority", "a.example"),
+            ("content-type", "application/grpc"), ("grpc-timeout", "1S"));
+        byte[] socket = Block((":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/w"), (":authority",
+            "a.example"));
+        byte[] trailers = Block(("x-sum", "1"));
+        // Padding of two bytes, and a priority (exclusive, on stream 0, weight 16).
+        byte[] padded = [2, 0x80, 0, 0, 0, 15, .. get, 0, 0];
+        yield return [.. begin, .. Frame(1, 5, 1, get), .. Frame(6, 0, 0, "12345678"u8), .. Frame(1, 5, 3, get)];
+        yield return [.. begin, .. Frame(1, 4, 1, post), .. Frame(0, 8, 1, [1, .. "hel"u8, 0]), .. Frame(8, 0, 1, [0, 0, 1, 0]),
+            .. Frame(0, 1, 1, "lo"u8)];
+        yield return [.. begin, .. Frame(1, 4, 1, grpc), .. Frame(0, 0, 1, [0, 0, 0, 0, 1, 7]), .. Frame(1, 5, 1, trailers)];
+        yield return [.. begin, .. Frame(1, 4 | 8 | 32 | 1, 1, padded), .. Frame(2, 0, 3, [0, 0, 0, 1, 7])];
+        yield return [.. begin, .. Frame(1, 1, 1, get.AsSpan(0, 3)), .. Frame(9, 0, 1, get.AsSpan(3, 4)), .. Frame(9, 4, 1, get.AsSpan(7))];
+        yield return [.. begin, .. Frame(1, 4, 1, socket), .. Frame(0, 0, 1, "ping"u8), .. Frame(3, 0, 1, [0, 0, 0, 8])];
+        yield return [.. begin, .. Frame(1, 4, 1, post), .. Frame(3, 0, 1, [0, 0, 0, 0]), .. Frame(7, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0,
+            .. "bye"u8])];
+        yield return [.. begin, .. Frame(4, 0, 0, [0, 1, 0, 0, 0, 0, 0, 5, 0, 0, 0x40, 0, 0, 6, 0, 0, 1, 0, 0, 8, 0, 0, 0, 1]),
+            .. Frame(8, 0, 0, [0x7f, 0, 0, 0]),
+            .. Frame(0xb, 0, 0, "x"u8), .. Frame(1, 5, 1, get)];
+    }
+
     /// <summary>Frames of chance, most of them nearly right, so that they come far.</summary>
     public static byte[] Frames(Chance chance, bool ofClient)
     {

@@ -77,7 +77,27 @@ internal sealed class ProxyHeaderTarget : FuzzTarget
         [Signature, "PROXY TCP4 "u8.ToArray(), "PROXY UNKNOWN\r\n"u8.ToArray(), "255.255.255.255 "u8.ToArray(), "65536\r\n"u8.ToArray(),
             "::1 "u8.ToArray()];
 
-    public override byte[] Make(Chance chance, InputPool pool)
+    public override byte[] Make(Chance chance, InputPool pool) => chance.Hits(1, 2) ? MakeValues(chance) : MakeNoise(chance);
+
+    // Version 2 in order, with values of the types that there are; now and then a length is wrong.
+    private static byte[] MakeValues(Chance chance)
+    {
+        bool six = chance.Hits(1, 2), local = chance.Hits(1, 8);
+        var body = new List<byte>();
+        for (int i = six ? 36 : 12; i > 0 && !local; i--)
+            body.Add((byte)chance.Below(256));
+        for (uint n = chance.Below(6); n > 0; n--)
+        {
+            byte[] value = new byte[chance.Hits(1, 12) ? chance.Below(3000) : chance.Below(20)];
+            int told = value.Length + (chance.Hits(1, 10) ? (int)chance.Below(3) - 1 : 0);
+            body.AddRange([(byte)(chance.Hits(3, 4) ? chance.Below(6) : 0x20 + chance.Below(6)), (byte)(told >> 8), (byte)told, .. value]);
+        }
+        int length = body.Count - (chance.Hits(1, 12) && body.Count > 0 ? 1 : 0);
+        return [.. Signature, (byte)(local ? 0x20 : 0x21), (byte)(six ? 0x21 : 0x11), (byte)(length >> 8), (byte)length, .. body,
+            .. "GET /"u8];
+    }
+
+    private static byte[] MakeNoise(Chance chance)
     {
         byte[] body = new byte[chance.Below(60)];
         for (int i = 0; i < body.Length; i++)
@@ -99,13 +119,19 @@ internal sealed class ProxyHeaderTarget : FuzzTarget
             if (taken > seen.Count)
                 throw new InvalidOperationException($"took {taken} of {seen.Count}");
             verdict = string.Create(CultureInfo.InvariantCulture,
-                $"{found} {taken} {(header is null ? "-" : $"v{header.Version} {header.Source} {header.Destination} {header.Values.Count}")}");
+                $"{found} {taken} {Told(header)}");
             if (header is { Source.IsIp: true } && header.Source.Kind == header.Destination.Kind)
                 Again(header);
             return found == Inspection.NeedMore;
         });
         return verdict;
     }
+
+    private static string Told(ProxyHeader? header) => header is null ? "-" : string.Create(CultureInfo.InvariantCulture,
+        $"\n{(header.Version == 1 ? "text" : "binary")} {header.Source.Kind}\n{Values(header)}\n{header.Source} {header.Destination}");
+
+    private static string Values(ProxyHeader header) =>
+        string.Join('\n', header.Values.Select(static v => $"value {(char)('a' + (v.Type & 15))}"));
 
     private static void Again(ProxyHeader header)
     {

@@ -12,12 +12,15 @@ internal sealed class WholeProxyTarget(string name, bool http2) : FuzzTarget
 {
     private MemoryProxy? _proxy;
     private Upstream? _upstream;
+    private string _seen = "";
 
     public override string Name => name;
 
     public override IReadOnlyList<byte[]> Words => http2 ? [] : Http1Words.All;
 
-    public override IEnumerable<byte[]> Seeds => http2 ? [FrameMaker.Frames(new Chance(2), ofClient: true)] : [];
+    public override IEnumerable<byte[]> Seeds => http2 ? FrameMaker.Sound() : [];
+
+    public override string Seen => _seen;
 
     public override byte[]? Make(Chance chance, InputPool pool) => http2 ? FrameMaker.Frames(chance, ofClient: true) : null;
 
@@ -47,11 +50,27 @@ internal sealed class WholeProxyTarget(string name, bool http2) : FuzzTarget
         _proxy.Network.Advance(20_000);
         connection.Close(abort: true);
         _proxy.Network.Advance(5_000);
+        if (http2)
+            _seen = string.Join('\n', [.. Http2Kinds(client.Received), .. requests]);
         // What HTTP/2 had under way when an error ended the connection depends on when it came.
         string seen = http2 ? "" : string.Join('\n', requests);
         requests.Clear();
         Serve();
         return seen;
+    }
+
+    // The kinds of frames that the client got, and the errors in them: what happened, without its numbers.
+    private static IEnumerable<string> Http2Kinds(List<byte> bytes)
+    {
+        for (int at = 0; at + 9 <= bytes.Count; at += 9 + (bytes[at] << 16 | bytes[at + 1] << 8 | bytes[at + 2]))
+        {
+            int code = at + (bytes[at + 3] == 7 ? 16 : 12);
+            yield return bytes[at + 3] switch
+            {
+                3 or 7 when code < bytes.Count => $"{(bytes[at + 3] == 3 ? "reset" : "goaway")} {(char)('a' + (bytes[code] & 15))}",
+                var kind => $"{(char)('a' + (kind & 15))} {((bytes[at + 4] & 1) == 0 ? "more" : "last")}",
+            };
+        }
     }
 
     private void Serve()

@@ -14,16 +14,31 @@ public sealed class CelTests
         "GET /shop/items?id=7#top HTTP/1.1\r\nHost: shop.test\r\nX-Team: blue\r\nX-Twice: a\r\nX-Twice: b\r\nUser-Agent: curl/8\r\n\r\n";
 
     // Evaluates over a request within its filter chain; "-" for no value.
-    private static string[] Over(params string[] expressions)
+    private static string[] Over(params string[] expressions) => Over(json: false, expressions);
+
+    private static string[] Over(bool json, params string[] expressions)
     {
         var rig = new ProxyRig();
         rig.AddUpstream(80, (_, _) => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-        var filter = new Evaluating([.. expressions.Select(e => CelProgram.Parse(e))]);
+        var filter = new Evaluating([.. expressions.Select(e => CelProgram.Parse(e))], json);
         rig.Filters.Add(filter);
         rig.Start(ProxyRig.Forward("/", rig.AddCluster("web", 80)));
         rig.Ask(Request);
         return [.. filter.Results];
     }
+
+    [Theory]
+    [InlineData("[1, 'a\"', 2u, [true, null]]", "[1,\"a\\\"\",2,[true,null]]")]
+    [InlineData("{'b': 1.5, 2: request.method}", "{\"b\":1.5,\"2\":\"GET\"}")]
+    [InlineData("9007199254740991", "9007199254740991")]
+    [InlineData("9007199254740992", "\"9007199254740992\"")]
+    [InlineData("18446744073709551615u", "\"18446744073709551615\"")]
+    [InlineData("0.1 + 0.2", "0.30000000000000004")]
+    [InlineData("1.0 / 0.0", "\"Infinity\"")]
+    [InlineData("request.headers", "-")]
+    [InlineData("[1 / 0]", "-")]
+    [InlineData("'text'", "text")]
+    public void Typed_values_are_JSON(string expression, string json) => Assert.Equal([json], Over(json: true, expression));
 
     [Theory]
     [InlineData("1 + 2 * 3", "7")]
@@ -171,7 +186,7 @@ public sealed class CelTests
         exchange.SetFilterState("k", "v");
     }
 
-    private sealed class Evaluating(CelProgram[] programs) : HttpFilter("evaluating")
+    private sealed class Evaluating(CelProgram[] programs, bool json) : HttpFilter("evaluating")
     {
         public List<string> Results { get; } = [];
 
@@ -183,7 +198,8 @@ public sealed class CelTests
             foreach (CelProgram program in programs)
             {
                 var text = new ByteBuffer();
-                Results.Add(program.Print(slot.Exchange.Facts, text) == CelKind.Error ? "-" : Encoding.UTF8.GetString(text.Written));
+                CelKind kind = json ? program.Export(slot.Exchange.Facts, text) : program.Print(slot.Exchange.Facts, text);
+                Results.Add(kind == CelKind.Error ? "-" : Encoding.UTF8.GetString(text.Written));
             }
             return FilterVerdict.Continue;
         }
