@@ -174,16 +174,12 @@ public sealed class ClusterDirectory
         Put(handle, view.Cluster, view.Endpoints, places);
     }
 
-    /// <summary>A host says in an answer that it is not to be used any more; its next good check takes that back. Any thread.</summary>
+    /// <summary>A host says in an answer that it is not to be used any more; good checks take that back. Any thread.</summary>
     public void FailAtOnce(ClusterHandle handle, Host host) => _main.Post(new Failed(this, handle, host));
 
     private sealed class Failed(ClusterDirectory directory, ClusterHandle handle, Host host) : Letter
     {
-        protected internal override void Deliver()
-        {
-            if (host.SetFlag(HostFlags.ExcludedByImmediateFailure, true))
-                directory.Redraw(handle);
-        }
+        protected internal override void Deliver() => directory._checks.OnSaidUnfit(handle, host);
     }
 
     /// <summary>A host that discovery let go has failed its checks, too: it leaves. Main loop.</summary>

@@ -38,20 +38,30 @@ internal sealed class HealthChecker(ClusterDirectory directory, EventLoop main)
             _checks.Remove(handle);
     }
 
+    /// <summary>A host says in an answer that it is not to be used any more. One that is not checked could never come back: it stays.</summary>
+    public void OnSaidUnfit(ClusterHandle handle, Host host)
+    {
+        if (!_checks.TryGetValue(handle, out Dictionary<Host, HostCheck[]>? known) || !known.TryGetValue(host, out HostCheck[]? checks))
+            return;
+        host.SetFlag(HostFlags.ExcludedByImmediateFailure, true);
+        foreach (HostCheck check in checks)
+            check.Fail();
+    }
+
     /// <summary>A check came to a result; the host's flags follow from all of its checks.</summary>
     public void OnResult(ClusterHandle handle, Host host, bool succeeded, bool degraded)
     {
         if (!_checks.TryGetValue(handle, out Dictionary<Host, HostCheck[]>? known) || !known.TryGetValue(host, out HostCheck[]? checks))
             return;
         bool fit = checks.All(c => c.IsHealthy);
-        bool changed = host.SetFlag(HostFlags.FailedActiveCheck, !fit) | host.SetFlag(HostFlags.DegradedActiveCheck, degraded);
+        bool changed = host.SetFlag(HostFlags.FailedActiveCheck, !fit);
+        if (succeeded)
+            changed |= host.SetFlag(HostFlags.DegradedActiveCheck, degraded);
         if (changed && fit)
             host.AddedAt = main.Now;
-        if (succeeded)
-            changed |= host.SetFlag(HostFlags.PendingActiveCheck | HostFlags.ActiveCheckTimeout | HostFlags.ExcludedByImmediateFailure,
-                false);
-        else
-            changed |= host.SetFlag(HostFlags.PendingActiveCheck, false);
+        changed |= host.SetFlag(HostFlags.PendingActiveCheck, false);
+        if (fit)
+            changed |= host.SetFlag(HostFlags.ActiveCheckTimeout | HostFlags.ExcludedByImmediateFailure, false);
         if (succeeded && fit)
             directory.Outliers.OnCheckSucceeded(handle, host);
 

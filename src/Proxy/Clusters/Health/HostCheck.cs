@@ -97,7 +97,17 @@ internal sealed class HostCheck : Deadline
         if (outcome == ProbeOutcome.Success)
             OnSuccess(degraded);
         else
-            OnFailure(outcome);
+            OnFailure(outcome, timedOut: false);
+    }
+
+    /// <summary>The host has said itself that it is unfit, between two probes: it needs as many good ones as after any failure.</summary>
+    public void Fail()
+    {
+        Count(ClusterCounter.HealthCheckFailure);
+        Count(ClusterCounter.HealthCheckPassiveFailure);
+        _successes = 0;
+        IsHealthy = _first = false;
+        _checker.OnResult(_handle, _host, false, false);
     }
 
     private void OnSuccess(bool degraded)
@@ -117,7 +127,7 @@ internal sealed class HostCheck : Deadline
         _checker.OnResult(_handle, _host, true, degraded);
     }
 
-    private void OnFailure(ProbeOutcome outcome)
+    private void OnFailure(ProbeOutcome outcome, bool timedOut)
     {
         Count(ClusterCounter.HealthCheckFailure);
         if (outcome == ProbeOutcome.Weak)
@@ -126,6 +136,7 @@ internal sealed class HostCheck : Deadline
         _failures++;
         IsHealthy &= outcome != ProbeOutcome.Clear && _failures < Options.UnhealthyThreshold;
         _first = false;
+        _host.SetFlag(HostFlags.ActiveCheckTimeout, timedOut && !IsHealthy);
         long unhealthy = Options.UnhealthyIntervalMicros > 0 ? Options.UnhealthyIntervalMicros : Options.IntervalMicros;
         Schedule(IsHealthy && Options.UnhealthyEdgeIntervalMicros > 0 ? Options.UnhealthyEdgeIntervalMicros : unhealthy, false);
         _checker.OnResult(_handle, _host, false, false);
@@ -152,10 +163,9 @@ internal sealed class HostCheck : Deadline
     {
         if (_stopped)
             return;
-        _host.SetFlag(HostFlags.ActiveCheckTimeout, true);
         _probe?.Close();
         _probe = null;
-        OnFailure(ProbeOutcome.Weak);
+        OnFailure(ProbeOutcome.Weak, timedOut: true);
     }
 
     private void Count(ClusterCounter counter) => _handle.MainCounters.Count(counter);

@@ -45,7 +45,8 @@ public sealed class BoundedLoadTests
             },
             new EndpointSet
             {
-                Localities = [LocalityEndpoints.Of([.. Enumerable.Range(0, Hosts).Select(i => new Endpoint { Address = Address.V4((uint)i, 80) })])],
+                Localities =
+                    [LocalityEndpoints.Of([.. Enumerable.Range(0, Hosts).Select(i => new Endpoint { Address = Address.V4((uint)i, 80) })])],
             });
         WorkerCluster cluster = upstreams.Of(directory.Handle("service"))!;
         var picked = new List<int>();
