@@ -40,7 +40,8 @@ public sealed class KeySets(Action<KeySetRequest>? fetch)
 
     /// <summary>When <see cref="Ask"/> has something to do; null for never.</summary>
     public DateTimeOffset? DueAt =>
-        fetch is null || _entries.Count == 0 ? null : _entries.Values.Where(entry => !entry.IsUnderWay).Min(entry => (DateTimeOffset?)entry.Due);
+        fetch is null || _entries.Count == 0
+            ? null : _entries.Values.Where(entry => !entry.IsUnderWay).Min(entry => (DateTimeOffset?)entry.Due);
 
     /// <summary>Notes which are wanted.</summary>
     public void Want(ResourceView view, DateTimeOffset now)

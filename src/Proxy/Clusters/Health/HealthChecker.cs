@@ -38,7 +38,8 @@ internal sealed class HealthChecker(ClusterDirectory directory, EventLoop main)
             _checks.Remove(handle);
     }
 
-    /// <summary>A host says in an answer that it is not to be used any more. One that is not checked could never come back: it stays.</summary>
+    /// <summary>A host says in an answer that it is not to be used any more. One that is not checked could never come back: it
+    /// stays.</summary>
     public void OnSaidUnfit(ClusterHandle handle, Host host)
     {
         if (!_checks.TryGetValue(handle, out Dictionary<Host, HostCheck[]>? known) || !known.TryGetValue(host, out HostCheck[]? checks))
