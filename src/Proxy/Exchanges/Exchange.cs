@@ -285,8 +285,8 @@ public sealed partial class Exchange : RequestReceiver
             Stream.CloseAfterResponse();
     }
 
-    /// <summary>Pauses or resumes the client's body for a reason of one's own.</summary>
-    public void PauseRequest(PauseReasons reason, bool paused)
+    /// <summary>Pauses or resumes the client's body for a reason of one's own; true where that reason held otherwise before.</summary>
+    public bool PauseRequest(PauseReasons reason, bool paused)
     {
         PauseReasons before = _pauses;
         _pauses = paused ? _pauses | reason : _pauses & ~reason;
@@ -296,6 +296,7 @@ public sealed partial class Exchange : RequestReceiver
                 ? HttpStat.DownstreamFlowControlPausedReadingTotal : HttpStat.DownstreamFlowControlResumedReadingTotal);
         if (!_finished && (before == 0) != (_pauses == 0))
             Stream.BodyPaused = _pauses != 0;
+        return _pauses != before;
     }
 
     internal void OnRequestHoldFull(bool buffering)

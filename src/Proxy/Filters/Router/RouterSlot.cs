@@ -145,8 +145,8 @@ internal sealed partial class RouterSlot : FilterSlot
             attempt.Send(body, end);
             if (!_active)
                 return;
-            if (!attempt.Stream!.CanSend)
-                Exchange.PauseRequest(PauseReasons.Upstream, true);
+            if (!attempt.Stream!.CanSend && Exchange.PauseRequest(PauseReasons.Upstream, true))
+                Counters.Count(ClusterCounter.UpstreamFlowControlBackedUpTotal);
             break;
         }
         if (waiting && !_keeping && _kept.Length > Exchange.BufferLimit)
@@ -268,7 +268,11 @@ internal sealed partial class RouterSlot : FilterSlot
     }
 
     /// <summary>It takes more of the request again.</summary>
-    public void OnAttemptSendable(Attempt attempt) => Exchange.PauseRequest(PauseReasons.Upstream, false);
+    public void OnAttemptSendable(Attempt attempt)
+    {
+        if (Exchange.PauseRequest(PauseReasons.Upstream, false))
+            Counters.Count(ClusterCounter.UpstreamFlowControlDrainedTotal);
+    }
 
     // ---- the end
 
@@ -285,7 +289,14 @@ internal sealed partial class RouterSlot : FilterSlot
     protected internal override void OnAnsweredElsewhere() => Stop();
 
     /// <inheritdoc/>
-    protected internal override void OnResponsePaused(bool paused) => _final?.Pause(paused);
+    protected internal override void OnResponsePaused(bool paused)
+    {
+        if (_final is null)
+            return;
+        Counters.Count(paused
+            ? ClusterCounter.UpstreamFlowControlPausedReadingTotal : ClusterCounter.UpstreamFlowControlResumedReadingTotal);
+        _final.Pause(paused);
+    }
 
     /// <summary>The exchange is over.</summary>
     public void OnEnd() => Stop();

@@ -57,6 +57,20 @@ public sealed class ConnectionCountersTests : IDisposable
     }
 
     [Fact]
+    public void A_client_that_reads_slowly_pauses_the_upstream_and_is_counted()
+    {
+        Probe client = Start();
+        Probe upstream = Arrived();
+        client.Transport!.Reading = false;
+        RawProxy.Say(upstream, "HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\n" + new string('a', 9_000_000));
+        Assert.True(_rig.Run(() => _rig.Counted("cluster.up.upstream_flow_control_paused_reading_total") > 0));
+        client.Transport.Reading = true;
+        Assert.True(_rig.Run(() => client.Text.Length > 9_000_000));
+        Assert.Equal(_rig.Counted("cluster.up.upstream_flow_control_paused_reading_total"),
+            _rig.Counted("cluster.up.upstream_flow_control_resumed_reading_total"));
+    }
+
+    [Fact]
     public void Upgrades_are_counted_while_they_last()
     {
         Probe client = Start("\"upgrade_configs\":[{\"upgrade_type\":\"websocket\"}],",
