@@ -109,17 +109,19 @@ public sealed class GrpcCall
     }
 
     /// <summary>Sends a message as the windows allow, and returns when it has left. False when the call is over.</summary>
-    public ValueTask<bool> WriteAsync(AdsResponse response, CancellationToken cancel) => WriteAsync(new OutgoingMessage(response), cancel);
+    public ValueTask<bool> WriteAsync(AdsResponse response, CancellationToken cancel) =>
+        WriteAsync(OutgoingMessage.Of(response, _stream, _output.TakesFiles ? _connection.Time : null), cancel);
 
     /// <summary>Sends a message as the windows allow, and returns when it has left. False when the call is over.</summary>
-    public ValueTask<bool> WriteAsync(IMessage message, CancellationToken cancel) => WriteAsync(new OutgoingMessage(message), cancel);
+    public ValueTask<bool> WriteAsync(IMessage message, CancellationToken cancel) => WriteAsync(OutgoingMessage.Of(message), cancel);
 
     private async ValueTask<bool> WriteAsync(OutgoingMessage message, CancellationToken cancel)
     {
+        using OutgoingMessage leaving = message;
         Start();
         while (message.Left > 0)
         {
-            int now = _connection.Reserve(this, Math.Min(message.Left, Http2Output.PortionMax));
+            int now = _connection.Reserve(this, message.Turn);
             if (now == 0) await _room.WaitAsync(cancel);
             else if (!await _output.SendAsync(_stream, message, now)) return false;
         }

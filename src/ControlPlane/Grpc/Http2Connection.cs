@@ -16,8 +16,6 @@ internal sealed class Http2Connection : IAsyncDisposable
     private const int CallWindow = 1 << 20, ConnectionWindow = 4 << 20;
     private const int CallsMax = 10_000, HeaderBlockBytesMax = 64 << 10, FirstWindow = 65535;
 
-    // IPPROTO_TCP and TCP_NOTSENT_LOWAT of tcp(7).
-    private const int TcpLevel = 6, TcpUnsentBytesMax = 25, UnsentBytesMax = 128 << 10;
     private static readonly TimeSpan IdleMax = TimeSpan.FromSeconds(30), PingMax = TimeSpan.FromSeconds(10);
 
     private readonly ConnectionContext _connection;
@@ -39,16 +37,17 @@ internal sealed class Http2Connection : IAsyncDisposable
 
     private Http2Connection(ConnectionContext connection, Func<GrpcCall, Task> serve, TimeProvider time)
     {
-        (_connection, _serve) = (connection, serve);
+        (_connection, _serve, Time) = (connection, serve, time);
         ProvenNames? proven = connection.Features.Get<ProvenNames>();
         _names = proven?.Uris ?? [];
         _peer = connection.RemoteEndPoint is IPEndPoint at
             ? new IPEndPoint(at.Address.IsIPv4MappedToIPv6 ? at.Address.MapToIPv4() : at.Address, at.Port).ToString() : "unix";
         // Clear text goes to the socket itself: the pipe in front of it would copy once more.
         Socket? socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
-        LimitUnsent(socket);
+        ClearText.LimitUnsent(socket);
         if (proven is not null) socket = null;
-        _output = new Http2Output(socket is null ? PipeAsync : bytes => SocketAsync(socket, bytes), Abort);
+        _output = socket is null ? new Http2Output(PipeAsync, null, Abort)
+            : new Http2Output(bytes => ClearText.SendAsync(socket, bytes), frames => ClearText.SendAsync(socket, frames), Abort);
         _heart = time.CreateTimer(_ => Beat(), null, IdleMax, Timeout.InfiniteTimeSpan);
     }
 
@@ -291,6 +290,9 @@ internal sealed class Http2Connection : IAsyncDisposable
         return true;
     }
 
+    /// <summary>Tells the time.</summary>
+    internal TimeProvider Time { get; }
+
     // ---- windows
 
     /// <summary>Takes room for bytes of a call out of both windows; 0 when there is none now.</summary>
@@ -387,19 +389,6 @@ internal sealed class Http2Connection : IAsyncDisposable
             return;
         }
         Abort();
-    }
-
-    // The kernel would take megabytes for each peer that reads slowly: memory that is copied into once and cold when its turn comes. What
-    // is not under way waits here, where it is shared.
-    private static void LimitUnsent(Socket? socket)
-    {
-        if (OperatingSystem.IsLinux() && socket?.ProtocolType == ProtocolType.Tcp)
-            socket.SetRawSocketOption(TcpLevel, TcpUnsentBytesMax, BitConverter.GetBytes(UnsentBytesMax));
-    }
-
-    private static async ValueTask SocketAsync(Socket socket, ReadOnlyMemory<byte> bytes)
-    {
-        while (bytes.Length > 0) bytes = bytes[await socket.SendAsync(bytes)..];
     }
 
     private async ValueTask PipeAsync(ReadOnlyMemory<byte> bytes)

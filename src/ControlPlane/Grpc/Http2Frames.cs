@@ -1,7 +1,8 @@
 // Grpc: HTTP/2 as far as gRPC servers need it (RFC 9113, RFC 7541), below discovery and certificates. Kestrel accepts connections and
 // shakes hands; what is said on them is read and written here, because what a control plane does is to write the same large messages to a
-// thousand connections: they are written out of the bytes that all share, through one small buffer that is borrowed for the time of a
-// write, as far as the peer's windows allow. An idle connection holds no buffer at all.
+// thousand connections: they are written out of the bytes that all share, as far as the peer's windows allow. What is long and the same
+// for many leaves from memory of the kernel, in frames that are there already; the rest goes through one small buffer that is borrowed for
+// the time of a write. An idle connection holds no buffer at all.
 //
 // State: a connection owns its streams, its windows and its HPACK table. One task reads it. Whoever has something to say takes a turn at
 // the output; what the reading side has to say (acknowledgements, windows) waits in a small bounded queue and goes out with the next turn,
@@ -9,9 +10,10 @@
 //
 // Never: a message copied whole for one peer, a queue of messages for one peer, an exception for what a peer sends.
 //
-// Refused: Kestrel's HTTP/2 for these ports (each response passes through two pipes, of blocks that are allocated anew when hundreds write
-// at once: half of the CPU time and most of the garbage of a push). Priorities are read and ignored (RFC 9113 5.3). Push, upgrades from
-// HTTP/1.1, and response header tables.
+// Refused: gathering writes out of the shared arrays (a copy less in the process, and the kernel's own then reads what no cache holds: as
+// much time again). Kestrel's HTTP/2 for these ports (each response passes through two pipes, of blocks that are allocated anew when
+// hundreds write at once: half of the CPU time and most of the garbage of a push). Priorities are read and ignored (RFC 9113 5.3). Push,
+// upgrades from HTTP/1.1, and response header tables.
 using System.Buffers.Binary;
 
 namespace Lateen.ControlPlane.Grpc;

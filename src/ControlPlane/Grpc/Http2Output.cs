@@ -6,14 +6,12 @@ namespace Lateen.ControlPlane.Grpc;
 
 /// <summary>What leaves on a connection: one turn at a time, through one borrowed buffer.</summary>
 /// <param name="send">Gives bytes to the transport; completes when it has them all.</param>
+/// <param name="sendFile">The same with bytes of a file; null when the transport takes none.</param>
 /// <param name="fail">Called when the transport takes no more, or the peer asks for more answers than it reads.</param>
 #pragma warning disable CA1001 // the semaphore has no handle behind it as it is used here: there is nothing to free, and a late sender must find it whole
-internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Action fail)
+internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Func<FramesInFile, ValueTask>? sendFile, Action fail)
 #pragma warning restore CA1001
 {
-    /// <summary>Most bytes of a message that leave in one turn.</summary>
-    public const int PortionMax = (32 << 10) - 256;
-
     // Rented arrays have sizes that are powers of two; this one is full.
     private const int BufferBytes = 32 << 10;
     private const int WaitingBytesMax = 64 << 10;
@@ -50,20 +48,36 @@ internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Ac
         Post(type, 0, stream, payload);
     }
 
+    /// <summary>The transport takes bytes out of files.</summary>
+    public bool TakesFiles => sendFile is not null;
+
     /// <summary>Sends the next bytes of a message, which the windows have room for. False when the connection is over.</summary>
     public async ValueTask<bool> SendAsync(int stream, OutgoingMessage message, int bytes)
     {
         await _turn.WaitAsync();
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
         try
         {
             if (!await FlushAsync()) return false;
-            return await SendAsync(buffer.AsMemory(0, Fill(buffer, stream, message, bytes)));
+            FramesInFile frames = message.TakeFrames(bytes);
+            if (frames.Bytes > 0 && !await GivenAsync(sendFile!(frames))) return false;
+            return frames.Bytes == bytes || await CopyAsync(stream, message, bytes - frames.Bytes);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    private async ValueTask<bool> CopyAsync(int stream, OutgoingMessage message, int bytes)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        try
+        {
+            return await GivenAsync(send(buffer.AsMemory(0, Fill(buffer, stream, message, bytes))));
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
-            Leave();
         }
     }
 
@@ -122,15 +136,15 @@ internal sealed class Http2Output(Func<ReadOnlyMemory<byte>, ValueTask> send, Ac
                 if (count == 0) return true;
                 (_waiting, _waitingBytes) = ([], 0);
             }
-            if (!await SendAsync(bytes.AsMemory(0, count))) return false;
+            if (!await GivenAsync(send(bytes.AsMemory(0, count)))) return false;
         }
     }
 
-    private async ValueTask<bool> SendAsync(ReadOnlyMemory<byte> bytes)
+    private async ValueTask<bool> GivenAsync(ValueTask sending)
     {
         try
         {
-            await send(bytes);
+            await sending;
             return true;
         }
         catch (Exception gone) when (gone is IOException or SocketException or ObjectDisposedException or OperationCanceledException

@@ -176,7 +176,7 @@ public sealed class SharedResources(IReadOnlyList<WireResource> all, IReadOnlyLi
         foreach (var resource in news) next[ByName[resource.Name]] = resource;
         var made = new SharedResources(next, missing) { _byName = ByName };
         if (_noteworthy is { Count: 0 } && !news.Any(static resource => resource.IsNoteworthy)) made._noteworthy = [];
-        made._changes.Enqueue((new WeakReference<SharedResources>(this), new SetChange(news, [])));
+        made._changes.Enqueue((new WeakReference<SharedResources>(this), new SetChange(news, []) { IsShared = true }));
         return made;
     }
 
@@ -203,12 +203,15 @@ public sealed record SetChange(IReadOnlyList<WireResource> News, IReadOnlyList<s
     /// <summary>Nothing differs.</summary>
     public static readonly SetChange None = new([], []);
 
+    /// <summary>Many are told the same, with the same <see cref="News"/> as an object.</summary>
+    public bool IsShared { get; init; }
+
     /// <summary>Nothing differs.</summary>
     public bool IsNone => News.Count == 0 && Gone.Count == 0;
 
     internal static SetChange Between(SharedResources from, SharedResources to)
     {
-        if (from.All.Count == 0 && from.Missing.Count == 0 && to.Missing.Count == 0) return new SetChange(to.All, []);
+        if (from.All.Count == 0 && from.Missing.Count == 0 && to.Missing.Count == 0) return new SetChange(to.All, []) { IsShared = true };
         var news = new List<WireResource>();
         foreach (var resource in to.All)
         {
@@ -226,6 +229,6 @@ public sealed record SetChange(IReadOnlyList<WireResource> News, IReadOnlyList<s
             gone.AddRange(to.Missing.Where(name => !told.Contains(name) && from.Find(name) is null));
         }
         gone.Sort(StringComparer.Ordinal);
-        return news.Count == 0 && gone.Count == 0 ? None : new SetChange(news, gone);
+        return news.Count == 0 && gone.Count == 0 ? None : new SetChange(news, gone) { IsShared = true };
     }
 }

@@ -29,6 +29,9 @@ public sealed class AdsResponse
     /// <summary>A DeltaDiscoveryResponse rather than a DiscoveryResponse.</summary>
     public bool IsIncremental { get; }
 
+    /// <summary>Others are sent the same <see cref="Resources"/>, as one object.</summary>
+    public bool IsShared { get; private init; }
+
     /// <summary>Type of the resources.</summary>
     public string TypeUrl { get; }
 
@@ -78,7 +81,7 @@ public sealed class AdsResponse
         var tail = new DeltaDiscoveryResponse { TypeUrl = typeUrl, Nonce = nonce };
         tail.RemovedResources.Add(change.Gone);
         return new AdsResponse(true, typeUrl, nonce, new DeltaDiscoveryResponse { SystemVersionInfo = revision }.ToByteArray(), change.News,
-            tail.ToByteArray());
+            tail.ToByteArray()) { IsShared = change.IsShared };
     }
 
     internal static AdsResponse StateOfTheWorld(string typeUrl, string revision, string nonce, IReadOnlyList<WireResource> resources) =>

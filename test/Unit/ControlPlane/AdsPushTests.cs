@@ -126,6 +126,37 @@ public sealed class AdsPushTests() : OnControlPlane(debounceMillis: 10)
     }
 
     [Fact]
+    public async Task What_many_are_sent_alike_arrives_whole_however_late_one_of_them_reads()
+    {
+        await ApplyAsync(string.Join("\n---\n", Enumerable.Range(0, 400).Select(i => Service($"s{i}"))));
+        await WaitAsync();
+        var clients = new List<AdsClient>();
+        for (int i = 0; i < 4; i++)
+        {
+            AdsClient client = await AdsClient.OpenAsync(Running.Address.Grpc, AdsClient.Delta);
+            client.Send(new DeltaDiscoveryRequest
+            {
+                Node = AdsClient.Sidecar($"c{i}", "default"),
+                TypeUrl = TypeUrls.Route,
+                ResourceNamesSubscribe = { "9080" },
+            });
+            clients.Add(client);
+        }
+        var tables = new HashSet<Google.Protobuf.ByteString>();
+        // The one that asked first reads last.
+        foreach (AdsClient client in Enumerable.Reverse(clients))
+        {
+            Resource table = Assert.Single((await client.ReadAsync(DeltaDiscoveryResponse.Parser))!.Resources);
+            Assert.True(table.Resource_.Value.Length > 100_000, "the response must be as long as those that are shared");
+            var read = Envoy.Config.Route.V3.RouteConfiguration.Parser.ParseFrom(table.Resource_.Value);
+            Assert.Equal(401, read.VirtualHosts.Count);
+            tables.Add(table.Resource_.Value);
+            await client.DisposeAsync();
+        }
+        Assert.Single(tables);
+    }
+
+    [Fact]
     public async Task From_change_to_push_takes_less_than_a_tenth_of_a_second()
     {
         await using AdsClient client = await ConnectAsync("a");

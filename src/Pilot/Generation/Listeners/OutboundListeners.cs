@@ -85,6 +85,7 @@ internal sealed class OutboundListeners
     // Headless services that speak bytes can only be told apart by the addresses of their endpoints.
     private void AddServicePort(Service service, ServicePort port, Binding binds, IReadOnlyList<RouteRules> rules)
     {
+        if (IsServed(port, binds)) return;
         var perEndpoint = binds.Primary.Length == 0 && service.Resolution == ServiceResolution.Passthrough
             && ServiceAddresses.Primary(service, _inputs.Node) == Service.UnspecifiedAddress
             && (port.Protocol.IsTcp() || port.Protocol.IsUnsupported());
@@ -109,6 +110,10 @@ internal sealed class OutboundListeners
                 : new Wanted(service, port, binds with { Addresses = addresses }, [], rules));
         }
     }
+
+    // Most services speak HTTP at a port that others have as well: its listener is there, and finds them by their hosts.
+    private bool IsServed(ServicePort port, Binding binds) => binds.Primary.Length == 0 && port.Protocol.IsHttp()
+        && _entries.TryGetValue((_wildcards[0], port.Number), out var entry) && (entry.IsLocked || entry.Kind != ListenKind.Tcp);
 
     // Of a ServiceEntry with several addresses each is listened on by itself; HTTP needs none of them.
     private IEnumerable<Binding> OwnListenersOf(Service service, ServicePort port, Binding binds)
