@@ -15,16 +15,17 @@ public static class TopologyLabels
     public static LabelSet Add(
         IReadOnlyDictionary<string, string> labels, string cluster, Locality locality, string node, string network)
     {
-        var all = new Dictionary<string, string>(labels.Count + 6);
-        foreach (var (key, value) in labels) all[key] = value;
+        // Of equal keys the last one counts.
+        var all = new List<KeyValuePair<string, string>>(labels.Count + 6);
+        all.AddRange(labels);
         Set(all, Region, locality.Region);
         Set(all, Zone, locality.Zone);
         Set(all, Subzone, locality.Subzone);
         Set(all, Cluster, cluster);
         Set(all, Hostname, node);
         // Which network is asked of the label; the one that was found out is as good.
-        if (!string.IsNullOrEmpty(network) && !all.ContainsKey(Networks.Label)) all[Networks.Label] = network;
-        return LabelSet.Of(all);
+        if (!labels.ContainsKey(Networks.Label)) Set(all, Networks.Label, network);
+        return LabelPool.Shared(LabelSet.Of(all));
     }
 
     /// <summary>Locality by the node's labels.</summary>
@@ -50,9 +51,9 @@ public static class TopologyLabels
     /// <summary>Slashes are not allowed in label values, so dots stand for them, unless there is a slash all the same.</summary>
     public static string Sanitize(string text) => text.Contains('/', StringComparison.Ordinal) ? text : text.Replace('.', '/');
 
-    private static void Set(Dictionary<string, string> labels, string key, string? value)
+    private static void Set(List<KeyValuePair<string, string>> labels, string key, string? value)
     {
-        if (!string.IsNullOrEmpty(value)) labels[key] = value;
+        if (!string.IsNullOrEmpty(value)) labels.Add(new(key, value));
     }
 
     private static string Value(IReadOnlyDictionary<string, string> labels, string key, string older) =>

@@ -70,6 +70,21 @@ public sealed class Workload
     /// <summary>Accepts HBONE.</summary>
     public bool AcceptsHbone { get; init; }
 
+    private LabelSet? _placedLabels;
+    private (string TrustDomain, string Identity)? _identity;
+
+    /// <summary>Its labels with those of its place, as its endpoints have them; made once.</summary>
+    public LabelSet PlacedLabels => _placedLabels ??= TopologyLabels.Add(Labels, ClusterId, Locality, NodeName, Network);
+
+    /// <summary>Its identity in a trust domain, made once; empty where it has no service account.</summary>
+    public string IdentityIn(string trustDomain)
+    {
+        if (ServiceAccount.Length == 0) return "";
+        if (_identity is not { } known || known.TrustDomain != trustDomain)
+            _identity = known = (trustDomain, Identities.Of(trustDomain, Namespace, ServiceAccount));
+        return known.Identity;
+    }
+
     /// <summary>Oldest first; those of one age by name, then by namespace.</summary>
     internal static int ByAge(Workload left, Workload right)
     {

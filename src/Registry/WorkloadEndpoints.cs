@@ -1,16 +1,25 @@
+using System.Collections.Immutable;
+
 namespace Lateen.Registry;
 
 /// <summary>A workload's port as an endpoint.</summary>
 internal static class WorkloadEndpoints
 {
     /// <summary>The endpoint of one port of a workload.</summary>
-    public static Endpoint Of(Workload workload, string portName, int port, EndpointHealth health, RegistryOptions options) => new()
+    /// <param name="workload">Workload.</param>
+    /// <param name="portName">Name of the service's port.</param>
+    /// <param name="port">Number of the workload's.</param>
+    /// <param name="health">Health.</param>
+    /// <param name="options">Options.</param>
+    /// <param name="addresses">Where it is reached, if not at all of the workload's addresses.</param>
+    /// <param name="hostname">Its name for DNS, if not the workload's.</param>
+    public static Endpoint Of(Workload workload, string portName, int port, EndpointHealth health, RegistryOptions options,
+        ImmutableArray<string>? addresses = null, string? hostname = null) => new()
     {
-        Addresses = workload.Addresses,
+        Addresses = addresses ?? workload.Addresses,
         PortName = portName,
         Port = workload.Addresses.Length > 0 && workload.Addresses[0].StartsWith("unix://", StringComparison.Ordinal) ? 0 : port,
-        Identity = workload.ServiceAccount.Length > 0
-            ? Identities.Of(options.TrustDomain, workload.Namespace, workload.ServiceAccount) : "",
+        Identity = workload.IdentityIn(options.TrustDomain),
         Network = workload.Network,
         ClusterId = workload.ClusterId,
         Locality = workload.Locality,
@@ -19,11 +28,11 @@ internal static class WorkloadEndpoints
         AcceptsHbone = workload.AcceptsHbone,
         Namespace = workload.Namespace,
         WorkloadName = workload.WorkloadName,
-        PodHostname = workload.PodHostname,
+        PodHostname = hostname ?? workload.PodHostname,
         PodSubdomain = workload.PodSubdomain,
         NodeName = workload.NodeName,
         Health = health,
-        Labels = TopologyLabels.Add(workload.Labels, workload.ClusterId, workload.Locality, workload.NodeName, workload.Network),
+        Labels = workload.PlacedLabels,
     };
 
     /// <summary>The port of a workload that a service port leads to: by number, or by the workload's name for it; 0 when it has

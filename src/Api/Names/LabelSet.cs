@@ -14,6 +14,9 @@ public sealed class LabelSet : IReadOnlyDictionary<string, string>
 
     // Up to so many are compared one by one; beyond, the order is made use of.
     private const int WalkedMax = 12;
+
+    // Up to so many are sorted by insertion.
+    private const int ShortMax = 32;
     private readonly string[] _texts;
 
     private LabelSet(string[] texts) => _texts = texts;
@@ -39,9 +42,7 @@ public sealed class LabelSet : IReadOnlyDictionary<string, string>
         for (var i = 1; i < sorted.Count; i++)
         {
             if (string.CompareOrdinal(sorted[i - 1].Key, sorted[i].Key) < 0) continue;
-            var last = new SortedDictionary<string, string>(StringComparer.Ordinal);
-            foreach (var (key, value) in sorted) last[key] = value;
-            sorted = [.. last];
+            Sort(sorted);
             break;
         }
 
@@ -49,6 +50,37 @@ public sealed class LabelSet : IReadOnlyDictionary<string, string>
         var texts = new string[sorted.Count * 2];
         for (var i = 0; i < sorted.Count; i++) (texts[2 * i], texts[(2 * i) + 1]) = sorted[i];
         return new LabelSet(texts);
+    }
+
+    // Of equal keys the last one stays. Most sets are short and nearly in order.
+    private static void Sort(List<KeyValuePair<string, string>> labels)
+    {
+        if (labels.Count > ShortMax)
+        {
+            var last = new SortedDictionary<string, string>(StringComparer.Ordinal);
+            foreach (var (key, value) in labels) last[key] = value;
+            labels.Clear();
+            labels.AddRange(last);
+            return;
+        }
+
+        var count = 0;
+        for (var i = 0; i < labels.Count; i++)
+        {
+            var (label, at, order) = (labels[i], count, 1);
+            while (at > 0 && (order = string.CompareOrdinal(labels[at - 1].Key, label.Key)) > 0) at--;
+            if (at > 0 && order == 0)
+            {
+                labels[at - 1] = label;
+                continue;
+            }
+
+            for (var j = count; j > at; j--) labels[j] = labels[j - 1];
+            labels[at] = label;
+            count++;
+        }
+
+        labels.RemoveRange(count, labels.Count - count);
     }
 
     /// <inheritdoc/>

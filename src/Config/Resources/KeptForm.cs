@@ -16,18 +16,10 @@ internal static class KeptForm
 
     // Of a process: names of namespaces, labels and nodes are the same in all its stores.
     private static readonly TextPool Texts = new();
-    private static readonly LabelSet?[] Sets = new LabelSet?[1 << 12];
 
     /// <summary>Labels or annotations of an object, once for all objects that have the same.</summary>
-    public static LabelSet Labels(IEnumerable<KeyValuePair<string, string>> labels)
-    {
-        var (made, hash) = (LabelSet.Of(labels.Select(static label => KeyValuePair.Create(Text(label.Key), Text(label.Value)))),
-            default(HashCode));
-        if (made.Count == 0) return made;
-        foreach (var (key, value) in made) hash.Add((key, value));
-        ref var place = ref Sets[hash.ToHashCode() & (Sets.Length - 1)];
-        return place is { } known && known.SequenceEqual(made) ? known : place = made;
-    }
+    public static LabelSet Labels(IEnumerable<KeyValuePair<string, string>> labels) =>
+        LabelPool.Shared(LabelSet.Of(labels.Select(static label => KeyValuePair.Create(Text(label.Key), Text(label.Value)))));
 
     /// <summary>The text, once for all that are equal.</summary>
     public static string Text(string text) => Texts.Of(text);
@@ -56,12 +48,7 @@ internal static class KeptForm
         {
             (spec.NodeName, spec.ServiceAccountName, spec.ServiceAccount) =
                 (Text(spec.NodeName), Text(spec.ServiceAccountName), Text(spec.ServiceAccount));
-            (spec.Hostname, spec.Subdomain, spec.RestartPolicy, spec.DnsPolicy, spec.PriorityClassName) =
-                (Text(spec.Hostname), Text(spec.Subdomain), "", "", "");
-            spec.DnsConfig = null;
-            spec.Volumes.Clear();
-            spec.ImagePullSecrets.Clear();
-            spec.NodeSelector.Clear();
+            (spec.Hostname, spec.Subdomain) = (Text(spec.Hostname), Text(spec.Subdomain));
             Keep(spec.Containers);
             Keep(spec.InitContainers);
         }
@@ -72,9 +59,6 @@ internal static class KeptForm
     private static void Keep(PodStatus status)
     {
         (status.Phase, status.PodIp, status.HostIp) = (Text(status.Phase), Text(status.PodIp), Text(status.HostIp));
-        (status.StartTime, status.Message, status.Reason) = (null, "", "");
-        status.ContainerStatuses.Clear();
-        status.InitContainerStatuses.Clear();
         var ready = status.Conditions.Where(static condition => condition.Type == Ready)
             .Select(static condition => new PodCondition { Type = Ready, Status = Text(condition.Status) }).ToList();
         status.Conditions.Clear();

@@ -68,11 +68,10 @@ internal sealed class KubernetesEndpoints(string cluster, ClusterWorkloads workl
                 Labels = TopologyLabels.Add(LabelSet.Empty, cluster, default, "", networks.Of(cluster, address, null)),
             };
         }
-        return WorkloadEndpoints.Of(workload, portName, port, health, options) with
-        {
-            Addresses = options.DualStack && workload.Addresses.Length > 1 ? workload.Addresses : [address],
-            PodHostname = written.Hostname.Length > 0 ? written.Hostname : workload.PodHostname,
-        };
+        ImmutableArray<string> addresses = workload.Addresses is [var only] && only == address
+            || (options.DualStack && workload.Addresses.Length > 1) ? workload.Addresses : [address];
+        return WorkloadEndpoints.Of(workload, portName, port, health, options, addresses,
+            written.Hostname.Length > 0 ? written.Hostname : null);
     }
 
     private static EndpointHealth HealthOf(Service service, EndpointConditions? conditions)

@@ -69,7 +69,7 @@ internal static class EndpointAssignment
         if (port is null) return [];
         var labels = TrafficPolicies.SubsetOf(inputs.Rule?.Rule.Spec, inputs.Subset)?.Labels;
         var view = EndpointVisibility.For(inputs);
-        var mtls = new EndpointMtls(inputs);
+        var (mtls, metadata) = (new EndpointMtls(inputs), new EndpointMetadata());
         var groups = new SortedDictionary<string, LocalityGroup>(StringComparer.Ordinal);
         foreach (var endpoint in inputs.Endpoints.All)
         {
@@ -79,7 +79,7 @@ internal static class EndpointAssignment
                 continue;
             var key = endpoint.Locality.ToString();
             if (!groups.TryGetValue(key, out var group)) groups.Add(key, group = new LocalityGroup(endpoint.Locality));
-            group.Members.Add((endpoint, WireEndpoints.Make(inputs, endpoint, mtls.Enabled(endpoint))));
+            group.Members.Add((endpoint, WireEndpoints.Make(inputs, endpoint, mtls.Enabled(endpoint), metadata)));
         }
         var list = groups.Values.ToList();
         foreach (var group in list) group.SumWeights();

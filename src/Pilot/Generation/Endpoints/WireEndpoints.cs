@@ -11,11 +11,18 @@ namespace Lateen.Pilot.Generation.Endpoints;
 /// <summary>One endpoint as Envoy reads it.</summary>
 internal static class WireEndpoints
 {
-    private const string TransportSocketMatch = "envoy.transport_socket_match";
     private const string OriginalDestination = "envoy.filters.listener.original_dst";
 
-    public static LbEndpoint Make(EndpointInputs inputs, Endpoint endpoint, bool mtls)
+    /// <summary>One endpoint of a cluster.</summary>
+    /// <param name="inputs">What the cluster's endpoints depend on.</param>
+    /// <param name="endpoint">Endpoint.</param>
+    /// <param name="mtls">The cluster speaks mTLS to it, if it takes that.</param>
+    /// <param name="metadata">What endpoints of the cluster said of themselves.</param>
+    public static LbEndpoint Make(EndpointInputs inputs, Endpoint endpoint, bool mtls, EndpointMetadata metadata)
     {
+        var isTunnelled = inputs.Client.SendsHbone && endpoint.AcceptsHbone && (!endpoint.AcceptsMtls || inputs.Client.IsWaypoint);
+        var workload = inputs.Settings.Features.EndpointTelemetryLabels ? WorkloadOf(inputs.Service, endpoint) : null;
+        var takesMtls = mtls && endpoint.AcceptsMtls;
         var made = new LbEndpoint
         {
             HealthStatus = endpoint.Health switch
@@ -26,19 +33,14 @@ internal static class WireEndpoints
                 _ => HealthStatus.Unknown,
             },
             LoadBalancingWeight = endpoint.Weight == 0 ? 1 : endpoint.Weight,
-            Metadata = new Metadata(),
+            Metadata = isTunnelled ? EndpointMetadata.Make(workload, takesMtls) : metadata.Shared(workload, takesMtls),
         };
-        if (mtls && endpoint.AcceptsMtls) MarkMtls(made);
-        if (inputs.Settings.Features.EndpointTelemetryLabels)
-        {
-            made.Metadata.FilterMetadata["istio"] = WireAny.Struct(("workload", Value.ForString(WorkloadOf(inputs.Service, endpoint))));
-        }
-        if (inputs.Client.SendsHbone && endpoint.AcceptsHbone && (!endpoint.AcceptsMtls || inputs.Client.IsWaypoint))
+        if (isTunnelled)
         {
             Tunnel(made, endpoint);
             // A service in front of which a waypoint stands is reached by tunnels alone: there is nothing to choose.
             if (!inputs.IsInboundVip)
-                made.Metadata.FilterMetadata[TransportSocketMatch] = WireAny.Struct(("tunnel", Value.ForString("http")));
+                made.Metadata.FilterMetadata[EndpointMetadata.TransportSocketMatch] = WireAny.Struct(("tunnel", Value.ForString("http")));
             return made;
         }
         made.Endpoint = new() { Address = AddressOf(endpoint.Address, endpoint.Port) };
@@ -59,10 +61,8 @@ internal static class WireEndpoints
         {
             Endpoint = new() { Address = AddressOf(gateway.Address, gateway.Port) },
             LoadBalancingWeight = weight,
-            Metadata = new Metadata(),
+            Metadata = EndpointMetadata.Make($";;;;{gateway.ClusterId}", takesMtls: true),
         };
-        MarkMtls(made);
-        made.Metadata.FilterMetadata["istio"] = WireAny.Struct(("workload", Value.ForString($";;;;{gateway.ClusterId}")));
         var labels = new Dictionary<string, string> { ["topology.istio.io/network"] = gateway.Network };
         if (gateway.ClusterId.Length > 0) labels["topology.istio.io/cluster"] = gateway.ClusterId;
         return (new Endpoint
@@ -75,15 +75,12 @@ internal static class WireEndpoints
     }
 
     public static bool TakesMtls(LbEndpoint endpoint) =>
-        endpoint.Metadata?.FilterMetadata.TryGetValue(TransportSocketMatch, out var match) == true
+        endpoint.Metadata?.FilterMetadata.TryGetValue(EndpointMetadata.TransportSocketMatch, out var match) == true
             && match.Fields.ContainsKey("tlsMode");
 
     public static Address AddressOf(string address, int port) => address.StartsWith("unix://", StringComparison.Ordinal)
         ? new Address { Pipe = new Pipe { Path = address["unix://".Length..] } }
         : new Address { SocketAddress = new SocketAddress { Address = address, PortValue = (uint)port } };
-
-    private static void MarkMtls(LbEndpoint endpoint) =>
-        endpoint.Metadata.FilterMetadata[TransportSocketMatch] = WireAny.Struct(("tlsMode", Value.ForString("istio")));
 
     // Telemetry names the far side by this text: workload;namespace;canonical service;canonical revision;cluster.
     private static string WorkloadOf(Service service, Endpoint endpoint)

@@ -84,10 +84,9 @@ public sealed class MessageReaderTests
         Assert.Empty(bag);
         Assert.Equal("10.0.0.1", service.Spec.ClusterIp);
         Assert.Equal(("http", 8081), (service.Spec.Ports[0].TargetPort.Text, service.Spec.Ports[1].TargetPort.Number));
-        var (pod, podBag) = Read<Kubernetes.Core.V1.Pod>("spec: {containers: [{name: a, resources: {limits: {cpu: 2, memory: 1Gi}}}]}",
-            UnknownFields.Ignore);
-        Assert.Empty(podBag);
-        Assert.Equal("2", pod.Spec.Containers[0].Resources.Limits["cpu"].Text);
+        var (node, nodeBag) = Read<Kubernetes.Core.V1.Node>("status: {capacity: {cpu: 2, memory: 1Gi}}", UnknownFields.Ignore);
+        Assert.Empty(nodeBag);
+        Assert.Equal("2", node.Status.Capacity["cpu"].Text);
     }
 
     [Fact]
