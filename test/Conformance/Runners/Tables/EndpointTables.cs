@@ -62,7 +62,8 @@ internal static class EndpointTables
             AcceptsMtls = given.Text("tlsMode") == "istio",
         };
         var inputs = ClusterRows.Endpoints(ClusterRows.Example, [endpoint], settings, Client);
-        return Rows.Same(WireEndpoints.Make(inputs, endpoint, mtls: true).Metadata, row.Message<Envoy.Config.Core.V3.Metadata>("want"));
+        return Rows.Same(WireEndpoints.Make(inputs, endpoint, mtls: true, new EndpointMetadata()).Metadata,
+            row.Message<Envoy.Config.Core.V3.Metadata>("want"));
     }
 
     private static string? FailoverPriority(JsonElement row, JsonElement context)
