@@ -34,22 +34,35 @@ public sealed class Networks : IDisposable
     {
         (int own, int hub) = await spawner.OnThread(() => NewNamespace()).ConfigureAwait(false);
         var networks = new Networks(spawner, log, own, hub, subnet);
-        string cable = subnet.Cable;
-        if (UserNamespace.IsInside) await networks.IpAsync(null, "link set lo up").ConfigureAwait(false);
-        await networks.IpAsync(hub, $"""
+        try
+        {
+            await networks.ConnectAsync().ConfigureAwait(false);
+            return networks;
+        }
+        catch
+        {
+            networks.Dispose();
+            throw;
+        }
+    }
+
+    private async Task ConnectAsync()
+    {
+        string cable = Subnet.Cable;
+        if (UserNamespace.IsInside) await IpAsync(null, "link set lo up").ConfigureAwait(false);
+        await IpAsync(_hub, $"""
             link set lo up
             link add hub type bridge
-            addr add {subnet.Hub}/{Subnet.PrefixLength} dev hub
+            addr add {Subnet.Hub}/{Subnet.PrefixLength} dev hub
             link set hub up
             link add {cable} type veth peer name trunk
             link set trunk master hub up
             link set {cable} netns {Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}
             """).ConfigureAwait(false);
-        await networks.IpAsync(null, $"""
-            addr add {subnet.Machine}/{Subnet.PrefixLength} dev {cable}
+        await IpAsync(null, $"""
+            addr add {Subnet.Machine}/{Subnet.PrefixLength} dev {cable}
             link set {cable} up
             """).ConfigureAwait(false);
-        return networks;
     }
 
     /// <summary>Makes a workload's namespace with its address and the hub as its way out; returns a descriptor of it.</summary>

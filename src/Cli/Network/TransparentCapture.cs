@@ -13,6 +13,8 @@ public sealed class TransparentCapture : ICapture
     // Within a user namespace there is one group only: a sidecar's packets carry a mark instead.
     private const string Mark = "1337";
 
+    private const int AttemptsMax = 5;
+
     private static readonly Dictionary<string, string> Nothing = [];
     private readonly Spawner _spawner;
     private readonly Networks _networks;
@@ -58,8 +60,20 @@ public sealed class TransparentCapture : ICapture
 
     /// <summary>Makes the network.</summary>
     /// <exception cref="IOException">The machine refuses, whatever <see cref="Obstacle"/> hoped.</exception>
-    public static async Task<TransparentCapture> CreateAsync(Spawner spawner, string log) =>
-        new(spawner, await Networks.CreateAsync(spawner, Subnet.Free(loopback: false), log).ConfigureAwait(false), log);
+    public static async Task<TransparentCapture> CreateAsync(Spawner spawner, string log)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return new(spawner, await Networks.CreateAsync(spawner, Subnet.Free(loopback: false), log).ConfigureAwait(false), log);
+            }
+            catch (IOException) when (attempt < AttemptsMax)
+            {
+                // Another mesh of this machine may have taken the same addresses in this moment; now it shows that they are taken.
+            }
+        }
+    }
 
     public async Task<Placement> PlaceAsync(int number, IReadOnlyList<int> ports)
     {

@@ -105,6 +105,9 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
     /// <summary>Responses with at least one refused resource.</summary>
     public long Rejected { get; private set; }
 
+    /// <summary>What the management server calls itself; empty where it never said.</summary>
+    public string Server { get; private set; } = "";
+
     /// <summary>The version that the server gave to what is in effect, by type URL.</summary>
     public string VersionOf(string type) => _watches.TryGetValue(type, out TypeWatch? watch) ? watch.AcceptedVersion : "";
 
@@ -194,6 +197,7 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
 
     private void Take(DeltaDiscoveryResponse response)
     {
+        Server = response.ControlPlane?.Identifier ?? Server;
         TypeWatch watch = Watch(response.TypeUrl);
         var resources = new List<IncomingResource>(response.Resources.Count);
         foreach (Resource resource in response.Resources)
@@ -224,6 +228,7 @@ public sealed class AdsStream(bool delta, Node node, ResourceConsumer consumer)
 
     private void Take(DiscoveryResponse response)
     {
+        Server = response.ControlPlane?.Identifier ?? Server;
         TypeWatch watch = Watch(response.TypeUrl);
         var resources = new List<IncomingResource>(response.Resources.Count);
         foreach (Any any in response.Resources)

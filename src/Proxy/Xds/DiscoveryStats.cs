@@ -19,6 +19,16 @@ internal sealed class DiscoveryStats(StatStore store)
         public string Version = "";
     }
 
+    /// <summary>Tells of the stream that carries everything: <c>control_plane.</c>. Requests are never held back, so none is
+    /// pending.</summary>
+    public static void Tell(StatStore store, AdsStream stream)
+    {
+        store.Reading("control_plane.connected_state", StatKind.Gauge, () => stream.Send is null ? 0 : 1);
+        store.Reading("control_plane.pending_requests", StatKind.Gauge, () => 0);
+        store.Reading("control_plane.rate_limit_enforced", StatKind.Counter, () => 0);
+        store.Text("control_plane.identifier", () => stream.Server);
+    }
+
     /// <summary>Somebody asks: its series exist from now on.</summary>
     public void Watch(string prefix) => Of(prefix);
 

@@ -146,6 +146,8 @@ internal sealed class ProxyAssembly
             Check($"static cluster {cluster.Name}", r => Resources.AddStatic(cluster, r), reasons);
         if (_bootstrap.DynamicResources?.AdsConfig is { } ads)
             Check("dynamic_resources.ads_config", r => Sources.OpenAds(ads, r), reasons);
+        if (Sources.Ads is { } stream)
+            DiscoveryStats.Tell(_server.Statistics, stream);
         if (_bootstrap.DynamicResources?.CdsConfig is not null)
             Resources.Stats.Watch("cluster_manager.cds.");
         if (_bootstrap.DynamicResources?.LdsConfig is not null)

@@ -10,6 +10,7 @@ using Lateen.Proxy.Listeners;
 using Lateen.Proxy.Net;
 using Lateen.Proxy.Net.Memory;
 using Lateen.Proxy.Server;
+using Lateen.Proxy.Statistics;
 using Lateen.Proxy.Telemetry;
 using Lateen.Test.Unit.Proxy.Exchanges;
 
@@ -64,6 +65,17 @@ internal sealed class DiscoveryRig : IDisposable
     public MemorySink Log { get; } = new();
 
     public List<string> Said { get; } = [];
+
+    /// <summary>A number that is told under a name; null where none is.</summary>
+    public long? Told(string name)
+    {
+        foreach (StatSeries series in _server.Statistics.All())
+        {
+            if (series.Name == name)
+                return series.Value;
+        }
+        return null;
+    }
 
     /// <summary>Lets half a second pass.</summary>
     public void Settle() => Network.Advance(500_000);
@@ -133,6 +145,7 @@ internal sealed class ScriptedDiscovery : Acceptor
     private readonly Dictionary<string, SortedDictionary<string, Resource>> _resources = new(StringComparer.Ordinal);
     private readonly List<DiscoverySide> _open = [];
     private int _version;
+    private bool _isAway;
 
     public ScriptedDiscovery(MemoryLoop loop) => loop.Listen(new ListenOptions(Address.V4(0x0a000009, 15010)), this);
 
@@ -150,6 +163,13 @@ internal sealed class ScriptedDiscovery : Acceptor
             _resources[body.TypeUrl] = all = new SortedDictionary<string, Resource>(StringComparer.Ordinal);
         all[name] = new Resource { Name = name, Version = $"{++_version}", Resource_ = body, Ttl = lives };
         _open.ForEach(c => c.Send(body.TypeUrl, [all[name]], []));
+    }
+
+    /// <summary>Every stream ends, and no further one is answered.</summary>
+    public void Leave()
+    {
+        _isAway = true;
+        _open.ToList().ForEach(side => side.End());
     }
 
     /// <summary>A resource exists no more.</summary>
@@ -176,8 +196,15 @@ internal sealed class ScriptedDiscovery : Acceptor
         private readonly HashSet<string> _types = [];
         private int _nonce;
 
+        public void End() => stream.Reset(ResetReason.Local);
+
         public override void OnRequestHead(bool end)
         {
+            if (discovery._isAway)
+            {
+                End();
+                return;
+            }
             var head = new HeaderMap();
             head.Add(KnownHeader.Status, "200"u8);
             head.Add(KnownHeader.ContentType, "application/grpc"u8);

@@ -34,6 +34,16 @@ public sealed class DiscoveryTests
         Assert.StartsWith("HTTP/1.1 200", rig.Ask("/", 9000), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void It_is_told_whether_the_management_server_is_there()
+    {
+        using var rig = new DiscoveryRig();
+        Assert.Equal(1, rig.Told("control_plane.connected_state"));
+        rig.Discovery.Leave();
+        rig.Settle();
+        Assert.Equal(0, rig.Told("control_plane.connected_state"));
+    }
+
     [Theory]
     [InlineData("direct_response", true)]
     [InlineData("no such action", false)]
